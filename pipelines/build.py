@@ -1,0 +1,215 @@
+"""Genomes to a token dataset: read, place, split, encode, commit.
+
+Reading and splitting run in the driver; placing and encoding are Ray Data maps over tasks that the content alone
+decides. Everything is written into a hidden sibling and swapped in at the end, the manifest last. A build whose
+inputs and parameters have the fingerprint of what is there does nothing; a killed one goes on from its parts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import bedtools, encoding, fingerprint, manifest, placement, plan, schema, split, storage
+from pipelines.config import DatasetConfig
+from pipelines.dataset import MANIFEST, read_manifest
+from pipelines.errors import DatasetError, RaygeneError
+from pipelines.inputs import Source, read_source
+from pipelines.progress import Progress
+from pipelines.tokenizer import Tokenizer
+
+Connect = Callable[[], AbstractContextManager[Any]]
+MAX_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build whose inputs have been read: all that decides the dataset's bytes.
+
+    Attributes:
+        config: the sections that decide content.
+        sources: the genomes, read and checked.
+        tokenizer: the resolved tokenizer.
+        versions: the software whose version can change the bytes.
+    """
+
+    config: DatasetConfig
+    sources: list[Source]
+    tokenizer: Tokenizer
+    versions: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over inputs, parameters and versions; not over paths, workers or the place of the output."""
+        return manifest.dataset_fingerprint(self.config, self.sources, self.tokenizer, self.versions)
+
+    @property
+    def genomes(self) -> dict[str, Any]:
+        """Genome name to genome."""
+        return {source.genome.name: source.genome for source in self.sources}
+
+
+def prepare(config: DatasetConfig, progress: Progress) -> Job:
+    """Read and check every input.
+
+    Raises:
+        InputError, DependencyError, DatasetError: a file, bedtools or the tokenizer to reuse is missing or wrong.
+    """
+    versions = manifest.versions(bedtools.version())
+    tokenizer = Tokenizer.from_config(config.tokenizer)
+    with progress.stage("reading genomes", len(config.sources)) as stage:
+        sources = []
+        for source in config.sources:
+            stage.describe(source.genome)
+            sources.append(read_source(source, config.negatives, progress))
+            stage.advance()
+    return Job(config, sources, tokenizer, versions)
+
+
+def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
+    """Build a dataset, unless the same one is there already.
+
+    Args:
+        config: the sections that decide content.
+        output: the dataset's directory; an earlier dataset there is replaced when the new one is whole.
+        connect: opens Ray; called only when there is work.
+        progress: told of every stage.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        RaygeneError: any problem of the inputs, the configuration or the disk. What was there stays as it was.
+    """
+    _check_target(output)
+    storage.recover(output)
+    job = prepare(config, progress)
+    if current := _current(output, job.fingerprint):
+        progress.note(f"{output} is up to date")
+        return current
+    staging = storage.staging_for(output, job.fingerprint)
+    for leftover in output.parent.glob(f".{output.name}.building-*"):
+        if leftover != staging:
+            shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        with connect():
+            placed = _place(job, progress)
+            table, dropped, in_blocks = _divide(job, placed, progress)
+            document = _encode(job, table, staging, progress)
+    except RaygeneError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    document |= manifest.accounts(job.sources, placed, table, dropped)
+    document |= {"split_in_blocks": in_blocks}
+    document |= manifest.identity(config, job.sources, job.tokenizer, job.versions, job.fingerprint)
+    job.tokenizer.save(staging)
+    shutil.rmtree(staging / encoding.RECORDS)
+    storage.write_text(staging / MANIFEST, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    storage.swap_in(staging, output)
+    return document
+
+
+def _check_target(output: Path) -> None:
+    if output.is_file():
+        raise DatasetError(f"{output}: is a file", "choose a directory for --output")
+    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).exists():
+        raise DatasetError(f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it")
+    storage.make_directory(output.parent)
+
+
+def _current(output: Path, wanted: str) -> dict[str, Any] | None:
+    if not (output / MANIFEST).exists():
+        return None
+    try:
+        found = read_manifest(output)
+    except DatasetError:
+        return None
+    whole = all((output / file["path"]).exists() for file in found["files"]) and (output / "tokenizer.json").exists()
+    return found if whole and found["fingerprint"] == wanted else None
+
+
+def _place(job: Job, progress: Progress) -> pa.Table:
+    tasks = [table for source in job.sources for table in placement.tasks(source)]
+    mapper = placement.PlaceNegatives(job.genomes, job.config.negatives, job.config.crop)
+    order = {name: number for number, name in enumerate(job.genomes)}
+    found = []
+    with progress.stage("placing negatives", sum(len(source.lengths) for source in job.sources)) as stage:
+        for table in _mapped(tasks, mapper):
+            found.append(table)
+            stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
+    whole = pa.concat_tables(found)
+    chromosome_order = {
+        (source.genome.name, name): number for source in job.sources for number, name in enumerate(source.lengths)
+    }
+    keys = zip(whole["genome"].to_pylist(), whole["chromosome"].to_pylist(), strict=True)
+    rank = np.array([(order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
+    ordered = np.lexsort(
+        (
+            1 - whole["label"].to_numpy(),
+            whole["strand"].to_numpy(zero_copy_only=False) == "-",
+            whole["end"].to_numpy(),
+            whole["start"].to_numpy(),
+            rank[:, 1],
+            rank[:, 0],
+        )
+    )
+    return whole.take(pa.array(ordered))
+
+
+def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table, list[str]]:
+    """The interval table with ids and splits; the genes left out; the genomes cut into blocks."""
+    kept = placed["start"].to_numpy() >= 0
+    table = placed.filter(pa.array(kept))
+    dropped = placed.filter(pa.array(~kept))
+    assignment = split.assign(table, job.config.split)
+    if assignment.in_blocks and job.config.split.by == "chromosome":
+        progress.note(
+            f"split: {', '.join(assignment.in_blocks)} cut into contiguous blocks (one or two sequences: none to hold out whole)"
+        )
+    table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
+    table = table.append_column("split", pa.array(assignment.splits, pa.string()))
+    return table.select(schema.INTERVALS.names), dropped, assignment.in_blocks
+
+
+def _encode(job: Job, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
+    storage.make_directory(staging / encoding.RECORDS)
+    pieces = plan.stretches(table)
+    tasks = [
+        table.slice(rows.start, rows.stop - rows.start).append_column(
+            "task", pa.array(np.full(rows.stop - rows.start, number))
+        )
+        for number, rows in enumerate(pieces)
+    ]
+    records = []
+    with progress.stage("encoding tokens", len(table)) as stage:
+        for result in _mapped(tasks, encoding.WriteParts(job.genomes, job.tokenizer, staging.absolute())):
+            for text in result["record"].to_pylist():
+                records.append(json.loads(text))
+                stage.advance(sum(file["rows"] for file in records[-1]["files"]))
+    files = [file for record in sorted(records, key=lambda record: record["task"]) for file in record["files"]]
+    written = sum(file["rows"] for file in files)
+    if written != len(table) or len(records) != len(tasks):
+        raise DatasetError(f"{staging}: {written} rows written instead of {len(table)}", "run the build again")
+    return {"files": sorted(files, key=lambda file: file["path"])}
+
+
+def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+    """Map tables over the cluster, one task each, in any order; a task whose worker dies is tried again, not for ever."""
+    import ray
+    from ray.data import DataContext
+
+    DataContext.get_current().raise_original_map_exception = True
+    results = ray.data.from_arrow(tables).map_batches(
+        function, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1, max_retries=MAX_RETRIES
+    )
+    for bundle in results.iter_internal_ref_bundles():
+        for block in bundle.block_refs:
+            yield ray.get(block)

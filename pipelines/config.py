@@ -1,0 +1,209 @@
+"""The sections of an experiment that decide a dataset's content, as typed models.
+
+Names are a contract: they are the YAML's keys and the command line's flags.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.errors import UsageError
+
+PATH = {"path": True}
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _as_share_or_list(value: Any) -> Any:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], float):
+        return value[0]
+    if isinstance(value, list | tuple):
+        return [str(item) for item in value]
+    return value
+
+
+Names = Annotated[list[str], BeforeValidator(lambda value: [str(item) for item in _as_list(value)])]
+ShareOrList = Annotated[
+    Annotated[float, Field(ge=0, lt=1)] | list[str],
+    BeforeValidator(_as_share_or_list),
+]
+
+GENE_LIKE = ["gene", "*_gene", "pseudogene", "mRNA", "*RNA", "*transcript", "CDS", "exon"]
+
+
+class SourceConfig(Section):
+    """One annotated genome."""
+
+    genome: str = Field(description="short name of the genome, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$")
+    fasta: str = Field(description="FASTA file, plain, gzip or bgzip", json_schema_extra=PATH)
+    annotation: str = Field(description="GFF3 file, plain or gzip", json_schema_extra=PATH)
+    feature_types: Names = Field(
+        default=["gene"], description="values of GFF3 column 3 taken as genes, matched without case", min_length=1
+    )
+    chromosomes: Names | None = Field(
+        default=None, description="FASTA sequences to use (default: every one that has a gene)"
+    )
+
+
+class NegativesConfig(Section):
+    """Non-gene intervals, placed by `bedtools shuffle`."""
+
+    kinds: Annotated[list[Literal["shuffle"]], BeforeValidator(_as_list)] = Field(
+        default=["shuffle"], description="how negatives are made: shuffle = placed at random outside gene-like features", min_length=1
+    )
+    unplaced: Literal["shorten", "drop-pair", "keep"] = Field(
+        default="shorten",
+        description="what becomes of a gene whose negative finds no room: shorten = crop the pair until it does, "
+        "drop-pair = leave the gene out too, keep = keep the gene alone",
+    )
+    match: Annotated[list[Literal["length"]], BeforeValidator(_as_list)] = Field(
+        default=["length"], description="what a negative shares with its gene (length always)"
+    )
+    ratio: float = Field(default=1.0, description="negatives per gene", gt=0, le=10)
+    flank: int = Field(default=0, description="bases kept clear on both sides of gene-like features", ge=0)
+    exclude_types: Names = Field(
+        default=GENE_LIKE,
+        description="GFF3 types that a negative may not touch; * stands for any letters, matched without case",
+    )
+    min_n_run: int = Field(default=10, description="shortest run of N, in bases, that a negative may not touch", ge=1)
+    seed: int = Field(default=0, description="seed of crops and placements", ge=0)
+
+
+class CropConfig(Section):
+    """Windows cut out of genes, so that their ends and lengths do not give the answer away."""
+
+    length: int | None = Field(default=None, description="longest window, bases (default: whole genes)", ge=20)
+    position: Literal["random", "centre"] = Field(default="random", description="where in the gene the window lies")
+    margin: int = Field(
+        default=6, description="bases at both ends of a gene that no window shows (start and stop codons lie there)", ge=0
+    )
+
+
+class TokenizerConfig(Section):
+    """k-mer tokens."""
+
+    k: int = Field(default=6, description="bases per k-mer", ge=1, le=10)
+    stride: int = Field(default=3, description="bases from one k-mer to the next, at most k", ge=1, le=10)
+    tail: Literal["anchor", "drop"] = Field(
+        default="anchor",
+        description="bases left after the last full stride: anchor = one more k-mer flush with the end, drop = none",
+    )
+    reuse: str | None = Field(
+        default=None, alias="from", description="a dataset or bundle whose tokenizer is taken as it is", json_schema_extra=PATH
+    )
+
+    @model_validator(mode="after")
+    def _stride_within_k(self) -> TokenizerConfig:
+        if self.stride > self.k:
+            raise ValueError(f"stride {self.stride} is above k {self.k} and would skip bases; choose a stride of 1 to {self.k}")
+        return self
+
+
+class SplitConfig(Section):
+    """Which intervals are train, validation and test."""
+
+    by: Literal["chromosome", "block"] = Field(
+        default="chromosome",
+        description="what stays together: chromosome = same-named chromosomes of all genomes (genomes of one or two "
+        "sequences are cut into blocks), block = contiguous blocks of every chromosome",
+    )
+    validation: ShareOrList = Field(default=0.1, description="a share of all intervals, or a list of chromosomes")
+    test: ShareOrList = Field(default=0.1, description="a share of all intervals, or a list of chromosomes")
+    seed: int = Field(default=0, description="seed of the choice when shares are given", ge=0)
+
+    @model_validator(mode="after")
+    def _shares_leave_train(self) -> SplitConfig:
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
+        if sum(shares) >= 1:
+            raise ValueError(f"validation and test shares add up to {sum(shares):g} and leave nothing to train on")
+        if self.by == "block" and len(shares) < 2:
+            raise ValueError("by: block takes shares; give validation and test as numbers such as 0.1")
+        return self
+
+
+class DatasetConfig(Section):
+    """Everything that decides the bytes of a token dataset, beside its input files."""
+
+    sources: list[SourceConfig] = Field(min_length=1)
+    negatives: NegativesConfig = NegativesConfig()
+    crop: CropConfig = CropConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    split: SplitConfig = SplitConfig()
+
+    @model_validator(mode="after")
+    def _genomes_unique(self) -> DatasetConfig:
+        names = [source.genome for source in self.sources]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sources: genome name {repeated[0]} is used twice; give each genome its own name")
+        return self
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
+    """Build a typed configuration out of plain values.
+
+    Args:
+        model: the section or experiment to build.
+        values: nested mapping of keys to values.
+        origin: the file (or "command line") to name in an error.
+
+    Raises:
+        UsageError: unknown key (with the nearest known one), wrong type or value out of range.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _usage_error(model, error, origin) from error
+
+
+def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) -> UsageError:
+    first = error.errors()[0]
+    location = [part for part in first["loc"] if not (isinstance(part, str) and ("[" in part or part in {"float", "int", "str"}))]
+    key = ".".join(str(part) for part in location) or "configuration"
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return UsageError(f"{origin}: {key}: unknown key", hint)
+    if first["type"] == "missing":
+        return UsageError(f"{origin}: {key}: missing", f"give it in the YAML or as --{key}")
+    given = first.get("input")
+    said = first["msg"].removeprefix("Value error, ")
+    if isinstance(given, str | int | float | bool):
+        return UsageError(f"{origin}: {key}: {given!r}: {said[0].lower() + said[1:]}")
+    return UsageError(f"{origin}: {key}: {said}")
+
+
+def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
+    current: type[BaseModel] = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        for name, field in current.model_fields.items():
+            if part in (name, field.alias):
+                inner = [item for item in _models_in(field.annotation)]
+                if inner:
+                    current = inner[0]
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]

@@ -1,0 +1,145 @@
+"""The token stage: rows of the interval table to rows of the dataset, written as Parquet parts.
+
+A task reads each stretch of chromosome once, lays its intervals end to end on their own strands, and encodes them
+in one vectorised pass. A part appears by rename, and its record after it; both are kept if the build is resumed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines import fingerprint, plan, schema, sequence, storage
+from pipelines.fasta import Genome
+from pipelines.sequence import Bytes
+from pipelines.tokenizer import UNK, Tokenizer
+
+ROW_GROUP_TOKENS = 1 << 20
+RECORDS = ".records"
+
+
+def strand_bases(genome: Genome, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
+    """The bases of intervals, each on its own strand, end to end.
+
+    Args:
+        genome: where they lie.
+        table: intervals of one genome, sorted by chromosome and start.
+
+    Returns:
+        ASCII letters, shape (sum of lengths,), and the length of each interval, shape (intervals,).
+    """
+    start, end = table["start"].to_numpy(), table["end"].to_numpy()
+    chromosomes = table["chromosome"].to_pylist()
+    strands = table["strand"].to_pylist()
+    lengths = end - start
+    bases = np.empty(int(lengths.sum()), np.uint8)
+    offset = 0
+    for first, last in _stretches(chromosomes):
+        low, high = int(start[first:last].min()), int(end[first:last].max())
+        stretch = genome.sequence(chromosomes[first], low, high)
+        for row in range(first, last):
+            piece = stretch[start[row] - low : end[row] - low]
+            bases[offset : offset + len(piece)] = sequence.reverse_complement(piece) if strands[row] == "-" else piece
+            offset += len(piece)
+    return bases, lengths
+
+
+def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
+    first = 0
+    for row in range(1, len(chromosomes) + 1):
+        if row == len(chromosomes) or chromosomes[row] != chromosomes[first]:
+            yield first, row
+            first = row
+
+
+def encode(genome: Genome, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
+    """Rows of the dataset for intervals of one genome, in the order given, `split` included."""
+    bases, lengths = strand_bases(genome, table)
+    codes = sequence.base_codes(bases)
+    tokens, counts = tokenizer.encode_many(codes, lengths)
+    starts = np.cumsum(lengths) - lengths
+    known = np.add.reduceat((codes != sequence.OTHER).astype(np.int64), starts)
+    strong = np.add.reduceat(((codes == 1) | (codes == 2)).astype(np.int64), starts)
+    masked = np.add.reduceat(sequence.is_soft_masked(bases).astype(np.int64), starts)
+    unknown = np.add.reduceat((tokens == UNK).astype(np.int64), np.cumsum(counts) - counts)
+    lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)).astype(np.int32)), pa.array(tokens))
+    columns = {name: table[name] for name in schema.INTERVALS.names}
+    columns |= {
+        "tokens": lists,
+        "token_count": pa.array(counts.astype(np.int32)),
+        "gc": pa.array((strong / np.maximum(known, 1)).astype(np.float32)),
+        "unknown_share": pa.array((unknown / counts).astype(np.float32)),
+        "soft_masked_share": pa.array((masked / lengths).astype(np.float32)),
+    }
+    return pa.table(columns)
+
+
+@dataclass(frozen=True)
+class WriteParts:
+    """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
+
+    Attributes:
+        genomes: name to genome.
+        tokenizer: turns bases into ids.
+        staging: directory that becomes the dataset.
+    """
+
+    genomes: dict[str, Genome]
+    tokenizer: Tokenizer
+    staging: Path
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        if len(table) == 0:
+            return pa.table({"record": pa.array([], pa.string())})
+        task = table["task"][0].as_py()
+        path = record_path(self.staging, task)
+        if not path.exists():
+            rows = encode(self.genomes[table["genome"][0].as_py()], table, self.tokenizer)
+            storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))
+        return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
+
+    def _write(self, rows: pa.Table, task: int) -> dict[str, Any]:
+        files = []
+        splits = np.array(rows["split"].to_pylist(), dtype=object)
+        for split in schema.SPLITS:
+            part = rows.filter(pa.array(splits == split)).drop_columns(["split"])
+            if len(part):
+                name = f"split={split}/part-{task:05d}.parquet"
+                files.append(write_part(part, self.staging, name, self.tokenizer))
+        return {"task": task, "files": files}
+
+
+def record_path(staging: Path, task: int) -> Path:
+    """Where the record of a finished task lies."""
+    return staging / RECORDS / f"{task:05d}.json"
+
+
+def write_part(rows: pa.Table, directory: Path, name: str, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Write one Parquet file in row groups of bounded tokens; return its entry for the manifest."""
+    table = rows.cast(schema.rows(pa.from_numpy_dtype(tokenizer.dtype)))
+    counts = table["token_count"].to_numpy()
+    with storage.replacing(directory / name) as temporary:
+        with pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+            for group in plan.row_groups(counts, ROW_GROUP_TOKENS):
+                writer.write_table(table.slice(group.start, group.stop - group.start), row_group_size=len(table))
+        digest = fingerprint.of_file(temporary)
+        size = temporary.stat().st_size
+    short = (table["end"].to_numpy() - table["start"].to_numpy()) < tokenizer.k
+    return {
+        "path": name,
+        "rows": len(table),
+        "tokens": int(counts.sum()),
+        "bytes": size,
+        "sha256": digest,
+        "shorter_than_k": int(short.sum()),
+        "unknown_tokens": int(np.rint(table["unknown_share"].to_numpy() * counts).sum()),
+        "longest_tokens": int(counts.max()),
+    }

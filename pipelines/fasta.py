@@ -1,0 +1,143 @@
+"""Genomes as FASTA files: any stretch of any sequence, as bytes, through a pyfaidx index.
+
+Compressed files are unpacked once into the cache, named by the SHA-256 of their content, and read from there:
+whole chromosomes are needed, and block-gzip would be inflated again by every task. Indexes live in the cache
+too, never beside the input. Both appear by rename under a lock, so that concurrent processes agree.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyfaidx
+
+from pipelines import fingerprint, storage
+from pipelines.errors import InputError
+from pipelines.progress import Progress
+from pipelines.sequence import Bytes
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BLOCK = 1 << 22
+
+
+class Genome:
+    """Random access to the sequences of one FASTA file. Pickles as its paths; each process opens its own handle.
+
+    Attributes:
+        name: the genome's name in the experiment.
+        fasta: the file as given.
+        content: SHA-256 of that file.
+    """
+
+    def __init__(self, name: str, fasta: Path, content: str) -> None:
+        self.name = name
+        self.fasta = fasta
+        self.content = content
+        self._faidx: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.name, self.fasta, self.content))
+
+    @property
+    def _open(self) -> Any:
+        if self._faidx is None:
+            self._faidx = _indexed(self.fasta, self.content)
+        return self._faidx
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Bases of every sequence, in file order; a name is the first word of its header."""
+        return {name: record.rlen for name, record in self._open.index.items()}
+
+    def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
+        """The forward strand of [start, end), 0-based, case kept, shape (end - start,)."""
+        if start >= end:
+            return np.empty(0, np.uint8)
+        text = self._open.fetch(chromosome, start + 1, end).seq
+        return np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)
+
+    def close(self) -> None:
+        """Give the file handle back; the next access opens it again."""
+        if self._faidx is not None:
+            self._faidx.close()
+            self._faidx = None
+
+
+def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
+    """Check, unpack if needed, and index a FASTA file.
+
+    Raises:
+        InputError: missing, empty, a cut-off gzip stream, not FASTA, uneven lines or repeated names.
+    """
+    if fasta.is_dir():
+        raise InputError(f"{fasta}: is a directory", "name a FASTA file")
+    genome = Genome(name, fasta, fingerprint.of_file(fasta))
+    if _is_gzip(fasta) and not _unpacked(genome.content).exists():
+        progress.note(f"{name}: unpacking {fasta.name} once into {storage.cache_directory()}")
+    if not genome.lengths:
+        raise InputError(f"{fasta}: holds no sequence", "give a FASTA file with at least one '>' record")
+    return genome
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == _GZIP_MAGIC
+
+
+def _unpacked(content: str) -> Path:
+    return storage.cache_directory() / "genomes" / f"{content}.fa"
+
+
+def _index(content: str) -> Path:
+    return storage.cache_directory() / "genomes" / f"{content}.fai"
+
+
+@contextmanager
+def _lock(content: str) -> Iterator[None]:
+    path = storage.cache_directory() / "genomes" / f".{content}.lock"
+    storage.make_directory(path.parent)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _indexed(fasta: Path, content: str) -> Any:
+    compressed = _is_gzip(fasta)
+    plain = _unpacked(content) if compressed else fasta
+    if not plain.exists() or not _index(content).exists():
+        with _lock(content):
+            if not plain.exists():
+                _unpack(fasta, plain)
+            if not _index(content).exists():
+                _write_index(fasta, plain, _index(content))
+    return pyfaidx.Faidx(str(plain), indexname=str(_index(content)), rebuild=False, build_index=False)
+
+
+def _unpack(fasta: Path, plain: Path) -> None:
+    with storage.replacing(plain) as temporary:
+        try:
+            with gzip.open(fasta, "rb") as packed, temporary.open("wb") as stream:
+                shutil.copyfileobj(packed, stream, _BLOCK)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{fasta}: the gzip stream is damaged or cut off", "fetch the file again") from error
+
+
+def _write_index(fasta: Path, plain: Path, index: Path) -> None:
+    with plain.open("rb") as stream:
+        first = stream.read(1)
+    if first != b">":
+        raise InputError(f"{fasta}: not a FASTA file (it does not begin with '>')", "name a FASTA file")
+    with storage.replacing(index) as temporary:
+        try:
+            pyfaidx.Faidx(str(plain), indexname=str(temporary)).close()
+        except (pyfaidx.FastaIndexingError, pyfaidx.IndexNotFoundError, ValueError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"{fasta}: cannot be indexed ({reason})", "mend the lines or names it tells of") from error

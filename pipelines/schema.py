@@ -1,0 +1,41 @@
+"""The Arrow schemas of the interval table and of a token dataset's rows."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "validation", "test")
+
+INTERVALS = pa.schema(
+    [
+        ("interval_id", pa.int64()),
+        ("genome", pa.string()),
+        ("chromosome", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", pa.string()),
+        ("label", pa.int8()),
+        ("source", pa.string()),
+        ("gene_id", pa.string()),
+        ("biotype", pa.string()),
+        ("split", pa.string()),
+    ]
+)
+
+
+def rows(token_type: pa.DataType) -> pa.Schema:
+    """The schema of dataset rows whose token ids are of `token_type` (uint16 or uint32).
+
+    `split` is not a column of the files: it is the partition (`split=train/`), and readers of such a layout
+    refuse a file that holds the column as well.
+    """
+    extra = [
+        ("tokens", pa.list_(token_type)),
+        ("token_count", pa.int32()),
+        ("gc", pa.float32()),
+        ("unknown_share", pa.float32()),
+        ("soft_masked_share", pa.float32()),
+    ]
+    columns = [field for field in INTERVALS if field.name != "split"]
+    return pa.schema([*columns, *(pa.field(name, kind) for name, kind in extra)])

@@ -1,0 +1,147 @@
+"""Which intervals are train, validation and test: whole chromosomes, contiguous blocks, or named ones.
+
+Pure and seeded. Overlapping intervals never part: chromosomes are whole, and a block ends between clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines import fingerprint, intervals
+from pipelines.config import SplitConfig
+from pipelines.errors import UsageError
+
+FEW_SEQUENCES = 2
+Names = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The split of each row, shape (rows,), and the genomes that were cut into blocks."""
+
+    splits: Names
+    in_blocks: list[str]
+
+
+def assign(table: pa.Table, config: SplitConfig) -> Assignment:
+    """Give every interval a split.
+
+    Args:
+        table: interval table with genome, chromosome, start, end, label.
+        config: what stays together, and how much or which chromosomes to hold out.
+
+    Raises:
+        UsageError: a name that no chromosome has, a chromosome in two splits, a split that is empty or has one class.
+    """
+    genomes = _strings(table["genome"])
+    chromosomes = _strings(table["chromosome"])
+    splits: Names = np.full(len(table), "", dtype=object)
+    for split in ("validation", "test"):
+        for name in _listed(config, split):
+            rows = _rows_named(name, genomes, chromosomes, split)
+            if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
+                raise UsageError(f"split.{split}: {name} is named twice", "name each chromosome in one split only")
+            splits[rows] = split
+    blocked = _genomes_in_blocks(genomes, chromosomes, config, splits)
+    in_blocks = np.isin(genomes, blocked)
+    free = splits == ""
+    shares = {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
+    _by_chromosome(splits, free & ~in_blocks, ~in_blocks, chromosomes, shares, config.seed)
+    bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    for genome, chromosome in dict.fromkeys(zip(genomes[free & in_blocks], chromosomes[free & in_blocks], strict=True)):
+        rows = np.flatnonzero((genomes == genome) & (chromosomes == chromosome))
+        splits[rows] = _blocks(bounds[rows], shares, fingerprint.seed(config.seed, "split", genome, chromosome))
+    splits[splits == ""] = "train"
+    _check(splits, table["label"].to_numpy(), config)
+    return Assignment(splits, blocked)
+
+
+def _strings(column: pa.ChunkedArray) -> Names:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _listed(config: SplitConfig, split: str) -> list[str]:
+    wanted = getattr(config, split)
+    return wanted if isinstance(wanted, list) else []
+
+
+def _rows_named(name: str, genomes: Names, chromosomes: Names, split: str) -> NDArray[np.bool_]:
+    rows = chromosomes == name
+    if not rows.any() and ":" in name:
+        genome, chromosome = name.split(":", 1)
+        rows = (genomes == genome) & (chromosomes == chromosome)
+    if not rows.any():
+        known = ", ".join(dict.fromkeys(chromosomes))
+        known = known if len(known) < 200 else known[:200] + " …"
+        raise UsageError(f"split.{split}: no chromosome {name!r} with intervals", f"choose among {known}")
+    return rows
+
+
+def _genomes_in_blocks(genomes: Names, chromosomes: Names, config: SplitConfig, splits: Names) -> list[str]:
+    """Genomes with nothing whole to hold out: all of them for `block`, those of one or two sequences otherwise."""
+    names = list(dict.fromkeys(genomes))
+    if config.by == "block":
+        return names
+    if not isinstance(config.test, float) and not isinstance(config.validation, float):
+        return []
+    return [name for name in names if len(set(chromosomes[genomes == name])) <= FEW_SEQUENCES and (splits[genomes == name] == "").any()]
+
+
+def _by_chromosome(
+    splits: Names, free: NDArray[np.bool_], considered: NDArray[np.bool_], chromosomes: Names, shares: dict[str, float], seed: int
+) -> None:
+    names, counts = np.unique(chromosomes[free].astype(str), return_counts=True)
+    size = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    waiting = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
+    for split, share in shares.items():
+        if share == 0 or not waiting:
+            continue
+        chosen = _nearest(waiting[: len(waiting)], size, share * int(considered.sum()))
+        splits[free & np.isin(chromosomes, chosen)] = split
+        waiting = [name for name in waiting if name not in chosen]
+
+
+def _nearest(names: list[str], size: dict[str, int], target: float) -> list[str]:
+    """Names, in their order, each taken if it brings the total nearer to the target; at least the smallest one."""
+    chosen: list[str] = []
+    total = 0
+    for name in names:
+        if abs(total + size[name] - target) < abs(total - target):
+            chosen.append(name)
+            total += size[name]
+    return chosen or [min(names, key=lambda name: size[name])]
+
+
+def _blocks(bounds: intervals.Intervals, shares: dict[str, float], seed: int) -> Names:
+    """One contiguous block per held-out split at a seeded place, cut between clusters of overlapping intervals."""
+    generator = np.random.default_rng(seed)
+    wanted = [(split, share) for split, share in shares.items() if share > 0]
+    generator.shuffle(wanted)
+    train = 1 - sum(share for _, share in wanted)
+    gaps = np.diff(np.sort(generator.random(len(wanted))) * train, prepend=0.0)
+    pieces: list[tuple[Any, float]] = []
+    for gap, held_out in zip(gaps, wanted, strict=True):
+        pieces += [("train", gap), held_out]
+    pieces.append(("train", 1.0))
+    ends = np.minimum(np.cumsum([share for _, share in pieces]), 1.0)
+    cluster = intervals.clusters(bounds)
+    middle = np.cumsum(np.bincount(cluster)) - np.bincount(cluster) / 2
+    piece = np.searchsorted(ends, middle / len(bounds), side="right").clip(max=len(pieces) - 1)
+    names: Names = np.array([name for name, _ in pieces], dtype=object)
+    return names[piece[cluster]]
+
+
+def _check(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None:
+    for split in ("train", "validation", "test"):
+        wanted = True if split == "train" else getattr(config, split)
+        if not wanted:
+            continue
+        found = set(labels[splits == split].tolist())
+        if found != {0, 1}:
+            what = "has no interval" if not found else f"has only {'genes' if found == {1} else 'negatives'}"
+            raise UsageError(f"split: {split} {what}", "hold out other chromosomes, other shares, or use split.by block")

@@ -1,0 +1,95 @@
+"""Files and directories that appear whole or not at all.
+
+A file is written beside its place and renamed. A directory is built in a hidden sibling and swapped in; the
+old one stays until the new one stands. Renames within one folder are atomic on POSIX file systems.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.errors import ResourceError
+
+
+def _unwritable(path: Path, error: OSError) -> ResourceError:
+    return ResourceError(f"{path}: cannot be written ({error.strerror or error})", "free space or choose another place")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same folder; rename it to `path` on success, remove it on failure.
+
+    Raises:
+        ResourceError: the folder cannot be written or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, or leave what was there."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def staging_for(directory: Path, key: str) -> Path:
+    """The hidden sibling in which `directory` is built; `key` names its content."""
+    return directory.with_name(f".{directory.name}.building-{key[:12]}")
+
+
+def make_directory(directory: Path) -> None:
+    """Create a directory and its parents.
+
+    Raises:
+        ResourceError: it cannot be created.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
+def _retired(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.replaced")
+
+
+def swap_in(staging: Path, directory: Path) -> None:
+    """Put a finished staging directory in the place of `directory`, then drop the old one.
+
+    A kill between the two renames is mended by `recover`.
+    """
+    retired = _retired(directory)
+    try:
+        if directory.exists():
+            shutil.rmtree(retired, ignore_errors=True)
+            os.rename(directory, retired)
+        os.rename(staging, directory)
+    except OSError as error:
+        recover(directory)
+        raise _unwritable(directory, error) from error
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def recover(directory: Path) -> None:
+    """Bring back the old directory if a kill fell between the two renames of `swap_in`."""
+    retired = _retired(directory)
+    if retired.exists() and not directory.exists():
+        os.rename(retired, directory)
+
+
+def cache_directory() -> Path:
+    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`."""
+    if chosen := os.environ.get("RAYGENE_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raygene"

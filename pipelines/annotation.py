@@ -67,7 +67,7 @@ def read_gff3(path: Path, feature_types: Sequence[str], exclude_types: Sequence[
     gene_like = _pattern([*exclude_types, *feature_types])
     annotation = Annotation()
     known: dict[str, tuple[bool, bool]] = {}
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         if line.startswith("##FASTA") or line.startswith(">"):
             break
         if not line or line.startswith("#"):
@@ -121,7 +121,12 @@ def _identity(attributes: str, path: Path, number: int) -> tuple[str | None, str
     return (unquote(gene_id) if gene_id else None), (unquote(biotype) if biotype else None)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a plain or gzip text file, without their ends.
+
+    Raises:
+        InputError: missing, unreadable, or a cut-off gzip stream.
+    """
     try:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"

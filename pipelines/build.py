@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import pyarrow as pa
 from pipelines import bedtools, encoding, fingerprint, manifest, placement, plan, schema, split, storage
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, read_manifest
-from pipelines.errors import DatasetError, RaygeneError
+from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.inputs import Source, read_source
 from pipelines.progress import Progress
 from pipelines.tokenizer import Tokenizer
@@ -207,9 +208,16 @@ def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) ->
     from ray.data import DataContext
 
     DataContext.get_current().raise_original_map_exception = True
-    results = ray.data.from_arrow(tables).map_batches(
-        function, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1, max_retries=MAX_RETRIES
-    )
-    for bundle in results.iter_internal_ref_bundles():
-        for block in bundle.block_refs:
-            yield ray.get(block)
+    with warnings.catch_warnings():
+        # Ray 2.60 warns of every remote argument without a name of its own; without this one it retries for ever.
+        warnings.simplefilter("ignore")
+        results = ray.data.from_arrow(tables).map_batches(
+            function, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1, max_retries=MAX_RETRIES
+        )
+    try:
+        for bundle in results.iter_internal_ref_bundles():
+            for block in bundle.block_refs:
+                yield ray.get(block)
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ResourceError(f"a worker was lost {MAX_RETRIES + 1} times ({reason})", "free memory, then run again") from error

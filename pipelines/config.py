@@ -6,6 +6,7 @@ Names are a contract: they are the YAML's keys and the command line's flags.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pipelines.errors import UsageError
 
 PATH = {"path": True}
+_UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 
 
 class Section(BaseModel):
@@ -174,7 +176,7 @@ def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
 
 def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) -> UsageError:
     first = error.errors()[0]
-    location = [part for part in first["loc"] if not (isinstance(part, str) and ("[" in part or part in {"float", "int", "str"}))]
+    location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 TASK_BASES = 4_000_000
 
 
-def grouped(sizes: Iterable[int], limit: int = TASK_BASES) -> list[slice]:
-    """Cut a sequence of sizes into runs that add up to `limit` at most; a larger one stands alone."""
+def grouped(sizes: Iterable[int], limit: int | None = None) -> list[slice]:
+    """Cut a sequence of sizes into runs that add up to `limit` (`TASK_BASES`) at most; a larger one stands alone."""
+    limit = TASK_BASES if limit is None else limit
     runs: list[slice] = []
     first = total = 0
     count = -1

@@ -1,0 +1,25 @@
+# make demo and make test do all set-up by themselves.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## list these commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup:  ## create .venv with pinned packages, and get bedtools
+	@bash scripts/setup.sh
+
+demo: setup  ## a real genome through build, inspect, train, evaluate and predict
+	@raygene demo --output demo
+
+test: setup  ## run the tests
+	@python -m pytest
+
+lint: setup  ## style, types and the one-way rule between packages
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+clean:  ## remove what demo, tests and linters wrote; .venv stays
+	rm -rf demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

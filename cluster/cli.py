@@ -1,0 +1,96 @@
+"""The command `raygene`: parse, call one verb, and turn every error into one line and an exit status.
+
+Exit status: 0 done, 1 failure, 2 usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import textwrap
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from types import ModuleType
+from typing import Any
+
+from cluster import connection
+from cluster.context import Context
+from cluster.flags import Parser, add_sections, parse
+from cluster.terminal import Terminal
+from pipelines.errors import RaygeneError
+
+VERBS = ("demo", "build", "inspect", "train", "evaluate", "predict")
+_HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    terminal = Terminal()
+    try:
+        signal.signal(signal.SIGTERM, _interrupt)
+        return _run(given, terminal)
+    except RaygeneError as error:
+        if debug:
+            raise
+        terminal.error(str(error))
+        return error.exit_status
+    except KeyboardInterrupt:
+        terminal.error("interrupted; finished work is kept, and the same command goes on with it")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        told = " ".join(str(error).split())[:300]
+        terminal.error(f"internal error, {type(error).__name__}: {told}: run again with --debug and report the traceback")
+        return 1
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(given: list[str], terminal: Terminal) -> int:
+    parser, verbs = _parsers()
+    namespace, overrides = parse(parser, {name: verb for name, (verb, _) in verbs.items()}, given)
+    if namespace.verb is None:
+        parser.print_help()
+        return 0
+    connection.prepare_environment(verbose=namespace.verbose)
+    verbs[namespace.verb][1].run(Context(namespace, overrides, terminal))
+    return 0
+
+
+def _parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
+    parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"raygene {_version()}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (raygene VERB --help tells more)")
+    verbs = {}
+    for name in VERBS:
+        module = import_module(f"cluster.verbs.{name}")
+        verb = subparsers.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=textwrap.dedent(f"example:\n  {module.EXAMPLE}"),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(verb)
+        verb.add_argument("--verbose", action="store_true", help="show Ray's own messages too")
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        if module.SECTIONS:
+            add_sections(verb, module.SECTIONS)
+        verbs[name] = (verb, module)
+    return parser, verbs
+
+
+def _version() -> str:
+    try:
+        return metadata.version("raygene")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,77 @@
+"""A connection to Ray: one of our own on this machine, a running cluster, or the cluster of the job we are in.
+
+Starting a local Ray takes 3 to 5 s; the environment that quietens it has to be set before Ray is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster.experiment import ClusterConfig
+from pipelines.errors import ResourceError
+from pipelines.progress import Progress
+
+_QUIET = {
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
+_BOUNDED = {"RAY_task_oom_retries": "1"}
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare_environment(*, verbose: bool) -> None:
+    """Set what Ray reads at import: no endless out-of-memory retries and, unless verbose, no noise."""
+    for name, value in (_BOUNDED if verbose else _BOUNDED | _QUIET).items():
+        os.environ.setdefault(name, value)
+
+
+def _quieten() -> None:
+    warnings.filterwarnings("ignore", module=r"ray(\..*)?")
+    for name in ("ray", "ray.data", "ray.train", "ray.tune"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.CRITICAL)
+        logger.propagate = False
+
+
+@contextmanager
+def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iterator[None]:
+    """Hold a connection to Ray; one that is open already is used and left open.
+
+    Raises:
+        ResourceError: no cluster answers at the address.
+    """
+    prepare_environment(verbose=verbose)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if not verbose:
+        _quieten()
+    address = os.environ.get("RAY_ADDRESS") or config.address
+    options: dict[str, object] = {"log_to_driver": verbose, "logging_level": logging.INFO if verbose else logging.CRITICAL}
+    if address == "local":
+        options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
+    title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
+    with progress.stage(title):
+        try:
+            ray.init(address=address, **options)
+        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise ResourceError(f"cluster.address {address}: no Ray there ({reason})", "start one or use local") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

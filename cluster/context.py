@@ -1,0 +1,41 @@
+"""What every verb is given: the parsed arguments, the configuration flags, and the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.connection import connect
+from cluster.experiment import ClusterConfig, Experiment, load
+from cluster.flags import Overrides
+from cluster.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of the command line.
+
+    Attributes:
+        arguments: the verb's own arguments.
+        overrides: configuration keys given as flags.
+        terminal: where progress, notes and results go.
+    """
+
+    arguments: argparse.Namespace
+    overrides: Overrides
+    terminal: Terminal
+
+    def experiment(self) -> Experiment:
+        """The experiment file with the flags over it.
+
+        Raises:
+            RaygeneError: the file or a value is wrong.
+        """
+        return load(Path(self.arguments.experiment), self.overrides)
+
+    def connector(self, config: ClusterConfig) -> Callable[[], AbstractContextManager[None]]:
+        """Opens Ray when called."""
+        return lambda: connect(config, self.terminal, verbose=self.arguments.verbose)

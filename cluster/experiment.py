@@ -1,0 +1,138 @@
+"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, model_validator
+
+from pipelines.config import (
+    CropConfig,
+    DatasetConfig,
+    NegativesConfig,
+    Section,
+    SourceConfig,
+    SplitConfig,
+    TokenizerConfig,
+    validate,
+)
+from pipelines.errors import InputError, UsageError
+from training.config import ModelConfig, TrainingConfig
+
+
+class ClusterConfig(Section):
+    """Where the work runs. Nothing here changes a result."""
+
+    address: str = Field(
+        default="local",
+        description="local = a Ray of its own on this machine, auto = the Ray already running here, or host:port of a cluster; "
+        "inside a Ray job always that job's cluster",
+    )
+    cpus: int | None = Field(default=None, description="CPUs of a local Ray (default: all this process may use)", ge=1)
+
+
+class Experiment(Section):
+    """Every section of an experiment."""
+
+    sources: list[SourceConfig] = []
+    negatives: NegativesConfig = NegativesConfig()
+    crop: CropConfig = CropConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    cluster: ClusterConfig = ClusterConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_sections(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            return {key: value for key, value in values.items() if value is not None}
+        return values
+
+    def dataset(self, origin: str) -> DatasetConfig:
+        """The sections that decide a dataset.
+
+        Raises:
+            UsageError: no sources, or the same genome name twice.
+        """
+        if not self.sources:
+            raise UsageError(f"{origin}: sources: missing", "list at least one genome with fasta and annotation")
+        names = DatasetConfig.model_fields
+        return validate(DatasetConfig, {name: getattr(self, name) for name in names}, origin)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every key with its value, ready for a YAML file that `load` takes."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:
+    """Read an experiment file and put flags over it.
+
+    Args:
+        path: the YAML. Its relative paths are taken relative to its folder.
+        overrides: key path, such as ("tokenizer", "k"), to value. Relative paths are taken as they are.
+
+    Raises:
+        InputError: missing or not YAML.
+        UsageError: an unknown key, a wrong type, a value out of range.
+    """
+    values = _based(_read(path), Experiment, path.parent)
+    for keys, value in overrides.items():
+        _put(values, keys, value)
+    return validate(Experiment, values, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {reason}", "name an experiment file") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{path}: {line}not YAML ({getattr(error, 'problem', error)})", "mend the line") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: holds no sections", "begin with sources:")
+    return document
+
+
+def _based(values: Any, model: type[BaseModel], folder: Path) -> Any:
+    """A copy in which the values of path fields are joined to the folder of the file they stand in."""
+    values = copy.deepcopy(values)
+    for source in values.get("sources") or []:
+        _join(source, SourceConfig, folder)
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            _join(values.get(name), section, folder)
+    return values
+
+
+def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
+    if not isinstance(values, dict):
+        return
+    for name, field in section.model_fields.items():
+        extra = field.json_schema_extra
+        key = field.alias or name
+        if isinstance(extra, dict) and extra.get("path") and isinstance(values.get(key), str):
+            values[key] = str(folder / Path(values[key]).expanduser())
+
+
+def _put(values: dict[str, Any], keys: tuple[str | int, ...], value: Any) -> None:
+    current: Any = values
+    for key, following in zip(keys[:-1], keys[1:], strict=True):
+        if isinstance(key, int):
+            while len(current) <= key:
+                current.append({})
+            current = current[key]
+            continue
+        if current.get(key) is None:
+            current[key] = [] if isinstance(following, int) else {}
+        current = current[key]
+    current[keys[-1]] = value

@@ -1,0 +1,67 @@
+"""`raygene build`: genomes to a token dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cluster.context import Context
+from cluster.flags import Parser
+from cluster.terminal import Terminal
+
+SUMMARY = "genomes (FASTA + GFF3) to a token dataset"
+SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
+DESCRIPTION = """\
+Cuts genes out of annotated genomes, places as many non-gene intervals of the same length and strand beside them
+(bedtools shuffle, clear of gene-like features and runs of N), splits them, turns them into k-mer tokens and writes a
+Parquet dataset. The same inputs and keys give the same bytes on any number of CPUs; running again does nothing
+unless an input or a key has changed; a killed build goes on where it stopped."""
+EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --tokenizer.k 3 --tokenizer.stride 1"
+
+
+def add_arguments(parser: Parser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
+    parser.add_argument("--output", required=True, metavar="DATASET", help="directory of the dataset")
+
+
+def run(context: Context) -> None:
+    """Build, and tell what is in the dataset and what is not."""
+    from pipelines.build import build
+
+    experiment = context.experiment()
+    config = experiment.dataset(context.arguments.experiment)
+    output = Path(context.arguments.output)
+    manifest = build(config, output, context.connector(experiment.cluster), context.terminal)
+    show(manifest, context.terminal)
+    context.terminal.say(f"dataset: {output}")
+
+
+def show(manifest: dict[str, Any], terminal: Terminal) -> None:
+    """Counts by split, and the account of every gene."""
+    rows: Counter[tuple[str, int]] = Counter()
+    for count in manifest["counts"]:
+        rows[count["split"], count["label"]] += count["rows"]
+    tokens: Counter[str] = Counter()
+    for file in manifest["files"]:
+        tokens[file["path"].split("/")[0].removeprefix("split=")] += file["tokens"]
+    splits = [split for split in ("train", "validation", "test") if tokens[split]]
+    table = [(split, rows[split, 1], rows[split, 0], tokens[split]) for split in splits]
+    terminal.table("Intervals", ("split", "genes", "negatives", "tokens"), table)
+    accounts = []
+    for genome, genes in manifest["genes"].items():
+        before, after = (_median(genes[name]) for name in ("length_before", "length_after"))
+        accounts.append((genome, genes["annotated"], genes["kept"], genes["shortened"], genes["negatives"], before, after))
+    header = ("genome", "annotated", "kept", "shortened", "negatives", "median bases before", "after")
+    terminal.table("Genes", header, accounts)
+    for genome, reasons in manifest["dropped"].items():
+        for reason, count in reasons.items():
+            terminal.note(f"{genome}: {count:,} genes left out: {reason.replace('_', ' ')}")
+    short = sum(file["shorter_than_k"] for file in manifest["files"])
+    if short:
+        terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")
+
+
+def _median(quantiles: dict[str, int]) -> int | None:
+    return quantiles.get("50%")

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Sets up everything raygene needs in this checkout: .venv with pinned packages, and the bedtools program.
+# Running it again costs a fraction of a second; after an interruption it starts the unfinished part anew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.raygene-setup
+wanted=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -d' ' -f1)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
+}
+
+apt_install() {
+    command -v apt-get >/dev/null || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1 ||
+        { as_root apt-get update -qq >/dev/null 2>&1 &&
+          as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1; }
+}
+
+find_python() {
+    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+        if [ -n "$candidate" ] && command -v "$candidate" >/dev/null &&
+           "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no Python 3.11 or newer found: install python3 (>= 3.11), or name one: make setup PYTHON=/path/to/python3"
+}
+
+make_venv() {
+    local python=$1 version
+    say "creating .venv"
+    rm -rf .venv
+    "$python" -m venv .venv >/dev/null 2>&1 && return
+    rm -rf .venv
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    say "python3-venv is missing: installing it with apt"
+    apt_install "python$version-venv" || apt_install python3-venv ||
+        fail "cannot create a virtual environment: run 'apt-get install python$version-venv' as root, then again"
+    "$python" -m venv .venv >/dev/null || fail "python -m venv failed: see the lines above"
+}
+
+install_packages() {
+    say "installing pinned packages into .venv (one to five minutes)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' ||
+        fail "pip could not install the packages: check the network and the lines above, then run again"
+}
+
+install_bedtools() {
+    if command -v bedtools >/dev/null || [ -x .venv/bin/bedtools ]; then return; fi
+    say "installing the bedtools program"
+    if apt_install bedtools; then return; fi
+    for conda in mamba conda micromamba; do
+        if command -v "$conda" >/dev/null &&
+           "$conda" create -y -q -p "$PWD/.venv/conda-bedtools" -c conda-forge -c bioconda bedtools >/dev/null 2>&1; then
+            ln -sf ../conda-bedtools/bin/bedtools .venv/bin/bedtools
+            return
+        fi
+    done
+    if command -v brew >/dev/null && brew install --quiet bedtools >/dev/null 2>&1; then return; fi
+    fail "bedtools is missing and could not be installed: run 'apt-get install bedtools' as root," \
+         "'conda install -c bioconda bedtools' or 'brew install bedtools', then run again"
+}
+
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+    python=$(find_python)
+    [ -x .venv/bin/python ] && [ -f "$stamp" ] && .venv/bin/python -c '' 2>/dev/null || make_venv "$python"
+    install_packages
+    printf '%s' "$wanted" >"$stamp"
+fi
+install_bedtools

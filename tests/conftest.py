@@ -1,0 +1,90 @@
+"""Small real inputs shared by all tests: a random genome with genes, and one Ray for the whole run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+
+
+@dataclass(frozen=True)
+class GenomeFiles:
+    """A genome on disk and what is in it."""
+
+    fasta: Path
+    annotation: Path
+    sequences: dict[str, str]
+    genes: list[tuple[str, int, int, str]]
+
+    def source(self, name: str = "toy") -> dict[str, Any]:
+        """Its entry under `sources`."""
+        return {"genome": name, "fasta": str(self.fasta), "annotation": str(self.annotation)}
+
+
+def make_genome(folder: Path, *, seed: int = 0, chromosomes: int = 4, bases: int = 12_000) -> GenomeFiles:
+    """Write a FASTA and a GFF3 with a gene every 600 bases or so, on both strands, GC-richer than the rest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(seed)
+    sequences, genes = {}, []
+    for number in range(1, chromosomes + 1):
+        name = f"chr{number}"
+        letters = generator.choice(list("ACGT"), size=bases, p=[0.35, 0.15, 0.15, 0.35])
+        position = 300
+        while position + 500 < bases:
+            length = int(generator.integers(60, 300))
+            letters[position : position + length] = generator.choice(list("ACGT"), size=length, p=[0.2, 0.3, 0.3, 0.2])
+            genes.append((name, position, position + length, "+-"[int(generator.integers(2))]))
+            position += length + int(generator.integers(200, 600))
+        letters[100:130] = "N"
+        letters[200:240] = [letter.lower() for letter in letters[200:240]]
+        sequences[name] = "".join(letters)
+    fasta, annotation = folder / "genome.fa", folder / "genes.gff3"
+    fasta.write_text(
+        "".join(
+            f">{name} a toy chromosome\n" + "".join(text[i : i + 60] + "\n" for i in range(0, len(text), 60))
+            for name, text in sequences.items()
+        )
+    )
+    rows = [
+        f"{name}\ttest\tgene\t{start + 1}\t{end}\t.\t{strand}\t.\tID=gene{number};biotype=protein_coding"
+        for number, (name, start, end, strand) in enumerate(genes)
+    ]
+    annotation.write_text("\n".join(["##gff-version 3", *rows, ""]))
+    return GenomeFiles(fasta, annotation, sequences, genes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["RAYGENE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def genome(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
+    return make_genome(tmp_path_factory.mktemp("genome"))
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[Any]:
+    """A `connect` for builds; one local Ray of two CPUs serves every test that asks for it."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield nullcontext
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of the real benchmark genomes, from RAYGENE_DATA."""
+    if not os.environ.get("RAYGENE_DATA"):
+        pytest.skip("RAYGENE_DATA is not set: it names a folder with real benchmark genomes")
+    return Path(os.environ["RAYGENE_DATA"])

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pipelines.annotation import read_gff3
+from pipelines.config import GENE_LIKE
+from pipelines.errors import InputError
+
+HEAD = "##gff-version 3\n"
+
+
+def row(kind: str = "gene", start: object = 11, end: object = 20, strand: str = "+", attributes: str = "ID=a") -> str:
+    return f"chrI\tsrc\t{kind}\t{start}\t{end}\t.\t{strand}\t.\t{attributes}\n"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "a.gff3"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_a_gene_comes_out_half_open_with_decoded_id_and_biotype(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + row(attributes="ID=gene%3Ba;gene_biotype=protein_coding"))
+    gene = read_gff3(path, ["gene"], GENE_LIKE).genes[0]
+    assert (gene.chromosome, gene.start, gene.end, gene.strand) == ("chrI", 10, 20, "+")
+    assert (gene.gene_id, gene.biotype) == ("gene;a", "protein_coding")
+
+
+def test_comments_crlf_and_trailing_fasta_are_no_features(tmp_path: Path) -> None:
+    text = HEAD + "# comment\n" + row() + "###\n\n" + row(start=31, end=40) + "##FASTA\n>chrI\nACGT\n"
+    assert len(read_gff3(written(tmp_path, text.replace("\n", "\r\n")), ["gene"], []).genes) == 2
+
+
+def test_types_match_column_three_without_case_and_never_attributes(tmp_path: Path) -> None:
+    text = HEAD + row(kind="Gene") + row(kind="region", attributes="ID=gene;Note=gene")
+    assert len(read_gff3(written(tmp_path, text), ["GENE"], []).genes) == 1
+
+
+def test_gene_like_features_are_excluded_though_not_taken(tmp_path: Path) -> None:
+    text = HEAD + row() + row(kind="ncRNA_gene", start=31, end=40) + row(kind="tRNA", start=51, end=60) + row(kind="centromere", start=71, end=80)
+    annotation = read_gff3(written(tmp_path, text), ["gene"], GENE_LIKE)
+    assert len(annotation.genes) == 1
+    assert annotation.excluded == {"chrI": [(10, 20), (30, 40), (50, 60)]}
+
+
+def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
+    path = tmp_path / "a.gff3.gz"
+    path.write_bytes(gzip.compress((HEAD + row()).encode()))
+    assert len(read_gff3(path, ["gene"], []).genes) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD + row(start=21), "line 2: start 21 and end 20"),
+        (HEAD + row(start="x"), "line 2: start 'x'"),
+        (HEAD + row(start=0), "line 2: start 0"),
+        (HEAD + "chrI gene 1 2\n", "line 2: 1 columns instead of 9"),
+        (HEAD + row(attributes='gene_id "a";'), "line 2: GTF"),
+        (HEAD + row(kind="exon"), "no feature of type gene"),
+        ("", "no feature of type gene"),
+    ],
+)
+def test_a_row_that_is_not_gff3_is_an_error_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_gff3(written(tmp_path, text), ["gene"], [])
+
+
+def test_a_cut_off_gzip_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.gff3.gz"
+    packed = gzip.compress((HEAD + "".join(row(start=n, end=n + 5) for n in range(1, 4000))).encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match="damaged or cut off"):
+        read_gff3(path, ["gene"], [])

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import encoding
+from pipelines.build import _mapped, build
+from pipelines.config import DatasetConfig, validate
+from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
+from pipelines.progress import Silent
+from tests.conftest import GenomeFiles, make_genome
+
+pytestmark = pytest.mark.ray
+
+
+def config(*genomes: GenomeFiles, **sections: Any) -> DatasetConfig:
+    sources = [genome.source(f"g{number}") for number, genome in enumerate(genomes)]
+    values = {
+        "sources": sources,
+        "tokenizer": {"k": 3, "stride": 1},
+        "split": {"test": ["chr4"], "validation": ["chr3"]},
+        **sections,
+    }
+    return validate(DatasetConfig, values, "test")
+
+
+def files_of(directory: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path.relative_to(directory)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def bytes_of(directory: Path) -> dict[str, bytes]:
+    return {name: content for name, (content, _) in files_of(directory).items()}
+
+
+def never() -> Any:
+    raise AssertionError("Ray was asked for though there is nothing to do")
+
+
+def test_every_annotated_gene_is_in_the_dataset_or_counted(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    rows = [
+        "chr1\tt\tgene\t11990\t12100\t.\t+\t.\tID=past",
+        "chr1\tt\tgene\t300\t340\t.\t.\t.\tID=unstranded",
+        "chrX\tt\tgene\t1\t90\t.\t+\t.\tID=elsewhere",
+    ]
+    first = genome.annotation.read_text().splitlines()[1]
+    annotation = tmp_path / "more.gff3"
+    annotation.write_text(genome.annotation.read_text() + "\n".join([*rows, first, ""]))
+    source = genome.source("g") | {"annotation": str(annotation)}
+    manifest = build(config(genome, sources=[source]), tmp_path / "out", ray_session, Silent())
+    assert manifest["dropped"]["g"] == {"duplicate": 1, "past_the_end": 1, "unknown_sequence": 1, "unknown_strand": 1}
+    assert manifest["genes"]["g"]["annotated"] == manifest["genes"]["g"]["kept"] + 4
+    assert manifest["genes"]["g"]["kept"] == len(genome.genes)
+
+
+def test_rows_lie_where_the_manifest_says_in_a_fixed_order(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    manifest = build(config(genome), tmp_path / "out", ray_session, Silent())
+    ids: list[int] = []
+    for split in ("train", "validation", "test"):
+        opened = TokenDataset.open(tmp_path / "out", split)
+        found = opened.table["interval_id"].to_pylist()
+        assert found == sorted(found)
+        ids += found
+        assert set(opened.labels.tolist()) == {0, 1}
+    assert sorted(ids) == list(range(sum(count["rows"] for count in manifest["counts"])))
+
+
+def test_other_readers_see_the_split_as_a_partition(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    manifest = build(config(genome), tmp_path / "out", ray_session, Silent())
+    paths = [str(tmp_path / "out" / file["path"]) for file in manifest["files"]]
+    table = ds.dataset(paths, partitioning="hive", partition_base_dir=str(tmp_path / "out")).to_table()
+    assert len(table) == sum(file["rows"] for file in manifest["files"])
+    assert set(table["split"].to_pylist()) == {"train", "validation", "test"}
+    assert len(pq.read_table(tmp_path / "out" / "split=train")) == len(TokenDataset.open(tmp_path / "out", "train"))
+
+
+def test_a_second_build_touches_no_file_and_needs_no_ray(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    before = files_of(tmp_path / "out")
+    build(config(genome), tmp_path / "out", never, Silent())
+    assert files_of(tmp_path / "out") == before
+
+
+def test_moved_inputs_rebuild_nothing_but_another_k_does(tmp_path: Path, ray_session: Any) -> None:
+    first, second = make_genome(tmp_path / "a"), make_genome(tmp_path / "b")
+    before = build(config(first), tmp_path / "out", ray_session, Silent())
+    assert build(config(second), tmp_path / "out", never, Silent()) == before
+    after = build(config(first, tokenizer={"k": 4, "stride": 1}), tmp_path / "out", ray_session, Silent())
+    assert after["fingerprint"] != before["fingerprint"]
+    assert TokenDataset.open(tmp_path / "out", "train").tokenizer.k == 4
+
+
+def test_a_lost_part_is_built_again(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    before = bytes_of(tmp_path / "out")
+    next((tmp_path / "out").rglob("*.parquet")).unlink()
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    assert bytes_of(tmp_path / "out") == before
+
+
+def test_genomes_of_one_sequence_all_have_rows_in_train(tmp_path: Path, ray_session: Any) -> None:
+    genomes = [make_genome(tmp_path / str(seed), seed=seed, chromosomes=1, bases=40_000) for seed in range(3)]
+    build(config(*genomes, split={}), tmp_path / "out", ray_session, Silent())
+    assert set(TokenDataset.open(tmp_path / "out", "train").table["genome"].to_pylist()) == {"g0", "g1", "g2"}
+
+
+SCRIPT = """
+    import sys, ray
+    from contextlib import contextmanager
+    from pathlib import Path
+    from pipelines import plan
+    from pipelines.build import build
+    from pipelines.config import DatasetConfig
+    from pipelines.progress import Silent
+    plan.TASK_BASES = 5_000
+    @contextmanager
+    def connect():
+        ray.init(address="local", num_cpus=int(sys.argv[3]), include_dashboard=False, log_to_driver=False)
+        yield
+    build(DatasetConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]), connect, Silent())
+"""
+
+
+def start_build(wanted: DatasetConfig, output: Path, cpus: int) -> subprocess.Popen[bytes]:
+    arguments = [wanted.model_dump_json(by_alias=True), str(output), str(cpus)]
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_path: Path) -> None:
+    for cpus in (1, 2):
+        assert start_build(config(genome), tmp_path / str(cpus), cpus).wait(120) == 0
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+    assert len([name for name in bytes_of(tmp_path / "1") if name.endswith(".parquet")]) > 6
+
+
+def test_a_killed_build_goes_on_from_its_parts_to_the_same_bytes(tmp_path: Path) -> None:
+    genome = make_genome(tmp_path / "large", chromosomes=6, bases=150_000)
+    assert start_build(config(genome), tmp_path / "whole", 2).wait(120) == 0
+    killed = start_build(config(genome), tmp_path / "out", 2)
+    records = _wait_for_records(tmp_path, killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "out").exists()
+    kept = {path: path.stat().st_mtime_ns for path in records.parent.parent.rglob("*.parquet")}
+    finished = [path for path in kept if f"{path.stem.removeprefix('part-')}.json" in {r.name for r in records.parent.iterdir()}]
+    assert finished
+    assert start_build(config(genome), tmp_path / "out", 2).wait(120) == 0
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
+    moved = {tmp_path / "out" / path.relative_to(records.parent.parent): kept[path] for path in finished}
+    assert all(path.stat().st_mtime_ns == when for path, when in moved.items())
+    assert not list(tmp_path.glob(".out.building-*"))
+
+
+def _wait_for_records(folder: Path, process: subprocess.Popen[bytes]) -> Path:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        found = list(folder.glob(f".out.building-*/{encoding.RECORDS}/*.json"))
+        if len(found) >= 3:
+            return found[0]
+        time.sleep(0.002)
+    raise AssertionError("the build ended before it could be killed")
+
+
+@pytest.mark.parametrize("damage", ["truncated gzip", "no shared name", "missing", "unknown split name"])
+def test_an_error_leaves_no_half_written_dataset(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, damage: str
+) -> None:
+    source, split = genome.source("g"), {"test": ["chr4"], "validation": ["chr3"]}
+    if damage == "truncated gzip":
+        packed = gzip.compress(genome.fasta.read_bytes())
+        (tmp_path / "cut.fa.gz").write_bytes(packed[: len(packed) * 2 // 3])
+        source["fasta"] = str(tmp_path / "cut.fa.gz")
+    elif damage == "no shared name":
+        (tmp_path / "other.gff3").write_text(genome.annotation.read_text().replace("chr", "scaffold"))
+        source["annotation"] = str(tmp_path / "other.gff3")
+    elif damage == "missing":
+        source["fasta"] = str(tmp_path / "none.fa")
+    else:
+        split["test"] = ["chr99"]
+    output = tmp_path / "results" / "out"
+    with pytest.raises(RaygeneError) as caught:
+        build(config(genome, sources=[source], split=split), output, ray_session, Silent())
+    assert "\n" not in str(caught.value)
+    assert not output.parent.exists() or list(output.parent.iterdir()) == []
+
+
+def test_names_that_match_nothing_show_both_sides(genome: GenomeFiles, tmp_path: Path) -> None:
+    other = tmp_path / "other.gff3"
+    other.write_text(genome.annotation.read_text().replace("chr", "scaffold"))
+    source = genome.source("g") | {"annotation": str(other)}
+    with pytest.raises(InputError, match="the annotation has scaffold1.*the FASTA has chr1"):
+        build(config(genome, sources=[source]), tmp_path / "out", never, Silent())
+
+
+def test_an_error_keeps_the_earlier_dataset(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    before = files_of(tmp_path / "out")
+    with pytest.raises(UsageError):
+        build(config(genome, split={"test": ["nope"]}), tmp_path / "out", ray_session, Silent())
+    assert files_of(tmp_path / "out") == before
+
+
+def test_a_folder_of_other_files_is_never_replaced(genome: GenomeFiles, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("five years")
+    with pytest.raises(DatasetError, match="not a raygene dataset"):
+        build(config(genome), tmp_path / "out", never, Silent())
+
+
+def test_a_missing_bedtools_is_told_with_the_remedy(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.bedtools.shutil.which", lambda *_, **__: None)
+    with pytest.raises(RaygeneError, match="bedtools: program not found: install it with"):
+        build(config(genome), tmp_path / "out", never, Silent())
+
+
+def test_a_tampered_manifest_or_tokenizer_is_refused(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    manifest = read_manifest(tmp_path / "out")
+    manifest["tokenizer"]["fingerprint"] = "0" * 64
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DatasetError, match="not the one the dataset was built with"):
+        TokenDataset.open(tmp_path / "out", "train")
+
+
+def dies(table: pa.Table) -> pa.Table:
+    os._exit(1)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_build(ray_session: Any) -> None:
+    with pytest.raises(ResourceError, match="a worker was lost 3 times"):
+        list(_mapped([pa.table({"task": [0]})], dies))

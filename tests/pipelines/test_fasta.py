@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import gzip
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pysam
+import pytest
+
+from pipelines import storage
+from pipelines.errors import InputError
+from pipelines.fasta import open_genome
+from pipelines.progress import Silent
+from tests.conftest import GenomeFiles
+
+
+def compressed(genome: GenomeFiles, folder: Path, how: str) -> Path:
+    if how == "plain":
+        return genome.fasta
+    target = folder / "genome.fa.gz"
+    if how == "bgzip":
+        pysam.tabix_compress(str(genome.fasta), str(target))
+    else:
+        target.write_bytes(gzip.compress(genome.fasta.read_bytes()))
+    return target
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "bgzip"])
+def test_any_stretch_reads_as_written(genome: GenomeFiles, tmp_path: Path, how: str) -> None:
+    opened = open_genome("toy", compressed(genome, tmp_path, how), Silent())
+    for name, text in genome.sequences.items():
+        assert opened.lengths[name] == len(text)
+        for start, end in [(0, len(text)), (55, 66), (119, 121), (7, 7), (len(text) - 1, len(text))]:
+            assert opened.sequence(name, start, end).tobytes().decode() == text[start:end]
+
+
+def test_nothing_is_written_beside_the_input(genome: GenomeFiles, tmp_path: Path) -> None:
+    before = sorted(genome.fasta.parent.iterdir())
+    assert open_genome("toy", genome.fasta, Silent()).lengths
+    assert sorted(genome.fasta.parent.iterdir()) == before
+
+
+def first_bases(path: str) -> bytes:
+    return open_genome("toy", Path(path), Silent()).sequence("chr1", 0, 50).tobytes()
+
+
+def test_processes_that_index_at_once_agree(genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "fresh"))
+    packed = compressed(genome, tmp_path, "gzip")
+    with ProcessPoolExecutor(4) as pool:
+        found = set(pool.map(first_bases, [str(packed)] * 8))
+    assert found == {genome.sequences["chr1"][:50].encode()}
+
+
+def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: GenomeFiles, tmp_path: Path) -> None:
+    whole = gzip.compress(genome.fasta.read_bytes() + b"A" * 17)
+    cut = tmp_path / "cut.fa.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    before = {path for path in (storage.cache_directory() / "genomes").glob("*.fa")}
+    with pytest.raises(InputError, match=r"cut\.fa\.gz: the gzip stream is damaged or cut off"):
+        open_genome("toy", cut, Silent())
+    assert {path for path in (storage.cache_directory() / "genomes").glob("*.fa")} == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a FASTA file"),
+        ("chr1\t1\t2\n", "not a FASTA file"),
+        (">a\nACGT\nAC\nACGT\n", "cannot be indexed"),
+        (">a\nACGT\n>a\nACGT\n", "cannot be indexed"),
+    ],
+)
+def test_a_file_that_is_not_good_fasta_is_an_error(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "bad.fa"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        open_genome("toy", path, Silent())
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        open_genome("toy", tmp_path / "none.fa", Silent())

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines import intervals, split
+from pipelines.config import SplitConfig
+from pipelines.errors import UsageError
+
+
+def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int = 60) -> pa.Table:
+    """`count` genes and as many negatives on each (genome, chromosome)."""
+    rows = [
+        {"genome": genome, "chromosome": chromosome, "start": number * spacing, "end": number * spacing + length, "label": number % 2}
+        for (genome, chromosome), count in layout.items()
+        for number in range(2 * count)
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def by_chromosome(rows: pa.Table, splits: np.ndarray) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, one in zip(rows["chromosome"].to_pylist(), splits, strict=True):
+        found.setdefault(name, set()).add(one)
+    return found
+
+
+FIVE = {("a", f"chr{number}"): 20 for number in range(1, 6)} | {("b", f"chr{number}"): 20 for number in range(1, 6)}
+
+
+def test_same_named_chromosomes_of_all_genomes_stay_together() -> None:
+    rows = table(FIVE)
+    found = by_chromosome(rows, split.assign(rows, SplitConfig(validation=0.2, test=0.2)).splits)
+    assert all(len(splits) == 1 for splits in found.values())
+    assert Counter(next(iter(splits)) for splits in found.values()) == {"train": 3, "validation": 1, "test": 1}
+
+
+def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_one() -> None:
+    rows = table(FIVE)
+    splits = split.assign(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"])).splits
+    names = list(zip(rows["genome"].to_pylist(), rows["chromosome"].to_pylist(), strict=True))
+    for (genome, chromosome), one in zip(names, splits, strict=True):
+        expected = "test" if chromosome == "chr1" or (genome, chromosome) == ("b", "chr2") else "train"
+        assert one == ("validation" if chromosome == "chr3" else expected)
+
+
+def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> None:
+    rows = table({("a", "x"): 100, ("b", "y"): 100, ("c", "z"): 100})
+    assignment = split.assign(rows, SplitConfig())
+    assert assignment.in_blocks == ["a", "b", "c"]
+    assert all(splits == {"train", "validation", "test"} for splits in by_chromosome(rows, assignment.splits).values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
+def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(seed: int, validation: float, test: float) -> None:
+    rows = table({("a", "x"): 150}, spacing=50, length=80).slice(0, 280)
+    rows = rows.filter(pa.array([number % 7 != 0 for number in range(len(rows))]))
+    splits = split.assign(rows, SplitConfig(by="block", validation=validation, test=test, seed=seed)).splits
+    changes = [one for number, one in enumerate(splits) if number == 0 or splits[number - 1] != one]
+    held_out = [one for one in changes if one != "train"]
+    assert sorted(held_out) == ["test", "validation"]
+    bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
+    cluster = intervals.clusters(bounds)
+    assert all(len(set(splits[cluster == number])) == 1 for number in set(cluster.tolist()))
+    assert abs((splits == "test").mean() - test) < 0.05
+
+
+def test_the_seed_decides_and_repeats() -> None:
+    rows = table(FIVE)
+    chosen = [tuple(split.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed)).splits) for seed in (0, 0, 1, 2, 3)]
+    assert chosen[0] == chosen[1]
+    assert len(set(chosen)) > 1
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"test": ["nope"]}, "split.test: no chromosome 'nope'"),
+        ({"test": ["chr1"], "validation": ["chr1"]}, "chr1 is named twice"),
+        ({"test": [f"chr{number}" for number in range(1, 6)], "validation": 0.0}, "train has no interval"),
+    ],
+)
+def test_a_split_that_cannot_be_is_an_error(config: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        split.assign(table(FIVE), SplitConfig.model_validate(config))
+
+
+def test_a_split_of_one_class_is_an_error() -> None:
+    rows = table(FIVE)
+    only_genes = (rows["chromosome"].to_numpy(zero_copy_only=False) != "chr1") | (rows["label"].to_numpy() == 1)
+    with pytest.raises(UsageError, match="test has only genes"):
+        split.assign(rows.filter(pa.array(only_genes)), SplitConfig(test=["chr1"]))

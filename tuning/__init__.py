@@ -1,0 +1,1 @@
+"""Search over training: the layer between `training` and `cluster`. It holds no code yet."""

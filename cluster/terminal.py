@@ -90,6 +90,10 @@ class Terminal:
         """Print an error as one line."""
         self._errors.print(f"[bold red]raygene: error:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
+    def heading(self, text: str) -> None:
+        """Begin a part of a longer result."""
+        self._output.rule(f"[bold]{escape(text)}", align="left", style="dim")
+
     def say(self, text: str) -> None:
         """Print a line of the result."""
         self._output.print(escape(text), highlight=False, soft_wrap=True)

@@ -78,7 +78,7 @@ def predict(
             piece = table.slice(rows.start, rows.stop - rows.start)
             bases, lengths = encoding.strand_bases(genome, piece)
             tokens, counts = bundle.tokenizer.encode_many(sequence.base_codes(bases), lengths)
-            scores[rows] = probabilities(bundle.model, (tokens, counts), token_budget)
+            scores[rows] = probabilities(bundle.model, tokens, counts, token_budget)
             stage.advance(len(piece))
     return Prediction(features, scores, skipped, float(bundle.config["threshold"]))
 

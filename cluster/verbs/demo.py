@@ -1,0 +1,68 @@
+"""`raygene demo`: the whole chain on the example genome."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+from cluster import experiment as experiments
+from cluster.connection import connect
+from cluster.context import Context
+from cluster.flags import Parser
+from cluster.verbs import build, evaluate, inspect, predict, train
+from pipelines.errors import InputError
+
+SUMMARY = "the whole chain on a real small genome, in a few minutes"
+SECTIONS = ("cluster",)
+DESCRIPTION = """\
+Takes six chromosomes of baker's yeast through build, inspect, train, evaluate and predict, and prints the table of the
+test split. Everything is left in --output: the dataset, the run with its bundle and metrics, two HTML pages, and the
+scored genes as BED and TSV. A second run finds its work done."""
+EXAMPLE = "raygene demo --output demo"
+
+
+def add_arguments(parser: Parser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("--output", default="demo", metavar="DIR", help="where everything goes (default demo)")
+    parser.add_argument(
+        "--example",
+        default=str(Path(__file__).parents[2] / "examples" / "yeast"),
+        metavar="DIR",
+        help="folder with experiment.yaml (default examples/yeast of the checkout)",
+    )
+
+
+def run(context: Context) -> None:
+    """Run every verb in turn within one Ray."""
+    folder, output = Path(context.arguments.example), Path(context.arguments.output)
+    path = folder / "experiment.yaml"
+    if not path.exists():
+        raise InputError(f"{path}: no example there", "run it from a checkout, or name the folder with --example")
+    source = experiments.load(path, context.overrides).sources[0]
+    dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
+    held_out = {"fasta": source.fasta, "intervals": source.annotation, "feature_types": source.feature_types}
+    steps: list[tuple[ModuleType, dict[str, object]]] = [
+        (build, {"experiment": str(path), "output": dataset}),
+        (inspect, {"dataset": dataset, "json": None, "report": str(output / "dataset.html")}),
+        (train, {"experiment": str(path), "dataset": dataset, "output": str(output / "run")}),
+        (predict, {"bundle": bundle, **held_out, "output": str(output / "genes.tsv"), "token_budget": 65_536}),
+        (
+            evaluate,
+            {
+                "bundle": bundle,
+                "dataset": dataset,
+                "split": "test",
+                "json": str(output / "figures.json"),
+                "report": str(output / "report-test.html"),
+                "token_budget": 65_536,
+            },
+        ),
+    ]
+    config = experiments.load(path, context.overrides).cluster
+    with connect(config, context.terminal, verbose=context.arguments.verbose):
+        for verb, given in steps:
+            name = verb.__name__.rsplit(".", 1)[1]
+            context.terminal.heading(f"raygene {name}")
+            common = {"verbose": context.arguments.verbose, "debug": context.arguments.debug}
+            verb.run(Context(argparse.Namespace(**given, **common), context.overrides, context.terminal))

@@ -1,0 +1,216 @@
+"""What is in a dataset: counts, lengths, composition, vocabulary, drops and the shortcut audit.
+
+Reads every split once; memory is that of the train split and the largest other one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pipelines import report, schema, shortcuts
+from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.shortcuts import Rule
+from pipelines.tokenizer import SPECIALS, UNK, Tokenizer
+
+PERCENT = (0, 5, 50, 95, 100)
+EXTREMES = 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a caption, for the terminal and the page alike."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One label of one split: lengths in bases and GC shares, both of shape (rows,)."""
+
+    split: str
+    label: int
+    lengths: NDArray[np.int64]
+    gc: NDArray[np.float64]
+
+    @property
+    def name(self) -> str:
+        """`gene` or `negative`."""
+        return "gene" if self.label else "negative"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The findings.
+
+    Attributes:
+        directory: the dataset.
+        manifest: of the dataset.
+        samples: lengths and GC by split and label.
+        token_counts: occurrences of every id in train, shape (vocabulary,).
+        audited: the split the rules were scored on.
+        rules: the trivial rules, best first.
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+    tokenizer: Tokenizer
+    samples: list[Sample]
+    token_counts: NDArray[np.int64]
+    audited: str
+    rules: list[Rule]
+
+    def tables(self) -> list[Table]:
+        """Everything as tables."""
+        return [self._splits(), self._chromosomes(), self._genes(), self._vocabulary(), self._frequent(), self._audit()]
+
+    def _splits(self) -> Table:
+        header = ("split", "label", "intervals", *(_percent_name(percent) for percent in PERCENT), "mean GC")
+        rows: list[tuple[object, ...]] = []
+        for sample in self.samples:
+            lengths = [round(float(np.percentile(sample.lengths, percent))) for percent in PERCENT]
+            rows.append((sample.split, sample.name, len(sample.lengths), *lengths, float(sample.gc.mean())))
+        return Table("Intervals by split and label; lengths in bases", header, rows)
+
+    def _chromosomes(self) -> Table:
+        counts: Counter[tuple[str, str, str, int]] = Counter()
+        for one in self.manifest["counts"]:
+            counts[one["genome"], one["chromosome"], one["split"], one["label"]] += one["rows"]
+        keys = list(dict.fromkeys(key[:3] for key in counts))
+        rows: list[tuple[object, ...]] = [(*key, counts[*key, 1], counts[*key, 0]) for key in keys]
+        return Table("Where they come from", ("genome", "chromosome", "split", "genes", "negatives"), rows)
+
+    def _genes(self) -> Table:
+        rows: list[tuple[object, ...]] = []
+        for genome, genes in self.manifest["genes"].items():
+            rows.append((genome, "annotated", genes["annotated"]))
+            rows += [(genome, f"left out: {reason.replace('_', ' ')}", count) for reason, count in self.manifest["dropped"][genome].items()]
+            rows += [(genome, "kept", genes["kept"]), (genome, "kept, shortened to find room", genes["shortened"])]
+        return Table("Every gene accounted for", ("genome", "genes", "count"), rows)
+
+    def _vocabulary(self) -> Table:
+        kmers = self.token_counts[len(SPECIALS) :]
+        total = int(self.token_counts.sum())
+        longest = self.manifest["longest"]
+        rows: list[tuple[object, ...]] = [
+            ("k, stride, tail", f"{self.tokenizer.k}, {self.tokenizer.stride}, {self.tokenizer.tail}"),
+            ("tokens in the vocabulary", self.tokenizer.vocabulary_size),
+            ("tokens in train", total),
+            ("k-mers seen in train", f"{np.count_nonzero(kmers) / len(kmers):.1%}"),
+            ("unknown tokens in train", f"{self.token_counts[UNK] / total:.3%}"),
+            ("longest interval", f"{longest['bases']:,} bases at {longest['genome']}:{longest['chromosome']}:{longest['start']:,}-{longest['end']:,}"),
+        ]
+        return Table("Vocabulary", ("", "value"), rows)
+
+    def _frequent(self) -> Table:
+        order = np.argsort(-self.token_counts[len(SPECIALS) :], kind="stable") + len(SPECIALS)
+        ends = [*order[:EXTREMES], *order[-EXTREMES:]]
+        words = self.tokenizer.decode(ends)
+        total = int(self.token_counts.sum())
+        rows: list[tuple[object, ...]] = [
+            (word, int(self.token_counts[token]), f"{self.token_counts[token] / total:.3%}")
+            for word, token in zip(words, ends, strict=True)
+        ]
+        return Table("Most and least frequent k-mers in train", ("k-mer", "count", "share"), rows)
+
+    def _audit(self) -> Table:
+        rows: list[tuple[object, ...]] = [
+            (rule.name, rule.description, *(rule.metrics[name] for name in ("auroc", "auprc", "mcc"))) for rule in self.rules
+        ]
+        return Table(f"Trivial rules, fitted on train and scored on {self.audited}", ("rule", "looks at", "AUROC", "AUPRC", "MCC"), rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat figures; the keys are described in `docs/inspect.md`."""
+        splits = {sample.split: {"genes": 0, "negatives": 0} for sample in self.samples}
+        for sample in self.samples:
+            splits[sample.split]["genes" if sample.label else "negatives"] = len(sample.lengths)
+        total = int(self.token_counts.sum())
+        return {
+            "fingerprint": self.manifest["fingerprint"],
+            "rows": sum(file["rows"] for file in self.manifest["files"]),
+            "tokens": sum(file["tokens"] for file in self.manifest["files"]),
+            "splits": splits,
+            "dropped": self.manifest["dropped"],
+            "longest_bases": self.manifest["longest"]["bases"],
+            "vocabulary_size": self.tokenizer.vocabulary_size,
+            "kmers_seen_in_train": float(np.count_nonzero(self.token_counts[len(SPECIALS) :]) / 4**self.tokenizer.k),
+            "unknown_share_in_train": float(self.token_counts[UNK] / total),
+            "audited_split": self.audited,
+            "shortcuts": {rule.name: rule.metrics["auroc"] for rule in self.rules},
+        }
+
+    def page(self) -> report.Page:
+        """The findings as one HTML page."""
+        page = report.Page("Token dataset", f"{self.directory} · fingerprint {self.manifest['fingerprint'][:12]}")
+        best = self.rules[0]
+        page.paragraph(
+            f"The best trivial rule, {best.description}, reaches AUROC {best.metrics['auroc']:.3f} on {self.audited}: a model has to beat it.",
+            lead=True,
+        )
+        page.figures(
+            ("Lengths by label, all splits", self._histogram("lengths", "bases", log=True)),
+            ("GC by label, all splits", self._histogram("gc", "share of G and C", log=False)),
+            (f"AUROC of the trivial rules on {self.audited}", self._bars()),
+        )
+        for table in self.tables():
+            page.heading(table.caption)
+            page.table(table.caption, table.header, table.rows)
+        return page
+
+    def _histogram(self, what: str, axis: str, *, log: bool) -> Figure:
+        figure, axes = report.new_figure("", axis, "intervals")
+        values = {label: np.concatenate([getattr(one, what) for one in self.samples if one.label == label]) for label in (1, 0)}
+        low, high = (min(map(np.min, values.values())), max(map(np.max, values.values())))
+        edges = np.geomspace(low, high + 1, 41) if log else np.linspace(low, high + 1e-9, 41)
+        for label, name, colour in ((1, "genes", report.GENE), (0, "negatives", report.NEGATIVE)):
+            axes.hist(values[label], bins=edges.tolist(), histtype="step", linewidth=1.8, label=name, color=colour)
+        if log:
+            axes.set_xscale("log")
+        axes.legend(frameon=False)
+        return figure
+
+    def _bars(self) -> Figure:
+        figure, axes = report.new_figure("", "AUROC", "")
+        rules = self.rules[::-1]
+        values = [rule.metrics["auroc"] for rule in rules]
+        axes.barh([rule.name for rule in rules], values, color=report.ACCENT, height=0.6)
+        axes.axvline(0.5, color=report.INK, linewidth=1, linestyle="--")
+        axes.set_xlim(0, 1)
+        return figure
+
+
+def _percent_name(percent: int) -> str:
+    return {0: "shortest", 50: "median", 100: "longest"}.get(percent, f"{percent} %")
+
+
+def inspect(directory: Path) -> Inspection:
+    """Read a dataset and audit it.
+
+    Raises:
+        DatasetError: not a finished dataset, or a damaged file.
+    """
+    manifest = read_manifest(directory)
+    present = [split for split in schema.SPLITS if any(file["path"].startswith(f"split={split}/") for file in manifest["files"])]
+    train = TokenDataset.open(directory, "train")
+    audited = next((split for split in ("test", "validation") if split in present), "train")
+    samples: list[Sample] = []
+    rules: list[Rule] = []
+    for split in present:
+        opened = train if split == "train" else TokenDataset.open(directory, split)
+        for label in (1, 0):
+            rows = opened.labels == label
+            gc = opened.table["gc"].to_numpy().astype(np.float64)
+            if rows.any():
+                samples.append(Sample(split, label, shortcuts.bases(opened)[rows], gc[rows]))
+        if split == audited:
+            rules = shortcuts.audit(train, opened)
+    counts = np.bincount(train.tokens, minlength=train.tokenizer.vocabulary_size)
+    return Inspection(directory, manifest, train.tokenizer, samples, counts, audited, rules)

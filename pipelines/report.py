@@ -1,0 +1,131 @@
+"""The shell of every HTML page: one file without anything from outside, plots as inline SVG.
+
+Pages are the same bytes for the same content. They follow the reader's light or dark scheme.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from pipelines import storage
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6575;--line:#d9dee6;--paper:#fff;--best:#e8f3ec;--panel:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3adbb;--line:#39424f;--paper:#14181f;--best:#1d3a2a;--panel:#f7f8fa}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:64rem;padding:2.5rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 0 .6rem}
+.sub{color:var(--soft);margin:.35rem 0 1.5rem;overflow-wrap:anywhere}
+.lead{font-size:1.05rem;border-left:4px solid #2f7d5b;padding:.4rem 0 .4rem 1rem;margin:1.5rem 0}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
+caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
+th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
+th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
+.row{display:flex;flex-wrap:wrap;gap:1.25rem}
+figure{margin:1rem 0;flex:1 1 22rem;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
+figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}
+"""
+
+INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
+
+
+class Page:
+    """A page under construction.
+
+    Args:
+        title: its heading.
+        subtitle: one line under it.
+    """
+
+    def __init__(self, title: str, subtitle: str = "") -> None:
+        self._title = title
+        self._parts = [f"<h1>{html.escape(title)}</h1>"]
+        if subtitle:
+            self._parts.append(f'<p class="sub">{html.escape(subtitle)}</p>')
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+
+    def paragraph(self, text: str, *, lead: bool = False) -> None:
+        """Add a paragraph; a lead stands out."""
+        self._parts.append(f"<p{' class=lead' if lead else ''}>{html.escape(text)}</p>")
+
+    def table(
+        self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], best: int | None = None
+    ) -> None:
+        """Add a table; `best` is the row to highlight."""
+        numeric = [all(isinstance(row[column], int | float) or row[column] is None for row in rows) for column in range(len(header))]
+        mark = [' class="n"' if right else "" for right in numeric]
+        lines = ["<tr>" + "".join(f"<th scope=col{one}>{html.escape(name)}</th>" for one, name in zip(mark, header, strict=True))]
+        for number, row in enumerate(rows):
+            cells = "".join(f"<td{one}>{html.escape(shown(cell))}</td>" for one, cell in zip(mark, row, strict=True))
+            lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
+        self._parts.append(
+            f'<div class="scroll"><table><caption>{html.escape(caption)}</caption>' + "\n".join(lines) + "</table></div>"
+        )
+
+    def figures(self, *figures: tuple[str, Figure]) -> None:
+        """Add plots side by side, each with its caption."""
+        inner = "".join(
+            f'<figure role="img" aria-label="{html.escape(caption)}">{_svg(figure)}'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            for caption, figure in figures
+        )
+        self._parts.append(f'<div class="row">{inner}</div>')
+
+    def html(self) -> str:
+        """The whole page."""
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>\n" + "\n".join(self._parts) + "\n</body></html>\n"
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the page, whole or not at all.
+
+        Raises:
+            ResourceError: the place cannot be written.
+        """
+        storage.write_text(path, self.html())
+
+
+def shown(cell: object) -> str:
+    """A cell as text: thousands separated, three decimals, nothing for None."""
+    if cell is None:
+        return ""
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+def new_figure(title: str, x: str, y: str) -> tuple[Figure, mpl.axes.Axes]:
+    """An empty plot of the house's size and style, without global state."""
+    figure = Figure(figsize=(5.2, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize=11, loc="left", color=INK)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#d9dee6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "raygene", "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    return text[text.index("<svg") :]

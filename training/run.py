@@ -1,0 +1,222 @@
+"""Training on Ray Train: checks, starts the workers, shows their epochs, and keeps the best one as a bundle.
+
+Reaching the first step takes about 10 s. A run directory is keyed by what decides the result: the same command
+goes on from the last epoch after a kill, and returns at once when the run is finished.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from pipelines import fingerprint, storage
+from pipelines.dataset import TokenDataset
+from pipelines.errors import BundleError, DatasetError, RaygeneError, ResourceError, TrainingError
+from pipelines.metrics import best_threshold
+from pipelines.progress import Progress, Stage
+from training import bundle, models
+from training.bundle import Bundle
+from training.config import ModelConfig, TrainingConfig
+from training.journal import Journal
+from training.scoring import probabilities
+from training.worker import STATE, run
+
+COLLECTIVE_TIMEOUT_S = 300
+MAX_FAILURES = 2
+_NOT_CONTENT = {"workers", "device", "token_budget"}
+
+
+def train(
+    model: ModelConfig,
+    training: TrainingConfig,
+    dataset: Path,
+    output: Path,
+    progress: Progress,
+    resolved: dict[str, Any],
+) -> Bundle:
+    """Train a model and keep the epoch of highest validation AUROC.
+
+    Args:
+        model: the architecture.
+        training: the optimisation.
+        dataset: directory of a token dataset, readable by every worker.
+        output: run directory, written by driver and workers; the model is `output/bundle`.
+        progress: told of every epoch.
+        resolved: the whole configuration, kept beside the results.
+
+    Returns:
+        The bundle, as loaded back.
+
+    Raises:
+        DatasetError: no finished dataset, or a split without both classes.
+        ResourceError: the cluster lacks the workers asked for.
+        TrainingError: the loss is no longer a number, or a worker died again and again.
+    """
+    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    for split in (opened, validation):
+        if set(split.labels.tolist()) != {0, 1}:
+            raise DatasetError(f"{dataset}: split {split.split} has one class only", "change the split section and build again")
+    key = run_key(model, training, opened.manifest["fingerprint"])
+    storage.make_directory(output)
+    if finished := _finished(output, key):
+        progress.note(f"{output} is trained already; nothing to do")
+        return finished
+    storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
+    checkpoints = output / f"checkpoints-{key[:12]}"
+    for other in output.glob("checkpoints-*"):
+        if other != checkpoints:
+            shutil.rmtree(other, ignore_errors=True)
+    document = _fit(model, training, dataset, checkpoints, progress)
+    network = models.make(model, opened.tokenizer.vocabulary_size)
+    network.load_state_dict(document["best"])
+    scores = probabilities(network, validation.tokens, validation.lengths, training.token_budget)
+    config = bundle.describe(
+        model,
+        training.model_dump(mode="json"),
+        opened.manifest,
+        document["best_record"],
+        best_threshold(validation.labels, scores),
+        {"raygene": metadata.version("raygene"), "ray": metadata.version("ray")},
+    )
+    Bundle(network, opened.tokenizer, config | {"run": key}).save(output / "bundle")
+    return bundle.load(output / "bundle")
+
+
+def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
+    """SHA-256 over what decides a run's result: not workers, device or token budget."""
+    return fingerprint.of_value(
+        {"model": model.model_dump(mode="json"), "training": training.model_dump(mode="json", exclude=_NOT_CONTENT), "dataset": dataset}
+    )
+
+
+def _finished(output: Path, key: str) -> Bundle | None:
+    try:
+        found = bundle.load(output / "bundle")
+    except BundleError:
+        return None
+    return found if found.config.get("run") == key else None
+
+
+def _resources(training: TrainingConfig) -> tuple[bool, int]:
+    """Whether to use GPUs, and the CPUs of each worker.
+
+    Raises:
+        ResourceError: the cluster has fewer than asked for.
+    """
+    import ray
+
+    there = ray.cluster_resources()
+    cpus, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
+    use_gpu = training.device == "cuda" or (training.device == "auto" and gpus >= training.workers)
+    if use_gpu and gpus < training.workers:
+        raise ResourceError(
+            f"training.workers {training.workers} on GPUs: the cluster has {gpus} GPUs", "use fewer workers or training.device cpu"
+        )
+    if cpus < training.workers:
+        raise ResourceError(
+            f"training.workers {training.workers}: the cluster has {cpus} CPUs", "use fewer workers or raise cluster.cpus"
+        )
+    return use_gpu, max(1, cpus // training.workers)
+
+
+def _fit(
+    model: ModelConfig, training: TrainingConfig, dataset: Path, checkpoints: Path, progress: Progress
+) -> dict[str, Any]:
+    """Run Ray Train; return the last checkpoint's document."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.util.queue import Queue
+
+    use_gpu, cpus = _resources(training)
+    resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
+    news = Queue(actor_options={"num_cpus": 0})
+    trainer = TorchTrainer(
+        run,
+        train_loop_config={
+            "model": model.model_dump(mode="json"),
+            "training": training.model_dump(mode="json"),
+            "dataset": str(dataset),
+            "threads": cpus,
+            "news": news,
+        },
+        torch_config=TorchConfig(timeout_s=COLLECTIVE_TIMEOUT_S),
+        scaling_config=ScalingConfig(num_workers=training.workers, use_gpu=use_gpu, resources_per_worker=resources),
+        run_config=RunConfig(
+            name=checkpoints.name,
+            storage_path=str(checkpoints.parent),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    progress.note(
+        f"training on {training.workers} {'GPU' if use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
+    )
+    errors: list[RaygeneError] = []
+    journal = Journal(checkpoints.parent / "metrics.jsonl", resume=checkpoints.exists())
+    with progress.stage("training", training.epochs) as stage, _listening(news, journal, stage, errors):
+        try:
+            result = trainer.fit()
+        except Exception as error:
+            if errors:
+                raise errors[0] from error
+            reason = " ".join(str(error).split())[:200]
+            raise TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why") from error
+    if errors:
+        raise errors[0]
+    if result.checkpoint is None:
+        raise TrainingError(f"{checkpoints}: no checkpoint was written", "run again with --verbose")
+    with result.checkpoint.as_directory() as folder:
+        document: dict[str, Any] = torch.load(Path(folder, STATE), map_location="cpu", weights_only=True)
+    return document
+
+
+@contextmanager
+def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
+    """Pass what workers tell to the journal and the stage while training lasts."""
+    from ray.util.queue import Empty
+
+    done = threading.Event()
+    shown = 0
+
+    def listen() -> None:
+        nonlocal shown
+        while True:
+            try:
+                message = news.get(block=True, timeout=0.5)
+            except Empty:
+                if done.is_set():
+                    return
+                continue
+            except Exception:
+                return
+            if "error" in message:
+                errors.append(message["error"])
+                continue
+            record = message["record"]
+            journal.add(record)
+            stage.advance(max(0, record["epoch"] - shown))
+            shown = max(shown, record["epoch"])
+            stage.describe(_told(record))
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        done.set()
+        listener.join(timeout=10)
+
+
+def _told(record: dict[str, Any]) -> str:
+    return (
+        f"loss {record['loss']:.3f}  validation AUROC {record['validation_auroc']:.3f}  "
+        f"{record['tokens_per_second'] / 1e3:,.0f}k tokens/s  padding {record['padding_share']:.1%}"
+    )

@@ -1,0 +1,63 @@
+"""One worker of a Ray Train run: opens the dataset, resumes if there is a checkpoint, and runs the loop."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.dataset import TokenDataset
+from pipelines.errors import RaygeneError, TrainingError
+from training import loop, models
+from training.collective import Alone, Distributed
+from training.config import ModelConfig, TrainingConfig
+
+STATE = "state.pt"
+
+
+def run(given: dict[str, Any]) -> None:
+    """The function that Ray Train starts on every worker.
+
+    Args:
+        given: model and training sections as mappings, dataset path, threads, and the queue for news.
+    """
+    try:
+        _run(given)
+    except TrainingError as error:
+        # Every worker sees the same loss, and trying again would end the same: no failure for Ray to retry.
+        given["news"].put({"error": error})
+    except RaygeneError as error:
+        given["news"].put({"error": error})
+        raise
+
+
+def _run(given: dict[str, Any]) -> None:
+    import ray.train
+    from ray.train.torch import get_device
+
+    config = TrainingConfig.model_validate(given["training"])
+    torch.set_num_threads(given["threads"])
+    device = get_device()
+    dataset = Path(given["dataset"])
+    train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    torch.manual_seed(config.seed)
+    model = models.make(ModelConfig.model_validate(given["model"]), train.tokenizer.vocabulary_size).to(device)
+    state = loop.start(model, config)
+    if checkpoint := ray.train.get_checkpoint():
+        with checkpoint.as_directory() as folder:
+            state.restore(torch.load(Path(folder, STATE), map_location=device, weights_only=True))
+    collective = Distributed() if config.workers > 1 else Alone()
+
+    def report(record: loop.Record, state: loop.State) -> None:
+        figures = {"epoch": record["epoch"], "validation_auroc": record["validation_auroc"]}
+        if collective.rank:
+            ray.train.report(figures)
+            return
+        with tempfile.TemporaryDirectory(prefix="raygene-checkpoint-") as folder:
+            torch.save(state.document(), Path(folder, STATE))
+            ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        given["news"].put({"record": record})
+
+    loop.fit(state, train, validation, config, collective, device, report)

@@ -10,7 +10,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ from cluster import connection
 from cluster.context import Context
 from cluster.flags import Parser, add_sections, parse
 from cluster.terminal import Terminal
+from pipelines import __version__
 from pipelines.errors import RaygeneError
 
 VERBS = ("demo", "build", "inspect", "train", "evaluate", "predict")
@@ -67,7 +68,7 @@ def _run(given: list[str], terminal: Terminal) -> int:
 
 def _parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"raygene {_version()}")
+    parser.add_argument("--version", action="version", version=f"raygene {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (raygene VERB --help tells more)")
     verbs = {}
     for name in VERBS:
@@ -88,9 +89,3 @@ def _parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
         verbs[name] = (verb, module)
     return parser, verbs
 
-
-def _version() -> str:
-    try:
-        return metadata.version("raygene")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"

@@ -47,7 +47,6 @@ class _Log:
 
     def describe(self, text: str) -> None:
         self._detail = text
-        self._tell()
 
     def _tell(self) -> None:
         if time.monotonic() - self._last < LOG_EVERY_S:

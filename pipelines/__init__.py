@@ -2,3 +2,5 @@
 
 Knows nothing of training, tuning or the cluster; those import from here.
 """
+
+__version__ = "0.1.0"

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import yaml
 
-from pipelines import fingerprint, storage
+from pipelines import __version__, fingerprint, storage
 from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, RaygeneError, ResourceError, TrainingError
 from pipelines.metrics import best_threshold
@@ -84,7 +84,7 @@ def train(
         opened.manifest,
         document["best_record"],
         best_threshold(validation.labels, scores),
-        {"raygene": metadata.version("raygene"), "ray": metadata.version("ray")},
+        {"raygene": __version__, "ray": metadata.version("ray")},
     )
     Bundle(network, opened.tokenizer, config | {"run": key}).save(output / "bundle")
     return bundle.load(output / "bundle")
@@ -202,9 +202,9 @@ def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneEr
                 continue
             record = message["record"]
             journal.add(record)
+            stage.describe(_told(record))
             stage.advance(max(0, record["epoch"] - shown))
             shown = max(shown, record["epoch"])
-            stage.describe(_told(record))
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ _ALWAYS = {
 }
 
 
+ANSWER_S = 10.0
+
+
 def usable_cpus() -> int:
     """CPUs this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -51,6 +55,19 @@ def _quieten() -> None:
         logger.propagate = False
 
 
+def _require_answer(address: str) -> None:
+    """Knock at host:port first: Ray itself goes on trying a dead address for over five minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise ResourceError(
+            f"cluster.address {address}: no Ray there ({error.strerror or error})", "start one with 'ray start --head' or use local"
+        ) from error
+
+
 @contextmanager
 def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iterator[None]:
     """Hold a connection to Ray; one that is open already is used and left open.
@@ -70,6 +87,8 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
     options: dict[str, object] = {"log_to_driver": verbose, "logging_level": logging.INFO if verbose else logging.CRITICAL}
     if address == "local":
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
+    else:
+        _require_answer(address)
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with progress.stage(title):
         try:

@@ -19,6 +19,7 @@ from rich.table import Table
 from pipelines.progress import Stage
 
 LOG_EVERY_S = 5.0
+MOST_ROWS = 40
 
 
 class _Bar:
@@ -103,9 +104,11 @@ class Terminal:
         for column, name in enumerate(header):
             numeric = all(_is_number(row[column]) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-        for row in rows:
+        for row in rows[:MOST_ROWS]:
             table.add_row(*(escape(_shown(cell)) for cell in row))
         self._output.print(table)
+        if len(rows) > MOST_ROWS:
+            self.say(f"… and {len(rows) - MOST_ROWS:,} more rows")
 
 
 def _is_number(cell: object) -> bool:

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.experiment import load
+from pipelines.errors import InputError, UsageError
+
+TEXT = """
+sources:
+  - {genome: a, fasta: data/a.fa, annotation: /abs/a.gff3}
+tokenizer: {k: 4, stride: 2}
+crop:
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_paths_in_the_yaml_are_relative_to_it(path: Path) -> None:
+    source = load(path, {}).sources[0]
+    assert source.fasta == str(path.parent / "data" / "a.fa")
+    assert source.annotation == "/abs/a.gff3"
+
+
+def test_flags_win_and_their_paths_are_taken_as_they_are(path: Path) -> None:
+    found = load(path, {("tokenizer", "k"): 5, ("sources", 0, "fasta"): "b.fa", ("model", "hidden"): 8})
+    assert (found.tokenizer.k, found.tokenizer.stride, found.model.hidden) == (5, 2, 8)
+    assert found.sources[0].fasta == "b.fa"
+
+
+def test_a_section_left_empty_has_its_defaults(path: Path) -> None:
+    assert load(path, {}).crop.length is None
+
+
+def test_the_resolved_configuration_loads_to_the_same_experiment(path: Path, tmp_path: Path) -> None:
+    found = load(path, {("training", "epochs"): 3})
+    (tmp_path / "resolved.yaml").write_text(yaml.safe_dump(found.resolved()))
+    assert load(tmp_path / "resolved.yaml", {}) == found
+
+
+def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
+    overrides = {("sources", 1, key): value for key, value in [("genome", "b"), ("fasta", "b.fa"), ("annotation", "b.gff3")]}
+    assert [source.genome for source in load(path, overrides).sources] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("a: [1", InputError, "line 1: not YAML"),
+        ("- 1", InputError, "holds no sections"),
+        ("trainings: {}", UsageError, "trainings: unknown key: did you mean training?"),
+        ("training: {epoch: 3}", UsageError, "training.epoch: unknown key: did you mean epochs?"),
+        ("training: {learning_rate: -1}", UsageError, "training.learning_rate: -1"),
+        ("sources: 3", UsageError, "sources"),
+        ("sources: [x]", UsageError, "sources.0"),
+        ("tokenizer: 3", UsageError, "tokenizer"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=message) as caught:
+        load(path, {})
+    assert "bad.yaml" in str(caught.value)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        load(tmp_path / "none.yaml", {})
+
+
+def test_a_dataset_needs_sources(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("training: {epochs: 1}")
+    with pytest.raises(UsageError, match="sources: missing"):
+        load(path, {}).dataset(str(path))

@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         told = " ".join(str(error).split())[:300]
-        terminal.error(f"internal error, {type(error).__name__}: {told}: run again with --debug and report the traceback")
+        terminal.error(
+            f"internal error, {type(error).__name__}: {told}: run again with --debug and report the traceback"
+        )
         return 1
 
 
@@ -88,4 +90,3 @@ def _parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
             add_sections(verb, module.SECTIONS)
         verbs[name] = (verb, module)
     return parser, verbs
-

@@ -11,6 +11,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
@@ -64,7 +65,8 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
     except OSError as error:
         raise ResourceError(
-            f"cluster.address {address}: no Ray there ({error.strerror or error})", "start one with 'ray start --head' or use local"
+            f"cluster.address {address}: no Ray there ({error.strerror or error})",
+            "start one with 'ray start --head' or use local",
         ) from error
 
 
@@ -84,7 +86,10 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
     if not verbose:
         _quieten()
     address = os.environ.get("RAY_ADDRESS") or config.address
-    options: dict[str, object] = {"log_to_driver": verbose, "logging_level": logging.INFO if verbose else logging.CRITICAL}
+    options: dict[str, Any] = {
+        "log_to_driver": verbose,
+        "logging_level": logging.INFO if verbose else logging.CRITICAL,
+    }
     if address == "local":
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
     else:
@@ -95,7 +100,9 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
             ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             reason = str(error).strip().splitlines()[0][:200]
-            raise ResourceError(f"cluster.address {address}: no Ray there ({reason})", "start one or use local") from error
+            raise ResourceError(
+                f"cluster.address {address}: no Ray there ({reason})", "start one or use local"
+            ) from error
     try:
         yield
     finally:

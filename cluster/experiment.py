@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class ClusterConfig(Section):
 class Experiment(Section):
     """Every section of an experiment."""
 
-    sources: list[SourceConfig] = []
+    sources: list[SourceConfig] = Field(default=[])
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
@@ -126,7 +127,7 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
 
 def _put(values: dict[str, Any], keys: tuple[str | int, ...], value: Any) -> None:
     current: Any = values
-    for key, following in zip(keys[:-1], keys[1:], strict=True):
+    for key, following in itertools.pairwise(keys):
         if isinstance(key, int):
             while len(current) <= key:
                 current.append({})

@@ -84,7 +84,10 @@ def _metavar(field: FieldInfo) -> str:
 
 def _help(field: FieldInfo) -> str:
     bounds = [
-        f"{word} {getattr(item, name):g}" for item in field.metadata for name, word in _BOUNDS if getattr(item, name, None) is not None
+        f"{word} {getattr(item, name):g}"
+        for item in field.metadata
+        for name, word in _BOUNDS
+        if getattr(item, name, None) is not None
     ]
     facts = [" and ".join(bounds)] if bounds else []
     if not field.is_required() and field.default is not None:
@@ -134,7 +137,9 @@ def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
         number, key, inline = match.groups()
         field = SourceConfig.model_fields.get(key)
         raw = [inline] if inline is not None else []
-        while inline is None and arguments and not arguments[0].startswith("--") and (not raw or (field and _many(field))):
+        while (
+            inline is None and arguments and not arguments[0].startswith("--") and (not raw or (field and _many(field)))
+        ):
             raw.append(arguments.pop(0))
         if not raw:
             raise UsageError(f"--sources.{number}.{key}: no value", "give one after the flag")

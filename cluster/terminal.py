@@ -54,7 +54,9 @@ class _Log:
             return
         self._last = time.monotonic()
         done = f"{self._done:,.0f}" + (f" of {self._total:,.0f}" if self._total else "")
-        self._console.print(f"{self._title}: {done} {self._detail}".rstrip(), highlight=False, markup=False, soft_wrap=True)
+        self._console.print(
+            f"{self._title}: {done} {self._detail}".rstrip(), highlight=False, markup=False, soft_wrap=True
+        )
 
 
 class Terminal:

@@ -74,7 +74,9 @@ def read_gff3(path: Path, feature_types: Sequence[str], exclude_types: Sequence[
             continue
         columns = line.split("\t")
         if len(columns) != 9:
-            raise InputError(f"{path}: line {number}: {len(columns)} columns instead of 9", "give a tab-separated GFF3 file")
+            raise InputError(
+                f"{path}: line {number}: {len(columns)} columns instead of 9", "give a tab-separated GFF3 file"
+            )
         kind = columns[2]
         annotation.types[kind] += 1
         if kind not in known:
@@ -91,7 +93,9 @@ def read_gff3(path: Path, feature_types: Sequence[str], exclude_types: Sequence[
             annotation.genes.append(Feature(chromosome, start, end, columns[6], gene_id, biotype))
     if not annotation.genes:
         seen = ", ".join(name for name, _ in annotation.types.most_common(6)) or "no features at all"
-        raise InputError(f"{path}: no feature of type {', '.join(feature_types)}", f"set feature_types; the file has {seen}")
+        raise InputError(
+            f"{path}: no feature of type {', '.join(feature_types)}", f"set feature_types; the file has {seen}"
+        )
     return annotation
 
 
@@ -108,14 +112,18 @@ def _coordinates(columns: list[str], path: Path, number: int) -> tuple[int, int]
             f"{path}: line {number}: start {columns[3]!r} or end {columns[4]!r} is not a number", "mend the line"
         ) from error
     if first > last or first < 1:
-        raise InputError(f"{path}: line {number}: start {first} and end {last} are not 1 <= start <= end", "mend the line")
+        raise InputError(
+            f"{path}: line {number}: start {first} and end {last} are not 1 <= start <= end", "mend the line"
+        )
     return first - 1, last
 
 
 def _identity(attributes: str, path: Path, number: int) -> tuple[str | None, str | None]:
     pairs = dict(part.strip().split("=", 1) for part in attributes.split(";") if "=" in part)
     if not pairs and '"' in attributes:
-        raise InputError(f"{path}: line {number}: GTF attributes", "convert the file to GFF3, with gffread for instance")
+        raise InputError(
+            f"{path}: line {number}: GTF attributes", "convert the file to GFF3, with gffread for instance"
+        )
     gene_id = pairs.get("ID") or pairs.get("Name")
     biotype = pairs.get("biotype") or pairs.get("gene_biotype") or pairs.get("gene_type")
     return (unquote(gene_id) if gene_id else None), (unquote(biotype) if biotype else None)

@@ -39,7 +39,9 @@ def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
 
 def _row(columns: list[str], path: Path, number: int) -> Feature:
     if len(columns) < 3:
-        raise InputError(f"{path}: line {number}: {len(columns)} columns instead of 3 or more", "give tab-separated BED")
+        raise InputError(
+            f"{path}: line {number}: {len(columns)} columns instead of 3 or more", "give tab-separated BED"
+        )
     try:
         start, end = int(columns[1]), int(columns[2])
     except ValueError as error:
@@ -47,7 +49,9 @@ def _row(columns: list[str], path: Path, number: int) -> Feature:
             f"{path}: line {number}: start {columns[1]!r} or end {columns[2]!r} is not a number", "mend the line"
         ) from error
     if not 0 <= start < end:
-        raise InputError(f"{path}: line {number}: start {start} and end {end} are not 0 <= start < end", "mend the line")
+        raise InputError(
+            f"{path}: line {number}: start {start} and end {end} are not 0 <= start < end", "mend the line"
+        )
     name = columns[3] if len(columns) > 3 and columns[3] else f"{columns[0]}:{start}-{end}"
     strand = columns[5] if len(columns) > 5 else "."
     if strand not in {"+", "-", "."}:
@@ -63,5 +67,12 @@ def bed_score(probability: float) -> int:
 def bed_lines(features: Iterable[Feature], probabilities: Iterable[float]) -> Iterable[str]:
     """BED6 lines of scored intervals."""
     for feature, probability in zip(features, probabilities, strict=True):
-        columns = (feature.chromosome, feature.start, feature.end, feature.gene_id, bed_score(probability), feature.strand)
+        columns = (
+            feature.chromosome,
+            feature.start,
+            feature.end,
+            feature.gene_id,
+            bed_score(probability),
+            feature.strand,
+        )
         yield "\t".join(map(str, columns)) + "\n"

@@ -49,9 +49,7 @@ def version() -> str:
     return told.split()[-1].removeprefix("v")
 
 
-def shuffle(
-    lengths: NDArray[np.int64], chromosome_length: int, excluded: Intervals, seed: int
-) -> Intervals:
+def shuffle(lengths: NDArray[np.int64], chromosome_length: int, excluded: Intervals, seed: int) -> Intervals:
     """Place intervals at random on one chromosome, clear of `excluded` and of each other.
 
     Args:
@@ -72,7 +70,9 @@ def shuffle(
         return placed
     pybedtools.helpers.set_bedtools_path(str(find().parent))
     with tempfile.TemporaryDirectory(prefix="raygene-shuffle-") as folder:
-        wanted, barred, sizes, result = (Path(folder, name) for name in ("wanted.bed", "excluded.bed", "sizes", "placed.bed"))
+        wanted, barred, sizes, result = (
+            Path(folder, name) for name in ("wanted.bed", "excluded.bed", "sizes", "placed.bed")
+        )
         wanted.write_text("".join(f"c\t0\t{lengths[row]}\t{row}\n" for row in fits))
         barred.write_text("".join(f"c\t{start}\t{end}\n" for start, end in excluded))
         sizes.write_text(f"c\t{chromosome_length}\n")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import bedtools, encoding, fingerprint, manifest, placement, plan, schema, split, storage
+from pipelines import bedtools, encoding, manifest, placement, plan, schema, split, storage
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
@@ -62,7 +62,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> Job:
     """Read and check every input.
 
     Raises:
-        InputError, DependencyError, DatasetError: a file, bedtools or the tokenizer to reuse is missing or wrong.
+        RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
     """
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
@@ -72,6 +72,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> Job:
             stage.describe(source.genome)
             sources.append(read_source(source, config.negatives, progress))
             stage.advance()
+    split.check_names(config.split, {source.genome.name: list(source.lengths) for source in sources})
     return Job(config, sources, tokenizer, versions)
 
 
@@ -122,7 +123,9 @@ def _check_target(output: Path) -> None:
     if output.is_file():
         raise DatasetError(f"{output}: is a file", "choose a directory for --output")
     if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).exists():
-        raise DatasetError(f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it")
+        raise DatasetError(
+            f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
+        )
     storage.make_directory(output.parent)
 
 
@@ -220,4 +223,6 @@ def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) ->
                 yield ray.get(block)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[0]
-        raise ResourceError(f"a worker was lost {MAX_RETRIES + 1} times ({reason})", "free memory, then run again") from error
+        raise ResourceError(
+            f"a worker was lost {MAX_RETRIES + 1} times ({reason})", "free memory, then run again"
+        ) from error

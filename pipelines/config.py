@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from pipelines.errors import UsageError
 
-PATH = {"path": True}
+PATH: dict[str, JsonValue] = {"path": True}
 _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 
 
@@ -65,7 +65,9 @@ class NegativesConfig(Section):
     """Non-gene intervals, placed by `bedtools shuffle`."""
 
     kinds: Annotated[list[Literal["shuffle"]], BeforeValidator(_as_list)] = Field(
-        default=["shuffle"], description="how negatives are made: shuffle = placed at random outside gene-like features", min_length=1
+        default=["shuffle"],
+        description="how negatives are made: shuffle = placed at random outside gene-like features",
+        min_length=1,
     )
     unplaced: Literal["shorten", "drop-pair", "keep"] = Field(
         default="shorten",
@@ -91,7 +93,9 @@ class CropConfig(Section):
     length: int | None = Field(default=None, description="longest window, bases (default: whole genes)", ge=20)
     position: Literal["random", "centre"] = Field(default="random", description="where in the gene the window lies")
     margin: int = Field(
-        default=6, description="bases at both ends of a gene that no window shows (start and stop codons lie there)", ge=0
+        default=6,
+        description="bases at both ends of a gene that no window shows (start and stop codons lie there)",
+        ge=0,
     )
 
 
@@ -105,13 +109,18 @@ class TokenizerConfig(Section):
         description="bases left after the last full stride: anchor = one more k-mer flush with the end, drop = none",
     )
     reuse: str | None = Field(
-        default=None, alias="from", description="a dataset or bundle whose tokenizer is taken as it is", json_schema_extra=PATH
+        default=None,
+        alias="from",
+        description="a dataset or bundle whose tokenizer is taken as it is",
+        json_schema_extra=PATH,
     )
 
     @model_validator(mode="after")
     def _stride_within_k(self) -> TokenizerConfig:
         if self.stride > self.k:
-            raise ValueError(f"stride {self.stride} is above k {self.k} and would skip bases; choose a stride of 1 to {self.k}")
+            raise ValueError(
+                f"stride {self.stride} is above k {self.k} and would skip bases; choose a stride of 1 to {self.k}"
+            )
         return self
 
 
@@ -199,7 +208,7 @@ def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
             continue
         for name, field in current.model_fields.items():
             if part in (name, field.alias):
-                inner = [item for item in _models_in(field.annotation)]
+                inner = list(_models_in(field.annotation))
                 if inner:
                     current = inner[0]
     return [field.alias or name for name, field in current.model_fields.items()]

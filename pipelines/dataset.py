@@ -32,7 +32,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DatasetError(f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first") from error
+        raise DatasetError(
+            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first"
+        ) from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read ({error})", "build the dataset again") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "raygene-dataset":
@@ -40,7 +42,8 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     version = manifest.get("format_version")
     if version != schema.FORMAT_VERSION:
         raise DatasetError(
-            f"{path}: dataset format {version} is not the known {schema.FORMAT_VERSION}", "build it again with this raygene"
+            f"{path}: dataset format {version} is not the known {schema.FORMAT_VERSION}",
+            "build it again with this raygene",
         )
     return manifest
 
@@ -79,7 +82,9 @@ class TokenDataset:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
         tokenizer = Tokenizer.load(directory)
         if tokenizer.fingerprint != manifest["tokenizer"]["fingerprint"]:
-            raise DatasetError(f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again")
+            raise DatasetError(
+                f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
+            )
         names = [file["path"] for file in manifest["files"] if file["path"].startswith(f"split={split}/")]
         tables = [_read(directory / name) for name in names]
         if not tables:

@@ -62,9 +62,13 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
     genes, dropped = _kept(annotated.genes, lengths, set(genome.lengths))
     if not genes:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        raise InputError(f"{annotation_path}: no gene is left of {len(annotated.genes)} ({reasons})", "mend the annotation")
+        raise InputError(
+            f"{annotation_path}: no gene is left of {len(annotated.genes)} ({reasons})", "mend the annotation"
+        )
     excluded = {
-        name: np.minimum(np.array(annotated.excluded.get(name) or intervals.empty(), np.int64).reshape(-1, 2), lengths[name])
+        name: np.minimum(
+            np.array(annotated.excluded.get(name) or intervals.empty(), np.int64).reshape(-1, 2), lengths[name]
+        )
         for name in genes
     }
     return Source(
@@ -90,7 +94,8 @@ def _chosen(genome: Genome, annotated: Annotation, config: SourceConfig) -> dict
         return lengths
     if unknown := [name for name in config.chromosomes if name not in lengths]:
         raise InputError(
-            f"{config.fasta}: sources.chromosomes: no sequence {unknown[0]!r}", f"choose among {_first(list(lengths), 8)}"
+            f"{config.fasta}: sources.chromosomes: no sequence {unknown[0]!r}",
+            f"choose among {_first(list(lengths), 8)}",
         )
     return {name: length for name, length in lengths.items() if name in config.chromosomes}
 
@@ -120,5 +125,9 @@ def _kept(
         else:
             seen.add(place)
             kept[gene.chromosome].append(gene)
-    by_place = {name: sorted(found, key=lambda gene: (gene.start, gene.end, gene.strand)) for name, found in kept.items() if found}
+    by_place = {
+        name: sorted(found, key=lambda gene: (gene.start, gene.end, gene.strand))
+        for name, found in kept.items()
+        if found
+    }
     return by_place, dropped

@@ -92,7 +92,10 @@ class Inspection:
         rows: list[tuple[object, ...]] = []
         for genome, genes in self.manifest["genes"].items():
             rows.append((genome, "annotated", genes["annotated"]))
-            rows += [(genome, f"left out: {reason.replace('_', ' ')}", count) for reason, count in self.manifest["dropped"][genome].items()]
+            rows += [
+                (genome, f"left out: {reason.replace('_', ' ')}", count)
+                for reason, count in self.manifest["dropped"][genome].items()
+            ]
             rows += [(genome, "kept", genes["kept"]), (genome, "kept, shortened to find room", genes["shortened"])]
         return Table("Every gene accounted for", ("genome", "genes", "count"), rows)
 
@@ -106,7 +109,10 @@ class Inspection:
             ("tokens in train", total),
             ("k-mers seen in train", f"{np.count_nonzero(kmers) / len(kmers):.1%}"),
             ("unknown tokens in train", f"{self.token_counts[UNK] / total:.3%}"),
-            ("longest interval", f"{longest['bases']:,} bases at {longest['genome']}:{longest['chromosome']}:{longest['start']:,}-{longest['end']:,}"),
+            (
+                "longest interval",
+                f"{longest['bases']:,} bases at {longest['genome']}:{longest['chromosome']}:{longest['start']:,}-{longest['end']:,}",
+            ),
         ]
         return Table("Vocabulary", ("", "value"), rows)
 
@@ -123,9 +129,14 @@ class Inspection:
 
     def _audit(self) -> Table:
         rows: list[tuple[object, ...]] = [
-            (rule.name, rule.description, *(rule.metrics[name] for name in ("auroc", "auprc", "mcc"))) for rule in self.rules
+            (rule.name, rule.description, *(rule.metrics[name] for name in ("auroc", "auprc", "mcc")))
+            for rule in self.rules
         ]
-        return Table(f"Trivial rules, fitted on train and scored on {self.audited}", ("rule", "looks at", "AUROC", "AUPRC", "MCC"), rows)
+        return Table(
+            f"Trivial rules, fitted on train and scored on {self.audited}",
+            ("rule", "looks at", "AUROC", "AUPRC", "MCC"),
+            rows,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Flat figures; the keys are described in `docs/inspect.md`."""
@@ -167,7 +178,10 @@ class Inspection:
 
     def _histogram(self, what: str, axis: str, *, log: bool) -> Figure:
         figure, axes = report.new_figure("", axis, "intervals")
-        values = {label: np.concatenate([getattr(one, what) for one in self.samples if one.label == label]) for label in (1, 0)}
+        values = {
+            label: np.concatenate([getattr(one, what) for one in self.samples if one.label == label])
+            for label in (1, 0)
+        }
         low, high = (min(map(np.min, values.values())), max(map(np.max, values.values())))
         edges = np.geomspace(low, high + 1, 41) if log else np.linspace(low, high + 1e-9, 41)
         for label, name, colour in ((1, "genes", report.GENE), (0, "negatives", report.NEGATIVE)):
@@ -198,7 +212,11 @@ def inspect(directory: Path) -> Inspection:
         DatasetError: not a finished dataset, or a damaged file.
     """
     manifest = read_manifest(directory)
-    present = [split for split in schema.SPLITS if any(file["path"].startswith(f"split={split}/") for file in manifest["files"])]
+    present = [
+        split
+        for split in schema.SPLITS
+        if any(file["path"].startswith(f"split={split}/") for file in manifest["files"])
+    ]
     train = TokenDataset.open(directory, "train")
     audited = next((split for split in ("test", "validation") if split in present), "train")
     samples: list[Sample] = []

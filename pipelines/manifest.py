@@ -27,7 +27,8 @@ def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:
     """The parameters without paths: files are known by their content."""
     document = config.model_dump(mode="json")
     document["sources"] = [
-        {key: value for key, value in source.items() if key not in {"fasta", "annotation"}} for source in document["sources"]
+        {key: value for key, value in source.items() if key not in {"fasta", "annotation"}}
+        for source in document["sources"]
     ]
     document["tokenizer"] = tokenizer.parameters
     return document

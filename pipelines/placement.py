@@ -92,7 +92,9 @@ class PlaceNegatives:
     def _tables(self, chromosomes: pa.Table) -> Iterator[pa.Table]:
         for row in range(len(chromosomes)):
             one = chromosomes.slice(row, 1).combine_chunks()
-            columns = {name: one[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(one[name].type)}
+            columns = {
+                name: one[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(one[name].type)
+            }
             yield self._place(one["genome"][0].as_py(), one["chromosome"][0].as_py(), one["length"][0].as_py(), columns)
 
     def _place(self, genome: str, chromosome: str, length: int, columns: dict[str, pa.Array]) -> pa.Table:

@@ -5,6 +5,7 @@ A task is a stretch of one genome: whole small chromosomes together, or a piece 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -65,4 +66,4 @@ def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 def _runs(values: NDArray[np.int64]) -> list[slice]:
     edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
-    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(first, last) for first, last in itertools.pairwise(edges)]

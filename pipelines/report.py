@@ -64,14 +64,22 @@ class Page:
         self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], best: int | None = None
     ) -> None:
         """Add a table; `best` is the row to highlight."""
-        numeric = [all(isinstance(row[column], int | float) or row[column] is None for row in rows) for column in range(len(header))]
+        numeric = [
+            all(isinstance(row[column], int | float) or row[column] is None for row in rows)
+            for column in range(len(header))
+        ]
         mark = [' class="n"' if right else "" for right in numeric]
-        lines = ["<tr>" + "".join(f"<th scope=col{one}>{html.escape(name)}</th>" for one, name in zip(mark, header, strict=True))]
+        lines = [
+            "<tr>"
+            + "".join(f"<th scope=col{one}>{html.escape(name)}</th>" for one, name in zip(mark, header, strict=True))
+        ]
         for number, row in enumerate(rows):
             cells = "".join(f"<td{one}>{html.escape(shown(cell))}</td>" for one, cell in zip(mark, row, strict=True))
             lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
         self._parts.append(
-            f'<div class="scroll"><table><caption>{html.escape(caption)}</caption>' + "\n".join(lines) + "</table></div>"
+            f'<div class="scroll"><table><caption>{html.escape(caption)}</caption>'
+            + "\n".join(lines)
+            + "</table></div>"
         )
 
     def figures(self, *figures: tuple[str, Figure]) -> None:
@@ -88,7 +96,9 @@ class Page:
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>\n" + "\n".join(self._parts) + "\n</body></html>\n"
+            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>\n"
+            + "\n".join(self._parts)
+            + "\n</body></html>\n"
         )
 
     def write(self, path: Path) -> None:

@@ -135,7 +135,9 @@ def _letters(tokens: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
     return np.where(number < 0, UNKNOWN_BASE, digits)
 
 
-def _lay(out: NDArray[np.int64], rows: NDArray[np.int64], letters: NDArray[np.int64], starts: NDArray[np.int64]) -> None:
+def _lay(
+    out: NDArray[np.int64], rows: NDArray[np.int64], letters: NDArray[np.int64], starts: NDArray[np.int64]
+) -> None:
     """Write k-mers into windows of six; a known base stands against an unknown one."""
     for offset in range(letters.shape[1]):
         place = starts + offset

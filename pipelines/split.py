@@ -48,17 +48,34 @@ def assign(table: pa.Table, config: SplitConfig) -> Assignment:
                 raise UsageError(f"split.{split}: {name} is named twice", "name each chromosome in one split only")
             splits[rows] = split
     blocked = _genomes_in_blocks(genomes, chromosomes, config, splits)
-    in_blocks = np.isin(genomes, blocked)
+    apart: NDArray[np.bool_] = np.isin(genomes, blocked)
     free = splits == ""
     shares = {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
-    _by_chromosome(splits, free & ~in_blocks, ~in_blocks, chromosomes, shares, config.seed)
+    _by_chromosome(splits, free & ~apart, ~apart, chromosomes, shares, config.seed)
     bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
-    for genome, chromosome in dict.fromkeys(zip(genomes[free & in_blocks], chromosomes[free & in_blocks], strict=True)):
-        rows = np.flatnonzero((genomes == genome) & (chromosomes == chromosome))
-        splits[rows] = _blocks(bounds[rows], shares, fingerprint.seed(config.seed, "split", genome, chromosome))
+    for genome, chromosome in dict.fromkeys(zip(genomes[free & apart], chromosomes[free & apart], strict=True)):
+        here = (genomes == genome) & (chromosomes == chromosome)
+        splits[here] = _blocks(bounds[here], shares, fingerprint.seed(config.seed, "split", genome, chromosome))
     splits[splits == ""] = "train"
     _check(splits, table["label"].to_numpy(), config)
     return Assignment(splits, blocked)
+
+
+def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
+    """Hold the names in a split against the chromosomes there are, before any work is done.
+
+    Args:
+        config: the split.
+        chromosomes: genome to its chromosomes with genes.
+
+    Raises:
+        UsageError: a name that no genome has.
+    """
+    pairs = [(genome, name) for genome, names in chromosomes.items() for name in names]
+    genomes, names = (np.array(column, dtype=object) for column in zip(*pairs, strict=True))
+    for split in ("validation", "test"):
+        for name in _listed(config, split):
+            _rows_named(name, genomes, names, split)
 
 
 def _strings(column: pa.ChunkedArray) -> Names:
@@ -89,11 +106,20 @@ def _genomes_in_blocks(genomes: Names, chromosomes: Names, config: SplitConfig, 
         return names
     if not isinstance(config.test, float) and not isinstance(config.validation, float):
         return []
-    return [name for name in names if len(set(chromosomes[genomes == name])) <= FEW_SEQUENCES and (splits[genomes == name] == "").any()]
+    return [
+        name
+        for name in names
+        if len(set(chromosomes[genomes == name])) <= FEW_SEQUENCES and (splits[genomes == name] == "").any()
+    ]
 
 
 def _by_chromosome(
-    splits: Names, free: NDArray[np.bool_], considered: NDArray[np.bool_], chromosomes: Names, shares: dict[str, float], seed: int
+    splits: Names,
+    free: NDArray[np.bool_],
+    considered: NDArray[np.bool_],
+    chromosomes: Names,
+    shares: dict[str, float],
+    seed: int,
 ) -> None:
     names, counts = np.unique(chromosomes[free].astype(str), return_counts=True)
     size = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -144,4 +170,6 @@ def _check(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None
         found = set(labels[splits == split].tolist())
         if found != {0, 1}:
             what = "has no interval" if not found else f"has only {'genes' if found == {1} else 'negatives'}"
-            raise UsageError(f"split: {split} {what}", "hold out other chromosomes, other shares, or use split.by block")
+            raise UsageError(
+                f"split: {split} {what}", "hold out other chromosomes, other shares, or use split.by block"
+            )

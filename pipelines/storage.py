@@ -73,8 +73,8 @@ def swap_in(staging: Path, directory: Path) -> None:
     try:
         if directory.exists():
             shutil.rmtree(retired, ignore_errors=True)
-            os.rename(directory, retired)
-        os.rename(staging, directory)
+            directory.rename(retired)
+        staging.rename(directory)
     except OSError as error:
         recover(directory)
         raise _unwritable(directory, error) from error
@@ -85,7 +85,7 @@ def recover(directory: Path) -> None:
     """Bring back the old directory if a kill fell between the two renames of `swap_in`."""
     retired = _retired(directory)
     if retired.exists() and not directory.exists():
-        os.rename(retired, directory)
+        retired.rename(directory)
 
 
 def cache_directory() -> Path:

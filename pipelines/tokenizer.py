@@ -114,21 +114,26 @@ class Tokenizer:
             raise DatasetError(f"{path}: not a raygene tokenizer", "name a dataset or a bundle made by raygene")
         version = document.get("format_version")
         if version != FORMAT_VERSION:
-            raise DatasetError(f"{path}: tokenizer format {version} is not the known {FORMAT_VERSION}", "update raygene")
+            raise DatasetError(
+                f"{path}: tokenizer format {version} is not the known {FORMAT_VERSION}", "update raygene"
+            )
         try:
             config = TokenizerConfig(k=document["k"], stride=document["stride"], tail=document["tail"])
         except (KeyError, ValueError) as error:
             raise DatasetError(f"{path}: k, stride or tail is missing or wrong", "restore the file") from error
         tokenizer = cls(config.k, config.stride, config.tail)
         if document.get("vocabulary") != tokenizer.vocabulary:
-            raise DatasetError(f"{path}: the vocabulary is not that of all {config.k}-mers", "restore the file or build again")
+            raise DatasetError(
+                f"{path}: the vocabulary is not that of all {config.k}-mers", "restore the file or build again"
+            )
         return tokenizer
 
     def token_counts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of sequences of these lengths (bases). Shape as given."""
         room = np.maximum(lengths - self.k, 0)
         full, rest = np.divmod(room, self.stride)
-        return full + 1 + ((rest > 0) if self.tail == "anchor" else 0)
+        anchored = (rest > 0) if self.tail == "anchor" else np.zeros_like(rest, np.bool_)
+        return full + 1 + anchored
 
     def encode_many(
         self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]
@@ -198,5 +203,6 @@ def _kmers(codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint32], NDArra
             power = (power[:size] << np.uint32(2 * power_width)) | power[power_width : power_width + size]
             power_bad = power_bad[:size] | power_bad[power_width : power_width + size]
             power_width *= 2
-    assert number is not None and bad is not None
+    assert number is not None
+    assert bad is not None
     return number, bad

@@ -107,7 +107,9 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(f"{path.parent}: no model bundle there (no {CONFIG})", "name a directory RUN/bundle") from error
+        raise BundleError(
+            f"{path.parent}: no model bundle there (no {CONFIG})", "name a directory RUN/bundle"
+        ) from error
     except (OSError, ValueError) as error:
         raise BundleError(f"{path}: cannot be read ({error})", "restore the bundle") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
@@ -147,7 +149,11 @@ def describe(
         "labels": ["negative", "gene"],
         "threshold": threshold,
         "tokenizer": manifest["tokenizer"],
-        "dataset": {"fingerprint": manifest["fingerprint"], "config": manifest["config"], "longest": manifest["longest"]},
+        "dataset": {
+            "fingerprint": manifest["fingerprint"],
+            "config": manifest["config"],
+            "longest": manifest["longest"],
+        },
         "genomes": [source["genome"] for source in manifest["config"]["sources"]],
         "metrics": record,
         "versions": versions | {"torch": torch.__version__},

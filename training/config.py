@@ -20,7 +20,10 @@ class ModelConfig(Section):
     stem: int = Field(default=64, description="channels of the convolution before the LSTM (0: none)", ge=0, le=1024)
     stem_width: int = Field(default=9, description="tokens that the convolution sees", ge=1, le=63)
     stem_stride: int = Field(
-        default=2, description="tokens from one position of the convolution to the next; the LSTM is as much shorter", ge=1, le=32
+        default=2,
+        description="tokens from one position of the convolution to the next; the LSTM is as much shorter",
+        ge=1,
+        le=32,
     )
     pooling: Literal["mean", "max", "last", "mean+max"] = Field(
         default="mean+max", description="how the LSTM's outputs become one vector"
@@ -33,13 +36,17 @@ class TrainingConfig(Section):
 
     epochs: int = Field(default=10, description="passes over the train split", ge=1, le=10_000)
     batch: int = Field(default=64, description="sequences per optimizer step, over all workers", ge=1)
-    workers: int = Field(default=1, description="processes that share each step; the result does not depend on it", ge=1)
+    workers: int = Field(
+        default=1, description="processes that share each step; the result does not depend on it", ge=1
+    )
     seed: int = Field(default=0, description="seed of weights, order and dropout", ge=0)
     learning_rate: float = Field(default=3e-3, description="highest learning rate of AdamW", gt=0, le=1)
     warmup: float = Field(default=0.05, description="share of all steps over which the rate rises to it", ge=0, lt=1)
     weight_decay: float = Field(default=0.01, description="AdamW weight decay", ge=0, le=1)
     clip: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
-    patience: int = Field(default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0)
+    patience: int = Field(
+        default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
+    )
     token_budget: int = Field(
         default=65_536, description="most padded tokens in memory at once; cuts a step, never changes it", ge=1
     )

@@ -96,14 +96,23 @@ class Evaluation:
             best=0,
         )
         page.figures(
-            ("Receiver operating characteristic", self._curves(metrics.roc_curve, "false positive rate", "true positive rate")),
+            (
+                "Receiver operating characteristic",
+                self._curves(metrics.roc_curve, "false positive rate", "true positive rate"),
+            ),
             ("Precision and recall", self._curves(metrics.precision_recall_curve, "recall", "precision")),
             ("Probabilities by label", self._histogram()),
         )
         page.heading("What was evaluated")
         model, tokenizer, crop = self.bundle["model"], self.dataset.tokenizer, config["crop"]
         window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
-        held_out = sorted({f"{row['genome']}:{row['chromosome']}" for row in self.dataset.manifest["counts"] if row["split"] == self.dataset.split})
+        held_out = sorted(
+            {
+                f"{row['genome']}:{row['chromosome']}"
+                for row in self.dataset.manifest["counts"]
+                if row["split"] == self.dataset.split
+            }
+        )
         rows: list[tuple[object, ...]] = [
             ("model", f"{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}"),
             ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),
@@ -118,7 +127,10 @@ class Evaluation:
         figure, axes = report.new_figure("", x, y)
         shown = [("model", self.probabilities, report.GENE, 2.2)]
         greys = ("#7b8494", "#a1a8b4", "#c3c8d0")
-        shown += [(rule.description, rule.scores, grey, 1.2) for rule, grey in zip(self.rules[:SHOWN_RULES], greys, strict=False)]
+        shown += [
+            (rule.description, rule.scores, grey, 1.2)
+            for rule, grey in zip(self.rules[:SHOWN_RULES], greys, strict=False)
+        ]
         for name, scores, colour, width in shown:
             curve = of(self.dataset.labels, scores)
             keep = np.unique(np.linspace(0, len(curve.x) - 1, POINTS).astype(int))
@@ -132,7 +144,14 @@ class Evaluation:
         figure, axes = report.new_figure("", "probability of being a gene", "intervals")
         edges = np.linspace(0, 1, 41).tolist()
         for label, name, colour in ((1, "genes", report.GENE), (0, "negatives", report.NEGATIVE)):
-            axes.hist(self.probabilities[self.dataset.labels == label], bins=edges, histtype="step", linewidth=1.8, color=colour, label=name)
+            axes.hist(
+                self.probabilities[self.dataset.labels == label],
+                bins=edges,
+                histtype="step",
+                linewidth=1.8,
+                color=colour,
+                label=name,
+            )
         axes.axvline(self.threshold, color=report.INK, linewidth=1, linestyle="--", label="threshold")
         axes.legend(frameon=False)
         return figure
@@ -158,4 +177,6 @@ def evaluate(bundle: Bundle, directory: Path, split: str, token_budget: int) -> 
     scores = probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget)
     threshold = float(bundle.config["threshold"])
     rules = shortcuts.audit(TokenDataset.open(directory, "train"), dataset)
-    return Evaluation(bundle.config, dataset, scores, threshold, metrics.binary_metrics(dataset.labels, scores, threshold), rules)
+    return Evaluation(
+        bundle.config, dataset, scores, threshold, metrics.binary_metrics(dataset.labels, scores, threshold), rules
+    )

@@ -141,7 +141,8 @@ def _epoch(
     loss_sum, padded_tokens = counted.tolist()
     if not math.isfinite(loss_sum):
         raise TrainingError(
-            f"epoch {state.epoch + 1}: the loss is {loss_sum}", "lower training.learning_rate; the last good checkpoint is kept"
+            f"epoch {state.epoch + 1}: the loss is {loss_sum}",
+            "lower training.learning_rate; the last good checkpoint is kept",
         )
     return {
         "loss": loss_sum / len(train),

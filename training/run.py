@@ -63,7 +63,9 @@ def train(
     opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     for split in (opened, validation):
         if set(split.labels.tolist()) != {0, 1}:
-            raise DatasetError(f"{dataset}: split {split.split} has one class only", "change the split section and build again")
+            raise DatasetError(
+                f"{dataset}: split {split.split} has one class only", "change the split section and build again"
+            )
     key = run_key(model, training, opened.manifest["fingerprint"])
     storage.make_directory(output)
     if finished := _finished(output, key):
@@ -93,7 +95,11 @@ def train(
 def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
     """SHA-256 over what decides a run's result: not workers, device or token budget."""
     return fingerprint.of_value(
-        {"model": model.model_dump(mode="json"), "training": training.model_dump(mode="json", exclude=_NOT_CONTENT), "dataset": dataset}
+        {
+            "model": model.model_dump(mode="json"),
+            "training": training.model_dump(mode="json", exclude=_NOT_CONTENT),
+            "dataset": dataset,
+        }
     )
 
 
@@ -118,11 +124,13 @@ def _resources(training: TrainingConfig) -> tuple[bool, int]:
     use_gpu = training.device == "cuda" or (training.device == "auto" and gpus >= training.workers)
     if use_gpu and gpus < training.workers:
         raise ResourceError(
-            f"training.workers {training.workers} on GPUs: the cluster has {gpus} GPUs", "use fewer workers or training.device cpu"
+            f"training.workers {training.workers} on GPUs: the cluster has {gpus} GPUs",
+            "use fewer workers or training.device cpu",
         )
     if cpus < training.workers:
         raise ResourceError(
-            f"training.workers {training.workers}: the cluster has {cpus} CPUs", "use fewer workers or raise cluster.cpus"
+            f"training.workers {training.workers}: the cluster has {cpus} CPUs",
+            "use fewer workers or raise cluster.cpus",
         )
     return use_gpu, max(1, cpus // training.workers)
 
@@ -168,7 +176,9 @@ def _fit(
             if errors:
                 raise errors[0] from error
             reason = " ".join(str(error).split())[:200]
-            raise TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why") from error
+            raise TrainingError(
+                f"training stopped ({reason})", "run the same command to go on, with --verbose to see why"
+            ) from error
     if errors:
         raise errors[0]
     if result.checkpoint is None:

@@ -52,7 +52,9 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     accounts = []
     for genome, genes in manifest["genes"].items():
         before, after = (_median(genes[name]) for name in ("length_before", "length_after"))
-        accounts.append((genome, genes["annotated"], genes["kept"], genes["shortened"], genes["negatives"], before, after))
+        accounts.append(
+            (genome, genes["annotated"], genes["kept"], genes["shortened"], genes["negatives"], before, after)
+        )
     header = ("genome", "annotated", "kept", "shortened", "negatives", "median bases before", "after")
     terminal.table("Genes", header, accounts)
     for genome, reasons in manifest["dropped"].items():

@@ -20,7 +20,14 @@ from urllib.parse import quote
 
 from pysam import BGZFile
 
-CHROMOSOMES = {"I": "chr01.gb", "III": "chr03.gb", "V": "chr05.gb", "VI": "chr06.gb", "VIII": "chr08.gb", "IX": "chr09.gb"}
+CHROMOSOMES = {
+    "I": "chr01.gb",
+    "III": "chr03.gb",
+    "V": "chr05.gb",
+    "VI": "chr06.gb",
+    "VIII": "chr08.gb",
+    "IX": "chr09.gb",
+}
 PRODUCTS = ("CDS", "tRNA", "ncRNA", "rRNA", "mRNA")
 LINE = 60
 

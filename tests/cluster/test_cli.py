@@ -86,7 +86,14 @@ def test_a_genome_goes_from_files_to_scored_intervals(genome: GenomeFiles, tmp_p
     assert {"auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy", "shortcuts"} <= set(figures)
     assert (tmp_path / "run" / "report-test.html").exists()
     scored = raygene(
-        "predict", tmp_path / "run/bundle", "--fasta", genome.fasta, "--intervals", genome.annotation, "--output", tmp_path / "s.tsv"
+        "predict",
+        tmp_path / "run/bundle",
+        "--fasta",
+        genome.fasta,
+        "--intervals",
+        genome.annotation,
+        "--output",
+        tmp_path / "s.tsv",
     )
     assert scored.returncode == 0, scored.stderr
     assert len((tmp_path / "s.tsv").read_text().splitlines()) == 1 + len(genome.genes)
@@ -111,10 +118,16 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
     [
         (["bild"], "invalid choice: 'bild'"),
         (["build"], "the following arguments are required"),
-        (["build", "x.yaml", "--output", "o", "--tokenizer.kk", "3"], "unknown argument --tokenizer.kk: did you mean --tokenizer.k?"),
+        (
+            ["build", "x.yaml", "--output", "o", "--tokenizer.kk", "3"],
+            "unknown argument --tokenizer.kk: did you mean --tokenizer.k?",
+        ),
         (["inspect", "d", "--josn", "f"], "unknown argument --josn: did you mean --json?"),
         (["evaluate", "b", "--dataset", "d", "--split", "tst"], "invalid choice: 'tst'"),
-        (["predict", "b", "--fasta", "f", "--intervals", "i", "--output", "scores.csv"], "ends in neither .bed nor .tsv"),
+        (
+            ["predict", "b", "--fasta", "f", "--intervals", "i", "--output", "scores.csv"],
+            "ends in neither .bed nor .tsv",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(arguments: list[str], expected: str) -> None:

@@ -46,7 +46,9 @@ def test_the_resolved_configuration_loads_to_the_same_experiment(path: Path, tmp
 
 
 def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
-    overrides = {("sources", 1, key): value for key, value in [("genome", "b"), ("fasta", "b.fa"), ("annotation", "b.gff3")]}
+    overrides = {
+        ("sources", 1, key): value for key, value in [("genome", "b"), ("fasta", "b.fa"), ("annotation", "b.gff3")]
+    }
     assert [source.genome for source in load(path, overrides).sources] == ["a", "b"]
 
 
@@ -63,7 +65,9 @@ def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
         ("tokenizer: 3", UsageError, "tokenizer"),
     ],
 )
-def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
+def test_a_wrong_file_is_one_line_that_names_it(
+    tmp_path: Path, text: str, error: type[Exception], message: str
+) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(error, match=message) as caught:

@@ -40,7 +40,13 @@ def test_types_match_column_three_without_case_and_never_attributes(tmp_path: Pa
 
 
 def test_gene_like_features_are_excluded_though_not_taken(tmp_path: Path) -> None:
-    text = HEAD + row() + row(kind="ncRNA_gene", start=31, end=40) + row(kind="tRNA", start=51, end=60) + row(kind="centromere", start=71, end=80)
+    text = (
+        HEAD
+        + row()
+        + row(kind="ncRNA_gene", start=31, end=40)
+        + row(kind="tRNA", start=51, end=60)
+        + row(kind="centromere", start=71, end=80)
+    )
     annotation = read_gff3(written(tmp_path, text), ["gene"], GENE_LIKE)
     assert len(annotation.genes) == 1
     assert annotation.excluded == {"chrI": [(10, 20), (30, 40), (50, 60)]}

@@ -46,7 +46,9 @@ def bedtools_sequences(genome: GenomeFiles, table: pa.Table, folder: Path) -> li
     fasta, bed = folder / "g.fa", folder / "i.bed"
     fasta.write_bytes(genome.fasta.read_bytes())
     rows = table.to_pylist()
-    bed.write_text("".join(f"{row['chromosome']}\t{row['start']}\t{row['end']}\t.\t0\t{row['strand']}\n" for row in rows))
+    bed.write_text(
+        "".join(f"{row['chromosome']}\t{row['start']}\t{row['end']}\t.\t0\t{row['strand']}\n" for row in rows)
+    )
     told = subprocess.run(
         ["bedtools", "getfasta", "-s", "-tab", "-fi", fasta, "-bed", bed], capture_output=True, text=True, check=True
     )
@@ -64,7 +66,8 @@ def plain_loop(text: str, tokenizer: Tokenizer, ids: dict[str, int]) -> list[int
 
 
 @pytest.mark.parametrize(
-    "tokenizer", [Tokenizer(6, 3, "anchor"), Tokenizer(3, 1, "anchor"), Tokenizer(5, 5, "drop"), Tokenizer(8, 2, "anchor")]
+    "tokenizer",
+    [Tokenizer(6, 3, "anchor"), Tokenizer(3, 1, "anchor"), Tokenizer(5, 5, "drop"), Tokenizer(8, 2, "anchor")],
 )
 def test_tokens_of_1000_intervals_equal_getfasta_and_a_plain_loop(
     genome: GenomeFiles, tmp_path: Path, tokenizer: Tokenizer

@@ -44,7 +44,9 @@ def first_bases(path: str) -> bytes:
     return open_genome("toy", Path(path), Silent()).sequence("chr1", 0, 50).tobytes()
 
 
-def test_processes_that_index_at_once_agree(genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_index_at_once_agree(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "fresh"))
     packed = compressed(genome, tmp_path, "gzip")
     with ProcessPoolExecutor(4) as pool:
@@ -56,10 +58,10 @@ def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: Geno
     whole = gzip.compress(genome.fasta.read_bytes() + b"A" * 17)
     cut = tmp_path / "cut.fa.gz"
     cut.write_bytes(whole[: len(whole) // 2])
-    before = {path for path in (storage.cache_directory() / "genomes").glob("*.fa")}
+    before = set((storage.cache_directory() / "genomes").glob("*.fa"))
     with pytest.raises(InputError, match=r"cut\.fa\.gz: the gzip stream is damaged or cut off"):
         open_genome("toy", cut, Silent())
-    assert {path for path in (storage.cache_directory() / "genomes").glob("*.fa")} == before
+    assert set((storage.cache_directory() / "genomes").glob("*.fa")) == before
 
 
 @pytest.mark.parametrize(

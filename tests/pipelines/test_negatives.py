@@ -40,7 +40,9 @@ def test_negatives_keep_clear_of_genes_and_each_other(
 
 @settings(max_examples=40, deadline=None)
 @given(gene_sets(), modes, crops, st.integers(0, 5))
-def test_a_negative_has_the_length_of_its_gene_window(genes: np.ndarray, mode: str, crop: CropConfig, seed: int) -> None:
+def test_a_negative_has_the_length_of_its_gene_window(
+    genes: np.ndarray, mode: str, crop: CropConfig, seed: int
+) -> None:
     result = placed(genes, NegativesConfig(unplaced=mode, seed=seed), crop)
     windows = result.windows[result.partners]
     assert (np.diff(windows, axis=1) == np.diff(result.negatives, axis=1)).all()

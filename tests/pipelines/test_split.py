@@ -16,7 +16,13 @@ from pipelines.errors import UsageError
 def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int = 60) -> pa.Table:
     """`count` genes and as many negatives on each (genome, chromosome)."""
     rows = [
-        {"genome": genome, "chromosome": chromosome, "start": number * spacing, "end": number * spacing + length, "label": number % 2}
+        {
+            "genome": genome,
+            "chromosome": chromosome,
+            "start": number * spacing,
+            "end": number * spacing + length,
+            "label": number % 2,
+        }
         for (genome, chromosome), count in layout.items()
         for number in range(2 * count)
     ]
@@ -58,7 +64,9 @@ def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
-def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(seed: int, validation: float, test: float) -> None:
+def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(
+    seed: int, validation: float, test: float
+) -> None:
     rows = table({("a", "x"): 150}, spacing=50, length=80).slice(0, 280)
     rows = rows.filter(pa.array([number % 7 != 0 for number in range(len(rows))]))
     splits = split.assign(rows, SplitConfig(by="block", validation=validation, test=test, seed=seed)).splits
@@ -73,7 +81,9 @@ def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(seed: in
 
 def test_the_seed_decides_and_repeats() -> None:
     rows = table(FIVE)
-    chosen = [tuple(split.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed)).splits) for seed in (0, 0, 1, 2, 3)]
+    chosen = [
+        tuple(split.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed)).splits) for seed in (0, 0, 1, 2, 3)
+    ]
     assert chosen[0] == chosen[1]
     assert len(set(chosen)) > 1
 

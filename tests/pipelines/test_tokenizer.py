@@ -69,7 +69,10 @@ def test_from_takes_the_tokenizer_of_a_directory(tmp_path: Path) -> None:
 
 
 def test_differences_name_the_parameters(tmp_path: Path) -> None:
-    assert Tokenizer(4, 2, "drop").differences(Tokenizer(4, 1, "anchor")) == ["stride 2 against 1", "tail drop against anchor"]
+    assert Tokenizer(4, 2, "drop").differences(Tokenizer(4, 1, "anchor")) == [
+        "stride 2 against 1",
+        "tail drop against anchor",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,19 +21,24 @@ class TokenBatch:
         tokens: ids end to end, int64, shape (tokens,).
         lengths: tokens of each sequence, int64, shape (rows,).
         labels: 1 gene, 0 negative, float32, shape (rows,).
+        longest: tokens of the longest sequence; kept on the host, for reading it from a GPU would wait for the GPU.
     """
 
     tokens: Tensor
     lengths: Tensor
     labels: Tensor
+    longest: int
 
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on a device."""
-        return TokenBatch(*(part.to(device, non_blocking=True) for part in (self.tokens, self.lengths, self.labels)))
+        tokens, lengths, labels = (
+            part.to(device, non_blocking=True) for part in (self.tokens, self.lengths, self.labels)
+        )
+        return TokenBatch(tokens, lengths, labels, self.longest)
 
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""
-        return torch.arange(int(self.lengths.max()), device=self.lengths.device) < self.lengths[:, None]
+        return torch.arange(self.longest, device=self.lengths.device) < self.lengths[:, None]
 
     def padded(self) -> Tensor:
         """Ids with `<pad>` after the end of each sequence, shape (rows, longest)."""
@@ -60,4 +65,5 @@ def collate(
         torch.from_numpy(flat.astype(np.int64)),
         torch.from_numpy(lengths),
         torch.from_numpy(labels[rows].astype(np.float32)),
+        int(lengths.max()),
     )

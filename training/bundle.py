@@ -120,6 +120,8 @@ def _config(path: Path) -> dict[str, Any]:
         )
     if missing := {"model", "threshold", "tokenizer"} - set(config):
         raise BundleError(f"{path}: {min(missing)}: missing", "restore the bundle")
+    if not isinstance(config["tokenizer"], dict) or "fingerprint" not in config["tokenizer"]:
+        raise BundleError(f"{path}: tokenizer.fingerprint: missing", "restore the bundle")
     return config
 
 

@@ -140,16 +140,17 @@ def _epoch(
     collective.sum_(counted)
     loss_sum, padded_tokens = counted.tolist()
     if not math.isfinite(loss_sum):
-        raise TrainingError(
-            f"epoch {state.epoch + 1}: the loss is {loss_sum}",
-            "lower training.learning_rate; the last good checkpoint is kept",
-        )
+        raise _diverged(f"epoch {state.epoch + 1}: the loss is")
     return {
         "loss": loss_sum / len(train),
         "learning_rate": optimizer.param_groups[0]["lr"],
         "padding_share": 1 - len(train.tokens) / padded_tokens,
         "train_seconds": time.monotonic() - began,
     }
+
+
+def _diverged(what: str) -> TrainingError:
+    return TrainingError(f"{what} no longer a number", "lower training.learning_rate; the last good checkpoint is kept")
 
 
 def rate(step: int, steps: int, config: TrainingConfig) -> float:
@@ -165,6 +166,8 @@ def _validate(
     model: nn.Module, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
 ) -> Record:
     scores = gathered_probabilities(model, validation, config.token_budget, collective, device)
+    if not np.isfinite(scores).all():
+        raise _diverged("validation: the probabilities are")
     labels = validation.labels
     clipped = np.clip(scores, 1e-7, 1 - 1e-7)
     loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))

@@ -19,13 +19,14 @@ import yaml
 
 from pipelines import __version__, fingerprint, storage
 from pipelines.dataset import TokenDataset
-from pipelines.errors import BundleError, DatasetError, RaygeneError, ResourceError, TrainingError
+from pipelines.errors import BundleError, DatasetError, RaygeneError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress, Stage
 from training import bundle, models
 from training.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.journal import Journal
+from training.placement import nodes_of, place
 from training.scoring import probabilities
 from training.worker import STATE, run
 
@@ -111,40 +112,16 @@ def _finished(output: Path, key: str) -> Bundle | None:
     return found if found.config.get("run") == key else None
 
 
-def _resources(training: TrainingConfig) -> tuple[bool, int]:
-    """Whether to use GPUs, and the CPUs of each worker.
-
-    Raises:
-        ResourceError: the cluster has fewer than asked for.
-    """
-    import ray
-
-    there = ray.cluster_resources()
-    cpus, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
-    use_gpu = training.device == "cuda" or (training.device == "auto" and gpus >= training.workers)
-    if use_gpu and gpus < training.workers:
-        raise ResourceError(
-            f"training.workers {training.workers} on GPUs: the cluster has {gpus} GPUs",
-            "use fewer workers or training.device cpu",
-        )
-    if cpus < training.workers:
-        raise ResourceError(
-            f"training.workers {training.workers}: the cluster has {cpus} CPUs",
-            "use fewer workers or raise cluster.cpus",
-        )
-    return use_gpu, max(1, cpus // training.workers)
-
-
 def _fit(
     model: ModelConfig, training: TrainingConfig, dataset: Path, checkpoints: Path, progress: Progress
 ) -> dict[str, Any]:
     """Run Ray Train; return the last checkpoint's document."""
+    import ray
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
     from ray.util.queue import Queue
 
-    use_gpu, cpus = _resources(training)
-    resources = {"CPU": cpus} | ({"GPU": 1} if use_gpu else {})
+    share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
     news = Queue(actor_options={"num_cpus": 0})
     trainer = TorchTrainer(
         run,
@@ -152,11 +129,13 @@ def _fit(
             "model": model.model_dump(mode="json"),
             "training": training.model_dump(mode="json"),
             "dataset": str(dataset),
-            "threads": cpus,
+            "threads": share.cpus,
             "news": news,
         },
         torch_config=TorchConfig(timeout_s=COLLECTIVE_TIMEOUT_S),
-        scaling_config=ScalingConfig(num_workers=training.workers, use_gpu=use_gpu, resources_per_worker=resources),
+        scaling_config=ScalingConfig(
+            num_workers=training.workers, use_gpu=share.use_gpu, resources_per_worker=share.resources
+        ),
         run_config=RunConfig(
             name=checkpoints.name,
             storage_path=str(checkpoints.parent),
@@ -165,7 +144,7 @@ def _fit(
         ),
     )
     progress.note(
-        f"training on {training.workers} {'GPU' if use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
+        f"training on {training.workers} {'GPU' if share.use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
     )
     errors: list[RaygeneError] = []
     journal = Journal(checkpoints.parent / "metrics.jsonl", resume=checkpoints.exists())

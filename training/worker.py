@@ -30,7 +30,9 @@ def run(given: dict[str, Any]) -> None:
         given["news"].put({"error": error})
     except RaygeneError as error:
         given["news"].put({"error": error})
-        raise
+        if given["training"]["workers"] > 1:
+            # The others may be well and wait for this one: only a failure ends them.
+            raise
 
 
 def _run(given: dict[str, Any]) -> None:

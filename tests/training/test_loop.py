@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.dataset import TokenDataset
+from pipelines.errors import TrainingError
+from training import loop, models
+from training.collective import Alone
+from training.config import ModelConfig, TrainingConfig
+
+CPU = torch.device("cpu")
+SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
+
+
+class Threads:
+    """A group of workers that are threads of this process."""
+
+    def __init__(self, rank: int, workers: int, board: list[Any], barrier: threading.Barrier) -> None:
+        self.rank, self.workers, self._board, self._barrier = rank, workers, board, barrier
+
+    def sum_(self, tensor: torch.Tensor) -> None:
+        self._board[self.rank] = tensor.clone()
+        self._barrier.wait(timeout=60)
+        tensor.copy_(torch.stack(self._board).sum(0))
+        self._barrier.wait(timeout=60)
+
+
+def start(train: TokenDataset, config: TrainingConfig, dropout: float = 0.0) -> loop.State:
+    torch.manual_seed(0)
+    return loop.start(models.make(ModelConfig(dropout=dropout, **SMALL), train.tokenizer.vocabulary_size), config)
+
+
+def fit(
+    train: TokenDataset,
+    validation: TokenDataset,
+    config: TrainingConfig,
+    dropout: float = 0.0,
+    document: dict[str, Any] | None = None,
+) -> tuple[list[loop.Record], loop.State, list[dict[str, Any]]]:
+    state = start(train, config, dropout)
+    if document:
+        state.restore(document)
+    records: list[loop.Record] = []
+    documents: list[dict[str, Any]] = []
+
+    def keep(record: loop.Record, state: loop.State) -> None:
+        records.append(record)
+        documents.append(copy.deepcopy(state.document()))
+
+    loop.fit(state, train, validation, config, Alone(), CPU, keep)
+    return records, state, documents
+
+
+def fit_together(
+    train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int
+) -> list[list[loop.Record]]:
+    """The records that each of several workers sees."""
+    board: list[Any] = [None] * workers
+    barrier = threading.Barrier(workers)
+    records: list[list[loop.Record]] = [[] for _ in range(workers)]
+    states = [start(train, config) for _ in range(workers)]
+
+    def work(rank: int) -> None:
+        group = Threads(rank, workers, board, barrier)
+        loop.fit(states[rank], train, validation, config, group, CPU, lambda record, _: records[rank].append(record))
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    return records
+
+
+def losses(records: list[loop.Record]) -> np.ndarray:
+    return np.array([[record["loss"], record["validation_loss"]] for record in records])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_curve_does_not_depend_on_the_number_of_workers(
+    train_split: TokenDataset, validation_split: TokenDataset, workers: int
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, token_budget=512)
+    alone, _, _ = fit(train_split, validation_split, config)
+    for records in fit_together(train_split, validation_split, config, workers):
+        np.testing.assert_allclose(losses(records), losses(alone), rtol=1e-5)
+
+
+def test_a_worker_without_a_row_of_a_step_still_takes_part(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=2)
+    alone, _, _ = fit(train_split, validation_split, config)
+    for records in fit_together(train_split, validation_split, config, workers=3):
+        np.testing.assert_allclose(losses(records), losses(alone), rtol=1e-5)
+
+
+def test_the_curve_does_not_depend_on_the_token_budget(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    curves = [
+        losses(fit(train_split, validation_split, TrainingConfig(epochs=2, batch=16, token_budget=budget))[0])
+        for budget in (1, 700, 65_536)
+    ]
+    np.testing.assert_allclose(curves[0], curves[2], rtol=1e-5)
+    np.testing.assert_allclose(curves[1], curves[2], rtol=1e-5)
+
+
+def test_going_on_from_any_epoch_equals_never_having_stopped(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=4, batch=16)
+    whole, end, documents = fit(train_split, validation_split, config, dropout=0.3)
+    for epoch, document in enumerate(documents, start=1):
+        rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=document)
+        assert [record["loss"] for record in rest] == [record["loss"] for record in whole[epoch:]]
+        assert resumed.best_record["epoch"] == end.best_record["epoch"]
+        for name, tensor in end.model.state_dict().items():
+            assert torch.equal(tensor, resumed.model.state_dict()[name])
+        for name, tensor in end.best.items():
+            assert torch.equal(tensor, resumed.best[name])
+
+
+def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    records, state, documents = fit(train_split, validation_split, TrainingConfig(epochs=12, batch=8))
+    scores = [record["validation_auroc"] for record in records]
+    assert max(scores) > 0.95
+    best = int(np.argmax(scores))
+    assert state.best_record["epoch"] == best + 1
+    for name, tensor in documents[best]["model"].items():
+        assert torch.equal(state.best[name], tensor)
+
+
+def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    config = TrainingConfig(epochs=30, batch=16, patience=2)
+    records, state, _ = fit(train_split, validation_split, config)
+    assert len(records) == state.best_record["epoch"] + 2 < 30
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    state = start(train_split, config)
+    state.model.head.bias.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="learning_rate"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU, lambda *_: None)
+
+
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=160)
+    state = start(train_split, config)
+    state.optimizer.register_step_post_hook(lambda *_: state.model.head.bias.data.fill_(float("nan")))
+    with pytest.raises(TrainingError, match="learning_rate"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU, lambda *_: None)
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_to_a_hundredth() -> None:
+    config = TrainingConfig(epochs=1, learning_rate=0.01, warmup=0.1)
+    rates = [loop.rate(step, 100, config) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[-1] < 0.0002

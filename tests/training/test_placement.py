@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import ResourceError
+from training.placement import Node, Placement, nodes_of, place
+
+
+def test_one_machine_is_shared_out_evenly() -> None:
+    assert place([Node(8, 0)], 2, "auto") == Placement(4, use_gpu=False)
+    assert place([Node(8, 0)], 3, "auto") == Placement(2, use_gpu=False)
+
+
+def test_a_worker_is_not_promised_more_cpus_than_one_machine_has() -> None:
+    assert place([Node(4, 0), Node(4, 0)], 1, "cpu") == Placement(4, use_gpu=False)
+    assert place([Node(4, 0), Node(2, 0)], 3, "cpu") == Placement(2, use_gpu=False)
+
+
+def test_auto_takes_gpus_only_if_every_worker_gets_one() -> None:
+    nodes = [Node(8, 2), Node(8, 0)]
+    assert place(nodes, 2, "auto") == Placement(4, use_gpu=True)
+    assert place(nodes, 3, "auto") == Placement(4, use_gpu=False)
+    assert place(nodes, 2, "cpu") == Placement(8, use_gpu=False)
+
+
+def test_too_few_gpus_or_cpus_are_an_error_that_says_what_is_there() -> None:
+    with pytest.raises(ResourceError, match=r"16 CPUs and 2 GPUs on 2 nodes: set training.workers to 2"):
+        place([Node(8, 2), Node(8, 0)], 3, "cuda")
+    with pytest.raises(ResourceError, match=r"training.workers 9 need a CPU each.*set training.workers to 8"):
+        place([Node(8, 0)], 9, "auto")
+    with pytest.raises(ResourceError, match="add a node"):
+        place([], 1, "auto")
+
+
+def test_dead_nodes_do_not_count() -> None:
+    listing = [
+        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0, "memory": 1e9}},
+        {"Alive": False, "Resources": {"CPU": 64.0}},
+        {"Alive": True, "Resources": {}},
+    ]
+    assert nodes_of(listing) == [Node(4, 1), Node(0, 0)]
+
+
+def test_ray_is_asked_for_the_share() -> None:
+    assert Placement(3, use_gpu=True).resources == {"CPU": 3, "GPU": 1}
+    assert Placement(3, use_gpu=False).resources == {"CPU": 3}

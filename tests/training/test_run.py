@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import training
+from pipelines.dataset import TokenDataset
+from pipelines.errors import DatasetError, ResourceError
+from pipelines.progress import Silent
+from tests.training.conftest import write_dataset
+from training import loop, models
+from training.collective import Alone
+from training.config import ModelConfig, TrainingConfig
+from training.run import run_key, train
+from training.scoring import probabilities
+
+pytestmark = pytest.mark.ray
+MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
+CONFIG = TrainingConfig(epochs=3, batch=16)
+DROPPING = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.2)
+LONG = TrainingConfig(epochs=12, batch=4)
+
+DRIVER = """
+import sys, ray
+from pathlib import Path
+from pipelines.progress import Silent
+from training.config import ModelConfig, TrainingConfig
+from training.run import train
+if __name__ == "__main__":
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
+    model, training = ModelConfig.model_validate_json(sys.argv[3]), TrainingConfig.model_validate_json(sys.argv[4])
+    train(model, training, Path(sys.argv[1]), Path(sys.argv[2]), Silent(), {})
+"""
+
+
+def uninterrupted(dataset: Path) -> list[dict[str, Any]]:
+    """The records of the run to be killed, from the bare loop in this process."""
+    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    torch.manual_seed(LONG.seed)
+    state = loop.start(models.make(DROPPING, opened.tokenizer.vocabulary_size), LONG)
+    records: list[dict[str, Any]] = []
+    loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"), lambda record, _: records.append(record))
+    return records
+
+
+def journal(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(output: Path) -> np.ndarray:
+    return np.array([[record["loss"], record["validation_loss"]] for record in journal(output)])
+
+
+@pytest.fixture(scope="module")
+def trained(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on one worker."""
+    output = tmp_path_factory.mktemp("runs") / "run"
+    train(MODEL, CONFIG, dataset, output, Silent(), {"training": {"epochs": 3}})
+    return output
+
+
+def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -> None:
+    assert yaml.safe_load((trained / "experiment.yaml").read_text()) == {"training": {"epochs": 3}}
+    assert [record["epoch"] for record in journal(trained)] == [1, 2, 3]
+    assert training.load(trained / "bundle").config["genomes"] == ["toy"]
+
+
+def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, dataset: Path) -> None:
+    bundle, validation = training.load(trained / "bundle"), TokenDataset.open(dataset, "validation")
+    scores = [record["validation_auroc"] for record in journal(trained)]
+    assert bundle.config["metrics"]["epoch"] == int(np.argmax(scores)) + 1
+    found = probabilities(bundle.model, validation.tokens, validation.lengths, 65_536)
+    loss = -np.log(np.where(validation.labels == 1, found, 1 - found)).mean()
+    assert loss == pytest.approx(bundle.config["metrics"]["validation_loss"], rel=1e-4)
+
+
+def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    two = TrainingConfig(epochs=3, batch=16, workers=2, token_budget=700)
+    bundle = train(MODEL, two, dataset, tmp_path, Silent(), {})
+    np.testing.assert_allclose(losses(tmp_path), losses(trained), rtol=1e-5)
+    for name, tensor in training.load(trained / "bundle").model.state_dict().items():
+        torch.testing.assert_close(bundle.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_a_finished_run_returns_at_once(trained: Path, dataset: Path) -> None:
+    progress, began = Silent(), time.monotonic()
+    before = (trained / "metrics.jsonl").stat().st_mtime_ns
+    train(MODEL, CONFIG, dataset, trained, progress, {})
+    assert time.monotonic() - began < 2
+    assert any("nothing to do" in note for note in progress.notes)
+    assert (trained / "metrics.jsonl").stat().st_mtime_ns == before
+
+
+def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(copy / "bundle")
+    again = train(MODEL, CONFIG, dataset, copy, Silent(), {})
+    assert again.config == training.load(trained / "bundle").config
+    assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
+
+
+def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_session: Any, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "dataset", rows=16)
+
+    class Vanishing(Silent):
+        def note(self, text: str) -> None:
+            next(folder.glob("split=train/*.parquet")).unlink(missing_ok=True)
+
+    with pytest.raises(DatasetError, match=r"part-00000\.parquet") as caught:
+        train(MODEL, CONFIG, folder, tmp_path / "run", Vanishing(), {})
+    assert "Traceback" not in str(caught.value)
+
+
+def test_more_workers_than_cpus_are_refused_before_anything_starts(
+    ray_session: Any, dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ResourceError, match="the cluster has 2 CPUs"):
+        train(MODEL, TrainingConfig(workers=64), dataset, tmp_path, Silent(), {})
+
+
+def test_gpus_that_are_not_there_are_refused(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ResourceError, match="0 GPUs"):
+        train(MODEL, TrainingConfig(device="cuda"), dataset, tmp_path, Silent(), {})
+
+
+def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "dataset", rows=16, classes=1)
+    with pytest.raises(DatasetError, match="one class only"):
+        train(MODEL, CONFIG, folder, tmp_path / "run", Silent(), {})
+
+
+def test_workers_budget_and_device_do_not_make_another_run() -> None:
+    same = TrainingConfig(workers=8, token_budget=1, device="cuda")
+    assert run_key(MODEL, TrainingConfig(), "d") == run_key(MODEL, same, "d")
+    others = [run_key(ModelConfig(), TrainingConfig(), "d"), run_key(MODEL, TrainingConfig(seed=1), "d")]
+    assert len({run_key(MODEL, TrainingConfig(), "d"), run_key(MODEL, TrainingConfig(), "e"), *others}) == 4
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(dataset: Path, tmp_path: Path) -> None:
+    script, output = tmp_path / "driver.py", tmp_path / "run"
+    script.write_text(DRIVER)
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            str(script),
+            str(dataset),
+            str(output),
+            DROPPING.model_dump_json(),
+            LONG.model_dump_json(),
+        ]
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True)
+
+    process, deadline = start(), time.monotonic() + 120
+    while not (output / "metrics.jsonl").exists() or len(journal(output)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(journal(output)) < LONG.epochs
+    assert not (output / "bundle").exists()
+    assert start().wait(timeout=120) == 0
+    expected = uninterrupted(dataset)
+    assert [record["epoch"] for record in journal(output)] == [record["epoch"] for record in expected]
+    np.testing.assert_allclose([one["loss"] for one in journal(output)], [one["loss"] for one in expected], rtol=1e-6)

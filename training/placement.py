@@ -1,0 +1,78 @@
+"""Which part of a cluster each worker gets: a GPU or not, and how many CPUs.
+
+Ray waits for ever for resources that no node has, so what is asked is held against the nodes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import ResourceError
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a machine of the cluster has."""
+
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What each worker gets: CPUs, and one GPU if `use_gpu`."""
+
+    cpus: int
+    use_gpu: bool
+
+    @property
+    def resources(self) -> dict[str, int]:
+        """As Ray names them."""
+        return {"CPU": self.cpus} | ({"GPU": 1} if self.use_gpu else {})
+
+
+def nodes_of(listing: Sequence[dict[str, Any]]) -> list[Node]:
+    """The living nodes of a `ray.nodes()` listing."""
+    resources = [node["Resources"] for node in listing if node["Alive"]]
+    return [Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in resources]
+
+
+def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
+    """Share a cluster out among workers, as many CPUs to each as every worker can have.
+
+    Args:
+        nodes: the machines.
+        workers: how many processes.
+        device: cpu, cuda, or auto (GPUs if there is one for each worker).
+
+    Raises:
+        ResourceError: the cluster has too little.
+    """
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    has = f"the cluster has {cpus} CPUs and {gpus} GPUs on {len(nodes)} nodes"
+    with_gpu = _largest_share(nodes, workers, use_gpu=True) if device != "cpu" else 0
+    if with_gpu:
+        return Placement(with_gpu, use_gpu=True)
+    if device == "cuda":
+        raise ResourceError(
+            f"training.workers {workers} on GPUs need a GPU and a CPU each, but {has}",
+            f"set training.workers to {gpus} or training.device to cpu" if gpus else "set training.device to cpu",
+        )
+    without = _largest_share(nodes, workers, use_gpu=False)
+    if not without:
+        raise ResourceError(
+            f"training.workers {workers} need a CPU each, but {has}",
+            f"set training.workers to {cpus} or raise cluster.cpus" if cpus else "add a node with CPUs",
+        )
+    return Placement(without, use_gpu=False)
+
+
+def _largest_share(nodes: Sequence[Node], workers: int, *, use_gpu: bool) -> int:
+    """The most CPUs that every worker can have on some node; 0 if not even one."""
+    for share in range(max((node.cpus for node in nodes), default=0), 0, -1):
+        slots = sum(min(node.cpus // share, node.gpus if use_gpu else workers) for node in nodes)
+        if slots >= workers:
+            return share
+    return 0

@@ -1,0 +1,78 @@
+"""Gene recognition on the whole genome of S. cerevisiae, chromosomes IV, VIII and XV held out: whole genes and crops.
+
+    python benchmarks/recognise.py FASTA GFF3 [--work DIR] [--only NAME …]
+
+Each experiment runs through the command line: build, train on two workers, evaluate on the test split. The figures
+go to benchmarks/results/recognise.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).parent
+SPLIT = {"by": "chromosome", "validation": 0.1, "test": ["IV", "VIII", "XV"]}
+EXPERIMENTS = {
+    "whole genes, 3-mers": {
+        "negatives": {"unplaced": "drop-pair"},
+        "tokenizer": {"k": 3, "stride": 1},
+        "training": {"epochs": 6, "workers": 2},
+    },
+    "crops of at most 512 bases, 3-mers": {
+        "crop": {"length": 512, "position": "random"},
+        "tokenizer": {"k": 3, "stride": 1},
+        "training": {"epochs": 10, "workers": 2},
+    },
+    "crops of at most 512 bases, 6-mers, stride 3": {
+        "crop": {"length": 512, "position": "random"},
+        "tokenizer": {"k": 6, "stride": 3},
+        "training": {"epochs": 10, "workers": 2},
+    },
+}
+
+
+def raygene(*arguments: str) -> float:
+    """Run a verb; return its seconds."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
+    return round(time.monotonic() - began, 1)
+
+
+def main() -> None:
+    """Run the experiments and store their figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fasta", type=Path)
+    parser.add_argument("annotation", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("recognise-work"))
+    parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
+    given = parser.parse_args()
+    source = {"genome": "R64", "fasta": str(given.fasta.absolute()), "annotation": str(given.annotation.absolute())}
+    target = HERE / "results" / "recognise.json"
+    stored = json.loads(target.read_text())["experiments"] if target.exists() else {}
+    for name in given.only:
+        folder = given.work.absolute() / name.replace(" ", "-").replace(",", "")
+        folder.mkdir(parents=True, exist_ok=True)
+        experiment = folder / "experiment.yaml"
+        experiment.write_text(yaml.safe_dump({"sources": [source], "split": SPLIT, **EXPERIMENTS[name]}))
+        dataset, run, figures = (str(folder / part) for part in ("dataset", "run", "figures.json"))
+        seconds = {
+            "build": raygene("build", str(experiment), "--output", dataset),
+            "train": raygene("train", str(experiment), "--dataset", dataset, "--output", run),
+            "evaluate": raygene("evaluate", f"{run}/bundle", "--dataset", dataset, "--json", figures),
+        }
+        stored[name] = {"seconds": seconds, **json.loads(Path(figures).read_text())}
+    machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +105,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _based(values: Any, model: type[BaseModel], folder: Path) -> Any:
     """A copy in which the values of path fields are joined to the folder of the file they stand in."""
     values = copy.deepcopy(values)
-    for source in values.get("sources") or []:
+    sources = values.get("sources")
+    for source in sources if isinstance(sources, list) else []:
         _join(source, SourceConfig, folder)
     for name, field in model.model_fields.items():
         section = field.annotation
@@ -126,14 +126,15 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
 
 
 def _put(values: dict[str, Any], keys: tuple[str | int, ...], value: Any) -> None:
+    """Set a nested value; where the file holds something else than a section, leave it for validation to refuse."""
     current: Any = values
-    for key, following in itertools.pairwise(keys):
+    for key, following in zip(keys[:-1], keys[1:], strict=True):
+        if not isinstance(current, list if isinstance(key, int) else dict):
+            return
         if isinstance(key, int):
-            while len(current) <= key:
-                current.append({})
-            current = current[key]
-            continue
-        if current.get(key) is None:
+            current.extend({} for _ in range(key + 1 - len(current)))
+        elif current.get(key) is None:
             current[key] = [] if isinstance(following, int) else {}
         current = current[key]
-    current[keys[-1]] = value
+    if isinstance(current, dict):
+        current[keys[-1]] = value

@@ -21,6 +21,7 @@ from pipelines.tokenizer import SPECIALS, UNK, Tokenizer
 
 PERCENT = (0, 5, 50, 95, 100)
 EXTREMES = 5
+WIDE_RANGE = 20
 
 
 @dataclass(frozen=True)
@@ -167,22 +168,22 @@ class Inspection:
             lead=True,
         )
         page.figures(
-            ("Lengths by label, all splits", self._histogram("lengths", "bases", log=True)),
-            ("GC by label, all splits", self._histogram("gc", "share of G and C", log=False)),
+            ("Lengths by label, all splits", self._histogram("lengths", "bases")),
+            ("GC by label, all splits", self._histogram("gc", "share of G and C")),
             (f"AUROC of the trivial rules on {self.audited}", self._bars()),
         )
         for table in self.tables():
-            page.heading(table.caption)
             page.table(table.caption, table.header, table.rows)
         return page
 
-    def _histogram(self, what: str, axis: str, *, log: bool) -> Figure:
+    def _histogram(self, what: str, axis: str) -> Figure:
         figure, axes = report.new_figure("", axis, "intervals")
         values = {
             label: np.concatenate([getattr(one, what) for one in self.samples if one.label == label])
             for label in (1, 0)
         }
         low, high = (min(map(np.min, values.values())), max(map(np.max, values.values())))
+        log = low > 0 and high > WIDE_RANGE * low
         edges = np.geomspace(low, high + 1, 41) if log else np.linspace(low, high + 1e-9, 41)
         for label, name, colour in ((1, "genes", report.GENE), (0, "negatives", report.NEGATIVE)):
             axes.hist(values[label], bins=edges.tolist(), histtype="step", linewidth=1.8, label=name, color=colour)

@@ -27,11 +27,11 @@ h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 
 .lead{font-size:1.05rem;border-left:4px solid #2f7d5b;padding:.4rem 0 .4rem 1rem;margin:1.5rem 0}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
-caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
+caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
 th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
 th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
-.row{display:flex;flex-wrap:wrap;gap:1.25rem}
-figure{margin:1rem 0;flex:1 1 22rem;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
+.row{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(24rem,100%),1fr));gap:0 1.25rem}
+figure{margin:1rem 0;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
 figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}
 """
 

@@ -104,7 +104,7 @@ def first_six(dataset: TokenDataset) -> NDArray[np.int64]:
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
     k, stride, counts = dataset.tokenizer.k, dataset.tokenizer.stride, dataset.lengths
     sizes = bases(dataset)
-    for number in range(1 + -(-max(0, SIX - k) // stride)):
+    for number in range(2 + SIX // stride):
         rows = np.flatnonzero(number < counts)
         starts = np.minimum(number * stride, np.maximum(sizes[rows] - k, 0))
         letters = _letters(dataset.tokens[dataset.offsets[rows] + number], dataset.tokenizer)

@@ -26,7 +26,7 @@ def write_dataset(
     classes: int = 2,
 ) -> Path:
     """A dataset of `rows` train rows and a quarter as many in each other split."""
-    tokenizer = Tokenizer(3, 1, "anchor")
+    tokenizer = tokenizer or Tokenizer(3, 1, "anchor")
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     files, longest_row = [], 0

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines import metrics
+
+cases = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), min_size=2, max_size=25).filter(
+    lambda rows: len({label for label, _ in rows}) == 2
+)
+
+
+def mcc(labels: np.ndarray, called: np.ndarray) -> float:
+    pairs = list(zip(labels.tolist(), called.tolist(), strict=True))
+    tp, tn, fp, fn = (pairs.count(pair) for pair in [(1, True), (0, False), (0, True), (1, False)])
+    spread = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return (tp * tn - fp * fn) / spread if spread else 0.0
+
+
+@given(cases)
+def test_auroc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, int]]) -> None:
+    genes = [score for label, score in rows if label]
+    negatives = [score for label, score in rows if not label]
+    wins = sum((gene > negative) + (gene == negative) / 2 for gene in genes for negative in negatives)
+    labels, scores = zip(*rows, strict=True)
+    assert metrics.auroc(labels, scores) == pytest.approx(wins / len(genes) / len(negatives))
+
+
+@given(cases)
+def test_the_best_threshold_is_as_good_as_any(rows: list[tuple[int, int]]) -> None:
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    chosen = mcc(labels, scores >= metrics.best_threshold(labels, scores))
+    assert chosen == pytest.approx(max(0.0, *(mcc(labels, scores >= level / 2) for level in range(14))))
+
+
+def test_every_figure_of_a_small_table() -> None:
+    found = metrics.binary_metrics([1, 1, 1, 0, 0], [0.9, 0.6, 0.2, 0.7, 0.1], 0.5)
+    assert found["precision"] == pytest.approx(2 / 3)
+    assert found["recall"] == pytest.approx(2 / 3)
+    assert found["accuracy"] == pytest.approx(3 / 5)
+    assert found["f1"] == pytest.approx(2 / 3)
+    assert found["mcc"] == pytest.approx(mcc(np.array([1, 1, 1, 0, 0]), np.array([True, True, False, True, False])))
+    assert tuple(found) == metrics.NAMES
+
+
+def test_one_class_has_no_auroc() -> None:
+    assert math.isnan(metrics.auroc([1, 1], [0.1, 0.2]))
+    assert metrics.best_threshold([1, 1], [0.1, 0.2]) == 0.5

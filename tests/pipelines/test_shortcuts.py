@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines import sequence, shortcuts
+from pipelines.dataset import TokenDataset
+from pipelines.tokenizer import Tokenizer
+
+tokenizers = st.integers(1, 7).flatmap(
+    lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop"]))
+)
+
+
+def dataset(texts: list[str], labels: list[int], tokenizer: Tokenizer) -> TokenDataset:
+    lengths = np.array([len(text) for text in texts])
+    codes = sequence.base_codes(np.frombuffer("".join(texts).encode(), np.uint8))
+    tokens, counts = tokenizer.encode_many(codes, lengths)
+    table = pa.table(
+        {
+            "start": np.zeros(len(texts), np.int64),
+            "end": lengths,
+            "gc": pa.array([sum(base in "GC" for base in text) / len(text) for text in texts], pa.float32()),
+            "soft_masked_share": pa.array([0.0] * len(texts), pa.float32()),
+        }
+    )
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return TokenDataset({}, tokenizer, "test", tokens, offsets, np.array(labels, np.int8), table)
+
+
+def shown_bases(text: str, tokenizer: Tokenizer) -> list[int]:
+    """What the tokens show of each base: 0 to 3, or 4 where every k-mer over it is unknown."""
+    if len(text) < tokenizer.k:
+        return [4] * len(text)
+    last = len(text) - tokenizer.k
+    starts = list(range(0, last + 1, tokenizer.stride))
+    if tokenizer.tail == "anchor" and starts[-1] != last:
+        starts.append(last)
+    shown = [4] * (starts[-1] + tokenizer.k)
+    for start in starts:
+        kmer = text[start : start + tokenizer.k]
+        if set(kmer) <= set("ACGT"):
+            for offset, base in enumerate(kmer):
+                shown[start + offset] = "ACGT".index(base)
+    return shown
+
+
+@settings(deadline=None)
+@given(tokenizers, st.lists(st.text(alphabet="ACGTN", min_size=1, max_size=20), min_size=1, max_size=6))
+def test_the_six_bases_at_each_end_are_those_the_tokens_show(tokenizer: Tokenizer, texts: list[str]) -> None:
+    rows = dataset(texts, [0] * len(texts), tokenizer)
+    first, last = shortcuts.first_six(rows), shortcuts.last_six(rows)
+    for number, text in enumerate(texts):
+        shown = shown_bases(text, tokenizer)
+        assert first[number].tolist() == (shown + [4] * 6)[:6]
+        assert last[number].tolist() == ([4] * 6 + shown)[-6:]
+
+
+def planted(count: int, seed: int, length: int = 60) -> tuple[list[str], list[int]]:
+    generator = np.random.default_rng(seed)
+    labels = [number % 2 for number in range(count)]
+    texts = ["".join(generator.choice(list("ACGT"), size=length)) for _ in labels]
+    return ["ATG" + text[3:-3] + "TAA" if label else text for text, label in zip(texts, labels, strict=True)], labels
+
+
+def test_the_audit_finds_planted_ends_and_nothing_in_constant_columns() -> None:
+    tokenizer = Tokenizer(3, 1, "anchor")
+    train, scored = (dataset(*planted(2000, seed), tokenizer) for seed in (0, 1))
+    found = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(train, scored)}
+    assert found["ends"] > 0.95
+    assert found["first_six"] > 0.9
+    assert found["length"] == 0.5
+    assert found["soft_masked"] == 0.5
+    assert abs(found["gc"] - 0.5) < 0.15
+
+
+def test_a_rule_learns_on_train_which_way_it_points() -> None:
+    tokenizer = Tokenizer(3, 1, "anchor")
+    texts, labels = ["AAAATTTT" * 4] * 20 + ["GGGGCCCC" * 4] * 20, [1] * 20 + [0] * 20
+    rows = dataset(texts, labels, tokenizer)
+    assert {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}["gc"] == 1.0

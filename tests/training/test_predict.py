@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pybedtools
+import pytest
+import torch
+
+from pipelines.errors import InputError, UsageError
+from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
+from tests.conftest import GenomeFiles
+from training import models, predict
+from training.bundle import Bundle
+from training.config import ModelConfig
+from training.scoring import probabilities
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(3, 1, "anchor")
+    model = models.make(ModelConfig(embedding=8, hidden=8, stem=8), tokenizer.vocabulary_size).eval()
+    return Bundle(model, tokenizer, {"threshold": 0.5})
+
+
+def scored(bundle: Bundle, genome: GenomeFiles, intervals: Path) -> predict.Prediction:
+    return predict.predict(bundle, genome.fasta, intervals, ["gene"], 4096, Silent())
+
+
+def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, genome: GenomeFiles) -> None:
+    found = scored(bundle, genome, genome.annotation)
+    assert len(found.features) == len(genome.genes)
+    flip = str.maketrans("ACGTacgtN", "TGCAtgcaN")
+    for feature, probability in zip(found.features, found.probabilities, strict=True):
+        text = genome.sequences[feature.chromosome][feature.start : feature.end]
+        text = text.translate(flip)[::-1] if feature.strand == "-" else text
+        tokens = bundle.tokenizer.encode(text)
+        alone = probabilities(bundle.model, tokens, np.array([len(tokens)]), 4096)[0]
+        assert abs(alone - probability) < 1e-5
+
+
+def test_both_files_hold_every_interval_sorted_and_read_back(
+    bundle: Bundle, genome: GenomeFiles, tmp_path: Path
+) -> None:
+    found = scored(bundle, genome, genome.annotation)
+    bed_path, tsv_path = predict.write(found, tmp_path / "scores.bed")
+    rows = list(pybedtools.BedTool(str(bed_path)))
+    assert len(rows) == len(found.features)
+    assert all(0 <= int(row.score) <= 1000 for row in rows)
+    places = [(row.chrom, row.start) for row in rows]
+    assert places == sorted(places)
+    lines = [line.split("\t") for line in tsv_path.read_text().splitlines()]
+    assert tuple(lines[0]) == predict.COLUMNS
+    assert [(line[0], int(line[1])) for line in lines[1:]] == places
+    assert all((float(line[6]) >= 0.5) == (line[7] == "gene") for line in lines[1:])
+
+
+def test_intervals_that_cannot_be_scored_are_counted(bundle: Bundle, genome: GenomeFiles, tmp_path: Path) -> None:
+    path = tmp_path / "some.bed"
+    path.write_text("chr1\t10\t99\nchrX\t10\t99\nchr1\t11990\t99999\n")
+    assert scored(bundle, genome, path).skipped == {"unknown_sequence": 1, "past_the_end": 1}
+
+
+def test_no_shared_name_is_an_error_that_shows_both_sides(bundle: Bundle, genome: GenomeFiles, tmp_path: Path) -> None:
+    path = tmp_path / "some.bed"
+    path.write_text("chrX\t10\t99\n")
+    with pytest.raises(InputError, match="the intervals have chrX, the FASTA has chr1"):
+        scored(bundle, genome, path)
+
+
+def test_an_output_of_another_ending_is_refused() -> None:
+    with pytest.raises(UsageError, match="neither"):
+        predict.outputs(Path("scores.csv"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,14 +126,14 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
             values[key] = str(folder / Path(values[key]).expanduser())
 
 
-def _put(values: dict[str, Any], keys: tuple[str | int, ...], value: Any) -> None:
+def _put(values: dict[str, Any], keys: tuple[Any, ...], value: Any) -> None:
     """Set a nested value; where the file holds something else than a section, leave it for validation to refuse."""
     current: Any = values
-    for key, following in zip(keys[:-1], keys[1:], strict=True):
-        if not isinstance(current, list if isinstance(key, int) else dict):
-            return
-        if isinstance(key, int):
+    for key, following in itertools.pairwise(keys):
+        if isinstance(current, list) and isinstance(key, int):
             current.extend({} for _ in range(key + 1 - len(current)))
+        elif not isinstance(current, dict):
+            return
         elif current.get(key) is None:
             current[key] = [] if isinstance(following, int) else {}
         current = current[key]

@@ -46,6 +46,16 @@ def prepare_environment(*, verbose: bool) -> None:
         os.environ.setdefault(name, value)
 
 
+def address_of(config: ClusterConfig, environment: str) -> str:
+    """Where Ray is: the `RAY_ADDRESS` of the environment, else the configured one.
+
+    An http address there is a dashboard's, meant for `ray job`, and no place to connect to.
+    """
+    if environment and not environment.startswith(("http://", "https://")):
+        return environment
+    return config.address
+
+
 def _quieten() -> None:
     import ray.data  # noqa: F401  (it sets its own log level when imported)
 
@@ -85,7 +95,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         return
     if not verbose:
         _quieten()
-    address = os.environ.get("RAY_ADDRESS") or config.address
+    address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.CRITICAL,

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.flags import Parser, add_sections, parse
+from pipelines.errors import UsageError
+
+
+def parsed(*arguments: str) -> dict[tuple[str | int, ...], Any]:
+    parser = Parser(prog="raygene", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="verb")
+    build = verbs.add_parser("build", allow_abbrev=False)
+    add_sections(build, ("tokenizer",))
+    return parse(parser, {"build": build}, ["build", *arguments])[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--tokenizer.k", "4"], {("tokenizer", "k"): 4}),
+        (["--training.learning_rate", "1e-3"], {("training", "learning_rate"): 1e-3}),
+        (["--model.bidirectional", "false"], {("model", "bidirectional"): False}),
+        (["--crop.length", "null"], {("crop", "length"): None}),
+        (["--split.test", "0.2"], {("split", "test"): 0.2}),
+        (["--split.test", "IV", "8", "R64:XV"], {("split", "test"): ["IV", "8", "R64:XV"]}),
+        (["--tokenizer.from", "01"], {("tokenizer", "from"): "01"}),
+        (["--sources.1.fasta", "a.fa"], {("sources", 1, "fasta"): "a.fa"}),
+        (["--sources.0.fasta=a.fa"], {("sources", 0, "fasta"): "a.fa"}),
+        (
+            ["--sources.0.chromosomes", "I", "II", "--tokenizer.k", "3"],
+            {("sources", 0, "chromosomes"): ["I", "II"], ("tokenizer", "k"): 3},
+        ),
+    ],
+)
+def test_a_flag_sets_its_key(arguments: list[str], expected: dict[tuple[str | int, ...], Any]) -> None:
+    assert parsed(*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tokenizer.kk", "4"], "unknown argument --tokenizer.kk: did you mean --tokenizer.k"),
+        (["--sources.0.fasta"], "no value"),
+        (["--tokenizer.k"], "expected one argument"),
+    ],
+)
+def test_a_wrong_flag_is_a_usage_error(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parsed(*arguments)

@@ -6,9 +6,8 @@ goes on from the last epoch after a kill, and returns at once when the run is fi
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -74,9 +73,6 @@ def train(
         return finished
     storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     checkpoints = output / f"checkpoints-{key[:12]}"
-    for other in output.glob("checkpoints-*"):
-        if other != checkpoints:
-            shutil.rmtree(other, ignore_errors=True)
     document = _fit(model, training, dataset, checkpoints, progress)
     network = models.make(model, opened.tokenizer.vocabulary_size)
     network.load_state_dict(document["best"])
@@ -150,7 +146,7 @@ def _fit(
     journal = Journal(checkpoints.parent / "metrics.jsonl", resume=checkpoints.exists())
     with progress.stage("training", training.epochs) as stage, _listening(news, journal, stage, errors):
         try:
-            result = trainer.fit()
+            result = _in_thread(trainer.fit)
         except Exception as error:
             if errors:
                 raise errors[0] from error
@@ -165,6 +161,26 @@ def _fit(
     with result.checkpoint.as_directory() as folder:
         document: dict[str, Any] = torch.load(Path(folder, STATE), map_location="cpu", weights_only=True)
     return document
+
+
+def _in_thread(work: Callable[[], Any]) -> Any:
+    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing."""
+    outcome: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run_it() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run_it, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(timeout=0.2)
+    if failure:
+        raise failure[0]
+    return outcome[0]
 
 
 @contextmanager

@@ -44,8 +44,7 @@ def _run(given: dict[str, Any]) -> None:
     device = get_device()
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
-    torch.manual_seed(config.seed)
-    model = models.make(ModelConfig.model_validate(given["model"]), train.tokenizer.vocabulary_size).to(device)
+    model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
     state = loop.start(model, config)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:

@@ -48,8 +48,7 @@ if __name__ == "__main__":
 def uninterrupted(dataset: Path) -> list[dict[str, Any]]:
     """The records of the run to be killed, from the bare loop in this process."""
     opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
-    torch.manual_seed(LONG.seed)
-    state = loop.start(models.make(DROPPING, opened.tokenizer.vocabulary_size), LONG)
+    state = loop.start(models.fresh(DROPPING, opened.tokenizer, LONG.seed), LONG)
     records: list[dict[str, Any]] = []
     loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"), lambda record, _: records.append(record))
     return records

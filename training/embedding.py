@@ -1,0 +1,42 @@
+"""Where k-mer vectors start: k-mers that share bases start out alike.
+
+A k-mer's vector is the sum of one random vector for each (position, base), scaled to unit variance. Every vector is
+free to move afterwards; but what is learnt from frequent k-mers holds for their rare neighbours from the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines import fingerprint
+
+BASES = "ACGT"
+OWN_SHARE = 0.1
+
+
+def compositional(vocabulary: Sequence[str], size: int, seed: int) -> Tensor:
+    """Vectors for a vocabulary.
+
+    Args:
+        vocabulary: tokens in the order of their ids; `<pad>` gets zeros, other specials vectors of their own.
+        size: of a vector.
+        seed: of the draws.
+
+    Returns:
+        float32, shape (tokens, size), about unit variance in each column.
+    """
+    generator = np.random.default_rng(fingerprint.seed(seed, "embedding"))
+    vectors = generator.standard_normal((len(vocabulary), size)) * np.sqrt(OWN_SHARE)
+    kmers = [number for number, token in enumerate(vocabulary) if set(token) <= set(BASES)]
+    letters = np.array([[BASES.index(base) for base in vocabulary[number]] for number in kmers])
+    k = letters.shape[1]
+    parts = generator.standard_normal((k, len(BASES), size)) * np.sqrt((1 - OWN_SHARE) / k)
+    vectors[kmers] += parts[np.arange(k), letters].sum(axis=1)
+    special = [number for number, token in enumerate(vocabulary) if token.startswith("<")]
+    vectors[special] /= np.sqrt(OWN_SHARE)
+    vectors[[number for number in special if vocabulary[number] == "<pad>"]] = 0
+    return torch.from_numpy(vectors.astype(np.float32))

@@ -66,8 +66,12 @@ def _quieten() -> None:
         logger.propagate = False
 
 
-def _require_answer(address: str) -> None:
-    """Knock at host:port first: Ray itself goes on trying a dead address for over five minutes."""
+def require_answer(address: str) -> None:
+    """Knock at host:port first: Ray itself goes on trying a dead address for over five minutes.
+
+    Raises:
+        ResourceError: nothing answers there.
+    """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         return
@@ -103,7 +107,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
     if address == "local":
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
     else:
-        _require_answer(address)
+        require_answer(address)
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with progress.stage(title):
         try:

@@ -122,10 +122,17 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
 def _check_target(output: Path) -> None:
     if output.is_file():
         raise DatasetError(f"{output}: is a file", "choose a directory for --output")
-    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).exists():
-        raise DatasetError(
-            f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
-        )
+    if output.is_dir() and any(output.iterdir()):
+        if not (output / MANIFEST).exists():
+            raise DatasetError(
+                f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
+            )
+        read_manifest(output)
+        known = {MANIFEST, "tokenizer.json", *(f"split={name}" for name in schema.SPLITS)}
+        if other := sorted({path.name for path in output.iterdir()} - known):
+            raise DatasetError(
+                f"{output}: holds {other[0]}, which a rebuild would remove", "move it out of the dataset"
+            )
     storage.make_directory(output.parent)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster.context import Context
 from cluster.flags import Parser
+from pipelines.errors import UsageError
 
 SUMMARY = "intervals of a genome to probabilities (BED and TSV)"
 SECTIONS: tuple[str, ...] = ()
@@ -39,7 +40,9 @@ def run(context: Context) -> None:
 
     arguments = context.arguments
     output = Path(arguments.output)
-    outputs(output)
+    given = {Path(arguments.fasta).resolve(), Path(arguments.intervals).resolve()}
+    if taken := given & {path.resolve() for path in outputs(output)}:
+        raise UsageError(f"--output {output}: would overwrite the input {taken.pop()}", "choose another name")
     bundle = load(Path(arguments.bundle))
     prediction = predict(
         bundle,

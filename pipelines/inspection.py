@@ -185,8 +185,9 @@ class Inspection:
         low, high = (min(map(np.min, values.values())), max(map(np.max, values.values())))
         log = low > 0 and high > WIDE_RANGE * low
         edges = np.geomspace(low, high + 1, 41) if log else np.linspace(low, high + 1e-9, 41)
-        for label, name, colour in ((1, "genes", report.GENE), (0, "negatives", report.NEGATIVE)):
-            axes.hist(values[label], bins=edges.tolist(), histtype="step", linewidth=1.8, label=name, color=colour)
+        for label, name, colour, line in report.LABELS:
+            style = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": name}
+            axes.hist(values[label], bins=edges.tolist(), histtype="step", **style)
         if log:
             axes.set_xscale("log")
         axes.legend(frameon=False)

@@ -28,6 +28,7 @@ h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
 caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
+caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2.5rem)}
 th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
 th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(24rem,100%),1fr));gap:0 1.25rem}
@@ -36,6 +37,7 @@ figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}
 """
 
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
+LABELS = ((1, "genes", GENE, "-"), (0, "negatives", NEGATIVE, "--"))
 
 
 class Page:
@@ -48,6 +50,7 @@ class Page:
 
     def __init__(self, title: str, subtitle: str = "") -> None:
         self._title = title
+        self._figures = 0
         self._parts = [f"<h1>{html.escape(title)}</h1>"]
         if subtitle:
             self._parts.append(f'<p class="sub">{html.escape(subtitle)}</p>')
@@ -77,19 +80,21 @@ class Page:
             cells = "".join(f"<td{one}>{html.escape(shown(cell))}</td>" for one, cell in zip(mark, row, strict=True))
             lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
         self._parts.append(
-            f'<div class="scroll"><table><caption>{html.escape(caption)}</caption>'
+            f'<div class="scroll"><table><caption><span>{html.escape(caption)}</span></caption>'
             + "\n".join(lines)
             + "</table></div>"
         )
 
     def figures(self, *figures: tuple[str, Figure]) -> None:
         """Add plots side by side, each with its caption."""
-        inner = "".join(
-            f'<figure role="img" aria-label="{html.escape(caption)}">{_svg(figure)}'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-            for caption, figure in figures
-        )
-        self._parts.append(f'<div class="row">{inner}</div>')
+        inner = []
+        for caption, figure in figures:
+            self._figures += 1
+            inner.append(
+                f'<figure role="img" aria-label="{html.escape(caption)}">{_svg(figure, f"f{self._figures}-")}'
+                f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            )
+        self._parts.append(f'<div class="row">{"".join(inner)}</div>')
 
     def html(self) -> str:
         """The whole page."""
@@ -132,10 +137,12 @@ def new_figure(title: str, x: str, y: str) -> tuple[Figure, mpl.axes.Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, prefix: str) -> str:
+    """The plot as an SVG element; `prefix` keeps its ids apart from those of other plots on the page."""
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "raygene", "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", text)
     return text[text.index("<svg") :]

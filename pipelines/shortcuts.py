@@ -85,7 +85,7 @@ def _column(dataset: TokenDataset, name: str) -> Scores:
 def _hexamer_scores(
     train: TokenDataset, scored: TokenDataset, ends: Callable[[TokenDataset], NDArray[np.int64]]
 ) -> tuple[Scores, Scores]:
-    """Log-odds of each six-letter end, learnt on train with one pseudocount a class spread over all of them."""
+    """Log-odds of each six-letter end, learnt on train with half a pseudocount each."""
     letters = 5**SIX
     on_train, on_scored = (_as_number(ends(dataset)) for dataset in (train, scored))
     counts = np.stack([np.bincount(on_train[train.labels == label], minlength=letters) for label in (0, 1)])

@@ -9,7 +9,7 @@ from pipelines import sequence, shortcuts
 from pipelines.dataset import TokenDataset
 from pipelines.tokenizer import Tokenizer
 
-tokenizers = st.integers(1, 7).flatmap(
+tokenizers = st.integers(1, 8).flatmap(
     lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop"]))
 )
 

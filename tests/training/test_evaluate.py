@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -26,6 +29,7 @@ def bundle_for(tokenizer: Tokenizer) -> Bundle:
         "genomes": ["<toy>"],
         "model": config.model_dump(),
         "metrics": {"epoch": 1},
+        "dataset": {"fingerprint": "elsewhere"},
     }
     return Bundle(model, tokenizer, described)
 
@@ -53,7 +57,8 @@ def test_the_probabilities_are_those_of_the_model_whatever_the_batch(judged: Eva
 def test_the_model_comes_first_and_the_rules_after_it_best_first(judged: Evaluation) -> None:
     rows = judged.rows()
     assert rows[0][0] == "model"
-    assert [row[1] for row in rows[1:]] == sorted((row[1] for row in rows[1:]), reverse=True)
+    figures = [rule.metrics["auroc"] for rule in judged.rules]
+    assert [row[1] for row in rows[1:]] == figures == sorted(figures, reverse=True)
     assert rows[1][0] == "rule: share of G and C"
 
 
@@ -66,6 +71,63 @@ def test_the_json_is_flat_and_holds_every_figure(judged: Evaluation) -> None:
 
 def test_the_verdict_warns_where_a_rule_gives_the_answer_away(judged: Evaluation) -> None:
     assert "give the answer away" in judged.verdict
+
+
+def with_best_rule(judged: Evaluation, name: str, auroc: float, crop: int | None = None) -> Evaluation:
+    """The evaluation as if one rule were the best, on crops of this length."""
+    (chosen,) = (rule for rule in judged.rules if rule.name == name)
+    others = [rule for rule in judged.rules if rule.name != name]
+    first = replace(chosen, metrics=chosen.metrics | {"auroc": auroc})
+    config = {**judged.dataset.manifest["config"], "crop": {"length": crop, "position": "random"}}
+    dataset = replace(judged.dataset, manifest=judged.dataset.manifest | {"config": config})
+    return replace(judged, rules=[first, *others], dataset=dataset, metrics=judged.metrics | {"auroc": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("rule", "crop", "opening", "remedy"),
+    [
+        ("ends", None, "The first and last six bases alone reach AUROC 0.998", "Crop them (crop.length)."),
+        ("ends", 100, "The first and last six bases alone reach AUROC 0.998", "Raise crop.margin."),
+        ("length", 100, "The length in bases alone reaches AUROC 0.998", "Lower crop.length."),
+        ("gc", None, "The share of G and C alone reaches AUROC 0.998", "Cropping does not hide it"),
+    ],
+)
+def test_the_verdict_gives_the_remedy_that_fits_the_rule(
+    judged: Evaluation, rule: str, crop: int | None, opening: str, remedy: str
+) -> None:
+    verdict = with_best_rule(judged, rule, 0.998, crop).verdict
+    assert verdict.startswith(opening)
+    assert remedy in verdict
+
+
+def test_the_verdict_says_how_far_the_model_is_from_the_best_rule(judged: Evaluation) -> None:
+    assert "0.900 is 0.120 above the best trivial rule" in with_best_rule(judged, "gc", 0.78).verdict
+    assert "0.900 is not above the best trivial rule" in with_best_rule(judged, "gc", 0.92).verdict
+
+
+def test_a_rule_above_the_model_is_the_highlighted_row(judged: Evaluation) -> None:
+    text = with_best_rule(judged, "gc", 0.95).page().html()
+    assert re.findall(r"<tr class=best><td>([^<]+)", text) == ["rule: share of G and C"]
+
+
+def test_a_model_above_every_rule_is_the_highlighted_row(judged: Evaluation) -> None:
+    text = with_best_rule(judged, "gc", 0.6).page().html()
+    assert re.findall(r"<tr class=best><td>([^<]+)", text) == ["model"]
+
+
+def test_the_page_names_the_genomes_judged_apart_from_those_trained_on(judged: Evaluation) -> None:
+    text = judged.page().html()
+    assert "20 genes and 20 negatives of toy ·" in text
+    assert "<td>trained on</td><td>&lt;toy&gt; (another dataset)" in text
+
+
+def test_the_train_split_can_be_judged_too(directory: Path) -> None:
+    found = evaluate(bundle_for(Tokenizer(3, 1, "anchor")), directory, "train", 4096).to_json()
+    assert (found["split"], found["rows"]) == ("train", 160)
+
+
+def test_the_json_holds_only_what_json_can(judged: Evaluation) -> None:
+    assert json.loads(json.dumps(judged.to_json(), allow_nan=False))["auroc"] == judged.metrics["auroc"]
 
 
 class Tags(HTMLParser):

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from pipelines import report
+from pipelines.errors import ResourceError
+
+VOID = {"meta", "br", "img", "link"}
+OPTIONAL = {"td", "th", "tr", "p"}
+HOSTILE = "<script>alert('x')</script> & \"quotes\""
+
+
+class Outline(HTMLParser):
+    """Collects tags, ids, references and text; fails on a tag closed out of order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open[-1] != tag and self.open[-1] in OPTIONAL:
+            self.open.pop()
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def outline(text: str) -> Outline:
+    parsed = Outline()
+    parsed.feed(text)
+    parsed.close()
+    assert parsed.open == []
+    return parsed
+
+
+def page() -> report.Page:
+    made = report.Page(HOSTILE, HOSTILE)
+    made.heading(HOSTILE)
+    made.paragraph(HOSTILE, lead=True)
+    made.table(HOSTILE, ("name", HOSTILE), [(HOSTILE, 1), ("other", 2_000)], best=1)
+    plots = []
+    for end in (1, 2):
+        figure, axes = report.new_figure(HOSTILE, "x", "y")
+        axes.plot([0, 1], [0, end], marker="o", label=HOSTILE)
+        axes.legend()
+        plots.append((HOSTILE, figure))
+    made.figures(*plots)
+    return made
+
+
+def test_whatever_the_text_is_it_stays_text() -> None:
+    parsed = outline(page().html())
+    assert "script" not in parsed.tags
+    assert sum(HOSTILE in text for text in parsed.text) == 10
+    assert [value for name, value in parsed.attributes if name == "aria-label"] == [HOSTILE] * 2
+
+
+def test_the_page_has_a_title_a_language_captions_and_a_description_of_each_plot() -> None:
+    parsed = outline(page().html())
+    assert {tag: parsed.tags.count(tag) for tag in ("title", "h1", "h2", "caption", "figure", "figcaption", "svg")} == {
+        "title": 1, "h1": 1, "h2": 1, "caption": 1, "figure": 2, "figcaption": 2, "svg": 2,
+    }  # fmt: skip
+    assert ("lang", "en") in parsed.attributes
+    assert ("content", "width=device-width,initial-scale=1") in parsed.attributes
+    assert parsed.attributes.count(("role", "img")) == 2
+    assert parsed.attributes.count(("scope", "col")) == 2
+
+
+def test_nothing_comes_from_outside() -> None:
+    text = page().html()
+    names = set(re.findall(r'(\S+)="https?:', text))
+    assert names <= {"xmlns", "xmlns:xlink"}
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_no_two_plots_share_an_id_and_every_reference_has_its_target() -> None:
+    text = page().html()
+    parsed = outline(text)
+    assert len(parsed.ids) == len(set(parsed.ids))
+    targets = re.findall(r'href="#([^"]+)"', text) + re.findall(r"url\(#([^)]+)\)", text)
+    assert targets
+    assert set(targets) <= set(parsed.ids)
+
+
+def test_the_same_content_gives_the_same_bytes() -> None:
+    assert page().html() == page().html()
+
+
+def test_plots_leave_the_global_settings_as_they_were() -> None:
+    before = dict(mpl.rcParams)
+    page().html()
+    assert dict(mpl.rcParams) == before
+
+
+def test_columns_of_numbers_are_aligned_and_the_best_row_is_marked() -> None:
+    made = report.Page("t")
+    made.table("c", ("name", "score", "mixed"), [("a", 0.25, 1), ("b", None, "x")], best=1)
+    text = made.html()
+    assert '<th scope=col>name</th><th scope=col class="n">score</th>' in text
+    assert '<td>a</td><td class="n">0.250</td><td>1</td>' in text
+    assert '<tr class=best><td>b</td><td class="n"></td><td>x</td>' in text
+    assert text.count("class=best") == 1
+
+
+def test_a_row_of_another_width_than_the_header_is_refused() -> None:
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        report.Page("t").table("c", ("one",), [(1, 2)])
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [(None, ""), (1_234_567, "1,234,567"), (0.12345, "0.123"), (True, "True"), ("3", "3")]
+)
+def test_cells_read_as_people_write_them(cell: object, text: str) -> None:
+    assert report.shown(cell) == text
+
+
+def test_the_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "page.html"
+    for _ in range(2):
+        page().write(path)
+    assert path.read_text(encoding="utf-8") == page().html()
+    assert [one.name for one in path.parent.iterdir()] == ["page.html"]
+
+
+def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match=r"page\.html"):
+        page().write(tmp_path / "file" / "page.html")

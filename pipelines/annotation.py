@@ -19,6 +19,8 @@ from urllib.parse import unquote
 
 from pipelines.errors import InputError
 
+LONGEST_NUMBER = 15
+
 
 @dataclass(frozen=True, order=True)
 class Feature:
@@ -70,7 +72,7 @@ def read_gff3(path: Path, feature_types: Sequence[str], exclude_types: Sequence[
     for number, line in lines_of(path):
         if line.startswith("##FASTA") or line.startswith(">"):
             break
-        if not line or line.startswith("#"):
+        if not line.strip() or line.startswith("#"):
             continue
         columns = line.split("\t")
         if len(columns) != 9:
@@ -105,17 +107,25 @@ def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _coordinates(columns: list[str], path: Path, number: int) -> tuple[int, int]:
-    try:
-        first, last = int(columns[3]), int(columns[4])
-    except ValueError as error:
-        raise InputError(
-            f"{path}: line {number}: start {columns[3]!r} or end {columns[4]!r} is not a number", "mend the line"
-        ) from error
+    first, last = coordinate(columns[3], path, number), coordinate(columns[4], path, number)
     if first > last or first < 1:
         raise InputError(
             f"{path}: line {number}: start {first} and end {last} are not 1 <= start <= end", "mend the line"
         )
     return first - 1, last
+
+
+def coordinate(text: str, path: Path, number: int) -> int:
+    """A column as a position in bases.
+
+    Raises:
+        InputError: not decimal digits, or beyond any chromosome.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(f"{path}: line {number}: {text[:30]!r} is not a whole number", "mend the line")
+    if len(text) > LONGEST_NUMBER:
+        raise InputError(f"{path}: line {number}: {text[:30]} lies beyond any chromosome", "mend the line")
+    return int(text)
 
 
 def _identity(attributes: str, path: Path, number: int) -> tuple[str | None, str | None]:
@@ -139,7 +149,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
             stream = gzip.open(raw) if packed else raw
-            with io.TextIOWrapper(stream, encoding="utf-8", errors="replace") as text:  # type: ignore[arg-type]
+            with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[arg-type]
                 for number, line in enumerate(text, 1):
                     yield number, line.rstrip("\r\n")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

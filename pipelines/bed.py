@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipelines import annotation
-from pipelines.annotation import Feature, lines_of
+from pipelines.annotation import Feature, coordinate, lines_of
 from pipelines.errors import InputError
 
 _GFF3_ENDINGS = (".gff", ".gff3", ".gff.gz", ".gff3.gz")
-_SKIPPED = ("#", "track", "browser")
+_HEADERS = ("track", "browser")
 
 
 def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
@@ -30,11 +30,18 @@ def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
         return annotation.read_gff3(path, feature_types, []).genes
     found = []
     for number, line in lines_of(path):
-        if line.strip() and not line.startswith(_SKIPPED):
-            found.append(_row(line.split("\t"), path, number))
+        columns = line.split("\t")
+        if line.strip() and not line.startswith("#") and not _is_header(columns):
+            found.append(_row(columns, path, number))
     if not found:
         raise InputError(f"{path}: holds no interval", "give a BED or GFF3 file with at least one")
     return found
+
+
+def _is_header(columns: list[str]) -> bool:
+    """True for the track and browser lines of UCSC, but not for rows of a sequence that is called so."""
+    is_row = len(columns) >= 3 and columns[1].isdigit()
+    return not is_row and columns[0].split(" ")[0] in _HEADERS
 
 
 def _row(columns: list[str], path: Path, number: int) -> Feature:
@@ -42,18 +49,13 @@ def _row(columns: list[str], path: Path, number: int) -> Feature:
         raise InputError(
             f"{path}: line {number}: {len(columns)} columns instead of 3 or more", "give tab-separated BED"
         )
-    try:
-        start, end = int(columns[1]), int(columns[2])
-    except ValueError as error:
-        raise InputError(
-            f"{path}: line {number}: start {columns[1]!r} or end {columns[2]!r} is not a number", "mend the line"
-        ) from error
-    if not 0 <= start < end:
+    start, end = coordinate(columns[1], path, number), coordinate(columns[2], path, number)
+    if start >= end:
         raise InputError(
             f"{path}: line {number}: start {start} and end {end} are not 0 <= start < end", "mend the line"
         )
     name = columns[3] if len(columns) > 3 and columns[3] else f"{columns[0]}:{start}-{end}"
-    strand = columns[5] if len(columns) > 5 else "."
+    strand = columns[5] if len(columns) > 5 and columns[5] else "."
     if strand not in {"+", "-", "."}:
         raise InputError(f"{path}: line {number}: strand {strand!r}", "use +, - or .")
     return Feature(columns[0], start, end, strand, name, None)

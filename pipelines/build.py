@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from pipelines import bedtools, encoding, manifest, placement, plan, schema, split, storage
 from pipelines.config import DatasetConfig
-from pipelines.dataset import MANIFEST, read_manifest
+from pipelines.dataset import MANIFEST, is_whole, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.inputs import Source, read_source
 from pipelines.progress import Progress
@@ -91,8 +91,14 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
     Raises:
         RaygeneError: any problem of the inputs, the configuration or the disk. What was there stays as it was.
     """
+    output = output.resolve()
     _check_target(output)
-    storage.recover(output)
+    with storage.only_writer(output):
+        storage.recover(output)
+        return _build(config, output, connect, progress)
+
+
+def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
     job = prepare(config, progress)
     if current := _current(output, job.fingerprint):
         progress.note(f"{output} is up to date")
@@ -106,6 +112,9 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
             placed = _place(job, progress)
             table, dropped, in_blocks = _divide(job, placed, progress)
             document = _encode(job, table, staging, progress)
+    except ResourceError:
+        # What is finished serves the next try, on a larger disk or with more memory.
+        raise
     except RaygeneError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -114,6 +123,7 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
     document |= manifest.identity(config, job.sources, job.tokenizer, job.versions, job.fingerprint)
     job.tokenizer.save(staging)
     shutil.rmtree(staging / encoding.RECORDS)
+    storage.remove_partial(staging)
     storage.write_text(staging / MANIFEST, json.dumps(document, indent=1, sort_keys=True) + "\n")
     storage.swap_in(staging, output)
     return document
@@ -143,8 +153,7 @@ def _current(output: Path, wanted: str) -> dict[str, Any] | None:
         found = read_manifest(output)
     except DatasetError:
         return None
-    whole = all((output / file["path"]).exists() for file in found["files"]) and (output / "tokenizer.json").exists()
-    return found if whole and found["fingerprint"] == wanted else None
+    return found if found["fingerprint"] == wanted and is_whole(output, found) else None
 
 
 def _place(job: Job, progress: Progress) -> pa.Table:
@@ -228,8 +237,12 @@ def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) ->
         for bundle in results.iter_internal_ref_bundles():
             for block in bundle.block_refs:
                 yield ray.get(block)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, RaygeneError):
+            raise error.cause from None
+        raise
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise ResourceError(
             f"a worker was lost {MAX_RETRIES + 1} times ({reason})", "free memory, then run again"
         ) from error

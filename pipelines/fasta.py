@@ -115,6 +115,8 @@ def _indexed(fasta: Path, content: str) -> Any:
     plain = _unpacked(content) if compressed else fasta
     if not plain.exists() or not _index(content).exists():
         with _lock(content):
+            for path in (_unpacked(content), _index(content)):
+                storage.remove_partial(path.parent, path.name)
             if not plain.exists():
                 _unpack(fasta, plain)
             if not _index(content).exists():

@@ -66,7 +66,7 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
             f"{annotation_path}: no gene is left of {len(annotated.genes)} ({reasons})", "mend the annotation"
         )
     excluded = {
-        name: np.minimum(
+        name: intervals.within(
             np.array(annotated.excluded.get(name) or intervals.empty(), np.int64).reshape(-1, 2), lengths[name]
         )
         for name in genes

@@ -186,7 +186,7 @@ class Inspection:
         log = low > 0 and high > WIDE_RANGE * low
         edges = np.geomspace(low, high + 1, 41) if log else np.linspace(low, high + 1e-9, 41)
         for label, name, colour, line in report.LABELS:
-            style = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": name}
+            style: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": name}
             axes.hist(values[label], bins=edges.tolist(), histtype="step", **style)
         if log:
             axes.set_xscale("log")

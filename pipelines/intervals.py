@@ -33,6 +33,18 @@ def widen(intervals: Intervals, flank: int, length: int) -> Intervals:
     return np.stack([np.maximum(intervals[:, 0] - flank, 0), np.minimum(intervals[:, 1] + flank, length)], axis=1)
 
 
+def within(annotated: Intervals, length: int) -> Intervals:
+    """Annotated intervals as they lie in [0, length), shape (m, 2).
+
+    GFF3 writes a feature across the origin of a circular sequence with an end past the sequence's: what lies past
+    the end is at its beginning as well.
+    """
+    inside = annotated[annotated[:, 0] < length]
+    over = inside[inside[:, 1] > length]
+    around = np.stack([np.zeros(len(over), np.int64), np.minimum(over[:, 1] - length, length)], axis=1)
+    return np.concatenate([np.minimum(inside, length), around])
+
+
 def gaps(merged: Intervals, length: int) -> Intervals:
     """What a merged set leaves free of [0, length), shape (m, 2)."""
     starts = np.append(0, merged[:, 1])

@@ -118,6 +118,7 @@ def _quantiles(lengths: np.ndarray[Any, Any]) -> dict[str, int]:
 def _dropped(source: Source, placed: pa.Table, left_out: pa.Table) -> dict[str, int]:
     reasons = Counter(source.dropped)
     reasons["no_room_for_negative"] += len(_of(left_out, source.genome.name, 1))
+    reasons["negative_without_room"] += len(_of(left_out, source.genome.name, 0))
     return {reason: count for reason, count in sorted(reasons.items()) if count}
 
 

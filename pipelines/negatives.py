@@ -6,6 +6,7 @@ until everything is placed or too short to be of use. The result is verified, no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +29,13 @@ class Placement:
         windows: start and end of what is kept of each gene, shape (genes, 2); -1, -1 where the gene is left out.
         negatives: start and end of each negative, shape (negatives, 2).
         partners: the gene each negative belongs to, shape (negatives,).
-        unplaced: negatives that found no room.
+        unplaced: negatives asked of each gene that found no room, shape (genes,); 0 where the gene is left out.
     """
 
     windows: Intervals
     negatives: Intervals
     partners: NDArray[np.int64]
-    unplaced: int
+    unplaced: NDArray[np.int64]
 
 
 def window_lengths(genes: Intervals, crop: CropConfig) -> NDArray[np.int64]:
@@ -68,6 +69,7 @@ def place(
     negatives: NegativesConfig,
     crop: CropConfig,
     where: tuple[str, str],
+    earlier: int = 0,
 ) -> Placement:
     """Cut windows and place negatives on one chromosome.
 
@@ -78,6 +80,7 @@ def place(
         negatives: what to do with the unplaced, how many per gene, the seed.
         crop: how long a window may be and where it lies.
         where: genome and chromosome, which seed the draws.
+        earlier: genes of the genome on chromosomes before this one, so that a ratio holds over all of them.
 
     Raises:
         DependencyError: bedtools is missing or failed.
@@ -85,7 +88,7 @@ def place(
     generator = np.random.default_rng(fingerprint.seed(negatives.seed, "windows", *where))
     draws = _Draws(excluded, chromosome_length, negatives.seed, where)
     lengths = window_lengths(genes, crop)
-    copies = _copies(len(genes), negatives.ratio, generator)
+    copies = _copies(earlier, len(genes), negatives.ratio, generator)
     first = np.flatnonzero(copies > 0)
     found = np.full((len(genes), 2), NOWHERE, np.int64)
     order = generator.permutation(first)
@@ -104,21 +107,23 @@ def place(
         windows[lost] = NOWHERE
     placed = first[found[first, 0] != NOWHERE]
     partners, spots = [placed], [found[placed]]
-    unplaced = len(lost)
+    unplaced = copies.copy()
+    unplaced[placed] -= 1
     for extra in range(2, int(copies.max(initial=0)) + 1):
         again = placed[copies[placed] >= extra]
         more = draws.place(lengths[again])
         good = more[:, 0] != NOWHERE
         partners.append(again[good])
         spots.append(more[good])
-        unplaced += int((~good).sum())
+        unplaced[again[good]] -= 1
+    unplaced[windows[:, 0] == NOWHERE] = 0
     return Placement(windows, np.concatenate(spots), np.concatenate(partners), unplaced)
 
 
-def _copies(genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Negatives asked of each gene, shape (genes,), adding up to round(genes x ratio)."""
+def _copies(earlier: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Negatives asked of each gene, shape (genes,); over all chromosomes they add up to genes x ratio, rounded down."""
     copies = np.full(genes, int(ratio), np.int64)
-    extra = round(genes * ratio) - int(copies.sum())
+    extra = math.floor((earlier + genes) * ratio) - math.floor(earlier * ratio) - int(copies.sum())
     copies[generator.permutation(genes)[:extra]] += 1
     return copies
 

@@ -1,11 +1,12 @@
 """The interval stage: genes of a chromosome to windows and negatives, as rows of an Arrow table.
 
 One row of input is a chromosome with its genes and gene-like features; one row of output is an interval, or a
-gene that was left out (start -1), so that every gene can be accounted for.
+gene or negative that was left out (start -1), so that each can be accounted for.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ CHROMOSOMES = pa.schema(
         ("genome", pa.string()),
         ("chromosome", pa.string()),
         ("length", pa.int64()),
+        ("earlier_genes", pa.int64()),
         ("gene_start", pa.list_(pa.int64())),
         ("gene_end", pa.list_(pa.int64())),
         ("gene_strand", pa.list_(pa.string())),
@@ -52,16 +54,19 @@ PLACED = pa.schema(
 def tasks(source: Source) -> list[pa.Table]:
     """The chromosomes of a source as tables of `CHROMOSOMES`, small ones together."""
     names = list(source.lengths)
-    rows = [_chromosome(source, name) for name in names]
+    counts = [len(source.genes[name]) for name in names]
+    earlier = [0, *itertools.accumulate(counts)]
+    rows = [_chromosome(source, name, before) for name, before in zip(names, earlier, strict=False)]
     return [pa.Table.from_pylist(rows[run], schema=CHROMOSOMES) for run in plan.grouped(source.lengths.values())]
 
 
-def _chromosome(source: Source, name: str) -> dict[str, Any]:
+def _chromosome(source: Source, name: str, earlier: int) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
     return {
         "genome": source.genome.name,
         "chromosome": name,
         "length": source.lengths[name],
+        "earlier_genes": earlier,
         "gene_start": [gene.start for gene in genes],
         "gene_end": [gene.end for gene in genes],
         "gene_strand": [gene.strand for gene in genes],
@@ -95,18 +100,21 @@ class PlaceNegatives:
             columns = {
                 name: one[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(one[name].type)
             }
-            yield self._place(one["genome"][0].as_py(), one["chromosome"][0].as_py(), one["length"][0].as_py(), columns)
+            genome, chromosome, length, earlier = (one[name][0].as_py() for name in CHROMOSOMES.names[:4])
+            yield self._place(genome, chromosome, length, earlier, columns)
 
-    def _place(self, genome: str, chromosome: str, length: int, columns: dict[str, pa.Array]) -> pa.Table:
+    def _place(self, genome: str, chromosome: str, length: int, earlier: int, columns: dict[str, pa.Array]) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
         excluded = np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1)
         bases = self.genomes[genome].sequence(chromosome, 0, length)
         runs = sequence.runs_of_n(bases, self.negatives.min_n_run)
         barred = intervals.merge(np.concatenate([intervals.widen(excluded, self.negatives.flank, length), runs]))
-        placed = negatives.place(genes, barred, length, self.negatives, self.crop, (genome, chromosome))
-        count = len(placed.negatives)
-        which = pa.array(np.concatenate([np.arange(len(genes)), placed.partners]))
-        spots = np.concatenate([placed.windows, placed.negatives])
+        placed = negatives.place(genes, barred, length, self.negatives, self.crop, (genome, chromosome), earlier)
+        missing = np.repeat(np.arange(len(genes)), placed.unplaced)
+        nowhere = np.full((len(missing), 2), negatives.NOWHERE, np.int64)
+        count = len(placed.negatives) + len(missing)
+        which = pa.array(np.concatenate([np.arange(len(genes)), placed.partners, missing]))
+        spots = np.concatenate([placed.windows, placed.negatives, nowhere])
         label = np.repeat(np.array([1, 0], np.int8), [len(genes), count])
         wanted = negatives.window_lengths(genes, self.crop)
         rows = len(spots)

@@ -6,13 +6,17 @@ old one stays until the new one stands. Renames within one folder are atomic on 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipelines.errors import ResourceError
+
+_PARTIAL = ".partial"
 
 
 def _unwritable(path: Path, error: OSError) -> ResourceError:
@@ -26,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         ResourceError: the folder cannot be written or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -42,6 +46,51 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole text file, or leave what was there."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_partial(directory: Path, name: str = "") -> None:
+    """Remove what killed writers of `name` (of any name when empty) left in a directory and its subdirectories."""
+    pattern = f".{name}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
+    for leftover in directory.rglob(pattern):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_writer(directory: Path) -> Iterator[None]:
+    """Hold the right to write `directory`, by a lock file beside it that ends with the process.
+
+    Raises:
+        ResourceError: another process holds it, or the folder cannot be written.
+    """
+    path = directory.with_name(f".{directory.name}.lock")
+    make_directory(directory.parent)
+    while True:
+        try:
+            stream = path.open("w")
+        except OSError as error:
+            raise _unwritable(directory, error) from error
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ResourceError(
+                    f"{directory}: another process is writing it", "wait for it, or choose another place"
+                ) from error
+            if not _is_at(stream.fileno(), path):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at `path`: the holder before may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def staging_for(directory: Path, key: str) -> Path:

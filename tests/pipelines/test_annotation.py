@@ -52,6 +52,11 @@ def test_gene_like_features_are_excluded_though_not_taken(tmp_path: Path) -> Non
     assert annotation.excluded == {"chrI": [(10, 20), (30, 40), (50, 60)]}
 
 
+def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
+    text = "\ufeff" + HEAD + "   \n\n" + row()
+    assert len(read_gff3(written(tmp_path, text), ["gene"], []).genes) == 1
+
+
 def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     path = tmp_path / "a.gff3.gz"
     path.write_bytes(gzip.compress((HEAD + row()).encode()))
@@ -62,7 +67,9 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (HEAD + row(start=21), "line 2: start 21 and end 20"),
-        (HEAD + row(start="x"), "line 2: start 'x'"),
+        (HEAD + row(start="x"), "line 2: 'x' is not a whole number"),
+        (HEAD + row(start="1_0"), "line 2: '1_0' is not a whole number"),
+        (HEAD + row(end=10**30), "line 2: 1000.* lies beyond any chromosome"),
         (HEAD + row(start=0), "line 2: start 0"),
         (HEAD + "chrI gene 1 2\n", "line 2: 1 columns instead of 9"),
         (HEAD + row(attributes='gene_id "a";'), "line 2: GTF"),

@@ -18,11 +18,18 @@ def test_bed3_to_bed6_are_read_with_names_and_strands(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sequence_may_be_called_track(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text("\ufefftrack name=x\ntrack_1\t0\t10\t\t\t\ntrack\t3\t9\nbrowser position I:1-10\n")
+    found = bed.read_intervals(path, ["gene"])
+    assert [(one.chromosome, one.strand) for one in found] == [("track_1", "."), ("track", ".")]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("I\t5", "line 1: 2 columns"),
-        ("I\tx\t9", "line 1: start 'x'"),
+        ("I\tx\t9", "line 1: 'x' is not a whole number"),
         ("I\t9\t9", "line 1: start 9 and end 9"),
         ("I\t1\t9\tn\t0\t*", "strand '\\*'"),
         ("", "holds no interval"),

@@ -16,12 +16,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import encoding
-from pipelines.build import _mapped, build
+from pipelines import encoding, storage
+from pipelines.build import _mapped, build, prepare
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
 from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles, make_genome
 
 pytestmark = pytest.mark.ray
@@ -111,10 +112,19 @@ def test_moved_inputs_rebuild_nothing_but_another_k_does(tmp_path: Path, ray_ses
     assert TokenDataset.open(tmp_path / "out", "train").tokenizer.k == 4
 
 
-def test_a_lost_part_is_built_again(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+@pytest.mark.parametrize("damage", ["lost", "one byte changed", "another tokenizer"])
+def test_a_damaged_dataset_is_built_again(genome: GenomeFiles, tmp_path: Path, ray_session: Any, damage: str) -> None:
     build(config(genome), tmp_path / "out", ray_session, Silent())
     before = bytes_of(tmp_path / "out")
-    next((tmp_path / "out").rglob("*.parquet")).unlink()
+    part = next((tmp_path / "out").rglob("*.parquet"))
+    if damage == "lost":
+        part.unlink()
+    elif damage == "one byte changed":
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2] ^= 1
+        part.write_bytes(content)
+    else:
+        Tokenizer(4, 1, "anchor").save(tmp_path / "out")
     build(config(genome), tmp_path / "out", ray_session, Silent())
     assert bytes_of(tmp_path / "out") == before
 
@@ -223,6 +233,35 @@ def test_an_error_keeps_the_earlier_dataset(genome: GenomeFiles, tmp_path: Path,
     with pytest.raises(UsageError, match="has no interval"):
         build(config(genome, split={"test": ["chr1", "chr2", "chr3", "chr4"]}), tmp_path / "out", ray_session, Silent())
     assert files_of(tmp_path / "out") == before
+
+
+def test_a_linked_output_stays_a_link(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    (tmp_path / "scratch" / "out").mkdir(parents=True)
+    (tmp_path / "out").symlink_to(tmp_path / "scratch" / "out")
+    build(config(genome), tmp_path / "out", ray_session, Silent())
+    assert (tmp_path / "out").is_symlink()
+    assert read_manifest(tmp_path / "scratch" / "out")
+
+
+def test_a_place_that_cannot_be_written_keeps_what_is_finished(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    output = tmp_path / "out"
+    staging = storage.staging_for(output, prepare(config(genome), Silent()).fingerprint)
+    staging.mkdir()
+    (staging / "split=test").write_text("in the way")
+    with pytest.raises(ResourceError, match="cannot be written"):
+        build(config(genome), output, ray_session, Silent())
+    assert not output.exists()
+    (staging / "split=test").unlink()
+    build(config(genome), output, ray_session, Silent())
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_negatives_that_find_no_room_are_in_the_account(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    found = build(config(genome, negatives={"ratio": 10}), tmp_path / "out", ray_session, Silent())
+    asked = 10 * found["genes"]["g0"]["kept"]
+    assert found["dropped"]["g0"]["negative_without_room"] == asked - found["genes"]["g0"]["negatives"] > 0
 
 
 def test_a_folder_of_other_files_is_never_replaced(genome: GenomeFiles, tmp_path: Path) -> None:

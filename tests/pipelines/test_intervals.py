@@ -43,6 +43,11 @@ def test_overlapping_intervals_share_a_cluster(array: np.ndarray) -> None:
                 assert cluster[one] == cluster[other]
 
 
+def test_a_feature_across_the_origin_lies_at_both_ends() -> None:
+    annotated = np.array([[2, 9], [55, 70], [60, 65], [70, 80]])
+    assert intervals.within(annotated, LENGTH).tolist() == [[2, 9], [55, 60], [0, 10]]
+
+
 @given(lists, st.integers(0, 9))
 def test_widened_intervals_stay_on_the_chromosome(array: np.ndarray, flank: int) -> None:
     wide = intervals.widen(array, flank, LENGTH)

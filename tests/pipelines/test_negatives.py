@@ -83,7 +83,7 @@ def test_shorten_crops_what_finds_no_room() -> None:
 def test_drop_pair_leaves_the_gene_out_too() -> None:
     result = placed(crowded(), NegativesConfig(unplaced="drop-pair"), CropConfig())
     assert (result.windows == -1).all()
-    assert result.unplaced == len(crowded())
+    assert result.unplaced.sum() == 0
 
 
 def test_keep_keeps_the_gene_alone() -> None:
@@ -96,6 +96,22 @@ def test_keep_keeps_the_gene_alone() -> None:
 def test_ratio_is_the_number_of_negatives_per_gene(ratio: float, expected: int) -> None:
     genes = np.array([[start, start + 50] for start in range(0, LENGTH, 600)], np.int64)
     assert len(placed(genes, NegativesConfig(ratio=ratio), CropConfig()).negatives) == expected
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1.3])
+def test_a_ratio_holds_over_chromosomes_of_few_genes(ratio: float) -> None:
+    genes = np.array([[600, 650], [900, 960]], np.int64)
+    config = NegativesConfig(ratio=ratio)
+    found = [
+        negatives.place(genes, intervals.merge(genes), LENGTH, config, CropConfig(), ("toy", str(number)), 2 * number)
+        for number in range(50)
+    ]
+    assert sum(len(one.negatives) for one in found) == int(100 * ratio)
+
+
+def test_negatives_without_room_are_counted_beside_the_gene_that_stays() -> None:
+    result = placed(crowded(), NegativesConfig(unplaced="keep", ratio=2), CropConfig())
+    assert result.unplaced.sum() == 2 * len(crowded())
 
 
 def test_verify_catches_a_negative_in_an_excluded_region() -> None:

@@ -29,6 +29,31 @@ def test_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
         storage.write_text(tmp_path / "file" / "below.json", "x")
 
 
+def test_two_writers_of_one_directory_never_meet(tmp_path: Path) -> None:
+    with storage.only_writer(tmp_path / "data"):
+        with storage.only_writer(tmp_path / "other"):
+            pass
+        with (
+            pytest.raises(ResourceError, match="data: another process is writing it"),
+            storage.only_writer(tmp_path / "data"),
+        ):
+            pass
+    with storage.only_writer(tmp_path / "data"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "split=train").mkdir()
+    leftovers = [tmp_path / ".a.json.123.partial", tmp_path / "split=train" / ".part.9.partial"]
+    for path in [*leftovers, tmp_path / "a.json"]:
+        path.write_text("")
+    storage.remove_partial(tmp_path, "a.json")
+    assert [path.exists() for path in leftovers] == [False, True]
+    storage.remove_partial(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.json", "split=train"]
+
+
 def test_a_directory_is_swapped_in_whole(tmp_path: Path) -> None:
     old, staging = tmp_path / "data", tmp_path / ".data.building-abc"
     for folder, text in ((old, "old"), (staging, "new")):

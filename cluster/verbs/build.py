@@ -40,6 +40,8 @@ def run(context: Context) -> None:
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     """Counts by split, and the account of every gene."""
+    from pipelines.manifest import QUANTILES
+
     rows: Counter[tuple[str, int]] = Counter()
     for count in manifest["counts"]:
         rows[count["split"], count["label"]] += count["rows"]
@@ -49,21 +51,19 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     splits = [split for split in ("train", "validation", "test") if tokens[split]]
     table = [(split, rows[split, 1], rows[split, 0], tokens[split]) for split in splits]
     terminal.table("Intervals", ("split", "genes", "negatives", "tokens"), table)
-    accounts = []
+    accounts: list[tuple[object, ...]] = []
+    lengths: list[tuple[object, ...]] = []
     for genome, genes in manifest["genes"].items():
-        before, after = (_median(genes[name]) for name in ("length_before", "length_after"))
-        accounts.append(
-            (genome, genes["annotated"], genes["kept"], genes["shortened"], genes["negatives"], before, after)
-        )
-    header = ("genome", "annotated", "kept", "shortened", "negatives", "median bases before", "after")
-    terminal.table("Genes", header, accounts)
+        share = f"{genes['kept'] / genes['annotated']:.1%}"
+        accounts.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
+        for what, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
+            lengths.append((genome, what, *genes[name].values()))
+    terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), accounts)
+    shown = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
+    terminal.table("Lengths of genes in bases", ("genome", "genes", *shown), lengths)
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
-            terminal.note(f"{genome}: {count:,} genes left out: {reason.replace('_', ' ')}")
+            terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
         terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")
-
-
-def _median(quantiles: dict[str, int]) -> int | None:
-    return quantiles.get("50%")

@@ -1,4 +1,7 @@
-"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it."""
+"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it.
+
+Once loaded every path is absolute, so that an experiment written elsewhere is still the same.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from pipelines.config import (
     CropConfig,
@@ -75,8 +79,9 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """Read an experiment file and put flags over it.
 
     Args:
-        path: the YAML. Its relative paths are taken relative to its folder.
-        overrides: key path, such as ("tokenizer", "k"), to value. Relative paths are taken as they are.
+        path: the YAML. Its relative paths are taken relative to its folder; all are absolute in the result.
+        overrides: key path, such as ("tokenizer", "k"), to value. Their relative paths are taken relative to the
+            current directory.
 
     Raises:
         InputError: missing or not YAML.
@@ -84,7 +89,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """
     values = _based(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, value)
+        _put(values, keys, absolute(value, Path.cwd()) if _names_path(keys) else value)
     return validate(Experiment, values, str(path))
 
 
@@ -120,10 +125,34 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
     if not isinstance(values, dict):
         return
     for name, field in section.model_fields.items():
-        extra = field.json_schema_extra
         key = field.alias or name
-        if isinstance(extra, dict) and extra.get("path") and isinstance(values.get(key), str):
-            values[key] = str(folder / Path(values[key]).expanduser())
+        if _is_path(field) and key in values:
+            values[key] = absolute(values[key], folder)
+
+
+def absolute(value: Any, folder: Path) -> Any:
+    """A path as an absolute one, taken relative to a folder; a URI, and what is no text, as it is.
+
+    Raises:
+        UsageError: `~name` of a user without a home.
+    """
+    if not isinstance(value, str) or "://" in value:
+        return value
+    try:
+        return str((folder / Path(value).expanduser()).absolute())
+    except RuntimeError as error:
+        raise UsageError(f"{value}: nobody here has that home folder", "write the path in full") from error
+
+
+def _is_path(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("path"))
+
+
+def _names_path(keys: tuple[str | int, ...]) -> bool:
+    section = SourceConfig if keys[0] == "sources" else Experiment.model_fields[str(keys[0])].annotation
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return False
+    return any(_is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
 
 
 def _put(values: dict[str, Any], keys: tuple[Any, ...], value: Any) -> None:

@@ -72,7 +72,8 @@ class Experiment(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, ready for a YAML file that `load` takes."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        reused = {"tokenizer": {"k", "stride", "tail"}} if self.tokenizer.reuse is not None else None
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
 
 
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:

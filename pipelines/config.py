@@ -102,6 +102,8 @@ class CropConfig(Section):
 class TokenizerConfig(Section):
     """k-mer tokens."""
 
+    model_config = ConfigDict(populate_by_name=False)
+
     k: int = Field(default=6, description="bases per k-mer", ge=1, le=10)
     stride: int = Field(default=3, description="bases from one k-mer to the next, at most k", ge=1, le=10)
     tail: Literal["anchor", "drop"] = Field(
@@ -114,6 +116,16 @@ class TokenizerConfig(Section):
         description="a dataset or bundle whose tokenizer is taken as it is",
         json_schema_extra=PATH,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reused_or_described(cls, values: Any) -> Any:
+        reused = isinstance(values, Mapping) and values.get("from") is not None
+        if given := [key for key in ("k", "stride", "tail") if reused and key in values]:
+            raise ValueError(
+                f"from and {', '.join(given)} are both given; a tokenizer taken from elsewhere has its own, so leave one out"
+            )
+        return values
 
     @model_validator(mode="after")
     def _stride_within_k(self) -> TokenizerConfig:

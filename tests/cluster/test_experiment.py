@@ -81,6 +81,20 @@ def test_the_resolved_configuration_loads_to_the_same_experiment_from_anywhere(
     assert load(elsewhere, {}) == found
 
 
+def test_a_resolved_tokenizer_that_is_reused_loads_again(tmp_path: Path) -> None:
+    path, again = tmp_path / "e.yaml", tmp_path / "again.yaml"
+    path.write_text("tokenizer: {from: bundle}")
+    again.write_text(yaml.safe_dump(load(path, {}).resolved()))
+    assert load(again, {}) == load(path, {})
+
+
+def test_a_flag_for_a_tokenizer_that_is_reused_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text("tokenizer: {from: bundle}")
+    with pytest.raises(UsageError, match=r"tokenizer: from and k are both given"):
+        load(path, {("tokenizer", "k"): 3})
+
+
 def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
     overrides = {
         ("sources", 1, key): value for key, value in [("genome", "b"), ("fasta", "b.fa"), ("annotation", "b.gff3")]

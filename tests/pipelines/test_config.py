@@ -24,6 +24,8 @@ def rejected(**sections: Any) -> str:
         ({"tokenizer": {"k": 99}}, "experiment.yaml: tokenizer.k: 99: input should be less than or equal to 10"),
         ({"tokenizer": {"k": 3, "stride": 4}}, "stride 4 is above k 3"),
         ({"tokenizer": {"k": "x"}}, "tokenizer.k: 'x': input should be a valid integer"),
+        ({"tokenizer": {"from": "b", "k": 3, "tail": "drop"}}, "experiment.yaml: tokenizer: from and k, tail are both"),
+        ({"tokenizer": {"reuse": "b"}}, "tokenizer.reuse: unknown key"),
         ({"split": {"test": 0.6, "validation": 0.5}}, "add up to 1.1"),
         ({"split": {"test": 1.5}}, "split.test: 1.5"),
         ({"split": {"by": "block", "test": ["I"]}}, "by: block takes shares"),

@@ -150,9 +150,8 @@ def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
 def _value(raw: Any, field: FieldInfo) -> Any:
     text = _annotation(field)
     if isinstance(raw, list):
-        if "float" in text and len(raw) == 1:
-            return _scalar(raw[0])
-        return raw
+        share = _scalar(raw[0]) if "float" in text and len(raw) == 1 else None
+        return share if isinstance(share, float | str) or raw == ["0"] else raw
     if text in {"<class 'str'>", "str | None", "typing.Optional[str]"}:
         return raw
     return _scalar(raw)

@@ -29,13 +29,16 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_share_or_list(value: Any) -> Any:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], float):
-        return value[0]
-    if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    return value
+    """A share as a number below 1, and names as a list; a whole number from 1 on is a chromosome's name."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(item, float) for item in items):
+        if len(items) > 1:
+            raise ValueError("a share stands alone; to name a chromosome that has a point, quote it")
+        if items[0] >= 1:
+            raise ValueError("a share lies below 1; to name a chromosome that has a point, quote it")
+        return items[0]
+    named = isinstance(value, str | list | tuple) or (type(value) is int and value >= 1)
+    return [str(item) for item in items] if named else value
 
 
 Names = Annotated[list[str], BeforeValidator(lambda value: [str(item) for item in _as_list(value)])]

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, Field, model_validator
 from pydantic.fields import FieldInfo
+from yaml.constructor import ConstructorError
 
 from pipelines.config import (
     CropConfig,
@@ -76,6 +77,18 @@ class Experiment(Section):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, of which YAML libraries keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if (name := (key.tag, str(key.value))) in seen:
+                raise ConstructorError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:
     """Read an experiment file and put flags over it.
 
@@ -96,7 +109,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {reason}", "name an experiment file") from error

@@ -160,6 +160,12 @@ def test_a_missing_bedtools_is_one_line_with_the_remedy(genome: GenomeFiles, tmp
     assert "bedtools: program not found: install it with" in told
 
 
+def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "experiment.yaml").write_text("training: {epochs: 1}")
+    told = one_line(raygene("demo", "--example", tmp_path, "--output", tmp_path / "out"), 2)
+    assert "experiment.yaml: sources: missing" in told
+
+
 def test_a_bundle_that_is_none_is_one_line(tmp_path: Path) -> None:
     told = one_line(raygene("evaluate", tmp_path, "--dataset", tmp_path), 1)
     assert "no model bundle there" in told

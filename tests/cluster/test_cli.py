@@ -123,6 +123,7 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
             "unknown argument --tokenizer.kk: did you mean --tokenizer.k?",
         ),
         (["inspect", "d", "--josn", "f"], "unknown argument --josn: did you mean --json?"),
+        (["demo", "--sources.0.fasta", "f"], "raygene demo: unknown argument --sources.0.fasta"),
         (["evaluate", "b", "--dataset", "d", "--split", "tst"], "invalid choice: 'tst'"),
         (
             ["predict", "b", "--fasta", "f", "--intervals", "i", "--output", "scores.csv"],

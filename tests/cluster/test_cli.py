@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.cli import VERBS, main
+from cluster.cli import VERBS, interruption, main
 from cluster.experiment import Experiment
 from tests.conftest import GenomeFiles
 
@@ -165,6 +165,16 @@ def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text("training: {epochs: 1}")
     told = one_line(raygene("demo", "--example", tmp_path, "--output", tmp_path / "out"), 2)
     assert "experiment.yaml: sources: missing" in told
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
+    kept = "finished work is kept" in interruption([verb, "--output", "x"])
+    assert kept == (verb in {"demo", "build", "train"})
+
+
+def test_an_interruption_before_any_verb_promises_nothing() -> None:
+    assert "no work is kept" in interruption([])
 
 
 def test_a_bundle_that_is_none_is_one_line(tmp_path: Path) -> None:

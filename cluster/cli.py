@@ -22,6 +22,7 @@ from pipelines import __version__
 from pipelines.errors import RaygeneError
 
 VERBS = ("demo", "build", "inspect", "train", "evaluate", "predict")
+RESUMING = ("demo", "build", "train")
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.error(str(error))
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.error("interrupted; finished work is kept, and the same command goes on with it")
+        terminal.error(interruption(given))
         return 130
     except BrokenPipeError:
         return 1
@@ -51,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"internal error, {type(error).__name__}: {told}: run again with --debug and report the traceback"
         )
         return 1
+
+
+def interruption(arguments: Sequence[str]) -> str:
+    """What is left of an interrupted command line."""
+    if arguments and arguments[0] in RESUMING:
+        return "interrupted; finished work is kept, and the same command goes on with it"
+    return "interrupted; no work is kept, and the same command begins anew"
 
 
 def _interrupt(signum: int, frame: Any) -> None:

@@ -19,14 +19,14 @@ from pipelines.progress import Progress
 
 _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
 }
 _ALWAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_task_oom_retries": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Waiting threads that spin slow a shared machine down: 41 s instead of 2 for one evaluation beside another process.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
@@ -40,19 +40,24 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def environment(*, verbose: bool) -> dict[str, str]:
+    """What Ray and OpenMP are to read at import: bounded retries, no spinning and, unless verbose, no noise."""
+    return _ALWAYS if verbose else _ALWAYS | _QUIET
+
+
 def prepare_environment(*, verbose: bool) -> None:
-    """Set what Ray and OpenMP read at import: bounded retries, no spinning and, unless verbose, no noise."""
-    for name, value in (_ALWAYS if verbose else _ALWAYS | _QUIET).items():
+    """Set `environment`, but for what is set already."""
+    for name, value in environment(verbose=verbose).items():
         os.environ.setdefault(name, value)
 
 
-def address_of(config: ClusterConfig, environment: str) -> str:
-    """Where Ray is: the `RAY_ADDRESS` of the environment, else the configured one.
+def address_of(config: ClusterConfig, given: str) -> str:
+    """Where Ray is: the `RAY_ADDRESS` given by the environment, else the configured one.
 
     An http address there is a dashboard's, meant for `ray job`, and no place to connect to.
     """
-    if environment and not environment.startswith(("http://", "https://")):
-        return environment
+    if given and not given.startswith(("http://", "https://")):
+        return given
     return config.address
 
 
@@ -84,6 +89,11 @@ def require_answer(address: str) -> None:
         ) from error
 
 
+def reason(error: Exception) -> str:
+    """The first line of an error's message, or its kind if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 @contextmanager
 def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iterator[None]:
     """Hold a connection to Ray; one that is open already is used and left open.
@@ -113,9 +123,8 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         try:
             ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
             raise ResourceError(
-                f"cluster.address {address}: no Ray there ({reason})", "start one or use local"
+                f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
             ) from error
     try:
         yield

@@ -1,4 +1,7 @@
-"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it."""
+"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it.
+
+Once loaded every path is absolute, so that an experiment written elsewhere is still the same.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, model_validator
+from pydantic.fields import FieldInfo
+from yaml.constructor import ConstructorError
 
 from pipelines.config import (
     CropConfig,
@@ -68,15 +73,29 @@ class Experiment(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, ready for a YAML file that `load` takes."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        reused = {"tokenizer": {"k", "stride", "tail"}} if self.tokenizer.reuse is not None else None
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, of which YAML libraries keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if (name := (key.tag, str(key.value))) in seen:
+                raise ConstructorError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:
     """Read an experiment file and put flags over it.
 
     Args:
-        path: the YAML. Its relative paths are taken relative to its folder.
-        overrides: key path, such as ("tokenizer", "k"), to value. Relative paths are taken as they are.
+        path: the YAML. Its relative paths are taken relative to its folder; all are absolute in the result.
+        overrides: key path, such as ("tokenizer", "k"), to value. Their relative paths are taken relative to the
+            current directory.
 
     Raises:
         InputError: missing or not YAML.
@@ -84,13 +103,13 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """
     values = _based(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, value)
+        _put(values, keys, absolute(value, Path.cwd()) if _names_path(keys) else value)
     return validate(Experiment, values, str(path))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {reason}", "name an experiment file") from error
@@ -120,10 +139,34 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
     if not isinstance(values, dict):
         return
     for name, field in section.model_fields.items():
-        extra = field.json_schema_extra
         key = field.alias or name
-        if isinstance(extra, dict) and extra.get("path") and isinstance(values.get(key), str):
-            values[key] = str(folder / Path(values[key]).expanduser())
+        if _is_path(field) and key in values:
+            values[key] = absolute(values[key], folder)
+
+
+def absolute(value: Any, folder: Path) -> Any:
+    """A path as an absolute one, taken relative to a folder; a URI, and what is no text, as it is.
+
+    Raises:
+        UsageError: `~name` of a user without a home.
+    """
+    if not isinstance(value, str) or "://" in value:
+        return value
+    try:
+        return str((folder / Path(value).expanduser()).absolute())
+    except RuntimeError as error:
+        raise UsageError(f"{value}: nobody here has that home folder", "write the path in full") from error
+
+
+def _is_path(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("path"))
+
+
+def _names_path(keys: tuple[str | int, ...]) -> bool:
+    section = SourceConfig if keys[0] == "sources" else Experiment.model_fields[str(keys[0])].annotation
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return False
+    return any(_is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
 
 
 def _put(values: dict[str, Any], keys: tuple[Any, ...], value: Any) -> None:

@@ -16,7 +16,7 @@ from cluster.experiment import Experiment
 from pipelines.config import SourceConfig
 from pipelines.errors import UsageError
 
-_SOURCE_FLAG = re.compile(r"--sources\.(\d+)\.(\w+)(?:=(.*))?$", re.DOTALL)
+_SOURCE_FLAG = re.compile(r"--sources\.(\d+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
 Overrides = dict[tuple[str | int, ...], Any]
 
@@ -106,9 +106,11 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
     rest, overrides = _source_flags(list(arguments))
     namespace, unknown = parser.parse_known_args(rest)
     chosen = verbs.get(getattr(namespace, "verb", "") or "", parser)
+    known = [option for action in chosen._actions for option in action.option_strings]
+    if not any(option.startswith("--sources.") for option in known):
+        unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]
     if unknown:
         flag = unknown[0].split("=")[0]
-        known = [option for action in chosen._actions for option in action.option_strings]
         near = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"see {chosen.prog} --help"
         raise UsageError(f"{chosen.prog}: unknown argument {flag}", hint)
@@ -135,6 +137,8 @@ def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
             rest.append(argument)
             continue
         number, key, inline = match.groups()
+        if number == "N":
+            raise UsageError(f"{argument}: N stands for a number", "count the genomes from 0")
         field = SourceConfig.model_fields.get(key)
         raw = [inline] if inline is not None else []
         while (
@@ -150,9 +154,8 @@ def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
 def _value(raw: Any, field: FieldInfo) -> Any:
     text = _annotation(field)
     if isinstance(raw, list):
-        if "float" in text and len(raw) == 1:
-            return _scalar(raw[0])
-        return raw
+        share = _scalar(raw[0]) if "float" in text and len(raw) == 1 else None
+        return share if isinstance(share, float | str) or raw == ["0"] else raw
     if text in {"<class 'str'>", "str | None", "typing.Optional[str]"}:
         return raw
     return _scalar(raw)

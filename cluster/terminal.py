@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -20,6 +21,8 @@ from pipelines.progress import Stage
 
 LOG_EVERY_S = 5.0
 MOST_ROWS = 40
+GAP = 2
+LEAST_TEXT = 8
 
 
 class _Bar:
@@ -60,11 +63,15 @@ class _Log:
 
 
 class Terminal:
-    """Progress on a terminal or in a log; also prints tables to standard output."""
+    """Progress on a terminal or in a log; also prints tables to standard output.
 
-    def __init__(self) -> None:
+    Args:
+        width: letters in a line of the result; that of the terminal, or 120 in a file, if absent.
+    """
+
+    def __init__(self, width: int | None = None) -> None:
         self._errors = Console(stderr=True)
-        self._output = Console(width=None if sys.stdout.isatty() else 120)
+        self._output = Console(width=width or (None if sys.stdout.isatty() else 120))
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
@@ -101,28 +108,70 @@ class Terminal:
         self._output.print(escape(text), highlight=False, soft_wrap=True)
 
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table of the result; columns that hold numbers only are aligned to the right."""
-        table = Table(title=caption, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column, name in enumerate(header):
-            numeric = all(_is_number(row[column]) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-        for row in rows[:MOST_ROWS]:
-            table.add_row(*(escape(_shown(cell)) for cell in row))
-        self._output.print(table)
+        """Print a table of the result; columns that hold numbers only are aligned to the right.
+
+        Where the terminal is narrow, text folds and headings wrap. A number is never cut nor folded: where not even
+        the numbers fit, the table is wider than the terminal.
+        """
+        from pipelines.report import shown  # plots come with it, and --help need not wait for them
+
+        table = Table(
+            title=caption,
+            title_justify="left",
+            title_style="bold",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, GAP - 1, 0, 0),
+        )
+        cells = [[shown(cell) for cell in row] for row in rows]
+        numeric = [all(_is_number(row[column]) for row in cells) for column in range(len(header))]
+        fitted = widths(header, cells[:MOST_ROWS], numeric, self._output.width)
+        for name, right, width in zip(header, numeric, fitted, strict=True):
+            table.add_column(escape(name), justify="right" if right else "left", width=width, overflow="fold")
+        for row in cells[:MOST_ROWS]:
+            table.add_row(*map(escape, row))
+        Console(width=max(_whole(fitted), self._output.width)).print(table)
         if len(rows) > MOST_ROWS:
             self.say(f"… and {len(rows) - MOST_ROWS:,} more rows")
 
 
-def _is_number(cell: object) -> bool:
-    text = _shown(cell).replace(",", "").rstrip("%").strip()
+def widths(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], room: int) -> list[int]:
+    """The width of each column of a table, in letters.
+
+    Until the table fits, text folds between words (first column first), then headings of numbers wrap between
+    words, and at last both inside words. Numbers keep their full width, fit or not.
+
+    Args:
+        header: names of the columns.
+        rows: the cells.
+        numeric: whether a column holds numbers only.
+        room: of the whole table, gaps included.
+    """
+    columns = list(zip(*rows, strict=True)) or [() for _ in header]
+    named = [(name, *column) for name, column in zip(header, columns, strict=True)]
+    longest_word = [max(map(cell_len, " ".join(column).split()), default=1) for column in named]
+    least = [
+        max(map(cell_len, column), default=1) if right else min(LEAST_TEXT, word)
+        for column, right, word in zip(columns, numeric, longest_word, strict=True)
+    ]
+    found = [max(map(cell_len, column)) for column in named]
+    excess = _whole(found) - room
+    for column in sorted(range(len(found)), key=numeric.__getitem__):
+        taken = max(min(excess, found[column] - max(longest_word[column], least[column])), 0)
+        found[column] -= taken
+        excess -= taken
+    while excess > 0 and found != least:
+        widest = max(range(len(found)), key=lambda column: (found[column] > least[column], found[column]))
+        found[widest] -= 1
+        excess -= 1
+    return found
+
+
+def _whole(columns: Sequence[int]) -> int:
+    """The width of a table: a space at both edges, and the gaps."""
+    return sum(columns) + GAP * (len(columns) - 1) + 2
+
+
+def _is_number(cell: str) -> bool:
+    text = cell.replace(",", "").rstrip("%").strip()
     return text in {"", "–"} or text.replace(".", "", 1).lstrip("-").isdigit()
-
-
-def _shown(cell: object) -> str:
-    if isinstance(cell, bool) or cell is None:
-        return "" if cell is None else str(cell)
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    if isinstance(cell, float):
-        return f"{cell:.3f}"
-    return str(cell)

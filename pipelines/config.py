@@ -29,13 +29,16 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_share_or_list(value: Any) -> Any:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], float):
-        return value[0]
-    if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    return value
+    """A share as a number below 1, and names as a list; a whole number from 1 on is a chromosome's name."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(item, float) for item in items):
+        if len(items) > 1:
+            raise ValueError("a share stands alone; to name a chromosome that has a point, quote it")
+        if items[0] >= 1:
+            raise ValueError("a share lies below 1; to name a chromosome that has a point, quote it")
+        return items[0]
+    named = isinstance(value, str | list | tuple) or (type(value) is int and value >= 1)
+    return [str(item) for item in items] if named else value
 
 
 Names = Annotated[list[str], BeforeValidator(lambda value: [str(item) for item in _as_list(value)])]
@@ -102,6 +105,8 @@ class CropConfig(Section):
 class TokenizerConfig(Section):
     """k-mer tokens."""
 
+    model_config = ConfigDict(populate_by_name=False)
+
     k: int = Field(default=6, description="bases per k-mer", ge=1, le=10)
     stride: int = Field(default=3, description="bases from one k-mer to the next, at most k", ge=1, le=10)
     tail: Literal["anchor", "drop"] = Field(
@@ -114,6 +119,16 @@ class TokenizerConfig(Section):
         description="a dataset or bundle whose tokenizer is taken as it is",
         json_schema_extra=PATH,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reused_or_described(cls, values: Any) -> Any:
+        reused = isinstance(values, Mapping) and values.get("from") is not None
+        if given := [key for key in ("k", "stride", "tail") if reused and key in values]:
+            raise ValueError(
+                f"from and {', '.join(given)} are both given; a tokenizer taken from elsewhere has its own, so leave one out"
+            )
+        return values
 
     @model_validator(mode="after")
     def _stride_within_k(self) -> TokenizerConfig:

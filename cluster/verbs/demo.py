@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
-from cluster import experiment as experiments
 from cluster.connection import connect
 from cluster.context import Context
+from cluster.experiment import load
 from cluster.flags import Parser
 from cluster.verbs import build, evaluate, inspect, predict, train
 from pipelines.errors import InputError
@@ -39,7 +39,8 @@ def run(context: Context) -> None:
     path = folder / "experiment.yaml"
     if not path.exists():
         raise InputError(f"{path}: no example there", "run it from a checkout, or name the folder with --example")
-    source = experiments.load(path, context.overrides).sources[0]
+    experiment = load(path, context.overrides)
+    source = experiment.dataset(str(path)).sources[0]
     dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
     held_out = {"fasta": source.fasta, "intervals": source.annotation, "feature_types": source.feature_types}
     steps: list[tuple[ModuleType, dict[str, object]]] = [
@@ -59,8 +60,7 @@ def run(context: Context) -> None:
             },
         ),
     ]
-    config = experiments.load(path, context.overrides).cluster
-    with connect(config, context.terminal, verbose=context.arguments.verbose):
+    with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
         for verb, given in steps:
             name = verb.__name__.rsplit(".", 1)[1]
             context.terminal.heading(f"raygene {name}")

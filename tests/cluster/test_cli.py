@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.cli import VERBS, main
+from cluster.cli import VERBS, interruption, main
 from cluster.experiment import Experiment
 from tests.conftest import GenomeFiles
 
@@ -123,6 +123,7 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
             "unknown argument --tokenizer.kk: did you mean --tokenizer.k?",
         ),
         (["inspect", "d", "--josn", "f"], "unknown argument --josn: did you mean --json?"),
+        (["demo", "--sources.0.fasta", "f"], "raygene demo: unknown argument --sources.0.fasta"),
         (["evaluate", "b", "--dataset", "d", "--split", "tst"], "invalid choice: 'tst'"),
         (
             ["predict", "b", "--fasta", "f", "--intervals", "i", "--output", "scores.csv"],
@@ -158,6 +159,22 @@ def test_wrong_inputs_are_one_line_with_culprit_and_remedy(genome: GenomeFiles, 
 def test_a_missing_bedtools_is_one_line_with_the_remedy(genome: GenomeFiles, tmp_path: Path) -> None:
     told = one_line(raygene("build", experiment(genome, tmp_path), "--output", tmp_path / "out", PATH="/nowhere"), 1)
     assert "bedtools: program not found: install it with" in told
+
+
+def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "experiment.yaml").write_text("training: {epochs: 1}")
+    told = one_line(raygene("demo", "--example", tmp_path, "--output", tmp_path / "out"), 2)
+    assert "experiment.yaml: sources: missing" in told
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
+    kept = "finished work is kept" in interruption([verb, "--output", "x"])
+    assert kept == (verb in {"demo", "build", "train"})
+
+
+def test_an_interruption_before_any_verb_promises_nothing() -> None:
+    assert "no work is kept" in interruption([])
 
 
 def test_a_bundle_that_is_none_is_one_line(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.connection import address_of, require_answer
+from cluster.connection import address_of, environment, reason, require_answer
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
 
 
 @pytest.mark.parametrize(
-    ("configured", "environment", "expected"),
+    ("configured", "given", "expected"),
     [
         ("local", "", "local"),
         ("10.0.0.1:6379", "", "10.0.0.1:6379"),
@@ -16,11 +16,35 @@ from pipelines.errors import ResourceError
         ("local", "http://127.0.0.1:8265", "local"),
     ],
 )
-def test_a_job_has_its_own_cluster_and_a_dashboard_is_none(configured: str, environment: str, expected: str) -> None:
-    assert address_of(ClusterConfig(address=configured), environment) == expected
+def test_a_job_has_its_own_cluster_and_a_dashboard_is_none(configured: str, given: str, expected: str) -> None:
+    assert address_of(ClusterConfig(address=configured), given) == expected
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1"])
 def test_a_dead_address_is_one_line_at_once(address: str) -> None:
     with pytest.raises(ResourceError, match="no Ray there"):
         require_answer(address)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_verbose_or_not_nothing_is_reported_home_and_gpus_stay_visible(verbose: bool) -> None:
+    found = environment(verbose=verbose)
+    assert found["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert found["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"
+
+
+def test_verbose_takes_away_settings_of_noise_only() -> None:
+    quiet = set(environment(verbose=False)) - set(environment(verbose=True))
+    assert quiet == {"RAY_DATA_DISABLE_PROGRESS_BARS", "RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH"}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError(), "RuntimeError"),
+        (TimeoutError(" \n"), "TimeoutError"),
+        (ValueError("\nfirst\nsecond"), "first"),
+    ],
+)
+def test_a_reason_is_one_line_even_of_an_empty_message(error: Exception, expected: str) -> None:
+    assert reason(error) == expected

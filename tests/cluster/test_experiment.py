@@ -29,20 +29,70 @@ def test_paths_in_the_yaml_are_relative_to_it(path: Path) -> None:
     assert source.annotation == "/abs/a.gff3"
 
 
-def test_flags_win_and_their_paths_are_taken_as_they_are(path: Path) -> None:
+def test_a_relative_experiment_gives_absolute_paths(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    assert load(Path(path.name), {}) == load(path, {})
+
+
+def test_a_home_is_found_and_a_uri_stays(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text("sources: [{genome: a, fasta: ~/a.fa, annotation: 's3://bucket/a.gff3'}]")
+    source = load(path, {}).sources[0]
+    assert (source.fasta, source.annotation) == (str(Path.home() / "a.fa"), "s3://bucket/a.gff3")
+
+
+def test_a_home_of_nobody_is_a_usage_error(path: Path) -> None:
+    with pytest.raises(UsageError, match="write the path in full"):
+        load(path, {("sources", 0, "fasta"): "~no-such-user/a.fa"})
+
+
+def test_flags_win_and_their_paths_are_relative_to_the_current_directory(
+    path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
     found = load(path, {("tokenizer", "k"): 5, ("sources", 0, "fasta"): "b.fa", ("model", "hidden"): 8})
     assert (found.tokenizer.k, found.tokenizer.stride, found.model.hidden) == (5, 2, 8)
-    assert found.sources[0].fasta == "b.fa"
+    assert found.sources[0].fasta == str(here / "b.fa")
+
+
+def test_a_tokenizer_given_as_a_flag_is_relative_to_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data" / "e.yaml"
+    path.parent.mkdir()
+    path.write_text("sources: []")
+    monkeypatch.chdir(tmp_path)
+    assert load(path, {("tokenizer", "from"): "bundle"}).tokenizer.reuse == str(tmp_path / "bundle")
 
 
 def test_a_section_left_empty_has_its_defaults(path: Path) -> None:
     assert load(path, {}).crop.length is None
 
 
-def test_the_resolved_configuration_loads_to_the_same_experiment(path: Path, tmp_path: Path) -> None:
-    found = load(path, {("training", "epochs"): 3})
-    (tmp_path / "resolved.yaml").write_text(yaml.safe_dump(found.resolved()))
-    assert load(tmp_path / "resolved.yaml", {}) == found
+def test_the_resolved_configuration_loads_to_the_same_experiment_from_anywhere(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = load(Path(path.name), {("training", "epochs"): 3, ("sources", 0, "annotation"): "b.gff3"})
+    elsewhere = tmp_path / "run" / "experiment.yaml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(yaml.safe_dump(found.resolved()))
+    assert load(elsewhere, {}) == found
+
+
+def test_a_resolved_tokenizer_that_is_reused_loads_again(tmp_path: Path) -> None:
+    path, again = tmp_path / "e.yaml", tmp_path / "again.yaml"
+    path.write_text("tokenizer: {from: bundle}")
+    again.write_text(yaml.safe_dump(load(path, {}).resolved()))
+    assert load(again, {}) == load(path, {})
+
+
+def test_a_flag_for_a_tokenizer_that_is_reused_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text("tokenizer: {from: bundle}")
+    with pytest.raises(UsageError, match=r"tokenizer: from and k are both given"):
+        load(path, {("tokenizer", "k"): 3})
 
 
 def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
@@ -56,6 +106,8 @@ def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
     ("text", "error", "message"),
     [
         ("a: [1", InputError, "line 1: not YAML"),
+        ("training: {seed: 1}\ncrop:\ntraining: {epochs: 3}", InputError, "line 3: not YAML .training is given twice"),
+        ("sources:\n- genome: a\n  genome: b", InputError, "line 3: not YAML .genome is given twice"),
         ("- 1", InputError, "holds no sections"),
         ("trainings: {}", UsageError, "trainings: unknown key: did you mean training?"),
         ("training: {epoch: 3}", UsageError, "training.epoch: unknown key: did you mean epochs?"),

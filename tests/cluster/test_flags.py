@@ -8,12 +8,14 @@ from cluster.flags import Parser, add_sections, parse
 from pipelines.errors import UsageError
 
 
-def parsed(*arguments: str) -> dict[tuple[str | int, ...], Any]:
+def parsed(*arguments: str, verb: str = "build") -> dict[tuple[str | int, ...], Any]:
     parser = Parser(prog="raygene", allow_abbrev=False)
     verbs = parser.add_subparsers(dest="verb")
     build = verbs.add_parser("build", allow_abbrev=False)
-    add_sections(build, ("tokenizer",))
-    return parse(parser, {"build": build}, ["build", *arguments])[1]
+    add_sections(build, ("sources", "tokenizer"))
+    train = verbs.add_parser("train", allow_abbrev=False)
+    add_sections(train, ("model",))
+    return parse(parser, {"build": build, "train": train}, [verb, *arguments])[1]
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,10 @@ def parsed(*arguments: str) -> dict[tuple[str | int, ...], Any]:
         (["--model.bidirectional", "false"], {("model", "bidirectional"): False}),
         (["--crop.length", "null"], {("crop", "length"): None}),
         (["--split.test", "0.2"], {("split", "test"): 0.2}),
+        (["--split.test", "0"], {("split", "test"): 0}),
+        (["--split.test", "8"], {("split", "test"): ["8"]}),
+        (["--split.test", "'2.5'"], {("split", "test"): "2.5"}),
+        (["--split.test", "08"], {("split", "test"): "08"}),
         (["--split.test", "IV", "8", "R64:XV"], {("split", "test"): ["IV", "8", "R64:XV"]}),
         (["--tokenizer.from", "01"], {("tokenizer", "from"): "01"}),
         (["--sources.1.fasta", "a.fa"], {("sources", 1, "fasta"): "a.fa"}),
@@ -43,9 +49,15 @@ def test_a_flag_sets_its_key(arguments: list[str], expected: dict[tuple[str | in
     [
         (["--tokenizer.kk", "4"], "unknown argument --tokenizer.kk: did you mean --tokenizer.k"),
         (["--sources.0.fasta"], "no value"),
+        (["--sources.N.fasta", "a.fa"], "--sources.N.fasta: N stands for a number"),
         (["--tokenizer.k"], "expected one argument"),
     ],
 )
 def test_a_wrong_flag_is_a_usage_error(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parsed(*arguments)
+
+
+def test_a_verb_that_reads_no_genomes_refuses_flags_for_them() -> None:
+    with pytest.raises(UsageError, match=r"raygene train: unknown argument --sources.0.fasta"):
+        parsed("--sources.0.fasta", "a.fa", verb="train")

@@ -24,8 +24,15 @@ def rejected(**sections: Any) -> str:
         ({"tokenizer": {"k": 99}}, "experiment.yaml: tokenizer.k: 99: input should be less than or equal to 10"),
         ({"tokenizer": {"k": 3, "stride": 4}}, "stride 4 is above k 3"),
         ({"tokenizer": {"k": "x"}}, "tokenizer.k: 'x': input should be a valid integer"),
+        ({"tokenizer": {"from": "b", "k": 3, "tail": "drop"}}, "experiment.yaml: tokenizer: from and k, tail are both"),
+        ({"tokenizer": {"reuse": "b"}}, "tokenizer.reuse: unknown key"),
         ({"split": {"test": 0.6, "validation": 0.5}}, "add up to 1.1"),
-        ({"split": {"test": 1.5}}, "split.test: 1.5"),
+        ({"split": {"test": 2.5}}, "split.test: 2.5: a share lies below 1"),
+        ({"split": {"test": 1.0}}, "split.test: 1.0: a share lies below 1"),
+        ({"split": {"test": [1.0]}}, "split.test: a share lies below 1"),
+        ({"split": {"test": [0.1, "IV"]}}, "split.test: a share stands alone"),
+        ({"split": {"test": -1}}, "split.test: -1"),
+        ({"split": {"test": True}}, "split.test: True"),
         ({"split": {"by": "block", "test": ["I"]}}, "by: block takes shares"),
         ({"negatives": {"kinds": ["magic"]}}, "negatives.kinds.0: 'magic'"),
         ({"sources": [SOURCE, SOURCE]}, "genome name R64 is used twice"),
@@ -55,6 +62,18 @@ def test_the_documented_shape_is_accepted() -> None:
     assert config.split.test == ["IV", "VIII", "R64:XV"]
 
 
-@pytest.mark.parametrize(("given", "expected"), [("IV", ["IV"]), ([0.2], 0.2), (["1", 2], ["1", "2"]), (0, 0.0)])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("IV", ["IV"]),
+        ([0.2], 0.2),
+        (["1", 2], ["1", "2"]),
+        (0, 0.0),
+        (1, ["1"]),
+        (4, ["4"]),
+        ([4], ["4"]),
+        ("2.5", ["2.5"]),
+    ],
+)
 def test_a_split_is_a_share_or_names(given: Any, expected: Any) -> None:
     assert validate(DatasetConfig, {"sources": [SOURCE], "split": {"test": given}}, "x").split.test == expected

@@ -73,7 +73,11 @@ class Experiment(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, ready for a YAML file that `load` takes."""
-        reused = {"tokenizer": {"k", "stride", "tail"}} if self.tokenizer.reuse is not None else None
+        reused = (
+            {"tokenizer": {"k", "stride", "tail", "vocabulary", "min_count"}}
+            if self.tokenizer.reuse is not None
+            else None
+        )
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
 
 

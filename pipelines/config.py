@@ -10,7 +10,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from pipelines.errors import UsageError
 
@@ -51,25 +60,101 @@ GENE_LIKE = ["gene", "*_gene", "pseudogene", "mRNA", "*RNA", "*transcript", "CDS
 
 
 class SourceConfig(Section):
-    """One annotated genome."""
+    """One annotated genome (fasta and annotation), or labelled sequences (sequences, or train, validation and test)."""
 
-    genome: str = Field(description="short name of the genome, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$")
-    fasta: str = Field(description="FASTA file, plain, gzip or bgzip", json_schema_extra=PATH)
-    annotation: str = Field(description="GFF3 file, plain or gzip", json_schema_extra=PATH)
+    genome: str = Field(
+        description="short name of the genome or collection, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$"
+    )
+    fasta: str | None = Field(default=None, description="FASTA file, plain, gzip or bgzip", json_schema_extra=PATH)
+    annotation: str | None = Field(
+        default=None, description="GFF3, GTF or BED file, plain or gzip", json_schema_extra=PATH
+    )
     feature_types: Names = Field(
-        default=["gene"], description="values of GFF3 column 3 taken as genes, matched without case", min_length=1
+        default=["gene"],
+        description="values of GFF3 or GTF column 3 taken as genes, matched without case",
+        min_length=1,
+    )
+    biotypes: Names | None = Field(
+        default=None,
+        description="biotypes of genes to take, such as protein_coding, matched without case (default: all)",
     )
     chromosomes: Names | None = Field(
-        default=None, description="FASTA sequences to use (default: every one that has a gene)"
+        default=None,
+        description="FASTA sequences to use, by name or as one /regular expression/ (default: every one that has a gene)",
     )
+    min_length: int = Field(default=0, description="shortest FASTA sequence to use, bases", ge=0)
+    first: int | None = Field(default=None, description="use only the first of the FASTA sequences, so many", ge=1)
+    aliases: str | None = Field(
+        default=None,
+        description="other names of FASTA sequences: two columns (other name, FASTA name) or an NCBI assembly report",
+        json_schema_extra=PATH,
+    )
+    ignore_chr: bool = Field(default=False, description="take chr1 and 1 for the same sequence")
+    exclude: str | None = Field(
+        default=None, description="BED file of intervals that no negative may touch", json_schema_extra=PATH
+    )
+    sequences: str | None = Field(
+        default=None,
+        description="labelled sequences, to be split: CSV or TSV with columns sequence and label, or FASTA with labels",
+        json_schema_extra=PATH,
+    )
+    train: str | None = Field(default=None, description="labelled sequences of train", json_schema_extra=PATH)
+    validation: str | None = Field(default=None, description="labelled sequences of validation", json_schema_extra=PATH)
+    test: str | None = Field(default=None, description="labelled sequences of test", json_schema_extra=PATH)
+    labels: str | None = Field(
+        default=None,
+        description="two columns (name, label) for labelled sequences given as FASTA; 1 is a gene, 0 is not",
+        json_schema_extra=PATH,
+    )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether this is a collection of labelled sequences rather than a genome."""
+        return self.fasta is None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SourceConfig:
+        genome = self.fasta is not None and self.annotation is not None
+        given = self.train is not None and self.validation is not None
+        collection = self.sequences is not None or given
+        if genome == collection or (self.fasta is None) != (self.annotation is None):
+            raise ValueError(
+                f"{self.genome} needs fasta and annotation, or else sequences, or else train, validation and test"
+            )
+        if self.sequences is not None and (self.train or self.validation or self.test):
+            raise ValueError(f"{self.genome} has sequences to be split and given splits; keep one of the two")
+        return self
+
+
+Kind = Literal["shuffle", "dinucleotide", "antisense", "partial"]
+
+
+def _as_shares(value: Any) -> Any:
+    """Kinds with their parts of all negatives: a mapping, or a list of kinds, each alone or as `kind:part`."""
+    if isinstance(value, Mapping):
+        parts = dict(value)
+    else:
+        parts = {}
+        for item in _as_list(value):
+            kind, _, part = str(item).partition(":")
+            if kind in parts:
+                raise ValueError(f"{kind} is given twice")
+            parts[kind] = part or 1
+    return parts
 
 
 class NegativesConfig(Section):
-    """Non-gene intervals, placed by `bedtools shuffle`."""
+    """Intervals and sequences that are no genes."""
 
-    kinds: Annotated[list[Literal["shuffle"]], BeforeValidator(_as_list)] = Field(
-        default=["shuffle"],
-        description="how negatives are made: shuffle = placed at random outside gene-like features",
+    kinds: Annotated[
+        dict[Kind, Annotated[float, Field(gt=0)]],
+        BeforeValidator(_as_shares),
+        WithJsonSchema({"type": "array"}),
+    ] = Field(
+        default={"shuffle": 1.0},
+        description="how negatives are made, each kind alone or with its part as kind:part; shuffle = placed at random "
+        "outside gene-like features, dinucleotide = a gene's bases shuffled so that its dinucleotides stay, antisense = "
+        "a gene read on the other strand, partial = an interval that cuts a gene's edge",
         min_length=1,
     )
     unplaced: Literal["shorten", "drop-pair", "keep"] = Field(
@@ -77,14 +162,21 @@ class NegativesConfig(Section):
         description="what becomes of a gene whose negative finds no room: shorten = crop the pair until it does, "
         "drop-pair = leave the gene out too, keep = keep the gene alone",
     )
-    match: Annotated[list[Literal["length"]], BeforeValidator(_as_list)] = Field(
-        default=["length"], description="what a negative shares with its gene (length always)"
+    match: Annotated[list[Literal["length", "gc", "soft_masked"]], BeforeValidator(_as_list)] = Field(
+        default=["length"],
+        description="what a shuffled negative shares with its gene: length (always), gc, soft_masked (shares of bases)",
+    )
+    candidates: int = Field(
+        default=50, description="places drawn for each gene, from which the best match is taken", ge=2, le=1000
+    )
+    tolerance: float = Field(
+        default=0.02, description="largest difference of a matched share; a gene without such a match is unplaced", gt=0
     )
     ratio: float = Field(default=1.0, description="negatives per gene", gt=0, le=10)
     flank: int = Field(default=0, description="bases kept clear on both sides of gene-like features", ge=0)
     exclude_types: Names = Field(
         default=GENE_LIKE,
-        description="GFF3 types that a negative may not touch; * stands for any letters, matched without case",
+        description="GFF3 or GTF types that a negative may not touch; * stands for any letters, matched without case",
     )
     min_n_run: int = Field(default=10, description="shortest run of N, in bases, that a negative may not touch", ge=1)
     seed: int = Field(default=0, description="seed of crops and placements", ge=0)
@@ -94,12 +186,19 @@ class CropConfig(Section):
     """Windows cut out of genes, so that their ends and lengths do not give the answer away."""
 
     length: int | None = Field(default=None, description="longest window, bases (default: whole genes)", ge=20)
+    exact: bool = Field(default=False, description="every window has that length; shorter genes are left out")
     position: Literal["random", "centre"] = Field(default="random", description="where in the gene the window lies")
     margin: int = Field(
         default=6,
         description="bases at both ends of a gene that no window shows (start and stop codons lie there)",
         ge=0,
     )
+
+    @model_validator(mode="after")
+    def _exact_length(self) -> CropConfig:
+        if self.exact and self.length is None:
+            raise ValueError("exact needs crop.length")
+        return self
 
 
 class TokenizerConfig(Section):
@@ -109,10 +208,16 @@ class TokenizerConfig(Section):
 
     k: int = Field(default=6, description="bases per k-mer", ge=1, le=10)
     stride: int = Field(default=3, description="bases from one k-mer to the next, at most k", ge=1, le=10)
-    tail: Literal["anchor", "drop"] = Field(
+    tail: Literal["anchor", "drop", "partial"] = Field(
         default="anchor",
-        description="bases left after the last full stride: anchor = one more k-mer flush with the end, drop = none",
+        description="bases left after the last full stride: anchor = one more k-mer flush with the end, drop = none, "
+        "partial = a token of fewer than k bases",
     )
+    vocabulary: Literal["complete", "observed"] = Field(
+        default="complete",
+        description="complete = all 4^k k-mers, observed = those seen in train; others become <unk>",
+    )
+    min_count: int = Field(default=1, description="occurrences in train that an observed k-mer needs", ge=1)
     reuse: str | None = Field(
         default=None,
         alias="from",
@@ -124,7 +229,7 @@ class TokenizerConfig(Section):
     @classmethod
     def _reused_or_described(cls, values: Any) -> Any:
         reused = isinstance(values, Mapping) and values.get("from") is not None
-        if given := [key for key in ("k", "stride", "tail") if reused and key in values]:
+        if given := [key for key in ("k", "stride", "tail", "vocabulary", "min_count") if reused and key in values]:
             raise ValueError(
                 f"from and {', '.join(given)} are both given; a tokenizer taken from elsewhere has its own, so leave one out"
             )
@@ -142,13 +247,18 @@ class TokenizerConfig(Section):
 class SplitConfig(Section):
     """Which intervals are train, validation and test."""
 
-    by: Literal["chromosome", "block"] = Field(
+    by: Literal["chromosome", "block", "genome", "random"] = Field(
         default="chromosome",
         description="what stays together: chromosome = same-named chromosomes of all genomes (genomes of one or two "
-        "sequences are cut into blocks), block = contiguous blocks of every chromosome",
+        "sequences are cut into blocks), block = contiguous blocks of every chromosome, genome = whole genomes, "
+        "random = overlapping intervals only",
     )
-    validation: ShareOrList = Field(default=0.1, description="a share of all intervals, or a list of chromosomes")
-    test: ShareOrList = Field(default=0.1, description="a share of all intervals, or a list of chromosomes")
+    validation: ShareOrList = Field(
+        default=0.1, description="a share of all intervals, or a list of chromosomes (genomes when by is genome)"
+    )
+    test: ShareOrList = Field(
+        default=0.1, description="a share of all intervals, or a list of chromosomes (genomes when by is genome)"
+    )
     seed: int = Field(default=0, description="seed of the choice when shares are given", ge=0)
 
     @model_validator(mode="after")
@@ -156,8 +266,8 @@ class SplitConfig(Section):
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError(f"validation and test shares add up to {sum(shares):g} and leave nothing to train on")
-        if self.by == "block" and len(shares) < 2:
-            raise ValueError("by: block takes shares; give validation and test as numbers such as 0.1")
+        if self.by in {"block", "random"} and len(shares) < 2:
+            raise ValueError(f"by: {self.by} takes shares; give validation and test as numbers such as 0.1")
         return self
 
 

@@ -28,7 +28,7 @@ class Source:
 
     Attributes:
         genome: the sequences.
-        annotation_content: SHA-256 of the annotation file.
+        contents: key of the configuration to the SHA-256 of the file it names.
         lengths: bases of each chromosome in use, in FASTA order.
         genes: kept genes of each chromosome in use, sorted.
         excluded: gene-like features of each chromosome in use, shape (n, 2), as annotated.
@@ -37,7 +37,7 @@ class Source:
     """
 
     genome: Genome
-    annotation_content: str
+    contents: dict[str, str]
     lengths: dict[str, int]
     genes: dict[str, list[Feature]]
     excluded: dict[str, Intervals]
@@ -52,7 +52,7 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
         InputError: a file is missing or damaged, no name is shared between them, a chosen chromosome does not
             exist, or no gene is left.
     """
-    fasta_path, annotation_path = Path(config.fasta), Path(config.annotation)
+    fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
     for path in (fasta_path, annotation_path):
         if not path.exists():
             raise InputError(f"{path}: no such file", f"check the paths of genome {config.genome} under sources")
@@ -73,7 +73,7 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
     }
     return Source(
         genome=genome,
-        annotation_content=fingerprint.of_file(annotation_path),
+        contents={"fasta": genome.content, "annotation": fingerprint.of_file(annotation_path)},
         lengths={name: length for name, length in lengths.items() if name in genes},
         genes=genes,
         excluded=excluded,

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import fingerprint, schema
-from pipelines.config import DatasetConfig
+from pipelines.config import PATH, DatasetConfig, SourceConfig
 from pipelines.inputs import Source
 from pipelines.tokenizer import Tokenizer
 
+PATH_KEYS = {name for name, field in SourceConfig.model_fields.items() if field.json_schema_extra == PATH}
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
@@ -27,8 +28,7 @@ def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:
     """The parameters without paths: files are known by their content."""
     document = config.model_dump(mode="json")
     document["sources"] = [
-        {key: value for key, value in source.items() if key not in {"fasta", "annotation"}}
-        for source in document["sources"]
+        {key: value for key, value in source.items() if key not in PATH_KEYS} for source in document["sources"]
     ]
     document["tokenizer"] = tokenizer.parameters
     return document
@@ -41,7 +41,7 @@ def dataset_fingerprint(
     return fingerprint.of_value(
         {
             "config": _config(config, tokenizer),
-            "inputs": [[source.genome.content, source.annotation_content] for source in sources],
+            "inputs": [source.contents for source in sources],
             "tokenizer": tokenizer.fingerprint,
             "versions": software,
         }
@@ -58,11 +58,7 @@ def identity(
         "fingerprint": key,
         "config": _config(config, tokenizer),
         "inputs": [
-            {
-                "genome": source.genome.name,
-                "fasta_sha256": source.genome.content,
-                "annotation_sha256": source.annotation_content,
-            }
+            {"genome": source.genome.name, **{f"{key}_sha256": content for key, content in source.contents.items()}}
             for source in sources
         ],
         "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},

@@ -34,11 +34,11 @@ def rejected(**sections: Any) -> str:
         ({"split": {"test": -1}}, "split.test: -1"),
         ({"split": {"test": True}}, "split.test: True"),
         ({"split": {"by": "block", "test": ["I"]}}, "by: block takes shares"),
-        ({"negatives": {"kinds": ["magic"]}}, "negatives.kinds.0: 'magic'"),
+        ({"negatives": {"kinds": ["magic"]}}, "negatives.kinds.magic: 'magic'"),
         ({"sources": [SOURCE, SOURCE]}, "genome name R64 is used twice"),
         ({"sources": [{**SOURCE, "fast": "x"}]}, "sources.0.fast: unknown key: did you mean fasta?"),
         ({"sources": []}, "sources"),
-        ({"sources": [{"genome": "a", "fasta": "x"}]}, "sources.0.annotation: missing"),
+        ({"sources": [{"genome": "a", "fasta": "x"}]}, "sources.0: a needs fasta and annotation"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_file_key_and_remedy(sections: dict[str, Any], expected: str) -> None:

@@ -42,6 +42,7 @@ class State:
         epoch: epochs finished.
         best: weights of the best epoch so far.
         best_record: its record.
+        records: of every epoch finished, in order.
     """
 
     model: nn.Module
@@ -49,6 +50,7 @@ class State:
     epoch: int = 0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """Everything as plain tensors and numbers, for `torch.save`."""
@@ -58,6 +60,7 @@ class State:
             "epoch": self.epoch,
             "best": self.best,
             "best_record": self.best_record,
+            "records": list(self.records),
         }
 
     def restore(self, document: dict[str, Any]) -> None:
@@ -65,6 +68,8 @@ class State:
         self.model.load_state_dict(document["model"])
         self.optimizer.load_state_dict(document["optimizer"])
         self.epoch, self.best, self.best_record = document["epoch"], document["best"], document["best_record"]
+        # Checkpoints written before records were kept have none.
+        self.records = list(document.get("records", []))
 
 
 def start(model: nn.Module, config: TrainingConfig) -> State:
@@ -103,6 +108,7 @@ def fit(
         state.epoch += 1
         record = {"epoch": state.epoch, **figures, **scored, "seconds": round(time.monotonic() - began, 3)}
         record["tokens_per_second"] = round(len(train.tokens) / figures["train_seconds"])
+        state.records.append(record)
         if not state.best or record["validation_auroc"] > state.best_record["validation_auroc"]:
             state.best_record = record
             state.best = {name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()}

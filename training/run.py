@@ -21,16 +21,16 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, RaygeneError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress, Stage
-from training import bundle, models
+from training import bundle, journal, models
 from training.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
-from training.journal import Journal
 from training.placement import nodes_of, place
 from training.scoring import probabilities
 from training.worker import STATE, run
 
 COLLECTIVE_TIMEOUT_S = 300
 MAX_FAILURES = 2
+METRICS = "metrics.jsonl"
 _NOT_CONTENT = {"workers", "device", "token_budget"}
 
 
@@ -68,12 +68,15 @@ def train(
             )
     key = run_key(model, training, opened.manifest["fingerprint"])
     storage.make_directory(output)
+    storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     if finished := _finished(output, key):
+        if "records" in finished.config:
+            journal.write(output / METRICS, finished.config["records"])
         progress.note(f"{output} is trained already; nothing to do")
         return finished
-    storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     checkpoints = output / f"checkpoints-{key[:12]}"
     document = _fit(model, training, dataset, checkpoints, progress)
+    journal.write(output / METRICS, document["records"])
     network = models.make(model, opened.tokenizer.vocabulary_size)
     network.load_state_dict(document["best"])
     scores = probabilities(network, validation.tokens, validation.lengths, training.token_budget)
@@ -85,7 +88,7 @@ def train(
         best_threshold(validation.labels, scores),
         {"raygene": __version__, "ray": metadata.version("ray")},
     )
-    Bundle(network, opened.tokenizer, config | {"run": key}).save(output / "bundle")
+    Bundle(network, opened.tokenizer, config | {"run": key, "records": document["records"]}).save(output / "bundle")
     return bundle.load(output / "bundle")
 
 
@@ -143,8 +146,8 @@ def _fit(
         f"training on {training.workers} {'GPU' if share.use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
     )
     errors: list[RaygeneError] = []
-    journal = Journal(checkpoints.parent / "metrics.jsonl", resume=checkpoints.exists())
-    with progress.stage("training", training.epochs) as stage, _listening(news, journal, stage, errors):
+    metrics = checkpoints.parent / METRICS
+    with progress.stage("training", training.epochs) as stage, _listening(news, metrics, stage, errors):
         try:
             result = _in_thread(trainer.fit)
         except Exception as error:
@@ -184,8 +187,8 @@ def _in_thread(work: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
-    """Pass what workers tell to the journal and the stage while training lasts."""
+def _listening(news: Any, metrics: Path, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
+    """Pass what workers tell to the metrics file and the stage while training lasts."""
     from ray.util.queue import Empty
 
     done = threading.Event()
@@ -205,11 +208,12 @@ def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneEr
             if "error" in message:
                 errors.append(message["error"])
                 continue
-            record = message["record"]
-            journal.add(record)
-            stage.describe(_told(record))
-            stage.advance(max(0, record["epoch"] - shown))
-            shown = max(shown, record["epoch"])
+            records = message["records"]
+            journal.write(metrics, records)
+            if records:
+                stage.describe(_told(records[-1]))
+            stage.advance(max(0, len(records) - shown))
+            shown = max(shown, len(records))
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

@@ -127,6 +127,17 @@ def test_going_on_from_any_epoch_equals_never_having_stopped(
             assert torch.equal(tensor, resumed.best[name])
 
 
+def test_every_checkpoint_holds_the_records_of_all_its_epochs(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=3, batch=16)
+    records, _, documents = fit(train_split, validation_split, config)
+    assert [document["records"] for document in documents] == [records[:1], records[:2], records]
+    _, resumed, _ = fit(train_split, validation_split, config, document=documents[0])
+    assert resumed.records[0] == records[0]
+    assert [record["epoch"] for record in resumed.records] == [1, 2, 3]
+
+
 def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:

@@ -21,7 +21,7 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, RaygeneError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress, Stage
-from training import bundle, journal, models
+from training import agreement, bundle, journal, models
 from training.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.placement import nodes_of, place
@@ -50,7 +50,8 @@ def train(
         dataset: directory of a token dataset, readable by every worker.
         output: run directory, written by driver and workers; the model is `output/bundle`.
         progress: told of every epoch.
-        resolved: the whole configuration, kept beside the results.
+        resolved: the whole configuration, kept beside the results; where the dataset was built with other values,
+            those are told and kept.
 
     Returns:
         The bundle, as loaded back.
@@ -68,6 +69,12 @@ def train(
             )
     key = run_key(model, training, opened.manifest["fingerprint"])
     storage.make_directory(output)
+    resolved, differences = agreement.reconcile(resolved, opened.manifest["config"])
+    if differences:
+        progress.warn(
+            f"{dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's values count and are "
+            f"written to {output / 'experiment.yaml'}; to use the experiment's, run raygene build"
+        )
     storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     if finished := _finished(output, key):
         if "records" in finished.config:

@@ -113,6 +113,17 @@ def test_a_finished_run_has_its_own_epochs_back_after_another_began_in_its_place
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
 
+def test_a_dataset_built_with_other_values_is_told_and_its_values_are_kept(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    copy, progress = shutil.copytree(trained, tmp_path / "run"), Silent()
+    train(MODEL, CONFIG, dataset, copy, progress, RESOLVED | {"crop": {"length": 512, "position": "centre"}})
+    (warning,) = progress.warnings
+    assert "crop.length none, not 512; crop.position random, not centre" in warning
+    assert "\n" not in warning
+    assert yaml.safe_load((copy / "experiment.yaml").read_text()) == RESOLVED | {"crop": {"position": "random"}}
+
+
 def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
     trained: Path, dataset: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from pipelines.progress import Progress, Stage
 from training import agreement, bundle, journal, models
 from training.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
-from training.placement import nodes_of, place
+from training.placement import awaited, nodes_of, place
 from training.scoring import probabilities
 from training.worker import STATE, run
 
@@ -149,6 +149,8 @@ def _fit(
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
+    if held := awaited(share, training.workers, ray.available_resources()):
+        progress.note(f"the cluster is busy: training waits for {held}")
     progress.note(
         f"training on {training.workers} {'GPU' if share.use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
     )

@@ -127,7 +127,7 @@ def _epoch(
     steps = plan_epoch(lengths, config.batch, config.seed, state.epoch)
     torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, collective.rank))
     model.train()
-    total = torch.zeros((), device=device)
+    total = torch.zeros((), dtype=torch.float64, device=device)
     padded, began = 0, time.monotonic()
     for number, rows in enumerate(steps):
         for group in optimizer.param_groups:
@@ -142,9 +142,7 @@ def _epoch(
         sum_gradients(model, collective)
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
-    counted = torch.stack([total, torch.tensor(float(padded), device=device)]).double()
-    collective.sum_(counted)
-    loss_sum, padded_tokens = counted.tolist()
+    loss_sum, padded_tokens = summed(total, padded, collective)
     if not math.isfinite(loss_sum):
         raise _diverged(f"epoch {state.epoch + 1}: the loss is")
     return {
@@ -153,6 +151,14 @@ def _epoch(
         "padding_share": 1 - len(train.tokens) / padded_tokens,
         "train_seconds": time.monotonic() - began,
     }
+
+
+def summed(loss: torch.Tensor, tokens: int, collective: Collective) -> tuple[float, int]:
+    """A loss and a count added up over all workers, in float64: float32 counts exactly to 2^24 only."""
+    both = torch.stack([loss.double(), torch.tensor(tokens, dtype=torch.float64, device=loss.device)])
+    collective.sum_(both)
+    loss_sum, token_sum = both.tolist()
+    return loss_sum, int(token_sum)
 
 
 def _diverged(what: str) -> TrainingError:

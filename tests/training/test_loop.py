@@ -150,6 +150,11 @@ def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
         assert torch.equal(state.best[name], tensor)
 
 
+def test_tokens_beyond_what_float32_counts_are_added_up_exactly() -> None:
+    tokens = 2**24 + 1
+    assert loop.summed(torch.tensor(0.5), tokens, Alone()) == (0.5, tokens)
+
+
 def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     config = TrainingConfig(epochs=30, batch=16, patience=2)
     records, state, _ = fit(train_split, validation_split, config)

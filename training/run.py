@@ -157,17 +157,12 @@ def _fit(
     errors: list[RaygeneError] = []
     metrics = checkpoints.parent / METRICS
     with progress.stage("training", training.epochs) as stage, _listening(news, metrics, stage, errors):
-        try:
-            result = _in_thread(trainer.fit)
-        except Exception as error:
-            if errors:
-                raise errors[0] from error
-            reason = " ".join(str(error).split())[:200]
-            raise TrainingError(
-                f"training stopped ({reason})", "run the same command to go on, with --verbose to see why"
-            ) from error
+        result, failure = _in_thread(trainer.fit)
+    # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
     if errors:
-        raise errors[0]
+        raise errors[0] from failure
+    if failure is not None:
+        raise stopped(failure) from failure
     if result.checkpoint is None:
         raise TrainingError(f"{checkpoints}: no checkpoint was written", "run again with --verbose")
     with result.checkpoint.as_directory() as folder:
@@ -175,24 +170,35 @@ def _fit(
     return document
 
 
-def _in_thread(work: Callable[[], Any]) -> Any:
-    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing."""
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
+def stopped(failure: Exception) -> TrainingError:
+    """One line for a failure of Ray Train that no worker has explained; its type where it has no message."""
+    reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+    return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
+
+
+def _in_thread(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
+
+    Returns:
+        The result and None, or None and what was raised.
+    """
+    result: Any = None
+    failure: BaseException | None = None
 
     def run_it() -> None:
+        nonlocal result, failure
         try:
-            outcome.append(work())
+            result = work()
         except BaseException as error:
-            failure.append(error)
+            failure = error
 
     thread = threading.Thread(target=run_it, daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(timeout=0.2)
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    if failure is not None and not isinstance(failure, Exception):
+        raise failure
+    return result, failure
 
 
 @contextmanager

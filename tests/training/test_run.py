@@ -23,7 +23,7 @@ from tests.training.conftest import write_dataset
 from training import loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
-from training.run import run_key, train
+from training.run import run_key, stopped, train
 from training.scoring import probabilities
 
 pytestmark = pytest.mark.ray
@@ -145,6 +145,11 @@ def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_sessi
     with pytest.raises(DatasetError, match=r"part-00000\.parquet") as caught:
         train(MODEL, CONFIG, folder, tmp_path / "run", Vanishing(), {})
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("failure", "told"), [(ValueError(), "ValueError"), (ValueError("a\nb"), "a b")])
+def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, told: str) -> None:
+    assert str(stopped(failure)).startswith(f"training stopped ({told}): run the same command")
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_starts(

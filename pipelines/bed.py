@@ -66,8 +66,12 @@ def bed_score(probability: float) -> int:
     return round(1000 * probability)
 
 
+# Tabs and line ends among them: percent-decoded GFF3 ids may hold some.
+WITHOUT_CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
+
+
 def bed_lines(features: Iterable[Feature], probabilities: Iterable[float]) -> Iterable[str]:
-    """BED6 lines of scored intervals."""
+    """BED6 lines of scored intervals; a control character in a name becomes a space."""
     for feature, probability in zip(features, probabilities, strict=True):
         columns = (
             feature.chromosome,
@@ -77,4 +81,4 @@ def bed_lines(features: Iterable[Feature], probabilities: Iterable[float]) -> It
             bed_score(probability),
             feature.strand,
         )
-        yield "\t".join(map(str, columns)) + "\n"
+        yield "\t".join(str(column).translate(WITHOUT_CONTROLS) for column in columns) + "\n"

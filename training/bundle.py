@@ -98,7 +98,7 @@ def load(path: Path | str) -> Bundle:
         model = models.make(ModelConfig.model_validate(config["model"]), tokenizer.vocabulary_size)
         model.load_state_dict(load_file(directory / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError, ValidationError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise BundleError(f"{directory / WEIGHTS}: cannot be loaded ({reason})", "restore the bundle") from error
     return Bundle(model.eval(), tokenizer, config)
 

@@ -66,6 +66,17 @@ class Evaluation:
             return f"The model's AUROC {mine:.3f} is {mine - theirs:.3f} above the best trivial rule ({best.description}, {theirs:.3f})."
         return f"The model's AUROC {mine:.3f} is not above the best trivial rule ({best.description}, {theirs:.3f})."
 
+    @property
+    def caution(self) -> str | None:
+        """A warning where the model was trained on another dataset, whose train rows may lie in this split."""
+        trained, judged = self.bundle["dataset"]["fingerprint"], self.dataset.manifest["fingerprint"]
+        if trained == judged:
+            return None
+        return (
+            f"the model was trained on dataset {trained[:12]} and is judged on dataset {judged[:12]}: "
+            f"split {self.dataset.split} may hold intervals it was trained on"
+        )
+
     def _remedy(self, rule: str) -> str:
         """What keeps a rule from giving the answer away."""
         if rule not in {"length", *ENDS}:
@@ -129,11 +140,10 @@ class Evaluation:
                 if row["split"] == self.dataset.split
             }
         )
-        same = self.bundle["dataset"]["fingerprint"] == self.dataset.manifest["fingerprint"]
         return [
             ("model", f"{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}"),
             ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),
-            ("trained on", f"{', '.join(self.bundle['genomes'])} ({'this' if same else 'another'} dataset)"),
+            ("trained on", f"{', '.join(self.bundle['genomes'])} ({'another' if self.caution else 'this'} dataset)"),
             ("genes shown as", window),
             ("chromosomes", ", ".join(held_out[:12]) + (" …" if len(held_out) > 12 else "")),
             ("epoch kept", self.bundle["metrics"]["epoch"]),

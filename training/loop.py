@@ -42,6 +42,7 @@ class State:
         epoch: epochs finished.
         best: weights of the best epoch so far.
         best_record: its record.
+        records: of every epoch finished, in order.
     """
 
     model: nn.Module
@@ -49,6 +50,7 @@ class State:
     epoch: int = 0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """Everything as plain tensors and numbers, for `torch.save`."""
@@ -58,6 +60,7 @@ class State:
             "epoch": self.epoch,
             "best": self.best,
             "best_record": self.best_record,
+            "records": list(self.records),
         }
 
     def restore(self, document: dict[str, Any]) -> None:
@@ -65,6 +68,8 @@ class State:
         self.model.load_state_dict(document["model"])
         self.optimizer.load_state_dict(document["optimizer"])
         self.epoch, self.best, self.best_record = document["epoch"], document["best"], document["best_record"]
+        # Checkpoints written before records were kept have none.
+        self.records = list(document.get("records", []))
 
 
 def start(model: nn.Module, config: TrainingConfig) -> State:
@@ -103,6 +108,7 @@ def fit(
         state.epoch += 1
         record = {"epoch": state.epoch, **figures, **scored, "seconds": round(time.monotonic() - began, 3)}
         record["tokens_per_second"] = round(len(train.tokens) / figures["train_seconds"])
+        state.records.append(record)
         if not state.best or record["validation_auroc"] > state.best_record["validation_auroc"]:
             state.best_record = record
             state.best = {name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()}
@@ -121,7 +127,7 @@ def _epoch(
     steps = plan_epoch(lengths, config.batch, config.seed, state.epoch)
     torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, collective.rank))
     model.train()
-    total = torch.zeros((), device=device)
+    total = torch.zeros((), dtype=torch.float64, device=device)
     padded, began = 0, time.monotonic()
     for number, rows in enumerate(steps):
         for group in optimizer.param_groups:
@@ -136,9 +142,7 @@ def _epoch(
         sum_gradients(model, collective)
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
-    counted = torch.stack([total, torch.tensor(float(padded), device=device)]).double()
-    collective.sum_(counted)
-    loss_sum, padded_tokens = counted.tolist()
+    loss_sum, padded_tokens = summed(total, padded, collective)
     if not math.isfinite(loss_sum):
         raise _diverged(f"epoch {state.epoch + 1}: the loss is")
     return {
@@ -147,6 +151,14 @@ def _epoch(
         "padding_share": 1 - len(train.tokens) / padded_tokens,
         "train_seconds": time.monotonic() - began,
     }
+
+
+def summed(loss: torch.Tensor, tokens: int, collective: Collective) -> tuple[float, int]:
+    """A loss and a count added up over all workers, in float64: float32 counts exactly to 2^24 only."""
+    both = torch.stack([loss.double(), torch.tensor(tokens, dtype=torch.float64, device=loss.device)])
+    collective.sum_(both)
+    loss_sum, token_sum = both.tolist()
+    return loss_sum, int(token_sum)
 
 
 def _diverged(what: str) -> TrainingError:

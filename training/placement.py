@@ -1,11 +1,12 @@
 """Which part of a cluster each worker gets: a GPU or not, and how many CPUs.
 
-Ray waits for ever for resources that no node has, so what is asked is held against the nodes first.
+Ray waits for ever, and in silence, for resources that no node has or that other work holds: what is asked is held
+against the nodes first, and against what is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,22 @@ def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
             f"set training.workers to {cpus} or raise cluster.cpus" if cpus else "add a node with CPUs",
         )
     return Placement(without, use_gpu=False)
+
+
+def awaited(share: Placement, workers: int, free: Mapping[str, float]) -> str | None:
+    """What has to become free before every worker has its share; None if it is free now.
+
+    Args:
+        share: of each worker.
+        workers: how many processes.
+        free: `ray.available_resources()`, which lacks what is used up.
+    """
+    needed = {name: count * workers for name, count in share.resources.items()}
+    short = [name for name, count in needed.items() if free.get(name, 0) < count]
+    told = [
+        f"{needed[name]} {name}{'s' if needed[name] > 1 else ''} ({free.get(name, 0):g} free now)" for name in short
+    ]
+    return " and ".join(told) or None
 
 
 def _largest_share(nodes: Sequence[Node], workers: int, *, use_gpu: bool) -> int:

@@ -1,14 +1,14 @@
 """The probability of being a gene for given intervals of a genome, as TSV and BED.
 
-Intervals are cut and encoded by the code that builds datasets, stretch by stretch, so that memory does not grow
-with their number; a run writes both files whole or not at all.
+Intervals are cut and encoded by the code that builds datasets, stretch by stretch: memory grows with the number of
+intervals, but not with their bases. Each file is written whole or not at all, BED before TSV.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from training.bundle import Bundle
 from training.scoring import probabilities
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
+_STRANDS = {"+", "-", "."}
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,21 @@ def predict(
     Args:
         bundle: the model with its tokenizer.
         fasta_path: the genome.
-        intervals_path: BED or GFF3. A strand of `.` is read forward.
+        intervals_path: BED or GFF3. A strand of `.` is read forward; so is any that is not `+` or `-`, which is told.
         feature_types: GFF3 types to score.
         token_budget: most padded tokens in one batch.
-        progress: told of the stages.
+        progress: told of the stages, and warned of unknown strands.
+
+    Returns:
+        The scores. They, the intervals and nothing else grow in memory with the number of intervals; bases are
+        read a stretch at a time. `write` writes them as BED, then as TSV.
 
     Raises:
         InputError: a file is missing or damaged, or no interval lies on a sequence of the FASTA file.
     """
     genome = fasta.open_genome("genome", fasta_path, progress)
-    features, skipped = _sorted(bed.read_intervals(intervals_path, feature_types), genome, intervals_path)
+    intervals = _stranded(bed.read_intervals(intervals_path, feature_types), intervals_path, progress)
+    features, skipped = _sorted(intervals, genome, intervals_path)
     table = _table(features)
     scores = np.empty(len(features))
     with progress.stage("scoring intervals", len(features)) as stage:
@@ -81,6 +87,15 @@ def predict(
             scores[rows] = probabilities(bundle.model, tokens, counts, token_budget)
             stage.advance(len(piece))
     return Prediction(features, scores, skipped, float(bundle.config["threshold"]))
+
+
+def _stranded(features: list[Feature], path: Path, progress: Progress) -> list[Feature]:
+    """The features, of which those of an unknown strand (`?` in GFF3) have none (`.`)."""
+    unknown = [feature.strand for feature in features if feature.strand not in _STRANDS]
+    if unknown:
+        seen = ", ".join(sorted(set(unknown))[:3])
+        progress.warn(f"{path}: {len(unknown):,} intervals of unknown strand ({seen}) are read forward")
+    return [one if one.strand in _STRANDS else replace(one, strand=".") for one in features]
 
 
 def _sorted(features: list[Feature], genome: Genome, path: Path) -> tuple[list[Feature], Counter[str]]:
@@ -127,13 +142,17 @@ def outputs(path: Path) -> tuple[Path, Path]:
 
 
 def write(prediction: Prediction, path: Path) -> tuple[Path, Path]:
-    """Write BED6 (probability x 1000 as score) and TSV (see `COLUMNS`), both sorted. Returns their paths."""
+    """Write BED6 (probability x 1000 as score), then TSV (see `COLUMNS`), both sorted. Returns their paths.
+
+    A control character in a name becomes a space.
+    """
     bed_path, tsv_path = outputs(path)
     storage.write_text(bed_path, "".join(bed.bed_lines(prediction.features, prediction.probabilities.tolist())))
     lines = ["\t".join(COLUMNS) + "\n"]
     for feature, probability in zip(prediction.features, prediction.probabilities.tolist(), strict=True):
         call = "gene" if probability >= prediction.threshold else "negative"
         place = (feature.chromosome, feature.start, feature.end, feature.strand, feature.gene_id)
-        lines.append("\t".join(map(str, (*place, feature.end - feature.start, f"{probability:.6f}", call))) + "\n")
+        columns = (*place, feature.end - feature.start, f"{probability:.6f}", call)
+        lines.append("\t".join(str(column).translate(bed.WITHOUT_CONTROLS) for column in columns) + "\n")
     storage.write_text(tsv_path, "".join(lines))
     return bed_path, tsv_path

@@ -21,16 +21,16 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, RaygeneError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress, Stage
-from training import bundle, models
+from training import agreement, bundle, journal, models
 from training.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
-from training.journal import Journal
-from training.placement import nodes_of, place
+from training.placement import awaited, nodes_of, place
 from training.scoring import probabilities
 from training.worker import STATE, run
 
 COLLECTIVE_TIMEOUT_S = 300
 MAX_FAILURES = 2
+METRICS = "metrics.jsonl"
 _NOT_CONTENT = {"workers", "device", "token_budget"}
 
 
@@ -50,7 +50,8 @@ def train(
         dataset: directory of a token dataset, readable by every worker.
         output: run directory, written by driver and workers; the model is `output/bundle`.
         progress: told of every epoch.
-        resolved: the whole configuration, kept beside the results.
+        resolved: the whole configuration, kept beside the results; where the dataset was built with other values,
+            those are told and kept.
 
     Returns:
         The bundle, as loaded back.
@@ -68,12 +69,21 @@ def train(
             )
     key = run_key(model, training, opened.manifest["fingerprint"])
     storage.make_directory(output)
+    resolved, differences = agreement.reconcile(resolved, opened.manifest["config"])
+    if differences:
+        progress.warn(
+            f"{dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's values count and are "
+            f"written to {output / 'experiment.yaml'}; to use the experiment's, run raygene build"
+        )
+    storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     if finished := _finished(output, key):
+        if "records" in finished.config:
+            journal.write(output / METRICS, finished.config["records"])
         progress.note(f"{output} is trained already; nothing to do")
         return finished
-    storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     checkpoints = output / f"checkpoints-{key[:12]}"
     document = _fit(model, training, dataset, checkpoints, progress)
+    journal.write(output / METRICS, document["records"])
     network = models.make(model, opened.tokenizer.vocabulary_size)
     network.load_state_dict(document["best"])
     scores = probabilities(network, validation.tokens, validation.lengths, training.token_budget)
@@ -85,7 +95,7 @@ def train(
         best_threshold(validation.labels, scores),
         {"raygene": __version__, "ray": metadata.version("ray")},
     )
-    Bundle(network, opened.tokenizer, config | {"run": key}).save(output / "bundle")
+    Bundle(network, opened.tokenizer, config | {"run": key, "records": document["records"]}).save(output / "bundle")
     return bundle.load(output / "bundle")
 
 
@@ -139,23 +149,20 @@ def _fit(
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
+    if held := awaited(share, training.workers, ray.available_resources()):
+        progress.note(f"the cluster is busy: training waits for {held}")
     progress.note(
         f"training on {training.workers} {'GPU' if share.use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
     )
     errors: list[RaygeneError] = []
-    journal = Journal(checkpoints.parent / "metrics.jsonl", resume=checkpoints.exists())
-    with progress.stage("training", training.epochs) as stage, _listening(news, journal, stage, errors):
-        try:
-            result = _in_thread(trainer.fit)
-        except Exception as error:
-            if errors:
-                raise errors[0] from error
-            reason = " ".join(str(error).split())[:200]
-            raise TrainingError(
-                f"training stopped ({reason})", "run the same command to go on, with --verbose to see why"
-            ) from error
+    metrics = checkpoints.parent / METRICS
+    with progress.stage("training", training.epochs) as stage, _listening(news, metrics, stage, errors):
+        result, failure = _in_thread(trainer.fit)
+    # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
     if errors:
-        raise errors[0]
+        raise errors[0] from failure
+    if failure is not None:
+        raise stopped(failure) from failure
     if result.checkpoint is None:
         raise TrainingError(f"{checkpoints}: no checkpoint was written", "run again with --verbose")
     with result.checkpoint.as_directory() as folder:
@@ -163,29 +170,40 @@ def _fit(
     return document
 
 
-def _in_thread(work: Callable[[], Any]) -> Any:
-    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing."""
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
+def stopped(failure: Exception) -> TrainingError:
+    """One line for a failure of Ray Train that no worker has explained; its type where it has no message."""
+    reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+    return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
+
+
+def _in_thread(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
+
+    Returns:
+        The result and None, or None and what was raised.
+    """
+    result: Any = None
+    failure: BaseException | None = None
 
     def run_it() -> None:
+        nonlocal result, failure
         try:
-            outcome.append(work())
+            result = work()
         except BaseException as error:
-            failure.append(error)
+            failure = error
 
     thread = threading.Thread(target=run_it, daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(timeout=0.2)
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    if failure is not None and not isinstance(failure, Exception):
+        raise failure
+    return result, failure
 
 
 @contextmanager
-def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
-    """Pass what workers tell to the journal and the stage while training lasts."""
+def _listening(news: Any, metrics: Path, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
+    """Pass what workers tell to the metrics file and the stage while training lasts."""
     from ray.util.queue import Empty
 
     done = threading.Event()
@@ -205,11 +223,12 @@ def _listening(news: Any, journal: Journal, stage: Stage, errors: list[RaygeneEr
             if "error" in message:
                 errors.append(message["error"])
                 continue
-            record = message["record"]
-            journal.add(record)
-            stage.describe(_told(record))
-            stage.advance(max(0, record["epoch"] - shown))
-            shown = max(shown, record["epoch"])
+            records = message["records"]
+            journal.write(metrics, records)
+            if records:
+                stage.describe(_told(records[-1]))
+            stage.advance(max(0, len(records) - shown))
+            shown = max(shown, len(records))
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

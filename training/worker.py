@@ -50,6 +50,8 @@ def _run(given: dict[str, Any]) -> None:
         with checkpoint.as_directory() as folder:
             state.restore(torch.load(Path(folder, STATE), map_location=device, weights_only=True))
     collective = Distributed() if config.workers > 1 else Alone()
+    if not collective.rank:
+        given["news"].put({"records": state.records})
 
     def report(record: loop.Record, state: loop.State) -> None:
         figures = {"epoch": record["epoch"], "validation_auroc": record["validation_auroc"]}
@@ -59,6 +61,6 @@ def _run(given: dict[str, Any]) -> None:
         with tempfile.TemporaryDirectory(prefix="raygene-checkpoint-") as folder:
             torch.save(state.document(), Path(folder, STATE))
             ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
-        given["news"].put({"record": record})
+        given["news"].put({"records": state.records})
 
     loop.fit(state, train, validation, config, collective, device, report)

@@ -42,6 +42,8 @@ def run(context: Context) -> None:
     report = Path(arguments.report) if arguments.report else path.absolute().parent / f"report-{arguments.split}.html"
     with terminal.stage(f"evaluating on {arguments.split}"):
         judged = evaluate(load(path), Path(arguments.dataset), arguments.split, arguments.token_budget)
+    if judged.caution:
+        terminal.warn(judged.caution)
     figures = judged.to_json()
     caption = f"Split {arguments.split}: {figures['genes']:,} genes, {figures['negatives']:,} negatives"
     terminal.table(caption, HEADER, judged.rows())

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from cluster.cli import main
 from pipelines.errors import BundleError, DatasetError
 from pipelines.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
@@ -119,6 +121,34 @@ def test_the_page_names_the_genomes_judged_apart_from_those_trained_on(judged: E
     text = judged.page().html()
     assert "20 genes and 20 negatives of toy ·" in text
     assert "<td>trained on</td><td>&lt;toy&gt; (another dataset)" in text
+
+
+def test_a_model_of_another_dataset_is_cautioned_about_with_both_fingerprints(judged: Evaluation) -> None:
+    trained, here = "0123456789abcdef", judged.dataset.manifest["fingerprint"]
+    elsewhere = replace(judged, bundle=judged.bundle | {"dataset": {"fingerprint": trained}})
+    assert elsewhere.caution == (
+        f"the model was trained on dataset 0123456789ab and is judged on dataset {here[:12]}: "
+        "split test may hold intervals it was trained on"
+    )
+
+
+def test_a_model_of_this_dataset_needs_no_caution(judged: Evaluation) -> None:
+    same = {"fingerprint": judged.dataset.manifest["fingerprint"]}
+    assert replace(judged, bundle=judged.bundle | {"dataset": same}).caution is None
+
+
+def test_the_caution_reaches_whoever_runs_the_verb(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = bundle_for(Tokenizer(3, 1, "anchor"))
+    config = {"format": "raygene-bundle", "format_version": 1, **bundle.config}
+    config |= {"tokenizer": {"fingerprint": bundle.tokenizer.fingerprint}}
+    saved = tmp_path / "bundle"
+    bundle.tokenizer.save(saved)
+    save_file(bundle.model.state_dict(), saved / "model.safetensors")
+    (saved / "config.json").write_text(json.dumps(config))
+    main(["evaluate", str(saved), "--dataset", str(directory), "--report", str(tmp_path / "page.html")])
+    assert "warning: the model was trained on dataset elsewhere" in capsys.readouterr().err
 
 
 def test_the_train_split_can_be_judged_too(directory: Path) -> None:

@@ -127,6 +127,17 @@ def test_going_on_from_any_epoch_equals_never_having_stopped(
             assert torch.equal(tensor, resumed.best[name])
 
 
+def test_every_checkpoint_holds_the_records_of_all_its_epochs(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=3, batch=16)
+    records, _, documents = fit(train_split, validation_split, config)
+    assert [document["records"] for document in documents] == [records[:1], records[:2], records]
+    _, resumed, _ = fit(train_split, validation_split, config, document=documents[0])
+    assert resumed.records[0] == records[0]
+    assert [record["epoch"] for record in resumed.records] == [1, 2, 3]
+
+
 def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
@@ -137,6 +148,11 @@ def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
     assert state.best_record["epoch"] == best + 1
     for name, tensor in documents[best]["model"].items():
         assert torch.equal(state.best[name], tensor)
+
+
+def test_tokens_beyond_what_float32_counts_are_added_up_exactly() -> None:
+    tokens = 2**24 + 1
+    assert loop.summed(torch.tensor(0.5), tokens, Alone()) == (0.5, tokens)
 
 
 def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:

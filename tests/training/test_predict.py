@@ -73,3 +73,29 @@ def test_no_shared_name_is_an_error_that_shows_both_sides(bundle: Bundle, genome
 def test_an_output_of_another_ending_is_refused() -> None:
     with pytest.raises(UsageError, match="neither"):
         predict.outputs(Path("scores.csv"))
+
+
+def gff3(path: Path, *rows: tuple[str, str]) -> Path:
+    """A GFF3 file of genes at one place, given strand and id."""
+    lines = [f"chr1\ttest\tgene\t1001\t1200\t.\t{strand}\t.\tID={name}\n" for strand, name in rows]
+    path.write_text("".join(lines))
+    return path
+
+
+def test_a_question_mark_for_a_strand_is_read_forward_and_told(
+    bundle: Bundle, genome: GenomeFiles, tmp_path: Path
+) -> None:
+    intervals, progress = gff3(tmp_path / "some.gff3", ("?", "a"), ("+", "b"), ("?", "c"), ("-", "d")), Silent()
+    found = predict.predict(bundle, genome.fasta, intervals, ["gene"], 4096, progress)
+    assert [feature.strand for feature in found.features] == [".", "+", ".", "-"]
+    assert found.probabilities[0] == pytest.approx(found.probabilities[1])
+    assert progress.warnings == [f"{intervals}: 2 intervals of unknown strand (?) are read forward"]
+
+
+def test_control_characters_in_a_name_break_no_line(bundle: Bundle, genome: GenomeFiles, tmp_path: Path) -> None:
+    found = scored(bundle, genome, gff3(tmp_path / "some.gff3", ("+", "a%09b%0Ac%C2%85d"), ("-", "e")))
+    bed_path, tsv_path = predict.write(found, tmp_path / "scores.bed")
+    for path, columns, name in ((bed_path, 6, 3), (tsv_path, len(predict.COLUMNS), 4)):
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        assert {len(row) for row in rows} == {columns}
+        assert [row[name] for row in rows[-2:]] == ["a b c d", "e"]

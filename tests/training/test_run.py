@@ -23,7 +23,7 @@ from tests.training.conftest import write_dataset
 from training import loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
-from training.run import run_key, train
+from training.run import run_key, stopped, train
 from training.scoring import probabilities
 
 pytestmark = pytest.mark.ray
@@ -31,6 +31,8 @@ MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
 CONFIG = TrainingConfig(epochs=3, batch=16)
 DROPPING = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.2)
 LONG = TrainingConfig(epochs=12, batch=4)
+RESOLVED = {"training": {"epochs": 3}}
+OTHER_RUN = '{"epoch": 99, "loss": 0.5}\n'
 
 DRIVER = """
 import sys, ray
@@ -66,12 +68,12 @@ def losses(output: Path) -> np.ndarray:
 def trained(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on one worker."""
     output = tmp_path_factory.mktemp("runs") / "run"
-    train(MODEL, CONFIG, dataset, output, Silent(), {"training": {"epochs": 3}})
+    train(MODEL, CONFIG, dataset, output, Silent(), RESOLVED)
     return output
 
 
 def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -> None:
-    assert yaml.safe_load((trained / "experiment.yaml").read_text()) == {"training": {"epochs": 3}}
+    assert yaml.safe_load((trained / "experiment.yaml").read_text()) == RESOLVED
     assert [record["epoch"] for record in journal(trained)] == [1, 2, 3]
     assert training.load(trained / "bundle").config["genomes"] == ["toy"]
 
@@ -96,10 +98,30 @@ def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tm
 def test_a_finished_run_returns_at_once(trained: Path, dataset: Path) -> None:
     progress, began = Silent(), time.monotonic()
     before = (trained / "metrics.jsonl").stat().st_mtime_ns
-    train(MODEL, CONFIG, dataset, trained, progress, {})
+    train(MODEL, CONFIG, dataset, trained, progress, RESOLVED)
     assert time.monotonic() - began < 2
     assert any("nothing to do" in note for note in progress.notes)
     assert (trained / "metrics.jsonl").stat().st_mtime_ns == before
+
+
+def test_a_finished_run_has_its_own_epochs_back_after_another_began_in_its_place(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(trained, tmp_path / "run")
+    (copy / "metrics.jsonl").write_text(OTHER_RUN)
+    train(MODEL, CONFIG, dataset, copy, Silent(), {})
+    assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
+
+
+def test_a_dataset_built_with_other_values_is_told_and_its_values_are_kept(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    copy, progress = shutil.copytree(trained, tmp_path / "run"), Silent()
+    train(MODEL, CONFIG, dataset, copy, progress, RESOLVED | {"crop": {"length": 512, "position": "centre"}})
+    (warning,) = progress.warnings
+    assert "crop.length none, not 512; crop.position random, not centre" in warning
+    assert "\n" not in warning
+    assert yaml.safe_load((copy / "experiment.yaml").read_text()) == RESOLVED | {"crop": {"position": "random"}}
 
 
 def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
@@ -107,6 +129,7 @@ def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
 ) -> None:
     copy = shutil.copytree(trained, tmp_path / "run")
     shutil.rmtree(copy / "bundle")
+    (copy / "metrics.jsonl").write_text(OTHER_RUN)
     again = train(MODEL, CONFIG, dataset, copy, Silent(), {})
     assert again.config == training.load(trained / "bundle").config
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
@@ -122,6 +145,11 @@ def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_sessi
     with pytest.raises(DatasetError, match=r"part-00000\.parquet") as caught:
         train(MODEL, CONFIG, folder, tmp_path / "run", Vanishing(), {})
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("failure", "told"), [(ValueError(), "ValueError"), (ValueError("a\nb"), "a b")])
+def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, told: str) -> None:
+    assert str(stopped(failure)).startswith(f"training stopped ({told}): run the same command")
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_starts(
@@ -167,14 +195,18 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(dataset: Pat
         ]
         return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True)
 
+    output.mkdir()
+    (output / "metrics.jsonl").write_text(OTHER_RUN)
     process, deadline = start(), time.monotonic() + 120
-    while not (output / "metrics.jsonl").exists() or len(journal(output)) < 2:
+    while len(journal(output)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert [record["epoch"] for record in journal(output)] == list(range(1, len(journal(output)) + 1))
     assert len(journal(output)) < LONG.epochs
     assert not (output / "bundle").exists()
+    (output / "metrics.jsonl").write_text(OTHER_RUN)
     assert start().wait(timeout=120) == 0
     expected = uninterrupted(dataset)
     assert [record["epoch"] for record in journal(output)] == [record["epoch"] for record in expected]

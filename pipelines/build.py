@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import bedtools, encoding, manifest, placement, plan, schema, split, storage
+from pipelines import bedtools, encoding, manifest, placement, plan, schema, sketch, split, storage
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, is_whole, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.inputs import Source, read_source
+from pipelines.labelled import Collection, read_collection
 from pipelines.progress import Progress
 from pipelines.tokenizer import Tokenizer
 
@@ -38,24 +39,34 @@ class Job:
     Attributes:
         config: the sections that decide content.
         sources: the genomes, read and checked.
+        collections: the labelled sequences, read and checked.
         tokenizer: the resolved tokenizer.
         versions: the software whose version can change the bytes.
     """
 
     config: DatasetConfig
     sources: list[Source]
+    collections: list[Collection]
     tokenizer: Tokenizer
     versions: dict[str, str]
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over inputs, parameters and versions; not over paths, workers or the place of the output."""
-        return manifest.dataset_fingerprint(self.config, self.sources, self.tokenizer, self.versions)
+        return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions)
 
     @property
     def genomes(self) -> dict[str, Any]:
-        """Genome name to genome."""
-        return {source.genome.name: source.genome for source in self.sources}
+        """Name to genome or collection."""
+        genomes = {source.genome.name: source.genome for source in self.sources}
+        return {**genomes, **{collection.name: collection for collection in self.collections}}
+
+    @property
+    def contents(self) -> dict[str, dict[str, str]]:
+        """Name of a genome or collection to key of the configuration to SHA-256, in the order of the configuration."""
+        found = {source.genome.name: source.contents for source in self.sources}
+        found |= {collection.name: collection.contents for collection in self.collections}
+        return {source.genome: found[source.genome] for source in self.config.sources}
 
 
 def prepare(config: DatasetConfig, progress: Progress) -> Job:
@@ -67,13 +78,18 @@ def prepare(config: DatasetConfig, progress: Progress) -> Job:
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
     with progress.stage("reading genomes", len(config.sources)) as stage:
-        sources = []
+        sources, collections = [], []
         for source in config.sources:
             stage.describe(source.genome)
-            sources.append(read_source(source, config.negatives, progress))
+            if source.labelled:
+                collections.append(read_collection(source))
+            else:
+                sources.append(read_source(source, config.negatives, progress))
             stage.advance()
-    split.check_names(config.split, {source.genome.name: list(source.lengths) for source in sources})
-    return Job(config, sources, tokenizer, versions)
+    named = {source.genome.name: list(source.lengths) for source in sources}
+    named |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
+    split.check_names(config.split, named)
+    return Job(config, sources, collections, tokenizer, versions)
 
 
 def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
@@ -119,8 +135,10 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
         shutil.rmtree(staging, ignore_errors=True)
         raise
     document |= manifest.accounts(job.sources, placed, table, dropped)
+    document["dropped"] |= {collection.name: dict(collection.dropped) for collection in job.collections}
     document |= {"split_in_blocks": in_blocks}
-    document |= manifest.identity(config, job.sources, job.tokenizer, job.versions, job.fingerprint)
+    document |= manifest.identity(config, job.contents, job.tokenizer, job.versions, job.fingerprint)
+    document |= {"leakage": _leakage(table, staging)}
     job.tokenizer.save(staging)
     shutil.rmtree(staging / encoding.RECORDS)
     storage.remove_partial(staging)
@@ -157,6 +175,8 @@ def _current(output: Path, wanted: str) -> dict[str, Any] | None:
 
 
 def _place(job: Job, progress: Progress) -> pa.Table:
+    if not job.sources:
+        return placement.PLACED.empty_table()
     tasks = [table for source in job.sources for table in placement.tasks(source)]
     mapper = placement.PlaceNegatives(job.genomes, job.config.negatives, job.config.crop)
     order = {name: number for number, name in enumerate(job.genomes)}
@@ -187,21 +207,32 @@ def _place(job: Job, progress: Progress) -> pa.Table:
 def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table, list[str]]:
     """The interval table with ids and splits; the genes left out; the genomes cut into blocks."""
     kept = placed["start"].to_numpy() >= 0
-    table = placed.filter(pa.array(kept))
     dropped = placed.filter(pa.array(~kept))
-    assignment = split.assign(table, job.config.split)
+    table = placed.filter(pa.array(kept)).drop_columns(["wanted"])
+    table = table.append_column("split", pa.repeat("", len(table)))
+    groups = [np.full(len(table), -1, np.int64)]
+    for collection in job.collections:
+        table = pa.concat_tables([table, collection.rows()])
+        groups.append(collection.groups() + 1 + max(int(found.max(initial=-1)) for found in groups))
+    assignment = split.assign(table, job.config.split, np.concatenate(groups))
+    if job.config.split.by == "random":
+        progress.warn(
+            "split: at random, so near-duplicates and neighbours of test intervals are in train; "
+            "figures on test will be better than on a genome the model has not seen"
+        )
     if assignment.in_blocks and job.config.split.by == "chromosome":
         progress.note(
             f"split: {', '.join(assignment.in_blocks)} cut into contiguous blocks (one or two sequences: none to hold out whole)"
         )
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
-    table = table.append_column("split", pa.array(assignment.splits, pa.string()))
+    table = table.drop_columns(["split"]).append_column("split", pa.array(assignment.splits, pa.string()))
     return table.select(schema.INTERVALS.names), dropped, assignment.in_blocks
 
 
 def _encode(job: Job, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
     storage.make_directory(staging / encoding.RECORDS)
     pieces = plan.stretches(table)
+    one_in = sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
     tasks = [
         table.slice(rows.start, rows.stop - rows.start).append_column(
             "task", pa.array(np.full(rows.stop - rows.start, number))
@@ -210,7 +241,7 @@ def _encode(job: Job, table: pa.Table, staging: Path, progress: Progress) -> dic
     ]
     records = []
     with progress.stage("encoding tokens", len(table)) as stage:
-        for result in _mapped(tasks, encoding.WriteParts(job.genomes, job.tokenizer, staging.absolute())):
+        for result in _mapped(tasks, encoding.WriteParts(job.genomes, job.tokenizer, staging.absolute(), one_in)):
             for text in result["record"].to_pylist():
                 records.append(json.loads(text))
                 stage.advance(sum(file["rows"] for file in records[-1]["files"]))
@@ -219,6 +250,27 @@ def _encode(job: Job, table: pa.Table, staging: Path, progress: Progress) -> dic
     if written != len(table) or len(records) != len(tasks):
         raise DatasetError(f"{staging}: {written} rows written instead of {len(table)}", "run the build again")
     return {"files": sorted(files, key=lambda file: file["path"])}
+
+
+def _leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
+    """The share of test intervals (of validation where there is no test) with a near-duplicate in train."""
+    splits = np.array(table["split"].to_pylist(), dtype=object)
+    scored = "test" if (splits == "test").any() else "validation"
+    parts = [np.load(path) for path in sorted((staging / encoding.RECORDS).glob("*.npz"))]
+    hashes, rows = (np.concatenate([part[name] for part in parts]) for name in ("hashes", "rows"))
+    in_train, in_scored = splits[rows] == "train", splits[rows] == scored
+    found = sketch.leakage(
+        sketch.Sketches(hashes[in_scored], rows[in_scored]), sketch.Sketches(hashes[in_train], rows[in_train])
+    )
+    return {
+        "split": scored,
+        "intervals": int((splits == scored).sum()),
+        "judged": found.judged,
+        "near_duplicates": found.near,
+        "share": found.near / found.judged if found.judged else None,
+        "k": sketch.K,
+        "threshold": sketch.NEAR,
+    }
 
 
 def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:

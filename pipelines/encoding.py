@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, plan, schema, sequence, storage
-from pipelines.fasta import Genome
+from pipelines import fingerprint, plan, schema, sequence, sketch, storage
+from pipelines.labelled import Sequences
 from pipelines.sequence import Bytes
 from pipelines.tokenizer import UNK, Tokenizer
 
@@ -26,7 +26,7 @@ ROW_GROUP_TOKENS = 1 << 20
 RECORDS = ".records"
 
 
-def strand_bases(genome: Genome, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
+def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
     """The bases of intervals, each on its own strand, end to end.
 
     Args:
@@ -60,7 +60,7 @@ def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
             first = row
 
 
-def encode(genome: Genome, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
+def encode(genome: Sequences, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
     """Rows of the dataset for intervals of one genome, in the order given, `split` included."""
     bases, lengths = strand_bases(genome, table)
     codes = sequence.base_codes(bases)
@@ -90,11 +90,13 @@ class WriteParts:
         genomes: name to genome.
         tokenizer: turns bases into ids.
         staging: directory that becomes the dataset.
+        one_in: one in how many k-mers is kept as a sketch of train and test; see `sketch`.
     """
 
-    genomes: dict[str, Genome]
+    genomes: dict[str, Sequences]
     tokenizer: Tokenizer
     staging: Path
+    one_in: int = 1000
 
     def __call__(self, table: pa.Table) -> pa.Table:
         if len(table) == 0:
@@ -102,7 +104,9 @@ class WriteParts:
         task = table["task"][0].as_py()
         path = record_path(self.staging, task)
         if not path.exists():
-            rows = encode(self.genomes[table["genome"][0].as_py()], table, self.tokenizer)
+            genome = self.genomes[table["genome"][0].as_py()]
+            rows = encode(genome, table, self.tokenizer)
+            self._sketch(genome, table, task)
             storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))
         return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
 
@@ -115,6 +119,19 @@ class WriteParts:
                 name = f"split={split}/part-{task:05d}.parquet"
                 files.append(write_part(part, self.staging, name, self.tokenizer))
         return {"task": task, "files": files}
+
+    def _sketch(self, genome: Sequences, table: pa.Table, task: int) -> None:
+        """Keep the sampled k-mers of the task's intervals, by split."""
+        bases, lengths = strand_bases(genome, table)
+        codes, ids = sequence.base_codes(bases), table["interval_id"].to_numpy()
+        found = sketch.sketch(codes, lengths, ids, self.one_in)
+        with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, hashes=found.hashes, rows=found.rows)
+
+
+def sketch_path(staging: Path, task: int) -> Path:
+    """Where the sketches of a task's intervals lie until the leakage is known."""
+    return staging / RECORDS / f"{task:05d}.npz"
 
 
 def record_path(staging: Path, task: int) -> Path:

@@ -35,13 +35,13 @@ def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def dataset_fingerprint(
-    config: DatasetConfig, sources: list[Source], tokenizer: Tokenizer, software: dict[str, str]
+    config: DatasetConfig, contents: dict[str, dict[str, str]], tokenizer: Tokenizer, software: dict[str, str]
 ) -> str:
     """SHA-256 over all that decides a dataset's bytes."""
     return fingerprint.of_value(
         {
             "config": _config(config, tokenizer),
-            "inputs": [source.contents for source in sources],
+            "inputs": list(contents.values()),
             "tokenizer": tokenizer.fingerprint,
             "versions": software,
         }
@@ -49,7 +49,11 @@ def dataset_fingerprint(
 
 
 def identity(
-    config: DatasetConfig, sources: list[Source], tokenizer: Tokenizer, software: dict[str, str], key: str
+    config: DatasetConfig,
+    contents: dict[str, dict[str, str]],
+    tokenizer: Tokenizer,
+    software: dict[str, str],
+    key: str,
 ) -> dict[str, Any]:
     """The manifest's entries on what went in."""
     return {
@@ -58,8 +62,8 @@ def identity(
         "fingerprint": key,
         "config": _config(config, tokenizer),
         "inputs": [
-            {"genome": source.genome.name, **{f"{key}_sha256": content for key, content in source.contents.items()}}
-            for source in sources
+            {"genome": name, **{f"{role}_sha256": content for role, content in files.items()}}
+            for name, files in contents.items()
         ],
         "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},
         "versions": software,

@@ -1,6 +1,7 @@
-"""Which intervals are train, validation and test: whole chromosomes, contiguous blocks, or named ones.
+"""Which intervals are train, validation and test: whole chromosomes or genomes, contiguous blocks, or at random.
 
-Pure and seeded. Overlapping intervals never part: chromosomes are whole, and a block ends between clusters.
+Pure and seeded. Overlapping intervals never part: chromosomes are whole, a block ends between clusters, and random
+means clusters at random. Of labelled sequences, equal ones and reverse complements never part.
 """
 
 from __future__ import annotations
@@ -28,31 +29,40 @@ class Assignment:
     in_blocks: list[str]
 
 
-def assign(table: pa.Table, config: SplitConfig) -> Assignment:
+def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | None = None) -> Assignment:
     """Give every interval a split.
 
     Args:
-        table: interval table with genome, chromosome, start, end, label.
+        table: interval table with genome, chromosome, start, end, label, and split where one is given (else empty).
         config: what stays together, and how much or which chromosomes to hold out.
+        groups: of labelled sequences, a number that those share which have to stay together; -1 for intervals of a
+            genome. Shape (rows,).
 
     Raises:
         UsageError: a name that no chromosome has, a chromosome in two splits, a split that is empty or has one class.
     """
     genomes = _strings(table["genome"])
     chromosomes = _strings(table["chromosome"])
-    splits: Names = np.full(len(table), "", dtype=object)
+    splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
     for split in ("validation", "test"):
         for name in _listed(config, split):
-            rows = _rows_named(name, genomes, chromosomes, split)
+            rows = genomes == name if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
             if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
                 raise UsageError(f"split.{split}: {name} is named twice", "name each chromosome in one split only")
             splits[rows] = split
+    shares = {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
+    bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    together = _together(genomes, chromosomes, bounds, groups)
+    at_random = (splits == "") & ((config.by == "random") | (together.labelled))
+    splits[at_random] = _random(together.groups[at_random], shares, config.seed)
+    free = splits == ""
+    if config.by == "genome":
+        _by_name(splits, free, free, genomes, shares, config.seed)
+        splits[splits == ""] = "train"
+        free = splits == ""
     blocked = _genomes_in_blocks(genomes, chromosomes, config, splits)
     apart: NDArray[np.bool_] = np.isin(genomes, blocked)
-    free = splits == ""
-    shares = {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
-    _by_chromosome(splits, free & ~apart, ~apart, chromosomes, shares, config.seed)
-    bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
+    _by_name(splits, free & ~apart, ~apart & ~together.labelled, chromosomes, shares, config.seed)
     for genome, chromosome in dict.fromkeys(zip(genomes[free & apart], chromosomes[free & apart], strict=True)):
         here = (genomes == genome) & (chromosomes == chromosome)
         splits[here] = _blocks(bounds[here], shares, fingerprint.seed(config.seed, "split", genome, chromosome))
@@ -75,7 +85,10 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
     genomes, names = (np.array(column, dtype=object) for column in zip(*pairs, strict=True))
     for split in ("validation", "test"):
         for name in _listed(config, split):
-            _rows_named(name, genomes, names, split)
+            if config.by != "genome":
+                _rows_named(name, genomes, names, split)
+            elif name not in chromosomes:
+                raise UsageError(f"split.{split}: no genome {name!r}", f"choose among {', '.join(chromosomes)}")
 
 
 def _strings(column: pa.ChunkedArray) -> Names:
@@ -113,23 +126,59 @@ def _genomes_in_blocks(genomes: Names, chromosomes: Names, config: SplitConfig, 
     ]
 
 
-def _by_chromosome(
+def _by_name(
     splits: Names,
     free: NDArray[np.bool_],
     considered: NDArray[np.bool_],
-    chromosomes: Names,
+    by: Names,
     shares: dict[str, float],
     seed: int,
 ) -> None:
-    names, counts = np.unique(chromosomes[free].astype(str), return_counts=True)
+    names, counts = np.unique(by[free].astype(str), return_counts=True)
     size = dict(zip(names.tolist(), counts.tolist(), strict=True))
     waiting = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
         if share == 0 or not waiting:
             continue
-        chosen = _nearest(waiting[: len(waiting)], size, share * int(considered.sum()))
-        splits[free & np.isin(chromosomes, chosen)] = split
+        chosen = _nearest(waiting, size, share * int(considered.sum()))
+        splits[free & np.isin(by, chosen)] = split
         waiting = [name for name in waiting if name not in chosen]
+
+
+@dataclass(frozen=True)
+class _Together:
+    """A number for each row, equal for rows that must not part; and which rows are labelled sequences."""
+
+    groups: NDArray[np.int64]
+    labelled: NDArray[np.bool_]
+
+
+def _together(
+    genomes: Names, chromosomes: Names, bounds: intervals.Intervals, groups: NDArray[np.int64] | None
+) -> _Together:
+    found = np.full(len(genomes), -1, np.int64) if groups is None else groups.copy()
+    labelled = found >= 0
+    following = int(found.max(initial=-1)) + 1
+    for genome, chromosome in dict.fromkeys(zip(genomes[~labelled], chromosomes[~labelled], strict=True)):
+        here = (genomes == genome) & (chromosomes == chromosome)
+        cluster = intervals.clusters(bounds[here])
+        found[here] = following + cluster
+        following += int(cluster.max()) + 1
+    return _Together(found, labelled)
+
+
+def _random(groups: NDArray[np.int64], shares: dict[str, float], seed: int) -> Names:
+    """Groups in a seeded order, the first of them to the first split until its share is full, and so on."""
+    names: Names = np.full(len(groups), "train", dtype=object)
+    numbers, row_group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(numbers))
+    middle = np.empty(len(numbers))
+    middle[order] = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(groups), 1)
+    low = 0.0
+    for split, share in shares.items():
+        names[((middle >= low) & (middle < low + share))[row_group]] = split
+        low += share
+    return names
 
 
 def _nearest(names: list[str], size: dict[str, int], target: float) -> list[str]:

@@ -58,12 +58,20 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         accounts.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
         for what, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
             lengths.append((genome, what, *genes[name].values()))
-    terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), accounts)
+    if accounts:
+        terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), accounts)
     shown = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
-    terminal.table("Lengths of genes in bases", ("genome", "genes", *shown), lengths)
+    if accounts:
+        terminal.table("Lengths of genes in bases", ("genome", "genes", *shown), lengths)
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")
+    leakage = manifest["leakage"]
+    if leakage["judged"]:
+        terminal.say(
+            f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['judged']:,} {leakage['split']} intervals "
+            f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers with one in train"
+        )
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
         terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")

@@ -1,0 +1,129 @@
+"""Near-duplicates between splits, by sketches: a fixed sample of every interval's k-mers, compared between intervals.
+
+A k-mer is sampled if the short k-mer at its centre is in a fixed set (a hash below a threshold, the same for a
+k-mer and its reverse complement), so that sampling depends on nothing but the k-mer: the idea of FracMinHash (Irber
+et al. 2022, doi:10.1101/2022.01.11.475838), at the cost of a table look-up a base. k-mers with another letter than
+A, C, G, T are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.sequence import OTHER
+
+K = 21
+CENTRE = 9
+DENSEST = 2
+MOST_HASHES = 16_000_000
+NEAR = 0.5
+REPEATED = 64
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """Sampled k-mers of intervals.
+
+    Attributes:
+        hashes: canonical k-mers as numbers, shape (samples,).
+        rows: the interval each was seen in, shape (samples,).
+    """
+
+    hashes: Hashes
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """How many of one split's intervals have a near-duplicate in another.
+
+    Attributes:
+        judged: intervals with at least one sampled k-mer.
+        near: those of which at least `NEAR` of the sampled k-mers are in one single interval of the other split.
+    """
+
+    judged: int
+    near: int
+
+
+def density(bases: int) -> int:
+    """One in how many k-mers is sampled, so that a dataset of so many bases has at most `MOST_HASHES` samples."""
+    return max(DENSEST, -(-bases // MOST_HASHES))
+
+
+def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[np.int64], one_in: int) -> Sketches:
+    """Sample the k-mers of concatenated sequences.
+
+    Args:
+        codes: base codes 0 to 4 of all sequences end to end, shape (sum of lengths,).
+        lengths: bases of each sequence, shape (sequences,).
+        rows: number of each sequence, shape (sequences,).
+        one_in: as `density` gives it.
+    """
+    if len(codes) < K:
+        return Sketches(np.empty(0, np.uint64), np.empty(0, np.int64))
+    centres = _numbers(codes & np.uint8(3), CENTRE)
+    offset = (K - CENTRE) // 2
+    at = np.flatnonzero(_sampled(one_in)[centres[offset : offset + len(codes) - K + 1]])
+    ends = np.cumsum(lengths)
+    owner = np.searchsorted(ends, at, side="right")
+    inside = at + K <= ends[owner]
+    at, owner = at[inside], owner[inside]
+    letters = codes[at[:, None] + np.arange(K)]
+    clean = (letters != OTHER).all(axis=1)
+    letters, owner = letters[clean].astype(np.uint64), owner[clean]
+    weights = np.uint64(4) ** np.arange(K, dtype=np.uint64)
+    forward, backward = letters @ weights[::-1], (np.uint64(3) - letters) @ weights
+    return Sketches(np.minimum(forward, backward), rows[owner])
+
+
+def leakage(found: Sketches, others: Sketches) -> Leakage:
+    """How many of `found`'s intervals have a near-duplicate among `others`'.
+
+    k-mers in more than `REPEATED` other intervals are repeats and count as not shared.
+    """
+    order = np.argsort(others.hashes, kind="stable")
+    hashes, owners = others.hashes[order], others.rows[order]
+    by_row = np.lexsort((found.hashes, found.rows))
+    mine, wanted = found.rows[by_row], found.hashes[by_row]
+    once = np.append(True, (mine[1:] != mine[:-1]) | (wanted[1:] != wanted[:-1]))[: len(mine)]
+    names, mine, sizes = np.unique(mine[once], return_inverse=True, return_counts=True)
+    wanted = wanted[once]
+    first, last = np.searchsorted(hashes, wanted, side="left"), np.searchsorted(hashes, wanted, side="right")
+    hits = np.where(last - first > REPEATED, 0, last - first)
+    total = int(hits.sum())
+    within = np.arange(total) - np.repeat(np.cumsum(hits) - hits, hits)
+    theirs = owners[np.repeat(first, hits) + within]
+    k_mer = np.repeat(np.arange(len(wanted)), hits)
+    width = int(owners.max(initial=0)) + 1
+    shared = np.unique(k_mer * width + theirs)
+    couples, counts = np.unique(mine[shared // width] * width + shared % width, return_counts=True)
+    near = counts >= NEAR * sizes[couples // width]
+    return Leakage(len(names), len(np.unique(couples[near] // width)))
+
+
+def _numbers(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint32]:
+    """The base-4 number of the k-mer at every position, shape (n - k + 1,)."""
+    count = len(codes) - k + 1
+    number = np.zeros(count, np.uint32)
+    for shift in range(k):
+        number = (number << np.uint32(2)) | codes[shift : shift + count]
+    return number
+
+
+@lru_cache(maxsize=4)
+def _sampled(one_in: int) -> NDArray[np.bool_]:
+    """Which k-mers of `CENTRE` bases mark a sample; a k-mer and its reverse complement alike. Shape (4^CENTRE,)."""
+    number = np.arange(4**CENTRE, dtype=np.uint64)
+    letters = (number[:, None] >> (np.uint64(2) * np.arange(CENTRE, dtype=np.uint64))) & np.uint64(3)
+    reverse = (np.uint64(3) - letters) @ (np.uint64(4) ** np.arange(CENTRE, dtype=np.uint64)[::-1])
+    mixed = np.minimum(number, reverse) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed < np.uint64((1 << 64) // one_in - 1)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines import sequence, sketch
+
+texts = st.lists(st.text("ACGTN", min_size=1, max_size=70), min_size=1, max_size=5)
+
+
+def sketched(sequences: list[str], one_in: int = 2) -> sketch.Sketches:
+    letters = np.frombuffer("".join(sequences).encode(), np.uint8)
+    lengths = np.array([len(text) for text in sequences], np.int64)
+    return sketch.sketch(sequence.base_codes(letters), lengths, np.arange(len(sequences)), one_in)
+
+
+def number(kmer: str) -> int:
+    return int("".join(str("ACGT".index(base)) for base in kmer), 4)
+
+
+def reverse(text: str) -> str:
+    return text[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def expected(sequences: list[str], one_in: int = 2) -> list[tuple[int, int]]:
+    table = sketch._sampled(one_in)
+    found = []
+    for row, text in enumerate(sequences):
+        for start in range(len(text) - sketch.K + 1):
+            kmer = text[start : start + sketch.K]
+            if "N" not in kmer and table[number(kmer[6:15])]:
+                found.append((min(number(kmer), number(reverse(kmer))), row))
+    return found
+
+
+@given(texts)
+def test_a_sketch_equals_a_loop_over_the_k_mers(sequences: list[str]) -> None:
+    found = sketched(sequences)
+    assert list(zip(found.hashes.tolist(), found.rows.tolist(), strict=True)) == expected(sequences)
+
+
+@given(st.text("ACGT", min_size=30, max_size=90))
+def test_both_strands_have_the_same_sketch(text: str) -> None:
+    assert sorted(sketched([text]).hashes.tolist()) == sorted(sketched([reverse(text)]).hashes.tolist())
+
+
+def random_text(seed: int, bases: int = 300) -> str:
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), bases))
+
+
+def mutated(text: str, every: int) -> str:
+    return "".join("ACGT"[("ACGT".index(base) + 1) % 4] if at % every == 0 else base for at, base in enumerate(text, 1))
+
+
+@pytest.mark.parametrize(
+    ("copy", "near"),
+    [
+        (lambda text: text, 1),
+        (lambda text: reverse(text), 1),
+        (lambda text: random_text(99) + text[20:] + random_text(98), 1),
+        (lambda text: mutated(text, 100), 1),
+        (lambda text: mutated(text, 10), 0),
+        (lambda text: text[:90] + random_text(97, 210), 0),
+        (lambda text: random_text(96), 0),
+    ],
+    ids=["itself", "other strand", "within a longer one", "99 % identical", "90 % identical", "a third", "unrelated"],
+)
+def test_near_duplicates_are_told_from_others(copy: object, near: int) -> None:
+    others = sketched([random_text(5), copy(random_text(1)), random_text(6)])  # type: ignore[operator]
+    assert sketch.leakage(sketched([random_text(1)]), others) == sketch.Leakage(1, near)
+
+
+def test_pieces_in_several_intervals_are_no_near_duplicate() -> None:
+    text = random_text(1)
+    pieces = [text[at : at + 100] for at in range(0, 300, 100)]
+    assert sketch.leakage(sketched([text]), sketched(pieces)).near == 0
+
+
+def test_repeats_count_as_not_shared() -> None:
+    text = random_text(1, 60)
+    assert sketch.leakage(sketched([text]), sketched([text] * (sketch.REPEATED + 1))).near == 0
+
+
+def test_intervals_without_a_sample_are_not_judged() -> None:
+    assert sketch.leakage(sketched(["ACGT"]), sketched([random_text(1)])) == sketch.Leakage(0, 0)
+
+
+def test_samples_are_bounded() -> None:
+    assert sketch.density(10_000) == 2
+    assert sketch.density(10 * sketch.MOST_HASHES) == 10

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import bedtools, encoding, manifest, placement, plan, schema, sketch, split, storage
+from pipelines import bedtools, encoding, manifest, placement, plan, preflight, schema, sketch, split, storage
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, is_whole, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
@@ -119,6 +119,8 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     if current := _current(output, job.fingerprint):
         progress.note(f"{output} is up to date")
         return current
+    found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
+    preflight.require_disk(preflight.disk_bytes(found, job.tokenizer), output)
     staging = storage.staging_for(output, job.fingerprint)
     for leftover in output.parent.glob(f".{output.name}.building-*"):
         if leftover != staging:

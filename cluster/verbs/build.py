@@ -9,6 +9,7 @@ from typing import Any
 from cluster.context import Context
 from cluster.flags import Parser
 from cluster.terminal import Terminal
+from pipelines.config import DatasetConfig
 
 SUMMARY = "genomes (FASTA + GFF3) to a token dataset"
 SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
@@ -24,6 +25,9 @@ def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument("--output", required=True, metavar="DATASET", help="directory of the dataset")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read and check every input, tell what would be made, and write nothing"
+    )
 
 
 def run(context: Context) -> None:
@@ -33,9 +37,32 @@ def run(context: Context) -> None:
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
     output = Path(context.arguments.output)
+    if context.arguments.dry_run:
+        foretell(config, output, context.terminal)
+        return
     manifest = build(config, output, context.connector(experiment.cluster), context.terminal)
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")
+
+
+def foretell(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
+    """Read the inputs and tell what a build would make of them."""
+    from pipelines import preflight
+    from pipelines.build import prepare
+
+    job = prepare(config, terminal)
+    found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
+    rows = [
+        (one.name, f"{one.sequences:,} of {one.of:,}", one.genes, one.rows, one.tokens, one.longest) for one in found
+    ]
+    header = ("genome", "sequences used", "genes", "intervals", "tokens", "longest, bases")
+    terminal.table("A build would make at most", header, rows)
+    for one in found:
+        for reason, count in one.dropped.items():
+            terminal.note(f"{one.name}: {count:,} left out: {reason.replace('_', ' ')}")
+    needed, free = preflight.disk_bytes(found, job.tokenizer), preflight.free_bytes(output.absolute())
+    terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
+    preflight.require_disk(needed, output.absolute())
 
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:

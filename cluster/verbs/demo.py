@@ -44,7 +44,7 @@ def run(context: Context) -> None:
     dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
     held_out = {"fasta": source.fasta, "intervals": source.annotation, "feature_types": source.feature_types}
     steps: list[tuple[ModuleType, dict[str, object]]] = [
-        (build, {"experiment": str(path), "output": dataset}),
+        (build, {"experiment": str(path), "output": dataset, "dry_run": False}),
         (inspect, {"dataset": dataset, "json": None, "report": str(output / "dataset.html")}),
         (train, {"experiment": str(path), "dataset": dataset, "output": str(output / "run")}),
         (predict, {"bundle": bundle, **held_out, "output": str(output / "genes.tsv"), "token_budget": 65_536}),

@@ -55,6 +55,45 @@ def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_on
         assert one == ("validation" if chromosome == "chr3" else expected)
 
 
+def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
+    rows = table({(name, chromosome): 20 for name in "abcde" for chromosome in ("chr1", "chr2")})
+    genomes = np.array(rows["genome"].to_pylist())
+    shares = split.assign(rows, SplitConfig(by="genome", validation=0.2, test=0.2)).splits
+    assert Counter(tuple(set(shares[genomes == name])) for name in "abcde") == {
+        ("train",): 3, ("validation",): 1, ("test",): 1,
+    }  # fmt: skip
+    named = split.assign(rows, SplitConfig(by="genome", validation=["a"], test=["b", "c"])).splits
+    assert [set(named[genomes == name]) for name in "abcde"] == [
+        {"validation"},
+        {"test"},
+        {"test"},
+        {"train"},
+        {"train"},
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
+def test_random_never_parts_overlaps_and_keeps_the_shares(seed: int, validation: float, test: float) -> None:
+    rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=80)
+    keep = np.random.default_rng(seed).random(len(rows)) < 0.7
+    rows = rows.filter(pa.array(keep))
+    splits = split.assign(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed)).splits
+    bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
+    for genome in "ab":
+        here = np.array(rows["genome"].to_pylist()) == genome
+        cluster = intervals.clusters(bounds[here])
+        assert all(len(set(splits[here][cluster == number])) == 1 for number in set(cluster.tolist()))
+    assert abs((splits == "test").mean() - test) < 0.1
+
+
+def test_given_splits_are_kept() -> None:
+    rows = table(FIVE)
+    given_splits = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]
+    found = split.assign(rows.append_column("split", pa.array(given_splits)), SplitConfig()).splits
+    assert all(one == "validation" for one, told in zip(found, given_splits, strict=True) if told)
+
+
 def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> None:
     rows = table({("a", "x"): 100, ("b", "y"): 100, ("c", "z"): 100})
     assignment = split.assign(rows, SplitConfig())
@@ -93,6 +132,7 @@ def test_the_seed_decides_and_repeats() -> None:
     [
         ({"test": ["nope"]}, "split.test: no chromosome 'nope'"),
         ({"test": ["chr1"], "validation": ["chr1"]}, "chr1 is named twice"),
+        ({"by": "genome", "test": ["a", "b"], "validation": 0.1}, "split: train has no interval"),
         ({"test": [f"chr{number}" for number in range(1, 6)], "validation": 0.0}, "train has no interval"),
     ],
 )

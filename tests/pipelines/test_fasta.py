@@ -3,9 +3,13 @@ from __future__ import annotations
 import gzip
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pyfaidx
 import pysam
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines import storage
 from pipelines.errors import InputError
@@ -32,6 +36,29 @@ def test_any_stretch_reads_as_written(genome: GenomeFiles, tmp_path: Path, how: 
         assert opened.lengths[name] == len(text)
         for start, end in [(0, len(text)), (55, 66), (119, 121), (7, 7), (len(text) - 1, len(text))]:
             assert opened.sequence(name, start, end).tobytes().decode() == text[start:end]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.text("ACGTNacgtnRYk", min_size=1, max_size=90), min_size=1, max_size=4), st.integers(1, 40), st.data()
+)
+def test_lines_of_any_width_read_as_pyfaidx_reads_them(sequences: list[str], width: int, data: st.DataObject) -> None:
+    line_end = data.draw(st.sampled_from(["\n", "\r\n"]))
+    lines = [
+        line
+        for number, text in enumerate(sequences)
+        for line in (f">s{number} x", *(text[at : at + width] for at in range(0, len(text), width)))
+    ]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "a.fa")
+        path.write_bytes((line_end.join(lines) + line_end).encode())
+        opened, oracle = open_genome("toy", path, Silent()), pyfaidx.Fasta(str(path), sequence_always_upper=False)
+        for number, text in enumerate(sequences):
+            start = data.draw(st.integers(0, len(text)))
+            end = data.draw(st.integers(start, len(text) + 5))
+            found = opened.sequence(f"s{number}", start, end).tobytes().decode()
+            assert found == text[start:end] == str(oracle[f"s{number}"][start:end])
+        opened.close()
 
 
 def test_nothing_is_written_beside_the_input(genome: GenomeFiles, tmp_path: Path) -> None:

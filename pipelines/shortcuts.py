@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import metrics
 from pipelines.dataset import TokenDataset
-from pipelines.tokenizer import SPECIALS, Tokenizer
 
 SIX = 6
 UNKNOWN_BASE = 4
@@ -102,41 +100,29 @@ def _as_number(ends: NDArray[np.int64]) -> NDArray[np.int64]:
 def first_six(dataset: TokenDataset) -> NDArray[np.int64]:
     """The first six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    k, stride, counts = dataset.tokenizer.k, dataset.tokenizer.stride, dataset.lengths
-    sizes = bases(dataset)
-    for number in range(2 + SIX // stride):
-        rows = np.flatnonzero(number < counts)
-        starts = np.minimum(number * stride, np.maximum(sizes[rows] - k, 0))
-        letters = _letters(dataset.tokens[dataset.offsets[rows] + number], dataset.tokenizer)
-        _lay(out, rows, letters, starts)
+    tokenizer, sizes = dataset.tokenizer, bases(dataset)
+    for number in range(2 + SIX // tokenizer.stride):
+        rows = np.flatnonzero(number < dataset.lengths)
+        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows] + number]]
+        _lay(out, rows, letters, tokenizer.starts(number, sizes[rows]))
     return out
 
 
 def last_six(dataset: TokenDataset) -> NDArray[np.int64]:
     """The last six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    k, stride, counts = dataset.tokenizer.k, dataset.tokenizer.stride, dataset.lengths
-    sizes = bases(dataset)
-    anchored = dataset.tokenizer.tail == "anchor"
-    shown = np.where(anchored | (sizes < k), sizes, np.maximum((counts - 1) * stride + k, 0))
-    for back in range(2 + SIX // stride):
-        rows = np.flatnonzero(back < counts)
-        number = counts[rows] - 1 - back
-        starts = np.minimum(number * stride, np.maximum(sizes[rows] - k, 0))
-        letters = _letters(dataset.tokens[dataset.offsets[rows + 1] - 1 - back], dataset.tokenizer)
+    tokenizer, sizes = dataset.tokenizer, bases(dataset)
+    shown = tokenizer.shown(sizes)
+    for back in range(2 + SIX // tokenizer.stride):
+        rows = np.flatnonzero(back < dataset.lengths)
+        starts = tokenizer.starts(dataset.lengths[rows] - 1 - back, sizes[rows])
+        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows + 1] - 1 - back]]
         _lay(out, rows, letters, starts - (shown[rows] - SIX))
     return out
 
 
-def _letters(tokens: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """Bases of k-mer ids as 0 to 3, and 4 throughout for specials, shape (tokens, k)."""
-    number = tokens.astype(np.int64)[:, None] - len(SPECIALS)
-    digits = (number >> (2 * np.arange(tokenizer.k)[::-1])) & 3
-    return np.where(number < 0, UNKNOWN_BASE, digits)
-
-
 def _lay(
-    out: NDArray[np.int64], rows: NDArray[np.int64], letters: NDArray[np.int64], starts: NDArray[np.int64]
+    out: NDArray[np.int64], rows: NDArray[np.int64], letters: NDArray[np.uint8], starts: NDArray[np.int64]
 ) -> None:
     """Write k-mers into windows of six; a known base stands against an unknown one."""
     for offset in range(letters.shape[1]):

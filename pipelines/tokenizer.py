@@ -2,6 +2,9 @@
 
 Encoding is one vectorised pass over any number of concatenated sequences: log2(k) passes of shifted adds give
 the k-mer at every base, then the token positions are gathered.
+
+Words (all k-mers and, with tail `partial`, all shorter ones after them) are numbered from 0 in the order of ACGT. The
+id of a word is its number after the specials where the vocabulary is complete; an observed vocabulary closes the gaps.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipelines import fingerprint, sequence, storage
 from pipelines.config import TokenizerConfig
-from pipelines.errors import DatasetError, InputError
+from pipelines.errors import DatasetError, InputError, UsageError
 
 FORMAT_VERSION = 1
 FILE_NAME = "tokenizer.json"
@@ -33,15 +36,26 @@ class Tokenizer:
 
     Ids 0, 1, 2 are `<pad>`, `<unk>`, `<mask>`; then all 4^k k-mers in the order of ACGT. A k-mer with any other
     letter is `<unk>`, and so is a sequence shorter than k, as one token. Case is ignored.
+
+    Attributes:
+        k: bases of a k-mer.
+        stride: bases from one k-mer to the next, at most k.
+        tail: what becomes of the bases that no k-mer covers: `anchor` (one more k-mer flush with the end), `drop`, or
+            `partial` (they are one token of 1 to stride - 1 bases; the 4^(k-1) (k-1)-mers, …, the 4 1-mers follow the
+            k-mers in the vocabulary).
+        kept: numbers of the words in an observed vocabulary, ascending; None when it is complete.
     """
 
     k: int
     stride: int
     tail: str
+    kept: tuple[int, ...] | None = None
 
     @classmethod
     def from_config(cls, config: TokenizerConfig) -> Tokenizer:
         """The tokenizer a configuration asks for; `from` reads that of a dataset or bundle.
+
+        Where the vocabulary is to be observed it is the complete one, to count train with and pass to `observed`.
 
         Raises:
             DatasetError: nothing readable there.
@@ -53,7 +67,33 @@ class Tokenizer:
     @property
     def vocabulary_size(self) -> int:
         """Number of ids, specials included."""
-        return len(SPECIALS) + 4**self.k
+        return len(SPECIALS) + (self._words if self.kept is None else len(self.kept))
+
+    @property
+    def _widths(self) -> range:
+        """Bases of a word, longest first."""
+        return range(self.k, 0 if self.tail == "partial" else self.k - 1, -1)
+
+    @property
+    def _words(self) -> int:
+        return sum(4**width for width in self._widths)
+
+    @cached_property
+    def _first_numbers(self) -> NDArray[np.int64]:
+        """The number of the first word of each width, shape (k + 1,); 0 for widths there are no words of."""
+        first = np.zeros(self.k + 1, np.int64)
+        sizes = [4**width for width in self._widths]
+        first[list(self._widths)] = np.cumsum(sizes) - sizes
+        return first
+
+    @cached_property
+    def _ids(self) -> NDArray[Any]:
+        """The id of every word's number, `<unk>` if it is not in the vocabulary, shape (words,)."""
+        if self.kept is None:
+            return np.arange(len(SPECIALS), self.vocabulary_size).astype(self.dtype)
+        ids = np.full(self._words, UNK, self.dtype)
+        ids[list(self.kept)] = np.arange(len(SPECIALS), self.vocabulary_size)
+        return ids
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -63,7 +103,55 @@ class Tokenizer:
     @cached_property
     def vocabulary(self) -> list[str]:
         """Every token, in the order of its id."""
-        return [*SPECIALS, *("".join(bases) for bases in itertools.product("ACGT", repeat=self.k))]
+        words = ["".join(bases) for width in self._widths for bases in itertools.product("ACGT", repeat=width)]
+        return [*SPECIALS, *(words if self.kept is None else [words[number] for number in self.kept])]
+
+    @cached_property
+    def letters(self) -> NDArray[np.uint8]:
+        """Base codes of every token, 4 throughout for specials and after the end of a partial k-mer; shape (ids, k)."""
+        table = np.full((len(SPECIALS) + self._words, self.k), sequence.OTHER, np.uint8)
+        for width in self._widths:
+            numbers = np.arange(4**width)
+            first = len(SPECIALS) + self._first_numbers[width]
+            for offset in range(width):
+                table[first : first + len(numbers), offset] = (numbers >> 2 * (width - 1 - offset)) & 3
+        if self.kept is None:
+            return table
+        return table[[*range(len(SPECIALS)), *(len(SPECIALS) + number for number in self.kept)]]
+
+    @cached_property
+    def reverse_complements(self) -> NDArray[Any]:
+        """The id of each token's reverse complement, shape (ids,), of `dtype`.
+
+        Specials are their own; the reverse complement of an observed k-mer is `<unk>` if it was not observed itself.
+        """
+        numbers = []
+        for width in self._widths:
+            rest, reverse = np.arange(4**width), np.zeros(4**width, np.int64)
+            for _ in range(width):
+                reverse = reverse * 4 + 3 - (rest & 3)
+                rest >>= 2
+            numbers.append(reverse + self._first_numbers[width])
+        found = self._ids[np.concatenate(numbers)]
+        words = found if self.kept is None else found[list(self.kept)]
+        return np.concatenate([np.arange(len(SPECIALS)), words]).astype(self.dtype)
+
+    def observed(self, counts: NDArray[np.int64], min_count: int) -> Tokenizer:
+        """The tokenizer whose vocabulary is the words seen often enough.
+
+        Args:
+            counts: occurrences of each id of this tokenizer, specials included, shape (ids,); the sum of `count` over
+                the sequences of train.
+            min_count: occurrences that a word needs.
+
+        Raises:
+            UsageError: no word occurs so often.
+        """
+        often = np.flatnonzero(counts[len(SPECIALS) :] >= min_count)
+        if len(often) == 0:
+            raise UsageError(f"tokenizer.min_count: no k-mer occurs {min_count} times in train", "lower it")
+        numbers = often if self.kept is None else np.array(self.kept)[often]
+        return replace(self, kept=tuple(numbers.tolist()))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -80,6 +168,7 @@ class Tokenizer:
             "format": "raygene-tokenizer",
             "format_version": FORMAT_VERSION,
             **self.parameters,
+            **({} if self.kept is None else {"observed": True}),
             "vocabulary": self.vocabulary,
         }
 
@@ -122,18 +211,44 @@ class Tokenizer:
         except (KeyError, ValueError) as error:
             raise DatasetError(f"{path}: k, stride or tail is missing or wrong", "restore the file") from error
         tokenizer = cls(config.k, config.stride, config.tail)
-        if document.get("vocabulary") != tokenizer.vocabulary:
+        vocabulary = document.get("vocabulary")
+        if document.get("observed"):
+            return replace(tokenizer, kept=tokenizer._numbers(vocabulary, path))
+        if vocabulary != tokenizer.vocabulary:
             raise DatasetError(
                 f"{path}: the vocabulary is not that of all {config.k}-mers", "restore the file or build again"
             )
         return tokenizer
 
+    def _numbers(self, vocabulary: Any, path: Path) -> tuple[int, ...]:
+        """The numbers of the words in an observed vocabulary, ascending; `self` is complete."""
+        number = {word: found for found, word in enumerate(self.vocabulary[len(SPECIALS) :])}
+        words = vocabulary[len(SPECIALS) :] if isinstance(vocabulary, list) else []
+        numbers = tuple(number.get(word, -1) if isinstance(word, str) else -1 for word in words)
+        ascending = all(one < other for one, other in itertools.pairwise((-1, *numbers)))
+        if not numbers or vocabulary[: len(SPECIALS)] != list(SPECIALS) or not ascending:
+            raise DatasetError(
+                f"{path}: the vocabulary is not {self.k}-mers in the order of ACGT", "restore the file or build again"
+            )
+        return numbers
+
     def token_counts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of sequences of these lengths (bases). Shape as given."""
+        full, rest = np.divmod(np.maximum(lengths - self.k, 0), self.stride)
+        return full + 1 + ((rest > 0) & (self.tail != "drop"))
+
+    def starts(self, number: NDArray[np.int64] | int, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first base under the token of each number (from 0) in sequences of these lengths. Shape as broadcast."""
         room = np.maximum(lengths - self.k, 0)
-        full, rest = np.divmod(room, self.stride)
-        anchored = (rest > 0) if self.tail == "anchor" else np.zeros_like(rest, np.bool_)
-        return full + 1 + anchored
+        if self.tail != "partial":
+            return np.minimum(number * self.stride, room)
+        return np.where(number * self.stride <= room, number * self.stride, room - room % self.stride + self.k)
+
+    def shown(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Bases from the start of sequences of these lengths to the end of the last token. Shape as given."""
+        if self.tail != "drop":
+            return lengths
+        return lengths - np.maximum(lengths - self.k, 0) % self.stride
 
     def encode_many(
         self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]
@@ -148,17 +263,62 @@ class Tokenizer:
             Token ids end to end, shape (tokens,), of `dtype`; and the tokens of each sequence, shape (sequences,).
         """
         counts = self.token_counts(lengths)
-        starts = np.cumsum(lengths) - lengths
+        firsts = np.cumsum(lengths) - lengths
         total = int(counts.sum())
-        within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-        last = np.repeat(lengths - self.k, counts)
-        position = np.repeat(starts, counts) + np.minimum(within * self.stride, np.maximum(last, 0))
         kmers, broken = _kmers(codes, self.k)
         if len(kmers) == 0:
             return np.full(total, UNK, dtype=self.dtype), counts
+        within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        position = np.repeat(firsts, counts) + self.starts(within, np.repeat(lengths, counts))
         position = np.minimum(position, len(kmers) - 1)
-        unknown = broken[position] | (last < 0)
-        return np.where(unknown, UNK, kmers[position] + len(SPECIALS)).astype(self.dtype), counts
+        unknown = broken[position] | np.repeat(lengths < self.k, counts)
+        words = kmers[position] + len(SPECIALS) if self.kept is None else self._ids[kmers[position]]
+        tokens = np.where(unknown, UNK, words).astype(self.dtype)
+        if self.tail == "partial":
+            rest = np.maximum(lengths - self.k, 0) % self.stride
+            cut = rest > 0
+            tokens[np.cumsum(counts)[cut] - 1] = self._partial(codes, (firsts + lengths)[cut], rest[cut])
+        return tokens, counts
+
+    def _partial(
+        self, codes: NDArray[np.uint8], ends: NDArray[np.int64], widths: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Ids of the words of these widths (1 to k - 1) that end before `ends`. Shape as given."""
+        number, broken = np.zeros(len(ends), np.int64), np.zeros(len(ends), np.bool_)
+        for back in range(self.stride - 1, 0, -1):
+            inside = back <= widths
+            code = codes[np.maximum(ends - back, 0)]
+            number = np.where(inside, number * 4 + (code & 3), number)
+            broken |= inside & (code == sequence.OTHER)
+        return np.where(broken, UNK, self._ids[number + self._first_numbers[widths]])
+
+    def count(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Occurrences of each id in concatenated sequences (as for `encode_many`), shape (ids,).
+
+        Counts of several batches add up to those of all their sequences.
+        """
+        return np.bincount(self.encode_many(codes, lengths)[0], minlength=self.vocabulary_size)
+
+    def bases(self, tokens: NDArray[Any], lengths: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The bases that tokens show: what `encode_many` was given, as far as it can be told.
+
+        Args:
+            tokens: ids of all sequences end to end, shape (tokens,).
+            lengths: bases of each sequence, shape (sequences,).
+
+        Returns:
+            Base codes end to end, 4 where every token over a base is a special, shape (sum of bases shown,); and the
+            bases shown of each sequence, shape (sequences,): all but what tail `drop` leaves out.
+        """
+        counts, shown = self.token_counts(lengths), self.shown(lengths)
+        within = np.arange(len(tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
+        position = np.repeat(np.cumsum(shown) - shown, counts) + self.starts(within, np.repeat(lengths, counts))
+        codes = np.full(int(shown.sum()), sequence.OTHER, np.uint8)
+        for offset in range(self.k):
+            letters = self.letters[tokens, offset]
+            known = letters != sequence.OTHER
+            codes[position[known] + offset] = letters[known]
+        return codes, shown
 
     def encode(self, bases: str) -> NDArray[Any]:
         """Token ids of one sequence (forward strand), shape (tokens,).

@@ -1,7 +1,8 @@
 """Where k-mer vectors start: k-mers that share bases start out alike.
 
-A k-mer's vector is the sum of one random vector for each (position, base), scaled to unit variance. Every vector is
-free to move afterwards; but what is learnt from frequent k-mers holds for their rare neighbours from the first step.
+A k-mer's vector is the sum of one random vector for each (position, base), scaled to unit variance; a partial k-mer has
+fewer positions. Every vector is free to move afterwards; but what is learnt from frequent k-mers holds for their rare
+neighbours from the first step.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ def compositional(vocabulary: Sequence[str], size: int, seed: int) -> Tensor:
     generator = np.random.default_rng(fingerprint.seed(seed, "embedding"))
     vectors = generator.standard_normal((len(vocabulary), size)) * np.sqrt(OWN_SHARE)
     kmers = [number for number, token in enumerate(vocabulary) if set(token) <= set(BASES)]
-    letters = np.array([[BASES.index(base) for base in vocabulary[number]] for number in kmers])
-    k = letters.shape[1]
+    widths = np.array([len(vocabulary[number]) for number in kmers])
+    k = int(widths.max())
     parts = generator.standard_normal((k, len(BASES), size)) * np.sqrt((1 - OWN_SHARE) / k)
-    vectors[kmers] += parts[np.arange(k), letters].sum(axis=1)
+    for width in np.unique(widths):
+        words = np.array(kmers)[widths == width]
+        letters = np.array([[BASES.index(base) for base in vocabulary[number]] for number in words])
+        vectors[words] += parts[np.arange(width), letters].sum(axis=1) * np.sqrt(k / width)
     special = [number for number, token in enumerate(vocabulary) if token.startswith("<")]
     vectors[special] /= np.sqrt(OWN_SHARE)
     vectors[[number for number in special if vocabulary[number] == "<pad>"]] = 0

@@ -9,9 +9,17 @@ from pipelines import sequence, shortcuts
 from pipelines.dataset import TokenDataset
 from pipelines.tokenizer import Tokenizer
 
-tokenizers = st.integers(1, 8).flatmap(
-    lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop"]))
+complete = st.integers(1, 6).flatmap(
+    lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop", "partial"]))
 )
+observed = st.builds(
+    lambda tokenizer, seed: tokenizer.observed(
+        np.append(2, np.random.default_rng(seed).integers(1, 3, tokenizer.vocabulary_size - 1))[::-1], 2
+    ),
+    complete,
+    st.integers(0, 99),
+)
+tokenizers = complete | observed
 
 
 def dataset(texts: list[str], labels: list[int], tokenizer: Tokenizer) -> TokenDataset:
@@ -36,14 +44,16 @@ def shown_bases(text: str, tokenizer: Tokenizer) -> list[int]:
         return [4] * len(text)
     last = len(text) - tokenizer.k
     starts = list(range(0, last + 1, tokenizer.stride))
-    if tokenizer.tail == "anchor" and starts[-1] != last:
-        starts.append(last)
-    shown = [4] * (starts[-1] + tokenizer.k)
-    for start in starts:
-        kmer = text[start : start + tokenizer.k]
-        if set(kmer) <= set("ACGT"):
-            for offset, base in enumerate(kmer):
-                shown[start + offset] = "ACGT".index(base)
+    words = [(start, text[start : start + tokenizer.k]) for start in starts]
+    end = starts[-1] + tokenizer.k
+    if tokenizer.tail == "anchor":
+        words.append((last, text[last:]))
+    elif tokenizer.tail == "partial":
+        words.append((end, text[end:]))
+    shown = [4] * (end if tokenizer.tail == "drop" else len(text))
+    for start, word in words:
+        if word in tokenizer.vocabulary:
+            shown[start : start + len(word)] = ["ACGT".index(base) for base in word]
     return shown
 
 

@@ -25,6 +25,15 @@ def test_vectors_have_unit_variance_and_padding_none(k: int) -> None:
     assert float(vectors[PAD + 1 :].std()) == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.parametrize("tail", ["anchor", "partial"])
+def test_partial_and_observed_vocabularies_have_vectors_of_the_same_kind(tail: str) -> None:
+    complete = Tokenizer(3, 3, tail)
+    tokenizer = complete.observed(np.arange(complete.vocabulary_size) % 2, 1)
+    vectors = compositional(tokenizer.vocabulary, 256, seed=1)
+    assert len(vectors) == tokenizer.vocabulary_size
+    assert float(vectors[PAD + 1 :].std()) == pytest.approx(1, abs=0.15)
+
+
 def test_the_seed_decides_every_weight_of_a_fresh_model() -> None:
     def weights(seed: int) -> np.ndarray:
         model = models.fresh(ModelConfig(embedding=8, hidden=8, stem=8), Tokenizer(3, 1, "anchor"), seed)

@@ -6,6 +6,7 @@ goes on from the last epoch after a kill, and returns at once when the run is fi
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from training.worker import STATE, run
 
 COLLECTIVE_TIMEOUT_S = 300
 MAX_FAILURES = 2
+POLL_S = 0.25
 METRICS = "metrics.jsonl"
 _NOT_CONTENT = {"workers", "device", "token_budget"}
 
@@ -127,6 +129,8 @@ def _fit(
     from ray.train.torch import TorchConfig, TorchTrainer
     from ray.util.queue import Queue
 
+    # An epoch's report waits for Ray's next look, every 2 s by default: short epochs would all last that long.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(POLL_S))
     share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
     news = Queue(actor_options={"num_cpus": 0})
     trainer = TorchTrainer(

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.ray
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
 CONFIG = TrainingConfig(epochs=3, batch=16)
 DROPPING = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.2)
-LONG = TrainingConfig(epochs=12, batch=4)
+LONG = TrainingConfig(epochs=8, batch=8)
 RESOLVED = {"training": {"epochs": 3}}
 OTHER_RUN = '{"epoch": 99, "loss": 0.5}\n'
 
@@ -41,7 +41,7 @@ from pipelines.progress import Silent
 from training.config import ModelConfig, TrainingConfig
 from training.run import train
 if __name__ == "__main__":
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
+    ray.init(address=sys.argv[5], log_to_driver=False, logging_level="CRITICAL")
     model, training = ModelConfig.model_validate_json(sys.argv[3]), TrainingConfig.model_validate_json(sys.argv[4])
     train(model, training, Path(sys.argv[1]), Path(sys.argv[2]), Silent(), {})
 """
@@ -179,35 +179,34 @@ def test_workers_budget_and_device_do_not_make_another_run() -> None:
     assert len({run_key(MODEL, TrainingConfig(), "d"), run_key(MODEL, TrainingConfig(), "e"), *others}) == 4
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(dataset: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(
+    ray_session: Any, dataset: Path, tmp_path: Path
+) -> None:
+    import ray
+
     script, output = tmp_path / "driver.py", tmp_path / "run"
     script.write_text(DRIVER)
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            str(script),
-            str(dataset),
-            str(output),
-            DROPPING.model_dump_json(),
-            LONG.model_dump_json(),
-        ]
-        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True)
-
     output.mkdir()
     (output / "metrics.jsonl").write_text(OTHER_RUN)
-    process, deadline = start(), time.monotonic() + 120
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    configuration = [DROPPING.model_dump_json(), LONG.model_dump_json(), ray.get_runtime_context().gcs_address]
+    # Two seconds an epoch, so that the kill falls into the run on a busy machine too.
+    slowly = os.environ | {"PYTHONPATH": path, "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "2"}
+    command = [sys.executable, str(script), str(dataset), str(output), *configuration]
+    process = subprocess.Popen(command, env=slowly, start_new_session=True)
+    deadline = time.monotonic() + 120
     while len(journal(output)) < 2:
+        assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert [record["epoch"] for record in journal(output)] == list(range(1, len(journal(output)) + 1))
-    assert len(journal(output)) < LONG.epochs
+    finished = [record["epoch"] for record in journal(output)]
+    assert finished == list(range(1, len(finished) + 1))
+    assert len(finished) < LONG.epochs
     assert not (output / "bundle").exists()
     (output / "metrics.jsonl").write_text(OTHER_RUN)
-    assert start().wait(timeout=120) == 0
+    train(DROPPING, LONG, dataset, output, Silent(), {})
     expected = uninterrupted(dataset)
     assert [record["epoch"] for record in journal(output)] == [record["epoch"] for record in expected]
     np.testing.assert_allclose([one["loss"] for one in journal(output)], [one["loss"] for one in expected], rtol=1e-6)

@@ -40,7 +40,7 @@ class Job:
         config: the sections that decide content.
         sources: the genomes, read and checked.
         collections: the labelled sequences, read and checked.
-        tokenizer: the resolved tokenizer.
+        tokenizer: the resolved tokenizer; the complete one where train is yet to be counted.
         versions: the software whose version can change the bytes.
     """
 
@@ -129,7 +129,8 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
         with connect():
             placed = _place(job, progress)
             table, dropped, in_blocks = _divide(job, placed, progress)
-            document = _encode(job, table, staging, progress)
+            tokenizer = _tokenizer(job, table, progress)
+            document = _encode(job, tokenizer, table, staging, progress)
     except ResourceError:
         # What is finished serves the next try, on a larger disk or with more memory.
         raise
@@ -139,9 +140,9 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     document |= manifest.accounts(job.sources, placed, table, dropped)
     document["dropped"] |= {collection.name: dict(collection.dropped) for collection in job.collections}
     document |= {"split_in_blocks": in_blocks}
-    document |= manifest.identity(config, job.contents, job.tokenizer, job.versions, job.fingerprint)
+    document |= manifest.identity(config, job.contents, tokenizer, job.versions, job.fingerprint)
     document |= {"leakage": _leakage(table, staging)}
-    job.tokenizer.save(staging)
+    tokenizer.save(staging)
     shutil.rmtree(staging / encoding.RECORDS)
     storage.remove_partial(staging)
     storage.write_text(staging / MANIFEST, json.dumps(document, indent=1, sort_keys=True) + "\n")
@@ -231,19 +232,41 @@ def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, p
     return table.select(schema.INTERVALS.names), dropped, assignment.in_blocks
 
 
-def _encode(job: Job, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
-    storage.make_directory(staging / encoding.RECORDS)
-    pieces = plan.stretches(table)
-    one_in = sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
-    tasks = [
+def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
+    """The job's tokenizer or, where its vocabulary is to be observed, the one that train's rows give."""
+    if job.config.tokenizer.vocabulary == "complete":
+        return job.tokenizer
+    train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
+    counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
+    with progress.stage("counting k-mers of train", len(train)) as stage:
+        for counted in _mapped(_tasks(train), encoding.CountTokens(job.genomes, job.tokenizer)):
+            counts[counted["token"].to_numpy()] += counted["count"].to_numpy()
+            stage.advance(counted.num_rows and int(counted["rows"][0].as_py()))
+    observed = job.tokenizer.observed(counts, job.config.tokenizer.min_count)
+    progress.note(
+        f"vocabulary: {observed.vocabulary_size:,} of {job.tokenizer.vocabulary_size:,} tokens seen at least "
+        f"{job.config.tokenizer.min_count:,} times in train"
+    )
+    return observed
+
+
+def _tasks(table: pa.Table) -> list[pa.Table]:
+    """The interval table cut into tasks, each with its number."""
+    return [
         table.slice(rows.start, rows.stop - rows.start).append_column(
             "task", pa.array(np.full(rows.stop - rows.start, number))
         )
-        for number, rows in enumerate(pieces)
+        for number, rows in enumerate(plan.stretches(table))
     ]
+
+
+def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
+    storage.make_directory(staging / encoding.RECORDS)
+    one_in = sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
+    tasks = _tasks(table)
     records = []
     with progress.stage("encoding tokens", len(table)) as stage:
-        for result in _mapped(tasks, encoding.WriteParts(job.genomes, job.tokenizer, staging.absolute(), one_in)):
+        for result in _mapped(tasks, encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), one_in)):
             for text in result["record"].to_pylist():
                 records.append(json.loads(text))
                 stage.advance(sum(file["rows"] for file in records[-1]["files"]))

@@ -83,6 +83,27 @@ def encode(genome: Sequences, table: pa.Table, tokenizer: Tokenizer) -> pa.Table
 
 
 @dataclass(frozen=True)
+class CountTokens:
+    """A map over interval tables that gives how often each id occurs in their rows, those that do not left out.
+
+    Attributes:
+        genomes: name to genome.
+        tokenizer: turns bases into ids.
+    """
+
+    genomes: dict[str, Sequences]
+    tokenizer: Tokenizer
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        counts = np.zeros(0, np.int64)
+        if len(table):
+            bases, lengths = strand_bases(self.genomes[table["genome"][0].as_py()], table)
+            counts = self.tokenizer.count(sequence.base_codes(bases), lengths)
+        seen = np.flatnonzero(counts)
+        return pa.table({"token": seen, "count": counts[seen].astype(np.int64), "rows": np.full(len(seen), len(table))})
+
+
+@dataclass(frozen=True)
 class WriteParts:
     """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
 

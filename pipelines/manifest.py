@@ -30,7 +30,8 @@ def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:
     document["sources"] = [
         {key: value for key, value in source.items() if key not in PATH_KEYS} for source in document["sources"]
     ]
-    document["tokenizer"] = tokenizer.parameters
+    observed = {"vocabulary": "observed", "min_count": config.tokenizer.min_count}
+    document["tokenizer"] = tokenizer.parameters | (observed if config.tokenizer.vocabulary == "observed" else {})
     return document
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -233,6 +234,23 @@ def test_an_error_keeps_the_earlier_dataset(genome: GenomeFiles, tmp_path: Path,
     with pytest.raises(UsageError, match="has no interval"):
         build(config(genome, split={"test": ["chr1", "chr2", "chr3", "chr4"]}), tmp_path / "out", ray_session, Silent())
     assert files_of(tmp_path / "out") == before
+
+
+def test_an_observed_vocabulary_holds_what_train_shows_often_enough(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    complete, observed = tmp_path / "complete", tmp_path / "observed"
+    build(config(genome, tokenizer={"k": 5, "stride": 2}), complete, ray_session, Silent())
+    wanted = {"k": 5, "stride": 2, "vocabulary": "observed", "min_count": 3}
+    manifest = build(config(genome, tokenizer=wanted), observed, ray_session, Silent())
+    before, after = TokenDataset.open(complete, "train"), TokenDataset.open(observed, "train")
+    counts = np.bincount(before.tokens, minlength=before.tokenizer.vocabulary_size)
+    often = [before.tokenizer.vocabulary[token] for token in np.flatnonzero(counts >= 3) if token > 2]
+    assert after.tokenizer.vocabulary[3:] == often
+    assert manifest["tokenizer"]["size"] == len(often) + 3
+    words = [before.tokenizer.vocabulary[token] for token in before.tokens]
+    assert after.tokenizer.decode(after.tokens) == [word if word in set(often) else "<unk>" for word in words]
+    build(config(genome, tokenizer=wanted), observed, never, Silent())
 
 
 def test_a_linked_output_stays_a_link(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:

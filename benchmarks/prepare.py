@@ -35,7 +35,7 @@ from pipelines.tokenizer import Tokenizer
 HERE = Path(__file__).parent
 CHROMOSOMES = 10
 GENES_PER_MEGABASE = 40
-K, STRIDE = 6, 3
+K, STRIDE = 6, 1
 LOOP_BASES = 20_000_000
 
 
@@ -201,6 +201,7 @@ def main() -> None:
     connection.prepare_environment(verbose=False)
     import ray
 
+    connection.quieten()
     ray.init(address="local", num_cpus=given.cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     sizes = [measure(megabases, given.repeats, given.work.absolute() / str(megabases)) for megabases in given.megabases]
     document = {

@@ -61,7 +61,8 @@ def address_of(config: ClusterConfig, given: str) -> str:
     return config.address
 
 
-def _quieten() -> None:
+def quieten() -> None:
+    """Silence Ray's own loggers and warnings in this process."""
     import ray.data  # noqa: F401  (it sets its own log level when imported)
 
     warnings.filterwarnings("ignore", module=r"ray(\..*)?")
@@ -108,7 +109,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         yield
         return
     if not verbose:
-        _quieten()
+        quieten()
     address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {
         "log_to_driver": verbose,

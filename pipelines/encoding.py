@@ -60,9 +60,8 @@ def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
             first = row
 
 
-def encode(genome: Sequences, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
-    """Rows of the dataset for intervals of one genome, in the order given, `split` included."""
-    bases, lengths = strand_bases(genome, table)
+def encode(table: pa.Table, bases: Bytes, lengths: NDArray[np.int64], tokenizer: Tokenizer) -> pa.Table:
+    """Rows of the dataset for intervals and their bases as `strand_bases` gives them, `split` included."""
     codes = sequence.base_codes(bases)
     tokens, counts = tokenizer.encode_many(codes, lengths)
     starts = np.cumsum(lengths) - lengths
@@ -125,9 +124,9 @@ class WriteParts:
         task = table["task"][0].as_py()
         path = record_path(self.staging, task)
         if not path.exists():
-            genome = self.genomes[table["genome"][0].as_py()]
-            rows = encode(genome, table, self.tokenizer)
-            self._sketch(genome, table, task)
+            bases, lengths = strand_bases(self.genomes[table["genome"][0].as_py()], table)
+            rows = encode(table, bases, lengths, self.tokenizer)
+            self._sketch(table, bases, lengths, task)
             storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))
         return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
 
@@ -141,9 +140,8 @@ class WriteParts:
                 files.append(write_part(part, self.staging, name, self.tokenizer))
         return {"task": task, "files": files}
 
-    def _sketch(self, genome: Sequences, table: pa.Table, task: int) -> None:
-        """Keep the sampled k-mers of the task's intervals, by split."""
-        bases, lengths = strand_bases(genome, table)
+    def _sketch(self, table: pa.Table, bases: Bytes, lengths: NDArray[np.int64], task: int) -> None:
+        """Keep the sampled k-mers of the task's intervals."""
         codes, ids = sequence.base_codes(bases), table["interval_id"].to_numpy()
         found = sketch.sketch(codes, lengths, ids, self.one_in)
         with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:

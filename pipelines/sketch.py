@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.sequence import OTHER
+from pipelines.tokenizer import BLOCK, kmer_numbers
 
 K = 21
 CENTRE = 9
 DENSEST = 2
-MOST_HASHES = 16_000_000
+MOST_HASHES = 1_000_000
 NEAR = 0.5
 REPEATED = 64
 Hashes = NDArray[np.uint64]
@@ -67,9 +68,7 @@ def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[n
     """
     if len(codes) < K:
         return Sketches(np.empty(0, np.uint64), np.empty(0, np.int64))
-    centres = _numbers(codes & np.uint8(3), CENTRE)
-    offset = (K - CENTRE) // 2
-    at = np.flatnonzero(_sampled(one_in)[centres[offset : offset + len(codes) - K + 1]])
+    at = _sampled_places(codes, one_in)
     ends = np.cumsum(lengths)
     owner = np.searchsorted(ends, at, side="right")
     inside = at + K <= ends[owner]
@@ -107,13 +106,14 @@ def leakage(found: Sketches, others: Sketches) -> Leakage:
     return Leakage(len(names), len(np.unique(couples[near] // width)))
 
 
-def _numbers(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint32]:
-    """The base-4 number of the k-mer at every position, shape (n - k + 1,)."""
-    count = len(codes) - k + 1
-    number = np.zeros(count, np.uint32)
-    for shift in range(k):
-        number = (number << np.uint32(2)) | codes[shift : shift + count]
-    return number
+def _sampled_places(codes: NDArray[np.uint8], one_in: int) -> NDArray[np.int64]:
+    """Where a k-mer begins whose centre is in the set, block by block, ascending, shape (samples,)."""
+    table, offset, found = _sampled(one_in), (K - CENTRE) // 2, []
+    for first in range(0, len(codes) - K + 1, BLOCK):
+        last = min(first + BLOCK, len(codes) - K + 1)
+        centres, _ = kmer_numbers(codes[first + offset : last + offset + CENTRE - 1], CENTRE)
+        found.append(np.flatnonzero(table[centres]) + first)
+    return np.concatenate(found)
 
 
 @lru_cache(maxsize=4)

@@ -287,7 +287,7 @@ class Tokenizer:
         """The id of the k-mer that starts at every base, across the ends of sequences too, shape (bases - k + 1,)."""
         ids = np.empty(max(len(codes) - self.k + 1, 0), self.dtype)
         for first in range(0, len(ids), BLOCK):
-            kmers, broken = _kmers(codes[first : first + BLOCK + self.k - 1], self.k)
+            kmers, broken = kmer_numbers(codes[first : first + BLOCK + self.k - 1], self.k)
             block = kmers + np.uint32(len(SPECIALS)) if self.kept is None else self._ids[kmers]
             block[broken] = UNK
             ids[first : first + BLOCK] = block
@@ -353,7 +353,7 @@ class Tokenizer:
         return [self.vocabulary[int(token)] for token in tokens]
 
 
-def _kmers(codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+def kmer_numbers(codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
     """The base-4 number of the k-mer at every position, and whether it holds another letter. Shape (n - k + 1,)."""
     if len(codes) < k:
         return np.empty(0, np.uint32), np.empty(0, np.bool_)

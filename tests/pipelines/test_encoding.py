@@ -65,6 +65,11 @@ def plain_loop(text: str, tokenizer: Tokenizer, ids: dict[str, int]) -> list[int
     return [ids.get(text[position : position + tokenizer.k].upper(), UNK) for position in positions]
 
 
+def encoded_rows(genome: GenomeFiles, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
+    bases, lengths = encoding.strand_bases(open_genome("toy", genome.fasta, Silent()), table)
+    return encoding.encode(table, bases, lengths, tokenizer)
+
+
 @pytest.mark.parametrize(
     "tokenizer",
     [Tokenizer(6, 3, "anchor"), Tokenizer(3, 1, "anchor"), Tokenizer(5, 5, "drop"), Tokenizer(8, 2, "anchor")],
@@ -75,14 +80,14 @@ def test_tokens_of_1000_intervals_equal_getfasta_and_a_plain_loop(
     table = intervals(genome, 1000)
     texts = bedtools_sequences(genome, table, tmp_path)
     ids = {token: number for number, token in enumerate(tokenizer.vocabulary)}
-    encoded = encoding.encode(open_genome("toy", genome.fasta, Silent()), table, tokenizer)
+    encoded = encoded_rows(genome, table, tokenizer)
     for text, tokens in zip(texts, encoded["tokens"].to_pylist(), strict=True):
         assert tokens == plain_loop(text, tokenizer, ids)
 
 
 def test_shares_equal_those_counted_in_the_sequence(genome: GenomeFiles, tmp_path: Path) -> None:
     table = intervals(genome, 200, seed=1)
-    encoded = encoding.encode(open_genome("toy", genome.fasta, Silent()), table, Tokenizer(4, 2, "anchor"))
+    encoded = encoded_rows(genome, table, Tokenizer(4, 2, "anchor"))
     texts = bedtools_sequences(genome, table, tmp_path)
     for text, row in zip(texts, encoded.to_pylist(), strict=True):
         known = sum(letter in "ACGTacgt" for letter in text)
@@ -94,7 +99,7 @@ def test_shares_equal_those_counted_in_the_sequence(genome: GenomeFiles, tmp_pat
 def test_row_groups_are_bounded_in_tokens(genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "ROW_GROUP_TOKENS", 1000)
     tokenizer = Tokenizer(3, 1, "anchor")
-    rows = encoding.encode(open_genome("toy", genome.fasta, Silent()), intervals(genome, 100), tokenizer)
+    rows = encoded_rows(genome, intervals(genome, 100), tokenizer)
     entry = encoding.write_part(rows.drop_columns(["split"]), tmp_path, "part.parquet", tokenizer)
     file = pq.ParquetFile(tmp_path / "part.parquet")
     groups = [file.read_row_group(number)["token_count"].to_numpy() for number in range(file.num_row_groups)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import metrics
+from pipelines import kmer_regression, metrics
 from pipelines.dataset import TokenDataset
 
 SIX = 6
@@ -39,8 +39,17 @@ class Rule:
     metrics: dict[str, float]
 
 
-def audit(train: TokenDataset, scored: TokenDataset) -> list[Rule]:
-    """Fit every rule on `train` and score it on `scored`, best AUROC first."""
+def audit(
+    train: TokenDataset, scored: TokenDataset, validation: TokenDataset | None = None, *, kmers: bool = False
+) -> list[Rule]:
+    """Fit every rule on `train` and score it on `scored`, best AUROC first.
+
+    Args:
+        train: where rules are fitted.
+        scored: the split they are judged on.
+        validation: where the penalty of the k-mer regression is chosen; asks for that regression as well.
+        kmers: fit the k-mer regression without a validation split too. It takes seconds to minutes, the others none.
+    """
     columns: dict[str, tuple[str, Callable[[TokenDataset], Scores]]] = {
         "length": ("length in bases", lambda dataset: bases(dataset).astype(np.float64)),
         "gc": ("share of G and C", lambda dataset: _column(dataset, "gc")),
@@ -50,13 +59,18 @@ def audit(train: TokenDataset, scored: TokenDataset) -> list[Rule]:
     for name, (description, value) in columns.items():
         on_train, on_scored = value(train), value(scored)
         sign = 1.0 if _at_least_half(metrics.auroc(train.labels, on_train)) else -1.0
-        rules.append(_rule(name, description, sign * on_train, sign * on_scored, train, scored))
+        rules.append(_rule(name, description, train.labels, sign * on_train, scored, sign * on_scored))
     first_train, first_scored = _hexamer_scores(train, scored, first_six)
     last_train, last_scored = _hexamer_scores(train, scored, last_six)
-    rules.append(_rule("first_six", "first six bases", first_train, first_scored, train, scored))
-    rules.append(_rule("last_six", "last six bases", last_train, last_scored, train, scored))
-    both = "first and last six bases"
-    rules.append(_rule("ends", both, first_train + last_train, first_scored + last_scored, train, scored))
+    ends = (
+        ("first_six", "first six bases", first_train, first_scored),
+        ("last_six", "last six bases", last_train, last_scored),
+        ("ends", "first and last six bases", first_train + last_train, first_scored + last_scored),
+    )
+    for name, description, on_train, on_scored in ends:
+        rules.append(_rule(name, description, train.labels, on_train, scored, on_scored))
+    if (kmers or validation is not None) and _both_labels(train):
+        rules.append(_kmers(train, scored, validation))
     return sorted(rules, key=lambda rule: -rule.metrics["auroc"])
 
 
@@ -64,10 +78,23 @@ def _at_least_half(auroc: float) -> bool:
     return not auroc < 0.5
 
 
+def _both_labels(dataset: TokenDataset) -> bool:
+    return len(np.unique(dataset.labels)) == 2
+
+
+def _kmers(train: TokenDataset, scored: TokenDataset, validation: TokenDataset | None) -> Rule:
+    usable = validation if validation is not None and _both_labels(validation) else None
+    found = kmer_regression.regress(train, scored, usable)
+    description = f"{kmer_regression.K}-mer logistic regression"
+    if len(found.rows) < len(train):
+        description += f", fitted on {len(found.rows):,} of {len(train):,} rows of train"
+    return _rule("kmers", description, train.labels[found.rows], found.on_train, scored, found.on_scored)
+
+
 def _rule(
-    name: str, description: str, on_train: Scores, on_scored: Scores, train: TokenDataset, scored: TokenDataset
+    name: str, description: str, labels: NDArray[np.int8], on_train: Scores, scored: TokenDataset, on_scored: Scores
 ) -> Rule:
-    threshold = metrics.best_threshold(train.labels, on_train)
+    threshold = metrics.best_threshold(labels, on_train)
     return Rule(name, description, on_scored, threshold, metrics.binary_metrics(scored.labels, on_scored, threshold))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,3 +92,25 @@ def test_a_rule_learns_on_train_which_way_it_points() -> None:
     texts, labels = ["AAAATTTT" * 4] * 20 + ["GGGGCCCC" * 4] * 20, [1] * 20 + [0] * 20
     rows = dataset(texts, labels, tokenizer)
     assert {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}["gc"] == 1.0
+
+
+def test_kmers_are_a_rule_only_where_a_validation_split_or_the_caller_asks_for_it() -> None:
+    train, held_out, scored = (dataset(*planted(200, seed), Tokenizer(3, 1, "anchor")) for seed in range(3))
+    assert "kmers" not in {rule.name for rule in shortcuts.audit(train, scored)}
+    for rules in (shortcuts.audit(train, scored, held_out), shortcuts.audit(train, scored, kmers=True)):
+        found = next(rule for rule in rules if rule.name == "kmers")
+        assert found.description == "5-mer logistic regression"
+        assert len(found.scores) == len(scored)
+
+
+def test_the_kmer_rule_tells_of_how_many_rows_it_was_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortcuts.kmer_regression, "MOST_ROWS", 100)
+    rows = dataset(*planted(200, 0), Tokenizer(3, 1, "anchor"))
+    found = next(rule for rule in shortcuts.audit(rows, rows, kmers=True) if rule.name == "kmers")
+    assert found.description.endswith("fitted on 100 of 200 rows of train")
+
+
+def test_without_both_labels_in_train_there_is_no_kmer_rule() -> None:
+    texts, _ = planted(20, 0)
+    train = dataset(texts, [1] * 20, Tokenizer(3, 1, "anchor"))
+    assert "kmers" not in {rule.name for rule in shortcuts.audit(train, train, kmers=True)}

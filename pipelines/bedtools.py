@@ -49,14 +49,17 @@ def version() -> str:
     return told.split()[-1].removeprefix("v")
 
 
-def shuffle(lengths: NDArray[np.int64], chromosome_length: int, excluded: Intervals, seed: int) -> Intervals:
-    """Place intervals at random on one chromosome, clear of `excluded` and of each other.
+def shuffle(
+    lengths: NDArray[np.int64], chromosome_length: int, excluded: Intervals, seed: int, *, apart: bool = True
+) -> Intervals:
+    """Place intervals at random on one chromosome, clear of `excluded` and, if `apart`, of each other.
 
     Args:
         lengths: bases of each interval, shape (n,).
         chromosome_length: bases of the chromosome.
         excluded: merged intervals to keep clear of, shape (m, 2).
         seed: seed of bedtools' generator, 31 bits.
+        apart: whether no two may overlap.
 
     Returns:
         Start and end of each interval, shape (n, 2); -1, -1 where bedtools found no room.
@@ -79,7 +82,7 @@ def shuffle(lengths: NDArray[np.int64], chromosome_length: int, excluded: Interv
         barred_option = {"excl": str(barred)} if len(excluded) else {}
         try:
             pybedtools.BedTool(str(wanted)).shuffle(
-                g=str(sizes), chrom=True, noOverlapping=True, seed=seed, output=str(result), **barred_option
+                g=str(sizes), chrom=True, noOverlapping=apart, seed=seed, output=str(result), **barred_option
             )
         except pybedtools.helpers.BEDToolsError as error:
             if not _only_unplaced(error.msg):

@@ -211,7 +211,7 @@ def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, p
     """The interval table with ids and splits; the genes left out; the genomes cut into blocks."""
     kept = placed["start"].to_numpy() >= 0
     dropped = placed.filter(pa.array(~kept))
-    table = placed.filter(pa.array(kept)).drop_columns(["wanted"])
+    table = placed.filter(pa.array(kept)).drop_columns(["wanted", "reason"])
     table = table.append_column("split", pa.repeat("", len(table)))
     groups = [np.full(len(table), -1, np.int64)]
     for collection in job.collections:

@@ -167,7 +167,7 @@ class NegativesConfig(Section):
         description="what a shuffled negative shares with its gene: length (always), gc, soft_masked (shares of bases)",
     )
     candidates: int = Field(
-        default=50, description="places drawn for each gene, from which the best match is taken", ge=2, le=1000
+        default=200, description="places drawn for each gene, from which a match is chosen", ge=2, le=1000
     )
     tolerance: float = Field(
         default=0.02, description="largest difference of a matched share; a gene without such a match is unplaced", gt=0

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import fingerprint, schema
 from pipelines.config import PATH, DatasetConfig, SourceConfig
@@ -118,8 +119,8 @@ def _quantiles(lengths: np.ndarray[Any, Any]) -> dict[str, int]:
 
 def _dropped(source: Source, placed: pa.Table, left_out: pa.Table) -> dict[str, int]:
     reasons = Counter(source.dropped)
-    reasons["no_room_for_negative"] += len(_of(left_out, source.genome.name, 1))
-    reasons["negative_without_room"] += len(_of(left_out, source.genome.name, 0))
+    here = pc.equal(left_out["genome"], source.genome.name)
+    reasons.update(left_out.filter(here)["reason"].to_pylist())
     return {reason: count for reason, count in sorted(reasons.items()) if count}
 
 

@@ -7,18 +7,21 @@ until everything is placed or too short to be of use. The result is verified, no
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import bedtools, fingerprint, intervals
+from pipelines import bedtools, fingerprint, intervals, matching
 from pipelines.config import CropConfig, NegativesConfig
 from pipelines.intervals import Intervals
+from pipelines.sequence import Bytes
 
 SHRINK = 0.85
 SHORTEST = 30
 NOWHERE = -1
+NO_ROOM, UNMATCHED, SHORTER = "no_room_for_negative", "no_match", "shorter_than_crop"
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Placement:
         negatives: start and end of each negative, shape (negatives, 2).
         partners: the gene each negative belongs to, shape (negatives,).
         unplaced: negatives asked of each gene that found no room, shape (genes,); 0 where the gene is left out.
+        reasons: why each gene is left out, empty where it is not, shape (genes,).
     """
 
     windows: Intervals
     negatives: Intervals
     partners: NDArray[np.int64]
     unplaced: NDArray[np.int64]
+    reasons: NDArray[np.object_]
 
 
 def window_lengths(genes: Intervals, crop: CropConfig) -> NDArray[np.int64]:
@@ -70,6 +75,7 @@ def place(
     crop: CropConfig,
     where: tuple[str, str],
     earlier: int = 0,
+    bases: Bytes | None = None,
 ) -> Placement:
     """Cut windows and place negatives on one chromosome.
 
@@ -81,6 +87,7 @@ def place(
         crop: how long a window may be and where it lies.
         where: genome and chromosome, which seed the draws.
         earlier: genes of the genome on chromosomes before this one, so that a ratio holds over all of them.
+        bases: the chromosome's letters, for matching their composition.
 
     Raises:
         DependencyError: bedtools is missing or failed.
@@ -89,11 +96,23 @@ def place(
     draws = _Draws(excluded, chromosome_length, negatives.seed, where)
     lengths = window_lengths(genes, crop)
     copies = _copies(earlier, len(genes), negatives.ratio, generator)
+    reasons = np.full(len(genes), "", dtype=object)
+    if crop.exact:
+        reasons[lengths != crop.length] = SHORTER
+        copies[reasons == SHORTER] = 0
+    composition = [name for name in negatives.match if name != "length"]
+    if composition and bases is not None:
+        windows = windows_at(genes, lengths, crop, generator)
+        asked = np.repeat(np.arange(len(genes)), copies)
+        wanted = matching.shares(bases, windows, composition)
+        chosen = draws.matched(lengths[asked], wanted[asked], bases, composition, negatives)
+        good = chosen[:, 0] != NOWHERE
+        return _account(windows, chosen[good], asked[good], copies, negatives, reasons, UNMATCHED)
     first = np.flatnonzero(copies > 0)
     found = np.full((len(genes), 2), NOWHERE, np.int64)
     order = generator.permutation(first)
     found[order] = draws.place(lengths[order])
-    if negatives.unplaced == "shorten":
+    if negatives.unplaced == "shorten" and not crop.exact:
         waiting = order[found[order, 0] == NOWHERE]
         while len(waiting):
             shorter = np.maximum((lengths[waiting] * SHRINK).astype(np.int64), 1)
@@ -101,23 +120,34 @@ def place(
             found[waiting] = draws.place(shorter)
             lengths[waiting] = shorter
             waiting = waiting[found[waiting, 0] == NOWHERE]
-    lost = first[found[first, 0] == NOWHERE]
     windows = windows_at(genes, lengths, crop, generator)
-    if negatives.unplaced != "keep":
-        windows[lost] = NOWHERE
     placed = first[found[first, 0] != NOWHERE]
     partners, spots = [placed], [found[placed]]
-    unplaced = copies.copy()
-    unplaced[placed] -= 1
     for extra in range(2, int(copies.max(initial=0)) + 1):
         again = placed[copies[placed] >= extra]
         more = draws.place(lengths[again])
         good = more[:, 0] != NOWHERE
         partners.append(again[good])
         spots.append(more[good])
-        unplaced[again[good]] -= 1
-    unplaced[windows[:, 0] == NOWHERE] = 0
-    return Placement(windows, np.concatenate(spots), np.concatenate(partners), unplaced)
+    return _account(windows, np.concatenate(spots), np.concatenate(partners), copies, negatives, reasons, NO_ROOM)
+
+
+def _account(
+    windows: Intervals,
+    spots: Intervals,
+    partners: NDArray[np.int64],
+    copies: NDArray[np.int64],
+    negatives: NegativesConfig,
+    reasons: NDArray[np.object_],
+    reason: str,
+) -> Placement:
+    """Leave out genes that got none of the negatives asked, unless they are to be kept, and count what is missing."""
+    got = np.bincount(partners, minlength=len(windows))
+    if negatives.unplaced != "keep":
+        reasons[(got == 0) & (copies > 0)] = reason
+    left_out = reasons != ""
+    windows[left_out] = NOWHERE
+    return Placement(windows, spots, partners, np.where(left_out, 0, copies - got), reasons)
 
 
 def _copies(earlier: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -137,6 +167,25 @@ class _Draws:
         self._seed = seed
         self._where = where
         self._round = 0
+
+    def matched(
+        self,
+        lengths: NDArray[np.int64],
+        wanted: matching.Shares,
+        bases: Bytes,
+        composition: Sequence[str],
+        negatives: NegativesConfig,
+    ) -> Intervals:
+        """The best of many places for each, shape (n, 2); -1, -1 where none is within the tolerance."""
+        seed = fingerprint.seed(self._seed, *self._where, "candidates")
+        drawn = bedtools.shuffle(np.repeat(lengths, negatives.candidates), self._length, self._taken, seed, apart=False)
+        drawn = drawn[drawn[:, 0] != NOWHERE]
+        chosen = matching.choose(
+            lengths, wanted, drawn, matching.shares(bases, drawn, composition), negatives.tolerance
+        )
+        spots = np.where((chosen >= 0)[:, None], np.append(drawn, [[NOWHERE, NOWHERE]], axis=0)[chosen], NOWHERE)
+        verify(spots[chosen >= 0], lengths[chosen >= 0], self._taken, self._length)
+        return spots
 
     def place(self, lengths: NDArray[np.int64]) -> Intervals:
         seed = fingerprint.seed(self._seed, *self._where, self._round)

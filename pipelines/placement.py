@@ -35,6 +35,8 @@ CHROMOSOMES = pa.schema(
     ]
 )
 
+WITHOUT_ROOM = "negative_without_room"
+
 PLACED = pa.schema(
     [
         ("genome", pa.string()),
@@ -47,6 +49,7 @@ PLACED = pa.schema(
         ("gene_id", pa.string()),
         ("biotype", pa.string()),
         ("wanted", pa.int64()),
+        ("reason", pa.string()),
     ]
 )
 
@@ -109,7 +112,7 @@ class PlaceNegatives:
         bases = self.genomes[genome].sequence(chromosome, 0, length)
         runs = sequence.runs_of_n(bases, self.negatives.min_n_run)
         barred = intervals.merge(np.concatenate([intervals.widen(excluded, self.negatives.flank, length), runs]))
-        placed = negatives.place(genes, barred, length, self.negatives, self.crop, (genome, chromosome), earlier)
+        placed = negatives.place(genes, barred, length, self.negatives, self.crop, (genome, chromosome), earlier, bases)
         missing = np.repeat(np.arange(len(genes)), placed.unplaced)
         nowhere = np.full((len(missing), 2), negatives.NOWHERE, np.int64)
         count = len(placed.negatives) + len(missing)
@@ -133,6 +136,7 @@ class PlaceNegatives:
                     pa.string(),
                 ),
                 "wanted": wanted[which.to_numpy()],
+                "reason": pa.array([*placed.reasons, *[""] * len(placed.negatives), *[WITHOUT_ROOM] * len(missing)]),
             },
             schema=PLACED,
         )

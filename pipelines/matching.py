@@ -1,0 +1,143 @@
+"""Negatives that share more than length with their genes: GC and soft-masked bases, by choice among many places.
+
+Every gene may take any candidate of its length; genes far from the bulk of the candidates choose first, each the
+nearest in GC that overlaps none taken before. n log n in the candidates.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import sequence
+from pipelines.intervals import Intervals
+from pipelines.sequence import Bytes
+
+CHUNK = 1 << 24
+TRIES = 500
+Shares = NDArray[np.float64]
+
+
+def shares(bases: Bytes, bounds: Intervals, what: Sequence[str]) -> Shares:
+    """Composition of intervals of one chromosome.
+
+    Args:
+        bases: the chromosome's letters, shape (length,).
+        bounds: shape (n, 2).
+        what: `gc` (G and C among A, C, G, T) and `soft_masked` (lower case among all), in the order wanted.
+
+    Returns:
+        Shape (n, shares).
+    """
+    counts = np.zeros((len(bounds), 3), np.int64)
+    for first in range(0, len(bases), CHUNK):
+        letters = bases[first : first + CHUNK]
+        inside = np.flatnonzero((bounds[:, 0] < first + len(letters)) & (bounds[:, 1] > first))
+        if len(inside) == 0:
+            continue
+        low, high = (np.clip(bounds[inside, side] - first, 0, len(letters)) for side in (0, 1))
+        codes = sequence.base_codes(letters)
+        for column, true in enumerate(
+            ((codes == 1) | (codes == 2), codes != sequence.OTHER, sequence.is_soft_masked(letters))
+        ):
+            sums = np.append(0, np.cumsum(true, dtype=np.int32))
+            counts[inside, column] += sums[high] - sums[low]
+    lengths = np.maximum(bounds[:, 1] - bounds[:, 0], 1)
+    found = {"gc": counts[:, 0] / np.maximum(counts[:, 1], 1), "soft_masked": counts[:, 2] / lengths}
+    return np.stack([found[name] for name in what], axis=1)
+
+
+def choose(
+    lengths: NDArray[np.int64], wanted: Shares, candidates: Intervals, offered: Shares, tolerance: float
+) -> NDArray[np.int64]:
+    """Give each gene a candidate of its length whose shares are near its own, no two overlapping.
+
+    Args:
+        lengths: bases wanted by each gene, shape (genes,).
+        wanted: shares of each gene, shape (genes, shares); the first decides which candidate is nearest.
+        candidates: places, shape (candidates, 2).
+        offered: shares of each candidate, shape (candidates, shares).
+        tolerance: largest difference in any share.
+
+    Returns:
+        Number of each gene's candidate, or -1, shape (genes,).
+    """
+    found = np.full(len(lengths), -1, np.int64)
+    sizes = candidates[:, 1] - candidates[:, 0]
+    taken = _Taken()
+    for length in np.unique(lengths)[::-1]:
+        genes, places = np.flatnonzero(lengths == length), np.flatnonzero(sizes == length)
+        if len(places) == 0:
+            continue
+        places = places[np.argsort(offered[places, 0], kind="stable")]
+        middle = offered[places[len(places) // 2], 0]
+        line = _Line(offered[places, 0])
+        for gene in genes[np.argsort(-np.abs(wanted[genes, 0] - middle), kind="stable")]:
+            for at in line.nearest(float(wanted[gene, 0]), tolerance):
+                place = places[at]
+                start, end = candidates[place].tolist()
+                if taken.overlaps(start, end):
+                    line.remove(at)
+                elif (np.abs(offered[place] - wanted[gene]) <= tolerance).all():
+                    line.remove(at)
+                    taken.add(start, end)
+                    found[gene] = place
+                    break
+    return found
+
+
+class _Taken:
+    """Disjoint intervals in order of their starts."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def overlaps(self, start: int, end: int) -> bool:
+        before = bisect_left(self._starts, end) - 1
+        return before >= 0 and self._ends[before] > start
+
+    def add(self, start: int, end: int) -> None:
+        at = bisect_left(self._starts, start)
+        self._starts.insert(at, start)
+        self._ends.insert(at, end)
+
+
+class _Line:
+    """Sorted values from which some are removed; finds the nearest ones left (union-find with path halving)."""
+
+    def __init__(self, values: Shares) -> None:
+        self._values = values
+        # Shifted by one, so that 0 and n + 1 stand for "none left".
+        self._left = list(range(len(values) + 2))
+        self._right = list(range(len(values) + 2))
+
+    def remove(self, at: int) -> None:
+        self._left[at + 1] = at
+        self._right[at + 1] = at + 2
+
+    def nearest(self, value: float, tolerance: float) -> Iterator[int]:
+        """Yield numbers of the values left within the tolerance, nearest first, at most `TRIES` that stay."""
+        after = int(np.searchsorted(self._values, value)) + 1
+        left, right = _find(self._left, after - 1), _find(self._right, after)
+        for _ in range(TRIES):
+            below = value - self._values[left - 1] if left > 0 else np.inf
+            above = self._values[right - 1] - value if right <= len(self._values) else np.inf
+            if min(below, above) > tolerance:
+                return
+            if below <= above:
+                yield left - 1
+                left = _find(self._left, left - 1)
+            else:
+                yield right - 1
+                right = _find(self._right, right + 1)
+
+
+def _find(links: list[int], at: int) -> int:
+    while links[at] != at:
+        links[at] = links[links[at]]
+        at = links[at]
+    return at

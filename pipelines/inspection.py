@@ -1,6 +1,6 @@
 """What is in a dataset: counts, lengths, composition, vocabulary, drops and the shortcut audit.
 
-Reads every split once; memory is that of the train split and the largest other one.
+Reads every split once; memory is that of all token ids, and of the k-mer frequencies that the audit fits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipelines import report, schema, shortcuts
+from pipelines import report, schema, sequence, shortcuts
 from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.shortcuts import Rule
 from pipelines.tokenizer import SPECIALS, UNK, Tokenizer
@@ -71,7 +71,9 @@ class Inspection:
 
     def tables(self) -> list[Table]:
         """Everything as tables."""
-        return [self._splits(), self._chromosomes(), self._genes(), self._vocabulary(), self._frequent(), self._audit()]
+        before = [self._splits(), self._chromosomes(), self._genes()]
+        leakage = [self._leakage()] if self.manifest.get("leakage") else []
+        return [*before, *leakage, self._vocabulary(), self._frequent(), self._audit()]
 
     def _splits(self) -> Table:
         header = ("split", "label", "intervals", *(_percent_name(percent) for percent in PERCENT), "mean GC")
@@ -101,14 +103,18 @@ class Inspection:
         return Table("Every gene accounted for", ("genome", "genes", "count"), rows)
 
     def _vocabulary(self) -> Table:
-        kmers = self.token_counts[len(SPECIALS) :]
         total = int(self.token_counts.sum())
         longest = self.manifest["longest"]
         rows: list[tuple[object, ...]] = [
             ("k, stride, tail", f"{self.tokenizer.k}, {self.tokenizer.stride}, {self.tokenizer.tail}"),
             ("tokens in the vocabulary", self.tokenizer.vocabulary_size),
-            ("tokens in train", total),
-            ("k-mers seen in train", f"{np.count_nonzero(kmers) / len(kmers):.1%}"),
+        ]
+        if self.tokenizer.kept is not None:
+            rows.append(("observed k-mers", f"{self._share_of_all_kmers():.1%} of all {4**self.tokenizer.k:,}"))
+        rows += [("tokens in train", total), ("k-mers seen in train", f"{self._kmers_seen():.1%}")]
+        if self.tokenizer.tail == "partial":
+            rows.append(("partial k-mers in train", f"{self.token_counts[self._partial()].sum() / total:.3%}"))
+        rows += [
             ("unknown tokens in train", f"{self.token_counts[UNK] / total:.3%}"),
             (
                 "longest interval",
@@ -117,9 +123,34 @@ class Inspection:
         ]
         return Table("Vocabulary", ("", "value"), rows)
 
+    def _partial(self) -> NDArray[np.bool_]:
+        """True for the ids of words shorter than k, shape (vocabulary,)."""
+        letters = self.tokenizer.letters
+        return (letters[:, 0] != sequence.OTHER) & (letters[:, -1] == sequence.OTHER)
+
+    def _kmers(self) -> NDArray[np.int64]:
+        """The ids of complete k-mers."""
+        return np.flatnonzero(self.tokenizer.letters[:, -1] != sequence.OTHER)
+
+    def _share_of_all_kmers(self) -> float:
+        return len(self._kmers()) / 4**self.tokenizer.k
+
+    def _kmers_seen(self) -> float:
+        """The share of the vocabulary's complete k-mers that occur in train."""
+        counts = self.token_counts[self._kmers()]
+        return np.count_nonzero(counts) / max(len(counts), 1)
+
+    def _leakage(self) -> Table:
+        found = self.manifest["leakage"]
+        rows: list[tuple[object, ...]] = [
+            (found["near_duplicates"], found["test_intervals"], f"{found['share']:.2%}", found["threshold"], found["k"])
+        ]
+        header = ("near-duplicates of train", "test intervals", "share", "similarity from", "k of the sketch")
+        return Table("Test intervals that resemble one in train", header, rows)
+
     def _frequent(self) -> Table:
         order = np.argsort(-self.token_counts[len(SPECIALS) :], kind="stable") + len(SPECIALS)
-        ends = [*order[:EXTREMES], *order[-EXTREMES:]]
+        ends = order if len(order) <= 2 * EXTREMES else np.concatenate([order[:EXTREMES], order[-EXTREMES:]])
         words = self.tokenizer.decode(ends)
         total = int(self.token_counts.sum())
         rows: list[tuple[object, ...]] = [
@@ -153,10 +184,11 @@ class Inspection:
             "dropped": self.manifest["dropped"],
             "longest_bases": self.manifest["longest"]["bases"],
             "vocabulary_size": self.tokenizer.vocabulary_size,
-            "kmers_seen_in_train": float(np.count_nonzero(self.token_counts[len(SPECIALS) :]) / 4**self.tokenizer.k),
+            "kmers_seen_in_train": float(self._kmers_seen()),
             "unknown_share_in_train": float(self.token_counts[UNK] / total),
             "audited_split": self.audited,
             "shortcuts": {rule.name: rule.metrics["auroc"] for rule in self.rules},
+            **({"leakage": self.manifest["leakage"]} if self.manifest.get("leakage") else {}),
         }
 
     def page(self) -> report.Page:
@@ -222,15 +254,14 @@ def inspect(directory: Path) -> Inspection:
     train = TokenDataset.open(directory, "train")
     audited = next((split for split in ("test", "validation") if split in present), "train")
     samples: list[Sample] = []
-    rules: list[Rule] = []
-    for split in present:
-        opened = train if split == "train" else TokenDataset.open(directory, split)
+    opened_as = {split: train if split == "train" else TokenDataset.open(directory, split) for split in present}
+    for split, opened in opened_as.items():
         for label in (1, 0):
             rows = opened.labels == label
             gc = opened.table["gc"].to_numpy().astype(np.float64)
             if rows.any():
                 samples.append(Sample(split, label, shortcuts.bases(opened)[rows], gc[rows]))
-        if split == audited:
-            rules = shortcuts.audit(train, opened)
+    validation = opened_as.get("validation") if audited == "test" else None
+    rules = shortcuts.audit(train, opened_as[audited], validation, kmers=True)
     counts = np.bincount(train.tokens, minlength=train.tokenizer.vocabulary_size)
     return Inspection(directory, manifest, train.tokenizer, samples, counts, audited, rules)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.build import build
@@ -10,6 +12,7 @@ from pipelines.config import DatasetConfig, validate
 from pipelines.errors import DatasetError
 from pipelines.inspection import Inspection, inspect
 from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 
 pytestmark = pytest.mark.ray
@@ -40,6 +43,41 @@ def test_figures_add_up_to_the_manifest(found: Inspection, genome: GenomeFiles) 
 def test_gc_is_the_shortcut_of_a_genome_whose_genes_are_richer_in_it(found: Inspection) -> None:
     shortcuts = found.to_json()["shortcuts"]
     assert shortcuts["gc"] == max(shortcuts.values()) > 0.9
+
+
+def test_the_kmer_regression_is_among_the_rules(found: Inspection) -> None:
+    assert found.to_json()["shortcuts"]["kmers"] > 0.8
+    assert ("kmers", "5-mer logistic regression") in {row[:2] for row in found.tables()[-1].rows}
+
+
+def vocabulary(found: Inspection) -> dict[object, object]:
+    return dict(next(table for table in found.tables() if table.caption == "Vocabulary").rows)
+
+
+def test_observed_and_partial_vocabularies_are_summed_up_as_what_they_are(found: Inspection) -> None:
+    assert not {"observed k-mers", "partial k-mers in train"} & set(vocabulary(found))
+    whole = Tokenizer(3, 3, "partial")
+    counts = np.zeros(whole.vocabulary_size, np.int64)
+    counts[[1, 3, 4, 70, 84]] = [1, 40, 3, 4, 2]
+    observed = whole.observed(counts, 3)
+    seen = replace(found, tokenizer=observed, token_counts=np.array([0, 3, 0, 40, 0, 4]))
+    told = vocabulary(seen)
+    assert told["tokens in the vocabulary"] == 6
+    assert told["observed k-mers"] == "3.1% of all 64"
+    assert told["k-mers seen in train"] == "50.0%"
+    assert told["partial k-mers in train"] == f"{4 / 47:.3%}"
+    assert [row[0] for row in seen.tables()[-2].rows] == ["AAA", "AT", "AAC"]
+    assert seen.to_json()["kmers_seen_in_train"] == 0.5
+
+
+def test_leakage_is_told_where_the_manifest_knows_it(found: Inspection) -> None:
+    assert "leakage" not in found.to_json()
+    leakage = {"share": 0.125, "test_intervals": 80, "near_duplicates": 10, "k": 21, "threshold": 0.5}
+    leaking = replace(found, manifest=found.manifest | {"leakage": leakage})
+    assert leaking.to_json()["leakage"] == leakage
+    assert next(table for table in leaking.tables() if "resemble" in table.caption).rows == [
+        (10, 80, "12.50%", 0.5, 21)
+    ]
 
 
 def test_the_page_holds_every_table_and_plot(found: Inspection, tmp_path: Path) -> None:

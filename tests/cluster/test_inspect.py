@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pybedtools
+import pytest
+
+from cluster.cli import main
+from pipelines.build import build
+from pipelines.config import DatasetConfig, validate
+from pipelines.progress import Silent
+from tests.conftest import GenomeFiles
+
+
+@pytest.mark.parametrize("arguments", [["--export", "bed"], ["--export-to", "i.bed"]])
+def test_a_format_and_a_file_to_export_go_together(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "data", *arguments]) == 2
+    assert "--export and --export-to go together" in capsys.readouterr().err
+
+
+@pytest.mark.ray
+def test_inspect_exports_and_warns_of_bases_that_tokens_do_not_show(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"sources": [genome.source()], "tokenizer": {"k": 4, "stride": 4, "tail": "drop"}}
+    build(validate(DatasetConfig, values, "test"), tmp_path / "data", ray_session, Silent())
+    rows = 2 * len(genome.genes)
+    for form in ("bed", "fasta"):
+        assert main(["inspect", str(tmp_path / "data"), "--export", form, "--export-to", str(tmp_path / form)]) == 0
+        told = capsys.readouterr()
+        assert f"{form}: {rows:,} intervals in {tmp_path / form}" in told.out
+        assert ("tail drop do not show them" in told.err) == (form == "fasta")
+    assert len(pybedtools.BedTool(tmp_path / "bed")) == rows

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipelines import report, schema, sequence, shortcuts
 from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.shortcuts import Rule
-from pipelines.tokenizer import SPECIALS, UNK, Tokenizer
+from pipelines.tokenizer import UNK, Tokenizer
 
 PERCENT = (0, 5, 50, 95, 100)
 EXTREMES = 5
@@ -149,7 +149,8 @@ class Inspection:
         return Table("Test intervals that resemble one in train", header, rows)
 
     def _frequent(self) -> Table:
-        order = np.argsort(-self.token_counts[len(SPECIALS) :], kind="stable") + len(SPECIALS)
+        kmers = self._kmers()
+        order = kmers[np.argsort(-self.token_counts[kmers], kind="stable")]
         ends = order if len(order) <= 2 * EXTREMES else np.concatenate([order[:EXTREMES], order[-EXTREMES:]])
         words = self.tokenizer.decode(ends)
         total = int(self.token_counts.sum())

@@ -67,13 +67,11 @@ def _annotation(field: FieldInfo) -> str:
 
 
 def _many(field: FieldInfo) -> bool:
-    return "list[" in _annotation(field) or "dict[" in _annotation(field)
+    return "list[" in _annotation(field)
 
 
 def _metavar(field: FieldInfo) -> str:
     text = _annotation(field)
-    if "dict[" in text:
-        return "KIND[:PART]"
     if "Literal[" in text:
         return "{" + ",".join(re.findall(r"'([\w-]+)'", text)) + "}"
     if "float" in text and "list" in text:
@@ -94,7 +92,7 @@ def _help(field: FieldInfo) -> str:
     facts = [" and ".join(bounds)] if bounds else []
     if not field.is_required() and field.default is not None:
         default = field.default
-        facts.append(f"default {' '.join(default) if isinstance(default, list | dict) else default}")
+        facts.append(f"default {' '.join(default) if isinstance(default, list) else default}")
     text = (field.description or "") + (f" ({'; '.join(facts)})" if facts else "")
     return text.replace("%", "%%")
 

@@ -1,158 +1,124 @@
-"""Annotated features of a genome: GFF3 rows to gene and exclusion intervals, nothing dropped in silence.
+"""Annotated features of a genome: GFF3, GTF or BED to gene and exclusion intervals, nothing dropped in silence.
 
-One pass over the lines, about a million a second. Format: GFF3 1.26 of the Sequence Ontology. Coordinates come
-out 0-based half-open.
+The format is found from the first row, since names such as .txt or .gff (for GTF) tell little.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from fnmatch import translate
+from functools import cache
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Literal
 
+from pipelines import bed_rows, gff3, gtf
 from pipelines.errors import InputError
+from pipelines.features import Annotation, Feature
+from pipelines.lines import lines_of
 
-LONGEST_NUMBER = 15
+__all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
 
-
-@dataclass(frozen=True, order=True)
-class Feature:
-    """One annotated interval: 0-based half-open, on the forward strand."""
-
-    chromosome: str
-    start: int
-    end: int
-    strand: str
-    gene_id: str
-    biotype: str | None
+Format = Literal["GFF3", "GTF", "BED"]
+_ENDINGS: dict[str, Format] = {".gff": "GFF3", ".gff3": "GFF3", ".gtf": "GTF", ".bed": "BED"}
+_GFF3_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s*=')
+_GTF_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
 
 
-@dataclass
-class Annotation:
-    """What a GFF3 file says, as far as raygene asks.
-
-    Attributes:
-        genes: features of the wanted types, in file order.
-        excluded: chromosome to (start, end) of every gene-like feature, in file order.
-        types: how often each type of column 3 was seen.
-    """
-
-    genes: list[Feature] = field(default_factory=list)
-    excluded: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    types: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def chromosomes(self) -> list[str]:
-        """Names of the sequences that carry a gene or a gene-like feature, in file order."""
-        return list(dict.fromkeys([*self.excluded, *(gene.chromosome for gene in self.genes)]))
-
-
-def read_gff3(path: Path, feature_types: Sequence[str], exclude_types: Sequence[str]) -> Annotation:
-    """Read genes and gene-like features.
+def read(
+    path: Path, feature_types: Sequence[str], exclude_types: Sequence[str], biotypes: Sequence[str] | None = None
+) -> Annotation:
+    """Read genes and gene-like features. In BED, every row is a gene.
 
     Args:
-        path: GFF3, plain or gzip.
+        path: GFF3, GTF or BED, plain or gzip.
         feature_types: column 3 values taken as genes, matched without case.
         exclude_types: column 3 patterns (`*` for any letters) that negatives may not touch.
+        biotypes: biotypes of genes to take, matched without case; None takes all. The others are counted as
+            dropped, and stay excluded.
 
     Raises:
-        InputError: missing or damaged file, a row that is not GFF3 (with its line number), no wanted feature.
+        InputError: missing or damaged file, a row that is not of its format (with its line number), no wanted feature.
     """
-    wanted = _pattern(feature_types)
-    gene_like = _pattern([*exclude_types, *feature_types])
-    annotation = Annotation()
-    known: dict[str, tuple[bool, bool]] = {}
-    for number, line in lines_of(path):
-        if line.startswith("##FASTA") or line.startswith(">"):
-            break
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 9:
+    kind = format_of(path)
+    if kind == "BED":
+        annotation = _read_bed(path)
+    else:
+        reader = gff3.read if kind == "GFF3" else gtf.read
+        annotation = reader(path, _pattern(feature_types), _pattern([*exclude_types, *feature_types]))
+        if not annotation.genes:
             raise InputError(
-                f"{path}: line {number}: {len(columns)} columns instead of 9", "give a tab-separated GFF3 file"
+                f"{path}: no feature of type {', '.join(feature_types)}",
+                f"set feature_types; the file has {_most(annotation.types) or 'no features at all'}",
             )
-        kind = columns[2]
-        annotation.types[kind] += 1
-        if kind not in known:
-            known[kind] = (wanted(kind), gene_like(kind))
-        is_gene, is_excluded = known[kind]
-        if not is_excluded:
+    return annotation if biotypes is None else _of_biotypes(annotation, biotypes, path)
+
+
+def format_of(path: Path) -> Format:
+    """The format of an annotation file, from its first row; from its name where the row leaves it open.
+
+    Raises:
+        InputError: missing or damaged, or neither the first row nor the name is of a known format.
+    """
+    named = next(
+        (kind for ending, kind in _ENDINGS.items() if path.name.lower().removesuffix(".gz").endswith(ending)), None
+    )
+    for number, line in lines_of(path):
+        if line.startswith(("##FASTA", ">")):
+            break
+        columns = line.split("\t")
+        if not line.strip() or line.startswith("#") or bed_rows.is_header(columns):
             continue
-        start, end = _coordinates(columns, path, number)
-        chromosome = unquote(columns[0])
-        annotation.excluded.setdefault(chromosome, []).append((start, end))
-        if is_gene:
-            gene_id, biotype = _identity(columns[8], path, number)
-            gene_id = gene_id or f"{chromosome}:{start}-{end}"
-            annotation.genes.append(Feature(chromosome, start, end, columns[6], gene_id, biotype))
-    if not annotation.genes:
-        seen = ", ".join(name for name, _ in annotation.types.most_common(6)) or "no features at all"
-        raise InputError(
-            f"{path}: no feature of type {', '.join(feature_types)}", f"set feature_types; the file has {seen}"
-        )
-    return annotation
+        found = _format_of_row(columns) or named or ("GFF3" if len(columns) == 9 else None)
+        if found is None:
+            raise InputError(
+                f"{path}: line {number}: neither GFF3, GTF nor BED ({len(columns)} tab-separated columns)",
+                "give one of these formats",
+            )
+        return found
+    return named or "GFF3"
+
+
+def _format_of_row(columns: list[str]) -> Format | None:
+    if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
+        return "BED"
+    if len(columns) == 9 and _GFF3_ATTRIBUTE.match(columns[8]):
+        return "GFF3"
+    if len(columns) == 9 and _GTF_ATTRIBUTE.match(columns[8]):
+        return "GTF"
+    return None
 
 
 def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
     expression = re.compile("|".join(translate(name.lower()) for name in names))
-    return lambda kind: expression.match(kind.lower()) is not None
+    return cache(lambda kind: expression.match(kind.lower()) is not None)
 
 
-def _coordinates(columns: list[str], path: Path, number: int) -> tuple[int, int]:
-    first, last = coordinate(columns[3], path, number), coordinate(columns[4], path, number)
-    if first > last or first < 1:
-        raise InputError(
-            f"{path}: line {number}: start {first} and end {last} are not 1 <= start <= end", "mend the line"
-        )
-    return first - 1, last
+def _read_bed(path: Path) -> Annotation:
+    annotation = Annotation()
+    for number, columns in bed_rows.rows(path):
+        gene = bed_rows.feature(columns, path, number)
+        annotation.genes.append(gene)
+        if gene.start < gene.end:
+            annotation.exclude(gene.chromosome, gene.start, gene.end, gene.strand)
+    if not annotation.genes:
+        raise InputError(f"{path}: holds no interval", "give a file with at least one gene")
+    return annotation
 
 
-def coordinate(text: str, path: Path, number: int) -> int:
-    """A column as a position in bases.
-
-    Raises:
-        InputError: not decimal digits, or beyond any chromosome.
-    """
-    if not (text.isascii() and text.isdigit()):
-        raise InputError(f"{path}: line {number}: {text[:30]!r} is not a whole number", "mend the line")
-    if len(text) > LONGEST_NUMBER:
-        raise InputError(f"{path}: line {number}: {text[:30]} lies beyond any chromosome", "mend the line")
-    return int(text)
-
-
-def _identity(attributes: str, path: Path, number: int) -> tuple[str | None, str | None]:
-    pairs = dict(part.strip().split("=", 1) for part in attributes.split(";") if "=" in part)
-    if not pairs and '"' in attributes:
-        raise InputError(
-            f"{path}: line {number}: GTF attributes", "convert the file to GFF3, with gffread for instance"
-        )
-    gene_id = pairs.get("ID") or pairs.get("Name")
-    biotype = pairs.get("biotype") or pairs.get("gene_biotype") or pairs.get("gene_type")
-    return (unquote(gene_id) if gene_id else None), (unquote(biotype) if biotype else None)
+def _of_biotypes(annotation: Annotation, biotypes: Sequence[str], path: Path) -> Annotation:
+    wanted = {biotype.lower() for biotype in biotypes}
+    genes = [gene for gene in annotation.genes if gene.biotype is not None and gene.biotype.lower() in wanted]
+    if not genes:
+        seen = _most(Counter(gene.biotype for gene in annotation.genes if gene.biotype is not None))
+        remedy = f"set biotypes; the file has {seen}" if seen else "leave biotypes out; the file tells none"
+        raise InputError(f"{path}: no gene of biotype {', '.join(biotypes)}", remedy)
+    annotation.dropped["other_biotype"] += len(annotation.genes) - len(genes)
+    annotation.dropped = +annotation.dropped
+    annotation.genes = genes
+    return annotation
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a plain or gzip text file, without their ends.
-
-    Raises:
-        InputError: missing, unreadable, or a cut-off gzip stream.
-    """
-    try:
-        with path.open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            stream = gzip.open(raw) if packed else raw
-            with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[arg-type]
-                for number, line in enumerate(text, 1):
-                    yield number, line.rstrip("\r\n")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip stream is damaged or cut off", "fetch the file again") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
+def _most(counts: Counter[str]) -> str:
+    return ", ".join(name for name, _ in counts.most_common(6))

@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     JsonValue,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
 
@@ -126,35 +125,12 @@ class SourceConfig(Section):
         return self
 
 
-Kind = Literal["shuffle", "dinucleotide", "antisense", "partial"]
-
-
-def _as_shares(value: Any) -> Any:
-    """Kinds with their parts of all negatives: a mapping, or a list of kinds, each alone or as `kind:part`."""
-    if isinstance(value, Mapping):
-        parts = dict(value)
-    else:
-        parts = {}
-        for item in _as_list(value):
-            kind, _, part = str(item).partition(":")
-            if kind in parts:
-                raise ValueError(f"{kind} is given twice")
-            parts[kind] = part or 1
-    return parts
-
-
 class NegativesConfig(Section):
-    """Intervals and sequences that are no genes."""
+    """Non-gene intervals, placed by `bedtools shuffle`."""
 
-    kinds: Annotated[
-        dict[Kind, Annotated[float, Field(gt=0)]],
-        BeforeValidator(_as_shares),
-        WithJsonSchema({"type": "array"}),
-    ] = Field(
-        default={"shuffle": 1.0},
-        description="how negatives are made, each kind alone or with its part as kind:part; shuffle = placed at random "
-        "outside gene-like features, dinucleotide = a gene's bases shuffled so that its dinucleotides stay, antisense = "
-        "a gene read on the other strand, partial = an interval that cuts a gene's edge",
+    kinds: Annotated[list[Literal["shuffle"]], BeforeValidator(_as_list)] = Field(
+        default=["shuffle"],
+        description="how negatives are made: shuffle = placed at random outside gene-like features",
         min_length=1,
     )
     unplaced: Literal["shorten", "drop-pair", "keep"] = Field(

@@ -6,16 +6,17 @@ Costs one pass over the annotation and, the first time, an index of the FASTA fi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipelines import annotation, fasta, fingerprint, intervals
-from pipelines.annotation import Annotation, Feature
+from pipelines import annotation, bed_rows, contigs, fasta, fingerprint, intervals
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
 from pipelines.fasta import Genome
+from pipelines.features import Annotation, Feature
 from pipelines.intervals import Intervals
 from pipelines.progress import Progress
 
@@ -31,7 +32,7 @@ class Source:
         contents: key of the configuration to the SHA-256 of the file it names.
         lengths: bases of each chromosome in use, in FASTA order.
         genes: kept genes of each chromosome in use, sorted.
-        excluded: gene-like features of each chromosome in use, shape (n, 2), as annotated.
+        excluded: gene-like features and barred intervals of each chromosome in use, shape (n, 2).
         features: genes of the wanted types in the file, dropped ones included.
         dropped: genes left out, by reason.
     """
@@ -53,55 +54,94 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
             exist, or no gene is left.
     """
     fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
-    for path in (fasta_path, annotation_path):
+    for path in (fasta_path, annotation_path, *(Path(path) for path in (config.aliases, config.exclude) if path)):
         if not path.exists():
             raise InputError(f"{path}: no such file", f"check the paths of genome {config.genome} under sources")
     genome = fasta.open_genome(config.genome, fasta_path, progress)
-    annotated = annotation.read_gff3(annotation_path, config.feature_types, negatives.exclude_types)
-    lengths = _chosen(genome, annotated, config)
-    genes, dropped = _kept(annotated.genes, lengths, set(genome.lengths))
+    lengths = genome.lengths
+    to_fasta = contigs.translator(config, lengths)
+    annotated = annotation.read(annotation_path, config.feature_types, negatives.exclude_types, config.biotypes)
+    found = annotated.chromosomes
+    annotated = annotated.renamed(to_fasta)
+    _require_shared(annotated.chromosomes, found, config, lengths)
+    choice = contigs.choose(lengths, {gene.chromosome for gene in annotated.genes}, config)
+    genes, dropped = _kept(annotated.genes, choice.lengths, set(lengths))
+    dropped += annotated.dropped
+    features = len(annotated.genes) + annotated.dropped.total()
     if not genes:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        raise InputError(
-            f"{annotation_path}: no gene is left of {len(annotated.genes)} ({reasons})", "mend the annotation"
-        )
-    excluded = {
-        name: intervals.within(
-            np.array(annotated.excluded.get(name) or intervals.empty(), np.int64).reshape(-1, 2), lengths[name]
-        )
-        for name in genes
+        raise InputError(f"{annotation_path}: no gene is left of {features} ({reasons})", "mend the annotation")
+    used = {name: length for name, length in choice.lengths.items() if name in genes}
+    progress.note(f"{config.genome}: {len(used):,} of {len(lengths):,} sequences used ({choice.reason})")
+    _tell_unmatched(annotated, lengths, config, progress)
+    contents = {"fasta": genome.content, "annotation": fingerprint.of_file(annotation_path)}
+    contents |= {
+        key: fingerprint.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))
     }
+    barred = _barred(config, used, to_fasta, progress)
     return Source(
         genome=genome,
-        contents={"fasta": genome.content, "annotation": fingerprint.of_file(annotation_path)},
-        lengths={name: length for name, length in lengths.items() if name in genes},
+        contents=contents,
+        lengths=used,
         genes=genes,
-        excluded=excluded,
-        features=len(annotated.genes),
+        excluded={
+            name: np.concatenate([_excluded(annotated, name, length), barred.get(name, intervals.empty())])
+            for name, length in used.items()
+        },
+        features=features,
         dropped=dropped,
     )
 
 
-def _chosen(genome: Genome, annotated: Annotation, config: SourceConfig) -> dict[str, int]:
-    lengths = genome.lengths
-    shared = [name for name in annotated.chromosomes if name in lengths]
-    if not shared:
+def _require_shared(renamed: list[str], found: list[str], config: SourceConfig, lengths: dict[str, int]) -> None:
+    if not set(renamed) & set(lengths):
         raise InputError(
             f"{config.annotation}: shares no sequence name with {config.fasta}",
-            f"make the names agree; the annotation has {_first(annotated.chromosomes)}, the FASTA has {_first(list(lengths))}",
+            "make the names agree, with sources.aliases for instance; the annotation has "
+            f"{contigs.first_of(found)}, the FASTA has {contigs.first_of(lengths)}",
         )
-    if config.chromosomes is None:
-        return lengths
-    if unknown := [name for name in config.chromosomes if name not in lengths]:
-        raise InputError(
-            f"{config.fasta}: sources.chromosomes: no sequence {unknown[0]!r}",
-            f"choose among {_first(list(lengths), 8)}",
-        )
-    return {name: length for name, length in lengths.items() if name in config.chromosomes}
 
 
-def _first(names: list[str], count: int = 3) -> str:
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
+def _tell_unmatched(annotated: Annotation, lengths: dict[str, int], config: SourceConfig, progress: Progress) -> None:
+    """Warn of sequences that one of the two files has alone."""
+    lost = [name for name in annotated.chromosomes if name not in lengths]
+    if not lost:
+        return
+    genes = sum(gene.chromosome not in lengths for gene in annotated.genes)
+    bare = [name for name in lengths if name not in set(annotated.chromosomes)]
+    progress.warn(
+        f"{config.genome}: {len(lost):,} sequences of the annotation are not in the FASTA file, with {genes:,} genes "
+        f"({contigs.first_of(lost)}); of the FASTA's, {len(bare):,} have no annotation"
+        + (f" ({contigs.first_of(bare)})" if bare else "")
+        + "; sources.aliases can match them"
+    )
+
+
+def _excluded(annotated: Annotation, name: str, length: int) -> Intervals:
+    rows = np.array(annotated.excluded.get(name) or np.empty((0, 3)), np.int64)
+    return intervals.within(rows[:, :2], length)
+
+
+def _barred(
+    config: SourceConfig, lengths: dict[str, int], to_fasta: Callable[[str], str], progress: Progress
+) -> dict[str, Intervals]:
+    """The user's intervals that no negative may touch, by chromosome."""
+    if config.exclude is None:
+        return {}
+    path, found = Path(config.exclude), dict[str, list[tuple[int, int]]]()
+    elsewhere = 0
+    for number, columns in bed_rows.rows(path):
+        start, end = bed_rows.location(columns, path, number)
+        name = to_fasta(columns[0])
+        elsewhere += name not in lengths
+        found.setdefault(name, []).append((start, end))
+    if elsewhere:
+        progress.warn(f"{config.genome}: {elsewhere:,} rows of {path} lie on no sequence in use")
+    return {
+        name: intervals.within(np.array(rows, np.int64), lengths[name])
+        for name, rows in found.items()
+        if name in lengths
+    }
 
 
 def _kept(
@@ -118,6 +158,8 @@ def _kept(
             dropped["chromosome_not_chosen"] += 1
         elif gene.end > lengths[gene.chromosome]:
             dropped["past_the_end"] += 1
+        elif gene.start == gene.end:
+            dropped["zero_length"] += 1
         elif gene.strand not in STRANDS:
             dropped["unknown_strand"] += 1
         elif place in seen:

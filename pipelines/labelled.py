@@ -18,9 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import fingerprint, schema
-from pipelines.annotation import lines_of
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
+from pipelines.lines import lines_of
 from pipelines.sequence import Bytes, reverse_complement
 
 _LABELS = {"1": 1, "gene": 1, "true": 1, "0": 0, "negative": 0, "false": 0}

@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import bed, encoding, fasta, plan, schema, sequence, storage
-from pipelines.annotation import Feature
 from pipelines.errors import InputError, UsageError
 from pipelines.fasta import Genome
+from pipelines.features import Feature
 from pipelines.progress import Progress
 from training.bundle import Bundle
 from training.scoring import probabilities

@@ -61,6 +61,13 @@ def test_lines_of_any_width_read_as_pyfaidx_reads_them(sequences: list[str], wid
         opened.close()
 
 
+@pytest.mark.parametrize("text", [">c\nACGT\nACGTAC\nAC\n>d\nA\n", ">c\nACGT\nAC\nACGT\n", ">c\nACGT\nAC GT\n"])
+def test_lines_of_unequal_length_are_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.fa").write_text(text)
+    with pytest.raises(InputError, match=r"a\.fa: (cannot be indexed|the lines of sequence 'c' are of unequal length)"):
+        open_genome("toy", tmp_path / "a.fa", Silent())
+
+
 def test_nothing_is_written_beside_the_input(genome: GenomeFiles, tmp_path: Path) -> None:
     before = sorted(genome.fasta.parent.iterdir())
     assert open_genome("toy", genome.fasta, Silent()).lengths

@@ -1,0 +1,62 @@
+"""Annotated intervals and what an annotation file says of them, whatever its format.
+
+Coordinates are 0-based half-open on the forward strand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+SIGNS = {"+": 1, "-": -1}
+
+
+@dataclass(frozen=True, order=True)
+class Feature:
+    """One annotated interval: 0-based half-open, on the forward strand."""
+
+    chromosome: str
+    start: int
+    end: int
+    strand: str
+    gene_id: str
+    biotype: str | None
+
+
+@dataclass
+class Annotation:
+    """What an annotation file says, as far as raygene asks.
+
+    Attributes:
+        genes: features of the wanted types and biotypes, in file order.
+        excluded: chromosome to (start, end, strand) of every gene-like feature, in file order; the strand is +1, -1,
+            or 0 where it is unknown.
+        types: how often each type of column 3 was seen.
+        dropped: features of the wanted types that are no genes here, by reason.
+    """
+
+    genes: list[Feature] = field(default_factory=list)
+    excluded: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    types: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def chromosomes(self) -> list[str]:
+        """Names of the sequences that carry a gene or a gene-like feature, in file order."""
+        return list(dict.fromkeys([*self.excluded, *(gene.chromosome for gene in self.genes)]))
+
+    def exclude(self, chromosome: str, start: int, end: int, strand: str) -> None:
+        """Remember an interval as gene-like."""
+        self.excluded.setdefault(chromosome, []).append((start, end, SIGNS.get(strand, 0)))
+
+    def renamed(self, name_of: Callable[[str], str]) -> Annotation:
+        """The same annotation with other names of its sequences."""
+        names = {name: name_of(name) for name in self.chromosomes}
+        if all(old == new for old, new in names.items()):
+            return self
+        excluded: dict[str, list[tuple[int, int, int]]] = {}
+        for name, rows in self.excluded.items():
+            excluded.setdefault(names[name], []).extend(rows)
+        genes = [replace(gene, chromosome=names[gene.chromosome]) for gene in self.genes]
+        return replace(self, genes=genes, excluded=excluded)

@@ -142,11 +142,12 @@ class Inspection:
 
     def _leakage(self) -> Table:
         found = self.manifest["leakage"]
+        share = None if found["share"] is None else f"{found['share']:.2%}"
         rows: list[tuple[object, ...]] = [
-            (found["near_duplicates"], found["test_intervals"], f"{found['share']:.2%}", found["threshold"], found["k"])
+            (found["intervals"], found["judged"], found["near_duplicates"], share, found["threshold"], found["k"])
         ]
-        header = ("near-duplicates of train", "test intervals", "share", "similarity from", "k of the sketch")
-        return Table("Test intervals that resemble one in train", header, rows)
+        header = ("intervals", "judged", "near-duplicates", "share", "of their k-mers, at least", "k")
+        return Table(f"Intervals of {found['split']} with a near-duplicate in train", header, rows)
 
     def _frequent(self) -> Table:
         kmers = self._kmers()

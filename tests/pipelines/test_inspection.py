@@ -71,12 +71,15 @@ def test_observed_and_partial_vocabularies_are_summed_up_as_what_they_are(found:
 
 
 def test_leakage_is_told_where_the_manifest_knows_it(found: Inspection) -> None:
-    assert "leakage" not in found.to_json()
-    leakage = {"share": 0.125, "test_intervals": 80, "near_duplicates": 10, "k": 21, "threshold": 0.5}
+    without = {key: value for key, value in found.manifest.items() if key != "leakage"}
+    assert "leakage" not in replace(found, manifest=without).to_json()
+    leakage = {
+        "split": "test", "intervals": 81, "judged": 80, "near_duplicates": 10, "share": 0.125, "k": 21, "threshold": 0.5
+    }  # fmt: skip
     leaking = replace(found, manifest=found.manifest | {"leakage": leakage})
     assert leaking.to_json()["leakage"] == leakage
-    assert next(table for table in leaking.tables() if "resemble" in table.caption).rows == [
-        (10, 80, "12.50%", 0.5, 21)
+    assert next(table for table in leaking.tables() if "near-duplicate" in table.caption).rows == [
+        (81, 80, 10, "12.50%", 0.5, 21)
     ]
 
 

@@ -31,8 +31,9 @@ def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:
     document["sources"] = [
         {key: value for key, value in source.items() if key not in PATH_KEYS} for source in document["sources"]
     ]
-    observed = {"vocabulary": "observed", "min_count": config.tokenizer.min_count}
-    document["tokenizer"] = tokenizer.parameters | (observed if config.tokenizer.vocabulary == "observed" else {})
+    given = config.tokenizer
+    own = {"vocabulary": given.vocabulary, "min_count": given.min_count} if given.reuse is None else {}
+    document["tokenizer"] = tokenizer.parameters | own
     return document
 
 

@@ -67,7 +67,7 @@ def _annotation(field: FieldInfo) -> str:
 
 
 def _many(field: FieldInfo) -> bool:
-    return "list[" in _annotation(field)
+    return "list[" in _annotation(field) or "dict[" in _annotation(field)
 
 
 def _metavar(field: FieldInfo) -> str:
@@ -92,7 +92,7 @@ def _help(field: FieldInfo) -> str:
     facts = [" and ".join(bounds)] if bounds else []
     if not field.is_required() and field.default is not None:
         default = field.default
-        facts.append(f"default {' '.join(default) if isinstance(default, list) else default}")
+        facts.append(f"default {' '.join(default) if isinstance(default, list | dict) else default}")
     text = (field.description or "") + (f" ({'; '.join(facts)})" if facts else "")
     return text.replace("%", "%%")
 

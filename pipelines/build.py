@@ -239,7 +239,9 @@ def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
     train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
     counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train)) as stage:
-        for counted in _mapped(_tasks(train), encoding.CountTokens(job.genomes, job.tokenizer)):
+        for counted in _mapped(
+            _tasks(train), encoding.CountTokens(job.genomes, job.tokenizer, job.config.negatives.seed)
+        ):
             counts[counted["token"].to_numpy()] += counted["count"].to_numpy()
             stage.advance(counted.num_rows and int(counted["rows"][0].as_py()))
     observed = job.tokenizer.observed(counts, job.config.tokenizer.min_count)
@@ -264,9 +266,10 @@ def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, prog
     storage.make_directory(staging / encoding.RECORDS)
     one_in = sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
     tasks = _tasks(table)
+    mapper = encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, one_in)
     records = []
     with progress.stage("encoding tokens", len(table)) as stage:
-        for result in _mapped(tasks, encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), one_in)):
+        for result in _mapped(tasks, mapper):
             for text in result["record"].to_pylist():
                 records.append(json.loads(text))
                 stage.advance(sum(file["rows"] for file in records[-1]["files"]))

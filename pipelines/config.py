@@ -55,6 +55,31 @@ ShareOrList = Annotated[
     BeforeValidator(_as_share_or_list),
 ]
 
+Kind = Literal["shuffle", "dinucleotide", "antisense", "partial"]
+KINDS: tuple[Kind, ...] = ("shuffle", "dinucleotide", "antisense", "partial")
+
+
+def _as_parts(value: Any) -> Any:
+    """Kinds of negatives and their parts: `shuffle`, `[shuffle, antisense:0.5]` or `{shuffle: 2, antisense: 1}`."""
+    parts: dict[str, Any] = {}
+    for item in [value] if isinstance(value, str | Mapping) else value if isinstance(value, list | tuple) else []:
+        for kind, part in item.items() if isinstance(item, Mapping) else [str(item).partition(":")[::2]]:
+            if kind in parts:
+                raise ValueError(f"{kind} is named twice")
+            if kind not in KINDS:
+                near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KINDS)}"
+                raise ValueError(f"no kind of negatives is called {kind!r}; {hint}")
+            parts[kind] = 1.0 if part == "" else part
+    return {kind: parts[kind] for kind in KINDS if kind in parts} if parts else value
+
+
+Parts = Annotated[
+    dict[Kind, Annotated[float, Field(gt=0)]],
+    Field(min_length=1),
+    BeforeValidator(_as_parts),
+]
+
 GENE_LIKE = ["gene", "*_gene", "pseudogene", "mRNA", "*RNA", "*transcript", "CDS", "exon"]
 
 
@@ -126,12 +151,13 @@ class SourceConfig(Section):
 
 
 class NegativesConfig(Section):
-    """Non-gene intervals, placed by `bedtools shuffle`."""
+    """Non-gene intervals: where they come from and what they share with genes."""
 
-    kinds: Annotated[list[Literal["shuffle"]], BeforeValidator(_as_list)] = Field(
-        default=["shuffle"],
-        description="how negatives are made: shuffle = placed at random outside gene-like features",
-        min_length=1,
+    kinds: Parts = Field(
+        default={"shuffle": 1.0},
+        description="how negatives are made, with their parts (shuffle:2 antisense:1): shuffle = placed at random outside "
+        "gene-like features, dinucleotide = the gene itself, shuffled so that it keeps its dinucleotides, antisense = the "
+        "gene on its other strand, partial = over an edge of the gene, a quarter to three quarters inside",
     )
     unplaced: Literal["shorten", "drop-pair", "keep"] = Field(
         default="shorten",

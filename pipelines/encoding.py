@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, plan, schema, sequence, sketch, storage
+from pipelines import dinucleotide, fingerprint, plan, schema, sequence, sketch, storage
 from pipelines.labelled import Sequences
 from pipelines.sequence import Bytes
 from pipelines.tokenizer import UNK, Tokenizer
 
 ROW_GROUP_TOKENS = 1 << 20
 RECORDS = ".records"
+DINUCLEOTIDE = "dinucleotide"
 
 
 def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
@@ -49,6 +51,24 @@ def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.
             piece = stretch[start[row] - low : end[row] - low]
             bases[offset : offset + len(piece)] = sequence.reverse_complement(piece) if strands[row] == "-" else piece
             offset += len(piece)
+    return bases, lengths
+
+
+def bases_of(genome: Sequences, table: pa.Table, seed: int) -> tuple[Bytes, NDArray[np.int64]]:
+    """The bases of a dataset's intervals: as `strand_bases`, and shuffled where the source is `dinucleotide`.
+
+    Args:
+        genome: where they lie.
+        table: rows of the interval table, of one genome, sorted by chromosome and start.
+        seed: `negatives.seed`; with the interval's id it seeds each shuffle.
+    """
+    bases, lengths = strand_bases(genome, table)
+    ends = np.cumsum(lengths)
+    shuffled = pc.equal(table["source"], DINUCLEOTIDE).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(shuffled):
+        letters = slice(int(ends[row] - lengths[row]), int(ends[row]))
+        drawn = fingerprint.seed(seed, DINUCLEOTIDE, table["interval_id"][int(row)].as_py())
+        bases[letters] = dinucleotide.shuffle(bases[letters], np.random.default_rng(drawn))
     return bases, lengths
 
 
@@ -88,15 +108,17 @@ class CountTokens:
     Attributes:
         genomes: name to genome.
         tokenizer: turns bases into ids.
+        seed: `negatives.seed`.
     """
 
     genomes: dict[str, Sequences]
     tokenizer: Tokenizer
+    seed: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
         counts = np.zeros(0, np.int64)
         if len(table):
-            bases, lengths = strand_bases(self.genomes[table["genome"][0].as_py()], table)
+            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
             counts = self.tokenizer.count(sequence.base_codes(bases), lengths)
         seen = np.flatnonzero(counts)
         return pa.table({"token": seen, "count": counts[seen].astype(np.int64), "rows": np.full(len(seen), len(table))})
@@ -110,13 +132,15 @@ class WriteParts:
         genomes: name to genome.
         tokenizer: turns bases into ids.
         staging: directory that becomes the dataset.
+        seed: `negatives.seed`.
         one_in: one in how many k-mers is kept as a sketch of train and test; see `sketch`.
     """
 
     genomes: dict[str, Sequences]
     tokenizer: Tokenizer
     staging: Path
-    one_in: int = 1000
+    seed: int
+    one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
         if len(table) == 0:
@@ -124,7 +148,7 @@ class WriteParts:
         task = table["task"][0].as_py()
         path = record_path(self.staging, task)
         if not path.exists():
-            bases, lengths = strand_bases(self.genomes[table["genome"][0].as_py()], table)
+            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
             rows = encode(table, bases, lengths, self.tokenizer)
             self._sketch(table, bases, lengths, task)
             storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))

@@ -32,7 +32,8 @@ class Source:
         contents: key of the configuration to the SHA-256 of the file it names.
         lengths: bases of each chromosome in use, in FASTA order.
         genes: kept genes of each chromosome in use, sorted.
-        excluded: gene-like features and barred intervals of each chromosome in use, shape (n, 2).
+        excluded: gene-like features and barred intervals of each chromosome in use, shape (n, 3): start, end and
+            strand (+1, -1, or 0 where it is unknown or both).
         features: genes of the wanted types in the file, dropped ones included.
         dropped: genes left out, by reason.
     """
@@ -85,7 +86,7 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
         lengths=used,
         genes=genes,
         excluded={
-            name: np.concatenate([_excluded(annotated, name, length), barred.get(name, intervals.empty())])
+            name: np.concatenate([_excluded(annotated, name, length), barred.get(name, np.empty((0, 3), np.int64))])
             for name, length in used.items()
         },
         features=features,
@@ -119,7 +120,7 @@ def _tell_unmatched(annotated: Annotation, lengths: dict[str, int], config: Sour
 
 def _excluded(annotated: Annotation, name: str, length: int) -> Intervals:
     rows = np.array(annotated.excluded.get(name) or np.empty((0, 3)), np.int64)
-    return intervals.within(rows[:, :2], length)
+    return intervals.within(rows, length)
 
 
 def _barred(
@@ -128,13 +129,13 @@ def _barred(
     """The user's intervals that no negative may touch, by chromosome."""
     if config.exclude is None:
         return {}
-    path, found = Path(config.exclude), dict[str, list[tuple[int, int]]]()
+    path, found = Path(config.exclude), dict[str, list[tuple[int, int, int]]]()
     elsewhere = 0
     for number, columns in bed_rows.rows(path):
         start, end = bed_rows.location(columns, path, number)
         name = to_fasta(columns[0])
         elsewhere += name not in lengths
-        found.setdefault(name, []).append((start, end))
+        found.setdefault(name, []).append((start, end, 0))
     if elsewhere:
         progress.warn(f"{config.genome}: {elsewhere:,} rows of {path} lie on no sequence in use")
     return {

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import report, schema, sequence, shortcuts
+from pipelines.config import KINDS
 from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.shortcuts import Rule
 from pipelines.tokenizer import UNK, Tokenizer
@@ -71,7 +72,7 @@ class Inspection:
 
     def tables(self) -> list[Table]:
         """Everything as tables."""
-        before = [self._splits(), self._chromosomes(), self._genes()]
+        before = [self._splits(), self._sources(), self._chromosomes(), self._genes()]
         leakage = [self._leakage()] if self.manifest.get("leakage") else []
         return [*before, *leakage, self._vocabulary(), self._frequent(), self._audit()]
 
@@ -82,6 +83,18 @@ class Inspection:
             lengths = [round(float(np.percentile(sample.lengths, percent))) for percent in PERCENT]
             rows.append((sample.split, sample.name, len(sample.lengths), *lengths, float(sample.gc.mean())))
         return Table("Intervals by split and label; lengths in bases", header, rows)
+
+    def _sources(self) -> Table:
+        counts: Counter[tuple[str, str]] = Counter()
+        for one in self.manifest["counts"]:
+            counts[one["source"], one["split"]] += one["rows"]
+        present = {source for source, _ in counts}
+        rows: list[tuple[object, ...]] = [
+            (name, *(counts[name, split] for split in schema.SPLITS))
+            for name in ("gene", *KINDS, "sequence")
+            if name in present
+        ]
+        return Table("How they were made", ("source", *schema.SPLITS), rows)
 
     def _chromosomes(self) -> Table:
         counts: Counter[tuple[str, str, str, int]] = Counter()

@@ -34,15 +34,17 @@ def widen(intervals: Intervals, flank: int, length: int) -> Intervals:
 
 
 def within(annotated: Intervals, length: int) -> Intervals:
-    """Annotated intervals as they lie in [0, length), shape (m, 2).
+    """Annotated intervals as they lie in [0, length), shape (m, columns): start, end and whatever follows.
 
     GFF3 writes a feature across the origin of a circular sequence with an end past the sequence's: what lies past
     the end is at its beginning as well.
     """
     inside = annotated[annotated[:, 0] < length]
-    over = inside[inside[:, 1] > length]
-    around = np.stack([np.zeros(len(over), np.int64), np.minimum(over[:, 1] - length, length)], axis=1)
-    return np.concatenate([np.minimum(inside, length), around])
+    around = inside[inside[:, 1] > length]
+    around[:, 0], around[:, 1] = 0, around[:, 1] - length
+    found = np.concatenate([inside, around])
+    found[:, 1] = np.minimum(found[:, 1], length)
+    return found
 
 
 def gaps(merged: Intervals, length: int) -> Intervals:

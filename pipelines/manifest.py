@@ -84,7 +84,7 @@ def accounts(sources: list[Source], placed: pa.Table, table: pa.Table, left_out:
 
 
 def _counts(table: pa.Table) -> list[dict[str, Any]]:
-    keys = ["genome", "chromosome", "split", "label"]
+    keys = ["genome", "chromosome", "split", "label", "source"]
     grouped = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
     return [{**{key: row[key] for key in keys}, "rows": row["count_all"]} for row in grouped.to_pylist()]
 

@@ -7,7 +7,7 @@ nearest in GC that overlaps none taken before. n log n in the candidates.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,12 @@ TRIES = 500
 Shares = NDArray[np.float64]
 
 
-def shares(bases: Bytes, bounds: Intervals, what: Sequence[str]) -> Shares:
+def shares(letters_of: Callable[[int, int], Bytes], length: int, what: Sequence[str], bounds: Intervals) -> Shares:
     """Composition of intervals of one chromosome.
 
     Args:
-        bases: the chromosome's letters, shape (length,).
+        letters_of: gives the chromosome's letters of [start, end).
+        length: bases of the chromosome.
         bounds: shape (n, 2).
         what: `gc` (G and C among A, C, G, T) and `soft_masked` (lower case among all), in the order wanted.
 
@@ -33,8 +34,8 @@ def shares(bases: Bytes, bounds: Intervals, what: Sequence[str]) -> Shares:
         Shape (n, shares).
     """
     counts = np.zeros((len(bounds), 3), np.int64)
-    for first in range(0, len(bases), CHUNK):
-        letters = bases[first : first + CHUNK]
+    for first in range(0, length, CHUNK):
+        letters = letters_of(first, min(first + CHUNK, length))
         inside = np.flatnonzero((bounds[:, 0] < first + len(letters)) & (bounds[:, 1] > first))
         if len(inside) == 0:
             continue

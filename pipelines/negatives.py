@@ -1,37 +1,74 @@
-"""Windows out of genes and, for each, a non-gene interval of the same length on the same chromosome.
+"""Windows out of genes and, for each, negatives of the same length: of four kinds, mixed by their parts.
 
-Positions come from `bedtools shuffle`, in rounds: what finds no room in one round is cut to 85 % and tried again,
-until everything is placed or too short to be of use. The result is verified, not trusted.
+`shuffle` comes from `bedtools shuffle`, in rounds: what finds no room is cut to 85 % and tried again. `antisense` and
+`partial` are cut to what the annotation leaves clear. `dinucleotide` is the window itself; its letters are shuffled
+when it is encoded. Each is verified, not trusted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import bedtools, fingerprint, intervals, matching
-from pipelines.config import CropConfig, NegativesConfig
+from pipelines import antisense, fingerprint, intervals, windows
+from pipelines.config import KINDS, CropConfig, NegativesConfig
+from pipelines.draws import NOWHERE, Draws
 from pipelines.intervals import Intervals
-from pipelines.sequence import Bytes
+from pipelines.matching import Shares
+from pipelines.partial import LEAST, Edges
 
-SHRINK = 0.85
-SHORTEST = 30
-NOWHERE = -1
-NO_ROOM, UNMATCHED, SHORTER = "no_room_for_negative", "no_match", "shorter_than_crop"
+SHORTER = "shorter_than_crop"
+UNMATCHED = "no_match"
+NO_ROOM = {"shuffle": "no_room_for_negative", "antisense": "gene_on_other_strand", "partial": "no_room_beside_gene"}
+SHUFFLE, DINUCLEOTIDE, ANTISENSE, PARTIAL = range(len(KINDS))
+# Of a gene's negatives the kind with the least choice comes first: its length is the window's.
+_RANK = np.array([2, 3, 1, 0])
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Chromosome:
+    """One chromosome as negatives see it.
+
+    Attributes:
+        where: genome and chromosome, which seed the draws.
+        length: bases.
+        genes: shape (genes, 2).
+        strands: +1 or -1 of each gene, shape (genes,).
+        features: gene-like features and barred intervals, genes among them, shape (features, 2).
+        feature_strands: +1, -1, or 0 where it is unknown, shape (features,).
+        runs_of_n: shape (runs, 2).
+        earlier: genes of the genome on chromosomes before this one, so that a ratio holds over all of them.
+    """
+
+    where: tuple[str, str]
+    length: int
+    genes: Intervals
+    strands: NDArray[np.int8]
+    features: Intervals
+    feature_strands: NDArray[np.int8]
+    runs_of_n: Intervals
+    earlier: int = 0
+
+    def occupied(self, flank: int = 0) -> Intervals:
+        """Merged: features with a flank, and runs of N, shape (m, 2)."""
+        wide = intervals.widen(self.features, flank, self.length)
+        return intervals.merge(np.concatenate([wide, self.runs_of_n]))
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Windows and negatives of the genes of one chromosome; all arrays in the order of the genes.
+    """Windows and negatives of the genes of one chromosome.
 
     Attributes:
         windows: start and end of what is kept of each gene, shape (genes, 2); -1, -1 where the gene is left out.
         negatives: start and end of each negative, shape (negatives, 2).
         partners: the gene each negative belongs to, shape (negatives,).
+        kinds: number of each negative's kind in `KINDS`, shape (negatives,).
         unplaced: negatives asked of each gene that found no room, shape (genes,); 0 where the gene is left out.
         reasons: why each gene is left out, empty where it is not, shape (genes,).
     """
@@ -39,115 +76,93 @@ class Placement:
     windows: Intervals
     negatives: Intervals
     partners: NDArray[np.int64]
+    kinds: NDArray[np.int64]
     unplaced: NDArray[np.int64]
     reasons: NDArray[np.object_]
 
 
-def window_lengths(genes: Intervals, crop: CropConfig) -> NDArray[np.int64]:
-    """Bases that a crop keeps of each gene at most, shape (genes,).
+@dataclass(frozen=True)
+class _Slots:
+    """Negatives that are asked for; those of one gene follow each other, its first one decides the window's length.
 
-    A gene too short to lose its margins and still show `SHORTEST` bases keeps smaller margins.
+    Attributes:
+        gene: shape (slots,).
+        kind: shape (slots,).
+        first: shape (slots,).
+        spots: start and end, -1, -1 until there is one, shape (slots, 2).
     """
-    lengths = genes[:, 1] - genes[:, 0]
-    if crop.length is None:
-        return lengths
-    inner = np.maximum(lengths - 2 * crop.margin, np.minimum(lengths, SHORTEST))
-    return np.minimum(inner, crop.length)
 
+    gene: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    first: NDArray[np.bool_]
+    spots: Intervals
 
-def windows_at(
-    genes: Intervals, lengths: NDArray[np.int64], crop: CropConfig, generator: np.random.Generator
-) -> Intervals:
-    """Cut a window of the given length out of each gene, at a random offset or in its centre, shape (genes, 2)."""
-    slack = (genes[:, 1] - genes[:, 0]) - lengths
-    margin = np.minimum(crop.margin if crop.length is not None else 0, slack // 2)
-    drawn = generator.integers(0, slack - 2 * margin + 1)
-    offset = margin + (drawn if crop.position == "random" else (slack - 2 * margin) // 2)
-    starts = genes[:, 0] + offset
-    return np.stack([starts, starts + lengths], axis=1)
+    def of(self, kind: int, *, first: bool | None = None) -> NDArray[np.int64]:
+        """Slots of a kind, of all or only the first (or the further) ones."""
+        return np.flatnonzero((self.kind == kind) & (True if first is None else self.first == first))
 
 
 def place(
-    genes: Intervals,
-    excluded: Intervals,
-    chromosome_length: int,
+    chromosome: Chromosome,
     negatives: NegativesConfig,
     crop: CropConfig,
-    where: tuple[str, str],
-    earlier: int = 0,
-    bases: Bytes | None = None,
+    shares: Callable[[Intervals], Shares] | None = None,
 ) -> Placement:
     """Cut windows and place negatives on one chromosome.
 
     Args:
-        genes: shape (genes, 2).
-        excluded: merged intervals that no negative may touch, shape (m, 2).
-        chromosome_length: bases.
-        negatives: what to do with the unplaced, how many per gene, the seed.
+        chromosome: its genes and what negatives keep clear of.
+        negatives: kinds, what to do with the unplaced, how many per gene, the seed.
         crop: how long a window may be and where it lies.
-        where: genome and chromosome, which seed the draws.
-        earlier: genes of the genome on chromosomes before this one, so that a ratio holds over all of them.
-        bases: the chromosome's letters, for matching their composition.
+        shares: composition of given intervals, shape (n, shares), that shuffled negatives are to share.
 
     Raises:
         DependencyError: bedtools is missing or failed.
     """
-    generator = np.random.default_rng(fingerprint.seed(negatives.seed, "windows", *where))
-    draws = _Draws(excluded, chromosome_length, negatives.seed, where)
-    lengths = window_lengths(genes, crop)
-    copies = _copies(earlier, len(genes), negatives.ratio, generator)
+    genes, seed = chromosome.genes, (negatives.seed, *chromosome.where)
+    generator = np.random.default_rng(fingerprint.seed(negatives.seed, "windows", *chromosome.where))
+    wanted = windows.lengths(genes, crop)
     reasons = np.full(len(genes), "", dtype=object)
     if crop.exact:
-        reasons[lengths != crop.length] = SHORTER
-        copies[reasons == SHORTER] = 0
-    composition = [name for name in negatives.match if name != "length"]
-    if composition and bases is not None:
-        windows = windows_at(genes, lengths, crop, generator)
-        asked = np.repeat(np.arange(len(genes)), copies)
-        wanted = matching.shares(bases, windows, composition)
-        chosen = draws.matched(lengths[asked], wanted[asked], bases, composition, negatives)
-        good = chosen[:, 0] != NOWHERE
-        return _account(windows, chosen[good], asked[good], copies, negatives, reasons, UNMATCHED)
-    first = np.flatnonzero(copies > 0)
-    found = np.full((len(genes), 2), NOWHERE, np.int64)
-    order = generator.permutation(first)
-    found[order] = draws.place(lengths[order])
-    if negatives.unplaced == "shorten" and not crop.exact:
-        waiting = order[found[order, 0] == NOWHERE]
-        while len(waiting):
-            shorter = np.maximum((lengths[waiting] * SHRINK).astype(np.int64), 1)
-            waiting, shorter = waiting[shorter >= SHORTEST], shorter[shorter >= SHORTEST]
-            found[waiting] = draws.place(shorter)
-            lengths[waiting] = shorter
-            waiting = waiting[found[waiting, 0] == NOWHERE]
-    windows = windows_at(genes, lengths, crop, generator)
-    placed = first[found[first, 0] != NOWHERE]
-    partners, spots = [placed], [found[placed]]
-    for extra in range(2, int(copies.max(initial=0)) + 1):
-        again = placed[copies[placed] >= extra]
-        more = draws.place(lengths[again])
-        good = more[:, 0] != NOWHERE
-        partners.append(again[good])
-        spots.append(more[good])
-    return _account(windows, np.concatenate(spots), np.concatenate(partners), copies, negatives, reasons, NO_ROOM)
+        reasons[wanted != crop.length] = SHORTER
+    slots = _slots(chromosome, negatives, reasons == "", generator)
+    shorten = negatives.unplaced == "shorten" and not crop.exact
+    bounds, wanted = _clear_of_antisense(chromosome, slots, crop, wanted, shorten)
+    draws = Draws(chromosome.occupied(negatives.flank), chromosome.length, seed)
+    edges = Edges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)
+    _place_partial(chromosome, slots, edges, wanted, generator, shorten=shorten)
+    draws.bar(slots.spots[slots.spots[:, 0] != NOWHERE])
+    if shares is None:
+        _place_shuffled(slots, draws, wanted, generator, shorten=shorten)
+    cuts = windows.cut(bounds, wanted, crop, generator)
+    _place_in_windows(chromosome, slots, cuts)
+    if shares is None:
+        _place_more(slots, draws, wanted)
+    elif len(asked := slots.of(SHUFFLE)):
+        mine = slots.gene[asked]
+        slots.spots[asked] = draws.place_matched(
+            wanted[mine], shares(cuts[mine]), shares, negatives.candidates, negatives.tolerance
+        )
+    return _account(slots, cuts, reasons, negatives, matched=shares is not None)
 
 
-def _account(
-    windows: Intervals,
-    spots: Intervals,
-    partners: NDArray[np.int64],
-    copies: NDArray[np.int64],
-    negatives: NegativesConfig,
-    reasons: NDArray[np.object_],
-    reason: str,
-) -> Placement:
-    """Leave out genes that got none of the negatives asked, unless they are to be kept, and count what is missing."""
-    got = np.bincount(partners, minlength=len(windows))
-    if negatives.unplaced != "keep":
-        reasons[(got == 0) & (copies > 0)] = reason
-    left_out = reasons != ""
-    windows[left_out] = NOWHERE
-    return Placement(windows, spots, partners, np.where(left_out, 0, copies - got), reasons)
+def _slots(
+    chromosome: Chromosome, negatives: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
+) -> _Slots:
+    """The negatives asked of each usable gene, in a drawn order of genes, their kinds dealt out evenly."""
+    copies = _copies(chromosome.earlier, len(chromosome.genes), negatives.ratio, generator)
+    order = generator.permutation(len(copies))
+    number = math.floor(chromosome.earlier * negatives.ratio) + np.arange(int(copies.sum()))
+    gene = np.repeat(order, copies[order])
+    # Multiples of the golden ratio fall evenly in [0, 1) however many are taken (Weyl), so parts hold at any size.
+    limits = np.cumsum([negatives.kinds.get(kind, 0.0) for kind in KINDS])
+    kind = np.searchsorted(limits, (number * _GOLDEN % 1) * limits[-1], side="right")
+    gene, kind = gene[usable[gene]], kind[usable[gene]].astype(np.int64)
+    turn = np.argsort(order, kind="stable")
+    ranked = np.lexsort((_RANK[kind], turn[gene]))
+    gene, kind = gene[ranked], kind[ranked]
+    first = np.append(True, gene[1:] != gene[:-1])[: len(gene)]
+    return _Slots(gene, kind, first, np.full((len(gene), 2), NOWHERE, np.int64))
 
 
 def _copies(earlier: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -158,60 +173,108 @@ def _copies(earlier: int, genes: int, ratio: float, generator: np.random.Generat
     return copies
 
 
-class _Draws:
-    """Successive shuffles on one chromosome, each clear of what the earlier ones placed."""
-
-    def __init__(self, excluded: Intervals, length: int, seed: int, where: tuple[str, str]) -> None:
-        self._taken = excluded
-        self._length = length
-        self._seed = seed
-        self._where = where
-        self._round = 0
-
-    def matched(
-        self,
-        lengths: NDArray[np.int64],
-        wanted: matching.Shares,
-        bases: Bytes,
-        composition: Sequence[str],
-        negatives: NegativesConfig,
-    ) -> Intervals:
-        """The best of many places for each, shape (n, 2); -1, -1 where none is within the tolerance."""
-        seed = fingerprint.seed(self._seed, *self._where, "candidates")
-        drawn = bedtools.shuffle(np.repeat(lengths, negatives.candidates), self._length, self._taken, seed, apart=False)
-        drawn = drawn[drawn[:, 0] != NOWHERE]
-        chosen = matching.choose(
-            lengths, wanted, drawn, matching.shares(bases, drawn, composition), negatives.tolerance
-        )
-        spots = np.where((chosen >= 0)[:, None], np.append(drawn, [[NOWHERE, NOWHERE]], axis=0)[chosen], NOWHERE)
-        verify(spots[chosen >= 0], lengths[chosen >= 0], self._taken, self._length)
-        return spots
-
-    def place(self, lengths: NDArray[np.int64]) -> Intervals:
-        seed = fingerprint.seed(self._seed, *self._where, self._round)
-        self._round += 1
-        spots = bedtools.shuffle(lengths, self._length, self._taken, seed)
-        placed = spots[spots[:, 0] != NOWHERE]
-        verify(placed, lengths[spots[:, 0] != NOWHERE], self._taken, self._length)
-        self._taken = intervals.merge(np.concatenate([self._taken, placed]))
-        return spots
+def _clear_of_antisense(
+    chromosome: Chromosome, slots: _Slots, crop: CropConfig, wanted: NDArray[np.int64], shorten: bool
+) -> tuple[Intervals, NDArray[np.int64]]:
+    """Where each gene's window may lie, shape (genes, 2), and its length: clear where it is to be read on both strands."""
+    bounds, lengths = chromosome.genes.copy(), wanted.copy()
+    genes = np.unique(slots.gene[slots.of(ANTISENSE)])
+    clear = antisense.clear_stretches(
+        chromosome.genes[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands
+    )
+    most = np.minimum(windows.lengths(clear, crop), lengths[genes])
+    enough = most == lengths[genes]
+    if shorten:
+        enough |= most >= windows.SHORTEST
+    bounds[genes[enough]], lengths[genes[enough]] = clear[enough], most[enough]
+    return bounds, lengths
 
 
-def verify(placed: Intervals, lengths: NDArray[np.int64], excluded: Intervals, chromosome_length: int) -> None:
-    """Hold placed negatives against what was asked.
+def _place_partial(
+    chromosome: Chromosome,
+    slots: _Slots,
+    edges: Edges,
+    wanted: NDArray[np.int64],
+    generator: np.random.Generator,
+    *,
+    shorten: bool,
+) -> None:
+    """Place partial negatives; with `shorten`, `wanted` becomes what there was room for beside the first."""
+    occupied = chromosome.occupied()
+    for slot in slots.of(PARTIAL):
+        gene = slots.gene[slot]
+        bounds, length = chromosome.genes[gene], int(wanted[gene])
+        shortest = min(length, windows.SHORTEST) if shorten and slots.first[slot] else length
+        spot = edges.place(bounds, length, shortest, generator)
+        if spot[0] != NOWHERE:
+            _verify_partial(spot, bounds, occupied)
+            slots.spots[slot] = spot
+            wanted[gene] = spot[1] - spot[0]
 
-    Raises:
-        AssertionError: one is out of range, of another length, in an excluded region or over another. That is a
-            defect of bedtools or of this file, not of the user's data.
-    """
-    if len(placed) == 0:
+
+def _place_shuffled(
+    slots: _Slots, draws: Draws, wanted: NDArray[np.int64], generator: np.random.Generator, *, shorten: bool
+) -> None:
+    """Place the shuffled negatives that come first; with `shorten`, `wanted` becomes what there was room for."""
+    asked = generator.permutation(slots.of(SHUFFLE, first=True))
+    genes = slots.gene[asked]
+    if not shorten:
+        slots.spots[asked] = draws.place(wanted[genes])
         return
-    if placed[:, 0].min() < 0 or placed[:, 1].max() > chromosome_length:
-        raise AssertionError("bedtools shuffle left the chromosome")
-    if not np.array_equal(placed[:, 1] - placed[:, 0], lengths):
-        raise AssertionError("bedtools shuffle changed a length")
-    if intervals.touches(placed, excluded).any():
-        raise AssertionError("bedtools shuffle placed a negative in an excluded region")
-    ordered = placed[np.argsort(placed[:, 0])]
-    if (ordered[1:, 0] < ordered[:-1, 1]).any():
-        raise AssertionError("bedtools shuffle placed a negative over another")
+    slots.spots[asked], lengths = draws.place_shortened(wanted[genes])
+    placed = slots.spots[asked, 0] != NOWHERE
+    wanted[genes[placed]] = lengths[placed]
+
+
+def _place_more(slots: _Slots, draws: Draws, wanted: NDArray[np.int64]) -> None:
+    """Place further shuffled negatives, one for each gene at a time; a gene whose first one found no room gets none."""
+    hopeless = slots.gene[slots.first & (slots.kind == SHUFFLE) & (slots.spots[:, 0] == NOWHERE)]
+    waiting = slots.of(SHUFFLE, first=False)
+    waiting = waiting[~np.isin(slots.gene[waiting], hopeless)]
+    while len(waiting):
+        _, now = np.unique(slots.gene[waiting], return_index=True)
+        slots.spots[waiting[now]] = draws.place(wanted[slots.gene[waiting[now]]])
+        waiting = np.delete(waiting, now)
+
+
+def _place_in_windows(chromosome: Chromosome, slots: _Slots, cuts: Intervals) -> None:
+    """Dinucleotide shuffles and antisense: the window itself; antisense once a gene, where the other strand is clear."""
+    asked = slots.of(DINUCLEOTIDE)
+    slots.spots[asked] = cuts[slots.gene[asked]]
+    asked = slots.of(ANTISENSE)
+    genes, once = np.unique(slots.gene[asked], return_index=True)
+    clear = antisense.is_clear(cuts[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands)
+    slots.spots[asked[once[clear]]] = cuts[genes[clear]]
+
+
+def _verify_partial(spot: NDArray[np.int64], gene: NDArray[np.int64], occupied: Intervals) -> None:
+    inside = min(spot[1], gene[1]) - max(spot[0], gene[0])
+    outside = np.array([[spot[0], gene[0]] if spot[0] < gene[0] else [gene[1], spot[1]]])
+    if min(inside, spot[1] - spot[0] - inside) < LEAST * (spot[1] - spot[0]):
+        raise AssertionError("a partial negative lies too far in or out of its gene")
+    if intervals.touches(outside, occupied).any():
+        raise AssertionError("a partial negative touches another feature")
+
+
+def _account(
+    slots: _Slots, cuts: Intervals, reasons: NDArray[np.object_], negatives: NegativesConfig, *, matched: bool
+) -> Placement:
+    """Leave out genes that got none of the negatives asked, unless they are to be kept, and count what is missing."""
+    good = slots.spots[:, 0] != NOWHERE
+    asked = np.bincount(slots.gene, minlength=len(cuts))
+    got = np.bincount(slots.gene[good], minlength=len(cuts))
+    if negatives.unplaced != "keep":
+        for slot in np.flatnonzero(slots.first & (got[slots.gene] == 0)):
+            kind = KINDS[slots.kind[slot]]
+            reasons[slots.gene[slot]] = UNMATCHED if matched and kind == "shuffle" else NO_ROOM[kind]
+    left_out = reasons != ""
+    cuts = np.where(left_out[:, None], NOWHERE, cuts)
+    order = np.flatnonzero(good)[np.argsort(slots.gene[good], kind="stable")]
+    return Placement(
+        windows=cuts,
+        negatives=slots.spots[order],
+        partners=slots.gene[order],
+        kinds=slots.kind[order],
+        unplaced=np.where(left_out, 0, asked - got),
+        reasons=reasons,
+    )

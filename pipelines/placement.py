@@ -9,15 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from pipelines import intervals, negatives, plan, sequence
-from pipelines.config import CropConfig, NegativesConfig
+from pipelines import draws, matching, negatives, plan, sequence, windows
+from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.fasta import Genome
 from pipelines.inputs import Source
+from pipelines.negatives import Placement
 
 CHROMOSOMES = pa.schema(
     [
@@ -32,6 +35,7 @@ CHROMOSOMES = pa.schema(
         ("gene_biotype", pa.list_(pa.string())),
         ("excluded_start", pa.list_(pa.int64())),
         ("excluded_end", pa.list_(pa.int64())),
+        ("excluded_strand", pa.list_(pa.int8())),
     ]
 )
 
@@ -77,6 +81,7 @@ def _chromosome(source: Source, name: str, earlier: int) -> dict[str, Any]:
         "gene_biotype": [gene.biotype for gene in genes],
         "excluded_start": excluded[:, 0],
         "excluded_end": excluded[:, 1],
+        "excluded_strand": excluded[:, 2].astype(np.int8),
     }
 
 
@@ -108,18 +113,41 @@ class PlaceNegatives:
 
     def _place(self, genome: str, chromosome: str, length: int, earlier: int, columns: dict[str, pa.Array]) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
-        excluded = np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1)
-        bases = self.genomes[genome].sequence(chromosome, 0, length)
-        runs = sequence.runs_of_n(bases, self.negatives.min_n_run)
-        barred = intervals.merge(np.concatenate([intervals.widen(excluded, self.negatives.flank, length), runs]))
-        placed = negatives.place(genes, barred, length, self.negatives, self.crop, (genome, chromosome), earlier, bases)
-        missing = np.repeat(np.arange(len(genes)), placed.unplaced)
-        nowhere = np.full((len(missing), 2), negatives.NOWHERE, np.int64)
-        count = len(placed.negatives) + len(missing)
-        which = pa.array(np.concatenate([np.arange(len(genes)), placed.partners, missing]))
+        forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
+        letters = partial(self.genomes[genome].sequence, chromosome)
+        site = negatives.Chromosome(
+            where=(genome, chromosome),
+            length=length,
+            genes=genes,
+            strands=np.where(forward, 1, -1).astype(np.int8),
+            features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
+            feature_strands=columns["excluded_strand"].to_numpy(),
+            runs_of_n=sequence.runs_of_n(letters(0, length), self.negatives.min_n_run),
+            earlier=earlier,
+        )
+        composition = [name for name in self.negatives.match if name != "length"]
+        shares = partial(matching.shares, letters, length, composition) if composition else None
+        placed = negatives.place(site, self.negatives, self.crop, shares)
+        return self._table(genome, chromosome, columns, placed, windows.lengths(genes, self.crop))
+
+    def _table(
+        self,
+        genome: str,
+        chromosome: str,
+        columns: dict[str, pa.Array],
+        placed: Placement,
+        wanted: NDArray[np.int64],
+    ) -> pa.Table:
+        """Genes, their negatives and the negatives that are missing, as rows of `PLACED`."""
+        genes, found = len(placed.windows), len(placed.negatives)
+        missing = np.repeat(np.arange(genes), placed.unplaced)
+        nowhere = np.full((len(missing), 2), draws.NOWHERE, np.int64)
+        which = np.concatenate([np.arange(genes), placed.partners, missing])
         spots = np.concatenate([placed.windows, placed.negatives, nowhere])
-        label = np.repeat(np.array([1, 0], np.int8), [len(genes), count])
-        wanted = negatives.window_lengths(genes, self.crop)
+        flipped = np.zeros(len(which), np.bool_)
+        flipped[genes : genes + found] = placed.kinds == negatives.ANTISENSE
+        forward = (columns["gene_strand"].to_numpy(zero_copy_only=False) == "+")[which]
+        kinds = np.array(KINDS, dtype=object)[placed.kinds]
         rows = len(spots)
         return pa.table(
             {
@@ -127,16 +155,13 @@ class PlaceNegatives:
                 "chromosome": pa.repeat(chromosome, rows),
                 "start": spots[:, 0],
                 "end": spots[:, 1],
-                "strand": columns["gene_strand"].take(which),
-                "label": label,
-                "source": pa.array(["gene"] * len(genes) + ["shuffle"] * count, pa.string()),
-                "gene_id": columns["gene_id"].take(which),
-                "biotype": pa.array(
-                    [*columns["gene_biotype"].to_pylist(), *([None] * count)],
-                    pa.string(),
-                ),
-                "wanted": wanted[which.to_numpy()],
-                "reason": pa.array([*placed.reasons, *[""] * len(placed.negatives), *[WITHOUT_ROOM] * len(missing)]),
+                "strand": np.where(forward ^ flipped, "+", "-").astype(object),
+                "label": np.repeat(np.array([1, 0], np.int8), [genes, found + len(missing)]),
+                "source": pa.array(["gene"] * genes + [*kinds] + ["negative"] * len(missing), pa.string()),
+                "gene_id": columns["gene_id"].take(pa.array(which)),
+                "biotype": pa.array([*columns["gene_biotype"].to_pylist(), *([None] * (rows - genes))], pa.string()),
+                "wanted": wanted[which],
+                "reason": pa.array([*placed.reasons, *[""] * found, *[WITHOUT_ROOM] * len(missing)]),
             },
             schema=PLACED,
         )

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines import windows
 from pipelines.config import DatasetConfig
 from pipelines.errors import ResourceError
 from pipelines.inputs import Source
 from pipelines.labelled import Collection
-from pipelines.negatives import window_lengths
 from pipelines.tokenizer import Tokenizer
 
 BYTES_A_ROW = 24
@@ -87,7 +87,7 @@ def require_disk(needed: int, output: Path) -> None:
 
 def _of_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Expected:
     bounds = np.array([(gene.start, gene.end) for genes in source.genes.values() for gene in genes], np.int64)
-    lengths = window_lengths(bounds, config.crop)
+    lengths = windows.lengths(bounds, config.crop)
     ratio = config.negatives.ratio
     return Expected(
         name=source.genome.name,

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import metrics, report, shortcuts
-from pipelines.dataset import TokenDataset
+from pipelines.config import KINDS
+from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.errors import DatasetError
 from pipelines.metrics import Curve
 from pipelines.shortcuts import Rule
@@ -21,6 +22,7 @@ from training.scoring import probabilities
 
 ENDS = ("first_six", "last_six", "ends")
 HEADER = ("", "AUROC", "AUPRC", "MCC", "F1", "precision", "recall", "accuracy")
+SOURCES = ("source", "intervals", "called genes", "share")
 SHOWN_RULES = 3
 POINTS = 400
 GIVEN_AWAY = 0.95
@@ -50,6 +52,17 @@ class Evaluation:
         """The table under `HEADER`: the model, then each rule."""
         named = [("model", self.metrics), *((f"rule: {rule.description}", rule.metrics) for rule in self.rules)]
         return [(name, *(figures[one] for one in metrics.NAMES)) for name, figures in named]
+
+    def by_source(self) -> list[tuple[object, ...]]:
+        """The table under `SOURCES`: how many of each kind of interval are called genes."""
+        sources: NDArray[np.object_] = np.array(self.dataset.table["source"].to_pylist(), dtype=object)
+        called = self.probabilities >= self.threshold
+        present = set(sources.tolist())
+        rows: list[tuple[object, ...]] = []
+        for source in (name for name in ("gene", *KINDS, "sequence") if name in present):
+            here = sources == source
+            rows.append((source, int(here.sum()), int(called[here].sum()), float(called[here].mean())))
+        return rows
 
     @property
     def verdict(self) -> str:
@@ -96,6 +109,7 @@ class Evaluation:
             "genes": genes,
             "negatives": len(self.dataset) - genes,
             "shortcuts": {rule.name: rule.metrics["auroc"] for rule in self.rules},
+            "called_by_source": {row[0]: row[-1] for row in self.by_source()},
             "verdict": self.verdict,
             "dataset_fingerprint": self.dataset.manifest["fingerprint"],
             "tokenizer_fingerprint": self.dataset.tokenizer.fingerprint,
@@ -117,6 +131,7 @@ class Evaluation:
             self.rows(),
             best=int(np.argmax([self.metrics["auroc"], *(rule.metrics["auroc"] for rule in self.rules)])),
         )
+        page.table("Called genes, by how the intervals were made", SOURCES, self.by_source())
         page.figures(
             (
                 "Receiver operating characteristic",
@@ -184,6 +199,11 @@ class Evaluation:
         return figure
 
 
+def _split_if_any(directory: Path, split: str) -> TokenDataset | None:
+    present = {row["split"] for row in read_manifest(directory)["counts"]}
+    return TokenDataset.open(directory, split) if split in present else None
+
+
 def evaluate(bundle: Bundle, directory: Path, split: str, token_budget: int) -> Evaluation:
     """Judge a model on a split of a dataset.
 
@@ -204,7 +224,8 @@ def evaluate(bundle: Bundle, directory: Path, split: str, token_budget: int) -> 
     scores = probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget)
     threshold = float(bundle.config["threshold"])
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
-    rules = shortcuts.audit(train, dataset)
+    validation = _split_if_any(directory, "validation")
+    rules = shortcuts.audit(train, dataset, validation, kmers=True)
     return Evaluation(
         bundle.config, dataset, scores, threshold, metrics.binary_metrics(dataset.labels, scores, threshold), rules
     )

@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
 def run(context: Context) -> None:
     """Evaluate, show the table, and write the page."""
     from training import load
-    from training.evaluate import HEADER, evaluate
+    from training.evaluate import HEADER, SOURCES, evaluate
 
     arguments, terminal = context.arguments, context.terminal
     path = Path(arguments.bundle)
@@ -47,6 +47,7 @@ def run(context: Context) -> None:
     figures = judged.to_json()
     caption = f"Split {arguments.split}: {figures['genes']:,} genes, {figures['negatives']:,} negatives"
     terminal.table(caption, HEADER, judged.rows())
+    terminal.table("Called genes, by how the intervals were made", SOURCES, judged.by_source())
     terminal.say(judged.verdict)
     if arguments.json:
         storage.write_text(Path(arguments.json), json.dumps(figures, indent=1) + "\n")

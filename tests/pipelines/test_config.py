@@ -34,7 +34,7 @@ def rejected(**sections: Any) -> str:
         ({"split": {"test": -1}}, "split.test: -1"),
         ({"split": {"test": True}}, "split.test: True"),
         ({"split": {"by": "block", "test": ["I"]}}, "by: block takes shares"),
-        ({"negatives": {"kinds": ["magic"]}}, "negatives.kinds.0: 'magic'"),
+        ({"negatives": {"kinds": ["magic"]}}, "no kind of negatives is called 'magic'"),
         ({"sources": [SOURCE, SOURCE]}, "genome name R64 is used twice"),
         ({"sources": [{**SOURCE, "fast": "x"}]}, "sources.0.fast: unknown key: did you mean fasta?"),
         ({"sources": []}, "sources"),

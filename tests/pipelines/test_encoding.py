@@ -106,3 +106,29 @@ def test_row_groups_are_bounded_in_tokens(genome: GenomeFiles, tmp_path: Path, m
     assert all(counts.sum() <= 1000 or len(counts) == 1 for counts in groups)
     assert entry["rows"] == sum(map(len, groups)) == 100
     assert file.schema_arrow.field("tokens").type == pa.list_(pa.uint16())
+
+
+def test_a_dinucleotide_row_holds_a_seeded_shuffle_of_its_interval(genome: GenomeFiles) -> None:
+    source = ["gene", "dinucleotide", "dinucleotide", "shuffle"]
+    table = pa.table(
+        {
+            "interval_id": [0, 1, 2, 3],
+            "chromosome": ["chr1"] * 4,
+            "start": [300] * 4,
+            "end": [420] * 4,
+            "strand": ["+", "+", "+", "-"],
+            "source": source,
+        }
+    )
+    toy = open_genome("toy", genome.fasta, Silent())
+    plain, _ = encoding.strand_bases(toy, table)
+    found = [encoding.bases_of(toy, table, seed)[0].reshape(4, -1) for seed in (1, 1, 2)]
+    plain = plain.reshape(4, -1)
+    assert (found[0] == found[1]).all()
+    for row in (0, 3):
+        assert (found[0][row] == plain[row]).all()
+    for row in (1, 2):
+        assert sorted(found[0][row]) == sorted(plain[row])
+        assert (found[0][row] != found[2][row]).any()
+        assert (found[0][row] != plain[row]).any()
+    assert (found[0][1] != found[0][2]).any()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: in
     bounds = np.stack([starts, np.minimum(starts + generator.integers(1, 60, 20), 100)], axis=1)
     before, matching.CHUNK = matching.CHUNK, chunk
     try:
-        found = matching.shares(bases, bounds, ["soft_masked", "gc"])
+        found = matching.shares(lambda start, end: bases[start:end], 100, ["soft_masked", "gc"], bounds)
     finally:
         matching.CHUNK = before
     for (start, end), (masked, gc) in zip(bounds.tolist(), found.tolist(), strict=True):
@@ -65,17 +67,23 @@ def chromosome() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(pieces), np.array(genes)
 
 
+def site(genes: np.ndarray, length: int) -> negatives.Chromosome:
+    forward = np.ones(len(genes), np.int8)
+    return negatives.Chromosome(("g", "c"), length, genes, forward, genes, forward, intervals.empty())
+
+
 def test_matched_negatives_leave_gc_without_information() -> None:
     bases, genes = chromosome()
     told = {}
     for match in (["length"], ["length", "gc"]):
         config = NegativesConfig(match=match, unplaced="drop-pair")
         crop = CropConfig(length=100)
-        placed = negatives.place(genes, genes, len(bases), config, crop, ("g", "c"), 0, bases)
+        shares = partial(matching.shares, lambda start, end: bases[start:end], len(bases), ["gc"])
+        placed = negatives.place(site(genes, len(bases)), config, crop, shares if "gc" in match else None)
         kept = placed.windows[placed.windows[:, 0] >= 0]
         both = np.concatenate([kept, placed.negatives])
         labels = np.repeat([1, 0], [len(kept), len(placed.negatives)])
-        told[len(match)] = auroc(labels, matching.shares(bases, both, ["gc"])[:, 0]), len(kept)
+        told[len(match)] = auroc(labels, shares(both)[:, 0]), len(kept)
         lost = placed.reasons[placed.windows[:, 0] < 0].tolist()
         assert len(kept) + len(lost) == len(genes)
         assert set(lost) <= {"no_match" if len(match) == 2 else "no_room_for_negative"}
@@ -87,7 +95,7 @@ def test_matched_negatives_leave_gc_without_information() -> None:
 def test_exact_windows_leave_shorter_genes_out_by_that_name() -> None:
     genes = np.array([[100, 160], [300, 420], [600, 800]])
     crop = CropConfig(length=100, exact=True, margin=6)
-    placed = negatives.place(genes, genes, 5_000, NegativesConfig(), crop, ("g", "c"))
+    placed = negatives.place(site(genes, 5_000), NegativesConfig(), crop)
     assert placed.reasons.tolist() == ["shorter_than_crop", "", ""]
     assert (placed.windows[1:, 1] - placed.windows[1:, 0] == 100).all()
     assert len(placed.negatives) == 2

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import intervals, negatives
-from pipelines.config import CropConfig, NegativesConfig
+from pipelines import antisense, intervals, negatives
+from pipelines.config import KINDS, CropConfig, NegativesConfig
+from pipelines.negatives import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
 
 LENGTH = 6_000
 
@@ -17,8 +18,14 @@ def gene_sets(draw: st.DrawFn) -> np.ndarray:
     return np.array([(start, start + size) for start, size in spots], np.int64)
 
 
+def site(genes: np.ndarray, *, name: str = "chr1", earlier: int = 0, flips: int = 3) -> negatives.Chromosome:
+    """A chromosome of these genes; one in so many lies on the reverse strand."""
+    strands = np.where(np.arange(len(genes)) % flips == 1, -1, 1).astype(np.int8)
+    return negatives.Chromosome(("toy", name), LENGTH, genes, strands, genes, strands, intervals.empty(), earlier)
+
+
 def placed(genes: np.ndarray, config: NegativesConfig, crop: CropConfig) -> negatives.Placement:
-    return negatives.place(genes, intervals.merge(genes), LENGTH, config, crop, ("toy", "chr1"))
+    return negatives.place(site(genes), config, crop)
 
 
 modes = st.sampled_from(["shorten", "drop-pair", "keep"])
@@ -62,9 +69,7 @@ def test_a_window_lies_in_its_gene_and_within_the_crop(genes: np.ndarray, mode: 
 def test_a_cropped_window_never_shows_the_ends_of_its_gene() -> None:
     genes = np.array([[100, 1100], [1200, 1300], [2000, 2600]])
     for seed in range(30):
-        result = negatives.place(
-            genes, intervals.merge(genes), LENGTH, NegativesConfig(seed=seed), CropConfig(length=512), ("toy", "chr1")
-        )
+        result = placed(genes, NegativesConfig(seed=seed), CropConfig(length=512))
         assert (result.windows[:, 0] >= genes[:, 0] + 6).all()
         assert (result.windows[:, 1] <= genes[:, 1] - 6).all()
 
@@ -102,10 +107,8 @@ def test_ratio_is_the_number_of_negatives_per_gene(ratio: float, expected: int) 
 def test_a_ratio_holds_over_chromosomes_of_few_genes(ratio: float) -> None:
     genes = np.array([[600, 650], [900, 960]], np.int64)
     config = NegativesConfig(ratio=ratio)
-    found = [
-        negatives.place(genes, intervals.merge(genes), LENGTH, config, CropConfig(), ("toy", str(number)), 2 * number)
-        for number in range(50)
-    ]
+    sites = [site(genes, name=str(number), earlier=2 * number) for number in range(50)]
+    found = [negatives.place(one, config, CropConfig()) for one in sites]
     assert sum(len(one.negatives) for one in found) == int(100 * ratio)
 
 
@@ -114,6 +117,80 @@ def test_negatives_without_room_are_counted_beside_the_gene_that_stays() -> None
     assert result.unplaced.sum() == 2 * len(crowded())
 
 
-def test_verify_catches_a_negative_in_an_excluded_region() -> None:
-    with pytest.raises(AssertionError, match="excluded"):
-        negatives.verify(np.array([[5, 15]]), np.array([10]), np.array([[14, 20]]), 100)
+mixes = st.dictionaries(st.sampled_from(KINDS), st.floats(0.1, 3), min_size=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0, 3.0]), st.integers(0, 5))
+def test_every_kind_is_what_it_says_and_as_long_as_the_window(
+    genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float, seed: int
+) -> None:
+    config = NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio, seed=seed)
+    chromosome = site(genes)
+    result = negatives.place(chromosome, config, crop)
+    spots, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
+    assert {KINDS[kind] for kind in result.kinds} <= set(kinds)
+    assert (np.diff(spots, axis=1) == np.diff(cuts, axis=1)).all()
+    assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
+    assert ((cuts[:, 0] >= whole[:, 0]) & (cuts[:, 1] <= whole[:, 1])).all()
+    shuffled, partial = result.kinds == SHUFFLE, result.kinds == PARTIAL
+    flipped = result.kinds == ANTISENSE
+    within = flipped | (result.kinds == DINUCLEOTIDE)
+    assert (spots[within] == cuts[within]).all()
+    strands = chromosome.strands[result.partners]
+    assert antisense.is_clear(spots[flipped], strands[flipped], genes, chromosome.strands).all()
+    assert len(np.unique(result.partners[flipped])) == flipped.sum()
+    assert not intervals.touches(spots[shuffled], intervals.merge(genes)).any()
+    inside = np.minimum(spots[:, 1], whole[:, 1]) - np.maximum(spots[:, 0], whole[:, 0])
+    size = np.diff(spots, axis=1)[:, 0]
+    assert (4 * inside[partial] >= size[partial]).all()
+    assert (4 * inside[partial] <= 3 * size[partial]).all()
+    outside = np.where(spots < whole, np.stack([spots[:, 0], whole[:, 0]], 1), np.stack([whole[:, 1], spots[:, 1]], 1))
+    free = np.concatenate([outside[partial], spots[shuffled]])
+    assert not intervals.touches(free, intervals.merge(genes)).any()
+    assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0]))
+def test_every_negative_asked_is_placed_or_counted_and_every_gene_kept_or_given_a_reason(
+    genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float
+) -> None:
+    result = placed(genes, NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio), crop)
+    left_out = result.windows[:, 0] < 0
+    assert ((result.reasons != "") == left_out).all()
+    assert not np.isin(result.partners, np.flatnonzero(left_out)).any()
+    if mode == "keep":
+        assert len(result.negatives) + result.unplaced.sum() == int(len(genes) * ratio)
+
+
+@pytest.mark.parametrize("genes_each", [1, 8, 100])
+def test_parts_hold_over_chromosomes_however_few_their_genes(genes_each: int) -> None:
+    genes = np.array([[600 + 40 * number, 630 + 40 * number] for number in range(genes_each)], np.int64)
+    config = NegativesConfig(kinds={"shuffle": 1, "dinucleotide": 3})
+    total = 0
+    for number in range(200 // genes_each):
+        one = site(genes, name=str(number), earlier=genes_each * number)
+        total += int((negatives.place(one, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
+    assert abs(total - 150) <= 3
+
+
+def test_a_gene_under_another_strands_gene_is_cut_to_what_is_clear() -> None:
+    genes = np.array([[1000, 2000], [1600, 2600]], np.int64)
+    config = NegativesConfig(kinds={"antisense": 1})
+    result = negatives.place(site(genes, flips=2), config, CropConfig())
+    assert result.windows.tolist() == [[1000, 1600], [2000, 2600]]
+    left = negatives.place(
+        site(genes, flips=2), NegativesConfig(kinds={"antisense": 1}, unplaced="drop-pair"), CropConfig()
+    )
+    assert left.reasons.tolist() == ["gene_on_other_strand"] * 2
+
+
+def test_a_gene_between_genes_without_room_has_no_partial_negative() -> None:
+    genes = np.array([[0, 1000], [1010, 2000], [2010, LENGTH]], np.int64)
+    for mode, kept in (("drop-pair", False), ("keep", True)):
+        result = placed(genes, NegativesConfig(kinds={"partial": 1}, unplaced=mode), CropConfig())
+        assert (result.windows[1] >= 0).all() == kept
+        assert len(result.negatives) == 0
+    shortened = placed(genes, NegativesConfig(kinds={"partial": 1}), CropConfig())
+    assert (np.diff(shortened.negatives, axis=1) == 40).all()

@@ -67,8 +67,18 @@ def test_the_model_comes_first_and_the_rules_after_it_best_first(judged: Evaluat
 def test_the_json_is_flat_and_holds_every_figure(judged: Evaluation) -> None:
     figures = judged.to_json()
     assert {"auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy", "threshold"} <= set(figures)
-    assert set(figures["shortcuts"]) == {"length", "gc", "soft_masked", "first_six", "last_six", "ends"}
+    assert set(figures["shortcuts"]) == {"length", "gc", "soft_masked", "first_six", "last_six", "ends", "kmers"}
     assert figures["rows"] == figures["genes"] + figures["negatives"] == 40
+
+
+def test_the_share_called_genes_is_told_for_every_source(judged: Evaluation) -> None:
+    sources = np.array(judged.dataset.table["source"].to_pylist())
+    for source, rows, called, share in judged.by_source():
+        here = sources == source
+        assert rows == here.sum()
+        assert called == (judged.probabilities[here] >= judged.threshold).sum()
+        assert share == called / rows
+    assert judged.to_json()["called_by_source"].keys() == set(sources.tolist())
 
 
 def test_the_verdict_warns_where_a_rule_gives_the_answer_away(judged: Evaluation) -> None:
@@ -78,7 +88,7 @@ def test_the_verdict_warns_where_a_rule_gives_the_answer_away(judged: Evaluation
 def with_best_rule(judged: Evaluation, name: str, auroc: float, crop: int | None = None) -> Evaluation:
     """The evaluation as if one rule were the best, on crops of this length."""
     (chosen,) = (rule for rule in judged.rules if rule.name == name)
-    others = [rule for rule in judged.rules if rule.name != name]
+    others = [rule for rule in judged.rules if rule.name not in {name, "kmers"}]
     first = replace(chosen, metrics=chosen.metrics | {"auroc": auroc})
     config = {**judged.dataset.manifest["config"], "crop": {"length": crop, "position": "random"}}
     dataset = replace(judged.dataset, manifest=judged.dataset.manifest | {"config": config})

@@ -254,11 +254,12 @@ def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
 
 def _tasks(table: pa.Table) -> list[pa.Table]:
     """The interval table cut into tasks, each with its number."""
+    limit = plan.task_bases(table)
     return [
         table.slice(rows.start, rows.stop - rows.start).append_column(
             "task", pa.array(np.full(rows.stop - rows.start, number))
         )
-        for number, rows in enumerate(plan.stretches(table))
+        for number, rows in enumerate(plan.stretches(table, limit))
     ]
 
 

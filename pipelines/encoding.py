@@ -47,10 +47,13 @@ def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.
     for first, last in _stretches(chromosomes):
         low, high = int(start[first:last].min()), int(end[first:last].max())
         stretch = genome.sequence(chromosomes[first], low, high)
-        for row in range(first, last):
-            piece = stretch[start[row] - low : end[row] - low]
-            bases[offset : offset + len(piece)] = sequence.reverse_complement(piece) if strands[row] == "-" else piece
-            offset += len(piece)
+        bounds = zip(
+            (start[first:last] - low).tolist(), (end[first:last] - low).tolist(), strands[first:last], strict=True
+        )
+        for from_, to, strand in bounds:
+            piece = stretch[from_:to]
+            bases[offset : offset + to - from_] = sequence.reverse_complement(piece) if strand == "-" else piece
+            offset += to - from_
     return bases, lengths
 
 
@@ -80,9 +83,16 @@ def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
             first = row
 
 
-def encode(table: pa.Table, bases: Bytes, lengths: NDArray[np.int64], tokenizer: Tokenizer) -> pa.Table:
-    """Rows of the dataset for intervals and their bases as `strand_bases` gives them, `split` included."""
-    codes = sequence.base_codes(bases)
+def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int64], tokenizer: Tokenizer) -> pa.Table:
+    """Rows of the dataset for intervals and their bases as `strand_bases` gives them, `split` included.
+
+    Args:
+        table: the intervals.
+        bases: their letters end to end, shape (sum of lengths,).
+        codes: the same as `sequence.base_codes`.
+        lengths: bases of each, shape (intervals,).
+        tokenizer: turns bases into ids.
+    """
     tokens, counts = tokenizer.encode_many(codes, lengths)
     starts = np.cumsum(lengths) - lengths
     known = np.add.reduceat((codes != sequence.OTHER).astype(np.int64), starts)
@@ -149,8 +159,9 @@ class WriteParts:
         path = record_path(self.staging, task)
         if not path.exists():
             bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
-            rows = encode(table, bases, lengths, self.tokenizer)
-            self._sketch(table, bases, lengths, task)
+            codes = sequence.base_codes(bases)
+            rows = encode(table, bases, codes, lengths, self.tokenizer)
+            self._sketch(table, codes, lengths, task)
             storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))
         return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
 
@@ -164,9 +175,9 @@ class WriteParts:
                 files.append(write_part(part, self.staging, name, self.tokenizer))
         return {"task": task, "files": files}
 
-    def _sketch(self, table: pa.Table, bases: Bytes, lengths: NDArray[np.int64], task: int) -> None:
+    def _sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
         """Keep the sampled k-mers of the task's intervals."""
-        codes, ids = sequence.base_codes(bases), table["interval_id"].to_numpy()
+        ids = table["interval_id"].to_numpy()
         found = sketch.sketch(codes, lengths, ids, self.one_in)
         with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, hashes=found.hashes, rows=found.rows)

@@ -1,4 +1,4 @@
-"""Genomes as FASTA files: any stretch of any sequence, as bytes, through an index that pyfaidx makes.
+"""Genomes as FASTA files: any stretch of any sequence, as bytes, through an index that pyfaidx reads.
 
 A stretch is one positioned read and one copy without the line ends, about twice as fast as pyfaidx's own text.
 
@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 import pyfaidx
+from numpy.typing import NDArray
 
-from pipelines import fingerprint, storage
+from pipelines import contents, fasta_index, storage
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.sequence import Bytes
@@ -71,6 +72,14 @@ class Genome:
             return np.empty(0, np.uint8)
         return _read_lines(faidx.file.fileno(), record.offset, record.lenc, record.lenb, start, end)
 
+    def runs_of_n(self, chromosome: str, shortest: int) -> NDArray[np.int64]:
+        """Maximal runs of N or n of at least `shortest` bases, as (runs, 2) of start and end."""
+        number = list(self._open.index).index(chromosome)
+        runs = np.load(_runs(self.content), mmap_mode="r")
+        first, last = np.searchsorted(runs[:, 0], [number, number + 1])
+        mine = np.array(runs[first:last, 1:])
+        return mine[mine[:, 1] - mine[:, 0] >= shortest]
+
     def close(self) -> None:
         """Give the file handle back; the next access opens it again."""
         if self._faidx is not None:
@@ -94,22 +103,6 @@ def _read_lines(descriptor: int, offset: int, letters: int, width: int, start: i
     return lines.reshape(-1, width)[:, :letters].reshape(-1)[before : before + end - start]
 
 
-def _is_even(descriptor: int, record: Any) -> bool:
-    """Whether a sequence lies in lines as its index record says, up to the next header; pyfaidx misses some that do not."""
-    if record.rlen == 0:
-        return True
-    try:
-        for start in range(0, record.rlen, _BLOCK):
-            end = min(start + _BLOCK, record.rlen)
-            if (_read_lines(descriptor, record.offset, record.lenc, record.lenb, start, end) <= ord(" ")).any():
-                return False
-    except InputError:
-        return False
-    end = record.offset + (record.rlen - 1) // record.lenc * record.lenb + (record.rlen - 1) % record.lenc + 1
-    after = os.pread(descriptor, 64, end)
-    return after.lstrip(b"\r\n")[:1] in {b"", b">"}
-
-
 def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
     """Check, unpack if needed, and index a FASTA file.
 
@@ -118,7 +111,7 @@ def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
     """
     if fasta.is_dir():
         raise InputError(f"{fasta}: is a directory", "name a FASTA file")
-    genome = Genome(name, fasta, fingerprint.of_file(fasta))
+    genome = Genome(name, fasta, contents.of_file(fasta))
     if _is_gzip(fasta) and not _unpacked(genome.content).exists():
         progress.note(f"{name}: unpacking {fasta.name} once into {storage.cache_directory()}")
     if not genome.lengths:
@@ -139,6 +132,10 @@ def _index(content: str) -> Path:
     return storage.cache_directory() / "genomes" / f"{content}.fai"
 
 
+def _runs(content: str) -> Path:
+    return storage.cache_directory() / "genomes" / f"{content}.n.npy"
+
+
 @contextmanager
 def _lock(content: str) -> Iterator[None]:
     path = storage.cache_directory() / "genomes" / f".{content}.lock"
@@ -151,14 +148,15 @@ def _lock(content: str) -> Iterator[None]:
 def _indexed(fasta: Path, content: str) -> Any:
     compressed = _is_gzip(fasta)
     plain = _unpacked(content) if compressed else fasta
-    if not plain.exists() or not _index(content).exists():
+    needed = (plain, _index(content), _runs(content))
+    if not all(path.exists() for path in needed):
         with _lock(content):
-            for path in (_unpacked(content), _index(content)):
+            for path in (_unpacked(content), _index(content), _runs(content)):
                 storage.remove_partial(path.parent, path.name)
             if not plain.exists():
                 _unpack(fasta, plain)
-            if not _index(content).exists():
-                _write_index(fasta, plain, _index(content))
+            if not all(path.exists() for path in needed):
+                _write_index(fasta, plain, content)
     with warnings.catch_warnings():
         # The index is named by content, so a file that was touched or copied since needs no new one.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -174,23 +172,8 @@ def _unpack(fasta: Path, plain: Path) -> None:
             raise InputError(f"{fasta}: the gzip stream is damaged or cut off", "fetch the file again") from error
 
 
-def _write_index(fasta: Path, plain: Path, index: Path) -> None:
-    with plain.open("rb") as stream:
-        first = stream.read(1)
-    if first != b">":
-        raise InputError(f"{fasta}: not a FASTA file (it does not begin with '>')", "name a FASTA file")
-    with storage.replacing(index) as temporary:
-        try:
-            faidx = pyfaidx.Faidx(str(plain), indexname=str(temporary))
-            uneven = next(
-                (name for name, record in faidx.index.items() if not _is_even(faidx.file.fileno(), record)), None
-            )
-            faidx.close()
-        except (pyfaidx.FastaIndexingError, pyfaidx.IndexNotFoundError, ValueError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"{fasta}: cannot be indexed ({reason})", "mend the lines or names it tells of") from error
-        if uneven is not None:
-            raise InputError(
-                f"{fasta}: the lines of sequence {uneven!r} are of unequal length",
-                "rewrite it, with seqtk seq -l 60 for instance",
-            )
+def _write_index(fasta: Path, plain: Path, content: str) -> None:
+    found = fasta_index.scan(plain, fasta)
+    with storage.replacing(_runs(content)) as temporary, temporary.open("wb") as stream:
+        np.save(stream, found.runs_of_n)
+    storage.write_text(_index(content), "".join(record.line() for record in found.records))

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import draws, matching, negatives, plan, sequence, windows
+from pipelines import draws, matching, negatives, plan, windows
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.fasta import Genome
 from pipelines.inputs import Source
@@ -122,7 +122,7 @@ class PlaceNegatives:
             strands=np.where(forward, 1, -1).astype(np.int8),
             features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
             feature_strands=columns["excluded_strand"].to_numpy(),
-            runs_of_n=sequence.runs_of_n(letters(0, length), self.negatives.min_n_run),
+            runs_of_n=self.genomes[genome].runs_of_n(chromosome, self.negatives.min_n_run),
             earlier=earlier,
         )
         composition = [name for name in self.negatives.match if name != "length"]

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-TASK_BASES = 4_000_000
+TASK_BASES, LARGEST_TASK_BASES = 4_000_000, 16_000_000
+TASKS = 64
 
 
 def grouped(sizes: Iterable[int], limit: int | None = None) -> list[slice]:
@@ -31,25 +32,42 @@ def grouped(sizes: Iterable[int], limit: int | None = None) -> list[slice]:
     return runs
 
 
-def stretches(table: pa.Table) -> list[slice]:
+def task_bases(table: pa.Table) -> int:
+    """Bases a task spans: a `TASKS`th of what the intervals span in all, between 4 and 16 Mb.
+
+    Few enough tasks that starting them costs little, and enough for many workers.
+    """
+    if len(table) == 0:
+        return TASK_BASES
+    genome, chromosome = _codes(table["genome"]), _codes(table["chromosome"])
+    firsts = np.flatnonzero(np.append(True, (np.diff(genome) != 0) | (np.diff(chromosome) != 0)))
+    spans = np.maximum.reduceat(table["end"].to_numpy(), firsts) - table["start"].to_numpy()[firsts]
+    return int(np.clip(spans.sum() // TASKS, TASK_BASES, LARGEST_TASK_BASES))
+
+
+def stretches(table: pa.Table, limit: int | None = None) -> list[slice]:
     """Cut a sorted interval table into tasks.
 
     Args:
         table: sorted by genome, chromosome and start.
+        limit: bases a task may span (`TASK_BASES`).
 
     Returns:
-        Row ranges. Each lies in one genome and spans at most `TASK_BASES` plus its longest interval.
+        Row ranges. Each lies in one genome, spans at most `limit` plus its longest interval, and has intervals of at most
+        twice as many bases in all, plus one.
     """
+    limit = TASK_BASES if limit is None else limit
     genome, chromosome = _codes(table["genome"]), _codes(table["chromosome"])
     start, end = table["start"].to_numpy(), table["end"].to_numpy()
-    piece = np.stack([genome, chromosome, start // TASK_BASES])
+    sizes = end - start
+    piece = np.stack([genome, chromosome, start // limit, (np.cumsum(sizes) - sizes) // (2 * limit)])
     edges = np.flatnonzero((piece[:, 1:] != piece[:, :-1]).any(axis=0)) + 1
     firsts = np.append(0, edges)
     lasts = np.append(edges, len(table))
-    spans = np.maximum.reduceat(end, firsts) - start[firsts]
+    spans = np.maximum(np.maximum.reduceat(end, firsts) - start[firsts], np.add.reduceat(sizes, firsts) // 2)
     tasks: list[slice] = []
     for run in _runs(genome[firsts]):
-        for group in grouped(spans[run].tolist()):
+        for group in grouped(spans[run].tolist(), limit):
             rows = range(run.start, run.stop)[group]
             tasks.append(slice(int(firsts[rows[0]]), int(lasts[rows[-1]])))
     return tasks

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import encoding, schema
+from pipelines import encoding, schema, sequence
 from pipelines.fasta import open_genome
 from pipelines.progress import Silent
 from pipelines.tokenizer import UNK, Tokenizer
@@ -67,7 +67,7 @@ def plain_loop(text: str, tokenizer: Tokenizer, ids: dict[str, int]) -> list[int
 
 def encoded_rows(genome: GenomeFiles, table: pa.Table, tokenizer: Tokenizer) -> pa.Table:
     bases, lengths = encoding.strand_bases(open_genome("toy", genome.fasta, Silent()), table)
-    return encoding.encode(table, bases, lengths, tokenizer)
+    return encoding.encode(table, bases, sequence.base_codes(bases), lengths, tokenizer)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Negatives that share more than length with their genes: GC and soft-masked bases, by choice among many places.
 
 Every gene may take any candidate of its length; genes far from the bulk of the candidates choose first, each the
-nearest in GC that overlaps none taken before. n log n in the candidates.
+nearest in GC that overlaps none taken before. Candidates lie on shelves by their further shares, so that a gene sees
+few that cannot match. n log n in the candidates.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,6 +21,8 @@ from pipelines.sequence import Bytes
 
 CHUNK = 1 << 24
 TRIES = 500
+# Above 1, so that rounding never puts a match two shelves away.
+SHELF = 1.001
 Shares = NDArray[np.float64]
 
 
@@ -68,6 +73,7 @@ def choose(
     """
     found = np.full(len(lengths), -1, np.int64)
     sizes = candidates[:, 1] - candidates[:, 0]
+    width = tolerance * SHELF
     taken = _Taken()
     for length in np.unique(lengths)[::-1]:
         genes, places = np.flatnonzero(lengths == length), np.flatnonzero(sizes == length)
@@ -75,10 +81,10 @@ def choose(
             continue
         places = places[np.argsort(offered[places, 0], kind="stable")]
         middle = offered[places[len(places) // 2], 0]
-        line = _Line(offered[places, 0])
+        shelves = _shelves(places, offered, width)
         for gene in genes[np.argsort(-np.abs(wanted[genes, 0] - middle), kind="stable")]:
-            for at in line.nearest(float(wanted[gene, 0]), tolerance):
-                place = places[at]
+            for line, at in _nearest(shelves, wanted[gene], width, tolerance):
+                place = line.places[at]
                 start, end = candidates[place].tolist()
                 if taken.overlaps(start, end):
                     line.remove(at)
@@ -88,6 +94,25 @@ def choose(
                     found[gene] = place
                     break
     return found
+
+
+def _shelves(places: NDArray[np.int64], offered: Shares, width: float) -> dict[tuple[int, ...], _Line]:
+    """Candidates by the shares after the first, in steps of `width`; on each shelf in the order given."""
+    keys, shelf = np.unique(np.floor(offered[places, 1:] / width).astype(np.int64), axis=0, return_inverse=True)
+    split = np.split(places[np.argsort(shelf.ravel(), kind="stable")], np.cumsum(np.bincount(shelf.ravel()))[:-1])
+    return {tuple(key): _Line(some, offered[some, 0]) for key, some in zip(keys.tolist(), split, strict=True)}
+
+
+def _nearest(
+    shelves: dict[tuple[int, ...], _Line], wanted: Shares, width: float, tolerance: float
+) -> Iterator[tuple[_Line, int]]:
+    """Yield what lies on a gene's shelf and those beside it, nearest in the first share first."""
+    own = np.floor(wanted[1:] / width).astype(np.int64).tolist()
+    beside = itertools.product(*((number - 1, number, number + 1) for number in own))
+    lines = [shelves[key] for key in beside if key in shelves]
+    found = [zip(itertools.repeat(line), line.nearest(float(wanted[0]), tolerance), strict=False) for line in lines]
+    for line, (_, at) in heapq.merge(*found, key=lambda one: one[1][0]):
+        yield line, at
 
 
 class _Taken:
@@ -108,9 +133,10 @@ class _Taken:
 
 
 class _Line:
-    """Sorted values from which some are removed; finds the nearest ones left (union-find with path halving)."""
+    """Places in the order of their values, some removed; finds the nearest left (union-find with path halving)."""
 
-    def __init__(self, values: Shares) -> None:
+    def __init__(self, places: NDArray[np.int64], values: Shares) -> None:
+        self.places = places
         self._values = values
         # Shifted by one, so that 0 and n + 1 stand for "none left".
         self._left = list(range(len(values) + 2))
@@ -120,8 +146,8 @@ class _Line:
         self._left[at + 1] = at
         self._right[at + 1] = at + 2
 
-    def nearest(self, value: float, tolerance: float) -> Iterator[int]:
-        """Yield numbers of the values left within the tolerance, nearest first, at most `TRIES` that stay."""
+    def nearest(self, value: float, tolerance: float) -> Iterator[tuple[float, int]]:
+        """Yield distance and number of the values left within the tolerance, nearest first, at most `TRIES`."""
         after = int(np.searchsorted(self._values, value)) + 1
         left, right = _find(self._left, after - 1), _find(self._right, after)
         for _ in range(TRIES):
@@ -130,10 +156,10 @@ class _Line:
             if min(below, above) > tolerance:
                 return
             if below <= above:
-                yield left - 1
+                yield below, left - 1
                 left = _find(self._left, left - 1)
             else:
-                yield right - 1
+                yield above, right - 1
                 right = _find(self._right, right + 1)
 
 

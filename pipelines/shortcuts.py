@@ -54,6 +54,7 @@ def audit(
         "length": ("length in bases", lambda dataset: bases(dataset).astype(np.float64)),
         "gc": ("share of G and C", lambda dataset: _column(dataset, "gc")),
         "soft_masked": ("share of lower-case bases", lambda dataset: _column(dataset, "soft_masked_share")),
+        "unknown": ("share of <unk> tokens", lambda dataset: _column(dataset, "unknown_share")),
     }
     rules = []
     for name, (description, value) in columns.items():

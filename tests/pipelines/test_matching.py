@@ -55,6 +55,16 @@ def test_chosen_places_match_in_length_and_shares_and_never_overlap(seed: int, t
             assert not near or intervals.touches(places[place : place + 1], intervals.merge(taken)).any()
 
 
+def test_a_match_is_found_behind_many_nearer_in_gc_that_are_masked_otherwise() -> None:
+    count = 5 * matching.TRIES
+    starts = 10 * np.arange(count + 1)
+    offered = np.append(np.tile([0.5, 1.0], (count, 1)), [[0.515, 0.0]], axis=0)
+    chosen = matching.choose(
+        np.array([10]), np.array([[0.5, 0.01]]), np.stack([starts, starts + 10], axis=1), offered, 0.02
+    )
+    assert chosen.tolist() == [count]
+
+
 def chromosome() -> tuple[np.ndarray, np.ndarray]:
     """Genes rich in GC among stretches of which one in four is."""
     generator = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines import sequence, shortcuts
 from pipelines.dataset import TokenDataset
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokenizer import UNK, Tokenizer
 
 complete = st.integers(1, 6).flatmap(
     lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop", "partial"]))
@@ -27,15 +27,16 @@ def dataset(texts: list[str], labels: list[int], tokenizer: Tokenizer) -> TokenD
     lengths = np.array([len(text) for text in texts])
     codes = sequence.base_codes(np.frombuffer("".join(texts).encode(), np.uint8))
     tokens, counts = tokenizer.encode_many(codes, lengths)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
     table = pa.table(
         {
             "start": np.zeros(len(texts), np.int64),
             "end": lengths,
             "gc": pa.array([sum(base in "GC" for base in text) / len(text) for text in texts], pa.float32()),
             "soft_masked_share": pa.array([0.0] * len(texts), pa.float32()),
+            "unknown_share": pa.array([(row == UNK).mean() for row in np.split(tokens, offsets[1:-1])], pa.float32()),
         }
     )
-    offsets = np.concatenate([[0], np.cumsum(counts)])
     return TokenDataset({}, tokenizer, "test", tokens, offsets, np.array(labels, np.int8), table)
 
 
@@ -83,7 +84,7 @@ def test_the_audit_finds_planted_ends_and_nothing_in_constant_columns() -> None:
     assert found["ends"] > 0.95
     assert found["first_six"] > 0.9
     assert found["length"] == 0.5
-    assert found["soft_masked"] == 0.5
+    assert found["soft_masked"] == found["unknown"] == 0.5
     assert abs(found["gc"] - 0.5) < 0.15
 
 
@@ -92,6 +93,18 @@ def test_a_rule_learns_on_train_which_way_it_points() -> None:
     texts, labels = ["AAAATTTT" * 4] * 20 + ["GGGGCCCC" * 4] * 20, [1] * 20 + [0] * 20
     rows = dataset(texts, labels, tokenizer)
     assert {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}["gc"] == 1.0
+
+
+def test_runs_of_n_in_genes_alone_are_found() -> None:
+    texts, labels = planted(200, 0)
+    hidden = [
+        "NNNNNN" + text[6:] if label and number % 3 else text
+        for number, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    rows = dataset(hidden, labels, Tokenizer(3, 1, "anchor"))
+    found = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}
+    assert found["unknown"] > 0.8
+    assert found["length"] == 0.5
 
 
 def test_kmers_are_a_rule_only_where_a_validation_split_or_the_caller_asks_for_it() -> None:

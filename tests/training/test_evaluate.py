@@ -67,7 +67,16 @@ def test_the_model_comes_first_and_the_rules_after_it_best_first(judged: Evaluat
 def test_the_json_is_flat_and_holds_every_figure(judged: Evaluation) -> None:
     figures = judged.to_json()
     assert {"auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy", "threshold"} <= set(figures)
-    assert set(figures["shortcuts"]) == {"length", "gc", "soft_masked", "first_six", "last_six", "ends", "kmers"}
+    assert set(figures["shortcuts"]) == {
+        "length",
+        "gc",
+        "soft_masked",
+        "unknown",
+        "first_six",
+        "last_six",
+        "ends",
+        "kmers",
+    }
     assert figures["rows"] == figures["genes"] + figures["negatives"] == 40
 
 

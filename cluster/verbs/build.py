@@ -10,6 +10,7 @@ from cluster.context import Context
 from cluster.flags import Parser
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
+from pipelines.errors import UsageError
 
 SUMMARY = "genomes (FASTA + GFF3) to a token dataset"
 SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
@@ -24,7 +25,9 @@ EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --toke
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
-    parser.add_argument("--output", required=True, metavar="DATASET", help="directory of the dataset")
+    parser.add_argument(
+        "--output", metavar="DATASET", help="directory of the dataset (with --dry-run: its disk is judged)"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="read and check every input, tell what would be made, and write nothing"
     )
@@ -36,10 +39,12 @@ def run(context: Context) -> None:
 
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
-    output = Path(context.arguments.output)
     if context.arguments.dry_run:
-        foretell(config, output, context.terminal)
+        foretell(config, Path(context.arguments.output or "."), context.terminal)
         return
+    if context.arguments.output is None:
+        raise UsageError("raygene build: the following arguments are required: --output", "see raygene build --help")
+    output = Path(context.arguments.output)
     manifest = build(config, output, context.connector(experiment.cluster), context.terminal)
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")

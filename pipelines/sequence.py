@@ -30,24 +30,30 @@ def _code_table() -> Bytes:
     return table
 
 
-_COMPLEMENT = _complement_table()
-_CODE = _code_table()
-_IS_LOWER = np.array([chr(byte).islower() if byte < 128 else False for byte in range(256)])
+# bytes.translate takes a third of the time that indexing a NumPy table does.
+_COMPLEMENT = _complement_table().tobytes()
+_CODE = _code_table().tobytes()
 
 
 def reverse_complement(sequence: Bytes) -> Bytes:
     """The other strand of ASCII letters, 5' to 3'; other bytes are reversed as they are."""
-    return _COMPLEMENT[sequence[::-1]]
+    return np.frombuffer(sequence[::-1].tobytes().translate(_COMPLEMENT), np.uint8)
 
 
 def base_codes(sequence: Bytes) -> Bytes:
     """A, C, G, T (U) of either case as 0, 1, 2, 3; every other letter as 4. Shape as given."""
-    return _CODE[sequence]
+    return np.frombuffer(sequence.tobytes().translate(_CODE), np.uint8)
 
 
 def is_soft_masked(sequence: Bytes) -> NDArray[np.bool_]:
     """True where a letter is lower case. Shape as given."""
-    return _IS_LOWER[sequence]
+    return (sequence - np.uint8(ord("a"))) < 26
+
+
+def true_counts(flags: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many are true in each of consecutive stretches of these lengths, none of them 0. Shape (stretches,)."""
+    firsts = np.cumsum(lengths) - lengths
+    return np.add.reduceat(flags.view(np.uint8), firsts, dtype=np.uint32).astype(np.int64)
 
 
 def runs_of_n(sequence: Bytes, shortest: int) -> NDArray[np.int64]:

@@ -111,8 +111,9 @@ def _sampled_places(codes: NDArray[np.uint8], one_in: int) -> NDArray[np.int64]:
     table, offset, found = _sampled(one_in), (K - CENTRE) // 2, []
     for first in range(0, len(codes) - K + 1, BLOCK):
         last = min(first + BLOCK, len(codes) - K + 1)
-        centres, _ = kmer_numbers(codes[first + offset : last + offset + CENTRE - 1], CENTRE)
-        found.append(np.flatnonzero(table[centres]) + first)
+        centres = kmer_numbers(codes[first + offset : last + offset + CENTRE - 1], CENTRE)
+        # With a mode, take checks no bounds: two thirds of the time.
+        found.append(np.flatnonzero(table.take(centres, mode="clip")) + first)
     return np.concatenate(found)
 
 

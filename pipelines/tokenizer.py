@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -287,10 +287,14 @@ class Tokenizer:
         """The id of the k-mer that starts at every base, across the ends of sequences too, shape (bases - k + 1,)."""
         ids = np.empty(max(len(codes) - self.k + 1, 0), self.dtype)
         for first in range(0, len(ids), BLOCK):
-            kmers, broken = kmer_numbers(codes[first : first + BLOCK + self.k - 1], self.k)
-            block = kmers + np.uint32(len(SPECIALS)) if self.kept is None else self._ids[kmers]
-            block[broken] = UNK
-            ids[first : first + BLOCK] = block
+            letters, block = codes[first : first + BLOCK + self.k - 1], ids[first : first + BLOCK]
+            kmers = kmer_numbers(letters, self.k)
+            if self.kept is None:
+                np.add(kmers, len(SPECIALS), out=block, dtype=self.dtype)
+            else:
+                block[:] = self._ids[kmers]
+            if (letters == sequence.OTHER).any():
+                block[holds_other(letters, self.k)] = UNK
         return ids
 
     def _partial(
@@ -353,29 +357,43 @@ class Tokenizer:
         return [self.vocabulary[int(token)] for token in tokens]
 
 
-def kmer_numbers(codes: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """The base-4 number of the k-mer at every position, and whether it holds another letter. Shape (n - k + 1,)."""
-    if len(codes) < k:
-        return np.empty(0, np.uint32), np.empty(0, np.bool_)
-    power, power_bad = (codes & 3).astype(np.uint32), codes == sequence.OTHER
-    power_width = 1
-    number, bad, width = None, None, 0
-    rest = k
-    while rest:
-        if rest & 1:
-            if number is None or bad is None:
-                number, bad = power, power_bad
+def kmer_numbers(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    """The base-4 number of the k-mer at every position, other letters read as A; uint16 up to k = 8. Shape (n - k + 1,)."""
+    dtype = np.uint16 if k <= 8 else np.uint32
+    known = np.bitwise_and(codes, np.uint8(3)) if (codes > 3).any() else codes
+    return _over_windows(known.astype(dtype), k, lambda left, right, width: (left << dtype(2 * width)) | right)
+
+
+def holds_other(codes: NDArray[np.uint8], k: int) -> NDArray[np.bool_]:
+    """Whether the k-mer at every position holds another letter than A, C, G and T, shape (n - k + 1,)."""
+    return _over_windows(codes == sequence.OTHER, k, lambda left, right, _: left | right)
+
+
+def _over_windows(
+    values: NDArray[Any], k: int, join: Callable[[NDArray[Any], NDArray[Any], int], NDArray[Any]]
+) -> NDArray[Any]:
+    """Each window of `k` values joined, by doubling: windows of 1, 2, 4 ... are put together as k in binary says.
+
+    Args:
+        values: shape (n,).
+        k: width of a window.
+        join: puts windows beside windows of the given width to their right.
+    """
+    if len(values) < k:
+        return values[:0]
+    power, power_width = values, 1
+    found, width = None, 0
+    while True:
+        if k & power_width:
+            if found is None:
+                found = power
             else:
-                size = len(codes) - (width + power_width) + 1
-                number = (number[:size] << np.uint32(2 * power_width)) | power[width : width + size]
-                bad = bad[:size] | power_bad[width : width + size]
+                size = len(values) - (width + power_width) + 1
+                found = join(found[:size], power[width : width + size], power_width)
             width += power_width
-        rest >>= 1
-        if rest:
-            size = len(codes) - 2 * power_width + 1
-            power = (power[:size] << np.uint32(2 * power_width)) | power[power_width : power_width + size]
-            power_bad = power_bad[:size] | power_bad[power_width : power_width + size]
-            power_width *= 2
-    assert number is not None
-    assert bad is not None
-    return number, bad
+        if width == k:
+            assert found is not None
+            return found
+        size = len(values) - 2 * power_width + 1
+        power = join(power[:size], power[power_width : power_width + size], power_width)
+        power_width *= 2

@@ -18,6 +18,7 @@ from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 
 FEW_SEQUENCES = 2
+MOST_BLOCKS, SMALLEST_BLOCK = 8, 50
 Names = NDArray[np.object_]
 
 
@@ -193,9 +194,15 @@ def _nearest(names: list[str], size: dict[str, int], target: float) -> list[str]
 
 
 def _blocks(bounds: intervals.Intervals, shares: dict[str, float], seed: int) -> Names:
-    """One contiguous block per held-out split at a seeded place, cut between clusters of overlapping intervals."""
+    """Contiguous blocks at seeded places, cut between clusters of overlapping intervals.
+
+    A held-out split has several, for one alone may lie where genes are rare; each has some `SMALLEST_BLOCK` intervals.
+    """
     generator = np.random.default_rng(seed)
-    wanted = [(split, share) for split, share in shares.items() if share > 0]
+    wanted: list[tuple[str, float]] = []
+    for split, share in shares.items():
+        blocks = int(np.clip(share * len(bounds) // SMALLEST_BLOCK, 1, MOST_BLOCKS)) if share > 0 else 0
+        wanted += [(split, share / max(blocks, 1))] * blocks
     generator.shuffle(wanted)
     train = 1 - sum(share for _, share in wanted)
     gaps = np.diff(np.sort(generator.random(len(wanted))) * train, prepend=0.0)

@@ -110,12 +110,56 @@ def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(
     rows = rows.filter(pa.array([number % 7 != 0 for number in range(len(rows))]))
     splits = split.assign(rows, SplitConfig(by="block", validation=validation, test=test, seed=seed)).splits
     changes = [one for number, one in enumerate(splits) if number == 0 or splits[number - 1] != one]
-    held_out = [one for one in changes if one != "train"]
-    assert sorted(held_out) == ["test", "validation"]
+    for name, share in (("validation", validation), ("test", test)):
+        assert 1 <= changes.count(name) <= max(1, share * len(rows) // split.SMALLEST_BLOCK)
     bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
     cluster = intervals.clusters(bounds)
     assert all(len(set(splits[cluster == number])) == 1 for number in set(cluster.tolist()))
     assert abs((splits == "test").mean() - test) < 0.05
+
+
+def test_blocks_are_several_so_that_they_show_the_whole_chromosome() -> None:
+    rows = table({("a", "x"): 4000})
+    splits = split.assign(rows, SplitConfig(by="block")).splits
+    for half in (splits[:4000], splits[4000:]):
+        assert set(half) == {"train", "validation", "test"}
+    edges = np.count_nonzero(splits[1:] != splits[:-1])
+    assert edges <= 2 * 2 * split.MOST_BLOCKS
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["chromosome", "block", "genome", "random"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(0, 3000), st.integers(1, 90), st.integers(0, 1)
+        ),
+        min_size=30,
+        max_size=200,
+    ),
+    st.floats(0.05, 0.4),
+    st.integers(0, 5),
+)
+def test_no_two_intervals_that_overlap_are_in_different_splits(
+    by: str, drawn: list[tuple[str, str, int, int, int]], share: float, seed: int
+) -> None:
+    rows = pa.Table.from_pylist(
+        [
+            {"genome": genome, "chromosome": chromosome, "start": start, "end": start + length, "label": label}
+            for genome, chromosome, start, length, label in sorted(drawn)
+        ]
+    )
+    config = SplitConfig.model_validate({"by": by, "validation": share, "test": share, "seed": seed})
+    try:
+        splits = split.assign(rows, config).splits
+    except UsageError:
+        return
+    placed = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
+    open_end: dict[tuple[str, str], tuple[int, str]] = {}
+    for genome, chromosome, start, end, one in placed:
+        last, before = open_end.get((genome, chromosome), (0, one))
+        assert start >= last or one == before
+        open_end[genome, chromosome] = (max(last, end), one) if start < last else (end, one)
 
 
 def test_the_seed_decides_and_repeats() -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +51,23 @@ def version() -> str:
 
 
 def shuffle(
-    lengths: NDArray[np.int64], chromosome_length: int, excluded: Intervals, seed: int, *, apart: bool = True
+    lengths: NDArray[np.int64],
+    within: NDArray[np.int64],
+    chromosome_length: int,
+    excluded: Sequence[Intervals],
+    seed: int,
+    *,
+    apart: bool = True,
 ) -> Intervals:
-    """Place intervals at random on one chromosome, clear of `excluded` and, if `apart`, of each other.
+    """Place intervals at random on one chromosome, clear of what is excluded and, if `apart`, of each other.
+
+    bedtools is told of one chromosome for each set of excluded intervals, so that one call serves them all.
 
     Args:
         lengths: bases of each interval, shape (n,).
+        within: number of the set that each keeps clear of, shape (n,). Only intervals of one set are kept apart.
         chromosome_length: bases of the chromosome.
-        excluded: merged intervals to keep clear of, shape (m, 2).
+        excluded: sets of merged intervals, each of shape (m, 2).
         seed: seed of bedtools' generator, 31 bits.
         apart: whether no two may overlap.
 
@@ -68,7 +78,8 @@ def shuffle(
         DependencyError: bedtools is missing or failed.
     """
     placed = np.full((len(lengths), 2), -1, np.int64)
-    fits = np.flatnonzero(lengths <= _largest_gap(excluded, chromosome_length))
+    largest = np.array([_largest_gap(barred, chromosome_length) for barred in excluded], np.int64)
+    fits = np.flatnonzero(lengths <= largest[within])
     if len(fits) == 0:
         return placed
     pybedtools.helpers.set_bedtools_path(str(find().parent))
@@ -76,10 +87,12 @@ def shuffle(
         wanted, barred, sizes, result = (
             Path(folder, name) for name in ("wanted.bed", "excluded.bed", "sizes", "placed.bed")
         )
-        wanted.write_text("".join(f"c\t0\t{lengths[row]}\t{row}\n" for row in fits))
-        barred.write_text("".join(f"c\t{start}\t{end}\n" for start, end in excluded))
-        sizes.write_text(f"c\t{chromosome_length}\n")
-        barred_option = {"excl": str(barred)} if len(excluded) else {}
+        wanted.write_text("".join(f"{within[row]}\t0\t{lengths[row]}\t{row}\n" for row in fits))
+        barred.write_text(
+            "".join(f"{number}\t{start}\t{end}\n" for number, one in enumerate(excluded) for start, end in one)
+        )
+        sizes.write_text("".join(f"{number}\t{chromosome_length}\n" for number in range(len(excluded))))
+        barred_option = {"excl": str(barred)} if barred.stat().st_size else {}
         try:
             pybedtools.BedTool(str(wanted)).shuffle(
                 g=str(sizes), chrom=True, noOverlapping=apart, seed=seed, output=str(result), **barred_option

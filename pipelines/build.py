@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import bedtools, encoding, manifest, placement, plan, preflight, schema, sketch, split, storage
+from pipelines.blocks import Blocks
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, is_whole, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
@@ -41,6 +42,7 @@ class Job:
         config: the sections that decide content.
         sources: the genomes, read and checked.
         collections: the labelled sequences, read and checked.
+        blocks: (genome, chromosome) to its blocks, where it is cut into some.
         tokenizer: the resolved tokenizer; the complete one where train is yet to be counted.
         versions: the software whose version can change the bytes.
     """
@@ -48,6 +50,7 @@ class Job:
     config: DatasetConfig
     sources: list[Source]
     collections: list[Collection]
+    blocks: dict[tuple[str, str], Blocks]
     tokenizer: Tokenizer
     versions: dict[str, str]
 
@@ -90,7 +93,15 @@ def prepare(config: DatasetConfig, progress: Progress) -> Job:
     named = {source.genome.name: list(source.lengths) for source in sources}
     named |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
     split.check_names(config.split, named)
-    return Job(config, sources, collections, tokenizer, versions)
+    blocks = split.in_blocks(
+        {source.genome.name: source.bounds() for source in sources},
+        {source.genome.name: source.lengths for source in sources},
+        config.split,
+    )
+    if blocks and config.split.by == "chromosome":
+        cut = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
+        progress.note(f"split: {cut} cut into contiguous blocks (one or two sequences: none to hold out whole)")
+    return Job(config, sources, collections, blocks, tokenizer, versions)
 
 
 def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     try:
         with connect():
             placed = _place(job, progress)
-            table, dropped, in_blocks = _divide(job, placed, progress)
+            table, dropped = _divide(job, placed, progress)
             tokenizer = _tokenizer(job, table, progress)
             document = _encode(job, tokenizer, table, staging, progress)
     except ResourceError:
@@ -140,7 +151,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
         raise
     document |= manifest.accounts(job.sources, placed, table, dropped)
     document["dropped"] |= {collection.name: dict(collection.dropped) for collection in job.collections}
-    document |= {"split_in_blocks": in_blocks}
+    document |= {"split_in_blocks": list(dict.fromkeys(genome for genome, _ in job.blocks))}
     document |= manifest.identity(config, job.contents, tokenizer, job.versions, job.fingerprint)
     document |= {"leakage": _leakage(table, staging)}
     tokenizer.save(staging)
@@ -181,7 +192,7 @@ def _current(output: Path, wanted: str) -> dict[str, Any] | None:
 def _place(job: Job, progress: Progress) -> pa.Table:
     if not job.sources:
         return placement.PLACED.empty_table()
-    tasks = [table for source in job.sources for table in placement.tasks(source)]
+    tasks = [table for source in job.sources for table in placement.tasks(source, job.blocks)]
     mapper = placement.PlaceNegatives(job.genomes, job.config.negatives, job.config.crop)
     order = {name: number for number, name in enumerate(job.genomes)}
     found = []
@@ -208,29 +219,24 @@ def _place(job: Job, progress: Progress) -> pa.Table:
     return whole.take(pa.array(ordered))
 
 
-def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table, list[str]]:
-    """The interval table with ids and splits; the genes left out; the genomes cut into blocks."""
+def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table]:
+    """The interval table with ids and splits; and the genes left out."""
     kept = placed["start"].to_numpy() >= 0
     dropped = placed.filter(pa.array(~kept))
     table = placed.filter(pa.array(kept)).drop_columns(["wanted", "reason"])
-    table = table.append_column("split", pa.repeat("", len(table)))
     groups = [np.full(len(table), -1, np.int64)]
     for collection in job.collections:
         table = pa.concat_tables([table, collection.rows()])
         groups.append(collection.groups() + 1 + max(int(found.max(initial=-1)) for found in groups))
-    assignment = split.assign(table, job.config.split, np.concatenate(groups))
+    splits = split.assign(table, job.config.split, np.concatenate(groups))
     if job.config.split.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "
             "figures on test will be better than on a genome the model has not seen"
         )
-    if assignment.in_blocks and job.config.split.by == "chromosome":
-        progress.note(
-            f"split: {', '.join(assignment.in_blocks)} cut into contiguous blocks (one or two sequences: none to hold out whole)"
-        )
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
-    table = table.drop_columns(["split"]).append_column("split", pa.array(assignment.splits, pa.string()))
-    return table.select(schema.INTERVALS.names), dropped, assignment.in_blocks
+    table = table.drop_columns(["split"]).append_column("split", pa.array(splits, pa.string()))
+    return table.select(schema.INTERVALS.names), dropped
 
 
 def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:

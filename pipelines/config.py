@@ -256,10 +256,12 @@ class SplitConfig(Section):
         "random = overlapping intervals only",
     )
     validation: ShareOrList = Field(
-        default=0.1, description="a share of all intervals, or a list of chromosomes (genomes when by is genome)"
+        default=0.1,
+        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (genomes when by is genome)",
     )
     test: ShareOrList = Field(
-        default=0.1, description="a share of all intervals, or a list of chromosomes (genomes when by is genome)"
+        default=0.1,
+        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (genomes when by is genome)",
     )
     seed: int = Field(default=0, description="seed of the choice when shares are given", ge=0)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import bedtools, fingerprint, intervals, matching
+from pipelines.blocks import Blocks
 from pipelines.intervals import Intervals
 from pipelines.matching import Shares
 from pipelines.windows import SHORTEST
@@ -17,46 +18,53 @@ NOWHERE = -1
 
 
 class Draws:
-    """Places drawn by `bedtools shuffle`.
+    """Places drawn by `bedtools shuffle`, each in the blocks of a given split.
 
     Args:
         barred: merged intervals that no place may touch, shape (m, 2).
-        length: bases of the chromosome.
+        blocks: of the chromosome; those of one split are where its places may lie.
         seed: what seeds every draw, beside its number.
     """
 
-    def __init__(self, barred: Intervals, length: int, seed: tuple[object, ...]) -> None:
-        self._barred = barred
-        self._length = length
+    def __init__(self, barred: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
+        elsewhere = [blocks.elsewhere(split) for split in blocks.names]
+        self._barred = [intervals.merge(np.concatenate([barred, one])) for one in elsewhere]
+        self._length = int(blocks.ends[-1])
         self._seed = seed
         self._round = 0
 
     def bar(self, spots: Intervals) -> None:
         """Keep later places clear of these, shape (n, 2)."""
-        self._barred = intervals.merge(np.concatenate([self._barred, spots]))
+        self._barred = [intervals.merge(np.concatenate([barred, spots])) for barred in self._barred]
 
-    def place(self, lengths: NDArray[np.int64]) -> Intervals:
-        """A place for each, shape (n, 2); -1, -1 where there is none."""
-        spots = bedtools.shuffle(lengths, self._length, self._barred, fingerprint.seed(*self._seed, self._round))
+    def place(self, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> Intervals:
+        """A place for each, shape (n, 2); -1, -1 where there is none.
+
+        Args:
+            lengths: bases of each, shape (n,).
+            within: number of the split it is to lie in (in the blocks' `names`), shape (n,).
+        """
+        seed = fingerprint.seed(*self._seed, self._round)
+        spots = bedtools.shuffle(lengths, within, self._length, self._barred, seed)
         self._round += 1
-        good = spots[:, 0] != NOWHERE
-        verify(spots[good], lengths[good], self._barred, self._length)
-        self.bar(spots[good])
+        self._take(spots, lengths, within)
         return spots
 
-    def place_shortened(self, lengths: NDArray[np.int64]) -> tuple[Intervals, NDArray[np.int64]]:
+    def place_shortened(
+        self, lengths: NDArray[np.int64], within: NDArray[np.int64]
+    ) -> tuple[Intervals, NDArray[np.int64]]:
         """A place for each, cut to `SHRINK` again and again until there is one or it is under `SHORTEST` bases.
 
         Returns:
             Places, shape (n, 2), -1, -1 where there is none; and the lengths they have, shape (n,).
         """
         lengths = lengths.copy()
-        spots = self.place(lengths)
+        spots = self.place(lengths, within)
         waiting = np.flatnonzero(spots[:, 0] == NOWHERE)
         while len(waiting):
             shorter = np.maximum((lengths[waiting] * SHRINK).astype(np.int64), 1)
             waiting, shorter = waiting[shorter >= SHORTEST], shorter[shorter >= SHORTEST]
-            spots[waiting] = self.place(shorter)
+            spots[waiting] = self.place(shorter, within[waiting])
             lengths[waiting] = shorter
             waiting = waiting[spots[waiting, 0] == NOWHERE]
         return spots, lengths
@@ -64,6 +72,7 @@ class Draws:
     def place_matched(
         self,
         lengths: NDArray[np.int64],
+        within: NDArray[np.int64],
         wanted: Shares,
         shares: Callable[[Intervals], Shares],
         candidates: int,
@@ -73,6 +82,7 @@ class Draws:
 
         Args:
             lengths: bases of each, shape (n,).
+            within: number of the split it is to lie in, shape (n,).
             wanted: the shares each is to have, shape (n, shares).
             shares: the shares of given places.
             candidates: places drawn for each.
@@ -82,14 +92,26 @@ class Draws:
             Shape (n, 2); -1, -1 where none is within the tolerance.
         """
         seed = fingerprint.seed(*self._seed, "candidates")
-        drawn = bedtools.shuffle(np.repeat(lengths, candidates), self._length, self._barred, seed, apart=False)
-        drawn = drawn[drawn[:, 0] != NOWHERE]
-        chosen = matching.choose(lengths, wanted, drawn, shares(drawn), tolerance)
-        spots = np.where((chosen >= 0)[:, None], np.append(drawn, [[NOWHERE, NOWHERE]], axis=0)[chosen], NOWHERE)
-        good = chosen >= 0
-        verify(spots[good], lengths[good], self._barred, self._length)
-        self.bar(spots[good])
+        asked = np.repeat(within, candidates)
+        drawn = bedtools.shuffle(np.repeat(lengths, candidates), asked, self._length, self._barred, seed, apart=False)
+        found = drawn[:, 0] != NOWHERE
+        drawn, asked = drawn[found], asked[found]
+        offered = shares(drawn)
+        spots = np.full((len(lengths), 2), NOWHERE, np.int64)
+        for split in np.unique(within):
+            mine, theirs = within == split, asked == split
+            chosen = matching.choose(lengths[mine], wanted[mine], drawn[theirs], offered[theirs], tolerance)
+            spots[mine] = np.append(drawn[theirs], [[NOWHERE, NOWHERE]], axis=0)[chosen]
+        self._take(spots, lengths, within)
         return spots
+
+    def _take(self, spots: Intervals, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> None:
+        """Verify new places and keep later ones clear of them."""
+        good = spots[:, 0] != NOWHERE
+        for number, barred in enumerate(self._barred):
+            here = good & (within == number)
+            verify(spots[here], lengths[here], barred, self._length)
+        self.bar(spots[good])
 
 
 def verify(placed: Intervals, lengths: NDArray[np.int64], barred: Intervals, chromosome_length: int) -> None:

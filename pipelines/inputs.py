@@ -46,6 +46,12 @@ class Source:
     features: int
     dropped: Counter[str]
 
+    def bounds(self) -> dict[str, Intervals]:
+        """Start and end of the kept genes of each chromosome, shape (genes, 2)."""
+        return {
+            name: np.array([(gene.start, gene.end) for gene in genes], np.int64) for name, genes in self.genes.items()
+        }
+
 
 def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Progress) -> Source:
     """Read one source and hold its two files against each other.

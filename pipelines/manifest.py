@@ -22,7 +22,8 @@ QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 def versions(bedtools: str) -> dict[str, str]:
     """Versions of the software whose change can change a dataset's bytes."""
     packages = {name: metadata.version(name) for name in ("numpy", "pyarrow")}
-    return {"bedtools": bedtools, "dataset_format": str(schema.FORMAT_VERSION), **packages}
+    own = f"{schema.FORMAT_VERSION}.{schema.CONTENT_REVISION}"
+    return {"bedtools": bedtools, "dataset_format": own, **packages}
 
 
 def _config(config: DatasetConfig, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import antisense, fingerprint, intervals, windows
+from pipelines.blocks import Blocks
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.draws import NOWHERE, Draws
 from pipelines.intervals import Intervals
@@ -36,7 +37,7 @@ class Chromosome:
 
     Attributes:
         where: genome and chromosome, which seed the draws.
-        length: bases.
+        blocks: of its length, where the splits lie; a shuffled negative stays in its gene's.
         genes: shape (genes, 2).
         strands: +1 or -1 of each gene, shape (genes,).
         features: gene-like features and barred intervals, genes among them, shape (features, 2).
@@ -46,13 +47,18 @@ class Chromosome:
     """
 
     where: tuple[str, str]
-    length: int
+    blocks: Blocks
     genes: Intervals
     strands: NDArray[np.int8]
     features: Intervals
     feature_strands: NDArray[np.int8]
     runs_of_n: Intervals
     earlier: int = 0
+
+    @property
+    def length(self) -> int:
+        """Bases."""
+        return int(self.blocks.ends[-1])
 
     def occupied(self, flank: int = 0) -> Intervals:
         """Merged: features with a flank, and runs of N, shape (m, 2)."""
@@ -128,20 +134,21 @@ def place(
     slots = _slots(chromosome, negatives, reasons == "", generator)
     shorten = negatives.unplaced == "shorten" and not crop.exact
     bounds, wanted = _clear_of_antisense(chromosome, slots, crop, wanted, shorten)
-    draws = Draws(chromosome.occupied(negatives.flank), chromosome.length, seed)
+    draws = Draws(chromosome.occupied(negatives.flank), chromosome.blocks, seed)
+    within = chromosome.blocks.numbers(genes[:, 0])
     edges = Edges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)
     _place_partial(chromosome, slots, edges, wanted, generator, shorten=shorten)
     draws.bar(slots.spots[slots.spots[:, 0] != NOWHERE])
     if shares is None:
-        _place_shuffled(slots, draws, wanted, generator, shorten=shorten)
+        _place_shuffled(slots, draws, wanted, within, generator, shorten=shorten)
     cuts = windows.cut(bounds, wanted, crop, generator)
     _place_in_windows(chromosome, slots, cuts)
     if shares is None:
-        _place_more(slots, draws, wanted)
+        _place_more(slots, draws, wanted, within)
     elif len(asked := slots.of(SHUFFLE)):
         mine = slots.gene[asked]
         slots.spots[asked] = draws.place_matched(
-            wanted[mine], shares(cuts[mine]), shares, negatives.candidates, negatives.tolerance
+            wanted[mine], within[mine], shares(cuts[mine]), shares, negatives.candidates, negatives.tolerance
         )
     return _account(slots, cuts, reasons, negatives, matched=shares is not None)
 
@@ -213,27 +220,34 @@ def _place_partial(
 
 
 def _place_shuffled(
-    slots: _Slots, draws: Draws, wanted: NDArray[np.int64], generator: np.random.Generator, *, shorten: bool
+    slots: _Slots,
+    draws: Draws,
+    wanted: NDArray[np.int64],
+    within: NDArray[np.int64],
+    generator: np.random.Generator,
+    *,
+    shorten: bool,
 ) -> None:
     """Place the shuffled negatives that come first; with `shorten`, `wanted` becomes what there was room for."""
     asked = generator.permutation(slots.of(SHUFFLE, first=True))
     genes = slots.gene[asked]
     if not shorten:
-        slots.spots[asked] = draws.place(wanted[genes])
+        slots.spots[asked] = draws.place(wanted[genes], within[genes])
         return
-    slots.spots[asked], lengths = draws.place_shortened(wanted[genes])
+    slots.spots[asked], lengths = draws.place_shortened(wanted[genes], within[genes])
     placed = slots.spots[asked, 0] != NOWHERE
     wanted[genes[placed]] = lengths[placed]
 
 
-def _place_more(slots: _Slots, draws: Draws, wanted: NDArray[np.int64]) -> None:
+def _place_more(slots: _Slots, draws: Draws, wanted: NDArray[np.int64], within: NDArray[np.int64]) -> None:
     """Place further shuffled negatives, one for each gene at a time; a gene whose first one found no room gets none."""
     hopeless = slots.gene[slots.first & (slots.kind == SHUFFLE) & (slots.spots[:, 0] == NOWHERE)]
     waiting = slots.of(SHUFFLE, first=False)
     waiting = waiting[~np.isin(slots.gene[waiting], hopeless)]
     while len(waiting):
         _, now = np.unique(slots.gene[waiting], return_index=True)
-        slots.spots[waiting[now]] = draws.place(wanted[slots.gene[waiting[now]]])
+        genes = slots.gene[waiting[now]]
+        slots.spots[waiting[now]] = draws.place(wanted[genes], within[genes])
         waiting = np.delete(waiting, now)
 
 

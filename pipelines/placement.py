@@ -7,7 +7,7 @@ gene or negative that was left out (start -1), so that each can be accounted for
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import draws, matching, negatives, plan, windows
+from pipelines.blocks import Blocks
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.fasta import Genome
 from pipelines.inputs import Source
@@ -26,8 +27,9 @@ CHROMOSOMES = pa.schema(
     [
         ("genome", pa.string()),
         ("chromosome", pa.string()),
-        ("length", pa.int64()),
         ("earlier_genes", pa.int64()),
+        ("block_end", pa.list_(pa.int64())),
+        ("block_split", pa.list_(pa.string())),
         ("gene_start", pa.list_(pa.int64())),
         ("gene_end", pa.list_(pa.int64())),
         ("gene_strand", pa.list_(pa.string())),
@@ -52,28 +54,34 @@ PLACED = pa.schema(
         ("source", pa.string()),
         ("gene_id", pa.string()),
         ("biotype", pa.string()),
+        ("split", pa.string()),
         ("wanted", pa.int64()),
         ("reason", pa.string()),
     ]
 )
 
 
-def tasks(source: Source) -> list[pa.Table]:
-    """The chromosomes of a source as tables of `CHROMOSOMES`, small ones together."""
+def tasks(source: Source, blocks: Mapping[tuple[str, str], Blocks]) -> list[pa.Table]:
+    """The chromosomes of a source, with the blocks of those that are cut, as tables of `CHROMOSOMES`, small ones together."""
     names = list(source.lengths)
     counts = [len(source.genes[name]) for name in names]
     earlier = [0, *itertools.accumulate(counts)]
-    rows = [_chromosome(source, name, before) for name, before in zip(names, earlier, strict=False)]
+    genome = source.genome.name
+    rows = [
+        _chromosome(source, name, before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
+        for name, before in zip(names, earlier, strict=False)
+    ]
     return [pa.Table.from_pylist(rows[run], schema=CHROMOSOMES) for run in plan.grouped(source.lengths.values())]
 
 
-def _chromosome(source: Source, name: str, earlier: int) -> dict[str, Any]:
+def _chromosome(source: Source, name: str, earlier: int, blocks: Blocks) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
     return {
         "genome": source.genome.name,
         "chromosome": name,
-        "length": source.lengths[name],
         "earlier_genes": earlier,
+        "block_end": blocks.ends,
+        "block_split": blocks.splits,
         "gene_start": [gene.start for gene in genes],
         "gene_end": [gene.end for gene in genes],
         "gene_strand": [gene.strand for gene in genes],
@@ -108,16 +116,17 @@ class PlaceNegatives:
             columns = {
                 name: one[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(one[name].type)
             }
-            genome, chromosome, length, earlier = (one[name][0].as_py() for name in CHROMOSOMES.names[:4])
-            yield self._place(genome, chromosome, length, earlier, columns)
+            genome, chromosome, earlier = (one[name][0].as_py() for name in CHROMOSOMES.names[:3])
+            yield self._place(genome, chromosome, earlier, columns)
 
-    def _place(self, genome: str, chromosome: str, length: int, earlier: int, columns: dict[str, pa.Array]) -> pa.Table:
+    def _place(self, genome: str, chromosome: str, earlier: int, columns: dict[str, pa.Array]) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
         forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
+        blocks = Blocks(columns["block_end"].to_numpy(), tuple(columns["block_split"].to_pylist()))
         letters = partial(self.genomes[genome].sequence, chromosome)
         site = negatives.Chromosome(
             where=(genome, chromosome),
-            length=length,
+            blocks=blocks,
             genes=genes,
             strands=np.where(forward, 1, -1).astype(np.int8),
             features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
@@ -126,9 +135,10 @@ class PlaceNegatives:
             earlier=earlier,
         )
         composition = [name for name in self.negatives.match if name != "length"]
-        shares = partial(matching.shares, letters, length, composition) if composition else None
+        shares = partial(matching.shares, letters, site.length, composition) if composition else None
         placed = negatives.place(site, self.negatives, self.crop, shares)
-        return self._table(genome, chromosome, columns, placed, windows.lengths(genes, self.crop))
+        splits = np.array(blocks.names, dtype=object)[blocks.numbers(genes[:, 0])]
+        return self._table(genome, chromosome, columns, placed, splits, windows.lengths(genes, self.crop))
 
     def _table(
         self,
@@ -136,6 +146,7 @@ class PlaceNegatives:
         chromosome: str,
         columns: dict[str, pa.Array],
         placed: Placement,
+        splits: NDArray[np.object_],
         wanted: NDArray[np.int64],
     ) -> pa.Table:
         """Genes, their negatives and the negatives that are missing, as rows of `PLACED`."""
@@ -160,6 +171,7 @@ class PlaceNegatives:
                 "source": pa.array(["gene"] * genes + [*kinds] + ["negative"] * len(missing), pa.string()),
                 "gene_id": columns["gene_id"].take(pa.array(which)),
                 "biotype": pa.array([*columns["gene_biotype"].to_pylist(), *([None] * (rows - genes))], pa.string()),
+                "split": splits[which],
                 "wanted": wanted[which],
                 "reason": pa.array([*placed.reasons, *[""] * found, *[WITHOUT_ROOM] * len(missing)]),
             },

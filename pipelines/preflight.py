@@ -86,8 +86,7 @@ def require_disk(needed: int, output: Path) -> None:
 
 
 def _of_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Expected:
-    bounds = np.array([(gene.start, gene.end) for genes in source.genes.values() for gene in genes], np.int64)
-    lengths = windows.lengths(bounds, config.crop)
+    lengths = windows.lengths(np.concatenate([*source.bounds().values()]), config.crop)
     ratio = config.negatives.ratio
     return Expected(
         name=source.genome.name,

@@ -1,43 +1,70 @@
 """Which intervals are train, validation and test: whole chromosomes or genomes, contiguous blocks, or at random.
 
 Pure and seeded. Overlapping intervals never part: chromosomes are whole, a block ends between clusters, and random
-means clusters at random. Of labelled sequences, equal ones and reverse complements never part.
+means clusters at random. Of labelled sequences, equal ones and reverse complements never part. Blocks are cut before
+negatives are placed; all else is decided after.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, intervals
+from pipelines import blocks, fingerprint, intervals
+from pipelines.blocks import Blocks
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 
 FEW_SEQUENCES = 2
-MOST_BLOCKS, SMALLEST_BLOCK = 8, 50
 Names = NDArray[np.object_]
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """The split of each row, shape (rows,), and the genomes that were cut into blocks."""
+def in_blocks(
+    genes: Mapping[str, Mapping[str, intervals.Intervals]],
+    lengths: Mapping[str, Mapping[str, int]],
+    config: SplitConfig,
+) -> dict[tuple[str, str], Blocks]:
+    """Cut the chromosomes that have to be: all of them for `block`, else those of genomes with one or two.
 
-    splits: Names
-    in_blocks: list[str]
+    Args:
+        genes: genome to chromosome to the bounds of its genes, shape (genes, 2).
+        lengths: genome to chromosome to its bases.
+        config: the split; without a share to hold out nothing is cut, nor is a chromosome that it names.
+
+    Returns:
+        (genome, chromosome) to its blocks.
+    """
+    shares = _shares(config)
+    if config.by not in ("block", "chromosome") or not any(shares.values()):
+        return {}
+    named = {name for split in ("validation", "test") for name in _listed(config, split)}
+    return {
+        (genome, name): blocks.cut(
+            bounds, lengths[genome][name], shares, fingerprint.seed(config.seed, "split", genome, name)
+        )
+        for genome, chromosomes in genes.items()
+        if config.by == "block" or len(chromosomes) <= FEW_SEQUENCES
+        for name, bounds in chromosomes.items()
+        if not {name, f"{genome}:{name}"} & named
+    }
 
 
-def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | None = None) -> Assignment:
+def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | None = None) -> Names:
     """Give every interval a split.
 
     Args:
-        table: interval table with genome, chromosome, start, end, label, and split where one is given (else empty).
+        table: interval table with genome, chromosome, start, end, label, and split where one is given (else empty),
+            by the blocks it lies in or by its file.
         config: what stays together, and how much or which chromosomes to hold out.
         groups: of labelled sequences, a number that those share which have to stay together; -1 for intervals of a
             genome. Shape (rows,).
+
+    Returns:
+        The split of each row, shape (rows,).
 
     Raises:
         UsageError: a name that no chromosome has, a chromosome in two splits, a split that is empty or has one class.
@@ -45,13 +72,14 @@ def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | Non
     genomes = _strings(table["genome"])
     chromosomes = _strings(table["chromosome"])
     splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
+    given = splits != ""
     for split in ("validation", "test"):
         for name in _listed(config, split):
             rows = genomes == name if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
             if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
                 raise UsageError(f"split.{split}: {name} is named twice", "name each chromosome in one split only")
             splits[rows] = split
-    shares = {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
+    shares = _shares(config)
     bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
     together = _together(genomes, chromosomes, bounds, groups)
     at_random = (splits == "") & ((config.by == "random") | (together.labelled))
@@ -61,15 +89,12 @@ def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | Non
         _by_name(splits, free, free, genomes, shares, config.seed)
         splits[splits == ""] = "train"
         free = splits == ""
-    blocked = _genomes_in_blocks(genomes, chromosomes, config, splits)
-    apart: NDArray[np.bool_] = np.isin(genomes, blocked)
-    _by_name(splits, free & ~apart, ~apart & ~together.labelled, chromosomes, shares, config.seed)
-    for genome, chromosome in dict.fromkeys(zip(genomes[free & apart], chromosomes[free & apart], strict=True)):
-        here = (genomes == genome) & (chromosomes == chromosome)
-        splits[here] = _blocks(bounds[here], shares, fingerprint.seed(config.seed, "split", genome, chromosome))
+    apart: NDArray[np.bool_] = np.isin(genomes, np.unique(genomes[given].astype(str)))
+    _by_name(splits, free, ~apart & ~together.labelled, chromosomes, shares, config.seed)
     splits[splits == ""] = "train"
+    _check_overlaps(splits[~together.labelled], together.groups[~together.labelled])
     _check(splits, table["label"].to_numpy(), config)
-    return Assignment(splits, blocked)
+    return splits
 
 
 def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
@@ -96,6 +121,10 @@ def _strings(column: pa.ChunkedArray) -> Names:
     return np.array(column.to_pylist(), dtype=object)
 
 
+def _shares(config: SplitConfig) -> dict[str, float]:
+    return {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
+
+
 def _listed(config: SplitConfig, split: str) -> list[str]:
     wanted = getattr(config, split)
     return wanted if isinstance(wanted, list) else []
@@ -111,20 +140,6 @@ def _rows_named(name: str, genomes: Names, chromosomes: Names, split: str) -> ND
         known = known if len(known) < 200 else known[:200] + " …"
         raise UsageError(f"split.{split}: no chromosome {name!r} with intervals", f"choose among {known}")
     return rows
-
-
-def _genomes_in_blocks(genomes: Names, chromosomes: Names, config: SplitConfig, splits: Names) -> list[str]:
-    """Genomes with nothing whole to hold out: all of them for `block`, those of one or two sequences otherwise."""
-    names = list(dict.fromkeys(genomes))
-    if config.by == "block":
-        return names
-    if not isinstance(config.test, float) and not isinstance(config.validation, float):
-        return []
-    return [
-        name
-        for name in names
-        if len(set(chromosomes[genomes == name])) <= FEW_SEQUENCES and (splits[genomes == name] == "").any()
-    ]
 
 
 def _by_name(
@@ -193,29 +208,11 @@ def _nearest(names: list[str], size: dict[str, int], target: float) -> list[str]
     return chosen or [min(names, key=lambda name: size[name])]
 
 
-def _blocks(bounds: intervals.Intervals, shares: dict[str, float], seed: int) -> Names:
-    """Contiguous blocks at seeded places, cut between clusters of overlapping intervals.
-
-    A held-out split has several, for one alone may lie where genes are rare; each has some `SMALLEST_BLOCK` intervals.
-    """
-    generator = np.random.default_rng(seed)
-    wanted: list[tuple[str, float]] = []
-    for split, share in shares.items():
-        blocks = int(np.clip(share * len(bounds) // SMALLEST_BLOCK, 1, MOST_BLOCKS)) if share > 0 else 0
-        wanted += [(split, share / max(blocks, 1))] * blocks
-    generator.shuffle(wanted)
-    train = 1 - sum(share for _, share in wanted)
-    gaps = np.diff(np.sort(generator.random(len(wanted))) * train, prepend=0.0)
-    pieces: list[tuple[Any, float]] = []
-    for gap, held_out in zip(gaps, wanted, strict=True):
-        pieces += [("train", gap), held_out]
-    pieces.append(("train", 1.0))
-    ends = np.minimum(np.cumsum([share for _, share in pieces]), 1.0)
-    cluster = intervals.clusters(bounds)
-    middle = np.cumsum(np.bincount(cluster)) - np.bincount(cluster) / 2
-    piece = np.searchsorted(ends, middle / len(bounds), side="right").clip(max=len(pieces) - 1)
-    names: Names = np.array([name for name, _ in pieces], dtype=object)
-    return names[piece[cluster]]
+def _check_overlaps(splits: Names, groups: NDArray[np.int64]) -> None:
+    """Hold the result against the promise: intervals of one cluster are in one split."""
+    pairs = set(zip(groups.tolist(), splits.tolist(), strict=True))
+    if len(pairs) != len(np.unique(groups)):
+        raise AssertionError("intervals that overlap are in different splits")
 
 
 def _check(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import intervals, matching, negatives
+from pipelines.blocks import Blocks
 from pipelines.config import CropConfig, NegativesConfig
 from pipelines.metrics import auroc
 
@@ -79,7 +80,7 @@ def chromosome() -> tuple[np.ndarray, np.ndarray]:
 
 def site(genes: np.ndarray, length: int) -> negatives.Chromosome:
     forward = np.ones(len(genes), np.int8)
-    return negatives.Chromosome(("g", "c"), length, genes, forward, genes, forward, intervals.empty())
+    return negatives.Chromosome(("g", "c"), Blocks.whole(length), genes, forward, genes, forward, intervals.empty())
 
 
 def test_matched_negatives_leave_gc_without_information() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import antisense, intervals, negatives
+from pipelines.blocks import Blocks
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.negatives import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
 
@@ -21,7 +22,9 @@ def gene_sets(draw: st.DrawFn) -> np.ndarray:
 def site(genes: np.ndarray, *, name: str = "chr1", earlier: int = 0, flips: int = 3) -> negatives.Chromosome:
     """A chromosome of these genes; one in so many lies on the reverse strand."""
     strands = np.where(np.arange(len(genes)) % flips == 1, -1, 1).astype(np.int8)
-    return negatives.Chromosome(("toy", name), LENGTH, genes, strands, genes, strands, intervals.empty(), earlier)
+    return negatives.Chromosome(
+        ("toy", name), Blocks.whole(LENGTH), genes, strands, genes, strands, intervals.empty(), earlier
+    )
 
 
 def placed(genes: np.ndarray, config: NegativesConfig, crop: CropConfig) -> negatives.Placement:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import intervals, split
+from pipelines.blocks import Blocks
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 
@@ -41,14 +42,14 @@ FIVE = {("a", f"chr{number}"): 20 for number in range(1, 6)} | {("b", f"chr{numb
 
 def test_same_named_chromosomes_of_all_genomes_stay_together() -> None:
     rows = table(FIVE)
-    found = by_chromosome(rows, split.assign(rows, SplitConfig(validation=0.2, test=0.2)).splits)
+    found = by_chromosome(rows, split.assign(rows, SplitConfig(validation=0.2, test=0.2)))
     assert all(len(splits) == 1 for splits in found.values())
     assert Counter(next(iter(splits)) for splits in found.values()) == {"train": 3, "validation": 1, "test": 1}
 
 
 def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_one() -> None:
     rows = table(FIVE)
-    splits = split.assign(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"])).splits
+    splits = split.assign(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"]))
     names = list(zip(rows["genome"].to_pylist(), rows["chromosome"].to_pylist(), strict=True))
     for (genome, chromosome), one in zip(names, splits, strict=True):
         expected = "test" if chromosome == "chr1" or (genome, chromosome) == ("b", "chr2") else "train"
@@ -58,11 +59,11 @@ def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_on
 def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
     rows = table({(name, chromosome): 20 for name in "abcde" for chromosome in ("chr1", "chr2")})
     genomes = np.array(rows["genome"].to_pylist())
-    shares = split.assign(rows, SplitConfig(by="genome", validation=0.2, test=0.2)).splits
+    shares = split.assign(rows, SplitConfig(by="genome", validation=0.2, test=0.2))
     assert Counter(tuple(set(shares[genomes == name])) for name in "abcde") == {
         ("train",): 3, ("validation",): 1, ("test",): 1,
     }  # fmt: skip
-    named = split.assign(rows, SplitConfig(by="genome", validation=["a"], test=["b", "c"])).splits
+    named = split.assign(rows, SplitConfig(by="genome", validation=["a"], test=["b", "c"]))
     assert [set(named[genomes == name]) for name in "abcde"] == [
         {"validation"},
         {"test"},
@@ -78,7 +79,7 @@ def test_random_never_parts_overlaps_and_keeps_the_shares(seed: int, validation:
     rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=80)
     keep = np.random.default_rng(seed).random(len(rows)) < 0.7
     rows = rows.filter(pa.array(keep))
-    splits = split.assign(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed)).splits
+    splits = split.assign(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed))
     bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
     for genome in "ab":
         here = np.array(rows["genome"].to_pylist()) == genome
@@ -90,41 +91,68 @@ def test_random_never_parts_overlaps_and_keeps_the_shares(seed: int, validation:
 def test_given_splits_are_kept() -> None:
     rows = table(FIVE)
     given_splits = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]
-    found = split.assign(rows.append_column("split", pa.array(given_splits)), SplitConfig()).splits
+    found = split.assign(rows.append_column("split", pa.array(given_splits)), SplitConfig())
     assert all(one == "validation" for one, told in zip(found, given_splits, strict=True) if told)
 
 
+def genes_of(rows: pa.Table) -> dict[str, dict[str, np.ndarray]]:
+    found: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    for row in rows.to_pylist():
+        found.setdefault(row["genome"], {}).setdefault(row["chromosome"], []).append((row["start"], row["end"]))
+    return {genome: {name: np.array(spots) for name, spots in names.items()} for genome, names in found.items()}
+
+
+def blocks_of(rows: pa.Table, config: SplitConfig) -> dict[tuple[str, str], Blocks]:
+    genes = genes_of(rows)
+    lengths = {genome: {name: int(spots.max()) for name, spots in names.items()} for genome, names in genes.items()}
+    return split.in_blocks(genes, lengths, config)
+
+
+def in_their_blocks(rows: pa.Table, config: SplitConfig) -> pa.Table:
+    blocks = blocks_of(rows, config)
+    splits = [
+        blocks[where].names[blocks[where].numbers(np.array([row["start"]]))[0]] if where in blocks else ""
+        for row in rows.to_pylist()
+        for where in [(row["genome"], row["chromosome"])]
+    ]
+    return rows.append_column("split", pa.array(splits))
+
+
 def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> None:
-    rows = table({("a", "x"): 100, ("b", "y"): 100, ("c", "z"): 100})
-    assignment = split.assign(rows, SplitConfig())
-    assert assignment.in_blocks == ["a", "b", "c"]
-    assert all(splits == {"train", "validation", "test"} for splits in by_chromosome(rows, assignment.splits).values())
+    rows = table({("a", "x"): 100, ("b", "y"): 100, **{("c", name): 100 for name in "xyz"}})
+    blocks = blocks_of(rows, SplitConfig())
+    assert set(blocks) == {("a", "x"), ("b", "y")}
+    assert all(set(one.names) == {"train", "validation", "test"} for one in blocks.values())
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
-def test_blocks_are_contiguous_near_their_share_and_never_part_overlaps(
-    seed: int, validation: float, test: float
-) -> None:
-    rows = table({("a", "x"): 150}, spacing=50, length=80).slice(0, 280)
-    rows = rows.filter(pa.array([number % 7 != 0 for number in range(len(rows))]))
-    splits = split.assign(rows, SplitConfig(by="block", validation=validation, test=test, seed=seed)).splits
-    changes = [one for number, one in enumerate(splits) if number == 0 or splits[number - 1] != one]
-    for name, share in (("validation", validation), ("test", test)):
-        assert 1 <= changes.count(name) <= max(1, share * len(rows) // split.SMALLEST_BLOCK)
-    bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
-    cluster = intervals.clusters(bounds)
-    assert all(len(set(splits[cluster == number])) == 1 for number in set(cluster.tolist()))
-    assert abs((splits == "test").mean() - test) < 0.05
+@pytest.mark.parametrize(
+    ("config", "cut"),
+    [
+        ({"by": "block"}, {("a", "x"), ("b", "x"), ("b", "y"), ("b", "z")}),
+        ({"by": "chromosome"}, {("a", "x")}),
+        ({"by": "chromosome", "test": ["b:x"]}, {("a", "x")}),
+        ({"by": "chromosome", "test": ["x"]}, set()),
+        ({"by": "chromosome", "test": ["b:x"], "validation": ["b:y"]}, set()),
+        ({"by": "genome"}, set()),
+        ({"by": "random"}, set()),
+    ],
+)
+def test_what_is_cut_into_blocks(config: dict[str, object], cut: set[tuple[str, str]]) -> None:
+    rows = table({("a", "x"): 100, ("b", "x"): 50, ("b", "y"): 50, ("b", "z"): 50})
+    assert set(blocks_of(rows, SplitConfig.model_validate(config))) == cut
 
 
-def test_blocks_are_several_so_that_they_show_the_whole_chromosome() -> None:
-    rows = table({("a", "x"): 4000})
-    splits = split.assign(rows, SplitConfig(by="block")).splits
-    for half in (splits[:4000], splits[4000:]):
-        assert set(half) == {"train", "validation", "test"}
-    edges = np.count_nonzero(splits[1:] != splits[:-1])
-    assert edges <= 2 * 2 * split.MOST_BLOCKS
+def test_genomes_in_blocks_leave_the_shares_of_others_alone() -> None:
+    rows = table({("a", "x"): 400, **FIVE})
+    config = SplitConfig(validation=0.2, test=0.2)
+    splits = split.assign(in_their_blocks(table({("a", "x"): 400}), config), config)
+    assert 0.15 < (splits == "test").mean() < 0.25
+    rows = table({("c", "x"): 400, **FIVE})
+    rows = rows.append_column(
+        "split", pa.array(["train" if name == "c" else "" for name in rows["genome"].to_pylist()])
+    )
+    others = split.assign(rows, config)[np.array(rows["genome"].to_pylist()) != "c"]
+    assert Counter(others) == {"train": 240, "validation": 80, "test": 80}
 
 
 @settings(max_examples=100, deadline=None)
@@ -151,7 +179,7 @@ def test_no_two_intervals_that_overlap_are_in_different_splits(
     )
     config = SplitConfig.model_validate({"by": by, "validation": share, "test": share, "seed": seed})
     try:
-        splits = split.assign(rows, config).splits
+        splits = split.assign(in_their_blocks(rows, config), config)
     except UsageError:
         return
     placed = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
@@ -164,9 +192,7 @@ def test_no_two_intervals_that_overlap_are_in_different_splits(
 
 def test_the_seed_decides_and_repeats() -> None:
     rows = table(FIVE)
-    chosen = [
-        tuple(split.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed)).splits) for seed in (0, 0, 1, 2, 3)
-    ]
+    chosen = [tuple(split.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed))) for seed in (0, 0, 1, 2, 3)]
     assert chosen[0] == chosen[1]
     assert len(set(chosen)) > 1
 

@@ -53,21 +53,19 @@ def version() -> str:
 def shuffle(
     lengths: NDArray[np.int64],
     within: NDArray[np.int64],
-    chromosome_length: int,
+    sizes: Sequence[int],
     excluded: Sequence[Intervals],
     seed: int,
     *,
     apart: bool = True,
 ) -> Intervals:
-    """Place intervals at random on one chromosome, clear of what is excluded and, if `apart`, of each other.
-
-    bedtools is told of one chromosome for each set of excluded intervals, so that one call serves them all.
+    """Place intervals at random, each on its sequence, clear of what is excluded and, if `apart`, of each other.
 
     Args:
         lengths: bases of each interval, shape (n,).
-        within: number of the set that each keeps clear of, shape (n,). Only intervals of one set are kept apart.
-        chromosome_length: bases of the chromosome.
-        excluded: sets of merged intervals, each of shape (m, 2).
+        within: number of the sequence of each, shape (n,).
+        sizes: bases of each sequence.
+        excluded: of each sequence, merged intervals to keep clear of, shape (m, 2).
         seed: seed of bedtools' generator, 31 bits.
         apart: whether no two may overlap.
 
@@ -78,24 +76,24 @@ def shuffle(
         DependencyError: bedtools is missing or failed.
     """
     placed = np.full((len(lengths), 2), -1, np.int64)
-    largest = np.array([_largest_gap(barred, chromosome_length) for barred in excluded], np.int64)
+    largest = np.array([_largest_gap(*one) for one in zip(excluded, sizes, strict=True)], np.int64)
     fits = np.flatnonzero(lengths <= largest[within])
     if len(fits) == 0:
         return placed
     pybedtools.helpers.set_bedtools_path(str(find().parent))
     with tempfile.TemporaryDirectory(prefix="raygene-shuffle-") as folder:
-        wanted, barred, sizes, result = (
-            Path(folder, name) for name in ("wanted.bed", "excluded.bed", "sizes", "placed.bed")
+        wanted, barred, genome, result = (
+            Path(folder, name) for name in ("wanted.bed", "excluded.bed", "genome", "placed.bed")
         )
         wanted.write_text("".join(f"{within[row]}\t0\t{lengths[row]}\t{row}\n" for row in fits))
         barred.write_text(
             "".join(f"{number}\t{start}\t{end}\n" for number, one in enumerate(excluded) for start, end in one)
         )
-        sizes.write_text("".join(f"{number}\t{chromosome_length}\n" for number in range(len(excluded))))
+        genome.write_text("".join(f"{number}\t{size}\n" for number, size in enumerate(sizes)))
         barred_option = {"excl": str(barred)} if barred.stat().st_size else {}
         try:
             pybedtools.BedTool(str(wanted)).shuffle(
-                g=str(sizes), chrom=True, noOverlapping=apart, seed=seed, output=str(result), **barred_option
+                g=str(genome), chrom=True, noOverlapping=apart, seed=seed, output=str(result), **barred_option
             )
         except pybedtools.helpers.BEDToolsError as error:
             if not _only_unplaced(error.msg):
@@ -107,9 +105,9 @@ def shuffle(
     return placed
 
 
-def _largest_gap(excluded: Intervals, chromosome_length: int) -> int:
+def _largest_gap(excluded: Intervals, size: int) -> int:
     starts = np.append(0, excluded[:, 1])
-    ends = np.append(excluded[:, 0], chromosome_length)
+    ends = np.append(excluded[:, 0], size)
     return int((ends - starts).max())
 
 

@@ -44,11 +44,11 @@ class Blocks:
         number = np.array([self.names.index(split) for split in self.splits], np.int64)
         return number[np.searchsorted(self.ends, starts, side="right").clip(max=len(self.ends) - 1)]
 
-    def elsewhere(self, split: str) -> Intervals:
-        """What lies in blocks of other splits, merged, shape (m, 2)."""
+    def of(self, split: str) -> Intervals:
+        """The blocks of a split, in their order, shape (m, 2)."""
         begins = np.append(0, self.ends[:-1])
-        other = np.array([name != split for name in self.splits])
-        return intervals.merge(np.stack([begins, self.ends], axis=1)[other])
+        mine = np.array([name == split for name in self.splits])
+        return np.stack([begins, self.ends], axis=1)[mine]
 
 
 def cut(genes: Intervals, length: int, shares: dict[str, float], seed: int) -> Blocks:

@@ -7,6 +7,7 @@ inputs and parameters have the fingerprint of what is there does nothing; a kill
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import warnings
@@ -139,6 +140,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
             shutil.rmtree(leftover, ignore_errors=True)
     try:
         with connect():
+            _wake_workers()
             placed = _place(job, progress)
             table, dropped = _divide(job, placed, progress)
             tokenizer = _tokenizer(job, table, progress)
@@ -187,6 +189,23 @@ def _current(output: Path, wanted: str) -> dict[str, Any] | None:
     except DatasetError:
         return None
     return found if found["fingerprint"] == wanted and is_whole(output, found) else None
+
+
+def _wake_workers() -> None:
+    """Have every CPU's worker import what it will need, without waiting for it.
+
+    A worker that meets its first task while tokens are encoded comes in 0.6 s late, when others have done the work.
+    """
+    import ray
+
+    wake = ray.remote(num_cpus=1)(_import_encoding)
+    for _ in range(min(int(ray.cluster_resources().get("CPU", 1)), plan.TASKS)):
+        wake.remote()
+
+
+def _import_encoding() -> None:
+    importlib.import_module("pipelines.encoding")
+    importlib.import_module("ray.data")
 
 
 def _place(job: Job, progress: Progress) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +28,15 @@ class Draws:
     """
 
     def __init__(self, barred: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
-        elsewhere = [blocks.elsewhere(split) for split in blocks.names]
-        self._barred = [intervals.merge(np.concatenate([barred, one])) for one in elsewhere]
+        self._barred = barred
+        self._blocks = [blocks.of(split) for split in blocks.names]
         self._length = int(blocks.ends[-1])
         self._seed = seed
         self._round = 0
 
     def bar(self, spots: Intervals) -> None:
         """Keep later places clear of these, shape (n, 2)."""
-        self._barred = [intervals.merge(np.concatenate([barred, spots])) for barred in self._barred]
+        self._barred = intervals.merge(np.concatenate([self._barred, spots]))
 
     def place(self, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> Intervals:
         """A place for each, shape (n, 2); -1, -1 where there is none.
@@ -45,7 +46,7 @@ class Draws:
             within: number of the split it is to lie in (in the blocks' `names`), shape (n,).
         """
         seed = fingerprint.seed(*self._seed, self._round)
-        spots = bedtools.shuffle(lengths, within, self._length, self._barred, seed)
+        spots = self._shuffle(lengths, within, seed, apart=True)
         self._round += 1
         self._take(spots, lengths, within)
         return spots
@@ -93,7 +94,7 @@ class Draws:
         """
         seed = fingerprint.seed(*self._seed, "candidates")
         asked = np.repeat(within, candidates)
-        drawn = bedtools.shuffle(np.repeat(lengths, candidates), asked, self._length, self._barred, seed, apart=False)
+        drawn = self._shuffle(np.repeat(lengths, candidates), asked, seed, apart=False)
         found = drawn[:, 0] != NOWHERE
         drawn, asked = drawn[found], asked[found]
         offered = shares(drawn)
@@ -105,13 +106,55 @@ class Draws:
         self._take(spots, lengths, within)
         return spots
 
+    def _shuffle(self, lengths: NDArray[np.int64], within: NDArray[np.int64], seed: int, *, apart: bool) -> Intervals:
+        """Places drawn on the blocks of each split laid end to end, so that no draw is lost on those of others."""
+        laid = [_lay_out(blocks, self._barred) for blocks in self._blocks]
+        sizes, excluded = [int(one.ends[-1]) for one in laid], [one.barred for one in laid]
+        spots = bedtools.shuffle(lengths, within, sizes, excluded, seed, apart=apart)
+        for number, one in enumerate(laid):
+            here = (within == number) & (spots[:, 0] != NOWHERE)
+            spots[here] += one.shifts[np.searchsorted(one.ends, spots[here, 0], side="right")][:, None]
+        return spots
+
     def _take(self, spots: Intervals, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> None:
         """Verify new places and keep later ones clear of them."""
         good = spots[:, 0] != NOWHERE
-        for number, barred in enumerate(self._barred):
+        verify(spots[good], lengths[good], self._barred, self._length)
+        for number, blocks in enumerate(self._blocks):
             here = good & (within == number)
-            verify(spots[here], lengths[here], barred, self._length)
+            if intervals.touches(spots[here], intervals.merge(intervals.gaps(blocks, self._length))).any():
+                raise AssertionError("a negative was placed outside the blocks of its split")
         self.bar(spots[good])
+
+
+@dataclass(frozen=True)
+class _LaidOut:
+    """Blocks end to end with one barred base between them.
+
+    Attributes:
+        ends: end of each, shape (blocks,).
+        shifts: what takes a place in each back to the chromosome, shape (blocks,).
+        barred: merged intervals that no place may touch, shape (m, 2).
+    """
+
+    ends: NDArray[np.int64]
+    shifts: NDArray[np.int64]
+    barred: Intervals
+
+
+def _lay_out(blocks: Intervals, barred: Intervals) -> _LaidOut:
+    sizes = blocks[:, 1] - blocks[:, 0]
+    ends = np.cumsum(sizes + 1) - 1
+    shifts = blocks[:, 1] - ends
+    between = np.stack([ends[:-1], ends[:-1] + 1], axis=1)
+    inside = [
+        np.clip(
+            barred[np.searchsorted(barred[:, 1], start, side="right") : np.searchsorted(barred[:, 0], end)], start, end
+        )
+        - shift
+        for (start, end), shift in zip(blocks.tolist(), shifts.tolist(), strict=True)
+    ]
+    return _LaidOut(ends, shifts, intervals.merge(np.concatenate([*inside, between])))
 
 
 def verify(placed: Intervals, lengths: NDArray[np.int64], barred: Intervals, chromosome_length: int) -> None:

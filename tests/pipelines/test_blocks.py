@@ -46,11 +46,11 @@ def test_blocks_are_several_so_that_they_show_the_whole_chromosome() -> None:
     assert found.splits.count("test") <= blocks.MOST_BLOCKS
 
 
-def test_what_lies_in_the_blocks_of_other_splits() -> None:
+def test_the_blocks_of_a_split() -> None:
     found = Blocks(np.array([100, 150, 400, 500]), ("train", "test", "train", "validation"))
-    assert found.elsewhere("train").tolist() == [[100, 150], [400, 500]]
-    assert found.elsewhere("test").tolist() == [[0, 100], [150, 500]]
-    assert Blocks.whole(500).elsewhere("").tolist() == []
+    assert found.of("train").tolist() == [[0, 100], [150, 400]]
+    assert found.of("test").tolist() == [[100, 150]]
+    assert Blocks.whole(500).of("").tolist() == [[0, 500]]
 
 
 @pytest.mark.parametrize(("start", "name"), [(0, "train"), (99, "train"), (100, "test"), (149, "test"), (150, "train")])

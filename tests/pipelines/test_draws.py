@@ -46,6 +46,19 @@ def test_a_place_lies_in_the_blocks_of_its_split() -> None:
     assert (in_test == (within == 1)).all()
 
 
+def test_many_small_blocks_are_used_to_their_ends_and_never_left() -> None:
+    ends = np.arange(1, 201) * 50
+    blocks = Blocks(ends, ("train", "test") * 100)
+    barred = np.array([[start, start + 25] for start in range(0, 10_000, 100)])
+    within = np.repeat([0, 1], [60, 90])
+    spots = draws.Draws(barred, blocks, ("test",)).place(np.repeat([25, 50], [60, 90]), within)
+    placed = spots[:, 0] >= 0
+    assert placed.sum() > 100
+    assert (spots[placed & (within == 0), 0] % 100 == 25).all()
+    assert (spots[placed & (within == 1), 0] % 100 == 50).all()
+    assert len(np.unique(spots[placed, 0])) == placed.sum()
+
+
 def test_a_matched_place_lies_in_the_blocks_of_its_split() -> None:
     blocks = Blocks(np.array([2_000, 3_000, 10_000]), ("train", "test", "train"))
     within = np.arange(30) % 2

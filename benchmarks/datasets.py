@@ -1,0 +1,143 @@
+"""Public genomes and labelled promoters, each built as published and inspected: what is kept, what is left out, what gives labels away.
+
+    python benchmarks/datasets.py --data DIR [--work DIR]
+
+DIR holds the folders and files named in SETS, as Ensembl, PomBase, NCBI and the GUE benchmark publish them; a set whose files
+are not there is an error. The figures go to benchmarks/results/datasets.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from cluster import connection
+from pipelines import inspection
+from pipelines.build import build
+from pipelines.config import DatasetConfig
+from pipelines.progress import Silent
+
+HERE = Path(__file__).parent
+CROP = {"length": 512}
+
+
+def genome(name: str, fasta: str, annotation: str) -> dict[str, str]:
+    """A source of the configuration."""
+    return {"genome": name, "fasta": fasta, "annotation": annotation}
+
+
+def labelled(folder: str) -> dict[str, Any]:
+    """A dataset of labelled sequences with splits as published."""
+    files = {"train": "train", "validation": "dev", "test": "test"}
+    named = {split: f"gue_promoters/{folder}/{name}.csv.gz" for split, name in files.items()}
+    return {"sources": [{"genome": folder, **named}], "tokenizer": {"k": 6, "stride": 1}}
+
+
+POMBE = "schizosaccharomyces_pombe/Schizosaccharomyces_pombe"
+CEREVISIAE = "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1"
+THALIANA = "arabidopsis_thaliana_chr1/AthaTAIR10_chr1"
+THREE = "saccharomyces_chr1/"
+SETS: dict[str, dict[str, Any]] = {
+    "S. cerevisiae": {
+        "sources": [genome("R64", f"{CEREVISIAE}.dna.toplevel.fa.gz", f"{CEREVISIAE}.99.gff3.gz")],
+        "crop": CROP,
+        "split": {"test": ["IV", "VIII", "XV"]},
+    },
+    "S. pombe, as published": {
+        "sources": [genome("pombe", f"{POMBE}.ASM294v2.dna.toplevel.fa.gz", f"{POMBE}_all_chromosomes.gff3.gz")],
+        "crop": CROP,
+    },
+    "S. pombe, names matched": {
+        "sources": [
+            genome(
+                "pombe",
+                f"{POMBE}.ASM294v2.dna.toplevel.fa.gz",
+                "schizosaccharomyces_pombe/derived_names_matched.gff3.gz",
+            )
+        ],
+        "crop": CROP,
+    },
+    "A. thaliana, chromosome 1": {
+        "sources": [
+            genome("TAIR10", f"{THALIANA}_GCF_000001735.4_TAIR10.1_genomic.fna.gz", f"{THALIANA}.gff.gz")
+        ],
+        "crop": CROP,
+        "split": {"by": "block"},
+    },
+    "three Saccharomyces, chromosome I": {
+        "sources": [
+            genome("cerevisiae", f"{THREE}ScerR64_I_GCF_000146045.2_R64_genomic.fna.gz", f"{THREE}ScerR64_I.gff.gz"),
+            genome(
+                "kudriavzevii",
+                f"{THREE}SkudIFO1802_1_GCF_947243775.1_Skud-IFO1802_genomic.fna.gz",
+                f"{THREE}SkudIFO1802_1.gff.gz",
+            ),
+            genome(
+                "mikatae",
+                f"{THREE}SmikIFO1815_1_GCF_947241705.1_Smik-IFO1815_genomic.fna.gz",
+                f"{THREE}SmikIFO1815_1.gff.gz",
+            ),
+        ],
+        "crop": CROP,
+        "split": {"by": "genome", "validation": ["mikatae"], "test": ["kudriavzevii"]},
+    },
+    **{f"GUE {folder}": labelled(folder) for folder in ("prom_core_all", "prom_core_notata", "prom_300_tata")},
+}
+
+
+def measure(config: DatasetConfig, output: Path) -> dict[str, Any]:
+    """Build one set and inspect it."""
+    progress = Silent()
+    manifest = build(config, output, nullcontext, progress)
+    found = inspection.inspect(output)
+    genes = manifest["genes"].values()
+    annotated, kept, shortened = (sum(one[name] for one in genes) for name in ("annotated", "kept", "shortened"))
+    kmers = next((rule for rule in found.rules if rule.name == "kmers"), None)
+    return {
+        "annotated": annotated,
+        "kept": kept,
+        "kept share": round(kept / annotated, 4) if annotated else None,
+        "shortened": shortened,
+        "dropped": manifest["dropped"],
+        "rows": sum(one["rows"] for one in manifest["counts"]),
+        "near-duplicates in train": manifest["leakage"]["share"],
+        "scored": found.audited,
+        "AUROC": {rule.name: round(rule.metrics["auroc"], 3) for rule in found.rules},
+        "5-mer regression, MCC": round(kmers.metrics["mcc"], 3) if kmers else None,
+        "warnings": progress.warnings,
+    }
+
+
+def absolute(source: dict[str, str], data: Path) -> dict[str, str]:
+    """A source with its files under `data`."""
+    return {key: value if key == "genome" else str(data / value) for key, value in source.items()}
+
+
+def main() -> None:
+    """Build and inspect every set, and store the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("datasets-work"))
+    given = parser.parse_args()
+    work, data = given.work.absolute(), given.data.absolute()
+    os.environ["RAYGENE_CACHE"] = str(work / "cache")
+    connection.prepare_environment(verbose=False)
+    connection.quieten()
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    document = {}
+    for number, (name, one) in enumerate(SETS.items()):
+        sources = [absolute(source, data) for source in one["sources"]]
+        config = DatasetConfig.model_validate({**one, "sources": sources})
+        document[name] = measure(config, work / f"dataset-{number}")
+        print(f"{name}: {json.dumps(document[name])}", flush=True)
+    (HERE / "results" / "datasets.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

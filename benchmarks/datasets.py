@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,9 +65,7 @@ SETS: dict[str, dict[str, Any]] = {
         "crop": CROP,
     },
     "A. thaliana, chromosome 1": {
-        "sources": [
-            genome("TAIR10", f"{THALIANA}_GCF_000001735.4_TAIR10.1_genomic.fna.gz", f"{THALIANA}.gff.gz")
-        ],
+        "sources": [genome("TAIR10", f"{THALIANA}_GCF_000001735.4_TAIR10.1_genomic.fna.gz", f"{THALIANA}.gff.gz")],
         "crop": CROP,
         "split": {"by": "block"},
     },
@@ -129,7 +128,7 @@ def main() -> None:
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
     connection.quieten()
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     document = {}
     for number, (name, one) in enumerate(SETS.items()):
         sources = [absolute(source, data) for source in one["sources"]]

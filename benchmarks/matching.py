@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import statistics
 from contextlib import nullcontext
@@ -64,7 +65,7 @@ def main() -> None:
     source = {"genome": "genome", "fasta": given.fasta, "annotation": given.annotation}
     base = {"sources": [source], "crop": {"length": given.length, "exact": given.exact}}
     document: dict[str, Any] = {"genome": Path(given.fasta).name, "length": given.length, "exact": given.exact}
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for tolerance in TOLERANCES:
         found = [measure(base, tolerance, seed, work / "dataset") for seed in range(given.seeds)]
         name = "unmatched" if tolerance is None else str(tolerance)

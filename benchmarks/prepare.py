@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import shutil
@@ -202,7 +203,9 @@ def main() -> None:
     import ray
 
     connection.quieten()
-    ray.init(address="local", num_cpus=given.cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address="local", num_cpus=given.cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+    )
     sizes = [measure(megabases, given.repeats, given.work.absolute() / str(megabases)) for megabases in given.megabases]
     document = {
         "machine": {"cpus": given.cpus, "processor": platform.machine()},

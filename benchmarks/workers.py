@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 import shutil
 import statistics
@@ -38,11 +39,11 @@ class Timed(Silent):
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+    def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
         began = time.perf_counter()
-        with super().stage(name, total) as stage:
+        with super().stage(title, total) as stage:
             yield stage
-        self.seconds[name] = time.perf_counter() - began
+        self.seconds[title] = time.perf_counter() - began
 
 
 def digest(directory: Path) -> str:
@@ -58,7 +59,7 @@ def measure(config: DatasetConfig, cpus: int, output: Path) -> tuple[list[float]
     """Seconds of the token stage in each of several builds on one Ray, and what they wrote."""
     import ray
 
-    ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     seconds, written = [], set()
     try:
         for _ in range(BUILDS):

@@ -224,7 +224,7 @@ class Inspection:
         return page
 
     def _histogram(self, what: str, axis: str) -> Figure:
-        figure, axes = report.new_figure("", axis, "intervals")
+        figure, axes = report.new_figure(axis, "intervals")
         values = {
             label: np.concatenate([getattr(one, what) for one in self.samples if one.label == label])
             for label in (1, 0)
@@ -241,7 +241,7 @@ class Inspection:
         return figure
 
     def _bars(self) -> Figure:
-        figure, axes = report.new_figure("", "AUROC", "")
+        figure, axes = report.new_figure("AUROC", "")
         rules = self.rules[::-1]
         values = [rule.metrics["auroc"] for rule in rules]
         axes.barh([rule.name for rule in rules], values, color=report.ACCENT, height=0.6)

@@ -124,11 +124,10 @@ def shown(cell: object) -> str:
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
-def new_figure(title: str, x: str, y: str) -> tuple[Figure, mpl.axes.Axes]:
+def new_figure(x: str, y: str) -> tuple[Figure, mpl.axes.Axes]:
     """An empty plot of the house's size and style, without global state."""
     figure = Figure(figsize=(5.2, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(title, fontsize=11, loc="left", color=INK)
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
     axes.spines[["top", "right"]].set_visible(False)

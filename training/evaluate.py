@@ -165,7 +165,7 @@ class Evaluation:
         ]
 
     def _curves(self, of: Callable[..., Curve], x: str, y: str) -> Figure:
-        figure, axes = report.new_figure("", x, y)
+        figure, axes = report.new_figure(x, y)
         shown = [("model", self.probabilities, report.GENE, 2.2)]
         greys = ("#7b8494", "#a1a8b4", "#c3c8d0")
         shown += [
@@ -182,7 +182,7 @@ class Evaluation:
         return figure
 
     def _histogram(self) -> Figure:
-        figure, axes = report.new_figure("", "probability of being a gene", "intervals")
+        figure, axes = report.new_figure("probability of being a gene", "intervals")
         edges = np.linspace(0, 1, 41).tolist()
         for label, name, colour, line in report.LABELS:
             axes.hist(

@@ -16,28 +16,38 @@ DESCRIPTION = """\
 Shows counts by genome, chromosome, split and label, lengths in bases, GC, the vocabulary, every gene left out with
 its reason, and the shortcut audit: how well rules that look at almost nothing (length, GC, soft-masked share, first
 and last six bases) and a logistic regression on 5-mers tell genes from negatives on the test split. A model has to beat
-them. --export writes the intervals of all splits for other tools."""
+them. --export writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or
+a bundle)."""
 EXAMPLE = "raygene inspect yeast --report yeast.html"
 
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("dataset", metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "dataset", metavar="DATASET", help="a dataset made by raygene build (a bundle too, to export its tokenizer)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--report", metavar="FILE", help="write one self-contained HTML page with plots")
     parser.add_argument(
-        "--export", choices=("bed", "gff3", "fasta"), help="write every interval as such, to the file of --export-to"
+        "--export",
+        choices=("bed", "gff3", "fasta", "huggingface"),
+        help="write every interval as such, or the tokenizer as a tokenizer.json, to the file of --export-to",
     )
     parser.add_argument("--export-to", metavar="FILE", help="the file that --export writes")
 
 
 def run(context: Context) -> None:
     """Inspect, show the tables, and write what was asked for."""
+    from pipelines.dataset import MANIFEST
     from pipelines.inspection import inspect
 
     arguments, terminal = context.arguments, context.terminal
     if (arguments.export is None) != (arguments.export_to is None):
         raise UsageError("--export and --export-to go together", "say --export bed --export-to intervals.bed")
+    if arguments.export == "huggingface":
+        _export_tokenizer(context)
+        if not (Path(arguments.dataset) / MANIFEST).exists():
+            return
     found = inspect(Path(arguments.dataset))
     for table in found.tables():
         terminal.table(table.caption, table.header, table.rows)
@@ -46,8 +56,17 @@ def run(context: Context) -> None:
     if arguments.report:
         found.page().write(Path(arguments.report))
         terminal.say(f"report: {arguments.report}")
-    if arguments.export:
+    if arguments.export and arguments.export != "huggingface":
         _export(context)
+
+
+def _export_tokenizer(context: Context) -> None:
+    from pipelines import huggingface
+    from pipelines.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.load(Path(context.arguments.dataset))
+    huggingface.save(tokenizer, Path(context.arguments.export_to))
+    context.terminal.say(f"tokenizer: {context.arguments.export_to} ({huggingface.agreement(tokenizer)})")
 
 
 def _export(context: Context) -> None:

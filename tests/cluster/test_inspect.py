@@ -5,11 +5,13 @@ from typing import Any
 
 import pybedtools
 import pytest
+import tokenizers
 
 from cluster.cli import main
 from pipelines.build import build
 from pipelines.config import DatasetConfig, validate
 from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 
 
@@ -32,3 +34,13 @@ def test_inspect_exports_and_warns_of_bases_that_tokens_do_not_show(
         assert f"{form}: {rows:,} intervals in {tmp_path / form}" in told.out
         assert ("tail drop do not show them" in told.err) == (form == "fasta")
     assert len(pybedtools.BedTool(tmp_path / "bed")) == rows
+
+
+def test_the_tokenizer_of_a_bundle_or_dataset_is_exported_and_says_where_ids_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Tokenizer(3, 1, "anchor").save(tmp_path / "bundle")
+    target = tmp_path / "tokenizer.json"
+    assert main(["inspect", str(tmp_path / "bundle"), "--export", "huggingface", "--export-to", str(target)]) == 0
+    assert "raw sequence it does not cut" in capsys.readouterr().out
+    assert tokenizers.Tokenizer.from_file(str(target)).token_to_id("AAA") == 3

@@ -60,7 +60,7 @@ def page() -> report.Page:
     made.table(HOSTILE, ("name", HOSTILE), [(HOSTILE, 1), ("other", 2_000)], best=1)
     plots = []
     for end in (1, 2):
-        figure, axes = report.new_figure(HOSTILE, "x", "y")
+        figure, axes = report.new_figure(HOSTILE, HOSTILE)
         axes.plot([0, 1], [0, end], marker="o", label=HOSTILE)
         axes.legend()
         plots.append((HOSTILE, figure))

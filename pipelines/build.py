@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from pipelines import bedtools, encoding, manifest, placement, plan, preflight, schema, sketch, split, storage
+from pipelines import bedtools, encoding, families, manifest, placement, plan, preflight, schema, sketch, split, storage
 from pipelines.blocks import Blocks
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, is_whole, read_manifest
@@ -247,15 +248,38 @@ def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, p
     for collection in job.collections:
         table = pa.concat_tables([table, collection.rows()])
         groups.append(collection.groups() + 1 + max(int(found.max(initial=-1)) for found in groups))
-    splits = split.assign(table, job.config.split, np.concatenate(groups))
+    table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
+    alike = _alike(job, table, progress) if job.config.split.by == "family" else None
+    splits = split.assign(table, job.config.split, np.concatenate(groups), alike)
     if job.config.split.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "
             "figures on test will be better than on a genome the model has not seen"
         )
-    table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
     table = table.drop_columns(["split"]).append_column("split", pa.array(splits, pa.string()))
     return table.select(schema.INTERVALS.names), dropped
+
+
+def _alike(job: Job, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
+    """A number for each interval that similar ones of all genomes share."""
+    mapper = encoding.SketchIntervals(job.genomes, job.config.negatives.seed, _density(table))
+    parts = [sketch.NO_SKETCHES]
+    tasks = _bundles(_tasks(table))
+    with progress.stage("sketching intervals", len(tasks)) as stage:
+        for found in _mapped(tasks, encoding.EachTask(mapper)):
+            parts.append(sketch.Sketches(found["hash"].to_numpy(), found["interval_id"].to_numpy()))
+            stage.advance()
+    alike = families.alike(sketch.concatenated(parts), len(table), len(job.genomes), job.config.split.identity)
+    largest = int(np.bincount(alike).max(initial=0))
+    progress.note(
+        f"split: {int(alike.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
+        f"the largest of {largest:,}"
+    )
+    return alike
+
+
+def _density(table: pa.Table) -> int:
+    return sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
 
 
 def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
@@ -298,9 +322,8 @@ def _bundles(tasks: list[pa.Table]) -> list[pa.Table]:
 
 def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
     storage.make_directory(staging / encoding.RECORDS)
-    one_in = sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
     tasks = _tasks(table)
-    mapper = encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, one_in)
+    mapper = encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, _density(table))
     records = []
     with progress.stage("encoding tokens", len(table)) as stage:
         for result in _mapped(_bundles(tasks), encoding.EachTask(mapper)):
@@ -318,12 +341,11 @@ def _leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
     """The share of test intervals (of validation where there is no test) with a near-duplicate in train."""
     splits = np.array(table["split"].to_pylist(), dtype=object)
     scored = "test" if (splits == "test").any() else "validation"
-    parts = [np.load(path) for path in sorted((staging / encoding.RECORDS).glob("*.npz"))]
-    hashes, rows = (np.concatenate([part[name] for part in parts]) for name in ("hashes", "rows"))
-    in_train, in_scored = splits[rows] == "train", splits[rows] == scored
-    found = sketch.leakage(
-        sketch.Sketches(hashes[in_scored], rows[in_scored]), sketch.Sketches(hashes[in_train], rows[in_train])
-    )
+    loaded = [np.load(path) for path in sorted((staging / encoding.RECORDS).glob("*.npz"))]
+    every = sketch.concatenated([sketch.Sketches(part["hashes"], part["rows"]) for part in loaded])
+    in_train, in_scored = splits[every.rows] == "train", splits[every.rows] == scored
+    repeated = sketch.repeats(every, len(set(table["genome"].unique().to_pylist())))
+    found = sketch.leakage(every.chosen(in_scored), every.chosen(in_train), repeated)
     return {
         "split": scored,
         "intervals": int((splits == scored).sum()),

@@ -249,11 +249,11 @@ class TokenizerConfig(Section):
 class SplitConfig(Section):
     """Which intervals are train, validation and test."""
 
-    by: Literal["chromosome", "block", "genome", "random"] = Field(
+    by: Literal["chromosome", "block", "genome", "family", "random"] = Field(
         default="chromosome",
         description="what stays together: chromosome = same-named chromosomes of all genomes (genomes of one or two "
         "sequences are cut into blocks), block = contiguous blocks of every chromosome, genome = whole genomes, "
-        "random = overlapping intervals only",
+        "family = overlapping intervals and similar ones of all genomes, random = overlapping intervals only",
     )
     validation: ShareOrList = Field(
         default=0.1,
@@ -263,6 +263,12 @@ class SplitConfig(Section):
         default=0.1,
         description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (genomes when by is genome)",
     )
+    identity: float = Field(
+        default=0.9,
+        description="matches per base from which intervals are similar when by is family, told by shared 21-mers",
+        ge=0.8,
+        le=1,
+    )
     seed: int = Field(default=0, description="seed of the choice when shares are given", ge=0)
 
     @model_validator(mode="after")
@@ -270,7 +276,7 @@ class SplitConfig(Section):
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError(f"validation and test shares add up to {sum(shares):g} and leave nothing to train on")
-        if self.by in {"block", "random"} and len(shares) < 2:
+        if self.by in {"block", "family", "random"} and len(shares) < 2:
             raise ValueError(f"by: {self.by} takes shares; give validation and test as numbers such as 0.1")
         return self
 

@@ -159,6 +159,29 @@ class CountTokens:
 
 
 @dataclass(frozen=True)
+class SketchIntervals:
+    """A map over a task's table that gives the sampled k-mers of its intervals, and its rows on top.
+
+    Attributes:
+        genomes: name to genome.
+        seed: `negatives.seed`.
+        one_in: one in how many k-mers is kept; see `sketch`.
+    """
+
+    genomes: dict[str, Sequences]
+    seed: int
+    one_in: int
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        found = sketch.NO_SKETCHES
+        if len(table):
+            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+            ids = table["interval_id"].to_numpy()
+            found = sketch.sketch(sequence.base_codes(bases), lengths, ids, self.one_in)
+        return pa.table({"hash": found.hashes, "interval_id": found.rows})
+
+
+@dataclass(frozen=True)
 class WriteParts:
     """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
 

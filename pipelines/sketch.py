@@ -8,6 +8,7 @@ A, C, G, T are passed over.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,7 @@ DENSEST = 2
 MOST_HASHES = 1_000_000
 NEAR = 0.5
 REPEATED = 64
+MOST_HITS = 1 << 23
 Hashes = NDArray[np.uint64]
 
 
@@ -37,6 +39,18 @@ class Sketches:
 
     hashes: Hashes
     rows: NDArray[np.int64]
+
+    def chosen(self, mask: NDArray[np.bool_]) -> Sketches:
+        """Some of the samples; the mask has shape (samples,)."""
+        return Sketches(self.hashes[mask], self.rows[mask])
+
+
+def concatenated(parts: Sequence[Sketches]) -> Sketches:
+    """All samples of several parts; at least one part."""
+    return Sketches(np.concatenate([part.hashes for part in parts]), np.concatenate([part.rows for part in parts]))
+
+
+NO_SKETCHES = Sketches(np.empty(0, np.uint64), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[n
         one_in: as `density` gives it.
     """
     if len(codes) < K:
-        return Sketches(np.empty(0, np.uint64), np.empty(0, np.int64))
+        return NO_SKETCHES
     at = _sampled_places(codes, one_in)
     ends = np.cumsum(lengths)
     owner = np.searchsorted(ends, at, side="right")
@@ -81,29 +95,83 @@ def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[n
     return Sketches(np.minimum(forward, backward), rows[owner])
 
 
-def leakage(found: Sketches, others: Sketches) -> Leakage:
-    """How many of `found`'s intervals have a near-duplicate among `others`'.
+def repeats(found: Sketches, genomes: int) -> Hashes:
+    """The k-mers that count as shared by nobody: those seen more than `REPEATED` times for each genome.
 
-    k-mers in more than `REPEATED` other intervals are repeats and count as not shared.
+    Args:
+        found: of all intervals of a dataset.
+        genomes: how many there are; the same gene in each of many is no repeat.
+
+    Returns:
+        Ascending, shape (repeats,).
+    """
+    hashes, counts = np.unique(found.hashes, return_counts=True)
+    return hashes[counts > REPEATED * max(genomes, 1)]
+
+
+def share_of(identity: float) -> float:
+    """The share of k-mers that sequences of this identity (matches per base) have in common, substitutions falling anywhere."""
+    return float(identity**K)
+
+
+def leakage(found: Sketches, others: Sketches, repeated: Hashes) -> Leakage:
+    """How many of `found`'s intervals have a near-duplicate among `others`'; `repeated` as `repeats` gives it."""
+    near = [np.unique(intervals) for intervals, _ in couples(found, others, repeated, NEAR)]
+    return Leakage(len(np.unique(found.rows)), len(np.unique(np.concatenate(near))) if near else 0)
+
+
+def couples(
+    found: Sketches, others: Sketches, repeated: Hashes, near: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Every interval of `found` with each of `others` that holds a share of its sampled k-mers, and two if it has as many.
+
+    Args:
+        found: the intervals to judge.
+        others: those they are held against.
+        repeated: k-mers that count as not shared, ascending.
+        near: the share.
+
+    Yields:
+        Rows of `found` and of `others`, both of shape (couples,); memory is bounded by `MOST_HITS` shared k-mers.
     """
     order = np.argsort(others.hashes, kind="stable")
     hashes, owners = others.hashes[order], others.rows[order]
-    by_row = np.lexsort((found.hashes, found.rows))
-    mine, wanted = found.rows[by_row], found.hashes[by_row]
-    once = np.append(True, (mine[1:] != mine[:-1]) | (wanted[1:] != wanted[:-1]))[: len(mine)]
-    names, mine, sizes = np.unique(mine[once], return_inverse=True, return_counts=True)
-    wanted = wanted[once]
+    mine, wanted = _distinct(found)
+    names, mine, sizes = np.unique(mine, return_inverse=True, return_counts=True)
     first, last = np.searchsorted(hashes, wanted, side="left"), np.searchsorted(hashes, wanted, side="right")
-    hits = np.where(last - first > REPEATED, 0, last - first)
-    total = int(hits.sum())
-    within = np.arange(total) - np.repeat(np.cumsum(hits) - hits, hits)
-    theirs = owners[np.repeat(first, hits) + within]
-    k_mer = np.repeat(np.arange(len(wanted)), hits)
+    hits = np.where(np.isin(wanted, repeated), 0, last - first)
     width = int(owners.max(initial=0)) + 1
-    shared = np.unique(k_mer * width + theirs)
-    couples, counts = np.unique(mine[shared // width] * width + shared % width, return_counts=True)
-    near = counts >= NEAR * sizes[couples // width]
-    return Leakage(len(names), len(np.unique(couples[near] // width)))
+    ends = np.cumsum(sizes)
+    for low, high in _bounded(np.add.reduceat(hits, ends - sizes) if len(sizes) else hits):
+        some = slice(int(ends[low] - sizes[low]), int(ends[high - 1]))
+        within = np.arange(int(hits[some].sum())) - np.repeat(np.cumsum(hits[some]) - hits[some], hits[some])
+        theirs = owners[np.repeat(first[some], hits[some]) + within]
+        k_mer = np.repeat(np.arange(some.start, some.stop), hits[some])
+        shared = np.unique(k_mer * width + theirs)
+        both, counts = np.unique(mine[shared // width] * width + shared % width, return_counts=True)
+        size = sizes[both // width]
+        enough = both[counts >= np.minimum(np.maximum(near * size, 2), size)]
+        yield names[enough // width], enough % width
+
+
+def _distinct(found: Sketches) -> tuple[NDArray[np.int64], Hashes]:
+    """Rows and hashes sorted by both, each couple once."""
+    order = np.lexsort((found.hashes, found.rows))
+    rows, hashes = found.rows[order], found.hashes[order]
+    once = np.append(True, (rows[1:] != rows[:-1]) | (hashes[1:] != hashes[:-1]))[: len(rows)]
+    return rows[once], hashes[once]
+
+
+def _bounded(sizes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Stretches of at most `MOST_HITS` in sum, or of one."""
+    low, total = 0, 0
+    for at, size in enumerate(sizes.tolist()):
+        if at > low and total + size > MOST_HITS:
+            yield low, at
+            low, total = at, 0
+        total += size
+    if len(sizes):
+        yield low, len(sizes)
 
 
 def _sampled_places(codes: NDArray[np.uint8], one_in: int) -> NDArray[np.int64]:

@@ -1,8 +1,8 @@
 """Which intervals are train, validation and test: whole chromosomes or genomes, contiguous blocks, or at random.
 
 Pure and seeded. Overlapping intervals never part: chromosomes are whole, a block ends between clusters, and random
-means clusters at random. Of labelled sequences, equal ones and reverse complements never part. Blocks are cut before
-negatives are placed; all else is decided after.
+means clusters at random, families clusters and their near-duplicates. Of labelled sequences, equal ones and reverse
+complements never part. Blocks are cut before negatives are placed; all else is decided after.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import blocks, fingerprint, intervals
+from pipelines import blocks, families, fingerprint, intervals
 from pipelines.blocks import Blocks
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 
 FEW_SEQUENCES = 2
+LARGEST = 0.25
+FEW_INTERVALS = 4
 Names = NDArray[np.object_]
 
 
@@ -53,7 +55,12 @@ def in_blocks(
     }
 
 
-def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | None = None) -> Names:
+def assign(
+    table: pa.Table,
+    config: SplitConfig,
+    groups: NDArray[np.int64] | None = None,
+    alike: NDArray[np.int64] | None = None,
+) -> Names:
     """Give every interval a split.
 
     Args:
@@ -62,6 +69,7 @@ def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | Non
         config: what stays together, and how much or which chromosomes to hold out.
         groups: of labelled sequences, a number that those share which have to stay together; -1 for intervals of a
             genome. Shape (rows,).
+        alike: for `family`, a number that near-duplicates share, shape (rows,).
 
     Returns:
         The split of each row, shape (rows,).
@@ -82,8 +90,9 @@ def assign(table: pa.Table, config: SplitConfig, groups: NDArray[np.int64] | Non
     shares = _shares(config)
     bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
     together = _together(genomes, chromosomes, bounds, groups)
-    at_random = (splits == "") & ((config.by == "random") | (together.labelled))
-    splits[at_random] = _random(together.groups[at_random], shares, config.seed)
+    kept_whole = together.groups if alike is None else families.joined(together.groups, alike)
+    at_random = (splits == "") & ((config.by in ("random", "family")) | (together.labelled))
+    splits[at_random] = _random(kept_whole[at_random], shares, config.seed)
     free = splits == ""
     if config.by == "genome":
         _by_name(splits, free, free, genomes, shares, config.seed)
@@ -184,11 +193,16 @@ def _together(
 
 
 def _random(groups: NDArray[np.int64], shares: dict[str, float], seed: int) -> Names:
-    """Groups in a seeded order, the first of them to the first split until its share is full, and so on."""
+    """Groups in a seeded order, the first of them to the first split until its share is full, and so on.
+
+    A group that would be more than `LARGEST` of a held-out split is for train.
+    """
     names: Names = np.full(len(groups), "train", dtype=object)
     numbers, row_group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(numbers))
-    middle = np.empty(len(numbers))
+    asked = min((share for share in shares.values() if share), default=0.0) * len(groups)
+    small = np.flatnonzero(counts <= max(LARGEST * asked, FEW_INTERVALS))
+    order = small[np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(small))]
+    middle = np.full(len(numbers), np.inf)
     middle[order] = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(groups), 1)
     low = 0.0
     for split, share in shares.items():
@@ -224,5 +238,8 @@ def _check(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None
         if found != {0, 1}:
             what = "has no interval" if not found else f"has only {'genes' if found == {1} else 'negatives'}"
             raise UsageError(
-                f"split: {split} {what}", "hold out other chromosomes, other shares, or use split.by block"
+                f"split: {split} {what}",
+                "raise split.identity, or use split.by block"
+                if config.by == "family"
+                else "hold out other chromosomes, other shares, or use split.by block",
             )

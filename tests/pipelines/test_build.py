@@ -167,6 +167,42 @@ def test_the_bytes_do_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_
     assert len([name for name in bytes_of(tmp_path / "1") if name.endswith(".parquet")]) > 6
 
 
+def test_families_of_several_genomes_leave_no_near_duplicate_of_test_in_train(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    """The second genome is the first with every fiftieth base changed; only the family split keeps the pairs together."""
+    twin = mutated(genome, tmp_path / "twin", every=50)
+    shares: dict[str, dict[str, Any]] = {}
+    for by in ("random", "family"):
+        progress = Silent()
+        split = {"by": by, "validation": 0.2, "test": 0.2}
+        manifest = build(config(genome, twin, split=split), tmp_path / by, ray_session, progress)
+        shares[by] = manifest["leakage"]
+    assert shares["family"]["share"] == 0
+    assert shares["random"]["share"] > 0.2
+    assert any("families of similar sequences" in note for note in progress.notes)
+
+
+def test_a_family_split_does_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_path: Path) -> None:
+    twin = mutated(genome, tmp_path / "twin", every=50)
+    wanted = config(genome, twin, split={"by": "family", "validation": 0.2, "test": 0.2})
+    for cpus in (1, 2):
+        assert start_build(wanted, tmp_path / str(cpus), cpus).wait(120) == 0
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+
+
+def mutated(genome: GenomeFiles, folder: Path, every: int) -> GenomeFiles:
+    """The same genome with one base in `every` exchanged for another, N left alone."""
+    folder.mkdir()
+    other = str.maketrans("ACGTacgt", "CATGcatg")
+    sequences = {
+        name: "".join(base.translate(other) if at % every == 0 else base for at, base in enumerate(text))
+        for name, text in genome.sequences.items()
+    }
+    (folder / "genome.fa").write_text("".join(f">{name}\n{text}\n" for name, text in sequences.items()))
+    return GenomeFiles(folder / "genome.fa", genome.annotation, sequences, genome.genes)
+
+
 def test_a_killed_build_goes_on_from_its_parts_to_the_same_bytes(tmp_path: Path) -> None:
     genome = make_genome(tmp_path / "large", chromosomes=6, bases=150_000)
     assert start_build(config(genome), tmp_path / "whole", 2).wait(120) == 0

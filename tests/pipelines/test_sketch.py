@@ -54,6 +54,10 @@ def mutated(text: str, every: int) -> str:
     return "".join("ACGT"[("ACGT".index(base) + 1) % 4] if at % every == 0 else base for at, base in enumerate(text, 1))
 
 
+def judged(found: sketch.Sketches, others: sketch.Sketches, genomes: int = 1) -> sketch.Leakage:
+    return sketch.leakage(found, others, sketch.repeats(others, genomes))
+
+
 @pytest.mark.parametrize(
     ("copy", "near"),
     [
@@ -69,22 +73,40 @@ def mutated(text: str, every: int) -> str:
 )
 def test_near_duplicates_are_told_from_others(copy: object, near: int) -> None:
     others = sketched([random_text(5), copy(random_text(1)), random_text(6)])  # type: ignore[operator]
-    assert sketch.leakage(sketched([random_text(1)]), others) == sketch.Leakage(1, near)
+    assert judged(sketched([random_text(1)]), others) == sketch.Leakage(1, near)
 
 
 def test_pieces_in_several_intervals_are_no_near_duplicate() -> None:
     text = random_text(1)
     pieces = [text[at : at + 100] for at in range(0, 300, 100)]
-    assert sketch.leakage(sketched([text]), sketched(pieces)).near == 0
+    assert judged(sketched([text]), sketched(pieces)).near == 0
 
 
 def test_repeats_count_as_not_shared() -> None:
     text = random_text(1, 60)
-    assert sketch.leakage(sketched([text]), sketched([text] * (sketch.REPEATED + 1))).near == 0
+    assert judged(sketched([text]), sketched([text] * (sketch.REPEATED + 1))).near == 0
+
+
+def test_a_gene_in_each_of_many_genomes_is_no_repeat() -> None:
+    text = random_text(1, 60)
+    assert judged(sketched([text]), sketched([text] * (sketch.REPEATED + 1)), genomes=2).near == 1
+
+
+def test_couples_are_the_same_however_much_is_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = [random_text(seed % 7, 90) for seed in range(40)]
+    found = sketched(letters)
+
+    def couples() -> set[tuple[int, int]]:
+        parts = sketch.couples(found, found, sketch.repeats(found, 1), 0.5)
+        return {couple for some, others in parts for couple in zip(some.tolist(), others.tolist(), strict=True)}
+
+    at_once = couples()
+    monkeypatch.setattr(sketch, "MOST_HITS", 10)
+    assert couples() == at_once == {(a, b) for a in range(40) for b in range(40) if a % 7 == b % 7}
 
 
 def test_intervals_without_a_sample_are_not_judged() -> None:
-    assert sketch.leakage(sketched(["ACGT"]), sketched([random_text(1)])) == sketch.Leakage(0, 0)
+    assert judged(sketched(["ACGT"]), sketched([random_text(1)])) == sketch.Leakage(0, 0)
 
 
 def test_samples_are_bounded() -> None:

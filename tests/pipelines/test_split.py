@@ -88,6 +88,36 @@ def test_random_never_parts_overlaps_and_keeps_the_shares(seed: int, validation:
     assert abs((splits == "test").mean() - test) < 0.1
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.integers(200, 600))
+def test_families_never_part_nor_do_overlaps(seed: int, families: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=60)
+    rows = rows.filter(pa.array(generator.random(len(rows)) < 0.4))
+    alike = generator.integers(0, families, len(rows))
+    splits = split.assign(rows, SplitConfig(by="family", seed=seed), alike=alike)
+    for number in range(families):
+        assert len(set(splits[alike == number])) <= 1
+    genomes, starts = rows["genome"].to_pylist(), rows["start"].to_numpy()
+    beside = [at for at in range(1, len(rows)) if genomes[at] == genomes[at - 1] and starts[at] - starts[at - 1] < 60]
+    assert all(splits[at] == splits[at - 1] for at in beside)
+
+
+def test_one_family_of_everything_leaves_nothing_to_hold_out() -> None:
+    rows = table({("a", "x"): 100})
+    with pytest.raises(UsageError, match="has no interval"):
+        split.assign(rows, SplitConfig(by="family"), alike=np.zeros(len(rows), np.int64))
+
+
+def test_a_family_too_large_to_hold_out_is_for_train() -> None:
+    rows = table({("a", "x"): 400})
+    alike = np.where(np.arange(len(rows)) < 200, 0, np.arange(len(rows)))
+    for seed in range(10):
+        splits = split.assign(rows, SplitConfig(by="family", seed=seed), alike=alike)
+        assert set(splits[:200]) == {"train"}
+        assert abs((splits == "test").mean() - 0.1) < 0.02
+
+
 def test_given_splits_are_kept() -> None:
     rows = table(FIVE)
     given_splits = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]

@@ -42,27 +42,25 @@ def run(context: Context) -> None:
     experiment = load(path, context.overrides)
     source = experiment.dataset(str(path)).sources[0]
     dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
-    held_out = {"fasta": source.fasta, "intervals": source.annotation, "feature_types": source.feature_types}
-    steps: list[tuple[ModuleType, dict[str, object]]] = [
-        (build, {"experiment": str(path), "output": dataset, "dry_run": False}),
-        (inspect, {"dataset": dataset, "json": None, "report": str(output / "dataset.html")}),
-        (train, {"experiment": str(path), "dataset": dataset, "output": str(output / "run")}),
-        (predict, {"bundle": bundle, **held_out, "output": str(output / "genes.tsv"), "token_budget": 65_536}),
-        (
-            evaluate,
-            {
-                "bundle": bundle,
-                "dataset": dataset,
-                "split": "test",
-                "json": str(output / "figures.json"),
-                "report": str(output / "report-test.html"),
-                "token_budget": 65_536,
-            },
-        ),
+    test, genes, pages = ["--split", "test"], str(output / "genes.tsv"), ("dataset.html", "report-test.html")
+    held_out = ["--fasta", source.fasta, "--intervals", source.annotation, "--feature-types", *source.feature_types]
+    figures = ["--json", str(output / "figures.json")]
+    steps: list[tuple[ModuleType, list[str | None]]] = [
+        (build, [str(path), "--output", dataset]),
+        (inspect, [dataset, "--report", str(output / pages[0])]),
+        (train, [str(path), "--dataset", dataset, "--output", str(output / "run")]),
+        (predict, [bundle, *held_out, "--output", genes]),
+        (evaluate, [bundle, "--dataset", dataset, *test, *figures, "--report", str(output / pages[1])]),
     ]
     with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
         for verb, given in steps:
-            name = verb.__name__.rsplit(".", 1)[1]
-            context.terminal.heading(f"raygene {name}")
-            common = {"verbose": context.arguments.verbose, "debug": context.arguments.debug}
-            verb.run(Context(argparse.Namespace(**given, **common), context.overrides, context.terminal))
+            context.terminal.heading(f"raygene {verb.__name__.rsplit('.', 1)[1]}")
+            verb.run(Context(_parsed(verb, given, context.arguments), context.overrides, context.terminal))
+
+
+def _parsed(verb: ModuleType, given: list[str], common: argparse.Namespace) -> argparse.Namespace:
+    """A verb's arguments as its own command line would have them, defaults included."""
+    parser = Parser()
+    verb.add_arguments(parser)
+    parsed = argparse.Namespace(verbose=common.verbose, debug=common.debug)
+    return parser.parse_args([str(one) for one in given], parsed)

@@ -43,9 +43,16 @@ def run(context: Context) -> None:
     source = experiment.dataset(str(path)).sources[0]
     dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
     test, genes, pages = ["--split", "test"], str(output / "genes.tsv"), ("dataset.html", "report-test.html")
-    held_out = ["--fasta", source.fasta, "--intervals", source.annotation, "--feature-types", *source.feature_types]
+    held_out = [
+        "--fasta",
+        str(source.fasta),
+        "--intervals",
+        str(source.annotation),
+        "--feature-types",
+        *source.feature_types,
+    ]
     figures = ["--json", str(output / "figures.json")]
-    steps: list[tuple[ModuleType, list[str | None]]] = [
+    steps: list[tuple[ModuleType, list[str]]] = [
         (build, [str(path), "--output", dataset]),
         (inspect, [dataset, "--report", str(output / pages[0])]),
         (train, [str(path), "--dataset", dataset, "--output", str(output / "run")]),
@@ -63,4 +70,4 @@ def _parsed(verb: ModuleType, given: list[str], common: argparse.Namespace) -> a
     parser = Parser()
     verb.add_arguments(parser)
     parsed = argparse.Namespace(verbose=common.verbose, debug=common.debug)
-    return parser.parse_args([str(one) for one in given], parsed)
+    return parser.parse_args(given, parsed)

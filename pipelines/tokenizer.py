@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -265,10 +265,25 @@ class Tokenizer:
             Token ids end to end, shape (tokens,), of `dtype`; and the tokens of each sequence, shape (sequences,).
         """
         counts = self.token_counts(lengths)
-        firsts = np.cumsum(lengths) - lengths
-        ends, places = firsts + lengths, np.cumsum(counts) - counts
+        ends, last_tokens = np.cumsum(lengths), np.cumsum(counts)
         tokens = np.empty(int(counts.sum()), self.dtype)
+        for group in _groups(ends):
+            first = int(ends[group.start] - lengths[group.start])
+            self._lay(
+                tokens[int(last_tokens[group.start] - counts[group.start]) : int(last_tokens[group.stop - 1])],
+                codes[first : int(ends[group.stop - 1])],
+                lengths[group],
+                counts[group],
+            )
+        return tokens, counts
+
+    def _lay(
+        self, tokens: NDArray[Any], codes: NDArray[np.uint8], lengths: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> None:
+        """Fill in the tokens of some sequences."""
         ids = self._ids_everywhere(codes)
+        firsts, places = np.cumsum(lengths) - lengths, np.cumsum(counts) - counts
+        ends = firsts + lengths
         strides = np.maximum(lengths - self.k, 0) // self.stride + 1
         for first, count, place in zip(firsts.tolist(), strides.tolist(), places.tolist(), strict=True):
             found = ids[first : first + (count - 1) * self.stride + 1 : self.stride]
@@ -281,7 +296,6 @@ class Tokenizer:
             rest = np.maximum(lengths - self.k, 0) % self.stride
             cut = rest > 0
             tokens[np.cumsum(counts)[cut] - 1] = self._partial(codes, ends[cut], rest[cut])
-        return tokens, counts
 
     def _ids_everywhere(self, codes: NDArray[np.uint8]) -> NDArray[Any]:
         """The id of the k-mer that starts at every base, across the ends of sequences too, shape (bases - k + 1,)."""
@@ -355,6 +369,16 @@ class Tokenizer:
             IndexError: an id outside the vocabulary.
         """
         return [self.vocabulary[int(token)] for token in tokens]
+
+
+def _groups(ends: NDArray[np.int64]) -> Iterator[slice]:
+    """Consecutive sequences of `BLOCK` bases together at most, or one that is longer, by the ends of all."""
+    first = 0
+    while first < len(ends):
+        before = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, before + BLOCK, side="right")), first + 1)
+        yield slice(first, last)
+        first = last
 
 
 def kmer_numbers(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint16] | NDArray[np.uint32]:

@@ -21,20 +21,29 @@ class TokenBatch:
         tokens: ids end to end, int64, shape (tokens,).
         lengths: tokens of each sequence, int64, shape (rows,).
         labels: 1 gene, 0 negative, float32, shape (rows,).
-        longest: tokens of the longest sequence; kept on the host, for reading it from a GPU would wait for the GPU.
+        counts: the lengths on the host, shape (rows,): reading them from a GPU would wait for the GPU.
     """
 
     tokens: Tensor
     lengths: Tensor
     labels: Tensor
-    longest: int
+    counts: NDArray[np.int64]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(self.counts.max())
+
+    def positions(self, stride: int) -> int:
+        """How many positions are left, over all rows, if one in `stride` tokens of each row is kept from the first on."""
+        return int(((self.counts - 1) // stride + 1).sum())
 
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on a device."""
         tokens, lengths, labels = (
             part.to(device, non_blocking=True) for part in (self.tokens, self.lengths, self.labels)
         )
-        return TokenBatch(tokens, lengths, labels, self.longest)
+        return TokenBatch(tokens, lengths, labels, self.counts)
 
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""
@@ -65,5 +74,5 @@ def collate(
         torch.from_numpy(flat.astype(np.int64)),
         torch.from_numpy(lengths),
         torch.from_numpy(labels[rows].astype(np.float32)),
-        int(lengths.max()),
+        lengths,
     )

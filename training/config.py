@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.config import Section
 
@@ -12,23 +12,42 @@ from pipelines.config import Section
 class ModelConfig(Section):
     """The recogniser."""
 
-    kind: Literal["lstm"] = Field(default="lstm", description="architecture")
+    kind: Literal["lstm", "gru", "transformer"] = Field(default="lstm", description="architecture")
     embedding: int = Field(default=32, description="size of a token's vector", ge=4, le=1024)
-    hidden: int = Field(default=32, description="size of the LSTM's state, in each direction", ge=4, le=4096)
-    layers: int = Field(default=1, description="LSTM layers", ge=1, le=8)
-    bidirectional: bool = Field(default=True, description="read both ways")
-    stem: int = Field(default=64, description="channels of the convolution before the LSTM (0: none)", ge=0, le=1024)
+    hidden: int = Field(
+        default=32,
+        description="size of a recurrent state, in each direction; or the transformer's width",
+        ge=4,
+        le=4096,
+    )
+    layers: int = Field(default=1, description="recurrent or attention layers", ge=1, le=48)
+    bidirectional: bool = Field(default=True, description="read both ways (lstm, gru)")
+    heads: int = Field(
+        default=4, description="attention heads; hidden is a multiple of twice as many (transformer)", ge=1, le=64
+    )
+    window: int = Field(
+        default=0,
+        description="positions that attention reaches on either side, after the stem's stride (transformer; 0: all)",
+        ge=0,
+    )
+    stem: int = Field(default=64, description="channels of the convolution before the body (0: none)", ge=0, le=1024)
     stem_width: int = Field(default=9, description="tokens that the convolution sees", ge=1, le=63)
     stem_stride: int = Field(
         default=2,
-        description="tokens from one position of the convolution to the next; the LSTM is as much shorter",
+        description="tokens from one position of the convolution to the next; the body is as much shorter",
         ge=1,
         le=32,
     )
-    pooling: Literal["mean", "max", "last", "mean+max"] = Field(
-        default="mean+max", description="how the LSTM's outputs become one vector"
+    pooling: Literal["mean", "max", "last", "mean+max", "attention"] = Field(
+        default="mean+max", description="how the outputs of all positions become one vector"
     )
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> ModelConfig:
+        if self.kind == "transformer" and self.hidden % (2 * self.heads):
+            raise ValueError(f"hidden {self.hidden} is not a multiple of {2 * self.heads}, twice the heads")
+        return self
 
 
 class TrainingConfig(Section):

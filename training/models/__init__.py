@@ -1,4 +1,4 @@
-"""Models by name. A new one is a file beside `lstm.py` and a line in `REGISTRY`.
+"""Models by name. A new one is a file beside `recurrent.py` with a body, and a line in `BODIES`.
 
 Every model maps a `TokenBatch` to one logit a row, shape (rows,), and gives a row the same logit in any batch. Its token vectors are the parameter `embedding.weight`, shape
 (vocabulary, embedding).
@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from pipelines.tokenizer import Tokenizer
 from training.config import ModelConfig
 from training.embedding import compositional
-from training.models.lstm import LSTMClassifier
+from training.models.body import Body
+from training.models.recogniser import Recogniser
+from training.models.recurrent import Recurrent
+from training.models.transformer import Transformer
 
-REGISTRY: dict[str, Callable[[ModelConfig, int], nn.Module]] = {
-    "lstm": LSTMClassifier,
+BODIES: dict[str, Callable[[ModelConfig, int], Body]] = {
+    "lstm": Recurrent,
+    "gru": Recurrent,
+    "transformer": Transformer,
 }
 
 
-def make(config: ModelConfig, vocabulary_size: int) -> nn.Module:
+def make(config: ModelConfig, vocabulary_size: int) -> Recogniser:
     """A model of the right shapes, its weights drawn from torch's current seed."""
-    return REGISTRY[config.kind](config, vocabulary_size)
+    return Recogniser(config, vocabulary_size, BODIES[config.kind])
 
 
-def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> nn.Module:
+def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
     """A model to train: all weights drawn from `seed`, k-mer vectors as `training.embedding` says.
 
     Sets torch's seed.

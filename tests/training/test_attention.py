@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention
+
+from training.config import ModelConfig
+from training.models.attention import Packed, Padded, windowed
+from training.models.positions import Positions
+from training.models.transformer import Transformer, rotated
+
+
+def positions(lengths: list[int], width: int = 8) -> Positions:
+    found = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < found[:, None]
+    generator = torch.Generator().manual_seed(sum(lengths))
+    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, sum(lengths))
+
+
+@given(st.lists(st.integers(1, 23), min_size=1, max_size=4), st.integers(1, 12))
+def test_attention_by_blocks_equals_attention_under_a_band(lengths: list[int], window: int) -> None:
+    found = positions(lengths)
+    query, key, value = torch.randn(3, len(lengths), 2, max(lengths), 4, generator=torch.Generator().manual_seed(1))
+    place = torch.arange(max(lengths))
+    band = ((place[:, None] - place).abs() <= window) & found.mask[:, None, None, :]
+    band = band | torch.eye(max(lengths), dtype=torch.bool)
+    expected = scaled_dot_product_attention(query, key, value, attn_mask=band)
+    mine = windowed(query, key, value, found.mask, window)
+    real = found.mask[:, None, :, None]
+    torch.testing.assert_close(mine * real, expected * real, rtol=1e-5, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 23), min_size=1, max_size=4))
+def test_packing_and_unpacking_keep_what_is_real(lengths: list[int]) -> None:
+    found = positions(lengths)
+    packed = Packed(found, 0)
+    flat = packed.into(found.states)
+    assert flat.shape == (sum(lengths), 8)
+    torch.testing.assert_close(packed.back(flat), found.states * found.mask[..., None])
+    assert packed.places.tolist() == [place for length in lengths for place in range(length)]
+
+
+def test_without_padding_no_mask_is_needed_and_the_result_is_the_same() -> None:
+    found = positions([6, 6])
+    parts = [torch.randn(2, 6, 2, 4) for _ in range(3)]
+    beside_longer = Positions(found.states, found.mask, found.lengths, 11)
+    torch.testing.assert_close(Padded(found, 0).attend(*parts), Padded(beside_longer, 0).attend(*parts))
+
+
+def test_rotary_scores_depend_on_distance_alone() -> None:
+    query, key = torch.randn(1, 1, 8), torch.randn(1, 1, 8)
+    rates = 10_000.0 ** -(torch.arange(0, 8, 2) / 8)
+
+    def score(one: int, other: int) -> torch.Tensor:
+        return (rotated(query, torch.tensor([[one]]) * rates) * rotated(key, torch.tensor([[other]]) * rates)).sum()
+
+    torch.testing.assert_close(score(3, 10), score(103, 110), rtol=1e-4, atol=1e-4)
+    assert not torch.isclose(score(3, 10), score(3, 11))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("window", [0, 7])
+def test_packed_attention_on_a_gpu_equals_the_padded_one(window: int) -> None:
+    torch.manual_seed(0)
+    model = Transformer(ModelConfig(kind="transformer", hidden=64, window=window), 8).cuda().bfloat16().eval()
+    found = positions([70, 33, 1])
+    given_ = Positions(found.states.cuda().bfloat16(), found.mask.cuda(), found.lengths.cuda(), found.total)
+    assert Packed.can(given_, torch.bfloat16)
+    with torch.inference_mode():
+        packed = model(given_).states
+        expected = model.float().cpu()(found).states
+    torch.testing.assert_close(packed.float().cpu(), expected, rtol=0.05, atol=0.05)

@@ -1,0 +1,141 @@
+"""Attention within sequences, by layout: padded rows anywhere, packed rows without padding on GPUs in half precision.
+
+Both take queries, keys and values of every position and give the same result; a window limits how far a position
+looks to either side. Padded without a window, a score is computed for every couple of positions; with one, for those
+of neighbouring blocks only, so that memory grows with positions x window.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+from training.models.positions import Positions
+
+
+class Layout(Protocol):
+    """How the positions of a batch lie while they pass through the layers."""
+
+    places: Tensor
+    """The place of each position in its sequence, in the layout's shape."""
+
+    def into(self, states: Tensor) -> Tensor:
+        """From (rows, positions, width) to the layout's shape with width at the end."""
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention of each head; all of the layout's shape with (heads, size) at the end, as is the result."""
+
+    def back(self, states: Tensor) -> Tensor:
+        """The reverse of `into`; positions after the end of a row are zero."""
+
+
+class Padded:
+    """Rows padded to the longest: the layout that comes in.
+
+    Args:
+        found: the batch.
+        window: positions that one looks at on either side; 0: all.
+    """
+
+    def __init__(self, found: Positions, window: int) -> None:
+        self._found, self._window = found, window
+        self.places = torch.arange(found.mask.shape[1], device=found.mask.device)
+
+    def into(self, states: Tensor) -> Tensor:
+        return states
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        query, key, value = (one.transpose(1, 2) for one in (query, key, value))
+        mask = self._found.mask
+        if self._window and self._window < mask.shape[1]:
+            return windowed(query, key, value, mask, self._window).transpose(1, 2)
+        full = self._found.total == mask.numel()
+        keys = None if full else mask[:, None, None, :]
+        return scaled_dot_product_attention(query, key, value, attn_mask=keys).transpose(1, 2)
+
+    def back(self, states: Tensor) -> Tensor:
+        return states.masked_fill(~self._found.mask[..., None], 0)
+
+
+def windowed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, window: int) -> Tensor:
+    """Attention to positions at most `window` away, block by block.
+
+    Args:
+        query: shape (rows, heads, positions, size), as are `key` and `value`.
+        mask: True where a position is real, shape (rows, positions).
+        window: positions on either side; the length of a block.
+    """
+    rows, heads, positions, size = query.shape
+    blocks = -(-positions // window)
+    more = blocks * window - positions
+    mine = pad(query, (0, 0, 0, more)).view(rows, heads, blocks, window, size)
+    keys, values = (_beside(pad(one, (0, 0, 0, more)), window, 2) for one in (key, value))
+    real = _beside(pad(mask, (0, more)), window, 1)
+    place = torch.arange(window, device=mask.device)
+    apart = torch.arange(-window, 2 * window, device=mask.device)[None, :] - place[:, None]
+    near = (apart.abs() <= window) & real[:, :, None, :]
+    # Where nothing is near (after the end of a row) a position looks at itself: a softmax over nothing is no number.
+    near = near | (apart == 0)
+    found = scaled_dot_product_attention(mine, keys, values, attn_mask=near[:, None])
+    return found.reshape(rows, heads, blocks * window, size)[:, :, :positions]
+
+
+def _beside(values: Tensor, window: int, dimension: int) -> Tensor:
+    """Each block of `window` positions with the one before and the one after it: (..., blocks, 3 x window, ...)."""
+    shape = list(values.shape)
+    blocks = shape[dimension] // window
+    shape[dimension : dimension + 1] = [blocks, window]
+    cut = values.view(shape)
+    after_dimension = [0, 0] * (cut.dim() - dimension - 1)
+    wide = pad(cut, [*after_dimension, 1, 1])
+    parts = [wide.narrow(dimension, shift, blocks) for shift in range(3)]
+    return torch.cat(parts, dim=dimension + 1)
+
+
+class Packed:
+    """The real positions end to end: no work on padding. CUDA or ROCm, half precision, torch's varlen attention.
+
+    Args:
+        found: the batch.
+        window: positions that one looks at on either side; 0: all.
+    """
+
+    def __init__(self, found: Positions, window: int) -> None:
+        self._found = found
+        self._window = (window, window) if window else (-1, -1)
+        self._at = torch.nonzero_static(found.mask.reshape(-1), size=found.total).squeeze(1)
+        self._bounds = pad(found.lengths.cumsum(0), (1, 0)).to(torch.int32)
+        self._longest = found.mask.shape[1]
+        self.places = self._at % self._longest
+
+    @staticmethod
+    def can(found: Positions, dtype: torch.dtype) -> bool:
+        """Whether the device computes it."""
+        return found.states.is_cuda and dtype in (torch.float16, torch.bfloat16) and _VARLEN is not None
+
+    def into(self, states: Tensor) -> Tensor:
+        return states.reshape(-1, states.shape[2])[self._at]
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        assert _VARLEN is not None
+        found = _VARLEN(
+            query, key, value, self._bounds, self._bounds, self._longest, self._longest, window_size=self._window
+        )
+        assert isinstance(found, Tensor)
+        return found
+
+    def back(self, states: Tensor) -> Tensor:
+        rows, positions = self._found.mask.shape
+        flat = states.new_zeros(rows * positions, states.shape[1]).index_copy(0, self._at, states)
+        return flat.view(rows, positions, -1)
+
+
+try:
+    from torch.nn.attention.varlen import varlen_attn as _varlen
+except ImportError:  # before torch 2.10
+    _VARLEN = None
+else:
+    _VARLEN = _varlen

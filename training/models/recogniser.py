@@ -1,0 +1,45 @@
+"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, one logit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from pipelines.tokenizer import PAD
+from training.batch import TokenBatch
+from training.config import ModelConfig
+from training.models.body import Body
+from training.models.pooling import Pooling
+from training.models.positions import Positions
+from training.models.stem import Stem
+
+
+class Recogniser(nn.Module):
+    """Maps a batch to one logit a row.
+
+    Args:
+        config: every size.
+        vocabulary_size: number of token ids.
+        body: makes the body for vectors of a width.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, body: Callable[[ModelConfig, int], Body]) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
+        self.dropout = nn.Dropout(config.dropout)
+        self.stem = Stem(config) if config.stem else None
+        self.body = body(config, config.stem or config.embedding)
+        self.pooling = Pooling(config.pooling, self.body.width, self.body.directions)
+        self.head = nn.Linear(self.pooling.width, 1)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """One logit a row, float32, shape (rows,)."""
+        vectors = self.dropout(self.embedding(batch.padded()))
+        found = Positions(vectors, batch.mask(), batch.lengths, batch.positions(1))
+        if self.stem is not None:
+            found = self.stem(found, batch.positions(self.stem.stride))
+        pooled = self.pooling(self.body(found))
+        logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1).float()
+        return logits

@@ -45,6 +45,11 @@ class TokenBatch:
         )
         return TokenBatch(tokens, lengths, labels, self.counts)
 
+    def pinned(self) -> TokenBatch:
+        """The same batch in page-locked memory, from which a GPU copies while the host goes on."""
+        tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
+        return TokenBatch(tokens, lengths, labels, self.counts)
+
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""
         return torch.arange(self.longest, device=self.lengths.device) < self.lengths[:, None]

@@ -59,10 +59,29 @@ class TrainingConfig(Section):
         default=1, description="processes that share each step; the result does not depend on it", ge=1
     )
     seed: int = Field(default=0, description="seed of weights, order and dropout", ge=0)
-    learning_rate: float = Field(default=3e-3, description="highest learning rate of AdamW", gt=0, le=1)
-    warmup: float = Field(default=0.05, description="share of all steps over which the rate rises to it", ge=0, lt=1)
-    weight_decay: float = Field(default=0.01, description="AdamW weight decay", ge=0, le=1)
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="what steps")
+    learning_rate: float = Field(default=3e-3, description="highest learning rate", gt=0, le=1)
+    initial_rate: float = Field(default=0, description="learning rate from which it rises", ge=0, le=1)
+    warmup: float = Field(default=0.05, description="share of all steps over which the rate rises", ge=0, lt=1)
+    schedule: Literal["cosine", "exponential", "constant"] = Field(
+        default="cosine", description="what the rate does after the warm-up: cosine falls to 1 % at the end"
+    )
+    gamma: float = Field(default=0.9, description="factor of the rate an epoch (schedule exponential)", gt=0, le=1)
+    weight_decay: float = Field(default=0.01, description="decay of weights", ge=0, le=1)
+    momentum: float = Field(default=0.9, description="momentum (optimizer sgd)", ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none", description="weight of a row in the loss: balanced = both classes count alike in all of train"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        default="fp32", description="numbers of the forward pass; weights stay fp32"
+    )
+    freeze_embedding: int = Field(
+        default=0, description="epochs during which token vectors stay as they were (-1: always)", ge=-1
+    )
     clip: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
+    checkpoint_steps: int = Field(
+        default=0, description="optimizer steps between checkpoints within an epoch (0: one an epoch)", ge=0
+    )
     patience: int = Field(
         default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
     )
@@ -72,3 +91,12 @@ class TrainingConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto = GPUs where the cluster has one for each worker, else CPU"
     )
+    deterministic: bool = Field(
+        default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"
+    )
+
+    @model_validator(mode="after")
+    def _rate_rises(self) -> TrainingConfig:
+        if self.initial_rate > self.learning_rate:
+            raise ValueError(f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}")
+        return self

@@ -23,23 +23,32 @@ from pipelines import fingerprint
 from pipelines.dataset import TokenDataset
 from pipelines.errors import TrainingError
 from pipelines.metrics import binary_metrics
-from training.batch import collate
+from training import optimizers
+from training.batch import TokenBatch
 from training.collective import Collective, sum_gradients
 from training.config import TrainingConfig
+from training.feed import Feed, feed
+from training.precision import Precision
+from training.schedule import rate
 from training.scoring import probabilities
-from training.steps import micro_batches, plan_epoch, share
+from training.steps import plan_epoch, share
 
 Record = dict[str, Any]
+CPU = torch.device("cpu")
+_NOTHING = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
 
 
 @dataclass
 class State:
-    """All that an epoch hands to the next, and all that resuming needs.
+    """All that a step hands to the next, and all that resuming needs.
 
     Attributes:
         model: the weights.
-        optimizer: AdamW over them.
+        optimizer: over them.
+        precision: the numbers it computes in, with fp16's loss scale.
         epoch: epochs finished.
+        step: steps finished of the epoch under way.
+        so_far: sums over those steps and all workers: loss, padded tokens, seconds, seconds waited for batches.
         best: weights of the best epoch so far.
         best_record: its record.
         records: of every epoch finished, in order.
@@ -47,7 +56,10 @@ class State:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    precision: Precision
     epoch: int = 0
+    step: int = 0
+    so_far: dict[str, float] = field(default_factory=lambda: dict(_NOTHING))
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
@@ -57,7 +69,10 @@ class State:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "precision": self.precision.state_dict(),
             "epoch": self.epoch,
+            "step": self.step,
+            "so_far": dict(self.so_far),
             "best": self.best,
             "best_record": self.best_record,
             "records": list(self.records),
@@ -67,15 +82,15 @@ class State:
         """Go back to where `document` was taken."""
         self.model.load_state_dict(document["model"])
         self.optimizer.load_state_dict(document["optimizer"])
-        self.epoch, self.best, self.best_record = document["epoch"], document["best"], document["best_record"]
-        # Checkpoints written before records were kept have none.
-        self.records = list(document.get("records", []))
+        self.precision.load_state_dict(document["precision"])
+        self.epoch, self.step, self.so_far = document["epoch"], document["step"], dict(document["so_far"])
+        self.best, self.best_record = document["best"], document["best_record"]
+        self.records = list(document["records"])
 
 
-def start(model: nn.Module, config: TrainingConfig) -> State:
-    """The state before the first epoch."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return State(model, optimizer)
+def start(model: nn.Module, config: TrainingConfig, device: torch.device = CPU) -> State:
+    """The state before the first step; the model lies on `device`."""
+    return State(model, optimizers.make(model, config), Precision(config.precision, device))
 
 
 def fit(
@@ -86,6 +101,7 @@ def fit(
     collective: Collective,
     device: torch.device,
     on_epoch: Callable[[Record, State], None],
+    on_step: Callable[[State], None] = lambda state: None,
 ) -> State:
     """Train until the last epoch, or until patience runs out.
 
@@ -97,16 +113,18 @@ def fit(
         collective: the workers.
         device: where to compute.
         on_epoch: called by every worker after each epoch with its record and the state.
+        on_step: called by every worker after every `checkpoint_steps` steps within an epoch.
 
     Raises:
         TrainingError: the loss is no longer a number.
     """
     while state.epoch < config.epochs and not _out_of_patience(state, config):
+        figures = _epoch(state, train, config, collective, device, on_step)
         began = time.monotonic()
-        figures = _epoch(state, train, config, collective, device)
-        scored = _validate(state.model, validation, config, collective, device)
-        state.epoch += 1
-        record = {"epoch": state.epoch, **figures, **scored, "seconds": round(time.monotonic() - began, 3)}
+        scored = _validate(state, validation, config, collective, device)
+        seconds = figures["train_seconds"] + time.monotonic() - began
+        state.epoch, state.step, state.so_far = state.epoch + 1, 0, dict(_NOTHING)
+        record = {"epoch": state.epoch, **figures, **scored, "seconds": round(seconds, 3)}
         record["tokens_per_second"] = round(len(train.tokens) / figures["train_seconds"])
         state.records.append(record)
         if not state.best or record["validation_auroc"] > state.best_record["validation_auroc"]:
@@ -121,36 +139,88 @@ def _out_of_patience(state: State, config: TrainingConfig) -> bool:
 
 
 def _epoch(
-    state: State, train: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
+    state: State,
+    train: TokenDataset,
+    config: TrainingConfig,
+    collective: Collective,
+    device: torch.device,
+    on_step: Callable[[State], None],
 ) -> Record:
-    model, optimizer, lengths = state.model, state.optimizer, train.lengths
-    steps = plan_epoch(lengths, config.batch, config.seed, state.epoch)
-    torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, collective.rank))
+    """The steps left of an epoch; its record."""
+    model, optimizer, precision = state.model, state.optimizer, state.precision
+    steps = plan_epoch(train.lengths, config.batch, config.seed, state.epoch)
+    weights = _class_weights(train, config).to(device)
+    frozen = config.freeze_embedding < 0 or state.epoch < config.freeze_embedding
+    model.get_parameter("embedding.weight").requires_grad_(not frozen)
     model.train()
-    total = torch.zeros((), dtype=torch.float64, device=device)
-    padded, began = 0, time.monotonic()
-    for number, rows in enumerate(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(state.epoch * len(steps) + number, config.epochs * len(steps), config)
-        optimizer.zero_grad(set_to_none=True)
-        for part in micro_batches(share(rows, collective.workers, collective.rank), lengths, config.token_budget):
-            batch = collate(train.tokens, train.offsets, train.labels, part).to(device)
-            loss = binary_cross_entropy_with_logits(model(batch), batch.labels, reduction="sum") / len(rows)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach() * len(rows)
-            padded += int(lengths[part].max()) * len(part)
-        sum_gradients(model, collective)
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimizer.step()
-    loss_sum, padded_tokens = summed(total, padded, collective)
-    if not math.isfinite(loss_sum):
-        raise _diverged(f"epoch {state.epoch + 1}: the loss is")
+    left = enumerate(steps[state.step :], start=state.step)
+    with feed(train, left, config.token_budget, collective.workers, collective.rank, device) as batches:
+        sums = _Sums(device, batches)
+        for step in batches:
+            for group in optimizer.param_groups:
+                group["lr"] = rate(state.epoch * len(steps) + step.number, len(steps), config)
+            optimizer.zero_grad(set_to_none=True)
+            torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
+            for part in step.parts:
+                batch = part.to(device)
+                with precision.autocast():
+                    logits = model(batch)
+                losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+                loss = (losses * weights[batch.labels.long()]).sum() / step.rows
+                precision.backward(loss)
+                sums.add(loss.detach() * step.rows, part)
+            sum_gradients(model, collective)
+            precision.step(optimizer, model, config.clip)
+            state.step += 1
+            if config.checkpoint_steps and state.step % config.checkpoint_steps == 0 and state.step < len(steps):
+                sums.hand_over(state, collective)
+                on_step(state)
+        sums.hand_over(state, collective)
+    found = state.so_far
     return {
-        "loss": loss_sum / len(train),
+        "loss": found["loss"] / len(train),
         "learning_rate": optimizer.param_groups[0]["lr"],
-        "padding_share": 1 - len(train.tokens) / padded_tokens,
-        "train_seconds": time.monotonic() - began,
+        "padding_share": 1 - len(train.tokens) / found["padded"],
+        "train_seconds": found["seconds"],
+        "wait_share": found["waited"] / found["seconds"],
     }
+
+
+class _Sums:
+    """What a worker adds up over steps; reading it from the device waits for the device, so it is seldom handed over."""
+
+    def __init__(self, device: torch.device, batches: Feed) -> None:
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._batches, self._padded = batches, 0
+        self._began, self._waited = time.monotonic(), 0.0
+
+    def add(self, loss: torch.Tensor, part: TokenBatch) -> None:
+        self._loss += loss
+        self._padded += part.longest * len(part.counts)
+
+    def hand_over(self, state: State, collective: Collective) -> None:
+        """Add to the state what has come together since the last time, over all workers; the time is this worker's."""
+        loss, padded = summed(self._loss, self._padded, collective)
+        if not math.isfinite(loss):
+            raise _diverged(f"epoch {state.epoch + 1}: the loss is")
+        now = time.monotonic()
+        found = {
+            "loss": loss,
+            "padded": padded,
+            "seconds": now - self._began,
+            "waited": self._batches.waited - self._waited,
+        }
+        state.so_far = {name: value + found[name] for name, value in state.so_far.items()}
+        self._loss.zero_()
+        self._padded, self._began, self._waited = 0, now, self._batches.waited
+
+
+def _class_weights(train: TokenDataset, config: TrainingConfig) -> torch.Tensor:
+    """Weights of label 0 and 1 in the loss, shape (2,); their mean over the rows of train is 1."""
+    if config.class_weights == "none":
+        return torch.ones(2)
+    counts = np.bincount(train.labels, minlength=2)
+    return torch.from_numpy((len(train) / (2 * np.maximum(counts, 1))).astype(np.float32))
 
 
 def summed(loss: torch.Tensor, tokens: int, collective: Collective) -> tuple[float, int]:
@@ -165,19 +235,11 @@ def _diverged(what: str) -> TrainingError:
     return TrainingError(f"{what} no longer a number", "lower training.learning_rate; the last good checkpoint is kept")
 
 
-def rate(step: int, steps: int, config: TrainingConfig) -> float:
-    """Learning rate of a step: a linear rise over the warm-up, then half a cosine down to 1 % of the highest."""
-    warmup = max(1, round(config.warmup * steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    along = (step - warmup) / max(1, steps - warmup)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
-
-
 def _validate(
-    model: nn.Module, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
+    state: State, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
 ) -> Record:
-    scores = gathered_probabilities(model, validation, config.token_budget, collective, device)
+    with state.precision.autocast():
+        scores = gathered_probabilities(state.model, validation, config.token_budget, collective, device)
     if not np.isfinite(scores).all():
         raise _diverged("validation: the probabilities are")
     labels = validation.labels

@@ -33,7 +33,7 @@ COLLECTIVE_TIMEOUT_S = 300
 MAX_FAILURES = 2
 POLL_S = 0.25
 METRICS = "metrics.jsonl"
-_NOT_CONTENT = {"workers", "device", "token_budget"}
+_NOT_CONTENT = {"workers", "device", "token_budget", "checkpoint_steps"}
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,13 @@ def _run(given: dict[str, Any]) -> None:
     config = TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
     device = get_device()
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
-    state = loop.start(model, config)
+    state = loop.start(model, config, device)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             state.restore(torch.load(Path(folder, STATE), map_location=device, weights_only=True))
@@ -53,14 +57,18 @@ def _run(given: dict[str, Any]) -> None:
     if not collective.rank:
         given["news"].put({"records": state.records})
 
-    def report(record: loop.Record, state: loop.State) -> None:
-        figures = {"epoch": record["epoch"], "validation_auroc": record["validation_auroc"]}
+    def keep(state: loop.State) -> None:
+        figures = {"epoch": state.epoch, "step": state.step}
         if collective.rank:
             ray.train.report(figures)
             return
         with tempfile.TemporaryDirectory(prefix="raygene-checkpoint-") as folder:
             torch.save(state.document(), Path(folder, STATE))
             ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
-        given["news"].put({"records": state.records})
 
-    loop.fit(state, train, validation, config, collective, device, report)
+    def report(record: loop.Record, state: loop.State) -> None:
+        keep(state)
+        if not collective.rank:
+            given["news"].put({"records": state.records})
+
+    loop.fit(state, train, validation, config, collective, device, report, keep)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,7 @@ def fit(
     config: TrainingConfig,
     dropout: float = 0.0,
     document: dict[str, Any] | None = None,
+    on_step: Any = lambda state: None,
 ) -> tuple[list[loop.Record], loop.State, list[dict[str, Any]]]:
     state = start(train, config, dropout)
     if document:
@@ -53,18 +56,24 @@ def fit(
         records.append(record)
         documents.append(copy.deepcopy(state.document()))
 
-    loop.fit(state, train, validation, config, Alone(), CPU, keep)
+    loop.fit(state, train, validation, config, Alone(), CPU, keep, on_step)
     return records, state, documents
 
 
 def fit_together(
-    train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int
+    train: TokenDataset,
+    validation: TokenDataset,
+    config: TrainingConfig,
+    workers: int,
+    document: dict[str, Any] | None = None,
 ) -> list[list[loop.Record]]:
     """The records that each of several workers sees."""
     board: list[Any] = [None] * workers
     barrier = threading.Barrier(workers)
     records: list[list[loop.Record]] = [[] for _ in range(workers)]
     states = [start(train, config) for _ in range(workers)]
+    for state in states if document else []:
+        state.restore(copy.deepcopy(document))
 
     def work(rank: int) -> None:
         group = Threads(rank, workers, board, barrier)
@@ -181,10 +190,74 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
         loop.fit(state, train_split, validation_split, config, Alone(), CPU, lambda *_: None)
 
 
-def test_the_rate_rises_over_the_warm_up_and_falls_to_a_hundredth() -> None:
-    config = TrainingConfig(epochs=1, learning_rate=0.01, warmup=0.1)
-    rates = [loop.rate(step, 100, config) for step in range(100)]
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[9:] == sorted(rates[9:], reverse=True)
-    assert max(rates) == pytest.approx(0.01)
-    assert rates[-1] < 0.0002
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_going_on_from_any_step_equals_never_having_stopped(
+    train_split: TokenDataset, validation_split: TokenDataset, precision: str
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=3, precision=precision)
+    within: list[dict[str, Any]] = []
+
+    def keep(state: loop.State) -> None:
+        within.append(copy.deepcopy(state.document()))
+
+    whole, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_step=keep)
+    assert [(document["epoch"], document["step"]) for document in within] == [
+        (0, 3),
+        (0, 6),
+        (0, 9),
+        (1, 3),
+        (1, 6),
+        (1, 9),
+    ]
+    for document in within[1::3]:
+        rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=copy.deepcopy(document))
+        np.testing.assert_allclose(losses(rest), losses(whole)[document["epoch"] :], rtol=1e-12)
+        assert rest[0]["padding_share"] == pytest.approx(whole[document["epoch"]]["padding_share"])
+        for name, tensor in end.model.state_dict().items():
+            assert torch.equal(tensor, resumed.model.state_dict()[name])
+
+
+def test_going_on_with_another_number_of_workers_keeps_the_curve(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=4)
+    within: list[dict[str, Any]] = []
+    whole, _, _ = fit(
+        train_split, validation_split, config, on_step=lambda state: within.append(copy.deepcopy(state.document()))
+    )
+    for records in fit_together(train_split, validation_split, config, workers=3, document=within[0]):
+        np.testing.assert_allclose(losses(records), losses(whole), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_optimizer_learns_in_every_precision(
+    train_split: TokenDataset, validation_split: TokenDataset, optimizer: str, precision: str
+) -> None:
+    slow = optimizer == "sgd"
+    config = TrainingConfig(
+        epochs=10 if slow else 6, batch=8, optimizer=optimizer, precision=precision, learning_rate=0.1 if slow else 0.01
+    )
+    records, _, _ = fit(train_split, validation_split, config)
+    assert records[-1]["loss"] < records[0]["loss"]
+    assert records[-1]["validation_auroc"] > 0.9
+
+
+@pytest.mark.parametrize(("epochs", "moves"), [(-1, [False, False, False]), (1, [False, True, True]), (0, [True] * 3)])
+def test_frozen_token_vectors_stay_until_they_are_thawed(
+    train_split: TokenDataset, validation_split: TokenDataset, epochs: int, moves: list[bool]
+) -> None:
+    config = TrainingConfig(epochs=3, batch=16, freeze_embedding=epochs)
+    first = start(train_split, config).model.get_parameter("embedding.weight").detach().clone()
+    _, _, documents = fit(train_split, validation_split, config)
+    weights = [first, *(document["model"]["embedding.weight"] for document in documents)]
+    assert [not torch.equal(one, other) for one, other in itertools.pairwise(weights)] == moves
+
+
+def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDataset) -> None:
+    rare = np.flatnonzero(train_split.labels == 1)[20:]
+    labels = train_split.labels.copy()
+    labels[rare] = 0
+    weights = loop._class_weights(replace(train_split, labels=labels), TrainingConfig(class_weights="balanced"))
+    counts = torch.tensor([140.0, 20.0])
+    assert (weights * counts).tolist() == pytest.approx([80, 80])

@@ -1,0 +1,53 @@
+"""In which numbers a model computes: fp32, or bf16 or fp16 by autocast over fp32 weights, fp16 with a loss scale.
+
+The scale follows from gradients summed over all workers, so that every worker takes or skips the same step.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Precision:
+    """What a loop does around forward, backward and step.
+
+    Args:
+        name: `fp32`, `bf16` or `fp16`.
+        device: where the model computes.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self.name, self._device = name, device
+        self._scaler = torch.amp.GradScaler(device.type, enabled=name == "fp16")
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Forward passes run within it."""
+        if self.name == "fp32":
+            return nullcontext()
+        return torch.autocast(self._device.type, TYPES[self.name])
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss to those there are."""
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def step(self, optimizer: torch.optim.Optimizer, model: nn.Module, clip: float) -> None:
+        """Clip the gradients and step; with fp16, skip a step whose gradients overflowed and lower the scale."""
+        self._scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        self._scaler.step(optimizer)
+        self._scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scale; empty but for fp16."""
+        return self._scaler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a scale."""
+        if state and self.name == "fp16":
+            self._scaler.load_state_dict(state)

@@ -23,7 +23,7 @@ from pipelines import fingerprint
 from pipelines.dataset import TokenDataset
 from pipelines.errors import TrainingError
 from pipelines.metrics import binary_metrics
-from training import optimizers
+from training import optimizers, threads
 from training.batch import TokenBatch
 from training.collective import Collective, sum_gradients
 from training.config import TrainingConfig
@@ -119,7 +119,8 @@ def fit(
         TrainingError: the loss is no longer a number.
     """
     while state.epoch < config.epochs and not _out_of_patience(state, config):
-        figures = _epoch(state, train, config, collective, device, on_step)
+        with threads.suited(state.model):
+            figures = _epoch(state, train, config, collective, device, on_step)
         began = time.monotonic()
         scored = _validate(state, validation, config, collective, device)
         seconds = figures["train_seconds"] + time.monotonic() - began

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from training import threads
 from training.batch import collate
 from training.steps import Rows, scoring_batches
 
@@ -40,7 +41,7 @@ def probabilities(
     scores = np.empty(len(chosen))
     training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), threads.suited(model):
         for places in scoring_batches(counts[chosen], token_budget):
             batch = collate(tokens, offsets, labels, chosen[places])
             logits = model(batch.to(device) if device else batch)

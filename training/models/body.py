@@ -11,7 +11,9 @@ class Body(nn.Module):
     Attributes:
         width: of a position's vector that goes out.
         directions: 2 if the second half of that vector was read from the end of the sequence.
+        most_threads: CPU threads that one operation pays for; None: all there are.
     """
 
     width: int
     directions: int
+    most_threads: int | None = None

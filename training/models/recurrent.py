@@ -28,6 +28,8 @@ class Recurrent(Body):
         directions: 1 or 2; of two, each has half of the vector.
     """
 
+    most_threads = 1
+
     def __init__(self, config: ModelConfig, width: int) -> None:
         super().__init__()
         self.directions = 2 if config.bidirectional else 1

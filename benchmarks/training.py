@@ -102,7 +102,7 @@ def ours(
     network = models.fresh(ModelConfig.model_validate({**PLAIN, **model}), dataset.tokenizer, 0).to(device)
     state = loop.start(network, config, device)
     few = first_rows(dataset, 64)
-    loop.fit(state, dataset, few, config, Alone(), device, lambda *_: None)
+    loop.fit(state, dataset, few, config, Alone(), device)
     return {name: state.records[-1][name] for name in ("tokens_per_second", "padding_share", "wait_share")}
 
 
@@ -158,7 +158,7 @@ def on_ray(directory: Path, threads: int) -> dict[str, float]:
     split, validation = TokenDataset.open(directory, "train"), TokenDataset.open(directory, "validation")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = loop.start(models.fresh(model, split.tokenizer, 0).to(device), training, device)
-    loop.fit(state, split, validation, training, Alone(), device, lambda *_: None)
+    loop.fit(state, split, validation, training, Alone(), device)
     import ray
 
     connection.quieten()

@@ -19,7 +19,8 @@ from pipelines.errors import ResourceError
 _PARTIAL = ".partial"
 
 
-def _unwritable(path: Path, error: OSError) -> ResourceError:
+def unwritable(path: Path, error: OSError) -> ResourceError:
+    """The error for a place that cannot be written."""
     return ResourceError(f"{path}: cannot be written ({error.strerror or error})", "free space or choose another place")
 
 
@@ -36,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -68,7 +69,7 @@ def only_writer(directory: Path) -> Iterator[None]:
         try:
             stream = path.open("w")
         except OSError as error:
-            raise _unwritable(directory, error) from error
+            raise unwritable(directory, error) from error
         with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +108,7 @@ def make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
 
 
 def _retired(directory: Path) -> Path:
@@ -127,7 +128,7 @@ def swap_in(staging: Path, directory: Path) -> None:
         staging.rename(directory)
     except OSError as error:
         recover(directory)
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
     shutil.rmtree(retired, ignore_errors=True)
 
 

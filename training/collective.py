@@ -41,13 +41,26 @@ class Distributed:
         dist.all_reduce(tensor)
 
 
-def sum_gradients(model: torch.nn.Module, collective: Collective) -> None:
-    """Add up the gradients of all workers in one flat all-reduce; a worker without rows adds zeros."""
+def sum_gradients(model: torch.nn.Module, collective: Collective, beside: Tensor) -> Tensor:
+    """Add up the gradients of all workers, and a few figures beside them, in one flat all-reduce.
+
+    A worker without rows adds zeros.
+
+    Args:
+        model: whose gradients are replaced by their sums.
+        collective: the workers.
+        beside: figures to add up, shape (n,).
+
+    Returns:
+        The sums of `beside`, shape (n,).
+    """
     if collective.workers == 1:
-        return
+        return beside
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    flat = torch.cat([beside, *(gradient.reshape(-1) for gradient in gradients)])
     collective.sum_(flat)
-    for parameter, piece in zip(parameters, flat.split([one.numel() for one in parameters]), strict=True):
+    sums, *pieces = flat.split([len(beside), *(one.numel() for one in parameters)])
+    for parameter, piece in zip(parameters, pieces, strict=True):
         parameter.grad = piece.view_as(parameter)
+    return sums

@@ -58,6 +58,12 @@ class TrainingConfig(Section):
     workers: int = Field(
         default=1, description="processes that share each step; the result does not depend on it", ge=1
     )
+    min_workers: int | None = Field(
+        default=None,
+        description="with how many to go on when a node is lost and no other takes its place (default: as many as workers)",
+        ge=1,
+    )
+    retries: int = Field(default=3, description="times that dead workers are started again", ge=0)
     seed: int = Field(default=0, description="seed of weights, order and dropout", ge=0)
     optimizer: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="what steps")
     learning_rate: float = Field(default=3e-3, description="highest learning rate", gt=0, le=1)
@@ -80,8 +86,13 @@ class TrainingConfig(Section):
     )
     clip: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
     checkpoint_steps: int = Field(
-        default=0, description="optimizer steps between checkpoints within an epoch (0: one an epoch)", ge=0
+        default=0, description="optimizer steps between checkpoints within an epoch (0: none for their number)", ge=0
     )
+    checkpoint_seconds: float = Field(
+        default=300, description="seconds between checkpoints within an epoch (0: none for their age)", ge=0
+    )
+    log_steps: int = Field(default=20, description="optimizer steps to a line of steps.jsonl and TensorBoard", ge=1)
+    tensorboard: bool = Field(default=True, description="write TensorBoard's event files to RUN/tensorboard")
     patience: int = Field(
         default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
     )
@@ -99,4 +110,10 @@ class TrainingConfig(Section):
     def _rate_rises(self) -> TrainingConfig:
         if self.initial_rate > self.learning_rate:
             raise ValueError(f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _fewer_are_fewer(self) -> TrainingConfig:
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers {self.min_workers} is above workers {self.workers}")
         return self

@@ -1,4 +1,8 @@
-"""`metrics.jsonl`: one line an epoch, of the run that the checkpoints hold and of no other."""
+"""`metrics.jsonl`, a line an epoch, and `steps.jsonl`, a line every few steps: of this run, and each step once.
+
+Both are brought in line with the checkpoint when training begins or goes on: what had been written of steps that are
+done again is taken out.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,49 @@ def write(path: Path, records: Sequence[dict[str, Any]]) -> None:
     Raises:
         ResourceError: the place cannot be written.
     """
-    text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
+    text = "".join(map(_line, records))
     if not path.exists() or path.read_bytes() != text.encode():
         storage.write_text(path, text)
+
+
+def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Add lines to a file.
+
+    Raises:
+        ResourceError: the place cannot be written.
+    """
+    if not records:
+        return
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("".join(map(_line, records)))
+    except OSError as error:
+        raise storage.unwritable(path, error) from error
+
+
+def cut(path: Path, epoch: int, step: int) -> None:
+    """Keep the lines of a step log up to a step; a last line that was not written whole goes too.
+
+    Args:
+        path: the log; it need not be there.
+        epoch: epochs finished.
+        step: steps finished of the next.
+
+    Raises:
+        ResourceError: the place cannot be written.
+    """
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if (record["epoch"] - 1, record["step"]) <= (epoch, step):
+            kept.append(record)
+    write(path, kept)
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True) + "\n"

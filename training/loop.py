@@ -1,17 +1,14 @@
 """The training loop: plain PyTorch, with or without Ray.
 
 A step's loss is the sum over its rows divided by their number over all workers, gradients are added up in one flat
-all-reduce, and nothing is read back from the device before the epoch ends. So the trajectory does not depend on
-workers or token budget, and a worker that has no row of a step still takes part in it.
+all-reduce, and the loop never waits to read a figure from a GPU. So the trajectory does not depend on workers or token
+budget, and a worker that has no row of a step still takes part in it.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,74 +20,18 @@ from pipelines import fingerprint
 from pipelines.dataset import TokenDataset
 from pipelines.errors import TrainingError
 from pipelines.metrics import binary_metrics
-from training import optimizers, threads
-from training.batch import TokenBatch
+from training import threads
 from training.collective import Collective, sum_gradients
 from training.config import TrainingConfig
 from training.feed import Feed, feed
-from training.precision import Precision
+from training.observer import Observer, StepFigures
 from training.schedule import rate
 from training.scoring import probabilities
-from training.steps import plan_epoch, share
+from training.state import CPU, Record, State, start
+from training.steps import Rows, plan_epoch, share
+from training.tally import Ledger, Tally, Told
 
-Record = dict[str, Any]
-CPU = torch.device("cpu")
-_NOTHING = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
-
-
-@dataclass
-class State:
-    """All that a step hands to the next, and all that resuming needs.
-
-    Attributes:
-        model: the weights.
-        optimizer: over them.
-        precision: the numbers it computes in, with fp16's loss scale.
-        epoch: epochs finished.
-        step: steps finished of the epoch under way.
-        so_far: sums over those steps and all workers: loss, padded tokens, seconds, seconds waited for batches.
-        best: weights of the best epoch so far.
-        best_record: its record.
-        records: of every epoch finished, in order.
-    """
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    precision: Precision
-    epoch: int = 0
-    step: int = 0
-    so_far: dict[str, float] = field(default_factory=lambda: dict(_NOTHING))
-    best: dict[str, torch.Tensor] = field(default_factory=dict)
-    best_record: Record = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """Everything as plain tensors and numbers, for `torch.save`."""
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "precision": self.precision.state_dict(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "so_far": dict(self.so_far),
-            "best": self.best,
-            "best_record": self.best_record,
-            "records": list(self.records),
-        }
-
-    def restore(self, document: dict[str, Any]) -> None:
-        """Go back to where `document` was taken."""
-        self.model.load_state_dict(document["model"])
-        self.optimizer.load_state_dict(document["optimizer"])
-        self.precision.load_state_dict(document["precision"])
-        self.epoch, self.step, self.so_far = document["epoch"], document["step"], dict(document["so_far"])
-        self.best, self.best_record = document["best"], document["best_record"]
-        self.records = list(document["records"])
-
-
-def start(model: nn.Module, config: TrainingConfig, device: torch.device = CPU) -> State:
-    """The state before the first step; the model lies on `device`."""
-    return State(model, optimizers.make(model, config), Precision(config.precision, device))
+__all__ = ["CPU", "Record", "State", "fit", "gathered_probabilities", "start"]
 
 
 def fit(
@@ -100,54 +41,48 @@ def fit(
     config: TrainingConfig,
     collective: Collective,
     device: torch.device,
-    on_epoch: Callable[[Record, State], None],
-    on_step: Callable[[State], None] = lambda state: None,
-) -> State:
-    """Train until the last epoch, or until patience runs out.
+    observer: Observer | None = None,
+) -> bool:
+    """Train until the last epoch, until patience runs out, or until a worker's observer wants to stop.
 
     Args:
-        state: where to begin; the model lies on `device`.
+        state: where to begin; the model lies on `device`. It is moved along.
         train: rows to learn from.
         validation: rows to choose the best epoch by, highest AUROC, earliest of equals.
         config: the optimisation.
         collective: the workers.
         device: where to compute.
-        on_epoch: called by every worker after each epoch with its record and the state.
-        on_step: called by every worker after every `checkpoint_steps` steps within an epoch.
+        observer: told of every step and epoch.
+
+    Returns:
+        Whether training is finished; if not, it was stopped after a step, on all workers after the same.
 
     Raises:
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss or the gradient is no longer a number; the state is not to be kept.
     """
-    while state.epoch < config.epochs and not _out_of_patience(state, config):
+    observer = observer or Observer()
+    while state.epoch < config.epochs and not state.out_of_patience(config.patience):
         with threads.suited(state.model):
-            figures = _epoch(state, train, config, collective, device, on_step)
+            if not _steps(state, train, config, collective, device, observer):
+                return False
         began = time.monotonic()
         scored = _validate(state, validation, config, collective, device)
-        seconds = figures["train_seconds"] + time.monotonic() - began
-        state.epoch, state.step, state.so_far = state.epoch + 1, 0, dict(_NOTHING)
-        record = {"epoch": state.epoch, **figures, **scored, "seconds": round(seconds, 3)}
-        record["tokens_per_second"] = round(len(train.tokens) / figures["train_seconds"])
-        state.records.append(record)
-        if not state.best or record["validation_auroc"] > state.best_record["validation_auroc"]:
-            state.best_record = record
-            state.best = {name: tensor.detach().cpu().clone() for name, tensor in state.model.state_dict().items()}
-        on_epoch(record, state)
-    return state
+        record = _record(state, train, config) | scored
+        record["seconds"] = round(record["train_seconds"] + time.monotonic() - began, 3)
+        state.close_epoch(record)
+        observer.epoch_ended(record, state)
+    return True
 
 
-def _out_of_patience(state: State, config: TrainingConfig) -> bool:
-    return bool(config.patience and state.epoch and state.epoch - state.best_record["epoch"] >= config.patience)
-
-
-def _epoch(
+def _steps(
     state: State,
     train: TokenDataset,
     config: TrainingConfig,
     collective: Collective,
     device: torch.device,
-    on_step: Callable[[State], None],
-) -> Record:
-    """The steps left of an epoch; its record."""
+    observer: Observer,
+) -> bool:
+    """The steps left of an epoch; False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
     steps = plan_epoch(train.lengths, config.batch, config.seed, state.epoch)
     weights = _class_weights(train, config).to(device)
@@ -156,64 +91,109 @@ def _epoch(
     model.train()
     left = enumerate(steps[state.step :], start=state.step)
     with feed(train, left, config.token_budget, collective.workers, collective.rank, device) as batches:
-        sums = _Sums(device, batches)
-        for step in batches:
+        books = _Books(state, train, steps, config, device, batches, observer)
+        made = iter(batches)
+        while True:
+            with observer.phase("data"):
+                step = next(made, None)
+            if step is None:
+                break
             for group in optimizer.param_groups:
                 group["lr"] = rate(state.epoch * len(steps) + step.number, len(steps), config)
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
+            tally = Tally(device, stopping=observer.stopping())
             for part in step.parts:
-                batch = part.to(device)
-                with precision.autocast():
-                    logits = model(batch)
-                losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
-                loss = (losses * weights[batch.labels.long()]).sum() / step.rows
-                precision.backward(loss)
-                sums.add(loss.detach() * step.rows, part)
-            sum_gradients(model, collective)
-            precision.step(optimizer, model, config.clip)
+                with observer.phase("copy"):
+                    batch = part.to(device)
+                with observer.phase("forward"), precision.autocast():
+                    losses = binary_cross_entropy_with_logits(model(batch), batch.labels, reduction="none")
+                    loss = (losses * weights[batch.labels.long()]).sum() / step.rows
+                with observer.phase("backward"):
+                    precision.backward(loss)
+                tally.add(loss.detach() * step.rows, part.longest * len(part.counts))
+            with observer.phase("reduce"):
+                sums = sum_gradients(model, collective, tally.vector())
+            with observer.phase("optimizer"):
+                norm = precision.step(optimizer, model, config.clip)
             state.step += 1
-            if config.checkpoint_steps and state.step % config.checkpoint_steps == 0 and state.step < len(steps):
-                sums.hand_over(state, collective)
-                on_step(state)
-        sums.hand_over(state, collective)
+            if books.enter(sums, norm):
+                books.close()
+                return False
+            if state.step < len(steps) and observer.checkpoint_due(state):
+                books.close()
+                observer.checkpoint(state)
+        books.close()
+    return True
+
+
+class _Books:
+    """Keeps the sums of an epoch in the state as the steps' figures come in from the device."""
+
+    def __init__(
+        self,
+        state: State,
+        train: TokenDataset,
+        steps: list[Rows],
+        config: TrainingConfig,
+        device: torch.device,
+        batches: Feed,
+        observer: Observer,
+    ) -> None:
+        self._state, self._steps, self._config = state, steps, config
+        self._lengths, self._batches, self._observer = train.lengths, batches, observer
+        self._ledger = Ledger(device)
+        self._told = state.step
+        self._began, self._waited = time.monotonic(), 0.0
+
+    def enter(self, sums: torch.Tensor, norm: torch.Tensor) -> bool:
+        """Take a step's figures; whether one that has become known says that all stop."""
+        self._ledger.put(sums, norm)
+        known = [self._tell(told) for told in self._ledger.take()]
+        return any(known)
+
+    def close(self) -> None:
+        """Wait for all figures and the time, so that the state tells of every step done."""
+        for told in self._ledger.take(all_of_them=True):
+            self._tell(told)
+        now, waited = time.monotonic(), self._batches.waited
+        self._state.add(seconds=now - self._began, waited=waited - self._waited)
+        self._began, self._waited = now, waited
+
+    def _tell(self, told: Told) -> bool:
+        rows, number = self._steps[self._told], self._told
+        place = f"epoch {self._state.epoch + 1}, step {number + 1}"
+        if not math.isfinite(told.loss):
+            raise _diverged(f"{place}: the loss is")
+        if not math.isfinite(told.gradient_norm) and self._config.precision != "fp16":
+            raise _diverged(f"{place}: the gradient is")
+        self._told += 1
+        self._state.add(loss=told.loss, padded=told.padded)
+        figures = StepFigures(
+            epoch=self._state.epoch + 1,
+            step=number + 1,
+            loss=told.loss / len(rows),
+            gradient_norm=told.gradient_norm,
+            learning_rate=rate(self._state.epoch * len(self._steps) + number, len(self._steps), self._config),
+            tokens=int(self._lengths[rows].sum()),
+            padded=told.padded,
+        )
+        self._observer.stepped(self._state, figures)
+        return told.stopping > 0
+
+
+def _record(state: State, train: TokenDataset, config: TrainingConfig) -> Record:
+    """What an epoch's steps come to."""
     found = state.so_far
     return {
+        "epoch": state.epoch + 1,
         "loss": found["loss"] / len(train),
-        "learning_rate": optimizer.param_groups[0]["lr"],
+        "learning_rate": state.optimizer.param_groups[0]["lr"],
         "padding_share": 1 - len(train.tokens) / found["padded"],
         "train_seconds": found["seconds"],
         "wait_share": found["waited"] / found["seconds"],
+        "tokens_per_second": round(len(train.tokens) / found["seconds"]),
     }
-
-
-class _Sums:
-    """What a worker adds up over steps; reading it from the device waits for the device, so it is seldom handed over."""
-
-    def __init__(self, device: torch.device, batches: Feed) -> None:
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
-        self._batches, self._padded = batches, 0
-        self._began, self._waited = time.monotonic(), 0.0
-
-    def add(self, loss: torch.Tensor, part: TokenBatch) -> None:
-        self._loss += loss
-        self._padded += part.longest * len(part.counts)
-
-    def hand_over(self, state: State, collective: Collective) -> None:
-        """Add to the state what has come together since the last time, over all workers; the time is this worker's."""
-        loss, padded = summed(self._loss, self._padded, collective)
-        if not math.isfinite(loss):
-            raise _diverged(f"epoch {state.epoch + 1}: the loss is")
-        now = time.monotonic()
-        found = {
-            "loss": loss,
-            "padded": padded,
-            "seconds": now - self._began,
-            "waited": self._batches.waited - self._waited,
-        }
-        state.so_far = {name: value + found[name] for name, value in state.so_far.items()}
-        self._loss.zero_()
-        self._padded, self._began, self._waited = 0, now, self._batches.waited
 
 
 def _class_weights(train: TokenDataset, config: TrainingConfig) -> torch.Tensor:
@@ -222,14 +202,6 @@ def _class_weights(train: TokenDataset, config: TrainingConfig) -> torch.Tensor:
         return torch.ones(2)
     counts = np.bincount(train.labels, minlength=2)
     return torch.from_numpy((len(train) / (2 * np.maximum(counts, 1))).astype(np.float32))
-
-
-def summed(loss: torch.Tensor, tokens: int, collective: Collective) -> tuple[float, int]:
-    """A loss and a count added up over all workers, in float64: float32 counts exactly to 2^24 only."""
-    both = torch.stack([loss.double(), torch.tensor(tokens, dtype=torch.float64, device=loss.device)])
-    collective.sum_(both)
-    loss_sum, token_sum = both.tolist()
-    return loss_sum, int(token_sum)
 
 
 def _diverged(what: str) -> TrainingError:

@@ -36,12 +36,17 @@ class Precision:
         """Add the gradients of a loss to those there are."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def step(self, optimizer: torch.optim.Optimizer, model: nn.Module, clip: float) -> None:
-        """Clip the gradients and step; with fp16, skip a step whose gradients overflowed and lower the scale."""
+    def step(self, optimizer: torch.optim.Optimizer, model: nn.Module, clip: float) -> Tensor:
+        """Clip the gradients and step; with fp16, skip a step whose gradients overflowed and lower the scale.
+
+        Returns:
+            The norm of the gradients before clipping, shape ().
+        """
         self._scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         self._scaler.step(optimizer)
         self._scaler.update()
+        return norm
 
     def state_dict(self) -> dict[str, Any]:
         """The scale; empty but for fp16."""

@@ -1,39 +1,45 @@
 """Training on Ray Train: checks, starts the workers, shows their epochs, and keeps the best one as a bundle.
 
-Reaching the first step takes about 10 s. A run directory is keyed by what decides the result: the same command
-goes on from the last epoch after a kill, and returns at once when the run is finished.
+Reaching the first step takes about 10 s. A run is keyed by what decides its result: the same command goes on from the
+last checkpoint after a kill, and returns at once when the run is finished.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from pipelines import __version__, fingerprint, storage
 from pipelines.dataset import TokenDataset
-from pipelines.errors import BundleError, DatasetError, RaygeneError, TrainingError
+from pipelines.errors import BundleError, DatasetError, TrainingError
 from pipelines.metrics import best_threshold
-from pipelines.progress import Progress, Stage
+from pipelines.progress import Progress
 from training import agreement, bundle, journal, models
+from training.board import Board
 from training.bundle import Bundle
+from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
+from training.follow import LOG, METRICS, Diary, Follow
+from training.launch import Group, launch
+from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
 from training.scoring import probabilities
-from training.worker import STATE, run
+from training.worker import run
 
-COLLECTIVE_TIMEOUT_S = 300
-MAX_FAILURES = 2
-POLL_S = 0.25
-METRICS = "metrics.jsonl"
-_NOT_CONTENT = {"workers", "device", "token_budget", "checkpoint_steps"}
+_NOT_CONTENT = {
+    "workers",
+    "min_workers",
+    "retries",
+    "device",
+    "token_budget",
+    "checkpoint_steps",
+    "checkpoint_seconds",
+    "log_steps",
+    "tensorboard",
+}
 
 
 def train(
@@ -69,8 +75,22 @@ def train(
             raise DatasetError(
                 f"{dataset}: split {split.split} has one class only", "change the split section and build again"
             )
-    key = run_key(model, training, opened.manifest["fingerprint"])
     storage.make_directory(output)
+    with storage.only_writer(output):
+        return _train(model, training, opened, validation, dataset, output, progress, resolved)
+
+
+def _train(
+    model: ModelConfig,
+    training: TrainingConfig,
+    opened: TokenDataset,
+    validation: TokenDataset,
+    dataset: Path,
+    output: Path,
+    progress: Progress,
+    resolved: dict[str, Any],
+) -> Bundle:
+    key = run_key(model, training, opened.manifest["fingerprint"])
     resolved, differences = agreement.reconcile(resolved, opened.manifest["config"])
     if differences:
         progress.warn(
@@ -79,12 +99,16 @@ def train(
         )
     storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
     if finished := _finished(output, key):
-        if "records" in finished.config:
-            journal.write(output / METRICS, finished.config["records"])
+        journal.write(output / METRICS, finished.config["records"])
         progress.note(f"{output} is trained already; nothing to do")
         return finished
-    checkpoints = output / f"checkpoints-{key[:12]}"
-    document = _fit(model, training, dataset, checkpoints, progress)
+    checkpoints = Checkpoints(output / f"checkpoints-{key[:12]}")
+    document = _document(checkpoints)
+    if document is None or not _is_last(document, training):
+        _fit(model, training, opened, dataset, output, checkpoints, progress)
+        document = _document(checkpoints)
+    if document is None or not _is_last(document, training):
+        raise TrainingError(f"{checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
     journal.write(output / METRICS, document["records"])
     network = models.make(model, opened.tokenizer.vocabulary_size)
     network.load_state_dict(document["best"])
@@ -120,131 +144,63 @@ def _finished(output: Path, key: str) -> Bundle | None:
     return found if found.config.get("run") == key else None
 
 
+def _document(checkpoints: Checkpoints) -> Document | None:
+    latest = checkpoints.latest()
+    return latest.load() if latest else None
+
+
+def _is_last(document: Document, training: TrainingConfig) -> bool:
+    """Whether training ends with this checkpoint, by its last epoch or for want of patience."""
+    if document["step"]:
+        return False
+    waited = document["epoch"] - document["best_record"]["epoch"] if document["epoch"] else 0
+    return document["epoch"] >= training.epochs or bool(training.patience and waited >= training.patience)
+
+
 def _fit(
-    model: ModelConfig, training: TrainingConfig, dataset: Path, checkpoints: Path, progress: Progress
-) -> dict[str, Any]:
-    """Run Ray Train; return the last checkpoint's document."""
+    model: ModelConfig,
+    training: TrainingConfig,
+    train_split: TokenDataset,
+    dataset: Path,
+    output: Path,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> None:
+    """Run the loop on Ray Train until the last checkpoint is written."""
     import ray
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.util.queue import Queue
 
-    # An epoch's report waits for Ray's next look, every 2 s by default: short epochs would all last that long.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(POLL_S))
+    diary = Diary(output / LOG, progress)
     share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
-    news = Queue(actor_options={"num_cpus": 0})
-    trainer = TorchTrainer(
-        run,
-        train_loop_config={
-            "model": model.model_dump(mode="json"),
-            "training": training.model_dump(mode="json"),
-            "dataset": str(dataset),
-            "threads": share.cpus,
-            "news": news,
-        },
-        torch_config=TorchConfig(timeout_s=COLLECTIVE_TIMEOUT_S),
-        scaling_config=ScalingConfig(
-            num_workers=training.workers, use_gpu=share.use_gpu, resources_per_worker=share.resources
-        ),
-        run_config=RunConfig(
-            name=checkpoints.name,
-            storage_path=str(checkpoints.parent),
-            failure_config=FailureConfig(max_failures=MAX_FAILURES),
-            checkpoint_config=CheckpointConfig(num_to_keep=2),
-        ),
-    )
     if held := awaited(share, training.workers, ray.available_resources()):
-        progress.note(f"the cluster is busy: training waits for {held}")
-    progress.note(
-        f"training on {training.workers} {'GPU' if share.use_gpu else 'CPU'} worker{'s' if training.workers > 1 else ''}"
-    )
-    errors: list[RaygeneError] = []
-    metrics = checkpoints.parent / METRICS
-    with progress.stage("training", training.epochs) as stage, _listening(news, metrics, stage, errors):
-        result, failure = _in_thread(trainer.fit)
-    # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
-    if errors:
-        raise errors[0] from failure
-    if failure is not None:
-        raise stopped(failure) from failure
-    if result.checkpoint is None:
-        raise TrainingError(f"{checkpoints}: no checkpoint was written", "run again with --verbose")
-    with result.checkpoint.as_directory() as folder:
-        document: dict[str, Any] = torch.load(Path(folder, STATE), map_location="cpu", weights_only=True)
-    return document
+        diary.note(f"the cluster is busy: training waits for {held}")
+    kind = "GPU" if share.use_gpu else "CPU"
+    diary.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
+    steps = -(-len(train_split) // training.batch)
+    given = {
+        "model": model.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+        "dataset": str(dataset),
+        "checkpoints": str(checkpoints.directory),
+        "threads": share.cpus,
+    }
+    group = Group(training.workers, training.min_workers or training.workers, share, training.retries)
+    stop = StopFile(checkpoints.directory)
+    stop.clear()
 
+    def ask_to_stop() -> None:
+        diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
+        stop.ask()
 
-def stopped(failure: Exception) -> TrainingError:
-    """One line for a failure of Ray Train that no worker has explained; its type where it has no message."""
-    reason = " ".join(str(failure).split())[:200] or type(failure).__name__
-    return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
-
-
-def _in_thread(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
-
-    Returns:
-        The result and None, or None and what was raised.
-    """
-    result: Any = None
-    failure: BaseException | None = None
-
-    def run_it() -> None:
-        nonlocal result, failure
-        try:
-            result = work()
-        except BaseException as error:
-            failure = error
-
-    thread = threading.Thread(target=run_it, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(timeout=0.2)
-    if failure is not None and not isinstance(failure, Exception):
-        raise failure
-    return result, failure
-
-
-@contextmanager
-def _listening(news: Any, metrics: Path, stage: Stage, errors: list[RaygeneError]) -> Iterator[None]:
-    """Pass what workers tell to the metrics file and the stage while training lasts."""
-    from ray.util.queue import Empty
-
-    done = threading.Event()
-    shown = 0
-
-    def listen() -> None:
-        nonlocal shown
-        while True:
-            try:
-                message = news.get(block=True, timeout=0.5)
-            except Empty:
-                if done.is_set():
-                    return
-                continue
-            except Exception:
-                return
-            if "error" in message:
-                errors.append(message["error"])
-                continue
-            records = message["records"]
-            journal.write(metrics, records)
-            if records:
-                stage.describe(_told(records[-1]))
-            stage.advance(max(0, len(records) - shown))
-            shown = max(shown, len(records))
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
+    board = Board(output / "tensorboard" / checkpoints.directory.name, steps) if training.tensorboard else None
     try:
-        yield
+        with progress.stage("training", training.epochs * steps) as stage:
+            follow = Follow(output, steps, diary, stage, board)
+            launch(run, given, group, output, follow, ask_to_stop)
+    except KeyboardInterrupt:
+        if follow.ended:
+            diary.note(f"stopped after epoch {follow.ended[0] + 1}, step {follow.ended[1]} of {steps}, which is kept")
+        raise
     finally:
-        done.set()
-        listener.join(timeout=10)
-
-
-def _told(record: dict[str, Any]) -> str:
-    return (
-        f"loss {record['loss']:.3f}  validation AUROC {record['validation_auroc']:.3f}  "
-        f"{record['tokens_per_second'] / 1e3:,.0f}k tokens/s  padding {record['padding_share']:.1%}"
-    )
+        stop.clear()
+        if board:
+            board.close()

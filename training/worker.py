@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,35 @@ import torch
 from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, TrainingError
 from training import loop, models
-from training.collective import Alone, Distributed
+from training.checkpoints import Checkpoints
+from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
+from training.launch import tell, tell_and_wait
+from training.notice import StopFile, terminated
+from training.reporter import Follower, Reporter
 
-STATE = "state.pt"
+
+class MachineGoesError(Exception):
+    """This worker's machine is about to end it: everything is kept, and Ray is to start it elsewhere."""
 
 
 def run(given: dict[str, Any]) -> None:
     """The function that Ray Train starts on every worker.
 
     Args:
-        given: model and training sections as mappings, dataset path, threads, and the queue for news.
+        given: model and training sections as mappings, paths of dataset and checkpoints, threads, and the queue for news.
     """
     try:
         _run(given)
-    except TrainingError as error:
-        # Every worker sees the same loss, and trying again would end the same: no failure for Ray to retry.
-        given["news"].put({"error": error})
     except RaygeneError as error:
-        given["news"].put({"error": error})
-        if given["training"]["workers"] > 1:
+        tell_and_wait(given["news"], {"error": error})
+        if not isinstance(error, TrainingError) and given["training"]["workers"] > 1:
             # The others may be well and wait for this one: only a failure ends them.
             raise
 
 
 def _run(given: dict[str, Any]) -> None:
-    import ray.train
+    from ray.train import get_context
     from ray.train.torch import get_device
 
     config = TrainingConfig.model_validate(given["training"])
@@ -50,25 +53,40 @@ def _run(given: dict[str, Any]) -> None:
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
     state = loop.start(model, config, device)
-    if checkpoint := ray.train.get_checkpoint():
-        with checkpoint.as_directory() as folder:
-            state.restore(torch.load(Path(folder, STATE), map_location=device, weights_only=True))
-    collective = Distributed() if config.workers > 1 else Alone()
+    checkpoints = Checkpoints(Path(given["checkpoints"]))
+    latest = checkpoints.latest()
+    if latest is not None:
+        state.restore(latest.load(device))
+    collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
+    _agree(collective, state, device)
+    observer = Follower()
     if not collective.rank:
-        given["news"].put({"records": state.records})
+        began = {"at": (state.epoch, state.step), "records": state.records, "workers": collective.workers}
+        tell(given["news"], {"began": began})
+        stop = StopFile(checkpoints.directory)
+        observer = Reporter(partial(tell, given["news"]), checkpoints, stop, config, device)
+    finished = loop.fit(state, train, validation, config, collective, device, observer)
+    if isinstance(observer, Reporter):
+        if not finished:
+            observer.checkpoint(state)
+        checkpoints.wait()
+        tell_and_wait(given["news"], {"ended": (state.epoch, state.step)})
+    collective.sum_(torch.zeros(1, device=device))
+    if not finished and terminated():
+        raise MachineGoesError("the machine of this worker is going away")
 
-    def keep(state: loop.State) -> None:
-        figures = {"epoch": state.epoch, "step": state.step}
-        if collective.rank:
-            ray.train.report(figures)
-            return
-        with tempfile.TemporaryDirectory(prefix="raygene-checkpoint-") as folder:
-            torch.save(state.document(), Path(folder, STATE))
-            ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
-    def report(record: loop.Record, state: loop.State) -> None:
-        keep(state)
-        if not collective.rank:
-            given["news"].put({"records": state.records})
+def _agree(collective: Collective, state: loop.State, device: torch.device) -> None:
+    """See that all workers go on from the same step.
 
-    loop.fit(state, train, validation, config, collective, device, report, keep)
+    Raises:
+        TrainingError: they read different checkpoints.
+    """
+    mine = torch.tensor([state.epoch, state.step, state.epoch**2, state.step**2], dtype=torch.float64, device=device)
+    total = mine.clone()
+    collective.sum_(total)
+    if not torch.equal(total, mine * collective.workers):
+        raise TrainingError(
+            "the workers read different checkpoints",
+            "put --output where every node reads and writes the same files",
+        )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipelines.errors import TrainingError
 from training import loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
+from training.observer import Observer, StepFigures
 
 CPU = torch.device("cpu")
 SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
@@ -44,7 +46,7 @@ def fit(
     config: TrainingConfig,
     dropout: float = 0.0,
     document: dict[str, Any] | None = None,
-    on_step: Any = lambda state: None,
+    on_checkpoint: Any = lambda state: None,
 ) -> tuple[list[loop.Record], loop.State, list[dict[str, Any]]]:
     state = start(train, config, dropout)
     if document:
@@ -52,11 +54,18 @@ def fit(
     records: list[loop.Record] = []
     documents: list[dict[str, Any]] = []
 
-    def keep(record: loop.Record, state: loop.State) -> None:
-        records.append(record)
-        documents.append(copy.deepcopy(state.document()))
+    class Keeper(Observer):
+        def checkpoint_due(self, state: loop.State) -> bool:
+            return bool(config.checkpoint_steps) and state.step % config.checkpoint_steps == 0
 
-    loop.fit(state, train, validation, config, Alone(), CPU, keep, on_step)
+        def checkpoint(self, state: loop.State) -> None:
+            on_checkpoint(state)
+
+        def epoch_ended(self, record: loop.Record, state: loop.State) -> None:
+            records.append(record)
+            documents.append(copy.deepcopy(state.document()))
+
+    assert loop.fit(state, train, validation, config, Alone(), CPU, Keeper())
     return records, state, documents
 
 
@@ -66,25 +75,29 @@ def fit_together(
     config: TrainingConfig,
     workers: int,
     document: dict[str, Any] | None = None,
-) -> list[list[loop.Record]]:
-    """The records that each of several workers sees."""
+    observers: Sequence[Observer] | None = None,
+    finish: bool = True,
+) -> list[loop.State]:
+    """The state that each of several workers ends in."""
     board: list[Any] = [None] * workers
     barrier = threading.Barrier(workers)
-    records: list[list[loop.Record]] = [[] for _ in range(workers)]
+    watching = observers or [Observer()] * workers
+    finished = [not finish] * workers
     states = [start(train, config) for _ in range(workers)]
     for state in states if document else []:
         state.restore(copy.deepcopy(document))
 
     def work(rank: int) -> None:
         group = Threads(rank, workers, board, barrier)
-        loop.fit(states[rank], train, validation, config, group, CPU, lambda record, _: records[rank].append(record))
+        finished[rank] = loop.fit(states[rank], train, validation, config, group, CPU, watching[rank])
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=120)
-    return records
+    assert finished == [finish] * workers
+    return states
 
 
 def losses(records: list[loop.Record]) -> np.ndarray:
@@ -97,8 +110,8 @@ def test_the_curve_does_not_depend_on_the_number_of_workers(
 ) -> None:
     config = TrainingConfig(epochs=2, batch=16, token_budget=512)
     alone, _, _ = fit(train_split, validation_split, config)
-    for records in fit_together(train_split, validation_split, config, workers):
-        np.testing.assert_allclose(losses(records), losses(alone), rtol=1e-5)
+    for state in fit_together(train_split, validation_split, config, workers):
+        np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
 
 
 def test_a_worker_without_a_row_of_a_step_still_takes_part(
@@ -106,8 +119,8 @@ def test_a_worker_without_a_row_of_a_step_still_takes_part(
 ) -> None:
     config = TrainingConfig(epochs=1, batch=2)
     alone, _, _ = fit(train_split, validation_split, config)
-    for records in fit_together(train_split, validation_split, config, workers=3):
-        np.testing.assert_allclose(losses(records), losses(alone), rtol=1e-5)
+    for state in fit_together(train_split, validation_split, config, workers=3):
+        np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
 
 
 def test_the_curve_does_not_depend_on_the_token_budget(
@@ -159,11 +172,6 @@ def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
         assert torch.equal(state.best[name], tensor)
 
 
-def test_tokens_beyond_what_float32_counts_are_added_up_exactly() -> None:
-    tokens = 2**24 + 1
-    assert loop.summed(torch.tensor(0.5), tokens, Alone()) == (0.5, tokens)
-
-
 def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     config = TrainingConfig(epochs=30, batch=16, patience=2)
     records, state, _ = fit(train_split, validation_split, config)
@@ -177,7 +185,7 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
     state = start(train_split, config)
     state.model.head.bias.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match="learning_rate"):
-        loop.fit(state, train_split, validation_split, config, Alone(), CPU, lambda *_: None)
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)
 
 
 def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
@@ -187,7 +195,7 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
     state = start(train_split, config)
     state.optimizer.register_step_post_hook(lambda *_: state.model.head.bias.data.fill_(float("nan")))
     with pytest.raises(TrainingError, match="learning_rate"):
-        loop.fit(state, train_split, validation_split, config, Alone(), CPU, lambda *_: None)
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -200,7 +208,7 @@ def test_going_on_from_any_step_equals_never_having_stopped(
     def keep(state: loop.State) -> None:
         within.append(copy.deepcopy(state.document()))
 
-    whole, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_step=keep)
+    whole, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_checkpoint=keep)
     assert [(document["epoch"], document["step"]) for document in within] == [
         (0, 3),
         (0, 6),
@@ -223,10 +231,13 @@ def test_going_on_with_another_number_of_workers_keeps_the_curve(
     config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=4)
     within: list[dict[str, Any]] = []
     whole, _, _ = fit(
-        train_split, validation_split, config, on_step=lambda state: within.append(copy.deepcopy(state.document()))
+        train_split,
+        validation_split,
+        config,
+        on_checkpoint=lambda state: within.append(copy.deepcopy(state.document())),
     )
-    for records in fit_together(train_split, validation_split, config, workers=3, document=within[0]):
-        np.testing.assert_allclose(losses(records), losses(whole), rtol=1e-5)
+    for state in fit_together(train_split, validation_split, config, workers=3, document=within[0]):
+        np.testing.assert_allclose(losses(state.records), losses(whole), rtol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
@@ -261,3 +272,82 @@ def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDatase
     weights = loop._class_weights(replace(train_split, labels=labels), TrainingConfig(class_weights="balanced"))
     counts = torch.tensor([140.0, 20.0])
     assert (weights * counts).tolist() == pytest.approx([80, 80])
+
+
+class Watcher(Observer):
+    """Keeps every step's figures, and wants to stop after `last` steps."""
+
+    def __init__(self, last: int | None = None) -> None:
+        self.figures: list[StepFigures] = []
+        self._last, self._asked = last, 0
+
+    def stepped(self, state: loop.State, figures: StepFigures) -> None:
+        self.figures.append(figures)
+
+    def stopping(self) -> bool:
+        self._asked += 1
+        return self._asked == self._last
+
+
+def step_losses(train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int) -> np.ndarray:
+    watchers = [Watcher() for _ in range(workers)]
+    fit_together(train, validation, config, workers, observers=watchers)
+    curves = [[figures.loss for figures in watcher.figures] for watcher in watchers]
+    assert all(curve == curves[0] for curve in curves)
+    return np.array(curves[0])
+
+
+def test_fifty_steps_have_the_same_loss_whatever_the_workers_and_the_budget(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=3, batch=8)
+    expected = step_losses(train_split, validation_split, config, workers=1)
+    assert len(expected) >= 50
+    for workers, budget in ((2, 65_536), (1, 300), (2, 1_000), (4, 1)):
+        found = step_losses(train_split, validation_split, config.model_copy(update={"token_budget": budget}), workers)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing_is_lost(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    whole, end, _ = fit(train_split, validation_split, config)
+    watchers = [Watcher(), Watcher(last=13), Watcher()]
+    states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
+    assert [(state.epoch, state.step) for state in states] == [(1, 3)] * 3
+    _, resumed, _ = fit(train_split, validation_split, config, document=states[2].document())
+    np.testing.assert_allclose(losses(resumed.records), losses(whole), rtol=1e-5)
+    for name, tensor in end.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_a_gradient_that_is_no_number_ends_training_before_it_is_kept(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=16, checkpoint_steps=1)
+    state, kept = start(train_split, config), []
+    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan") if state.step == 4 else gradient)
+
+    class Keeper(Watcher):
+        def checkpoint_due(self, state: loop.State) -> bool:
+            return True
+
+        def checkpoint(self, state: loop.State) -> None:
+            kept.append(state.step)
+
+    with pytest.raises(TrainingError, match="epoch 1, step 5: the gradient is no longer a number"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU, Keeper())
+    assert kept == [1, 2, 3, 4]
+
+
+def test_steps_tell_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    watcher = Watcher()
+    config = TrainingConfig(epochs=1, batch=16)
+    state = start(train_split, config)
+    loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
+    assert [figures.step for figures in watcher.figures] == list(range(1, 11))
+    assert sum(figures.tokens for figures in watcher.figures) == len(train_split.tokens)
+    assert all(figures.padded >= figures.tokens for figures in watcher.figures)
+    assert watcher.figures[-1].learning_rate == state.records[0]["learning_rate"]
+    assert np.mean([figures.loss for figures in watcher.figures]) == pytest.approx(state.records[0]["loss"])

@@ -23,7 +23,8 @@ from tests.training.conftest import write_dataset
 from training import loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
-from training.run import run_key, stopped, train
+from training.launch import stopped
+from training.run import run_key, train
 from training.scoring import probabilities
 
 pytestmark = pytest.mark.ray
@@ -51,9 +52,8 @@ def uninterrupted(dataset: Path) -> list[dict[str, Any]]:
     """The records of the run to be killed, from the bare loop in this process."""
     opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     state = loop.start(models.fresh(DROPPING, opened.tokenizer, LONG.seed), LONG)
-    records: list[dict[str, Any]] = []
-    loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"), lambda record, _: records.append(record))
-    return records
+    loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"))
+    return state.records
 
 
 def journal(output: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""TensorBoard's view of a run: one folder a run, in which steps that were done again are shown once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_GROUPS = {
+    "loss": "train",
+    "gradient_norm": "train",
+    "learning_rate": "train",
+    "tokens_per_second": "speed",
+    "padding_share": "speed",
+    "wait_share": "speed",
+    "peak_memory_bytes": "memory",
+}
+
+
+class Board:
+    """Writes event files.
+
+    Args:
+        folder: of the run.
+        steps: optimizer steps of an epoch: the axis counts steps from the start.
+    """
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        self._folder, self._steps = folder, steps
+        self._writer: Any = None
+
+    def begin(self, epoch: int, step: int) -> None:
+        """Go on after a step; what was written of later ones is hidden.
+
+        Args:
+            epoch: epochs finished.
+            step: steps finished of the next.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.close()
+        self._writer = SummaryWriter(str(self._folder), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
+
+    def steps(self, lines: list[dict[str, Any]]) -> None:
+        """Add lines of the step log."""
+        for line in lines:
+            at = (line["epoch"] - 1) * self._steps + line["step"]
+            for name, group in _GROUPS.items():
+                if line[name] is not None:
+                    self._writer.add_scalar(f"{group}/{name}", line[name], at)
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Add what validation found."""
+        for name, value in record.items():
+            if name.startswith("validation_"):
+                self._writer.add_scalar(name.replace("_", "/", 1), value, record["epoch"] * self._steps)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write out what is waiting."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

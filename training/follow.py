@@ -1,0 +1,136 @@
+"""What the driver does with what its workers tell: progress, `steps.jsonl`, `metrics.jsonl`, TensorBoard, `train.log`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines import storage
+from pipelines.progress import Progress, Stage
+from training import journal
+from training.board import Board
+from training.launch import News
+
+METRICS, STEPS, LOG = "metrics.jsonl", "steps.jsonl", "train.log"
+Place = tuple[int, int]
+
+
+class Diary:
+    """Notes and warnings of a run: shown, and kept in a file with the time.
+
+    Args:
+        path: the file.
+        progress: shows them.
+    """
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self._path, self._progress = path, progress
+
+    def note(self, text: str) -> None:
+        """Tell a fact worth knowing."""
+        self._keep(text)
+        self._progress.note(text)
+
+    def warn(self, text: str) -> None:
+        """Tell a fact worth acting on."""
+        self._keep(f"warning: {text}")
+        self._progress.warn(text)
+
+    def _keep(self, text: str) -> None:
+        try:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")
+        except OSError as error:
+            raise storage.unwritable(self._path, error) from error
+
+
+class Follow:
+    """Hears the workers of a run.
+
+    Args:
+        output: the run's directory.
+        steps: optimizer steps of an epoch.
+        diary: told when training begins or goes on.
+        stage: advanced by steps.
+        board: TensorBoard's files, if they are wanted.
+
+    Attributes:
+        ended: epochs, and steps of the next, that are finished and kept, as told by workers that returned.
+    """
+
+    def __init__(self, output: Path, steps: int, diary: Diary, stage: Stage, board: Board | None) -> None:
+        self._output, self._steps, self._diary, self._stage, self._board = output, steps, diary, stage, board
+        self._shown = 0
+        self._seen: Place = (0, 0)
+        self._epochs = 0
+        self._began = False
+        self.ended: Place | None = None
+        self._record: dict[str, Any] = {}
+        self._line: dict[str, Any] = {}
+
+    def __call__(self, message: News) -> None:
+        """Take one message of `reporter` or `worker`."""
+        if "began" in message:
+            self._begin(**message["began"])
+        if message.get("lines"):
+            journal.append(self._output / STEPS, message["lines"])
+            if self._board:
+                self._board.steps(message["lines"])
+            self._line = message["lines"][-1]
+        if "records" in message:
+            self._keep(message["records"])
+        if "at" in message:
+            self._show(message["at"])
+        self.ended = message.get("ended", self.ended)
+
+    def _begin(self, at: Place, records: list[dict[str, Any]], workers: int) -> None:
+        group = f"{workers} worker{'s' if workers > 1 else ''}"
+        where = f"epoch {at[0] + 1}, step {at[1]}"
+        if self._began:
+            lost = self._count(self._seen) - self._count(at)
+            self._diary.warn(
+                f"a worker was lost; going on from the checkpoint at {where} of {self._steps} with {group}: "
+                f"{lost} steps are done again"
+            )
+        elif at != (0, 0):
+            self._diary.note(f"going on from the checkpoint at {where} of {self._steps} with {group}")
+        self._began, self._epochs, self._seen = True, len(records), at
+        journal.cut(self._output / STEPS, *at)
+        journal.write(self._output / METRICS, records)
+        if self._board:
+            self._board.begin(*at)
+        self._show(at)
+
+    def _keep(self, records: list[dict[str, Any]]) -> None:
+        journal.write(self._output / METRICS, records)
+        for record in records[self._epochs :]:
+            if self._board:
+                self._board.epoch(record)
+        self._epochs, self._record = len(records), records[-1]
+        self._show((len(records), 0))
+
+    def _show(self, at: Place) -> None:
+        self._seen = max(self._seen, at)
+        done = self._count(self._seen)
+        self._stage.describe(_told(self._seen[0] + 1, self._record, self._line))
+        self._stage.advance(max(0, done - self._shown))
+        self._shown = max(self._shown, done)
+
+    def _count(self, place: Place) -> int:
+        return place[0] * self._steps + place[1]
+
+
+def _told(epoch: int, record: dict[str, Any], line: dict[str, Any]) -> str:
+    """Where training stands, in a line."""
+    parts = [f"epoch {epoch}"]
+    if line:
+        parts.append(f"loss {line['loss']:.3f}")
+    if record:
+        parts.append(f"validation AUROC {record['validation_auroc']:.3f}")
+    if line:
+        parts.append(f"{line['tokens_per_second'] / 1e3:,.0f}k tokens/s")
+        parts.append(f"padding {line['padding_share']:.1%}")
+        parts.append(f"waiting {line['wait_share']:.1%}")
+        parts.append(f"{line['peak_memory_bytes'] / 2**30:.2f} GiB")
+    return "  ".join(parts)

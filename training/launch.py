@@ -1,0 +1,235 @@
+"""Starts a function on the workers of Ray Train, hears what they tell, and passes an interrupt on to them.
+
+Reaching the function takes about 10 s. Ray starts the workers again when one dies; what they resume from is their own
+affair, and Ray keeps no state beyond the call.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import RaygeneError, TrainingError
+from training.placement import Placement
+
+COLLECTIVE_TIMEOUT_S = 300
+POLL_S = 0.25
+GRACE_S = 60.0
+News = dict[str, Any]
+Interrupt = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The workers of a launch.
+
+    Attributes:
+        workers: processes wanted.
+        least: with how many it goes on when a node is lost.
+        share: what each gets.
+        failures: how many times dead workers are started again.
+    """
+
+    workers: int
+    least: int
+    share: Placement
+    failures: int
+
+
+def launch(
+    function: Callable[[dict[str, Any]], None],
+    given: dict[str, Any],
+    group: Group,
+    scratch: Path,
+    hear: Callable[[News], None],
+    ask_to_stop: Interrupt | None = None,
+) -> None:
+    """Run a function on every worker until it returns on all of them.
+
+    Args:
+        function: called on each worker with `given` and, under `news`, a queue: see `tell`.
+        given: plain values.
+        group: the workers.
+        scratch: a folder that every node writes; Ray's own files appear in it while it runs.
+        hear: called, on a thread of its own, with everything the workers tell, in order.
+        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `GRACE_S` to return;
+            None: an interrupt ends them at once.
+
+    Raises:
+        RaygeneError: as told by a worker under `error`.
+        TrainingError: workers died more often than `group.failures`.
+        KeyboardInterrupt: it was interrupted; if `ask_to_stop` was called, after the workers have returned.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.util.queue import Queue
+
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(POLL_S))
+    news = Queue(actor_options={"num_cpus": 0})
+    name = f".ray-{uuid.uuid4().hex[:12]}"
+    fatal = scratch / name / "fatal"
+    number: Any = group.workers if group.least == group.workers else (group.least, group.workers)
+    trainer = TorchTrainer(
+        _unless_fatal,
+        train_loop_config={"function": function, "fatal": str(fatal), "given": given | {"news": news}},
+        torch_config=_torch_config(),
+        scaling_config=ScalingConfig(
+            num_workers=number,
+            use_gpu=group.share.use_gpu,
+            resources_per_worker=group.share.resources,
+        ),
+        run_config=RunConfig(
+            name=name, storage_path=str(scratch), failure_config=FailureConfig(max_failures=group.failures)
+        ),
+    )
+    errors: list[RaygeneError] = []
+    try:
+        with _listening(news, hear, errors, fatal):
+            failure = _in_thread(trainer.fit, ask_to_stop)
+    finally:
+        shutil.rmtree(scratch / name, ignore_errors=True)
+    # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
+    if errors:
+        raise errors[0] from failure
+    if failure is not None:
+        raise stopped(failure) from failure
+
+
+def _unless_fatal(config: dict[str, Any]) -> None:
+    """What runs on a worker: the function, but not once more after an error that would come again."""
+    if not Path(config["fatal"]).exists():
+        config["function"](config["given"])
+
+
+def tell(news: Any, message: News) -> None:
+    """Send a message to the driver, in order, without waiting for it to arrive."""
+    news.actor.put_nowait.remote(message)
+
+
+def tell_and_wait(news: Any, message: News) -> None:
+    """Send a message to the driver and wait until it lies in the queue: for the last words of a worker."""
+    news.put(message)
+
+
+def stopped(failure: Exception) -> TrainingError:
+    """One line for a failure of Ray Train that no worker has explained; its type where it has no message."""
+    reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+    return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
+
+
+def _torch_config() -> Any:
+    """Ray's set-up of torch.distributed, after which SIGTERM is a notice in every worker."""
+    from ray.train.torch import TorchConfig
+
+    from training import notice
+
+    backend: Any = TorchConfig().backend_cls
+
+    class Listening(backend):  # type: ignore[misc]
+        def on_training_start(self, worker_group: Any, backend_config: Any) -> None:
+            super().on_training_start(worker_group, backend_config)
+            worker_group.execute(notice.listen)
+
+    class Config(TorchConfig):  # type: ignore[misc]
+        @property
+        def backend_cls(self) -> Any:
+            return Listening
+
+    return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
+
+
+def _in_thread(work: Callable[[], Any], ask_to_stop: Interrupt | None) -> Exception | None:
+    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
+
+    Returns:
+        What was raised.
+    """
+    failure: BaseException | None = None
+
+    def run_it() -> None:
+        nonlocal failure
+        try:
+            work()
+        except BaseException as error:
+            failure = error
+
+    thread = threading.Thread(target=run_it, daemon=True)
+    with _interrupts() as interrupts:
+        thread.start()
+        asked = None
+        while thread.is_alive():
+            thread.join(timeout=0.1)
+            if interrupts and asked is None:
+                if ask_to_stop is None:
+                    raise KeyboardInterrupt
+                ask_to_stop()
+                asked = time.monotonic()
+            if asked is not None and (len(interrupts) > 1 or time.monotonic() - asked > GRACE_S):
+                raise KeyboardInterrupt
+    if asked is not None:
+        raise KeyboardInterrupt
+    if failure is not None and not isinstance(failure, Exception):
+        raise failure
+    return failure
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of being ended by them; only the main thread can."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, frame: seen.append(number))
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(news: Any, hear: Callable[[News], None], errors: list[RaygeneError], fatal: Path) -> Iterator[None]:
+    """Pass on what workers tell while the block lasts, and all that is left at its end."""
+    from ray.util.queue import Empty
+
+    done = threading.Event()
+
+    def listen() -> None:
+        while True:
+            try:
+                message = news.get(block=True, timeout=0.5)
+            except Empty:
+                if done.is_set():
+                    return
+                continue
+            except Exception:
+                return
+            if "error" in message:
+                errors.append(message["error"])
+                fatal.parent.mkdir(parents=True, exist_ok=True)
+                fatal.touch()
+            else:
+                try:
+                    hear(message)
+                except RaygeneError as error:
+                    errors.append(error)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        done.set()
+        listener.join(timeout=10)

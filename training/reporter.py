@@ -1,0 +1,109 @@
+"""What a worker under Ray does beside computing: tell the driver, keep checkpoints, hear that it is to stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from training.checkpoints import Checkpoints
+from training.config import TrainingConfig
+from training.notice import StopFile, terminated
+from training.observer import Observer, Phase, StepFigures
+from training.state import Record, State
+from training.usage import peak_bytes
+
+TELL_EVERY_S = 0.5
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Follower(Observer):
+    """A worker that neither tells nor keeps anything, but may have to stop."""
+
+    def stopping(self) -> bool:
+        return terminated()
+
+
+class Reporter(Follower):
+    """The worker that tells the driver and keeps the checkpoints; there is one.
+
+    Args:
+        tell: sends a message to the driver without waiting.
+        checkpoints: where they go.
+        stop: asked whether the driver wants the workers to stop.
+        config: how often to log and to keep.
+        device: whose memory is told.
+    """
+
+    def __init__(
+        self, tell: Tell, checkpoints: Checkpoints, stop: StopFile, config: TrainingConfig, device: torch.device
+    ) -> None:
+        self._tell, self._checkpoints, self._stop = tell, checkpoints, stop
+        self._config, self._device = config, device
+        self._window: list[StepFigures] = []
+        self._lines: list[dict[str, Any]] = []
+        self._told = self._kept = self._line_began = time.monotonic()
+        self._waited = 0.0
+
+    def phase(self, name: Phase) -> AbstractContextManager[Any]:
+        return self._waiting() if name == "data" else nullcontext()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._waited += time.monotonic() - began
+
+    def stepped(self, state: State, figures: StepFigures) -> None:
+        self._window.append(figures)
+        if len(self._window) >= self._config.log_steps:
+            self._close_line()
+        if time.monotonic() - self._told >= TELL_EVERY_S:
+            self._send(figures)
+
+    def checkpoint_due(self, state: State) -> bool:
+        every, seconds = self._config.checkpoint_steps, self._config.checkpoint_seconds
+        by_steps = bool(every) and state.step % every == 0
+        return by_steps or (bool(seconds) and time.monotonic() - self._kept >= seconds)
+
+    def checkpoint(self, state: State) -> None:
+        """Begin to keep the state; training goes on while it is written."""
+        self._checkpoints.save(state.document())
+        self._kept = time.monotonic()
+
+    def epoch_ended(self, record: Record, state: State) -> None:
+        record["peak_memory_bytes"] = peak_bytes(self._device)
+        self._close_line()
+        self.checkpoint(state)
+        self._tell({"lines": self._lines, "records": list(state.records)})
+        self._lines, self._line_began = [], time.monotonic()
+
+    def stopping(self) -> bool:
+        return super().stopping() or self._stop.there()
+
+    def _close_line(self) -> None:
+        if not self._window:
+            return
+        now, window, last = time.monotonic(), self._window, self._window[-1]
+        seconds, tokens = max(now - self._line_began, 1e-9), sum(one.tokens for one in window)
+        line = {
+            "epoch": last.epoch,
+            "step": last.step,
+            "loss": sum(one.loss for one in window) / len(window),
+            "gradient_norm": last.gradient_norm if math.isfinite(last.gradient_norm) else None,
+            "learning_rate": last.learning_rate,
+            "tokens_per_second": round(tokens / seconds),
+            "padding_share": 1 - tokens / max(sum(one.padded for one in window), 1),
+            "wait_share": min(self._waited / seconds, 1.0),
+            "peak_memory_bytes": peak_bytes(self._device),
+        }
+        self._lines.append(line)
+        self._window, self._waited, self._line_began = [], 0.0, now
+
+    def _send(self, figures: StepFigures) -> None:
+        self._tell({"lines": self._lines, "at": (figures.epoch - 1, figures.step)})
+        self._lines, self._told = [], time.monotonic()

@@ -40,13 +40,12 @@ class Board:
         self.close()
         self._writer = SummaryWriter(str(self._folder), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
 
-    def steps(self, lines: list[dict[str, Any]]) -> None:
-        """Add lines of the step log."""
-        for line in lines:
-            at = (line["epoch"] - 1) * self._steps + line["step"]
-            for name, group in _GROUPS.items():
-                if line[name] is not None:
-                    self._writer.add_scalar(f"{group}/{name}", line[name], at)
+    def step(self, line: dict[str, Any]) -> None:
+        """Add a line of the step log."""
+        at = (line["epoch"] - 1) * self._steps + line["step"]
+        for name, group in _GROUPS.items():
+            if line[name] is not None:
+                self._writer.add_scalar(f"{group}/{name}", line[name], at)
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Add what validation found."""

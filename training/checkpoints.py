@@ -7,6 +7,7 @@ no code.
 
 from __future__ import annotations
 
+import pickle
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Checkpoint:
             if fingerprint.of_file(self.path)[:16] != self.digest:
                 raise self._damaged("its bytes are not those that were written")
             document: Document = torch.load(self.path, map_location=device, weights_only=True)
-        except (OSError, RaygeneError) as error:
+        except (OSError, RaygeneError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             if isinstance(error, TrainingError):
                 raise
             raise self._damaged(" ".join(str(error).split())[:120]) from error

@@ -1,4 +1,4 @@
-"""What the driver does with what its workers tell: progress, `steps.jsonl`, `metrics.jsonl`, TensorBoard, `train.log`."""
+"""What the driver does with what its workers tell: progress on screen, and `train.log`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.progress import Progress, Stage
-from training import journal
-from training.board import Board
 from training.launch import News
 
-METRICS, STEPS, LOG = "metrics.jsonl", "steps.jsonl", "train.log"
+LOG = "train.log"
 Place = tuple[int, int]
 
 
@@ -29,15 +27,16 @@ class Diary:
 
     def note(self, text: str) -> None:
         """Tell a fact worth knowing."""
-        self._keep(text)
+        self.keep(text)
         self._progress.note(text)
 
     def warn(self, text: str) -> None:
         """Tell a fact worth acting on."""
-        self._keep(f"warning: {text}")
+        self.keep(f"warning: {text}")
         self._progress.warn(text)
 
-    def _keep(self, text: str) -> None:
+    def keep(self, text: str) -> None:
+        """Write a fact down without showing it."""
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")
@@ -49,21 +48,18 @@ class Follow:
     """Hears the workers of a run.
 
     Args:
-        output: the run's directory.
         steps: optimizer steps of an epoch.
         diary: told when training begins or goes on.
         stage: advanced by steps.
-        board: TensorBoard's files, if they are wanted.
 
     Attributes:
         ended: epochs, and steps of the next, that are finished and kept, as told by workers that returned.
     """
 
-    def __init__(self, output: Path, steps: int, diary: Diary, stage: Stage, board: Board | None) -> None:
-        self._output, self._steps, self._diary, self._stage, self._board = output, steps, diary, stage, board
+    def __init__(self, steps: int, diary: Diary, stage: Stage) -> None:
+        self._steps, self._diary, self._stage = steps, diary, stage
         self._shown = 0
         self._seen: Place = (0, 0)
-        self._epochs = 0
         self._began = False
         self.ended: Place | None = None
         self._record: dict[str, Any] = {}
@@ -71,20 +67,21 @@ class Follow:
 
     def __call__(self, message: News) -> None:
         """Take one message of `reporter` or `worker`."""
+        if "worker" in message:
+            self._diary.keep(
+                "worker {rank} of {workers}: process {pid} on {host}, {device}".format(**message["worker"])
+            )
         if "began" in message:
             self._begin(**message["began"])
-        if message.get("lines"):
-            journal.append(self._output / STEPS, message["lines"])
-            if self._board:
-                self._board.steps(message["lines"])
-            self._line = message["lines"][-1]
-        if "records" in message:
-            self._keep(message["records"])
+        self._line = message.get("line", self._line)
+        self._record = message.get("record", self._record)
         if "at" in message:
             self._show(message["at"])
-        self.ended = message.get("ended", self.ended)
+        if "ended" in message:
+            self.ended = message["ended"]
+            self._show(message["ended"])
 
-    def _begin(self, at: Place, records: list[dict[str, Any]], workers: int) -> None:
+    def _begin(self, at: Place, record: list[dict[str, Any]], workers: int) -> None:
         group = f"{workers} worker{'s' if workers > 1 else ''}"
         where = f"epoch {at[0] + 1}, step {at[1]}"
         if self._began:
@@ -95,20 +92,9 @@ class Follow:
             )
         elif at != (0, 0):
             self._diary.note(f"going on from the checkpoint at {where} of {self._steps} with {group}")
-        self._began, self._epochs, self._seen = True, len(records), at
-        journal.cut(self._output / STEPS, *at)
-        journal.write(self._output / METRICS, records)
-        if self._board:
-            self._board.begin(*at)
+        self._began, self._seen = True, at
+        self._record = record[-1] if record else {}
         self._show(at)
-
-    def _keep(self, records: list[dict[str, Any]]) -> None:
-        journal.write(self._output / METRICS, records)
-        for record in records[self._epochs :]:
-            if self._board:
-                self._board.epoch(record)
-        self._epochs, self._record = len(records), records[-1]
-        self._show((len(records), 0))
 
     def _show(self, at: Place) -> None:
         self._seen = max(self._seen, at)

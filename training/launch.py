@@ -121,8 +121,9 @@ def tell_and_wait(news: Any, message: News) -> None:
 
 
 def stopped(failure: Exception) -> TrainingError:
-    """One line for a failure of Ray Train that no worker has explained; its type where it has no message."""
-    reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+    """One line for a failure of Ray Train that no worker has explained: the last of its message, where the cause stands."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    reason = lines[-1][:200] if lines else type(failure).__name__
     return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
 
 

@@ -1,4 +1,4 @@
-"""What a worker under Ray does beside computing: tell the driver, keep checkpoints, hear that it is to stop."""
+"""What a worker under Ray does beside computing: log, keep checkpoints, tell the driver, hear that it is to stop."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from training.checkpoints import Checkpoints
 from training.config import TrainingConfig
 from training.notice import StopFile, terminated
 from training.observer import Observer, Phase, StepFigures
+from training.runlog import RunLog
 from training.state import Record, State
 from training.usage import peak_bytes
 
@@ -21,18 +22,19 @@ TELL_EVERY_S = 0.5
 Tell = Callable[[dict[str, Any]], None]
 
 
-class Follower(Observer):
+class Listener(Observer):
     """A worker that neither tells nor keeps anything, but may have to stop."""
 
     def stopping(self) -> bool:
         return terminated()
 
 
-class Reporter(Follower):
-    """The worker that tells the driver and keeps the checkpoints; there is one.
+class Reporter(Listener):
+    """The worker that logs, keeps the checkpoints and tells the driver; there is one.
 
     Args:
         tell: sends a message to the driver without waiting.
+        log: where figures go.
         checkpoints: where they go.
         stop: asked whether the driver wants the workers to stop.
         config: how often to log and to keep.
@@ -40,12 +42,17 @@ class Reporter(Follower):
     """
 
     def __init__(
-        self, tell: Tell, checkpoints: Checkpoints, stop: StopFile, config: TrainingConfig, device: torch.device
+        self,
+        tell: Tell,
+        log: RunLog,
+        checkpoints: Checkpoints,
+        stop: StopFile,
+        config: TrainingConfig,
+        device: torch.device,
     ) -> None:
-        self._tell, self._checkpoints, self._stop = tell, checkpoints, stop
+        self._tell, self._log, self._checkpoints, self._stop = tell, log, checkpoints, stop
         self._config, self._device = config, device
         self._window: list[StepFigures] = []
-        self._lines: list[dict[str, Any]] = []
         self._told = self._kept = self._line_began = time.monotonic()
         self._waited = 0.0
 
@@ -63,7 +70,8 @@ class Reporter(Follower):
         if len(self._window) >= self._config.log_steps:
             self._close_line()
         if time.monotonic() - self._told >= TELL_EVERY_S:
-            self._send(figures)
+            self._tell({"at": (figures.epoch - 1, figures.step)})
+            self._told = time.monotonic()
 
     def checkpoint_due(self, state: State) -> bool:
         every, seconds = self._config.checkpoint_steps, self._config.checkpoint_seconds
@@ -72,15 +80,21 @@ class Reporter(Follower):
 
     def checkpoint(self, state: State) -> None:
         """Begin to keep the state; training goes on while it is written."""
+        self._close_line()
         self._checkpoints.save(state.document())
         self._kept = time.monotonic()
 
     def epoch_ended(self, record: Record, state: State) -> None:
         record["peak_memory_bytes"] = peak_bytes(self._device)
-        self._close_line()
         self.checkpoint(state)
-        self._tell({"lines": self._lines, "records": list(state.records)})
-        self._lines, self._line_began = [], time.monotonic()
+        self._log.epoch(state.records)
+        self._tell({"record": record, "at": (state.epoch, 0)})
+        self._line_began = time.monotonic()
+
+    def close(self) -> None:
+        """Wait until everything is written."""
+        self._checkpoints.wait()
+        self._log.close()
 
     def stopping(self) -> bool:
         return super().stopping() or self._stop.there()
@@ -101,9 +115,6 @@ class Reporter(Follower):
             "wait_share": min(self._waited / seconds, 1.0),
             "peak_memory_bytes": peak_bytes(self._device),
         }
-        self._lines.append(line)
         self._window, self._waited, self._line_began = [], 0.0, now
-
-    def _send(self, figures: StepFigures) -> None:
-        self._tell({"lines": self._lines, "at": (figures.epoch - 1, figures.step)})
-        self._lines, self._told = [], time.monotonic()
+        self._log.step(line)
+        self._tell({"line": line})

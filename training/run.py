@@ -18,14 +18,14 @@ from pipelines.errors import BundleError, DatasetError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress
 from training import agreement, bundle, journal, models
-from training.board import Board
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
-from training.follow import LOG, METRICS, Diary, Follow
+from training.follow import LOG, Diary, Follow
 from training.launch import Group, launch
 from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
+from training.runlog import METRICS
 from training.scoring import probabilities
 from training.worker import run
 
@@ -180,6 +180,7 @@ def _fit(
         "model": model.model_dump(mode="json"),
         "training": training.model_dump(mode="json"),
         "dataset": str(dataset),
+        "output": str(output),
         "checkpoints": str(checkpoints.directory),
         "threads": share.cpus,
     }
@@ -191,10 +192,9 @@ def _fit(
         diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
         stop.ask()
 
-    board = Board(output / "tensorboard" / checkpoints.directory.name, steps) if training.tensorboard else None
     try:
         with progress.stage("training", training.epochs * steps) as stage:
-            follow = Follow(output, steps, diary, stage, board)
+            follow = Follow(steps, diary, stage)
             launch(run, given, group, output, follow, ask_to_stop)
     except KeyboardInterrupt:
         if follow.ended:
@@ -202,5 +202,3 @@ def _fit(
         raise
     finally:
         stop.clear()
-        if board:
-            board.close()

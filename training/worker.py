@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 import torch
 
 from pipelines.dataset import TokenDataset
-from pipelines.errors import RaygeneError, TrainingError
+from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import loop, models
+from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.launch import tell, tell_and_wait
 from training.notice import StopFile, terminated
-from training.reporter import Follower, Reporter
+from training.reporter import Listener, Reporter
+from training.runlog import BOARDS, RunLog
 
 
 class MachineGoesError(Exception):
@@ -28,15 +31,36 @@ def run(given: dict[str, Any]) -> None:
     """The function that Ray Train starts on every worker.
 
     Args:
-        given: model and training sections as mappings, paths of dataset and checkpoints, threads, and the queue for news.
+        given: model and training sections as mappings, paths of dataset, run and checkpoints, threads, and the queue for news.
     """
     try:
         _run(given)
-    except RaygeneError as error:
-        tell_and_wait(given["news"], {"error": error})
+    except MachineGoesError:
+        raise
+    except Exception as error:
+        known = _explained(error)
+        if known is None:
+            # Such as a collective that another worker has left: Ray starts all of them again.
+            raise
+        tell_and_wait(given["news"], {"error": known})
         if not isinstance(error, TrainingError) and given["training"]["workers"] > 1:
             # The others may be well and wait for this one: only a failure ends them.
             raise
+
+
+def _explained(error: Exception) -> RaygeneError | None:
+    """What the driver is to raise for an error that would come again; None for one that may not."""
+    if isinstance(error, RaygeneError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        told = " ".join(str(error).split())[:160]
+        return ResourceError(f"the device ran out of memory ({told})", "set a lower training.token_budget")
+    if isinstance(error, RuntimeError | OSError | TimeoutError):
+        return None
+    return TrainingError(
+        f"internal error in a worker, {type(error).__name__}: {error}",
+        "run again with --verbose and report the traceback",
+    )
 
 
 def _run(given: dict[str, Any]) -> None:
@@ -58,22 +82,45 @@ def _run(given: dict[str, Any]) -> None:
     if latest is not None:
         state.restore(latest.load(device))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
+    tell(given["news"], {"worker": _described(collective, device)})
     _agree(collective, state, device)
-    observer = Follower()
+    observer = Listener()
     if not collective.rank:
-        began = {"at": (state.epoch, state.step), "records": state.records, "workers": collective.workers}
+        observer = _reporter(given, config, checkpoints, state, len(train), device)
+        began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
         tell(given["news"], {"began": began})
-        stop = StopFile(checkpoints.directory)
-        observer = Reporter(partial(tell, given["news"]), checkpoints, stop, config, device)
     finished = loop.fit(state, train, validation, config, collective, device, observer)
     if isinstance(observer, Reporter):
         if not finished:
             observer.checkpoint(state)
-        checkpoints.wait()
+        observer.close()
         tell_and_wait(given["news"], {"ended": (state.epoch, state.step)})
     collective.sum_(torch.zeros(1, device=device))
     if not finished and terminated():
         raise MachineGoesError("the machine of this worker is going away")
+
+
+def _reporter(
+    given: dict[str, Any],
+    config: TrainingConfig,
+    checkpoints: Checkpoints,
+    state: loop.State,
+    rows: int,
+    device: torch.device,
+) -> Reporter:
+    output = Path(given["output"])
+    board = (
+        Board(output / BOARDS / checkpoints.directory.name, -(-rows // config.batch)) if config.tensorboard else None
+    )
+    log = RunLog(output, board)
+    log.begin(state.epoch, state.step, state.records)
+    return Reporter(partial(tell, given["news"]), log, checkpoints, StopFile(checkpoints.directory), config, device)
+
+
+def _described(collective: Collective, device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    place = {"host": socket.gethostname(), "pid": os.getpid(), "device": name}
+    return {"rank": collective.rank, "workers": collective.workers, **place}
 
 
 def _agree(collective: Collective, state: loop.State, device: torch.device) -> None:

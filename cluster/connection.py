@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +121,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
     else:
         require_answer(address)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with progress.stage(title):
         try:
@@ -127,6 +130,10 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
             raise ResourceError(
                 f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
             ) from error
+    if threading.current_thread() is threading.main_thread():
+        # Ray puts handlers of its own in their place, which exit without a word.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     try:
         yield
     finally:

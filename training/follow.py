@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.progress import Progress, Stage
-from training.launch import News
+from training.wire import News
 
 LOG = "train.log"
 Place = tuple[int, int]

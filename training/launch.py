@@ -20,11 +20,11 @@ from typing import Any
 
 from pipelines.errors import RaygeneError, TrainingError
 from training.placement import Placement
+from training.wire import News
 
 COLLECTIVE_TIMEOUT_S = 300
 POLL_S = 0.25
 GRACE_S = 60.0
-News = dict[str, Any]
 Interrupt = Callable[[], None]
 
 
@@ -56,7 +56,7 @@ def launch(
     """Run a function on every worker until it returns on all of them.
 
     Args:
-        function: called on each worker with `given` and, under `news`, a queue: see `tell`.
+        function: called on each worker with `given` and, under `news`, the driver's end of a `Wire`.
         given: plain values.
         group: the workers.
         scratch: a folder that every node writes; Ray's own files appear in it while it runs.
@@ -108,16 +108,6 @@ def _unless_fatal(config: dict[str, Any]) -> None:
     """What runs on a worker: the function, but not once more after an error that would come again."""
     if not Path(config["fatal"]).exists():
         config["function"](config["given"])
-
-
-def tell(news: Any, message: News) -> None:
-    """Send a message to the driver, in order, without waiting for it to arrive."""
-    news.actor.put_nowait.remote(message)
-
-
-def tell_and_wait(news: Any, message: News) -> None:
-    """Send a message to the driver and wait until it lies in the queue: for the last words of a worker."""
-    news.put(message)
 
 
 def stopped(failure: Exception) -> TrainingError:

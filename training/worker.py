@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
-from training.launch import tell, tell_and_wait
 from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
 from training.runlog import BOARDS, RunLog
+from training.wire import Wire
 
 
 class MachineGoesError(Exception):
@@ -33,8 +32,9 @@ def run(given: dict[str, Any]) -> None:
     Args:
         given: model and training sections as mappings, paths of dataset, run and checkpoints, threads, and the queue for news.
     """
+    wire = Wire(given["news"])
     try:
-        _run(given)
+        _run(given, wire)
     except MachineGoesError:
         raise
     except Exception as error:
@@ -42,7 +42,7 @@ def run(given: dict[str, Any]) -> None:
         if known is None:
             # Such as a collective that another worker has left: Ray starts all of them again.
             raise
-        tell_and_wait(given["news"], {"error": known})
+        wire.tell_and_wait({"error": known})
         if not isinstance(error, TrainingError) and given["training"]["workers"] > 1:
             # The others may be well and wait for this one: only a failure ends them.
             raise
@@ -63,7 +63,7 @@ def _explained(error: Exception) -> RaygeneError | None:
     )
 
 
-def _run(given: dict[str, Any]) -> None:
+def _run(given: dict[str, Any], wire: Wire) -> None:
     from ray.train import get_context
     from ray.train.torch import get_device
 
@@ -82,19 +82,19 @@ def _run(given: dict[str, Any]) -> None:
     if latest is not None:
         state.restore(latest.load(device))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
-    tell(given["news"], {"worker": _described(collective, device)})
+    wire.tell({"worker": _described(collective, device)})
     _agree(collective, state, device)
     observer = Listener()
     if not collective.rank:
-        observer = _reporter(given, config, checkpoints, state, len(train), device)
+        observer = _reporter(given, wire, config, checkpoints, state, len(train), device)
         began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
-        tell(given["news"], {"began": began})
+        wire.tell({"began": began})
     finished = loop.fit(state, train, validation, config, collective, device, observer)
     if isinstance(observer, Reporter):
         if not finished:
             observer.checkpoint(state)
         observer.close()
-        tell_and_wait(given["news"], {"ended": (state.epoch, state.step)})
+        wire.tell_and_wait({"ended": (state.epoch, state.step)})
     collective.sum_(torch.zeros(1, device=device))
     if not finished and terminated():
         raise MachineGoesError("the machine of this worker is going away")
@@ -102,6 +102,7 @@ def _run(given: dict[str, Any]) -> None:
 
 def _reporter(
     given: dict[str, Any],
+    wire: Wire,
     config: TrainingConfig,
     checkpoints: Checkpoints,
     state: loop.State,
@@ -114,7 +115,7 @@ def _reporter(
     )
     log = RunLog(output, board)
     log.begin(state.epoch, state.step, state.records)
-    return Reporter(partial(tell, given["news"]), log, checkpoints, StopFile(checkpoints.directory), config, device)
+    return Reporter(wire.tell, log, checkpoints, StopFile(checkpoints.directory), config, device)
 
 
 def _described(collective: Collective, device: torch.device) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
                 fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if wait:
-                    raise _unwritable(directory, error) from error
+                    raise unwritable(directory, error) from error
                 raise ResourceError(
                     f"{directory}: another process is writing it", "wait for it, or choose another place"
                 ) from error

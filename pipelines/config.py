@@ -223,7 +223,7 @@ class TokenizerConfig(Section):
     reuse: str | None = Field(
         default=None,
         alias="from",
-        description="a dataset or bundle whose tokenizer is taken as it is",
+        description="a dataset, bundle or embedding file whose tokenizer is taken as it is",
         json_schema_extra=PATH,
     )
 

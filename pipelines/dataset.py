@@ -1,25 +1,27 @@
 """Reading a finished token dataset: its manifest, and rows by number.
 
-Opening a split reads its token ids into memory once (two or four bytes a token); access in any order is then free.
+A split is decoded once a machine, into files that all processes map and share; opening it again takes milliseconds, and
+access in any order is free.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, schema
-from pipelines.errors import DatasetError, InputError
+from pipelines import columns, fingerprint, parts, schema, split_cache
+from pipelines.errors import DatasetError, InputError, ResourceError
 from pipelines.tokenizer import Tokenizer
 
 MANIFEST = "manifest.json"
+_log = logging.getLogger(__name__)
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -83,13 +85,18 @@ class TokenDataset:
     labels: NDArray[np.int8]
     table: pa.Table
 
+    _opened_from: Path | None = field(default=None, init=False, repr=False, compare=False)
+
     @classmethod
-    def open(cls, directory: Path, split: str) -> TokenDataset:
-        """Read one split of a finished dataset.
+    def open(cls, directory: Path | str, split: str) -> TokenDataset:
+        """Open one split of a finished dataset; its arrays are views of files that all processes of this machine share.
+
+        Where the cache (`RAYGENE_CACHE`) cannot hold them, a warning tells why and this process reads its own copy.
 
         Raises:
             DatasetError: not a finished dataset, an unknown or empty split, a missing or damaged file.
         """
+        directory = Path(directory).absolute()
         manifest = read_manifest(directory)
         if split not in schema.SPLITS:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
@@ -98,23 +105,21 @@ class TokenDataset:
             raise DatasetError(
                 f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
             )
-        names = [file["path"] for file in manifest["files"] if file["path"].startswith(f"split={split}/")]
-        tables = [_read(directory / name) for name in names]
-        if not tables:
-            raise DatasetError(f"{directory}: split {split} has no rows", "change the split section and build again")
-        lists = [chunk for table in tables for chunk in table["tokens"].chunks]
-        counts = np.concatenate([table["token_count"].to_numpy() for table in tables]).astype(np.int64)
-        table = pa.concat_tables([table.drop_columns(["tokens"]) for table in tables])
-        table = table.append_column("split", pa.array([split] * len(table), pa.string()))
-        return cls(
-            manifest=manifest,
-            tokenizer=tokenizer,
-            split=split,
-            tokens=np.concatenate([chunk.flatten().to_numpy() for chunk in lists]),
-            offsets=np.concatenate([[0], np.cumsum(counts)]),
-            labels=table["label"].to_numpy(),
-            table=table,
-        )
+        files = parts.of_split(directory, manifest, split)
+        try:
+            found = split_cache.columns(manifest["fingerprint"], files, split)
+        except ResourceError as error:
+            _log.warning("%s; until then every process reads its own copy of split %s", error, split)
+            found = columns.in_memory(files, split)
+        opened = cls(manifest, tokenizer, split, found.tokens, found.offsets, found.labels, found.table)
+        object.__setattr__(opened, "_opened_from", directory)
+        return opened
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A copy in another process opens the same files; a dataset made of arrays takes them along."""
+        if self._opened_from is None:
+            return super().__reduce_ex__(protocol)
+        return TokenDataset.open, (self._opened_from, self.split)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -129,11 +134,3 @@ class TokenDataset:
         if not 0 <= row < len(self):
             raise IndexError(row)
         return self.tokens[self.offsets[row] : self.offsets[row + 1]], int(self.labels[row])
-
-
-def _read(path: Path) -> pa.Table:
-    try:
-        return pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DatasetError(f"{path}: cannot be read ({reason})", "build the dataset again") from error

@@ -57,8 +57,12 @@ def remove_partial(directory: Path, name: str = "") -> None:
 
 
 @contextmanager
-def only_writer(directory: Path) -> Iterator[None]:
+def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the right to write `directory`, by a lock file beside it that ends with the process.
+
+    Args:
+        directory: what to write.
+        wait: for another process that holds it, rather than refuse.
 
     Raises:
         ResourceError: another process holds it, or the folder cannot be written.
@@ -72,8 +76,10 @@ def only_writer(directory: Path) -> Iterator[None]:
             raise unwritable(directory, error) from error
         with stream:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
+                if wait:
+                    raise unwritable(directory, error) from error
                 raise ResourceError(
                     f"{directory}: another process is writing it", "wait for it, or choose another place"
                 ) from error

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from pipelines import fingerprint, sequence, storage
 from pipelines.config import TokenizerConfig
@@ -55,7 +56,7 @@ class Tokenizer:
 
     @classmethod
     def from_config(cls, config: TokenizerConfig) -> Tokenizer:
-        """The tokenizer a configuration asks for; `from` reads that of a dataset or bundle.
+        """The tokenizer a configuration asks for; `from` reads that of a dataset, bundle or embedding file.
 
         Where the vocabulary is to be observed it is the complete one, to count train with and pass to `observed`.
 
@@ -174,6 +175,11 @@ class Tokenizer:
             "vocabulary": self.vocabulary,
         }
 
+    @cached_property
+    def json(self) -> str:
+        """The canonical JSON, of which the fingerprint is the SHA-256."""
+        return fingerprint.canonical_json(self._document())
+
     def differences(self, other: Tokenizer) -> list[str]:
         """The parameters in which two tokenizers differ, as `k 6 against 3`."""
         mine, theirs = self.parameters, other.parameters
@@ -185,17 +191,18 @@ class Tokenizer:
 
     @classmethod
     def load(cls, directory: Path) -> Tokenizer:
-        """Read `tokenizer.json` of a dataset or bundle, or the file itself.
+        """Read `tokenizer.json` of a dataset or bundle, the file itself, or the metadata of an embedding file.
 
         Raises:
             DatasetError: missing, damaged, of a newer format, or with a vocabulary that its k does not give.
         """
         path = directory if directory.is_file() else directory / FILE_NAME
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            embedding = path.suffix == ".safetensors"
+            document = json.loads(_in_metadata(path) if embedding else path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise DatasetError(f"{path}: no tokenizer there", "name a dataset or a bundle made by raygene") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise DatasetError(f"{path}: cannot be read ({error})", "restore the file or build again") from error
         return cls._from_document(document, path)
 
@@ -369,6 +376,12 @@ class Tokenizer:
             IndexError: an id outside the vocabulary.
         """
         return [self.vocabulary[int(token)] for token in tokens]
+
+
+def _in_metadata(path: Path) -> str:
+    """The JSON of the tokenizer that an embedding file carries."""
+    with safe_open(path, framework="numpy") as file:
+        return (file.metadata() or {}).get("tokenizer", "")
 
 
 def _groups(ends: NDArray[np.int64]) -> Iterator[slice]:

@@ -1,21 +1,33 @@
 """Token datasets to models, evaluations and predictions. Importing it starts nothing and needs no Ray.
 
-`load(path)` gives a trained bundle back. PyTorch is imported at the first use, so that `raygene --help` need not wait.
+`load(path)` gives a trained bundle back; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop. PyTorch is imported
+at the first use, so that `raygene --help` need not wait.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelines.dataset import TokenDataset
+    from training.batch import TokenBatch
     from training.bundle import Bundle, load
+    from training.loading import Loader, collate_rows, loader
 
-__all__ = ["Bundle", "load"]
+__all__ = ["Bundle", "Loader", "TokenBatch", "TokenDataset", "collate_rows", "load", "loader"]
+_MODULES = {
+    "Bundle": "training.bundle",
+    "Loader": "training.loading",
+    "TokenBatch": "training.batch",
+    "TokenDataset": "pipelines.dataset",
+    "collate_rows": "training.loading",
+    "load": "training.bundle",
+    "loader": "training.loading",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from training import bundle
-
-        return getattr(bundle, name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

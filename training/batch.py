@@ -45,7 +45,7 @@ class TokenBatch:
         )
         return TokenBatch(tokens, lengths, labels, self.counts)
 
-    def pinned(self) -> TokenBatch:
+    def pin_memory(self) -> TokenBatch:
         """The same batch in page-locked memory, from which a GPU copies while the host goes on."""
         tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
         return TokenBatch(tokens, lengths, labels, self.counts)

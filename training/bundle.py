@@ -146,7 +146,7 @@ def describe(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "model": model.model_dump(mode="json"),
+        "model": model.architecture(),
         "training": training,
         "labels": ["negative", "gene"],
         "threshold": threshold,

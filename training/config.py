@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.config import Section
+from pipelines.config import PATH, Section
 
 
 class ModelConfig(Section):
@@ -14,6 +14,12 @@ class ModelConfig(Section):
 
     kind: Literal["lstm", "gru", "transformer"] = Field(default="lstm", description="architecture")
     embedding: int = Field(default=32, description="size of a token's vector", ge=4, le=1024)
+    embedding_file: str | None = Field(
+        default=None,
+        description="embedding file (.safetensors) whose vectors the model starts from; its tokenizer and size are the data's "
+        "and the model's",
+        json_schema_extra=PATH,
+    )
     hidden: int = Field(
         default=32,
         description="size of a recurrent state, in each direction; or the transformer's width",
@@ -42,6 +48,10 @@ class ModelConfig(Section):
         default="mean+max", description="how the outputs of all positions become one vector"
     )
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
+
+    def architecture(self) -> dict[str, Any]:
+        """Every key but those that name files: what a model is made of."""
+        return self.model_dump(mode="json", exclude={"embedding_file"})
 
     @model_validator(mode="after")
     def _heads_fit(self) -> ModelConfig:

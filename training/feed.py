@@ -133,4 +133,4 @@ def _parts(
         collate(dataset.tokens, offsets, dataset.labels, part)
         for part in micro_batches(share(rows, workers, rank), lengths, token_budget)
     ]
-    return [part.pinned() for part in parts] if device.type == "cuda" else parts
+    return [part.pin_memory() for part in parts] if device.type == "cuda" else parts

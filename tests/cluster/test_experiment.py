@@ -66,6 +66,11 @@ def test_a_tokenizer_given_as_a_flag_is_relative_to_the_current_directory(
     assert load(path, {("tokenizer", "from"): "bundle"}).tokenizer.reuse == str(tmp_path / "bundle")
 
 
+def test_an_embedding_file_in_the_yaml_is_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text("model: {embedding_file: vectors.safetensors}\n")
+    assert load(tmp_path / "e.yaml", {}).model.embedding_file == str(tmp_path / "vectors.safetensors")
+
+
 def test_a_section_left_empty_has_its_defaults(path: Path) -> None:
     assert load(path, {}).crop.length is None
 

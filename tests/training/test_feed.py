@@ -1,39 +1,96 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.dataset import TokenDataset
+from pipelines.tokenizer import Tokenizer
 from training import feed as feeding
+from training.batch import TokenBatch
 from training.feed import Feed, Step, feed
-from training.steps import plan_epoch
+from training.steps import Rows, plan_epoch
 
 CPU = torch.device("cpu")
 
 
+DATASETS = st.builds(lambda *sizes: dataset_of(*sizes), st.integers(1, 200), st.integers(1, 900), st.integers(0, 2**31))
+WORLDS = st.integers(1, 4)
+
+
+def dataset_of(rows: int, longest: int, seed: int) -> TokenDataset:
+    """Row n is the number n, as many times as it is long; lengths and labels are drawn."""
+    generator = np.random.default_rng(seed)
+    lengths, labels = generator.integers(1, longest + 1, rows), generator.integers(0, 2, rows).astype(np.int8)
+    tokens = np.repeat(np.arange(rows, dtype=np.uint32), lengths)
+    return TokenDataset(
+        {}, Tokenizer(3, 1, "anchor"), "train", tokens, np.concatenate([[0], np.cumsum(lengths)]), labels, pa.table({})
+    )
+
+
+@dataclass
+class Seen:
+    """What one rank met: the step numbers at which it met all others, and its batches."""
+
+    meetings: list[int] = field(default_factory=list)
+    parts: list[tuple[int, TokenBatch]] = field(default_factory=list)
+
+
+def run(dataset: TokenDataset, steps: list[tuple[int, Rows]], budget: int, workers: int) -> list[Seen]:
+    """Ranks as threads that wait for each other in every step: one that took another number would be waited for in vain."""
+    together = threading.Barrier(workers)
+    seen = [Seen() for _ in range(workers)]
+
+    def rank_of(rank: int) -> None:
+        with feed(dataset, steps, budget, workers, rank, CPU) as batches:
+            for step in batches:
+                assert step.rows == len(dict(steps)[step.number])
+                seen[rank].parts += [(step.number, part) for part in step.parts]
+                together.wait(timeout=20)
+                seen[rank].meetings.append(step.number)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(rank_of, range(workers)))
+    return seen
+
+
+def rows_of(part: TokenBatch) -> list[int]:
+    """The numbers of a batch's rows, each of which is the dataset's, whole."""
+    pieces = [piece.tolist() for piece in part.tokens.split(part.counts.tolist())]
+    assert all(set(piece) == {piece[0]} for piece in pieces)
+    return [piece[0] for piece in pieces]
+
+
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 70), st.integers(1, 3000), st.integers(0, 5))
-def test_every_row_once_and_equal_steps_for_every_worker(
-    train_split: TokenDataset, workers: int, batch: int, budget: int, epoch: int
+@given(DATASETS, st.integers(1, 70), st.integers(1, 3000), WORLDS, WORLDS, st.integers(0, 3), st.data())
+def test_ranks_meet_in_every_step_and_take_every_row_once_also_when_others_go_on(
+    dataset: TokenDataset, batch: int, budget: int, workers: int, others: int, epoch: int, data: st.DataObject
 ) -> None:
-    steps = plan_epoch(train_split.lengths, batch, 0, epoch)
-    seen: list[torch.Tensor] = []
-    for rank in range(workers):
-        with feed(train_split, enumerate(steps), budget, workers, rank, CPU) as batches:
-            found = list(batches)
-        assert [step.number for step in found] == list(range(len(steps)))
-        assert [step.rows for step in found] == [len(rows) for rows in steps]
-        parts = [part for step in found for part in step.parts]
-        assert all(part.longest * len(part.counts) <= budget or len(part.counts) == 1 for part in parts)
-        seen += [tokens for part in parts for tokens in part.tokens.split(part.counts.tolist())]
-    expected = sorted(train_split[row][0].tolist() for row in range(len(train_split)))
-    assert sorted(tokens.tolist() for tokens in seen) == expected
+    steps = list(enumerate(plan_epoch(dataset.lengths, batch, 0, epoch)))
+    stop = data.draw(st.integers(0, len(steps)))
+    rows: dict[int, list[int]] = {number: [] for number, _ in steps}
+    for some, ranks in ((steps[:stop], workers), (steps[stop:], others)):
+        for seen in run(dataset, some, budget, ranks):
+            assert seen.meetings == [number for number, _ in some]
+            for number, part in seen.parts:
+                numbers = rows_of(part)
+                assert part.longest * len(numbers) <= budget or len(numbers) == 1
+                assert part.counts.tolist() == dataset.lengths[numbers].tolist()
+                assert part.labels.tolist() == dataset.labels[numbers].tolist()
+                rows[number] += numbers
+    assert {number: sorted(found) for number, found in rows.items()} == {
+        number: sorted(expected.tolist()) for number, expected in steps
+    }
+    assert sorted(itertools.chain(*rows.values())) == list(range(len(dataset)))
 
 
 def test_what_goes_wrong_while_batches_are_made_reaches_the_loop() -> None:

@@ -7,10 +7,12 @@ Every model maps a `TokenBatch` to one logit a row, shape (rows,), and gives a r
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from pipelines.tokenizer import Tokenizer
+from training import embedding_file
 from training.config import ModelConfig
 from training.embedding import compositional
 from training.models.body import Body
@@ -31,13 +33,19 @@ def make(config: ModelConfig, vocabulary_size: int) -> Recogniser:
 
 
 def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
-    """A model to train: all weights drawn from `seed`, k-mer vectors as `training.embedding` says.
+    """A model to train: all weights drawn from `seed`, k-mer vectors as `training.embedding` says or as `embedding_file` holds them.
 
     Sets torch's seed.
+
+    Raises:
+        BundleError: the embedding file is missing or damaged, or of another tokenizer or size.
     """
     torch.manual_seed(seed)
     model = make(config, tokenizer.vocabulary_size)
-    vectors = compositional(tokenizer.vocabulary, config.embedding, seed)
+    if config.embedding_file:
+        vectors = embedding_file.load(Path(config.embedding_file), tokenizer, config.embedding)
+    else:
+        vectors = compositional(tokenizer.vocabulary, config.embedding, seed)
     with torch.no_grad():
         model.get_parameter("embedding.weight").copy_(vectors)
     return model

@@ -73,8 +73,10 @@ class Follow:
             )
         if "began" in message:
             self._begin(**message["began"])
-        self._line = message.get("line", self._line)
         self._record = message.get("record", self._record)
+        if "line" in message:
+            self._line = message["line"]
+            self._show((self._line["epoch"] - 1, self._line["step"]))
         if "at" in message:
             self._show(message["at"])
         if "ended" in message:

@@ -82,13 +82,14 @@ class Reporter(Listener):
         """Begin to keep the state; training goes on while it is written."""
         self._close_line()
         self._checkpoints.save(state.document())
+        self._tell({"at": (state.epoch, state.step)})
         self._kept = time.monotonic()
 
     def epoch_ended(self, record: Record, state: State) -> None:
         record["peak_memory_bytes"] = peak_bytes(self._device)
         self.checkpoint(state)
         self._log.epoch(state.records)
-        self._tell({"record": record, "at": (state.epoch, 0)})
+        self._tell({"record": record})
         self._line_began = time.monotonic()
 
     def close(self) -> None:

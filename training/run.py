@@ -17,7 +17,7 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress
-from training import agreement, bundle, journal, models
+from training import agreement, bundle, embedding_file, journal, models
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
@@ -65,6 +65,7 @@ def train(
         The bundle, as loaded back.
 
     Raises:
+        BundleError: the embedding file does not fit the dataset or the model.
         DatasetError: no finished dataset, or a split without both classes.
         ResourceError: the cluster lacks the workers asked for.
         TrainingError: the loss is no longer a number, or a worker died again and again.
@@ -105,6 +106,8 @@ def _train(
     checkpoints = Checkpoints(output / f"checkpoints-{key[:12]}")
     document = _document(checkpoints)
     if document is None or not _is_last(document, training):
+        if model.embedding_file:
+            embedding_file.load(Path(model.embedding_file), opened.tokenizer, model.embedding)
         _fit(model, training, opened, dataset, output, checkpoints, progress)
         document = _document(checkpoints)
     if document is None or not _is_last(document, training):
@@ -126,10 +129,14 @@ def _train(
 
 
 def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
-    """SHA-256 over what decides a run's result: not workers, device or token budget."""
+    """SHA-256 over what decides a run's result: not workers, device or token budget.
+
+    Raises:
+        BundleError: the embedding file is missing.
+    """
     return fingerprint.of_value(
         {
-            "model": model.model_dump(mode="json"),
+            "model": embedding_file.identity(model),
             "training": training.model_dump(mode="json", exclude=_NOT_CONTENT),
             "dataset": dataset,
         }

@@ -6,6 +6,8 @@ from pipelines.progress import Silent
 from training.follow import Diary, Follow
 
 LINE = {
+    "epoch": 1,
+    "step": 40,
     "loss": 0.25,
     "tokens_per_second": 412_300,
     "padding_share": 0.013,
@@ -35,7 +37,7 @@ def following(folder: Path) -> tuple[Follow, Stage, Silent]:
 def test_progress_tells_loss_speed_padding_waiting_and_memory(tmp_path: Path) -> None:
     follow, stage, progress = following(tmp_path)
     follow({"began": {"at": (0, 0), "record": [], "workers": 2}})
-    follow({"line": LINE, "at": (0, 40)})
+    follow({"line": LINE})
     assert stage.done == 40
     assert stage.text == "epoch 1  loss 0.250  412k tokens/s  padding 1.3%  waiting 0.2%  0.50 GiB"
     follow({"record": {"validation_auroc": 0.91}, "at": (1, 0)})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import yaml
 
 import training
 from pipelines.dataset import TokenDataset
-from pipelines.errors import DatasetError, ResourceError
+from pipelines.errors import BundleError, DatasetError, ResourceError
 from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
+from training import embedding_file
 from training.config import ModelConfig, TrainingConfig
 from training.launch import stopped
 from training.run import run_key, train
@@ -149,3 +152,40 @@ def test_workers_budget_and_device_do_not_make_another_run() -> None:
     assert run_key(MODEL, TrainingConfig(), "d") == run_key(MODEL, same, "d")
     others = [run_key(ModelConfig(), TrainingConfig(), "d"), run_key(MODEL, TrainingConfig(seed=1), "d")]
     assert len({run_key(MODEL, TrainingConfig(), "d"), run_key(MODEL, TrainingConfig(), "e"), *others}) == 4
+
+
+def test_the_content_of_an_embedding_file_makes_another_run_and_its_path_does_not(tmp_path: Path) -> None:
+    tokenizer, made = Tokenizer(3, 1, "anchor"), datetime(2026, 1, 1, tzinfo=UTC)
+    vectors = torch.zeros(tokenizer.vocabulary_size, 8)
+    path = embedding_file.save(vectors, tokenizer, 0.5, made, tmp_path)
+    paths = [
+        path,
+        shutil.copy(path, tmp_path / "copy"),
+        embedding_file.save(vectors + 1, tokenizer, 0.6, made, tmp_path),
+    ]
+    keys = [run_key(MODEL.model_copy(update={"embedding_file": str(one)}), CONFIG, "d") for one in paths]
+    assert keys[0] == keys[1]
+    assert len({*keys, run_key(MODEL, CONFIG, "d")}) == 3
+
+
+def test_a_run_starts_from_its_embedding_file_and_keeps_it_where_it_is_frozen(
+    ray_session: Any, dataset: Path, tmp_path: Path
+) -> None:
+    tokenizer = TokenDataset.open(dataset, "train").tokenizer
+    vectors = torch.randn(tokenizer.vocabulary_size, 8, generator=torch.Generator().manual_seed(1))
+    path = embedding_file.save(vectors, tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path)
+    config = TrainingConfig(epochs=1, batch=16, freeze_embedding=-1, tensorboard=False)
+    bundle = train(
+        MODEL.model_copy(update={"embedding_file": str(path)}), config, dataset, tmp_path / "run", Silent(), {}
+    )
+    found = bundle.model.get_parameter("embedding.weight").detach()
+    assert torch.equal(found[1:], vectors[1:])
+
+
+def test_an_embedding_of_another_tokenizer_is_refused_before_anything_starts(dataset: Path, tmp_path: Path) -> None:
+    tokenizer = Tokenizer(3, 3, "anchor")
+    vectors = torch.zeros(tokenizer.vocabulary_size, 8)
+    path = embedding_file.save(vectors, tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path)
+    model = MODEL.model_copy(update={"embedding_file": str(path)})
+    with pytest.raises(BundleError, match="stride"):
+        train(model, CONFIG, dataset, tmp_path / "run", Silent(), {})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipelines.dataset import TokenDataset
+from pipelines.progress import Silent
 from training import devices, loop, models
 from training.batch import TokenBatch, collate
 from training.collective import Alone
@@ -23,7 +26,9 @@ from training.models.attention import Packed, Padded
 from training.models.positions import Positions
 from training.models.recurrent import Directed, reversal
 from training.models.transformer import Transformer
+from training.observer import Observer, Phase
 from training.precision import TYPES
+from training.run import train
 from training.steps import plan_epoch
 
 pytestmark = [
@@ -53,13 +58,18 @@ def batch_of(split: TokenDataset, rows: int = 24) -> TokenBatch:
 
 
 def curve(
-    split: TokenDataset, scored: TokenDataset, device: torch.device, model: dict[str, object], **keys: object
+    split: TokenDataset,
+    scored: TokenDataset,
+    device: torch.device,
+    model: dict[str, object],
+    observer: Observer | None = None,
+    **keys: object,
 ) -> list[float]:
     """Losses of three epochs, on train and validation by turns."""
     config = TrainingConfig.model_validate({"epochs": 3, "batch": 16, **keys})
     network = models.fresh(ModelConfig.model_validate({**SMALL, **model}), split.tokenizer, 0).to(device)
     state = loop.start(network, config, device)
-    loop.fit(state, split, scored, config, Alone(), device)
+    loop.fit(state, split, scored, config, Alone(), device, observer)
     return [record[name] for record in state.records for name in ("loss", "validation_loss")]
 
 
@@ -172,21 +182,37 @@ def test_batches_lie_in_memory_that_the_gpu_copies_by_itself(gpu: torch.device, 
         assert all(part.tokens.is_pinned() for step in batches for part in step.parts)
 
 
-@pytest.mark.parametrize(("kind", "precision"), itertools.product(KINDS, ("fp32", "bf16")))
-def test_nothing_of_a_step_waits_for_the_gpu(
-    gpu: torch.device, train_split: TokenDataset, kind: str, precision: str
-) -> None:
-    config = TrainingConfig.model_validate({"precision": precision})
-    network = models.fresh(ModelConfig.model_validate({**SMALL, "kind": kind}), train_split.tokenizer, 0).to(gpu)
-    state = loop.start(network, config, gpu)
-    batch = batch_of(train_split).pinned()
-    for strict in (False, True):
-        torch.cuda.set_sync_debug_mode("error" if strict else "default")
+class Unwaiting(Observer):
+    """Makes it an error that the host waits for the GPU within the phases of a step; the first steps may."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    @contextmanager
+    def phase(self, name: Phase) -> Iterator[None]:
+        self._steps += name == "optimizer"
+        torch.cuda.set_sync_debug_mode("error" if self._steps >= 3 else "default")
         try:
-            state.optimizer.zero_grad(set_to_none=True)
-            with state.precision.autocast():
-                logits = network(batch.to(gpu))
-            state.precision.backward(nn.functional.binary_cross_entropy_with_logits(logits, batch.to(gpu).labels))
-            state.precision.step(state.optimizer, network, config.clip)
+            yield
         finally:
             torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(("kind", "precision"), itertools.product(KINDS, ("fp32", "bf16")))
+def test_nothing_of_a_step_waits_for_the_gpu(
+    gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
+) -> None:
+    curve(train_split, validation_split, gpu, {"kind": kind}, Unwaiting(), precision=precision)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_follow_the_curve_of_one(dataset: Path, tmp_path: Path) -> None:
+    model = ModelConfig.model_validate(SMALL)
+    curves = []
+    for workers in (1, 2):
+        config = TrainingConfig(epochs=3, batch=16, workers=workers, device="cuda")
+        bundle = train(model, config, dataset, tmp_path / str(workers), Silent(), {})
+        curves.append([record["loss"] for record in bundle.config["records"]])
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)

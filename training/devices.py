@@ -65,19 +65,6 @@ def _unusable(seen: Hardware, torch_build: Build) -> tuple[str, str]:
     return f"{there} reaches none ({torch_build.trouble or 'it finds none'})", f"{mend}, or {TO_CPU}"
 
 
-def require_names_ray_takes(found: Hardware, environment: Environment) -> None:
-    """Refuse the one variable with which Ray does not start where there are AMD GPUs.
-
-    Raises:
-        ResourceError: `ROCR_VISIBLE_DEVICES` is set and `HIP_VISIBLE_DEVICES` is not.
-    """
-    if found.amd and "ROCR_VISIBLE_DEVICES" in environment and "HIP_VISIBLE_DEVICES" not in environment:
-        raise ResourceError(
-            "ROCR_VISIBLE_DEVICES: Ray takes HIP_VISIBLE_DEVICES only",
-            "unset it, and set HIP_VISIBLE_DEVICES instead",
-        )
-
-
 def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Environment) -> int:
     """The number under which this process's torch knows the first GPU that Ray assigned to it.
 
@@ -138,7 +125,12 @@ def assigned_device(
         return torch.device("cuda", index_of(assigned, torch_build, environment))
     if choose(wanted, found, torch_build, environment) == "cpu":
         return torch.device("cpu")
-    raise ResourceError(
+    raise unknown_to_ray(wanted, found, environment)
+
+
+def unknown_to_ray(wanted: str, found: Hardware, environment: Environment) -> ResourceError:
+    """The error for GPUs that torch can use and Ray does not offer."""
+    return ResourceError(
         f"training.device {wanted}: this machine has {visible(found, environment)} that Ray does not know",
         f"{'pip install amdsmi on every node, or ' if found.amd else ''}start Ray with --num-gpus, or {TO_CPU}",
     )
@@ -148,13 +140,10 @@ def require(wanted: str, environment: Environment | None = None, root: Path = Pa
     """`choose` for the machine and torch of this process.
 
     Raises:
-        ResourceError: as `choose`; or a variable is set with which Ray does not start.
+        ResourceError: as `choose`.
     """
     environment = os.environ if environment is None else environment
-    found = hardware(root)
-    if wanted != "cpu":
-        require_names_ray_takes(found, environment)
-    return choose(wanted, found, build(), environment)
+    return choose(wanted, hardware(root), build(), environment)
 
 
 def of_worker(wanted: str, assigned: Sequence[str | int]) -> torch.device:

@@ -1,8 +1,8 @@
-"""The GPUs of a machine, and what this torch can do with them.
+"""The GPUs of a machine, and what its torch can do with them.
 
 What there is is read from the files that GPU drivers make (NVIDIA: `/dev/nvidia0`, …; AMD: `/dev/kfd` and
 `/dev/dri/renderD128`, …), not from torch: a torch built for CPUs sees no GPU anywhere. Looking costs a millisecond;
-asking torch, where it is built for GPUs, up to a second.
+asking torch takes its import, and up to a second where it is built for GPUs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
+from pipelines.errors import ResourceError
 
 Environment = Mapping[str, str]
 Kind = Literal["cuda", "rocm", "cpu"]
@@ -105,6 +105,8 @@ def visible(found: Hardware, environment: Environment) -> Hardware:
 
 def build() -> Build:
     """What this process's torch was built for, and the GPUs it reaches."""
+    import torch
+
     kind: Kind = "rocm" if torch.version.hip else "cuda" if torch.version.cuda else "cpu"
     if kind == "cpu":
         return Build(kind, torch.__version__)
@@ -115,6 +117,8 @@ def build() -> Build:
 
 
 def _trouble() -> str:
+    import torch
+
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
@@ -126,3 +130,16 @@ def one_line(error: Exception) -> str:
     """The first sentence of an error's message."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text.split(". ")[0].rstrip(".")[:160]
+
+
+def require_names_ray_takes(found: Hardware, environment: Environment) -> None:
+    """Refuse the one variable with which Ray does not start where there are AMD GPUs.
+
+    Raises:
+        ResourceError: `ROCR_VISIBLE_DEVICES` is set and `HIP_VISIBLE_DEVICES` is not.
+    """
+    if found.amd and "ROCR_VISIBLE_DEVICES" in environment and "HIP_VISIBLE_DEVICES" not in environment:
+        raise ResourceError(
+            "ROCR_VISIBLE_DEVICES: Ray takes HIP_VISIBLE_DEVICES only",
+            "unset it, and set HIP_VISIBLE_DEVICES instead",
+        )

@@ -18,7 +18,7 @@ from pipelines import storage
 from pipelines.dataset import TokenDataset
 from pipelines.errors import DatasetError, RaygeneError
 from pipelines.progress import Progress
-from training import devices, loop, models, threads
+from training import devices, loop, models, survey, threads
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.launch import Group, launch, tell_and_wait
@@ -176,6 +176,7 @@ def profile(
 def _on_ray(given: dict[str, Any], training: TrainingConfig, output: Path, progress: Progress) -> list[dict[str, Any]]:
     import ray
 
+    survey.require(training.device)
     share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
     told: list[dict[str, Any]] = []
     kind = "GPU" if share.use_gpu else "CPU"

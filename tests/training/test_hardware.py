@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.hardware import Build, Hardware, build, hardware, hidden_by, one_line, visible
+from pipelines.errors import ResourceError
+from training.hardware import (
+    Build,
+    Hardware,
+    build,
+    hardware,
+    hidden_by,
+    one_line,
+    require_names_ray_takes,
+    visible,
+)
 
 
 def lay_out(root: Path, names: list[str], *, vendor: str | None = None, memory: int | None = None) -> Path:
@@ -86,3 +96,10 @@ def test_an_errors_first_sentence_is_its_reason() -> None:
     old = RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update\nyour driver.")
     assert one_line(old) == "The NVIDIA driver on your system is too old (found version 11040)"
     assert one_line(RuntimeError()) == "RuntimeError"
+
+
+def test_a_variable_that_ray_refuses_beside_amd_gpus_is_named_before_ray_starts() -> None:
+    with pytest.raises(ResourceError, match="Ray takes HIP_VISIBLE_DEVICES only"):
+        require_names_ray_takes(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0"})
+    require_names_ray_takes(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "0"})
+    require_names_ray_takes(Hardware(nvidia=1), {"ROCR_VISIBLE_DEVICES": "0"})

@@ -11,7 +11,7 @@ import torch
 
 from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
-from training import loop, models
+from training import devices, loop, models
 from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
@@ -64,12 +64,12 @@ def _explained(error: Exception) -> RaygeneError | None:
 
 
 def _run(given: dict[str, Any], wire: Wire) -> None:
+    import ray
     from ray.train import get_context
-    from ray.train.torch import get_device
 
     config = TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
-    device = get_device()
+    device = devices.of_worker(config.device, ray.get_gpu_ids())
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)

@@ -21,10 +21,12 @@ from pipelines.progress import Progress
 from training import devices, loop, models, survey, threads
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
-from training.launch import Group, launch, tell_and_wait
+from training.determinism import set_deterministic
+from training.launch import Group, launch
 from training.phases import SAID, WORK, Bottleneck, Setting, bottleneck, shares
 from training.placement import nodes_of, place
 from training.profiler import Measured, Operator, Plan, Profiler
+from training.wire import Wire
 
 SHOWN = 10
 PHASE_HEADER = ("phase", "share", "ms a step", "what it is")
@@ -163,6 +165,7 @@ def profile(
         "threads": cpus,
     }
     if connect is None:
+        set_deterministic(training.deterministic)
         device = torch.device(devices.require(training.device))
         with progress.stage(f"profiling {plan.steps} steps"):
             told = [watch(given, device, Alone())]
@@ -195,12 +198,14 @@ def work(given: dict[str, Any]) -> None:
     import ray
     from ray.train import get_context
 
+    wire, training = Wire(given["news"]), TrainingConfig.model_validate(given["training"])
     try:
-        device = devices.of_worker(given["training"]["device"], ray.get_gpu_ids())
+        set_deterministic(training.deterministic)
+        device = devices.of_worker(training.device, ray.get_gpu_ids())
         collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
-        tell_and_wait(given["news"], watch(given, device, collective))
+        wire.tell_and_wait(watch(given, device, collective))
     except RaygeneError as error:
-        tell_and_wait(given["news"], {"error": error})
+        wire.tell_and_wait({"error": error})
         raise
 
 

@@ -16,6 +16,7 @@ from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
+from training.determinism import set_deterministic
 from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
 from training.runlog import BOARDS, RunLog
@@ -69,10 +70,8 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
 
     config = TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
+    set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
-    if config.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from training import devices, loop, models
 from training.batch import TokenBatch, collate
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
+from training.determinism import set_deterministic
 from training.feed import feed
 from training.hardware import build, hardware
 from training.models.attention import Packed, Padded
@@ -75,8 +75,7 @@ def curve(
 
 @pytest.fixture
 def deterministic() -> Iterator[None]:
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    set_deterministic(True)
     yield
     torch.use_deterministic_algorithms(False)
 

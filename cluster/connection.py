@@ -18,11 +18,14 @@ from typing import Any
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
+from training.hardware import hardware, require_names_ray_takes
 
 _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DEDUP_LOGS": "1",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "KINETO_LOG_LEVEL": "6",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -118,6 +121,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
     }
     if address == "local":
+        require_names_ray_takes(hardware(), os.environ)
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
     else:
         require_answer(address)

@@ -110,7 +110,8 @@ class TrainingConfig(Section):
         default=65_536, description="most padded tokens in memory at once; cuts a step, never changes it", ge=1
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="auto = GPUs where the cluster has one for each worker, else CPU"
+        default="auto",
+        description="auto = GPUs where the cluster has any (NVIDIA or AMD, both are cuda here), else CPU",
     )
     deterministic: bool = Field(
         default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"

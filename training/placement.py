@@ -46,20 +46,20 @@ def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
     Args:
         nodes: the machines.
         workers: how many processes.
-        device: cpu, cuda, or auto (GPUs if there is one for each worker).
+        device: cpu, cuda, or auto (GPUs if the cluster has any).
 
     Raises:
-        ResourceError: the cluster has too little.
+        ResourceError: the cluster has too little. GPUs that do not suffice are never left aside in silence.
     """
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     has = f"the cluster has {cpus} CPUs and {gpus} GPUs on {len(nodes)} nodes"
-    with_gpu = _largest_share(nodes, workers, use_gpu=True) if device != "cpu" else 0
-    if with_gpu:
-        return Placement(with_gpu, use_gpu=True)
-    if device == "cuda":
+    if device == "cuda" or (device == "auto" and gpus):
+        if with_gpu := _largest_share(nodes, workers, use_gpu=True):
+            return Placement(with_gpu, use_gpu=True)
+        fitting = sum(min(node.cpus, node.gpus) for node in nodes)
         raise ResourceError(
             f"training.workers {workers} on GPUs need a GPU and a CPU each, but {has}",
-            f"set training.workers to {gpus} or training.device to cpu" if gpus else "set training.device to cpu",
+            f"set training.workers to {fitting} or training.device to cpu" if fitting else "set training.device to cpu",
         )
     without = _largest_share(nodes, workers, use_gpu=False)
     if not without:

@@ -17,7 +17,7 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, TrainingError
 from pipelines.metrics import best_threshold
 from pipelines.progress import Progress
-from training import agreement, bundle, embedding_file, journal, models
+from training import agreement, bundle, embedding_file, journal, models, survey
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
@@ -177,6 +177,7 @@ def _fit(
     import ray
 
     diary = Diary(output / LOG, progress)
+    survey.require(training.device)
     share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")

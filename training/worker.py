@@ -11,11 +11,12 @@ import torch
 
 from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
-from training import loop, models
+from training import devices, loop, models
 from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
+from training.determinism import set_deterministic
 from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
 from training.runlog import BOARDS, RunLog
@@ -64,15 +65,13 @@ def _explained(error: Exception) -> RaygeneError | None:
 
 
 def _run(given: dict[str, Any], wire: Wire) -> None:
+    import ray
     from ray.train import get_context
-    from ray.train.torch import get_device
 
     config = TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
-    device = get_device()
-    if config.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    set_deterministic(config.deterministic)
+    device = devices.of_worker(config.device, ray.get_gpu_ids())
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)

@@ -35,7 +35,8 @@ def test_verbose_or_not_nothing_is_reported_home_and_gpus_stay_visible(verbose: 
 
 def test_verbose_takes_away_settings_of_noise_only() -> None:
     quiet = set(environment(verbose=False)) - set(environment(verbose=True))
-    assert quiet == {"RAY_DATA_DISABLE_PROGRESS_BARS", "RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH"}
+    of_ray = {"RAY_DATA_DISABLE_PROGRESS_BARS", "RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH"}
+    assert quiet == of_ray | {"KINETO_LOG_LEVEL", "TORCH_CPP_LOG_LEVEL"}
 
 
 @pytest.mark.parametrize(

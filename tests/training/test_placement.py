@@ -16,11 +16,28 @@ def test_a_worker_is_not_promised_more_cpus_than_one_machine_has() -> None:
     assert place([Node(4, 0), Node(2, 0)], 3, "cpu") == Placement(2, use_gpu=False)
 
 
-def test_auto_takes_gpus_only_if_every_worker_gets_one() -> None:
+def test_auto_takes_gpus_where_there_are_any() -> None:
     nodes = [Node(8, 2), Node(8, 0)]
     assert place(nodes, 2, "auto") == Placement(4, use_gpu=True)
-    assert place(nodes, 3, "auto") == Placement(4, use_gpu=False)
     assert place(nodes, 2, "cpu") == Placement(8, use_gpu=False)
+    assert place([Node(8, 0)], 2, "auto") == Placement(4, use_gpu=False)
+
+
+def test_gpus_of_several_nodes_serve_one_run() -> None:
+    assert place([Node(16, 4), Node(16, 4)], 8, "auto") == Placement(4, use_gpu=True)
+    assert place([Node(16, 4), Node(2, 1), Node(8, 0)], 5, "auto") == Placement(2, use_gpu=True)
+
+
+def test_fewer_gpus_than_workers_are_no_reason_to_compute_on_cpus_in_silence() -> None:
+    with pytest.raises(ResourceError, match=r"set training.workers to 2 or training.device to cpu"):
+        place([Node(8, 2), Node(8, 0)], 3, "auto")
+
+
+def test_a_gpu_without_a_cpu_beside_it_serves_no_worker() -> None:
+    with pytest.raises(ResourceError, match=r"4 CPUs and 4 GPUs on 2 nodes: set training.workers to 1 or"):
+        place([Node(1, 4), Node(3, 0)], 2, "auto")
+    with pytest.raises(ResourceError, match=r"1 GPUs on 2 nodes: set training.device to cpu"):
+        place([Node(0, 1), Node(4, 0)], 1, "auto")
 
 
 def test_too_few_gpus_or_cpus_are_an_error_that_says_what_is_there() -> None:

@@ -1,4 +1,5 @@
-"""Attention within sequences, by layout: padded rows anywhere, packed rows without padding on GPUs in half precision.
+"""Attention within sequences, by layout: padded rows anywhere, packed rows without padding on GPUs in half precision that
+have it (NVIDIA from Ampere on, AMD where PyTorch's flash attention is built for the GPU).
 
 Both take queries, keys and values of every position and give the same result; a window limits how far a position
 looks to either side. Padded without a window, a score is computed for every couple of positions; with one, for those
@@ -7,6 +8,7 @@ of neighbouring blocks only, so that memory grows with positions x window.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -112,9 +114,9 @@ class Packed:
         self.places = self._at % self._longest
 
     @staticmethod
-    def can(found: Positions, dtype: torch.dtype) -> bool:
-        """Whether the device computes it."""
-        return found.states.is_cuda and dtype in (torch.float16, torch.bfloat16) and _VARLEN is not None
+    def can(states: Tensor, size: int) -> bool:
+        """Whether the device computes it, for states of that type and heads of that size."""
+        return states.dtype in (torch.float16, torch.bfloat16) and serves(states.device, states.dtype, size)
 
     def into(self, states: Tensor) -> Tensor:
         return states.reshape(-1, states.shape[2])[self._at]
@@ -131,6 +133,26 @@ class Packed:
         rows, positions = self._found.mask.shape
         flat = states.new_zeros(rows * positions, states.shape[1]).index_copy(0, self._at, states)
         return flat.view(rows, positions, -1)
+
+
+@lru_cache
+def serves(device: torch.device, dtype: torch.dtype, size: int) -> bool:
+    """Whether torch's varlen attention computes, forward and backward, on a device: tried out once.
+
+    Older GPUs, sizes of a head that are no multiple of 8, and builds without flash attention do not.
+    """
+    if _VARLEN is None:
+        return False
+    with torch.inference_mode(False), torch.enable_grad():
+        one = torch.ones(2, 1, size, dtype=dtype, device=device, requires_grad=True)
+        bounds = torch.tensor([0, 2], dtype=torch.int32, device=device)
+        try:
+            found = _VARLEN(one, one, one, bounds, bounds, 2, 2, window_size=(1, 1))
+            assert isinstance(found, Tensor)
+            found.sum().backward()  # type: ignore[no-untyped-call]
+        except (RuntimeError, TypeError, ValueError):
+            return False
+    return True
 
 
 try:

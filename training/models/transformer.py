@@ -34,13 +34,13 @@ class Transformer(Body):
         self.enter = nn.Linear(width, config.hidden)
         self.layers = nn.ModuleList(Layer(config.hidden, config.heads, config.dropout) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden)
-        size = config.hidden // config.heads
-        self.register_buffer("rates", BASE ** -(torch.arange(0, size, 2) / size), persistent=False)
+        self.size = config.hidden // config.heads
+        self.register_buffer("rates", BASE ** -(torch.arange(0, self.size, 2) / self.size), persistent=False)
 
     def forward(self, found: Positions) -> Positions:
         """Shape (rows, positions, width)."""
         states = self.enter(found.states)
-        layout: Layout = Packed(found, self.window) if Packed.can(found, states.dtype) else Padded(found, self.window)
+        layout: Layout = Packed(found, self.window) if Packed.can(states, self.size) else Padded(found, self.window)
         states = layout.into(states)
         rotation = layout.places[..., None] * self.rates
         for layer in self.layers:

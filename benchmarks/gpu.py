@@ -1,0 +1,206 @@
+"""A machine with a GPU, NVIDIA or AMD, checked in one go: what is there, the tests that need it, and the paths only it takes.
+
+    python benchmarks/gpu.py [--device cuda] [--repeats 20]
+
+Prints one table and writes it to benchmarks/results/gpu-DEVICE.json. `--device cpu` runs the timings in small where there is no
+GPU, writes nothing, and shows that the script works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+sys.path[0] = str(Path(__file__).parents[1])
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from pipelines.errors import ResourceError
+from pipelines.tokenizer import Tokenizer
+from training import devices, loop, models
+from training.batch import TokenBatch
+from training.config import ModelConfig, TrainingConfig
+from training.hardware import build, hardware
+from training.models.attention import Packed, Padded
+from training.models.positions import Positions
+from training.models.recurrent import Directed, reversal
+
+HERE = Path(__file__).parent
+KINDS = ("lstm", "gru", "transformer")
+PRECISIONS = ("fp32", "bf16", "fp16")
+Row = tuple[str, str]
+
+
+def sight(device: torch.device) -> list[Row]:
+    """What the machine, torch and Ray see."""
+    found = build()
+    rows = [("hardware", str(hardware())), ("torch", f"{found.version}, reaches {found.usable} GPUs")]
+    for number in range(found.usable):
+        about = torch.cuda.get_device_properties(number)
+        rows.append((f"GPU {number}", f"{about.name}, {about.total_memory / 2**30:.0f} GiB"))
+    rows += [(name, os.environ[name]) for name in sorted(os.environ) if name.endswith("VISIBLE_DEVICES")]
+    if device.type == "cuda":
+        import ray
+
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        rows.append(("Ray sees", f"{ray.cluster_resources().get('GPU', 0):g} GPUs"))
+        ray.shutdown()
+    return rows
+
+
+def tests() -> list[Row]:
+    """Every test marked gpu: how many went how, and the names of those that failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        command = [sys.executable, "-m", "pytest", "-m", "gpu", "-n", "0", "-q", f"--junitxml={report}"]
+        subprocess.run(command, cwd=HERE.parent, check=False)
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    went = {case.get("name", ""): next((child.tag for child in case), "passed") for case in cases}
+    counts = Counter(went.values())
+    rows = [("tests", ", ".join(f"{count} {how}" for how, count in sorted(counts.items())) or "none")]
+    return rows + [(name, how) for name, how in went.items() if how in ("failure", "error")]
+
+
+def milliseconds(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
+    """Median of a piece of work, run three times before."""
+    taken = []
+    for number in range(repeats + 3):
+        began = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if number >= 3:
+            taken.append(1e3 * (time.perf_counter() - began))
+    return statistics.median(taken)
+
+
+def positions(device: torch.device, rows: int, longest: int, width: int) -> Positions:
+    """Random vectors of rows whose lengths spread evenly from an eighth of the longest on, longest first."""
+    lengths = torch.linspace(longest, longest // 8, rows).long()
+    mask = torch.arange(longest) < lengths[:, None]
+    states = torch.randn(rows, longest, width) * mask[..., None]
+    return Positions(states.to(device), mask.to(device), lengths.to(device), int(lengths.sum()))
+
+
+def both_ways(forward: Callable[..., Tensor], *given: Tensor) -> None:
+    """Forward, and backward of the sum of what comes out."""
+    forward(*given).float().sum().backward()  # type: ignore[no-untyped-call]
+
+
+def over_packed(network: nn.LSTM | nn.GRU, counts: Tensor, states: Tensor) -> Tensor:
+    """What a recurrent network gives at every real position."""
+    out, _ = network(pack_padded_sequence(states, counts, batch_first=True))
+    return out.data
+
+
+def attention(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Forward and backward of attention, 8 heads of 64, packed beside padded."""
+    found = positions(device, rows, longest, 8)
+    timed = []
+    for half in (torch.bfloat16, torch.float16):
+        given = [torch.randn(rows, longest, 8, 64, device=device, dtype=half, requires_grad=True) for _ in range(3)]
+        for window in (0, 128):
+            name = f"attention, {str(half).removeprefix('torch.')}, {f'window {window}' if window else 'all positions'}"
+            padded, packed = Padded(found, window), Packed(found, window)
+            spent = milliseconds(partial(both_ways, padded.attend, *given), device, repeats)
+            told = f"padded {spent:.2f} ms"
+            if Packed.can(given[0], 64):
+                flat = [one.detach()[found.mask].requires_grad_() for one in given]
+                spent = milliseconds(partial(both_ways, packed.attend, *flat), device, repeats)
+                told += f", packed {spent:.2f} ms"
+            timed.append((name, told))
+    return timed
+
+
+def recurrent(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Forward and backward of one layer in two directions: as two networks over padded rows, and one over packed rows."""
+    found = positions(device, rows, longest, 64)
+    counts, timed = found.lengths.cpu(), []
+    reverse = reversal(found.mask, found.lengths)
+    for name, cell in (("lstm", nn.LSTM), ("gru", nn.GRU)):
+        two, one = Directed(cell, 64, 64, 2).to(device), cell(64, 64, bidirectional=True, batch_first=True).to(device)
+        ours = milliseconds(partial(both_ways, two, found.states, reverse), device, repeats)
+        theirs = milliseconds(partial(both_ways, partial(over_packed, one, counts), found.states), device, repeats)
+        timed.append((f"{name}, 64 both ways", f"padded twice {ours:.2f} ms, packed {theirs:.2f} ms"))
+    return timed
+
+
+def steps(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Whole training steps of each kind and precision, and the most memory that they took."""
+    tokenizer = Tokenizer(6, 1, "anchor")
+    counts = np.linspace(longest, longest // 8, rows).astype(np.int64)
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(2, tokenizer.vocabulary_size, int(counts.sum())))
+    batch = TokenBatch(tokens, torch.from_numpy(counts), torch.from_numpy(np.arange(rows) % 2).float(), counts)
+    timed = []
+    for kind in KINDS:
+        for precision in PRECISIONS:
+            config = TrainingConfig.model_validate({"precision": precision})
+            model = ModelConfig.model_validate({"kind": kind, "hidden": 128, "embedding": 64})
+            state = loop.start(models.fresh(model, tokenizer, 0).to(device), config, device)
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            spent = milliseconds(partial(step, state, batch, config, device), device, repeats)
+            told = f"{spent:.2f} ms a step, {1e3 * counts.sum() / spent:,.0f} tokens/s"
+            if device.type == "cuda":
+                told += f", {torch.cuda.max_memory_allocated(device) / 2**20:,.0f} MiB"
+            timed.append((f"{kind}, {precision}", told))
+    return timed
+
+
+def step(state: loop.State, batch: TokenBatch, config: TrainingConfig, device: torch.device) -> None:
+    """One optimizer step."""
+    state.optimizer.zero_grad(set_to_none=True)
+    here = batch.to(device)
+    with state.precision.autocast():
+        logits = state.model(here)
+    state.precision.backward(binary_cross_entropy_with_logits(logits, here.labels))
+    state.precision.step(state.optimizer, state.model, config.clip)
+
+
+def main() -> None:
+    """Check, measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--repeats", type=int, default=20)
+    given = parser.parse_args()
+    try:
+        device = torch.device(devices.require(given.device))
+    except ResourceError as error:
+        parser.error(f"{error.problem}; --device cpu runs the timings in small")
+    rows = sight(device)
+    if device.type == "cuda":
+        devices.try_out(device)
+        rows += tests()
+    else:
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    size = (32, 2048) if device.type == "cuda" else (4, 128)
+    for measure in (attention, recurrent, steps):
+        rows += measure(device, given.repeats, *size)
+    width = max(len(name) for name, _ in rows)
+    for name, told in rows:
+        print(f"{name:<{width}}  {told}")
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device).replace(" ", "-").lower()
+        (HERE / "results" / f"gpu-{name}.json").write_text(json.dumps(dict(rows), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""What only a GPU can show, NVIDIA or AMD. `python benchmarks/gpu.py` runs these and prints a table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from pipelines.dataset import TokenDataset
+from pipelines.progress import Silent
+from training import devices, loop, models
+from training.batch import TokenBatch, collate
+from training.collective import Alone
+from training.config import ModelConfig, TrainingConfig
+from training.determinism import set_deterministic
+from training.feed import feed
+from training.hardware import build, hardware
+from training.models.attention import Packed, Padded
+from training.models.positions import Positions
+from training.models.recurrent import Directed, reversal
+from training.models.transformer import Transformer
+from training.observer import Observer, Phase
+from training.precision import TYPES
+from training.run import train
+from training.steps import plan_epoch
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that this torch can use"),
+]
+SMALL = {"embedding": 8, "hidden": 16, "stem": 8, "dropout": 0.0}
+KINDS = ("lstm", "gru", "transformer")
+HALF = ("bf16", "fp16")
+
+
+@pytest.fixture
+def gpu() -> torch.device:
+    return torch.device("cuda", 0)
+
+
+def positions(device: torch.device, lengths: list[int], width: int = 16) -> Positions:
+    found = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < found[:, None]
+    states = torch.randn(*mask.shape, width, generator=torch.Generator().manual_seed(1)) * mask[..., None]
+    return Positions(states.to(device), mask.to(device), found.to(device), sum(lengths))
+
+
+def batch_of(split: TokenDataset, rows: int = 24) -> TokenBatch:
+    order = np.argsort(-split.lengths, kind="stable")[:rows]
+    return collate(split.tokens, split.offsets, split.labels, order)
+
+
+def curve(
+    split: TokenDataset,
+    scored: TokenDataset,
+    device: torch.device,
+    model: dict[str, object],
+    observer: Observer | None = None,
+    **keys: object,
+) -> list[float]:
+    """Losses of three epochs, on train and validation by turns."""
+    config = TrainingConfig.model_validate({"epochs": 3, "batch": 16, **keys})
+    network = models.fresh(ModelConfig.model_validate({**SMALL, **model}), split.tokenizer, 0).to(device)
+    state = loop.start(network, config, device)
+    loop.fit(state, split, scored, config, Alone(), device, observer)
+    return [record[name] for record in state.records for name in ("loss", "validation_loss")]
+
+
+@pytest.fixture
+def deterministic() -> Iterator[None]:
+    set_deterministic(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_the_drivers_files_and_torch_agree_that_there_is_a_gpu(gpu: torch.device) -> None:
+    assert hardware()
+    assert build().usable
+    assert devices.require("auto") == "cuda"
+    devices.try_out(gpu)
+
+
+@pytest.mark.parametrize("window", [0, 7])
+@pytest.mark.parametrize("half", HALF)
+def test_attention_without_padding_equals_the_padded_one(gpu: torch.device, half: str, window: int) -> None:
+    found = positions(gpu, [70, 33, 1])
+    packed, padded = Packed(found, window), Padded(found, window)
+    given = [torch.randn(*found.mask.shape, 4, 16, device=gpu, dtype=TYPES[half]) for _ in range(3)]
+    if not Packed.can(given[0], 16):
+        pytest.skip("this GPU has no attention without padding in half precision: the padded one is used")
+    ahead = [one.clone().requires_grad_() for one in given]
+    beside = [one.float().requires_grad_() for one in given]
+    flat = [one.flatten(0, 1)[found.mask.flatten()] for one in ahead]
+    mine, expected = packed.attend(*flat), padded.attend(*beside)[found.mask]
+    torch.testing.assert_close(mine.float(), expected, rtol=0.02, atol=0.02)
+    weights = torch.randn_like(expected)
+    (mine.float() * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for one, other in zip(ahead, beside, strict=True):
+        torch.testing.assert_close(one.grad[found.mask].float(), other.grad[found.mask], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("hidden", [64, 24])
+@pytest.mark.parametrize("half", HALF)
+def test_the_transformer_gives_the_same_with_and_without_padding(gpu: torch.device, half: str, hidden: int) -> None:
+    torch.manual_seed(0)
+    model = Transformer(ModelConfig(kind="transformer", hidden=hidden), 16).to(gpu).eval()
+    found = positions(gpu, [70, 33, 1])
+    with torch.inference_mode():
+        expected = model(found).states * found.mask[..., None]
+        with torch.autocast("cuda", TYPES[half]):
+            states = model(found).states * found.mask[..., None]
+    torch.testing.assert_close(states.float(), expected, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
+def test_two_directions_equal_a_bidirectional_network_on_packed_sequences(
+    gpu: torch.device, cell: type[nn.LSTM] | type[nn.GRU]
+) -> None:
+    torch.manual_seed(0)
+    layer, oracle = Directed(cell, 16, 8, 2).to(gpu), cell(16, 8, bidirectional=True, batch_first=True).to(gpu)
+    assert layer.back is not None
+    for name, value in layer.ahead.named_parameters():
+        getattr(oracle, name).data.copy_(value.data)
+    for name, value in layer.back.named_parameters():
+        getattr(oracle, f"{name}_reverse").data.copy_(value.data)
+    found = positions(gpu, [70, 33, 1])
+    packed, _ = oracle(pack_padded_sequence(found.states, found.lengths.cpu(), batch_first=True))
+    expected, _ = pad_packed_sequence(packed, batch_first=True)
+    mine = layer(found.states, reversal(found.mask, found.lengths)) * found.mask[..., None]
+    torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_gets_the_same_logit_on_gpu_and_cpu(gpu: torch.device, train_split: TokenDataset, kind: str) -> None:
+    model = models.fresh(ModelConfig.model_validate({**SMALL, "kind": kind}), train_split.tokenizer, 0).eval()
+    batch = batch_of(train_split)
+    with torch.inference_mode():
+        expected = model(batch)
+        torch.testing.assert_close(model.to(gpu)(batch.to(gpu)).cpu(), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_curve_is_that_of_the_cpu(
+    gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str
+) -> None:
+    mine = curve(train_split, validation_split, gpu, {"kind": kind})
+    np.testing.assert_allclose(
+        mine, curve(train_split, validation_split, torch.device("cpu"), {"kind": kind}), rtol=5e-3
+    )
+
+
+@pytest.mark.parametrize(("kind", "half"), itertools.product(KINDS, HALF))
+def test_half_precision_learns_alike(
+    gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, half: str
+) -> None:
+    whole = curve(train_split, validation_split, gpu, {"kind": kind}, precision="fp32")
+    mine = curve(train_split, validation_split, gpu, {"kind": kind}, precision=half)
+    np.testing.assert_allclose(mine, whole, rtol=0.05)
+
+
+@pytest.mark.usefixtures("deterministic")
+@pytest.mark.parametrize("kind", KINDS)
+def test_deterministic_training_gives_the_same_bits_again(
+    gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str
+) -> None:
+    one, again = (curve(train_split, validation_split, gpu, {"kind": kind}, deterministic=True) for _ in range(2))
+    assert one == again
+
+
+def test_batches_lie_in_memory_that_the_gpu_copies_by_itself(gpu: torch.device, train_split: TokenDataset) -> None:
+    steps = list(enumerate(plan_epoch(train_split.lengths, 16, 0, 0)))
+    with feed(train_split, steps, 65_536, 1, 0, gpu) as batches:
+        assert all(part.tokens.is_pinned() for step in batches for part in step.parts)
+
+
+class Unwaiting(Observer):
+    """Makes it an error that the host waits for the GPU within the phases of a step; the first steps may."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    @contextmanager
+    def phase(self, name: Phase) -> Iterator[None]:
+        self._steps += name == "optimizer"
+        torch.cuda.set_sync_debug_mode("error" if self._steps >= 3 else "default")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize(("kind", "precision"), itertools.product(KINDS, ("fp32", "bf16")))
+def test_nothing_of_a_step_waits_for_the_gpu(
+    gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
+) -> None:
+    curve(train_split, validation_split, gpu, {"kind": kind}, Unwaiting(), precision=precision)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_follow_the_curve_of_one(dataset: Path, tmp_path: Path) -> None:
+    model = ModelConfig.model_validate(SMALL)
+    curves = []
+    for workers in (1, 2):
+        config = TrainingConfig(epochs=3, batch=16, workers=workers, device="cuda")
+        bundle = train(model, config, dataset, tmp_path / str(workers), Silent(), {})
+        curves.append([record["loss"] for record in bundle.config["records"]])
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)

@@ -1,0 +1,104 @@
+"""Looks at every machine of a cluster before workers are started there: has it a GPU that would be left aside?
+
+Ray would start them, and torch.distributed fail in words that name no mend. One small task a machine, a second in all;
+torch is imported only where there is a GPU.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.errors import ResourceError
+from training import devices
+from training.hardware import VARIABLES, Build, Hardware, build, hardware
+
+ANSWER_S = 60.0
+NO_GPU = Build("cpu", "")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a machine has.
+
+    Attributes:
+        host: its name or address.
+        gpus: as Ray counts them.
+        found: by its device files.
+        torch_build: its torch; not asked where there is no GPU.
+        environment: the visibility variables that Ray's workers have there.
+    """
+
+    host: str
+    gpus: int
+    found: Hardware
+    torch_build: Build
+    environment: dict[str, str]
+
+
+def judge(sights: Sequence[Sight], wanted: str) -> None:
+    """See that no machine has a GPU that would be left aside.
+
+    Args:
+        sights: every machine.
+        wanted: `training.device`.
+
+    Raises:
+        ResourceError: one has a GPU that its torch cannot use or that Ray does not know; it is named if there are several.
+    """
+    if wanted == "cpu":
+        return
+    for sight in sights:
+        try:
+            if devices.choose("auto", sight.found, sight.torch_build, sight.environment) == "cuda" and not sight.gpus:
+                raise devices.unknown_to_ray(wanted, sight.found, sight.environment)
+        except ResourceError as error:
+            if len(sights) == 1:
+                raise
+            raise ResourceError(f"machine {sight.host}: {error.problem}", error.remedy) from error
+
+
+def require(wanted: str) -> None:
+    """`judge` every machine of the cluster that Ray is connected to; looks at none where CPUs are wanted.
+
+    Raises:
+        ResourceError: as `judge`, or a machine does not answer.
+    """
+    if wanted != "cpu":
+        judge(survey(), wanted)
+
+
+def survey() -> list[Sight]:
+    """What every living machine of the cluster has; Ray is connected.
+
+    Raises:
+        ResourceError: one does not answer.
+    """
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    looking = ray.remote(num_cpus=0, max_retries=0)(look)
+    asked = [
+        looking.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote()
+        for node in nodes
+    ]
+    try:
+        told = ray.get(asked, timeout=ANSWER_S)
+    except RayError as error:
+        raise ResourceError(
+            f"a machine of the cluster did not answer ({type(error).__name__})", "see 'ray status', and run again"
+        ) from error
+    return [
+        Sight(node["NodeManagerAddress"], int(node["Resources"].get("GPU", 0)), *seen)
+        for node, seen in zip(nodes, told, strict=True)
+    ]
+
+
+def look() -> tuple[Hardware, Build, dict[str, str]]:
+    """What this machine has, its torch, and the visibility variables of this process."""
+    found = hardware()
+    names = {name for names in VARIABLES.values() for name in names}
+    return found, build() if found else NO_GPU, {name: os.environ[name] for name in names if name in os.environ}

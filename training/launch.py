@@ -24,7 +24,8 @@ from training.wire import News
 
 COLLECTIVE_TIMEOUT_S = 300
 POLL_S = 0.25
-GRACE_S = 60.0
+GRACE_S = 30.0
+RETURN_S = 5.0
 Interrupt = Callable[[], None]
 
 
@@ -61,8 +62,8 @@ def launch(
         group: the workers.
         scratch: a folder that every node writes; Ray's own files appear in it while it runs.
         hear: called, on a thread of its own, with everything the workers tell, in order.
-        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `GRACE_S` to return;
-            None: an interrupt ends them at once.
+        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `GRACE_S` to tell
+            `ended` and return; None: an interrupt ends them at once.
 
     Raises:
         RaygeneError: as told by a worker under `error`.
@@ -92,9 +93,16 @@ def launch(
         ),
     )
     errors: list[RaygeneError] = []
+    ended = threading.Event()
+
+    def heard(message: News) -> None:
+        hear(message)
+        if "ended" in message:
+            ended.set()
+
     try:
-        with _listening(news, hear, errors, fatal):
-            failure = _in_thread(trainer.fit, ask_to_stop)
+        with _listening(news, heard, errors, fatal):
+            failure = _in_thread(trainer.fit, ask_to_stop, ended)
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
     # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
@@ -138,8 +146,10 @@ def _torch_config() -> Any:
     return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
 
 
-def _in_thread(work: Callable[[], Any], ask_to_stop: Interrupt | None) -> Exception | None:
+def _in_thread(work: Callable[[], Any], ask_to_stop: Interrupt | None, ended: threading.Event) -> Exception | None:
     """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
+
+    Once the workers have ended, little more is waited for: what interrupted this process may have ended Ray too.
 
     Returns:
         What was raised.
@@ -164,7 +174,8 @@ def _in_thread(work: Callable[[], Any], ask_to_stop: Interrupt | None) -> Except
                     raise KeyboardInterrupt
                 ask_to_stop()
                 asked = time.monotonic()
-            if asked is not None and (len(interrupts) > 1 or time.monotonic() - asked > GRACE_S):
+            grace = RETURN_S if ended.is_set() else GRACE_S
+            if asked is not None and (len(interrupts) > 1 or time.monotonic() - asked > grace):
                 raise KeyboardInterrupt
     if asked is not None:
         raise KeyboardInterrupt

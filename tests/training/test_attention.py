@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,7 +17,7 @@ def positions(lengths: list[int], width: int = 8) -> Positions:
     found = torch.tensor(lengths)
     mask = torch.arange(max(lengths)) < found[:, None]
     generator = torch.Generator().manual_seed(sum(lengths))
-    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, sum(lengths))
+    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, np.array(lengths))
 
 
 @given(st.lists(st.integers(1, 23), min_size=1, max_size=4), st.integers(1, 12))
@@ -45,7 +46,7 @@ def test_packing_and_unpacking_keep_what_is_real(lengths: list[int]) -> None:
 def test_without_padding_no_mask_is_needed_and_the_result_is_the_same() -> None:
     found = positions([6, 6])
     parts = [torch.randn(2, 6, 2, 4) for _ in range(3)]
-    beside_longer = Positions(found.states, found.mask, found.lengths, 11)
+    beside_longer = Positions(found.states, found.mask, found.lengths, np.array([6, 5]))
     torch.testing.assert_close(Padded(found, 0).attend(*parts), Padded(beside_longer, 0).attend(*parts))
 
 
@@ -66,7 +67,7 @@ def test_packed_attention_on_a_gpu_equals_the_padded_one(window: int) -> None:
     torch.manual_seed(0)
     model = Transformer(ModelConfig(kind="transformer", hidden=64, window=window), 8).cuda().bfloat16().eval()
     found = positions([70, 33, 1])
-    given_ = Positions(found.states.cuda().bfloat16(), found.mask.cuda(), found.lengths.cuda(), found.total)
+    given_ = Positions(found.states.cuda().bfloat16(), found.mask.cuda(), found.lengths.cuda(), found.counts)
     assert Packed.can(given_, torch.bfloat16)
     with torch.inference_mode():
         packed = model(given_).states

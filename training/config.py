@@ -112,6 +112,10 @@ class TrainingConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto = GPUs where the cluster has one for each worker, else CPU"
     )
+    layout: Literal["auto", "masked", "packed"] = Field(
+        default="auto",
+        description="how recurrent layers lay out sequences; the result is the same: auto = masked on CPU, the faster of both on a GPU",
+    )
     deterministic: bool = Field(
         default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"
     )

@@ -21,14 +21,14 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence
 
@@ -40,7 +40,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.hardware import build, hardware
 from training.models.attention import Packed, Padded
 from training.models.positions import Positions
-from training.models.recurrent import Directed, reversal
+from training.models.recurrent import CELLS, Layout, Recurrent
 
 HERE = Path(__file__).parent
 KINDS = ("lstm", "gru", "transformer")
@@ -96,18 +96,12 @@ def positions(device: torch.device, rows: int, longest: int, width: int) -> Posi
     lengths = torch.linspace(longest, longest // 8, rows).long()
     mask = torch.arange(longest) < lengths[:, None]
     states = torch.randn(rows, longest, width) * mask[..., None]
-    return Positions(states.to(device), mask.to(device), lengths.to(device), int(lengths.sum()))
+    return Positions(states.to(device), mask.to(device), lengths.to(device), lengths.numpy())
 
 
-def both_ways(forward: Callable[..., Tensor], *given: Tensor) -> None:
+def both_ways(forward: Callable[..., Tensor], *given: Any) -> None:
     """Forward, and backward of the sum of what comes out."""
     forward(*given).float().sum().backward()  # type: ignore[no-untyped-call]
-
-
-def over_packed(network: nn.LSTM | nn.GRU, counts: Tensor, states: Tensor) -> Tensor:
-    """What a recurrent network gives at every real position."""
-    out, _ = network(pack_padded_sequence(states, counts, batch_first=True))
-    return out.data
 
 
 def attention(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
@@ -130,15 +124,22 @@ def attention(device: torch.device, repeats: int, rows: int, longest: int) -> li
 
 
 def recurrent(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
-    """Forward and backward of one layer in two directions: as two networks over padded rows, and one over packed rows."""
+    """Forward and backward of one layer in two directions in either layout, beside the library's own bidirectional network."""
     found = positions(device, rows, longest, 64)
     counts, timed = found.lengths.cpu(), []
-    reverse = reversal(found.mask, found.lengths)
-    for name, cell in (("lstm", nn.LSTM), ("gru", nn.GRU)):
-        two, one = Directed(cell, 64, 64, 2).to(device), cell(64, 64, bidirectional=True, batch_first=True).to(device)
-        ours = milliseconds(partial(both_ways, two, found.states, reverse), device, repeats)
-        theirs = milliseconds(partial(both_ways, partial(over_packed, one, counts), found.states), device, repeats)
-        timed.append((f"{name}, 64 both ways", f"padded twice {ours:.2f} ms, packed {theirs:.2f} ms"))
+    for kind in ("lstm", "gru"):
+        body = Recurrent(ModelConfig.model_validate({"kind": kind, "hidden": 64}), 64).to(device)
+        told = []
+        for layout in get_args(Layout):
+            body.layout = layout
+            spent = milliseconds(partial(both_ways, lambda body: body(found).states, body), device, repeats)
+            told.append(f"{layout} {spent:.2f} ms")
+        library = CELLS[kind](64, 64, bidirectional=True, batch_first=True).to(device)
+        packed = pack_padded_sequence(found.states, counts, batch_first=True)
+        spent = milliseconds(
+            partial(both_ways, lambda one, given: one(given)[0].data, library, packed), device, repeats
+        )
+        timed.append((f"{kind}, 64 both ways", f"{', '.join(told)}, the library's packed {spent:.2f} ms"))
     return timed
 
 

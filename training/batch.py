@@ -34,10 +34,6 @@ class TokenBatch:
         """Tokens of the longest sequence."""
         return int(self.counts.max())
 
-    def positions(self, stride: int) -> int:
-        """How many positions are left, over all rows, if one in `stride` tokens of each row is kept from the first on."""
-        return int(((self.counts - 1) // stride + 1).sum())
-
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on a device."""
         tokens, lengths, labels = (

@@ -113,6 +113,10 @@ class TrainingConfig(Section):
         default="auto",
         description="auto = GPUs where the cluster has any (NVIDIA or AMD, both are cuda here), else CPU",
     )
+    layout: Literal["auto", "masked", "packed"] = Field(
+        default="auto",
+        description="how recurrent layers lay out sequences; the result is the same: auto = masked on CPU, the faster of both on a GPU",
+    )
     deterministic: bool = Field(
         default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"
     )

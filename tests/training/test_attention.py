@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +16,7 @@ def positions(lengths: list[int], width: int = 8) -> Positions:
     found = torch.tensor(lengths)
     mask = torch.arange(max(lengths)) < found[:, None]
     generator = torch.Generator().manual_seed(sum(lengths))
-    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, sum(lengths))
+    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, np.array(lengths))
 
 
 @given(st.lists(st.integers(1, 23), min_size=1, max_size=4), st.integers(1, 12))
@@ -44,7 +45,7 @@ def test_packing_and_unpacking_keep_what_is_real(lengths: list[int]) -> None:
 def test_without_padding_no_mask_is_needed_and_the_result_is_the_same() -> None:
     found = positions([6, 6])
     parts = [torch.randn(2, 6, 2, 4) for _ in range(3)]
-    beside_longer = Positions(found.states, found.mask, found.lengths, 11)
+    beside_longer = Positions(found.states, found.mask, found.lengths, np.array([6, 5]))
     torch.testing.assert_close(Padded(found, 0).attend(*parts), Padded(beside_longer, 0).attend(*parts))
 
 

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipelines.dataset import TokenDataset
@@ -24,7 +24,7 @@ from training.feed import feed
 from training.hardware import build, hardware
 from training.models.attention import Packed, Padded
 from training.models.positions import Positions
-from training.models.recurrent import Directed, reversal
+from training.models.recurrent import CELLS, Layout, Recurrent
 from training.models.transformer import Transformer
 from training.observer import Observer, Phase
 from training.precision import TYPES
@@ -49,7 +49,7 @@ def positions(device: torch.device, lengths: list[int], width: int = 16) -> Posi
     found = torch.tensor(lengths)
     mask = torch.arange(max(lengths)) < found[:, None]
     states = torch.randn(*mask.shape, width, generator=torch.Generator().manual_seed(1)) * mask[..., None]
-    return Positions(states.to(device), mask.to(device), found.to(device), sum(lengths))
+    return Positions(states.to(device), mask.to(device), found.to(device), np.array(lengths))
 
 
 def batch_of(split: TokenDataset, rows: int = 24) -> TokenBatch:
@@ -120,21 +120,22 @@ def test_the_transformer_gives_the_same_with_and_without_padding(gpu: torch.devi
     torch.testing.assert_close(states.float(), expected, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
-def test_two_directions_equal_a_bidirectional_network_on_packed_sequences(
-    gpu: torch.device, cell: type[nn.LSTM] | type[nn.GRU]
+@pytest.mark.parametrize("layout", get_args(Layout))
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_either_layout_equals_a_bidirectional_network_on_packed_sequences(
+    gpu: torch.device, kind: str, layout: Layout
 ) -> None:
     torch.manual_seed(0)
-    layer, oracle = Directed(cell, 16, 8, 2).to(gpu), cell(16, 8, bidirectional=True, batch_first=True).to(gpu)
-    assert layer.back is not None
-    for name, value in layer.ahead.named_parameters():
-        getattr(oracle, name).data.copy_(value.data)
-    for name, value in layer.back.named_parameters():
-        getattr(oracle, f"{name}_reverse").data.copy_(value.data)
+    body = Recurrent(ModelConfig.model_validate({"kind": kind, "hidden": 8}), 16).to(gpu)
+    body.layout = layout
+    oracle = CELLS[kind](16, 8, bidirectional=True, batch_first=True).to(gpu)
+    for name, value in body.named_parameters():
+        _, _, direction, own = name.split(".")
+        getattr(oracle, own if direction == "ahead" else f"{own}_reverse").data.copy_(value.data)
     found = positions(gpu, [70, 33, 1])
     packed, _ = oracle(pack_padded_sequence(found.states, found.lengths.cpu(), batch_first=True))
     expected, _ = pad_packed_sequence(packed, batch_first=True)
-    mine = layer(found.states, reversal(found.mask, found.lengths)) * found.mask[..., None]
+    mine = body(found).states * found.mask[..., None]
     torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-4)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -15,13 +17,18 @@ class Positions:
         states: shape (rows, positions, width); what stands after the end of a row is of no consequence.
         mask: True where a position is real, shape (rows, positions).
         lengths: real positions of each row, int64, shape (rows,).
-        total: their sum, known on the host.
+        counts: the lengths on the host, shape (rows,).
     """
 
     states: Tensor
     mask: Tensor
     lengths: Tensor
-    total: int
+    counts: NDArray[np.int64]
+
+    @property
+    def total(self) -> int:
+        """Real positions of all rows."""
+        return int(self.counts.sum())
 
     def with_states(self, states: Tensor) -> Positions:
         """Other vectors at the same positions."""

@@ -37,9 +37,9 @@ class Recogniser(nn.Module):
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
         vectors = self.dropout(self.embedding(batch.padded()))
-        found = Positions(vectors, batch.mask(), batch.lengths, batch.positions(1))
+        found = Positions(vectors, batch.mask(), batch.lengths, batch.counts)
         if self.stem is not None:
-            found = self.stem(found, batch.positions(self.stem.stride))
+            found = self.stem(found)
         pooled = self.pooling(self.body(found))
         logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1).float()
         return logits

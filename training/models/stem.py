@@ -23,9 +23,10 @@ class Stem(nn.Module):
             config.embedding, config.stem, config.stem_width, stride=config.stem_stride, padding=config.stem_width // 2
         )
 
-    def forward(self, tokens: Positions, total: int) -> Positions:
-        """Positions `stride` times fewer, `total` of them in all; token vectors after the end of a row have to be zero."""
+    def forward(self, tokens: Positions) -> Positions:
+        """Positions `stride` times fewer; token vectors after the end of a row have to be zero."""
         positions = (tokens.mask.shape[1] - 1) // self.stride + 1
         mask = tokens.mask[:, :: self.stride]
         out = torch.relu(self.convolution(tokens.states.transpose(1, 2))).transpose(1, 2)[:, :positions]
-        return Positions(out * mask[..., None], mask, (tokens.lengths - 1) // self.stride + 1, total)
+        lengths, counts = (tokens.lengths - 1) // self.stride + 1, (tokens.counts - 1) // self.stride + 1
+        return Positions(out * mask[..., None], mask, lengths, counts)

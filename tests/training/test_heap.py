@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import platform
+import resource
+
+import pytest
+import torch
+
+from training import heap
+
+# Larger than what the library keeps by itself, smaller than a heap of a thread other than the first.
+NUMBERS = 10 << 20
+
+
+def faults() -> int:
+    """Pages that the system had to clear while blocks were allocated, filled and freed eight times."""
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(8):
+        torch.empty(NUMBERS).fill_(1)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
+def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
+    before = faults()
+    with heap.kept():
+        for _ in range(3):
+            faults()
+        within = faults()
+    assert within < before / 4
+    assert faults() > before / 2

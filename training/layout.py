@@ -9,11 +9,15 @@ from __future__ import annotations
 import time
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import nn
 
-from training.batch import TokenBatch
+from pipelines.dataset import TokenDataset
+from training.batch import TokenBatch, collate
+from training.config import TrainingConfig
 from training.models.recurrent import Layout, Recurrent
+from training.steps import micro_batches, plan_epoch
 
 Wanted = Literal["auto", "masked", "packed"]
 PASSES = 3
@@ -65,6 +69,15 @@ def faster_layout(model: nn.Module, batch: TokenBatch) -> Layout:
     body.layout = before
     model.train(training)
     return min(seconds, key=lambda layout: seconds[layout])
+
+
+def typical(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
+    """A batch of the step whose longest sequence is the median of all steps' longest."""
+    steps = plan_epoch(train.lengths, config.batch, config.seed, epoch=0)
+    longest = [train.lengths[rows[0]] for rows in steps]
+    rows = steps[int(np.argsort(longest, kind="stable")[len(steps) // 2])]
+    part = micro_batches(rows, train.lengths, config.token_budget)[0]
+    return collate(train.tokens, train.offsets, train.labels, part)
 
 
 def _timed(model: nn.Module, batch: TokenBatch) -> float:

@@ -34,6 +34,7 @@ _NOT_CONTENT = {
     "min_workers",
     "retries",
     "device",
+    "layout",
     "token_budget",
     "checkpoint_steps",
     "checkpoint_seconds",

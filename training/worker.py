@@ -11,7 +11,7 @@ import torch
 
 from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
-from training import devices, loop, models
+from training import devices, layout, loop, models
 from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
@@ -75,6 +75,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
+    layout.settle(model, config.layout, layout.typical(train, config), measure=not config.deterministic)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(Path(given["checkpoints"]))
     latest = checkpoints.latest()

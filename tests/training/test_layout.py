@@ -7,11 +7,12 @@ import torch
 
 from pipelines.dataset import TokenDataset
 from training import models
-from training.config import ModelConfig
-from training.layout import faster_layout, settle
+from training.config import ModelConfig, TrainingConfig
+from training.layout import faster_layout, settle, typical
 from training.loading import collate_rows
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Recurrent
+from training.steps import plan_epoch
 
 SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
 
@@ -68,3 +69,11 @@ def test_a_layout_asked_for_is_set_and_a_cpu_takes_masked(train_split: TokenData
 
 def test_a_transformer_has_no_layout_to_choose(train_split: TokenDataset) -> None:
     assert settle(model_of("transformer"), "packed", batch_of(train_split)) is None
+
+
+def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:
+    batch = typical(train_split, TrainingConfig(batch=16))
+    steps = plan_epoch(train_split.lengths, 16, seed=0, epoch=0)
+    longest = sorted(int(train_split.lengths[rows].max()) for rows in steps)
+    assert batch.longest == longest[len(longest) // 2]
+    assert len(batch.counts) == 16

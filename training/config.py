@@ -103,6 +103,12 @@ class TrainingConfig(Section):
     )
     log_steps: int = Field(default=20, description="optimizer steps to a line of steps.jsonl and TensorBoard", ge=1)
     tensorboard: bool = Field(default=True, description="write TensorBoard's event files to RUN/tensorboard")
+    mlflow: str | None = Field(
+        default=None,
+        description="address of an MLflow tracking server, for parameters, figures and bundle (default: none); a password belongs in "
+        "MLFLOW_TRACKING_PASSWORD",
+    )
+    mlflow_experiment: str = Field(default="raygene", description="MLflow's name for a group of runs", min_length=1)
     patience: int = Field(
         default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.progress import Progress, Stage
+from training.tracking import Tracker
 from training.wire import News
 
 LOG = "train.log"
@@ -51,13 +52,14 @@ class Follow:
         steps: optimizer steps of an epoch.
         diary: told when training begins or goes on.
         stage: advanced by steps.
+        tracker: sent the figures of epochs.
 
     Attributes:
         ended: epochs, and steps of the next, that are finished and kept, as told by workers that returned.
     """
 
-    def __init__(self, steps: int, diary: Diary, stage: Stage) -> None:
-        self._steps, self._diary, self._stage = steps, diary, stage
+    def __init__(self, steps: int, diary: Diary, stage: Stage, tracker: Tracker) -> None:
+        self._steps, self._diary, self._stage, self._tracker = steps, diary, stage, tracker
         self._shown = 0
         self._seen: Place = (0, 0)
         self._began = False
@@ -73,7 +75,9 @@ class Follow:
             )
         if "began" in message:
             self._begin(**message["began"])
-        self._record = message.get("record", self._record)
+        if "record" in message:
+            self._record = message["record"]
+            self._tracker.epochs([self._record])
         if "line" in message:
             self._line = message["line"]
             self._show((self._line["epoch"] - 1, self._line["step"]))

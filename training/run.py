@@ -27,6 +27,7 @@ from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
 from training.runlog import METRICS
 from training.scoring import probabilities
+from training.tracking import Tracker, tracked
 from training.worker import run
 
 _NOT_CONTENT = {
@@ -40,6 +41,8 @@ _NOT_CONTENT = {
     "checkpoint_seconds",
     "log_steps",
     "tensorboard",
+    "mlflow",
+    "mlflow_experiment",
 }
 
 
@@ -78,8 +81,12 @@ def train(
                 f"{dataset}: split {split.split} has one class only", "change the split section and build again"
             )
     storage.make_directory(output)
-    with storage.only_writer(output):
-        return _train(model, training, opened, validation, dataset, output, progress, resolved)
+    tracker = Tracker(training.mlflow, progress.warn)
+    with storage.only_writer(output), tracked(tracker):
+        trained = _train(model, training, opened, validation, dataset, output, progress, resolved, tracker)
+        tracker.epochs(trained.config["records"])
+        tracker.end("FINISHED", output / "bundle")
+    return trained
 
 
 def _train(
@@ -91,6 +98,7 @@ def _train(
     output: Path,
     progress: Progress,
     resolved: dict[str, Any],
+    tracker: Tracker,
 ) -> Bundle:
     key = run_key(model, training, opened.manifest["fingerprint"])
     resolved, differences = agreement.reconcile(resolved, opened.manifest["config"])
@@ -100,6 +108,7 @@ def _train(
             f"written to {output / 'experiment.yaml'}; to use the experiment's, run raygene build"
         )
     storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
+    tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
     if finished := _finished(output, key):
         journal.write(output / METRICS, finished.config["records"])
         progress.note(f"{output} is trained already; nothing to do")
@@ -109,7 +118,7 @@ def _train(
     if document is None or not _is_last(document, training):
         if model.embedding_file:
             embedding_file.load(Path(model.embedding_file), opened.tokenizer, model.embedding)
-        _fit(model, training, opened, dataset, output, checkpoints, progress)
+        _fit(model, training, opened, dataset, output, checkpoints, progress, tracker)
         document = _document(checkpoints)
     if document is None or not _is_last(document, training):
         raise TrainingError(f"{checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
@@ -173,6 +182,7 @@ def _fit(
     output: Path,
     checkpoints: Checkpoints,
     progress: Progress,
+    tracker: Tracker,
 ) -> None:
     """Run the loop on Ray Train until the last checkpoint is written."""
     import ray
@@ -203,7 +213,7 @@ def _fit(
 
     try:
         with progress.stage("training", training.epochs * steps) as stage:
-            follow = Follow(steps, diary, stage)
+            follow = Follow(steps, diary, stage, tracker)
             launch(run, given, group, output, follow, ask_to_stop)
     except KeyboardInterrupt:
         if follow.ended:

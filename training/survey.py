@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import ResourceError
 from training import devices
-from training.hardware import VARIABLES, Build, Hardware, build, hardware
+from training.hardware import VARIABLES, Build, Hardware, build, hardware, hidden_by
 
 ANSWER_S = 60.0
 NO_GPU = Build("cpu", "")
@@ -45,18 +45,31 @@ def judge(sights: Sequence[Sight], wanted: str) -> None:
         wanted: `training.device`.
 
     Raises:
-        ResourceError: one has a GPU that its torch cannot use or that Ray does not know; it is named if there are several.
+        ResourceError: one has a GPU that its torch cannot use or that Ray does not know, or has none though Ray counts
+            one; it is named if there are several.
     """
     if wanted == "cpu":
         return
     for sight in sights:
         try:
-            if devices.choose("auto", sight.found, sight.torch_build, sight.environment) == "cuda" and not sight.gpus:
-                raise devices.unknown_to_ray(wanted, sight.found, sight.environment)
+            _judge(sight, wanted)
         except ResourceError as error:
             if len(sights) == 1:
                 raise
             raise ResourceError(f"machine {sight.host}: {error.problem}", error.remedy) from error
+
+
+def _judge(sight: Sight, wanted: str) -> None:
+    usable = devices.choose("auto", sight.found, sight.torch_build, sight.environment) == "cuda"
+    if usable and not sight.gpus:
+        raise devices.unknown_to_ray(wanted, sight.found, sight.environment)
+    hidden = any(hidden_by(sight.environment, maker) for maker in VARIABLES)
+    if sight.gpus and not usable and not hidden:
+        counted = f"{sight.gpus} GPU{'s' if sight.gpus > 1 else ''}"
+        raise ResourceError(
+            f"training.device: Ray counts {counted}, but this machine has none",
+            f"start Ray with the true --num-gpus, or {devices.TO_CPU}",
+        )
 
 
 def require(wanted: str) -> None:
@@ -81,9 +94,12 @@ def survey() -> list[Sight]:
 
     nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     looking = ray.remote(num_cpus=0, max_retries=0)(look)
+    gpus = [int(node["Resources"].get("GPU", 0)) for node in nodes]
     asked = [
-        looking.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote()
-        for node in nodes
+        looking.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            count > 0
+        )
+        for node, count in zip(nodes, gpus, strict=True)
     ]
     try:
         told = ray.get(asked, timeout=ANSWER_S)
@@ -92,13 +108,20 @@ def survey() -> list[Sight]:
             f"a machine of the cluster did not answer ({type(error).__name__})", "see 'ray status', and run again"
         ) from error
     return [
-        Sight(node["NodeManagerAddress"], int(node["Resources"].get("GPU", 0)), *seen)
-        for node, seen in zip(nodes, told, strict=True)
+        Sight(node["NodeManagerAddress"], count, *seen) for node, count, seen in zip(nodes, gpus, told, strict=True)
     ]
 
 
-def look() -> tuple[Hardware, Build, dict[str, str]]:
-    """What this machine has, its torch, and the visibility variables of this process."""
+def look(expected: bool) -> tuple[Hardware, Build, dict[str, str]]:
+    """What this machine has, its torch, and the visibility variables of this process.
+
+    Args:
+        expected: whether Ray counts a GPU here, for then torch is asked in any case.
+    """
     found = hardware()
     names = {name for names in VARIABLES.values() for name in names}
-    return found, build() if found else NO_GPU, {name: os.environ[name] for name in names if name in os.environ}
+    return (
+        found,
+        build() if found or expected else NO_GPU,
+        {name: os.environ[name] for name in names if name in os.environ},
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelines.progress import Silent
 from training.follow import Diary, Follow
+from training.tracking import Tracker
 
 LINE = {
     "epoch": 1,
@@ -31,7 +32,8 @@ class Stage:
 
 def following(folder: Path) -> tuple[Follow, Stage, Silent]:
     stage, progress = Stage(), Silent()
-    return Follow(100, Diary(folder / "train.log", progress), stage), stage, progress
+    tracker = Tracker(None, progress.warn)
+    return Follow(100, Diary(folder / "train.log", progress), stage, tracker), stage, progress
 
 
 def test_progress_tells_loss_speed_padding_waiting_and_memory(tmp_path: Path) -> None:

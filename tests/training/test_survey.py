@@ -34,6 +34,12 @@ def test_gpus_that_ray_does_not_count_are_told_with_the_package_it_counts_by() -
         judge([WELL, UNKNOWN], "cuda")
 
 
+def test_gpus_that_ray_counts_and_nobody_sees_are_an_error() -> None:
+    with pytest.raises(ResourceError, match=r"Ray counts 1 GPU, but this machine has none: start Ray with the true"):
+        judge([Sight("one", 1, Hardware(), Build("cpu", "2.13.0+cpu"), {})], "auto")
+    judge([Sight("without device files", 1, Hardware(), CUDA, {})], "auto")
+
+
 def test_nothing_is_asked_of_gpus_when_cpus_are_wanted_or_gpus_are_hidden() -> None:
     judge([FOR_CPUS, UNKNOWN], "cpu")
     judge([Sight("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")

@@ -1,29 +1,30 @@
 """Useful tokens a second of training, beside the loop everybody writes first; padding, waiting, kinds, precisions and batches.
 
-    python benchmarks/training.py --dataset DIR [--rows 1500] [--repeats 3] [--threads 2] [--only NAME …]
+    python benchmarks/training.py --dataset DIR [--rows 3000] [--repeats 3] [--threads 2] [--only NAME …]
+    python benchmarks/training.py --fasta FASTA --annotation GFF3        # builds the dataset first: whole genes, 3-mers
 
 The loop beside takes random batches of 32, pads or packs them, and reads the loss back every step. Both sides train the
-same network on the same rows with as many sequences a step. Repeats take turns; medians of one run go to
-benchmarks/results/training-DEVICE.json. On a GPU, half precision as well.
+same network on the same rows with as many sequences a step, may use as many threads, and run in a process of their own.
+Repeats take turns; medians of one run go to benchmarks/results/training-DEVICE.json. Slow cases take fewer rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 # This file has a package's name, and Python and Ray look for packages beside the script first.
-sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
+sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
@@ -32,19 +33,64 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from cluster import connection
 from pipelines.dataset import TokenDataset
-from pipelines.progress import Silent
-from training import loop, models
+from training import layout, loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
-from training.run import train
 
 HERE = Path(__file__).parent
 BATCH = 32
 SHORT = 512
 PLAIN = {"stem": 0, "pooling": "mean", "dropout": 0.0, "embedding": 32, "hidden": 32}
-Measure = Callable[[], dict[str, float]]
+KINDS = ("lstm", "gru", "transformer")
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is measured.
+
+    Attributes:
+        side: `ours`, `bare` (several epochs of ours), `ray` (the same on one worker), or the loop beside, `padded` or `packed`.
+        model: keys of the model beside those of `PLAIN`.
+        training: keys of the optimisation.
+        rows: of the dataset; None: all that are measured.
+        longest: tokens of a row that are taken; None: all.
+    """
+
+    side: str
+    model: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    rows: int | None = None
+    longest: int | None = None
+
+
+def cases(gpu: bool) -> dict[str, Case]:
+    """Everything that is measured, by name."""
+    few = None if gpu else 200
+    found = {
+        "first try, padded": Case("padded"),
+        "first try, packed": Case("packed", rows=few),
+        "lstm": Case("ours"),
+        "lstm, packed": Case("ours", training={"layout": "packed"}, rows=few),
+        "bare loop": Case("bare"),
+        "one Ray worker": Case("ray"),
+    }
+    for kind in KINDS:
+        rows = None if gpu or kind == "lstm" else 600
+        found[f"{kind}, short"] = Case("ours", {"kind": kind}, rows=rows, longest=SHORT)
+        found[f"{kind}, short, bf16"] = Case("ours", {"kind": kind}, {"precision": "bf16"}, rows, longest=SHORT)
+        found[f"{kind}, short, fp16"] = Case("ours", {"kind": kind}, {"precision": "fp16"}, few, longest=SHORT)
+        found[f"{kind}, short, stem of stride 2"] = Case("ours", {"kind": kind, "stem": 64}, rows=rows, longest=SHORT)
+    for batch in (8, 128, 512):
+        found[f"lstm, short, batch {batch}"] = Case("ours", training={"batch": batch}, longest=SHORT)
+    if gpu:
+        wide = {"embedding": 256, "hidden": 512, "layers": 4, "heads": 8}
+        for kind in ("lstm", "transformer"):
+            found[f"{kind}, short, wide, bf16"] = Case(
+                "ours", {"kind": kind, **wide}, {"precision": "bf16", "batch": 512}, longest=SHORT
+            )
+    return found
 
 
 class FirstTry(nn.Module):
@@ -68,7 +114,7 @@ class FirstTry(nn.Module):
         return self.head((states * mask).sum(1) / lengths[:, None]).squeeze(-1)
 
 
-def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> dict[str, float]:
+def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> Figures:
     """An epoch of random batches, the loss read back every step."""
     torch.manual_seed(0)
     model = FirstTry(dataset.tokenizer.vocabulary_size, packed=packed).to(device)
@@ -88,133 +134,197 @@ def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> d
         optimizer.step()
         losses.append(loss.item())
     seconds = time.perf_counter() - began
-    return {
-        "tokens_per_second": len(dataset.tokens) / seconds,
-        "padding_share": 1 - len(dataset.tokens) / padded_tokens,
-    }
+    tokens = len(dataset.tokens)
+    return {"tokens_per_second": tokens / seconds, "padding_share": 1 - tokens / padded_tokens}
 
 
-def ours(
-    dataset: TokenDataset, device: torch.device, model: dict[str, Any], training: dict[str, Any]
-) -> dict[str, float]:
-    """The second of two epochs of the loop, without Ray."""
-    config = TrainingConfig.model_validate({"epochs": 2, "batch": BATCH, "learning_rate": 1e-3, **training})
-    network = models.fresh(ModelConfig.model_validate({**PLAIN, **model}), dataset.tokenizer, 0).to(device)
+def ours(dataset: TokenDataset, device: torch.device, case: Case, epochs: int) -> Figures:
+    """The epochs of the loop after the first, without Ray: their median."""
+    config = TrainingConfig.model_validate({"batch": BATCH, "learning_rate": 1e-3, **case.training, "epochs": epochs})
+    network = models.fresh(ModelConfig.model_validate({**PLAIN, **case.model}), dataset.tokenizer, 0).to(device)
+    layout.settle(network, config.layout, layout.typical(dataset, config))
     state = loop.start(network, config, device)
-    few = first_rows(dataset, 64)
-    loop.fit(state, dataset, few, config, Alone(), device)
-    return {name: state.records[-1][name] for name in ("tokens_per_second", "padding_share", "wait_share")}
+    loop.fit(state, dataset, first_rows(dataset, 64), config, Alone(), device)
+    return medians(state.records[1:])
 
 
-def first_rows(dataset: TokenDataset, rows: int) -> TokenDataset:
-    """Some rows of a dataset, both labels in equal parts as far as there are as many."""
-    half = [np.flatnonzero(dataset.labels == label)[: rows // 2] for label in (0, 1)]
-    return chosen(dataset, np.sort(np.concatenate(half)))
+def on_ray(directory: Path, threads: int, epochs: int) -> Figures:
+    """The same as `ours` on one worker of Ray Train, over the whole train split."""
+    import logging
 
-
-def chosen(dataset: TokenDataset, rows: NDArray[np.int64]) -> TokenDataset:
-    """The rows of these numbers as a dataset of their own."""
-    counts = dataset.lengths[rows]
-    tokens = np.concatenate([dataset[int(row)][0] for row in rows])
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    return replace(dataset, tokens=tokens, offsets=offsets, labels=dataset.labels[rows], table=dataset.table.take(rows))
-
-
-def cut(dataset: TokenDataset, longest: int) -> TokenDataset:
-    """The first tokens of every row."""
-    counts = np.minimum(dataset.lengths, longest)
-    tokens = np.concatenate([dataset[row][0][:longest] for row in range(len(dataset))])
-    return replace(dataset, tokens=tokens, offsets=np.concatenate([[0], np.cumsum(counts)]))
-
-
-def comparisons(dataset: TokenDataset, device: torch.device) -> dict[str, Measure]:
-    """Everything that is measured, by name: whole rows beside the first try, the kinds on the first `SHORT` tokens."""
-    short = cut(dataset, SHORT)
-    half = "bf16"
-    kinds = {kind: {"kind": kind} for kind in ("lstm", "gru", "transformer")}
-    strided = {"stem": 64, "stem_stride": 2}
-    found: dict[str, Measure] = {
-        "first try, padded": partial(first_try, dataset, device, packed=False),
-        "first try, packed": partial(first_try, dataset, device, packed=True),
-    }
-    found["lstm"] = partial(ours, dataset, device, {}, {})
-    found |= {f"{kind}, short": partial(ours, short, device, model, {}) for kind, model in kinds.items()}
-    found |= {
-        f"{kind}, short, stem of stride 2": partial(ours, short, device, {**model, **strided}, {})
-        for kind, model in kinds.items()
-    }
-    found |= {f"lstm, short, batch {batch}": partial(ours, short, device, {}, {"batch": batch}) for batch in (8, 128)}
-    found |= {
-        f"{kind}, short, {half}": partial(ours, short, device, model, {"precision": half})
-        for kind, model in kinds.items()
-    }
-    return found
-
-
-def on_ray(directory: Path, threads: int) -> dict[str, float]:
-    """One worker of Ray Train beside the bare loop, over the whole train split: medians of epochs after the first."""
-    model = ModelConfig.model_validate(PLAIN)
-    training = TrainingConfig(epochs=4, batch=BATCH, learning_rate=1e-3)
-    split, validation = TokenDataset.open(directory, "train"), TokenDataset.open(directory, "validation")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = loop.start(models.fresh(model, split.tokenizer, 0).to(device), training, device)
-    loop.fit(state, split, validation, training, Alone(), device)
     import ray
+
+    from cluster import connection
+    from pipelines.progress import Silent
+    from training.run import train
 
     connection.quieten()
     ray.init(
         address="local", num_cpus=threads, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
     )
+    training = TrainingConfig(epochs=epochs, batch=BATCH, learning_rate=1e-3)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = train(model, training, directory, Path(folder, "run"), Silent(), {})
+        bundle = train(ModelConfig.model_validate(PLAIN), training, directory, Path(folder, "run"), Silent(), {})
     ray.shutdown()
-    records = {"bare loop": state.records, "Ray Train": bundle.config["records"]}
-    speeds = {
-        name: statistics.median(record["tokens_per_second"] for record in some[1:]) for name, some in records.items()
+    return medians(bundle.config["records"][1:])
+
+
+def medians(records: Sequence[dict[str, Any]]) -> Figures:
+    """Of each figure of some epochs."""
+    names = ("tokens_per_second", "padding_share", "wait_share")
+    return {name: statistics.median(record[name] for record in records) for name in names}
+
+
+def first_rows(dataset: TokenDataset, rows: int) -> TokenDataset:
+    """Some rows of a dataset, both labels in equal parts as far as there are as many."""
+    half = [np.flatnonzero(dataset.labels == label)[: rows // 2] for label in (0, 1)]
+    return chosen(dataset, np.sort(np.concatenate(half)), None)
+
+
+def chosen(dataset: TokenDataset, rows: NDArray[np.int64], longest: int | None) -> TokenDataset:
+    """The rows of these numbers, or their first tokens, as a dataset of their own."""
+    parts = [dataset[int(row)][0][:longest] for row in rows]
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    labels, table = dataset.labels[rows], dataset.table.take(rows)
+    return replace(dataset, tokens=np.concatenate(parts), offsets=offsets, labels=labels, table=table)
+
+
+def measure(case: Case, directory: Path, rows: int, threads: int) -> Figures:
+    """One case in this process."""
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if case.side == "ray":
+        return on_ray(directory, threads, epochs=4)
+    whole = TokenDataset.open(directory, "train")
+    if case.side == "bare":
+        return ours(whole, device, case, epochs=4)
+    dataset = first_rows(whole, case.rows or rows)
+    dataset = chosen(dataset, np.arange(len(dataset)), case.longest)
+    if case.side == "ours":
+        return ours(dataset, device, case, epochs=2)
+    return first_try(dataset, device, packed=case.side == "packed")
+
+
+def apart(name: str, directory: Path, rows: int, threads: int) -> Figures:
+    """One case in a process of its own; ours has the environment that raygene gives its workers."""
+    from cluster.connection import environment
+    from training.launch import ENVIRONMENT
+
+    theirs = name.startswith("first try")
+    given = os.environ | ({} if theirs else environment(verbose=False) | ENVIRONMENT)
+    command = [sys.executable, __file__, "--measure", name, "--dataset", str(directory)]
+    command += ["--rows", str(rows), "--threads", str(threads)]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr[-2000:]}")
+    found: Figures = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def dense_limit(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of a large matrix product on the device, the best of ten."""
+    size = 8192 if device.type == "cuda" else 1024
+    one = torch.randn(size, size, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(10):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        one @ one
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def flops_a_token(model: ModelConfig, longest: int) -> float:
+    """Of forward and backward: products of the body alone, 2 FLOP each multiplication and addition, backward twice forward.
+
+    Chowdhery et al. 2022 (PaLM), appendix B, for the transformer; positions are counted before a stem's stride.
+    """
+    width, positions = model.hidden, 1 / (model.stem_stride if model.stem else 1)
+    if model.kind == "transformer":
+        forward = model.layers * (24 * width**2 + 4 * width * longest * positions)
+    else:
+        gates, directions = {"lstm": 4, "gru": 3}[model.kind], 2 if model.bidirectional else 1
+        entering = [model.stem or model.embedding] + [width * directions] * (model.layers - 1)
+        forward = sum(directions * 2 * gates * width * (width + one) for one in entering)
+    return 3 * forward * positions
+
+
+def built(fasta: Path, annotation: Path, folder: Path) -> Path:
+    """A dataset of whole genes, in 3-mers at every base."""
+    experiment = folder / "experiment.yaml"
+    source = {"genome": "genome", "fasta": str(fasta.absolute()), "annotation": str(annotation.absolute())}
+    sections = {"sources": [source], "negatives": {"unplaced": "keep"}, "tokenizer": {"k": 3, "stride": 1}}
+    experiment.write_text(json.dumps(sections))
+    command = [sys.executable, "-m", "cluster", "build", str(experiment), "--output", str(folder / "dataset")]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+    return folder / "dataset"
+
+
+def report(results: dict[str, list[Figures]], given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """What is stored."""
+    found: dict[str, Any] = {
+        name: {figure: round(statistics.median(one[figure] for one in some), 4) for figure in some[0]}
+        for name, some in results.items()
     }
-    return {**speeds, "Ray over bare": round(speeds["Ray Train"] / speeds["bare loop"], 3)}
+    limits = {name: dense_limit(device, dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    known = cases(device.type == "cuda")
+    for name, figures in found.items():
+        case, precision = known[name], known[name].training.get("precision", "fp32")
+        if case.side in ("ours", "bare", "ray") and precision in limits and case.longest:
+            model = ModelConfig.model_validate({**PLAIN, **case.model})
+            share = figures["tokens_per_second"] * flops_a_token(model, case.longest) / limits[precision]
+            figures["share_of_dense_limit"] = round(share, 4)
+    document: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "threads": given.threads,
+        "rows": given.rows,
+        "sequences a step": BATCH,
+        "dense_limit_gflops": {name: round(limit / 1e9, 1) for name, limit in limits.items()},
+        "measured": found,
+    }
+    speed = {name: figures["tokens_per_second"] for name, figures in found.items()}
+    if {"first try, padded", "first try, packed", "lstm"} <= set(speed):
+        fastest = max(speed["first try, padded"], speed["first try, packed"])
+        document["lstm over the faster first try"] = round(speed["lstm"] / fastest, 2)
+    if {"bare loop", "one Ray worker"} <= set(speed):
+        document["one Ray worker over the bare loop"] = round(speed["one Ray worker"] / speed["bare loop"], 3)
+    return document
 
 
 def main() -> None:
     """Measure in turns and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--dataset", type=Path)
+    parser.add_argument("--fasta", type=Path)
+    parser.add_argument("--annotation", type=Path)
+    parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="+", metavar="NAME")
+    parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    connection.prepare_environment(verbose=False)
-    torch.set_num_threads(given.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
-    dataset = first_rows(TokenDataset.open(given.dataset, "train"), given.rows)
-    measures = {key: one for key, one in comparisons(dataset, device).items() if not given.only or key in given.only}
-    results: dict[str, list[dict[str, float]]] = {key: [] for key in measures}
-    for _ in range(given.repeats):
-        for key, measure in measures.items():
-            results[key].append(measure())
-            print(f"{key}: {results[key][-1]['tokens_per_second']:,.0f} tokens/s", flush=True)
-    medians = {
-        key: {figure: round(statistics.median(one[figure] for one in some), 4) for figure in some[0]}
-        for key, some in results.items()
-    }
-    document: dict[str, Any] = {
-        "device": name,
-        "threads": given.threads,
-        "rows": len(dataset),
-        "tokens": len(dataset.tokens),
-        "sequences a step": BATCH,
-        "measured": medians,
-    }
-    if {"first try, padded", "first try, packed", "lstm"} <= set(medians):
-        fastest = max(medians[f"first try, {how}"]["tokens_per_second"] for how in ("padded", "packed"))
-        document["lstm over the faster first try"] = round(medians["lstm"]["tokens_per_second"] / fastest, 2)
-    if not given.only:
-        document["one worker"] = on_ray(given.dataset, given.threads)
-    target = HERE / "results" / f"training-{name.replace(' ', '-').lower()}.json"
-    target.write_text(json.dumps(document, indent=1) + "\n")
+    known = cases(device.type == "cuda")
+    if given.measure:
+        print(json.dumps(measure(known[given.measure], given.dataset, given.rows, given.threads)))
+        return
+    if not given.dataset and not (given.fasta and given.annotation):
+        parser.error("name a dataset with --dataset, or a genome with --fasta and --annotation")
+    results: dict[str, list[Figures]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        directory = (given.dataset or built(given.fasta, given.annotation, Path(folder))).absolute()
+        for _ in range(given.repeats):
+            for name in given.only or known:
+                results.setdefault(name, []).append(apart(name, directory, given.rows, given.threads))
+                print(f"{name}: {results[name][-1]['tokens_per_second']:,.0f} tokens/s", flush=True)
+    document = report(results, given, device)
     print(json.dumps(document, indent=1))
+    if not given.only:
+        target = HERE / "results" / f"training-{document['device'].replace(' ', '-').lower()}.json"
+        target.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ POLL_S = 0.25
 GRACE_S = 30.0
 RETURN_S = 5.0
 Interrupt = Callable[[], None]
+# Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ def launch(
     news = Queue(actor_options={"num_cpus": 0})
     name = f".ray-{uuid.uuid4().hex[:12]}"
     fatal = scratch / name / "fatal"
+    settings: dict[str, Any] = {
+        "name": name,
+        "storage_path": str(scratch),
+        "failure_config": FailureConfig(max_failures=group.failures),
+        "worker_runtime_env": {"env_vars": ENVIRONMENT},
+    }
     number: Any = group.workers if group.least == group.workers else (group.least, group.workers)
     trainer = TorchTrainer(
         _unless_fatal,
@@ -88,9 +96,7 @@ def launch(
             use_gpu=group.share.use_gpu,
             resources_per_worker=group.share.resources,
         ),
-        run_config=RunConfig(
-            name=name, storage_path=str(scratch), failure_config=FailureConfig(max_failures=group.failures)
-        ),
+        run_config=RunConfig(**settings),
     )
     errors: list[RaygeneError] = []
     ended = threading.Event()

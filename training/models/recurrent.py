@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from training.config import ModelConfig
+from training.models import gru
 from training.models.body import Body
 from training.models.positions import Positions
 
@@ -63,9 +64,10 @@ class Recurrent(Body):
     def _packed(self, found: Positions) -> Tensor:
         rows, positions = found.mask.shape
         packing = Packing(found)
+        reverse = packing.reverse if self.directions == 2 else None
         states = found.states.reshape(rows * positions, -1)[packing.at]
         for layer in self.layers:
-            states = layer(states, packing.reverse, packing.batch_sizes)
+            states = layer(states, reverse, packing.batch_sizes)
         flat = states.new_zeros(rows * positions, self.width).index_copy(0, packing.at, states)
         return flat.view(rows, positions, -1)
 
@@ -83,14 +85,19 @@ class Directed(nn.Module):
 
         Args:
             states: time-major, shape (positions, rows, width); packed, shape (real positions, width).
-            reverse: where each position lies when every sequence is reversed, over the flat leading dimensions.
+            reverse: where each position lies when every sequence is reversed, over the flat leading dimensions; None for one
+                direction.
             batch_sizes: rows at each time step if packed (on the host).
         """
-        ahead = _run(self.ahead, states, batch_sizes)
-        if self.back is None or reverse is None:
-            return ahead
-        back = _run(self.back, swapped(states, reverse), batch_sizes)
-        return torch.cat([ahead, swapped(back, reverse)], dim=-1)
+        inputs = [states] if reverse is None else [states, swapped(states, reverse)]
+        cells = [self.ahead] if self.back is None else [self.ahead, self.back]
+        if batch_sizes is None and gru.fits(cells, states):
+            found = list(gru.run(cells, torch.stack(inputs, dim=1)).unbind(1))
+        else:
+            found = [_run(cell, one, batch_sizes) for cell, one in zip(cells, inputs, strict=True)]
+        if reverse is None:
+            return found[0]
+        return torch.cat([found[0], swapped(found[1], reverse)], dim=-1)
 
 
 def _run(cell: nn.LSTM | nn.GRU, states: Tensor, batch_sizes: Tensor | None) -> Tensor:

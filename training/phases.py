@@ -56,7 +56,7 @@ class Setting:
         precision: of the forward pass.
         padding: share of padding among the tokens.
         busy: share of a step in which the GPU computes; None on CPUs.
-        ran: share of forward and backward in which their thread had a CPU; None on GPUs.
+        queued: share of a step in which the loop's thread waited for a CPU; None on GPUs and where nobody tells.
     """
 
     device: str
@@ -66,7 +66,7 @@ class Setting:
     precision: str
     padding: float
     busy: float | None = None
-    ran: float | None = None
+    queued: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def bottleneck(found: dict[str, float], setting: Setting) -> Bottleneck:
     compute = sum(found.get(name, 0.0) for name in WORK)
     if setting.padding > MOST_PADDING:
         losses.append((setting.padding * compute, "padding"))
-    if setting.ran is not None and (1 - setting.ran) * compute > MOST_TAKEN:
-        losses.append(((1 - setting.ran) * compute, "contention"))
+    if setting.queued is not None and setting.queued > MOST_TAKEN:
+        losses.append((setting.queued, "contention"))
     if setting.busy is not None and setting.busy < LEAST_BUSY:
         # A GPU that waits for the host shows in forward and backward, unless another phase holds it up.
         losses.append((max(0.0, 1 - setting.busy - sum(share for share, _ in losses)), "launches"))
@@ -134,8 +134,8 @@ _ADVICE = {
     OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.batch and training.token_budget, so that steps are fewer and larger",
     "padding": "{share:.0%} of a step computes on padding: sequences of one step differ much in length; take a smaller "
     "training.batch or training.token_budget, or cut sequences to a length (crop.length)",
-    "contention": "for {share:.0%} of a step other processes had the CPUs while this one wanted to compute: end them, give raygene fewer "
-    "CPUs (cluster.cpus, training.workers), and measure again",
+    "contention": "for {share:.0%} of a step other threads or processes had the CPUs while this one wanted to compute: end them, or take "
+    "fewer training.workers, and measure again",
     "launches": "the GPU is idle for {share:.0%} of a step, while the host sends it small pieces of work: raise training.token_budget "
     "and training.batch, or take a model with fewer and larger operations (a stem of larger stride, the transformer)",
 }

@@ -18,12 +18,12 @@ from pipelines import storage
 from pipelines.dataset import TokenDataset
 from pipelines.errors import DatasetError, RaygeneError
 from pipelines.progress import Progress
-from training import devices, loop, models, survey, threads
+from training import devices, layout, loop, models, survey, threads
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
 from training.launch import Group, launch
-from training.phases import SAID, WORK, Bottleneck, Setting, bottleneck, shares
+from training.phases import SAID, Bottleneck, Setting, bottleneck, shares
 from training.placement import nodes_of, place
 from training.profiler import Measured, Operator, Plan, Profiler
 from training.wire import Wire
@@ -225,6 +225,7 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     network = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, training.seed).to(device)
+    layout.settle(network, training.layout, layout.typical(train, training), measure=not training.deterministic)
     with threads.suited(network):
         used = torch.get_num_threads()
     epochs = plan.steps // -(-len(train) // training.batch) + 2
@@ -247,8 +248,7 @@ def assemble(told: Sequence[dict[str, Any]], training: TrainingConfig, plan: Pla
     ]
     first = measured[0]
     usual = sum(first.seconds.values()) / first.steps
-    working = sum(one.seconds[name] for one in measured for name in WORK)
-    ran = [one.ran for one in measured if one.ran is not None]
+    queued = [one.queued / sum(one.seconds.values()) for one in measured if one.queued is not None]
     setting = Setting(
         device=told[0]["device"],
         workers=len(measured),
@@ -257,6 +257,6 @@ def assemble(told: Sequence[dict[str, Any]], training: TrainingConfig, plan: Pla
         precision=training.precision,
         padding=1 - first.tokens / first.padded,
         busy=None if first.busy is None else min(1.0, first.busy / usual),
-        ran=min(1.0, sum(ran) / working) if ran and working else None,
+        queued=sum(queued) / len(queued) if queued else None,
     )
     return Profile(told[0]["name"], setting, measured, plan)

@@ -18,8 +18,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from pipelines.storage import unwritable
+from training.contention import queued_seconds
 from training.observer import Observer, Phase, StepFigures
-from training.phases import WORK, StepTimes, seconds_by_phase
+from training.phases import StepTimes, seconds_by_phase
 from training.state import State
 from training.usage import peak_bytes
 
@@ -77,7 +78,7 @@ class Measured:
         operators: of the recorded steps, longest first.
         slowdown: of a padded token in the recorded steps; 0.1 is 10 % longer.
         busy: seconds that a GPU computed in a recorded step; None on CPUs.
-        ran: seconds of forward and backward in which their thread had a CPU, in the timed steps; None on GPUs.
+        queued: seconds that the loop's thread waited for a CPU in the timed steps; None on GPUs and where nobody tells.
         memory: most bytes at once, of the device.
         trace: the file of recorded steps.
     """
@@ -89,7 +90,7 @@ class Measured:
     operators: list[Operator]
     slowdown: float
     busy: float | None
-    ran: float | None
+    queued: float | None
     memory: int
     trace: str
 
@@ -129,11 +130,17 @@ class StreamClock:
 
 @dataclass
 class _Marks:
-    """A step under way."""
+    """A step under way, or done.
+
+    Attributes:
+        began: a mark of the clock.
+        phases: name, and marks of beginning and end.
+        queued: seconds waited for a CPU before the step, then within it.
+    """
 
     began: Any
     phases: list[tuple[str, Any, Any]] = field(default_factory=list)
-    ran: float = 0.0
+    queued: float | None = None
 
     @property
     def complete(self) -> bool:
@@ -174,11 +181,8 @@ class Profiler(Observer):
         assert self._open is not None
         began = self._clock.mark()
         recording = len(self._steps) >= self._plan.settle + self._plan.timed and not self._done
-        ran = time.thread_time()
         with record_function(MARK + name) if recording else nullcontext():
             yield
-        if name in WORK:
-            self._open.ran += time.thread_time() - ran
         self._open.phases.append((name, began, self._clock.mark()))
 
     def stepped(self, state: State, figures: StepFigures) -> None:
@@ -215,7 +219,7 @@ class Profiler(Observer):
             operators=self._operators,
             slowdown=slowed / usual - 1 if slowed else 0.0,
             busy=self._busy,
-            ran=None if self._device.type == "cuda" else sum(marks.ran for marks, _ in self._steps[timed]),
+            queued=self._queued(timed),
             memory=peak_bytes(self._device),
             trace=str(self._trace),
         )
@@ -223,13 +227,20 @@ class Profiler(Observer):
     def _turn(self) -> None:
         """A step has ended, or an epoch, and another begins."""
         now = self._clock.mark()
+        queued = None if self._device.type == "cuda" else queued_seconds()
         if self._open is None:
             self._profile.start()
         elif self._open.complete:
+            if queued is not None and self._open.queued is not None:
+                self._open.queued = queued - self._open.queued
             self._steps.append((self._open, now))
             if not self._done:
                 self._profile.step()
-        self._open = _Marks(now)
+        self._open = _Marks(now, queued=queued)
+
+    def _queued(self, which: slice) -> float | None:
+        seconds = [marks.queued for marks, _ in self._steps[which] if marks.queued is not None]
+        return sum(seconds) if seconds else None
 
     def _by_phase(self, marks: _Marks) -> dict[str, float]:
         found: dict[str, float] = {}

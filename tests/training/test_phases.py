@@ -75,6 +75,6 @@ def test_a_gpu_that_idles_while_no_phase_explains_it_is_sent_too_little_at_a_tim
 
 
 def test_cpus_that_other_processes_have_are_named_before_the_work_is_blamed() -> None:
-    found = bottleneck(HEALTHY, replace(ALONE, ran=0.4))
-    assert (found.name, found.share) == ("contention", pytest.approx(0.54))
-    assert bottleneck(HEALTHY, replace(ALONE, ran=0.95)).name == "compute"
+    found = bottleneck(HEALTHY, replace(ALONE, queued=0.54))
+    assert (found.name, found.share) == ("contention", 0.54)
+    assert bottleneck(HEALTHY, replace(ALONE, queued=0.05)).name == "compute"

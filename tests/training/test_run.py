@@ -20,8 +20,9 @@ from pipelines.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training import embedding_file
 from training.config import ModelConfig, TrainingConfig
+from training.key import run_key
 from training.launch import stopped
-from training.run import run_key, train
+from training.run import train
 from training.scoring import probabilities
 
 pytestmark = pytest.mark.ray

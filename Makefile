@@ -1,6 +1,6 @@
 # make demo and make test do all set-up by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-full lint clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:  ## list these commands
@@ -14,6 +14,10 @@ demo: setup  ## a real genome through build, inspect, train, evaluate and predic
 
 test: setup  ## run the tests
 	@python -m pytest
+
+test-full: setup  ## the tests, and those that need several nodes or a server or take long
+	@bash scripts/setup-full.sh
+	@RAYGENE_MLFLOW=$(CURDIR)/.venv/full/bin/mlflow python -m pytest -m "full or not full"
 
 lint: setup  ## style, types and the one-way rule between packages
 	ruff check .

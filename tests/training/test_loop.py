@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -351,3 +353,15 @@ def test_steps_tell_their_tokens_padding_and_rate(train_split: TokenDataset, val
     assert all(figures.padded >= figures.tokens for figures in watcher.figures)
     assert watcher.figures[-1].learning_rate == state.records[0]["learning_rate"]
     assert np.mean([figures.loss for figures in watcher.figures]) == pytest.approx(state.records[0]["loss"])
+
+
+def test_the_loop_of_the_docs_trains_without_ray(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(
+        r"```python\n(.*?)```", Path(__file__).parents[2].joinpath("docs/train.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "data").symlink_to(dataset)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/train.md", "exec"), {})
+    assert 0.5 < float(capsys.readouterr().out) <= 1

@@ -44,6 +44,12 @@ class ModelConfig(Section):
         ge=1,
         le=32,
     )
+    frames: int = Field(
+        default=1,
+        description="interleaved sequences that the body reads one as, with the same weights: 3 = the three reading frames",
+        ge=1,
+        le=16,
+    )
     pooling: Literal["mean", "max", "last", "mean+max", "attention"] = Field(
         default="mean+max", description="how the outputs of all positions become one vector"
     )

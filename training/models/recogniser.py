@@ -1,15 +1,20 @@
-"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, one logit."""
+"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, one logit.
+
+The body may read a sequence as interleaved ones, its reading frames; what they are pooled to is then joined.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from torch import Tensor, nn
 
 from pipelines.tokenizer import PAD
 from training.batch import TokenBatch
 from training.config import ModelConfig
 from training.models.body import Body
+from training.models.frames import apart, joined
 from training.models.pooling import Pooling
 from training.models.positions import Positions
 from training.models.stem import Stem
@@ -32,7 +37,7 @@ class Recogniser(nn.Module):
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)
         self.pooling = Pooling(config.pooling, self.body.width, self.body.directions)
-        self.head = nn.Linear(self.pooling.width, 1)
+        self.head = nn.Linear(self.pooling.width * (2 if config.frames > 1 else 1), 1)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
@@ -40,6 +45,16 @@ class Recogniser(nn.Module):
         found = Positions(vectors, batch.mask(), batch.lengths, batch.positions(1))
         if self.stem is not None:
             found = self.stem(found, batch.positions(self.stem.stride))
+        frames = self.config.frames
+        if frames > 1:
+            found = apart(found, frames, self._positions(batch))
         pooled = self.pooling(self.body(found))
+        if frames > 1:
+            pooled = joined(pooled, frames)
         logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1).float()
         return logits
+
+    def _positions(self, batch: TokenBatch) -> int:
+        """Positions that the body reads of all frames of all rows; a frame has one at least."""
+        stride = self.stem.stride if self.stem is not None else 1
+        return int(np.maximum((batch.counts - 1) // stride + 1, self.config.frames).sum())

@@ -36,6 +36,10 @@ class ModelConfig(Section):
         description="positions that attention reaches on either side, after the stem's stride (transformer; 0: all)",
         ge=0,
     )
+    place: bool = Field(
+        default=False,
+        description="a token's vector tells its place from the start as well; for sequences that are aligned, such as promoters",
+    )
     stem: int = Field(default=64, description="channels of the convolution before the body (0: none)", ge=0, le=1024)
     stem_width: int = Field(default=9, description="tokens that the convolution sees", ge=1, le=63)
     stem_stride: int = Field(

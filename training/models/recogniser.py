@@ -1,6 +1,7 @@
 """A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, one logit.
 
-The body may read a sequence as interleaved ones, its reading frames; what they are pooled to is then joined.
+Token vectors may tell their place, and the body may read a sequence as interleaved ones, its reading frames; what those
+are pooled to is then joined.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from training.batch import TokenBatch
 from training.config import ModelConfig
 from training.models.body import Body
 from training.models.frames import apart, joined
+from training.models.place import Place
 from training.models.pooling import Pooling
 from training.models.positions import Positions
 from training.models.stem import Stem
@@ -33,6 +35,7 @@ class Recogniser(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
+        self.place = Place(config.embedding) if config.place else None
         self.dropout = nn.Dropout(config.dropout)
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)
@@ -41,8 +44,10 @@ class Recogniser(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
-        vectors = self.dropout(self.embedding(batch.padded()))
-        found = Positions(vectors, batch.mask(), batch.lengths, batch.positions(1))
+        vectors, mask = self.dropout(self.embedding(batch.padded())), batch.mask()
+        if self.place is not None:
+            vectors = (vectors + self.place(batch.longest)) * mask[..., None]
+        found = Positions(vectors, mask, batch.lengths, batch.positions(1))
         if self.stem is not None:
             found = self.stem(found, batch.positions(self.stem.stride))
         frames = self.config.frames

@@ -45,7 +45,7 @@ CEREVISIAE = "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1"
 POMBE = "schizosaccharomyces_pombe"
 THALIANA = "arabidopsis_thaliana_chr1/AthaTAIR10_chr1"
 Figures = dict[str, Any]
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ def run(task: Task, model: str, seed: int, place: Place) -> Figures:
 
 def forms(dataset: TokenDataset) -> Iterator[tuple[str, Matrix]]:
     """5-mers of every row as frequencies, counts, and their root and logarithm; shape (rows, 4^5) each."""
-    shares = kmer_regression.of_dataset(dataset, np.arange(len(dataset))).astype(np.float64)
+    shares = kmer_regression.of_dataset(dataset, np.arange(len(dataset)))
     bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
-    counts = shares * np.maximum(bases - kmer_regression.K + 1, 0)[:, None]
+    counts = shares * np.maximum(bases - kmer_regression.K + 1, 0).astype(np.float32)[:, None]
     yield from {
         "frequencies": shares,
         "roots of frequencies": np.sqrt(shares),
@@ -189,7 +189,10 @@ SCALES: dict[str, Callable[[Matrix], Any]] = {
 
 
 def regression(trained: Path, judged: Path, split: str) -> Figures:
-    """The 5-mer logistic regression of highest AUROC on validation; only that one is scored on the split judged."""
+    """The 5-mer logistic regression of highest AUROC on validation; only that one is scored on the split judged.
+
+    Of each form and scale the strengths are tried in ascending order until one is worse than the last.
+    """
     train, validation = (TokenDataset.open(trained, name) for name in ("train", "validation"))
     scored = TokenDataset.open(judged, split)
     best: Figures = {"validation_auroc": 0.0}
@@ -197,11 +200,14 @@ def regression(trained: Path, judged: Path, split: str) -> Figures:
     for (form, fitted), (_, held_out), (_, asked) in zip(forms(train), forms(validation), forms(scored), strict=True):
         centre = fitted.mean(axis=0)
         for scale, divisor in ((name, rule(fitted)) for name, rule in SCALES.items()):
+            reached = 0.0
             for strength in STRENGTHS:
                 model = LogisticRegression(C=strength, max_iter=MOST_STEPS, tol=1e-3)
                 model.fit((fitted - centre) / divisor, train.labels)
                 on_validation = model.decision_function((held_out - centre) / divisor)
-                reached = metrics.auroc(validation.labels, on_validation)
+                reached, before = metrics.auroc(validation.labels, on_validation), reached
+                if reached < before:
+                    break
                 if reached > best["validation_auroc"]:
                     best = {"form": form, "scale": scale, "strength": strength, "validation_auroc": reached}
                     chosen = model, (asked - centre) / divisor, metrics.best_threshold(validation.labels, on_validation)

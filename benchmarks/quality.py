@@ -1,6 +1,6 @@
 """How well genes and promoters are told: the examples' models over three seeds, beside a tuned 5-mer regression.
 
-    python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--seeds 0 1 2] [--split test]
+    python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2] [--split test]
 
 Datasets and models are made by the command line, of the examples' configurations as they are. The regression's form, scale
 and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is stored
@@ -253,7 +253,7 @@ def summary(runs: Figures, baseline: Figures, figure: str) -> Figures:
     return found
 
 
-def measure(name: str, seeds: list[int], place: Place) -> None:
+def measure(name: str, models: list[str], seeds: list[int], place: Place) -> None:
     """Everything of a task that is not stored yet."""
     task, entry = TASKS[name], place.stored["tasks"].setdefault(name, {})
     if "regression" not in entry:
@@ -261,7 +261,7 @@ def measure(name: str, seeds: list[int], place: Place) -> None:
         entry["regression"] = regression(trained, judged, place.split)
         entry["open frame"] = {"auroc": open_frame(TokenDataset.open(judged, place.split))}
         place.store()
-    for model in task.models:
+    for model in [one for one in task.models if one in models]:
         runs = entry.setdefault(model, {}).setdefault("seeds", {})
         for seed in seeds:
             if str(seed) not in runs:
@@ -277,6 +277,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("quality-work"))
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--models", nargs="+", choices=["lstm", "transformer"], default=["lstm", "transformer"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="validation while choosing")
     given = parser.parse_args()
@@ -285,7 +286,7 @@ def main() -> None:
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
     place = Place(given.data.absolute(), given.work.absolute(), given.split, target, stored)
     for name in given.only:
-        measure(name, given.seeds, place)
+        measure(name, given.models, given.seeds, place)
 
 
 if __name__ == "__main__":

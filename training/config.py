@@ -36,6 +36,10 @@ class ModelConfig(Section):
         description="positions that attention reaches on either side, after the stem's stride (transformer; 0: all)",
         ge=0,
     )
+    place: bool = Field(
+        default=False,
+        description="a token's vector tells its place from the start as well; for sequences that are aligned, such as promoters",
+    )
     stem: int = Field(default=64, description="channels of the convolution before the body (0: none)", ge=0, le=1024)
     stem_width: int = Field(default=9, description="tokens that the convolution sees", ge=1, le=63)
     stem_stride: int = Field(
@@ -43,6 +47,12 @@ class ModelConfig(Section):
         description="tokens from one position of the convolution to the next; the body is as much shorter",
         ge=1,
         le=32,
+    )
+    frames: int = Field(
+        default=1,
+        description="interleaved sequences that the body reads one as, with the same weights: 3 = the three reading frames",
+        ge=1,
+        le=16,
     )
     pooling: Literal["mean", "max", "last", "mean+max", "attention"] = Field(
         default="mean+max", description="how the outputs of all positions become one vector"

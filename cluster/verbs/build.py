@@ -89,7 +89,7 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         share = f"{genes['kept'] / genes['annotated']:.1%}"
         accounts.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
         for what, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
-            lengths.append((genome, what, *genes[name].values()))
+            lengths.append((genome, what, *(genes[name][f"{percent}%"] for percent in QUANTILES)))
     if accounts:
         terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), accounts)
     shown = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")

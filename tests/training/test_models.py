@@ -26,6 +26,12 @@ CONFIGS = [
         SHAPES, STEMS, ["mean", "max", "last", "mean+max", "attention"]
     )
 ]
+CONFIGS += [
+    ModelConfig(**shape, stem=stem, stem_stride=2, frames=3, place=True, pooling=pooling)
+    for (shape, stem), pooling in zip(
+        itertools.product(SHAPES, [0, 16]), itertools.cycle(["mean", "mean+max", "last", "attention"]), strict=False
+    )
+]
 
 
 def batch_of(lengths: list[int], rows: list[int]) -> TokenBatch:

@@ -1,0 +1,293 @@
+"""How well genes and promoters are told: the examples' models over three seeds, beside a tuned 5-mer regression.
+
+    python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2] [--split test]
+
+Datasets and models are made by the command line, of the examples' configurations as they are. The regression's form, scale
+and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is stored
+there is not repeated. Takes about an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+# This file lies beside a training.py, and Python looks beside the script first.
+sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
+
+from pipelines import kmer_regression, metrics
+from pipelines.dataset import TokenDataset
+from training import bundle
+from training.scoring import probabilities
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+STRENGTHS = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0)
+MOST_STEPS = 300
+TOKEN_BUDGET = 65_536
+STOPS = (75, 77, 85)  # TAA, TAG, TGA as numbers to the base of five, A to T being 0 to 3
+GUE = "gue_promoters/prom_core_all"
+CEREVISIAE = "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1"
+POMBE = "schizosaccharomyces_pombe"
+THALIANA = "arabidopsis_thaliana_chr1/AthaTAIR10_chr1"
+Figures = dict[str, Any]
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is built.
+
+    Attributes:
+        example: folder under `examples/`.
+        files: key of a source to file under the data folder.
+        flags: laid over the experiment.
+        tokenizer: name of the dataset whose tokenizer is taken.
+    """
+
+    example: str
+    files: dict[str, str]
+    flags: tuple[str, ...] = ()
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Models trained on one dataset and judged on one.
+
+    Attributes:
+        trained: name of the dataset trained on.
+        judged: name of the dataset judged on.
+        figure: what is compared.
+        models: name to experiment, of those in the folder of the dataset trained on.
+    """
+
+    trained: str
+    judged: str
+    figure: str = "auroc"
+    models: dict[str, str] = field(
+        default_factory=lambda: {"lstm": "experiment.yaml", "transformer": "transformer.yaml"}
+    )
+
+
+DATASETS = {
+    "promoters": Dataset(
+        "promoters", {"train": f"{GUE}/train.csv.gz", "validation": f"{GUE}/dev.csv.gz", "test": f"{GUE}/test.csv.gz"}
+    ),
+    "cerevisiae": Dataset(
+        "cerevisiae", {"fasta": f"{CEREVISIAE}.dna.toplevel.fa.gz", "annotation": f"{CEREVISIAE}.99.gff3.gz"}
+    ),
+    "arabidopsis": Dataset(
+        "arabidopsis",
+        {"fasta": f"{THALIANA}_GCF_000001735.4_TAIR10.1_genomic.fna.gz", "annotation": f"{THALIANA}.gff.gz"},
+    ),
+}
+_POMBE = {
+    "fasta": f"{POMBE}/Schizosaccharomyces_pombe.ASM294v2.dna.toplevel.fa.gz",
+    "annotation": f"{POMBE}/Schizosaccharomyces_pombe_all_chromosomes.gff3.gz",
+}
+DATASETS["pombe"] = Dataset("pombe", _POMBE, tokenizer="cerevisiae")
+DATASETS["pombe-all"] = Dataset("pombe", _POMBE, ("--sources.0.feature_types", "gene"), "cerevisiae")
+TASKS = {
+    "promoters": Task("promoters", "promoters", "mcc", {"lstm": "experiment.yaml"}),
+    "cerevisiae": Task("cerevisiae", "cerevisiae"),
+    "arabidopsis": Task("arabidopsis", "arabidopsis"),
+    "pombe": Task("cerevisiae", "pombe"),
+    "pombe-all": Task("cerevisiae", "pombe-all"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where inputs are and outputs go, which split is scored, what is stored already, and which datasets are built."""
+
+    data: Path
+    work: Path
+    split: str
+    target: Path
+    stored: Figures
+    built: dict[str, Path] = field(default_factory=dict)
+
+    def store(self) -> None:
+        """Write everything known so far."""
+        self.target.write_text(json.dumps(self.stored, indent=1) + "\n")
+
+
+def raygene(*arguments: str) -> float:
+    """Run a verb; return its seconds."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
+    return round(time.monotonic() - began, 1)
+
+
+def build(name: str, place: Place) -> Path:
+    """Build a dataset, unless it is there."""
+    if name in place.built:
+        return place.built[name]
+    one, output = DATASETS[name], place.work / "datasets" / name
+    flags = [part for key, file in one.files.items() for part in (f"--sources.0.{key}", str(place.data / file))]
+    if one.tokenizer:
+        flags += ["--tokenizer.from", str(build(one.tokenizer, place))]
+    raygene("build", str(EXAMPLES / one.example / "experiment.yaml"), "--output", str(output), *flags, *one.flags)
+    place.built[name] = output
+    return output
+
+
+def run(task: Task, model: str, seed: int, place: Place) -> Figures:
+    """Train a model, unless it is trained, and score the split."""
+    trained, judged = (build(name, place) for name in (task.trained, task.judged))
+    folder = place.work / "runs" / f"{task.trained}-{model}-{seed}"
+    experiment = EXAMPLES / DATASETS[task.trained].example / task.models[model]
+    flags = ("--dataset", str(trained), "--output", str(folder), "--training.seed", str(seed))
+    seconds = raygene("train", str(experiment), *flags)
+    found = bundle.load(folder / "bundle")
+    scored = TokenDataset.open(judged, place.split)
+    found.require_tokenizer(scored.tokenizer, str(judged))
+    given = probabilities(found.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
+    records = found.config["records"]
+    return {
+        "figures": metrics.binary_metrics(scored.labels, given, found.config["threshold"]),
+        "validation": {name: found.config["metrics"][f"validation_{name}"] for name in metrics.NAMES},
+        "threshold": found.config["threshold"],
+        "best epoch": found.config["metrics"]["epoch"],
+        "train_seconds": round(sum(record["train_seconds"] for record in records), 1),
+        "command_seconds": seconds,
+    }
+
+
+def forms(dataset: TokenDataset) -> Iterator[tuple[str, Matrix]]:
+    """5-mers of every row as frequencies, counts, and their root and logarithm; shape (rows, 4^5) each."""
+    shares = kmer_regression.of_dataset(dataset, np.arange(len(dataset)))
+    bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
+    counts = shares * np.maximum(bases - kmer_regression.K + 1, 0).astype(np.float32)[:, None]
+    yield from {
+        "frequencies": shares,
+        "roots of frequencies": np.sqrt(shares),
+        "counts": counts,
+        "logarithms of counts": np.log1p(counts),
+    }.items()
+
+
+SCALES: dict[str, Callable[[Matrix], Any]] = {
+    "each column": lambda values: np.maximum(values.std(axis=0), 1e-9),
+    "all columns alike": lambda values: values.std(),
+}
+
+
+def regression(trained: Path, judged: Path, split: str) -> Figures:
+    """The 5-mer logistic regression of highest AUROC on validation; only that one is scored on the split judged.
+
+    Of each form and scale the strengths are tried in ascending order until one is worse than the last.
+    """
+    train, validation = (TokenDataset.open(trained, name) for name in ("train", "validation"))
+    scored = TokenDataset.open(judged, split)
+    best: Figures = {"validation_auroc": 0.0}
+    chosen: Any = None
+    for (form, fitted), (_, held_out), (_, asked) in zip(forms(train), forms(validation), forms(scored), strict=True):
+        centre = fitted.mean(axis=0)
+        for scale, divisor in ((name, rule(fitted)) for name, rule in SCALES.items()):
+            reached = 0.0
+            for strength in STRENGTHS:
+                model = LogisticRegression(C=strength, max_iter=MOST_STEPS, tol=1e-3)
+                model.fit((fitted - centre) / divisor, train.labels)
+                on_validation = model.decision_function((held_out - centre) / divisor)
+                reached, before = metrics.auroc(validation.labels, on_validation), reached
+                if reached < before:
+                    break
+                if reached > best["validation_auroc"]:
+                    best = {"form": form, "scale": scale, "strength": strength, "validation_auroc": reached}
+                    chosen = model, (asked - centre) / divisor, metrics.best_threshold(validation.labels, on_validation)
+    model, rows, threshold = chosen
+    return best | {"figures": metrics.binary_metrics(scored.labels, model.decision_function(rows), threshold)}
+
+
+def open_frame(dataset: TokenDataset) -> float:
+    """AUROC of a rule without a model: the longest stretch free of stop codons in any of three frames, as a share of the bases."""
+    bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
+    codes, lengths = dataset.tokenizer.bases(dataset.tokens, bases)
+    ends = np.cumsum(lengths)
+    return metrics.auroc(
+        dataset.labels, [longest_open(codes[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
+    )
+
+
+def longest_open(codes: NDArray[np.uint8]) -> float:
+    """The longest stretch of whole codons without TAA, TAG or TGA, as a share of the codons of its frame."""
+    best = 0.0
+    for frame in range(min(3, len(codes) - 2)):
+        codons = codes[frame : frame + (len(codes) - frame) // 3 * 3].reshape(-1, 3).astype(np.int64) @ (25, 5, 1)
+        stops = np.flatnonzero(np.isin(codons, STOPS))
+        runs = np.diff(np.concatenate([[-1], stops, [len(codons)]])) - 1
+        best = max(best, runs.max() / len(codons))
+    return best
+
+
+def summary(runs: Figures, baseline: Figures, figure: str) -> Figures:
+    """Mean and sample standard deviation over seeds, and how many of them it lies above the regression."""
+    values = [one["figures"][figure] for one in runs.values()]
+    mean, theirs = statistics.mean(values), baseline["figures"][figure]
+    found: Figures = {
+        "figure": figure,
+        "values": values,
+        "mean": mean,
+        "regression": theirs,
+        "difference": mean - theirs,
+    }
+    if len(values) > 1:
+        spread = statistics.stdev(values)
+        found |= {"standard deviation": spread, "deviations above": (mean - theirs) / spread if spread else None}
+    return found
+
+
+def measure(name: str, models: list[str], seeds: list[int], place: Place) -> None:
+    """Everything of a task that is not stored yet."""
+    task, entry = TASKS[name], place.stored["tasks"].setdefault(name, {})
+    if "regression" not in entry:
+        trained, judged = build(task.trained, place), build(task.judged, place)
+        entry["regression"] = regression(trained, judged, place.split)
+        entry["open frame"] = {"auroc": open_frame(TokenDataset.open(judged, place.split))}
+        place.store()
+    for model in [one for one in task.models if one in models]:
+        runs = entry.setdefault(model, {}).setdefault("seeds", {})
+        for seed in seeds:
+            if str(seed) not in runs:
+                runs[str(seed)] = run(task, model, seed, place)
+            entry[model]["summary"] = summary(runs, entry["regression"], task.figure)
+            place.store()
+        print(f"{name}, {model}: {json.dumps(entry[model]['summary'])}", flush=True)
+
+
+def main() -> None:
+    """Measure what is asked for, and store it as it comes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("quality-work"))
+    parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--models", nargs="+", choices=["lstm", "transformer"], default=["lstm", "transformer"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--split", choices=("validation", "test"), default="test", help="validation while choosing")
+    given = parser.parse_args()
+    target = HERE / "results" / ("quality.json" if given.split == "test" else f"quality-{given.split}.json")
+    machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
+    place = Place(given.data.absolute(), given.work.absolute(), given.split, target, stored)
+    for name in given.only:
+        measure(name, given.models, given.seeds, place)
+
+
+if __name__ == "__main__":
+    main()

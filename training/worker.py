@@ -39,7 +39,7 @@ def run(given: dict[str, Any]) -> None:
     except MachineGoesError:
         raise
     except Exception as error:
-        known = _explained(error)
+        known = explained(error)
         if known is None:
             # Such as a collective that another worker has left: Ray starts all of them again.
             raise
@@ -49,7 +49,7 @@ def run(given: dict[str, Any]) -> None:
             raise
 
 
-def _explained(error: Exception) -> RaygeneError | None:
+def explained(error: Exception) -> RaygeneError | None:
     """What the driver is to raise for an error that would come again; None for one that may not."""
     if isinstance(error, RaygeneError):
         return error
@@ -83,7 +83,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
         state.restore(latest.load(device))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
     wire.tell({"worker": _described(collective, device)})
-    _agree(collective, state, device)
+    agree(collective, state, device)
     observer = Listener()
     if not collective.rank:
         observer = _reporter(given, wire, config, checkpoints, state, len(train), device)
@@ -124,7 +124,7 @@ def _described(collective: Collective, device: torch.device) -> dict[str, Any]:
     return {"rank": collective.rank, "workers": collective.workers, **place}
 
 
-def _agree(collective: Collective, state: loop.State, device: torch.device) -> None:
+def agree(collective: Collective, state: loop.State, device: torch.device) -> None:
     """See that all workers go on from the same step.
 
     Raises:

@@ -120,14 +120,15 @@ def require_same(output: Path, expected: loop.State) -> None:
         torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("rank", [1, pytest.param(0, marks=pytest.mark.full)], ids=["another", "the one that keeps"])
 def test_a_killed_worker_costs_steps_but_changes_nothing(
-    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
+    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State, rank: int
 ) -> None:
     progress = Silent()
 
     def kill() -> None:
         await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, 1), signal.SIGKILL)
+        os.kill(pid_of_worker(tmp_path, rank), signal.SIGKILL)
 
     killing = meanwhile(kill)
     train(MODEL, TWO, dataset, tmp_path, progress, {})

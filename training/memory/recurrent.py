@@ -1,0 +1,90 @@
+"""Memory of LSTM and GRU layers.
+
+CPU: oneDNN's LSTM keeps a workspace of gates and cell states from forward to backward; torch's GRU is operations by the
+position, of which seven results are kept. GPU: cuDNN and MIOpen keep a reserve of about the gates and a state or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from training.config import ModelConfig
+from training.memory.amount import NOTHING, Amount
+from training.memory.shape import FLOAT, ID, MAPPED, Shape
+from training.memory.stage import Stage
+
+LSTM_RESERVE, GRU_RESERVE = 6, 5
+GRU_KEPT = 7
+GRU_NODES = 14_000
+STATE_COPIES, STATE_FLOOR = 3, 70
+RECYCLED = 0.4
+CACHE_LINE = 64
+
+
+def layers(model: ModelConfig, shape: Shape, width: int) -> Iterator[Stage]:
+    """One stage a layer, for vectors of `width` that come in."""
+    directions = 2 if model.bidirectional else 1
+    for layer in range(model.layers):
+        yield _layer(model, shape, width, directions, layer)
+        width = model.hidden * directions
+
+
+def _layer(model: ModelConfig, shape: Shape, width: int, directions: int, layer: int) -> Stage:
+    gates = 4 if model.kind == "lstm" else 3
+    come, gone = shape.states(width), shape.states(model.hidden)
+    both = directions == 2
+    # A direction copies its input into the order of time, which costs nothing for one row that lies so already.
+    strided = bool(model.stem) and layer == 0
+    copies = directions if shape.rows > 1 else int(strided) + int(both)
+    # The layer below or the stem gives its output away: here it is kept for the reversal, or read in place.
+    own = 0 if layer == 0 else int(both or (shape.rows == 1 and model.kind == "gru"))
+    if layer == 0 and not strided and not both and shape.rows == 1:
+        copies = 0
+    kept = come * (copies + own) + (shape.tensor(ID * shape.places) if layer == 0 else NOTHING)
+    reversed_input = come if both else NOTHING
+    if model.kind == "lstm":
+        left, more = _workspace(width, model.hidden, shape)
+        kept = kept + (gone + left) * directions
+        scratch = shape.states(_leading(4 * model.hidden, shape))
+        forward = reversed_input + scratch
+        backward = gone * (2 * directions - 1) + (gone if shape.rows > 1 else NOTHING) + come + scratch + more
+    else:
+        kept = kept + _steps(model.hidden, shape) * directions + (gone if both else NOTHING)
+        forward = shape.states(3 * model.hidden) + gone + reversed_input
+        backward = gone * (2 * directions - 1)
+    weights = FLOAT * directions * gates * model.hidden * (width + model.hidden + 2)
+    return Stage(f"layer {layer + 1}", weights=weights, kept=kept, forward=forward, backward=backward)
+
+
+def _workspace(width: int, hidden: int, shape: Shape) -> tuple[Amount, Amount]:
+    """What an LSTM's forward pass leaves, of one direction, and what its backward pass uses more of that.
+
+    oneDNN lays gates, states and gradients of states out in one piece and touches the last in the backward pass only.
+    """
+    if shape.device == "cuda":
+        return shape.states(LSTM_RESERVE * hidden), NOTHING
+    item, places = shape.item, shape.places
+    widest, gates, own = (_leading(numbers, shape) for numbers in (max(width, hidden), 4 * hidden, hidden))
+    left = item * places * (gates + hidden)
+    numbers = STATE_COPIES * (widest if widest % 256 == 16 else max(width, hidden)) + STATE_FLOOR
+    more = FLOAT * places * numbers
+    whole = item * places * (gates + own + 2 * widest + 2 * own) + FLOAT * places * (2 * widest + 2 * own + 4 * hidden)
+    if whole > MAPPED:
+        return Amount(mapped=left), Amount(mapped=more)
+    # In the heap it lies where other tensors have been.
+    return Amount(heap=left + RECYCLED * (whole - left)), Amount(heap=(1 - RECYCLED) * more)
+
+
+def _steps(hidden: int, shape: Shape) -> Amount:
+    """What a GRU's forward pass leaves, of one direction: results and graph nodes of every position."""
+    if shape.device == "cuda":
+        return shape.states(GRU_RESERVE * hidden)
+    one = shape.tensor(shape.item * shape.rows * hidden)
+    return (one * GRU_KEPT + Amount(heap=GRU_NODES)) * shape.positions
+
+
+def _leading(numbers: int, shape: Shape) -> int:
+    """Length of a row of oneDNN's workspace: whole cache lines, but no multiple of 256 numbers."""
+    line = CACHE_LINE // shape.item
+    length = -(-numbers // line) * line
+    return length + line if length % 256 == 0 and shape.device == "cpu" else length

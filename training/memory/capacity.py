@@ -44,7 +44,7 @@ def shown(size: float) -> str:
     for unit, name in ((2**40, "TiB"), (2**30, "GiB")):
         if size >= unit:
             return f"{size / unit:,.1f} {name}"
-    return f"{size / 2**20:,.0f} MiB"
+    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
 
 
 def available(kind: str, workers: int = 1) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from training.config import ModelConfig
-from training.memory.amount import NOTHING, Amount
-from training.memory.stage import Stage
+from training.memory.amount import NOTHING
 from training.memory.shape import FLOAT, ID, Shape
+from training.memory.stage import Stage
 
 LANES = 16
 
@@ -17,14 +17,16 @@ def embedding(model: ModelConfig, vocabulary_size: int, shape: Shape) -> Stage:
     half = shape.item < FLOAT
     noise = vectors if model.dropout and shape.trained else NOTHING
     read = shape.tensor(shape.item * shape.padded * model.embedding, end=True) if half else vectors
+    # Recurrent layers without a stem read a copy in the order of time, which is counted there.
+    copied = not model.stem and model.kind != "transformer" and shape.rows > 1
     return Stage(
         "token vectors",
         weights=table if shape.trained else 0,
         frozen=0 if shape.trained else table,
-        kept=shape.tensor(ID * shape.padded) + shape.tensor(shape.padded) + noise + read,
-        held=vectors if half else NOTHING,
+        kept=shape.tensor(ID * shape.padded) + shape.tensor(shape.padded) + noise + (NOTHING if copied else read),
+        held=vectors if half or copied else NOTHING,
         forward=vectors if model.dropout else NOTHING,
-        backward=vectors * (2 if half else 1) if shape.trained else NOTHING,
+        backward=vectors * (2 if half or copied else 1) if shape.trained else NOTHING,
     )
 
 
@@ -57,7 +59,8 @@ def pooling(model: ModelConfig, shape: Shape, width: int, directions: int) -> St
     kept, forward, backward = shape.tensor(shape.places), NOTHING, states
     if model.pooling == "attention":
         weights += FLOAT * (width + 1)
-        kept, held = kept + states + held + shape.tensor(3 * FLOAT * shape.places), NOTHING
+        kept = kept + states * 2 + shape.tensor(3 * FLOAT * shape.places)
+        held = NOTHING if model.kind == "transformer" else held
         forward, backward = states, states * 2
     elif model.pooling == "last":
         backward = states * directions

@@ -16,7 +16,7 @@ from training.memory.shape import FLOAT, ID, Device, Shape
 from training.memory.stage import Moment, Stage, moments
 
 IMPORTED = 315e6
-LIBRARIES = {"lstm": 32e6, "gru": 38e6, "transformer": 30e6}
+LIBRARIES = {"lstm": 32e6, "gru": 28e6, "transformer": 30e6}
 STATES = {"adamw": 2, "adam": 2, "sgd": 1}
 
 
@@ -108,10 +108,16 @@ def estimate(
     update = _update(training, parts, shape, sum(gradients, NOTHING), work.workers)
     trained = sum(stage.weights for stage in parts)
     parameters = trained + sum(stage.frozen for stage in parts)
-    state = (0 if training.optimizer == "sgd" and not training.momentum else STATES[training.optimizer]) * trained
+    each = 0 if training.optimizer == "sgd" and not training.momentum else STATES[training.optimizer]
+    state = each * sum(gradients, NOTHING).total
     first = work.steps == 1
-    busy = max([*passes, update], key=lambda one: one.amount.total + (state if first and one is update else 0))
-    # What the heap has grown to it keeps.
+
+    def height(moment: Moment) -> tuple[float, float]:
+        more = state if first and moment is update else 0.0
+        return moment.amount.mapped + more, moment.amount.total + more
+
+    busy = max([*passes, update], key=height)
+    # A heap keeps what it has grown to, whenever that was.
     grown = max(one.amount.heap for one in [*passes, update]) - busy.amount.heap
     cast = 0.0 if shape.item == FLOAT or busy is update else parameters * shape.item / FLOAT
     return Estimate(

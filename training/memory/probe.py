@@ -97,9 +97,7 @@ def probe(
         return Probe(**json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError, TypeError) as error:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:200]
-        raise ResourceError(
-            f"the memory probe failed ({reason})", "leave it out with training.probe false"
-        ) from error
+        raise ResourceError(f"the memory probe failed ({reason})", "leave it out with training.probe false") from error
 
 
 def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> Probe:

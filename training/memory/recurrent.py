@@ -14,8 +14,8 @@ from training.memory.shape import FLOAT, ID, MAPPED, Shape
 from training.memory.stage import Stage
 
 LSTM_RESERVE, GRU_RESERVE = 6, 5
-GRU_KEPT = 7
-GRU_NODES = 14_000
+GRU_KEPT, GRU_GATES = 7, 3
+GRU_NODES = 18_000
 STATE_COPIES, STATE_FLOOR = 3, 70
 RECYCLED = 0.4
 CACHE_LINE = 64
@@ -33,27 +33,31 @@ def _layer(model: ModelConfig, shape: Shape, width: int, directions: int, layer:
     gates = 4 if model.kind == "lstm" else 3
     come, gone = shape.states(width), shape.states(model.hidden)
     both = directions == 2
-    # A direction copies its input into the order of time, which costs nothing for one row that lies so already.
-    strided = bool(model.stem) and layer == 0
-    copies = directions if shape.rows > 1 else int(strided) + int(both)
-    # The layer below or the stem gives its output away: here it is kept for the reversal, or read in place.
-    own = 0 if layer == 0 else int(both or (shape.rows == 1 and model.kind == "gru"))
-    if layer == 0 and not strided and not both and shape.rows == 1:
-        copies = 0
-    kept = come * (copies + own) + (shape.tensor(ID * shape.places) if layer == 0 else NOTHING)
-    reversed_input = come if both else NOTHING
+    order = shape.tensor(ID * shape.places) if both and layer == 0 else NOTHING
+    # What comes in is kept, the first time as a copy in the order of time, and for the other direction reversed.
+    kept = come * (int(_own_input(model, shape, layer)) + int(both)) + order
     if model.kind == "lstm":
         left, more = _workspace(width, model.hidden, shape)
         kept = kept + (gone + left) * directions
-        scratch = shape.states(_leading(4 * model.hidden, shape))
-        forward = reversed_input + scratch
-        backward = gone * (2 * directions - 1) + (gone if shape.rows > 1 else NOTHING) + come + scratch + more
+        forward = shape.states(_leading(4 * model.hidden, shape))
+        # The gradient that comes in, and its copy reversed or in the order of time.
+        gradients = 3 if both else 1 + int(shape.rows > 1)
+        backward = gone * gradients + come + forward + more
     else:
-        kept = kept + _steps(model.hidden, shape) * directions + (gone if both else NOTHING)
-        forward = shape.states(3 * model.hidden) + gone + reversed_input
-        backward = gone * (2 * directions - 1)
+        left, more = _graph(model.hidden, shape)
+        kept = kept + left * directions
+        gathered = shape.states(GRU_GATES * model.hidden)
+        forward = gathered + gone * directions
+        backward = gone * (2 * directions - 1) + gathered + come + more
     weights = FLOAT * directions * gates * model.hidden * (width + model.hidden + 2)
     return Stage(f"layer {layer + 1}", weights=weights, kept=kept, forward=forward, backward=backward)
+
+
+def _own_input(model: ModelConfig, shape: Shape, layer: int) -> bool:
+    """Whether a layer keeps its input, and no layer before it does already."""
+    if layer == 0:
+        return shape.rows > 1 or bool(model.stem)
+    return model.kind == "gru" or model.bidirectional
 
 
 def _workspace(width: int, hidden: int, shape: Shape) -> tuple[Amount, Amount]:
@@ -75,12 +79,20 @@ def _workspace(width: int, hidden: int, shape: Shape) -> tuple[Amount, Amount]:
     return Amount(heap=left + RECYCLED * (whole - left)), Amount(heap=(1 - RECYCLED) * more)
 
 
-def _steps(hidden: int, shape: Shape) -> Amount:
-    """What a GRU's forward pass leaves, of one direction: results and graph nodes of every position."""
+def _graph(hidden: int, shape: Shape) -> tuple[Amount, Amount]:
+    """What a GRU's forward pass leaves, of one direction, and what its backward pass adds before it is gathered.
+
+    Gradients of gates are three times as long as the results that are freed meanwhile, and find no holes among them.
+    """
     if shape.device == "cuda":
-        return shape.states(GRU_RESERVE * hidden)
-    one = shape.tensor(shape.item * shape.rows * hidden)
-    return (one * GRU_KEPT + Amount(heap=GRU_NODES)) * shape.positions
+        return shape.states(GRU_RESERVE * hidden), NOTHING
+    left = _steps(GRU_KEPT, hidden, shape) + Amount(heap=GRU_NODES * shape.positions)
+    return left, _steps(GRU_GATES, hidden, shape)
+
+
+def _steps(numbers: int, hidden: int, shape: Shape) -> Amount:
+    """So many states at every position, each a tensor of its own."""
+    return shape.tensor(shape.item * shape.rows * hidden) * (numbers * shape.positions)
 
 
 def _leading(numbers: int, shape: Shape) -> int:

@@ -17,7 +17,7 @@ Device = Literal["cpu", "cuda"]
 FLOAT, ID = 4, 8
 MAPPED = 32 * 2**20
 SMALL = 128 * 2**10
-WASTE = {"lstm": 0.2, "gru": 0.3, "transformer": 0.55}
+WASTE = {"lstm": 0.2, "gru": 0.4, "transformer": 0.55}
 ENDS_WASTE = 0.9
 HALF = {"fp32": FLOAT, "bf16": 2, "fp16": 2}
 

@@ -59,19 +59,21 @@ def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
         return values[int(generator.integers(len(values)))]
 
     heads = one_of(1, 2, 4, 8)
-    model = ModelConfig(
-        kind=kind,
-        embedding=between(8, 160),
-        hidden=2 * heads * between(2, 64) if kind == "transformer" else between(8, 320),
-        layers=one_of(1, 1, 2, 3, 4),
-        bidirectional=one_of(True, True, False),
-        heads=heads,
-        window=one_of(0, 0, between(4, 160)),
-        stem=one_of(0, between(16, 160)),
-        stem_width=one_of(1, 3, 8, 9, 15),
-        stem_stride=one_of(1, 2, 3, 4, 8),
-        pooling=one_of("mean", "max", "last", "mean+max", "attention"),
-        dropout=one_of(0.0, 0.1),
+    model = ModelConfig.model_validate(
+        {
+            "kind": kind,
+            "embedding": between(8, 160),
+            "hidden": 2 * heads * between(2, 64) if kind == "transformer" else between(8, 320),
+            "layers": one_of(1, 1, 2, 3, 4),
+            "bidirectional": one_of(True, True, False),
+            "heads": heads,
+            "window": one_of(0, 0, between(4, 160)),
+            "stem": one_of(0, between(16, 160)),
+            "stem_width": one_of(1, 3, 8, 9, 15),
+            "stem_stride": one_of(1, 2, 3, 4, 8),
+            "pooling": one_of("mean", "max", "last", "mean+max", "attention"),
+            "dropout": one_of(0.0, 0.1),
+        }
     )
     # oneDNN has no LSTM in fp16 to train with.
     precision = one_of("fp32", "fp32", "fp32", "bf16") if device == "cpu" else one_of("fp32", "bf16", "fp16")
@@ -149,7 +151,11 @@ def main() -> None:
             "summary": summary,
             "shapes": rows,
         }
-        path = HERE / "results" / ("memory-cpu.json" if device == "cpu" else f"memory-{name.replace(' ', '-').lower()}.json")
+        path = (
+            HERE
+            / "results"
+            / ("memory-cpu.json" if device == "cpu" else f"memory-{name.replace(' ', '-').lower()}.json")
+        )
         path.write_text(json.dumps(document, indent=1) + "\n")
         print(f"written: {path}")
 

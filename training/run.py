@@ -195,7 +195,9 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     share = place(nodes, training.workers, training.device)
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")
-    memory = placed.planned(run.model, training, [run.train, run.validation], share, len(nodes), checkpoints / "token-budget")
+    memory = placed.planned(
+        run.model, training, [run.train, run.validation], share, len(nodes), checkpoints / "token-budget"
+    )
     kind = "GPU" if share.use_gpu else "CPU"
     diary.note(
         f"memory: batches of at most {memory.token_budget:,} tokens take {shown(memory.peak)} of {shown(memory.room.size)} "

@@ -122,9 +122,7 @@ def _again(decide: Callable[[TrainingConfig], MemoryPlan], training: TrainingCon
         return None
 
 
-def _below(
-    decide: Callable[[TrainingConfig], MemoryPlan], training: TrainingConfig, found: MemoryPlan
-) -> MemoryPlan:
+def _below(decide: Callable[[TrainingConfig], MemoryPlan], training: TrainingConfig, found: MemoryPlan) -> MemoryPlan:
     """The plan, with a budget no larger than pays on a CPU."""
     enough = max(UNPLANNED_BUDGET, found.longest)
     if training.token_budget is not None or found.room.kind == "cuda" or found.token_budget <= enough:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from pipelines.config import PATH, Section
 
+UNPLANNED_BUDGET = 65_536
+
 
 class ModelConfig(Section):
     """The recogniser."""
@@ -122,9 +124,13 @@ class TrainingConfig(Section):
     patience: int = Field(
         default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
     )
-    token_budget: int = Field(
-        default=65_536, description="most padded tokens in memory at once; cuts a step, never changes it", ge=1
+    token_budget: int | None = Field(
+        default=None,
+        description="most padded tokens in memory at once; cuts a step, never changes it (default: as many as fit)",
+        ge=1,
     )
+    headroom: float = Field(default=0.1, description="share of a device's memory that training leaves free", ge=0, lt=1)
+    probe: bool = Field(default=True, description="try the longest sequence on the device before training")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
         description="auto = GPUs where the cluster has any (NVIDIA or AMD, both are cuda here), else CPU",
@@ -136,6 +142,11 @@ class TrainingConfig(Section):
     deterministic: bool = Field(
         default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"
     )
+
+    @property
+    def budget(self) -> int:
+        """Most padded tokens in memory at once; where neither given nor planned, what suits small models."""
+        return self.token_budget or UNPLANNED_BUDGET
 
     @model_validator(mode="after")
     def _rate_rises(self) -> TrainingConfig:

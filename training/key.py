@@ -14,6 +14,8 @@ NOT_CONTENT = {
     "device",
     "layout",
     "token_budget",
+    "headroom",
+    "probe",
     "checkpoint_steps",
     "checkpoint_seconds",
     "log_steps",

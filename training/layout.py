@@ -76,7 +76,7 @@ def typical(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
     steps = plan_epoch(train.lengths, config.batch, config.seed, epoch=0)
     longest = [train.lengths[rows[0]] for rows in steps]
     rows = steps[int(np.argsort(longest, kind="stable")[len(steps) // 2])]
-    part = micro_batches(rows, train.lengths, config.token_budget)[0]
+    part = micro_batches(rows, train.lengths, config.budget)[0]
     return collate(train.tokens, train.offsets, train.labels, part)
 
 

@@ -94,7 +94,7 @@ def _steps(
     model.get_parameter("embedding.weight").requires_grad_(not frozen)
     model.train()
     left = enumerate(steps[state.step :], start=state.step)
-    with feed(train, left, config.token_budget, collective.workers, collective.rank, device) as batches:
+    with feed(train, left, config.budget, collective.workers, collective.rank, device) as batches:
         books = _Books(state, train, steps, config, device, batches, observer)
         made = iter(batches)
         while True:
@@ -216,7 +216,7 @@ def _validate(
     state: State, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
 ) -> Record:
     with state.precision.autocast():
-        scores = gathered_probabilities(state.model, validation, config.token_budget, collective, device)
+        scores = gathered_probabilities(state.model, validation, config.budget, collective, device)
     if not np.isfinite(scores).all():
         raise _diverged("validation: the probabilities are")
     labels = validation.labels

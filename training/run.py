@@ -25,6 +25,8 @@ from training.config import ModelConfig, TrainingConfig
 from training.follow import LOG, Diary, Follow
 from training.key import run_key
 from training.launch import Group, launch
+from training.memory import placed
+from training.memory.capacity import shown
 from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
 from training.runlog import METRICS
@@ -90,7 +92,7 @@ class Run:
         """Make the bundle of the best epoch, with the threshold of highest MCC on validation."""
         network = models.make(self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
-        scores = probabilities(network, self.validation.tokens, self.validation.lengths, self.training.token_budget)
+        scores = probabilities(network, self.validation.tokens, self.validation.lengths, self.training.budget)
         config = bundle.describe(
             self.model,
             self.training.model_dump(mode="json"),
@@ -189,14 +191,23 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     training, checkpoints = run.training, run.checkpoints.directory
     diary = Diary(run.output / LOG, progress)
     survey.require(training.device)
-    share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
+    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+    share = place(nodes, training.workers, training.device)
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")
+    memory = placed.planned(
+        run.model, training, [run.train, run.validation], share, len(nodes), checkpoints / "token-budget"
+    )
     kind = "GPU" if share.use_gpu else "CPU"
+    diary.note(
+        f"memory: batches of at most {memory.token_budget:,} tokens take {shown(memory.peak)} of {shown(memory.room.size)} "
+        f"for each worker"
+    )
     diary.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
     given = {
         "model": run.model.model_dump(mode="json"),
-        "training": training.model_dump(mode="json"),
+        "training": training.model_dump(mode="json") | {"token_budget": memory.token_budget},
+        "roomy": memory.roomy,
         "dataset": str(run.dataset),
         "output": str(run.output),
         "checkpoints": str(checkpoints),

@@ -89,7 +89,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
         observer = _reporter(given, wire, config, checkpoints, state, len(train), device)
         began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
         wire.tell({"began": began})
-    finished = loop.fit(state, train, validation, config, collective, device, observer)
+    finished = loop.fit(state, train, validation, config, collective, device, observer, roomy=given["roomy"])
     if isinstance(observer, Reporter):
         if not finished:
             observer.checkpoint(state)

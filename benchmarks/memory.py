@@ -1,0 +1,164 @@
+"""Memory of a training step: foretold by the formula, and measured as the peak of resident memory of a fresh process.
+
+    python benchmarks/memory.py [--shapes 14] [--seed 2026] [--largest 3.0]
+
+Shapes of every kind are drawn at random (rows, length, sizes, layers, stem, window, pooling, precision, optimizer), none of
+those that the formula's constants come from. Each is two steps in a process of its own: model, forward, backward and
+optimizer. On a machine with a GPU the allocator's peak on it as well. Results go to benchmarks/results/memory-DEVICE.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+# This file has a package's name, and Python looks for packages beside the script first.
+sys.path[0] = str(Path(__file__).parents[1])
+
+import numpy as np
+import torch
+
+from training.config import ModelConfig, TrainingConfig
+from training.memory.formula import IMPORTED, Work, estimate
+from training.memory.probe import probe
+
+HERE = Path(__file__).parent
+KINDS = ("lstm", "gru", "transformer")
+SMALLEST = 5e6
+MOST_OPERATIONS = 3e11
+MOST_STEPS = 6_000
+Case = tuple[ModelConfig, TrainingConfig, int, Work]
+
+
+def draw(kind: str, generator: np.random.Generator, device: str, largest: float) -> Case:
+    """A case that is neither trivial nor beyond `largest` bytes or some seconds of a CPU."""
+    while True:
+        case = _draw(kind, generator, device)
+        model, training, vocabulary_size, work = case
+        found = estimate(model, training, vocabulary_size, work)
+        beyond = found.peak - found.process
+        positions = work.tokens // (model.stem_stride if model.stem else 1)
+        directions = 2 if model.bidirectional else 1
+        wide = min(2 * model.window, positions) if model.window else positions
+        attended = wide * model.hidden if kind == "transformer" else 0
+        operations = 72 * work.rows * positions * model.layers * directions * (model.hidden**2 + attended)
+        steps = positions * model.layers * directions if kind == "gru" else 0
+        if SMALLEST < beyond < largest and operations < MOST_OPERATIONS and steps < MOST_STEPS:
+            return case
+
+
+def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
+    def between(least: float, most: float) -> int:
+        return round(float(np.exp(generator.uniform(np.log(least), np.log(most)))))
+
+    def one_of(*values: Any) -> Any:
+        return values[int(generator.integers(len(values)))]
+
+    heads = one_of(1, 2, 4, 8)
+    model = ModelConfig.model_validate(
+        {
+            "kind": kind,
+            "embedding": between(8, 160),
+            "hidden": 2 * heads * between(2, 64) if kind == "transformer" else between(8, 320),
+            "layers": one_of(1, 1, 2, 3, 4),
+            "bidirectional": one_of(True, True, False),
+            "heads": heads,
+            "window": one_of(0, 0, between(4, 160)),
+            "stem": one_of(0, between(16, 160)),
+            "stem_width": one_of(1, 3, 8, 9, 15),
+            "stem_stride": one_of(1, 2, 3, 4, 8),
+            "pooling": one_of("mean", "max", "last", "mean+max", "attention"),
+            "dropout": one_of(0.0, 0.1),
+        }
+    )
+    # oneDNN has no LSTM in fp16 to train with.
+    precision = one_of("fp32", "fp32", "fp32", "bf16") if device == "cpu" else one_of("fp32", "bf16", "fp16")
+    training = TrainingConfig(
+        precision=precision, optimizer=one_of("adamw", "adam", "sgd"), freeze_embedding=one_of(0, 0, -1)
+    )
+    rows, tokens = between(1, 192), between(60, 16_000 if kind != "transformer" else 6_000)
+    return model, training, one_of(67, 1027, 4099, 65_539), Work(rows, tokens, "cuda" if device == "cuda" else "cpu")
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Foretold and measured bytes of a case."""
+    model, training, vocabulary_size, work = case
+    seen = probe(model, training, vocabulary_size, work)
+    found = estimate(model, training, vocabulary_size, work, seen.imported or IMPORTED)
+    model_keys = model.model_dump(mode="json", exclude_defaults=True)
+    training_keys = training.model_dump(mode="json", exclude_defaults=True)
+    return {
+        "kind": model.kind,
+        "rows": work.rows,
+        "tokens": work.tokens,
+        "vocabulary_size": vocabulary_size,
+        "model": {"kind": model.kind, **model_keys},
+        "training": training_keys,
+        "process": round(found.process),
+        "predicted": found.peak,
+        "measured": seen.peak,
+        "error": found.peak / seen.peak - 1 if seen.fits else None,
+        "reason": seen.reason,
+    }
+
+
+def told(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    error = "does not fit" if row["error"] is None else f"{row['error']:+.1%}"
+    sizes = " ".join(f"{key} {value}" for key, value in {**row["model"], **row["training"]}.items() if key != "kind")
+    return (
+        f"{row['kind']:12}{row['rows']:5} x {row['tokens']:<6}{row['predicted'] / 1e6:9,.0f}{row['measured'] / 1e6:9,.0f} MB"
+        f"{error:>9}  {sizes}"
+    )
+
+
+def main() -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", type=int, default=14, help="of each kind")
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--largest", type=float, default=3.0, help="GB beyond the bare process, at most")
+    parser.add_argument("--kinds", nargs="+", default=KINDS)
+    arguments = parser.parse_args()
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        rows: list[dict[str, Any]] = []
+        for kind in arguments.kinds:
+            generator = np.random.default_rng([arguments.seed, KINDS.index(kind)])
+            for _ in range(arguments.shapes):
+                rows.append(measure(draw(kind, generator, device, arguments.largest * 1e9)))
+                print(told(rows[-1]), flush=True)
+        summary = {}
+        for kind in arguments.kinds:
+            errors = np.array([row["error"] for row in rows if row["kind"] == kind and row["error"] is not None])
+            summary[kind] = {
+                "shapes": len(errors),
+                "largest_error": float(np.abs(errors).max()),
+                "mean_error": float(np.abs(errors).mean()),
+                "within_a_tenth": int((np.abs(errors) <= 0.1).sum()),
+            }
+            print(f"{kind}: {summary[kind]}")
+        name = torch.cuda.get_device_name() if device == "cuda" else f"{platform.processor() or platform.machine()} CPU"
+        document = {
+            "device": name,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "libc": " ".join(platform.libc_ver()),
+            "seed": arguments.seed,
+            "summary": summary,
+            "shapes": rows,
+        }
+        path = (
+            HERE
+            / "results"
+            / ("memory-cpu.json" if device == "cpu" else f"memory-{name.replace(' ', '-').lower()}.json")
+        )
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

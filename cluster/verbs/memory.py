@@ -1,0 +1,73 @@
+"""`raygene memory`: will it fit, and with what token budget."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.context import Context
+from cluster.flags import Parser
+from pipelines import storage
+
+if TYPE_CHECKING:
+    from training.memory.analysis import Analysis
+
+SUMMARY = "will it fit: what a training step takes, and the largest token budget"
+SECTIONS = ("model", "training")
+DESCRIPTION = """\
+Foretells by a formula what parameters, gradients, optimizer and activations take at the longest sequence, tries that
+sequence on the device of this machine, and tells the largest token budget that fits with headroom. Where not even one
+sequence fits, it fails and names what would make it fit. Needs no Ray. With --device-memory it plans for a device that
+need not be here, by the formula alone. Training does the same before it starts."""
+EXAMPLE = "raygene memory examples/yeast/experiment.yaml --dataset yeast --device-memory 24GiB"
+
+
+def add_arguments(parser: Parser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
+    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "--device-memory",
+        metavar="SIZE",
+        help="of a device that need not be here, such as 24GiB, 16GB or 512MiB (default: what is free on this machine)",
+    )
+    parser.add_argument(
+        "--device-kind",
+        choices=("cpu", "cuda"),
+        help="whose memory (default: cuda with --device-memory, else what training would use here)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON, sizes in bytes")
+
+
+def run(context: Context) -> None:
+    """Plan, and show parts, peak and budget."""
+    from training.memory import capacity
+    from training.memory.analysis import analyse
+
+    arguments, experiment = context.arguments, context.experiment()
+    named = capacity.parse(arguments.device_memory) if arguments.device_memory else None
+    with context.terminal.stage("planning memory"):
+        found = analyse(experiment.model, experiment.training, Path(arguments.dataset), named, arguments.device_kind)
+    show(context, found)
+    if arguments.json:
+        storage.write_text(Path(arguments.json), json.dumps(found.to_json(), indent=1) + "\n")
+
+
+def show(context: Context, found: Analysis) -> None:
+    """The table of parts and the budget."""
+    from training.memory.analysis import HEADER
+    from training.memory.capacity import shown
+
+    plan, longest, say = found.plan, found.longest, context.terminal.say
+    context.terminal.table("Memory of a training step", HEADER, found.rows())
+    say(f"longest sequence: {longest.tokens:,} tokens, {longest.interval} in {longest.split}")
+    where = "GPU" if plan.room.kind == "cuda" else "machine"
+    say(
+        f"memory of the {where}, for each worker: {shown(plan.room.size)}, of which a step may take {shown(plan.usable)}"
+    )
+    if plan.probe is not None:
+        say(f"one longest sequence, tried here: {shown(plan.probe.peak)}; foretold: {shown(plan.alone.peak)}")
+    elif plan.room.kind == "cuda":
+        context.terminal.note("the formula for GPUs has not been held against a GPU yet")
+    say(f"token budget: {plan.token_budget:,}, or {plan.sequences:,} of the longest at once")

@@ -1,0 +1,108 @@
+"""How much memory a device has for training: named by the user, or read from the machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from pipelines.errors import ResourceError, UsageError
+
+UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def parse(text: str) -> int:
+    """Bytes of a size such as 24GiB, 16 GB, 512MiB or 8000000000.
+
+    Raises:
+        UsageError: no such size, or none above 0.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    size = float(match[1]) * UNITS.get(match[2], 0) if match else 0
+    if not match or size < 1:
+        raise UsageError(f"{text}: not a size of memory", "write it like 24GiB, 16GB or 512MiB")
+    return int(size)
+
+
+def shown(size: float) -> str:
+    """A size for people: 1.5 GiB, 312 MiB."""
+    for unit, name in ((2**40, "TiB"), (2**30, "GiB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
+
+
+def available(kind: str, workers: int = 1) -> int:
+    """Bytes that one worker may use on this machine.
+
+    Args:
+        kind: cpu (what is free now or what the control group allows, whichever is less, shared by the workers) or
+            cuda (what is free on the current GPU, each worker having its own).
+        workers: on this machine.
+
+    Raises:
+        ResourceError: no GPU here, or no way to tell.
+    """
+    if kind == "cuda":
+        if not torch.cuda.is_available():
+            raise ResourceError(
+                "no usable GPU on this machine", "name its memory with --device-memory, or say --device-kind cpu"
+            )
+        free, _ = torch.cuda.mem_get_info()
+        return int(free)
+    return min([_free(), *_allowed()]) // max(1, workers)
+
+
+def _free() -> int:
+    try:
+        lines = MEMINFO.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration) as error:
+        raise ResourceError(
+            f"{MEMINFO}: does not tell the free memory of this machine", "name it with --device-memory"
+        ) from error
+
+
+def _allowed() -> list[int]:
+    """What the control groups of this process leave: limit less use, at every level that has a limit."""
+    try:
+        entries = [line.split(":", 2) for line in CGROUP.read_text().splitlines()]
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in entries:
+        version_1 = "memory" in controllers.split(",")
+        if controllers and not version_1:
+            continue
+        top = CGROUPS / "memory" if version_1 else CGROUPS
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if version_1 else ("memory.max", "memory.current")
+        folder = top / path.lstrip("/")
+        for level in (folder, *folder.parents):
+            limit, use = (_number(level / name) for name in names)
+            if limit is not None and use is not None:
+                found.append(max(0, limit - use))
+            if level == top:
+                break
+    return found
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

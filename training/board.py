@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pipelines import storage
 
 _GROUPS = {
     "loss": "train",
@@ -17,7 +21,7 @@ _GROUPS = {
 
 
 class Board:
-    """Writes event files.
+    """Writes event files; every method raises ResourceError where the place cannot be written.
 
     Args:
         folder: of the run.
@@ -38,24 +42,35 @@ class Board:
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
-        self._writer = SummaryWriter(str(self._folder), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
+        with self._writing():
+            self._writer = SummaryWriter(str(self._folder), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
 
     def step(self, line: dict[str, Any]) -> None:
         """Add a line of the step log."""
         at = (line["epoch"] - 1) * self._steps + line["step"]
-        for name, group in _GROUPS.items():
-            if line[name] is not None:
-                self._writer.add_scalar(f"{group}/{name}", line[name], at)
+        with self._writing():
+            for name, group in _GROUPS.items():
+                if line[name] is not None:
+                    self._writer.add_scalar(f"{group}/{name}", line[name], at)
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Add what validation found."""
-        for name, value in record.items():
-            if name.startswith("validation_"):
-                self._writer.add_scalar(name.replace("_", "/", 1), value, record["epoch"] * self._steps)
-        self._writer.flush()
+        with self._writing():
+            for name, value in record.items():
+                if name.startswith("validation_"):
+                    self._writer.add_scalar(name.replace("_", "/", 1), value, record["epoch"] * self._steps)
+            self._writer.flush()
 
     def close(self) -> None:
         """Write out what is waiting."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with self._writing():
+                writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise storage.unwritable(self._folder, error) from error

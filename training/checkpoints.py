@@ -7,6 +7,7 @@ no code.
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +19,12 @@ import torch
 from torch import Tensor
 
 from pipelines import fingerprint, storage
-from pipelines.errors import RaygeneError, ResourceError, TrainingError
+from pipelines.errors import InputError, ResourceError, TrainingError
 
 KEPT = 2
 _NAME = re.compile(r"epoch-(\d{5})-step-(\d{8})-([0-9a-f]{16})\.pt$")
 _UNCHANGED = "best"
+FORMAT = 1
 Document = dict[str, Any]
 
 
@@ -42,19 +44,21 @@ class Checkpoint:
     digest: str
     path: Path
 
-    def load(self, device: torch.device | str = "cpu") -> Document:
-        """Its content.
+    def load(self) -> Document:
+        """Its content, on the host.
 
         Raises:
             TrainingError: its bytes are not those that were written.
+            ResourceError: it cannot be read.
         """
         try:
             if fingerprint.of_file(self.path)[:16] != self.digest:
                 raise self._damaged("its bytes are not those that were written")
-            document: Document = torch.load(self.path, map_location=device, weights_only=True)
-        except (OSError, RaygeneError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            if isinstance(error, TrainingError):
-                raise
+            document: Document = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (OSError, InputError) as error:
+            told = " ".join(str(error).split())[:120]
+            raise ResourceError(f"{self.path}: cannot be read ({told})", "see why, and run again") from error
+        except (pickle.UnpicklingError, EOFError) as error:
             raise self._damaged(" ".join(str(error).split())[:120]) from error
         return document
 
@@ -119,7 +123,10 @@ class Checkpoints:
         storage.remove_partial(self.directory)
         partial = self.directory / f".{stem}.partial"
         try:
-            torch.save(document, partial)
+            with partial.open("wb") as stream:
+                torch.save(document, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
             digest = fingerprint.of_file(partial)[:16]
             partial.rename(self.directory / f"{stem}-{digest}.pt")
         except (OSError, RuntimeError) as error:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import storage
 from pipelines.progress import Progress, Stage
 from training.tracking import Tracker
 from training.wire import News
@@ -24,7 +23,7 @@ class Diary:
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:
-        self._path, self._progress = path, progress
+        self._path, self._progress, self._lost = path, progress, False
 
     def note(self, text: str) -> None:
         """Tell a fact worth knowing."""
@@ -37,12 +36,15 @@ class Diary:
         self._progress.warn(text)
 
     def keep(self, text: str) -> None:
-        """Write a fact down without showing it."""
+        """Write a fact down without showing it; a log that cannot be written costs one warning, and no training."""
+        if self._lost:
+            return
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")
         except OSError as error:
-            raise storage.unwritable(self._path, error) from error
+            self._lost = True
+            self._progress.warn(f"{self._path}: cannot be written ({error.strerror or error}); it ends here")
 
 
 class Follow:
@@ -62,7 +64,7 @@ class Follow:
         self._steps, self._diary, self._stage, self._tracker = steps, diary, stage, tracker
         self._shown = 0
         self._seen: Place = (0, 0)
-        self._began = False
+        self._began, self._workers = False, 0
         self.ended: Place | None = None
         self._record: dict[str, Any] = {}
         self._line: dict[str, Any] = {}
@@ -91,14 +93,14 @@ class Follow:
         group = f"{workers} worker{'s' if workers > 1 else ''}"
         where = f"epoch {at[0] + 1}, step {at[1]}"
         if self._began:
-            lost = self._count(self._seen) - self._count(at)
+            lost = max(0, self._count(self._seen) - self._count(at))
+            why = "more workers joined" if workers > self._workers else "a worker was lost"
             self._diary.warn(
-                f"a worker was lost; going on from the checkpoint at {where} of {self._steps} with {group}: "
-                f"{lost} steps are done again"
+                f"{why}; going on from the checkpoint at {where} of {self._steps} with {group}: {lost} steps are done again"
             )
         elif at != (0, 0):
             self._diary.note(f"going on from the checkpoint at {where} of {self._steps} with {group}")
-        self._began, self._seen = True, at
+        self._began, self._seen, self._workers, self.ended = True, at, workers, None
         self._record = record[-1] if record else {}
         self._show(at)
 

@@ -40,11 +40,12 @@ def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
         raise storage.unwritable(path, error) from error
 
 
-def cut(path: Path, epoch: int, step: int) -> None:
-    """Keep the lines of a step log up to a step; a last line that was not written whole goes too.
+def cut(path: Path, run: str, epoch: int, step: int) -> None:
+    """Keep the lines of a run's step log up to a step; a last line that was not written whole goes too.
 
     Args:
         path: the log; it need not be there.
+        run: the lines of another are taken out.
         epoch: epochs finished.
         step: steps finished of the next.
 
@@ -59,7 +60,7 @@ def cut(path: Path, epoch: int, step: int) -> None:
             record = json.loads(line)
         except ValueError:
             continue
-        if (record["epoch"] - 1, record["step"]) <= (epoch, step):
+        if record.get("run") == run and (record["epoch"] - 1, record["step"]) <= (epoch, step):
             kept.append(record)
     write(path, kept)
 

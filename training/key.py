@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines import fingerprint
 from training import embedding_file
+from training.checkpoints import FORMAT
 from training.config import ModelConfig, TrainingConfig
 
 # Keys of `training` that change when, where or how fast a run computes, or what it tells, but not its result.
@@ -26,7 +27,7 @@ NOT_CONTENT = {
 
 
 def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
-    """SHA-256 over model, optimisation and dataset.
+    """SHA-256 over model, optimisation, dataset and the format of checkpoints.
 
     Args:
         model: an embedding file counts by its content.
@@ -41,5 +42,6 @@ def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
             "model": embedding_file.identity(model),
             "training": training.model_dump(mode="json", exclude=NOT_CONTENT),
             "dataset": dataset,
+            "checkpoints": FORMAT,
         }
     )

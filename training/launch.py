@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from pipelines.errors import RaygeneError, TrainingError
 from training.placement import Placement
 from training.wire import News
 
-COLLECTIVE_TIMEOUT_S = 300
+# Rightly slow are the first decoding of a split on a node and a write to slow storage.
+COLLECTIVE_TIMEOUT_S = 900
 POLL_S = 0.25
 GRACE_S = 30.0
 RETURN_S = 5.0
@@ -72,12 +73,16 @@ def launch(
         TrainingError: workers died more often than `group.failures`.
         KeyboardInterrupt: it was interrupted; if `ask_to_stop` was called, after the workers have returned.
     """
+    import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(POLL_S))
-    news = Queue(actor_options={"num_cpus": 0})
+    # On this machine: what workers tell is not to be lost with a node of theirs.
+    home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": home})
     name = f".ray-{uuid.uuid4().hex[:12]}"
     fatal = scratch / name / "fatal"
     settings: dict[str, Any] = {
@@ -102,20 +107,27 @@ def launch(
     ended = threading.Event()
 
     def heard(message: News) -> None:
+        if "began" in message:
+            ended.clear()
         hear(message)
         if "ended" in message:
             ended.set()
 
+    failure: BaseException | None = None
     try:
         with _listening(news, heard, errors, fatal):
             failure = _in_thread(trainer.fit, ask_to_stop, ended)
+    except KeyboardInterrupt as interrupt:
+        failure = interrupt
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
     # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
     if errors:
         raise errors[0] from failure
-    if failure is not None:
+    if isinstance(failure, Exception):
         raise stopped(failure) from failure
+    if failure is not None:
+        raise failure
 
 
 def _unless_fatal(config: dict[str, Any]) -> None:
@@ -226,8 +238,9 @@ def _listening(news: Any, hear: Callable[[News], None], errors: list[RaygeneErro
                 return
             if "error" in message:
                 errors.append(message["error"])
-                fatal.parent.mkdir(parents=True, exist_ok=True)
-                fatal.touch()
+                with suppress(OSError):
+                    fatal.parent.mkdir(parents=True, exist_ok=True)
+                    fatal.touch()
             else:
                 try:
                     hear(message)

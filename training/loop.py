@@ -7,7 +7,6 @@ budget, and a worker that has no row of a step still takes part in it.
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import nullcontext
 
@@ -19,18 +18,18 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines import fingerprint
 from pipelines.dataset import TokenDataset
-from pipelines.errors import TrainingError
-from pipelines.metrics import binary_metrics
+from pipelines.metrics import best_threshold, binary_metrics
 from training import heap, threads
+from training.books import Books, diverged
 from training.collective import Collective, sum_gradients
 from training.config import TrainingConfig
-from training.feed import Feed, feed
-from training.observer import Observer, StepFigures
+from training.feed import feed
+from training.observer import Observer
 from training.schedule import rate
 from training.scoring import probabilities
 from training.state import CPU, Record, State, start
-from training.steps import Rows, plan_epoch, share
-from training.tally import Ledger, Tally, Told
+from training.steps import plan_epoch, share
+from training.tally import Tally
 
 __all__ = ["CPU", "Record", "State", "fit", "gathered_probabilities", "start"]
 
@@ -95,7 +94,7 @@ def _steps(
     model.train()
     left = enumerate(steps[state.step :], start=state.step)
     with feed(train, left, config.budget, collective.workers, collective.rank, device) as batches:
-        books = _Books(state, train, steps, config, device, batches, observer)
+        books = Books(state, train, steps, config, device, batches, observer)
         made = iter(batches)
         while True:
             with observer.phase("data"):
@@ -122,68 +121,10 @@ def _steps(
                 norm = precision.step(optimizer, model, config.clip)
             state.step += 1
             if books.enter(sums, norm):
-                books.close()
-                return False
-            if state.step < len(steps) and observer.checkpoint_due(state):
-                books.close()
+                break
+            if state.step < len(steps) and observer.checkpoint_due(state) and books.close():
                 observer.checkpoint(state)
-        books.close()
-    return True
-
-
-class _Books:
-    """Keeps the sums of an epoch in the state as the steps' figures come in from the device."""
-
-    def __init__(
-        self,
-        state: State,
-        train: TokenDataset,
-        steps: list[Rows],
-        config: TrainingConfig,
-        device: torch.device,
-        batches: Feed,
-        observer: Observer,
-    ) -> None:
-        self._state, self._steps, self._config = state, steps, config
-        self._lengths, self._batches, self._observer = train.lengths, batches, observer
-        self._ledger = Ledger(device)
-        self._told = state.step
-        self._began, self._waited = time.monotonic(), 0.0
-
-    def enter(self, sums: torch.Tensor, norm: torch.Tensor) -> bool:
-        """Take a step's figures; whether one that has become known says that all stop."""
-        self._ledger.put(sums, norm)
-        known = [self._tell(told) for told in self._ledger.take()]
-        return any(known)
-
-    def close(self) -> None:
-        """Wait for all figures and the time, so that the state tells of every step done."""
-        for told in self._ledger.take(all_of_them=True):
-            self._tell(told)
-        now, waited = time.monotonic(), self._batches.waited
-        self._state.add(seconds=now - self._began, waited=waited - self._waited)
-        self._began, self._waited = now, waited
-
-    def _tell(self, told: Told) -> bool:
-        rows, number = self._steps[self._told], self._told
-        place = f"epoch {self._state.epoch + 1}, step {number + 1}"
-        if not math.isfinite(told.loss):
-            raise _diverged(f"{place}: the loss is")
-        if not math.isfinite(told.gradient_norm) and self._config.precision != "fp16":
-            raise _diverged(f"{place}: the gradient is")
-        self._told += 1
-        self._state.add(loss=told.loss, padded=told.padded)
-        figures = StepFigures(
-            epoch=self._state.epoch + 1,
-            step=number + 1,
-            loss=told.loss / len(rows),
-            gradient_norm=told.gradient_norm,
-            learning_rate=rate(self._state.epoch * len(self._steps) + number, len(self._steps), self._config),
-            tokens=int(self._lengths[rows].sum()),
-            padded=told.padded,
-        )
-        self._observer.stepped(self._state, figures)
-        return told.stopping > 0
+        return not books.end()
 
 
 def _record(state: State, train: TokenDataset, config: TrainingConfig) -> Record:
@@ -208,22 +149,19 @@ def _class_weights(train: TokenDataset, config: TrainingConfig) -> torch.Tensor:
     return torch.from_numpy((len(train) / (2 * np.maximum(counts, 1))).astype(np.float32))
 
 
-def _diverged(what: str) -> TrainingError:
-    return TrainingError(f"{what} no longer a number", "lower training.learning_rate; the last good checkpoint is kept")
-
-
 def _validate(
     state: State, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
 ) -> Record:
     with state.precision.autocast():
         scores = gathered_probabilities(state.model, validation, config.budget, collective, device)
     if not np.isfinite(scores).all():
-        raise _diverged("validation: the probabilities are")
+        raise diverged("validation: the probabilities are")
     labels = validation.labels
     clipped = np.clip(scores, 1e-7, 1 - 1e-7)
     loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))
-    figures = binary_metrics(labels, scores, threshold=0.5)
-    return {"validation_loss": float(loss)} | {f"validation_{name}": value for name, value in figures.items()}
+    figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
+    found = {f"validation_{name}": value for name, value in figures.items()}
+    return found | {"threshold": best_threshold(labels, scores)}
 
 
 def gathered_probabilities(

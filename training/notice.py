@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pipelines import storage
+
 LOOK_EVERY_S = 0.2
 _terminated = threading.Event()
 
@@ -42,9 +44,16 @@ class StopFile:
         self._looked, self._there = 0.0, False
 
     def ask(self) -> None:
-        """Ask all workers to save and stop."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
+        """Ask all workers to save and stop.
+
+        Raises:
+            ResourceError: the place cannot be written.
+        """
+        storage.make_directory(self.path.parent)
+        try:
+            self.path.touch()
+        except OSError as error:
+            raise storage.unwritable(self.path, error) from error
 
     def clear(self) -> None:
         """Withdraw what was asked before."""

@@ -9,9 +9,11 @@ from training.config import TrainingConfig
 
 def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
     """AdamW, Adam or SGD with momentum over all weights of a model; decay is decoupled for AdamW and an L2 term for the others."""
-    weights, rate, decay = model.parameters(), config.learning_rate, config.weight_decay
+    weights, rate, decay = list(model.parameters()), config.learning_rate, config.weight_decay
+    # Fused, a step that fp16 has to skip is skipped on the GPU, and the host need not ask.
+    fused = all(weight.is_cuda for weight in weights) or None
     if config.optimizer == "sgd":
-        return optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
+        return optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay, fused=fused)
     if config.optimizer == "adam":
-        return optim.Adam(weights, lr=rate, weight_decay=decay)
-    return optim.AdamW(weights, lr=rate, weight_decay=decay)
+        return optim.Adam(weights, lr=rate, weight_decay=decay, fused=fused)
+    return optim.AdamW(weights, lr=rate, weight_decay=decay, fused=fused)

@@ -28,6 +28,9 @@ class Listener(Observer):
     def stopping(self) -> bool:
         return terminated()
 
+    def close(self) -> None:
+        """Wait until everything is written."""
+
 
 class Reporter(Listener):
     """The worker that logs, keeps the checkpoints and tells the driver; there is one.
@@ -81,8 +84,8 @@ class Reporter(Listener):
     def checkpoint(self, state: State) -> None:
         """Begin to keep the state; training goes on while it is written."""
         self._close_line()
-        self._checkpoints.save(state.document())
         self._tell({"at": (state.epoch, state.step)})
+        self._checkpoints.save(state.document())
         self._kept = time.monotonic()
 
     def epoch_ended(self, record: Record, state: State) -> None:
@@ -93,9 +96,8 @@ class Reporter(Listener):
         self._line_began = time.monotonic()
 
     def close(self) -> None:
-        """Wait until everything is written."""
-        self._checkpoints.wait()
         self._log.close()
+        self._checkpoints.wait()
 
     def stopping(self) -> bool:
         return super().stopping() or self._stop.there()

@@ -6,6 +6,7 @@ last checkpoint after a kill, and returns at once when the run is finished.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +17,6 @@ import yaml
 from pipelines import __version__, storage
 from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, TrainingError
-from pipelines.metrics import best_threshold
 from pipelines.progress import Progress
 from training import agreement, bundle, embedding_file, journal, models, survey, worker
 from training.bundle import Bundle
@@ -30,7 +30,6 @@ from training.memory.capacity import shown
 from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
 from training.runlog import METRICS
-from training.scoring import probabilities
 from training.tracking import Tracker, tracked
 
 
@@ -89,16 +88,15 @@ class Run:
         return document if document["epoch"] >= self.training.epochs or 0 < patience <= waited else None
 
     def write_bundle(self, document: Document) -> Bundle:
-        """Make the bundle of the best epoch, with the threshold of highest MCC on validation."""
+        """Make the bundle of the best epoch."""
         network = models.make(self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
-        scores = probabilities(network, self.validation.tokens, self.validation.lengths, self.training.budget)
         config = bundle.describe(
             self.model,
             self.training.model_dump(mode="json"),
             self.train.manifest,
             document["best_record"],
-            best_threshold(self.validation.labels, scores),
+            document["best_record"]["threshold"],
             {"raygene": __version__, "ray": metadata.version("ray")},
         )
         config |= {"run": self.key, "records": document["records"]}
@@ -209,6 +207,8 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
         "training": training.model_dump(mode="json") | {"token_budget": memory.token_budget},
         "roomy": memory.roomy,
         "dataset": str(run.dataset),
+        "fingerprint": run.train.manifest["fingerprint"],
+        "run": run.key[:12],
         "output": str(run.output),
         "checkpoints": str(checkpoints),
         "threads": share.cpus,
@@ -216,10 +216,12 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     group = Group(training.workers, training.min_workers or training.workers, share, training.retries)
     stop = StopFile(checkpoints)
     stop.clear()
+    for leftover in run.output.glob(".ray-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
     def ask_to_stop() -> None:
-        diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
         stop.ask()
+        diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
 
     with progress.stage("training", training.epochs * run.steps) as stage:
         follow = Follow(run.steps, diary, stage, tracker)

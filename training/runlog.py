@@ -20,11 +20,12 @@ class RunLog:
 
     Args:
         output: the run's directory.
+        run: the beginning of its key, in every line of the step log.
         board: TensorBoard's files, if they are wanted.
     """
 
-    def __init__(self, output: Path, board: Board | None) -> None:
-        self._output, self._board = output, board
+    def __init__(self, output: Path, run: str, board: Board | None) -> None:
+        self._output, self._run, self._board = output, run, board
         self._epochs = 0
 
     def begin(self, epoch: int, step: int, records: list[dict[str, Any]]) -> None:
@@ -38,7 +39,7 @@ class RunLog:
         Raises:
             ResourceError: the place cannot be written.
         """
-        journal.cut(self._output / STEPS, epoch, step)
+        journal.cut(self._output / STEPS, self._run, epoch, step)
         journal.write(self._output / METRICS, records)
         self._epochs = len(records)
         if self._board:
@@ -46,7 +47,7 @@ class RunLog:
 
     def step(self, line: dict[str, Any]) -> None:
         """Add a line about some steps."""
-        journal.append(self._output / STEPS, [line])
+        journal.append(self._output / STEPS, [{"run": self._run, **line}])
         if self._board:
             self._board.step(line)
 

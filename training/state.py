@@ -30,7 +30,7 @@ class State:
         precision: the numbers it computes in, with fp16's loss scale.
         epoch: epochs finished.
         step: steps finished of the epoch under way.
-        so_far: sums over those steps and all workers: loss, padded tokens, seconds, seconds waited for batches.
+        so_far: sums over those steps: loss and padded tokens of all workers, seconds and seconds waited for batches of this one.
         best: weights of the best epoch so far.
         best_record: its record.
         records: of every epoch finished, in order.

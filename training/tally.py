@@ -56,16 +56,21 @@ class Tally:
         return torch.cat([self._loss.reshape(1), host.to(self._loss.device, non_blocking=True)])
 
 
+def lag_of(device: torch.device) -> int:
+    """How many steps later than they are computed the figures of a step are read."""
+    return 0 if device.type == "cpu" else LAG
+
+
 class Ledger:
     """Steps whose figures are under way to the host, in order.
 
     Args:
         device: where they come from.
+        lag: how many steps later they are read.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._aside = device.type != "cpu"
-        self._lag = LAG if self._aside else 0
+    def __init__(self, device: torch.device, lag: int) -> None:
+        self._aside, self._lag = device.type != "cpu", lag
         self._under_way: deque[tuple[Tensor, torch.cuda.Event | None]] = deque()
 
     def put(self, sums: Tensor, gradient_norm: Tensor) -> None:

@@ -42,5 +42,5 @@ class Wire:
             try:
                 self._news.put(found)
             except Exception:
-                # The driver is gone, and Ray is about to end this process.
+                # The queue lies beside the driver: with it, this process is about to end.
                 return

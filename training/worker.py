@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipelines.dataset import TokenDataset
-from pipelines.errors import RaygeneError, ResourceError, TrainingError
+from pipelines.errors import DatasetError, RaygeneError, ResourceError, TrainingError
 from training import devices, layout, loop, models
 from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
+from training.memory.probe import REFUSED
 from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
+from training.resume import resume
 from training.runlog import BOARDS, RunLog
 from training.wire import Wire
 
@@ -53,9 +56,11 @@ def explained(error: Exception) -> RaygeneError | None:
     """What the driver is to raise for an error that would come again; None for one that may not."""
     if isinstance(error, RaygeneError):
         return error
-    if isinstance(error, torch.OutOfMemoryError):
-        told = " ".join(str(error).split())[:160]
-        return ResourceError(f"the device ran out of memory ({told})", "set a lower training.token_budget")
+    told = " ".join(str(error).split())[:160]
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in told.lower() for word in REFUSED):
+        return ResourceError(f"no memory left for a batch ({told})", "set a lower training.token_budget")
+    if isinstance(error, RuntimeError) and "deterministic" in told:
+        return TrainingError(f"training.deterministic: {told}", "set it to false, or choose another model or device")
     if isinstance(error, RuntimeError | OSError | TimeoutError):
         return None
     return TrainingError(
@@ -74,26 +79,31 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    if train.manifest["fingerprint"] != given["fingerprint"]:
+        raise DatasetError(f"{dataset}: was replaced since the run began", "run the same command again for a new run")
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
     layout.settle(model, config.layout, layout.typical(train, config), measure=not config.deterministic)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(Path(given["checkpoints"]))
-    latest = checkpoints.latest()
-    if latest is not None:
-        state.restore(latest.load(device))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
     wire.tell({"worker": _described(collective, device)})
-    agree(collective, state, device)
+    resume(state, checkpoints, collective, device)
     observer = Listener()
     if not collective.rank:
         observer = _reporter(given, wire, config, checkpoints, state, len(train), device)
         began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
         wire.tell({"began": began})
-    finished = loop.fit(state, train, validation, config, collective, device, observer, roomy=given["roomy"])
-    if isinstance(observer, Reporter):
-        if not finished:
+    try:
+        finished = loop.fit(state, train, validation, config, collective, device, observer, roomy=given["roomy"])
+        if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)
-        observer.close()
+    except BaseException:
+        # What is being written is kept, and the first error is the one to tell.
+        with suppress(RaygeneError):
+            observer.close()
+        raise
+    observer.close()
+    if not collective.rank:
         wire.tell_and_wait({"ended": (state.epoch, state.step)})
     collective.sum_(torch.zeros(1, device=device))
     if not finished and terminated():
@@ -113,7 +123,7 @@ def _reporter(
     board = (
         Board(output / BOARDS / checkpoints.directory.name, -(-rows // config.batch)) if config.tensorboard else None
     )
-    log = RunLog(output, board)
+    log = RunLog(output, given["run"], board)
     log.begin(state.epoch, state.step, state.records)
     return Reporter(wire.tell, log, checkpoints, StopFile(checkpoints.directory), config, device)
 
@@ -122,19 +132,3 @@ def _described(collective: Collective, device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     place = {"host": socket.gethostname(), "pid": os.getpid(), "device": name}
     return {"rank": collective.rank, "workers": collective.workers, **place}
-
-
-def agree(collective: Collective, state: loop.State, device: torch.device) -> None:
-    """See that all workers go on from the same step.
-
-    Raises:
-        TrainingError: they read different checkpoints.
-    """
-    mine = torch.tensor([state.epoch, state.step, state.epoch**2, state.step**2], dtype=torch.float64, device=device)
-    total = mine.clone()
-    collective.sum_(total)
-    if not torch.equal(total, mine * collective.workers):
-        raise TrainingError(
-            "the workers read different checkpoints",
-            "put --output where every node reads and writes the same files",
-        )

@@ -15,7 +15,7 @@ import torch
 
 from pipelines.dataset import TokenDataset
 from pipelines.errors import TrainingError
-from training import loop, models
+from training import books, loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
 from training.observer import Observer, StepFigures
@@ -277,18 +277,31 @@ def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDatase
 
 
 class Watcher(Observer):
-    """Keeps every step's figures, and wants to stop after `last` steps."""
+    """Keeps every step's figures, wants to stop from the `last` step on, and keeps checkpoints after every `often` steps."""
 
-    def __init__(self, last: int | None = None) -> None:
+    def __init__(self, last: int | None = None, often: int = 0) -> None:
         self.figures: list[StepFigures] = []
-        self._last, self._asked = last, 0
+        self.kept: list[tuple[int, int]] = []
+        self._last, self._often, self._asked = last, often, 0
 
     def stepped(self, state: loop.State, figures: StepFigures) -> None:
         self.figures.append(figures)
 
+    def checkpoint_due(self, state: loop.State) -> bool:
+        return bool(self._often) and state.step % self._often == 0
+
+    def checkpoint(self, state: loop.State) -> None:
+        self.kept.append((state.epoch, state.step))
+
     def stopping(self) -> bool:
         self._asked += 1
-        return self._asked == self._last
+        return self._last is not None and self._asked >= self._last
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are read eight steps late, as those of a GPU are."""
+    monkeypatch.setattr(books, "lag_of", lambda device: 8)
 
 
 def step_losses(train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int) -> np.ndarray:
@@ -365,3 +378,84 @@ def test_the_loop_of_the_docs_trains_without_ray(
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "docs/train.md", "exec"), {})
     assert 0.5 < float(capsys.readouterr().out) <= 1
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize(
+    ("last", "stopped"), [(3, (0, 11)), (11, (0, 19)), (24, (1, 12)), (25, (1, 13)), (38, (1, 20))]
+)
+def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps_checkpoints(
+    train_split: TokenDataset, validation_split: TokenDataset, last: int, stopped: tuple[int, int]
+) -> None:
+    config = TrainingConfig(epochs=2, batch=8)
+    watchers = [Watcher(often=2), Watcher(last), Watcher()]
+    states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
+    assert {(state.epoch, state.step) for state in states} == {stopped}
+    assert len({len(watcher.figures) for watcher in watchers}) == 1
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("step", [3, 9, 15])
+def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_is_left_waiting(
+    train_split: TokenDataset, validation_split: TokenDataset, step: int
+) -> None:
+    config = TrainingConfig(epochs=1, batch=8)
+    watchers = [Watcher(often=2), Watcher()]
+    errors: list[TrainingError] = []
+
+    class Spoiling(Watcher):
+        def stopping(self) -> bool:
+            super().stopping()
+            if self._asked == step:
+                states[1].model.head.bias.data.fill_(float("nan"))
+            return False
+
+    watchers[1] = Spoiling()
+    board: list[Any] = [None] * 2
+    barrier = threading.Barrier(2)
+    states = [start(train_split, config) for _ in range(2)]
+
+    def work(rank: int) -> None:
+        try:
+            loop.fit(
+                states[rank],
+                train_split,
+                validation_split,
+                config,
+                Threads(rank, 2, board, barrier),
+                CPU,
+                watchers[rank],
+            )
+        except TrainingError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert len(errors) == 2
+    assert all(f"epoch 1, step {step}: " in str(error) for error in errors)
+    assert [place for place in watchers[0].kept if place[1] >= step] == []
+
+
+@pytest.mark.usefixtures("late")
+def test_late_figures_come_to_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    watcher, state = Watcher(often=3), start(train_split, config)
+    loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
+    assert [(figures.epoch, figures.step) for figures in watcher.figures] == [
+        (e, s) for e in (1, 2) for s in range(1, 11)
+    ]
+    assert sum(figures.loss for figures in watcher.figures[:10]) / 10 == pytest.approx(state.records[0]["loss"])
+
+
+def test_fp16_may_skip_steps_but_not_for_ever(
+    train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "MOST_SKIPPED", 4)
+    config = TrainingConfig(epochs=1, batch=8, precision="fp16")
+    state = start(train_split, config)
+    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError, match="step 5: the gradient is no longer a number"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)

@@ -19,6 +19,7 @@ from training.runlog import RunLog
 
 CPU = torch.device("cpu")
 KEYS = {
+    "run",
     "epoch",
     "step",
     "loss",
@@ -39,7 +40,7 @@ def run(
     state = loop.start(models.fresh(ModelConfig(embedding=8, hidden=8, stem=8), train.tokenizer, 0), config)
     if (latest := checkpoints.latest()) is not None:
         state.restore(latest.load())
-    log = RunLog(folder, Board(folder / "boards", 10) if config.tensorboard else None)
+    log = RunLog(folder, "abc", Board(folder / "boards", 10) if config.tensorboard else None)
     log.begin(state.epoch, state.step, state.records)
     reporter = Reporter(told.append, log, checkpoints, StopFile(folder / "checkpoints"), config, CPU)
     finished = loop.fit(state, train, validation, config, Alone(), CPU, settings.get("observer", reporter))
@@ -70,7 +71,7 @@ def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
     found = lines(tmp_path / "steps.jsonl")
     assert [(line["epoch"], line["step"]) for line in found] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
     assert all(set(line) == KEYS for line in found)
-    assert found == [message["line"] for message in told if "line" in message]
+    assert found == [{"run": "abc", **message["line"]} for message in told if "line" in message]
     assert lines(tmp_path / "metrics.jsonl") == state.records
     assert state.records[0]["peak_memory_bytes"] > 2**20
 
@@ -95,7 +96,9 @@ def test_a_stopped_run_goes_on_and_shows_every_step_once(
     StopFile(tmp_path / "checkpoints").clear()
     # What a killed writer leaves behind: steps after the checkpoint, and half a line.
     with (tmp_path / "steps.jsonl").open("a") as stream:
-        stream.write('{"epoch": 1, "step": 2, "loss": 9}\n{"epoch": 1, "st')
+        stream.write(
+            '{"run": "abc", "epoch": 1, "step": 2, "loss": 9}\n{"run": "other", "epoch": 1, "step": 1}\n{"epoch": 1, "st'
+        )
     state, _, finished = run(tmp_path, train_split, validation_split, config)
     assert finished
     places = [(line["epoch"], line["step"]) for line in lines(tmp_path / "steps.jsonl")]
@@ -108,7 +111,7 @@ def test_a_checkpoint_is_kept_after_so_many_steps_or_seconds(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=1, batch=16, tensorboard=False, checkpoint_steps=0, checkpoint_seconds=0)
-    log, checkpoints = RunLog(tmp_path, None), Checkpoints(tmp_path / "checkpoints")
+    log, checkpoints = RunLog(tmp_path, "abc", None), Checkpoints(tmp_path / "checkpoints")
     state = loop.start(models.make(ModelConfig(embedding=8, hidden=8), train_split.tokenizer.vocabulary_size), config)
     state.step = 6
 

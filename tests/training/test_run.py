@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pipelines.progress import Silent
 from pipelines.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training import embedding_file
+from training import run as run_module
 from training.config import ModelConfig, TrainingConfig
 from training.key import run_key
 from training.launch import stopped
@@ -71,13 +71,15 @@ def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tm
         torch.testing.assert_close(bundle.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
-def test_a_finished_run_returns_at_once(trained: Path, dataset: Path) -> None:
-    progress, began = Silent(), time.monotonic()
-    before = (trained / "metrics.jsonl").stat().st_mtime_ns
+def test_a_finished_run_starts_no_worker_and_writes_nothing(
+    trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Silent()
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.name != "experiment.yaml"}
+    monkeypatch.setattr(run_module, "launch", lambda *_: pytest.fail("a worker was started"))
     train(MODEL, CONFIG, dataset, trained, progress, RESOLVED)
-    assert time.monotonic() - began < 2
     assert any("nothing to do" in note for note in progress.notes)
-    assert (trained / "metrics.jsonl").stat().st_mtime_ns == before
+    assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
 def test_a_finished_run_has_its_own_epochs_back_after_another_began_in_its_place(
@@ -116,7 +118,8 @@ def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_sessi
 
     class Vanishing(Silent):
         def note(self, text: str) -> None:
-            next(folder.glob("split=train/*.parquet")).unlink(missing_ok=True)
+            for path in folder.glob("split=train/*.parquet"):
+                path.unlink()
 
     with pytest.raises(DatasetError, match=r"part-00000\.parquet") as caught:
         train(MODEL, CONFIG, folder, tmp_path / "run", Vanishing(), {})
@@ -190,3 +193,24 @@ def test_an_embedding_of_another_tokenizer_is_refused_before_anything_starts(dat
     model = MODEL.model_copy(update={"embedding_file": str(path)})
     with pytest.raises(BundleError, match="stride"):
         train(model, CONFIG, dataset, tmp_path / "run", Silent(), {})
+
+
+def test_a_dataset_that_is_replaced_when_workers_start_is_refused(ray_session: Any, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "dataset", rows=16)
+
+    class Replacing(Silent):
+        def note(self, text: str) -> None:
+            if (folder / "old").exists() or "training on" not in text:
+                return
+            shutil.rmtree(folder)
+            write_dataset(folder, rows=24)
+            (folder / "old").touch()
+
+    with pytest.raises(DatasetError, match="was replaced since the run began"):
+        train(MODEL, CONFIG, folder, tmp_path / "run", Replacing(), {})
+
+
+def test_what_a_killed_driver_left_behind_is_cleared_away(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / ".ray-0123456789ab").mkdir()
+    train(MODEL, TrainingConfig(epochs=1, batch=16, tensorboard=False), dataset, tmp_path, Silent(), {})
+    assert not list(tmp_path.glob(".ray-*"))

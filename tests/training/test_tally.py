@@ -20,7 +20,7 @@ def test_a_tally_without_a_batch_is_nothing() -> None:
 
 
 def test_on_a_cpu_a_step_is_told_at_once() -> None:
-    ledger = Ledger(CPU)
+    ledger = Ledger(CPU, 0)
     ledger.put(torch.tensor([1.5, 64, 0]), torch.tensor(2.0))
     (told,) = ledger.take()
     assert (told.loss, told.padded, told.stopping, told.gradient_norm) == (1.5, 64, 0, 2.0)
@@ -32,7 +32,7 @@ def test_on_a_gpu_steps_are_told_in_order_a_few_steps_late() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
     device = torch.device("cuda")
-    ledger, told = Ledger(device), []
+    ledger, told = Ledger(device, LAG), []
     for step in range(LAG + 3):
         ledger.put(torch.tensor([step, 1, 0], device=device, dtype=torch.float32), torch.tensor(1.0, device=device))
         told += ledger.take()

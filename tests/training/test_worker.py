@@ -1,30 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from pipelines.dataset import TokenDataset
 from pipelines.errors import DatasetError, ResourceError, TrainingError
-from training import loop, models
-from training.collective import Alone
-from training.config import ModelConfig, TrainingConfig
-from training.worker import agree, explained
+from training.worker import explained
 
 CPU = torch.device("cpu")
-
-
-class Two:
-    """Two workers, of which the other is at a place of its own."""
-
-    rank, workers = 0, 2
-
-    def __init__(self, other: torch.Tensor) -> None:
-        self._other = other
-
-    def sum_(self, tensor: torch.Tensor) -> None:
-        tensor += self._other
 
 
 def test_an_error_of_the_family_is_told_as_it_is() -> None:
@@ -32,8 +14,16 @@ def test_an_error_of_the_family_is_told_as_it_is() -> None:
     assert explained(error) is error
 
 
-def test_a_device_without_memory_is_an_error_with_the_key_to_lower() -> None:
-    found = explained(torch.OutOfMemoryError("tried to allocate 2 GiB"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_a_device_without_memory_is_an_error_with_the_key_to_lower(error: Exception) -> None:
+    found = explained(error)
     assert isinstance(found, ResourceError)
     assert "training.token_budget" in str(found)
 
@@ -50,21 +40,7 @@ def test_a_defect_is_one_line_and_not_tried_again() -> None:
     assert "\n" not in str(found)
 
 
-def state_at(dataset: Path, epoch: int, step: int) -> loop.State:
-    split = TokenDataset.open(dataset, "train")
-    state = loop.start(models.fresh(ModelConfig(embedding=8, hidden=8), split.tokenizer, 0), TrainingConfig())
-    state.epoch, state.step = epoch, step
-    return state
-
-
-def test_workers_that_read_the_same_checkpoint_agree(dataset: Path) -> None:
-    agree(Two(torch.tensor([3, 7, 9, 49], dtype=torch.float64)), state_at(dataset, 3, 7), CPU)
-    agree(Alone(), state_at(dataset, 3, 7), CPU)
-
-
-@pytest.mark.parametrize("other", [(3, 8), (2, 7), (0, 0)])
-def test_workers_that_read_different_checkpoints_are_refused(dataset: Path, other: tuple[int, int]) -> None:
-    epoch, step = other
-    theirs = torch.tensor([epoch, step, epoch**2, step**2], dtype=torch.float64)
-    with pytest.raises(TrainingError, match="different checkpoints"):
-        agree(Two(theirs), state_at(dataset, 3, 7), CPU)
+def test_an_operation_without_a_deterministic_form_is_told_with_its_key() -> None:
+    found = explained(RuntimeError("cumsum_cuda does not have a deterministic implementation"))
+    assert isinstance(found, TrainingError)
+    assert str(found).startswith("training.deterministic: ")

@@ -68,10 +68,13 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         ResourceError: another process holds it, or the folder cannot be written.
     """
     path = directory.with_name(f".{directory.name}.lock")
-    make_directory(directory.parent)
     while True:
+        make_directory(directory.parent)
         try:
             stream = path.open("w")
+        except FileNotFoundError:
+            # Another process has just removed the empty folder.
+            continue
         except OSError as error:
             raise unwritable(directory, error) from error
         with stream:
@@ -111,10 +114,14 @@ def make_directory(directory: Path) -> None:
     Raises:
         ResourceError: it cannot be created.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(directory, error) from error
+    while True:
+        try:
+            return directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            # It was there, and another process has just removed it.
+            if isinstance(error, FileExistsError) and not os.path.lexists(directory):
+                continue
+            raise unwritable(directory, error) from error
 
 
 def _retired(directory: Path) -> Path:

@@ -153,7 +153,13 @@ def recover(directory: Path) -> None:
 
 
 def cache_directory() -> Path:
-    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`."""
+    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`.
+
+    A relative `RAYGENE_CACHE` is made absolute in the environment at the first call: Ray Train's workers, for one, have
+    another working directory, and inherit it.
+    """
     if chosen := os.environ.get("RAYGENE_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raygene"
+        place = Path(chosen).absolute()
+        os.environ["RAYGENE_CACHE"] = str(place)
+        return place
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "raygene"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,12 @@ class TokenDataset:
             return super().__reduce_ex__(protocol)
         return TokenDataset.open, (self._opened_from, self.split, self.manifest["fingerprint"])
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, shape (rows,)."""
-        return np.diff(self.offsets)
+        """Tokens of each row, shape (rows,), computed once."""
+        found = np.diff(self.offsets)
+        found.flags.writeable = False
+        return found
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -26,6 +26,11 @@ AHEAD = 8
 TOKENS_AHEAD = 2**22
 
 
+def most_tokens(step: int) -> int:
+    """Tokens that are in memory at most where a worker's steps have `step`: ahead, one in the thread and one in the loop."""
+    return min(AHEAD * step, max(TOKENS_AHEAD, step)) + 2 * step
+
+
 @dataclass(frozen=True)
 class Step:
     """What one worker computes of an optimizer step.

@@ -114,7 +114,7 @@ def test_leaving_early_ends_the_thread(train_split: TokenDataset, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("tokens", "expected"), [(100, feeding.AHEAD), (feeding.TOKENS_AHEAD // 3, 3), (2 * feeding.TOKENS_AHEAD, 1)]
+    ("tokens", "expected"), [(100, feeding.AHEAD), (feeding.TOKENS_AHEAD // 4, 4), (2 * feeding.TOKENS_AHEAD, 1)]
 )
 def test_what_is_made_ahead_is_bound_by_steps_and_by_tokens(tokens: int, expected: int) -> None:
     """The thread makes one step more, and waits with it in its hands."""
@@ -132,6 +132,7 @@ def test_what_is_made_ahead_is_bound_by_steps_and_by_tokens(tokens: int, expecte
     assert not more.acquire(timeout=0.05)
     assert [step.number for step in itertools.islice(made, 20)] == list(range(20))
     made.close()
+    assert feeding.most_tokens(tokens) == (expected + 2) * tokens
 
 
 def test_waiting_is_counted() -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cluster.experiment import ClusterConfig
+from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 from training.hardware import hardware, require_names_ray_takes
@@ -51,7 +52,8 @@ def environment(*, verbose: bool) -> dict[str, str]:
 
 
 def prepare_environment(*, verbose: bool) -> None:
-    """Set `environment`, but for what is set already."""
+    """Set `environment`, but for what is set already, and make the cache's path absolute for all processes to come."""
+    storage.cache_directory()
     for name, value in environment(verbose=verbose).items():
         os.environ.setdefault(name, value)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ class TokenDataset:
         offsets: where each row starts in `tokens`, shape (rows + 1,), int64.
         labels: 1 gene, 0 negative, shape (rows,), int8.
         table: the other columns of the rows (interval columns, gc, unknown and soft-masked share).
+        note: why this process holds a copy of its own instead of sharing the machine's; None: it shares, or was made of arrays.
     """
 
     manifest: dict[str, Any]
@@ -85,19 +87,32 @@ class TokenDataset:
     labels: NDArray[np.int8]
     table: pa.Table
 
+    note: str | None = field(default=None, init=False, repr=False, compare=False)
     _opened_from: Path | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
-    def open(cls, directory: Path | str, split: str) -> TokenDataset:
+    def open(cls, directory: Path | str, split: str, fingerprint: str | None = None) -> TokenDataset:
         """Open one split of a finished dataset; its arrays are views of files that all processes of this machine share.
 
-        Where the cache (`RAYGENE_CACHE`) cannot hold them, a warning tells why and this process reads its own copy.
+        Where the cache (`RAYGENE_CACHE`) cannot hold them, this process reads its own copy; a warning and `note` tell why.
+
+        Args:
+            directory: of the dataset.
+            split: train, validation or test.
+            fingerprint: of the dataset that was opened before, if it must still be the same.
 
         Raises:
-            DatasetError: not a finished dataset, an unknown or empty split, a missing or damaged file.
+            DatasetError: not a finished dataset, another one than expected, an unknown or empty split, a missing or damaged
+                file.
         """
         directory = Path(directory).absolute()
         manifest = read_manifest(directory)
+        if fingerprint not in (None, manifest["fingerprint"]):
+            raise DatasetError(
+                f"{directory}: the dataset was replaced since it was first opened (fingerprint "
+                f"{manifest['fingerprint'][:12]}, not {fingerprint[:12]})",
+                "start again with the new one, or bring the old one back",
+            )
         if split not in schema.SPLITS:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
         tokenizer = Tokenizer.load(directory)
@@ -106,25 +121,30 @@ class TokenDataset:
                 f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
             )
         files = parts.of_split(directory, manifest, split)
+        note = None
         try:
             found = split_cache.columns(manifest["fingerprint"], files, split)
         except ResourceError as error:
-            _log.warning("%s; until then every process reads its own copy of split %s", error, split)
+            note = f"{error}; until then every process reads its own copy of split {split}"
+            _log.warning(note)
             found = columns.in_memory(files, split)
         opened = cls(manifest, tokenizer, split, found.tokens, found.offsets, found.labels, found.table)
+        object.__setattr__(opened, "note", note)
         object.__setattr__(opened, "_opened_from", directory)
         return opened
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """A copy in another process opens the same files; a dataset made of arrays takes them along."""
+        """A copy in another process opens the same files, or fails; a dataset made of arrays takes them along."""
         if self._opened_from is None:
             return super().__reduce_ex__(protocol)
-        return TokenDataset.open, (self._opened_from, self.split)
+        return TokenDataset.open, (self._opened_from, self.split, self.manifest["fingerprint"])
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, shape (rows,)."""
-        return np.diff(self.offsets)
+        """Tokens of each row, shape (rows,), computed once."""
+        found = np.diff(self.offsets)
+        found.flags.writeable = False
+        return found
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -8,18 +8,18 @@ dataset's fingerprint and the SHA-256 of its files. It appears by rename, once i
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, flat_file, storage
+from pipelines import fingerprint, flat_file, schema, storage
 from pipelines.columns import Columns, flat_tokens, others
 from pipelines.errors import DatasetError, ResourceError, UsageError
 from pipelines.parts import REBUILD, Part
@@ -30,6 +30,8 @@ FORMAT = 1
 TOKENS, OFFSETS, LABELS, TABLE = "tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"
 # Beside token ids: offset and label, and the interval's columns with room for names.
 _BYTES_A_ROW = 250
+_NAME = rf"(?:{'|'.join(schema.SPLITS)})-[0-9a-f]{{16}}"
+_ENTRY, _HIDDEN = re.compile(_NAME), re.compile(rf"\.({_NAME})\.")
 
 
 def columns(dataset: str, parts: Sequence[Part], split: str) -> Columns:
@@ -77,7 +79,7 @@ def _written(entry: Path, parts: Sequence[Part], split: str) -> Columns:
     kind = next(parts[0].row_groups())["tokens"].type.value_type
     staging = storage.staging_for(entry, "")
     try:
-        shutil.rmtree(staging, ignore_errors=True)
+        _tidy(entry)
         storage.make_directory(staging)
         _make_room(entry.parents[1], entry.parent, tokens * kind.bit_width // 8 + rows * _BYTES_A_ROW)
         _write(staging, parts, split, kind, rows, tokens)
@@ -138,22 +140,71 @@ def _batches(reader: pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
 def _make_room(datasets: Path, keep: Path, needed: int) -> None:
     """Drop the datasets not used for longest until what is needed fits within the limit and on the disk.
 
-    Processes that have them mapped keep their pages. The splits of `keep`, the dataset to be written, all stay.
+    Processes that have them mapped keep their pages. The splits of `keep`, the dataset to be written, all stay, and so do
+    entries that another process is writing. What killed processes left goes first.
     """
-    old = sorted((entry.stat().st_mtime, entry) for entry in datasets.glob("*/*-*") if entry.parent != keep)
-    sizes = {entry: sum(file.stat().st_size for file in entry.iterdir()) for _, entry in old}
-    kept = sum(sizes.values()) + sum(file.stat().st_size for file in keep.glob("*-*/*"))
-    limit = _limit()
+    for entry in _left_behind(datasets):
+        _drop(entry, whole=False)
+    used = {entry: found for entry in _inside(datasets) if (found := _used(entry))}
+    old = sorted((found.last, entry) for entry, found in used.items() if entry.parent != keep)
+    kept, limit = sum(found.size for found in used.values()), _limit()
     for _, entry in old:
         if kept + needed <= limit and needed <= shutil.disk_usage(datasets).free:
             return
-        # Out of its name at once: nobody finds half of an entry.
-        leaving = entry.with_name(f".{entry.name}.{uuid.uuid4().hex}")
-        entry.rename(leaving)
-        shutil.rmtree(leaving)
-        kept -= sizes[entry]
-        with suppress(OSError):
-            entry.parent.rmdir()
+        _drop(entry, whole=True)
+        if not entry.exists():
+            kept -= used[entry].size
+
+
+class _Used(NamedTuple):
+    """When an entry was last opened, and its bytes."""
+
+    last: float
+    size: int
+
+
+def _used(entry: Path) -> _Used | None:
+    """The use of an entry; None for anything else, and for one that another process has just dropped."""
+    if not _ENTRY.fullmatch(entry.name):
+        return None
+    try:
+        return _Used(entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _left_behind(datasets: Path) -> set[Path]:
+    """Entries beside which lies a hidden file or folder: the lock of a process that writes them, or what a killed one left."""
+    found = ((path, _HIDDEN.match(path.name)) for path in _inside(datasets))
+    return {path.with_name(match[1]) for path, match in found if match}
+
+
+def _inside(datasets: Path) -> list[Path]:
+    """What the folders of all datasets hold; nothing of one that another process has just removed."""
+    found: list[Path] = []
+    for folder in datasets.iterdir():
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found += folder.iterdir()
+    return found
+
+
+def _drop(entry: Path, *, whole: bool) -> None:
+    """Remove what killed processes left of an entry, and the entry itself if `whole`; nothing of one being written."""
+    with suppress(ResourceError), storage.only_writer(entry):
+        if whole:
+            # Out of its name at once: nobody finds half of an entry.
+            with suppress(OSError):
+                entry.rename(entry.with_name(f".{entry.name}.dropped"))
+        _tidy(entry)
+    with suppress(OSError):
+        entry.parent.rmdir()
+
+
+def _tidy(entry: Path) -> None:
+    """Remove the hidden folders of an entry, whose lock this process holds."""
+    for path in entry.parent.iterdir():
+        if path.name.startswith(f".{entry.name}.") and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _limit() -> float:

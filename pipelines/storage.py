@@ -68,10 +68,13 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         ResourceError: another process holds it, or the folder cannot be written.
     """
     path = directory.with_name(f".{directory.name}.lock")
-    make_directory(directory.parent)
     while True:
+        make_directory(directory.parent)
         try:
             stream = path.open("w")
+        except FileNotFoundError:
+            # Another process has just removed the empty folder.
+            continue
         except OSError as error:
             raise unwritable(directory, error) from error
         with stream:
@@ -111,10 +114,14 @@ def make_directory(directory: Path) -> None:
     Raises:
         ResourceError: it cannot be created.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(directory, error) from error
+    while True:
+        try:
+            return directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            # It was there, and another process has just removed it.
+            if isinstance(error, FileExistsError) and not os.path.lexists(directory):
+                continue
+            raise unwritable(directory, error) from error
 
 
 def _retired(directory: Path) -> Path:
@@ -146,7 +153,13 @@ def recover(directory: Path) -> None:
 
 
 def cache_directory() -> Path:
-    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`."""
+    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`.
+
+    A relative `RAYGENE_CACHE` is made absolute in the environment at the first call: Ray Train's workers, for one, have
+    another working directory, and inherit it.
+    """
     if chosen := os.environ.get("RAYGENE_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raygene"
+        place = Path(chosen).absolute()
+        os.environ["RAYGENE_CACHE"] = str(place)
+        return place
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "raygene"

@@ -6,9 +6,9 @@ batches lie in pinned memory, from which they are copied without waiting. What t
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,13 @@ from training.batch import TokenBatch, collate
 from training.steps import Rows, micro_batches, share
 
 AHEAD = 8
+# In int64: 32 MiB. One step more is held by the thread, which made it before it knew of room.
+TOKENS_AHEAD = 2**22
+
+
+def most_tokens(step: int) -> int:
+    """Tokens that are in memory at most where a worker's steps have `step`: ahead, one in the thread and one in the loop."""
+    return min(AHEAD * step, max(TOKENS_AHEAD, step)) + 2 * step
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,14 @@ class Step:
     rows: int
     parts: list[TokenBatch]
 
+    @property
+    def tokens(self) -> int:
+        """Of this worker's batches."""
+        return sum(len(part.tokens) for part in self.parts)
+
 
 class Feed:
-    """The steps of an epoch for one worker, made ahead.
+    """The steps of an epoch for one worker, made ahead: `AHEAD` steps or `TOKENS_AHEAD` tokens, but always one.
 
     Attributes:
         waited: seconds that the loop has waited for a step.
@@ -48,45 +60,67 @@ class Feed:
 
     def __init__(self, steps: Iterator[Step]) -> None:
         self.waited = 0.0
-        self._queue: queue.Queue[Step | BaseException | None] = queue.Queue(AHEAD)
-        self._stop = threading.Event()
+        self._made: deque[Step] = deque()
+        self._tokens = 0
+        self._ended, self._stopped = False, False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._fill, args=(steps,), daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Step]:
         while True:
             began = time.perf_counter()
-            found = self._queue.get()
+            found = self._take()
             self.waited += time.perf_counter() - began
             if found is None:
                 return
-            if isinstance(found, BaseException):
-                raise found
             yield found
 
     def close(self) -> None:
         """End the thread, whatever it has made."""
-        self._stop.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         self._thread.join()
 
+    def _take(self) -> Step | None:
+        """The next step; None after the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._made or self._ended)
+            if self._made:
+                step = self._made.popleft()
+                self._tokens -= step.tokens
+                self._changed.notify_all()
+                return step
+        if self._error is not None:
+            raise self._error
+        return None
+
     def _fill(self, steps: Iterator[Step]) -> None:
-        last: BaseException | None = None
         try:
             for step in steps:
                 if not self._put(step):
-                    return
+                    break
         except BaseException as error:
-            last = error
-        self._put(last)
+            self._error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
-    def _put(self, item: Step | BaseException | None) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)
-            except queue.Full:
-                continue
+    def _put(self, step: Step) -> bool:
+        """Add a step as soon as there is room; False if the thread is to end instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._has_room(step))
+            if self._stopped:
+                return False
+            self._made.append(step)
+            self._tokens += step.tokens
+            self._changed.notify_all()
             return True
-        return False
+
+    def _has_room(self, step: Step) -> bool:
+        return not self._made or (len(self._made) < AHEAD and self._tokens + step.tokens <= TOKENS_AHEAD)
 
 
 @contextmanager

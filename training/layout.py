@@ -7,7 +7,9 @@ training: a few forward and backward passes.
 from __future__ import annotations
 
 import time
-from typing import Literal, get_args
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,20 +19,21 @@ from pipelines.dataset import TokenDataset
 from training.batch import TokenBatch, collate
 from training.config import TrainingConfig
 from training.models.recurrent import Layout, Recurrent
+from training.precision import Precision
 from training.steps import micro_batches, plan_epoch
 
-Wanted = Literal["auto", "masked", "packed"]
+Autocast = Callable[[], AbstractContextManager[Any]]
+Clock = Callable[[], float]
 PASSES = 3
 
 
-def settle(model: nn.Module, wanted: Wanted, batch: TokenBatch, *, measure: bool = True) -> Layout | None:
+def settle(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Layout | None:
     """Set the layout of a model's body.
 
     Args:
         model: on its device.
-        wanted: a layout, or auto.
-        batch: a typical one, on any device.
-        measure: False: auto means masked, as it must where the same bits are to come out again.
+        config: its layout; where that is auto, and the same bits are to come out again, it means masked.
+        train: rows to learn from, of which a batch is made if there is something to measure.
 
     Returns:
         The layout; None for a model that is not recurrent.
@@ -39,20 +42,35 @@ def settle(model: nn.Module, wanted: Wanted, batch: TokenBatch, *, measure: bool
     if not isinstance(body, Recurrent):
         return None
     device = next(model.parameters()).device
-    if wanted != "auto":
-        body.layout = wanted
-    elif device.type == "cpu" or not measure:
+    if config.layout != "auto":
+        body.layout = config.layout
+    elif device.type == "cpu" or config.deterministic:
         body.layout = "masked"
     else:
-        body.layout = faster_layout(model, batch.to(device))
+        batch = typical(train, config).to(device)
+        body.layout = faster_layout(model, batch, Precision(config.precision, device).autocast)
     return body.layout
 
 
-def faster_layout(model: nn.Module, batch: TokenBatch) -> Layout:
+def faster_layout(
+    model: nn.Module, batch: TokenBatch, autocast: Autocast = nullcontext, clock: Clock = time.perf_counter
+) -> Layout:
     """The layout in which a recurrent model computes forward and backward of a batch in less time, on any device.
 
     The model, its gradients and the random numbers to come are as before.
+
+    Args:
+        model: recurrent.
+        batch: on the model's device.
+        autocast: opens what forward passes run within, as they will in training.
+        clock: seconds.
     """
+
+    def timed() -> float:
+        began = clock()
+        _pass(model, batch, autocast)
+        return clock() - began
+
     body = model.get_submodule("body")
     assert isinstance(body, Recurrent)
     before, training, gradients = body.layout, model.training, [one.grad for one in model.parameters()]
@@ -62,8 +80,8 @@ def faster_layout(model: nn.Module, batch: TokenBatch) -> Layout:
         model.train()
         for layout in get_args(Layout):
             body.layout = layout
-            _pass(model, batch)
-            seconds[layout] = min(_timed(model, batch) for _ in range(PASSES))
+            _pass(model, batch, autocast)
+            seconds[layout] = min(timed() for _ in range(PASSES))
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         parameter.grad = gradient
     body.layout = before
@@ -73,21 +91,18 @@ def faster_layout(model: nn.Module, batch: TokenBatch) -> Layout:
 
 def typical(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
     """A batch of the step whose longest sequence is the median of all steps' longest."""
-    steps = plan_epoch(train.lengths, config.batch, config.seed, epoch=0)
-    longest = [train.lengths[rows[0]] for rows in steps]
+    lengths = train.lengths
+    steps = plan_epoch(lengths, config.batch, config.seed, epoch=0)
+    longest = lengths[[rows[0] for rows in steps]]
     rows = steps[int(np.argsort(longest, kind="stable")[len(steps) // 2])]
-    part = micro_batches(rows, train.lengths, config.budget)[0]
+    part = micro_batches(rows, lengths, config.budget)[0]
     return collate(train.tokens, train.offsets, train.labels, part)
 
 
-def _timed(model: nn.Module, batch: TokenBatch) -> float:
-    began = time.perf_counter()
-    _pass(model, batch)
-    return time.perf_counter() - began
-
-
-def _pass(model: nn.Module, batch: TokenBatch) -> None:
+def _pass(model: nn.Module, batch: TokenBatch, autocast: Autocast) -> None:
     model.zero_grad(set_to_none=True)
-    model(batch).sum().backward()
+    with autocast():
+        scores = model(batch)
+    scores.sum().backward()
     if batch.tokens.is_cuda:
         torch.cuda.synchronize(batch.tokens.device)

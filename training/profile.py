@@ -225,7 +225,7 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     dataset = Path(given["dataset"])
     train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
     network = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, training.seed).to(device)
-    layout.settle(network, training.layout, layout.typical(train, training), measure=not training.deterministic)
+    layout.settle(network, training, train)
     with threads.suited(network):
         used = torch.get_num_threads()
     epochs = plan.steps // -(-len(train) // training.batch) + 2

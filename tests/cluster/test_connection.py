@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from cluster.connection import address_of, environment, reason, require_answer
+from cluster.connection import address_of, environment, prepare_environment, reason, require_answer
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
 
@@ -49,3 +54,16 @@ def test_verbose_takes_away_settings_of_noise_only() -> None:
 )
 def test_a_reason_is_one_line_even_of_an_empty_message(error: Exception, expected: str) -> None:
     assert reason(error) == expected
+
+
+def test_processes_started_elsewhere_use_the_cache_that_a_relative_path_named_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in environment(verbose=False):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    monkeypatch.setenv("RAYGENE_CACHE", "cache")
+    monkeypatch.chdir(tmp_path)
+    prepare_environment(verbose=False)
+    program = "import os; print(os.environ['RAYGENE_CACHE'])"
+    found = subprocess.run([sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str(tmp_path / "cache")

@@ -99,6 +99,8 @@ def test_without_a_cache_the_rows_are_read_into_memory_with_a_warning(
     assert np.array_equal(found.tokens, expected.tokens)
     assert found.table.equals(expected.table)
     assert "every process reads its own copy of split train" in caplog.text
+    assert found.note in caplog.text
+    assert expected.note is None
 
 
 def test_a_pickled_dataset_opens_its_files_again_instead_of_carrying_them(directory: Path) -> None:
@@ -106,6 +108,17 @@ def test_a_pickled_dataset_opens_its_files_again_instead_of_carrying_them(direct
     sent = pickle.dumps(dataset)
     assert len(sent) < 500
     assert np.array_equal(pickle.loads(sent).tokens, dataset.tokens)
+
+
+def test_a_dataset_replaced_since_it_was_opened_is_refused(directory: Path) -> None:
+    sent = pickle.dumps(TokenDataset.open(directory, "train"))
+    manifest = json.loads((directory / "manifest.json").read_text())
+    (directory / "manifest.json").write_text(json.dumps(manifest | {"fingerprint": "e" * 64}))
+    with pytest.raises(DatasetError, match=r"was replaced since it was first opened \(fingerprint e{12}, not f{12}\)"):
+        pickle.loads(sent)
+    assert len(TokenDataset.open(directory, "train", fingerprint="e" * 64)) == 7
+    with pytest.raises(DatasetError, match="was replaced"):
+        TokenDataset.open(directory, "train", fingerprint="f" * 64)
 
 
 def test_a_dataset_made_of_arrays_carries_them(directory: Path) -> None:

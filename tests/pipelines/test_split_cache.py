@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -232,6 +233,56 @@ def test_what_is_mapped_outlives_its_entry_and_other_splits_of_the_dataset_stay(
     assert [path.name for path in cache.iterdir()] == ["b"]
     assert len(list(cache.glob("b/*-*"))) == 2
     assert same(held, expected)
+
+
+def test_what_killed_processes_left_beside_another_dataset_is_removed(cache: Path, parts: list[Part]) -> None:
+    split_cache.columns("a", parts, "train")
+    entry = next(cache.glob("a/train-*"))
+    for name in ("building-", "replaced", "dropped"):
+        (cache / "a" / f".{entry.name}.{name}").mkdir()
+    (cache / "a" / f".{entry.name}.lock").touch()
+    (cache / "gone").mkdir()
+    (cache / "gone" / f".{entry.name}.lock").touch()
+    split_cache.columns("b", parts, "train")
+    assert [path.name for path in (cache / "a").iterdir()] == [entry.name]
+    assert sorted(path.name for path in cache.iterdir()) == ["a", "b"]
+
+
+def test_what_another_process_is_writing_stays_when_room_is_made(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_cache.columns("a", parts, "train")
+    entry = next(cache.glob("a/train-*"))
+    staging = storage.staging_for(entry, "")
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
+    with storage.only_writer(entry):
+        staging.mkdir()
+        (staging / "tokens.arrow").write_bytes(b"half")
+        split_cache.columns("b", parts, "train")
+        assert files(staging)
+        assert entry.exists()
+    split_cache.columns("c", parts, "train")
+    assert [path.name for path in cache.iterdir()] == ["c"]
+
+
+def test_folders_that_are_no_entries_are_left_alone(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("train-notes", ".hidden-one", f"train-{'0' * 16}.old"):
+        (cache / "mine" / name).mkdir(parents=True)
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
+    split_cache.columns("a", parts, "train")
+    assert len(list((cache / "mine").iterdir())) == 3
+
+
+def test_writers_that_drop_each_others_datasets_all_get_theirs(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = columns.in_memory(parts, "train")
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: split_cache.columns(f"d{number % 7}", parts, "train"), range(60)))
+    assert all(same(one, expected) for one in found)
 
 
 def test_a_limit_that_is_no_number_is_told(cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:

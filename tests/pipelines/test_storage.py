@@ -70,3 +70,11 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     data.rename(tmp_path / ".data.replaced")
     storage.recover(data)
     assert data.exists()
+
+
+def test_a_relative_cache_stays_where_it_was_first_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", "cache")
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(folder)
+        assert storage.cache_directory() == tmp_path / "cache"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -110,6 +111,28 @@ def test_leaving_early_ends_the_thread(train_split: TokenDataset, monkeypatch: p
     with feed(train_split, enumerate(steps), 100, 1, 0, CPU) as batches:
         next(iter(batches))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"), [(100, feeding.AHEAD), (feeding.TOKENS_AHEAD // 4, 4), (2 * feeding.TOKENS_AHEAD, 1)]
+)
+def test_what_is_made_ahead_is_bound_by_steps_and_by_tokens(tokens: int, expected: int) -> None:
+    """The thread makes one step more, and waits with it in its hands."""
+    part = TokenBatch(torch.zeros(1).expand(tokens), torch.tensor([tokens]), torch.zeros(1), np.array([tokens]))
+    more, numbers = threading.Semaphore(0), itertools.count()
+
+    def counted() -> Iterator[Step]:
+        for number in numbers:
+            more.release()
+            yield Step(number, 1, [part])
+
+    made = Feed(counted())
+    for _ in range(expected + 1):
+        assert more.acquire(timeout=20)
+    assert not more.acquire(timeout=0.05)
+    assert [step.number for step in itertools.islice(made, 20)] == list(range(20))
+    made.close()
+    assert feeding.most_tokens(tokens) == (expected + 2) * tokens
 
 
 def test_waiting_is_counted() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from training.layout import faster_layout, settle, typical
 from training.loading import collate_rows
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Recurrent
+from training.precision import Precision
 from training.steps import plan_epoch
 
 SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
@@ -26,19 +27,24 @@ def batch_of(dataset: TokenDataset):  # type: ignore[no-untyped-def]
     return collate_rows([dataset[row] for row in range(8)])
 
 
-def test_the_faster_of_the_two_layouts_is_chosen(train_split: TokenDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = model_of()
-    assert isinstance(model.body, Recurrent)
-    for slow in ("masked", "packed"):
-        honest = Recurrent.forward
+@pytest.mark.parametrize("slow", ["masked", "packed"])
+def test_the_faster_of_the_two_layouts_is_chosen(train_split: TokenDataset, slow: str) -> None:
+    model, now = model_of(), [0]
+    body = model.body
+    assert isinstance(body, Recurrent)
 
-        def slowed(body: Recurrent, found, honest=honest, slow=slow):  # type: ignore[no-untyped-def]
-            time.sleep(0.1 * (body.layout == slow))
-            return honest(body, found)
+    def move_the_clock(*_: object) -> None:
+        now[0] += 2 if body.layout == slow else 1
 
-        with monkeypatch.context() as patched:
-            patched.setattr(Recurrent, "forward", slowed)
-            assert faster_layout(model, batch_of(train_split)) != slow
+    body.register_forward_pre_hook(move_the_clock)
+    assert faster_layout(model, batch_of(train_split), clock=lambda: now[0]) != slow
+
+
+def test_layouts_are_timed_in_the_numbers_of_training(train_split: TokenDataset) -> None:
+    model, seen = model_of(), set()
+    model.body.register_forward_pre_hook(lambda *_: seen.add(torch.is_autocast_enabled("cpu")))
+    faster_layout(model, batch_of(train_split), Precision("bf16", torch.device("cpu")).autocast)
+    assert seen == {True}
 
 
 def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_split: TokenDataset) -> None:
@@ -62,13 +68,18 @@ def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_
 @pytest.mark.parametrize(("wanted", "found"), [("masked", "masked"), ("packed", "packed"), ("auto", "masked")])
 def test_a_layout_asked_for_is_set_and_a_cpu_takes_masked(train_split: TokenDataset, wanted: str, found: str) -> None:
     model = model_of("gru")
-    assert settle(model, wanted, batch_of(train_split)) == found  # type: ignore[arg-type]
+    assert settle(model, TrainingConfig.model_validate({"layout": wanted}), train_split) == found
     assert isinstance(model.body, Recurrent)
     assert model.body.layout == found
 
 
 def test_a_transformer_has_no_layout_to_choose(train_split: TokenDataset) -> None:
-    assert settle(model_of("transformer"), "packed", batch_of(train_split)) is None
+    assert settle(model_of("transformer"), TrainingConfig(layout="packed"), train_split) is None
+
+
+def test_no_batch_is_made_where_nothing_is_measured(train_split: TokenDataset) -> None:
+    empty = replace(train_split, labels=train_split.labels[:0], offsets=train_split.offsets[:1])
+    assert settle(model_of(), TrainingConfig(), empty) == "masked"
 
 
 def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
-from training.feed import AHEAD
+from training.feed import most_tokens
 from training.memory import probe as probes
 from training.memory import remedies
 from training.memory.capacity import shown
@@ -110,7 +110,7 @@ def plan(
     """
     longest, rows = int(lengths.max()), -(-training.batch // training.workers)
     most = rows * longest
-    ahead = (AHEAD + 2) * 2 * ID * most if room.kind == "cpu" else 0
+    ahead = 2 * ID * most_tokens(most) if room.kind == "cpu" else 0
     usable = round(room.size * (1 - training.headroom)) - (WORKER + ahead if room.kind == "cpu" else 0)
     quantiles = sorted({int(one) for one in np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1))})
     found = (

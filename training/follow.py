@@ -66,6 +66,7 @@ class Follow:
         self._seen: Place = (0, 0)
         self._began, self._workers = False, 0
         self.ended: Place | None = None
+        self._warned: set[str] = set()
         self._record: dict[str, Any] = {}
         self._line: dict[str, Any] = {}
 
@@ -75,6 +76,9 @@ class Follow:
             self._diary.keep(
                 "worker {rank} of {workers}: process {pid} on {host}, {device}".format(**message["worker"])
             )
+        if "warning" in message and message["warning"] not in self._warned:
+            self._warned.add(message["warning"])
+            self._diary.warn(message["warning"])
         if "began" in message:
             self._begin(**message["began"])
         if "record" in message:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pipelines.dataset import TokenDataset
-from pipelines.errors import DatasetError, RaygeneError, ResourceError, TrainingError
+from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import devices, layout, loop, models
 from training.board import Board
 from training.checkpoints import Checkpoints
@@ -78,15 +78,15 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
     set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     dataset = Path(given["dataset"])
-    train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
-    if train.manifest["fingerprint"] != given["fingerprint"]:
-        raise DatasetError(f"{dataset}: was replaced since the run began", "run the same command again for a new run")
+    train, validation = (TokenDataset.open(dataset, split, given["fingerprint"]) for split in ("train", "validation"))
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
-    layout.settle(model, config.layout, layout.typical(train, config), measure=not config.deterministic)
+    layout.settle(model, config, train)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(Path(given["checkpoints"]))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
     wire.tell({"worker": _described(collective, device)})
+    for note in {train.note, validation.note} - {None}:
+        wire.tell({"warning": note})
     resume(state, checkpoints, collective, device)
     observer = Listener()
     if not collective.rank:

@@ -74,3 +74,10 @@ def test_the_log_tells_which_machines_the_workers_were_on(tmp_path: Path) -> Non
     follow({"worker": {"rank": 0, "workers": 2, "pid": 12, "host": "node7", "device": "CPU"}})
     assert "worker 0 of 2: process 12 on node7, CPU" in (tmp_path / "train.log").read_text()
     assert not progress.notes
+
+
+def test_what_several_workers_warn_of_is_told_once(tmp_path: Path) -> None:
+    follow, _, progress = following(tmp_path)
+    follow({"warning": "the cache is full"})
+    follow({"warning": "the cache is full"})
+    assert progress.warnings == ["the cache is full"]

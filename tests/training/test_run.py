@@ -206,7 +206,7 @@ def test_a_dataset_that_is_replaced_when_workers_start_is_refused(ray_session: A
             write_dataset(folder, rows=24)
             (folder / "old").touch()
 
-    with pytest.raises(DatasetError, match="was replaced since the run began"):
+    with pytest.raises(DatasetError, match="was replaced since"):
         train(MODEL, CONFIG, folder, tmp_path / "run", Replacing(), {})
 
 

@@ -55,7 +55,7 @@ def fit(
         collective: the workers.
         device: where to compute.
         observer: told of every step and epoch.
-        roomy: whether a CPU has memory for half as much again as a step needs, which makes it faster.
+        roomy: whether a CPU has memory for twice what a step needs, which makes it faster.
 
     Returns:
         Whether training is finished; if not, it was stopped after a step, on all workers after the same.
@@ -64,7 +64,8 @@ def fit(
         TrainingError: the loss or the gradient is no longer a number; the state is not to be kept.
     """
     observer = observer or Observer()
-    with threads.suited(state.model), heap.kept() if roomy and device.type == "cpu" else nullcontext():
+    cpu = device.type == "cpu"
+    with threads.suited(state.model), (heap.kept() if roomy else heap.spared()) if cpu else nullcontext():
         while state.epoch < config.epochs and not state.out_of_patience(config.patience):
             if not _steps(state, train, config, collective, device, observer):
                 return False

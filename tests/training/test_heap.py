@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import platform
 import resource
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -29,3 +31,29 @@ def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
         within = faults()
     assert within < before / 4
     assert faults() > before / 2
+
+
+SPARED = """
+import resource, torch
+from pathlib import Path
+from training import heap
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
+
+with heap.spared():
+    before = resident()
+    blocks = [torch.ones(1 << 20) for _ in range(40)]
+    last = torch.ones(1 << 20)
+    print(resident() - before)
+    del blocks
+    print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
+def test_freed_blocks_go_back_at_once_where_memory_is_scarce() -> None:
+    done = subprocess.run([sys.executable, "-c", SPARED], capture_output=True, text=True, check=True)
+    full, empty = map(int, done.stdout.split())
+    assert full > 150
+    assert empty < 40

@@ -12,11 +12,11 @@ LANES = 16
 
 def embedding(model: ModelConfig, vocabulary_size: int, shape: Shape) -> Stage:
     """Ids, token vectors and dropout's noise; vectors in half precision are a copy of their own."""
-    vectors = shape.tensor(FLOAT * shape.padded * model.embedding, end=True)
+    vectors = shape.tensor(FLOAT * shape.padded * model.embedding)
     table = FLOAT * vocabulary_size * model.embedding
     half = shape.item < FLOAT
     noise = vectors if model.dropout and shape.trained else NOTHING
-    read = shape.tensor(shape.item * shape.padded * model.embedding, end=True) if half else vectors
+    read = shape.tensor(shape.item * shape.padded * model.embedding) if half else vectors
     # Recurrent layers without a stem read a copy in the order of time, which is counted there.
     copied = not model.stem and model.kind != "transformer" and shape.rows > 1
     return Stage(
@@ -34,11 +34,11 @@ def stem(model: ModelConfig, shape: Shape) -> Stage:
     """The convolution: its kernels copy what comes in and goes out into blocks of 16 channels."""
     taps = 2 * (model.stem_width // 2) - model.stem_width
     wide = shape.rows * ((shape.tokens + taps) // model.stem_stride + 1)
-    come = shape.tensor(shape.item * shape.padded * model.embedding, end=True)
-    gone = shape.tensor(shape.item * wide * model.stem, end=True)
-    blocked = shape.tensor(shape.item * shape.padded * _whole(model.embedding), end=True)
-    blocked += shape.tensor(shape.item * wide * _whole(model.stem), end=True)
-    masked = shape.tensor(shape.item * shape.places * model.stem, end=True)
+    come = shape.tensor(shape.item * shape.padded * model.embedding)
+    gone = shape.tensor(shape.item * wide * model.stem)
+    blocked = shape.tensor(shape.item * shape.padded * _whole(model.embedding))
+    blocked += shape.tensor(shape.item * wide * _whole(model.stem))
+    masked = shape.tensor(shape.item * shape.places * model.stem)
     return Stage(
         "stem",
         weights=FLOAT * (model.embedding * model.stem * model.stem_width + model.stem),
@@ -54,8 +54,8 @@ def pooling(model: ModelConfig, shape: Shape, width: int, directions: int) -> St
     places = shape.places * width
     states = shape.states(width)
     weights = FLOAT * (width * (2 if model.pooling == "mean+max" else 1) + 1)
-    # A one-way LSTM's output is kept by its layer already.
-    held = NOTHING if model.kind == "lstm" and directions == 1 else states
+    # The output of a recurrent layer in one direction is kept by the layer already.
+    held = NOTHING if model.kind != "transformer" and directions == 1 else states
     kept, forward, backward = shape.tensor(shape.places), NOTHING, states
     if model.pooling == "attention":
         weights += FLOAT * (width + 1)

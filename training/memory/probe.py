@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines.errors import ResourceError
 from pipelines.tokenizer import PAD
-from training import models, optimizers, threads
+from training import heap, models, optimizers, threads
 from training.batch import TokenBatch
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Work
@@ -105,7 +105,8 @@ def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, 
     device = torch.device(work.device)
     imported = resident("VmRSS") if device.type == "cpu" else 0
     try:
-        _steps(model, training, vocabulary_size, work, device)
+        with heap.spared():
+            _steps(model, training, vocabulary_size, work, device)
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
             word in str(error).lower() for word in REFUSED

@@ -1,7 +1,8 @@
 """Memory of LSTM and GRU layers.
 
-CPU: oneDNN's LSTM keeps a workspace of gates and cell states from forward to backward; torch's GRU is operations by the
-position, of which seven results are kept. GPU: cuDNN and MIOpen keep a reserve of about the gates and a state or two.
+CPU: oneDNN's LSTM keeps a workspace of gates and cell states from forward to backward; `models.gru` keeps gates and states in
+float32, and in half precision torch's GRU is operations by the position, of which seven results are kept. GPU: cuDNN and
+MIOpen keep a reserve of about the gates and a state or two.
 """
 
 from __future__ import annotations
@@ -10,22 +11,25 @@ from collections.abc import Iterator
 
 from training.config import ModelConfig
 from training.memory.amount import NOTHING, Amount
-from training.memory.shape import FLOAT, ID, MAPPED, Shape
+from training.memory.shape import FLOAT, ID, Shape
 from training.memory.stage import Stage
 
 LSTM_RESERVE, GRU_RESERVE = 6, 5
 GRU_KEPT, GRU_GATES = 7, 3
 GRU_NODES = 18_000
 STATE_COPIES, STATE_FLOOR = 3, 70
-RECYCLED = 0.4
 CACHE_LINE = 64
 
 
 def layers(model: ModelConfig, shape: Shape, width: int) -> Iterator[Stage]:
     """One stage a layer, for vectors of `width` that come in."""
     directions = 2 if model.bidirectional else 1
+    together = model.kind == "gru" and shape.device == "cpu" and shape.item == FLOAT
     for layer in range(model.layers):
-        yield _layer(model, shape, width, directions, layer)
+        if together:
+            yield _both_at_once(model, shape, width, directions, layer)
+        else:
+            yield _layer(model, shape, width, directions, layer)
         width = model.hidden * directions
 
 
@@ -53,6 +57,22 @@ def _layer(model: ModelConfig, shape: Shape, width: int, directions: int, layer:
     return Stage(f"layer {layer + 1}", weights=weights, kept=kept, forward=forward, backward=backward)
 
 
+def _both_at_once(model: ModelConfig, shape: Shape, width: int, directions: int, layer: int) -> Stage:
+    """A GRU layer of `models.gru`, all directions in one: inputs, gates and states are kept."""
+    come = shape.states(width * directions)
+    states, pairs, gates = (shape.states(times * model.hidden * directions) for times in (1, 2, 3))
+    order = shape.tensor(ID * shape.places) if directions == 2 and layer == 0 else NOTHING
+    # Gradient, states, candidates and what is computed of them; gates and factors three wide.
+    factors = states * 5 + pairs + gates * 3
+    return Stage(
+        f"layer {layer + 1}",
+        weights=FLOAT * directions * GRU_GATES * model.hidden * (width + model.hidden + 2),
+        kept=come + gates + states + order,
+        forward=come * directions,
+        backward=factors + max(gates, come * 2),
+    )
+
+
 def _own_input(model: ModelConfig, shape: Shape, layer: int) -> bool:
     """Whether a layer keeps its input, and no layer before it does already."""
     if layer == 0:
@@ -68,15 +88,10 @@ def _workspace(width: int, hidden: int, shape: Shape) -> tuple[Amount, Amount]:
     if shape.device == "cuda":
         return shape.states(LSTM_RESERVE * hidden), NOTHING
     item, places = shape.item, shape.places
-    widest, gates, own = (_leading(numbers, shape) for numbers in (max(width, hidden), 4 * hidden, hidden))
+    widest, gates = _leading(max(width, hidden), shape), _leading(4 * hidden, shape)
     left = item * places * (gates + hidden)
     numbers = STATE_COPIES * (widest if widest % 256 == 16 else max(width, hidden)) + STATE_FLOOR
-    more = FLOAT * places * numbers
-    whole = item * places * (gates + own + 2 * widest + 2 * own) + FLOAT * places * (2 * widest + 2 * own + 4 * hidden)
-    if whole > MAPPED:
-        return Amount(mapped=left), Amount(mapped=more)
-    # In the heap it lies where other tensors have been.
-    return Amount(heap=left + RECYCLED * (whole - left)), Amount(heap=(1 - RECYCLED) * more)
+    return shape.tensor(left), shape.tensor(FLOAT * places * numbers)
 
 
 def _graph(hidden: int, shape: Shape) -> tuple[Amount, Amount]:

@@ -6,6 +6,7 @@ Takes 60 steps, and 10 s more with Ray.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -15,8 +16,6 @@ from typing import Any
 import torch
 
 from pipelines import storage
-from pipelines.dataset import TokenDataset
-from pipelines.errors import DatasetError, RaygeneError
 from pipelines.progress import Progress
 from training import devices, layout, loop, models, survey, threads
 from training.collective import Alone, Collective, Distributed
@@ -26,9 +25,12 @@ from training.launch import Group, launch
 from training.phases import SAID, Bottleneck, Setting, bottleneck, shares
 from training.placement import nodes_of, place
 from training.profiler import Measured, Operator, Plan, Profiler
+from training.splits import open_splits
 from training.wire import Wire
+from training.worker import explained
 
 SHOWN = 10
+TRACE = "trace-worker-{}.json.gz"
 PHASE_HEADER = ("phase", "share", "ms a step", "what it is")
 OPERATOR_HEADER = ("operator", "share of all operators", "ms a step", "calls a step")
 
@@ -147,33 +149,48 @@ def profile(
 
     Raises:
         DatasetError: no finished dataset, or a split without both classes.
-        ResourceError: the cluster or machine lacks what is asked for.
+        ResourceError: the cluster or machine lacks what is asked for, or another process writes to `output`.
         TrainingError: the loss is no longer a number, or a worker died.
     """
-    for split in (TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")):
-        if set(split.labels.tolist()) != {0, 1}:
-            raise DatasetError(
-                f"{dataset}: split {split.split} has one class only", "change the split section and build again"
-            )
+    train, _ = open_splits(dataset)
     storage.make_directory(output)
     given = {
         "model": model.model_dump(mode="json"),
         "training": training.model_dump(mode="json"),
         "dataset": str(dataset),
+        "fingerprint": train.manifest["fingerprint"],
         "output": str(output),
         "plan": asdict(plan),
         "threads": cpus,
     }
-    if connect is None:
-        set_deterministic(training.deterministic)
-        device = torch.device(devices.require(training.device))
-        with progress.stage(f"profiling {plan.steps} steps"):
-            told = [watch(given, device, Alone())]
-    else:
-        with connect():
-            told = _on_ray(given, training, output, progress)
+    with storage.only_writer(output):
+        _clear(output)
+        if connect is None:
+            told = [_here(given, training, plan, progress)]
+        else:
+            with connect():
+                told = _on_ray(given, training, output, progress)
     told.sort(key=lambda one: one["rank"])
     return assemble(told, training, plan)
+
+
+def _clear(output: Path) -> None:
+    """Remove the traces of an earlier profile, and what Ray left of one that was killed."""
+    for leftover in output.glob(".ray-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for trace in output.glob(TRACE.format("*")):
+        trace.unlink(missing_ok=True)
+
+
+def _here(given: dict[str, Any], training: TrainingConfig, plan: Plan, progress: Progress) -> dict[str, Any]:
+    """What a worker in this process tells."""
+    set_deterministic(training.deterministic)
+    device = torch.device(devices.require(training.device))
+    with progress.stage(f"profiling {plan.steps} steps"):
+        try:
+            return watch(given, device, Alone())
+        except torch.OutOfMemoryError as error:
+            raise explained(error) or error from error
 
 
 def _on_ray(given: dict[str, Any], training: TrainingConfig, output: Path, progress: Progress) -> list[dict[str, Any]]:
@@ -198,14 +215,16 @@ def work(given: dict[str, Any]) -> None:
     import ray
     from ray.train import get_context
 
-    wire, training = Wire(given["news"]), TrainingConfig.model_validate(given["training"])
+    wire = Wire(given["news"])
     try:
+        training = TrainingConfig.model_validate(given["training"])
         set_deterministic(training.deterministic)
         device = devices.of_worker(training.device, ray.get_gpu_ids())
         collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
         wire.tell_and_wait(watch(given, device, collective))
-    except RaygeneError as error:
-        wire.tell_and_wait({"error": error})
+    except Exception as error:
+        if known := explained(error):
+            wire.tell_and_wait({"error": known})
         raise
 
 
@@ -222,15 +241,14 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     """
     plan, training = Plan(**given["plan"]), TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
-    dataset = Path(given["dataset"])
-    train, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    train, validation = open_splits(Path(given["dataset"]), given["fingerprint"])
     network = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, training.seed).to(device)
     layout.settle(network, training, train)
     with threads.suited(network):
         used = torch.get_num_threads()
     epochs = plan.steps // -(-len(train) // training.batch) + 2
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
-    profiler = Profiler(plan, device, Path(given["output"], f"trace-worker-{collective.rank}.json.gz"))
+    profiler = Profiler(plan, device, Path(given["output"], TRACE.format(collective.rank)))
     try:
         loop.fit(loop.start(network, config, device), train, validation, config, collective, device, profiler)
     finally:

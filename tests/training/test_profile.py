@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import queue
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from pipelines.errors import DatasetError
+from pipelines import storage
+from pipelines.errors import DatasetError, ResourceError, TrainingError
 from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
-from training.profile import PHASE_HEADER, profile
+from training.profile import PHASE_HEADER, profile, work
 from training.profiler import Plan
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
@@ -43,6 +47,7 @@ def test_steps_are_taken_from_as_many_epochs_as_they_need(dataset: Path, tmp_pat
     assert profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), None, 1).measured[0].steps == 12
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_several_workers_are_profiled_on_ray(
     ray_session: Callable[[], AbstractContextManager[None]], dataset: Path, tmp_path: Path
@@ -62,3 +67,26 @@ def test_a_dataset_of_one_class_is_refused(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "one", classes=1)
     with pytest.raises(DatasetError, match="one class only"):
         profile(MODEL, TrainingConfig(), folder, tmp_path / "out", PLAN, Silent(), None, 1)
+
+
+def test_a_folder_that_another_profile_writes_is_refused(dataset: Path, tmp_path: Path) -> None:
+    with (
+        storage.only_writer(tmp_path / "out"),
+        pytest.raises(ResourceError, match="another process is writing it"),
+    ):
+        profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path / "out", PLAN, Silent(), None, 1)
+
+
+def test_what_an_earlier_profile_left_is_removed(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / ".ray-0").mkdir()
+    (tmp_path / "trace-worker-3.json.gz").touch()
+    (tmp_path / "notes").touch()
+    profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path, PLAN, Silent(), None, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "trace-worker-0.json.gz"]
+
+
+def test_a_worker_explains_a_defect_to_the_driver() -> None:
+    news: queue.Queue[dict[str, Any]] = queue.Queue()
+    with pytest.raises(ValidationError):
+        work({"news": news, "training": {"steps": 1}})
+    assert isinstance(news.get_nowait()["error"], TrainingError)

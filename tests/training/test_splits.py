@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.dataset import read_manifest
+from pipelines.errors import DatasetError
+from tests.training.conftest import write_dataset
+from training.splits import open_splits
+
+
+def test_train_and_validation_of_one_dataset_are_opened(dataset: Path) -> None:
+    train, validation = open_splits(dataset, read_manifest(dataset)["fingerprint"])
+    assert (train.split, validation.split) == ("train", "validation")
+    assert train.manifest == validation.manifest
+
+
+def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="split train has one class only"):
+        open_splits(write_dataset(tmp_path / "one", classes=1))
+
+
+def test_another_dataset_than_the_one_meant_is_refused(dataset: Path) -> None:
+    with pytest.raises(DatasetError, match="was replaced"):
+        open_splits(dataset, "0" * 64)

@@ -16,7 +16,7 @@ import yaml
 
 from pipelines import __version__, storage
 from pipelines.dataset import TokenDataset
-from pipelines.errors import BundleError, DatasetError, TrainingError
+from pipelines.errors import BundleError, TrainingError
 from pipelines.progress import Progress
 from training import agreement, bundle, embedding_file, journal, models, survey, worker
 from training.bundle import Bundle
@@ -30,6 +30,7 @@ from training.memory.capacity import shown
 from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
 from training.runlog import METRICS
+from training.splits import open_splits
 from training.tracking import Tracker, tracked
 
 
@@ -133,12 +134,7 @@ def train(
         TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died again and again.
         KeyboardInterrupt: interrupted; the last step is kept.
     """
-    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
-    for split in (opened, validation):
-        if set(split.labels.tolist()) != {0, 1}:
-            raise DatasetError(
-                f"{dataset}: split {split.split} has one class only", "change the split section and build again"
-            )
+    opened, validation = open_splits(dataset)
     key = run_key(model, training, opened.manifest["fingerprint"])
     run = Run(model, training, dataset, output, opened, validation, key)
     storage.make_directory(output)

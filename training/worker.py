@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import devices, layout, loop, models
 from training.board import Board
@@ -23,6 +22,7 @@ from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
 from training.resume import resume
 from training.runlog import BOARDS, RunLog
+from training.splits import open_splits
 from training.wire import Wire
 
 
@@ -77,8 +77,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
     torch.set_num_threads(given["threads"])
     set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
-    dataset = Path(given["dataset"])
-    train, validation = (TokenDataset.open(dataset, split, given["fingerprint"]) for split in ("train", "validation"))
+    train, validation = open_splits(Path(given["dataset"]), given["fingerprint"])
     model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
     layout.settle(model, config, train)
     state = loop.start(model, config, device)

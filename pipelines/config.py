@@ -29,7 +29,10 @@ _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 class Section(BaseModel):
     """A part of the configuration: immutable, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    # Inputs are hidden in pydantic's own messages, which a traceback shows: one may hold a password.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 def _as_list(value: Any) -> Any:

@@ -7,10 +7,11 @@ seconds is not remembered, since a clock tick can hide a second write. Hashing c
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines import fingerprint, storage
-from pipelines.errors import InputError
+from pipelines.errors import InputError, ResourceError
 
 SETTLED = 2.0
 
@@ -27,9 +28,12 @@ def of_file(path: Path) -> str:
         raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
     facts = [str(path.resolve()), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
     note = storage.cache_directory() / "contents" / fingerprint.of_value(facts)
-    if note.exists() and len(known := note.read_text(encoding="ascii", errors="replace")) == 64:
-        return known
+    # A cache that cannot be read or written costs another hash, nothing else.
+    with suppress(OSError):
+        if len(known := note.read_text(encoding="ascii", errors="replace")) == 64:
+            return known
     content = fingerprint.of_file(path)
     if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
-        storage.write_text(note, content)
+        with suppress(ResourceError):
+            storage.write_text(note, content)
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +10,9 @@ from pydantic import Field, model_validator
 from pipelines.config import PATH, Section
 
 UNPLANNED_BUDGET = 65_536
+
+# user:password@ in an address, also with a slash in the password; not a port and an @ further on.
+_PASSWORD = re.compile(r"://[^/@\s]*:(?!\d+/)[^@\s]*@")
 
 
 class ModelConfig(Section):
@@ -152,6 +156,16 @@ class TrainingConfig(Section):
     def _rate_rises(self) -> TrainingConfig:
         if self.initial_rate > self.learning_rate:
             raise ValueError(f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_password(self) -> TrainingConfig:
+        # What is configured is written to files and bundles. Not a field's validator: its error would show the value.
+        if self.mlflow and _PASSWORD.search(self.mlflow):
+            raise ValueError(
+                "mlflow has a password in its address, which would be written beside the results; give "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
+            )
         return self
 
     @model_validator(mode="after")

@@ -203,6 +203,8 @@ def _on_ray(given: dict[str, Any], training: TrainingConfig, output: Path, progr
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
         group = Group(training.workers, training.workers, share, 0)
         launch(work, given | {"threads": share.cpus}, group, output, told.append)
+    for note in sorted({note for one in told for note in one["notes"]}):
+        progress.warn(note)
     return told
 
 
@@ -237,7 +239,7 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
         collective: the workers.
 
     Returns:
-        `rank`, the device's name, CPUs given and used, and what was measured, all plain values.
+        `rank`, the device's name, CPUs given and used, why it shares no rows (`notes`), and what was measured, all plain values.
     """
     plan, training = Plan(**given["plan"]), TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(given["threads"])
@@ -255,6 +257,7 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
         profiler.close()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     about = {"rank": collective.rank, "device": device.type, "name": name}
+    about["notes"] = [split.note for split in (train, validation) if split.note]
     return about | {"threads": given["threads"], "used": used, "measured": asdict(profiler.measured())}
 
 

@@ -1,6 +1,6 @@
 """A run's parameters, figures and bundle in MLflow, by the address of a tracking server. Training never fails for it.
 
-The driver sends an epoch's figures when it ends. A run is found again by its key: going on after a kill, or running a
+The driver sends an epoch's figures when it ends. A run is found again by its key and where it lies: going on after a kill, or running a
 finished command again, sends what is missing and nothing twice.
 """
 
@@ -20,6 +20,7 @@ from pipelines.errors import DependencyError
 
 KEY, OUTPUT = "raygene.run", "raygene.output"
 LONGEST = 500
+MOST_ALIKE = 1000
 PARAMETERS_AT_ONCE = 100
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -46,10 +47,15 @@ class Tracker:
         self._sent: set[int] = set()
         self._finished = False
         if uri:
-            self._client = _client(uri)
+            try:
+                self._client = _client(uri)
+            except DependencyError:
+                raise
+            except Exception as error:
+                self._lose(error)
 
     def begin(self, experiment: str, name: str, key: str, output: str, parameters: Mapping[str, Any]) -> None:
-        """Find the run of this key, or make one.
+        """Find the run of this key and place, or make one.
 
         Args:
             experiment: MLflow's group of runs.
@@ -62,11 +68,12 @@ class Tracker:
         def find() -> None:
             found = self._client.get_experiment_by_name(experiment)
             group = found.experiment_id if found else self._client.create_experiment(experiment)
-            wanted = f"tags.`{KEY}` = '{key}'"
-            runs = self._client.search_runs([group], wanted, max_results=1)
-            if runs:
-                self._run = runs[0].info.run_id
-                self._finished = runs[0].info.status == "FINISHED"
+            # The place is compared here: MLflow's filters know no way to write a quote in a path.
+            alike = self._client.search_runs([group], f"tags.`{KEY}` = '{key}'", max_results=MOST_ALIKE)
+            run = next((one for one in alike if one.data.tags.get(OUTPUT) == output), None)
+            if run is not None:
+                self._run = run.info.run_id
+                self._finished = run.info.status == "FINISHED"
                 self._sent = {one.step for one in self._client.get_metric_history(self._run, "loss")}
                 if not self._finished:
                     self._client.update_run(self._run, status="RUNNING")
@@ -125,12 +132,15 @@ class Tracker:
         try:
             work()
         except Exception as error:
-            self._client = None
-            reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
-            self._warn(
-                without_passwords(f"training.mlflow {self._uri}: not reached ({reason})")
-                + ": training goes on without it, and the same command sends what is missing later"
-            )
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self._client = None
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        self._warn(
+            without_passwords(f"training.mlflow {self._uri}: not reached ({reason})")
+            + ": training goes on without it, and the same command sends what is missing later"
+        )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,27 @@ def test_a_dataset_needs_sources(tmp_path: Path) -> None:
     path.write_text("training: {epochs: 1}")
     with pytest.raises(UsageError, match="sources: missing"):
         load(path, {}).dataset(str(path))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:secret@host:5000",
+        "https://:secret@host",
+        "http://me:sec/ret@host",
+        "postgresql://me:secret@host/runs",
+    ],
+)
+def test_a_password_in_mlflows_address_is_refused_without_showing_it(tmp_path: Path, address: str) -> None:
+    (tmp_path / "e.yaml").write_text("sources: []\n")
+    with pytest.raises(UsageError, match="MLFLOW_TRACKING_PASSWORD") as caught:
+        load(tmp_path / "e.yaml", {("training", "mlflow"): address})
+    assert "ret@" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://host:5000", "http://me@host:5000", "http://host:5000/a@b", "sqlite:///a:b"]
+)
+def test_an_address_of_mlflow_without_a_password_is_taken(tmp_path: Path, address: str) -> None:
+    (tmp_path / "e.yaml").write_text("sources: []\n")
+    assert load(tmp_path / "e.yaml", {("training", "mlflow"): address}).training.mlflow == address

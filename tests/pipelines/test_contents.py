@@ -42,6 +42,11 @@ def test_a_file_touched_just_now_is_not_remembered(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "cache" / "contents").exists()
 
 
+def test_without_a_cache_a_file_is_read_each_time(settled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(settled))
+    assert contents.of_file(settled) == hashlib.sha256(b"abc").hexdigest()
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         contents.of_file(tmp_path / "none")

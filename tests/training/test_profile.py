@@ -5,18 +5,21 @@ import json
 import queue
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from pipelines import storage
 from pipelines.errors import DatasetError, ResourceError, TrainingError
 from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
+from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
-from training.profile import PHASE_HEADER, profile, work
+from training.profile import PHASE_HEADER, profile, watch, work
 from training.profiler import Plan
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
@@ -83,6 +86,23 @@ def test_what_an_earlier_profile_left_is_removed(dataset: Path, tmp_path: Path) 
     (tmp_path / "notes").touch()
     profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path, PLAN, Silent(), None, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "trace-worker-0.json.gz"]
+
+
+def test_a_worker_tells_why_it_holds_a_copy_of_its_own(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(dataset / "manifest.json"))
+    given = {
+        "model": MODEL.model_dump(mode="json"),
+        "training": TrainingConfig(batch=16).model_dump(mode="json"),
+        "dataset": str(dataset),
+        "fingerprint": None,
+        "output": str(tmp_path),
+        "plan": asdict(PLAN),
+        "threads": 1,
+    }
+    notes = watch(given, torch.device("cpu"), Alone())["notes"]
+    assert [note.rpartition(" ")[2] for note in notes] == ["train", "validation"]
 
 
 def test_a_worker_explains_a_defect_to_the_driver() -> None:

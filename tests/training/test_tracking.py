@@ -18,7 +18,7 @@ from pipelines.errors import DependencyError
 from pipelines.progress import Silent
 from training.config import ModelConfig, TrainingConfig
 from training.run import train
-from training.tracking import KEY, Tracker, flat, tracked, without_passwords
+from training.tracking import KEY, OUTPUT, Tracker, flat, tracked, without_passwords
 
 RECORDS = [{"epoch": epoch, "loss": 1 / epoch, "validation_auroc": 0.9, "note": "text"} for epoch in (1, 2, 3)]
 NOBODY = "http://somebody:secret@127.0.0.1:1"
@@ -72,6 +72,14 @@ def begun(address: str, experiment: str, warnings: list[str]) -> Tracker:
     return tracker
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tracking store without a server."""
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    return (tmp_path / "mlruns").as_uri()
+
+
 def interrupted(tracker: Tracker) -> None:
     with tracked(tracker):
         tracker.epochs(RECORDS[:1])
@@ -115,6 +123,26 @@ def test_an_address_without_mlflow_is_an_error_that_names_the_package(monkeypatc
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(DependencyError, match=r"pip install 'raygene\[mlflow\]'"):
         Tracker("http://127.0.0.1:1", [].append)
+
+
+def test_a_store_that_mlflow_refuses_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
+    warnings: list[str] = []
+    begun((tmp_path / "mlruns").as_uri(), "raygene", warnings).epochs(RECORDS)
+    (warning,) = warnings
+    assert "not reached" in warning
+
+
+@pytest.mark.parametrize("place", ["/b", "/o'clock"])
+def test_the_same_configuration_elsewhere_is_a_run_of_its_own(folder: str, place: str) -> None:
+    warnings: list[str] = []
+    for output in ("/a", place, "/a", place):
+        tracker = Tracker(folder, warnings.append)
+        tracker.begin("apart", "run", "key", output, {})
+        tracker.epochs(RECORDS[:1])
+    assert sorted(run.data.tags[OUTPUT] for run in runs(folder, "apart")) == ["/a", place]
+    assert warnings == []
 
 
 @pytest.mark.full

@@ -11,7 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.errors import ResourceError
+
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def require_device(name: str, *, use_gpu: bool) -> None:
+    """See that a device computes in these numbers.
+
+    Raises:
+        ResourceError: fp16 on CPUs, which lack an LSTM in it and are ten times slower in the rest.
+    """
+    if name == "fp16" and not use_gpu:
+        raise ResourceError(
+            "training.precision fp16: is for GPUs, and there is none to train on", "set it to bf16 or fp32"
+        )
 
 
 class Precision:

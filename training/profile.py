@@ -24,6 +24,7 @@ from training.determinism import set_deterministic
 from training.launch import Group, launch
 from training.phases import SAID, Bottleneck, Setting, bottleneck, shares
 from training.placement import nodes_of, place
+from training.precision import require_device
 from training.profiler import Measured, Operator, Plan, Profiler
 from training.splits import open_splits
 from training.wire import Wire
@@ -186,6 +187,7 @@ def _here(given: dict[str, Any], training: TrainingConfig, plan: Plan, progress:
     """What a worker in this process tells."""
     set_deterministic(training.deterministic)
     device = torch.device(devices.require(training.device))
+    require_device(training.precision, use_gpu=device.type == "cuda")
     with progress.stage(f"profiling {plan.steps} steps"):
         try:
             return watch(given, device, Alone())
@@ -198,6 +200,7 @@ def _on_ray(given: dict[str, Any], training: TrainingConfig, output: Path, progr
 
     survey.require(training.device)
     share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
+    require_device(training.precision, use_gpu=share.use_gpu)
     told: list[dict[str, Any]] = []
     kind = "GPU" if share.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):

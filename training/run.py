@@ -29,6 +29,7 @@ from training.memory import placed
 from training.memory.capacity import shown
 from training.notice import StopFile
 from training.placement import awaited, nodes_of, place
+from training.precision import require_device
 from training.runlog import METRICS
 from training.splits import open_splits
 from training.tracking import Tracker, tracked
@@ -187,6 +188,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     survey.require(training.device)
     nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
     share = place(nodes, training.workers, training.device)
+    require_device(training.precision, use_gpu=share.use_gpu)
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")
     memory = placed.planned(

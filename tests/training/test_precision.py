@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.precision import Precision
+from pipelines.errors import ResourceError
+from training.precision import Precision, require_device
 
 CPU = torch.device("cpu")
 
@@ -50,3 +51,10 @@ def test_a_scale_is_restored() -> None:
     state = one.state_dict() | {"scale": 8.0}
     other.load_state_dict(state)
     assert other.state_dict()["scale"] == 8.0
+
+
+def test_fp16_on_cpus_is_refused_with_what_to_take_instead() -> None:
+    with pytest.raises(ResourceError, match="training.precision fp16.*set it to bf16 or fp32"):
+        require_device("fp16", use_gpu=False)
+    require_device("fp16", use_gpu=True)
+    require_device("bf16", use_gpu=False)

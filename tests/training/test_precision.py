@@ -54,7 +54,7 @@ def test_a_scale_is_restored() -> None:
 
 
 def test_fp16_on_cpus_is_refused_with_what_to_take_instead() -> None:
-    with pytest.raises(ResourceError, match="training.precision fp16.*set it to bf16 or fp32"):
+    with pytest.raises(ResourceError, match=r"training\.precision fp16.*set it to bf16 or fp32"):
         require_device("fp16", use_gpu=False)
     require_device("fp16", use_gpu=True)
     require_device("bf16", use_gpu=False)

@@ -28,6 +28,8 @@ before = resident()
 with heap.kept():
     blocks = [torch.ones(NUMBERS) for _ in range(6)]
     del blocks
+    for _ in range(3):
+        faults()
     print(faults())
     print(resident() - before)
 print(resident() - before)

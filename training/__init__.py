@@ -2,6 +2,11 @@
 
 `load(path)` gives a trained bundle back; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop. PyTorch is imported
 at the first use, so that `raygene --help` need not wait.
+
+Who calls whom in a run: `run` (the driver) plans memory (`memory`), places and launches workers (`placement`, `launch`), and shows
+what they tell over their `wire` (`follow`). A `worker` goes on from the `checkpoints` (`resume`) and calls `loop.fit`, which draws steps
+from the `feed` and keeps its `books`; a `reporter` watches it, writes the logs (`runlog`) and hears a `notice` to stop. The loop knows
+nothing of Ray.
 """
 
 from __future__ import annotations

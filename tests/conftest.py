@@ -71,13 +71,20 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
     return make_genome(tmp_path_factory.mktemp("genome"))
 
 
-@pytest.fixture(scope="session")
-def ray_session() -> Iterator[Any]:
-    """A `connect` for builds; one local Ray of two CPUs serves every test that asks for it."""
+def start_ray() -> None:
+    """A local Ray of two CPUs, if there is none."""
     import ray
 
     if not ray.is_initialized():
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[Any]:
+    """A `connect` for builds; one local Ray serves every test that asks for it."""
+    import ray
+
+    start_ray()
     yield nullcontext
     ray.shutdown()
 

@@ -22,6 +22,7 @@ import torch
 from pipelines.dataset import TokenDataset
 from pipelines.errors import TrainingError
 from pipelines.progress import Silent
+from tests.conftest import start_ray
 from training import bundle, loop, models
 from training.checkpoints import Checkpoints
 from training.collective import Alone
@@ -215,8 +216,8 @@ def test_a_lost_node_leaves_a_run_that_goes_on_with_fewer_workers(
     import ray
     from ray.cluster_utils import Cluster
 
-    if ray.is_initialized():
-        ray.shutdown()
+    shared = ray.is_initialized()
+    ray.shutdown()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     other = cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
@@ -235,3 +236,5 @@ def test_a_lost_node_leaves_a_run_that_goes_on_with_fewer_workers(
     finally:
         ray.shutdown()
         cluster.shutdown()
+        if shared:
+            start_ray()

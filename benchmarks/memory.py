@@ -73,6 +73,8 @@ def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
             "stem_stride": one_of(1, 2, 3, 4, 8),
             "pooling": one_of("mean", "max", "last", "mean+max", "attention"),
             "dropout": one_of(0.0, 0.1),
+            "frames": one_of(1, 1, 3),
+            "place": one_of(False, False, True),
         }
     )
     # oneDNN has no LSTM in fp16 to train with.

@@ -70,8 +70,8 @@ class Terminal:
     """
 
     def __init__(self, width: int | None = None) -> None:
-        self._errors = Console(stderr=True)
-        self._output = Console(width=width or (None if sys.stdout.isatty() else 120))
+        self._errors = Console(stderr=True, emoji=False)
+        self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else 120))
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
@@ -130,7 +130,7 @@ class Terminal:
             table.add_column(escape(name), justify="right" if right else "left", width=width, overflow="fold")
         for row in cells[:MOST_ROWS]:
             table.add_row(*map(escape, row))
-        Console(width=max(_whole(fitted), self._output.width)).print(table)
+        Console(width=max(_whole(fitted), self._output.width), emoji=False).print(table)
         if len(rows) > MOST_ROWS:
             self.say(f"… and {len(rows) - MOST_ROWS:,} more rows")
 

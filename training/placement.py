@@ -70,6 +70,12 @@ def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
     return Placement(without, use_gpu=False)
 
 
+def beside(nodes: Sequence[Node], share: Placement, workers: int) -> int:
+    """The most workers that may come to lie on one machine, for Ray fills one before the next."""
+    slots = [min(node.cpus // share.cpus, node.gpus if share.use_gpu else workers) for node in nodes]
+    return min(workers, max(slots, default=workers))
+
+
 def awaited(share: Placement, workers: int, free: Mapping[str, float]) -> str | None:
     """What has to become free before every worker has its share; None if it is free now.
 

@@ -16,20 +16,24 @@ from typing import Any
 import torch
 
 from pipelines import storage
+from pipelines.dataset import TokenDataset
 from pipelines.progress import Progress
 from training import devices, layout, loop, models, survey, threads
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
 from training.launch import Group, launch
+from training.memory import placed
+from training.memory.plan import MemoryPlan
 from training.phases import SAID, Bottleneck, Setting, bottleneck, shares
-from training.placement import nodes_of, place
+from training.placement import beside, nodes_of, place
 from training.precision import require_device
 from training.profiler import Measured, Operator, Plan, Profiler
 from training.splits import open_splits
 from training.wire import Wire
 from training.worker import explained
 
+Splits = tuple[TokenDataset, TokenDataset]
 SHOWN = 10
 TRACE = "trace-worker-{}.json.gz"
 PHASE_HEADER = ("phase", "share", "ms a step", "what it is")
@@ -153,13 +157,13 @@ def profile(
         ResourceError: the cluster or machine lacks what is asked for, or another process writes to `output`.
         TrainingError: the loss is no longer a number, or a worker died.
     """
-    train, _ = open_splits(dataset)
+    splits = open_splits(dataset)
     storage.make_directory(output)
     given = {
         "model": model.model_dump(mode="json"),
         "training": training.model_dump(mode="json"),
         "dataset": str(dataset),
-        "fingerprint": train.manifest["fingerprint"],
+        "fingerprint": splits[0].manifest["fingerprint"],
         "output": str(output),
         "plan": asdict(plan),
         "threads": cpus,
@@ -167,10 +171,10 @@ def profile(
     with storage.only_writer(output):
         _clear(output)
         if connect is None:
-            told = [_here(given, training, plan, progress)]
+            told = [_here(given, model, training, splits, plan, progress)]
         else:
             with connect():
-                told = _on_ray(given, training, output, progress)
+                told = _on_ray(given, model, training, splits, output, progress)
     told.sort(key=lambda one: one["rank"])
     return assemble(told, training, plan)
 
@@ -183,29 +187,53 @@ def _clear(output: Path) -> None:
         trace.unlink(missing_ok=True)
 
 
-def _here(given: dict[str, Any], training: TrainingConfig, plan: Plan, progress: Progress) -> dict[str, Any]:
+def _within(given: dict[str, Any], memory: MemoryPlan) -> dict[str, Any]:
+    """What a worker is given, with the batches that training would take."""
+    planned = given["training"] | {"token_budget": memory.token_budget}
+    return given | {"training": planned, "roomy": memory.roomy}
+
+
+def _here(
+    given: dict[str, Any],
+    model: ModelConfig,
+    training: TrainingConfig,
+    splits: Splits,
+    plan: Plan,
+    progress: Progress,
+) -> dict[str, Any]:
     """What a worker in this process tells."""
     set_deterministic(training.deterministic)
     device = torch.device(devices.require(training.device))
     require_device(training.precision, use_gpu=device.type == "cuda")
+    memory = placed.local(model, training, splits, device.type)
     with progress.stage(f"profiling {plan.steps} steps"):
         try:
-            return watch(given, device, Alone())
+            return watch(_within(given, memory), device, Alone())
         except torch.OutOfMemoryError as error:
             raise explained(error) or error from error
 
 
-def _on_ray(given: dict[str, Any], training: TrainingConfig, output: Path, progress: Progress) -> list[dict[str, Any]]:
+def _on_ray(
+    given: dict[str, Any],
+    model: ModelConfig,
+    training: TrainingConfig,
+    splits: Splits,
+    output: Path,
+    progress: Progress,
+) -> list[dict[str, Any]]:
     import ray
 
     survey.require(training.device)
-    share = place(nodes_of(ray.nodes()), training.workers, training.device)  # type: ignore[no-untyped-call]
+    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+    share = place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=share.use_gpu)
+    together = beside(nodes, share, training.workers)
+    memory = placed.planned(model, training, splits, share, together, None, progress.warn)
     told: list[dict[str, Any]] = []
     kind = "GPU" if share.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
         group = Group(training.workers, training.workers, share, 0)
-        launch(work, given | {"threads": share.cpus}, group, output, told.append)
+        launch(work, _within(given, memory) | {"threads": share.cpus}, group, output, told.append)
     for note in sorted({note for one in told for note in one["notes"]}):
         progress.warn(note)
     return told
@@ -255,7 +283,8 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
     profiler = Profiler(plan, device, Path(given["output"], TRACE.format(collective.rank)))
     try:
-        loop.fit(loop.start(network, config, device), train, validation, config, collective, device, profiler)
+        state, roomy = loop.start(network, config, device), given["roomy"]
+        loop.fit(state, train, validation, config, collective, device, profiler, roomy=roomy)
     finally:
         profiler.close()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

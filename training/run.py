@@ -28,7 +28,7 @@ from training.launch import Group, launch
 from training.memory import placed
 from training.memory.capacity import shown
 from training.notice import StopFile
-from training.placement import awaited, nodes_of, place
+from training.placement import awaited, beside, nodes_of, place
 from training.precision import require_device
 from training.runlog import METRICS
 from training.splits import open_splits
@@ -192,7 +192,13 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")
     memory = placed.planned(
-        run.model, training, [run.train, run.validation], share, len(nodes), checkpoints / "token-budget"
+        run.model,
+        training,
+        (run.train, run.validation),
+        share,
+        beside(nodes, share, training.workers),
+        checkpoints / "token-budget",
+        diary.warn,
     )
     kind = "GPU" if share.use_gpu else "CPU"
     diary.note(

@@ -53,3 +53,13 @@ def test_numbers_keep_their_width_where_nothing_fits() -> None:
 def test_a_table_without_rows_shows_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(80).table("None", ("genome", "genes"), [])
     assert "genome  genes" in capsys.readouterr().out
+
+
+def test_a_place_on_chromosome_x_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.say("GRCh38:X:100-200(+)")
+    terminal.table("", ("place",), [("GRCh38:X:100-200(+)",)])
+    terminal.error("GRCh38:train:1")
+    shown = capsys.readouterr()
+    assert shown.out.count("GRCh38:X:100-200(+)") == 2
+    assert "GRCh38:train:1" in shown.err

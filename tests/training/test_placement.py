@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ResourceError
-from training.placement import Node, Placement, awaited, nodes_of, place
+from training.placement import Node, Placement, awaited, beside, nodes_of, place
 
 
 def test_one_machine_is_shared_out_evenly() -> None:
@@ -72,3 +72,18 @@ def test_what_other_work_holds_is_awaited() -> None:
 def test_ray_is_asked_for_the_share() -> None:
     assert Placement(3, use_gpu=True).resources == {"CPU": 3, "GPU": 1}
     assert Placement(3, use_gpu=False).resources == {"CPU": 3}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "share", "workers", "expected"),
+    [
+        ([Node(0, 0), Node(4, 0)], Placement(1, use_gpu=False), 4, 4),
+        ([Node(8, 0), Node(4, 0)], Placement(4, use_gpu=False), 3, 2),
+        ([Node(2, 0), Node(2, 0)], Placement(2, use_gpu=False), 2, 1),
+        ([Node(16, 2), Node(16, 2)], Placement(4, use_gpu=True), 4, 2),
+    ],
+)
+def test_workers_fill_one_machine_before_the_next(
+    nodes: list[Node], share: Placement, workers: int, expected: int
+) -> None:
+    assert beside(nodes, share, workers) == expected

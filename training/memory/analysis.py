@@ -17,6 +17,8 @@ from training.memory.capacity import shown
 from training.memory.formula import Estimate
 from training.memory.plan import MemoryPlan, Room, plan
 from training.memory.shape import Device
+from training.precision import require_device
+from training.splits import open_splits
 
 PARTS = {
     "process": "interpreter and libraries",
@@ -105,12 +107,13 @@ def analyse(
         device_kind: cpu or cuda (default: cuda for a named device, else what training would choose here).
 
     Raises:
-        DatasetError: no finished dataset.
+        DatasetError: no finished dataset, or a split that is empty or lacks a class.
         DoesNotFitError: the longest sequence, or a token budget that was given, does not fit.
-        ResourceError: no such device here.
+        ResourceError: no such device here, or one that does not compute in `training.precision`.
     """
-    splits = [TokenDataset.open(dataset, split) for split in ("train", "validation")]
+    splits = list(open_splits(dataset))
     room = room_of(training, device_memory, device_kind)
+    require_device(training.precision, use_gpu=room.kind == "cuda")
     lengths = np.concatenate([split.lengths for split in splits])
     tokenizer = splits[0].tokenizer
     found = plan(

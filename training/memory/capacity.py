@@ -95,10 +95,21 @@ def _allowed() -> list[int]:
         for level in (folder, *folder.parents):
             limit, use = (_number(level / name) for name in names)
             if limit is not None and use is not None:
-                found.append(max(0, limit - use))
+                found.append(
+                    max(0, limit - max(0, use - _cached(level / "memory.stat", "total_" if version_1 else "")))
+                )
             if level == top:
                 break
     return found
+
+
+def _cached(path: Path, prefix: str) -> int:
+    """Bytes of files that a group holds and the system drops when memory is asked for."""
+    try:
+        rows = dict(line.split() for line in path.read_text().splitlines())
+        return sum(int(rows.get(f"{prefix}{name}", 0)) for name in ("inactive_file", "active_file"))
+    except (OSError, ValueError):
+        return 0
 
 
 def _number(path: Path) -> int | None:

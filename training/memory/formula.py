@@ -78,6 +78,7 @@ def stages(model: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage
     if model.stem:
         found.append(ends.stem(model, shape))
         width = model.stem
+    shape = shape.apart(model.frames)
     if model.kind == "transformer":
         found += attention.layers(model, shape, width)
         width = model.hidden

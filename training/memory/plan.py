@@ -108,10 +108,9 @@ def plan(
     Raises:
         DoesNotFitError: the longest sequence or the given budget does not fit.
     """
-    longest, rows = int(lengths.max()), -(-training.batch // training.workers)
+    longest, rows = int(lengths.max()), _rows(training)
     most = rows * longest
-    ahead = 2 * ID * most_tokens(most) if room.kind == "cpu" else 0
-    usable = round(room.size * (1 - training.headroom)) - (WORKER + ahead if room.kind == "cpu" else 0)
+    usable = _usable(training, lengths, room)
     quantiles = sorted({int(one) for one in np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1))})
     found = (
         probes.probe(model, training, vocabulary_size, _work(1, longest, room, training, 2))
@@ -134,14 +133,17 @@ def plan(
 
     if (found and not found.fits) or not fits(longest):
         limit = usable if not found or found.fits else min(usable, alone.peak - 1)
+        needed = round(alone.peak * correction)
+        others = _of_the_step(training, lengths, room, needed) if not found or found.fits else []
         raise _refusal(
-            model, training, vocabulary_size, longest, room, limit, alone, found, correction, imported, bases
+            model, training, vocabulary_size, longest, room, limit, alone, found, correction, imported, bases, others
         )
     budget = _largest(fits, longest, most)
     if training.token_budget is not None:
         if training.token_budget > budget and not fits(training.token_budget):
             raise _too_large(training.token_budget, budget, heaviest(training.token_budget), correction, usable, room)
-        budget = training.token_budget
+        # Beyond what a step can need it would only let validation take more than was planned.
+        budget = min(training.token_budget, max(most, budget))
     full = heaviest(max(budget, longest))
     step = full.peak - full.process
     return MemoryPlan(
@@ -156,6 +158,37 @@ def plan(
         correction=correction,
         roomy=room.kind == "cpu" and (full.peak + GAPS * step) * correction <= usable,
     )
+
+
+def _rows(training: TrainingConfig) -> int:
+    """Sequences of a step that one worker takes."""
+    return -(-training.batch // training.workers)
+
+
+def _usable(training: TrainingConfig, lengths: NDArray[np.int64], room: Room) -> int:
+    """Bytes of a device that a step may take; on a CPU less what a worker holds, batches made ahead included."""
+    left = round(room.size * (1 - training.headroom))
+    if room.kind != "cpu":
+        return left
+    heaviest = int(np.partition(lengths, -min(_rows(training), len(lengths)))[-_rows(training) :].sum())
+    return left - WORKER - 2 * ID * most_tokens(heaviest)
+
+
+def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Room, needed: int) -> list[Remedy]:
+    """Fewer workers, who share a machine's memory, or fewer sequences a step, whose batches are made ahead."""
+    if room.kind != "cpu":
+        return []
+    found = []
+    for workers in range(training.workers - 1, 0, -1):
+        fewer = training.model_copy(update={"workers": workers})
+        larger = Room(room.kind, room.size * training.workers // workers, room.here)
+        if needed <= _usable(fewer, lengths, larger):
+            found.append(Remedy({"training.workers": workers}, needed))
+            break
+    batch = training.batch // 2
+    while batch and needed > _usable(training.model_copy(update={"batch": batch}), lengths, room):
+        batch //= 2
+    return [*found, Remedy({"training.batch": batch}, needed)] if batch else found
 
 
 def _work(
@@ -187,18 +220,20 @@ def _refusal(
     correction: float,
     imported: float,
     bases: Callable[[int], int],
+    others: list[Remedy],
 ) -> DoesNotFitError:
     def peak(changed: ModelConfig, optimisation: TrainingConfig, tokens: int) -> int:
         work = _work(1, tokens, room, optimisation)
         return round(estimate(changed, optimisation, vocabulary_size, work, imported).peak * correction)
 
-    ranked = remedies.remedies(model, training, longest, usable, peak, bases)
+    ranked = others + remedies.remedies(model, training, longest, usable, peak, bases)
     told = ", or ".join(f"{one} ({shown(one.peak)})" for one in ranked[:4])
     seen = f" ({found.reason})" if found and not found.fits else ""
     where = "GPU" if room.kind == "cuda" else "machine"
+    beside = "" if room.kind == "cuda" else ", a worker itself and its batches ahead"
     error = DoesNotFitError(
         f"model.kind {model.kind}: one sequence of {longest:,} tokens takes {shown(alone.peak * correction)}, and the {where} "
-        f"has {shown(max(0, usable))} of {shown(room.size)} for it{seen}",
+        f"has {shown(max(0, usable))} of {shown(room.size)} for it (training.headroom{beside} left out){seen}",
         f"set {told}" if told else "take a device with more memory",
     )
     error.remedies = ranked

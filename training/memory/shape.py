@@ -6,7 +6,7 @@ lie in a heap that stays as large as it has been.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from training.config import ModelConfig, TrainingConfig
@@ -44,6 +44,10 @@ class Shape:
         positions = (tokens - 1) // model.stem_stride + 1 if model.stem else tokens
         trained = training.freeze_embedding == 0
         return cls(device, rows, tokens, positions, HALF[training.precision], trained)
+
+    def apart(self, frames: int) -> Shape:
+        """What the body sees of it where it reads each row as so many interleaved ones."""
+        return replace(self, rows=self.rows * frames, positions=-(-self.positions // frames))
 
     @property
     def padded(self) -> int:

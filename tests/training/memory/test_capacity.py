@@ -66,6 +66,19 @@ def test_a_limit_of_the_older_kind_counts(machine: Path) -> None:
     assert capacity.available("cpu") == 400
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_files_that_a_group_holds_are_no_memory_in_use(machine: Path, older: bool) -> None:
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if older else ("memory.max", "memory.current")
+    (machine / "cgroup").write_text("4:memory:/b\n" if older else "0::/b\n")
+    group = machine / "groups" / ("memory/b" if older else "b")
+    group.mkdir(parents=True)
+    (group / names[0]).write_text("1000\n")
+    (group / names[1]).write_text("900\n")
+    prefix = "total_" if older else ""
+    (group / "memory.stat").write_text(f"anon 100\n{prefix}inactive_file 500\n{prefix}active_file 200\n")
+    assert capacity.available("cpu") == 800
+
+
 def test_a_machine_that_does_not_tell_is_an_error(machine: Path) -> None:
     (machine / "meminfo").unlink()
     with pytest.raises(ResourceError, match="--device-memory"):

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def interruption(arguments: Sequence[str]) -> str:
     """What is left of an interrupted command line."""
-    if arguments and arguments[0] in RESUMING:
+    if arguments and (arguments[0] in RESUMING or "--scan" in arguments):
         return "interrupted; finished work is kept, and the same command goes on with it"
     return "interrupted; no work is kept, and the same command begins anew"
 

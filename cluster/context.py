@@ -12,6 +12,8 @@ from cluster.connection import connect
 from cluster.experiment import ClusterConfig, Experiment, load
 from cluster.flags import Overrides
 from cluster.terminal import Terminal
+from pipelines.config import validate
+from pipelines.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Context:
             RaygeneError: the file or a value is wrong.
         """
         return load(Path(self.arguments.experiment), self.overrides)
+
+    def cluster(self) -> ClusterConfig:
+        """The cluster's section out of flags alone, for a verb without an experiment.
+
+        Raises:
+            UsageError: a wrong value, or a flag of another section.
+        """
+        if others := [keys for keys in self.overrides if keys[0] != "cluster"]:
+            name = ".".join(map(str, others[0]))
+            raise UsageError(f"raygene {self.arguments.verb}: unknown argument --{name}", "leave it out")
+        return validate(ClusterConfig, {str(keys[-1]): value for keys, value in self.overrides.items()}, "command line")
 
     def connector(self, config: ClusterConfig) -> Callable[[], AbstractContextManager[None]]:
         """Opens Ray when called."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +27,11 @@ from pipelines.dataset import MANIFEST, is_whole, read_manifest
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.inputs import Source, read_source
 from pipelines.labelled import Collection, read_collection
+from pipelines.mapping import mapped
 from pipelines.progress import Progress
 from pipelines.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
-MAX_RETRIES = 2
 LARGEST_BUNDLE = 4
 
 
@@ -217,7 +216,7 @@ def _place(job: Job, progress: Progress) -> pa.Table:
     order = {name: number for number, name in enumerate(job.genomes)}
     found = []
     with progress.stage("placing negatives", sum(len(source.lengths) for source in job.sources)) as stage:
-        for table in _mapped(tasks, mapper):
+        for table in mapped(tasks, mapper):
             found.append(table)
             stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
     whole = pa.concat_tables(found)
@@ -266,7 +265,7 @@ def _alike(job: Job, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
     parts = [sketch.NO_SKETCHES]
     tasks = _bundles(_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
-        for found in _mapped(tasks, encoding.EachTask(mapper)):
+        for found in mapped(tasks, encoding.EachTask(mapper)):
             parts.append(sketch.Sketches(found["hash"].to_numpy(), found["interval_id"].to_numpy()))
             stage.advance()
     alike = families.alike(sketch.concatenated(parts), len(table), len(job.genomes), job.config.split.identity)
@@ -290,7 +289,7 @@ def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
     counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train)) as stage:
         mapper = encoding.CountTokens(job.genomes, job.tokenizer, job.config.negatives.seed)
-        for counted in _mapped(_bundles(_tasks(train)), encoding.EachTask(mapper)):
+        for counted in mapped(_bundles(_tasks(train)), encoding.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
     observed = job.tokenizer.observed(counts, job.config.tokenizer.min_count)
@@ -326,7 +325,7 @@ def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, prog
     mapper = encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, _density(table))
     records = []
     with progress.stage("encoding tokens", len(table)) as stage:
-        for result in _mapped(_bundles(tasks), encoding.EachTask(mapper)):
+        for result in mapped(_bundles(tasks), encoding.EachTask(mapper)):
             for text in result["record"].to_pylist():
                 records.append(json.loads(text))
                 stage.advance(sum(file["rows"] for file in records[-1]["files"]))
@@ -355,33 +354,3 @@ def _leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
         "k": sketch.K,
         "threshold": sketch.NEAR,
     }
-
-
-def _mapped(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
-    """Map tables over the cluster, one task each, in any order; a task whose worker dies is tried again, not for ever."""
-    import ray
-    from ray.data import DataContext
-
-    context = DataContext.get_current()
-    context.raise_original_map_exception = True
-    # Reserving resources for operators that do not exist left one of two CPUs idle half of the time.
-    context.op_resource_reservation_enabled = False
-    with warnings.catch_warnings():
-        # Ray 2.60 warns of every remote argument without a name of its own; without this one it retries for ever.
-        warnings.simplefilter("ignore")
-        results = ray.data.from_arrow(tables).map_batches(
-            function, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1, max_retries=MAX_RETRIES
-        )
-    try:
-        for bundle in results.iter_internal_ref_bundles():
-            for block in bundle.block_refs:
-                yield ray.get(block)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, RaygeneError):
-            raise error.cause from None
-        raise
-    except ray.exceptions.RayError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ResourceError(
-            f"a worker was lost {MAX_RETRIES + 1} times ({reason})", "free memory, then run again"
-        ) from error

@@ -43,6 +43,11 @@ class Bundle:
     tokenizer: Tokenizer
     config: dict[str, Any]
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this bundle from another."""
+        return str(self.config["run"])
+
     def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
         """Refuse data of another tokenizer.
 

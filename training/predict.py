@@ -1,13 +1,13 @@
-"""The probability of being a gene for given intervals of a genome, as TSV and BED.
+"""The probability of being a gene for given intervals of a genome, or for sequences, as TSV and BED.
 
-Intervals are cut and encoded by the code that builds datasets, stretch by stretch: memory grows with the number of
-intervals, but not with their bases. Each file is written whole or not at all, BED before TSV.
+Bases are cut and encoded by the code that builds datasets, stretch by stretch, in this process or by a pool of actors: memory
+grows with the number of intervals, but not with their bases. Each file is written whole or not at all, BED before TSV.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +19,16 @@ from pipelines import bed, encoding, fasta, plan, schema, sequence, storage
 from pipelines.errors import InputError, UsageError
 from pipelines.fasta import Genome
 from pipelines.features import Feature
+from pipelines.labelled import Sequences
+from pipelines.mapping import mapped_by_actors
 from pipelines.progress import Progress
-from training.bundle import Bundle
-from training.scoring import probabilities
+from training import devices
+from training.pool import Pool
+from training.scorer import Scorer
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
 _STRANDS = {"+", "-", "."}
+Spread = Callable[[list[pa.Table], Scorer, Sequences], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -49,27 +53,29 @@ class Prediction:
         return int((self.probabilities >= self.threshold).sum())
 
 
-def predict(
-    bundle: Bundle,
-    fasta_path: Path,
-    intervals_path: Path,
-    feature_types: Sequence[str],
-    token_budget: int,
-    progress: Progress,
-) -> Prediction:
-    """Score intervals of a genome.
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be scored.
+
+    Attributes:
+        genome: where the bases are.
+        features: intervals, sorted by chromosome (FASTA order) and start.
+        skipped: what cannot be scored, by reason.
+    """
+
+    genome: Genome
+    features: list[Feature]
+    skipped: Counter[str]
+
+
+def intervals_of(fasta_path: Path, intervals_path: Path, feature_types: Sequence[str], progress: Progress) -> Wanted:
+    """The intervals of a BED, GFF3 or GTF file.
 
     Args:
-        bundle: the model with its tokenizer.
         fasta_path: the genome.
-        intervals_path: BED or GFF3. A strand of `.` is read forward; so is any that is not `+` or `-`, which is told.
-        feature_types: GFF3 types to score.
-        token_budget: most padded tokens in one batch.
+        intervals_path: what to score. A strand of `.` is read forward; so is any that is not `+` or `-`, which is told.
+        feature_types: GFF3 or GTF types to take.
         progress: told of the stages, and warned of unknown strands.
-
-    Returns:
-        The scores. They, the intervals and nothing else grow in memory with the number of intervals; bases are
-        read a stretch at a time. `write` writes them as BED, then as TSV.
 
     Raises:
         InputError: a file is missing or damaged, or no interval lies on a sequence of the FASTA file.
@@ -77,16 +83,80 @@ def predict(
     genome = fasta.open_genome("genome", fasta_path, progress)
     intervals = _stranded(bed.read_intervals(intervals_path, feature_types), intervals_path, progress)
     features, skipped = _sorted(intervals, genome, intervals_path)
-    table = _table(features)
-    scores = np.empty(len(features))
-    with progress.stage("scoring intervals", len(features)) as stage:
-        for rows in plan.stretches(table):
-            piece = table.slice(rows.start, rows.stop - rows.start)
-            bases, lengths = encoding.strand_bases(genome, piece)
-            tokens, counts = bundle.tokenizer.encode_many(sequence.base_codes(bases), lengths)
-            scores[rows] = probabilities(bundle.model, tokens, counts, token_budget)
-            stage.advance(len(piece))
-    return Prediction(features, scores, skipped, float(bundle.config["threshold"]))
+    return Wanted(genome, features, skipped)
+
+
+def sequences_of(fasta_path: Path, progress: Progress) -> Wanted:
+    """Every sequence of a FASTA file as an interval of its own, read as it is written.
+
+    Raises:
+        InputError: missing or damaged, or without a sequence that has a letter.
+    """
+    genome = fasta.open_genome("sequences", fasta_path, progress)
+    features = [Feature(name, 0, length, "+", name, None) for name, length in genome.lengths.items() if length]
+    empty = len(genome.lengths) - len(features)
+    if not features:
+        raise InputError(f"{fasta_path}: every sequence is empty", "give sequences")
+    return Wanted(genome, features, Counter({"empty_sequence": empty} if empty else {}))
+
+
+class ScoreIntervals:
+    """Maps tables of intervals to tables of their probabilities.
+
+    Args:
+        scorer: gives the probability of a sequence.
+        genome: where the bases are; its file is readable where this runs.
+        use_gpu: whether this actor was given a GPU.
+    """
+
+    def __init__(self, scorer: Scorer, genome: Sequences, use_gpu: bool) -> None:
+        if use_gpu:
+            import ray
+
+            scorer = scorer.on(devices.of_worker("cuda", ray.get_gpu_ids()))
+        self._scorer, self._genome = scorer, genome
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        bases, lengths = encoding.strand_bases(self._genome, table)
+        found = self._scorer(sequence.base_codes(bases), lengths)
+        return pa.table({"row": table["row"], "probability": found})
+
+
+def here(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
+    """Tables scored in this process, one after another."""
+    return map(ScoreIntervals(scorer, genome, use_gpu=False), tables)
+
+
+def by(pool: Pool) -> Spread:
+    """Tables scored by the actors of a pool, through Ray."""
+
+    def spread(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
+        given = (scorer, genome, pool.use_gpu)
+        return mapped_by_actors(
+            tables, ScoreIntervals, given, min(pool.actors, max(len(tables), 1)), use_gpu=pool.use_gpu
+        )
+
+    return spread
+
+
+def predict(wanted: Wanted, scorer: Scorer, threshold: float, progress: Progress, spread: Spread = here) -> Prediction:
+    """Score intervals or sequences; the same figures wherever it is done.
+
+    Args:
+        wanted: what to score.
+        scorer: gives the probability of a sequence.
+        threshold: from which probability on an interval is called a gene.
+        progress: told of the stages.
+        spread: where it is done: `here`, or `by` a pool.
+    """
+    table = _table(wanted.features)
+    tables = [table.slice(rows.start, rows.stop - rows.start) for rows in plan.stretches(table)]
+    scores = np.empty(len(table))
+    with progress.stage("scoring intervals", len(table)) as stage:
+        for found in spread(tables, scorer, wanted.genome):
+            scores[found["row"].to_numpy()] = found["probability"].to_numpy()
+            stage.advance(len(found))
+    return Prediction(wanted.features, scores, wanted.skipped, threshold)
 
 
 def _stranded(features: list[Feature], path: Path, progress: Progress) -> list[Feature]:
@@ -127,7 +197,8 @@ def _table(features: list[Feature]) -> pa.Table:
         "end": [feature.end for feature in features],
         "strand": [feature.strand for feature in features],
     }
-    return pa.table(columns, schema=pa.schema([schema.INTERVALS.field(name) for name in columns]))
+    table = pa.table(columns, schema=pa.schema([schema.INTERVALS.field(name) for name in columns]))
+    return table.append_column("row", pa.array(np.arange(len(features))))
 
 
 def outputs(path: Path) -> tuple[Path, Path]:

@@ -1,62 +1,198 @@
-"""`raygene predict`: the probability of being a gene for given intervals."""
+"""`raygene predict`: the probability of being a gene for given intervals or sequences, or the genes of a whole genome."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
 from pipelines.errors import UsageError
 
-SUMMARY = "intervals of a genome to probabilities (BED and TSV)"
-SECTIONS: tuple[str, ...] = ()
+if TYPE_CHECKING:
+    from training.bundle import Bundle
+
+SUMMARY = "intervals, sequences or a whole genome to probabilities and calls"
+SECTIONS = ("cluster",)
 DESCRIPTION = """\
-Scores intervals of any genome with a trained bundle, each on its own strand, and writes two files with the stem of
---output: BED6, whose score is 1000 times the probability, and TSV with the probability itself and the call at the
-bundle's threshold. Rows are sorted by sequence and start."""
-EXAMPLE = "raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --output scored.tsv"
+Scores with a trained bundle one of three things. --fasta with --intervals: intervals of a genome, each on its own strand.
+--sequences: every sequence of a FASTA file, as it is written. Both give BED6, whose score is 1000 times the probability, and
+TSV with the probability itself and the call at the bundle's threshold. --fasta with --scan: a whole genome in overlapping
+windows on both strands, through Ray; gives calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in
+JSON. A killed scan goes on with the same command. Only a model trained on windows, with antisense and partial negatives, may
+scan (examples/scan)."""
+EXAMPLE = """\
+raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --output scored.tsv
+  raygene predict run/bundle --sequences transcripts.fa --output scored.tsv
+  raygene predict run/bundle --fasta genome.fa.gz --scan --output genes.gff3"""
 
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train")
-    parser.add_argument("--fasta", required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip")
+    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train: a directory or a URI")
+    parser.add_argument("--fasta", metavar="FASTA", help="the genome: plain, gzip or bgzip")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--intervals", metavar="FILE", help="BED, GFF3 or GTF: intervals of the genome to score")
+    what.add_argument("--sequences", metavar="FASTA", help="sequences to score, each as it is written")
+    what.add_argument("--scan", action="store_true", help="find genes in the whole genome")
     parser.add_argument(
-        "--intervals", required=True, metavar="BED|GFF3", help="what to score; GFF3 if it ends in .gff or .gff3 (.gz)"
+        "--output", required=True, metavar="FILE", help="FILE.bed or FILE.tsv (both are written); of a scan FILE.gff3"
     )
-    parser.add_argument("--output", required=True, metavar="FILE", help="FILE.bed or FILE.tsv; both are written")
     parser.add_argument(
         "--feature-types", nargs="+", default=["gene"], metavar="TYPE", help="GFF3 types to score (default gene)"
     )
     parser.add_argument(
-        "--token-budget", type=int, default=65_536, metavar="N", help="most padded tokens in a batch (default 65536)"
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="actors of Ray that score (default: this process alone; of a scan one for every GPU, else for every CPU)",
     )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto = GPUs where there are any (default)"
+    )
+    parser.add_argument(
+        "--token-budget",
+        type=positive,
+        metavar="N",
+        help="most padded tokens in a batch (default 16384 on a CPU, 262144 on a GPU)",
+    )
+    scan = parser.add_argument_group("of a scan")
+    scan.add_argument("--window", type=positive, metavar="N", help="bases of a window (default: as in training)")
+    scan.add_argument(
+        "--stride", type=positive, metavar="N", help="bases from window to window (default: a quarter of one)"
+    )
+    scan.add_argument("--high", type=float, metavar="X", help="mean score that a call reaches somewhere (default 0.5)")
+    scan.add_argument("--low", type=float, metavar="X", help="mean score that a call nowhere is below (default 0.2)")
+    scan.add_argument("--min-length", type=int, metavar="N", help="bases of the shortest call (default 0)")
+    scan.add_argument(
+        "--annotation",
+        metavar="FILE",
+        help="GFF3, GTF or BED of known genes (--feature-types) to hold the calls against",
+    )
+    scan.add_argument(
+        "--judged", nargs="+", metavar="NAME", help="sequences on which they are held against it (default: all)"
+    )
+    scan.add_argument("--json", metavar="FILE", help="write the agreement with --annotation as JSON")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def run(context: Context) -> None:
-    """Score, write both files, and tell how many were called."""
+    """Score and write what is asked for."""
     from training import load
-    from training.predict import outputs, predict, write
 
-    arguments = context.arguments
+    _require_sense(context.arguments)
+    bundle = load(context.arguments.bundle)
+    if context.arguments.scan:
+        _scan(context, bundle)
+    else:
+        _score(context, bundle)
+
+
+def _require_sense(arguments: argparse.Namespace) -> None:
+    """Refuse what would be ignored, or overwritten."""
+    from training.predict import outputs
+    from training.scan.outputs import Outputs
+
     output = Path(arguments.output)
-    given = {Path(arguments.fasta).resolve(), Path(arguments.intervals).resolve()}
-    if taken := given & {path.resolve() for path in outputs(output)}:
+    written = [*Outputs.of(output).all] if arguments.scan else [*outputs(output)]
+    read = [
+        Path(one) for one in (arguments.fasta, arguments.intervals, arguments.sequences, arguments.annotation) if one
+    ]
+    if taken := {path.resolve() for path in read} & {path.resolve() for path in written}:
         raise UsageError(f"--output {output}: would overwrite the input {taken.pop()}", "choose another name")
-    bundle = load(Path(arguments.bundle))
-    prediction = predict(
-        bundle,
-        Path(arguments.fasta),
-        Path(arguments.intervals),
-        arguments.feature_types,
-        arguments.token_budget,
-        context.terminal,
+    if arguments.sequences and arguments.fasta:
+        raise UsageError("--fasta: not wanted with --sequences, which names the FASTA file", "leave it out")
+    if not arguments.sequences and not arguments.fasta:
+        raise UsageError("--fasta: missing", "name the genome")
+    of_scan = ("window", "stride", "high", "low", "min_length", "annotation", "judged", "json")
+    given = [name for name in of_scan if getattr(arguments, name) is not None]
+    if given and not arguments.scan:
+        raise UsageError(f"--{given[0].replace('_', '-')}: serves --scan alone", "leave it out, or scan")
+    for name in ("judged", "json"):
+        if getattr(arguments, name) is not None and arguments.annotation is None:
+            raise UsageError(f"--{name}: nothing to judge without --annotation", "name the annotation")
+
+
+def _score(context: Context, bundle: Bundle) -> None:
+    """Intervals or sequences."""
+    import torch
+
+    from training import devices, pool
+    from training.placement import nodes_of
+    from training.predict import by, intervals_of, predict, sequences_of, write
+    from training.scorer import ModelScorer
+
+    arguments, terminal = context.arguments, context.terminal
+    wanted = (
+        sequences_of(Path(arguments.sequences), terminal)
+        if arguments.sequences
+        else intervals_of(Path(arguments.fasta), Path(arguments.intervals), arguments.feature_types, terminal)
     )
+    scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
+    threshold = float(bundle.config["threshold"])
+    if arguments.workers:
+        import ray
+
+        with context.connector(context.cluster())():
+            spread = by(pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
+            prediction = predict(wanted, scorer, threshold, terminal, spread)
+    else:
+        scorer = scorer.on(torch.device(devices.require(arguments.device)))
+        prediction = predict(wanted, scorer, threshold, terminal)
     for reason, count in prediction.skipped.items():
-        context.terminal.warn(f"{count:,} intervals not scored: {reason.replace('_', ' ')}")
-    bed_path, tsv_path = write(prediction, output)
-    context.terminal.say(
-        f"{len(prediction.features):,} intervals scored, {prediction.called:,} called gene "
+        terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
+    bed_path, tsv_path = write(prediction, Path(arguments.output))
+    what = "sequences" if arguments.sequences else "intervals"
+    terminal.say(
+        f"{len(prediction.features):,} {what} scored, {prediction.called:,} called gene "
         f"(probability at least {prediction.threshold:.3f})"
     )
-    context.terminal.say(f"written: {bed_path} and {tsv_path}")
+    terminal.say(f"written: {bed_path} and {tsv_path}")
+
+
+def _scan(context: Context, bundle: Bundle) -> None:
+    """A whole genome."""
+    from cluster import agreement
+    from training.scan import fitness
+    from training.scan.calls import HIGH, LOW, Thresholds
+    from training.scan.outputs import Outputs
+    from training.scan.run import Scan, open_genome, scan
+    from training.scorer import ModelScorer
+
+    arguments, terminal = context.arguments, context.terminal
+    outputs = Outputs.of(Path(arguments.output).absolute())
+    grid = fitness.grid_of(bundle.config, arguments.window, arguments.stride, arguments.bundle)
+    thresholds = Thresholds(
+        HIGH if arguments.high is None else arguments.high,
+        LOW if arguments.low is None else arguments.low,
+        arguments.min_length or 0,
+    )
+    genome = open_genome(Path(arguments.fasta), terminal)
+    scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
+    job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
+    judged = agreement.judged(genome.lengths, arguments.judged, genome.fasta)
+    genes = (
+        agreement.known_genes(Path(arguments.annotation), arguments.feature_types, judged)
+        if arguments.annotation
+        else []
+    )
+    counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
+    if short := len(genome.lengths) - len(job.lengths):
+        terminal.warn(f"{short:,} sequences not scanned: too short")
+    if counts.unscored:
+        terminal.note(f"{counts.unscored:,} bases have no score: too many unknown letters about")
+    terminal.say(
+        f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: {counts.calls['+']:,} calls on the "
+        f"forward strand, {counts.calls['-']:,} on the reverse, {counts.called_bases:,} bases in all"
+    )
+    if genes:
+        found = outputs.calls() if sum(counts.calls.values()) else []
+        agreement.show(found, genes, judged, terminal, Path(arguments.json) if arguments.json else None)
+    terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pybedtools
@@ -14,6 +15,8 @@ from tests.conftest import GenomeFiles
 from training import models, predict
 from training.bundle import Bundle
 from training.config import ModelConfig
+from training.pool import Pool
+from training.scorer import ModelScorer
 from training.scoring import probabilities
 
 
@@ -26,7 +29,8 @@ def bundle() -> Bundle:
 
 
 def scored(bundle: Bundle, genome: GenomeFiles, intervals: Path) -> predict.Prediction:
-    return predict.predict(bundle, genome.fasta, intervals, ["gene"], 4096, Silent())
+    wanted = predict.intervals_of(genome.fasta, intervals, ["gene"], Silent())
+    return predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer, 4096), 0.5, Silent())
 
 
 def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, genome: GenomeFiles) -> None:
@@ -39,6 +43,30 @@ def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, geno
         tokens = bundle.tokenizer.encode(text)
         alone = probabilities(bundle.model, tokens, np.array([len(tokens)]), 4096)[0]
         assert abs(alone - probability) < 1e-5
+
+
+@pytest.mark.ray
+def test_probabilities_are_the_same_by_a_pool_of_actors_and_in_any_batches(
+    bundle: Bundle, genome: GenomeFiles, ray_session: Any
+) -> None:
+    wanted = predict.intervals_of(genome.fasta, genome.annotation, ["gene"], Silent())
+    alone = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer, 65_536), 0.5, Silent())
+    for budget, spread in ((1, predict.here), (2_000, predict.by(Pool(2, use_gpu=False)))):
+        scorer = ModelScorer(bundle.model, bundle.tokenizer, budget)
+        found = predict.predict(wanted, scorer, 0.5, Silent(), spread)
+        np.testing.assert_allclose(found.probabilities, alone.probabilities, atol=1e-6, rtol=0)
+
+
+def test_sequences_are_scored_as_they_are_written(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "some.fa"
+    path.write_text(">one\nACGTACGTGGTTACA\n>empty\n>two words\nTTGACA\n")
+    wanted = predict.sequences_of(path, Silent())
+    found = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer), 0.5, Silent())
+    assert [(one.chromosome, one.start, one.end) for one in found.features] == [("one", 0, 15), ("two", 0, 6)]
+    assert found.skipped == {"empty_sequence": 1}
+    tokens = bundle.tokenizer.encode("ACGTACGTGGTTACA")
+    alone = probabilities(bundle.model, tokens, np.array([len(tokens)]), 4096)[0]
+    assert found.probabilities[0] == pytest.approx(alone, abs=1e-6)
 
 
 def test_both_files_hold_every_interval_sorted_and_read_back(
@@ -86,7 +114,8 @@ def test_a_question_mark_for_a_strand_is_read_forward_and_told(
     bundle: Bundle, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     intervals, progress = gff3(tmp_path / "some.gff3", ("?", "a"), ("+", "b"), ("?", "c"), ("-", "d")), Silent()
-    found = predict.predict(bundle, genome.fasta, intervals, ["gene"], 4096, progress)
+    wanted = predict.intervals_of(genome.fasta, intervals, ["gene"], progress)
+    found = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer), 0.5, progress)
     assert [feature.strand for feature in found.features] == [".", "+", ".", "-"]
     assert found.probabilities[0] == pytest.approx(found.probabilities[1])
     assert progress.warnings == [f"{intervals}: 2 intervals of unknown strand (?) are read forward"]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.errors import BundleError, UsageError
+from training.scan import fitness
+from training.scan.grid import Grid
+
+
+def config(length: int | None, *kinds: str) -> dict[str, Any]:
+    return {"dataset": {"config": {"crop": {"length": length}, "negatives": {"kinds": dict.fromkeys(kinds, 1.0)}}}}
+
+
+FIT = config(240, "shuffle", "antisense", "partial")
+
+
+def test_a_fit_model_scans_in_its_own_windows_a_quarter_apart() -> None:
+    assert fitness.grid_of(FIT, None, None, "b") == Grid(240, 60)
+    assert fitness.grid_of(FIT, 240, 80, "b") == Grid(240, 80)
+
+
+@pytest.mark.parametrize(
+    ("given", "window", "reason"),
+    [
+        (config(None, "shuffle", "antisense", "partial"), None, "trained on whole genes"),
+        (FIT, 300, "windows of 240 bases, not of 300"),
+        (config(240, "shuffle"), None, "never saw antisense nor partial negatives"),
+        (config(240, "antisense", "partial"), None, "never saw shuffle negatives"),
+        ({}, None, "trained on whole genes, and it never saw"),
+    ],
+)
+def test_an_unfit_model_is_refused_with_the_configuration_that_makes_one(
+    given: dict[str, Any], window: int | None, reason: str
+) -> None:
+    with pytest.raises(BundleError) as refused:
+        fitness.grid_of(given, window, None, "run/bundle")
+    assert reason in str(refused.value)
+    assert f"crop: {{length: {window or 240}}}" in str(refused.value)
+    assert "kinds: [shuffle, antisense, partial]" in str(refused.value)
+    assert "examples/scan/experiment.yaml" in str(refused.value)
+
+
+def test_a_stride_beyond_the_window_is_refused() -> None:
+    with pytest.raises(UsageError, match="--stride 300"):
+        fitness.grid_of(FIT, None, 300, "b")

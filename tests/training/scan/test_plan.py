@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from training.scan import plan
+from training.scan.grid import Grid
+
+GRID = Grid(240, 60)
+LENGTHS = {"chr2": 700_000, "chr10": 500_001, "Z": 29, "a": 30, "b": 1_000}
+
+
+def test_every_bin_is_in_one_piece() -> None:
+    seen = {name: [] for name in LENGTHS}
+    for piece in plan.pieces(LENGTHS, GRID):
+        seen[piece.chromosome] += range(piece.first, piece.last)
+    assert {name: len(bins) for name, bins in seen.items()} == {
+        name: GRID.bins(length) if length >= 30 else 0 for name, length in LENGTHS.items()
+    }
+    assert all(bins == list(range(len(bins))) for bins in seen.values())
+
+
+def test_sequences_are_sorted_byte_by_byte() -> None:
+    assert plan.order(LENGTHS) == ["a", "b", "chr10", "chr2"][::1] == sorted(["a", "b", "chr10", "chr2"])
+
+
+def test_small_sequences_share_a_task_and_none_is_too_large() -> None:
+    many = {f"contig{number:04d}": 900 for number in range(1000)}
+    tasks = plan.tasks(many, GRID)
+    assert len(tasks) == 4
+    for task in plan.tasks(LENGTHS, GRID):
+        assert sum(piece.bases(GRID) for piece in task) <= plan.TASK_BASES
+
+
+def test_the_bases_of_all_pieces_are_those_of_the_sequences() -> None:
+    total = sum(piece.bases(GRID) for piece in plan.pieces(LENGTHS, GRID))
+    assert total == sum(length for length in LENGTHS.values() if length >= 30)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pybedtools
+import pytest
+
+from pipelines import fasta
+from pipelines.errors import ResourceError
+from pipelines.progress import Silent
+from tests.training.scan.purines import PurineShare
+from training.scan import plan, run
+from training.scan.calls import Thresholds
+from training.scan.grid import Grid
+from training.scan.outputs import Outputs
+
+pytestmark = pytest.mark.ray
+GRID = Grid(200, 50)
+LENGTHS = {"chr2": 400_000, "chr10": 300_123, "tiny": 29, "small": 150}
+
+
+@pytest.fixture(scope="module")
+def genome_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    generator = np.random.default_rng(3)
+    path = tmp_path_factory.mktemp("genome") / "g.fa"
+    with path.open("w") as stream:
+        for name, length in LENGTHS.items():
+            letters = generator.choice(list("ACGT"), length)
+            share = np.repeat(generator.random(-(-length // 2000)) < 0.5, 2000)[:length]
+            letters[share & (letters == "C") & (generator.random(length) < 0.9)] = "A"
+            if name == "chr2":
+                letters[100_000:103_000] = "N"
+            stream.write(f">{name}\n{''.join(letters)}\n")
+    return path
+
+
+def job(genome_file: Path, folder: Path, thresholds: Thresholds | None = None) -> run.Scan:
+    genome = run.open_genome(genome_file, Silent())
+    return run.Scan(
+        PurineShare(), "model", genome, GRID, thresholds or Thresholds(0.6, 0.55), Outputs.of(folder / "genes.gff3")
+    )
+
+
+@pytest.fixture(scope="module")
+def scanned(genome_file: Path, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> run.Scan:
+    found = job(genome_file, tmp_path_factory.mktemp("scan"))
+    run.scan(found, ray_session, 2, "cpu", Silent())
+    return found
+
+
+def content(scan: run.Scan) -> list[bytes]:
+    return [path.read_bytes() for path in (*scan.outputs.files, scan.outputs.record)]
+
+
+def never() -> AbstractContextManager[Any]:
+    raise AssertionError("Ray was asked for")
+
+
+def test_calls_read_back_as_sorted_intervals_within_their_sequences(scanned: run.Scan) -> None:
+    gff3, bed = (list(pybedtools.BedTool(str(path))) for path in (scanned.outputs.gff3, scanned.outputs.bed))
+    assert len(gff3) > 20
+    assert [(one.chrom, one.start, one.end, one.strand) for one in gff3] == [
+        (one.chrom, one.start, one.end, one.strand) for one in bed
+    ]
+    places = [(one.chrom.encode(), one.start) for one in bed]
+    assert places == sorted(places)
+    assert all(0 <= one.start < one.end <= LENGTHS[one.chrom] and 0 <= int(one.score) <= 1000 for one in bed)
+    assert {one.strand for one in bed} == {"+", "-"}
+    assert scanned.outputs.gff3.read_text().startswith("##gff-version 3\n")
+
+
+def test_tracks_are_sorted_by_bedtools_own_measure_and_do_not_overlap(scanned: run.Scan) -> None:
+    for path in scanned.outputs.tracks:
+        tool = pybedtools.BedTool(str(path))
+        text = "".join(line for line in path.read_text().splitlines(keepends=True) if line[0] != "#")
+        assert "".join(map(str, tool.sort())) == text
+        merged = sum(len(one) for one in tool.merge(d=-1))
+        assert merged == sum(len(one) for one in tool)
+        assert all(0 <= float(one.name) <= 1 for one in tool)
+
+
+def test_every_base_is_scored_or_counted(scanned: run.Scan) -> None:
+    counts = json.loads(scanned.outputs.record.read_text())["counts"]
+    assert counts["bases"] == sum(LENGTHS.values()) - LENGTHS["tiny"]
+    for path in scanned.outputs.tracks:
+        assert sum(len(one) for one in pybedtools.BedTool(str(path))) == counts["bases"] - counts["unscored"]
+    assert 2_700 < counts["unscored"] < 3_000
+
+
+def test_one_worker_writes_the_same_bytes_as_two(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    alone = job(genome_file, tmp_path)
+    run.scan(alone, ray_session, 1, "cpu", Silent())
+    assert content(alone) == content(scanned)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in scanned.outputs.gff3.parent.iterdir()}
+
+
+def test_a_scan_that_was_killed_goes_on_and_ends_in_the_same_bytes(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    again = job(genome_file, tmp_path)
+    script = (
+        "import os, sys, time, ray\n"
+        "from contextlib import nullcontext\n"
+        "from pathlib import Path\n"
+        "from pipelines.progress import Silent\n"
+        "from tests.training.scan import purines, test_run\n"
+        "class Slow(purines.PurineShare):\n"
+        "    def __call__(self, codes, lengths):\n"
+        "        time.sleep(0.4)\n"
+        "        return super().__call__(codes, lengths)\n"
+        "from dataclasses import replace\n"
+        "ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level='ERROR')\n"
+        "job = replace(test_run.job(Path(sys.argv[1]), Path(sys.argv[2])), scorer=Slow())\n"
+        "test_run.run.scan(job, nullcontext, 1, 'cpu', Silent())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(genome_file), str(tmp_path)], env=dict(os.environ))
+    deadline = time.monotonic() + 120
+    while len(list(again.staging.glob("[0-9]*.npy"))) < 1 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = len(list(again.staging.glob("[0-9]*.npy")))
+    assert 0 < kept < len(plan.tasks(again.genome.lengths, GRID))
+    progress = Silent()
+    run.scan(again, ray_session, 2, "cpu", progress)
+    assert any(f"{kept} of " in note and "scored before" in note for note in progress.notes)
+    assert content(again) == content(scanned)
+    assert not again.staging.exists()
+
+
+def test_a_finished_scan_is_not_made_again(scanned: run.Scan) -> None:
+    progress, before = Silent(), content(scanned)
+    run.scan(scanned, never, None, "cpu", progress)
+    assert "nothing to do" in progress.notes[0]
+    assert content(scanned) == before
+
+
+def test_other_thresholds_call_anew_from_the_tracks_without_a_model(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(scanned.outputs.gff3.parent, folder)
+    other = Thresholds(0.65, 0.5, 300)
+    run.scan(job(genome_file, folder, other), never, None, "cpu", Silent())
+    fresh = job(genome_file, tmp_path / "fresh", other)
+    run.scan(fresh, ray_session, 2, "cpu", Silent())
+    assert content(job(genome_file, folder, other)) == content(fresh)
+    assert content(fresh) != content(scanned)
+
+
+def test_a_file_that_was_changed_since_is_made_again(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(scanned.outputs.gff3.parent, folder)
+    damaged = job(genome_file, folder)
+    with damaged.outputs.tracks[0].open("a") as stream:
+        stream.write("small\t0\t50\t0.1\n")
+    run.scan(damaged, ray_session, 2, "cpu", Silent())
+    assert content(damaged) == content(scanned)
+
+
+def test_more_workers_than_the_cluster_has_room_for_are_refused(
+    genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    with pytest.raises(ResourceError, match=r"--workers 9: each needs a CPU, but the cluster has 2 CPUs"):
+        run.scan(job(genome_file, tmp_path), ray_session, 9, "cpu", Silent())
+
+
+def test_scores_are_the_same_wherever_the_fasta_file_lies_and_however_it_is_packed(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "elsewhere.fa"
+    shutil.copy(genome_file, copied)
+    assert job(copied, tmp_path).key == scanned.key
+    assert fasta.open_genome("g", copied, Silent()).lengths == scanned.genome.lengths

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.sequence import Bytes
+from tests.training.scan.purines import PurineShare
+from training.scan import windows
+from training.scan.grid import Grid
+from training.scan.plan import Piece
+from training.scan.scores import NONE, SCALE
+
+FLIP = str.maketrans("ACGTN", "TGCAN")
+
+
+class OneSequence:
+    def __init__(self, text: str) -> None:
+        self.letters = np.frombuffer(text.encode(), np.uint8)
+
+    def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
+        return self.letters[start:end]
+
+
+def drawn(length: int, seed: int = 0, alphabet: str = "ACGT") -> str:
+    return "".join(np.random.default_rng(seed).choice(list(alphabet), length))
+
+
+def by_hand(text: str, grid: Grid) -> np.ndarray:
+    """Every bin's score on both strands, window by window, as text."""
+    size, found = min(grid.window, len(text)), []
+    starts = grid.starts(len(text), 0, grid.bins(len(text))).tolist()
+    for strand in "+-":
+        row = []
+        for first in range(0, len(text), grid.stride):
+            middle = (first + min(first + grid.stride, len(text)) - 1) // 2
+            shares = []
+            for start in starts:
+                window = text[start : start + size]
+                if start <= middle < start + size and sum(letter not in "ACGT" for letter in window) <= size / 2:
+                    read = window if strand == "+" else window.translate(FLIP)[::-1]
+                    shares.append(sum(letter in "AG" for letter in read) / size)
+            row.append(round(float(np.mean(shares)) * SCALE) if shares else int(NONE))
+        found.append(row)
+    return np.array(found)
+
+
+def test_scores_are_those_of_windows_cut_as_text_and_turned_round() -> None:
+    text, grid = drawn(1013), Grid(100, 30)
+    piece = Piece("a", len(text), 0, grid.bins(len(text)))
+    found = windows.score(piece, OneSequence(text), grid, PurineShare())
+    assert np.abs(found.astype(int) - by_hand(text, grid)).max() <= 1
+
+
+def test_windows_that_are_mostly_unknown_have_no_score() -> None:
+    text, grid = drawn(300) + "N" * 400 + drawn(200, 1, "ACGTN"), Grid(100, 25)
+    piece = Piece("a", len(text), 0, grid.bins(len(text)))
+    found = windows.score(piece, OneSequence(text), grid, PurineShare())
+    expected = by_hand(text, grid)
+    assert ((found == NONE) == (expected == int(NONE))).all()
+    assert (found == NONE).any()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_a_sequence_of_unknown_letters_alone_has_no_score() -> None:
+    grid = Grid(100, 25)
+    assert (windows.score(Piece("a", 500, 0, 20), OneSequence("N" * 500), grid, PurineShare()) == NONE).all()
+
+
+def test_a_sequence_shorter_than_a_window_is_one_window() -> None:
+    text, grid = drawn(61), Grid(100, 25)
+    found = windows.score(Piece("a", 61, 0, 3), OneSequence(text), grid, PurineShare())
+    share = sum(letter in "AG" for letter in text) / 61
+    assert (np.abs(found[0].astype(int) - round(share * SCALE)) <= 1).all()

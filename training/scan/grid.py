@@ -1,0 +1,90 @@
+"""Where the windows of a scan lie, and how their scores become a score of every few bases. Pure arithmetic.
+
+Windows of one length start every `stride` bases, and one more is flush with the end of the sequence. The sequence is cut into
+bins of `stride` bases; a bin's score is the mean over the windows that cover its middle. So a bin depends on nothing but its
+neighbourhood: any stretch of bins can be scored alone, and gives what a scan of the whole sequence would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import UsageError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The windows of a scan.
+
+    Attributes:
+        window: bases of a window; a shorter sequence has one window, itself.
+        stride: bases from one window to the next, and of a bin.
+
+    Raises:
+        UsageError: a stride that would leave bases between windows.
+    """
+
+    window: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= self.window:
+            raise UsageError(
+                f"--stride {self.stride}: not from 1 to the window of {self.window} bases",
+                "choose a quarter of the window, or leave it out",
+            )
+
+    def bins(self, length: int) -> int:
+        """Bins of a sequence of so many bases; the last may be shorter than the others."""
+        return -(-length // self.stride)
+
+    def edges(self, length: int, first: int, last: int) -> Integers:
+        """Where bins [first, last) begin, and where the last of them ends; shape (bins + 1,)."""
+        return np.minimum(np.arange(first, last + 1) * self.stride, length)
+
+    def middles(self, length: int, first: int, last: int) -> Integers:
+        """The base in the middle of each of the bins [first, last), shape (bins,)."""
+        edges = self.edges(length, first, last)
+        return (edges[:-1] + edges[1:] - 1) // 2
+
+    def starts(self, length: int, first: int, last: int) -> Integers:
+        """Starts of the windows that cover the middle of a bin of [first, last), ascending, shape (windows,)."""
+        if length <= self.window:
+            return np.zeros(1, np.int64)
+        middles = self.middles(length, first, last)
+        lowest, highest = max(int(middles[0]) - self.window + 1, 0), min(int(middles[-1]), length - self.window)
+        found = np.arange(-(-lowest // self.stride), highest // self.stride + 1) * self.stride
+        flush = length - self.window
+        if highest == flush and (len(found) == 0 or found[-1] != flush):
+            found = np.append(found, flush)
+        return found
+
+    def size(self, length: int) -> int:
+        """Bases of every window of a sequence of so many bases."""
+        return min(self.window, length)
+
+    def means(self, starts: Integers, scores: Floats, middles: Integers, length: int) -> Floats:
+        """The score of each bin.
+
+        Args:
+            starts: of windows, ascending, shape (windows,); at least those that cover a middle.
+            scores: of the windows, NaN where one has none, shape (windows,).
+            middles: of the bins, shape (bins,).
+            length: bases of the sequence.
+
+        Returns:
+            Means over the windows with a score that cover each middle, NaN where there is none; shape (bins,).
+        """
+        known = ~np.isnan(scores)
+        totals = np.append(0, np.cumsum(np.where(known, scores, 0)))
+        counts = np.append(0, np.cumsum(known))
+        low = np.searchsorted(starts, middles - self.size(length), side="right")
+        high = np.searchsorted(starts, middles, side="right")
+        number = counts[high] - counts[low]
+        return np.divide(totals[high] - totals[low], number, out=np.full(len(middles), np.nan), where=number > 0)

@@ -1,0 +1,184 @@
+"""The files of a scan: calls as GFF3 and BED, a bedGraph track for each strand, and a record in JSON, written last.
+
+GFF3 1.26 of the Sequence Ontology; BED6 and bedGraph as genome browsers take them, comments at their top. All are sorted by name
+(byte for byte) and start, as tabix, `bedtools -sorted` and the bigWig tools want them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import numpy as np
+
+from pipelines import bed, fingerprint, storage
+from pipelines.errors import UsageError
+from pipelines.features import Feature
+from training.scan import track
+from training.scan.calls import Call, Thresholds, calls
+from training.scan.grid import Grid
+from training.scan.scores import NONE, STRANDS, Scores
+
+_SEQID = ".:^*$@!+_?-|"
+ENDING = ".gff3"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the files of a scan are.
+
+    Attributes:
+        gff3, bed: the calls.
+        tracks: bedGraph of the forward and of the reverse strand.
+        record: what was scanned with what, counts, and the SHA-256 of the other files.
+    """
+
+    gff3: Path
+    bed: Path
+    tracks: tuple[Path, Path]
+    record: Path
+
+    @classmethod
+    def of(cls, path: Path) -> Outputs:
+        """Those for an `--output`.
+
+        Raises:
+            UsageError: it does not end in .gff3.
+        """
+        if path.suffix != ENDING:
+            raise UsageError(
+                f"--output {path}: does not end in {ENDING}", f"name the calls' file, such as genes{ENDING}"
+            )
+        stem = path.with_suffix("")
+        names = [stem.with_name(f"{stem.name}.{name}") for name in ("bed", "plus.bedgraph", "minus.bedgraph", "json")]
+        return cls(path, names[0], (names[1], names[2]), names[3])
+
+    @property
+    def files(self) -> list[Path]:
+        """All but the record."""
+        return [self.gff3, self.bed, *self.tracks]
+
+    @property
+    def all(self) -> list[Path]:
+        """All, the record last."""
+        return [*self.files, self.record]
+
+    def recorded(self) -> dict[str, Any] | None:
+        """The record, if it is there and can be read."""
+        try:
+            found = json.loads(self.record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def calls(self) -> list[Feature]:
+        """The calls that were written, in their order."""
+        rows = (line.split("\t") for line in self.bed.read_text(encoding="utf-8").splitlines() if line[:1] != "#")
+        return [Feature(row[0], int(row[1]), int(row[2]), row[5], row[3], None) for row in rows]
+
+    def are_whole(self, files: Iterable[Path], record: dict[str, Any]) -> bool:
+        """Whether files are those that a record tells of."""
+        known = record.get("files", {})
+        return all(file.exists() and fingerprint.of_file(file) == known.get(file.name) for file in files)
+
+
+@dataclass
+class Counts:
+    """What a scan found.
+
+    Attributes:
+        calls: by strand.
+        called_bases: of all calls, overlaps on the other strand counted twice.
+        bases: scanned.
+        unscored: bases of bins without a score (unknown letters).
+    """
+
+    calls: dict[str, int]
+    called_bases: int = 0
+    bases: int = 0
+    unscored: int = 0
+
+
+def write(
+    outputs: Outputs,
+    sequences: Iterable[tuple[str, Scores]],
+    lengths: dict[str, int],
+    grid: Grid,
+    thresholds: Thresholds,
+    record: dict[str, Any],
+    *,
+    tracks: bool,
+) -> Counts:
+    """Call genes and write every file, the record last; each whole or not at all.
+
+    Args:
+        outputs: where to.
+        sequences: names and scores (2, bins), in the order of `lengths`.
+        lengths: bases of each.
+        grid: window and stride.
+        thresholds: of the calls.
+        record: what to say of the scan beside counts and files.
+        tracks: write the bedGraphs too.
+    """
+    counts = Counts(dict.fromkeys(STRANDS, 0))
+    with ExitStack() as open_files:
+
+        def opened(path: Path) -> TextIO:
+            temporary = open_files.enter_context(storage.replacing(path))
+            return open_files.enter_context(temporary.open("w", encoding="utf-8", newline="\n"))
+
+        gff3, bed_file = opened(outputs.gff3), opened(outputs.bed)
+        strands = [opened(path) for path in outputs.tracks] if tracks else []
+        gff3.write(f"##gff-version 3\n#!processor raygene {record['raygene']}, scan {record['key'][:12]}\n")
+        gff3.writelines(f"##sequence-region {_seqid(name)} 1 {length}\n" for name, length in lengths.items())
+        for file, what in ((bed_file, "calls"), *zip(strands, ("forward strand", "reverse strand"), strict=False)):
+            file.write(f"# raygene {record['raygene']}, scan {record['key'][:12]}, {what}\n")
+        numbers = itertools.count(1)
+        for name, scores in sequences:
+            length = lengths[name]
+            for file, strand in zip(strands, scores, strict=False):
+                file.writelines(track.lines(name, length, strand, grid))
+            found = calls(scores, length, grid, thresholds)
+            for call in found:
+                number = next(numbers)
+                gff3.write(_gff3(name, number, call))
+                bed_file.write(_bed(name, number, call))
+                counts.calls[call.strand] += 1
+                counts.called_bases += call.end - call.start
+            counts.bases += length
+            silent = (scores == NONE).all(axis=0)
+            counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[silent].sum())
+    known = {path.name: fingerprint.of_file(path) for path in outputs.files}
+    document = record | {"counts": vars(counts), "files": known}
+    storage.write_text(outputs.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    return counts
+
+
+def _seqid(name: str) -> str:
+    return quote(name, safe=_SEQID)
+
+
+def _gff3(name: str, number: int, call: Call) -> str:
+    place = f"{call.start + 1}\t{call.end}\t{call.mean:.4f}\t{call.strand}\t."
+    return f"{_seqid(name)}\traygene\tgene\t{place}\tID=raygene_{number:06d};peak={call.peak:.4f}\n"
+
+
+def _bed(name: str, number: int, call: Call) -> str:
+    return f"{name}\t{call.start}\t{call.end}\traygene_{number:06d}\t{bed.bed_score(call.mean)}\t{call.strand}\n"
+
+
+def from_tracks(outputs: Outputs, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str, Scores]]:
+    """Names and scores (2, bins) of every sequence, out of the tracks.
+
+    Raises:
+        InputError: a line that the scan did not write.
+    """
+    forward, reverse = (track.read(path, lengths, grid) for path in outputs.tracks)
+    for (name, plus), (_, minus) in zip(forward, reverse, strict=True):
+        yield name, np.stack([plus, minus])

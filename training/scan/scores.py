@@ -1,0 +1,48 @@
+"""Scores of bins as whole numbers: ten-thousandths, two bytes each. What is written, called and judged is the same number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import storage
+from pipelines.errors import DatasetError
+
+SCALE = 10_000
+NONE = np.uint16(65_535)
+STRANDS = ("+", "-")
+Scores = NDArray[np.uint16]
+
+
+def packed(values: NDArray[np.float64]) -> Scores:
+    """Scores from 0 to 1, NaN where there is none, as ten-thousandths. Shape as given."""
+    known = ~np.isnan(values)
+    return np.where(known, np.rint(np.where(known, values, 0) * SCALE), NONE).astype(np.uint16)
+
+
+def level(threshold: float) -> int:
+    """The least number that is not below a threshold from 0 to 1."""
+    return int(np.ceil(threshold * SCALE - 1e-9))
+
+
+def write(scores: Scores, path: Path) -> None:
+    """Write scores of shape (2, bins), + before -, whole or not at all."""
+    with storage.replacing(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, scores, allow_pickle=False)
+
+
+def read(path: Path, bins: int) -> Scores:
+    """The scores of a file, shape (2, bins).
+
+    Raises:
+        DatasetError: missing, damaged or of another size.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error})", "delete it and run the scan again") from error
+    if found.dtype != np.uint16 or found.shape != (2, bins):
+        raise DatasetError(f"{path}: not the scores of {bins} bins", "delete it and run the scan again")
+    return found

@@ -1,0 +1,285 @@
+"""A whole genome scanned: seconds, workers, memory, and agreement with the annotation beside a regression in the same windows.
+
+    python benchmarks/predict.py FASTA GFF3 [--work DIR] [--repeats 3] [--large 10] [--only accuracy time memory]
+
+Builds examples/scan/cerevisiae.yaml and trains its model with the command line. Accuracy: calls on the test chromosomes, at the
+default thresholds, beside those of a 5-mer logistic regression fitted on the same windows, whose thresholds are the best on the
+validation chromosomes, and beside calling everything. Time: the scan alone on a running Ray, one and two workers in turn. Memory:
+unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it. Figures go to
+benchmarks/results/predict.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import logging
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from numpy.typing import NDArray
+
+# This file lies beside a training.py, and Python looks beside the script first.
+sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
+
+from cluster import connection
+from pipelines import annotation, kmer_regression
+from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.features import Feature
+from pipelines.kmer_regression import Regression
+from pipelines.progress import Silent
+from training import bundle
+from training.scan import accuracy, fitness, run
+from training.scan.calls import Thresholds
+from training.scan.outputs import Outputs
+from training.scorer import ModelScorer, Scorer
+
+HERE = Path(__file__).parent
+EXPERIMENT = HERE.parent / "examples" / "scan" / "cerevisiae.yaml"
+LEVELS = np.round(np.arange(0.1, 0.96, 0.05), 2).tolist()
+MOST_ROWS = 4096
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RegressionScorer:
+    """A 5-mer regression as a scorer of windows."""
+
+    regression: Regression
+
+    def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        found, ends = np.empty(len(lengths)), np.append(0, np.cumsum(lengths))
+        for first in range(0, len(lengths), MOST_ROWS):
+            rows = slice(first, min(first + MOST_ROWS, len(lengths)))
+            shares = kmer_regression.frequencies(codes[ends[rows.start] : ends[rows.stop]], lengths[rows])
+            found[rows] = 1 / (1 + np.exp(-self.regression.scores(shares)))
+        return found
+
+    def on(self, device: torch.device) -> RegressionScorer:
+        return self
+
+
+def raygene(*arguments: str) -> None:
+    """Run a verb."""
+    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured on.
+
+    Attributes:
+        fasta, genes: the genome and its annotated genes.
+        dataset: built of it.
+        scorer: the trained model.
+        identity: its fingerprint.
+        config: of its bundle.
+        work: folder for all files.
+    """
+
+    fasta: Path
+    genes: list[Feature]
+    dataset: Path
+    scorer: ModelScorer
+    identity: str
+    config: Figures
+    work: Path
+
+    @classmethod
+    def make(cls, fasta: Path, gff3: Path, work: Path) -> Bench:
+        """Build and train, unless it is done."""
+        files = ["--sources.0.fasta", str(fasta), "--sources.0.annotation", str(gff3)]
+        dataset, folder = work / "dataset", work / "run"
+        raygene("build", str(EXPERIMENT), "--output", str(dataset), *files)
+        raygene("train", str(EXPERIMENT), "--dataset", str(dataset), "--output", str(folder))
+        found = bundle.load(folder / "bundle")
+        genes = annotation.read(gff3, ["gene"], []).genes
+        scorer = ModelScorer(found.model, found.tokenizer)
+        return cls(fasta, genes, dataset, scorer, found.fingerprint, found.config, work)
+
+    def job(
+        self, name: str, thresholds: Thresholds, fasta: Path | None = None, scorer: Scorer | None = None
+    ) -> run.Scan:
+        """A scan into a folder of its own."""
+        genome = run.open_genome(fasta or self.fasta, Silent())
+        grid = fitness.grid_of(self.config, None, None, "bundle")
+        identity = self.identity if scorer is None else name
+        outputs = Outputs.of(self.work / name / "genes.gff3")
+        return run.Scan(scorer or self.scorer, identity, genome, grid, thresholds, outputs)
+
+    def chromosomes(self, split: str, lengths: dict[str, int]) -> dict[str, int]:
+        """Those of a split, with their bases."""
+        names = {row["chromosome"] for row in read_manifest(self.dataset)["counts"] if row["split"] == split}
+        return {name: length for name, length in lengths.items() if name in names}
+
+
+def scanned(job: run.Scan, workers: int) -> float:
+    """Seconds of a scan from nothing, on a running Ray."""
+    shutil.rmtree(job.outputs.gff3.parent, ignore_errors=True)
+    began = time.perf_counter()
+    run.scan(job, nullcontext, workers, "cpu", Silent())
+    return time.perf_counter() - began
+
+
+def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
+    """How calls agree with the genes of a split's chromosomes."""
+    lengths = bench.chromosomes(split, job.lengths)
+    levels = accuracy.judge(job.outputs.calls(), bench.genes, lengths)
+    document = accuracy.to_json(levels, lengths)
+    del document["sequences"]
+    return document
+
+
+def measure_accuracy(bench: Bench) -> Figures:
+    """The model at its default thresholds; the regression at the best ones on validation, for base-level F1."""
+    model = bench.job("model", Thresholds())
+    run.scan(model, nullcontext, 2, "cpu", Silent())
+    train, validation = (TokenDataset.open(bench.dataset, split) for split in ("train", "validation"))
+    scorer = RegressionScorer(kmer_regression.regress(train, validation, validation).regression)
+    best: tuple[float, Thresholds] | None = None
+    for low, high in itertools.combinations_with_replacement(LEVELS, 2):
+        tried = bench.job("regression", Thresholds(high, low), scorer=scorer)
+        run.scan(tried, nullcontext, 2, "cpu", Silent())
+        reached = agreement(bench, tried, "validation")["base"]["f1"]
+        if best is None or reached > best[0]:
+            best = reached, tried.thresholds
+    assert best is not None
+    chosen = bench.job("regression", best[1], scorer=scorer)
+    run.scan(chosen, nullcontext, 2, "cpu", Silent())
+    return {
+        "test": list(bench.chromosomes("test", model.lengths)),
+        "validation": list(bench.chromosomes("validation", model.lengths)),
+        "model": agreement(bench, model, "test"),
+        "5-mer regression": agreement(bench, chosen, "test"),
+        "thresholds of the regression": vars(best[1]),
+    }
+
+
+def measure_time(bench: Bench, repeats: int) -> Figures:
+    """One and two workers in turn, after a first scan that is not counted."""
+    job = bench.job("time", Thresholds())
+    scanned(job, 2)
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(repeats):
+        for workers, times in seconds.items():
+            times.append(scanned(job, workers))
+    medians = {workers: statistics.median(times) for workers, times in seconds.items()}
+    bases = sum(job.lengths.values())
+    return {
+        "bases": bases,
+        "seconds": {str(workers): [round(one, 1) for one in times] for workers, times in seconds.items()},
+        "megabases a second, both strands": {
+            str(workers): round(bases / one / 1e6, 3) for workers, one in medians.items()
+        },
+        "two workers over one": round(medians[1] / medians[2], 2),
+    }
+
+
+def unique_bytes(process: Path) -> int:
+    """Memory that a process shares with no other (USS), from its folder in /proc."""
+    lines = (process / "smaps_rollup").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
+
+
+@contextmanager
+def watched() -> Iterator[dict[str, int]]:
+    """The most unique memory (bytes) of this process and of any Ray worker meanwhile."""
+    seen, done = {"driver": 0, "worker": 0}, threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    mine = int(process.name) == os.getpid()
+                    if mine or (process / "cmdline").read_bytes().startswith(b"ray::"):
+                        name = "driver" if mine else "worker"
+                        seen[name] = max(seen[name], unique_bytes(process))
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def copies(bench: Bench, count: int) -> Path:
+    """A FASTA file with every sequence so many times, under other names."""
+    path = bench.work / f"copies-{count}.fa"
+    genome = run.open_genome(bench.fasta, Silent())
+    with path.open("w") as stream:
+        for number, (name, length) in itertools.product(range(count), genome.lengths.items()):
+            letters = genome.sequence(name, 0, length)[number * 7 :]
+            text = letters.tobytes().decode()
+            stream.write(f">{name}_{number}\n")
+            stream.writelines(f"{text[at : at + 60]}\n" for at in range(0, len(text), 60))
+    return path
+
+
+def measure_memory(bench: Bench, large: int) -> Figures:
+    """The genome, and copies of it, each by fresh actors of two workers."""
+    figures: Figures = {}
+    for count in (1, large):
+        job = bench.job(f"memory-{count}", Thresholds(), fasta=copies(bench, count))
+        with watched() as memory:
+            seconds = scanned(job, 2)
+        figures[str(count)] = {
+            "megabases": round(sum(job.lengths.values()) / 1e6, 1),
+            "seconds": round(seconds, 1),
+            **{f"{name}, MB": round(most / 1e6) for name, most in memory.items()},
+        }
+    both = figures["1"], figures[str(large)]
+    return figures | {f"{name}, ratio": round(both[1][f"{name}, MB"] / both[0][f"{name}, MB"], 2) for name in memory}
+
+
+def main() -> None:
+    """Measure what is asked for, and store the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fasta", type=Path)
+    parser.add_argument("annotation", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("predict-work"))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--large", type=int, default=10)
+    parser.add_argument(
+        "--only", nargs="+", choices=("accuracy", "time", "memory"), default=["accuracy", "time", "memory"]
+    )
+    given = parser.parse_args()
+    work = given.work.absolute()
+    bench = Bench.make(given.fasta.absolute(), given.annotation.absolute(), work)
+    connection.prepare_environment(verbose=False)
+    connection.quieten()
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    measures: dict[str, Callable[[], Figures]] = {
+        "accuracy": lambda: measure_accuracy(bench),
+        "time": lambda: measure_time(bench, given.repeats),
+        "memory": lambda: measure_memory(bench, given.large),
+    }
+    target = HERE / "results" / "predict.json"
+    stored = json.loads(target.read_text()) if target.exists() else {}
+    stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    for name in given.only:
+        stored[name] = measures[name]()
+        print(f"{name}: {json.dumps(stored[name])}", flush=True)
+        target.write_text(json.dumps(stored, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

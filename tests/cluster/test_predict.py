@@ -1,0 +1,142 @@
+"""Scans through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pybedtools
+import pytest
+import torch
+
+from cluster.cli import main
+from pipelines.tokenizer import Tokenizer
+from tests.conftest import GenomeFiles
+from training import models
+from training.bundle import Bundle
+from training.config import ModelConfig
+
+pytestmark = pytest.mark.ray
+KINDS = ("shuffle", "antisense", "partial")
+
+
+def bundle(folder: Path, kinds: tuple[str, ...] = KINDS) -> Path:
+    """An untrained model that says it was trained on windows of 120 bases."""
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(3, 1, "anchor")
+    config = ModelConfig(embedding=8, hidden=8, stem=8)
+    model = models.make(config, tokenizer.vocabulary_size)
+    manifest = {
+        "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},
+        "fingerprint": "0" * 64,
+        "longest": {},
+        "config": {
+            "sources": [{"genome": "toy"}],
+            "crop": {"length": 120, "position": "random"},
+            "negatives": {"kinds": dict.fromkeys(kinds, 1.0)},
+        },
+    }
+    record = {"validation_auroc": 0.5, "validation_mcc": 0.0, "epoch": 1}
+    described = describe(config, manifest, record)
+    Bundle(model, tokenizer, described | {"run": "0" * 64, "records": [record]}).save(folder)
+    return folder
+
+
+def describe(config: ModelConfig, manifest: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    from training import bundle
+
+    return bundle.describe(config, {}, manifest, record, 0.5, {})
+
+
+def test_a_scan_beside_an_annotation_shows_and_writes_their_agreement(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, figures = tmp_path / "out" / "genes.gff3", tmp_path / "a.json"
+    arguments = [
+        "predict",
+        str(bundle(tmp_path / "b")),
+        "--fasta",
+        str(genome.fasta),
+        "--scan",
+        "--output",
+        str(output),
+    ]
+    more = [
+        "--annotation",
+        str(genome.annotation),
+        "--judged",
+        "chr1",
+        "--json",
+        str(figures),
+        "--high",
+        "0.3",
+        "--low",
+        "0.1",
+    ]
+    assert main([*arguments, *more]) == 0, capsys.readouterr().err
+    told = capsys.readouterr().out
+    assert "Calls beside the annotation, on chr1" in told
+    assert "bases, everything called" in told
+    written = json.loads(figures.read_text())
+    assert written["base"]["annotated"] == sum(
+        len(one)
+        for one in pybedtools.BedTool(str(genome.annotation))
+        .filter(lambda f: f.chrom == "chr1" and f[2] == "gene")
+        .sort()
+        .merge()
+    )
+    assert {path.name for path in output.parent.iterdir()} == {
+        "genes.gff3",
+        "genes.bed",
+        "genes.json",
+        "genes.plus.bedgraph",
+        "genes.minus.bedgraph",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "expected"),
+    [
+        (["--scan", "--output", "g.bed"], 2, "does not end in .gff3"),
+        (["--scan", "--output", "g.gff3", "--stride", "500"], 2, "--stride 500: not from 1 to the window of 120"),
+        (["--scan", "--output", "g.gff3", "--low", "0.9"], 2, "not 0 < low <= high <= 1"),
+        (["--scan", "--output", "g.gff3", "--window", "300"], 1, "windows of 120 bases, not of 300"),
+        (["--scan", "--output", "g.gff3", "--judged", "chr1"], 2, "--judged: nothing to judge without --annotation"),
+        (["--scan", "--output", "g.gff3", "--workers", "0"], 2, "'0' is not a whole number from 1 on"),
+        (["--intervals", "i.bed", "--output", "g.bed", "--high", "0.9"], 2, "--high: serves --scan alone"),
+        (["--scan", "--output", "g.gff3", "--model.hidden", "3"], 2, "unknown argument --model.hidden"),
+        (["--output", "g.gff3"], 2, "one of the arguments --intervals --sequences --scan is required"),
+        (["--sequences", "s.fa", "--output", "g.bed"], 2, "--fasta: not wanted with --sequences"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    genome: GenomeFiles,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    status: int,
+    expected: str,
+) -> None:
+    assert main(["predict", str(bundle(tmp_path / "b")), "--fasta", str(genome.fasta), *given]) == status
+    assert expected in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_model_that_may_not_scan_is_refused_with_the_configuration_that_makes_one(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfit = bundle(tmp_path / "b", ("shuffle",))
+    output = tmp_path / "genes.gff3"
+    assert main(["predict", str(unfit), "--fasta", str(genome.fasta), "--scan", "--output", str(output)]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "never saw antisense nor partial negatives" in told
+    assert "crop: {length: 120} and negatives: {kinds: [shuffle, antisense, partial]}" in told
+
+
+def test_an_input_is_never_overwritten(genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = tmp_path / "genes.gff3"
+    taken.write_bytes(genome.annotation.read_bytes())
+    given = ["--fasta", str(genome.fasta), "--scan", "--annotation", str(taken), "--output", str(taken)]
+    assert main(["predict", str(bundle(tmp_path / "b")), *given]) == 2
+    assert "would overwrite the input" in capsys.readouterr().err
+    assert taken.read_bytes() == genome.annotation.read_bytes()

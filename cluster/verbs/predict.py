@@ -19,7 +19,7 @@ EXAMPLE = "raygene predict run/bundle --fasta genome.fa.gz --intervals candidate
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train")
+    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
     parser.add_argument("--fasta", required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip")
     parser.add_argument(
         "--intervals", required=True, metavar="BED|GFF3", help="what to score; GFF3 if it ends in .gff or .gff3 (.gz)"
@@ -43,7 +43,7 @@ def run(context: Context) -> None:
     given = {Path(arguments.fasta).resolve(), Path(arguments.intervals).resolve()}
     if taken := given & {path.resolve() for path in outputs(output)}:
         raise UsageError(f"--output {output}: would overwrite the input {taken.pop()}", "choose another name")
-    bundle = load(Path(arguments.bundle))
+    bundle = load(arguments.bundle)
     prediction = predict(
         bundle,
         Path(arguments.fasta),

@@ -14,8 +14,9 @@ from pipelines.errors import BundleError
 from pipelines.tokenizer import Tokenizer
 from training import models
 from training.batch import collate
-from training.bundle import Bundle, describe
+from training.bundle import Bundle
 from training.config import ModelConfig
+from training.description import describe
 
 FILES = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
 

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from pipelines.config import TokenizerConfig
 from pipelines.errors import BundleError, DatasetError
 from pipelines.tokenizer import PAD, Tokenizer
-from training import bundle, embedding_file, models
+from training import embedding_file, models
 from training.config import ModelConfig
+from training.description import describe
 
 MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TOKENIZER = Tokenizer(3, 1, "anchor")
@@ -153,4 +154,4 @@ def test_a_model_is_known_by_the_files_content_and_not_by_its_path(saved: Path, 
 def test_a_bundle_does_not_name_the_file(saved: Path) -> None:
     manifest = {"tokenizer": {}, "fingerprint": "", "config": {"sources": []}, "longest": {}}
     config = ModelConfig(embedding=8, embedding_file=str(saved))
-    assert "embedding_file" not in bundle.describe(config, {}, manifest, {}, 0.5, {})["model"]
+    assert "embedding_file" not in describe(config, {}, manifest, {}, 0.5, {})["model"]

@@ -109,7 +109,7 @@ class Folder:
 
 def _failed(told: str, error: Exception) -> InputError | DependencyError:
     reason = _CREDENTIALS.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) or "Unable to load lib" in reason:
         return DependencyError(f"{told}: no driver for it here ({reason})", "install it, or copy the files here")
     return InputError(
         f"{told}: cannot be reached ({reason})", "check the address, the network and your credentials for it"
@@ -163,6 +163,12 @@ def _web(address: str) -> Callable[[str], AbstractContextManager[IO[bytes]]]:
 
     def opened(name: str) -> AbstractContextManager[IO[bytes]]:
         url = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment=""))
-        return system.open(url, "rb", block_size=0)
+        try:
+            return system.open(url, "rb", block_size=0)
+        except FileNotFoundError as error:
+            # Raised for a server that does not answer, too.
+            if error.__cause__ is None or isinstance(error.__cause__, FileNotFoundError):
+                raise
+            raise error.__cause__ from None
 
     return opened

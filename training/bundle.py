@@ -6,6 +6,7 @@ appears whole or not at all. Loading costs a hash (1.5 GB/s) and a copy of the w
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -78,8 +79,10 @@ class Bundle:
         self.tokenizer.save(staging)
         with storage.replacing(staging / WEIGHTS) as temporary:
             temporary.write_bytes(content)
-        storage.write_text(staging / CONFIG, seal.text(whole))
-        storage.write_text(staging / CARD, model_card(whole))
+        described = seal.text(whole)
+        storage.write_text(staging / CONFIG, described)
+        # Out of what was written, so that no order of keys in memory shows.
+        storage.write_text(staging / CARD, model_card(json.loads(described)))
         storage.swap_in(staging, directory)
 
     def _weights(self) -> bytes:

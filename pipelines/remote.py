@@ -166,9 +166,10 @@ def _web(address: str) -> Callable[[str], AbstractContextManager[IO[bytes]]]:
         try:
             return system.open(url, "rb", block_size=0)
         except FileNotFoundError as error:
-            # Raised for a server that does not answer, too.
-            if error.__cause__ is None or isinstance(error.__cause__, FileNotFoundError):
+            # Raised for a server that does not answer or refuses, too.
+            cause = error.__cause__
+            if cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
                 raise
-            raise error.__cause__ from None
+            raise cause from None
 
     return opened

@@ -111,6 +111,12 @@ def test_nothing_is_told_that_was_not_measured() -> None:
     assert "SHA-256" not in card
 
 
+def test_a_model_that_a_rule_equals_says_so() -> None:
+    told = "The model is not above the best of them."
+    assert told not in model_card(config())
+    assert told in model_card(config(shortcuts={"gc": 0.9}))
+
+
 def test_labelled_sequences_are_not_called_windows_of_genes() -> None:
     described = manifest() | {"inputs": [{"genome": "R64", "train_sha256": "f" * 64}]}
     card = model_card(config(described))

@@ -31,7 +31,8 @@ sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
 from pipelines import kmer_regression, metrics
 from pipelines.dataset import TokenDataset
-from training import bundle
+from training import bundle, journal
+from training.runlog import METRICS
 from training.scoring import probabilities
 
 HERE = Path(__file__).parent
@@ -158,7 +159,7 @@ def run(task: Task, model: str, seed: int, place: Place) -> Figures:
     scored = TokenDataset.open(judged, place.split)
     found.require_tokenizer(scored.tokenizer, str(judged))
     given = probabilities(found.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
-    records = found.config["records"]
+    records = journal.read(folder / METRICS)
     return {
         "figures": metrics.binary_metrics(scored.labels, given, found.config["threshold"]),
         "validation": {name: found.config["metrics"][f"validation_{name}"] for name in metrics.NAMES},

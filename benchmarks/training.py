@@ -34,9 +34,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from pipelines.dataset import TokenDataset
-from training import layout, loop, models
+from training import journal, layout, loop, models
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
+from training.runlog import METRICS
 
 HERE = Path(__file__).parent
 BATCH = 32
@@ -169,9 +170,11 @@ def on_ray(directory: Path, threads: int, epochs: int) -> Figures:
     )
     training = TrainingConfig(epochs=epochs, batch=BATCH, learning_rate=1e-3)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = train(ModelConfig.model_validate(PLAIN), training, directory, Path(folder, "run"), Silent(), {})
+        output = Path(folder, "run")
+        train(ModelConfig.model_validate(PLAIN), training, directory, output, Silent(), {})
+        records = journal.read(output / METRICS)
     ray.shutdown()
-    return medians(bundle.config["records"][1:])
+    return medians(records[1:])
 
 
 def medians(records: Sequence[dict[str, Any]]) -> Figures:

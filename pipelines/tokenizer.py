@@ -185,9 +185,14 @@ class Tokenizer:
         mine, theirs = self.parameters, other.parameters
         return [f"{name} {mine[name]} against {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
+    @property
+    def text(self) -> str:
+        """The content of `tokenizer.json`."""
+        return json.dumps(self._document(), indent=0) + "\n"
+
     def save(self, directory: Path) -> None:
         """Write `tokenizer.json` into a directory."""
-        storage.write_text(directory / FILE_NAME, json.dumps(self._document(), indent=0) + "\n")
+        storage.write_text(directory / FILE_NAME, self.text)
 
     @classmethod
     def load(cls, directory: Path) -> Tokenizer:
@@ -202,7 +207,7 @@ class Tokenizer:
             document = json.loads(_in_metadata(path) if embedding else path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise DatasetError(f"{path}: no tokenizer there", "name a dataset or a bundle made by raygene") from error
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, RecursionError, SafetensorError) as error:
             raise DatasetError(f"{path}: cannot be read ({error})", "restore the file or build again") from error
         return cls._from_document(document, path)
 
@@ -217,7 +222,7 @@ class Tokenizer:
             )
         try:
             config = TokenizerConfig(k=document["k"], stride=document["stride"], tail=document["tail"])
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"{path}: k, stride or tail is missing or wrong", "restore the file") from error
         tokenizer = cls(config.k, config.stride, config.tail)
         vocabulary = document.get("vocabulary")

@@ -1,32 +1,32 @@
 """A model bundle: weights, tokenizer, vocabulary and what they were trained on, as one directory.
 
-Nothing in it is a pickle; loading executes nothing. A bundle appears whole or not at all.
+Nothing in it is a pickle; loading executes nothing, needs no Ray, and reads no weight before all that surrounds it fits. A bundle
+appears whole or not at all. Loading costs a hash (1.5 GB/s) and a copy of the weights; from elsewhere, once, their way here.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import nn
 
-from pipelines import storage
-from pipelines.errors import BundleError, DatasetError
-from pipelines.tokenizer import Tokenizer
-from training import models
+from pipelines import remote, storage
+from pipelines.errors import BundleError, DatasetError, InputError
+from pipelines.tokenizer import FILE_NAME, Tokenizer
+from training import seal, weights
 from training.card import model_card
-from training.config import ModelConfig
+from training.delivery import brought
+from training.seal import CONFIG, RESTORE
 
-FORMAT = "raygene-bundle"
-FORMAT_VERSION = 1
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+WEIGHTS, CARD = "model.safetensors", "README.md"
+SEALED = [WEIGHTS, FILE_NAME]
+_ADDRESS_AS_PATH = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,18 @@ class Bundle:
         model: in evaluation mode, on the CPU.
         tokenizer: the one its embedding belongs to.
         config: model sizes, threshold, genomes, metrics, fingerprints and versions; see `docs/formats.md`.
+        digest: of the `config.json` it was loaded from; None for one that was not.
     """
 
     model: nn.Module
     tokenizer: Tokenizer
     config: dict[str, Any]
+    digest: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """What tells this bundle from another."""
-        return str(self.config["run"])
+        """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with, or would be saved with."""
+        return self.digest or str(self._sealed(self._weights())["digest"])
 
     def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
         """Refuse data of another tokenizer.
@@ -64,7 +66,7 @@ class Bundle:
         )
 
     def save(self, directory: Path) -> None:
-        """Write the bundle, replacing an earlier one when the new one is whole.
+        """Write the bundle, replacing an earlier one when the new one is whole. The same bundle gives the same bytes.
 
         Raises:
             ResourceError: the place cannot be written.
@@ -72,96 +74,79 @@ class Bundle:
         staging = storage.staging_for(directory, self.tokenizer.fingerprint)
         shutil.rmtree(staging, ignore_errors=True)
         storage.make_directory(staging)
+        content = self._weights()
+        whole = self._sealed(content)
         self.tokenizer.save(staging)
-        weights = {name: tensor.contiguous().cpu() for name, tensor in self.model.state_dict().items()}
         with storage.replacing(staging / WEIGHTS) as temporary:
-            save_file(weights, temporary, metadata={"tokenizer": self.tokenizer.fingerprint})
-        storage.write_text(staging / CONFIG, json.dumps(self.config, indent=1, sort_keys=True) + "\n")
-        storage.write_text(staging / CARD, model_card(self.config))
+            temporary.write_bytes(content)
+        described = seal.text(whole)
+        storage.write_text(staging / CONFIG, described)
+        # Out of what was written, so that no order of keys in memory shows.
+        storage.write_text(staging / CARD, model_card(json.loads(described)))
         storage.swap_in(staging, directory)
+
+    def _weights(self) -> bytes:
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in self.model.state_dict().items()}
+        return save(tensors, metadata={"tokenizer": self.tokenizer.fingerprint})
+
+    def _sealed(self, content: bytes) -> dict[str, Any]:
+        files = {WEIGHTS: seal.facts(content), FILE_NAME: seal.facts(self.tokenizer.text.encode())}
+        return seal.sealed(self.config, files)
 
 
 def load(path: Path | str) -> Bundle:
     """Read a bundle.
 
+    Args:
+        path: a directory, or as text the address of one: `file://…`, `s3://…`, `gs://…`, `https://…`, and whatever fsspec has a
+            driver for. From elsewhere the files are copied into the cache first, once.
+
     Raises:
-        BundleError: missing, damaged, of a newer format, or with a tokenizer that is not its own.
+        BundleError: missing, not reachable, damaged, of a newer format, or with a tokenizer that is not its own.
+        DependencyError: no driver for that kind of address.
     """
-    directory = Path(path)
-    config = _config(directory / CONFIG)
+    try:
+        directory = remote.local(path)
+    except InputError as error:
+        raise BundleError(error.problem, error.remedy) from error
+    if directory is not None:
+        return _read(directory, str(directory))
+    with brought(str(path), SEALED) as (copy, shown):
+        return _read(copy, shown)
+
+
+def _read(directory: Path, shown: str) -> Bundle:
+    opened = seal.read(_content(directory / CONFIG, shown), f"{shown}/{CONFIG}", SEALED)
+    config = opened.config
+    architecture = weights.architecture(config["model"], f"{shown}/{CONFIG}")
     try:
         tokenizer = Tokenizer.load(directory)
     except DatasetError as error:
-        raise BundleError(error.problem, "restore the bundle from where it was made") from error
+        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
     if tokenizer.fingerprint != config["tokenizer"]["fingerprint"]:
         raise BundleError(
-            f"{directory}: tokenizer.json ({tokenizer.fingerprint[:12]}) is not the one the model was trained with "
+            f"{shown}: {FILE_NAME} ({tokenizer.fingerprint[:12]}) is not the one the model was trained with "
             f"({config['tokenizer']['fingerprint'][:12]})",
-            "restore the bundle from where it was made",
+            RESTORE,
         )
     try:
-        model = models.make(ModelConfig.model_validate(config["model"]), tokenizer.vocabulary_size)
-        model.load_state_dict(load_file(directory / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError, ValidationError) as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise BundleError(f"{directory / WEIGHTS}: cannot be loaded ({reason})", "restore the bundle") from error
-    return Bundle(model.eval(), tokenizer, config)
+        files = opened.files or seal.measured(directory, SEALED)
+    except InputError as error:
+        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
+    seal.check(directory, files, shown)
+    model = weights.read(directory / WEIGHTS, architecture, tokenizer.vocabulary_size, f"{shown}/{WEIGHTS}")
+    return Bundle(model.eval(), tokenizer, config, opened.digest or seal.sealed(config, files)["digest"])
 
 
-def _config(path: Path) -> dict[str, Any]:
+def _content(path: Path, shown: str) -> bytes:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{path.parent}: no model bundle there (no {CONFIG})", "name a directory RUN/bundle"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read ({error})", "restore the bundle") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise BundleError(f"{path}: not the configuration of a raygene bundle", "name a directory RUN/bundle")
-    if config.get("format_version") != FORMAT_VERSION:
-        raise BundleError(
-            f"{path}: bundle format {config.get('format_version')} is not the known {FORMAT_VERSION}", "update raygene"
-        )
-    if missing := {"model", "threshold", "tokenizer"} - set(config):
-        raise BundleError(f"{path}: {min(missing)}: missing", "restore the bundle")
-    if not isinstance(config["tokenizer"], dict) or "fingerprint" not in config["tokenizer"]:
-        raise BundleError(f"{path}: tokenizer.fingerprint: missing", "restore the bundle")
-    return config
-
-
-def describe(
-    model: ModelConfig,
-    training: dict[str, Any],
-    manifest: dict[str, Any],
-    record: dict[str, Any],
-    threshold: float,
-    versions: dict[str, str],
-) -> dict[str, Any]:
-    """The content of `config.json`.
-
-    Args:
-        model: sizes of the model.
-        training: the training section.
-        manifest: of the dataset trained on.
-        record: metrics of the epoch whose weights are kept.
-        threshold: from which probability on an interval is called a gene.
-        versions: of the software.
-    """
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "model": model.architecture(),
-        "training": training,
-        "labels": ["negative", "gene"],
-        "threshold": threshold,
-        "tokenizer": manifest["tokenizer"],
-        "dataset": {
-            "fingerprint": manifest["fingerprint"],
-            "config": manifest["config"],
-            "longest": manifest["longest"],
-        },
-        "genomes": [source["genome"] for source in manifest["config"]["sources"]],
-        "metrics": record,
-        "versions": versions | {"torch": torch.__version__},
-    }
+        if path.stat().st_size > seal.LARGEST:
+            raise BundleError(f"{shown}/{CONFIG}: too large for a configuration", RESTORE)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        remedy = "name a directory RUN/bundle"
+        if _ADDRESS_AS_PATH.match(shown):
+            remedy = "give an address as text, since a Path changes it"
+        raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", remedy) from error
+    except OSError as error:
+        raise BundleError(f"{shown}/{CONFIG}: cannot be read ({error.strerror or error})", RESTORE) from error

@@ -1,50 +1,215 @@
-"""The model card: what a bundle is, for whoever finds it later."""
+"""The model card: what a bundle is, for whoever finds it later. Every figure in it is one of `config.json`.
+
+It opens with the YAML block that model hubs read, so that a bundle can be uploaded as it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-_CARD = """\
-# A gene recogniser by raygene
+import yaml
 
-Tells genes from non-genic intervals of a genome by their k-mers.
-
-| | |
-|---|---|
-| architecture | {kind}, embedding {embedding}, hidden {hidden} |
-| trained on | {genomes} |
-| genes shown as | {shown} |
-| tokenizer | {k}-mers, stride {stride}, tail {tail}, {size} tokens |
-| decision threshold | {threshold:.4f} (highest MCC on validation) |
-| validation | AUROC {auroc:.4f}, MCC {mcc:.4f} (epoch {epoch}) |
-| dataset | {dataset} |
-
-Use: `raygene predict BUNDLE --fasta FASTA --intervals BED --output FILE`, or `training.load(BUNDLE)` in Python.
-
-It was trained on intervals as described above, beside negatives of the same length: a probability for intervals of
-another kind (whole chromosomes in windows, genes on the other strand, far longer sequences) has not been measured.
-Compare it with the trivial rules of `raygene evaluate` before believing it.
-"""
+SHOWN_NAMES = 12
+RULES = {
+    "length": "length in bases",
+    "gc": "share of G and C",
+    "soft_masked": "share of lower-case bases",
+    "unknown": "share of `<unk>` tokens",
+    "first_six": "first six bases",
+    "last_six": "last six bases",
+    "ends": "first and last six bases",
+}
+NEGATIVES = {
+    "shuffle": "intervals elsewhere, clear of gene-like features",
+    "dinucleotide": "the gene itself, shuffled so that it keeps its dinucleotides",
+    "antisense": "genes read on their other strand",
+    "partial": "intervals over an edge of a gene, 25 to 75 % of them inside",
+}
+Config = dict[str, Any]
 
 
-def model_card(config: dict[str, Any]) -> str:
+def model_card(config: Config) -> str:
     """Markdown from a bundle's `config.json`."""
-    model, tokenizer, metrics = config["model"], config["tokenizer"], config["metrics"]
-    crop = config["dataset"]["config"]["crop"]
-    shown = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
-    return _CARD.format(
-        kind=model["kind"],
-        embedding=model["embedding"],
-        hidden=model["hidden"],
-        genomes=", ".join(config["genomes"]),
-        shown=shown,
-        k=tokenizer["k"],
-        stride=tokenizer["stride"],
-        tail=tokenizer["tail"],
-        size=tokenizer["size"],
-        threshold=config["threshold"],
-        auroc=metrics["validation_auroc"],
-        mcc=metrics["validation_mcc"],
-        epoch=metrics["epoch"],
-        dataset=config["dataset"]["fingerprint"],
+    parts = [
+        _front_matter(config),
+        "# A gene recogniser by raygene",
+        "Gives the probability that an interval of DNA is a gene, as "
+        + ("labelled sequences define it, " if _labelled(config) else "its genomes' annotations define it, ")
+        + "from its k-mers.",
+        _loading(),
+        _data(config),
+        _figures(config),
+        _limits(config),
+        _making(config),
+        "## Licence\n\nNone is stated here: it is for whoever publishes this model, with an eye to the licences of the data above. "
+        "Add `license: …` to the first lines of this file.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _front_matter(config: Config) -> str:
+    tags = ["biology", "genomics", "dna", "gene-finding", "k-mer", config["model"]["kind"]]
+    values: Config = {"library_name": "raygene", "pipeline_tag": "text-classification", "tags": tags}
+    metrics = config["metrics"]
+    known = {"roc_auc": "validation_auroc", "matthews_correlation": "validation_mcc"}
+    figures = [{"type": kind, "value": metrics[name]} for kind, name in known.items() if name in metrics]
+    if figures:
+        data = {"type": "raygene-dataset", "name": ", ".join(config["genomes"]), "split": "validation"}
+        result = {"task": {"type": "text-classification"}, "dataset": data, "metrics": figures}
+        values["model-index"] = [{"name": f"raygene {config['model']['kind']}", "results": [result]}]
+    return f"---\n{yaml.safe_dump(values, sort_keys=False)}---"
+
+
+def _loading() -> str:
+    return (
+        "## Use\n\n```python\nimport training\n\n"
+        'bundle = training.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
+        "`bundle.model` maps a batch to logits, `bundle.tokenizer` makes its tokens, `bundle.config` holds all that is told here. For intervals "
+        "of a genome:\n\n```sh\nraygene predict RUN/bundle --fasta FASTA --intervals BED --output FILE.tsv\n```"
     )
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def _labelled(config: Config) -> bool:
+    """Whether all of its data are labelled sequences."""
+    inputs = config["dataset"].get("inputs", [])
+    return bool(inputs) and not any("fasta_sha256" in one for one in inputs)
+
+
+def _shown(config: Config) -> str:
+    if _labelled(config):
+        return "as the labelled sequences are"
+    crop = config["dataset"]["config"]["crop"]
+    if not crop["length"]:
+        return "whole genes"
+    size = "exactly" if crop.get("exact") else "at most"
+    text = f"{crop['position']} windows of {size} {crop['length']:,} bases"
+    return text + (f", {crop['margin']} bases away from both ends of the gene" if crop.get("margin") else "")
+
+
+def _data(config: Config) -> str:
+    dataset = config["dataset"]
+    inputs = [
+        (one["genome"], name.removesuffix("_sha256"), f"`{content}`")
+        for one in dataset.get("inputs", [])
+        for name, content in one.items()
+        if name != "genome"
+    ]
+    blocks = dataset.get("split_in_blocks")
+    splits = [(name, f"{one['genes']:,}", _kinds(one), _names(one)) for name, one in dataset.get("splits", {}).items()]
+    by = dataset["config"].get("split", {}).get("by")
+    how = f"Split by {by}" if by else ""
+    if blocks:
+        how += f"; {', '.join(blocks)} in contiguous blocks of sequences, so that a name may stand in several splits"
+    negatives = dataset["config"].get("negatives", {}).get("kinds", {})
+    kinds = [] if _labelled(config) else [f"- `{kind}` negatives: {NEGATIVES.get(kind, kind)}." for kind in negatives]
+    return "\n\n".join(
+        [
+            "## What it was trained on",
+            f"Genomes: {', '.join(config['genomes'])}. Genes shown as: {_shown(config)}. "
+            f"Longest interval: {dataset['longest']['bases']:,} bases. Dataset `{dataset['fingerprint']}`.",
+            *([_table(("source", "file", "SHA-256"), inputs)] if inputs else []),
+            *([how + "."] if how else []),
+            *([_table(("split", "genes", "negatives", "sequences"), splits)] if splits else []),
+            *(["\n".join(kinds)] if kinds else []),
+        ]
+    )
+
+
+def _kinds(split: Config) -> str:
+    told = ", ".join(f"{count:,} {name}" for name, count in split["rows"].items() if name not in ("gene", "sequence"))
+    return told or f"{split['negatives']:,}"
+
+
+def _names(split: Config) -> str:
+    names = split.get("names", [])
+    if not names:
+        return f"{split['sequences']:,} sequences"
+    return ", ".join(names[:SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > SHOWN_NAMES else "")
+
+
+def _figures(config: Config) -> str:
+    metrics, shortcuts = config["metrics"], config.get("shortcuts") or {}
+    rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
+    rows += [
+        (f"rule: {RULES.get(name, name)}", "none" if value is None else f"{value:.4f}")
+        for name, value in sorted(shortcuts.items(), key=lambda one: -(one[1] or 0))
+    ]
+    others = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"validation_{name}" in metrics]
+    told = ", ".join(f"{name} {metrics[f'validation_{name}']:.4f}" for name in others)
+    leakage = config["dataset"].get("leakage") or {}
+    parts = [
+        "## How well it does",
+        f"On validation, by which epoch {metrics['epoch']} and the decision threshold {config['threshold']:.4f} (highest MCC) were chosen, "
+        "so that these figures flatter it a little; none on test was taken when this card was written (`raygene evaluate` does).",
+        _table(("AUROC on validation", ""), rows),
+        (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "")
+        + (f"At the threshold: {told}." if told else ""),
+    ]
+    if shortcuts:
+        best = max(value or 0 for value in shortcuts.values())
+        parts.append(
+            "The rules are fitted on train and look at nothing else than what is named: what a model has learnt shows beside them. "
+            "A regression on 5-mers, which `raygene evaluate` fits, is not among them."
+            + (" **The model is not above the best of them.**" if metrics["validation_auroc"] <= best else "")
+        )
+    else:
+        parts.append("Trivial rules were not scored beside it.")
+    if leakage.get("judged"):
+        parts.append(
+            f"{leakage['near_duplicates']:,} of {leakage['judged']:,} intervals of {leakage['split']} have a near-duplicate in train "
+            f"(a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _limits(config: Config) -> str:
+    return "## What it is for, and what not\n\n" + "\n".join(f"- {line}" for line in _bounds(config))
+
+
+def _bounds(config: Config) -> Iterator[str]:
+    dataset = config["dataset"]
+    longest = dataset["longest"]["bases"]
+    if _labelled(config):
+        yield f"For sequences like the labelled ones it was trained on, of at most {longest:,} bases."
+        yield "Its negatives are those of the collection. How it does on any others was not measured."
+    else:
+        yield f"For telling genes from other intervals of {', '.join(config['genomes'])}, each read on the strand that is asked about, shown as above."
+        kinds = dataset["config"].get("negatives", {}).get("kinds", {})
+        absent = [NEGATIVES[kind] for kind in ("antisense", "partial") if kind not in kinds]
+        if absent:
+            yield f"**Not for scanning a genome**: a scan meets {' and '.join(absent)}, and none were among its negatives."
+        else:
+            yield "A scan of a genome meets genes on the other strand and pieces of genes; both were among its negatives. How precise it is in a scan was not measured."
+        yield f"No interval longer than {longest:,} bases was seen; longer ones were not measured."
+    yield "Other organisms than those named were not measured."
+    yield "A probability is one among the shares of genes and negatives above. Where genes are rarer, fewer of those called are genes."
+
+
+def _making(config: Config) -> str:
+    model, tokenizer, versions = config["model"], config["tokenizer"], config["versions"]
+    sections = {
+        name: config["dataset"]["config"].get(name) for name in ("sources", "negatives", "crop", "tokenizer", "split")
+    }
+    sections |= {"model": model, "training": config["training"]}
+    lines = [f"{name}: {_flow(values)}" for name, values in sections.items() if values]
+    size = f", {config['parameters']:,} parameters" if "parameters" in config else ""
+    data = {f"{name} (dataset)": version for name, version in config["dataset"].get("versions", {}).items()}
+    told = ", ".join(f"{name} {version}" for name, version in (versions | data).items())
+    run = f" Run `{config['run']}`." if "run" in config else ""
+    return (
+        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. Tokens: {tokenizer['k']}-mers, stride "
+        f"{tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of "
+        f"`raygene build`, with these sections of the experiment:\n\n```yaml\n"
+        + "\n".join(lines)
+        + f"\n```\n\n{told}.{run}"
+    )
+
+
+def _flow(values: Any) -> str:
+    return yaml.safe_dump(values, default_flow_style=True, width=float("inf"), sort_keys=False).strip()

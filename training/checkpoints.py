@@ -58,7 +58,7 @@ class Checkpoint:
         except (OSError, InputError) as error:
             told = " ".join(str(error).split())[:120]
             raise ResourceError(f"{self.path}: cannot be read ({told})", "see why, and run again") from error
-        except (pickle.UnpicklingError, EOFError) as error:
+        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
             raise self._damaged(" ".join(str(error).split())[:120]) from error
         return document
 

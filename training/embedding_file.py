@@ -1,26 +1,30 @@
 """Token vectors as one safetensors file that carries its tokenizer: token, id and vector travel together.
 
 The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkpoint.safetensors`. Loading executes nothing.
+A digest in the metadata covers all of it; files of format 1 have none, and are read all the same.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipelines import contents, storage
+from pipelines import contents, fingerprint, storage
 from pipelines.errors import BundleError, DatasetError, InputError
 from pipelines.tokenizer import PAD, Tokenizer
 from training.config import ModelConfig
 
 FORMAT = "raygene-embedding"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TENSOR = "embedding.weight"
 RESTORE = "restore the file from where it was made"
 
@@ -61,8 +65,10 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
         "accuracy": f"{accuracy:.4f}",
         "made": made.astimezone(UTC).isoformat(timespec="seconds"),
     }
+    stored = vectors.detach().float().cpu().contiguous()
+    metadata["digest"] = _digest(metadata, stored)
     with storage.replacing(path) as temporary:
-        save_file({TENSOR: vectors.detach().float().cpu().contiguous()}, temporary, metadata)
+        save_file({TENSOR: stored}, temporary, metadata)
     return path
 
 
@@ -78,15 +84,10 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
         float32, shape (vocabulary, dimension); the vector of `<pad>` is zero.
 
     Raises:
-        BundleError: missing, damaged, of a newer format, of another tokenizer (with both fingerprints and the parameters
+        BundleError: missing, damaged, changed, of a newer format, of another tokenizer (with both fingerprints and the parameters
             that differ) or of another dimension.
     """
-    metadata, vectors = _read(path)
-    if metadata.get("format") != FORMAT:
-        raise BundleError(f"{path}: not a raygene embedding file", "name a file embed-…-checkpoint.safetensors")
-    if metadata.get("format_version") != str(FORMAT_VERSION):
-        version = metadata.get("format_version")
-        raise BundleError(f"{path}: embedding format {version} is not the known {FORMAT_VERSION}", "update raygene")
+    metadata, shape = _opened(path)
     try:
         own = Tokenizer.load(path)
     except DatasetError as error:
@@ -100,13 +101,19 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
             f"(file against data: {differing})",
             "build the data with tokenizer.from naming the file",
         )
-    if vectors is None or vectors.dim() != 2 or len(vectors) != own.vocabulary_size or not vectors.isfinite().all():
-        raise BundleError(f"{path}: no vector of numbers for each of {own.vocabulary_size} ids", RESTORE)
-    if vectors.shape[1] != dimension:
+    if shape is None or shape[0] != own.vocabulary_size:
+        raise BundleError(f"{path}: no vector of float32 for each of {own.vocabulary_size} ids", RESTORE)
+    if shape[1] != dimension:
         raise BundleError(
-            f"{path}: vectors of {vectors.shape[1]} numbers, but model.embedding is {dimension}",
-            f"set model.embedding to {vectors.shape[1]}",
+            f"{path}: vectors of {shape[1]} numbers, but model.embedding is {dimension}",
+            f"set model.embedding to {shape[1]}",
         )
+    with _told(path), safe_open(path, framework="pt") as file:
+        vectors: Tensor = file.get_tensor(TENSOR)
+    if "digest" in metadata and metadata["digest"] != _digest(metadata, vectors):
+        raise BundleError(f"{path}: changed since it was written: its digest does not fit", RESTORE)
+    if not vectors.isfinite().all():
+        raise BundleError(f"{path}: {TENSOR} holds values that are no numbers", RESTORE)
     vectors[PAD] = 0
     return vectors
 
@@ -126,12 +133,37 @@ def identity(config: ModelConfig) -> dict[str, Any]:
         raise BundleError(f"model.embedding_file: {error.problem}", error.remedy) from error
 
 
-def _read(path: Path) -> tuple[dict[str, str], Tensor | None]:
-    """Metadata, and the vectors in float32 if there are any."""
+def _digest(metadata: dict[str, str], vectors: Tensor) -> str:
+    """SHA-256 over all that a file says: its metadata but for the digest, and the vectors' bytes."""
+    told = {name: value for name, value in metadata.items() if name != "digest"}
+    return fingerprint.of_value([told, list(vectors.shape), hashlib.sha256(vectors.numpy().tobytes()).hexdigest()])
+
+
+def _opened(path: Path) -> tuple[dict[str, str], tuple[int, int] | None]:
+    """The metadata of an embedding file, and the shape of its vectors if that is all it holds. Reads no vector."""
+    with _told(path), safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        part = file.get_slice(TENSOR) if list(file.keys()) == [TENSOR] else None
+        shape = part.get_shape() if part is not None and part.get_dtype() == "F32" else []
+    if metadata.get("format") != FORMAT:
+        raise BundleError(f"{path}: not a raygene embedding file", "name a file embed-…-checkpoint.safetensors")
+    version = metadata.get("format_version", "")
+    if not re.fullmatch("[1-9][0-9]{0,5}", version):
+        raise BundleError(f"{path}: format_version {version!r} is not a version", RESTORE)
+    if int(version) > FORMAT_VERSION:
+        raise BundleError(
+            f"{path}: embedding format {version} is newer than the known {FORMAT_VERSION}", "update raygene"
+        )
+    if int(version) > 1 and "digest" not in metadata:
+        raise BundleError(f"{path}: digest: missing", RESTORE)
+    return metadata, (shape[0], shape[1]) if len(shape) == 2 else None
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What reading raises, as an error that names the file."""
     try:
-        with safe_open(path, framework="pt") as file:
-            vectors = file.get_tensor(TENSOR).to(torch.float32) if TENSOR in file.keys() else None  # noqa: SIM118
-            return dict(file.metadata() or {}), vectors
+        yield
     except FileNotFoundError as error:
         raise BundleError(f"{path}: no embedding file there", "correct model.embedding_file") from error
     except (OSError, SafetensorError) as error:

@@ -25,6 +25,15 @@ def write(path: Path, records: Sequence[dict[str, Any]]) -> None:
         storage.write_text(path, text)
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """The records of a file; none if it is missing or has a line that is no record."""
+    try:
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+    return found if all(isinstance(record, dict) for record in found) else []
+
+
 def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
     """Add lines to a file.
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from pipelines import __version__, storage
+from pipelines import __version__, shortcuts, storage
 from pipelines.dataset import TokenDataset
-from pipelines.errors import BundleError, TrainingError
+from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
-from training import agreement, bundle, embedding_file, journal, models, survey, worker
+from training import agreement, bundle, description, embedding_file, journal, models, survey, worker
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
@@ -33,6 +33,8 @@ from training.precision import require_device
 from training.runlog import METRICS
 from training.splits import open_splits
 from training.tracking import Tracker, tracked
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,41 @@ class Run:
         patience = self.training.patience
         return document if document["epoch"] >= self.training.epochs or 0 < patience <= waited else None
 
+    def records(self, finished: Bundle) -> list[Record]:
+        """The figures of a finished run's epochs; those of the machine too if the journal or a checkpoint still has them."""
+        lasting = [description.lasting(record) for record in finished.config["records"]]
+        for source in (lambda: journal.read(self.output / METRICS), self._kept_records):
+            found = source()
+            if [description.lasting(record) for record in found] == lasting:
+                return found
+        return list(finished.config["records"])
+
+    def _kept_records(self) -> list[Record]:
+        try:
+            document = self.last()
+        except (ResourceError, TrainingError):
+            return []
+        return document["records"] if document else []
+
     def write_bundle(self, document: Document) -> Bundle:
         """Make the bundle of the best epoch."""
         network = models.make(self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
-        config = bundle.describe(
+        config = description.describe(
             self.model,
-            self.training.model_dump(mode="json"),
+            description.published(self.training),
             self.train.manifest,
             document["best_record"],
             document["best_record"]["threshold"],
             {"raygene": __version__, "ray": metadata.version("ray")},
         )
-        config |= {"run": self.key, "records": document["records"]}
+        rules = shortcuts.audit(self.train, self.validation)
+        config |= {
+            "run": self.key,
+            "records": [description.lasting(record) for record in document["records"]],
+            "parameters": description.parameters(network),
+            "shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)},
+        }
         Bundle(network, self.train.tokenizer, config).save(self.output / "bundle")
         return bundle.load(self.output / "bundle")
 
@@ -144,8 +168,9 @@ def train(
         resolved = _reconciled(run, resolved, progress)
         storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
-        trained = _finish(run, progress, tracker)
-        tracker.epochs(trained.config["records"])
+        trained, records = _finish(run, progress, tracker)
+        journal.write(output / METRICS, records)
+        tracker.epochs(records)
         tracker.end("FINISHED", output / "bundle")
     return trained
 
@@ -161,12 +186,11 @@ def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress) -> dict[
     return agreed
 
 
-def _finish(run: Run, progress: Progress, tracker: Tracker) -> Bundle:
-    """The bundle, with as much training as is still to do."""
+def _finish(run: Run, progress: Progress, tracker: Tracker) -> tuple[Bundle, list[Record]]:
+    """The bundle and the figures of its epochs, with as much training as is still to do."""
     if finished := run.finished():
-        journal.write(run.output / METRICS, finished.config["records"])
         progress.note(f"{run.output} is trained already; nothing to do")
-        return finished
+        return finished, run.records(finished)
     document = run.last()
     if document is None:
         if run.model.embedding_file:
@@ -175,8 +199,7 @@ def _finish(run: Run, progress: Progress, tracker: Tracker) -> Bundle:
         document = run.last()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
-    journal.write(run.output / METRICS, document["records"])
-    return run.write_bundle(document)
+    return run.write_bundle(document), document["records"]
 
 
 def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.context import Context
 from cluster.flags import Parser
-from pipelines import storage
+from pipelines import remote, storage
 
 SUMMARY = "a model's metrics on a split, beside trivial rules"
 SECTIONS: tuple[str, ...] = ()
@@ -20,13 +20,17 @@ EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figur
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train")
+    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
     parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="which rows (default test)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
-    parser.add_argument("--report", metavar="FILE", help="the HTML page (default report-SPLIT.html beside BUNDLE)")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="the HTML page (default report-SPLIT.html beside BUNDLE, or here if that is an address)",
+    )
     parser.add_argument(
         "--token-budget", type=int, default=65_536, metavar="N", help="most padded tokens in a batch (default 65536)"
     )
@@ -38,10 +42,11 @@ def run(context: Context) -> None:
     from training.evaluate import HEADER, SOURCES, evaluate
 
     arguments, terminal = context.arguments, context.terminal
-    path = Path(arguments.bundle)
-    report = Path(arguments.report) if arguments.report else path.absolute().parent / f"report-{arguments.split}.html"
+    here = remote.local(arguments.bundle)
+    beside = here.absolute().parent if here else Path.cwd()
+    report = Path(arguments.report) if arguments.report else beside / f"report-{arguments.split}.html"
     with terminal.stage(f"evaluating on {arguments.split}"):
-        judged = evaluate(load(path), Path(arguments.dataset), arguments.split, arguments.token_budget)
+        judged = evaluate(load(arguments.bundle), Path(arguments.dataset), arguments.split, arguments.token_budget)
     if judged.caution:
         terminal.warn(judged.caution)
     figures = judged.to_json()

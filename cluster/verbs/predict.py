@@ -30,7 +30,7 @@ raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --out
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train: a directory or a URI")
+    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
     parser.add_argument("--fasta", metavar="FASTA", help="the genome: plain, gzip or bgzip")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--intervals", metavar="FILE", help="BED, GFF3 or GTF: intervals of the genome to score")

@@ -8,14 +8,12 @@ from typing import Any
 
 import pybedtools
 import pytest
-import torch
 
 from cluster.cli import main
-from pipelines.tokenizer import Tokenizer
+from pipelines.dataset import TokenDataset
 from tests.conftest import GenomeFiles
-from training import models
-from training.bundle import Bundle
-from training.config import ModelConfig
+from tests.training.conftest import write_dataset
+from tests.training.made import small_bundle
 
 pytestmark = pytest.mark.ray
 KINDS = ("shuffle", "antisense", "partial")
@@ -23,30 +21,13 @@ KINDS = ("shuffle", "antisense", "partial")
 
 def bundle(folder: Path, kinds: tuple[str, ...] = KINDS) -> Path:
     """An untrained model that says it was trained on windows of 120 bases."""
-    torch.manual_seed(0)
-    tokenizer = Tokenizer(3, 1, "anchor")
-    config = ModelConfig(embedding=8, hidden=8, stem=8)
-    model = models.make(config, tokenizer.vocabulary_size)
-    manifest = {
-        "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},
-        "fingerprint": "0" * 64,
-        "longest": {},
-        "config": {
-            "sources": [{"genome": "toy"}],
-            "crop": {"length": 120, "position": "random"},
-            "negatives": {"kinds": dict.fromkeys(kinds, 1.0)},
-        },
+    small = small_bundle(TokenDataset.open(write_dataset(folder / "dataset"), "train"))
+    small.config["dataset"]["config"] |= {
+        "crop": {"length": 120, "position": "random"},
+        "negatives": {"kinds": dict.fromkeys(kinds, 1.0)},
     }
-    record = {"validation_auroc": 0.5, "validation_mcc": 0.0, "epoch": 1}
-    described = describe(config, manifest, record)
-    Bundle(model, tokenizer, described | {"run": "0" * 64, "records": [record]}).save(folder)
-    return folder
-
-
-def describe(config: ModelConfig, manifest: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    from training import bundle
-
-    return bundle.describe(config, {}, manifest, record, 0.5, {})
+    small.save(folder / "bundle")
+    return folder / "bundle"
 
 
 def test_a_scan_beside_an_annotation_shows_and_writes_their_agreement(

@@ -82,6 +82,19 @@ def test_a_file_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "executed").exists()
 
 
+def test_half_a_file_under_a_name_that_fits_it_is_refused(tmp_path: Path) -> None:
+    from pipelines import fingerprint
+
+    torch.save(document(1), tmp_path / "half")
+    (tmp_path / "half").write_bytes((tmp_path / "half").read_bytes()[:600])
+    digest = fingerprint.of_file(tmp_path / "half")[:16]
+    (tmp_path / "half").rename(tmp_path / f"epoch-00001-step-00000000-{digest}.pt")
+    (kept,) = Checkpoints(tmp_path).all()
+    with pytest.raises(TrainingError, match="damaged checkpoint") as caught:
+        kept.load()
+    assert "\n" not in str(caught.value)
+
+
 def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "epoch-notes.pt").write_text("mine")
     saved(tmp_path, (1, 0), (2, 0), (3, 0))

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from pipelines.config import TokenizerConfig
 from pipelines.errors import BundleError, DatasetError
 from pipelines.tokenizer import PAD, Tokenizer
-from training import bundle, embedding_file, models
+from training import embedding_file, models
 from training.config import ModelConfig
+from training.description import describe
 
 MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TOKENIZER = Tokenizer(3, 1, "anchor")
@@ -77,11 +78,12 @@ def test_vectors_that_do_not_fit_the_tokenizer_are_not_saved(tmp_path: Path) -> 
 
 
 def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -> Path:
-    """The file with another tensor or other metadata."""
+    """The file with another tensor or other metadata, as format 1 had it: without a digest."""
     with safe_open(saved, framework="pt") as file:
         metadata, tensors = dict(file.metadata()), {"embedding.weight": file.get_tensor("embedding.weight")}
     if tensor is not None:
         tensors = {"embedding.weight": tensor}
+    metadata = {name: value for name, value in metadata.items() if name != "digest"} | {"format_version": "1"}
     save_file(tensors, saved, metadata | changed)
     return saved
 
@@ -90,21 +92,48 @@ def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -
     ("changed", "told"),
     [
         ({"format": "other"}, "not a raygene embedding file"),
-        ({"format_version": "9"}, "embedding format 9 is not the known 1: update raygene"),
+        ({"format_version": "9"}, "embedding format 9 is newer than the known 2: update raygene"),
+        ({"format_version": "two"}, "format_version 'two' is not a version"),
+        ({"format_version": "2"}, "digest: missing"),
+        ({"format_version": "2", "digest": "0" * 64}, "changed since it was written: its digest does not fit"),
         ({"tokenizer": "{}"}, "not a raygene tokenizer"),
         ({"tokenizer": "no JSON"}, "cannot be read"),
+        ({"tokenizer": "[" * 100_000}, "cannot be read"),
         ({"tokenizer": Tokenizer(4, 1, "anchor").json}, "its tokenizer is not the one that its fingerprint names"),
     ],
 )
 def test_metadata_that_is_not_whole_is_refused(saved: Path, changed: dict[str, str], told: str) -> None:
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=told) as caught:
         embedding_file.load(rewritten(saved, **changed), TOKENIZER, 8)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(66, 8), torch.zeros(67), torch.full((67, 8), torch.nan)])
+def test_a_file_of_format_1_is_read_without_a_digest(saved: Path) -> None:
+    found = embedding_file.load(rewritten(saved), TOKENIZER, 8)
+    assert torch.equal(found[PAD + 1 :], vectors()[PAD + 1 :])
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(66, 8), torch.zeros(67), torch.zeros(67, 8).half(), torch.zeros(67, 8, 1)]
+)
 def test_vectors_that_are_not_one_for_each_id_are_refused(saved: Path, wrong: torch.Tensor) -> None:
-    with pytest.raises(BundleError, match="no vector of numbers for each of 67 ids"):
+    with pytest.raises(BundleError, match="no vector of float32 for each of 67 ids"):
         embedding_file.load(rewritten(saved, wrong), TOKENIZER, 8)
+
+
+def test_vectors_that_are_no_numbers_are_refused(saved: Path) -> None:
+    with pytest.raises(BundleError, match=r"embedding.weight holds values that are no numbers"):
+        embedding_file.load(rewritten(saved, torch.full((67, 8), torch.nan)), TOKENIZER, 8)
+
+
+def test_every_flipped_bit_is_refused(saved: Path) -> None:
+    content = saved.read_bytes()
+    for at in [*range(64), *range(64, len(content) * 8, 29)]:
+        flipped = bytearray(content)
+        flipped[at // 8] ^= 1 << at % 8
+        saved.write_bytes(flipped)
+        with pytest.raises(BundleError):
+            embedding_file.load(saved, TOKENIZER, 8)
 
 
 class Bomb:
@@ -153,4 +182,4 @@ def test_a_model_is_known_by_the_files_content_and_not_by_its_path(saved: Path, 
 def test_a_bundle_does_not_name_the_file(saved: Path) -> None:
     manifest = {"tokenizer": {}, "fingerprint": "", "config": {"sources": []}, "longest": {}}
     config = ModelConfig(embedding=8, embedding_file=str(saved))
-    assert "embedding_file" not in bundle.describe(config, {}, manifest, {}, 0.5, {})["model"]
+    assert "embedding_file" not in describe(config, {}, manifest, {}, 0.5, {})["model"]

@@ -15,12 +15,11 @@ import training
 from pipelines.dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.metrics import binary_metrics
-from training import models
+from tests.training.made import small_bundle
 from training.batch import TokenBatch
-from training.config import ModelConfig
 
 BLOCKS = re.findall(r"```python\n(.*?)```", Path(__file__).parents[2].joinpath("docs/python.md").read_text(), re.DOTALL)
-TEN_LINES, RANKS, DATALOADER, BUNDLE = BLOCKS
+TEN_LINES, RANKS, DATALOADER, THREE_LINES, BUNDLE = BLOCKS
 
 
 @pytest.fixture
@@ -87,10 +86,11 @@ def test_the_dataloader_of_the_docs_gives_the_loaders_batches(train_split: Token
     assert all(map(same, theirs, ours))
 
 
-def test_a_bundle_scores_a_sequence_as_the_docs_say(train_split: TokenDataset) -> None:
-    model = models.fresh(ModelConfig(), train_split.tokenizer, 0).eval()
-    made = {"training": training, "torch": torch, "bundle": training.Bundle(model, train_split.tokenizer, {})}
-    exec(BUNDLE, made)
+def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(beside: Path, train_split: TokenDataset) -> None:
+    small_bundle(train_split).save(beside / "run" / "bundle")
+    assert len([line for line in THREE_LINES.splitlines() if line]) <= 3
+    made: dict[str, Any] = {"torch": torch}
+    exec(THREE_LINES + BUNDLE, made)
     assert made["probability"].shape == (1,)
 
 

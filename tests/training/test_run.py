@@ -12,6 +12,7 @@ import torch
 import yaml
 
 import training
+from pipelines import shortcuts
 from pipelines.dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, ResourceError
 from pipelines.progress import Silent
@@ -110,6 +111,51 @@ def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
     (copy / "metrics.jsonl").write_text(OTHER_RUN)
     again = train(MODEL, CONFIG, dataset, copy, Silent(), {})
     assert again.config == training.load(trained / "bundle").config
+    assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
+
+
+def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    train_split, validation = (TokenDataset.open(dataset, name) for name in ("train", "validation"))
+    key = training.load(trained / "bundle").config["run"]
+    run = run_module.Run(
+        MODEL, CONFIG, dataset, shutil.copytree(trained, tmp_path / "run"), train_split, validation, key
+    )
+    document = run.last()
+    assert document is not None
+    for record in [*document["records"], document["best_record"]]:
+        record.update(seconds=1e6, tokens_per_second=1, peak_memory_bytes=7)
+    run.write_bundle(document)
+    for path in (trained / "bundle").iterdir():
+        assert (run.output / "bundle" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_bundle_has_the_rules_on_validation_and_what_it_was_made_of(trained: Path, dataset: Path) -> None:
+    config = training.load(trained / "bundle").config
+    rules = shortcuts.audit(TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation"))
+    assert config["shortcuts"] == {rule.name: rule.metrics["auroc"] for rule in rules}
+    assert config["parameters"] == sum(one.numel() for one in training.load(trained / "bundle").model.parameters())
+    assert "mlflow" not in config["training"]
+
+
+def test_a_finished_run_of_an_earlier_format_is_still_found(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    copy, progress = shutil.copytree(trained, tmp_path / "run"), Silent()
+    path = copy / "bundle" / "config.json"
+    old = json.loads(path.read_text()) | {"format_version": 1, "records": journal(trained)}
+    path.write_text(json.dumps({name: value for name, value in old.items() if name not in ("files", "digest")}))
+    before = path.read_bytes()
+    shutil.rmtree(next(copy.glob("checkpoints-*")))
+    (copy / "metrics.jsonl").write_text(OTHER_RUN)
+    train(MODEL, CONFIG, dataset, copy, progress, RESOLVED)
+    assert path.read_bytes() == before
+    assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
+
+
+def test_a_finished_run_keeps_its_journal_where_checkpoints_are_gone(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(next(copy.glob("checkpoints-*")))
+    train(MODEL, CONFIG, dataset, copy, Silent(), RESOLVED)
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
 

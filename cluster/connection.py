@@ -136,6 +136,12 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
             raise ResourceError(
                 f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
             ) from error
+        except Exception as error:
+            # What Ray raises where its own processes do not come up in time has no class of its own.
+            raise ResourceError(
+                f"cluster.address {address}: Ray did not start ({reason(error)})",
+                "run again when the machine is less busy, or with --verbose",
+            ) from error
     if threading.current_thread() is threading.main_thread():
         # Ray puts handlers of its own in their place, which exit without a word.
         for number, handler in handlers.items():

@@ -27,7 +27,10 @@ font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 0 .6rem}
 .sub{color:var(--soft);margin:.35rem 0 1.5rem;overflow-wrap:anywhere}
 .lead{font-size:1.05rem;border-left:4px solid #2f7d5b;padding:.4rem 0 .4rem 1rem;margin:1.5rem 0}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(to right,var(--paper) 40%,transparent) 0 0/3rem 100% no-repeat local,
+linear-gradient(to left,var(--paper) 40%,transparent) 100% 0/3rem 100% no-repeat local,
+linear-gradient(to right,var(--line),transparent) 0 0/1rem 100% no-repeat scroll,
+linear-gradient(to left,var(--line),transparent) 100% 0/1rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
 caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2.5rem)}
@@ -37,6 +40,8 @@ th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
 figure{margin:1rem 0;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
 figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}figcaption b{color:var(--ink);font-weight:600}
 details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
+@media(max-width:40rem){th,td{padding:.38rem .5rem}th:first-child,td:first-child{position:sticky;left:0;min-width:6rem;
+max-width:9rem;white-space:normal;overflow-wrap:break-word;background:var(--paper)}}
 """
 
 MISSING = "–"

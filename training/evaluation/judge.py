@@ -29,7 +29,7 @@ from training.evaluation.slices import Slice
 from training.scoring import probabilities
 
 Unit = Literal["interval", "chromosome"]
-UNITS: tuple[Unit, ...] = ("interval", "chromosome")
+BEST_RULE = "best rule"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Evaluation:
     def differences(self) -> list[Difference]:
         """Of every model to the best rule, then of every two models."""
         best = self.rules[0]
-        rule = (f"rule: {best.description}", best.metrics, self.rule_samples)
+        rule = (BEST_RULE, best.metrics, self.rule_samples)
         models = [(model.name, model.metrics, model.samples) for model in self.models]
         pairs = [(model, rule) for model in models]
         pairs += [(one, other) for place, one in enumerate(models) for other in models[place + 1 :]]

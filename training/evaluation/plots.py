@@ -14,7 +14,7 @@ from pipelines.metrics import Curve
 from pipelines.report import Plot
 from pipelines.sweep import sweep
 from training.evaluation.judge import Evaluation, Judged
-from training.evaluation.slices import Slice
+from training.evaluation.slices import FEWEST, Slice
 
 SHOWN_RULES, SHOWN_PARTS = 3, 25
 POINTS = 400
@@ -23,7 +23,15 @@ GREYS = ("#7b8494", "#a1a8b4", "#c3c8d0")
 LINES = ("-", "--", "-.", ":")
 SWEPT = tuple(np.arange(1, 200) / 200)
 _ERRORS: dict[str, Any] = {"fmt": "o", "markersize": 5, "capsize": 3, "elinewidth": 1.2}
-_OF_LENGTH = "AUROC by length of the interval in bases, in octaves, with 95 % intervals where there are enough rows."
+_ABOVE: dict[str, Any] = {
+    "frameon": False,
+    "fontsize": 9,
+    "columnspacing": 1,
+    "handlelength": 1.8,
+    "loc": "lower center",
+    "bbox_to_anchor": (0.5, 1),
+}
+_ENOUGH = f"with 95 % intervals; parts of fewer than {FEWEST} genes or negatives are not shown"
 
 
 def curves(found: Evaluation) -> list[Plot]:
@@ -73,18 +81,17 @@ def probabilities(found: Evaluation) -> list[Plot]:
 
 def places(found: Evaluation) -> list[Plot]:
     """AUROC by length, genome and chromosome."""
-    intervals = "with 95 % intervals where there are enough rows"
     shown = _shown_parts(found.models[0].slices["chromosome"])
     every = len(found.models[0].slices["chromosome"])
     limited = f"The {len(shown)} of {every:,} chromosomes with most intervals. " if len(shown) < every else ""
     genomes = list(range(len(found.models[0].slices["genome"])))[:SHOWN_PARTS]
     return [
-        Plot("Length", _lengths(found), _OF_LENGTH, "length"),
-        Plot("Genomes", _parts(found, "genome", genomes), f"AUROC by genome, {intervals}.", "genome"),
+        Plot("Length", _lengths(found), f"AUROC by length of the interval in bases, in octaves, {_ENOUGH}.", "length"),
+        Plot("Genomes", _parts(found, "genome", genomes), f"AUROC by genome, {_ENOUGH}.", "genome"),
         Plot(
             "Chromosomes",
             _parts(found, "chromosome", shown),
-            f"{limited}AUROC by chromosome, {intervals}.",
+            f"{limited}AUROC by chromosome, {_ENOUGH}.",
             "chromosome",
         ),
     ]
@@ -168,7 +175,7 @@ def _histogram(found: Evaluation, model: Judged) -> Figure:
     axes.axvline(
         model.threshold, color=report.INK, linewidth=1, linestyle=":", label=f"threshold {model.threshold:.3f}"
     )
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(ncols=3, **_ABOVE)
     return figure
 
 
@@ -200,14 +207,14 @@ def _sweep(found: Evaluation) -> Figure:
     swept = sweep(found.dataset.labels, model.probabilities, SWEPT)
     names = {"precision": "precision", "recall": "recall", "f1": "F1", "mcc": "MCC"}
     for number, (name, label) in enumerate(names.items()):
-        axes.plot(
-            SWEPT, getattr(swept, name), color=COLOURS[number], linestyle=LINES[number], linewidth=1.8, label=label
-        )
+        values = np.where(swept.called > 0, getattr(swept, name), np.nan)
+        axes.plot(SWEPT, values, color=COLOURS[number], linestyle=LINES[number], linewidth=1.8, label=label)
     axes.axvline(
         model.threshold, color=report.INK, linewidth=1, linestyle=":", label=f"threshold {model.threshold:.3f}"
     )
     axes.set_xlim(0, 1)
-    axes.legend(frameon=False, fontsize=9, ncols=2)
+    axes.set_ylim(-0.02, 1.02)
+    axes.legend(ncols=5, **_ABOVE)
     return figure
 
 
@@ -219,7 +226,7 @@ def _sweeps(found: Evaluation) -> Figure:
         axes.plot(SWEPT, swept.mcc, color=colour, linestyle=line, linewidth=1.8, label=model.name)
         axes.plot([model.threshold], [model.metrics["mcc"]], "o", color=colour, markersize=6)
     axes.set_xlim(0, 1)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(ncols=2, **_ABOVE)
     return figure
 
 
@@ -251,8 +258,19 @@ def _parts(found: Evaluation, by: str, chosen: list[int]) -> Figure:
         axes.errorbar(values, at, xerr=errors, color=_style(place)[0], linestyle="none", label=model.name, **_ERRORS)
     axes.set_yticks(range(len(chosen)), [found.models[0].slices[by][one].name[:30] for one in chosen], fontsize=9)
     axes.set_ylim(len(chosen) - 0.4, -0.6)
+    axes.set_xlim(*_range(found))
     _legend(found, axes)
     return figure
+
+
+def _range(found: Evaluation) -> tuple[float, float]:
+    """Of the axes of AUROC by genome and by chromosome, which are to be compared."""
+    chosen = _shown_parts(found.models[0].slices["chromosome"])
+    parts = [model.slices["chromosome"][one] for model in found.models for one in chosen]
+    parts += [one for model in found.models for one in model.slices["genome"]]
+    values, (low, _) = _values(parts)
+    known = [value - below for value, below in zip(values, low, strict=True) if value == value]
+    return np.floor(20 * min(known, default=0.0)) / 20 - 0.005, 1.005
 
 
 def _shown_parts(parts: list[Slice]) -> list[int]:
@@ -262,11 +280,13 @@ def _shown_parts(parts: list[Slice]) -> list[int]:
 
 
 def _values(parts: list[Slice]) -> tuple[list[float], list[list[float]]]:
-    """AUROC, NaN where a class is missing, and the distances to the ends of its interval."""
-    values = [np.nan if one.metrics["auroc"] is None else one.metrics["auroc"] for one in parts]
-    ends = [one.interval or (value, value) for one, value in zip(parts, values, strict=True)]
-    low = [max(value - end[0], 0.0) if value == value else 0.0 for value, end in zip(values, ends, strict=True)]
-    high = [max(end[1] - value, 0.0) if value == value else 0.0 for value, end in zip(values, ends, strict=True)]
+    """AUROC and the distances to the ends of its interval; NaN and 0 where there is none."""
+    values, low, high = list[float](), list[float](), list[float]()
+    for one in parts:
+        auroc, ends = one.metrics["auroc"], one.interval
+        values.append(auroc if auroc is not None and ends is not None else np.nan)
+        low.append(max(values[-1] - ends[0], 0.0) if ends else 0.0)
+        high.append(max(ends[1] - values[-1], 0.0) if ends else 0.0)
     return values, [low, high]
 
 
@@ -277,4 +297,4 @@ def _shift(found: Evaluation, place: int) -> float:
 
 def _legend(found: Evaluation, axes: mpl.axes.Axes) -> None:
     if len(found.models) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(ncols=2, **_ABOVE)

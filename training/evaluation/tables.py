@@ -10,7 +10,7 @@ from pipelines import metrics
 from pipelines.config import KINDS
 from pipelines.report import MISSING, Table
 from pipelines.sweep import sweep
-from training.evaluation.judge import Evaluation, Judged
+from training.evaluation.judge import BEST_RULE, Evaluation, Judged
 from training.evaluation.recall import EVERY, Recall
 from training.evaluation.slices import BY
 
@@ -49,7 +49,7 @@ def main(found: Evaluation) -> Table:
 def intervals(found: Evaluation, chosen: Sequence[str] = metrics.NAMES) -> Table:
     """95 % intervals of some figures, of every model and the best rule."""
     named = [*((model.name, model.intervals) for model in found.models)]
-    named.append((f"rule: {found.rules[0].description}", found.rule_intervals))
+    named.append((BEST_RULE, found.rule_intervals))
     rows: list[tuple[object, ...]] = [(name, *(shown(one[figure]) for figure in chosen)) for name, one in named]
     return Table(f"95 % intervals, {method(found)}", ("", *(FIGURES[one] for one in chosen)), rows)
 
@@ -90,16 +90,17 @@ def sources(found: Evaluation) -> Table:
     return Table("Called genes, by how the intervals were made", header, rows)  # type: ignore[arg-type]
 
 
-def parts(found: Evaluation, by: str) -> Table:
-    """The figures of parts of the rows."""
+def parts(found: Evaluation, by: str, chosen: Sequence[str] = ("auprc", "mcc", "precision", "recall")) -> Table:
+    """AUROC and other figures of parts of the rows."""
     rows: list[tuple[object, ...]] = []
     for place, first in enumerate(found.models[0].slices[by]):
         for model in found.models:
             one = model.slices[by][place]
-            figures = [_known(one.metrics[name]) for name in ("auprc", "mcc", "precision", "recall")]
+            figures = [_known(one.metrics[name]) for name in chosen]
             cells = (_known(one.metrics["auroc"]), shown(one.interval), *figures)
             rows.append((*_named(found, model.name), first.name, one.genes, one.negatives, *cells))
-    header = (*_named(found, "model"), by, "genes", "neg.", "AUROC", "95 %", "AUPRC", "MCC", "prec.", "recall")
+    named = ("prec." if name == "precision" else FIGURES[name] for name in chosen)
+    header = (*_named(found, "model"), by, "genes", "neg.", "AUROC", "95 %", *named)
     return Table(CAPTIONS[by], header, rows)  # type: ignore[arg-type]
 
 
@@ -180,5 +181,6 @@ def _of(found: Evaluation, place: int) -> str:
 def in_terminal(found: Evaluation) -> list[Table]:
     """The tables that the terminal shows: those that fit its width and say something."""
     told = [main(found), intervals(found, ("auroc", "auprc", "mcc", "f1")), differences(found), sources(found)]
-    told += [parts(found, by) for by in BY if len(found.models[0].slices[by]) > 1]
+    figures = ("auprc", "mcc", "precision", "recall") if len(found.models) == 1 else ("mcc", "recall")
+    told += [parts(found, by, figures) for by in BY if len(found.models[0].slices[by]) > 1]
     return [*told, *(one for one in (biotypes(found), left_out(found)) if one is not None)]

@@ -21,11 +21,6 @@ class Sweep:
     f1: Floats
     mcc: Floats
 
-    @property
-    def best(self) -> int:
-        """The place of the highest MCC, the lowest threshold of those that reach it."""
-        return int(np.argmax(self.mcc))
-
 
 def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
     """Figures at each threshold; a score at or above it is called a gene.

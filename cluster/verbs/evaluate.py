@@ -129,7 +129,7 @@ def _outputs(arguments: argparse.Namespace) -> _Outputs:
     """
     folder = Path(arguments.bundles[0]).absolute().parent
     report = Path(arguments.report) if arguments.report else folder / f"report-{arguments.split}.html"
-    mistakes = Path(arguments.mistakes) if arguments.mistakes else report.with_name(f"mistakes-{arguments.split}.bed")
+    mistakes = Path(arguments.mistakes) if arguments.mistakes else report.parent / f"mistakes-{arguments.split}.bed"
     others = [Path(path) if path else None for path in (arguments.json, arguments.predictions)]
     named = {"--report": report, "--mistakes": mistakes, "--json": others[0], "--predictions": others[1]}
     seen: dict[Path, str] = {}

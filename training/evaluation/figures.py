@@ -55,7 +55,7 @@ def to_json(found: Evaluation) -> dict[str, Any]:
 
 def _model(found: Evaluation, place: int) -> dict[str, Any]:
     model, calibrated = found.models[place], found.calibrations[place]
-    thresholds = np.sort([*tables.THRESHOLDS, model.threshold])
+    thresholds = np.union1d(tables.THRESHOLDS, model.threshold)
     swept = sweep(found.dataset.labels, model.probabilities, thresholds)
     kinds = np.array(found.dataset.table["source"].to_pylist(), dtype=object)
     called = model.probabilities >= model.threshold

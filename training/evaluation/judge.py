@@ -176,7 +176,7 @@ def evaluate(
         )
     if len(set(dataset.labels.tolist())) < 2:
         raise DatasetError(f"{directory}: split {split} has one class only", "evaluate another split")
-    resampling = Resampling(samples, seed, _units(dataset, unit, samples))
+    resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
     hidden = left_out.read(directory, dataset.manifest)
     scored = {
         name: probabilities(one.model, dataset.tokens, dataset.lengths, token_budget) for name, one in bundles.items()
@@ -208,11 +208,13 @@ def evaluate(
     return Evaluation(dataset, models, rules, drawn[-1], unit, resampling, keeps_left_out=hidden is not None)
 
 
-def _units(dataset: TokenDataset, unit: Unit, samples: int) -> NDArray[np.int64] | None:
+def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:
     if samples < bootstrap.LEAST_SAMPLES:
         raise UsageError(
             f"--samples {samples}: too few for an interval of 95 %", f"draw {bootstrap.LEAST_SAMPLES} or more"
         )
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: below 0", "give 0 or more")
     if unit == "interval":
         return None
     numbers = slices.chromosome_numbers(dataset)

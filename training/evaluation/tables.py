@@ -161,7 +161,7 @@ def calibration(found: Evaluation, place: int) -> Table:
 def thresholds(found: Evaluation, place: int) -> Table:
     """What other thresholds of one model would give, with its own among them."""
     model = found.models[place]
-    chosen = np.sort([*THRESHOLDS, model.threshold])
+    chosen = np.union1d(THRESHOLDS, model.threshold)
     swept = sweep(found.dataset.labels, model.probabilities, chosen)
     rows: list[tuple[object, ...]] = []
     for number, value in enumerate(chosen.tolist()):

@@ -1,7 +1,7 @@
 """Bootstrap intervals of metrics, and of differences between models scored on the same rows.
 
 Percentile bootstrap (Efron 1979). Rows are ranked once; a sample is a count for each row, so every figure of a sample is
-read off cumulative sums: samples x rows x models, 2 to 4 s for 1,000 samples of 100,000 rows under one model. All models see
+read off cumulative sums: samples x rows x models, 1 to 4 s for 1,000 samples of 100,000 rows under one model. All models see
 the same samples, so that differences are paired. Same seed, same intervals.
 """
 

@@ -18,6 +18,8 @@ from training.evaluation.judge import Evaluation, Judged
 
 # Red for what is no gene and is called one, blue for a gene that is missed.
 COLOURS = {"FP": "202,74,49", "FN": "53,102,168"}
+# The UCSC browser shows 60 letters of a description, and 255 of a name.
+_DESCRIPTION, _GENE = 40, 100
 _COLUMNS = ("genome", "chromosome", "start", "end", "strand", "source", "gene_id", "biotype", "interval_id")
 _SAFE = "!#$'()*+,-./:<=>?@[]^_`{|}~%;&"
 
@@ -106,9 +108,9 @@ def write(found: Evaluation, path: Path) -> list[Path]:
 
 def _lines(mistakes: list[Mistake], what: str) -> Iterator[str]:
     told = what.translate(WITHOUT_CONTROLS).replace('"', "'")
-    yield f'track name="mistakes: {told}" description="FP (red): negatives called genes; FN (blue): genes missed" itemRgb="On"\n'
+    yield f'track name="mistakes" description="{told[:_DESCRIPTION]}: FP red, FN blue" itemRgb="On"\n'
     for one in sorted(mistakes, key=lambda one: (one.chromosome, one.start, one.end, one.strand, one.interval_id)):
-        gene = quote(one.gene_id or str(one.interval_id), safe=_SAFE)
+        gene = quote((one.gene_id or str(one.interval_id))[:_GENE], safe=_SAFE)
         name = f"{one.kind}:{gene}:{one.source}:p={one.probability:.3f}"
         columns = (one.chromosome, one.start, one.end, name, bed_score(one.probability), one.strand)
         yield "\t".join(str(column) for column in (*columns, one.start, one.end, COLOURS[one.kind])) + "\n"

@@ -48,7 +48,7 @@ def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(judged: Evaluatio
     total = 0
     for file in files:
         lines = file.read_text().splitlines()
-        assert lines[0].startswith('track name="mistakes: model, test, ')
+        assert lines[0].startswith('track name="mistakes" description="model, test, ')
         rows = [columns for _, columns in bed_rows.rows(file)]
         assert len(rows) == len(lines) - 1
         places = [(row[0], int(row[1]), int(row[2])) for row in rows]

@@ -95,7 +95,8 @@ def _left_out(made: report.Page, found: Evaluation) -> None:
     _add(made, table)
     made.paragraph(
         "They have no negative beside them, so there is recall and nothing else. Compare it with the recall above: where it is "
-        "lower, figures on the split flatter the model. Of every split means of all chromosomes; the model saw none of these genes."
+        "lower, figures on the split flatter the model. Every split means all chromosomes; train of this dataset shows no base of a "
+        "gene that is judged."
     )
 
 

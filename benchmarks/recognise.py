@@ -38,6 +38,31 @@ EXPERIMENTS = {
         "training": {"epochs": 10, "workers": 2},
     },
 }
+KEPT = (
+    *(
+        "auroc",
+        "auprc",
+        "mcc",
+        "f1",
+        "precision",
+        "recall",
+        "accuracy",
+        "intervals",
+        "threshold",
+        "split",
+        "rows",
+        "genes",
+    ),
+    *(
+        "negatives",
+        "shortcuts",
+        "called_by_source",
+        "left_out",
+        "verdict",
+        "dataset_fingerprint",
+        "tokenizer_fingerprint",
+    ),
+)
 
 
 def raygene(*arguments: str) -> float:
@@ -69,7 +94,8 @@ def main() -> None:
             "train": raygene("train", str(experiment), "--dataset", dataset, "--output", run),
             "evaluate": raygene("evaluate", f"{run}/bundle", "--dataset", dataset, "--json", figures),
         }
-        stored[name] = {"seconds": seconds, **json.loads(Path(figures).read_text())}
+        found = json.loads(Path(figures).read_text())
+        stored[name] = {"seconds": seconds, **{key: found[key] for key in KEPT}}
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
 

@@ -18,9 +18,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import bedtools, encoding, families, manifest, placement, plan, preflight, schema, sketch, split, storage
+from pipelines import (
+    bedtools,
+    encoding,
+    families,
+    left_out,
+    manifest,
+    placement,
+    plan,
+    preflight,
+    schema,
+    sketch,
+    split,
+    storage,
+)
 from pipelines.blocks import Blocks
 from pipelines.config import DatasetConfig
 from pipelines.dataset import MANIFEST, is_whole, read_manifest
@@ -28,7 +42,7 @@ from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.inputs import Source, read_source
 from pipelines.labelled import Collection, read_collection
 from pipelines.mapping import mapped
-from pipelines.progress import Progress
+from pipelines.progress import Progress, Stage
 from pipelines.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
@@ -145,6 +159,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
             table, dropped = _divide(job, placed, progress)
             tokenizer = _tokenizer(job, table, progress)
             document = _encode(job, tokenizer, table, staging, progress)
+            document[left_out.KEY] = _encode_left_out(job, tokenizer, left_out.rows(dropped, table), staging, progress)
     except ResourceError:
         # What is finished serves the next try, on a larger disk or with more memory.
         raise
@@ -173,7 +188,7 @@ def _check_target(output: Path) -> None:
                 f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
             )
         read_manifest(output)
-        known = {MANIFEST, "tokenizer.json", *(f"split={name}" for name in schema.SPLITS)}
+        known = {MANIFEST, "tokenizer.json", left_out.FOLDER, *(f"split={name}" for name in schema.SPLITS)}
         if other := sorted({path.name for path in output.iterdir()} - known):
             raise DatasetError(
                 f"{output}: holds {other[0]}, which a rebuild would remove", "move it out of the dataset"
@@ -239,10 +254,10 @@ def _place(job: Job, progress: Progress) -> pa.Table:
 
 
 def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table]:
-    """The interval table with ids and splits; and the genes left out."""
-    kept = placed["start"].to_numpy() >= 0
-    dropped = placed.filter(pa.array(~kept))
-    table = placed.filter(pa.array(kept)).drop_columns(["wanted", "reason"])
+    """The interval table with ids and splits; and the genes left out and negatives missing."""
+    kept = pc.equal(placed["reason"], "")
+    dropped = placed.filter(pc.invert(kept))
+    table = placed.filter(kept).drop_columns(["wanted", "reason"])
     groups = [np.full(len(table), -1, np.int64)]
     for collection in job.collections:
         table = pa.concat_tables([table, collection.rows()])
@@ -323,17 +338,38 @@ def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, prog
     storage.make_directory(staging / encoding.RECORDS)
     tasks = _tasks(table)
     mapper = encoding.WriteParts(job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, _density(table))
-    records = []
     with progress.stage("encoding tokens", len(table)) as stage:
-        for result in mapped(_bundles(tasks), encoding.EachTask(mapper)):
-            for text in result["record"].to_pylist():
-                records.append(json.loads(text))
-                stage.advance(sum(file["rows"] for file in records[-1]["files"]))
-    files = [file for record in sorted(records, key=lambda record: record["task"]) for file in record["files"]]
-    written = sum(file["rows"] for file in files)
-    if written != len(table) or len(records) != len(tasks):
-        raise DatasetError(f"{staging}: {written} rows written instead of {len(table)}", "run the build again")
-    return {"files": sorted(files, key=lambda file: file["path"])}
+        files = _written(tasks, mapper, staging, stage)
+    return {"files": files}
+
+
+def _encode_left_out(
+    job: Job, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the genes left out, if there are any; return the manifest's entry on them."""
+    if len(genes) == 0:
+        return left_out.account(genes, [])
+    mapper = left_out.WriteLeftOut(job.genomes, tokenizer, staging.absolute())
+    with progress.stage("encoding genes left out", len(genes)) as stage:
+        return left_out.account(genes, _written(_tasks(genes), mapper, staging, stage))
+
+
+def _written(
+    tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], staging: Path, stage: Stage
+) -> list[dict[str, Any]]:
+    """Have a map write every task; the manifest's entries on its files, in the order of their paths."""
+    wanted, written, finished = sum(map(len, tasks)), 0, 0
+    files = []
+    for result in mapped(_bundles(tasks), encoding.EachTask(mapper)):
+        for text in result["record"].to_pylist():
+            new = json.loads(text)["files"]
+            rows = sum(file["rows"] for file in new)
+            stage.advance(rows)
+            files += new
+            written, finished = written + rows, finished + 1
+    if written != wanted or finished != len(tasks):
+        raise DatasetError(f"{staging}: {written} rows written instead of {wanted}", "run the build again")
+    return sorted(files, key=lambda file: file["path"])
 
 
 def _leakage(table: pa.Table, staging: Path) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
     try:
         if Tokenizer.load(directory).fingerprint != manifest["tokenizer"]["fingerprint"]:
             return False
-        paths = [(directory / file["path"], file) for file in manifest["files"]]
+        files = [*manifest["files"], *manifest.get("left_out", {}).get("files", [])]
+        paths = [(directory / file["path"], file) for file in files]
         if any(path.stat().st_size != file["bytes"] for path, file in paths):
             return False
         return all(fingerprint.of_file(path) == file["sha256"] for path, file in paths)

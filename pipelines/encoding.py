@@ -220,7 +220,7 @@ class WriteParts:
             if chosen.any():
                 part = rows if chosen.all() else rows.filter(pa.array(chosen))
                 name = f"split={split}/part-{task:05d}.parquet"
-                files.append(write_part(part.drop_columns(["split"]), self.staging, name, self.tokenizer))
+                files.append(write_part(part, self.staging, name, self.tokenizer))
         return {"task": task, "files": files}
 
     def _sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
@@ -241,9 +241,24 @@ def record_path(staging: Path, task: int) -> Path:
     return staging / RECORDS / f"{task:05d}.json"
 
 
-def write_part(rows: pa.Table, directory: Path, name: str, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Write one Parquet file in row groups of bounded tokens; return its entry for the manifest."""
-    table = rows.cast(schema.rows(pa.from_numpy_dtype(tokenizer.dtype)))
+def write_part(
+    rows: pa.Table,
+    directory: Path,
+    name: str,
+    tokenizer: Tokenizer,
+    form: Callable[[pa.DataType], pa.Schema] = schema.rows,
+) -> dict[str, Any]:
+    """Write one Parquet file in row groups of bounded tokens; return its entry for the manifest.
+
+    Args:
+        rows: with every column of the schema, in any order.
+        directory: that the name is relative to.
+        name: of the file.
+        tokenizer: whose ids they hold.
+        form: the schema for ids of a type.
+    """
+    wanted = form(pa.from_numpy_dtype(tokenizer.dtype))
+    table = rows.select(wanted.names).cast(wanted)
     counts = table["token_count"].to_numpy()
     with storage.replacing(directory / name) as temporary:
         with pq.ParquetWriter(temporary, table.schema, **_PARQUET) as writer:

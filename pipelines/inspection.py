@@ -17,21 +17,13 @@ from numpy.typing import NDArray
 from pipelines import report, schema, sequence, shortcuts
 from pipelines.config import KINDS
 from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.report import Table
 from pipelines.shortcuts import Rule
 from pipelines.tokenizer import UNK, Tokenizer
 
 PERCENT = (0, 5, 50, 95, 100)
 EXTREMES = 5
 WIDE_RANGE = 20
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a caption, for the terminal and the page alike."""
-
-    caption: str
-    header: tuple[str, ...]
-    rows: list[tuple[object, ...]]
 
 
 @dataclass(frozen=True)

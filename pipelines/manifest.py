@@ -100,7 +100,7 @@ def _genes(source: Source, placed: pa.Table, table: pa.Table, left_out: pa.Table
     name = source.genome.name
     before = np.array([gene.end - gene.start for genes in source.genes.values() for gene in genes])
     kept = _of(placed, name, 1)
-    kept = kept.filter(pa.array(kept["start"].to_numpy() >= 0))
+    kept = kept.filter(pc.equal(kept["reason"], ""))
     after = kept["end"].to_numpy() - kept["start"].to_numpy()
     return {
         "annotated": source.features,

@@ -14,6 +14,8 @@ from sklearn import metrics as sk
 
 Floats = NDArray[np.float64]
 NAMES = ("auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy")
+# Half of a 95 % interval, in standard deviations of a normal distribution.
+_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     best = int(np.argmax(mcc))
     levels = sorted_scores[last]
     return float(levels[best] if best + 1 == len(levels) else (levels[best] + levels[best + 1]) / 2)
+
+
+def wilson(successes: float, trials: float) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson 1927); 0 to 1 without a trial."""
+    if trials == 0:
+        return 0.0, 1.0
+    share, z2 = successes / trials, _Z * _Z
+    centre, width = share + z2 / (2 * trials), _Z * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    scale = 1 + z2 / trials
+    return max(0.0, float((centre - width) / scale)), min(1.0, float((centre + width) / scale))
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:

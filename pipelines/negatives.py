@@ -77,6 +77,7 @@ class Placement:
         kinds: number of each negative's kind in `KINDS`, shape (negatives,).
         unplaced: negatives asked of each gene that found no room, shape (genes,); 0 where the gene is left out.
         reasons: why each gene is left out, empty where it is not, shape (genes,).
+        left_out: start and end of the window of each gene that is left out, shape (genes, 2); -1, -1 where it is kept.
     """
 
     windows: Intervals
@@ -85,6 +86,7 @@ class Placement:
     kinds: NDArray[np.int64]
     unplaced: NDArray[np.int64]
     reasons: NDArray[np.object_]
+    left_out: Intervals
 
 
 @dataclass(frozen=True)
@@ -282,13 +284,13 @@ def _account(
             kind = KINDS[slots.kind[slot]]
             reasons[slots.gene[slot]] = UNMATCHED if matched and kind == "shuffle" else NO_ROOM[kind]
     left_out = reasons != ""
-    cuts = np.where(left_out[:, None], NOWHERE, cuts)
     order = np.flatnonzero(good)[np.argsort(slots.gene[good], kind="stable")]
     return Placement(
-        windows=cuts,
+        windows=np.where(left_out[:, None], NOWHERE, cuts),
         negatives=slots.spots[order],
         partners=slots.gene[order],
         kinds=slots.kind[order],
         unplaced=np.where(left_out, 0, asked - got),
         reasons=reasons,
+        left_out=np.where(left_out[:, None], cuts, NOWHERE),
     )

@@ -5,7 +5,7 @@ A row group holds at most 2^20 tokens, or one row: reading takes the memory of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,15 @@ def of_split(directory: Path, manifest: dict[str, Any], split: str) -> list[Part
     files = [file for file in manifest["files"] if file["path"].startswith(f"split={split}/")]
     if not files:
         raise no_rows(directory, split)
+    return of_files(directory, files)
+
+
+def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:
+    """Files of a manifest, each of them there and as long as it tells.
+
+    Raises:
+        DatasetError: one is missing or of another length.
+    """
     found = []
     for file in files:
         path = directory / file["path"]

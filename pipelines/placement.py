@@ -1,7 +1,7 @@
 """The interval stage: genes of a chromosome to windows and negatives, as rows of an Arrow table.
 
-One row of input is a chromosome with its genes and gene-like features; one row of output is an interval, or a
-gene or negative that was left out (start -1), so that each can be accounted for.
+One row of input is a chromosome with its genes and gene-like features; one row of output is an interval, a gene that was
+left out, or a negative that is missing (start -1), so that each can be accounted for. Only intervals have no `reason`.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ class PlaceNegatives:
         missing = np.repeat(np.arange(genes), placed.unplaced)
         nowhere = np.full((len(missing), 2), draws.NOWHERE, np.int64)
         which = np.concatenate([np.arange(genes), placed.partners, missing])
-        spots = np.concatenate([placed.windows, placed.negatives, nowhere])
+        # Of a gene one of the two is -1.
+        spots = np.concatenate([np.maximum(placed.windows, placed.left_out), placed.negatives, nowhere])
         flipped = np.zeros(len(which), np.bool_)
         flipped[genes : genes + found] = placed.kinds == negatives.ANTISENSE
         forward = (columns["gene_strand"].to_numpy(zero_copy_only=False) == "+")[which]

@@ -9,7 +9,9 @@ import html
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -25,7 +27,10 @@ font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 0 .6rem}
 .sub{color:var(--soft);margin:.35rem 0 1.5rem;overflow-wrap:anywhere}
 .lead{font-size:1.05rem;border-left:4px solid #2f7d5b;padding:.4rem 0 .4rem 1rem;margin:1.5rem 0}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(to right,var(--paper) 40%,transparent) 0 0/3rem 100% no-repeat local,
+linear-gradient(to left,var(--paper) 40%,transparent) 100% 0/3rem 100% no-repeat local,
+linear-gradient(to right,var(--line),transparent) 0 0/1rem 100% no-repeat scroll,
+linear-gradient(to left,var(--line),transparent) 100% 0/1rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
 caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2.5rem)}
@@ -33,11 +38,40 @@ th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;w
 th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(24rem,100%),1fr));gap:0 1.25rem}
 figure{margin:1rem 0;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}
+figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}figcaption b{color:var(--ink);font-weight:600}
+details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
+@media(max-width:40rem){th,td{padding:.38rem .5rem}th:first-child,td:first-child{position:sticky;left:0;min-width:6rem;
+max-width:9rem;white-space:normal;overflow-wrap:break-word;background:var(--paper)}}
 """
 
+MISSING = "–"
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
 LABELS = ((1, "genes", GENE, "-"), (0, "negatives", NEGATIVE, "--"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a caption, for the terminal and the page alike."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+class Plot(NamedTuple):
+    """A plot on a page.
+
+    Attributes:
+        title: what it shows, in a few words.
+        figure: the plot.
+        text: what to read off it; follows the title.
+        name: the element's id on the page is `figure-` and this, if there is one.
+    """
+
+    title: str
+    figure: Figure
+    text: str = ""
+    name: str = ""
 
 
 class Page:
@@ -64,11 +98,17 @@ class Page:
         self._parts.append(f"<p{' class=lead' if lead else ''}>{html.escape(text)}</p>")
 
     def table(
-        self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], best: int | None = None
+        self,
+        caption: str,
+        header: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        best: int | None = None,
+        *,
+        folded: bool = False,
     ) -> None:
-        """Add a table; `best` is the row to highlight."""
+        """Add a table; `best` is the row to highlight. A folded one shows its caption until it is opened."""
         numeric = [
-            all(isinstance(row[column], int | float) or row[column] is None for row in rows)
+            all(isinstance(row[column], int | float) or row[column] in (None, MISSING) for row in rows)
             for column in range(len(header))
         ]
         mark = [' class="n"' if right else "" for right in numeric]
@@ -79,20 +119,23 @@ class Page:
         for number, row in enumerate(rows):
             cells = "".join(f"<td{one}>{html.escape(shown(cell))}</td>" for one, cell in zip(mark, row, strict=True))
             lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
-        self._parts.append(
-            f'<div class="scroll"><table><caption><span>{html.escape(caption)}</span></caption>'
-            + "\n".join(lines)
-            + "</table></div>"
-        )
+        told, body = html.escape(caption), "\n".join(lines)
+        if folded:
+            whole = f'<details><summary>{told}</summary><div class="scroll"><table>{body}</table></div></details>'
+        else:
+            whole = f'<div class="scroll"><table><caption><span>{told}</span></caption>{body}</table></div>'
+        self._parts.append(whole)
 
-    def figures(self, *figures: tuple[str, Figure]) -> None:
+    def figures(self, *figures: tuple[str, Figure] | Plot) -> None:
         """Add plots side by side, each with its caption."""
         inner = []
-        for caption, figure in figures:
+        for plot in (Plot(*one) for one in figures):
             self._figures += 1
+            title, named = html.escape(plot.title), f' id="figure-{html.escape(plot.name)}"' if plot.name else ""
+            caption = f"<b>{title}.</b> {html.escape(plot.text)}" if plot.text else title
             inner.append(
-                f'<figure role="img" aria-label="{html.escape(caption)}">{_svg(figure, f"f{self._figures}-")}'
-                f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+                f'<figure{named} role="img" aria-label="{title}">{_svg(plot.figure, f"f{self._figures}-")}'
+                f"<figcaption>{caption}</figcaption></figure>"
             )
         self._parts.append(f'<div class="row">{"".join(inner)}</div>')
 
@@ -124,9 +167,9 @@ def shown(cell: object) -> str:
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
-def new_figure(x: str, y: str) -> tuple[Figure, mpl.axes.Axes]:
-    """An empty plot of the house's size and style, without global state."""
-    figure = Figure(figsize=(5.2, 4.0), layout="constrained")
+def new_figure(x: str, y: str, height: float = 4.0) -> tuple[Figure, mpl.axes.Axes]:
+    """An empty plot of the house's size (5.2 by `height` inches) and style, without global state."""
+    figure = Figure(figsize=(5.2, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 FORMAT_VERSION = 1
 # Raised whenever the same inputs and parameters come to give other rows or bytes, so that no old dataset passes for new.
-CONTENT_REVISION = 3
+CONTENT_REVISION = 4
 SPLITS = ("train", "validation", "test")
 
 INTERVALS = pa.schema(
@@ -41,3 +41,9 @@ def rows(token_type: pa.DataType) -> pa.Schema:
     ]
     columns = [field for field in INTERVALS if field.name != "split"]
     return pa.schema([*columns, *(pa.field(name, kind) for name, kind in extra)])
+
+
+def left_out(token_type: pa.DataType) -> pa.Schema:
+    """The schema of genes left out: that of `rows` with the split as a column, the reason, and whether train shows a base of it."""
+    extra = [("split", pa.string()), ("reason", pa.string()), ("overlaps_train", pa.bool_())]
+    return pa.schema([*rows(token_type), *(pa.field(name, kind) for name, kind in extra)])

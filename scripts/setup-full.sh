@@ -1,13 +1,44 @@
 #!/usr/bin/env bash
-# Sets up what only `make test-full` needs: a tracking server and an S3 server, in an environment of their own
-# because the former wants an older pyarrow.
+# Sets up what only `make test-full` needs: a browser with its driver, and a tracking server and an S3 server in an
+# environment of their own, because the former wants an older pyarrow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
+}
+
+apt_install() {
+    command -v apt-get >/dev/null || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1 ||
+        { as_root apt-get update -qq >/dev/null 2>&1 &&
+          as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1; }
+}
+
+has_browser() {
+    if [ -n "${RAYGENE_BROWSER:-}" ]; then command -v "$RAYGENE_BROWSER" >/dev/null; return; fi
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    return 1
+}
+
+if ! has_browser; then
+    say "installing the browser chromium"
+    apt_install chromium && has_browser ||
+        fail "no browser found and chromium could not be installed: run 'apt-get install chromium' as root, or name one:" \
+             "RAYGENE_BROWSER=/path/to/chrome make test-full"
+fi
+
 stamp=.venv/full/.raygene-setup
-wanted=$(sha256sum scripts/setup-full.sh | cut -d' ' -f1)
+wanted=$(cat scripts/setup-full.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then exit 0; fi
-printf 'setup: installing a tracking server and an S3 server into .venv/full (two minutes)\n' >&2
+say "installing the browser's driver into .venv, and a tracking server and an S3 server into .venv/full (two minutes)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,full]' ||
+    fail "pip could not install the browser's driver: check the network and the lines above, then run again"
 rm -rf .venv/full
 .venv/bin/python -m venv .venv/full
 .venv/full/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow>=3,<4' 'moto[server]>=5,<6'

@@ -1,27 +1,44 @@
-"""`raygene evaluate`: a model judged on a split."""
+"""`raygene evaluate`: models judged on a split."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.terminal import Terminal
 from pipelines import remote, storage
+from pipelines.errors import UsageError
 
-SUMMARY = "a model's metrics on a split, beside trivial rules"
+if TYPE_CHECKING:
+    from training.evaluation import Evaluation
+
+SUMMARY = "models' metrics on a split, with intervals, beside trivial rules"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
-Scores every interval of a split and prints accuracy, precision, recall, F1, MCC, AUROC and AUPRC of the model at its
-own decision threshold, with the same figures of trivial rules in the same table. Writes one self-contained HTML page
-with ROC and precision-recall curves. A dataset of another tokenizer is refused."""
-EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figures.json"
+Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its own
+decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences by
+bootstrap; figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out. Writes
+one self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several bundles are
+judged side by side on the same rows. A dataset of another tokenizer is refused. With --calls it holds genes called by any
+program against an annotation instead, base by base and gene by gene."""
+EXAMPLE = """\
+raygene evaluate run/bundle --dataset yeast --split test --json figures.json
+  raygene evaluate --calls genes.gff3 --fasta genome.fa.gz --annotation annotation.gff3.gz"""
 
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
-    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "bundles",
+        nargs="*",
+        metavar="BUNDLE",
+        help="a model made by raygene train, or its address (s3://…); several are judged side by side",
+    )
+    parser.add_argument("--dataset", metavar="DATASET", help="a dataset made by raygene build")
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="which rows (default test)"
     )
@@ -32,29 +49,160 @@ def add_arguments(parser: Parser) -> None:
         help="the HTML page (default report-SPLIT.html beside BUNDLE, or here if that is an address)",
     )
     parser.add_argument(
+        "--mistakes",
+        metavar="FILE.bed",
+        help="every mistake as BED9 (default mistakes-SPLIT.bed beside the page); several models or genomes: a file each",
+    )
+    parser.add_argument(
+        "--predictions",
+        metavar="FILE",
+        help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
+    )
+    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="bootstrap samples (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
+    parser.add_argument(
+        "--resample",
+        choices=("interval", "chromosome"),
+        default="interval",
+        help="what a bootstrap sample draws: single intervals, genes and negatives apart, or whole chromosomes (default interval)",
+    )
+    parser.add_argument(
         "--token-budget", type=int, default=65_536, metavar="N", help="most padded tokens in a batch (default 65536)"
     )
 
+    calls = parser.add_argument_group("called genes instead of bundles")
+    calls.add_argument(
+        "--calls", metavar="FILE", help="BED, GFF3 or GTF of called genes, of raygene predict --scan or any other"
+    )
+    calls.add_argument("--fasta", metavar="FASTA", help="the genome they were called in")
+    calls.add_argument("--annotation", metavar="FILE", help="GFF3, GTF or BED of known genes")
+    calls.add_argument(
+        "--feature-types", nargs="+", metavar="TYPE", help="types of both files that are genes (default gene)"
+    )
+    calls.add_argument(
+        "--judged", nargs="+", metavar="NAME", help="sequences on which they are held against each other (default: all)"
+    )
+
+
+class _Outputs(NamedTuple):
+    """Where everything goes."""
+
+    report: Path
+    mistakes: Path
+    json: Path | None
+    predictions: Path | None
+
 
 def run(context: Context) -> None:
-    """Evaluate, show the table, and write the page."""
+    """Evaluate, show the tables, and write the files."""
+    _require_sense(context.arguments)
+    if context.arguments.calls:
+        _judge_calls(context)
+    else:
+        _judge_models(context)
+
+
+def _require_sense(arguments: argparse.Namespace) -> None:
+    """Refuse what would be ignored, and what lacks."""
+    of_calls, of_models = ("fasta", "annotation"), ("bundles", "dataset")
+    needed, others = (of_calls, of_models) if arguments.calls else (of_models, of_calls)
+    shown = {"bundles": "BUNDLE", "dataset": "--dataset", "fasta": "--fasta", "annotation": "--annotation"}
+    kind = "called genes (--calls)" if arguments.calls else "a model"
+    only = ("report", "mistakes", "predictions") if arguments.calls else ("feature_types", "judged")
+    for name in (*others, *only):
+        if getattr(arguments, name):
+            flag = shown.get(name, f"--{name.replace('_', '-')}")
+            raise UsageError(f"raygene evaluate: {flag}: does not serve {kind}", "leave it out")
+    for name in needed:
+        if not getattr(arguments, name):
+            raise UsageError(f"raygene evaluate: {shown[name]}: missing for {kind}", "see raygene evaluate --help")
+
+
+def _judge_calls(context: Context) -> None:
+    """Called genes beside annotated ones."""
+    from cluster import agreement
+    from pipelines import bed, fasta
+
+    arguments = context.arguments
+    lengths = fasta.open_genome("genome", Path(arguments.fasta), context.terminal).lengths
+    judged = agreement.judged(lengths, arguments.judged, Path(arguments.fasta))
+    types = arguments.feature_types or ["gene"]
+    genes = agreement.known_genes(Path(arguments.annotation), types, judged)
+    calls = bed.read_intervals(Path(arguments.calls), types)
+    agreement.show(calls, genes, judged, context.terminal, Path(arguments.json) if arguments.json else None)
+
+
+def _judge_models(context: Context) -> None:
+    """Models on a split."""
     from training import load
-    from training.evaluate import HEADER, SOURCES, evaluate
+    from training.evaluation import evaluate, figures, mistakes, names, page, predictions
 
     arguments, terminal = context.arguments, context.terminal
-    here = remote.local(arguments.bundle)
-    beside = here.absolute().parent if here else Path.cwd()
-    report = Path(arguments.report) if arguments.report else beside / f"report-{arguments.split}.html"
+    outputs = _outputs(arguments)
+    if outputs.predictions:
+        predictions.require_ending(outputs.predictions)
+    given = arguments.bundles
+    bundles = {name: load(bundle) for name, bundle in zip(names.of(given), given, strict=True)}
     with terminal.stage(f"evaluating on {arguments.split}"):
-        judged = evaluate(load(arguments.bundle), Path(arguments.dataset), arguments.split, arguments.token_budget)
-    if judged.caution:
-        terminal.warn(judged.caution)
-    figures = judged.to_json()
-    caption = f"Split {arguments.split}: {figures['genes']:,} genes, {figures['negatives']:,} negatives"
-    terminal.table(caption, HEADER, judged.rows())
-    terminal.table("Called genes, by how the intervals were made", SOURCES, judged.by_source())
-    terminal.say(judged.verdict)
-    if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(figures, indent=1) + "\n")
-    judged.page().write(report)
-    terminal.say(f"report: {report}")
+        found = evaluate(
+            bundles,
+            Path(arguments.dataset),
+            arguments.split,
+            arguments.token_budget,
+            arguments.samples,
+            arguments.seed,
+            arguments.resample,
+        )
+    _show(found, terminal)
+    if outputs.json:
+        storage.write_text(outputs.json, json.dumps(figures.to_json(found), indent=1, allow_nan=False) + "\n")
+    if outputs.predictions:
+        predictions.write(found, outputs.predictions)
+    written = mistakes.write(found, outputs.mistakes)
+    page.page(found).write(outputs.report)
+    terminal.say(f"mistakes: {', '.join(map(str, written))}")
+    terminal.say(f"report: {outputs.report}")
+
+
+def _show(found: Evaluation, terminal: Terminal) -> None:
+    from training.evaluation import tables, verdict
+
+    for text in verdict.cautions(found):
+        terminal.warn(text)
+    for table in tables.in_terminal(found):
+        terminal.table(table.caption, table.header, table.rows)
+    if said := tables.without_left_out(found):
+        terminal.say(said)
+    for model, calibrated in zip(found.models, found.calibrations, strict=True):
+        terminal.say(
+            f"Calibration of {'the model' if len(found.models) == 1 else model.name}: expected error "
+            f"{calibrated.error:.3f}, Brier score {calibrated.brier:.3f}."
+        )
+    for text in verdict.verdicts(found):
+        terminal.say(text)
+
+
+def _outputs(arguments: argparse.Namespace) -> _Outputs:
+    """Where files go; folders are made now, so that a place that cannot be written is told before the work.
+
+    Raises:
+        UsageError: two files at one place, or a folder where a file is to be.
+        ResourceError: a folder cannot be made.
+    """
+    here = remote.local(arguments.bundles[0])
+    folder = here.absolute().parent if here else Path.cwd()
+    report = Path(arguments.report) if arguments.report else folder / f"report-{arguments.split}.html"
+    mistakes = Path(arguments.mistakes) if arguments.mistakes else report.parent / f"mistakes-{arguments.split}.bed"
+    others = [Path(path) if path else None for path in (arguments.json, arguments.predictions)]
+    named = {"--report": report, "--mistakes": mistakes, "--json": others[0], "--predictions": others[1]}
+    seen: dict[Path, str] = {}
+    for flag, path in named.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UsageError(f"{flag} {path}: is a folder", "name a file in it")
+        if (other := seen.setdefault(path.resolve(), flag)) != flag:
+            raise UsageError(f"{flag} {path}: {other} goes there too", "name another file")
+    for path in seen:
+        storage.make_directory(path.parent)
+    return _Outputs(report, mistakes, *others)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import antisense, intervals, negatives
+from pipelines import antisense, intervals, negatives, windows
 from pipelines.blocks import Blocks
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.negatives import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
@@ -50,12 +50,26 @@ def test_negatives_keep_clear_of_genes_and_each_other(
 
 @settings(max_examples=40, deadline=None)
 @given(gene_sets(), modes, crops, st.integers(0, 5))
+def test_a_gene_left_out_has_the_window_that_the_crop_says(
+    genes: np.ndarray, mode: str, crop: CropConfig, seed: int
+) -> None:
+    result = placed(genes, NegativesConfig(unplaced=mode, seed=seed), crop)
+    away = result.reasons != ""
+    assert (result.left_out[~away] == -1).all()
+    assert (result.windows[away] == -1).all()
+    found = result.left_out[away]
+    assert np.array_equal(found[:, 1] - found[:, 0], windows.lengths(genes[away], crop))
+    assert ((found[:, 0] >= genes[away, 0]) & (found[:, 1] <= genes[away, 1])).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(gene_sets(), modes, crops, st.integers(0, 5))
 def test_a_negative_has_the_length_of_its_gene_window(
     genes: np.ndarray, mode: str, crop: CropConfig, seed: int
 ) -> None:
     result = placed(genes, NegativesConfig(unplaced=mode, seed=seed), crop)
-    windows = result.windows[result.partners]
-    assert (np.diff(windows, axis=1) == np.diff(result.negatives, axis=1)).all()
+    cuts = result.windows[result.partners]
+    assert (np.diff(cuts, axis=1) == np.diff(result.negatives, axis=1)).all()
 
 
 @settings(max_examples=40, deadline=None)

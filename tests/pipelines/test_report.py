@@ -123,6 +123,27 @@ def test_columns_of_numbers_are_aligned_and_the_best_row_is_marked() -> None:
     assert text.count("class=best") == 1
 
 
+def test_a_folded_table_shows_its_caption_and_opens_without_a_script() -> None:
+    made = report.Page("t")
+    made.table(HOSTILE, ("n",), [(1,), (report.MISSING,)], folded=True)
+    parsed = outline(made.html())
+    assert {tag: parsed.tags.count(tag) for tag in ("details", "summary", "caption", "script")} == {
+        "details": 1, "summary": 1, "caption": 0, "script": 0,
+    }  # fmt: skip
+    assert HOSTILE in parsed.text
+    assert f'<td class="n">{report.MISSING}</td>' in made.html()
+
+
+def test_a_plot_may_have_a_name_and_a_text_after_its_title() -> None:
+    made = report.Page("t")
+    figure, _ = report.new_figure("x", "y")
+    made.figures(report.Plot("Title", figure, HOSTILE, "roc"))
+    parsed = outline(made.html())
+    assert "figure-roc" in parsed.ids
+    assert any(HOSTILE in text for text in parsed.text)
+    assert "<figcaption><b>Title.</b> " in made.html()
+
+
 def test_a_row_of_another_width_than_the_header_is_refused() -> None:
     with pytest.raises(ValueError, match="argument 2 is longer"):
         report.Page("t").table("c", ("one",), [(1, 2)])

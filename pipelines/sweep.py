@@ -1,0 +1,51 @@
+"""What a decision threshold does: precision, recall, F1 and MCC at many thresholds, from one sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Figures at thresholds, each of shape (thresholds,); ratios are 0 where they divide by 0."""
+
+    threshold: Floats
+    called: NDArray[np.int64]
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    mcc: Floats
+
+
+def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
+    """Figures at each threshold; a score at or above it is called a gene.
+
+    Args:
+        labels: 1 gene, 0 negative, shape (rows,).
+        scores: higher means gene, shape (rows,).
+        thresholds: shape (thresholds,).
+    """
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    thresholds = np.asarray(thresholds, dtype=np.float64)
+    genes, negatives = (np.sort(scores[labels == label]) for label in (1, 0))
+    true, false = (len(one) - np.searchsorted(one, thresholds, side="left") for one in (genes, negatives))
+    positive, negative = float(len(genes)), float(len(negatives))
+    called = (true + false).astype(np.float64)
+    spread = np.sqrt(called) * np.sqrt(positive) * np.sqrt(positive + negative - called) * np.sqrt(negative)
+    return Sweep(
+        threshold=thresholds,
+        called=true + false,
+        precision=_ratio(true, called),
+        recall=_ratio(true, np.full_like(called, positive)),
+        f1=_ratio(2.0 * true, called + positive),
+        mcc=_ratio(true * (negative - false) - false * (positive - true), spread),
+    )
+
+
+def _ratio(above: ArrayLike, below: Floats) -> Floats:
+    return np.divide(np.asarray(above, np.float64), below, out=np.zeros_like(below), where=below > 0)

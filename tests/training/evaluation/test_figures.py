@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines import metrics
+from training.evaluation import Evaluation, figures
+from training.evaluation.slices import BY
+
+
+@pytest.fixture(scope="module")
+def written(judged: Evaluation) -> dict[str, Any]:
+    """The figures as they are read back."""
+    return json.loads(json.dumps(figures.to_json(judged), allow_nan=False))
+
+
+def test_one_models_figures_are_flat(judged: Evaluation, written: dict[str, Any]) -> None:
+    assert {name: written[name] for name in metrics.NAMES} == judged.models[0].metrics
+    assert set(written["shortcuts"]) == {
+        "length", "gc", "soft_masked", "unknown", "first_six", "last_six", "ends", "kmers",
+    }  # fmt: skip
+    assert written["rows"] == written["genes"] + written["negatives"] == 120
+    assert written["called_by_source"].keys() == {"gene", "shuffle"}
+    assert {"threshold", "split", "verdict", "dataset_fingerprint", "tokenizer_fingerprint"} <= written.keys()
+
+
+def test_parts_intervals_calibration_sweep_and_genes_left_out_are_told(written: dict[str, Any]) -> None:
+    low, high = written["intervals"]["auroc"]
+    assert low <= written["auroc"] <= high
+    for by in BY:
+        assert sum(one["rows"] for one in written[f"by_{by}"]) == written["rows"]
+    assert sum(one["rows"] for one in written["calibration"]["bins"]) == written["rows"]
+    assert sum(one["genes"] for one in written["by_biotype"]) == written["genes"]
+    assert len(written["sweep"]) == 19
+    assert written["bootstrap"] == {"samples": 200, "seed": 0, "unit": "interval", "level": 0.95}
+    assert {one["split"] for one in written["left_out"]} == {"test", "every split"}
+    assert written["differences"][0]["second"] == "best rule"
+
+
+def test_several_models_are_listed_and_the_first_is_flat_as_well(side_by_side: Evaluation) -> None:
+    found = figures.to_json(side_by_side)
+    assert [one["name"] for one in found["models"]] == ["first", "second"]
+    first = {key: value for key, value in found["models"][0].items() if key != "name"}
+    assert {key: found[key] for key in first} == first

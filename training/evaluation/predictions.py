@@ -1,0 +1,52 @@
+"""The probability of every row of the split, so that others can compute every figure themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.bed import WITHOUT_CONTROLS
+from pipelines.errors import UsageError
+from training.evaluation.judge import Evaluation
+
+ENDINGS = (".tsv", ".parquet")
+_COLUMNS = ("interval_id", "genome", "chromosome", "start", "end", "strand", "label", "source")
+
+
+def require_ending(path: Path) -> None:
+    """Refuse a file of another format.
+
+    Raises:
+        UsageError: the ending is none of `ENDINGS`.
+    """
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"--predictions {path}: ends in neither .tsv nor .parquet", "name a file that does")
+
+
+def write(found: Evaluation, path: Path) -> None:
+    """Write the rows in the dataset's order, whole or not at all: TSV with a header, or Parquet, by the ending.
+
+    Columns: interval_id, genome, chromosome, start, end, strand, label, source and `probability`, or `probability:NAME` for
+    each of several models. Probabilities have all their digits: read back, they are the same numbers.
+
+    Raises:
+        UsageError: the ending is none of `ENDINGS`.
+        ResourceError: the place cannot be written.
+    """
+    require_ending(path)
+    table = found.dataset.table.select(_COLUMNS)
+    for model in found.models:
+        name = "probability" if len(found.models) == 1 else f"probability:{model.name}"
+        table = table.append_column(name, pa.array(model.probabilities))
+    with storage.replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            pq.write_table(table, temporary, compression="zstd")
+            return
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write("\t".join(table.column_names) + "\n")
+            for batch in table.to_batches():
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    stream.write("\t".join(str(cell).translate(WITHOUT_CONTROLS) for cell in row) + "\n")

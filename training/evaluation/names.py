@@ -31,7 +31,7 @@ def of(bundles: Sequence[Path | str]) -> list[str]:
         names = ["/".join(one[-length:]) for one in parts]
         if len(set(names)) == len(names):
             return names
-    return ["/".join(place) for place in places]
+    return [str(bundle) for bundle in bundles]
 
 
 def _parts(bundle: Path | str) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ from pipelines.features import Feature
 from pipelines.kmer_regression import Regression
 from pipelines.progress import Silent
 from training import bundle
-from training.scan import accuracy, fitness, run
-from training.scan.calls import Thresholds
+from training.scan import accuracy, fitness, outputs, run
+from training.scan.calls import Thresholds, calls
 from training.scan.outputs import Outputs
 from training.scorer import ModelScorer, Scorer
 
@@ -119,8 +119,9 @@ class Bench:
         genome = run.open_genome(fasta or self.fasta, Silent())
         grid = fitness.grid_of(self.config, None, None, "bundle")
         identity = self.identity if scorer is None else name
-        outputs = Outputs.of(self.work / name / "genes.gff3")
-        return run.Scan(scorer or self.scorer, identity, genome, grid, thresholds, outputs)
+        return run.Scan(
+            scorer or self.scorer, identity, genome, grid, thresholds, Outputs.of(self.work / name / "genes.gff3")
+        )
 
     def chromosomes(self, split: str, lengths: dict[str, int]) -> dict[str, int]:
         """Those of a split, with their bases."""
@@ -145,29 +146,41 @@ def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
     return document
 
 
+def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
+    """Those of the highest base-level F1 on a split's chromosomes, out of all pairs of `LEVELS`."""
+    lengths = bench.chromosomes(split, job.lengths)
+    tracks = {name: one for name, one in outputs.from_tracks(job.outputs, job.lengths, job.grid) if name in lengths}
+
+    def reached(thresholds: Thresholds) -> float:
+        found = [
+            Feature(name, call.start, call.end, call.strand, "", None)
+            for name, one in tracks.items()
+            for call in calls(one, lengths[name], job.grid, thresholds)
+        ]
+        return accuracy.judge(found, bench.genes, lengths)["base"].f1
+
+    pairs = itertools.combinations_with_replacement(LEVELS, 2)
+    return max((Thresholds(high, low) for low, high in pairs), key=reached)
+
+
 def measure_accuracy(bench: Bench) -> Figures:
     """The model at its default thresholds; the regression at the best ones on validation, for base-level F1."""
-    model = bench.job("model", Thresholds())
-    run.scan(model, nullcontext, 2, "cpu", Silent())
     train, validation = (TokenDataset.open(bench.dataset, split) for split in ("train", "validation"))
     scorer = RegressionScorer(kmer_regression.regress(train, validation, validation).regression)
-    best: tuple[float, Thresholds] | None = None
-    for low, high in itertools.combinations_with_replacement(LEVELS, 2):
-        tried = bench.job("regression", Thresholds(high, low), scorer=scorer)
-        run.scan(tried, nullcontext, 2, "cpu", Silent())
-        reached = agreement(bench, tried, "validation")["base"]["f1"]
-        if best is None or reached > best[0]:
-            best = reached, tried.thresholds
-    assert best is not None
-    chosen = bench.job("regression", best[1], scorer=scorer)
-    run.scan(chosen, nullcontext, 2, "cpu", Silent())
-    return {
+    model, first = bench.job("model", Thresholds()), bench.job("regression", Thresholds(), scorer=scorer)
+    for job in (model, first):
+        run.scan(job, nullcontext, 2, "cpu", Silent())
+    figures: Figures = {
         "test": list(bench.chromosomes("test", model.lengths)),
         "validation": list(bench.chromosomes("validation", model.lengths)),
         "model": agreement(bench, model, "test"),
-        "5-mer regression": agreement(bench, chosen, "test"),
-        "thresholds of the regression": vars(best[1]),
     }
+    for name, job, own in (("model", model, None), ("5-mer regression", first, scorer)):
+        chosen = best_thresholds(bench, job, "validation")
+        tuned = bench.job(job.outputs.gff3.parent.name, chosen, scorer=own)
+        run.scan(tuned, nullcontext, 2, "cpu", Silent())
+        figures[f"{name}, thresholds of validation"] = agreement(bench, tuned, "test") | {"thresholds": vars(chosen)}
+    return figures
 
 
 def measure_time(bench: Bench, repeats: int) -> Figures:

@@ -10,7 +10,10 @@ import pybedtools
 import pytest
 
 from cluster.cli import main
+from pipelines.build import build
+from pipelines.config import DatasetConfig, validate
 from pipelines.dataset import TokenDataset
+from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
 from tests.training.made import small_bundle
@@ -121,3 +124,29 @@ def test_an_input_is_never_overwritten(genome: GenomeFiles, tmp_path: Path, caps
     assert main(["predict", str(bundle(tmp_path / "b")), *given]) == 2
     assert "would overwrite the input" in capsys.readouterr().err
     assert taken.read_bytes() == genome.annotation.read_bytes()
+
+
+def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        "sources": [genome.source("toy")],
+        "tokenizer": {"k": 3, "stride": 2},
+        "negatives": {"kinds": list(KINDS)},
+        "split": {"validation": ["chr3"], "test": ["chr4"]},
+    }
+    build(validate(DatasetConfig, config, "test"), tmp_path / "data", ray_session, Silent())
+    test = TokenDataset.open(tmp_path / "data", "test")
+    small_bundle(test).save(tmp_path / "bundle")
+    told, rows = tmp_path / "p.tsv", tmp_path / "rows.bed"
+    evaluated = ["evaluate", str(tmp_path / "bundle"), "--dataset", str(tmp_path / "data"), "--predictions", str(told)]
+    assert main([*evaluated, "--samples", "10"]) == 0, capsys.readouterr().err
+    lines = [line.split("\t") for line in told.read_text().splitlines()[1:]]
+    expected = {line[0]: float(line[-1]) for line in lines}
+    rows.write_text("".join("\t".join([line[2], line[3], line[4], line[0], "0", line[5]]) + "\n" for line in lines))
+    predict = ["predict", str(tmp_path / "bundle"), "--fasta", str(genome.fasta), "--intervals", str(rows)]
+    for more in ([], ["--workers", "2", "--token-budget", "300"], ["--token-budget", "1"]):
+        assert main([*predict, "--output", str(tmp_path / "s.tsv"), *more]) == 0, capsys.readouterr().err
+        scored = [line.split("\t") for line in (tmp_path / "s.tsv").read_text().splitlines()[1:]]
+        assert {line[4] for line in scored} == set(expected)
+        assert max(abs(float(line[6]) - expected[line[4]]) for line in scored) < 1e-5

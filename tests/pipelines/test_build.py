@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import encoding, storage
-from pipelines.build import _mapped, build, prepare
+from pipelines.build import build, prepare
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset import TokenDataset, read_manifest
 from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
+from pipelines.mapping import mapped
 from pipelines.progress import Silent
 from pipelines.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles, make_genome
@@ -356,4 +357,4 @@ def dies(table: pa.Table) -> pa.Table:
 
 def test_a_worker_that_dies_again_and_again_ends_the_build(ray_session: Any) -> None:
     with pytest.raises(ResourceError, match="a worker was lost 3 times"):
-        list(_mapped([pa.table({"task": [0]})], dies))
+        list(mapped([pa.table({"task": [0]})], dies))

@@ -5,6 +5,7 @@ The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,14 @@ def name_of(dimension: int, vocabulary: int, accuracy: float, made: datetime) ->
     return f"embed-{dimension}-{vocabulary}-{accuracy:.4f}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}-checkpoint.safetensors"
 
 
-def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime, directory: Path) -> Path:
+def save(
+    vectors: Tensor,
+    tokenizer: Tokenizer,
+    accuracy: float,
+    made: datetime,
+    directory: Path,
+    more: Mapping[str, str] | None = None,
+) -> Path:
     """Write vectors with their tokenizer.
 
     Args:
@@ -39,6 +47,7 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
         accuracy: of the task they were learnt by, 0 to 1; in the name only, and in the metadata.
         made: when, with its time zone.
         directory: where to.
+        more: further metadata.
 
     Returns:
         The file.
@@ -54,6 +63,7 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
         )
     path = directory / name_of(vectors.shape[1], len(vectors), accuracy, made)
     metadata = {
+        **(more or {}),
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "tokenizer": tokenizer.json,
@@ -64,6 +74,15 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
     with storage.replacing(path) as temporary:
         save_file({TENSOR: vectors.detach().float().cpu().contiguous()}, temporary, metadata)
     return path
+
+
+def facts(path: Path) -> dict[str, str]:
+    """The metadata of a file.
+
+    Raises:
+        BundleError: missing or damaged.
+    """
+    return _read(path)[0]
 
 
 def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:

@@ -1,0 +1,130 @@
+"""Skip-gram with negative sampling, its whole expected objective at every step.
+
+What word2vec (Mikolov et al. 2013) draws pair by pair depends on the counts of pairs alone (Levy and Goldberg 2014), and
+k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Nothing is
+drawn but the first vectors, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to 0.2 s of
+one core. It runs on one thread, so that bytes do not depend on the number of cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines import fingerprint
+from pipelines.errors import TrainingError
+from pipelines.tokenizer import PAD, SPECIALS, Tokenizer
+from training.embed.config import EmbeddingConfig
+from training.embed.pairs import Pairs
+
+_ROWS = 1024
+_START = 0.1
+
+
+def learn(
+    pairs: Pairs, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, told: Callable[[], object]
+) -> Tensor:
+    """Vectors of all ids.
+
+    Args:
+        pairs: counts of the corpus.
+        tokenizer: whose ids they are.
+        dimension: of a vector.
+        config: the section `embedding`.
+        told: called after every step.
+
+    Returns:
+        float32, shape (ids, dimension), of mean 0 and variance 1 over the k-mers that were learnt. Seldom and partial k-mers have
+        the sum of their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>`
+        zeros.
+
+    Raises:
+        TrainingError: too few k-mers occur, or the vectors are no longer numbers.
+    """
+    often = np.flatnonzero((pairs.near.sum(axis=1) > 0) & (pairs.tokens >= config.min_count))
+    if len(often) < 2:
+        raise TrainingError(
+            f"{len(often)} k-mers occur {config.min_count} times or more near another",
+            "give more sequence, or lower embedding.min_count",
+        )
+    near = contexts(pairs.near, tokenizer.reverse_complements.astype(np.int64), config.opposite)[np.ix_(often, often)]
+    near *= _thinned(pairs.tokens[often], config.subsample)
+    generator = torch.Generator().manual_seed(fingerprint.seed(config.seed, "skip-gram"))
+    first = torch.randn(2, len(often), dimension, generator=generator) * _START
+    learnt = _descend(near, first, config, told)
+    if not learnt.isfinite().all():
+        raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
+    # What all k-mers share tells them not apart, and models start from numbers of variance 1.
+    learnt = learnt - learnt.mean(dim=0)
+    return completed((learnt / learnt.std().clamp_min(1e-9)).numpy(), often, pairs.tokens, tokenizer)
+
+
+def contexts(near: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float) -> NDArray[np.float64]:
+    """Counts of contexts, those read on the other strand included, shape (ids, ids)."""
+    found = near.astype(np.float64)
+    if opposite:
+        found += opposite * near[:, reverse_complements]
+    return found
+
+
+def _thinned(tokens: NDArray[np.int64], subsample: float) -> NDArray[np.float64]:
+    """The share of each pair that is left when frequent tokens are thinned out as in word2vec, shape (ids, ids)."""
+    if not subsample:
+        return np.ones((1, 1))
+    kept = np.minimum(np.sqrt(subsample * tokens.sum() / tokens), 1.0)
+    return kept[:, None] * kept[None, :]
+
+
+def _descend(near: NDArray[np.float64], first: Tensor, config: EmbeddingConfig, told: Callable[[], object]) -> Tensor:
+    """Adam over the whole objective; the vectors of tokens, shape (ids, dimension)."""
+    often = near.sum(axis=1)
+    drawn = near.sum(axis=0) ** config.smoothing
+    scale = len(near) / near.sum()
+    positive = torch.from_numpy((near * scale).astype(np.float32))
+    rows = torch.from_numpy((config.negatives * often * scale).astype(np.float32))
+    columns = torch.from_numpy((drawn / drawn.sum()).astype(np.float32))
+    vectors, context = (one.clone().requires_grad_() for one in first)
+    optimizer = torch.optim.Adam([vectors, context], lr=config.learning_rate)
+    for step in range(config.epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * (1 - step / config.epochs)
+        with torch.no_grad():
+            vectors.grad, context.grad = torch.zeros_like(vectors), torch.zeros_like(context)
+            for low in range(0, len(near), _ROWS):
+                some = slice(low, low + _ROWS)
+                # Of -near log s(z) - negative log s(-z): negative s(z) - near s(-z).
+                slope = torch.sigmoid(vectors[some] @ context.T)
+                slope *= torch.addr(positive[some], rows[some], columns)
+                slope -= positive[some]
+                vectors.grad[some] = slope @ context
+                context.grad += slope.T @ vectors[some]
+        optimizer.step()
+        told()
+    return vectors.detach()
+
+
+def completed(
+    learnt: NDArray[np.float32], often: NDArray[np.int64], tokens: NDArray[np.int64], tokenizer: Tokenizer
+) -> Tensor:
+    """Vectors of all ids from those that were learnt.
+
+    Args:
+        learnt: shape (learnt ids, dimension).
+        often: their ids, ascending.
+        tokens: occurrences of each id, shape (ids,).
+        tokenizer: whose ids they are.
+    """
+    mean = learnt.mean(axis=0, dtype=np.float64)
+    known = tokenizer.letters < 4
+    parts = np.stack([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=2).reshape(len(known), -1)
+    weights = np.linalg.lstsq(parts[often], learnt - mean, rcond=None)[0]
+    vectors = parts @ weights + mean
+    vectors[often] = learnt
+    share = tokens[often] / tokens[often].sum()
+    vectors[: len(SPECIALS)] = share @ learnt
+    vectors[PAD] = 0
+    return torch.from_numpy(vectors.astype(np.float32))

@@ -19,7 +19,7 @@ class EmbeddingConfig(Section):
         default=4, description="tokens on either side that count as context, from the first that shares no base", ge=1
     )
     opposite: float = Field(
-        default=0.3,
+        default=0.5,
         description="weight of the other strand's token at a context's place as a context of its own (0: none)",
         ge=0,
         le=1,

@@ -64,7 +64,7 @@ def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> E
     key = key_of(corpus, dimension)
     storage.make_directory(output)
     with storage.only_writer(output):
-        storage.remove_partial(output, "embed-")
+        storage.remove_partial(output, "embed-*-checkpoint")
         remove_unfinished(output)
         if (found := finished(output, key)) is not None:
             progress.note(f"{found.path} is made of the same sequence and configuration already; nothing to do")

@@ -5,14 +5,16 @@ The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkp
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from pipelines import contents, storage
@@ -72,8 +74,19 @@ def save(
         "made": made.astimezone(UTC).isoformat(timespec="seconds"),
     }
     with storage.replacing(path) as temporary:
-        save_file({TENSOR: vectors.detach().float().cpu().contiguous()}, temporary, metadata)
+        temporary.write_bytes(_serialised(vectors.detach().float().cpu().numpy(), metadata))
     return path
+
+
+def _serialised(vectors: NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file; the library's own writer puts metadata in another order every time."""
+    values = np.ascontiguousarray(vectors, "<f4").tobytes()
+    tensor = {"dtype": "F32", "shape": list(vectors.shape), "data_offsets": [0, len(values)]}
+    header = json.dumps(
+        {"__metadata__": dict(sorted(metadata.items())), TENSOR: tensor}, separators=(",", ":")
+    ).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + values
 
 
 def facts(path: Path) -> dict[str, str]:

@@ -76,13 +76,13 @@ def _corpus(context: Context) -> Corpus:
     experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
     if (arguments.dataset is None) == (arguments.fasta is None):
         raise UsageError("raygene embed: give --dataset or --fasta, and not both", "name what to learn from")
+    if arguments.dataset and arguments.hold_out:
+        raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
     if arguments.dataset is None:
         if arguments.split:
             raise UsageError("--split goes with --dataset", "hold out sequences of a genome with --hold-out")
         paths = [Path(path) for path in arguments.fasta]
         return corpus.of_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
-    if arguments.hold_out:
-        raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
     found = corpus.of_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
     if differences := corpus.differing(experiment.resolved(), found.tokenizer):
         terminal.warn(

@@ -49,7 +49,9 @@ def test_the_file_of_the_epoch_that_training_goes_on_from_is_not_written_again(t
     assert before.stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("name", ["embed-8-67-0.9-x-checkpoint.safetensors", ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial"])
+@pytest.mark.parametrize(
+    "name", ["embed-8-67-0.9-x-checkpoint.safetensors", ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial"]
+)
 def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"cut off")
     Embeddings(tmp_path, "other", TOKENIZER).keep(record(1), weights(1))

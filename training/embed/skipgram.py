@@ -118,11 +118,10 @@ def completed(
         tokens: occurrences of each id, shape (ids,).
         tokenizer: whose ids they are.
     """
-    mean = learnt.mean(axis=0, dtype=np.float64)
     known = tokenizer.letters < 4
-    parts = np.stack([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=2).reshape(len(known), -1)
-    weights = np.linalg.lstsq(parts[often], learnt - mean, rcond=None)[0]
-    vectors = parts @ weights + mean
+    parts = np.concatenate([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=1)
+    parts = np.concatenate([parts, np.ones((len(parts), 1))], axis=1)
+    vectors = parts @ np.linalg.lstsq(parts[often], learnt, rcond=None)[0]
     vectors[often] = learnt
     share = tokens[often] / tokens[often].sum()
     vectors[: len(SPECIALS)] = share @ learnt

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from pipelines import fingerprint, storage
 from pipelines.errors import UsageError
@@ -113,7 +114,8 @@ def one_thread() -> Iterator[None]:
     given = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(given)
 

@@ -23,6 +23,7 @@ from training.embed.pairs import Pairs
 
 _ROWS = 1024
 _START = 0.1
+_LEAST = 0.01
 
 
 def learn(
@@ -38,7 +39,7 @@ def learn(
         told: called after every step.
 
     Returns:
-        float32, shape (ids, dimension), of mean 0 and variance 1 over the k-mers that were learnt. Seldom and partial k-mers have
+        float32, shape (ids, dimension), of mean 0 and like variance in every direction over the k-mers that were learnt. Seldom and partial k-mers have
         the sum of their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>`
         zeros.
 
@@ -58,9 +59,7 @@ def learn(
     learnt = _descend(near, first, config, told)
     if not learnt.isfinite().all():
         raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
-    # What all k-mers share tells them not apart, and models start from numbers of variance 1.
-    learnt = learnt - learnt.mean(dim=0)
-    return completed((learnt / learnt.std().clamp_min(1e-9)).numpy(), often, pairs.tokens, tokenizer)
+    return completed(whitened(learnt.numpy()), often, pairs.tokens, tokenizer)
 
 
 def contexts(near: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float) -> NDArray[np.float64]:
@@ -105,6 +104,19 @@ def _descend(near: NDArray[np.float64], first: Tensor, config: EmbeddingConfig, 
         optimizer.step()
         told()
     return vectors.detach()
+
+
+def whitened(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest vectors of mean 0 whose variance is 1 in every direction (ZCA), or less where there was hardly any.
+
+    Frequent contexts rule the objective and stretch the vectors along few directions, in which the strand is hard to see; a model
+    that starts from them would have to undo that first. Shape as given.
+    """
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    sizes = np.maximum(sizes, _LEAST * max(sizes[0], 1e-12))
+    turned = (centred @ directions.T / sizes @ directions) * np.sqrt(len(vectors))
+    return turned.astype(np.float32)
 
 
 def completed(

@@ -58,7 +58,7 @@ def test_kmers_of_like_contexts_get_like_vectors() -> None:
     near[11:, 11:15] = 200
     found = learn(made(near), opposite=0)[3:]
     cosine = torch.nn.functional.cosine_similarity(found[None, :8], found[:, None], dim=2)
-    assert cosine[4:8].mean() > 0.5 > cosine[12:].mean()
+    assert cosine[4:8].mean() > cosine[12:].mean() + 0.2
 
 
 def test_the_same_counts_give_the_same_bytes_and_another_seed_others() -> None:
@@ -80,8 +80,21 @@ def test_specials_have_sensible_vectors() -> None:
     assert (found[PAD] == 0).all()
     torch.testing.assert_close(found[UNK], share @ found)
     assert torch.equal(found[UNK], found[MASK])
-    torch.testing.assert_close(found[3:].mean(dim=0), torch.zeros(6), rtol=0, atol=1e-5)
-    assert found[3:].std().item() == pytest.approx(1, rel=1e-3)
+
+
+def test_vectors_have_mean_zero_and_like_variance_in_every_direction() -> None:
+    found = learn(RANDOM, epochs=20)[3:].double()
+    torch.testing.assert_close(found.mean(dim=0), torch.zeros(6).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.T @ found / 16, torch.eye(6).double(), rtol=0, atol=1e-4)
+
+
+def test_directions_without_variance_are_not_blown_up() -> None:
+    generator = np.random.default_rng(1)
+    flat = generator.standard_normal((20, 2)) @ generator.standard_normal((2, 6)) + 1e-9 * generator.standard_normal(
+        (20, 6)
+    )
+    assert np.abs(skipgram.whitened(flat.astype(np.float32))).max() < 10
+    assert (skipgram.whitened(np.ones((20, 6), np.float32)) == 0).all()
 
 
 def test_seldom_and_partial_kmers_have_the_sum_of_their_bases_parts() -> None:

@@ -110,7 +110,7 @@ def learners(place: Place) -> None:
             began = time.monotonic()
             changed = config.model_copy(update={"opposite": opposite})
             counted = pairs.count(map(corpus.tokens, corpus.train()), corpus.tokenizer.vocabulary_size, 3, 4)
-            vectors = skipgram.learn(counted, corpus.tokenizer, DIMENSION, changed, lambda: None)
+            vectors = skipgram.learn(counted, corpus.tokenizer, DIMENSION, changed, lambda: None).vectors
             judge(name, vectors, time.monotonic() - began)
         size = corpus.tokenizer.vocabulary_size
         judge("random", torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)), 0)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipelines import report
 from pipelines.tokenizer import Tokenizer
-from training.embed.neighbours import Mirror, kmers_of
+from training.embed.neighbours import Mirror
+from training.embed.skipgram import Learnt
 from training.embed.task import Figures
 
 TASK_HEADER = ("top-1 accuracy of hidden k-mers", "sees", "accuracy")
@@ -99,7 +99,7 @@ def mirror_sentence(found: Json, strands: str) -> str:
     return f"{told}. {strands}"
 
 
-def page(found: Json, vectors: Tensor, tokenizer: Tokenizer) -> report.Page:
+def page(found: Json, learnt: Learnt, tokenizer: Tokenizer) -> report.Page:
     """The figures as one HTML page with a picture of the k-mers."""
     made = report.Page(
         "k-mer embedding",
@@ -112,23 +112,27 @@ def page(found: Json, vectors: Tensor, tokenizer: Tokenizer) -> report.Page:
         task_rows(found, found["head_bases"]),
     )
     made.paragraph(mirror_sentence(found, found["strands"]))
-    picture, shares = map_of(vectors, tokenizer)
+    picture, shares = map_of(learnt, tokenizer)
     made.figures(
-        (f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance)", picture)
+        (
+            f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance, before all directions are made alike)",
+            picture,
+        )
     )
     made.table("Nearest k-mers by cosine: from the most frequent to the rarest", NEAREST_HEADER, nearest_rows(found))
     return made
 
 
-def map_of(vectors: Tensor, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:
+def map_of(learnt: Learnt, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:
     """The k-mers in two principal components, coloured by GC, labelled where few; and the components' shares of variance."""
     from sklearn.decomposition import PCA
 
-    kmers = kmers_of(tokenizer)
+    kmers, vectors = learnt.ids, learnt.stretched
     if len(kmers) > _POINTS:
-        kmers = kmers[np.linspace(0, len(kmers) - 1, _POINTS).astype(int)]
+        some = np.linspace(0, len(kmers) - 1, _POINTS).astype(int)
+        kmers, vectors = kmers[some], vectors[some]
     pca = PCA(2, svd_solver="full")
-    places = pca.fit_transform(vectors.numpy()[kmers].astype(np.float64))
+    places = pca.fit_transform(vectors.astype(np.float64))
     strong = np.isin(tokenizer.letters[kmers], (1, 2)).mean(axis=1)
     figure, axes = report.new_figure("first component", "second component")
     dots = axes.scatter(

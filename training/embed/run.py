@@ -143,7 +143,8 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
             map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, corpus.first, config.window
         )
     with progress.stage("vectors", config.epochs) as stage:
-        vectors = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
+        learnt = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
+        vectors = learnt.vectors
     with progress.stage("the task's positions"):
         train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
         held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
@@ -171,7 +172,7 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
         "key": key,
     }
     path = output / embedding_file.name_of(dimension, tokenizer.vocabulary_size, scored.embedding, made)
-    report.page(found, vectors, tokenizer).write(path.with_suffix(".html"))
+    report.page(found, learnt, tokenizer).write(path.with_suffix(".html"))
     storage.write_text(path.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
     more = {"task": task.STATED, "markov_left": f"{scored.markov_left:.4f}", "markov_both": f"{scored.markov_both:.4f}"}
     embedding_file.save(vectors, tokenizer, scored.embedding, made, output, more | {"key": key})

@@ -9,6 +9,7 @@ one core. It runs on one thread, so that bytes do not depend on the number of co
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,9 +27,24 @@ _START = 0.1
 _LEAST = 0.01
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt.
+
+    Attributes:
+        vectors: of all ids, shape (ids, dimension).
+        ids: of the k-mers that were learnt, ascending, shape (k-mers,).
+        stretched: their vectors as the objective has them, before all directions are made alike, shape (k-mers, dimension).
+    """
+
+    vectors: Tensor
+    ids: NDArray[np.int64]
+    stretched: NDArray[np.float32]
+
+
 def learn(
     pairs: Pairs, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, told: Callable[[], object]
-) -> Tensor:
+) -> Learnt:
     """Vectors of all ids.
 
     Args:
@@ -39,7 +55,7 @@ def learn(
         told: called after every step.
 
     Returns:
-        float32, shape (ids, dimension), of mean 0 and like variance in every direction over the k-mers that were learnt. Seldom and partial k-mers have
+        Vectors in float32, of mean 0 and like variance in every direction over the k-mers that were learnt. Seldom and partial k-mers have
         the sum of their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>`
         zeros.
 
@@ -56,10 +72,10 @@ def learn(
     near *= _thinned(pairs.tokens[often], config.subsample)
     generator = torch.Generator().manual_seed(fingerprint.seed(config.seed, "skip-gram"))
     first = torch.randn(2, len(often), dimension, generator=generator) * _START
-    learnt = _descend(near, first, config, told)
-    if not learnt.isfinite().all():
+    learnt = _descend(near, first, config, told).numpy()
+    if not np.isfinite(learnt).all():
         raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
-    return completed(whitened(learnt.numpy()), often, pairs.tokens, tokenizer)
+    return Learnt(completed(whitened(learnt), often, pairs.tokens, tokenizer), often, learnt)
 
 
 def contexts(near: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float) -> NDArray[np.float64]:

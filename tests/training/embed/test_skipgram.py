@@ -23,7 +23,7 @@ def made(near: np.ndarray) -> Pairs:
 
 
 def learn(pairs: Pairs, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
-    return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None)
+    return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None).vectors
 
 
 RANDOM = made(np.random.default_rng(0).integers(20, 200, (SIZE, SIZE)))

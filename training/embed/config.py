@@ -24,6 +24,18 @@ class EmbeddingConfig(Section):
         ge=0,
         le=1,
     )
+    shared: float = Field(
+        default=0.8,
+        description="share of the vectors' variance that k-mers with the same bases at the same places have in common (0: as learnt)",
+        ge=0,
+        lt=1,
+    )
+    mirrored: float = Field(
+        default=0.15,
+        description="share of its reverse complement's vector that is added to a k-mer's (0: none)",
+        ge=0,
+        lt=1,
+    )
     strands: Literal["auto", "given", "both"] = Field(
         default="auto",
         description="strands that are read: auto = both of a genome, and a dataset's rows as they are",

@@ -55,9 +55,8 @@ def learn(
         told: called after every step.
 
     Returns:
-        Vectors in float32, of mean 0 and like variance in every direction over the k-mers that were learnt. Seldom and partial k-mers have
-        the sum of their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>`
-        zeros.
+        Vectors in float32, of mean 0 and variance 1 over the k-mers that were learnt. Seldom and partial k-mers have the sum of
+        their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>` zeros.
 
     Raises:
         TrainingError: too few k-mers occur, or the vectors are no longer numbers.
@@ -75,7 +74,8 @@ def learn(
     learnt = _descend(near, first, config, told).numpy()
     if not np.isfinite(learnt).all():
         raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
-    return Learnt(completed(whitened(learnt), often, pairs.tokens, tokenizer), often, learnt)
+    shaped = mirrored(shared(whitened(learnt), often, tokenizer, config.shared), often, tokenizer, config.mirrored)
+    return Learnt(completed(shaped, often, pairs.tokens, tokenizer), often, learnt)
 
 
 def contexts(near: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float) -> NDArray[np.float64]:
@@ -135,6 +135,45 @@ def whitened(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return turned.astype(np.float32)
 
 
+def shared(
+    vectors: NDArray[np.float32], ids: NDArray[np.int64], tokenizer: Tokenizer, share: float
+) -> NDArray[np.float32]:
+    """Vectors in which a share of the variance is what a k-mer's bases contribute each at its place, and the rest its own.
+
+    k-mers that share bases are alike then, as in the start that models have otherwise. Both sides are projections of what was
+    learnt. Shape as given; of variance 1.
+
+    Args:
+        vectors: of mean 0, shape (k-mers, dimension).
+        ids: of the k-mers, shape (k-mers,).
+        tokenizer: whose ids they are.
+        share: 0 leaves the vectors as they are.
+    """
+    parts = _parts(tokenizer)[ids]
+    common = parts @ np.linalg.lstsq(parts, vectors, rcond=None)[0]
+    own = vectors - common
+    if not share or min(common.std(), own.std()) < 1e-6:
+        return vectors
+    return (np.sqrt(share) * common / common.std() + np.sqrt(1 - share) * own / own.std()).astype(np.float32)
+
+
+def mirrored(
+    vectors: NDArray[np.float32], ids: NDArray[np.int64], tokenizer: Tokenizer, share: float
+) -> NDArray[np.float32]:
+    """Each vector with a share of its reverse complement's added (its own's, where that was not learnt); of variance 1, shape as given."""
+    place = np.full(tokenizer.vocabulary_size, -1)
+    place[ids] = np.arange(len(ids))
+    other = place[tokenizer.reverse_complements.astype(np.int64)[ids]]
+    found = vectors + share * vectors[np.where(other < 0, np.arange(len(ids)), other)]
+    return (found / max(float(found.std()), 1e-9)).astype(np.float32)
+
+
+def _parts(tokenizer: Tokenizer) -> NDArray[np.float64]:
+    """Which base each id has at each place, less what is expected without knowing, shape (ids, 4 k)."""
+    known = tokenizer.letters < 4
+    return np.concatenate([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=1)
+
+
 def completed(
     learnt: NDArray[np.float32], often: NDArray[np.int64], tokens: NDArray[np.int64], tokenizer: Tokenizer
 ) -> Tensor:
@@ -146,9 +185,7 @@ def completed(
         tokens: occurrences of each id, shape (ids,).
         tokenizer: whose ids they are.
     """
-    known = tokenizer.letters < 4
-    parts = np.concatenate([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=1)
-    parts = np.concatenate([parts, np.ones((len(parts), 1))], axis=1)
+    parts = np.concatenate([_parts(tokenizer), np.ones((len(tokens), 1))], axis=1)
     vectors = parts @ np.linalg.lstsq(parts[often], learnt, rcond=None)[0]
     vectors[often] = learnt
     share = tokens[often] / tokens[often].sum()

@@ -23,6 +23,7 @@ def made(near: np.ndarray) -> Pairs:
 
 
 def learn(pairs: Pairs, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
+    keys = {"shared": 0, "mirrored": 0} | keys
     return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None).vectors
 
 
@@ -86,6 +87,28 @@ def test_vectors_have_mean_zero_and_like_variance_in_every_direction() -> None:
     found = learn(RANDOM, epochs=20)[3:].double()
     torch.testing.assert_close(found.mean(dim=0), torch.zeros(6).double(), rtol=0, atol=1e-5)
     torch.testing.assert_close(found.T @ found / 16, torch.eye(6).double(), rtol=0, atol=1e-4)
+
+
+def test_what_kmers_with_the_same_bases_have_in_common_is_a_share_of_the_variance() -> None:
+    raw, ids = np.random.default_rng(7).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
+    raw -= raw.mean(axis=0)
+    found = skipgram.shared(raw, ids, TOKENIZER, 0.75)
+    parts = skipgram._parts(TOKENIZER)[ids]
+    common = parts @ np.linalg.pinv(parts) @ found
+    assert common.var() == pytest.approx(0.75, rel=1e-4)
+    assert (found - common).var() == pytest.approx(0.25, rel=1e-4)
+    assert np.array_equal(skipgram.shared(raw, ids, TOKENIZER, 0), raw)
+
+
+def test_a_share_of_the_reverse_complement_draws_both_together() -> None:
+    raw, ids = np.random.default_rng(8).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
+    other = TOKENIZER.reverse_complements.astype(np.int64)[ids] - 3
+    found = skipgram.mirrored(raw, ids, TOKENIZER, 0.25)
+    expected = raw + 0.25 * raw[other]
+    np.testing.assert_allclose(found, expected / expected.std(), rtol=1e-5)
+    some = np.arange(3, 11)
+    alone = skipgram.mirrored(raw[:8], some, TOKENIZER, 0.25)
+    assert np.isfinite(alone).all()
 
 
 def test_directions_without_variance_are_not_blown_up() -> None:

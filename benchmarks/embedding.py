@@ -20,6 +20,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ Figures = dict[str, Any]
 
 def tasks(place: Place) -> None:
     """`raygene embed` on whole genomes, both strands."""
-    for genome, (example, fasta, held_out) in GENOMES.items():
-        for tokens, flags in TOKENS.items():
+    for tokens, flags in TOKENS.items():
+        for genome, (example, fasta, held_out) in GENOMES.items():
             stored = place.stored.setdefault("tasks", {}).setdefault(genome, {})
             if tokens in stored:
                 continue
@@ -94,7 +95,12 @@ def learners(place: Place) -> None:
         held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
         model = task.fitted_markov(corpus)
 
-        def judge(name: str, vectors: torch.Tensor, seconds: float) -> None:
+        def judge(name: str, make: Callable[[], torch.Tensor]) -> None:
+            if name in stored:
+                return
+            began = time.monotonic()
+            vectors = make()
+            seconds = time.monotonic() - began
             found = task.score(vectors, train, held_out, model, corpus, lambda: None)
             near = neighbours.mirror(vectors, corpus.tokenizer, 0)
             stored[name] = {
@@ -106,28 +112,32 @@ def learners(place: Place) -> None:
             place.store()
             print(name, json.dumps(stored[name]), flush=True)
 
-        for name, opposite in (("this project, twice", 0.5), ("this project", 0.5), ("this project, one strand", 0.0)):
-            began = time.monotonic()
-            changed = config.model_copy(update={"opposite": opposite})
-            counted = pairs.count(map(corpus.tokens, corpus.train()), corpus.tokenizer.vocabulary_size, 3, 4)
-            vectors = skipgram.learn(counted, corpus.tokenizer, DIMENSION, changed, lambda: None).vectors
-            judge(name, vectors, time.monotonic() - began)
+        judge("this project", lambda: own(corpus))
+        judge("this project, again", lambda: own(corpus))
+        judge("as learnt, directions made alike", lambda: own(corpus, shared=0, mirrored=0))
+        judge("the same, contexts of one strand", lambda: own(corpus, shared=0, mirrored=0, opposite=0))
         size = corpus.tokenizer.vocabulary_size
-        judge("random", torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)), 0)
-        judge(
-            "sums of random parts (what models start from)", compositional(corpus.tokenizer.vocabulary, DIMENSION, 0), 0
-        )
-    try:
-        import gensim
-    except ImportError:
-        print("gensim is not installed: left out")
-        return
-    stored["gensim version"] = gensim.__version__
-    for threads, turn in ((1, "first"), (1, "second"), (2, "first"), (2, "second")):
-        began = time.monotonic()
-        vectors = by_gensim(corpus, threads)
-        with one_thread():
-            judge(f"gensim, {threads} thread{'s' * (threads > 1)}, {turn} run", vectors, time.monotonic() - began)
+        judge("random", lambda: torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)))
+        judge("what models start from", lambda: compositional(corpus.tokenizer.vocabulary, DIMENSION, 0))
+        try:
+            import gensim
+        except ImportError:
+            print("gensim is not installed: left out")
+            return
+        stored["gensim version"] = gensim.__version__
+        for threads, turn in ((1, "first"), (1, "second"), (2, "first"), (2, "second")):
+            plural = "s" * (threads > 1)
+            judge(f"gensim, {threads} thread{plural}, {turn} run", lambda threads=threads: by_gensim(corpus, threads))  # type: ignore[misc]
+
+
+def own(corpus: Corpus, **keys: float) -> torch.Tensor:
+    """This project's vectors, counting included."""
+    counted = pairs.count(
+        map(corpus.tokens, corpus.train()), corpus.tokenizer.vocabulary_size, corpus.first, corpus.config.window
+    )
+    return skipgram.learn(
+        counted, corpus.tokenizer, DIMENSION, corpus.config.model_copy(update=keys), lambda: None
+    ).vectors
 
 
 def by_gensim(corpus: Corpus, threads: int) -> torch.Tensor:

@@ -29,6 +29,8 @@ from training.embed.config import EmbeddingConfig
 Numbers = NDArray[np.int64]
 Rows = tuple[Bytes, Numbers]
 AT_ONCE = 1 << 22
+# A chromosome is read in pieces, and no window crosses from one into the next: memory is 40 times this.
+LONGEST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -208,19 +210,13 @@ Piece = tuple[Genome, str, int, int]
 
 
 def _pieces(genome: Genome, hold_out: Sequence[str], share: float, *, held: bool) -> list[Piece]:
-    """Stretches of a genome that are held out, or those that are not."""
-    if not share:
-        return [
-            (genome, name, 0, length)
-            for name, length in genome.lengths.items()
-            if (name in hold_out) == held and length
-        ]
-    cuts = {name: length - int(length * share) for name, length in genome.lengths.items()}
-    pieces = [
-        (genome, name, cuts[name] if held else 0, length if held else cuts[name])
-        for name, length in genome.lengths.items()
-    ]
-    return [piece for piece in pieces if piece[3] > piece[2]]
+    """Stretches of a genome that are held out, or those that are not, none longer than is worked on at a time."""
+    found = []
+    for name, length in genome.lengths.items():
+        cut = length - int(length * share) if share else (0 if name in hold_out else length)
+        start, end = (cut, length) if held else (0, cut)
+        found += [(genome, name, at, min(at + LONGEST, end)) for at in range(start, end, LONGEST)]
+    return found
 
 
 def _read(pieces: Sequence[Piece]) -> Iterator[Rows]:

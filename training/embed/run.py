@@ -181,6 +181,10 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
 
 def _strands(corpus: Corpus) -> str:
     read = "Both strands were learnt from" if corpus.both else "Each sequence was learnt from on one strand only"
-    other = corpus.config.opposite
-    also = f"; the other strand's token at a context's place counts {other:g} of a context (embedding.opposite)."
-    return read + (also if other else "; tokens of the other strand are no contexts (embedding.opposite 0).")
+    config = corpus.config
+    if not config.opposite and not config.mirrored:
+        return f"{read}; nothing else draws reverse complements together (embedding.opposite and embedding.mirrored 0)."
+    return (
+        f"{read}; the other strand's token at a context's place counts {config.opposite:g} of a context (embedding.opposite), and "
+        f"{config.mirrored:g} of its reverse complement's vector is added to each (embedding.mirrored)."
+    )

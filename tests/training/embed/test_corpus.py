@@ -14,6 +14,7 @@ from pipelines.progress import Silent
 from pipelines.sequence import OTHER
 from pipelines.tokenizer import SPECIALS, Tokenizer
 from tests.conftest import GenomeFiles
+from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, differing, laid, of_dataset, of_fasta, reversed_rows, whole_kmers
 
@@ -72,6 +73,14 @@ def test_without_names_the_end_of_every_sequence_is_held_out(genome: GenomeFiles
     for name, first, last in zip(genome.sequences, learnt, kept_back, strict=True):
         text = genome.sequences[name].upper().replace("N", "")
         assert "".join("ACGT"[code] for code in [*first, *last]) == text
+
+
+def test_long_sequences_are_read_in_pieces(genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
+    monkeypatch.setattr(corpus_module, "LONGEST", 5_000)
+    pieces = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
+    assert len(pieces) == 9
+    assert np.concatenate(pieces).tolist() == np.concatenate(whole).tolist()
 
 
 def test_a_datasets_rows_are_those_of_its_tokens(dataset: Path) -> None:

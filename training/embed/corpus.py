@@ -228,8 +228,10 @@ def _observed(corpus: Corpus, min_count: int) -> Tokenizer:
     """The vocabulary of the k-mers seen often enough in what is learnt from."""
     complete = corpus.tokenizer
     counts = np.zeros(complete.vocabulary_size, np.int64)
-    for codes in corpus.train():
-        counts += np.bincount(corpus.tokens(codes), minlength=len(counts))
+    for codes, lengths in corpus.learnt():
+        counts += complete.count(codes, lengths)
+        if corpus.both:
+            counts += complete.count(*reversed_rows(codes, lengths))
     return complete.observed(counts, min_count)
 
 

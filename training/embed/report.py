@@ -73,15 +73,14 @@ def nearest_rows(found: Json) -> list[tuple[str, str]]:
 
 def verdict(found: Json) -> str:
     """One sentence that sets the embedding against the better Markov figure, in units of its standard error."""
-    best = max(found["markov_left"], found["markov_both"])
-    apart = (found["accuracy"] - best) / max(found["accuracy_standard_error"], 1e-12)
-    if apart > 2:
-        return f"The embedding beats both Markov figures on this task, by {found['accuracy'] - best:.2%} ({apart:.1f} standard errors)."
-    if apart < -2:
-        return f"The embedding does not beat the better Markov figure on this task: {found['accuracy'] - best:.2%} ({apart:.1f} standard errors)."
-    return (
-        f"The embedding and the better Markov figure are within two standard errors ({found['accuracy'] - best:+.2%})."
-    )
+    ahead = found["accuracy"] - max(found["markov_left"], found["markov_both"])
+    errors = ahead / max(found["accuracy_standard_error"], 1e-12)
+    points = f"{100 * ahead:+.2f} percentage points, {errors:+.1f} standard errors"
+    if errors > 2:
+        return f"The embedding beats both Markov figures on this task ({points})."
+    if errors < -2:
+        return f"The embedding does not beat the better Markov figure on this task ({points})."
+    return f"The embedding and the better Markov figure are within two standard errors ({points})."
 
 
 def mirror_sentence(found: Json, strands: str) -> str:

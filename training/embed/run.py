@@ -164,7 +164,7 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
         "vocabulary": tokenizer.vocabulary_size,
         "k": tokenizer.k,
         "stride": tokenizer.stride,
-        "head_bases": (corpus.first + config.head_window - 1) * tokenizer.stride + tokenizer.k - 1,
+        "head_bases": (corpus.first + config.head_window - 1) * tokenizer.stride,
         "train_tokens": int(counted.tokens[3:].sum()),
         "config": config.model_dump(mode="json"),
         "content": corpus.content,

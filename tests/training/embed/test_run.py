@@ -43,6 +43,7 @@ def test_file_figures_and_page_lie_side_by_side_under_the_files_name(made: Embed
 def test_metadata_say_what_the_accuracy_is_of(made: Embedded) -> None:
     told = embedding_file.facts(made.path)
     assert told["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
+    assert made.figures["head_bases"] == 18
     assert (told["accuracy"], told["markov_both"]) == (
         f"{made.figures['accuracy']:.4f}",
         f"{made.figures['markov_both']:.4f}",

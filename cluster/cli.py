@@ -21,7 +21,7 @@ from cluster.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import RaygeneError
 
-VERBS = ("demo", "build", "inspect", "memory", "train", "evaluate", "predict", "profile")
+VERBS = ("demo", "build", "inspect", "embed", "memory", "train", "evaluate", "predict", "profile")
 RESUMING = ("demo", "build", "train")
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 

@@ -28,6 +28,7 @@ from pipelines.config import (
 )
 from pipelines.errors import InputError, UsageError
 from training.config import ModelConfig, TrainingConfig
+from training.embed.config import EmbeddingConfig
 
 
 class ClusterConfig(Section):
@@ -49,6 +50,7 @@ class Experiment(Section):
     crop: CropConfig = CropConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     split: SplitConfig = SplitConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     cluster: ClusterConfig = ClusterConfig()

@@ -103,7 +103,7 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
     Raises:
         UsageError: an unknown verb or flag (with the nearest known one), or a missing argument.
     """
-    rest, overrides = _source_flags(list(arguments))
+    rest, overrides = _source_flags(list(map(spelled, arguments)))
     namespace, unknown = parser.parse_known_args(rest)
     chosen = verbs.get(getattr(namespace, "verb", "") or "", parser)
     known = [option for action in chosen._actions for option in action.option_strings]
@@ -120,6 +120,16 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
         field = _field(section, key)
         overrides[section, key] = _value(raw, field)
     return namespace, overrides
+
+
+def spelled(argument: str) -> str:
+    """A flag as it is defined: keys of sections with underscores, a verb's own with dashes; other arguments as they are."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    if " " in name:
+        return argument
+    return f"--{name.replace('-', '_') if '.' in name else name.replace('_', '-')}{equals}{value}"
 
 
 def _field(section: str, key: str) -> FieldInfo:

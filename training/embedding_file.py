@@ -7,15 +7,17 @@ A digest in the metadata covers all of it; files of format 1 have none, and are 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from pipelines import contents, fingerprint, storage
@@ -34,7 +36,14 @@ def name_of(dimension: int, vocabulary: int, accuracy: float, made: datetime) ->
     return f"embed-{dimension}-{vocabulary}-{accuracy:.4f}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}-checkpoint.safetensors"
 
 
-def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime, directory: Path) -> Path:
+def save(
+    vectors: Tensor,
+    tokenizer: Tokenizer,
+    accuracy: float,
+    made: datetime,
+    directory: Path,
+    more: Mapping[str, str] | None = None,
+) -> Path:
     """Write vectors with their tokenizer.
 
     Args:
@@ -43,6 +52,7 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
         accuracy: of the task they were learnt by, 0 to 1; in the name only, and in the metadata.
         made: when, with its time zone.
         directory: where to.
+        more: further metadata.
 
     Returns:
         The file.
@@ -58,6 +68,7 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
         )
     path = directory / name_of(vectors.shape[1], len(vectors), accuracy, made)
     metadata = {
+        **(more or {}),
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "tokenizer": tokenizer.json,
@@ -68,8 +79,28 @@ def save(vectors: Tensor, tokenizer: Tokenizer, accuracy: float, made: datetime,
     stored = vectors.detach().float().cpu().contiguous()
     metadata["digest"] = _digest(metadata, stored)
     with storage.replacing(path) as temporary:
-        save_file({TENSOR: stored}, temporary, metadata)
+        temporary.write_bytes(_serialised(stored.numpy(), metadata))
     return path
+
+
+def _serialised(vectors: NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file; the library's own writer puts metadata in another order every time."""
+    values = np.ascontiguousarray(vectors, "<f4").tobytes()
+    tensor = {"dtype": "F32", "shape": list(vectors.shape), "data_offsets": [0, len(values)]}
+    header = json.dumps(
+        {"__metadata__": dict(sorted(metadata.items())), TENSOR: tensor}, separators=(",", ":")
+    ).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + values
+
+
+def facts(path: Path) -> dict[str, str]:
+    """The metadata of a file.
+
+    Raises:
+        BundleError: missing or damaged.
+    """
+    return _opened(path)[0]
 
 
 def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:

@@ -162,7 +162,8 @@ def _validate(
     loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))
     figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
     found = {f"validation_{name}": value for name, value in figures.items()}
-    return found | {"threshold": best_threshold(labels, scores)}
+    threshold = best_threshold(labels, scores)
+    return found | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
 
 
 def gathered_probabilities(

@@ -12,6 +12,7 @@ import torch
 
 from training.checkpoints import Checkpoints
 from training.config import TrainingConfig
+from training.embeddings import Embeddings
 from training.notice import StopFile, terminated
 from training.observer import Observer, Phase, StepFigures
 from training.runlog import RunLog
@@ -39,6 +40,7 @@ class Reporter(Listener):
         tell: sends a message to the driver without waiting.
         log: where figures go.
         checkpoints: where they go.
+        embeddings: where the token vectors of the best epoch go.
         stop: asked whether the driver wants the workers to stop.
         config: how often to log and to keep.
         device: whose memory is told.
@@ -49,11 +51,13 @@ class Reporter(Listener):
         tell: Tell,
         log: RunLog,
         checkpoints: Checkpoints,
+        embeddings: Embeddings,
         stop: StopFile,
         config: TrainingConfig,
         device: torch.device,
     ) -> None:
-        self._tell, self._log, self._checkpoints, self._stop = tell, log, checkpoints, stop
+        self._tell, self._log, self._checkpoints, self._embeddings = tell, log, checkpoints, embeddings
+        self._stop = stop
         self._config, self._device = config, device
         self._window: list[StepFigures] = []
         self._told = self._kept = self._line_began = time.monotonic()
@@ -91,6 +95,8 @@ class Reporter(Listener):
     def epoch_ended(self, record: Record, state: State) -> None:
         record["peak_memory_bytes"] = peak_bytes(self._device)
         self.checkpoint(state)
+        if state.best_record["epoch"] == record["epoch"]:
+            self._embeddings.keep(record, state.best)
         self._log.epoch(state.records)
         self._tell({"record": record})
         self._line_began = time.monotonic()

@@ -22,6 +22,7 @@ from training import agreement, bundle, description, embedding_file, journal, mo
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
+from training.embeddings import EMBEDDINGS, Embeddings
 from training.follow import LOG, Diary, Follow
 from training.key import run_key
 from training.launch import Group, launch
@@ -108,7 +109,9 @@ class Run:
         return document["records"] if document else []
 
     def write_bundle(self, document: Document) -> Bundle:
-        """Make the bundle of the best epoch."""
+        """Make the bundle of the best epoch, and its embedding file if that is not there."""
+        kept = Embeddings(self.output / EMBEDDINGS, self.key[:12], self.train.tokenizer)
+        kept.keep(document["best_record"], document["best"])
         network = models.make(self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
         config = description.describe(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pipelines.dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import devices, layout, loop, models
 from training.board import Board
@@ -17,6 +18,7 @@ from training.checkpoints import Checkpoints
 from training.collective import Alone, Collective, Distributed
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
+from training.embeddings import EMBEDDINGS, Embeddings
 from training.memory.probe import REFUSED
 from training.notice import StopFile, terminated
 from training.reporter import Listener, Reporter
@@ -89,7 +91,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
     resume(state, checkpoints, collective, device)
     observer = Listener()
     if not collective.rank:
-        observer = _reporter(given, wire, config, checkpoints, state, len(train), device)
+        observer = _reporter(given, wire, config, checkpoints, state, train, device)
         began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
         wire.tell({"began": began})
     try:
@@ -115,16 +117,20 @@ def _reporter(
     config: TrainingConfig,
     checkpoints: Checkpoints,
     state: loop.State,
-    rows: int,
+    train: TokenDataset,
     device: torch.device,
 ) -> Reporter:
     output = Path(given["output"])
     board = (
-        Board(output / BOARDS / checkpoints.directory.name, -(-rows // config.batch)) if config.tensorboard else None
+        Board(output / BOARDS / checkpoints.directory.name, -(-len(train) // config.batch))
+        if config.tensorboard
+        else None
     )
     log = RunLog(output, given["run"], board)
     log.begin(state.epoch, state.step, state.records)
-    return Reporter(wire.tell, log, checkpoints, StopFile(checkpoints.directory), config, device)
+    embeddings = Embeddings(output / EMBEDDINGS, given["run"], train.tokenizer)
+    embeddings.keep(state.best_record, state.best)
+    return Reporter(wire.tell, log, checkpoints, embeddings, StopFile(checkpoints.directory), config, device)
 
 
 def _described(collective: Collective, device: torch.device) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from training.board import Board
 from training.checkpoints import Checkpoints
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
+from training.embeddings import Embeddings
 from training.notice import StopFile
 from training.reporter import Reporter
 from training.runlog import RunLog
@@ -42,7 +43,9 @@ def run(
         state.restore(latest.load())
     log = RunLog(folder, "abc", Board(folder / "boards", 10) if config.tensorboard else None)
     log.begin(state.epoch, state.step, state.records)
-    reporter = Reporter(told.append, log, checkpoints, StopFile(folder / "checkpoints"), config, CPU)
+    embeddings = Embeddings(folder / "embeddings", "abc", train.tokenizer)
+    embeddings.keep(state.best_record, state.best)
+    reporter = Reporter(told.append, log, checkpoints, embeddings, StopFile(folder / "checkpoints"), config, CPU)
     finished = loop.fit(state, train, validation, config, Alone(), CPU, settings.get("observer", reporter))
     if not finished:
         reporter.checkpoint(state)
@@ -117,7 +120,8 @@ def test_a_checkpoint_is_kept_after_so_many_steps_or_seconds(
 
     def due(**keys: float) -> bool:
         stop = StopFile(tmp_path)
-        reporter = Reporter(lambda _: None, log, checkpoints, stop, config.model_copy(update=keys), CPU)
+        embeddings = Embeddings(tmp_path, "abc", train_split.tokenizer)
+        reporter = Reporter(lambda _: None, log, checkpoints, embeddings, stop, config.model_copy(update=keys), CPU)
         return reporter.checkpoint_due(state)
 
     assert not due()

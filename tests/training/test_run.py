@@ -55,6 +55,15 @@ def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -
     assert training.load(trained / "bundle").config["genomes"] == ["toy"]
 
 
+def test_a_run_leaves_the_vectors_of_the_epoch_kept_as_an_embedding_file(trained: Path) -> None:
+    bundle = training.load(trained / "bundle")
+    (kept,) = (trained / "embeddings").iterdir()
+    told, best = embedding_file.facts(kept), bundle.config["metrics"]
+    assert (told["epoch"], told["accuracy"]) == (str(best["epoch"]), f"{best['threshold_accuracy']:.4f}")
+    vectors = embedding_file.load(kept, bundle.tokenizer, 8)
+    assert torch.equal(vectors[1:], bundle.model.state_dict()["embedding.weight"][1:])
+
+
 def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, dataset: Path) -> None:
     bundle, validation = training.load(trained / "bundle"), TokenDataset.open(dataset, "validation")
     scores = [record["validation_auroc"] for record in journal(trained)]
@@ -70,6 +79,7 @@ def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tm
     np.testing.assert_allclose(losses(tmp_path), losses(trained), rtol=1e-5)
     for name, tensor in training.load(trained / "bundle").model.state_dict().items():
         torch.testing.assert_close(bundle.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+    assert len(list((tmp_path / "embeddings").iterdir())) == 1
 
 
 def test_a_finished_run_starts_no_worker_and_writes_nothing(

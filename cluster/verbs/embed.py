@@ -1,0 +1,91 @@
+"""`raygene embed`: k-mer vectors learnt out of band, judged by a task that overlap cannot solve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.context import Context
+from cluster.flags import Parser
+from pipelines import storage
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from training.embed.corpus import Corpus
+
+SUMMARY = "k-mer vectors trained out of band, for model.embedding_file"
+SECTIONS = ("tokenizer", "embedding")
+DESCRIPTION = """\
+Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the
+train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, a page and the
+figures beside it. The accuracy in its name is that of naming hidden k-mers of held-out sequence, told beside a Markov model
+of order five on the same positions. --model.embedding_file of raygene train starts a model from it."""
+EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output embeddings"
+
+
+def add_arguments(parser: Parser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
+    parser.add_argument(
+        "--dataset", metavar="DATASET", help="learn from the train split of a dataset made by raygene build"
+    )
+    parser.add_argument("--fasta", nargs="+", metavar="FASTA", help="or from whole genomes: plain, gzip or bgzip")
+    parser.add_argument(
+        "--hold-out",
+        nargs="+",
+        metavar="NAME",
+        help="sequences of the genomes that are scored, not learnt from (default: the end of each, embedding.held_out)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("validation", "test"),
+        help="split of the dataset that is scored (default validation)",
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="directory for the embedding file and its page")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+
+
+def run(context: Context) -> None:
+    """Learn, score, and show the tables."""
+    from training.embed import report
+    from training.embed.run import embed
+
+    experiment = context.experiment()
+    dimension = experiment.embedding.dimension or experiment.model.embedding
+    arguments, terminal = context.arguments, context.terminal
+    made = embed(_corpus(context), dimension, Path(arguments.output).absolute(), terminal)
+    found = made.figures
+    terminal.table(
+        f"{found['positions']:,} hidden k-mers of held-out sequence, none overlapped by what is seen",
+        report.TASK_HEADER,
+        report.task_rows(found, found["head_bases"]),
+    )
+    terminal.say(report.verdict(found))
+    terminal.say(report.mirror_sentence(found, found["strands"]))
+    terminal.table("Nearest k-mers by cosine", report.NEAREST_HEADER, report.nearest_rows(found))
+    if arguments.json:
+        storage.write_text(Path(arguments.json), json.dumps(found, indent=1) + "\n")
+    terminal.say(f"page: {made.page}")
+    terminal.say(f"embedding: {made.path}")
+
+
+def _corpus(context: Context) -> Corpus:
+    from training.embed import corpus
+
+    experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
+    if (arguments.dataset is None) == (arguments.fasta is None):
+        raise UsageError("raygene embed: give --dataset or --fasta, and not both", "name what to learn from")
+    if arguments.dataset and arguments.hold_out:
+        raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
+    if arguments.dataset is None:
+        if arguments.split:
+            raise UsageError("--split goes with --dataset", "hold out sequences of a genome with --hold-out")
+        paths = [Path(path) for path in arguments.fasta]
+        return corpus.of_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
+    found = corpus.of_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
+    if differences := corpus.differing(experiment.resolved(), found.tokenizer):
+        terminal.warn(
+            f"{arguments.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's tokenizer counts"
+        )
+    return found

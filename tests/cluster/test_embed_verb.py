@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from tests.cluster.test_cli import experiment
+from tests.conftest import GenomeFiles
+from tests.training.conftest import write_dataset
+
+FEW = ("--embedding.epochs", "10", "--embedding.head-positions", "2000", "--embedding.scored", "1000")
+
+
+def test_a_genome_becomes_an_embedding_told_on_screen_and_in_json(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, target = experiment(genome, tmp_path), tmp_path / "e.json"
+    given = (
+        "--fasta",
+        str(genome.fasta),
+        "--hold-out",
+        "chr4",
+        "--output",
+        str(tmp_path / "out"),
+        "--json",
+        str(target),
+    )
+    assert main(["embed", str(path), *given, *FEW]) == 0
+    told, found = capsys.readouterr().out, json.loads(target.read_text())
+    for share in ("accuracy", "markov_left", "markov_both", "most_frequent"):
+        assert f"{found[share]:.2%}" in told
+    assert found["both_strands"]
+    assert "Both strands were learnt from" in told
+    assert found["dimension"] == 8
+    assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
+
+
+def test_a_datasets_tokenizer_counts_and_the_difference_is_told(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, data = experiment(genome, tmp_path, tokenizer={"k": 4, "stride": 1}), write_dataset(tmp_path / "data")
+    assert main(["embed", str(path), "--dataset", str(data), "--output", str(tmp_path / "out"), *FEW]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "built with tokenizer.k 3, not 4 as in the experiment: the dataset's tokenizer counts" in told
+    assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "give --dataset or --fasta, and not both"),
+        (["--dataset", "d", "--fasta", "f"], "give --dataset or --fasta, and not both"),
+        (["--fasta", "f", "--split", "test"], "--split goes with --dataset"),
+        (["--dataset", "d", "--hold-out", "chr1"], "--hold-out goes with --fasta"),
+        (["--fasta", "none.fa"], "none.fa: no such file: correct --fasta"),
+        (["--fasta", "f", "--embedding.window", "0"], "embedding.window: 0"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    genome: GenomeFiles, tmp_path: Path, given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["embed", str(experiment(genome, tmp_path)), "--output", str(tmp_path / "out"), *given]) != 0
+    assert told in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import TokenizerConfig
+from pipelines.dataset import TokenDataset
+from pipelines.errors import InputError, UsageError
+from pipelines.progress import Silent
+from pipelines.sequence import OTHER
+from pipelines.tokenizer import SPECIALS, Tokenizer
+from tests.conftest import GenomeFiles
+from training.embed import corpus as corpus_module
+from training.embed.config import EmbeddingConfig
+from training.embed.corpus import Corpus, differing, laid, of_dataset, of_fasta, reversed_rows, whole_kmers
+
+THREE = TokenizerConfig(k=3, stride=1)
+
+
+def of_genome(genome: GenomeFiles, *hold_out: str, **keys: object) -> Corpus:
+    return of_fasta([genome.fasta], hold_out, THREE, EmbeddingConfig.model_validate(keys), Silent())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=30), min_size=1, max_size=5),
+    k=st.integers(1, 5),
+    stride=st.integers(1, 5),
+    tail=st.sampled_from(["anchor", "drop", "partial"]),
+)
+def test_what_is_laid_out_has_the_tokens_of_each_sequence_and_unk_between(
+    rows: list[list[int]], k: int, stride: int, tail: str
+) -> None:
+    stride = min(k, stride)
+    tokenizer = Tokenizer(k, stride, tail)
+    codes, lengths = np.concatenate([np.array(row, np.uint8) for row in rows]), np.array([len(row) for row in rows])
+    out = laid(codes, lengths, stride, 7)
+    found = whole_kmers(tokenizer).encode_many(out, np.array([len(out)]))[0]
+    expected = [
+        whole_kmers(tokenizer).encode_many(np.array(row, np.uint8), np.array([len(row)]))[0].tolist() for row in rows
+    ]
+    known = [token for row in expected for token in row if token >= len(SPECIALS)]
+    assert found[found >= len(SPECIALS)].tolist() == known
+    assert (out[:7] == OTHER).all()
+    assert (out[-7:] == OTHER).all()
+    if len(rows) == 1:
+        assert found[-(-7 // stride) : -(-7 // stride) + len(expected[0])].tolist() == expected[0]
+
+
+def test_the_reverse_complement_of_rows_stays_within_them() -> None:
+    codes, lengths = reversed_rows(np.array([0, 0, 1, 4, 2, 3], np.uint8), np.array([2, 4]))
+    assert codes.tolist() == [0, 1, 4, 2, 3, 3]
+    assert lengths.tolist() == [4, 2]
+
+
+def test_named_sequences_are_held_out_and_the_others_read_on_both_strands(genome: GenomeFiles) -> None:
+    corpus = of_genome(genome, "chr2", "chr4")
+    assert sum((codes != OTHER).sum() for codes in corpus.held_out()) == 2 * (12_000 - 30)
+    assert sum((codes != OTHER).sum() for codes in corpus.train()) == 4 * (12_000 - 30)
+    one = of_genome(genome, "chr2", "chr4", strands="given")
+    assert sum((codes != OTHER).sum() for codes in one.train()) == 2 * (12_000 - 30)
+
+
+def test_without_names_the_end_of_every_sequence_is_held_out(genome: GenomeFiles) -> None:
+    corpus = of_genome(genome, held_out=0.25, strands="given")
+    assert [(codes != OTHER).sum() for codes in corpus.held_out()] == [3_000] * 4
+    learnt = [codes[codes != OTHER] for codes in corpus.train()]
+    kept_back = [codes[codes != OTHER] for codes in corpus.held_out()]
+    for name, first, last in zip(genome.sequences, learnt, kept_back, strict=True):
+        text = genome.sequences[name].upper().replace("N", "")
+        assert "".join("ACGT"[code] for code in [*first, *last]) == text
+
+
+def test_long_sequences_are_read_in_pieces(genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
+    monkeypatch.setattr(corpus_module, "LONGEST", 5_000)
+    pieces = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
+    assert len(pieces) == 9
+    assert np.concatenate(pieces).tolist() == np.concatenate(whole).tolist()
+
+
+def test_a_datasets_rows_are_those_of_its_tokens(dataset: Path) -> None:
+    corpus = of_dataset(dataset, "validation", EmbeddingConfig())
+    tokens = np.concatenate([corpus.tokens(codes) for codes in corpus.held_out()])
+    assert tokens[tokens >= len(SPECIALS)].tolist() == TokenDataset.open(dataset, "validation").tokens.tolist()
+    assert not corpus.both
+    assert differing({"tokenizer": {"k": 6, "stride": 1, "tail": "anchor"}}, corpus.tokenizer) == [
+        "tokenizer.k 3, not 6"
+    ]
+
+
+def test_an_observed_vocabulary_is_that_of_what_is_learnt_from(genome: GenomeFiles) -> None:
+    tokens = TokenizerConfig(k=6, stride=1, vocabulary="observed", min_count=20)
+    corpus = of_fasta([genome.fasta], ["chr1"], tokens, EmbeddingConfig(), Silent())
+    assert 3 < corpus.tokenizer.vocabulary_size < 4**6
+    counts = sum(
+        np.bincount(corpus.tokens(codes), minlength=corpus.tokenizer.vocabulary_size) for codes in corpus.train()
+    )
+    assert counts[len(SPECIALS) :].min() >= 20
+
+
+@pytest.mark.parametrize(
+    ("hold_out", "told"),
+    [
+        (["chrX"], "--hold-out chrX: no sequence of that name"),
+        (["chr1", "chr2", "chr3", "chr4"], "every sequence is held out"),
+    ],
+)
+def test_wrong_names_are_refused(genome: GenomeFiles, hold_out: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        of_genome(genome, *hold_out)
+
+
+def test_a_missing_genome_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none.fa: no such file"):
+        of_fasta([tmp_path / "none.fa"], [], THREE, EmbeddingConfig(), Silent())

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.config import TokenizerConfig
+from pipelines.errors import BundleError, ResourceError, UsageError
+from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
+from tests.conftest import GenomeFiles
+from training import embedding_file, models
+from training.config import ModelConfig
+from training.embed import run as run_module
+from training.embed import skipgram
+from training.embed.config import EmbeddingConfig
+from training.embed.corpus import Corpus, of_dataset, of_fasta
+from training.embed.run import Embedded, embed
+
+CONFIG = EmbeddingConfig(epochs=30, head_positions=3_000, scored=2_000)
+KINDS = [".html", ".json", ".safetensors"]
+
+
+def of_genome(genome: GenomeFiles, config: EmbeddingConfig = CONFIG) -> Corpus:
+    return of_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=1), config, Silent())
+
+
+@pytest.fixture(scope="module")
+def made(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+    return embed(of_genome(genome), 8, tmp_path_factory.mktemp("embeddings"), Silent())
+
+
+def test_file_figures_and_page_lie_side_by_side_under_the_files_name(made: Embedded) -> None:
+    files = sorted(made.path.parent.iterdir())
+    assert [file.suffix for file in files] == KINDS
+    assert {file.stem for file in files} == {made.path.stem}
+    assert made.path.name.startswith(f"embed-8-67-{made.figures['accuracy']:.4f}-")
+    assert json.loads(made.path.with_suffix(".json").read_text()) == made.figures
+
+
+def test_metadata_say_what_the_accuracy_is_of(made: Embedded) -> None:
+    told = embedding_file.facts(made.path)
+    assert told["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
+    assert made.figures["head_bases"] == 18
+    assert (told["accuracy"], told["markov_both"]) == (
+        f"{made.figures['accuracy']:.4f}",
+        f"{made.figures['markov_both']:.4f}",
+    )
+
+
+def test_the_page_is_one_file_with_a_picture_and_every_figure(made: Embedded) -> None:
+    text = made.page.read_text()
+    assert "<svg" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "src=" not in text
+    for told in (f"{made.figures['accuracy']:.2%}", f"{made.figures['markov_both']:.2%}", "reverse complement", "AAA"):
+        assert told in text
+
+
+def test_the_same_sequence_and_seed_give_the_same_bytes(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1772600767")
+    first = embed(of_genome(genome), 8, tmp_path / "one", Silent())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    second = embed(of_genome(genome), 8, tmp_path / "two", Silent())
+    torch.set_num_threads(threads)
+    assert first.path.name == second.path.name
+    for suffix in KINDS:
+        assert first.path.with_suffix(suffix).read_bytes() == second.path.with_suffix(suffix).read_bytes()
+
+
+def test_a_finished_embedding_is_not_made_again(
+    made: Embedded, genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skipgram, "learn", lambda *_: pytest.fail("learnt again"))
+    before = {path: path.stat().st_mtime_ns for path in made.path.parent.iterdir()}
+    progress = Silent()
+    assert embed(of_genome(genome), 8, made.path.parent, progress) == made
+    assert {path: path.stat().st_mtime_ns for path in made.path.parent.iterdir()} == before
+    assert "nothing to do" in progress.notes[-1]
+
+
+def test_another_seed_size_or_held_out_sequence_is_another_embedding(genome: GenomeFiles, dataset: Path) -> None:
+    corpora = [
+        (of_genome(genome), 8),
+        (of_genome(genome), 16),
+        (of_genome(genome, CONFIG.model_copy(update={"seed": 1})), 8),
+        (of_fasta([genome.fasta], ["chr3"], TokenizerConfig(k=3, stride=1), CONFIG, Silent()), 8),
+        (of_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=3), CONFIG, Silent()), 8),
+        (of_dataset(dataset, "test", CONFIG), 8),
+        (of_dataset(dataset, "validation", CONFIG), 8),
+    ]
+    assert len({run_module.key_of(*one) for one in corpora}) == len(corpora)
+
+
+def test_what_a_kill_leaves_is_no_embedding_and_is_removed(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedding_file, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        embed(of_genome(genome), 8, tmp_path, Silent())
+    monkeypatch.undo()
+    assert not list(tmp_path.glob("*.safetensors"))
+    (tmp_path / ".embed-8-67-0.1-x-checkpoint.safetensors.ab.partial").touch()
+    made = embed(of_genome(genome), 8, tmp_path, Silent())
+    assert {path.stem for path in tmp_path.iterdir()} == {made.path.stem}
+
+
+def test_a_directory_belongs_to_one_process(genome: GenomeFiles, tmp_path: Path) -> None:
+    from pipelines import storage
+
+    with storage.only_writer(tmp_path / "out"), pytest.raises(ResourceError, match="another process is writing it"):
+        embed(of_genome(genome), 8, tmp_path / "out", Silent())
+
+
+def test_a_wrong_time_is_told(genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH: 'yesterday' is no number of seconds"):
+        embed(of_genome(genome), 8, tmp_path, Silent())
+
+
+def test_a_model_starts_from_it_or_refuses_another_stride_or_size(made: Embedded) -> None:
+    config = ModelConfig(embedding=8, hidden=8, stem=8, embedding_file=str(made.path))
+    model = models.fresh(config, Tokenizer(3, 1, "anchor"), 0)
+    own = Tokenizer.load(made.path)
+    assert torch.equal(model.get_parameter("embedding.weight"), embedding_file.load(made.path, own, 8))
+    with pytest.raises(BundleError, match="stride 1 against 3"):
+        models.fresh(config, Tokenizer(3, 3, "anchor"), 0)
+    with pytest.raises(BundleError, match=r"vectors of 8 numbers, but model.embedding is 16"):
+        models.fresh(config.model_copy(update={"embedding": 16}), own, 0)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.errors import TrainingError
+from pipelines.tokenizer import MASK, PAD, UNK, Tokenizer
+from training.embed import skipgram
+from training.embed.config import EmbeddingConfig
+from training.embed.pairs import Pairs
+
+TOKENIZER = Tokenizer(2, 1, "anchor")
+SIZE = TOKENIZER.vocabulary_size
+
+
+def made(near: np.ndarray) -> Pairs:
+    near = near + near.T
+    near[:3] = near[:, :3] = 0
+    return Pairs(near.sum(axis=1) // 2, near)
+
+
+def learn(pairs: Pairs, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
+    keys = {"shared": 0, "mirrored": 0} | keys
+    return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None).vectors
+
+
+RANDOM = made(np.random.default_rng(0).integers(20, 200, (SIZE, SIZE)))
+
+
+def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, first = (
+        RANDOM.near[3:, 3:].astype(np.float64),
+        torch.randn(2, 16, 6, generator=torch.Generator().manual_seed(2)),
+    )
+    seen: list[torch.Tensor] = []
+
+    class Kept(torch.optim.Adam):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            seen.extend(one.grad.clone() for one in self.param_groups[0]["params"])
+
+    monkeypatch.setattr(torch.optim, "Adam", Kept)
+    skipgram._descend(near, first, EmbeddingConfig(epochs=1), lambda: None)
+    vectors, context = (one.clone().requires_grad_() for one in first)
+    often, drawn = near.sum(axis=1), near.sum(axis=0) ** 0.75
+    negative = torch.tensor(5 * often[:, None] * drawn / drawn.sum(), dtype=torch.float32)
+    z, positive = vectors @ context.T, torch.tensor(near, dtype=torch.float32)
+    loss = -(positive * torch.nn.functional.logsigmoid(z) + negative * torch.nn.functional.logsigmoid(-z)).sum()
+    (loss * len(near) / near.sum()).backward()
+    for found, expected in zip(seen, (vectors.grad, context.grad), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_kmers_of_like_contexts_get_like_vectors() -> None:
+    near = np.full((SIZE, SIZE), 10)
+    near[3:11, 3:7] = 200
+    near[11:, 11:15] = 200
+    found = learn(made(near), opposite=0)[3:]
+    cosine = torch.nn.functional.cosine_similarity(found[None, :8], found[:, None], dim=2)
+    assert cosine[4:8].mean() > cosine[12:].mean() + 0.2
+
+
+def test_the_same_counts_give_the_same_bytes_and_another_seed_others() -> None:
+    assert torch.equal(learn(RANDOM, epochs=20), learn(RANDOM, epochs=20))
+    assert not torch.equal(learn(RANDOM, epochs=20), learn(RANDOM, epochs=20, seed=1))
+
+
+def test_contexts_of_the_other_strand_count_as_reverse_complements() -> None:
+    reverse = TOKENIZER.reverse_complements.astype(np.int64)
+    found = skipgram.contexts(RANDOM.near, reverse, 0.5)
+    assert found[5, 7] == RANDOM.near[5, 7] + 0.5 * RANDOM.near[5, reverse[7]]
+    whole = skipgram.contexts(RANDOM.near, reverse, 1)
+    assert (whole == whole[:, reverse]).all()
+
+
+def test_specials_have_sensible_vectors() -> None:
+    found = learn(RANDOM, epochs=20)
+    share = torch.from_numpy(RANDOM.tokens / RANDOM.tokens.sum()).float()
+    assert (found[PAD] == 0).all()
+    torch.testing.assert_close(found[UNK], share @ found)
+    assert torch.equal(found[UNK], found[MASK])
+
+
+def test_vectors_have_mean_zero_and_like_variance_in_every_direction() -> None:
+    found = learn(RANDOM, epochs=20)[3:].double()
+    torch.testing.assert_close(found.mean(dim=0), torch.zeros(6).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.T @ found / 16, torch.eye(6).double(), rtol=0, atol=1e-4)
+
+
+def test_what_kmers_with_the_same_bases_have_in_common_is_a_share_of_the_variance() -> None:
+    raw, ids = np.random.default_rng(7).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
+    raw -= raw.mean(axis=0)
+    found = skipgram.shared(raw, ids, TOKENIZER, 0.75)
+    parts = skipgram._parts(TOKENIZER)[ids]
+    common = parts @ np.linalg.pinv(parts) @ found
+    assert common.var() == pytest.approx(0.75, rel=1e-4)
+    assert (found - common).var() == pytest.approx(0.25, rel=1e-4)
+    assert np.array_equal(skipgram.shared(raw, ids, TOKENIZER, 0), raw)
+
+
+def test_a_share_of_the_reverse_complement_draws_both_together() -> None:
+    raw, ids = np.random.default_rng(8).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
+    other = TOKENIZER.reverse_complements.astype(np.int64)[ids] - 3
+    found = skipgram.mirrored(raw, ids, TOKENIZER, 0.25)
+    expected = raw + 0.25 * raw[other]
+    np.testing.assert_allclose(found, expected / expected.std(), rtol=1e-5)
+    some = np.arange(3, 11)
+    alone = skipgram.mirrored(raw[:8], some, TOKENIZER, 0.25)
+    assert np.isfinite(alone).all()
+
+
+def test_directions_without_variance_are_not_blown_up() -> None:
+    generator = np.random.default_rng(1)
+    flat = generator.standard_normal((20, 2)) @ generator.standard_normal((2, 6)) + 1e-9 * generator.standard_normal(
+        (20, 6)
+    )
+    assert np.abs(skipgram.whitened(flat.astype(np.float32))).max() < 10
+    assert (skipgram.whitened(np.ones((20, 6), np.float32)) == 0).all()
+
+
+def test_seldom_and_partial_kmers_have_the_sum_of_their_bases_parts() -> None:
+    tokenizer = Tokenizer(2, 2, "partial")
+    letters = tokenizer.letters[3:19]
+    parts = np.random.default_rng(3).standard_normal((2, 4, 6)).astype(np.float32)
+    parts -= parts.mean(axis=1, keepdims=True)
+    sums = parts[0, letters[:, 0]] + parts[1, letters[:, 1]]
+    often = np.array([id_ for id_ in range(3, 19) if id_ not in (8, 13)])
+    found = skipgram.completed(sums[often - 3], often, np.ones(tokenizer.vocabulary_size, np.int64), tokenizer).numpy()
+    np.testing.assert_allclose(found[3:19], sums, atol=1e-5)
+    # A partial k-mer of one base is that base's part alone.
+    np.testing.assert_allclose(found[19:], parts[0], atol=1e-5)
+
+
+def test_frequent_tokens_can_be_thinned_out() -> None:
+    assert not torch.equal(learn(RANDOM, epochs=5, subsample=1e-3), learn(RANDOM, epochs=5))
+    kept = skipgram._thinned(np.array([1, 99]), 0.25)
+    np.testing.assert_allclose(kept, [[1, (0.25 / 0.99) ** 0.5], [(0.25 / 0.99) ** 0.5, 0.25 / 0.99]])
+
+
+def test_too_little_sequence_is_told() -> None:
+    with pytest.raises(TrainingError, match=r"0 k-mers occur 5 times or more near another: give more sequence"):
+        learn(Pairs(np.zeros(SIZE, np.int64), np.zeros((SIZE, SIZE), np.int64)))
+
+
+def test_numbers_that_are_none_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skipgram, "_START", float("inf"))
+    with pytest.raises(TrainingError, match=r"lower embedding.learning_rate"):
+        learn(RANDOM, epochs=2)

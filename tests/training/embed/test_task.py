@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import TrainingError
+from pipelines.markov import ORDER
+from pipelines.sequence import OTHER
+from pipelines.tokenizer import Tokenizer
+from training.embed import head, task
+from training.embed.config import EmbeddingConfig
+from training.embed.corpus import Corpus, laid
+from training.embedding import compositional
+
+CONFIG = EmbeddingConfig(head_window=6, head_positions=20_000, scored=3_000)
+
+
+def of(train: np.ndarray, held_out: np.ndarray, tokenizer: Tokenizer, config: EmbeddingConfig = CONFIG) -> Corpus:
+    def rows(codes: np.ndarray):  # type: ignore[no-untyped-def]
+        return lambda: iter([(codes.astype(np.uint8), np.array([len(codes)]))])
+
+    return Corpus(tokenizer, config, False, rows(train), rows(held_out), {}, "made up")
+
+
+@settings(max_examples=60, deadline=None)
+@given(k=st.integers(1, 7), stride=st.integers(1, 7), length=st.integers(11, 60), seed=st.integers(0, 99))
+def test_no_visible_token_shares_a_base_with_the_hidden_one(k: int, stride: int, length: int, seed: int) -> None:
+    stride = min(k, stride)
+    corpus = of(np.zeros(1), np.zeros(1), Tokenizer(k, stride, "drop"))
+    generator = np.random.default_rng(seed)
+    codes = laid(generator.integers(0, 4, length).astype(np.uint8), np.array([length]), stride, corpus.gap)
+    starts = task.candidates(codes, k, stride)
+    before = task.gaps(corpus, codes, starts)
+    for row, start in enumerate(starts):
+        changed = codes.copy()
+        changed[start : start + k] = (changed[start : start + k] + generator.integers(1, 4, k)) % 4
+        after = task.gaps(corpus, changed, starts[row : row + 1])
+        assert (after.contexts == before.contexts[row]).all()
+        assert (after.left, after.right) == (before.left[row], before.right[row])
+        assert after.hidden[0] != before.hidden[row]
+        nearest = max(0, k - 1)
+        changed = codes.copy()
+        changed[[start - 1, start + k]] = (changed[[start - 1, start + k]] + 1) % 4
+        if stride == 1 and nearest < ORDER:
+            assert (task.gaps(corpus, changed, starts[row : row + 1]).contexts != before.contexts[row]).any()
+
+
+def test_scored_positions_are_those_with_five_known_bases_on_either_side() -> None:
+    codes = np.random.default_rng(0).choice(5, 500, p=[0.24, 0.24, 0.24, 0.24, 0.04]).astype(np.uint8)
+    codes[:20] = codes[-20:] = OTHER
+    expected = [
+        start
+        for start in range(0, len(codes), 2)
+        if start >= ORDER and start + 3 + ORDER <= len(codes) and OTHER not in codes[start - ORDER : start + 3 + ORDER]
+    ]
+    assert task.candidates(codes, 3, 2).tolist() == expected
+
+
+def test_positions_are_drawn_evenly_and_by_seed() -> None:
+    generator = np.random.default_rng(4)
+    codes = generator.integers(0, 4, 20_000)
+    corpus = of(codes, codes, Tokenizer(3, 1, "drop"))
+    found = task.drawn(corpus, held_out=True, wanted=2_000)
+    assert 1_800 < len(found.hidden) < 2_200
+    again = task.drawn(corpus, held_out=True, wanted=2_000)
+    assert (found.contexts == again.contexts).all()
+    other = replace(corpus, config=CONFIG.model_copy(update={"seed": 1}))
+    assert len(task.drawn(other, held_out=True, wanted=2_000).hidden) != len(found.hidden)
+
+
+def test_sequence_without_a_position_is_told() -> None:
+    corpus = of(np.zeros(300), np.full(300, OTHER), Tokenizer(3, 1, "drop"))
+    with pytest.raises(TrainingError, match="held-out sequence: no k-mer with five known bases"):
+        task.drawn(corpus, held_out=True, wanted=10)
+
+
+def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_models() -> None:
+    # Each base is the complement of the one eight before it, but for one in ten.
+    generator = np.random.default_rng(5)
+    codes = generator.integers(0, 4, 30_000)
+    for start in range(8, len(codes)):
+        if generator.random() < 0.9:
+            codes[start] = 3 - codes[start - 8]
+    tokenizer = Tokenizer(3, 1, "drop")
+    corpus = of(codes[:24_000], codes[24_000:], tokenizer)
+    train, held_out = (task.drawn(corpus, held_out=side, wanted=20_000) for side in (False, True))
+    vectors = compositional(tokenizer.vocabulary, 16, 0)
+    found = task.score(vectors, train, held_out, task.fitted_markov(corpus), corpus, lambda: None)
+    assert found.embedding > 0.4 > 5 * found.most_frequent
+    assert found.markov_left < 0.1
+    assert found.markov_both < 0.2
+    assert found.positions == len(held_out.hidden)
+
+
+def test_vectors_that_tell_nothing_leave_the_most_frequent_kmer() -> None:
+    generator = np.random.default_rng(6)
+    contexts, hidden = generator.integers(3, 19, (3_000, 4)), generator.choice([3, 4], 3_000, p=[0.2, 0.8])
+    fitted = head.fit(torch.ones(19, 4), contexts, hidden, 0, lambda: None)
+    assert (fitted.predict(contexts) == 4).all()

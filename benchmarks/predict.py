@@ -40,6 +40,7 @@ sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 from cluster import connection
 from pipelines import annotation, kmer_regression
 from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.fasta import open_genome
 from pipelines.features import Feature
 from pipelines.kmer_regression import Regression
 from pipelines.progress import Silent
@@ -116,8 +117,8 @@ class Bench:
         self, name: str, thresholds: Thresholds, fasta: Path | None = None, scorer: Scorer | None = None
     ) -> run.Scan:
         """A scan into a folder of its own."""
-        genome = run.open_genome(fasta or self.fasta, Silent())
         grid = fitness.grid_of(self.config, None, None, "bundle")
+        genome = run.open_genome(fasta or self.fasta, grid, Silent())
         identity = self.identity if scorer is None else name
         return run.Scan(
             scorer or self.scorer, identity, genome, grid, thresholds, Outputs.of(self.work / name / "genes.gff3")
@@ -237,7 +238,7 @@ def watched() -> Iterator[dict[str, int]]:
 def copies(bench: Bench, count: int) -> Path:
     """A FASTA file with every sequence so many times, under other names."""
     path = bench.work / f"copies-{count}.fa"
-    genome = run.open_genome(bench.fasta, Silent())
+    genome = open_genome("genome", bench.fasta, Silent())
     with path.open("w") as stream:
         for number, (name, length) in itertools.product(range(count), genome.lengths.items()):
             letters = genome.sequence(name, 0, length)[number * 7 :]

@@ -33,6 +33,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", f"see {self.prog} --help")
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on, as the type of an argument."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def add_sections(parser: argparse.ArgumentParser, shown: Sequence[str]) -> None:
     """Add a flag for every key of every section; only sections in `shown` appear in the help."""
     for name, field in Experiment.model_fields.items():

@@ -27,7 +27,12 @@ _GTF_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
 
 
 def read(
-    path: Path, feature_types: Sequence[str], exclude_types: Sequence[str], biotypes: Sequence[str] | None = None
+    path: Path,
+    feature_types: Sequence[str],
+    exclude_types: Sequence[str],
+    biotypes: Sequence[str] | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> Annotation:
     """Read genes and gene-like features. In BED, every row is a gene.
 
@@ -37,17 +42,18 @@ def read(
         exclude_types: column 3 patterns (`*` for any letters) that negatives may not touch.
         biotypes: biotypes of genes to take, matched without case; None takes all. The others are counted as
             dropped, and stay excluded.
+        may_be_empty: give an annotation without a gene, rather than refuse it.
 
     Raises:
         InputError: missing or damaged file, a row that is not of its format (with its line number), no wanted feature.
     """
     kind = format_of(path)
     if kind == "BED":
-        annotation = _read_bed(path)
+        annotation = _read_bed(path, may_be_empty)
     else:
         reader = gff3.read if kind == "GFF3" else gtf.read
         annotation = reader(path, _pattern(feature_types), _pattern([*exclude_types, *feature_types]))
-        if not annotation.genes:
+        if not annotation.genes and not may_be_empty:
             raise InputError(
                 f"{path}: no feature of type {', '.join(feature_types)}",
                 f"set feature_types; the file has {_most(annotation.types) or 'no features at all'}",
@@ -95,14 +101,14 @@ def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
     return cache(lambda kind: expression.match(kind.lower()) is not None)
 
 
-def _read_bed(path: Path) -> Annotation:
+def _read_bed(path: Path, may_be_empty: bool) -> Annotation:
     annotation = Annotation()
     for number, columns in bed_rows.rows(path):
         gene = bed_rows.feature(columns, path, number)
         annotation.genes.append(gene)
         if gene.start < gene.end:
             annotation.exclude(gene.chromosome, gene.start, gene.end, gene.strand)
-    if not annotation.genes:
+    if not annotation.genes and not may_be_empty:
         raise InputError(f"{path}: holds no interval", "give a file with at least one gene")
     return annotation
 

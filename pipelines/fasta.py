@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import os
+import platform
 import shutil
 import warnings
 import zlib
@@ -111,7 +112,8 @@ def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
     """
     if fasta.is_dir():
         raise InputError(f"{fasta}: is a directory", "name a FASTA file")
-    genome = Genome(name, fasta, contents.of_file(fasta))
+    # Workers have another working directory.
+    genome = Genome(name, fasta.absolute(), contents.of_file(fasta))
     if _is_gzip(fasta) and not _unpacked(genome.content).exists():
         progress.note(f"{name}: unpacking {fasta.name} once into {storage.cache_directory()}")
     if not genome.lengths:
@@ -120,8 +122,14 @@ def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
 
 
 def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(2) == _GZIP_MAGIC
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == _GZIP_MAGIC
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read on machine {platform.node()} ({error.strerror or error})",
+            "put it where every machine reads it",
+        ) from error
 
 
 def _unpacked(content: str) -> Path:

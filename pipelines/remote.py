@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pipelines.errors import DependencyError, InputError
 
@@ -36,7 +36,7 @@ def local(place: Path | str) -> Path | None:
     """
     if isinstance(place, Path) or not _ADDRESS.match(place):
         return Path(place)
-    parts = urlsplit(place)
+    parts = _split(place)
     if parts.scheme.lower() != "file":
         return None
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
@@ -44,9 +44,16 @@ def local(place: Path | str) -> Path | None:
     return Path(unquote(parts.path))
 
 
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise InputError(f"{_CREDENTIALS.sub('', address)}: not an address ({error})", "correct it") from error
+
+
 def shown(address: str) -> str:
     """An address as it may be told: without user, password and query."""
-    parts = urlsplit(address)
+    parts = _split(address)
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 

@@ -7,6 +7,7 @@ old one stays until the new one stands. Renames within one folder are atomic on 
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 import uuid
@@ -50,9 +51,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_partial(directory: Path, name: str = "") -> None:
-    """Remove what killed writers of `name` (of any name when empty) left in a directory and its subdirectories."""
-    pattern = f".{name}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
-    for leftover in directory.rglob(pattern):
+    """Remove what killed writers of `name` left in a directory; of any name, in its subdirectories too, when empty."""
+    found = directory.glob(f".{glob.escape(name)}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
+    for leftover in found:
         leftover.unlink(missing_ok=True)
 
 

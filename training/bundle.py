@@ -71,18 +71,18 @@ class Bundle:
         Raises:
             ResourceError: the place cannot be written.
         """
+        content = self._weights()
+        described = seal.text(self._sealed(content))
+        # Out of what is written, so that no order of keys in memory shows.
+        card = model_card(json.loads(described))
         staging = storage.staging_for(directory, self.tokenizer.fingerprint)
         shutil.rmtree(staging, ignore_errors=True)
         storage.make_directory(staging)
-        content = self._weights()
-        whole = self._sealed(content)
         self.tokenizer.save(staging)
         with storage.replacing(staging / WEIGHTS) as temporary:
             temporary.write_bytes(content)
-        described = seal.text(whole)
         storage.write_text(staging / CONFIG, described)
-        # Out of what was written, so that no order of keys in memory shows.
-        storage.write_text(staging / CARD, model_card(json.loads(described)))
+        storage.write_text(staging / CARD, card)
         storage.swap_in(staging, directory)
 
     def _weights(self) -> bytes:

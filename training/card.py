@@ -185,7 +185,10 @@ def _bounds(config: Config) -> Iterator[str]:
         if absent:
             yield f"**Not for scanning a genome**: a scan meets {' and '.join(absent)}, and none were among its negatives."
         else:
-            yield "A scan of a genome meets genes on the other strand and pieces of genes; both were among its negatives. How precise it is in a scan was not measured."
+            yield (
+                "A scan of a genome meets genes on the other strand and pieces of genes; both were among its negatives. How precise it is in a scan "
+                "was not measured here: `raygene predict --scan --annotation` tells, on sequences that it was not trained on."
+            )
         yield f"No interval longer than {longest:,} bases was seen; longer ones were not measured."
     yield "Other organisms than those named were not measured."
     yield "A probability is one among the shares of genes and negatives above. Where genes are rarer, fewer of those called are genes."

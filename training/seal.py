@@ -138,9 +138,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _complete(config: dict[str, Any], shown: str) -> None:
-    if missing := {"model", "threshold", "tokenizer"} - set(config):
+    if missing := {"model", "threshold", "tokenizer", "dataset", "genomes", "metrics"} - set(config):
         raise BundleError(f"{shown}: {min(missing)}: missing", RESTORE)
     tokenizer, threshold = config["tokenizer"], config["threshold"]
+    dataset = config["dataset"]
+    if not isinstance(dataset, dict) or not isinstance(dataset.get("fingerprint"), str):
+        raise BundleError(f"{shown}: dataset.fingerprint: missing", RESTORE)
+    described = dataset.get("config")
+    parts = [described.get(name, {}) for name in ("crop", "negatives")] if isinstance(described, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
+        raise BundleError(f"{shown}: dataset.config: not the sections of a dataset", RESTORE)
+    if not isinstance(config["genomes"], list) or not isinstance(config["metrics"], dict):
+        raise BundleError(f"{shown}: genomes or metrics: not a list and a table", RESTORE)
     if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("fingerprint"), str):
         raise BundleError(f"{shown}: tokenizer.fingerprint: missing", RESTORE)
     if type(threshold) not in (int, float) or not math.isfinite(threshold):

@@ -62,7 +62,8 @@ def run(context: Context) -> None:
     with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
         for verb, given in steps:
             context.terminal.heading(f"raygene {verb.__name__.rsplit('.', 1)[1]}")
-            verb.run(Context(_parsed(verb, given, context.arguments), context.overrides, context.terminal))
+            overrides = context.overrides if verb in (build, train) else {}
+            verb.run(Context(_parsed(verb, given, context.arguments), overrides, context.terminal))
 
 
 def _parsed(verb: ModuleType, given: list[str], common: argparse.Namespace) -> argparse.Namespace:

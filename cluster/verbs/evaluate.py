@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cluster import places
 from cluster.context import Context
-from cluster.flags import Parser
+from cluster.flags import Parser, positive
 from cluster.terminal import Terminal
 from pipelines import remote, storage
+from pipelines.dataset import read_manifest
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
 
+TOKEN_BUDGET, SAMPLES = 65_536, 1000
 SUMMARY = "models' metrics on a split, with intervals, beside trivial rules"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
@@ -39,9 +43,7 @@ def add_arguments(parser: Parser) -> None:
         help="a model made by raygene train, or its address (s3://…); several are judged side by side",
     )
     parser.add_argument("--dataset", metavar="DATASET", help="a dataset made by raygene build")
-    parser.add_argument(
-        "--split", default="test", choices=("train", "validation", "test"), help="which rows (default test)"
-    )
+    parser.add_argument("--split", choices=("train", "validation", "test"), help="which rows (default test)")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     parser.add_argument(
         "--report",
@@ -58,16 +60,15 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE",
         help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
     )
-    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="bootstrap samples (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
+    parser.add_argument("--samples", type=int, metavar="N", help="bootstrap samples (default 1000)")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the bootstrap (default 0)")
     parser.add_argument(
         "--resample",
         choices=("interval", "chromosome"),
-        default="interval",
         help="what a bootstrap sample draws: single intervals, genes and negatives apart, or whole chromosomes (default interval)",
     )
     parser.add_argument(
-        "--token-budget", type=int, default=65_536, metavar="N", help="most padded tokens in a batch (default 65536)"
+        "--token-budget", type=positive, metavar="N", help="most padded tokens in a batch (default 65536)"
     )
 
     calls = parser.add_argument_group("called genes instead of bundles")
@@ -108,9 +109,10 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     needed, others = (of_calls, of_models) if arguments.calls else (of_models, of_calls)
     shown = {"bundles": "BUNDLE", "dataset": "--dataset", "fasta": "--fasta", "annotation": "--annotation"}
     kind = "called genes (--calls)" if arguments.calls else "a model"
-    only = ("report", "mistakes", "predictions") if arguments.calls else ("feature_types", "judged")
+    of_a_split = ("split", "report", "mistakes", "predictions", "samples", "seed", "resample", "token_budget")
+    only = of_a_split if arguments.calls else ("feature_types", "judged")
     for name in (*others, *only):
-        if getattr(arguments, name):
+        if getattr(arguments, name) not in (None, []):
             flag = shown.get(name, f"--{name.replace('_', '-')}")
             raise UsageError(f"raygene evaluate: {flag}: does not serve {kind}", "leave it out")
     for name in needed:
@@ -121,14 +123,17 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 def _judge_calls(context: Context) -> None:
     """Called genes beside annotated ones."""
     from cluster import agreement
-    from pipelines import bed, fasta
+    from pipelines import fasta
 
     arguments = context.arguments
+    if arguments.json:
+        read = [(f"--{name}", Path(getattr(arguments, name))) for name in ("calls", "fasta", "annotation")]
+        places.require_apart([("--json", places.written("--json", arguments.json))], read)
     lengths = fasta.open_genome("genome", Path(arguments.fasta), context.terminal).lengths
     judged = agreement.judged(lengths, arguments.judged, Path(arguments.fasta))
     types = arguments.feature_types or ["gene"]
-    genes = agreement.known_genes(Path(arguments.annotation), types, judged)
-    calls = bed.read_intervals(Path(arguments.calls), types)
+    genes = agreement.read(Path(arguments.annotation), types, lengths, context.terminal)
+    calls = agreement.read(Path(arguments.calls), types, lengths, context.terminal)
     agreement.show(calls, genes, judged, context.terminal, Path(arguments.json) if arguments.json else None)
 
 
@@ -138,20 +143,21 @@ def _judge_models(context: Context) -> None:
     from training.evaluation import evaluate, figures, mistakes, names, page, predictions
 
     arguments, terminal = context.arguments, context.terminal
-    outputs = _outputs(arguments)
+    given, split = arguments.bundles, arguments.split or "test"
+    called = names.of(given)
+    outputs = _outputs(arguments, split, called)
     if outputs.predictions:
         predictions.require_ending(outputs.predictions)
-    given = arguments.bundles
-    bundles = {name: load(bundle) for name, bundle in zip(names.of(given), given, strict=True)}
-    with terminal.stage(f"evaluating on {arguments.split}"):
+    bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
+    with terminal.stage(f"evaluating on {split}"):
         found = evaluate(
             bundles,
             Path(arguments.dataset),
-            arguments.split,
-            arguments.token_budget,
-            arguments.samples,
-            arguments.seed,
-            arguments.resample,
+            split,
+            arguments.token_budget or TOKEN_BUDGET,
+            SAMPLES if arguments.samples is None else arguments.samples,
+            arguments.seed or 0,
+            arguments.resample or "interval",
         )
     _show(found, terminal)
     if outputs.json:
@@ -182,27 +188,30 @@ def _show(found: Evaluation, terminal: Terminal) -> None:
         terminal.say(text)
 
 
-def _outputs(arguments: argparse.Namespace) -> _Outputs:
+def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -> _Outputs:
     """Where files go; folders are made now, so that a place that cannot be written is told before the work.
 
     Raises:
-        UsageError: two files at one place, or a folder where a file is to be.
+        UsageError: two files at one place, a folder where a file is to be, or an address.
         ResourceError: a folder cannot be made.
     """
+    from training.evaluation import mistakes
+
     here = remote.local(arguments.bundles[0])
     folder = here.absolute().parent if here else Path.cwd()
-    report = Path(arguments.report) if arguments.report else folder / f"report-{arguments.split}.html"
-    mistakes = Path(arguments.mistakes) if arguments.mistakes else report.parent / f"mistakes-{arguments.split}.bed"
-    others = [Path(path) if path else None for path in (arguments.json, arguments.predictions)]
-    named = {"--report": report, "--mistakes": mistakes, "--json": others[0], "--predictions": others[1]}
-    seen: dict[Path, str] = {}
-    for flag, path in named.items():
-        if path is None:
-            continue
-        if path.is_dir():
-            raise UsageError(f"{flag} {path}: is a folder", "name a file in it")
-        if (other := seen.setdefault(path.resolve(), flag)) != flag:
-            raise UsageError(f"{flag} {path}: {other} goes there too", "name another file")
-    for path in seen:
+    report = places.written("--report", arguments.report or str(folder / f"report-{split}.html"))
+    wrong = places.written("--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed"))
+    genomes = sorted(
+        {row["genome"] for row in read_manifest(Path(arguments.dataset))["counts"] if row["split"] == split}
+    )
+    others = {
+        flag: places.written(flag, text)
+        for flag, text in (("--json", arguments.json), ("--predictions", arguments.predictions))
+        if text
+    }
+    every = [("--report", report), *others.items()]
+    every += [("--mistakes", path) for path in mistakes.places(wrong, models, genomes).values()]
+    places.require_apart(every)
+    for _, path in every:
         storage.make_directory(path.parent)
-    return _Outputs(report, mistakes, *others)
+    return _Outputs(report, wrong, others.get("--json"), others.get("--predictions"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import places
 from cluster.context import Context
-from cluster.flags import Parser
-from pipelines.errors import UsageError
+from cluster.flags import Parser, positive
+from pipelines.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
     from training.bundle import Bundle
@@ -40,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
         "--output", required=True, metavar="FILE", help="FILE.bed or FILE.tsv (both are written); of a scan FILE.gff3"
     )
     parser.add_argument(
-        "--feature-types", nargs="+", default=["gene"], metavar="TYPE", help="GFF3 types to score (default gene)"
+        "--feature-types", nargs="+", metavar="TYPE", help="GFF3 types to score, or to judge by (default gene)"
     )
     parser.add_argument(
         "--workers",
@@ -76,18 +78,11 @@ def add_arguments(parser: Parser) -> None:
     scan.add_argument("--json", metavar="FILE", help="write the agreement with --annotation as JSON")
 
 
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
 def run(context: Context) -> None:
     """Score and write what is asked for."""
     from training import load
 
-    _require_sense(context.arguments)
+    _require_sense(context)
     bundle = load(context.arguments.bundle)
     if context.arguments.scan:
         _scan(context, bundle)
@@ -95,18 +90,20 @@ def run(context: Context) -> None:
         _score(context, bundle)
 
 
-def _require_sense(arguments: argparse.Namespace) -> None:
+def _require_sense(context: Context) -> None:
     """Refuse what would be ignored, or overwritten."""
     from training.predict import outputs
     from training.scan.outputs import Outputs
 
-    output = Path(arguments.output)
-    written = [*Outputs.of(output).all] if arguments.scan else [*outputs(output)]
-    read = [
-        Path(one) for one in (arguments.fasta, arguments.intervals, arguments.sequences, arguments.annotation) if one
-    ]
-    if taken := {path.resolve() for path in read} & {path.resolve() for path in written}:
-        raise UsageError(f"--output {output}: would overwrite the input {taken.pop()}", "choose another name")
+    arguments = context.arguments
+    context.cluster()
+    output = places.written("--output", arguments.output)
+    written = [("--output", path) for path in (Outputs.of(output).all if arguments.scan else outputs(output))]
+    if arguments.json:
+        written.append(("--json", places.written("--json", arguments.json)))
+    names = ("fasta", "intervals", "sequences", "annotation")
+    read = [(f"--{name}", Path(getattr(arguments, name))) for name in names if getattr(arguments, name)]
+    places.require_apart(written, read)
     if arguments.sequences and arguments.fasta:
         raise UsageError("--fasta: not wanted with --sequences, which names the FASTA file", "leave it out")
     if not arguments.sequences and not arguments.fasta:
@@ -115,16 +112,31 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     given = [name for name in of_scan if getattr(arguments, name) is not None]
     if given and not arguments.scan:
         raise UsageError(f"--{given[0].replace('_', '-')}: serves --scan alone", "leave it out, or scan")
+    if not arguments.workers and not arguments.scan and context.overrides:
+        flag = ".".join(map(str, next(iter(context.overrides))))
+        raise UsageError(f"--{flag}: serves --scan and --workers alone", "leave it out, or add --workers")
+    if arguments.feature_types and not arguments.intervals and not arguments.annotation:
+        raise UsageError("--feature-types: nothing to choose from without --intervals or --annotation", "leave it out")
     for name in ("judged", "json"):
         if getattr(arguments, name) is not None and arguments.annotation is None:
             raise UsageError(f"--{name}: nothing to judge without --annotation", "name the annotation")
+
+
+@contextmanager
+def by_flag() -> Iterator[None]:
+    """Have errors name the flag where elsewhere a key of the configuration is meant."""
+    try:
+        yield
+    except ResourceError as error:
+        told = [text.replace("training.device", "--device") for text in (error.problem, error.remedy)]
+        raise ResourceError(*told) from error
 
 
 def _score(context: Context, bundle: Bundle) -> None:
     """Intervals or sequences."""
     import torch
 
-    from training import devices, pool
+    from training import devices, pool, survey
     from training.placement import nodes_of
     from training.predict import by, intervals_of, predict, sequences_of, write
     from training.scorer import ModelScorer
@@ -133,18 +145,22 @@ def _score(context: Context, bundle: Bundle) -> None:
     wanted = (
         sequences_of(Path(arguments.sequences), terminal)
         if arguments.sequences
-        else intervals_of(Path(arguments.fasta), Path(arguments.intervals), arguments.feature_types, terminal)
+        else intervals_of(
+            Path(arguments.fasta), Path(arguments.intervals), arguments.feature_types or ["gene"], terminal
+        )
     )
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     threshold = float(bundle.config["threshold"])
     if arguments.workers:
         import ray
 
-        with context.connector(context.cluster())():
+        with context.connector(context.cluster())(), by_flag():
+            survey.require(arguments.device)
             spread = by(pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
             prediction = predict(wanted, scorer, threshold, terminal, spread)
     else:
-        scorer = scorer.on(torch.device(devices.require(arguments.device)))
+        with by_flag():
+            scorer = scorer.on(torch.device(devices.require(arguments.device)))
         prediction = predict(wanted, scorer, threshold, terminal)
     for reason, count in prediction.skipped.items():
         terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
@@ -174,25 +190,25 @@ def _scan(context: Context, bundle: Bundle) -> None:
         LOW if arguments.low is None else arguments.low,
         arguments.min_length or 0,
     )
-    genome = open_genome(Path(arguments.fasta), terminal)
+    genome = open_genome(Path(arguments.fasta), grid, terminal)
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
     judged = agreement.judged(genome.lengths, arguments.judged, genome.fasta)
-    genes = (
-        agreement.known_genes(Path(arguments.annotation), arguments.feature_types, judged)
-        if arguments.annotation
-        else []
-    )
-    counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
-    if short := len(genome.lengths) - len(job.lengths):
-        terminal.warn(f"{short:,} sequences not scanned: too short")
+    genes = None
+    if arguments.annotation:
+        types = arguments.feature_types or ["gene"]
+        genes = agreement.read(Path(arguments.annotation), types, genome.lengths, terminal)
+    with by_flag():
+        counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
+    if short := [length for name, length in genome.lengths.items() if name not in job.lengths]:
+        terminal.warn(f"{len(short):,} sequences of {sum(short):,} bases not scanned: shorter than a window")
     if counts.unscored:
         terminal.note(f"{counts.unscored:,} bases have no score: too many unknown letters about")
     terminal.say(
         f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: {counts.calls['+']:,} calls on the "
         f"forward strand, {counts.calls['-']:,} on the reverse, {counts.called_bases:,} bases in all"
     )
-    if genes:
-        found = outputs.calls() if sum(counts.calls.values()) else []
-        agreement.show(found, genes, judged, terminal, Path(arguments.json) if arguments.json else None)
+    if genes is not None:
+        path = Path(arguments.json) if arguments.json else None
+        agreement.show(outputs.calls(), genes, judged, terminal, path)
     terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")

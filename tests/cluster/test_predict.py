@@ -122,8 +122,37 @@ def test_an_input_is_never_overwritten(genome: GenomeFiles, tmp_path: Path, caps
     taken.write_bytes(genome.annotation.read_bytes())
     given = ["--fasta", str(genome.fasta), "--scan", "--annotation", str(taken), "--output", str(taken)]
     assert main(["predict", str(bundle(tmp_path / "b")), *given]) == 2
-    assert "would overwrite the input" in capsys.readouterr().err
+    assert "which is --annotation's" in capsys.readouterr().err
     assert taken.read_bytes() == genome.annotation.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--output", "s3://bucket/genes.gff3", "--scan"], "--output s3://bucket/genes.gff3: an address"),
+        (["--output", "{tmp}/folder.gff3", "--scan"], "folder.gff3: is a folder"),
+        (
+            ["--output", "{tmp}/g.gff3", "--scan", "--annotation", "{tmp}/a.gff3", "--json", "{tmp}/g.json"],
+            "--json: would overwrite",
+        ),
+        (
+            ["--output", "{tmp}/g.gff3", "--scan", "--annotation", "{tmp}/a.gff3", "--json", "{tmp}/a.gff3"],
+            "--json: would overwrite",
+        ),
+        (
+            ["--output", "{tmp}/g.tsv", "--intervals", "i.bed", "--cluster.cpus", "1"],
+            "--cluster.cpus: serves --scan and --workers",
+        ),
+        (["--output", "{tmp}/g.gff3", "--scan", "--feature-types", "CDS"], "--feature-types: nothing to choose from"),
+    ],
+)
+def test_no_file_is_written_over_another(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], expected: str
+) -> None:
+    (tmp_path / "folder.gff3").mkdir()
+    given = [text.replace("{tmp}", str(tmp_path)) for text in more]
+    assert main(["predict", str(bundle(tmp_path / "b")), "--fasta", str(genome.fasta), *given]) == 2
+    assert expected in " ".join(capsys.readouterr().err.split())
 
 
 def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
@@ -140,7 +169,7 @@ def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
     small_bundle(test).save(tmp_path / "bundle")
     told, rows = tmp_path / "p.tsv", tmp_path / "rows.bed"
     evaluated = ["evaluate", str(tmp_path / "bundle"), "--dataset", str(tmp_path / "data"), "--predictions", str(told)]
-    assert main([*evaluated, "--samples", "10"]) == 0, capsys.readouterr().err
+    assert main([*evaluated, "--samples", "100"]) == 0, capsys.readouterr().err
     lines = [line.split("\t") for line in told.read_text().splitlines()[1:]]
     expected = {line[0]: float(line[-1]) for line in lines}
     rows.write_text("".join("\t".join([line[2], line[3], line[4], line[0], "0", line[5]]) + "\n" for line in lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -84,6 +84,16 @@ def table(dataset: TokenDataset, model: Judged, kind: str, most: int) -> Table:
     return Table(f"{what}: the {len(found):,} most confident of {total:,}", header, rows)
 
 
+def places(path: Path, models: Sequence[str], genomes: Sequence[str]) -> dict[tuple[str, str], Path]:
+    """The file of each model and genome: `path`, with the names of those before its ending of which there are several."""
+    found = {}
+    for model in models:
+        for genome in genomes:
+            names = [model.replace("/", "-")] * (len(models) > 1) + [genome] * (len(genomes) > 1)
+            found[model, genome] = path.with_name(".".join([path.stem, *names]) + path.suffix)
+    return found
+
+
 def write(found: Evaluation, path: Path) -> list[Path]:
     """Write every mistake as BED9, a file for each model and genome if there are several of either.
 
@@ -95,11 +105,11 @@ def write(found: Evaluation, path: Path) -> list[Path]:
         The files, each sorted by chromosome and start and written whole or not at all.
     """
     written = []
+    of = places(path, [model.name for model in found.models], found.genomes)
     for model in found.models:
         every = [*worst(found.dataset, model, "FP"), *worst(found.dataset, model, "FN")]
         for genome in found.genomes:
-            names = [model.name.replace("/", "-")] * (len(found.models) > 1) + [genome] * (len(found.genomes) > 1)
-            place = path.with_name(".".join([path.stem, *names]) + path.suffix)
+            place = of[model.name, genome]
             here = [one for one in every if one.genome == genome]
             storage.write_text(place, "".join(_lines(here, f"{model.name}, {found.dataset.split}, {genome}")))
             written.append(place)

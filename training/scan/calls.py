@@ -7,6 +7,7 @@ doi:10.1109/TPAMI.1986.4767851). Where both strands have a score, a bin is calle
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,30 +70,31 @@ def calls(scores: Scores, length: int, grid: Grid, thresholds: Thresholds) -> li
         grid: window and stride.
         thresholds: when a stretch is a call.
     """
-    values = np.where(scores == NONE, 0, scores).astype(np.int64)
-    # A tie goes to both strands.
-    won = np.where(values >= values[::-1], values, 0)
     edges = grid.edges(length, 0, scores.shape[1])
-    found = [
-        call for row, strand in zip(won, STRANDS, strict=True) for call in _of_strand(row, strand, edges, thresholds)
-    ]
+    found = []
+    for own, strand in enumerate(STRANDS):
+        # A tie goes to both strands.
+        won = np.where(
+            (scores[own] != NONE) & ((scores[own] >= scores[1 - own]) | (scores[1 - own] == NONE)), scores[own], 0
+        )
+        found += _of_strand(won, strand, edges, thresholds)
     return sorted(found, key=lambda call: (call.start, call.end, call.strand))
 
 
-def _of_strand(values: NDArray[np.int64], strand: str, edges: NDArray[np.int64], thresholds: Thresholds) -> list[Call]:
-    runs = stretches(values, level(thresholds.low), level(thresholds.high))
-    weighted = np.append(0, np.cumsum(values * np.diff(edges)))
+def _of_strand(values: NDArray[np.uint16], strand: str, edges: NDArray[np.int64], thresholds: Thresholds) -> list[Call]:
     found = []
-    for first, last in runs.tolist():
+    for first, last in stretches(values, level(thresholds.low), level(thresholds.high)).tolist():
         start, end = int(edges[first]), int(edges[last])
         if end - start >= thresholds.shortest:
-            mean = float(weighted[last] - weighted[first]) / (end - start)
-            found.append(Call(start, end, strand, mean / SCALE, int(values[first:last].max()) / SCALE))
+            mine = values[first:last]
+            mean = float(mine @ np.diff(edges[first : last + 1])) / (end - start)
+            found.append(Call(start, end, strand, mean / SCALE, int(mine.max()) / SCALE))
     return found
 
 
-def stretches(values: NDArray[np.int64], low: int, high: int) -> NDArray[np.int64]:
+def stretches(values: NDArray[np.integer[Any]], low: int, high: int) -> NDArray[np.int64]:
     """Maximal runs of values of at least `low` with one of at least `high`, as (runs, 2) of first and last + 1."""
     bounds = np.flatnonzero(np.diff(values >= low, prepend=False, append=False)).reshape(-1, 2)
-    reached = np.append(0, np.cumsum(values >= high))
-    return bounds[reached[bounds[:, 1]] > reached[bounds[:, 0]]]
+    high_at = np.flatnonzero(values >= high)
+    reached = np.searchsorted(high_at, bounds)
+    return bounds[reached[:, 1] > reached[:, 0]]

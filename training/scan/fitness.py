@@ -30,7 +30,7 @@ def grid_of(config: dict[str, Any], window: int | None, stride: int | None, what
             make one is named.
         UsageError: a stride that does not suit the window.
     """
-    dataset = config.get("dataset", {}).get("config", {})
+    dataset = config["dataset"]["config"]
     trained, kinds = dataset.get("crop", {}).get("length"), list(dataset.get("negatives", {}).get("kinds", []))
     missing = [kind for kind in NEEDED if kind not in kinds]
     wrong = []

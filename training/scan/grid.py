@@ -23,7 +23,7 @@ class Grid:
     """The windows of a scan.
 
     Attributes:
-        window: bases of a window; a shorter sequence has one window, itself.
+        window: bases of a window; shorter sequences have none.
         stride: bases from one window to the next, and of a bin.
 
     Raises:
@@ -55,8 +55,6 @@ class Grid:
 
     def starts(self, length: int, first: int, last: int) -> Integers:
         """Starts of the windows that cover the middle of a bin of [first, last), ascending, shape (windows,)."""
-        if length <= self.window:
-            return np.zeros(1, np.int64)
         middles = self.middles(length, first, last)
         lowest, highest = max(int(middles[0]) - self.window + 1, 0), min(int(middles[-1]), length - self.window)
         found = np.arange(-(-lowest // self.stride), highest // self.stride + 1) * self.stride
@@ -65,18 +63,13 @@ class Grid:
             found = np.append(found, flush)
         return found
 
-    def size(self, length: int) -> int:
-        """Bases of every window of a sequence of so many bases."""
-        return min(self.window, length)
-
-    def means(self, starts: Integers, scores: Floats, middles: Integers, length: int) -> Floats:
+    def means(self, starts: Integers, scores: Floats, middles: Integers) -> Floats:
         """The score of each bin.
 
         Args:
             starts: of windows, ascending, shape (windows,); at least those that cover a middle.
             scores: of the windows, NaN where one has none, shape (windows,).
             middles: of the bins, shape (bins,).
-            length: bases of the sequence.
 
         Returns:
             Means over the windows with a score that cover each middle, NaN where there is none; shape (bins,).
@@ -84,7 +77,7 @@ class Grid:
         known = ~np.isnan(scores)
         totals = np.append(0, np.cumsum(np.where(known, scores, 0)))
         counts = np.append(0, np.cumsum(known))
-        low = np.searchsorted(starts, middles - self.size(length), side="right")
+        low = np.searchsorted(starts, middles - self.window, side="right")
         high = np.searchsorted(starts, middles, side="right")
         number = counts[high] - counts[low]
         return np.divide(totals[high] - totals[low], number, out=np.full(len(middles), np.nan), where=number > 0)

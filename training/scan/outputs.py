@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -75,16 +75,19 @@ class Outputs:
             found = json.loads(self.record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        whole = isinstance(found, dict) and all(isinstance(found.get(name), dict) for name in ("counts", "files"))
+        return found if whole and set(found["counts"]) == {one.name for one in fields(Counts)} else None
 
     def calls(self) -> list[Feature]:
         """The calls that were written, in their order."""
-        rows = (line.split("\t") for line in self.bed.read_text(encoding="utf-8").splitlines() if line[:1] != "#")
+        with self.bed.open(encoding="utf-8", newline="\n") as stream:
+            next(stream)
+            rows = [line.rstrip("\n").split("\t") for line in stream]
         return [Feature(row[0], int(row[1]), int(row[2]), row[5], row[3], None) for row in rows]
 
     def are_whole(self, files: Iterable[Path], record: dict[str, Any]) -> bool:
         """Whether files are those that a record tells of."""
-        known = record.get("files", {})
+        known = record["files"]
         return all(file.exists() and fingerprint.of_file(file) == known.get(file.name) for file in files)
 
 
@@ -161,7 +164,7 @@ def write(
 
 
 def _seqid(name: str) -> str:
-    return quote(name, safe=_SEQID)
+    return quote(name, safe=_SEQID).replace("~", "%7E")
 
 
 def _gff3(name: str, number: int, call: Call) -> str:

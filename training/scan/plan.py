@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines import plan
-from pipelines.windows import SHORTEST
 from training.scan.grid import Grid
 
 TASK_BASES = 1 << 18
@@ -38,9 +37,12 @@ class Piece:
         return int(last - first)
 
 
-def order(lengths: Mapping[str, int]) -> list[str]:
-    """The sequences that are scanned, by name, byte for byte, as genome browsers' tools sort them; those too short left out."""
-    return sorted((name for name, length in lengths.items() if length >= SHORTEST), key=str.encode)
+def order(lengths: Mapping[str, int], grid: Grid) -> list[str]:
+    """The sequences that are scanned, by name, byte for byte, as genome browsers' tools sort them.
+
+    Those shorter than a window are left out: a model was not trained on them, and calls most short ones genes.
+    """
+    return sorted((name for name, length in lengths.items() if length >= grid.window), key=str.encode)
 
 
 def pieces(lengths: Mapping[str, int], grid: Grid) -> list[Piece]:
@@ -48,7 +50,7 @@ def pieces(lengths: Mapping[str, int], grid: Grid) -> list[Piece]:
     bins = max(TASK_BASES // grid.stride, 1)
     return [
         Piece(name, lengths[name], first, min(first + bins, grid.bins(lengths[name])))
-        for name in order(lengths)
+        for name in order(lengths, grid)
         for first in range(0, grid.bins(lengths[name]), bins)
     ]
 

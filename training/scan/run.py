@@ -1,7 +1,7 @@
 """A scan of a whole genome: tasks over a pool of actors, whose scores are kept as they come; then tracks and calls.
 
-Memory is that of a task in each actor and of the scores of one sequence in the driver (2 bytes a bin and strand), whatever
-the genome. A killed scan goes on with the tasks it lacks.
+Memory is that of a task in each actor, and in the driver some 30 bytes for each bin of the longest sequence, whatever the
+genome. A killed scan goes on with the tasks it lacks.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import __version__, fasta, fingerprint, storage
-from pipelines.errors import InputError
+from pipelines.errors import InputError, ResourceError
 from pipelines.fasta import Genome
 from pipelines.mapping import mapped_by_actors
 from pipelines.progress import Progress
-from pipelines.windows import SHORTEST
 from training import pool, survey
 from training.placement import nodes_of
 from training.scan import outputs, plan, scores
@@ -36,7 +35,9 @@ from training.scorer import Scorer
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-scan", 1
 # Raised when the same inputs give other scores.
-REVISION = 1
+REVISION = 2
+# What a line of BED or bedGraph may not begin with.
+NO_NAMES = ("#", "track", "browser")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Scan:
     def lengths(self) -> dict[str, int]:
         """Bases of the scanned sequences, in the order of the files."""
         every = self.genome.lengths
-        return {name: every[name] for name in plan.order(every)}
+        return {name: every[name] for name in plan.order(every, self.grid)}
 
     def record(self) -> dict[str, Any]:
         """What the record says beside counts and files."""
@@ -94,15 +95,18 @@ class Scan:
         }
 
 
-def open_genome(path: Path, progress: Progress) -> Genome:
-    """The genome of a FASTA file.
+def open_genome(path: Path, grid: Grid, progress: Progress) -> Genome:
+    """The genome of a FASTA file, to be scanned.
 
     Raises:
-        InputError: missing or damaged, or no sequence is long enough.
+        InputError: missing or damaged, no sequence as long as a window, or a name that BED and bedGraph cannot hold.
     """
     genome = fasta.open_genome(path.name.partition(".")[0], path, progress)
-    if not plan.order(genome.lengths):
-        raise InputError(f"{path}: no sequence has {SHORTEST} bases", "give a genome")
+    names = plan.order(genome.lengths, grid)
+    if not names:
+        raise InputError(f"{path}: no sequence has the {grid.window} bases of a window", "give a genome")
+    if odd := [name for name in names if name.startswith(NO_NAMES) or not name.isprintable()]:
+        raise InputError(f"{path}: sequence {odd[0]!r}: BED and bedGraph take such a line for a comment", "rename it")
     return genome
 
 
@@ -120,6 +124,8 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
         ResourceError: the cluster lacks the workers, or another process writes the same output.
     """
     with storage.only_writer(job.outputs.gff3):
+        for path in job.outputs.all:
+            storage.remove_partial(path.parent, path.name)
         record, known = job.record(), job.outputs.recorded() or {}
         same = known.get("key") == job.key and known.get("format_version") == FORMAT_VERSION
         if same and known.get("thresholds") == record["thresholds"] and job.outputs.are_whole(job.outputs.files, known):
@@ -170,7 +176,17 @@ def _score(
     bases = [sum(piece.bases(job.grid) for piece in task) for task in tasks]
     with progress.stage("scanning, bases", sum(bases[number] for number in left)) as stage:
         for done in mapped_by_actors(tables, ScoreTasks, given, actors, use_gpu=found.use_gpu):
-            stage.advance(sum(bases[number] for number in done["task"].to_pylist()))
+            for number in done["task"].to_pylist():
+                _require_here(score_path(job.staging, number))
+                stage.advance(bases[number])
+
+
+def _require_here(path: Path) -> None:
+    """What a worker wrote has to be seen here."""
+    if not path.exists():
+        raise ResourceError(
+            f"{path}: written by a worker, but not there for this machine", "choose an --output that all machines share"
+        )
 
 
 def _staged(job: Scan, tasks: list[list[Piece]]) -> Iterator[tuple[str, Scores]]:

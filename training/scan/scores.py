@@ -23,8 +23,8 @@ def packed(values: NDArray[np.float64]) -> Scores:
 
 
 def level(threshold: float) -> int:
-    """The least number that is not below a threshold from 0 to 1."""
-    return int(np.ceil(threshold * SCALE - 1e-9))
+    """The least number, from 1 on, that is not below a threshold from 0 to 1."""
+    return max(int(np.ceil(threshold * SCALE - 1e-9)), 1)
 
 
 def write(scores: Scores, path: Path) -> None:

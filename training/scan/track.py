@@ -41,7 +41,7 @@ def lines(chromosome: str, length: int, scores: NDArray[np.uint16], grid: Grid) 
 
 
 def read(path: Path, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str, NDArray[np.uint16]]]:
-    """The scores of every sequence of a file that `lines` wrote, in order; sequences without a line come as well.
+    """The scores of every sequence of a file, a comment and then `lines`, in order; sequences without a line come as well.
 
     Args:
         path: bedGraph.
@@ -53,10 +53,9 @@ def read(path: Path, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str,
     """
     name, found = "", np.empty(0, np.uint16)
     waiting = iter(lengths)
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            if line.startswith("#"):
-                continue
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        next(stream, "")
+        for number, line in enumerate(stream, 2):
             columns = line.split("\t")
             while columns[0] != name:
                 if name:

@@ -35,7 +35,7 @@ def score(piece: Piece, genome: Sequences, grid: Grid, scorer: Scorer) -> Scores
     """
     starts = grid.starts(piece.length, piece.first, piece.last)
     middles = grid.middles(piece.length, piece.first, piece.last)
-    size, low = grid.size(piece.length), int(starts[0])
+    size, low = grid.window, int(starts[0])
     codes = sequence.base_codes(genome.sequence(piece.chromosome, low, int(starts[-1]) + size))
     windows = np.lib.stride_tricks.sliding_window_view(codes, size)[starts - low]
     usable = np.flatnonzero((windows == sequence.OTHER).mean(axis=1) <= MOST_UNKNOWN)
@@ -45,7 +45,7 @@ def score(piece: Piece, genome: Sequences, grid: Grid, scorer: Scorer) -> Scores
     if len(windows):
         found[0, usable] = _scored(windows, scorer)
         found[1, usable] = _scored(_COMPLEMENT[windows[:, ::-1]], scorer)
-    return packed(np.stack([grid.means(starts, strand, middles, piece.length) for strand in found]))
+    return packed(np.stack([grid.means(starts, strand, middles) for strand in found]))
 
 
 def _scored(windows: NDArray[np.uint8], scorer: Scorer) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ def test_a_fit_model_scans_in_its_own_windows_a_quarter_apart() -> None:
         (FIT, 300, "windows of 240 bases, not of 300"),
         (config(240, "shuffle"), None, "never saw antisense nor partial negatives"),
         (config(240, "antisense", "partial"), None, "never saw shuffle negatives"),
-        ({}, None, "trained on whole genes, and it never saw"),
+        (config(None), None, "trained on whole genes, and it never saw"),
     ],
 )
 def test_an_unfit_model_is_refused_with_the_configuration_that_makes_one(

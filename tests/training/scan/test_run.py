@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pybedtools
 import pytest
 
 from pipelines import fasta
-from pipelines.errors import ResourceError
+from pipelines.errors import InputError, ResourceError
 from pipelines.progress import Silent
 from tests.training.scan.purines import PurineShare
 from training.scan import plan, run
@@ -26,7 +27,7 @@ from training.scan.outputs import Outputs
 
 pytestmark = pytest.mark.ray
 GRID = Grid(200, 50)
-LENGTHS = {"chr2": 400_000, "chr10": 300_123, "tiny": 29, "small": 150}
+LENGTHS = {"chr2": 400_000, "chr10": 300_123, "tiny": 199, "small": 250}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def genome_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job(genome_file: Path, folder: Path, thresholds: Thresholds | None = None) -> run.Scan:
-    genome = run.open_genome(genome_file, Silent())
+    genome = run.open_genome(genome_file, GRID, Silent())
     return run.Scan(
         PurineShare(), "model", genome, GRID, thresholds or Thresholds(0.6, 0.55), Outputs.of(folder / "genes.gff3")
     )
@@ -170,6 +171,49 @@ def test_a_file_that_was_changed_since_is_made_again(
         stream.write("small\t0\t50\t0.1\n")
     run.scan(damaged, ray_session, 2, "cpu", Silent())
     assert content(damaged) == content(scanned)
+
+
+def test_what_killed_writers_left_is_removed(scanned: run.Scan, genome_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(scanned.outputs.gff3.parent, folder)
+    left, foreign = folder / ".genes.bed.0123.partial", folder / "deeper" / ".genes.bed.0123.partial"
+    foreign.parent.mkdir()
+    for path in (left, foreign):
+        path.touch()
+    run.scan(job(genome_file, folder), never, None, "cpu", Silent())
+    assert not left.exists()
+    assert foreign.exists()
+
+
+@pytest.mark.parametrize("record", ["[]", "{", '{"counts": null, "files": []}', '{"counts": {}, "files": {}}'])
+def test_a_record_that_is_none_is_no_record(scanned: run.Scan, tmp_path: Path, record: str) -> None:
+    outputs = Outputs.of(tmp_path / "genes.gff3")
+    outputs.record.write_text(record)
+    assert outputs.recorded() is None
+
+
+@pytest.mark.parametrize("name", ["#1", "track7", "browser", "a\x85b"])
+def test_a_sequence_whose_name_bed_cannot_hold_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "odd.fa"
+    path.write_text(f">{name}\n{'ACGT' * 100}\n")
+    with pytest.raises(InputError, match="take such a line for a comment: rename it"):
+        run.open_genome(path, GRID, Silent())
+
+
+def test_a_genome_of_sequences_shorter_than_a_window_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.fa"
+    path.write_text(f">a\n{'A' * 199}\n")
+    with pytest.raises(InputError, match="no sequence has the 200 bases of a window"):
+        run.open_genome(path, GRID, Silent())
+
+
+def test_a_fasta_file_that_a_worker_cannot_read_is_an_error_that_names_the_machine(tmp_path: Path) -> None:
+    path = tmp_path / "g.fa"
+    path.write_text(f">a\n{'ACGT' * 100}\n")
+    genome = pickle.loads(pickle.dumps(run.open_genome(path, GRID, Silent())))
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read on machine"):
+        genome.sequence("a", 0, 10)
 
 
 def test_more_workers_than_the_cluster_has_room_for_are_refused(

@@ -145,10 +145,10 @@ def _judge_models(context: Context) -> None:
     arguments, terminal = context.arguments, context.terminal
     given, split = arguments.bundles, arguments.split or "test"
     called = names.of(given)
+    bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
     outputs = _outputs(arguments, split, called)
     if outputs.predictions:
         predictions.require_ending(outputs.predictions)
-    bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
     with terminal.stage(f"evaluating on {split}"):
         found = evaluate(
             bundles,

@@ -16,6 +16,7 @@ CONFIG: dict[str, Any] = {
     "model": {"kind": "lstm"},
     "threshold": 0.51324952,
     "tokenizer": {"fingerprint": "ab12", "k": 3},
+    "dataset": {"fingerprint": "cd34", "config": {"crop": {"length": None}}},
     "genomes": ["R64"],
     "metrics": {"epoch": 1, "learning_rate": 3.1e-05, "none": None},
 }
@@ -94,7 +95,7 @@ def test_what_is_no_configuration_is_refused(given: bytes, told: str) -> None:
     assert told in refusal(given)
 
 
-@pytest.mark.parametrize("key", ["model", "threshold", "tokenizer"])
+@pytest.mark.parametrize("key", ["model", "threshold", "tokenizer", "dataset", "genomes", "metrics"])
 def test_a_missing_key_is_named(key: str) -> None:
     whole = {name: value for name, value in CONFIG.items() if name != key}
     assert f"config.json: {key}: missing" in refusal(seal.text(seal.sealed(whole, FILES)).encode())

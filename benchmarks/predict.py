@@ -5,7 +5,7 @@
 Builds examples/scan/cerevisiae.yaml and trains its model with the command line. Accuracy: calls on the test chromosomes, at the
 default thresholds, beside those of a 5-mer logistic regression fitted on the same windows, whose thresholds are the best on the
 validation chromosomes, and beside calling everything. Time: the scan alone on a running Ray, one and two workers in turn. Memory:
-unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it. Figures go to
+unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it, windows side by side. Figures go to
 benchmarks/results/predict.json.
 """
 
@@ -54,6 +54,7 @@ HERE = Path(__file__).parent
 EXPERIMENT = HERE.parent / "examples" / "scan" / "cerevisiae.yaml"
 LEVELS = np.round(np.arange(0.1, 0.96, 0.05), 2).tolist()
 MOST_ROWS = 4096
+WINDOW = 240
 Figures = dict[str, Any]
 
 
@@ -114,10 +115,15 @@ class Bench:
         return cls(fasta, genes, dataset, scorer, found.fingerprint, found.config, work)
 
     def job(
-        self, name: str, thresholds: Thresholds, fasta: Path | None = None, scorer: Scorer | None = None
+        self,
+        name: str,
+        thresholds: Thresholds,
+        fasta: Path | None = None,
+        scorer: Scorer | None = None,
+        stride: int | None = None,
     ) -> run.Scan:
         """A scan into a folder of its own."""
-        grid = fitness.grid_of(self.config, None, None, "bundle")
+        grid = fitness.grid_of(self.config, None, stride, "bundle")
         genome = run.open_genome(fasta or self.fasta, grid, Silent())
         identity = self.identity if scorer is None else name
         return run.Scan(
@@ -252,7 +258,7 @@ def measure_memory(bench: Bench, large: int) -> Figures:
     """The genome, and copies of it, each by fresh actors of two workers."""
     figures: Figures = {}
     for count in (1, large):
-        job = bench.job(f"memory-{count}", Thresholds(), fasta=copies(bench, count))
+        job = bench.job(f"memory-{count}", Thresholds(), fasta=copies(bench, count), stride=WINDOW)
         with watched() as memory:
             seconds = scanned(job, 2)
         figures[str(count)] = {

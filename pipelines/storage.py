@@ -7,7 +7,6 @@ old one stays until the new one stands. Renames within one folder are atomic on 
 from __future__ import annotations
 
 import fcntl
-import glob
 import os
 import shutil
 import uuid
@@ -51,8 +50,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_partial(directory: Path, name: str = "") -> None:
-    """Remove what killed writers of `name` left in a directory; of any name, in its subdirectories too, when empty."""
-    found = directory.glob(f".{glob.escape(name)}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
+    """Remove what killed writers of `name` (a pattern) left in a directory; of any name, in its subdirectories too, when empty."""
+    found = directory.glob(f".{name}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
     for leftover in found:
         leftover.unlink(missing_ok=True)
 

@@ -226,7 +226,7 @@ def watched() -> Iterator[dict[str, int]]:
             for process in Path("/proc").glob("[0-9]*"):
                 try:
                     mine = int(process.name) == os.getpid()
-                    if mine or (process / "cmdline").read_bytes().startswith(b"ray::"):
+                    if mine or (process / "cmdline").read_bytes().startswith(b"ray::MapWorker"):
                         name = "driver" if mine else "worker"
                         seen[name] = max(seen[name], unique_bytes(process))
                 except OSError:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.tokenizer import Tokenizer
-from training import heap
 from training.scoring import probabilities
 
 CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
@@ -55,8 +54,7 @@ class ModelScorer:
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         tokens, counts = self.tokenizer.encode_many(codes, lengths)
         budget = self.token_budget or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
-        with heap.kept():
-            return probabilities(self.model, tokens, counts, budget, self.device)
+        return probabilities(self.model, tokens, counts, budget, self.device)
 
     def on(self, device: torch.device) -> ModelScorer:
         return replace(self, model=self.model.to(device), device=device)

@@ -41,7 +41,7 @@ def figures(task: Figures, check: Check | None, nearest: list[tuple[str, list[tu
 
 
 def _checked(check: Check) -> Json:
-    found = {
+    found: Json = {
         "learnt": {"percentile": check.everywhere.learnt},
         "shuffled": {"percentile": check.everywhere.shuffled, "copies": check.copies},
         "standard_error": check.everywhere.standard_error,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.embed import neighbours, pairs, skipgram
+from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus
 from training.embed.neighbours import Mirror
-from training.embed.pairs import Pairs
 from training.embed.skipgram import Learnt
 
 COPIES, COPIES_OF_MANY = 5, 1
@@ -70,45 +70,47 @@ def copies(vocabulary: int) -> int:
     return COPIES if vocabulary <= MANY else COPIES_OF_MANY
 
 
-def check(corpus: Corpus, counted: Pairs, learnt: Learnt, dimension: int, told: Callable[[], object]) -> Check | None:
+def one_strand(config: EmbeddingConfig) -> EmbeddingConfig:
+    """The configuration with contexts within one strand only."""
+    return config.model_copy(update={"opposite": 0.0})
+
+
+def check(
+    corpus: Corpus, learnt: Learnt, delivered: Learnt, dimension: int, told: Callable[[], object]
+) -> Check | None:
     """Learn from shuffled copies, and compare; None where no two k-mers are each other's reverse complement.
 
     Args:
         corpus: what was learnt from.
-        counted: its pairs.
-        learnt: its vectors.
+        learnt: its vectors as of `one_strand`.
+        delivered: its vectors as configured.
         dimension: of a vector.
-        told: called after every step of learning: `epochs` times a copy, and once more where `opposite` is not 0.
+        told: called after every step of learning, `epochs` times a copy.
 
     Raises:
         TrainingError: a copy has too few k-mers that are frequent.
     """
-    config = corpus.config.model_copy(update={"opposite": 0.0})
-    tokenizer = corpus.tokenizer
+    config, tokenizer = one_strand(corpus.config), corpus.tokenizer
 
     def ranked(vectors: Learnt) -> Mirror | None:
         return neighbours.mirror(vectors.alike, vectors.ids, tokenizer, config.seed)
 
-    delivered = neighbours.mirror(learnt.vectors.numpy()[learnt.ids], learnt.ids, tokenizer, config.seed)
-    one_strand = learnt
-    if corpus.config.opposite:
-        one_strand = skipgram.learn(counted, tokenizer, dimension, config, told)
-    own, others = ranked(one_strand), []
-    for number in range(copies(tokenizer.vocabulary_size)):
-        shuffled = corpus.shuffled(number)
-        found = pairs.count(
-            map(shuffled.tokens, shuffled.train()), tokenizer.vocabulary_size, corpus.first, config.window
-        )
-        others.append(ranked(skipgram.learn(found, tokenizer, dimension, config, told)))
+    def by_chance(number: int) -> Mirror | None:
+        copy, size = corpus.shuffled(number), tokenizer.vocabulary_size
+        counted = pairs.count(map(copy.tokens, copy.train()), size, corpus.first, config.window)
+        return ranked(skipgram.learn(counted, tokenizer, dimension, config, told))
+
+    own, others = ranked(learnt), [by_chance(number) for number in range(copies(tokenizer.vocabulary_size))]
+    given = neighbours.mirror(delivered.vectors.numpy()[delivered.ids], delivered.ids, tokenizer, config.seed)
     there = [other for other in others if other is not None]
-    if own is None or delivered is None or not there:
+    if own is None or given is None or not there:
         return None
     same_gc = None
     alike = [(other.same_gc, other.same_gc_kmers) for other in there if other.same_gc is not None]
     if own.same_gc is not None and alike:
         same_gc = _beside(own.same_gc, own.same_gc_kmers, alike)
     everywhere = _beside(own.percentile, own.kmers, [(other.percentile, other.kmers) for other in there])
-    return Check(everywhere, same_gc, len(there), own.kmers, delivered)
+    return Check(everywhere, same_gc, len(there), own.kmers, given)
 
 
 def _beside(learnt: float, kmers: int, others: list[tuple[float, int]]) -> Beside:

@@ -2,7 +2,7 @@
 
 A pair of neighbours that overlap says only what the overlap says, so the nearest tokens that count are the first whose
 bases are all others. One pass, 30 M (k 6) to 250 M (k 3) pairs a second and core; memory is 8 bytes times the vocabulary
-squared here, and half as much again while vectors are learnt from it.
+squared here, and 14 while vectors are learnt from it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipelines.tokenizer import SPECIALS
 from training.memory import capacity
 
 MOST_TOKENS = 20_000
-# A pair has a count of 8 bytes here and one of 4 in the gradient.
-BYTES = 12
+# A pair has a count of 8 bytes here and one of 4 in the gradient, which takes its rows a thousand at a time.
+BYTES = 14
 _AT_ONCE = 1 << 22
 _SQUARE = 2048
 Counts = NDArray[np.int64]

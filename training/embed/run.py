@@ -167,12 +167,18 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
     with progress.stage("vectors", config.epochs) as stage:
         learnt = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
         vectors = learnt.vectors
-    rounds = chance.copies(tokenizer.vocabulary_size) + bool(config.opposite)
-    with progress.stage("vectors of shuffled sequence", config.epochs * rounds) as stage:
-        checked = chance.check(corpus, counted, learnt, dimension, stage.advance)
+    one_strand, tokens = learnt, counted.tokens
+    if config.opposite:
+        with progress.stage("vectors of contexts within a strand", config.epochs) as stage:
+            one_strand = skipgram.learn(counted, tokenizer, dimension, chance.one_strand(config), stage.advance)
+    # The table of pairs is most of the memory, and each copy has its own.
+    del counted
+    steps = config.epochs * chance.copies(tokenizer.vocabulary_size)
+    with progress.stage("vectors of shuffled sequence", steps) as stage:
+        checked = chance.check(corpus, one_strand, learnt, dimension, stage.advance)
     with progress.stage("the task's heads", 2 * -(-len(train.hidden) // head.BATCH)) as stage:
         scored = task.score(vectors, train, held_out, markov, corpus, stage.advance)
-    near = neighbours.nearest(vectors.numpy()[learnt.ids], learnt.ids, tokenizer, counted.tokens)
+    near = neighbours.nearest(vectors.numpy()[learnt.ids], learnt.ids, tokenizer, tokens)
     found = report.figures(scored, checked, near)
     found |= {
         "about": corpus.about,
@@ -185,7 +191,7 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
         "k": tokenizer.k,
         "stride": tokenizer.stride,
         "head_bases": (corpus.first + config.head_window - 1) * tokenizer.stride,
-        "train_tokens": int(counted.tokens[len(SPECIALS) :].sum()),
+        "train_tokens": int(tokens[len(SPECIALS) :].sum()),
         "config": config.model_dump(mode="json"),
         "content": corpus.content,
         "tokenizer_fingerprint": tokenizer.fingerprint,

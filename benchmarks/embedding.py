@@ -1,8 +1,9 @@
-"""k-mer embeddings: their task beside Markov models, other vectors and gensim; and an LSTM that starts from them.
+"""k-mer embeddings: their task beside Markov models, other vectors and gensim; an LSTM that starts from them; and random DNA.
 
     python benchmarks/embedding.py --data DIR [--work DIR] [--only tasks learners models] [--seeds 0 1 2]
 
-- tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out) and A. thaliana chromosome 1 (its last tenth held out).
+- tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out), on A. thaliana chromosome 1 and on 12 Mb of random DNA, every
+  base as likely (their last tenth held out).
 - learners: on the same 3-mers of S. cerevisiae, this project's vectors, gensim's (`pip install gensim`) with one and two threads,
   random ones and those that models start from otherwise, each judged by the same head on the same positions.
 - models: the LSTM of examples/arabidopsis from an embedding of the dataset's train split, and from scratch; test AUROC.
@@ -35,8 +36,9 @@ from pipelines import metrics
 from pipelines.config import TokenizerConfig
 from pipelines.dataset import TokenDataset
 from pipelines.progress import Silent
+from pipelines.tokenizer import SPECIALS
 from training import bundle
-from training.embed import neighbours, pairs, skipgram, task
+from training.embed import head, neighbours, pairs, skipgram, task
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, of_fasta
 from training.embed.run import one_thread
@@ -52,7 +54,9 @@ CRESS = f"{THALIANA}_GCF_000001735.4_TAIR10.1_genomic.fna.gz"
 GENOMES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "S. cerevisiae": ("cerevisiae", YEAST, ("--hold-out", *HELD_OUT)),
     "A. thaliana chromosome 1": ("arabidopsis", CRESS, ()),
+    "random DNA": ("cerevisiae", "", ()),
 }
+RANDOM_BASES = 12_000_000
 TOKENS: dict[str, tuple[str, ...]] = {
     "3-mers, stride 1": (),
     "6-mers, stride 3": ("--tokenizer.k", "6", "--tokenizer.stride", "3", "--embedding.dimension", "64"),
@@ -62,6 +66,18 @@ STARTS: dict[str, tuple[str, ...]] = {
     "embedding": (),
     "embedding, frozen for 2 of 6 epochs": ("--training.freeze_embedding", "2"),
 }
+KEPT = (
+    *(
+        "accuracy",
+        "accuracy_standard_error",
+        "random_vectors",
+        "markov_left",
+        "markov_both",
+        "most_frequent",
+        "positions",
+    ),
+    *("over_markov", "over_random_vectors", "reverse_complement", "left_out", "dimension"),
+)
 Figures = dict[str, Any]
 
 
@@ -72,17 +88,29 @@ def tasks(place: Place) -> None:
             stored = place.stored.setdefault("tasks", {}).setdefault(genome, {})
             if tokens in stored:
                 continue
-            target = place.work / "embeddings" / f"{example}-{tokens.replace(', ', '-').replace(' ', '')}"
+            path = place.data / fasta if fasta else random_dna(place.work)
+            target = (
+                place.work / "embeddings" / f"{path.name.split('.')[0]}-{tokens.replace(', ', '-').replace(' ', '')}"
+            )
             found = target.with_suffix(".json")
             raygene(
                 *("embed", str(EXAMPLES / example / "experiment.yaml"), "--output", str(target), "--json", str(found)),
-                *("--fasta", str(place.data / fasta), *held_out, *flags),
+                *("--fasta", str(path), *held_out, *flags),
             )
-            kept = ("accuracy", "accuracy_standard_error", "markov_left", "markov_both", "most_frequent", "positions")
             figures = json.loads(found.read_text())
-            stored[tokens] = {name: figures[name] for name in (*kept, "reverse_complement", "dimension")}
+            stored[tokens] = {name: figures[name] for name in KEPT}
             place.store()
             print(genome, tokens, json.dumps(stored[tokens]), flush=True)
+
+
+def random_dna(work: Path) -> Path:
+    """A FASTA file of bases drawn at random, every one as likely."""
+    path = work / "random.fa"
+    if not path.exists():
+        codes = np.random.default_rng(0).integers(0, 4, RANDOM_BASES)
+        work.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b">random\n" + np.frombuffer(b"ACGT", np.uint8)[codes].tobytes() + b"\n")
+    return path
 
 
 def learners(place: Place) -> None:
@@ -93,7 +121,6 @@ def learners(place: Place) -> None:
     with one_thread():
         train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
         held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
-        model = task.fitted_markov(corpus)
 
         def judge(name: str, make: Callable[[], torch.Tensor]) -> None:
             if name in stored:
@@ -101,10 +128,11 @@ def learners(place: Place) -> None:
             began = time.monotonic()
             vectors = make()
             seconds = time.monotonic() - began
-            found = task.score(vectors, train, held_out, model, corpus, lambda: None)
-            near = neighbours.mirror(vectors, corpus.tokenizer, 0)
+            fitted = head.fit(vectors, train.contexts, train.hidden, config.seed, lambda: None)
+            kmers = np.arange(len(SPECIALS), corpus.tokenizer.vocabulary_size)
+            near = neighbours.mirror(vectors.numpy()[kmers], kmers, corpus.tokenizer, 0)
             stored[name] = {
-                "accuracy": found.embedding,
+                "accuracy": float((fitted.predict(held_out.contexts) == held_out.hidden).mean()),
                 "reverse complement": near.percentile if near else None,
                 "seconds": round(seconds, 2),
                 "bytes": hashlib.sha256(vectors.numpy().tobytes()).hexdigest()[:12],
@@ -177,10 +205,7 @@ def models(place: Place, seeds: list[int]) -> None:
     (file,) = target.glob("embed-*-checkpoint.safetensors")
     stored = place.stored.setdefault("models", {})
     task_figures = json.loads(file.with_suffix(".json").read_text())
-    stored["embedding of the train split"] = {
-        name: task_figures[name]
-        for name in ("accuracy", "markov_left", "markov_both", "most_frequent", "positions", "reverse_complement")
-    }
+    stored["embedding of the train split"] = {name: task_figures[name] for name in KEPT}
     for start, flags in STARTS.items():
         for seed in seeds:
             runs = stored.setdefault(start, {}).setdefault("seeds", {})

@@ -110,6 +110,7 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
     Raises:
         UsageError: an unknown verb or flag (with the nearest known one), or a missing argument.
     """
+    typed = {spelled(argument).split("=")[0]: argument.split("=")[0] for argument in arguments}
     rest, overrides = _source_flags(list(map(spelled, arguments)))
     namespace, unknown = parser.parse_known_args(rest)
     chosen = verbs.get(getattr(namespace, "verb", "") or "", parser)
@@ -120,7 +121,7 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
         flag = unknown[0].split("=")[0]
         near = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"see {chosen.prog} --help"
-        raise UsageError(f"{chosen.prog}: unknown argument {flag}", hint)
+        raise UsageError(f"{chosen.prog}: unknown argument {typed.get(flag, flag)}", hint)
     for name in [name for name in vars(namespace) if "." in name]:
         section, key = name.split(".", 1)
         raw = vars(namespace).pop(name)

@@ -22,7 +22,7 @@ from training import agreement, bundle, description, embedding_file, journal, mo
 from training.bundle import Bundle
 from training.checkpoints import Checkpoints, Document
 from training.config import ModelConfig, TrainingConfig
-from training.embeddings import EMBEDDINGS, Embeddings
+from training.embeddings import EMBEDDINGS, Embeddings, refuse_own
 from training.follow import LOG, Diary, Follow
 from training.key import run_key
 from training.launch import Group, launch
@@ -160,8 +160,10 @@ def train(
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
         ResourceError: the cluster lacks the workers asked for, or another process writes to `output`.
         TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died again and again.
+        UsageError: the embedding file lies in the run's own `embeddings`.
         KeyboardInterrupt: interrupted; the last step is kept.
     """
+    refuse_own(model.embedding_file, output)
     opened, validation = open_splits(dataset)
     key = run_key(model, training, opened.manifest["fingerprint"])
     run = Run(model, training, dataset, output, opened, validation, key)

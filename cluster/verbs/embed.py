@@ -19,8 +19,8 @@ SECTIONS = ("tokenizer", "embedding")
 DESCRIPTION = """\
 Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the
 train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, a page and the
-figures beside it. The accuracy in its name is that of naming hidden k-mers of held-out sequence, told beside a Markov model
-of order five on the same positions. --model.embedding_file of raygene train starts a model from it."""
+figures beside it. The accuracy in its name is that of naming hidden k-mers of held-out sequence, told beside random vectors
+and a Markov model of order five on the same positions. --model.embedding_file of raygene train starts a model from it."""
 EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output embeddings"
 
 
@@ -62,7 +62,8 @@ def run(context: Context) -> None:
         report.task_rows(found, found["head_bases"]),
     )
     terminal.say(report.verdict(found))
-    terminal.say(report.mirror_sentence(found, found["strands"]))
+    for sentence in report.mirror_sentences(found):
+        terminal.say(sentence)
     terminal.table("Nearest k-mers by cosine", report.NEAREST_HEADER, report.nearest_rows(found))
     if arguments.json:
         storage.write_text(Path(arguments.json), json.dumps(found, indent=1) + "\n")
@@ -76,6 +77,9 @@ def _corpus(context: Context) -> Corpus:
     experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
     if (arguments.dataset is None) == (arguments.fasta is None):
         raise UsageError("raygene embed: give --dataset or --fasta, and not both", "name what to learn from")
+    for flag, given in (("--dataset", [arguments.dataset or ""]), ("--fasta", arguments.fasta or [])):
+        if remote := [path for path in given if "://" in path]:
+            raise UsageError(f"{flag} {remote[0]}: only local paths are taken", "copy it to this machine first")
     if arguments.dataset and arguments.hold_out:
         raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
     if arguments.dataset is None:

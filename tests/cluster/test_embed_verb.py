@@ -29,7 +29,7 @@ def test_a_genome_becomes_an_embedding_told_on_screen_and_in_json(
     )
     assert main(["embed", str(path), *given, *FEW]) == 0
     told, found = capsys.readouterr().out, json.loads(target.read_text())
-    for share in ("accuracy", "markov_left", "markov_both", "most_frequent"):
+    for share in ("accuracy", "random_vectors", "markov_left", "markov_both", "most_frequent"):
         assert f"{found[share]:.2%}" in told
     assert found["both_strands"]
     assert "Both strands were learnt from" in told
@@ -56,6 +56,9 @@ def test_a_datasets_tokenizer_counts_and_the_difference_is_told(
         (["--dataset", "d", "--hold-out", "chr1"], "--hold-out goes with --fasta"),
         (["--fasta", "none.fa"], "none.fa: no such file: correct --fasta"),
         (["--fasta", "f", "--embedding.window", "0"], "embedding.window: 0"),
+        (["--fasta", "f", "--embedding.head-window", "100000"], "embedding.head_window: 100000"),
+        (["--fasta", "f", "s3://b/f.fa"], "--fasta s3://b/f.fa: only local paths are taken: copy it"),
+        (["--dataset", "s3://b/d"], "--dataset s3://b/d: only local paths are taken: copy it"),
     ],
 )
 def test_what_cannot_be_is_one_line(

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipelines.dataset import TokenDataset
+from pipelines.errors import UsageError
+from pipelines.progress import Silent
 from pipelines.tokenizer import PAD, Tokenizer
 from tests.training.test_reporter import run
 from training import embedding_file
 from training.checkpoints import Checkpoints
-from training.config import TrainingConfig
-from training.embeddings import Embeddings
+from training.config import ModelConfig, TrainingConfig
+from training.embed import task
+from training.embeddings import Embeddings, refuse_own
 from training.notice import StopFile
+from training.run import train
 
 TOKENIZER = Tokenizer(3, 1, "anchor")
 CONFIG = TrainingConfig(epochs=2, batch=16, tensorboard=False)
@@ -49,14 +54,32 @@ def test_the_file_of_the_epoch_that_training_goes_on_from_is_not_written_again(t
     assert before.stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize(
-    "name", ["embed-8-67-0.9-x-checkpoint.safetensors", ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial"]
-)
-def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"cut off")
+def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
+    (tmp_path / ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial").write_bytes(b"cut off")
     Embeddings(tmp_path, "other", TOKENIZER).keep(record(1), weights(1))
     Embeddings(tmp_path, "abc", TOKENIZER).keep({}, {})
     assert files(tmp_path) == []
+
+
+def test_files_that_no_training_wrote_stay(tmp_path: Path) -> None:
+    (tmp_path / "embed-8-67-0.9-x-checkpoint.safetensors").write_bytes(b"cut off")
+    told = {"task": task.STATED, "key": "abc"}
+    embedding_file.save(torch.ones(67, 8), TOKENIZER, 0.06, datetime(2026, 1, 2, tzinfo=UTC), tmp_path, told)
+    before = files(tmp_path)
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(1), weights(1))
+    assert len(files(tmp_path)) == 3
+    Embeddings(tmp_path, "other", TOKENIZER).keep({}, {})
+    assert files(tmp_path) == before
+
+
+def test_a_run_does_not_start_from_a_file_that_it_would_replace(tmp_path: Path) -> None:
+    refuse_own(None, tmp_path)
+    refuse_own(str(tmp_path / "mine.safetensors"), tmp_path)
+    model = ModelConfig(embedding_file=str(tmp_path / "x" / ".." / "embeddings" / "mine.safetensors"))
+    with pytest.raises(
+        UsageError, match=r"mine.safetensors lies where this run keeps its own vectors.*copy it elsewhere"
+    ):
+        train(model, CONFIG, tmp_path / "none", tmp_path, Silent(), {})
 
 
 def test_training_keeps_the_vectors_of_its_best_epoch(

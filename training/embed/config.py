@@ -60,7 +60,10 @@ class EmbeddingConfig(Section):
         lt=1,
     )
     head_window: int = Field(
-        default=16, description="tokens on either side that the task's head sees, none of them overlapping", ge=1
+        default=16,
+        description="tokens on either side that the task's head sees, none of them overlapping",
+        ge=1,
+        le=128,
     )
     head_positions: int = Field(default=1_000_000, description="positions of train that the head learns from", ge=1)
     scored: int = Field(default=400_000, description="most positions of held-out sequence that are scored", ge=1)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import fasta
+from pipelines import fasta, fingerprint
 from pipelines.config import TokenizerConfig
 from pipelines.dataset import TokenDataset
 from pipelines.errors import DatasetError, InputError, UsageError
@@ -78,6 +78,16 @@ class Corpus:
         for codes, lengths in self.kept_back():
             yield laid(codes, lengths, self.tokenizer.stride, self.gap)
 
+    def shuffled(self, number: int) -> Corpus:
+        """The corpus with the known bases of every sequence to learn from in random order; the same for the same number and seed."""
+
+        def rows() -> Iterator[Rows]:
+            generator = np.random.default_rng(fingerprint.seed(self.config.seed, "shuffled", number))
+            for codes, lengths in self.learnt():
+                yield shuffled(codes, lengths, generator), lengths
+
+        return replace(self, learnt=rows)
+
     def tokens(self, codes: Bytes) -> NDArray[Any]:
         """Ids of the k-mers at every stride-th base of what was laid out, shape (bases // stride or one less,)."""
         return whole_kmers(self.tokenizer).encode_many(codes, np.array([len(codes)]))[0]
@@ -114,6 +124,18 @@ def reversed_rows(codes: Bytes, lengths: Numbers) -> Rows:
     """The reverse complement of every sequence, last one first; shapes as given."""
     back = codes[::-1]
     return np.where(back == OTHER, back, 3 - back).astype(np.uint8), lengths[::-1]
+
+
+def shuffled(codes: Bytes, lengths: Numbers, generator: np.random.Generator) -> Bytes:
+    """Sequences whose known bases are in random order, and other letters where they are; shapes as given."""
+    known = np.flatnonzero(codes != OTHER)
+    out = codes.copy()
+    if len(lengths) == 1:
+        out[known] = generator.permutation(codes[known])
+    else:
+        rows = np.repeat(np.arange(len(lengths)), lengths)[known]
+        out[known] = codes[known[np.argsort(rows + generator.random(len(known)))]]
+    return out
 
 
 def of_dataset(directory: Path, split: str, config: EmbeddingConfig) -> Corpus:

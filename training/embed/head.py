@@ -22,7 +22,8 @@ from pipelines.tokenizer import SPECIALS
 RANK = 128
 BATCH = 1024
 RATE = 3e-3
-_SCORED = 8192
+# Numbers that positions bring at once: 128 MB.
+_SCORED = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ class Head:
             contexts: ids of the visible tokens, shape (positions, places).
         """
         found = [np.empty(0, np.int64)]
+        some = max(1, _SCORED // (contexts.shape[1] * self.vectors.shape[1] + len(self.vectors)))
         with torch.no_grad():
-            for first in range(0, len(contexts), _SCORED):
-                seen = self.vectors[torch.from_numpy(contexts[first : first + _SCORED].astype(np.int64))]
+            for first in range(0, len(contexts), some):
+                seen = self.vectors[torch.from_numpy(contexts[first : first + some].astype(np.int64))]
                 logits = seen.flatten(1) @ self.weights[0] @ self.weights[1] + self.bias
                 found.append(logits.argmax(dim=1).numpy())
         return np.concatenate(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines import report
 from pipelines.tokenizer import Tokenizer
-from training.embed.neighbours import Mirror
+from training.embed.chance import Check
 from training.embed.skipgram import Learnt
 from training.embed.task import Figures
 
@@ -18,31 +19,46 @@ TASK_HEADER = ("top-1 accuracy of hidden k-mers", "sees", "accuracy")
 NEAREST_HEADER = ("k-mer", "nearest, with cosine")
 _LABELLED = 64
 _POINTS = 4096
-_SIGNIFICANT = 0.05
+_LEAST_DISCORDANT = 25
 Json = dict[str, Any]
 
 
-def figures(task: Figures, mirror: Mirror | None, nearest: list[tuple[str, list[tuple[str, float]]]]) -> Json:
+def figures(task: Figures, check: Check | None, nearest: list[tuple[str, list[tuple[str, float]]]]) -> Json:
     """Flat figures; the keys are described in `docs/embed.md`."""
-    found: Json = {
+    return {
         "accuracy": task.embedding,
         "accuracy_standard_error": task.standard_error,
+        "random_vectors": task.random_vectors,
         "markov_left": task.markov_left,
         "markov_both": task.markov_both,
         "most_frequent": task.most_frequent,
         "positions": task.positions,
-        "reverse_complement": None,
+        "over_markov": asdict(task.over_markov),
+        "over_random_vectors": asdict(task.over_random_vectors),
+        "reverse_complement": _checked(check) if check is not None else None,
         "nearest": {kmer: dict(near) for kmer, near in nearest},
     }
-    if mirror is not None:
-        found["reverse_complement"] = {
-            "percentile": mirror.percentile,
-            "p": mirror.p,
-            "same_gc_percentile": mirror.same_gc,
-            "same_gc_p": mirror.same_gc_p,
-            "kmers": mirror.kmers,
-        }
-    return found
+
+
+def _checked(check: Check) -> Json:
+    found: Json = {
+        "learnt": {"percentile": check.everywhere.learnt},
+        "shuffled": {"percentile": check.everywhere.shuffled, "copies": check.copies},
+        "standard_error": check.everywhere.standard_error,
+        "above_chance": check.everywhere.above,
+    }
+    if check.same_gc is not None:
+        found["learnt"]["same_gc_percentile"] = check.same_gc.learnt
+        found["shuffled"]["same_gc_percentile"] = check.same_gc.shuffled
+        found |= {"same_gc_standard_error": check.same_gc.standard_error, "same_gc_above_chance": check.same_gc.above}
+    delivered = check.delivered
+    found["delivered"] = {
+        "percentile": delivered.percentile,
+        "p": delivered.p,
+        "same_gc_percentile": delivered.same_gc,
+        "same_gc_p": delivered.same_gc_p,
+    }
+    return found | {"kmers": check.kmers}
 
 
 def task_rows(found: Json, bases: int) -> list[tuple[str, str, str]]:
@@ -53,6 +69,7 @@ def task_rows(found: Json, bases: int) -> list[tuple[str, str, str]]:
             f"vectors of whole tokens within {bases} bases on either side",
             _percent(found["accuracy"]),
         ),
+        ("random vectors, the same head", "the same tokens", _percent(found["random_vectors"])),
         ("Markov model of order 5, posterior", "5 bases on either side", _percent(found["markov_both"])),
         ("Markov model of order 5", "5 bases before", _percent(found["markov_left"])),
         ("most frequent k-mer of train", "nothing", _percent(found["most_frequent"])),
@@ -72,30 +89,58 @@ def nearest_rows(found: Json) -> list[tuple[str, str]]:
 
 
 def verdict(found: Json) -> str:
-    """One sentence that sets the embedding against the better Markov figure, in units of its standard error."""
-    ahead = found["accuracy"] - max(found["markov_left"], found["markov_both"])
-    errors = ahead / max(found["accuracy_standard_error"], 1e-12)
-    points = f"{100 * ahead:+.2f} percentage points, {errors:+.1f} standard errors"
-    if errors > 2:
-        return f"The embedding beats both Markov figures on this task ({points})."
-    if errors < -2:
-        return f"The embedding does not beat the better Markov figure on this task ({points})."
-    return f"The embedding and the better Markov figure are within two standard errors ({points})."
+    """Two sentences that set the embedding against the better Markov figure, and against random vectors under its head."""
+    return (
+        f"The embedding {_compared(found['over_markov'], 'the better Markov figure')}. "
+        f"It {_compared(found['over_random_vectors'], 'random vectors under the same head')}."
+    )
 
 
-def mirror_sentence(found: Json, strands: str) -> str:
-    """What the check of reverse complements came to."""
+def _compared(lead: Json, other: str) -> str:
+    difference, error = lead["difference"], lead["standard_error"]
+    points = f"{100 * difference:+.2f} percentage points"
+    if lead["discordant"] < _LEAST_DISCORDANT or not error:
+        return f"and {other}: too few positions to tell ({points}, {lead['discordant']} at which one alone is right)"
+    points += f", {difference / error:+.1f} standard errors"
+    if difference > 2 * error:
+        return f"is above {other} ({points})"
+    if difference < -2 * error:
+        return f"is below {other} ({points})"
+    return f"is within two standard errors of {other} ({points})"
+
+
+def mirror_sentences(found: Json) -> list[str]:
+    """What the check of reverse complements came to: what was learnt beside chance first, then what the vectors were given."""
     one = found["reverse_complement"]
     if one is None:
-        return "No two k-mers of the vocabulary are each other's reverse complement."
-    above = one["percentile"] > 0.5 and one["p"] <= _SIGNIFICANT
+        return [f"No two k-mers that were learnt are each other's reverse complement.{_left_out(found)}"]
+    learnt, shuffled, delivered = one["learnt"], one["shuffled"], one["delivered"]
     told = (
-        f"A k-mer's reverse complement ranks {'above' if above else 'not above'} chance among its neighbours: it is nearer than "
-        f"{one['percentile']:.1%} of other k-mers (chance 50 %, p = {one['p']:.3f} by permutation)"
+        f"In what was learnt a k-mer's reverse complement ranks {_above(one['above_chance'])} chance among its neighbours: it is "
+        f"nearer than {learnt['percentile']:.1%} of other k-mers, and than {shuffled['percentile']:.1%} in vectors learnt the same "
+        f"way from the sequence shuffled ({shuffled['copies']} times; standard error of the difference "
+        f"{one['standard_error']:.1%})"
     )
-    if one["same_gc_percentile"] is not None:
-        told += f", and than {one['same_gc_percentile']:.1%} of those with as many G and C (p = {one['same_gc_p']:.3f})"
-    return f"{told}. {strands}"
+    if "same_gc_above_chance" in one:
+        told += (
+            f"; of those with as many G and C {learnt['same_gc_percentile']:.1%} and {shuffled['same_gc_percentile']:.1%}, "
+            f"{_above(one['same_gc_above_chance'])} chance (standard error {one['same_gc_standard_error']:.1%})"
+        )
+    given = f"In the vectors delivered it is nearer than {delivered['percentile']:.1%}"
+    if delivered["same_gc_percentile"] is not None:
+        given += f", and than {delivered['same_gc_percentile']:.1%} of those with as many G and C"
+    return [f"{told}. {found['strands']}{_left_out(found)}", f"{given}. {found['imposed']}"]
+
+
+def _above(above: bool) -> str:
+    return "above" if above else "not above"
+
+
+def _left_out(found: Json) -> str:
+    number = found["left_out"]
+    if not number:
+        return ""
+    return f" {number:,} k-mer{'s' * (number > 1)} too seldom to be learnt {'are' if number > 1 else 'is'} left out here and below."
 
 
 def page(found: Json, learnt: Learnt, tokenizer: Tokenizer) -> report.Page:
@@ -110,7 +155,8 @@ def page(found: Json, learnt: Learnt, tokenizer: Tokenizer) -> report.Page:
         TASK_HEADER,
         task_rows(found, found["head_bases"]),
     )
-    made.paragraph(mirror_sentence(found, found["strands"]))
+    for sentence in mirror_sentences(found):
+        made.paragraph(sentence)
     picture, shares = map_of(learnt, tokenizer)
     made.figures(
         (

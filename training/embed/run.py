@@ -1,8 +1,8 @@
 """Trains, judges and keeps an embedding: the whole of `raygene embed`.
 
-Two passes over what is learnt from and two over what is held out, in one process and on one thread: 3-mers of 12 Mb take
-about half a minute, most of it the task's head; 6-mers some minutes, most of it gradient. A finished one is found again by
-its content and not made twice.
+Four passes over what is learnt from and two over what is held out (positions are counted before they are drawn), and one over
+each shuffled copy, in one process and on one thread: 3-mers of 12 Mb take about a minute, most of it the task's two heads;
+6-mers some minutes, most of it gradient. A finished one is found again by its content and not made twice.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pipelines import fingerprint, storage
-from pipelines.errors import UsageError
+from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
+from pipelines.tokenizer import SPECIALS, Tokenizer
 from training import embedding_file
-from training.embed import head, neighbours, pairs, report, skipgram, task
+from training.embed import chance, head, neighbours, pairs, report, skipgram, task
+from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus
 
-METHOD = 1
-NOT_CONTENT = {"dimension"}
+# To be raised when the same sequence, configuration and seed come to give other vectors, figures or files.
+METHOD = 2
+# The dimension is given apart, and strands are told by what is read.
+NOT_CONTENT = {"dimension", "strands"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> E
         progress: told of every step.
 
     Raises:
-        ResourceError: the place cannot be written, or another process writes it.
+        ResourceError: the place cannot be written, another process writes it, or memory is short.
         TrainingError: too little sequence, or numbers that are none.
         UsageError: the vocabulary is too large.
     """
@@ -67,7 +71,7 @@ def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> E
     with storage.only_writer(output):
         storage.remove_partial(output, "embed-*-checkpoint")
         remove_unfinished(output)
-        if (found := finished(output, key)) is not None:
+        if (found := finished(output, key, corpus.tokenizer, dimension, progress)) is not None:
             progress.note(f"{found.path} is made of the same sequence and configuration already; nothing to do")
             return found
         with one_thread():
@@ -88,15 +92,27 @@ def key_of(corpus: Corpus, dimension: int) -> str:
     )
 
 
-def finished(output: Path, key: str) -> Embedded | None:
-    """The embedding of a key in a directory, if it is there with its figures."""
+def finished(output: Path, key: str, tokenizer: Tokenizer, dimension: int, progress: Progress) -> Embedded | None:
+    """The embedding of a key in a directory, if it is there whole with its figures; a damaged one is noted."""
+    damaged = []
     for path in sorted(output.glob("embed-*-checkpoint.safetensors")):
         try:
             figures = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(figures, dict) and figures.get("key") == key and embedding_file.facts(path).get("key") == key:
+        if not isinstance(figures, dict) or figures.get("key") != key:
+            continue
+        try:
+            embedding_file.load(path, tokenizer, dimension)
+            told = embedding_file.facts(path)
+        except BundleError as error:
+            damaged.append(error.problem)
+            continue
+        if told.get("key") == key and told.get("figures") == fingerprint.of_value(figures):
             return Embedded(path, figures)
+        damaged.append(f"{path}: its figures are not those that it was written with")
+    for problem in damaged:
+        progress.note(f"{problem}; it is left as it is and made again")
     return None
 
 
@@ -138,6 +154,12 @@ def made_at() -> datetime:
 def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Progress) -> Embedded:
     config, tokenizer, made = corpus.config, corpus.tokenizer, made_at()
     progress.note(f"learning from {corpus.about}")
+    with progress.stage("k-mers"):
+        pairs.occurrences(map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, config.min_count)
+    with progress.stage("the task's positions"):
+        train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
+        held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
+        markov = task.fitted_markov(corpus)
     with progress.stage("counting pairs"):
         counted = pairs.count(
             map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, corpus.first, config.window
@@ -145,27 +167,31 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
     with progress.stage("vectors", config.epochs) as stage:
         learnt = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
         vectors = learnt.vectors
-    with progress.stage("the task's positions"):
-        train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
-        held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
-        markov = task.fitted_markov(corpus)
-    with progress.stage("the task's head", -(-len(train.hidden) // head.BATCH)) as stage:
+    one_strand, tokens = learnt, counted.tokens
+    if config.opposite:
+        with progress.stage("vectors of contexts within a strand", config.epochs) as stage:
+            one_strand = skipgram.learn(counted, tokenizer, dimension, chance.one_strand(config), stage.advance)
+    # The table of pairs is most of the memory, and each copy has its own.
+    del counted
+    steps = config.epochs * chance.copies(tokenizer.vocabulary_size)
+    with progress.stage("vectors of shuffled sequence", steps) as stage:
+        checked = chance.check(corpus, one_strand, learnt, dimension, stage.advance)
+    with progress.stage("the task's heads", 2 * -(-len(train.hidden) // head.BATCH)) as stage:
         scored = task.score(vectors, train, held_out, markov, corpus, stage.advance)
-    found = report.figures(
-        scored,
-        neighbours.mirror(vectors, tokenizer, config.seed),
-        neighbours.nearest(vectors, tokenizer, counted.tokens),
-    )
+    near = neighbours.nearest(vectors.numpy()[learnt.ids], learnt.ids, tokenizer, tokens)
+    found = report.figures(scored, checked, near)
     found |= {
         "about": corpus.about,
         "strands": _strands(corpus),
+        "imposed": _imposed(config),
+        "left_out": int((tokenizer.letters < 4).all(axis=1).sum()) - len(learnt.ids),
         "both_strands": corpus.both,
         "dimension": dimension,
         "vocabulary": tokenizer.vocabulary_size,
         "k": tokenizer.k,
         "stride": tokenizer.stride,
         "head_bases": (corpus.first + config.head_window - 1) * tokenizer.stride,
-        "train_tokens": int(counted.tokens[3:].sum()),
+        "train_tokens": int(tokens[len(SPECIALS) :].sum()),
         "config": config.model_dump(mode="json"),
         "content": corpus.content,
         "tokenizer_fingerprint": tokenizer.fingerprint,
@@ -174,17 +200,33 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
     path = output / embedding_file.name_of(dimension, tokenizer.vocabulary_size, scored.embedding, made)
     report.page(found, learnt, tokenizer).write(path.with_suffix(".html"))
     storage.write_text(path.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
-    more = {"task": task.STATED, "markov_left": f"{scored.markov_left:.4f}", "markov_both": f"{scored.markov_both:.4f}"}
-    embedding_file.save(vectors, tokenizer, scored.embedding, made, output, more | {"key": key})
+    more = {
+        "task": task.STATED,
+        "markov_left": f"{scored.markov_left:.4f}",
+        "markov_both": f"{scored.markov_both:.4f}",
+        "random_vectors": f"{scored.random_vectors:.4f}",
+        "key": key,
+        "figures": fingerprint.of_value(found),
+    }
+    embedding_file.save(vectors, tokenizer, scored.embedding, made, output, more)
     return Embedded(path, found)
 
 
 def _strands(corpus: Corpus) -> str:
     read = "Both strands were learnt from" if corpus.both else "Each sequence was learnt from on one strand only"
-    config = corpus.config
-    if not config.opposite and not config.mirrored:
-        return f"{read}; nothing else draws reverse complements together (embedding.opposite and embedding.mirrored 0)."
-    return (
-        f"{read}; the other strand's token at a context's place counts {config.opposite:g} of a context (embedding.opposite), and "
-        f"{config.mirrored:g} of its reverse complement's vector is added to each (embedding.mirrored)."
-    )
+    return f"{read}, with contexts within a strand."
+
+
+def _imposed(config: EmbeddingConfig) -> str:
+    asked = {
+        "embedding.opposite": (config.opposite, "of a context is the other strand's token at its place"),
+        "embedding.shared": (
+            config.shared,
+            "of the variance is what k-mers with the same bases at the same places have in common",
+        ),
+        "embedding.mirrored": (config.mirrored, "of its reverse complement's vector is added to each"),
+    }
+    told = [f"{share:g} {what} ({name})" for name, (share, what) in asked.items() if share]
+    if not told:
+        return "Nothing was imposed on them (embedding.opposite, embedding.shared and embedding.mirrored 0)."
+    return f"That is imposed, and no finding: {'; '.join(told)}."

@@ -19,6 +19,7 @@ from torch import Tensor
 from pipelines import fingerprint
 from pipelines.errors import TrainingError
 from pipelines.tokenizer import PAD, SPECIALS, Tokenizer
+from training.embed import pairs
 from training.embed.config import EmbeddingConfig
 from training.embed.pairs import Pairs
 
@@ -35,20 +36,22 @@ class Learnt:
         vectors: of all ids, shape (ids, dimension).
         ids: of the k-mers that were learnt, ascending, shape (k-mers,).
         stretched: their vectors as the objective has them, before all directions are made alike, shape (k-mers, dimension).
+        alike: the same after that, and before k-mers of common bases and reverse complements are drawn together.
     """
 
     vectors: Tensor
     ids: NDArray[np.int64]
     stretched: NDArray[np.float32]
+    alike: NDArray[np.float32]
 
 
 def learn(
-    pairs: Pairs, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, told: Callable[[], object]
+    counted: Pairs, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, told: Callable[[], object]
 ) -> Learnt:
     """Vectors of all ids.
 
     Args:
-        pairs: counts of the corpus.
+        counted: counts of the corpus.
         tokenizer: whose ids they are.
         dimension: of a vector.
         config: the section `embedding`.
@@ -61,45 +64,55 @@ def learn(
     Raises:
         TrainingError: too few k-mers occur, or the vectors are no longer numbers.
     """
-    often = np.flatnonzero((pairs.near.sum(axis=1) > 0) & (pairs.tokens >= config.min_count))
-    if len(often) < 2:
-        raise TrainingError(
-            f"{len(often)} k-mers occur {config.min_count} times or more near another",
-            "give more sequence, or lower embedding.min_count",
-        )
-    near = contexts(pairs.near, tokenizer.reverse_complements.astype(np.int64), config.opposite)[np.ix_(often, often)]
-    near *= _thinned(pairs.tokens[often], config.subsample)
+    often = np.flatnonzero((counted.near.sum(axis=1) > 0) & (counted.tokens >= config.min_count))
+    pairs.enough(len(often), config.min_count)
+    near = contexts(counted.near, often, tokenizer.reverse_complements.astype(np.int64), config.opposite)
+    _thin(near, counted.tokens[often], config.subsample)
     generator = torch.Generator().manual_seed(fingerprint.seed(config.seed, "skip-gram"))
     first = torch.randn(2, len(often), dimension, generator=generator) * _START
     learnt = _descend(near, first, config, told).numpy()
     if not np.isfinite(learnt).all():
         raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
-    shaped = mirrored(shared(whitened(learnt), often, tokenizer, config.shared), often, tokenizer, config.mirrored)
-    return Learnt(completed(shaped, often, pairs.tokens, tokenizer), often, learnt)
+    alike = whitened(learnt)
+    shaped = mirrored(shared(alike, often, tokenizer, config.shared), often, tokenizer, config.mirrored)
+    return Learnt(completed(shaped, often, counted.tokens, tokenizer), often, learnt, alike)
 
 
-def contexts(near: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float) -> NDArray[np.float64]:
-    """Counts of contexts, those read on the other strand included, shape (ids, ids)."""
-    found = near.astype(np.float64)
-    if opposite:
-        found += opposite * near[:, reverse_complements]
+def contexts(
+    near: NDArray[np.int64], ids: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float
+) -> NDArray[np.float32]:
+    """Counts of contexts among some ids, those read on the other strand included, shape (some, some).
+
+    Args:
+        near: counts of all ids, shape (ids, ids).
+        ids: shape (some,).
+        reverse_complements: of all ids, shape (ids,).
+        opposite: weight of the other strand's.
+    """
+    found = np.empty((len(ids), len(ids)), np.float32)
+    for low in range(0, len(ids), _ROWS):
+        rows = near[ids[low : low + _ROWS]]
+        found[low : low + _ROWS] = rows[:, ids]
+        if opposite:
+            found[low : low + _ROWS] += opposite * rows[:, reverse_complements[ids]]
     return found
 
 
-def _thinned(tokens: NDArray[np.int64], subsample: float) -> NDArray[np.float64]:
-    """The share of each pair that is left when frequent tokens are thinned out as in word2vec, shape (ids, ids)."""
-    if not subsample:
-        return np.ones((1, 1))
-    kept = np.minimum(np.sqrt(subsample * tokens.sum() / tokens), 1.0)
-    return kept[:, None] * kept[None, :]
+def _thin(near: NDArray[np.float32], tokens: NDArray[np.int64], subsample: float) -> None:
+    """Leave of each pair what is left when frequent tokens are thinned out as in word2vec, in place."""
+    if subsample:
+        kept = np.minimum(np.sqrt(subsample * tokens.sum() / tokens), 1.0).astype(np.float32)
+        near *= kept[:, None]
+        near *= kept
 
 
-def _descend(near: NDArray[np.float64], first: Tensor, config: EmbeddingConfig, told: Callable[[], object]) -> Tensor:
-    """Adam over the whole objective; the vectors of tokens, shape (ids, dimension)."""
-    often = near.sum(axis=1)
-    drawn = near.sum(axis=0) ** config.smoothing
-    scale = len(near) / near.sum()
-    positive = torch.from_numpy((near * scale).astype(np.float32))
+def _descend(near: NDArray[np.float32], first: Tensor, config: EmbeddingConfig, told: Callable[[], object]) -> Tensor:
+    """Adam over the whole objective; the vectors of tokens, shape (ids, dimension). The counts are scaled in place."""
+    often = near.sum(axis=1, dtype=np.float64)
+    drawn = near.sum(axis=0, dtype=np.float64) ** config.smoothing
+    scale = len(near) / often.sum()
+    near *= np.float32(scale)
+    positive = torch.from_numpy(near)
     rows = torch.from_numpy((config.negatives * often * scale).astype(np.float32))
     columns = torch.from_numpy((drawn / drawn.sum()).astype(np.float32))
     vectors, context = (one.clone().requires_grad_() for one in first)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from training.embed.corpus import Corpus
 
 STATED = "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
 Numbers = NDArray[np.int64]
+Hits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,51 @@ class Gaps:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """How far one is ahead of another on the same positions (McNemar's comparison).
+
+    Attributes:
+        difference: of the accuracies.
+        standard_error: of the difference, paired, as if positions were independent.
+        discordant: positions at which one is right and the other is not; of few, the error says nothing.
+    """
+
+    difference: float
+    standard_error: float
+    discordant: int
+
+    @classmethod
+    def of(cls, one: Hits, other: Hits) -> Lead:
+        """From which positions each is right at, both of shape (positions,)."""
+        ahead, behind = int((one & ~other).sum()), int((other & ~one).sum())
+        difference, discordant = (ahead - behind) / len(one), ahead + behind
+        error = np.sqrt(max(discordant / len(one) - difference**2, 0) / len(one))
+        return cls(difference, float(error), discordant)
+
+
+@dataclass(frozen=True)
 class Figures:
     """Top-1 accuracies on the same positions, 0 to 1.
 
     Attributes:
         positions: how many were scored.
         embedding: of the head on the vectors.
+        random_vectors: of the same head on random vectors of the same dimension.
         markov_left: of the Markov model of order five that sees the five bases before.
         markov_both: of the same model's posterior given five bases on either side.
         most_frequent: of the k-mer that is most frequent in train.
+        over_markov: the embedding's lead over the better Markov figure.
+        over_random_vectors: its lead over random vectors.
     """
 
     positions: int
     embedding: float
+    random_vectors: float
     markov_left: float
     markov_both: float
     most_frequent: float
+    over_markov: Lead
+    over_random_vectors: Lead
 
     @property
     def standard_error(self) -> float:
@@ -121,25 +152,35 @@ def fitted_markov(corpus: Corpus) -> Markov:
 def score(
     vectors: Tensor, train: Gaps, held_out: Gaps, model: Markov, corpus: Corpus, told: Callable[[], object]
 ) -> Figures:
-    """Fit a head on train, and judge it and the Markov model on held-out positions.
+    """Fit a head on train, another on random vectors, and judge both and the Markov model on held-out positions.
 
     Args:
         vectors: of all ids, shape (ids, dimension).
-        train: positions that the head learns from.
+        train: positions that the heads learn from.
         held_out: positions scored.
         model: fitted on train.
         corpus: what they are of.
-        told: called after every step of the head.
+        told: called after every step of a head.
     """
-    fitted = head.fit(vectors, train.contexts, train.hidden, corpus.config.seed, told)
+    seed = corpus.config.seed
+    generator = torch.Generator().manual_seed(fingerprint.seed(seed, "random vectors"))
+    embedding, by_chance = (
+        head.fit(one, train.contexts, train.hidden, seed, told).predict(held_out.contexts) == held_out.hidden
+        for one in (vectors, torch.randn(vectors.shape, generator=generator))
+    )
     numbers = _numbers(corpus)[held_out.hidden]
+    left = model.from_left(held_out.left) == numbers
+    both = model.from_both(held_out.left, held_out.right) == numbers
     most = np.bincount(train.hidden).argmax()
     return Figures(
         positions=len(held_out.hidden),
-        embedding=float((fitted.predict(held_out.contexts) == held_out.hidden).mean()),
-        markov_left=float((model.from_left(held_out.left) == numbers).mean()),
-        markov_both=float((model.from_both(held_out.left, held_out.right) == numbers).mean()),
+        embedding=float(embedding.mean()),
+        random_vectors=float(by_chance.mean()),
+        markov_left=float(left.mean()),
+        markov_both=float(both.mean()),
         most_frequent=float((held_out.hidden == most).mean()),
+        over_markov=Lead.of(embedding, max(both, left, key=np.mean)),
+        over_random_vectors=Lead.of(embedding, by_chance),
     )
 
 

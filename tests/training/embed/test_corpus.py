@@ -16,7 +16,7 @@ from pipelines.tokenizer import SPECIALS, Tokenizer
 from tests.conftest import GenomeFiles
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig
-from training.embed.corpus import Corpus, differing, laid, of_dataset, of_fasta, reversed_rows, whole_kmers
+from training.embed.corpus import Corpus, differing, laid, of_dataset, of_fasta, reversed_rows, shuffled, whole_kmers
 
 THREE = TokenizerConfig(k=3, stride=1)
 
@@ -55,6 +55,26 @@ def test_the_reverse_complement_of_rows_stays_within_them() -> None:
     codes, lengths = reversed_rows(np.array([0, 0, 1, 4, 2, 3], np.uint8), np.array([2, 4]))
     assert codes.tolist() == [0, 1, 4, 2, 3, 3]
     assert lengths.tolist() == [4, 2]
+
+
+def test_shuffled_rows_have_their_own_bases_and_unknown_ones_in_place() -> None:
+    generator = np.random.default_rng(0)
+    lengths = np.array([50, 3, 40])
+    codes = generator.integers(0, 5, lengths.sum()).astype(np.uint8)
+    for rows in (lengths, np.array([93])):
+        found = shuffled(codes, rows, generator)
+        assert ((found == OTHER) == (codes == OTHER)).all()
+        assert (found != codes).any()
+        for one, other in zip(np.split(found, np.cumsum(rows)), np.split(codes, np.cumsum(rows)), strict=True):
+            assert sorted(one) == sorted(other)
+
+
+def test_a_shuffled_corpus_is_the_same_every_time_and_holds_out_the_same(genome: GenomeFiles) -> None:
+    corpus = of_genome(genome, "chr4")
+    once, again, other = (np.concatenate(list(corpus.shuffled(number).train())).tolist() for number in (0, 0, 1))
+    assert once == again
+    assert once != other
+    assert corpus.shuffled(0).kept_back is corpus.kept_back
 
 
 def test_named_sequences_are_held_out_and_the_others_read_on_both_strands(genome: GenomeFiles) -> None:

@@ -6,37 +6,69 @@ from typing import Any
 import pytest
 
 from training.embed import report
+from training.embed.chance import Beside, Check
 from training.embed.neighbours import Mirror
-from training.embed.task import Figures
+from training.embed.task import Figures, Lead
+
+EVEN = Lead(0.0, 0.001, 100)
 
 
-def found(embedding: float, both: float = 0.052, mirror: Mirror | None = None) -> dict[str, Any]:
-    return report.figures(Figures(10_000, embedding, 0.048, both, 0.04), mirror, [("AAA", [("AAC", 0.5)])])
+def found(lead: Lead = EVEN, over_random: Lead = EVEN, check: Check | None = None, left_out: int = 0) -> dict[str, Any]:
+    figures = Figures(10_000, 0.06, 0.055, 0.048, 0.052, 0.04, lead, over_random)
+    told = {"strands": "Both strands.", "imposed": "That is imposed.", "left_out": left_out}
+    return report.figures(figures, check, [("AAA", [("AAC", 0.5)])]) | told
 
 
 @pytest.mark.parametrize(
-    ("embedding", "told"),
+    ("lead", "told"),
     [
-        (0.062, r"beats both Markov figures on this task \(\+1.00 percentage points, \+4.1 standard errors\)"),
-        (0.053, r"within two standard errors \(\+0.10 percentage points"),
-        (0.042, r"does not beat the better Markov figure on this task \(-1.00 percentage points"),
+        (Lead(0.01, 0.002, 400), r"is above {} \(\+1.00 percentage points, \+5.0 standard errors\)"),
+        (Lead(0.001, 0.002, 400), r"is within two standard errors of {} \(\+0.10 percentage points"),
+        (Lead(-0.01, 0.002, 400), r"is below {} \(-1.00 percentage points"),
+        (Lead(0.01, 0.002, 24), r"and {}: too few positions to tell \(\+1.00 percentage points, 24 at which"),
+        (Lead(1.0, 0.0, 100), r"and {}: too few positions to tell"),
+        (Lead(0.0, 0.0, 0), r"and {}: too few positions to tell"),
     ],
 )
-def test_the_verdict_is_against_the_better_markov_figure(embedding: float, told: str) -> None:
-    assert re.search(told, report.verdict(found(embedding)))
+def test_the_verdict_is_against_the_better_markov_figure_and_random_vectors(lead: Lead, told: str) -> None:
+    markov, random = (
+        told.format(other) for other in ("the better Markov figure", "random vectors under the same head")
+    )
+    assert re.search(f"The embedding {markov}", report.verdict(found(lead)))
+    assert re.search(f"It {random}", report.verdict(found(over_random=lead)))
+    assert "within two standard errors of the better Markov figure" in report.verdict(found(over_random=lead))
+
+
+def checked(learnt: float) -> Check:
+    beside = Beside(learnt, 0.45, 0.05)
+    return Check(beside, Beside(0.41, 0.40, 0.05), 5, 64, Mirror(64, 64, 0.78, 0.001, 0.68, 0.001))
 
 
 @pytest.mark.parametrize(
-    ("percentile", "p", "told"),
-    [(0.7, 0.001, "ranks above chance"), (0.7, 0.2, "ranks not above"), (0.3, 0.01, "not above")],
+    ("learnt", "told"), [(0.6, "ranks above chance"), (0.54, "ranks not above"), (0.3, "not above")]
 )
-def test_reverse_complements_are_above_chance_only_if_random_pairings_are_not(
-    percentile: float, p: float, told: str
+def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence_are_not(
+    learnt: float, told: str
 ) -> None:
-    sentence = report.mirror_sentence(found(0.06, mirror=Mirror(64, percentile, p, 0.6, 0.05)), "Both strands.")
-    assert told in sentence
-    assert sentence.endswith("as many G and C (p = 0.050). Both strands.")
+    whole = found(check=checked(learnt))
+    first, second = report.mirror_sentences(whole)
+    assert told in first
+    assert f"nearer than {learnt:.1%} of other k-mers, and than 45.0%" in first
+    assert "41.0% and 40.0%, not above chance" in first
+    assert first.endswith("Both strands.")
+    assert (
+        second
+        == "In the vectors delivered it is nearer than 78.0%, and than 68.0% of those with as many G and C. That is imposed."
+    )
+    assert whole["reverse_complement"]["above_chance"] == (learnt > 0.55)
+
+
+def test_kmers_left_out_are_told() -> None:
+    assert report.mirror_sentences(found(left_out=1))[0].endswith(
+        "1 k-mer too seldom to be learnt is left out here and below."
+    )
+    assert "1,200 k-mers too seldom" in report.mirror_sentences(found(check=checked(0.5), left_out=1_200))[0]
 
 
 def test_a_vocabulary_without_reverse_complements_is_told() -> None:
-    assert "No two k-mers" in report.mirror_sentence(found(0.06), "")
+    assert "No two k-mers" in report.mirror_sentences(found())[0]

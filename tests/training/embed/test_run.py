@@ -84,6 +84,42 @@ def test_a_finished_embedding_is_not_made_again(
     assert "nothing to do" in progress.notes[-1]
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_a_damaged_embedding_is_noted_and_made_again(
+    made: Embedded, genome: GenomeFiles, tmp_path: Path, suffix: str
+) -> None:
+    for path in made.path.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    damaged = tmp_path / made.path.with_suffix(suffix).name
+    content = bytearray(damaged.read_bytes())
+    at = -20 if suffix == ".safetensors" else content.index(b"0.0")
+    content[at] ^= 1
+    damaged.write_bytes(content)
+    progress = Silent()
+    again = embed(of_genome(genome), 8, tmp_path, progress)
+    assert "it is left as it is and made again" in progress.notes[0]
+    assert again.figures == made.figures
+    tokenizer = Tokenizer.load(again.path)
+    assert torch.equal(embedding_file.load(again.path, tokenizer, 8), embedding_file.load(made.path, tokenizer, 8))
+
+
+def test_strands_that_are_the_same_are_the_same_embedding(genome: GenomeFiles) -> None:
+    auto, both, given = (
+        run_module.key_of(of_genome(genome, CONFIG.model_copy(update={"strands": strands})), 8)
+        for strands in ("auto", "both", "given")
+    )
+    assert auto == both != given
+
+
+def test_vectors_learnt_from_a_genome_tell_more_than_random_ones(tmp_path: Path) -> None:
+    fasta = Path(__file__).parents[3] / "examples" / "yeast" / "genome.fa.gz"
+    config = EmbeddingConfig(head_positions=200_000, scored=100_000)
+    made = embed(of_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent())
+    lead = made.figures["over_random_vectors"]
+    assert lead["difference"] > 2 * lead["standard_error"]
+    assert made.figures["accuracy"] - made.figures["random_vectors"] == pytest.approx(lead["difference"])
+
+
 def test_another_seed_size_or_held_out_sequence_is_another_embedding(genome: GenomeFiles, dataset: Path) -> None:
     corpora = [
         (of_genome(genome), 8),

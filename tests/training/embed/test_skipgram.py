@@ -32,7 +32,7 @@ RANDOM = made(np.random.default_rng(0).integers(20, 200, (SIZE, SIZE)))
 
 def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     near, first = (
-        RANDOM.near[3:, 3:].astype(np.float64),
+        RANDOM.near[3:, 3:].astype(np.float32),
         torch.randn(2, 16, 6, generator=torch.Generator().manual_seed(2)),
     )
     seen: list[torch.Tensor] = []
@@ -42,7 +42,7 @@ def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> 
             seen.extend(one.grad.clone() for one in self.param_groups[0]["params"])
 
     monkeypatch.setattr(torch.optim, "Adam", Kept)
-    skipgram._descend(near, first, EmbeddingConfig(epochs=1), lambda: None)
+    skipgram._descend(near.copy(), first, EmbeddingConfig(epochs=1), lambda: None)
     vectors, context = (one.clone().requires_grad_() for one in first)
     often, drawn = near.sum(axis=1), near.sum(axis=0) ** 0.75
     negative = torch.tensor(5 * often[:, None] * drawn / drawn.sum(), dtype=torch.float32)
@@ -69,9 +69,11 @@ def test_the_same_counts_give_the_same_bytes_and_another_seed_others() -> None:
 
 def test_contexts_of_the_other_strand_count_as_reverse_complements() -> None:
     reverse = TOKENIZER.reverse_complements.astype(np.int64)
-    found = skipgram.contexts(RANDOM.near, reverse, 0.5)
-    assert found[5, 7] == RANDOM.near[5, 7] + 0.5 * RANDOM.near[5, reverse[7]]
-    whole = skipgram.contexts(RANDOM.near, reverse, 1)
+    ids = np.array([3, 5, 7, 12])
+    found = skipgram.contexts(RANDOM.near, ids, reverse, 0.5)
+    assert found.dtype == np.float32
+    assert (found == (RANDOM.near + 0.5 * RANDOM.near[:, reverse])[np.ix_(ids, ids)]).all()
+    whole = skipgram.contexts(RANDOM.near, np.arange(SIZE), reverse, 1)
     assert (whole == whole[:, reverse]).all()
 
 
@@ -135,8 +137,9 @@ def test_seldom_and_partial_kmers_have_the_sum_of_their_bases_parts() -> None:
 
 def test_frequent_tokens_can_be_thinned_out() -> None:
     assert not torch.equal(learn(RANDOM, epochs=5, subsample=1e-3), learn(RANDOM, epochs=5))
-    kept = skipgram._thinned(np.array([1, 99]), 0.25)
-    np.testing.assert_allclose(kept, [[1, (0.25 / 0.99) ** 0.5], [(0.25 / 0.99) ** 0.5, 0.25 / 0.99]])
+    kept = np.ones((2, 2), np.float32)
+    skipgram._thin(kept, np.array([1, 99]), 0.25)
+    np.testing.assert_allclose(kept, [[1, (0.25 / 0.99) ** 0.5], [(0.25 / 0.99) ** 0.5, 0.25 / 0.99]], rtol=1e-6)
 
 
 def test_too_little_sequence_is_told() -> None:

@@ -92,9 +92,24 @@ def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_model
     vectors = compositional(tokenizer.vocabulary, 16, 0)
     found = task.score(vectors, train, held_out, task.fitted_markov(corpus), corpus, lambda: None)
     assert found.embedding > 0.4 > 5 * found.most_frequent
+    # Random vectors of 16 numbers tell 64 k-mers apart nearly as well: it is the head that sees further.
+    assert found.random_vectors > 0.2
+    assert found.over_markov.difference == pytest.approx(found.embedding - max(found.markov_left, found.markov_both))
+    assert found.over_random_vectors.difference == pytest.approx(found.embedding - found.random_vectors)
     assert found.markov_left < 0.1
     assert found.markov_both < 0.2
     assert found.positions == len(held_out.hidden)
+
+
+def test_a_leads_standard_error_is_that_of_paired_differences() -> None:
+    generator = np.random.default_rng(8)
+    one, other = generator.random(1_000) < 0.3, generator.random(1_000) < 0.2
+    lead = task.Lead.of(one, other)
+    differences = one.astype(float) - other
+    assert lead.difference == pytest.approx(differences.mean())
+    assert lead.standard_error == pytest.approx(differences.std() / 1_000**0.5)
+    assert lead.discordant == np.abs(differences).sum()
+    assert task.Lead.of(one, one) == task.Lead(0, 0, 0)
 
 
 def test_vectors_that_tell_nothing_leave_the_most_frequent_kmer() -> None:

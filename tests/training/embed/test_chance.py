@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.tokenizer import Tokenizer
+from tests.training.embed.test_task import of
+from training.embed import chance, pairs, skipgram
+from training.embed.chance import Check
+from training.embed.config import EmbeddingConfig
+
+THREE = Tokenizer(3, 1, "drop")
+
+
+def checked(codes: np.ndarray, **keys: float) -> Check:
+    corpus = replace(of(codes, codes[:100], THREE, EmbeddingConfig.model_validate(keys)), both=True)
+    counted = pairs.count(map(corpus.tokens, corpus.train()), THREE.vocabulary_size, corpus.first, corpus.config.window)
+    learnt, delivered = (
+        skipgram.learn(counted, THREE, 16, config, lambda: None)
+        for config in (chance.one_strand(corpus.config), corpus.config)
+    )
+    found = chance.check(corpus, learnt, delivered, 16, lambda: None)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_sequence_is_not_above_chance_whatever_the_vectors_are_given(seed: int) -> None:
+    found = checked(np.random.default_rng(seed).integers(0, 4, 200_000), opposite=0.5, shared=0.8, mirrored=0.3)
+    assert not found.everywhere.above
+    assert found.same_gc is not None
+    assert not found.same_gc.above
+    assert found.delivered.percentile > 0.8
+
+
+def test_sequence_whose_strands_are_mixed_in_every_window_is_above_chance() -> None:
+    # Words of four neighbourhoods that are each other's reverse complements stand together.
+    generator = np.random.default_rng(1)
+    kinds = [generator.integers(0, 4, (6, 3)) for _ in range(4)]
+    kinds = [np.concatenate([kind, 3 - kind[:, ::-1]]) for kind in kinds]
+    codes = np.concatenate([kinds[generator.integers(4)][generator.integers(0, 12, 8)].ravel() for _ in range(6_000)])
+    assert checked(codes, opposite=0, shared=0, mirrored=0).everywhere.above
+
+
+def test_the_check_is_the_same_however_likeness_is_imposed() -> None:
+    codes = np.random.default_rng(4).integers(0, 4, 50_000)
+    with_, without = checked(codes), checked(codes, opposite=0, shared=0, mirrored=0)
+    assert with_.everywhere == without.everywhere
+    assert with_.delivered != without.delivered
+    assert without.delivered.percentile == pytest.approx(without.everywhere.learnt, abs=1e-6)

@@ -46,6 +46,13 @@ def sentence(job: str, details: Details) -> str:
     return f"job {job} failed with exit status {exit_status(details)} ({told})"
 
 
+def unfinished(job: str, details: Details) -> str:
+    """What to say of a job that was told to stop and has not ended."""
+    if str(details.status) == "PENDING":
+        return f"job {job} is still queued and runs nothing; it ends as soon as it would begin, or when Ray gives it up after 15 minutes"
+    return f"job {job} was told to stop and has not ended yet; ask again with 'raygene submit status {job}'"
+
+
 def reason(details: Details) -> str:
     """The line of a job's message that says most: the last one that tells an error, else the first."""
     lines = [line.strip() for line in (details.message or "no reason told").splitlines() if line.strip()]

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import tempfile
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +23,8 @@ from pipelines.errors import InputError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from cluster.jobs.command import Command
+    from cluster.jobs.follow import Follower
+    from cluster.terminal import Terminal
 
 SUMMARY = "any other verb as a job of a cluster: submit -- VERB …"
 SECTIONS: tuple[str, ...] = ()
@@ -38,6 +41,8 @@ ACTIONS = {"list": 0, "status": 1, "logs": 1, "stop": 1}
 INTERRUPTED = 130
 STOP_WAIT_S = 60
 """Ray kills a job 3 s after asking it to stop, in which training may not have saved where it is."""
+GRACE_S = 30
+QUEUED_S = 5
 
 
 def add_arguments(parser: Parser) -> None:
@@ -251,18 +256,25 @@ def _ask(context: Context, address: str) -> int:
     else:
         with server.answering(address, job):
             client.stop_job(job)
-        with terminal.stage("waiting for the job to save and end (s)") as stage:
-            while not (details := follower.details()).status.is_terminal():
-                _pause(stage)
-        terminal.say(outcome.sentence(job, details))
+        details = _ended(follower, terminal)
+        terminal.say(
+            outcome.sentence(job, details) if details.status.is_terminal() else outcome.unfinished(job, details)
+        )
+        return 0 if details.status.is_terminal() else 1
     return 0
 
 
-def _pause(stage: Any) -> None:
-    import time
-
-    time.sleep(1)
-    stage.advance()
+def _ended(follower: Follower, terminal: Terminal) -> Any:
+    """Wait for a job that was told to stop; one that is queued does not hear it."""
+    began = time.monotonic()
+    with terminal.stage("waiting for the job to save and end (s)") as stage:
+        while not (details := follower.details()).status.is_terminal():
+            limit = QUEUED_S if details.status == "PENDING" else STOP_WAIT_S + GRACE_S
+            if time.monotonic() - began > limit:
+                break
+            time.sleep(1)
+            stage.advance()
+    return details
 
 
 HEADER = ("job", "status", "exit", "began", "seconds", "command")

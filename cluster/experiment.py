@@ -143,6 +143,22 @@ def portable(path: Path) -> tuple[str, dict[str, str]]:
     return yaml.safe_dump(based, sort_keys=False, allow_unicode=True), dict(_changed(values, based))
 
 
+def inputs(experiment: Experiment) -> dict[str, str]:
+    """Every path or address that an experiment reads, and its key, such as `sources.0.fasta`."""
+    sections: list[tuple[str, BaseModel]] = [
+        (f"sources.{number}", one) for number, one in enumerate(experiment.sources)
+    ]
+    for name in Experiment.model_fields:
+        if isinstance(section := getattr(experiment, name), BaseModel):
+            sections.append((name, section))
+    return {
+        str(value): f"{where}.{field.alias or name}"
+        for where, section in sections
+        for name, field in type(section).model_fields.items()
+        if _is_path(field) and (value := getattr(section, name)) is not None
+    }
+
+
 def _changed(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, str]]:
     """Keys, joined by points, at which two nested values of one shape differ."""
     if isinstance(before, dict | list):

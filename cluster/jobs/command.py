@@ -18,7 +18,7 @@ from pipelines.errors import UsageError
 
 PATHS = frozenset({"BUNDLE", "CAMPAIGN", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "PATH", "RUN"})
 """Metavars of arguments that are paths."""
-ADDRESSES = frozenset({"BUNDLE"})
+ADDRESSES = frozenset({"BUNDLE", "PATH"})
 """Those that may be addresses (`s3://…`) as well."""
 EXPERIMENT = "EXPERIMENT.yaml"
 LOCAL_ONLY = frozenset({"submit"})
@@ -68,7 +68,7 @@ def prepare(given: Sequence[str], parser: Parser, verbs: dict[str, Parser]) -> C
         _require_everywhere(name, value, addresses=True)
     _require_kept(verb, namespace)
     action = next((one for one in verbs[verb]._actions if one.metavar == EXPERIMENT), None)
-    if action is None:
+    if action is None or getattr(namespace, action.dest) is None:
         return Command(verb, list(given))
     path = str(getattr(namespace, action.dest))
     load(Path(path), overrides)

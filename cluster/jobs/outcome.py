@@ -56,5 +56,5 @@ def unfinished(job: str, details: Details) -> str:
 def reason(details: Details) -> str:
     """The line of a job's message that says most: the last one that tells an error, else the first."""
     lines = [line.strip() for line in (details.message or "no reason told").splitlines() if line.strip()]
-    telling = [line for line in lines if "rror" in line]
+    telling = [line for line in lines if "error" in line.lower()]
     return (telling[-1] if telling else lines[0])[:300]

@@ -30,8 +30,12 @@ def address_of(given: str | None, environment: Mapping[str, str]) -> str:
     named = given or environment.get("RAY_API_SERVER_ADDRESS") or environment.get("RAY_ADDRESS") or DEFAULT
     whose = "--address" if given else "RAY_ADDRESS"
     address = named if "://" in named else f"http://{named}"
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        good = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good or parts.scheme not in ("http", "https"):
         raise UsageError(
             f"{whose} {named}: not a job server's address",
             "give that of the dashboard, as --address http://HOST:8265",
@@ -143,7 +147,7 @@ def machines(address: str) -> list[dict[str, float]] | None:
 def missing(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) -> str | None:
     """What no single node has of what a job's own process asks for; None if one has it all."""
     asked = {name: amount for name, amount in wanted.items() if amount}
-    if any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
+    if not asked or any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
         return None
     want = " and ".join(f"{amount:g} {name}{'s' if amount != 1 else ''}" for name, amount in asked.items())
     most = ", ".join(f"{max((node.get(name, 0) for node in nodes), default=0):g} {name}s" for name in asked)

@@ -92,9 +92,6 @@ def run(context: Context) -> int:
 
     arguments = context.arguments
     job: list[str] = arguments.job
-    if context.overrides:
-        flag = ".".join(map(str, next(iter(context.overrides))))
-        raise UsageError(f"raygene submit: unknown argument --{flag}", "keys of the experiment belong after the verb")
     _require_sense(arguments.action, job, arguments.follow)
     address = server.address_of(arguments.address, os.environ)
     if not job:

@@ -120,7 +120,7 @@ def answering(address: str, job: str = "") -> Iterator[None]:
 
 def _refusal(address: str, told: str, environment: Mapping[str, str]) -> tuple[str, str]:
     where = "RAY_AUTH_TOKEN, in a file that RAY_AUTH_TOKEN_PATH names, or in ~/.ray/auth_token"
-    if "required" in told.split(":")[0]:
+    if "required" in told.split(":")[0] or "couldn't find" in told:
         if environment.get("RAY_AUTH_MODE", "token") != "token":
             mode = environment["RAY_AUTH_MODE"]
             return f"{address}: wants a token, and RAY_AUTH_MODE={mode} sends none", "set RAY_AUTH_MODE=token"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cluster.doctor.lines import Line
 
 SUMMARY = "checks this machine or cluster and says what to mend"
-SECTIONS = ("cluster",)
+SECTIONS = ("sources", "cluster")
 DESCRIPTION = """\
 Looks at Python, Ray, torch and its GPU driver, bedtools, GPUs, memory, shared memory, disks, clocks and CPU frequency of this
 machine, or with --cluster.address of every node of a cluster; with --experiment whether every node reads its inputs, with

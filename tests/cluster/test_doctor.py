@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cli import main
 from tests.cluster.ray_nodes import BIN, Cluster, head
-from tests.cluster.test_cli import experiment, one_line, raygene
+from tests.cluster.test_cli import experiment, raygene
 from tests.conftest import GenomeFiles
 
 
@@ -58,9 +59,17 @@ def test_a_cluster_that_is_not_there_is_a_failure_beside_what_is_found_here() ->
     assert lines(done.stdout, "ok")
 
 
-def test_less_than_no_gpu_and_a_foreign_key_are_refused() -> None:
-    assert "--gpus -1: less than none" in one_line(raygene("doctor", "--gpus", "-1"), 2)
-    assert "unknown argument --tokenizer.k" in one_line(raygene("doctor", "--tokenizer.k", "3"), 2)
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gpus", "-1"], "--gpus -1: less than none"),
+        (["--tokenizer.k", "3"], "unknown argument --tokenizer.k"),
+        (["--sources.0.fasta", "/a.fa"], "unknown argument --sources.0.fasta"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *arguments]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.fixture(scope="module")

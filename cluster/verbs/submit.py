@@ -47,6 +47,9 @@ QUEUED_S = 5
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
+    parser.usage = (
+        "raygene submit [OPTIONS] -- VERB …\n       raygene submit [OPTIONS] list | status JOB | logs JOB | stop JOB"
+    )
     parser.add_argument(
         "action", nargs="*", metavar="ACTION", help="list, status JOB, logs JOB or stop JOB; absent with -- VERB …"
     )

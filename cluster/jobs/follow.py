@@ -18,6 +18,7 @@ from pipelines.progress import Progress
 POLL_S = 1.0
 PATIENCE_S = 15.0
 TRIES = 10
+SETTING_UP = "for its runtime environment"
 
 
 class Follower:
@@ -85,7 +86,7 @@ class Follower:
         began, told = time.monotonic(), False
         with self._progress.stage("waiting for the job to start (s)") as stage:
             while (details := self.details()).status == "PENDING":
-                stage.describe(self._doing())
+                stage.describe(self._doing(details))
                 if not told and time.monotonic() - began > PATIENCE_S:
                     told = True
                     self._progress.warn(self._why())
@@ -93,10 +94,12 @@ class Follower:
                 stage.advance(POLL_S)
         return details
 
-    def _doing(self) -> str:
-        """The last line of what is told of the runtime environment."""
+    def _doing(self, details: Any) -> str:
+        """The last line of what is told of the runtime environment, else what Ray supposes the job to wait for."""
         lines = [line.strip() for line in self.log().splitlines() if line.strip()]
-        return lines[-1].rpartition(" -- ")[2][:100] if lines else "queued"
+        if lines:
+            return lines[-1].rpartition(" -- ")[2][:100]
+        return "for resources or its runtime environment" if "resources" in (details.message or "") else SETTING_UP
 
     def _why(self) -> str:
         nodes = server.machines(self._address) if self._wanted else None

@@ -144,8 +144,11 @@ class Agenda:
     def _without_better(self) -> int:
         """Configurations that have ended since the best one did."""
         best, since = float("-inf"), 0
-        ended = [(max(row.ended or 0 for row in rows), self._mean(rows)) for rows in self._configurations().values()
-                 if all(row.over for row in rows)]
+        ended = [
+            (max(row.ended or 0 for row in rows), self._mean(rows))
+            for rows in self._configurations().values()
+            if all(row.over for row in rows)
+        ]
         for _, value in sorted(ended, key=lambda one: one[0]):
             if value is not None and value > best:
                 best, since = value, 0
@@ -262,4 +265,3 @@ def configured(
         )
     except RaygeneError as error:
         raise UsageError(error.problem, error.remedy) from error
-

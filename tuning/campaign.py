@@ -7,6 +7,7 @@ its row, what was interrupted goes on from its checkpoint, and a finished campai
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ from pipelines.progress import Progress
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import shown
 from training.splits import open_splits
-from tuning import lines, machines, proposals, room, space, stock, worker
+from tuning import best, lines, machines, proposals, room, space, stock, worker
 from tuning.agenda import Agenda, Data, configured
+from tuning.closing import Report, close
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
-from tuning.room import Machine, Verdict
+from tuning.room import Verdict
 from tuning.stock import Stock
 from tuning.trial import Trial
 
@@ -63,7 +65,7 @@ class Campaign:
         }
 
 
-def tune(campaign: Campaign, connect: Connect, progress: Progress) -> list[Trial]:
+def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledger, Report]:
     """Run a campaign to its end.
 
     Args:
@@ -72,7 +74,7 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> list[Trial
         progress: told of every trial.
 
     Returns:
-        Every trial, in the order of proposal.
+        The rows, and what was made of them.
 
     Raises:
         UsageError: the space is wrong, or `output` holds another campaign.
@@ -90,12 +92,14 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> list[Trial
         ledger = Ledger(campaign.output)
         if _finished(campaign, ledger):
             progress.note(f"{campaign.output}: the campaign is finished; nothing to do")
-            return ledger.trials
+            return ledger, close(ledger, campaign.config, campaign.base, spent)
         (campaign.output / FINISHED).unlink(missing_ok=True)
         with connect():
-            _Run(campaign, ledger, found, spent, progress).to_the_end()
+            spent = _Run(campaign, ledger, found, spent, progress).to_the_end()
+        with progress.stage("report"):
+            made = close(ledger, campaign.config, campaign.base, spent)
         storage.write_text(campaign.output / FINISHED, json.dumps(_limits(campaign.config)) + "\n")
-        return ledger.trials
+        return ledger, made
 
 
 def _limits(config: TuningConfig) -> dict[str, Any]:
@@ -161,12 +165,10 @@ class _Run:
         self._machine = machines.of_cluster(self._config, self._training.device)
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
         source = proposals.proposals(self._config, campaign.base, len({one.configuration for one in ledger.trials}))
-        self._agenda = Agenda(
-            self._config, campaign.base, ledger, source, found, self._judge, self._clock, self._tell
-        )
+        self._agenda = Agenda(self._config, campaign.base, ledger, source, found, self._judge, self._clock, self._tell)
 
-    def to_the_end(self) -> None:
-        """Everything that is still to do, on the Ray that is connected."""
+    def to_the_end(self) -> float:
+        """Everything that is still to do, on the Ray that is connected; seconds spent on the campaign."""
         from tuning import desk, tuner
 
         metric = desk.METRIC.format(self._config.metric)
@@ -186,20 +188,22 @@ class _Run:
             raise front.error
         if ending := self._agenda.ending():
             self._progress.note(f"no further configuration: {ending}")
+        return self._clock()
 
     def _plan(self) -> str:
         machine, done = self._machine, sum(trial.over for trial in self._ledger.trials)
         where = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus} CPUs"
         most = f"{self._config.most} configurations" if self._config.most else "every configuration"
-        return (
-            f"tuning: {most} by {self._config.search}, on {where} with {shown(machine.memory)} to share"
-            + (f"; {done} trials are done" if done else "")
+        return f"tuning: {most} by {self._config.search}, on {where} with {shown(machine.memory)} to share" + (
+            f"; {done} trials are done" if done else ""
         )
 
     def _tell(self, trial: Trial) -> None:
         done = len({row.configuration for row in self._ledger.trials if row.over})
         self._progress.note(lines.line(trial, self._config, done))
         _write(self._campaign.output / CAMPAIGN, self._identity, self._clock())
+        for path in best.spare(self._ledger, self._config.metric):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _judge(self, model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
         if data.path not in self._splits:

@@ -163,7 +163,9 @@ class TuningConfig(Section):
             if keys.of_dataset(key) and domain.every is None:
                 raise ValueError(f"{key} makes a dataset of its own for every value; give a list")
             if self.search == "grid" and domain.every is None:
-                raise ValueError(f"{key} is a range, which a grid cannot go through; give a list, or set search to random")
+                raise ValueError(
+                    f"{key} is a range, which a grid cannot go through; give a list, or set search to random"
+                )
         return self
 
     @property

@@ -109,6 +109,8 @@ class Halving(ASHAScheduler):  # type: ignore[misc]
     """ASHA; a trial that goes on tells its earlier epochs again, which fill the rungs and decide nothing."""
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if "failed" in result:
+            return str(TrialScheduler.CONTINUE)
         decided: str = super().on_trial_result(tune_controller, trial, result)
         return TrialScheduler.CONTINUE if result.get("before") else decided
 
@@ -132,10 +134,11 @@ def scheduler(config: TuningConfig, metric: str, past: list[list[dict[str, Any]]
         reduction_factor=config.reduction,
     )
     for number, records in enumerate(past):
-        ended = _Ended(f"past-{number}")
-        made.on_trial_add(None, ended)
+        ended: Any = _Ended(f"past-{number}")
+        controller: Any = None
+        made.on_trial_add(controller, ended)
         for record in records:
-            made.on_trial_result(None, ended, record)
+            made.on_trial_result(controller, ended, record)
     return made
 
 

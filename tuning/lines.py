@@ -43,3 +43,10 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 42 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -29,9 +29,7 @@ def of_cluster(config: TuningConfig, device: str) -> Machine:
     nodes = nodes_of(listing)
     shared = place(nodes, config.workers, device)
     able = [
-        (row, node)
-        for row, node in zip(listing, nodes, strict=True)
-        if node.cpus and (node.gpus or not shared.use_gpu)
+        (row, node) for row, node in zip(listing, nodes, strict=True) if node.cpus and (node.gpus or not shared.use_gpu)
     ]
     kind = config.device_kind or ("cuda" if shared.use_gpu else "cpu")
     cpus = min(node.cpus for _, node in able)

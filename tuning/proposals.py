@@ -7,6 +7,7 @@ recorded, Optuna is told of it.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,8 +62,12 @@ def at_random(searched: Space, base: Mapping[str, Any], seed: int) -> Any:
     number = 0
     while True:
         generator = np.random.default_rng(fingerprint.seed(seed, "tuning", number))
-        yield space.drawn(searched, base, lambda key, domain, source=generator: _random(domain, source))
+        yield space.drawn(searched, base, _drawing(generator))
         number += 1
+
+
+def _drawing(generator: np.random.Generator) -> space.Draw:
+    return lambda key, domain: _random(domain, generator)
 
 
 def _random(domain: Domain, generator: np.random.Generator) -> Any:
@@ -81,14 +86,14 @@ def distribution(key: str, domain: Domain) -> optuna.distributions.BaseDistribut
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if domain.values is not None:
-        return CategoricalDistribution([_plain(keys.checked(key, value)) for value in domain.values])
+        return CategoricalDistribution([plain(keys.checked(key, value)) for value in domain.values])
     if domain.whole:
         return IntDistribution(*domain.whole)
     low, high = domain.uniform or domain.log_uniform or (0.0, 1.0)
     return FloatDistribution(low, high, log=domain.log_uniform is not None)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A choice as Optuna can hold it."""
     return value if value is None or isinstance(value, bool | int | float | str) else fingerprint.canonical_json(value)
 
@@ -110,18 +115,20 @@ class Optuna:
         self._optuna, self._space, self._base = optuna, searched, base
         self._distributions = {key: distribution(key, domain) for key, domain in searched.items()}
         self._choices = {
-            key: {_plain(keys.checked(key, one)): one for one in domain.values}
+            key: {plain(keys.checked(key, one)): one for one in domain.values}
             for key, domain in searched.items()
             if domain.values is not None
         }
-        sampler = optuna.samplers.TPESampler(
-            seed=fingerprint.seed(seed, "tuning", begun) % 2**32,
-            n_startup_trials=STARTUP,
-            multivariate=True,
-            group=True,
-            constant_liar=True,
-            constraints_func=lambda trial: trial.user_attrs["excess"],
-        )
+        with warnings.catch_warnings():
+            # That `multivariate` and `group` may change with a version: the version is pinned.
+            warnings.simplefilter("ignore")
+            sampler = optuna.samplers.TPESampler(
+                seed=fingerprint.seed(seed, "tuning", begun) % 2**32,
+                n_startup_trials=STARTUP,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+            )
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._open: dict[str, Any] = {}
         self._known: set[str] = set()
@@ -130,7 +137,7 @@ class Optuna:
         return self._ask()
 
     def again(self, parameters: Parameters) -> None:
-        self._study.enqueue_trial({key: _plain(value) for key, value in parameters.items()})
+        self._study.enqueue_trial({key: plain(value) for key, value in parameters.items()})
         self._ask()
 
     def _ask(self) -> Parameters:
@@ -157,7 +164,7 @@ class Optuna:
         trial = self._open.pop(name, None)
         if trial is None:
             return
-        trial.set_user_attr("excess", [excess])
+        trial.set_constraint("memory", excess)
         if value is None and excess <= 0:
             self._study.tell(trial, state=state.FAIL)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,13 @@ from pipelines.tokenizer import Tokenizer
 from training.config import ModelConfig, TrainingConfig
 from training.memory import placed
 from training.memory.analysis import bases
-from training.memory.plan import WORKER, DoesNotFitError, MemoryPlan, Room, plan
+from training.memory.plan import GAPS, WORKER, DoesNotFitError, MemoryPlan, Room, plan
 from training.memory.shape import Device
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CONTEXT = 600_000_000
+# What a process of Ray Tune holds beside what a worker of Ray Train does: the libraries of figures.
+TUNE = 100_000_000
 # Ray hands out shares of a device in ten-thousandths; a hundredth is as fine as an estimate is.
 FINEST = 100
 
@@ -105,7 +106,8 @@ def judge(
         found = placed.below(tried, training, tried(training))
     except DoesNotFitError as error:
         return Verdict(fits=False, predicted=error.needed + _beside(machine.kind), room=size, reason=str(error))
-    predicted = found.peak + _beside(machine.kind)
+    kept = GAPS * (found.full.peak - found.full.process) * found.correction if found.roomy else 0
+    predicted = round(found.peak + kept) + _beside(machine.kind)
     cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
     return Verdict(
         fits=True,
@@ -137,9 +139,4 @@ def share(predicted: int, usable: int, machine: Machine) -> tuple[float, float]:
 
 
 def _beside(kind: Device) -> int:
-    return WORKER if kind == "cpu" else CONTEXT
-
-
-def longest(splits: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """The lengths of several splits as one."""
-    return np.concatenate(list(splits))
+    return WORKER + TUNE if kind == "cpu" else CONTEXT

@@ -56,7 +56,7 @@ def run(given: dict[str, Any], report: Report) -> None:
         told = len(found)
     if errors:
         if isinstance(errors[0], RaygeneError):
-            report({"failed": str(errors[0])})
+            report(worker.failure(str(errors[0])))
             return
         raise errors[0]
     found = _with_gap(_kept(folder), folder, given)

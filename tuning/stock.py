@@ -117,4 +117,3 @@ def _built(config: DatasetConfig, folder: Path, connect: Connect, progress: Prog
         pass
     manifest = build.build(config, path, connect, progress)
     return Data(path, manifest["fingerprint"])
-

@@ -87,14 +87,15 @@ class Trial:
             return self
         best = max(records, key=lambda record: (record["validation_auroc"], -record["epoch"]))
         names = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
-        figures: Row = {name: best.get(name) for name in names}
+        found = {name: best.get(name) for name in names}
+        figures: Row = {name: value if value is None or math.isfinite(value) else None for name, value in found.items()}
         return replace(
             self,
             epochs=records[-1]["epoch"],
             best_epoch=best["epoch"],
             seconds=round(sum(record["trial_seconds"] for record in records), 2),
             memory_measured=max((record.get("peak_memory_bytes") or 0 for record in records), default=0) or None,
-            **{name: value if value is None or math.isfinite(value) else None for name, value in figures.items()},
+            **figures,
         )
 
     def to_json(self) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import uuid
@@ -36,6 +37,8 @@ def fit(
         TrainingError: Ray Tune failed.
         KeyboardInterrupt: interrupted.
     """
+    # Of Ray's two displays the older one is silent when told to be.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     from ray import tune
 
     for leftover in output.glob(".ray-*"):

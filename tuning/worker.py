@@ -7,6 +7,7 @@ finds the weights.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ def run(given: dict[str, Any], report: Report) -> None:
             # Such as a disk that is away for a while: Ray starts the trial again.
             storage.write_text(folder / TROUBLE, "".join(traceback.format_exception_only(error)))
             raise
-        report({"failed": str(known)})
+        report(failure(str(known)))
 
 
 def _run(given: dict[str, Any], folder: Path, report: Report, began: float) -> None:
@@ -154,6 +155,11 @@ def standing(records: Sequence[Record], epoch: int) -> Record:
         (one for one in records if one["epoch"] <= epoch), key=lambda one: (one["validation_auroc"], -one["epoch"])
     )
     return {"epoch": epoch, **{name: best[name] for name in ("validation_auroc", "validation_mcc")}}
+
+
+def failure(reason: str) -> dict[str, Any]:
+    """What is told of a trial that cannot go on: without a figure Ray would end the whole campaign, with NaN it does not."""
+    return {"failed": reason, "validation_auroc": math.nan, "validation_mcc": math.nan}
 
 
 def sample(rows: int, most: int) -> Rows:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.terminal import Terminal
+
+if TYPE_CHECKING:
+    from tuning.closing import Report
+    from tuning.trial import Trial
 
 SUMMARY = "a search over configurations that cannot run out of memory, and its report"
 SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
@@ -39,5 +46,24 @@ def run(context: Context) -> None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
     campaign = Campaign(experiment.tuning, base, dataset, output)
-    trials = tune(campaign, context.connector(experiment.cluster), context.terminal)
-    print(len(trials))
+    ledger, made = tune(campaign, context.connector(experiment.cluster), context.terminal)
+    show(ledger.trials, made, experiment.tuning.metric, context.terminal)
+    say = context.terminal.say
+    say(f"page: {made.page}")
+    say(f"tables: {output / 'trials.csv'}, {output / 'trials.parquet'}, {output / 'trials.jsonl'}")
+    if made.bundle is not None:
+        say(f"best configuration: {output / 'best.yaml'}")
+        say(f"bundle: {made.bundle}")
+
+
+def show(trials: Sequence[Trial], made: Report, metric: str, terminal: Terminal) -> None:
+    """The tables of a campaign."""
+    from tuning import importance, summary
+
+    terminal.table("Trials, the best first", summary.header(trials, metric), summary.rows(trials, metric))
+    if len(made.sizes) > 1:
+        terminal.table("By size", summary.SIZE_HEADER, summary.size_rows(made.sizes))
+    if made.shares:
+        terminal.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(made.shares))
+    terminal.say(f"{summary.account(trials)}.")
+    terminal.say(summary.verdict(trials, metric))

@@ -196,9 +196,9 @@ def against(trials: list[Trial], key: str, figure: str) -> summary.Mean:
         if one.parameters[key] <= 32:
             continue
         same = rows.get((json.dumps({**one.parameters, key: 32}, sort_keys=True), one.seed))
-        values = [getattr(each, figure)("auroc") if each else None for each in (one, same)]
-        if None not in values:
-            differences.append(values[0] - values[1])
+        if same is not None:
+            there, here = (getattr(each, figure)("auroc") for each in (one, same))
+            differences += [] if there is None or here is None else [there - here]
     return summary.mean(differences)
 
 

@@ -102,6 +102,21 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledg
         return ledger, made
 
 
+def so_far(campaign: Campaign) -> tuple[Ledger, Report]:
+    """The report of what there is, also while the campaign runs elsewhere; trains nothing.
+
+    Raises:
+        UsageError: no campaign there.
+    """
+    path = campaign.output / CAMPAIGN
+    try:
+        seconds = float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{campaign.output}: no campaign there", "name the --output of raygene tune") from error
+    ledger = Ledger(campaign.output, reading=True)
+    return ledger, close(ledger, campaign.config, campaign.base, seconds)
+
+
 def _limits(config: TuningConfig) -> dict[str, Any]:
     """What a campaign has ended by: the same command finds it finished, one that allows more goes on."""
     return {name: getattr(config, name) for name in ("trials", "seconds", "plateau")}

@@ -30,9 +30,10 @@ class Ledger:
 
     Args:
         output: the campaign's directory.
+        reading: only look, while another process may be writing.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, *, reading: bool = False) -> None:
         self.output = output
         found = []
         for path in output.glob(f"{TRIALS}/*/{ROW}"):
@@ -40,9 +41,11 @@ class Ledger:
                 found.append(Trial.of_json(json.loads(path.read_text(encoding="utf-8"))))
             except (OSError, ValueError, TypeError):
                 # Of another version, or not one of ours: its trial is run anew.
-                shutil.rmtree(path.parent, ignore_errors=True)
+                if not reading:
+                    shutil.rmtree(path.parent, ignore_errors=True)
         self._rows = {trial.key: trial for trial in sorted(found, key=lambda one: one.number)}
-        self._write()
+        if not reading:
+            self._write()
 
     @property
     def trials(self) -> list[Trial]:

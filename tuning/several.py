@@ -45,14 +45,15 @@ def run(given: dict[str, Any], report: Report) -> None:
         except BaseException as error:
             errors.append(error)
 
+    before = len(journal.read(folder / EPOCHS))
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     told = 0
     while thread.is_alive():
         thread.join(timeout=POLL_S)
         found = _kept(folder)
-        for record in found[told:]:
-            report({"before": False, "over": False, **worker.standing(found, record["epoch"])})
+        for number, record in enumerate(found[told:], start=told):
+            report({"before": number < before, "over": False, **worker.standing(found, record["epoch"])})
         told = len(found)
     if errors:
         if isinstance(errors[0], RaygeneError):

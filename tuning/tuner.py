@@ -51,7 +51,8 @@ def fit(
             scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=1 if config.workers > 1 else config.concurrent,
-            reuse_actors=True,
+            # A process with a run of Ray Train in it ends only with that.
+            reuse_actors=config.workers == 1,
             trial_dirname_creator=_named,
             trial_name_creator=_named,
         ),

@@ -19,8 +19,8 @@ SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence
 decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The same
-command goes on after a kill. At its end, or of what there is, a table, CSV, Parquet, one HTML page, the best configuration
-as best.yaml and its bundle."""
+command goes on after a kill. At its end, or of what there is with --report-only: a table, CSV, Parquet, one HTML page, the
+best configuration as best.yaml, and its bundle."""
 EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.trials 16"
 
 
@@ -33,11 +33,14 @@ def add_arguments(parser: Parser) -> None:
         help="a dataset made by raygene build (default: built from the experiment, one for each value of its keys)",
     )
     parser.add_argument("--output", required=True, metavar="CAMPAIGN", help="directory of the campaign")
+    parser.add_argument(
+        "--report-only", action="store_true", help="report what there is, also of a campaign that runs; train nothing"
+    )
 
 
 def run(context: Context) -> None:
     """Search, and tell what was found."""
-    from tuning.campaign import Campaign, tune
+    from tuning.campaign import Campaign, so_far, tune
 
     experiment, arguments = context.experiment(), context.arguments
     output = Path(arguments.output).absolute()
@@ -46,7 +49,10 @@ def run(context: Context) -> None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
     campaign = Campaign(experiment.tuning, base, dataset, output)
-    ledger, made = tune(campaign, context.connector(experiment.cluster), context.terminal)
+    if arguments.report_only:
+        ledger, made = so_far(campaign)
+    else:
+        ledger, made = tune(campaign, context.connector(experiment.cluster), context.terminal)
     show(ledger.trials, made, experiment.tuning.metric, context.terminal)
     say = context.terminal.say
     say(f"page: {made.page}")

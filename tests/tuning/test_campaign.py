@@ -18,13 +18,16 @@ from cluster.experiment import load
 from pipelines.dataset import read_manifest
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
+from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
 from tests.tuning.conftest import BASE
 from training import bundle
 from training.bundle import Bundle
 from training.key import run_key
+from tuning import stock, summary
 from tuning.agenda import configured
 from tuning.campaign import Campaign, tune
+from tuning.config import Domain, TuningConfig
 from tuning.ledger import Ledger
 
 pytestmark = pytest.mark.ray
@@ -38,8 +41,6 @@ def rows(output: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Silent]:
     """A grid of four, of which one is far too large, with two seeds."""
-    from tuning.config import TuningConfig
-
     output, progress = tmp_path_factory.mktemp("tuned") / "campaign", Silent()
     space = {"model.embedding": [4, 8], "model.hidden": [8, 4096]}
     config = TuningConfig.model_validate(
@@ -105,8 +106,6 @@ def test_the_best_configuration_is_an_experiment_and_a_bundle_that_train_finds_f
 def test_a_second_run_finds_the_campaign_finished_and_another_one_is_refused(
     small: tuple[Path, Silent], dataset: Path, silent: Silent
 ) -> None:
-    from tuning.config import TuningConfig
-
     output = small[0]
     before = (output / "trials.jsonl").read_bytes()
     identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
@@ -191,6 +190,57 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
             assert row == before[row["key"]]
         kept = began.get(row["key"], [])[:-1] if row["key"] in before else []
         assert epochs[: len(kept)] == kept
+
+
+@pytest.mark.full
+def test_trials_of_two_workers_have_the_figures_of_one(
+    dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    space = {"model.hidden": [8, 12]}
+    found = []
+    for workers in (1, 2):
+        config = TuningConfig.model_validate({"space": space, "search": "grid", "workers": workers})
+        found.append(tune(Campaign(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
+    for alone, shared in zip(*found, strict=True):
+        assert shared.state == "finished"
+        assert shared.key == alone.key
+        assert shared.validation_auroc == pytest.approx(alone.validation_auroc, abs=1e-3)
+        assert shared.gap("auroc") == pytest.approx(alone.gap("auroc"), abs=1e-3)
+    assert bundle.load(tmp_path / "2" / "best" / "bundle").config["run"] in {trial.key for trial in found[1]}
+
+
+def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
+    genome: GenomeFiles, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    base = {
+        **BASE,
+        "sources": [genome.source()],
+        "crop": {"length": 80},
+        "split": {"test": ["chr4"], "validation": ["chr3"]},
+        "training": {**BASE["training"], "epochs": 1},
+    }
+    space = {"tokenizer.k": [3, 4], "tokenizer.stride": [1, 5], "model.hidden": [8, 12]}
+    config = TuningConfig.model_validate({"space": space, "search": "random", "trials": 3, "seed": 1})
+    trials = tune(Campaign(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
+    datasets = sorted(path.name for path in (tmp_path / "c" / "datasets").iterdir() if not path.name.startswith("."))
+    assert len(datasets) == 4
+    assert len(trials) == 3
+    for trial in trials:
+        assert Path(trial.dataset).name in datasets
+        parameters = read_manifest(Path(trial.dataset))["tokenizer"]
+        assert {f"tokenizer.{name}": parameters[name] for name in ("k", "stride")}.items() <= trial.parameters.items()
+    best = load(tmp_path / "c" / "best.yaml", {})
+    assert Path(summary.best(trials, "auroc").dataset).name == stock.made(  # type: ignore[union-attr]
+        base, {"tokenizer.k": Domain(grid=[best.tokenizer.k]), "tokenizer.stride": Domain(grid=[best.tokenizer.stride])},
+        tmp_path / "c", ray_session, silent,
+    ).fingerprints[0][:12]  # fmt: skip
+
+
+def test_a_dataset_that_is_given_and_keys_that_make_others_do_not_go_together(
+    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+) -> None:
+    with pytest.raises(UsageError, match=r"tokenizer\.k needs a dataset for every value"):
+        tune(campaign(space={"tokenizer.k": [3, 4]}), ray_session, silent)
 
 
 def ledger_epochs(output: Path, key: str) -> list[dict[str, Any]]:

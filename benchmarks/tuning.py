@@ -77,10 +77,10 @@ def run(base: Figures, dataset: Path, output: Path, **tuning: Any) -> tuple[list
     return ledger.trials, time.monotonic() - began
 
 
-def computing(output: Path, trials: list[Trial]) -> float:
-    """Seconds that trials have trained and validated."""
+def computing(output: Path, trials: list[Trial], what: str = "seconds") -> float:
+    """Seconds that trials have trained and validated; with `trial_seconds`, that their function has run."""
     ledger = Ledger(output)
-    return sum(record["seconds"] for trial in trials for record in ledger.epochs(trial))
+    return sum(record[what] for trial in trials for record in ledger.epochs(trial))
 
 
 def campaign(base: Figures, dataset: Path, work: Path, trials: int) -> Figures:
@@ -108,12 +108,18 @@ def overhead(base: Figures, dataset: Path, work: Path) -> Figures:
     space = {"model.hidden": [8, 12, 16, 20, 24, 28]}
     output = work / "overhead"
     found, seconds = run(few, dataset, output, space=space, search="grid", scheduler="none", concurrent=1)
-    trained = computing(output, found)
+    return shares(output, found, seconds)
+
+
+def shares(output: Path, found: list[Trial], seconds: float) -> Figures:
+    """Where the seconds of a campaign with one trial at a time have gone."""
+    trained, ran = computing(output, found), computing(output, found, "trial_seconds")
     return {
         "trials": len(found),
         "seconds": round(seconds, 1),
-        "of them training": round(trained, 1),
-        "overhead per trial": round((seconds - trained) / len(found), 2),
+        "training and validation": round(trained, 1),
+        "scheduler and processes, per trial": round((seconds - ran) / len(found), 2),
+        "opening, gap, rows and checkpoints, per trial": round((ran - trained) / len(found), 2),
     }
 
 

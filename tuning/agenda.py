@@ -84,8 +84,10 @@ class Agenda:
             missing = {self._seed(number) for number in range(self._config.seeds)} - {row.seed for row in rows}
             if rows[0].state != "infeasible" and missing:
                 verdict = self._verdict(rows[0].parameters)
-                for seed in sorted(missing):
-                    self._waiting.append(self._row(rows[0].parameters, rows[0].configuration, seed, verdict))
+                further = [
+                    self._row(rows[0].parameters, rows[0].configuration, seed, verdict) for seed in sorted(missing)
+                ]
+                self._waiting.extend(further if verdict.fits else [])
             self._settle(rows)
         for row in self._ledger.trials:
             if not row.over:
@@ -122,7 +124,7 @@ class Agenda:
     def _resumed(self, trial: Trial) -> Trial | None:
         """A trial that was interrupted, with what it gets of today's machines; None, and its row ended, if it does not fit."""
         model, training = configured(self._base, trial.parameters, trial.seed, self._config.workers)
-        data = Data(Path(trial.dataset), trial.fingerprint)
+        data = self._find(trial.parameters)
         # With dropout the order of random numbers depends on the budget, so the one it began with is kept if it can be.
         kept = training.model_copy(update={"token_budget": training.token_budget or trial.token_budget})
         verdict = self._judge(model, kept, data)
@@ -130,7 +132,7 @@ class Agenda:
         if not verdict.fits:
             self.ended(self._ledger.end(trial, "infeasible", verdict.reason))
             return None
-        return replace(trial, **given(verdict))
+        return replace(trial, dataset=str(data.path), **given(verdict))
 
     def ending(self) -> str | None:
         """Why no further configuration is proposed, if so."""
@@ -182,7 +184,7 @@ class Agenda:
 
     def _propose(self) -> bool:
         """Make one new configuration into rows; False where there is none."""
-        for _ in range(MOST_REPEATED):
+        for _ in range(MOST_REPEATED + len(self._ledger.trials)):
             parameters = self._source.next()
             if parameters is None:
                 return False

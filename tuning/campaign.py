@@ -22,6 +22,7 @@ from pipelines.dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.progress import Progress
 from training.config import ModelConfig, TrainingConfig
+from training.key import NOT_CONTENT
 from training.memory.capacity import shown
 from training.splits import open_splits
 from tuning import best, lines, machines, proposals, room, space, stock, worker
@@ -56,12 +57,13 @@ class Campaign:
 
     def identity(self, datasets: list[str]) -> dict[str, Any]:
         """What is tried, and on which data."""
-        values = {section: self.base.get(section) for section in ("model", "training")}
+        training = {key: value for key, value in self.base["training"].items() if key not in NOT_CONTENT}
         return {
             "tuning": self.config.model_dump(mode="json", by_alias=True, exclude=FREE),
             "space": {key: domain.model_dump(mode="json") for key, domain in self.config.searched.items()},
             "datasets": datasets,
-            **values,
+            "model": self.base["model"],
+            "training": training,
         }
 
 

@@ -1,6 +1,6 @@
 """What a search costs beside its trials, and whether small models overfit less.
 
-    python benchmarks/tuning.py [--trials 16] [--by-hand 4] [--work DIR]
+    python benchmarks/tuning.py [--trials 16] [--by-hand 4] [--only PART …] [--work DIR]
     python benchmarks/tuning.py --overfit --data DIR [--work DIR] [--sizes 8 16 32 64 128] [--seeds 3] [--epochs 6]
 
 The first builds the example genome and runs a campaign of so many trials on it, some of which cannot fit the size of device
@@ -22,6 +22,7 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -155,12 +156,17 @@ def costs(given: argparse.Namespace) -> None:
     base = base_of(experiment)
     with connection.connect(experiment.cluster, Silent(), verbose=False):
         dataset = built(experiment, given.work / "yeast")
-        figures = {
-            "machine": {"cpus": connection.usable_cpus(), "processor": platform.machine()},
-            "campaign": campaign(base, dataset, given.work, given.trials),
-            "one process after another": overhead(base, dataset, given.work),
-            "against trials by hand": by_hand(base, dataset, given.work, given.by_hand),
+        parts: dict[str, Callable[[], Figures]] = {
+            "campaign": lambda: campaign(base, dataset, given.work, given.trials),
+            "overhead": lambda: overhead(base, dataset, given.work),
+            "by hand": lambda: by_hand(base, dataset, given.work, given.by_hand),
         }
+        target = HERE / "results" / "tuning.json"
+        figures: Figures = json.loads(target.read_text()) if target.exists() else {}
+        figures["machine"] = {"cpus": connection.usable_cpus(), "processor": platform.machine()}
+        for name in given.only or parts:
+            busy = round(os.getloadavg()[0], 1)
+            figures[name] = parts[name]() | {"load before": busy}
     store(figures, "tuning.json")
 
 
@@ -232,6 +238,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--by-hand", type=int, default=4)
+    parser.add_argument("--only", nargs="+", choices=("campaign", "overhead", "by hand"))
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32, 64, 128])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="passes over train (default: 3, or 6 with --overfit)")

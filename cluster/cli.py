@@ -21,8 +21,21 @@ from cluster.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import RaygeneError
 
-VERBS = ("demo", "build", "inspect", "embed", "memory", "train", "evaluate", "predict", "profile", "submit", "doctor")
-RESUMING = ("demo", "build", "train")
+VERBS = (
+    "demo",
+    "build",
+    "inspect",
+    "embed",
+    "memory",
+    "train",
+    "evaluate",
+    "predict",
+    "tune",
+    "profile",
+    "submit",
+    "doctor",
+)
+RESUMING = ("demo", "build", "train", "tune")
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 
 

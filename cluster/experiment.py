@@ -29,6 +29,7 @@ from pipelines.config import (
 from pipelines.errors import InputError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
+from tuning.config import TuningConfig
 
 
 class ClusterConfig(Section):
@@ -53,6 +54,7 @@ class Experiment(Section):
     embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig = TuningConfig()
     cluster: ClusterConfig = ClusterConfig()
 
     @model_validator(mode="before")

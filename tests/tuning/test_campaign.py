@@ -200,7 +200,9 @@ def test_trials_of_two_workers_have_the_figures_of_one(
     space = {"model.hidden": [8, 12], "model.dropout": [0.0]}
     found = []
     for workers in (1, 2):
-        config = TuningConfig.model_validate({"space": space, "search": "grid", "workers": workers})
+        config = TuningConfig.model_validate(
+            {"space": space, "search": "grid", "scheduler": "none", "workers": workers}
+        )
         found.append(tune(Campaign(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
     for alone, shared in zip(*found, strict=True):
         assert shared.state == "finished"

@@ -21,15 +21,28 @@ from cluster.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import RaygeneError
 
-VERBS = ("demo", "build", "inspect", "embed", "memory", "train", "evaluate", "predict", "profile")
-RESUMING = ("demo", "build", "train")
+VERBS = (
+    "demo",
+    "build",
+    "inspect",
+    "embed",
+    "memory",
+    "train",
+    "evaluate",
+    "predict",
+    "tune",
+    "profile",
+    "submit",
+    "doctor",
+)
+RESUMING = ("demo", "build", "train", "tune")
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    debug = "--debug" in split(given)[0]
     terminal = Terminal()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
@@ -61,22 +74,32 @@ def interruption(arguments: Sequence[str]) -> str:
     return "interrupted; no work is kept, and the same command begins anew"
 
 
+def split(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """A command line, and what `submit` is given after `--` for the job."""
+    if "submit" in given[:1] and "--" in given:
+        at = list(given).index("--")
+        return list(given[:at]), list(given[at + 1 :])
+    return list(given), []
+
+
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
 def _run(given: list[str], terminal: Terminal) -> int:
-    parser, verbs = _parsers()
-    namespace, overrides = parse(parser, {name: verb for name, (verb, _) in verbs.items()}, given)
+    parser, verbs = parsers()
+    own, job = split(given)
+    namespace, overrides = parse(parser, {name: verb for name, (verb, _) in verbs.items()}, own)
+    namespace.job = job
     if namespace.verb is None:
         parser.print_help()
         return 0
     connection.prepare_environment(verbose=namespace.verbose)
-    verbs[namespace.verb][1].run(Context(namespace, overrides, terminal))
-    return 0
+    return verbs[namespace.verb][1].run(Context(namespace, overrides, terminal)) or 0
 
 
-def _parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
+def parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
+    """The parser of every command line, and of each verb its own with its module."""
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (raygene VERB --help tells more)")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cluster.doctor import mismatch
 from cluster.experiment import ClusterConfig
 from pipelines import storage
 from pipelines.errors import ResourceError
@@ -133,6 +134,11 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
         try:
             ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            if other := mismatch.told(str(error)):
+                raise ResourceError(
+                    f"cluster.address {address}: {other}",
+                    "install the cluster's versions here, or use 'raygene submit'",
+                ) from error
             raise ResourceError(
                 f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
             ) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from pipelines.config import (
 from pipelines.errors import InputError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
+from tuning.config import TuningConfig
 
 
 class ClusterConfig(Section):
@@ -53,6 +54,7 @@ class Experiment(Section):
     embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig = TuningConfig()
     cluster: ClusterConfig = ClusterConfig()
 
     @model_validator(mode="before")
@@ -109,7 +111,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """
     values = _based(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, absolute(value, Path.cwd()) if _names_path(keys) else value)
+        _put(values, keys, absolute(value, Path.cwd()) if names_path(keys) else value)
     return validate(Experiment, values, str(path))
 
 
@@ -126,6 +128,46 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path}: holds no sections", "begin with sources:")
     return document
+
+
+def portable(path: Path) -> tuple[str, dict[str, str]]:
+    """An experiment file as text that means the same in any folder.
+
+    Returns:
+        The YAML with every path absolute, and the keys whose paths were relative, such as `sources.0.fasta`, with what they
+        became.
+
+    Raises:
+        InputError: missing or not YAML.
+    """
+    values = _read(path)
+    based = _based(values, Experiment, path.parent.absolute())
+    return yaml.safe_dump(based, sort_keys=False, allow_unicode=True), dict(_changed(values, based))
+
+
+def inputs(experiment: Experiment) -> dict[str, str]:
+    """Every path or address that an experiment reads, and its key, such as `sources.0.fasta`."""
+    sections: list[tuple[str, BaseModel]] = [
+        (f"sources.{number}", one) for number, one in enumerate(experiment.sources)
+    ]
+    for name in Experiment.model_fields:
+        if isinstance(section := getattr(experiment, name), BaseModel):
+            sections.append((name, section))
+    return {
+        str(value): f"{where}.{field.alias or name}"
+        for where, section in sections
+        for name, field in type(section).model_fields.items()
+        if _is_path(field) and (value := getattr(section, name)) is not None
+    }
+
+
+def _changed(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Keys, joined by points, at which two nested values of one shape differ."""
+    if isinstance(before, dict | list):
+        for key, value in before.items() if isinstance(before, dict) else enumerate(before):
+            yield from _changed(value, after[key], f"{where}.{key}".lstrip("."))
+    elif before != after:
+        yield where, str(after)
 
 
 def _based(values: Any, model: type[BaseModel], folder: Path) -> Any:
@@ -168,7 +210,8 @@ def _is_path(field: FieldInfo) -> bool:
     return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("path"))
 
 
-def _names_path(keys: tuple[str | int, ...]) -> bool:
+def names_path(keys: tuple[str | int, ...]) -> bool:
+    """Whether a key holds a path."""
     section = SourceConfig if keys[0] == "sources" else Experiment.model_fields[str(keys[0])].annotation
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
         return False

@@ -107,6 +107,11 @@ class Terminal:
         """Print a line of the result."""
         self._output.print(escape(text), highlight=False, soft_wrap=True)
 
+    def pass_on(self, text: str) -> None:
+        """Write text that is laid out already, such as another process's log, as it is."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table of the result; columns that hold numbers only are aligned to the right.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what only `make test-full` needs: a browser with its driver, and a tracking server and an S3 server in an
+# Sets up what only `make test-full` needs: checkers of shell scripts and Kubernetes manifests, a browser with its driver, and a tracking server and an S3 server in an
 # environment of their own, because the former wants an older pyarrow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,7 +36,7 @@ fi
 stamp=.venv/full/.raygene-setup
 wanted=$(cat scripts/setup-full.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then exit 0; fi
-say "installing the browser's driver into .venv, and a tracking server and an S3 server into .venv/full (two minutes)"
+say "installing the browser's driver and checkers into .venv, and a tracking server and an S3 server into .venv/full (two minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,full]' ||
     fail "pip could not install the browser's driver: check the network and the lines above, then run again"
 rm -rf .venv/full

@@ -1,1 +1,1 @@
-"""Search over training: the layer between `training` and `cluster`. It holds no code yet."""
+"""Search over training on Ray Tune: which values of which keys, judged by memory before they start, told as a report."""

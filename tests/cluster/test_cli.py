@@ -170,7 +170,7 @@ def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
     kept = "finished work is kept" in interruption([verb, "--output", "x"])
-    assert kept == (verb in {"demo", "build", "train"})
+    assert kept == (verb in {"demo", "build", "train", "tune"})
 
 
 def test_an_interruption_before_any_verb_promises_nothing() -> None:

@@ -30,9 +30,15 @@ GAPS = 1.0
 
 
 class DoesNotFitError(ResourceError):
-    """Not even one longest sequence fits, or not the budget asked for; `remedies` has what does."""
+    """Not even one longest sequence fits, or not the budget asked for.
+
+    Attributes:
+        remedies: what does.
+        needed: bytes of what does not.
+    """
 
     remedies: list[Remedy]
+    needed: int
 
 
 @dataclass(frozen=True)
@@ -236,7 +242,7 @@ def _refusal(
         f"has {shown(max(0, usable))} of {shown(room.size)} for it (training.headroom{beside} left out){seen}",
         f"set {told}" if told else "take a device with more memory",
     )
-    error.remedies = ranked
+    error.remedies, error.needed = ranked, round(alone.peak * correction)
     return error
 
 
@@ -248,5 +254,5 @@ def _too_large(
         f"{shown(room.size)} for it",
         f"set it to {budget} or leave it out",
     )
-    error.remedies = []
+    error.remedies, error.needed = [], round(needed.peak * correction)
     return error

@@ -1,0 +1,143 @@
+"""A command line made fit for a job: checked here, its paths such as every node understands, its experiment brought along.
+
+A job runs in a temporary directory of another machine: what a relative path means here, it does not mean there. Which
+arguments are paths is told by their metavar, which is also what the help shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.experiment import absolute, load, names_path, portable
+from cluster.flags import Overrides, Parser, parse
+from pipelines.errors import UsageError
+
+PATHS = frozenset({"BUNDLE", "CAMPAIGN", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "PATH", "RUN"})
+"""Metavars of arguments that are paths."""
+ADDRESSES = frozenset({"BUNDLE", "PATH"})
+"""Those that may be addresses (`s3://…`) as well."""
+EXPERIMENT = "EXPERIMENT.yaml"
+LOCAL_ONLY = frozenset({"submit"})
+SHIPPED = "submitted/experiment.yaml"
+"""Where a job finds its experiment."""
+_MARK = "\0experiment"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a job runs.
+
+    Attributes:
+        verb: of raygene.
+        arguments: the verb and what follows it, as the job is given them.
+        files: path below the job's directory to text.
+        assumed: keys of the experiment whose relative paths were made absolute, as they are read on the cluster.
+    """
+
+    verb: str
+    arguments: list[str]
+    files: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
+
+
+def prepare(given: Sequence[str], parser: Parser, verbs: dict[str, Parser]) -> Command:
+    """Check a command line and make it fit for a job.
+
+    Args:
+        given: the verb and what follows it.
+        parser: of all verbs.
+        verbs: the parser of each.
+
+    Raises:
+        UsageError: no such verb or argument, or a path that means nothing on the cluster.
+        InputError: the experiment is missing or not YAML.
+    """
+    if not given:
+        raise UsageError("raygene submit: no verb", "put it after --, as in 'raygene submit -- build …'")
+    namespace, overrides = parse(parser, verbs, given)
+    verb = str(namespace.verb)
+    if verb in LOCAL_ONLY:
+        raise UsageError(f"raygene submit: {verb} runs no work of its own", "submit another verb")
+    for name, metavar, value in _given_paths(verbs[verb], namespace):
+        _require_everywhere(name, value, addresses=metavar in ADDRESSES)
+    for name, value in _overridden_paths(overrides):
+        _require_everywhere(name, value, addresses=True)
+    _require_kept(verb, namespace)
+    action = next((one for one in verbs[verb]._actions if one.metavar == EXPERIMENT), None)
+    if action is None or getattr(namespace, action.dest) is None:
+        return Command(verb, list(given))
+    path = str(getattr(namespace, action.dest))
+    load(Path(path), overrides)
+    text, assumed = portable(Path(path))
+    at = _place_of(path, given, parser, verbs, action.dest)
+    arguments = [*given[:at], SHIPPED, *given[at + 1 :]]
+    replaced = {".".join(map(str, keys)) for keys in overrides}
+    return Command(
+        verb, arguments, {SHIPPED: text}, {key: there for key, there in assumed.items() if key not in replaced}
+    )
+
+
+def _given_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
+    """Name, metavar and value of every argument of a verb that is a path; defaults too, for the job would have them."""
+    for action in parser._actions:
+        if action.metavar not in PATHS:
+            continue
+        value = getattr(namespace, action.dest, None)
+        name = action.option_strings[0] if action.option_strings else str(action.metavar)
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                yield name, str(action.metavar), str(one)
+
+
+def _overridden_paths(overrides: Overrides) -> Iterator[tuple[str, str]]:
+    for keys, value in overrides.items():
+        if names_path(keys):
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, str):
+                    yield f"--{'.'.join(map(str, keys))}", one
+
+
+def _require_everywhere(name: str, value: str, *, addresses: bool) -> None:
+    """See that a path means the same on every node."""
+    if "://" in value:
+        if addresses:
+            return
+        raise UsageError(
+            f"{name} {value}: an address, where raygene reads and writes files only",
+            "give an absolute path on storage that every node mounts",
+        )
+    if not value.startswith("/"):
+        raise UsageError(
+            f"{name} {value}: relative, and a job runs in a temporary directory that is removed after it",
+            f"give an absolute path on storage that every node reaches (on this machine it would be {absolute(value, Path.cwd())})",
+        )
+
+
+def _require_kept(verb: str, namespace: argparse.Namespace) -> None:
+    """Refuse what would be written into the job's temporary directory by default."""
+    bundles: Any = getattr(namespace, "bundles", None) or []
+    if verb == "evaluate" and any("://" in str(one) for one in bundles) and not namespace.report:
+        raise UsageError(
+            "--report: missing, and the page would be written into the job's temporary directory",
+            "give an absolute path",
+        )
+
+
+def _place_of(value: str, given: Sequence[str], parser: Parser, verbs: dict[str, Parser], name: str) -> int:
+    """Where in a command line the argument of that name stands: another argument may have the same value."""
+    for index in (index for index, one in enumerate(given) if one == value):
+        trial = [*given[:index], _MARK, *given[index + 1 :]]
+        if getattr(parse(parser, verbs, trial)[0], name) == _MARK:
+            return index
+    raise UsageError(
+        f"raygene submit: {value}: cannot tell where it stands", "give the experiment right after the verb"
+    )
+
+
+def assumed_lines(assumed: Mapping[str, str]) -> list[str]:
+    """What to tell of relative paths in an experiment."""
+    return [f"{key}: relative to the experiment; read on the cluster as {path}" for key, path in assumed.items()]

@@ -1,0 +1,60 @@
+"""How a job ended, as an exit status and a sentence: the job server tells the true status, Ray's own command only 1."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+STOPPED = 130
+
+
+class Details(Protocol):
+    """What of Ray's `JobDetails` is read here."""
+
+    @property
+    def status(self) -> object: ...
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def driver_exit_code(self) -> int | None: ...
+
+
+def exit_status(details: Details) -> int:
+    """The status to leave with: the job's own; 128 and the signal that ended it; 130 if it was stopped; 1 if it never began."""
+    status, code = str(details.status), details.driver_exit_code
+    if status == "SUCCEEDED":
+        return 0
+    if status == "STOPPED":
+        return STOPPED
+    if not code:
+        return 1
+    return 128 - code if code < 0 else code
+
+
+def sentence(job: str, details: Details) -> str:
+    """What to say of a job that has ended."""
+    status, code = str(details.status), details.driver_exit_code
+    if status == "SUCCEEDED":
+        return f"job {job} succeeded"
+    if status == "STOPPED":
+        return f"job {job} was stopped; finished work is kept where the verb keeps it, and the same command goes on"
+    if not code:
+        return f"job {job} did not start: {reason(details)}"
+    meaning = {1: "a failure told above", 2: "a usage error told above", 130: "interrupted"}
+    told = meaning.get(
+        code, f"ended by signal {exit_status(details) - 128}" if exit_status(details) > 128 else "a crash"
+    )
+    return f"job {job} failed with exit status {exit_status(details)} ({told})"
+
+
+def unfinished(job: str, details: Details) -> str:
+    """What to say of a job that was told to stop and has not ended."""
+    if str(details.status) == "PENDING":
+        return f"job {job} is still queued and runs nothing; it ends as soon as it would begin, or when Ray gives it up after 15 minutes"
+    return f"job {job} was told to stop and has not ended yet; ask again with 'raygene submit status {job}'"
+
+
+def reason(details: Details) -> str:
+    """The line of a job's message that says most: the last one that tells an error, else the first."""
+    lines = [line.strip() for line in (details.message or "no reason told").splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower()]
+    return (telling[-1] if telling else lines[0])[:300]

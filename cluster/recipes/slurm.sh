@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# A Ray cluster within one Slurm allocation, and a verb on it; all of it ends with the verb.
+#
+#   sbatch slurm.sh build /scratch/me/experiment.yaml --output /scratch/me/dataset
+#   sbatch slurm.sh train /scratch/me/experiment.yaml --dataset /scratch/me/dataset --output /scratch/me/run --training.workers 8
+#
+# Change: nodes, time, partition and GPUs below (no GPUs for build); paths lie on a file system that all nodes mount.
+# Change: RAYGENE_ENV, to the virtual environment of raygene, on such a file system too.
+# Nodes are taken whole: at its end Ray stops every Ray process of the user on them.
+# Slurm warns 120 s before the time is up; the verb saves where it is, and the same sbatch goes on from there.
+#SBATCH --job-name=raygene
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --exclusive
+#SBATCH --gpus-per-node=4
+#SBATCH --time=08:00:00
+#SBATCH --signal=B:TERM@120
+#SBATCH --output=raygene-%j.log
+set -euo pipefail
+
+RAYGENE_ENV=${RAYGENE_ENV:-$HOME/raygene/.venv}
+# shellcheck disable=SC1091
+source "$RAYGENE_ENV/bin/activate"
+
+if [ $# -eq 0 ]; then
+    echo "slurm.sh: give a verb of raygene and its arguments, as in 'sbatch slurm.sh train …'" >&2
+    exit 2
+fi
+
+# A token of this job's own: others on the network reach Ray's ports, and must not get in.
+RAY_AUTH_TOKEN_PATH=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.ray-token-XXXXXXXX")
+# The verb's process on this first node: it is told to save; and the mark that Ray has started, for Ray leaves with status 0
+# where it has not.
+mark=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ran-XXXXXXXX")
+trap 'rm -f "$RAY_AUTH_TOKEN_PATH" "$mark"' EXIT
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH"
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH RAY_USAGE_STATS_ENABLED=0
+# Ray's sockets need a short path on a disk of the node; the cache of decoded splits a disk of the node.
+export RAY_TMPDIR=/tmp RAYGENE_CACHE=${RAYGENE_CACHE:-/tmp/raygene-$(id -un)}
+
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+address=$(getent ahostsv4 "$first" | awk 'NR == 1 { print $1 }'):$((20000 + SLURM_JOB_ID % 10000))
+
+trap 'if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")"; fi' TERM
+# shellcheck disable=SC2016
+srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
+    ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --disable-usage-stats -- \
+    bash -c 'echo $$ >"$1"; shift; exec raygene "$@"' raygene "$mark" "$@" --cluster.address auto &
+step=$!
+status=0
+wait "$step" || status=$?
+# A signal ends the first wait, not the step.
+while kill -0 "$step" 2>/dev/null; do
+    status=0
+    wait "$step" || status=$?
+done
+if [ ! -s "$mark" ]; then
+    echo "slurm.sh: Ray did not start on all nodes: see the lines above" >&2
+    exit 1
+fi
+exit "$status"

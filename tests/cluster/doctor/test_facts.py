@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from cluster.doctor.facts import Request, gather, governors, writing
+
+
+def test_this_machine_tells_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "a.fa").write_text(">a\nACGT\n")
+    missing = str(tmp_path / "none.fa")
+    facts = gather(Request((str(tmp_path / "a.fa"), missing, str(tmp_path)), (str(tmp_path / "new" / "run"),)))
+    assert facts.python == platform.python_version()
+    assert facts.torch is not None
+    assert facts.memory > facts.available > 0
+    assert facts.disks
+    assert facts.read == {str(tmp_path / "a.fa"): 8, str(tmp_path): -1}
+    assert facts.unread == {missing: "No such file or directory"}
+    assert facts.unwritten == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]
+
+
+def test_a_missing_bedtools_is_a_fact_and_no_failure_of_the_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    facts = gather(Request())
+    assert facts.bedtools == "" or Path(os.sys.executable).with_name("bedtools").exists()  # type: ignore[attr-defined]
+    assert facts.bedtools or "program not found" in facts.bedtools_trouble
+
+
+def test_governors_are_read_with_their_drivers(tmp_path: Path) -> None:
+    for number, governor in enumerate(["powersave", "performance", "powersave"]):
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{number}/cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_governor").write_text(f"{governor}\n")
+        (folder / "scaling_driver").write_text("acpi-cpufreq\n")
+    assert governors(tmp_path) == ("performance (acpi-cpufreq)", "powersave (acpi-cpufreq)")
+    assert governors(tmp_path / "none") == ()
+
+
+def test_what_another_wrote_is_seen_or_not(tmp_path: Path) -> None:
+    (tmp_path / "probe").write_text("")
+    probes = (("/a", str(tmp_path / "probe")), ("/b", str(tmp_path / "none")))
+    assert gather(Request(probes=probes)).unseen == ("/b",)
+
+
+@pytest.mark.parametrize("place", ["/proc/none", "/dev/null/x", "none://x"])
+def test_a_place_that_takes_no_file_is_told(place: str) -> None:
+    assert writing(place)

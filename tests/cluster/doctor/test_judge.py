@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cluster.doctor import judge
+from cluster.doctor.facts import Disk, Facts
+from cluster.doctor.judge import Seen
+from cluster.doctor.lines import Line, worst
+from training.hardware import Build, Hardware
+
+GIB = 1 << 30
+CPU, CUDA = Build("cpu", "2.13.0+cpu"), Build("cuda", "2.13.0+cu126", 2)
+WELL = Facts(
+    host="one",
+    python="3.11.7",
+    ray="2.60.0",
+    torch=CPU,
+    torch_trouble="",
+    bedtools="2.30.0",
+    bedtools_trouble="",
+    found=Hardware(),
+    amdsmi=False,
+    environment={},
+    memory=64 * GIB,
+    available=32 * GIB,
+    shared=Disk("/dev/shm", 20 * GIB, 20 * GIB),
+    disks=(Disk("/tmp", 100 * GIB, 50 * GIB),),
+    governors=("schedutil (acpi-cpufreq)",),
+    read={},
+    unread={},
+    unwritten={},
+    unseen=(),
+    clock=0.0,
+)
+
+
+def nodes(*differing: dict[str, object], gpus: int = 0, skew: float = 0.0) -> list[Seen]:
+    """A node that is well, and others that differ from it."""
+    others = [Seen(f"10.0.0.{number}", replace(WELL, **one), gpus, skew) for number, one in enumerate(differing, 2)]  # type: ignore[arg-type]
+    return [Seen("10.0.0.1", WELL, 0), *others]
+
+
+def troubles(lines: list[Line]) -> list[tuple[str, str, str]]:
+    return [(line.level, line.node, line.told) for line in lines if line.level != "ok"]
+
+
+def test_where_all_is_well_every_check_is_one_line() -> None:
+    machines = nodes({"host": "two"})
+    checks = (judge.torch, judge.bedtools, judge.memory, judge.disks, judge.clocks, judge.governor)
+    lines = [line for check in checks for line in check(machines)] + judge.versions(WELL, machines)
+    assert worst(lines) == "ok"
+    assert [line.check for line in lines].count("bedtools") == 1
+    assert str(judge.bedtools(machines)[0]) == "ok       bedtools       2.30.0 on 2 nodes"
+
+
+def test_a_node_without_bedtools_is_named_with_the_mend() -> None:
+    (line,) = judge.bedtools(nodes({"bedtools": "", "bedtools_trouble": "bedtools: program not found"}))
+    assert (line.level, line.node) == ("failure", "10.0.0.2")
+    assert "apt-get install bedtools" in line.mend
+
+
+def test_bedtools_of_two_versions_is_a_warning() -> None:
+    assert troubles(judge.bedtools(nodes({"bedtools": "2.31.1"}))) == [
+        ("warning", "", "versions differ: 2.30.0, 2.31.1")
+    ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("ray", "2.59.0"), ("python", "3.11.9"), ("ray", "")])
+def test_a_node_of_another_ray_or_python_than_the_driver_is_a_failure(name: str, value: str) -> None:
+    ((level, node, told),) = troubles(judge.versions(WELL, nodes({name: value})))
+    assert (level, node) == ("failure", "10.0.0.2")
+    assert told.startswith(value or "none")
+
+
+def test_no_gpu_where_one_is_asked_for_is_a_failure() -> None:
+    ((level, _, told),) = troubles(judge.gpus(nodes({}), 1))
+    assert level == "failure"
+    assert told == "0 of 1 asked for; the device files show no GPU"
+    assert not troubles(judge.gpus(nodes({}), 0))
+    assert not troubles(judge.gpus(nodes({"torch": CUDA, "found": Hardware(nvidia=2)}, gpus=2), 2))
+    assert troubles(judge.gpus(nodes({"torch": CUDA, "found": Hardware(nvidia=2)}, gpus=2), 3))
+
+
+def test_a_gpu_that_torch_cannot_use_or_ray_does_not_count_is_a_failure() -> None:
+    machines = nodes({"found": Hardware(nvidia=1)}, gpus=1)
+    ((level, node, told),) = troubles(judge.torch(machines))
+    assert (level, node) == ("failure", "10.0.0.2")
+    assert "built for CPUs only" in told
+    ((_, _, told),) = troubles(judge.gpus(nodes({"found": Hardware(nvidia=2), "torch": CUDA}), 0))
+    assert "2 NVIDIA GPUs that Ray does not know" in told
+
+
+def test_amd_gpus_that_ray_has_no_package_to_count_are_told() -> None:
+    rocm = Build("rocm", "2.13.0+rocm6.4", 2)
+    lines = judge.gpus(nodes({"found": Hardware(amd=2), "torch": rocm}), 0)
+    assert any("amdsmi" in line.mend for line in lines)
+
+
+def test_torch_that_cannot_be_imported_is_a_failure() -> None:
+    ((level, _, told),) = troubles(judge.torch(nodes({"torch": None, "torch_trouble": "No module named 'torch'"})))
+    assert (level, told) == ("failure", "No module named 'torch'")
+
+
+def test_little_memory_and_little_shared_memory_are_warnings() -> None:
+    shm = Disk("/dev/shm", 64 << 20, 64 << 20)
+    found = troubles(judge.memory(nodes({"available": GIB, "shared": shm})))
+    assert [level for level, _, _ in found] == ["warning", "warning"]
+    assert "64 MiB in /dev/shm" in found[1][2]
+
+
+def test_a_full_disk_is_a_failure_and_a_small_one_a_warning() -> None:
+    full, small = Disk("/tmp", 100 * GIB, 4 * GIB), Disk("/tmp", 20 * GIB, 9 * GIB)
+    assert [level for level, _, _ in troubles(judge.disks(nodes({"disks": (full,)}, {"disks": (small,)})))] == [
+        "failure",
+        "warning",
+    ]
+
+
+@pytest.mark.parametrize(("skew", "level"), [(1.0, "ok"), (30.0, "warning"), (4000.0, "failure")])
+def test_a_clock_that_is_off_is_told(skew: float, level: str) -> None:
+    assert worst(judge.clocks(nodes({}, skew=skew))) == level
+
+
+@pytest.mark.parametrize(
+    ("governor", "level"),
+    [("powersave (acpi-cpufreq)", "warning"), ("powersave (intel_pstate)", "ok"), ("performance (acpi-cpufreq)", "ok")],
+)
+def test_a_governor_that_holds_back_is_a_warning(governor: str, level: str) -> None:
+    assert worst(judge.governor(nodes({"governors": (governor,)}))) == level
+
+
+def test_an_input_that_one_node_cannot_read_is_told_by_key_and_node() -> None:
+    machines = nodes({"unread": {"/data/a.fa": "No such file or directory"}})
+    ((level, node, told),) = troubles(judge.inputs(machines, {"/data/a.fa": "sources.0.fasta"}))
+    assert (level, node) == ("failure", "10.0.0.2")
+    assert told == "sources.0.fasta /data/a.fa: No such file or directory"
+
+
+def test_files_of_one_path_that_differ_between_nodes_are_a_failure() -> None:
+    machines = [Seen("a", replace(WELL, read={"/a.fa": 10})), Seen("b", replace(WELL, read={"/a.fa": 12}))]
+    ((level, _, told),) = troubles(judge.inputs(machines, {"/a.fa": "sources.0.fasta"}))
+    assert (level, told) == ("failure", "sources.0.fasta /a.fa: 10 and 12 bytes on different nodes")
+
+
+def test_storage_that_is_not_shared_or_not_writable_is_told_by_node() -> None:
+    machines = nodes({"unseen": ("/data",)}, {"unwritten": {"/data": "Permission denied"}})
+    found = troubles(judge.outputs(machines, ["/data"]))
+    assert [(level, node) for level, node, _ in found] == [("failure", "10.0.0.2"), ("failure", "10.0.0.3")]
+    assert judge.outputs(machines, []) == []

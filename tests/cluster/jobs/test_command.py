@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.cli import VERBS, parsers
+from cluster.experiment import load
+from cluster.jobs.command import EXPERIMENT, PATHS, SHIPPED, Command, prepare
+from pipelines.errors import InputError, UsageError
+
+NO_PATHS = {
+    "ACTION",
+    "BYTES",
+    "KEY=VALUES",
+    "N",
+    "NAME",
+    "NAME=VALUE",
+    "SECONDS",
+    "SIZE",
+    "TYPE",
+    "URL",
+    "X",
+    "YAML",
+    None,
+}
+
+
+def prepared(*given: object) -> Command:
+    parser, verbs = parsers()
+    return prepare([*map(str, given)], parser, {name: verb for name, (verb, _) in verbs.items()})
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    source = {"genome": "A", "fasta": "a.fa", "annotation": "/data/a.gff3", "exclude": "s3://bucket/x.bed"}
+    path.write_text(yaml.safe_dump({"sources": [source], "tokenizer": {"k": 4}}))
+    return path
+
+
+def test_every_argument_of_every_verb_is_known_to_be_a_path_or_none() -> None:
+    _, verbs = parsers()
+    for verb in VERBS:
+        for action in verbs[verb][0]._actions:
+            if "." not in action.dest and verb != "submit":
+                assert action.metavar in PATHS | NO_PATHS | {EXPERIMENT}, f"{verb}: {action.dest}"
+
+
+def test_the_experiment_goes_along_with_absolute_paths_and_they_are_told(experiment: Path, tmp_path: Path) -> None:
+    found = prepared("build", experiment, "--output", "/data/set", "--tokenizer.stride", "2")
+    assert found.arguments == ["build", SHIPPED, "--output", "/data/set", "--tokenizer.stride", "2"]
+    assert found.assumed == {"sources.0.fasta": str(tmp_path / "a.fa")}
+    source = yaml.safe_load(found.files[SHIPPED])["sources"][0]
+    assert source["fasta"] == str(tmp_path / "a.fa")
+    assert source["annotation"] == "/data/a.gff3"
+    assert source["exclude"] == "s3://bucket/x.bed"
+
+
+def test_what_goes_along_means_the_same_in_any_folder(experiment: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "experiment.yaml"
+    moved.parent.mkdir()
+    moved.write_text(prepared("build", experiment, "--output", "/d").files[SHIPPED])
+    assert load(moved, {}) == load(experiment, {})
+
+
+def test_an_experiment_named_like_another_argument_is_told_apart(experiment: Path) -> None:
+    found = prepared("memory", "--dataset", experiment, experiment)
+    assert found.arguments == ["memory", "--dataset", str(experiment), SHIPPED]
+
+
+def test_a_relative_path_that_a_flag_replaces_is_not_told(experiment: Path) -> None:
+    found = prepared("build", experiment, "--output", "/d", "--sources.0.fasta", "/data/b.fa")
+    assert found.assumed == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["build", "EXPERIMENT", "--output", "set"], "--output set"),
+        (["build", "EXPERIMENT", "--output=~/set"], "--output ~/set"),
+        (["build", "EXPERIMENT", "--output", "/d", "--sources.0.fasta", "b.fa"], "--sources.0.fasta b.fa"),
+        (["train", "EXPERIMENT", "--dataset", "/d", "--output", "./run"], "--output ./run"),
+        (
+            ["train", "EXPERIMENT", "--dataset", "/d", "--output", "/r", "--model.embedding-file", "e.safetensors"],
+            "--model.embedding_file e.safetensors",
+        ),
+        (["evaluate", "/a", "run/bundle", "--dataset", "/d"], "BUNDLE run/bundle"),
+        (["predict", "/b", "--sequences", "x.fa", "--output", "/o.tsv"], "--sequences x.fa"),
+        (["embed", "EXPERIMENT", "--fasta", "/a.fa", "b.fa", "--output", "/e"], "--fasta b.fa"),
+        (["inspect", "/d", "--report", "page.html"], "--report page.html"),
+        (["demo"], "--output demo"),
+    ],
+)
+def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, arguments: list[str], named: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        prepared(*[str(experiment) if one == "EXPERIMENT" else one for one in arguments])
+    assert str(refused.value).startswith(f"{named}: relative, and a job runs in a temporary directory")
+    assert "absolute path" in refused.value.remedy
+
+
+def test_an_address_is_refused_where_files_are_written_and_taken_for_a_bundle(experiment: Path) -> None:
+    with pytest.raises(UsageError, match="--output s3://b/set: an address, where raygene reads and writes files only"):
+        prepared("build", experiment, "--output", "s3://b/set")
+    assert (
+        prepared("predict", "s3://b/bundle", "--sequences", "/x.fa", "--output", "/o.tsv").arguments[1]
+        == "s3://b/bundle"
+    )
+
+
+def test_doctor_goes_with_and_without_an_experiment(experiment: Path) -> None:
+    assert prepared("doctor", "--storage", "s3://b/runs").arguments == ["doctor", "--storage", "s3://b/runs"]
+    assert prepared("doctor", "--experiment", experiment).arguments == ["doctor", "--experiment", SHIPPED]
+
+
+def test_a_page_that_would_lie_beside_an_address_needs_a_place() -> None:
+    with pytest.raises(UsageError, match="--report: missing"):
+        prepared("evaluate", "s3://b/bundle", "--dataset", "/d")
+    assert prepared("evaluate", "s3://b/bundle", "--dataset", "/d", "--report", "/p.html").verb == "evaluate"
+
+
+def test_a_wrong_key_and_a_missing_experiment_are_found_before_anything_is_sent(
+    experiment: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"tokenizer\.k"):
+        prepared("build", experiment, "--output", "/d", "--tokenizer.k", "99")
+    with pytest.raises(InputError, match=r"none\.yaml"):
+        prepared("build", tmp_path / "none.yaml", "--output", "/d")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.jobs import package
+from pipelines.errors import ResourceError
+
+ROOT = Path(__file__).parents[3]
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_four_packages_go_along_and_neither_data_nor_history(tmp_path: Path) -> None:
+    made = package.stage(ROOT, tmp_path, {"submitted/experiment.yaml": "sources: []"})
+    found = files(tmp_path)
+    assert made.files == len(found)
+    assert {"cluster/__main__.py", "pipelines/build.py", "training/run.py", "tuning/__init__.py"} <= found
+    assert {"pyproject.toml", ".gitignore", "examples/yeast/experiment.yaml", "submitted/experiment.yaml"} <= found
+    tops = {name.split("/")[0] for name in found}
+    assert tops == {*package.PACKAGES, "examples", "submitted", "pyproject.toml", ".gitignore"}
+    assert not [name for name in found if name.endswith((".gz", ".pyc")) or "__pycache__" in name]
+    assert made.size < 3 << 20
+
+
+def test_the_demo_brings_its_genome(tmp_path: Path) -> None:
+    package.stage(ROOT, tmp_path, {}, example="yeast")
+    assert {"examples/yeast/genome.fa.gz", "examples/yeast/annotation.gff3.gz"} <= files(tmp_path)
+
+
+def test_a_file_too_large_to_be_code_stays_behind_and_is_told(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "out"
+    (root / "training" / ".git").mkdir(parents=True)
+    (root / "training" / "weights.bin").write_bytes(bytes(package.LARGEST_FILE + 1))
+    (root / "training" / "run.py").write_text("x = 1")
+    (root / "training" / ".git" / "config").write_text("")
+    made = package.stage(root, folder, {})
+    assert files(folder) == {"training/run.py"}
+    assert made.left == {"training/weights.bin": package.LARGEST_FILE + 1}
+
+
+def test_more_than_a_job_takes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "MOST", 1000)
+    with pytest.raises(ResourceError, match="MiB of code, and a job takes"):
+        package.stage(ROOT, tmp_path, {})

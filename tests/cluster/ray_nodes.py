@@ -1,0 +1,154 @@
+"""Real Ray nodes of a test's own: a head with token authentication on loopback, and further nodes beside it.
+
+Every node is a process group of its own, and is ended by it: other Ray on the machine is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
+START_S = 90
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Cluster:
+    """A head and its nodes."""
+
+    gcs: int
+    dashboard: int
+    token: Path
+    folder: Path
+    scratch: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.gcs}"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.dashboard}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        return {
+            **clean,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.token),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "300",
+            **more,
+        }
+
+    def start(self, options: Sequence[object], before: Sequence[str] = (), **environment: str) -> None:
+        """Start a node in a process group of its own."""
+        agent = f"--dashboard-agent-listen-port={free_port()}"
+        command = [*before, str(BIN / "ray"), "start", *map(str, options), agent, "--block", "--disable-usage-stats"]
+        log = (self.folder / f"node-{len(self.processes)}.log").open("wb")
+        self.processes.append(
+            subprocess.Popen(
+                command,
+                env=self.environment(**environment),
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        )
+
+    def node(self, before: Sequence[str] = (), **environment: str) -> None:
+        """Start a node that joins, and wait until it has."""
+        self.start([f"--address={self.address}", "--num-cpus=1"], before, **environment)
+        self.wait_for(len(self.processes))
+
+    def wait_for(self, nodes: int) -> None:
+        """Wait until so many nodes live."""
+        program = f"""
+import ray, sys, time
+ray.init(address={self.address!r}, log_to_driver=False, logging_level="ERROR")
+for _ in range({START_S}):
+    if sum(node["Alive"] for node in ray.nodes()) == {nodes}:
+        sys.exit(0)
+    time.sleep(1)
+sys.exit(1)
+"""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if (
+                subprocess.run([sys.executable, "-c", program], env=self.environment(), capture_output=True).returncode
+                == 0
+            ):
+                return
+            time.sleep(1)
+        raise RuntimeError(f"no cluster of {nodes} nodes came up: see {self.folder}")
+
+    def raygene(self, *arguments: object, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "cluster", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.environment(**environment),
+            cwd=ROOT,
+        )
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        # All processes of these nodes have their folder in the command line.
+        for process_id, line in command_lines():
+            if any(str(self.scratch) in argument for argument in line):
+                with suppress(ProcessLookupError):
+                    os.kill(process_id, signal.SIGKILL)
+
+
+def command_lines() -> list[tuple[int, list[str]]]:
+    """Id and command line of every process of this machine."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.append((int(folder.name), (folder / "cmdline").read_text(errors="replace").split("\0")))
+    return found
+
+
+@contextmanager
+def head(folder: Path, cpus: int = 2) -> Iterator[Cluster]:
+    """A head that takes jobs from whoever has the token."""
+    token = folder / "token"
+    token.write_text(os.urandom(32).hex())
+    with tempfile.TemporaryDirectory(prefix="rg-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
+        cluster = Cluster(free_port(), free_port(), token, folder, Path(scratch))
+        try:
+            ports = [f"--port={cluster.gcs}", f"--dashboard-port={cluster.dashboard}"]
+            # Ray takes its workers' ports from the free ones, whatever other Ray is on the machine.
+            workers = ["--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={free_port()}"]
+            cluster.start(["--head", *ports, *workers, f"--num-cpus={cpus}", f"--temp-dir={scratch}"])
+            cluster.wait_for(1)
+            yield cluster
+        finally:
+            cluster.stop()

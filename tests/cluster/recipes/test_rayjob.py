@@ -1,0 +1,139 @@
+"""The manifest against the fields that KubeRay's API reference (ray.io/v1) documents, and its pods against Kubernetes' schema."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import ray
+import yaml
+
+from cluster.cli import parsers
+from cluster.jobs.command import prepare
+from pipelines.errors import InputError
+
+RECIPES = Path(__file__).parents[3] / "cluster" / "recipes"
+TEXT, WHOLE, NUMBER, YES = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}
+TEXTS = {"type": "object", "additionalProperties": TEXT}
+ANY: dict[str, Any] = {"type": "object"}
+
+
+def only(required: list[str], **fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
+
+
+WORKERS = only(
+    ["groupName", "template"],
+    suspend=YES,
+    groupName=TEXT,
+    replicas=WHOLE,
+    minReplicas=WHOLE,
+    maxReplicas=WHOLE,
+    idleTimeoutSeconds=WHOLE,
+    rayStartParams=TEXTS,
+    template=ANY,
+    scaleStrategy=ANY,
+    numOfHosts=WHOLE,
+)
+HEAD = only(["template"], template=ANY, headService=ANY, enableIngress=YES, rayStartParams=TEXTS, serviceType=TEXT)
+CLUSTER = only(
+    ["headGroupSpec"],
+    suspend=YES,
+    managedBy=TEXT,
+    autoscalerOptions=ANY,
+    headServiceAnnotations=TEXTS,
+    enableInTreeAutoscaling=YES,
+    gcsFaultToleranceOptions=ANY,
+    headGroupSpec=HEAD,
+    rayVersion=TEXT,
+    workerGroupSpecs={"type": "array", "items": WORKERS},
+)
+JOB = only(
+    ["entrypoint"],
+    activeDeadlineSeconds=WHOLE,
+    backoffLimit=WHOLE,
+    rayClusterSpec=CLUSTER,
+    submitterPodTemplate=ANY,
+    metadata=TEXTS,
+    clusterSelector=TEXTS,
+    submitterConfig=ANY,
+    managedBy=TEXT,
+    entrypoint=TEXT,
+    runtimeEnvYAML=TEXT,
+    jobId=TEXT,
+    submissionMode={"enum": ["K8sJobMode", "HTTPMode", "InteractiveMode"]},
+    entrypointResources=TEXT,
+    entrypointNumCpus=NUMBER,
+    entrypointNumGpus=NUMBER,
+    ttlSecondsAfterFinished=WHOLE,
+    shutdownAfterJobFinishes=YES,
+    suspend=YES,
+)
+RAYJOB = only(
+    ["apiVersion", "kind", "metadata", "spec"],
+    apiVersion={"const": "ray.io/v1"},
+    kind={"const": "RayJob"},
+    metadata=ANY,
+    spec=JOB,
+)
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((RECIPES / "rayjob.yaml").read_text())
+    return found
+
+
+def templates(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    spec = manifest["spec"]["rayClusterSpec"]
+    return [spec["headGroupSpec"]["template"], *(group["template"] for group in spec["workerGroupSpecs"])]
+
+
+def test_every_field_is_one_that_kuberay_documents_and_of_its_type(manifest: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
+
+
+def test_a_misspelt_field_would_be_found(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["rayClusterSpec"]["workerGroupSpec"] = []
+    with pytest.raises(jsonschema.ValidationError, match="workerGroupSpec"):
+        jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
+
+
+def test_the_command_is_one_that_raygene_takes(manifest: dict[str, Any]) -> None:
+    words = shlex.split(manifest["spec"]["entrypoint"])
+    parser, verbs = parsers()
+    assert words[0] == "raygene"
+    with pytest.raises(InputError, match=r"/data/experiment\.yaml: No such file"):
+        prepare(words[1:], parser, {name: verb for name, (verb, _) in verbs.items()})
+
+
+def test_a_gpu_and_a_pod_for_every_worker_of_the_training(manifest: dict[str, Any]) -> None:
+    words = shlex.split(manifest["spec"]["entrypoint"])
+    workers = int(words[words.index("--training.workers") + 1])
+    groups = manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    limits = [group["template"]["spec"]["containers"][0]["resources"]["limits"] for group in groups]
+    assert workers == sum(
+        group["replicas"] * int(limit["nvidia.com/gpu"]) for group, limit in zip(groups, limits, strict=True)
+    )
+
+
+def test_the_ray_of_the_manifest_is_the_pinned_one(manifest: dict[str, Any]) -> None:
+    assert manifest["spec"]["rayClusterSpec"]["rayVersion"] == ray.__version__
+
+
+def test_every_mount_has_its_volume(manifest: dict[str, Any]) -> None:
+    for template in templates(manifest):
+        volumes = {volume["name"] for volume in template["spec"]["volumes"]}
+        for container in template["spec"]["containers"]:
+            assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
+@pytest.mark.full
+def test_the_pods_pass_the_published_schema_of_kubernetes(manifest: dict[str, Any]) -> None:
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    for template in templates(manifest):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": template["spec"]}
+        validate.validate(pod, "1.28", strict=True)

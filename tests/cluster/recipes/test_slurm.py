@@ -1,0 +1,65 @@
+"""The Slurm script: its shell, and a run with a step launcher that starts one task, as on an allocation of one node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "cluster" / "recipes" / "slurm.sh"
+EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
+
+
+def test_bash_reads_it() -> None:
+    assert subprocess.run(["bash", "-n", SCRIPT], capture_output=True).returncode == 0
+
+
+def test_its_directives_come_before_its_commands() -> None:
+    lines = SCRIPT.read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
+    assert all(number < first for number, line in enumerate(lines) if line.startswith("#SBATCH"))
+
+
+@pytest.mark.full
+def test_shellcheck_has_nothing_to_say() -> None:
+    program = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("shellcheck is not installed: scripts/setup-full.sh does it")
+    done = subprocess.run([program, SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("flags", "status"), [([], 0), (["--split.test", "chr77"], 2)])
+def test_the_verb_runs_on_a_ray_of_its_own_and_its_status_is_the_scripts(
+    tmp_path: Path, flags: list[str], status: int
+) -> None:
+    # Ray ends every Ray process that it sees: in a namespace of its own it sees none but its own.
+    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("process namespaces cannot be made here: they need root")
+    tools, scratch = tmp_path / "bin", tmp_path / "submit"
+    tools.mkdir()
+    scratch.mkdir()
+    for name, body in [("scontrol", "echo localhost"), ("srun", 'while [ "$1" != ray ]; do shift; done; exec "$@"')]:
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "RAYGENE_ENV": str(Path(sys.executable).parents[1]),
+        "SLURM_JOB_ID": str(os.getpid()),
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_JOB_NUM_NODES": "1",
+        "SLURM_SUBMIT_DIR": str(scratch),
+    }
+    command = [*apart, "bash", str(SCRIPT), "build", str(EXAMPLE), "--output", str(tmp_path / "yeast"), *flags]
+    done = subprocess.run(command, env=environment, cwd=scratch, capture_output=True, text=True)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert (tmp_path / "yeast" / "manifest.json").exists() == (status == 0)
+    assert not list(scratch.iterdir())

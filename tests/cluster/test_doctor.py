@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from tests.cluster.ray_nodes import BIN, Cluster, head
+from tests.cluster.test_cli import experiment, raygene
+from tests.conftest import GenomeFiles
+
+
+def lines(told: str, level: str) -> list[str]:
+    return [line for line in told.splitlines() if line.startswith(level)]
+
+
+def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_path: Path) -> None:
+    path = experiment(genome, tmp_path)
+    found = tmp_path / "found.json"
+    done = raygene("doctor", "--experiment", path, "--storage", tmp_path, "--json", found, RAY_ADDRESS="")
+    document = json.loads(found.read_text())
+    assert done.returncode == (document["status"] == "failure")
+    assert "inputs         2 readable" in done.stdout
+    assert f"storage        {tmp_path}: can be written" in done.stdout
+    assert "This machine" in done.stdout
+    assert "starting Ray" not in done.stderr
+    assert next(iter(document["nodes"].values()))["gpus"] is None
+
+
+def test_all_that_is_wrong_is_told_at_once_with_its_mend(genome: GenomeFiles, tmp_path: Path) -> None:
+    path = experiment(genome, tmp_path)
+    flags = ["--gpus", "99", "--experiment", path, "--sources.0.fasta", "/none.fa", "--storage", "/proc/none"]
+    done = raygene("doctor", *flags, PATH="/nowhere", RAY_ADDRESS="")
+    assert done.returncode == 1
+    failures = lines(done.stdout, "failure")
+    assert any("GPUs" in line and "of 99 asked for" in line for line in failures)
+    assert any("sources.0.fasta /none.fa: No such file" in line for line in failures)
+    assert any("storage" in line and "/proc/none" in line for line in failures)
+    if shutil.which("bedtools", path=str(BIN)) is None:
+        assert any("bedtools: program not found: install it with" in line for line in failures)
+
+
+def test_a_training_that_demands_gpus_asks_for_one_a_worker(genome: GenomeFiles, tmp_path: Path) -> None:
+    path = experiment(genome, tmp_path, training={"device": "cuda", "workers": 64})
+    done = raygene("doctor", "--experiment", path, RAY_ADDRESS="")
+    assert "of 64 asked for" in done.stdout
+
+
+def test_a_cluster_that_is_not_there_is_a_failure_beside_what_is_found_here() -> None:
+    done = raygene("doctor", "--cluster.address", "127.0.0.1:1", RAY_ADDRESS="")
+    assert done.returncode == 1
+    assert any("no Ray there" in line for line in lines(done.stdout, "failure"))
+    assert lines(done.stdout, "ok")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gpus", "-1"], "--gpus -1: less than none"),
+        (["--tokenizer.k", "3"], "unknown argument --tokenizer.k"),
+        (["--sources.0.fasta", "/a.fa"], "unknown argument --sources.0.fasta"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *arguments]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A head, and a node without bedtools on its PATH in whose mount namespace one folder is empty."""
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("mount namespaces cannot be made here: they need root")
+    if (BIN / "bedtools").exists():
+        pytest.skip("bedtools lies beside Python, where raygene finds it whatever the PATH")
+    folder = tmp_path_factory.mktemp("doctor")
+    hidden, tools = folder / "hidden", folder / "tools"
+    hidden.mkdir()
+    tools.mkdir()
+    for place in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for tool in Path(place).glob("*"):
+            if tool.name != "bedtools" and not (tools / tool.name).is_symlink():
+                (tools / tool.name).symlink_to(tool)
+    with head(folder, cpus=1) as made:
+        covered = f'mount -t tmpfs none "{hidden}" && exec "$@"'
+        made.node(["unshare", "-m", "bash", "-c", covered, "node"], PATH=f"{BIN}:{tools}")
+        yield made
+
+
+@pytest.mark.full
+def test_every_node_is_looked_at_and_the_one_in_trouble_named(
+    cluster: Cluster, genome: GenomeFiles, tmp_path: Path
+) -> None:
+    hidden = cluster.folder / "hidden"
+    fasta = hidden / "genome.fa"
+    shutil.copyfile(genome.fasta, fasta)
+    path, found = experiment(genome, tmp_path), tmp_path / "found.json"
+    flags = ["--experiment", path, "--sources.0.fasta", fasta, "--storage", hidden, "--gpus", "1", "--json", found]
+    done = cluster.raygene("doctor", "--cluster.address", cluster.address, *flags)
+    assert done.returncode == 1, done.stderr
+    failures = lines(done.stdout, "failure")
+    assert "A cluster of 2 nodes" in done.stdout
+    assert len([line for line in failures if "bedtools: program not found" in line]) == 1
+    assert len([line for line in failures if f"sources.0.fasta {fasta}: No such file" in line]) == 1
+    assert len([line for line in failures if "a file written by this command is not seen there" in line]) == 1
+    assert any("0 of 1 asked for" in line for line in failures)
+    assert any("Ray" in line and "2 nodes" in line for line in lines(done.stdout, "ok"))
+    assert not list(hidden.glob(".raygene-doctor-*"))
+    assert len(json.loads(found.read_text())["nodes"]) == 2
+
+
+@pytest.mark.full
+def test_a_job_may_ask_too(cluster: Cluster) -> None:
+    done = cluster.raygene("submit", "--address", cluster.url, "--", "doctor")
+    assert done.returncode == 1
+    assert "A cluster of 2 nodes" in done.stdout
+    assert sys.version.split()[0] in done.stdout
+    assert os.environ.get("RAY_AUTH_TOKEN", "no token") not in done.stdout

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from cluster.verbs.submit import environment
+from pipelines.errors import InputError, UsageError
+from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
+from tests.cluster.test_cli import experiment, one_line, raygene
+from tests.conftest import GenomeFiles
+
+EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "nothing to submit: put a verb after --"),
+        (["build"], "stands before --: write 'raygene submit -- build …'"),
+        (["lst"], "no such action: there are list, status, logs, stop"),
+        (["stop"], "submit stop: takes one job"),
+        (["list", "now"], "submit list: takes no more"),
+        (["list", "--", "build"], "does not go with a verb after --"),
+        (["list", "--follow"], "--follow: serves logs alone"),
+        (["--tokenizer.k", "3", "--", "build"], "raygene submit: unknown argument --tokenizer.k"),
+        (["--gpus", "many", "--", "inspect", "/d"], "'many' is not a number from 0 on"),
+        (["--", "submit", "list"], "submit runs no work of its own"),
+        (["--", "bild"], "invalid choice: 'bild'"),
+        (["--", "inspect", "data"], "DATASET data: relative, and a job runs in a temporary directory"),
+        (["--address", "127.0.0.1:6379x", "--", "inspect", "/d"], "not a job server's address"),
+        (["--address", "ray://h:10001", "--", "inspect", "/d"], "not a job server's address"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["submit", *arguments]) == 2
+    assert expected in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_job_server_that_is_not_there_is_one_line() -> None:
+    told = one_line(raygene("submit", "--address", "http://127.0.0.1:1", "list"), 1)
+    assert "no job server there" in told
+
+
+def test_variables_are_given_to_the_job_beside_those_of_a_file_and_training_has_time_to_save(tmp_path: Path) -> None:
+    path = tmp_path / "env.yaml"
+    path.write_text("pip: [amdsmi]\nenv_vars: {A: 1, B: two}\n")
+    found = environment(["B=2=3", "C="], str(path))
+    assert found["pip"] == ["amdsmi"]
+    assert found["env_vars"] == {"RAY_JOB_STOP_WAIT_TIME_S": "60", "A": "1", "B": "2=3", "C": ""}
+
+
+def test_a_variable_without_a_value_is_refused_without_showing_what_was_given() -> None:
+    with pytest.raises(UsageError, match=r"^--env SECRET: not of the form NAME=VALUE"):
+        environment(["SECRET"], None)
+
+
+def test_a_runtime_environment_brings_no_files_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "env.yaml"
+    path.write_text("working_dir: .")
+    with pytest.raises(UsageError, match="raygene sends its own files"):
+        environment([], str(path))
+    with pytest.raises(InputError, match="No such file"):
+        environment([], str(tmp_path / "none.yaml"))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with head(tmp_path_factory.mktemp("head")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dataset(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("built") / "yeast"
+    done = cluster.raygene("submit", "--address", cluster.url, "--", "build", EXAMPLE, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "sources.0.fasta: relative to the experiment; read on the cluster as" in done.stderr
+    assert f"dataset: {output}" in done.stdout
+    assert "succeeded" in done.stderr.splitlines()[-1]
+    return output
+
+
+@pytest.mark.full
+def test_a_dataset_built_by_a_job_is_that_of_a_build_here(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+    assert raygene("build", EXAMPLE, "--output", tmp_path / "here").returncode == 0
+    manifests = [json.loads((place / "manifest.json").read_text()) for place in (dataset, tmp_path / "here")]
+    assert manifests[0]["files"] == manifests[1]["files"]
+
+
+@pytest.mark.full
+def test_a_trained_bundle_comes_back_with_status_0_and_scores_in_a_further_job(
+    cluster: Cluster, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train = ["train", EXAMPLE, "--dataset", dataset, "--output", run, "--training.epochs", "1"]
+    done = cluster.raygene("submit", "--address", cluster.url, "--", *train)
+    assert done.returncode == 0, done.stderr
+    assert (run / "bundle" / "model.safetensors").exists()
+    genome = EXAMPLE.parent / "genome.fa.gz"
+    genes = EXAMPLE.parent / "annotation.gff3.gz"
+    predict = ["predict", run / "bundle", "--fasta", genome, "--intervals", genes, "--output", tmp_path / "s.tsv"]
+    assert cluster.raygene("submit", "--address", cluster.url, "--", *predict).returncode == 0
+    assert (tmp_path / "s.tsv").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("flags", "status", "told"),
+    [
+        (["--split.test", "chr77"], 2, "no chromosome 'chr77'"),
+        (["--sources.0.fasta", "/none.fa"], 1, "/none.fa: no such file"),
+    ],
+)
+def test_an_error_of_the_user_leaves_with_the_status_it_has_without_a_cluster(
+    cluster: Cluster, tmp_path: Path, flags: list[str], status: int, told: str
+) -> None:
+    build = ["build", EXAMPLE, "--output", tmp_path / "out", *flags]
+    done = cluster.raygene("submit", "--address", cluster.url, "--", *build)
+    assert done.returncode == status
+    assert told in done.stdout
+    assert f"failed with exit status {status}" in done.stderr
+
+
+def driver(output: Path) -> int:
+    """The id of the process on this machine that runs a job's verb."""
+    for _ in range(600):
+        for process, line in command_lines():
+            if str(output) in line and line[1:3] == ["-m", "cluster"] and "submit" not in line:
+                return process
+        time.sleep(0.1)
+    raise AssertionError("the job did not begin")
+
+
+@pytest.mark.full
+def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cluster", *map(str, command)],
+        env=cluster.environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(driver(run), signal.SIGKILL)
+    _, told = following.communicate(timeout=120)
+    assert following.returncode == 137, told
+    assert "ended by signal 9" in told
+
+
+@pytest.mark.full
+def test_a_stopped_training_goes_on_with_the_same_command(
+    cluster: Cluster, genome: GenomeFiles, tmp_path: Path
+) -> None:
+    path, data, run = experiment(genome, tmp_path), tmp_path / "data", tmp_path / "run"
+    to = ["submit", "--address", cluster.url]
+    assert cluster.raygene(*to, "--", "build", path, "--output", data).returncode == 0
+    train = ["train", path, "--dataset", data, "--output", run, "--training.epochs", "300"]
+    handed = cluster.raygene(*to, "--detach", "--", *train)
+    assert handed.returncode == 0
+    job = handed.stdout.split()[1].rstrip(":")
+    while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_text():
+        time.sleep(0.2)
+    stopped = cluster.raygene(*to, "stop", job)
+    assert stopped.returncode == 0
+    assert "was stopped; finished work is kept" in stopped.stdout
+    assert "stopped" in cluster.raygene(*to, "list").stdout
+    log = cluster.raygene(*to, "logs", job, "--follow")
+    assert log.returncode == 130
+    assert "which is kept" in log.stdout
+    before = (run / "metrics.jsonl").read_text().splitlines()
+    assert 0 < len(before) < 300
+    again = cluster.raygene(*to, "--", *train)
+    assert again.returncode == 0, again.stderr
+    after = (run / "metrics.jsonl").read_text().splitlines()
+    assert len(after) == 300
+    assert after[: len(before)] == before
+
+
+@pytest.mark.full
+def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train = ["train", EXAMPLE, "--dataset", dataset, "--output", run, "--training.epochs", "1"]
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cluster", "submit", "--address", cluster.url, "--", *map(str, train)],
+        env=cluster.environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where tests run in the background, children ignore the interrupt of a keyboard.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    process = driver(run)
+    time.sleep(2)
+    following.send_signal(signal.SIGINT)
+    _, told = following.communicate(timeout=60)
+    assert following.returncode == 130
+    assert "the job goes on. Follow it: raygene submit logs" in told
+    assert process in [one for one, _ in command_lines()]
+    job = told.split("submit logs ")[1].split()[0]
+    assert cluster.raygene("submit", "--address", cluster.url, "logs", job, "--follow").returncode == 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"RAY_AUTH_TOKEN": "0123456789abcdef"}, "refuses the token of RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_TOKEN_PATH": "", "HOME": "/nonexistent"}, "wants a token, and there is none here"),
+        ({"RAY_AUTH_MODE": "disabled"}, "RAY_AUTH_MODE=disabled sends none"),
+    ],
+)
+def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
+    cluster: Cluster, variables: dict[str, str], told: str
+) -> None:
+    done = cluster.raygene("submit", "--address", cluster.url, "list", **variables)
+    line = one_line(done, 1)
+    assert told in line
+    assert "0123456789abcdef" not in done.stdout + done.stderr
+    assert cluster.token.read_text() not in done.stdout + done.stderr
+
+
+@pytest.mark.full
+def test_gpus_that_no_node_has_are_told_before_anything_is_sent(cluster: Cluster, tmp_path: Path) -> None:
+    build = ["build", EXAMPLE, "--output", tmp_path / "out"]
+    told = one_line(cluster.raygene("submit", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
+    assert "--gpus 2: no node has 2 GPUs: of 1 node the largest has 0 GPUs" in told
+
+
+@pytest.mark.full
+def test_rays_own_command_runs_a_verb_too(cluster: Cluster, tmp_path: Path) -> None:
+    output = tmp_path / "yeast"
+    variables = cluster.environment(RAY_API_SERVER_ADDRESS=cluster.url)
+    ray = Path(sys.executable).parent / "ray"
+    verb = ["python", "-m", "cluster", "build", "examples/yeast/experiment.yaml", "--output", str(output)]
+    done = subprocess.run(
+        [str(ray), "job", "submit", "--working-dir", ".", "--", *verb],
+        env=variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (output / "manifest.json").exists()

@@ -1,0 +1,58 @@
+"""A small real dataset whose trials last seconds, and the sections of an experiment on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.progress import Silent
+from tests.training.conftest import write_dataset
+from training.config import ModelConfig, TrainingConfig
+from tuning.agenda import Agenda, Data
+from tuning.campaign import Campaign, Clock
+from tuning.config import TuningConfig
+from tuning.ledger import Ledger
+from tuning.proposals import proposals
+from tuning.room import Verdict
+from tuning.trial import Trial
+
+BASE: dict[str, Any] = {
+    "model": {"embedding": 8, "hidden": 8, "stem": 8},
+    "training": {"epochs": 2, "batch": 32, "seed": 5, "learning_rate": 0.01, "device": "cpu"},
+}
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("tokens") / "dataset")
+
+
+@pytest.fixture
+def campaign(dataset: Path, tmp_path: Path) -> Callable[..., Campaign]:
+    def make(base: dict[str, Any] | None = None, **tuning: Any) -> Campaign:
+        return Campaign(TuningConfig.model_validate(tuning), base or BASE, dataset, tmp_path / "campaign")
+
+    return make
+
+
+def fitting(model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
+    """A judge that lets everything of up to 64 states pass."""
+    return Verdict(
+        model.hidden <= 64, model.hidden * 10, 640, "too large" if model.hidden > 64 else "", token_budget=99
+    )
+
+
+def agenda(output: Path, config: TuningConfig, told: list[Trial] | None = None, spent: float = 0.0) -> Agenda:
+    """An agenda on what is recorded in a folder."""
+    ledger = Ledger(output)
+    source = proposals(config, BASE, len(ledger.trials))
+    tell = (lambda trial: None) if told is None else told.append
+    return Agenda(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), fitting, Clock(spent), tell)
+
+
+@pytest.fixture
+def silent() -> Silent:
+    return Silent()

@@ -1,0 +1,269 @@
+"""What a campaign does next: trials that were interrupted, further seeds, then new configurations that fit.
+
+A configuration that does not fit, or that no model can be built of, gets its row and is told to the search without being
+started. Knows nothing of Ray.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines import fingerprint
+from pipelines.config import validate
+from pipelines.errors import RaygeneError, UsageError
+from training.config import ModelConfig, TrainingConfig
+from training.key import run_key
+from tuning import keys
+from tuning.config import TuningConfig
+from tuning.ledger import Ledger
+from tuning.proposals import Proposals
+from tuning.room import Verdict
+from tuning.space import Parameters
+from tuning.trial import Row, Trial
+
+# Proposals in a row that were tried before, after which the space counts as gone through.
+MOST_REPEATED = 200
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset that trials may read.
+
+    Attributes:
+        path: its folder.
+        fingerprint: from its manifest.
+    """
+
+    path: Path
+    fingerprint: str
+
+
+Judge = Callable[[ModelConfig, TrainingConfig, Data], Verdict]
+Find = Callable[[Parameters], Data]
+
+
+class Agenda:
+    """The order of a campaign's trials.
+
+    Args:
+        config: the campaign.
+        base: the experiment's sections.
+        ledger: rows there are already, and where new ones go.
+        source: of configurations.
+        find: the dataset of a configuration; raises UsageError where there can be none.
+        judge: whether a trial fits.
+        clock: seconds spent on this campaign.
+        tell: called with every row that ends.
+    """
+
+    def __init__(
+        self,
+        config: TuningConfig,
+        base: Mapping[str, Any],
+        ledger: Ledger,
+        source: Proposals,
+        find: Find,
+        judge: Judge,
+        clock: Callable[[], float],
+        tell: Callable[[Trial], None],
+    ) -> None:
+        self._config, self._base, self._ledger, self._source = config, base, ledger, source
+        self._find, self._judge, self._tell = find, judge, tell
+        self._clock = clock
+        self._waiting: deque[Trial] = deque()
+        self._recall()
+
+    def _recall(self) -> None:
+        """Tell the search what is recorded, and put first what was interrupted."""
+        for rows in self._configurations().values():
+            self._source.again(rows[0].parameters)
+            missing = {self._seed(number) for number in range(self._config.seeds)} - {row.seed for row in rows}
+            if rows[0].state != "infeasible" and missing:
+                verdict = self._verdict(rows[0].parameters)
+                further = [
+                    self._row(rows[0].parameters, rows[0].configuration, seed, verdict) for seed in sorted(missing)
+                ]
+                self._waiting.extend(further if verdict.fits else [])
+            self._settle(rows)
+        for row in self._ledger.trials:
+            if not row.over:
+                self._waiting.append(row)
+        self._waiting = deque(sorted(self._waiting, key=lambda row: (row.configuration, row.seed)))
+
+    def _configurations(self) -> dict[int, list[Trial]]:
+        found: dict[int, list[Trial]] = {}
+        for trial in self._ledger.trials:
+            found.setdefault(trial.configuration, []).append(trial)
+        return found
+
+    def out_of_time(self) -> bool:
+        """Whether no more is to start, and what runs is to end with its epoch."""
+        return self._config.seconds is not None and self._clock() >= self._config.seconds
+
+    def next(self) -> Trial | None:
+        """The next trial to run, its row written; None: there are no more."""
+        if self.out_of_time():
+            return None
+        while not self._waiting:
+            if self.ending() is not None or not self._propose():
+                return None
+        trial = self._waiting.popleft()
+        if not self._ledger.knows(trial.key):
+            trial = replace(trial, number=self._ledger.following)
+        elif (again := self._resumed(trial)) is None:
+            return self.next()
+        else:
+            trial = again
+        self._ledger.keep(trial)
+        return trial
+
+    def _resumed(self, trial: Trial) -> Trial | None:
+        """A trial that was interrupted, with what it gets of today's machines; None, and its row ended, if it does not fit."""
+        model, training = configured(self._base, trial.parameters, trial.seed, self._config.workers)
+        data = self._find(trial.parameters)
+        # With dropout the order of random numbers depends on the budget, so the one it began with is kept if it can be.
+        kept = training.model_copy(update={"token_budget": training.token_budget or trial.token_budget})
+        verdict = self._judge(model, kept, data)
+        verdict = verdict if verdict.fits else self._judge(model, training, data)
+        if not verdict.fits:
+            self.ended(self._ledger.end(trial, "infeasible", verdict.reason))
+            return None
+        return replace(trial, dataset=str(data.path), **given(verdict))
+
+    def ending(self) -> str | None:
+        """Why no further configuration is proposed, if so."""
+        begun = self._configurations()
+        if self._config.most is not None and len(begun) >= self._config.most:
+            return f"tuning.trials {self._config.most}"
+        if self._config.plateau and self._without_better() >= self._config.plateau:
+            return f"tuning.plateau: {self._config.plateau} configurations without a better one"
+        return None
+
+    def _without_better(self) -> int:
+        """Configurations that have ended since the best one did."""
+        best, since = float("-inf"), 0
+        ended = [
+            (max(row.ended or 0 for row in rows), self._mean(rows))
+            for rows in self._configurations().values()
+            if all(row.over for row in rows)
+        ]
+        for _, value in sorted(ended, key=lambda one: one[0]):
+            if value is not None and value > best:
+                best, since = value, 0
+            elif value is not None:
+                since += 1
+        return since
+
+    def _mean(self, rows: list[Trial]) -> float | None:
+        values = [value for row in rows if (value := row.value(self._config.metric)) is not None]
+        return sum(values) / len(values) if values else None
+
+    def ended(self, trial: Trial) -> None:
+        """Take note of a row that has ended."""
+        self._tell(trial)
+        self._settle([row for row in self._ledger.trials if row.configuration == trial.configuration])
+
+    def _settle(self, rows: list[Trial]) -> None:
+        """Tell the search of a configuration all of whose seeds have ended."""
+        if not all(row.over for row in rows):
+            return
+        whole = rows[0].state == "infeasible" or len(rows) >= self._config.seeds
+        if not whole:
+            return
+        excess = 0.0
+        if rows[0].state == "infeasible":
+            excess = Verdict(False, rows[0].memory_predicted or 0, rows[0].memory_room or 0).excess
+        self._source.told(rows[0].parameters, self._mean(rows), excess)
+
+    def _seed(self, number: int) -> int:
+        return int((self._base.get("training") or {}).get("seed", 0)) + number
+
+    def _propose(self) -> bool:
+        """Make one new configuration into rows; False where there is none."""
+        for _ in range(MOST_REPEATED + len(self._ledger.trials)):
+            parameters = self._source.next()
+            if parameters is None:
+                return False
+            if not any(row.parameters == parameters for row in self._ledger.trials):
+                break
+        else:
+            return False
+        number = 1 + max((row.configuration for row in self._ledger.trials), default=0)
+        try:
+            verdict = self._verdict(parameters)
+            rows = [self._row(parameters, number, self._seed(one), verdict) for one in range(self._config.seeds)]
+        except UsageError as error:
+            self._refused(parameters, number, str(error), None)
+            return True
+        if not verdict.fits:
+            self._refused(parameters, number, verdict.reason, verdict)
+        else:
+            self._waiting.extend(row for row in rows if not self._ledger.knows(row.key))
+            if not self._waiting:
+                self._refused(parameters, number, "the same as another configuration", None)
+        return True
+
+    def _refused(self, parameters: Parameters, number: int, reason: str, verdict: Verdict | None) -> None:
+        row = Trial(
+            number=self._ledger.following,
+            configuration=number,
+            key=fingerprint.of_value(["refused", parameters]),
+            seed=self._seed(0),
+            parameters=parameters,
+            memory_predicted=verdict.predicted if verdict else None,
+            memory_room=verdict.room if verdict else None,
+        )
+        self.ended(self._ledger.end(row, "infeasible", reason))
+
+    def _verdict(self, parameters: Parameters) -> Verdict:
+        model, training = configured(self._base, parameters, self._seed(0), self._config.workers)
+        return self._judge(model, training, self._find(parameters))
+
+    def _row(self, parameters: Parameters, configuration: int, seed: int, verdict: Verdict) -> Trial:
+        model, training = configured(self._base, parameters, seed, self._config.workers)
+        data = self._find(parameters)
+        return Trial(
+            number=0,
+            configuration=configuration,
+            key=run_key(model, training, data.fingerprint),
+            seed=seed,
+            parameters=parameters,
+            dataset=str(data.path),
+            fingerprint=data.fingerprint,
+            **given(verdict),
+        )
+
+
+def given(verdict: Verdict) -> Row:
+    """What a row says of a verdict."""
+    return {
+        "token_budget": verdict.token_budget,
+        "roomy": verdict.roomy,
+        "cpus": verdict.cpus,
+        "gpus": verdict.gpus,
+        "memory_predicted": verdict.predicted,
+        "memory_room": verdict.room,
+    }
+
+
+def configured(
+    base: Mapping[str, Any], parameters: Parameters, seed: int, workers: int
+) -> tuple[ModelConfig, TrainingConfig]:
+    """The sections of a trial.
+
+    Raises:
+        UsageError: values that do not go together.
+    """
+    values = keys.changed(base, {**parameters, "training.seed": seed, "training.workers": workers})
+    values["training"].pop("min_workers", None)
+    origin = ", ".join(f"{key} {value}" for key, value in parameters.items())
+    try:
+        return validate(ModelConfig, values.get("model") or {}, origin), validate(
+            TrainingConfig, values["training"], origin
+        )
+    except RaygeneError as error:
+        raise UsageError(error.problem, error.remedy) from error

@@ -1,0 +1,75 @@
+"""The best configuration as a YAML that `raygene train` takes as it is, and its bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines import fingerprint, storage
+from pipelines.dataset import read_manifest
+from pipelines.errors import TrainingError
+from training import agreement
+from training.checkpoints import Checkpoints
+from training.run import Run
+from training.splits import open_splits
+from tuning import keys, lines, summary
+from tuning.agenda import configured
+from tuning.ledger import CHECKPOINTS, Ledger
+from tuning.trial import Trial
+
+EXPERIMENT, FOLDER = "best.yaml", "best"
+
+
+def write(ledger: Ledger, base: Mapping[str, Any], metric: str, workers: int) -> Path | None:
+    """Write `best.yaml` and `best/bundle`; nothing where no trial has a figure.
+
+    Args:
+        ledger: of the campaign.
+        base: the experiment's sections.
+        metric: auroc or mcc.
+        workers: of each trial.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        TrainingError: the checkpoint of the best trial is damaged or gone.
+        ResourceError: the place cannot be written.
+    """
+    trial = summary.best(ledger.trials, metric)
+    if trial is None:
+        return None
+    dataset = Path(trial.dataset)
+    values = keys.changed(base, {**trial.parameters, "training.seed": trial.seed, "training.workers": workers})
+    agreed, _ = agreement.reconcile(values, read_manifest(dataset)["config"])
+    head = f"# {lines.settings(trial.parameters)}: trial {trial.number}, on the dataset {dataset}\n"
+    storage.write_text(ledger.output / EXPERIMENT, head + yaml.safe_dump(agreed, sort_keys=False))
+    latest = Checkpoints(checkpoints(ledger, trial)).latest()
+    if latest is None:
+        raise TrainingError(
+            f"{checkpoints(ledger, trial)}: no checkpoint of the best trial", "run raygene train best.yaml"
+        )
+    model, training = configured(base, trial.parameters, trial.seed, workers)
+    # Stopped early it is not what training to the end makes, and does not pass for it.
+    key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])
+    run = Run(model, training, dataset, ledger.output / FOLDER, *open_splits(dataset, trial.fingerprint), key)
+    if run.finished() is None:
+        run.write_bundle(latest.load())
+    return run.output / "bundle"
+
+
+def checkpoints(ledger: Ledger, trial: Trial) -> Path:
+    """Where a trial's checkpoints are: its own, or those of Ray Train's run in it."""
+    folder = ledger.folder(trial)
+    return next(iter(folder.glob("run/checkpoints-*")), folder / CHECKPOINTS)
+
+
+def spare(ledger: Ledger, metric: str) -> list[Path]:
+    """Checkpoints that nobody will ask for: of trials that have ended and cannot be the best any more."""
+    ranked: Sequence[tuple[list[Trial], float]] = summary.scored(ledger.trials, metric)
+    chosen = {trial.key for trial in ranked[0][0]} if ranked else set()
+    done = [trial for rows in summary.configurations(ledger.trials) if all(row.over for row in rows) for trial in rows]
+    return [path for trial in done if trial.key not in chosen and (path := checkpoints(ledger, trial)).exists()]

@@ -1,0 +1,54 @@
+"""The report of a campaign: tables, page, best configuration and bundle, from what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuning import best, importance, page, summary, tables
+from tuning.config import TuningConfig
+from tuning.ledger import Ledger
+from tuning.summary import Size
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and what the terminal shows.
+
+    Attributes:
+        sizes: score and gap by size.
+        shares: importance of each key.
+        page: the HTML page.
+        bundle: of the best trial; None: no trial has a figure.
+    """
+
+    sizes: list[Size]
+    shares: dict[str, float]
+    page: Path
+    bundle: Path | None
+
+
+def close(ledger: Ledger, config: TuningConfig, base: Mapping[str, Any], seconds: float) -> Report:
+    """Write everything that a campaign leaves behind.
+
+    Args:
+        ledger: of the campaign.
+        config: the search.
+        base: the experiment's sections.
+        seconds: spent on it.
+
+    Raises:
+        TrainingError: the checkpoint of the best trial is damaged.
+        ResourceError: the place cannot be written.
+    """
+    trials, metric = ledger.trials, config.metric
+    sizes = summary.sizes(trials, base, metric)
+    shares = importance.importance(trials, config.searched, metric)
+    tables.write(trials, ledger.output)
+    bundle = best.write(ledger, base, metric, config.workers)
+    page.page(trials, metric, sizes, shares, page.about(trials, config.search, seconds)).write(ledger.output / PAGE)
+    return Report(sizes, shares, ledger.output / PAGE, bundle)

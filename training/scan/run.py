@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Scan:
     thresholds: Thresholds
     outputs: Outputs
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 of all that decides the scores."""
         parts = (REVISION, plan.TASK_BASES, self.identity, self.genome.content, self.grid.window, self.grid.stride)
@@ -71,7 +72,7 @@ class Scan:
         """Where scores are kept meanwhile."""
         return storage.staging_for(self.outputs.gff3, self.key)
 
-    @property
+    @cached_property
     def lengths(self) -> dict[str, int]:
         """Bases of the scanned sequences, in the order of the files."""
         every = self.genome.lengths

@@ -90,30 +90,17 @@ class Ranked:
         area = _dot(ranked, true) - _dot(gained, true)
         if self.ends is not None:
             area -= (_dot(ranked, gained) - _dot(gained, gained)) / 2
-        auroc = _ratio(area, genes * (total - genes))
+        auroc = metrics.ratio(area, genes * (total - genes))
         precision = np.divide(true, np.maximum(both, 1, out=both), out=true)
-        auprc = _ratio(_dot(gained, precision), genes)
+        auprc = metrics.ratio(_dot(gained, precision), genes)
         missing = (genes == 0) | (genes == total)
         auroc[missing] = auprc[missing] = np.nan
-        return np.stack([auroc, auprc, *_at_threshold(hits, calls, genes, total)], axis=1)
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        return np.stack([auroc, auprc, *metrics.of_counts(hits, calls, genes, total)], axis=1)
 
 
 def _dot(one: Floats, other: Floats) -> Floats:
     found: Floats = np.einsum("sr,sr->s", one, other)
     return found
-
-
-def _at_threshold(true: Floats, called: Floats, genes: Floats, total: Floats) -> tuple[Floats, ...]:
-    """MCC, F1, precision, recall and accuracy of so many true calls and calls, shape (samples,) each."""
-    false, negatives = called - true, total - genes
-    spread = np.sqrt(called) * np.sqrt(genes) * np.sqrt(total - called) * np.sqrt(negatives)
-    mcc = _ratio(true * (negatives - false) - false * (genes - true), spread)
-    accuracy = _ratio(true + negatives - false, total)
-    return mcc, _ratio(2 * true, called + genes), _ratio(true, called), _ratio(true, genes), accuracy
 
 
 def figures(labels: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, float]:

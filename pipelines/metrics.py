@@ -60,6 +60,32 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
     }
 
 
+def ratio(above: Floats, below: Floats) -> Floats:
+    """One divided by the other, 0 where that divides by 0. Shape as given."""
+    return np.divide(above, below, out=np.zeros_like(below), where=below > 0)
+
+
+def of_counts(true: Floats, called: Floats, genes: Floats, total: Floats) -> tuple[Floats, ...]:
+    """MCC, F1, precision, recall and accuracy, 0 where they divide by 0; shape as given, each.
+
+    Args:
+        true: genes that are called genes.
+        called: rows that are called genes.
+        genes: rows that are genes.
+        total: rows.
+    """
+    false, negatives = called - true, total - genes
+    spread = np.sqrt(called) * np.sqrt(genes) * np.sqrt(total - called) * np.sqrt(negatives)
+    mcc = ratio(true * (negatives - false) - false * (genes - true), spread)
+    return (
+        mcc,
+        ratio(2 * true, called + genes),
+        ratio(true, called),
+        ratio(true, genes),
+        ratio(true + negatives - false, total),
+    )
+
+
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """The threshold of highest MCC, halfway between two neighbouring scores; 0.5 when one class is missing."""
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipelines import metrics
+
 Floats = NDArray[np.float64]
 
 
@@ -34,18 +36,7 @@ def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
     thresholds = np.asarray(thresholds, dtype=np.float64)
     genes, negatives = (np.sort(scores[labels == label]) for label in (1, 0))
     true, false = (len(one) - np.searchsorted(one, thresholds, side="left") for one in (genes, negatives))
-    positive, negative = float(len(genes)), float(len(negatives))
     called = (true + false).astype(np.float64)
-    spread = np.sqrt(called) * np.sqrt(positive) * np.sqrt(positive + negative - called) * np.sqrt(negative)
-    return Sweep(
-        threshold=thresholds,
-        called=true + false,
-        precision=_ratio(true, called),
-        recall=_ratio(true, np.full_like(called, positive)),
-        f1=_ratio(2.0 * true, called + positive),
-        mcc=_ratio(true * (negative - false) - false * (positive - true), spread),
-    )
-
-
-def _ratio(above: ArrayLike, below: Floats) -> Floats:
-    return np.divide(np.asarray(above, np.float64), below, out=np.zeros_like(below), where=below > 0)
+    positive, total = np.full_like(called, len(genes)), np.full_like(called, len(labels))
+    mcc, f1, precision, recall, _ = metrics.of_counts(true.astype(np.float64), called, positive, total)
+    return Sweep(thresholds, true + false, precision, recall, f1, mcc)

@@ -22,9 +22,8 @@ from pipelines.features import Feature
 from pipelines.labelled import Sequences
 from pipelines.mapping import mapped_by_actors
 from pipelines.progress import Progress
-from training import devices
 from training.pool import Pool
-from training.scorer import Scorer
+from training.scorer import Scorer, in_actor
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
 _STRANDS = {"+", "-", "."}
@@ -110,11 +109,7 @@ class ScoreIntervals:
     """
 
     def __init__(self, scorer: Scorer, genome: Sequences, use_gpu: bool) -> None:
-        if use_gpu:
-            import ray
-
-            scorer = scorer.on(devices.of_worker("cuda", ray.get_gpu_ids()))
-        self._scorer, self._genome = scorer, genome
+        self._scorer, self._genome = in_actor(scorer, use_gpu=use_gpu), genome
 
     def __call__(self, table: pa.Table) -> pa.Table:
         bases, lengths = encoding.strand_bases(self._genome, table)

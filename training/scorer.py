@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.tokenizer import Tokenizer
+from training import devices
 from training.scoring import probabilities
 
 CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
@@ -58,3 +59,16 @@ class ModelScorer:
 
     def on(self, device: torch.device) -> ModelScorer:
         return replace(self, model=self.model.to(device), device=device)
+
+
+def in_actor(scorer: Scorer, *, use_gpu: bool) -> Scorer:
+    """A scorer on the GPU that Ray gave this actor, if it was given one.
+
+    Raises:
+        ResourceError: torch does not see that GPU.
+    """
+    if not use_gpu:
+        return scorer
+    import ray
+
+    return scorer.on(devices.of_worker("cuda", ray.get_gpu_ids()))

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.fasta import Genome
-from training import devices
 from training.scan import scores, windows
 from training.scan.grid import Grid
 from training.scan.plan import Piece
-from training.scorer import Scorer
+from training.scorer import Scorer, in_actor
 
 
 def score_path(staging: Path, task: int) -> Path:
@@ -35,11 +34,8 @@ class ScoreTasks:
     def __init__(
         self, scorer: Scorer, genome: Genome, grid: Grid, plan: list[list[Piece]], staging: Path, use_gpu: bool
     ) -> None:
-        import ray
-
-        if use_gpu:
-            scorer = scorer.on(devices.of_worker("cuda", ray.get_gpu_ids()))
-        self._scorer, self._genome, self._grid, self._plan, self._staging = scorer, genome, grid, plan, staging
+        self._scorer, self._genome = in_actor(scorer, use_gpu=use_gpu), genome
+        self._grid, self._plan, self._staging = grid, plan, staging
 
     def __call__(self, table: pa.Table) -> pa.Table:
         for task in table["task"].to_pylist():

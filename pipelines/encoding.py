@@ -181,6 +181,25 @@ class SketchIntervals:
         return pa.table({"hash": found.hashes, "interval_id": found.rows})
 
 
+def once(
+    table: pa.Table, record: Callable[[int], Path], write: Callable[[pa.Table, int], list[dict[str, Any]]]
+) -> pa.Table:
+    """Write a task's files unless its record says that it is done; give that record, none for an empty table.
+
+    Args:
+        table: of one task.
+        record: where the record of a task lies; it is written after the files.
+        write: writes the files of a table and a task, and gives their entries for the manifest.
+    """
+    if len(table) == 0:
+        return pa.table({"record": pa.array([], pa.string())})
+    task = table["task"][0].as_py()
+    path = record(task)
+    if not path.exists():
+        storage.write_text(path, json.dumps({"task": task, "files": write(table, task)}, sort_keys=True))
+    return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
+
+
 @dataclass(frozen=True)
 class WriteParts:
     """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
@@ -200,19 +219,13 @@ class WriteParts:
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        if len(table) == 0:
-            return pa.table({"record": pa.array([], pa.string())})
-        task = table["task"][0].as_py()
-        path = record_path(self.staging, task)
-        if not path.exists():
-            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
-            codes = sequence.base_codes(bases)
-            rows = encode(table, bases, codes, lengths, self.tokenizer)
-            self._sketch(table, codes, lengths, task)
-            storage.write_text(path, json.dumps(self._write(rows, task), sort_keys=True))
-        return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
+        return once(table, lambda task: record_path(self.staging, task), self._write)
 
-    def _write(self, rows: pa.Table, task: int) -> dict[str, Any]:
+    def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
+        bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+        codes = sequence.base_codes(bases)
+        rows = encode(table, bases, codes, lengths, self.tokenizer)
+        self._sketch(table, codes, lengths, task)
         files = []
         splits = np.array(rows["split"].to_pylist(), dtype=object)
         for split in schema.SPLITS:
@@ -221,7 +234,7 @@ class WriteParts:
                 part = rows if chosen.all() else rows.filter(pa.array(chosen))
                 name = f"split={split}/part-{task:05d}.parquet"
                 files.append(write_part(part, self.staging, name, self.tokenizer))
-        return {"task": task, "files": files}
+        return files
 
     def _sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
         """Keep the sampled k-mers of the task's intervals."""

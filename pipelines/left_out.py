@@ -6,7 +6,6 @@ layout pass over. Costs what encoding them costs; finding those that share bases
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import columns, encoding, intervals, parts, schema, sequence, storage
+from pipelines import columns, encoding, intervals, parts, schema, sequence
 from pipelines.labelled import Sequences
 from pipelines.tokenizer import Tokenizer
 
@@ -96,22 +95,16 @@ class WriteLeftOut:
     staging: Path
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        if len(table) == 0:
-            return pa.table({"record": pa.array([], pa.string())})
-        task = table["task"][0].as_py()
-        record = self.staging / encoding.RECORDS / f"left-out-{task:05d}.json"
-        if not record.exists():
-            files = [self._write(table, task)]
-            storage.write_text(record, json.dumps({"task": task, "files": files}, sort_keys=True))
-        return pa.table({"record": pa.array([record.read_text(encoding="utf-8")], pa.string())})
+        folder = self.staging / encoding.RECORDS
+        return encoding.once(table, lambda task: folder / f"left-out-{task:05d}.json", self._write)
 
-    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
+    def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
         bases, lengths = encoding.strand_bases(self.genomes[table["genome"][0].as_py()], table)
         found = encoding.encode(table, bases, sequence.base_codes(bases), lengths, self.tokenizer)
         for name in ("reason", "overlaps_train"):
             found = found.append_column(name, table[name])
         name = f"{FOLDER}/part-{task:05d}.parquet"
-        return encoding.write_part(found, self.staging, name, self.tokenizer, schema.left_out)
+        return [encoding.write_part(found, self.staging, name, self.tokenizer, schema.left_out)]
 
 
 def account(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -59,19 +59,19 @@ def configurations(trials: Sequence[Trial]) -> list[list[Trial]]:
     return list(found.values())
 
 
-def scored(trials: Sequence[Trial], metric: str) -> list[tuple[list[Trial], float]]:
+def scored(trials: Sequence[Trial], metric: str, seeds: int = 1) -> list[tuple[list[Trial], float]]:
     """Configurations all of whose trials have ended, with their mean figure, best first and the earliest of equals."""
     found = []
     for rows in configurations(trials):
         values = [value for row in rows if (value := row.value(metric)) is not None]
-        if values and all(row.over for row in rows):
+        if values and len(rows) >= seeds and all(row.over for row in rows):
             found.append((rows, float(np.mean(values))))
     return sorted(found, key=lambda one: (-one[1], one[0][0].configuration))
 
 
-def best(trials: Sequence[Trial], metric: str) -> Trial | None:
+def best(trials: Sequence[Trial], metric: str, seeds: int = 1) -> Trial | None:
     """The best trial of the configuration that is best over its seeds; None where none has a figure."""
-    ranked = scored(trials, metric)
+    ranked = scored(trials, metric, seeds)
     if not ranked:
         return None
     return max(

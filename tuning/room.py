@@ -19,7 +19,7 @@ from training.memory.shape import Device
 CONTEXT = 600_000_000
 # What a process of Ray Tune may hold beside what a worker of Ray Train does: the libraries of figures, and what is left of
 # the trials that it has run before.
-TUNE = 200_000_000
+TUNE = 125_000_000
 # Ray hands out shares of a device in ten-thousandths; a hundredth is as fine as an estimate is.
 FINEST = 100
 

@@ -66,12 +66,14 @@ class Plot(NamedTuple):
         figure: the plot.
         text: what to read off it; follows the title.
         name: the element's id on the page is `figure-` and this, if there is one.
+        spoken: for readers who do not see it, in place of the title; what a table beside it says need not stand here.
     """
 
     title: str
     figure: Figure
     text: str = ""
     name: str = ""
+    spoken: str = ""
 
 
 class Page:
@@ -134,7 +136,7 @@ class Page:
             title, named = html.escape(plot.title), f' id="figure-{html.escape(plot.name)}"' if plot.name else ""
             caption = f"<b>{title}.</b> {html.escape(plot.text)}" if plot.text else title
             inner.append(
-                f'<figure{named} role="img" aria-label="{title}">{_svg(plot.figure, f"f{self._figures}-")}'
+                f'<figure{named} role="img" aria-label="{html.escape(plot.spoken) or title}">{_svg(plot.figure, f"f{self._figures}-")}'
                 f"<figcaption>{caption}</figcaption></figure>"
             )
         self._parts.append(f'<div class="row">{"".join(inner)}</div>')

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipelines import report
 from tuning import importance, lines, summary
@@ -17,7 +18,12 @@ Value = Callable[[Size], Mean]
 
 
 def page(
-    trials: Sequence[Trial], metric: str, sizes: Sequence[Size], shares: dict[str, float], about: str
+    trials: Sequence[Trial],
+    metric: str,
+    sizes: Sequence[Size],
+    shares: dict[str, float],
+    about: str,
+    seeds: int = 1,
 ) -> report.Page:
     """Build the page.
 
@@ -27,44 +33,97 @@ def page(
         sizes: as `summary.sizes`.
         shares: as `importance.importance`.
         about: one line under the title.
+        seeds: trials of each configuration.
     """
-    name = "AUROC" if metric == "auroc" else "MCC"
+    name = summary.figure_name(metric)
     made = report.Page("Search campaign", about)
-    made.paragraph(summary.verdict(trials, metric), lead=True)
+    made.paragraph(summary.verdict(trials, metric, seeds), lead=True)
+    for text in summary.cautions(trials):
+        made.paragraph(f"Caution: {text}.")
     made.paragraph(f"{summary.account(trials)}.")
-    plots = []
-    if len({one.embedding for one in sizes}) > 1 or len({one.hidden for one in sizes}) > 1:
-        spread = "; ± is the 95 % interval of the mean" if any(one.score.half is not None for one in sizes) else ""
-        plots = [
-            report.Plot(
-                f"Validation {name} over sizes",
-                heat(sizes, lambda one: one.score, "viridis"),
-                f"Mean of all trials of a size, whatever their other values{spread}.",
-                "score",
-            ),
-            report.Plot(
-                f"Gap in {name}, train − validation, over sizes",
-                heat(sizes, lambda one: one.gap, "magma"),
-                f"How much better the kept epoch does on rows it was learnt from{spread}.",
-                "gap",
-            ),
-        ]
-    if len([one for one in trials if one.value(metric) is not None]) > 1:
-        plots.append(report.Plot("In the order of proposal", history(trials, metric, name), name="history"))
+    plots = _of_sizes(sizes, name)
+    if len(some := summary.figures(trials, metric)) > 1:
+        plots.append(_in_order(some, name))
     if shares:
-        plots.append(report.Plot(f"What {name} depends on", bars(shares), f"By {importance.METHOD}.", "importance"))
+        told = ", ".join(f"{lines.last(key)} {share:.0%}" for key, share in shares.items())
+        plots.append(
+            report.Plot(
+                f"What {name} depends on",
+                bars(shares),
+                f"Share of its variation that a key explains, by {importance.METHOD}.",
+                "importance",
+                f"Shares of the variation in {name}: {told}",
+            )
+        )
     if plots:
         made.figures(*plots)
+    if sizes and (pooled := summary.pooling(trials)):
+        made.paragraph(pooled)
     if sizes:
         made.table("By size of token vectors and state", summary.SIZE_HEADER, summary.size_rows(sizes))
     if shares:
         made.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(shares))
     made.heading("Every trial")
-    found = summary.rows(trials, metric)
-    made.table("Best first", summary.header(trials, metric), found, best=0 if summary.best(trials, metric) else None)
-    if told := summary.reasons(trials):
-        made.table("Why trials ended before their last epoch, or never began", ("trial", "state", "reason"), told)
+    _trials(made, trials, metric, seeds)
+    if reasons := summary.reasons(trials):
+        made.table("Why trials ended before their last epoch, or never began", ("trial", "state", "reason"), reasons)
     return made
+
+
+def _trials(made: report.Page, trials: Sequence[Trial], metric: str, seeds: int) -> None:
+    chosen = summary.best(trials, metric, seeds)
+    order = summary.ranking(trials, metric, seeds)
+    caption = f"The best configuration first{', by the mean over its seeds' if seeds > 1 else ''}"
+    caption += f"; trial {chosen.number} is the bundle's" if chosen else ""
+    made.table(
+        caption,
+        summary.header(trials, metric),
+        summary.rows(trials, metric, seeds),
+        best=order.index(chosen) if chosen else None,
+    )
+
+
+def _of_sizes(sizes: Sequence[Size], name: str) -> list[report.Plot]:
+    """Score and gap over sizes, where there are several."""
+    if len({(one.embedding, one.hidden) for one in sizes}) < 2:
+        return []
+    spread = "; ± is the 95 % interval of the mean" if any(one.score.half is not None for one in sizes) else ""
+    return [
+        report.Plot(
+            f"Validation {name} over sizes",
+            heat(sizes, lambda one: one.score, "viridis"),
+            f"Mean of all trials of a size{spread}.",
+            "score",
+            _spoken(f"Validation {name}", sizes, lambda one: one.score),
+        ),
+        report.Plot(
+            f"Gap in {name}, train − validation, over sizes",
+            heat(sizes, lambda one: one.gap, "magma"),
+            f"How much better the kept epoch does on rows it was learnt from{spread}.",
+            "gap",
+            _spoken(f"Gap in {name}", sizes, lambda one: one.gap),
+        ),
+    ]
+
+
+def _spoken(what: str, sizes: Sequence[Size], value: Value) -> str:
+    """The ends of a heat map in words; all of it stands in the table."""
+    low, high = (pick(sizes, key=lambda one: value(one).value) for pick in (min, max))
+    ends = " to ".join(
+        f"{value(one).value:.3f} (embedding {one.embedding}, hidden {one.hidden})" for one in (low, high)
+    )
+    return f"{what} over embedding and hidden size, from {ends}; every value stands in the table by size"
+
+
+def _in_order(some: Sequence[tuple[Trial, float]], name: str) -> report.Plot:
+    trial, value = max(some, key=lambda one: one[1])
+    return report.Plot(
+        "In the order of proposal",
+        history(some, name),
+        "Every trial with a figure, and the highest so far.",
+        "history",
+        f"Validation {name} of {len(some)} trials in the order of proposal; the highest, {value:.4f}, is trial {trial.number}",
+    )
 
 
 def heat(sizes: Sequence[Size], value: Value, colours: str) -> Figure:
@@ -90,18 +149,18 @@ def heat(sizes: Sequence[Size], value: Value, colours: str) -> Figure:
     return figure
 
 
-def history(trials: Sequence[Trial], metric: str, name: str) -> Figure:
-    """The figure of every trial, and the best so far."""
+def history(some: Sequence[tuple[Trial, float]], name: str) -> Figure:
+    """The figure of every trial, and the highest so far; states differ in their marks, not in colour alone."""
     figure, axes = report.new_figure("trial", f"validation {name}")
-    some = [(one.number, value, one.state) for one in trials if (value := one.value(metric)) is not None]
-    for state, colour in (("finished", report.GENE), ("stopped early", report.NEGATIVE)):
-        here = [(number, value) for number, value, kind in some if kind == state]
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for state, mark, colour in (("finished", "o", report.GENE), ("stopped early", "x", report.NEGATIVE)):
+        here = [(one.number, value) for one, value in some if one.state == state]
         if here:
-            axes.plot(*zip(*here, strict=True), "o", markersize=4, color=colour, label=state)
+            axes.plot(*zip(*here, strict=True), mark, markersize=5, color=colour, label=state)
     best, steps = -math.inf, []
-    for number, value, _ in some:
+    for one, value in some:
         best = max(best, value)
-        steps.append((number, best))
+        steps.append((one.number, best))
     axes.step(*zip(*steps, strict=True), where="post", color=report.ACCENT, linewidth=1, label="best so far")
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -110,9 +169,10 @@ def history(trials: Sequence[Trial], metric: str, name: str) -> Figure:
 def bars(shares: dict[str, float]) -> Figure:
     """A bar for every key, the most important above."""
     figure, axes = report.new_figure("share of the variation", "", height=1.2 + 0.4 * len(shares))
-    names = [key.rpartition(".")[2] for key in shares]
-    axes.barh(names[::-1], list(shares.values())[::-1], color=report.ACCENT)
-    axes.set_xlim(0, 1)
+    names = [lines.last(key) for key in shares]
+    drawn = axes.barh(names[::-1], list(shares.values())[::-1], color=report.ACCENT)
+    axes.bar_label(drawn, [f"{share:.0%}" for share in list(shares.values())[::-1]], padding=3, fontsize=8)
+    axes.set_xlim(0, 1.08)
     return figure
 
 

@@ -53,7 +53,7 @@ def run(context: Context) -> None:
         ledger, made = so_far(campaign)
     else:
         ledger, made = tune(campaign, context.connector(experiment.cluster), context.terminal)
-    show(ledger.trials, made, experiment.tuning.metric, context.terminal)
+    show(ledger.trials, made, experiment.tuning.metric, experiment.tuning.seeds, context.terminal)
     say = context.terminal.say
     say(f"page: {made.page}")
     say(f"tables: {output / 'trials.csv'}, {output / 'trials.parquet'}, {output / 'trials.jsonl'}")
@@ -62,14 +62,20 @@ def run(context: Context) -> None:
         say(f"bundle: {made.bundle}")
 
 
-def show(trials: Sequence[Trial], made: Report, metric: str, terminal: Terminal) -> None:
-    """The tables of a campaign."""
+def show(trials: Sequence[Trial], made: Report, metric: str, seeds: int, terminal: Terminal) -> None:
+    """The tables of a campaign, and what they come to."""
     from tuning import importance, summary
 
-    terminal.table("Trials, the best first", summary.header(trials, metric), summary.rows(trials, metric))
+    terminal.table(
+        "Trials, the best configuration first", summary.header(trials, metric), summary.rows(trials, metric, seeds)
+    )
     if len(made.sizes) > 1:
         terminal.table("By size", summary.SIZE_HEADER, summary.size_rows(made.sizes))
+        if pooled := summary.pooling(trials):
+            terminal.say(pooled)
     if made.shares:
         terminal.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(made.shares))
     terminal.say(f"{summary.account(trials)}.")
-    terminal.say(summary.verdict(trials, metric))
+    terminal.say(summary.verdict(trials, metric, seeds))
+    for text in summary.cautions(trials):
+        terminal.warn(text)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from pipelines import report
 from tuning import importance, lines, summary
@@ -15,6 +16,8 @@ from tuning.summary import Mean, Size
 from tuning.trial import Trial
 
 Value = Callable[[Size], Mean]
+# The luminance on which black and white letters stand out alike, at a contrast of 4.6.
+EVEN = 0.179
 
 
 def page(
@@ -57,16 +60,16 @@ def page(
         )
     if plots:
         made.figures(*plots)
-    if sizes and (pooled := summary.pooling(trials)):
-        made.paragraph(pooled)
-    if sizes:
+    if len(sizes) > 1:
+        if pooled := summary.pooling(trials):
+            made.paragraph(pooled)
         made.table("By size of token vectors and state", summary.SIZE_HEADER, summary.size_rows(sizes))
     if shares:
         made.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(shares))
     made.heading("Every trial")
     _trials(made, trials, metric, seeds)
     if reasons := summary.reasons(trials):
-        made.table("Why trials ended before their last epoch, or never began", ("trial", "state", "reason"), reasons)
+        made.table("Why trials ended before their last epoch, or never began", summary.REASON_HEADER, reasons)
     return made
 
 
@@ -85,14 +88,16 @@ def _trials(made: report.Page, trials: Sequence[Trial], metric: str, seeds: int)
 
 def _of_sizes(sizes: Sequence[Size], name: str) -> list[report.Plot]:
     """Score and gap over sizes, where there are several."""
-    if len({(one.embedding, one.hidden) for one in sizes}) < 2:
+    if len(sizes) < 2:
         return []
     spread = "; ± is the 95 % interval of the mean" if any(one.score.half is not None for one in sizes) else ""
+    full = len({one.embedding for one in sizes}) * len({one.hidden for one in sizes})
+    empty = "; where it is empty no trial has a figure" if len(sizes) < full else ""
     return [
         report.Plot(
             f"Validation {name} over sizes",
             heat(sizes, lambda one: one.score, "viridis"),
-            f"Mean of all trials of a size{spread}.",
+            f"Mean of all trials of a size{spread}{empty}.",
             "score",
             _spoken(f"Validation {name}", sizes, lambda one: one.score),
         ),
@@ -138,15 +143,22 @@ def heat(sizes: Sequence[Size], value: Value, colours: str) -> Figure:
     image = axes.imshow(grid, origin="lower", aspect="auto", cmap=colours)
     axes.set_xticks(range(len(across)), [str(one) for one in across])
     axes.set_yticks(range(len(upwards)), [str(one) for one in upwards])
-    middle = (np.nanmin(grid) + np.nanmax(grid)) / 2
+    letters = min(9.0, 50 / len(across))
     for one in sizes:
         place = upwards.index(one.hidden), across.index(one.embedding)
         found = value(one)
         told = f"{found.value:.3f}" + (f"\n±{found.half:.3f}" if found.half is not None else "")
-        dark = grid[place] <= middle
-        axes.text(place[1], place[0], told, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+        ink = "white" if luminance(image.to_rgba(grid[place])) < EVEN else "black"
+        axes.text(place[1], place[0], told, ha="center", va="center", fontsize=letters, color=ink)
     figure.colorbar(image, ax=axes)
     return figure
+
+
+def luminance(colour: ArrayLike) -> float:
+    """Relative luminance of red, green and blue in 0 to 1, as WCAG 2 defines it."""
+    channels = np.asarray(colour, dtype=np.float64)[:3]
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 def history(some: Sequence[tuple[Trial, float]], name: str) -> Figure:
@@ -161,7 +173,7 @@ def history(some: Sequence[tuple[Trial, float]], name: str) -> Figure:
     for one, value in some:
         best = max(best, value)
         steps.append((one.number, best))
-    axes.step(*zip(*steps, strict=True), where="post", color=report.ACCENT, linewidth=1, label="best so far")
+    axes.step(*zip(*steps, strict=True), where="post", color=report.ACCENT, linewidth=1, label="highest so far")
     axes.legend(frameon=False, fontsize=8)
     return figure
 

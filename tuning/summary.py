@@ -115,31 +115,38 @@ def searched(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(key for trial in trials for key in trial.parameters))
 
 
-def header(trials: Sequence[Trial], metric: str) -> tuple[str, ...]:
+def header(trials: Sequence[Trial], metric: str, *, weights: bool = True) -> tuple[str, ...]:
     """Of `rows`."""
     names = [key.rpartition(".")[2].replace("_", " ") for key in searched(trials)]
     seed = ("seed",) if _several_seeds(trials) else ()
-    weights = ("weights",) if _weighed(trials) else ()
+    count = ("weights",) if weights and _weighed(trials) else ()
     figure = figure_name(metric)
-    return ("trial", *names, *seed, figure, "gap", *weights, "foretold", "measured", "epochs", "seconds", "state")
+    return ("trial", "state", *names, *seed, figure, "gap", *count, "epochs", "seconds", "foretold", "measured")
 
 
-def rows(trials: Sequence[Trial], metric: str, seeds: int = 1) -> list[tuple[object, ...]]:
-    """Every trial under `header`, in the order of `ranking`."""
-    names, several, weighed = searched(trials), _several_seeds(trials), _weighed(trials)
+def rows(trials: Sequence[Trial], metric: str, seeds: int = 1, *, weights: bool = True) -> list[tuple[object, ...]]:
+    """Every trial under `header`, in the order of `ranking`.
+
+    Args:
+        trials: of the campaign.
+        metric: auroc or mcc.
+        seeds: trials of each configuration.
+        weights: whether the number of weights has a column, where it is known.
+    """
+    names, several, weighed = searched(trials), _several_seeds(trials), weights and _weighed(trials)
     return [
         (
             one.number,
-            *(lines.number(one.parameters[key]) if key in one.parameters else MISSING for key in names),
+            one.state,
+            *(_setting(one.parameters[key]) if key in one.parameters else MISSING for key in names),
             *((one.seed,) if several else ()),
             _four(one.value(metric)),
             _four(one.gap(metric), signed=True),
             *((MISSING if one.weights is None else one.weights,) if weighed else ()),
-            _size(one.memory_predicted),
-            _size(one.memory_measured),
             one.epochs or MISSING,
             round(one.seconds) if one.epochs else MISSING,
-            one.state,
+            _size(one.memory_predicted),
+            _size(one.memory_measured),
         )
         for one in ranking(trials, metric, seeds)
     ]
@@ -158,9 +165,20 @@ def figure_name(metric: str) -> str:
     return "AUROC" if metric == "auroc" else "MCC"
 
 
+def _setting(value: Any) -> object:
+    return value if type(value) is int else lines.number(value)
+
+
+REASON_HEADER = ("trials", "state", "reason")
+
+
 def reasons(trials: Sequence[Trial]) -> list[tuple[object, ...]]:
-    """Number, state and reason of every trial that has one."""
-    return [(one.number, one.state, one.reason) for one in trials if one.reason]
+    """Every reason there is under `REASON_HEADER`, with the numbers of the trials that it stands for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in trials:
+        if one.reason:
+            found.setdefault((one.state, one.reason), []).append(str(one.number))
+    return [(", ".join(numbers), state, reason) for (state, reason), numbers in found.items()]
 
 
 def _four(value: float | None, *, signed: bool = False) -> str:
@@ -195,8 +213,8 @@ def pooling(trials: Sequence[Trial]) -> str:
     if not (others := [key for key in varied(trials) if key not in (EMBEDDING, HIDDEN)]):
         return ""
     return (
-        f"Trials of a size differ in {_listed(map(lines.last, others))} too: their mean is over what the search has drawn of "
-        "those, unlike from size to size, and ± is how sure that mean is, not a comparison of sizes alone."
+        f"Trials of one size differ in {_listed(map(lines.last, others))} too, and not alike from size to size: a difference "
+        "between sizes may be one of those, and ± takes trials for independent draws."
     )
 
 
@@ -223,12 +241,12 @@ def _listed(names: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-SIZE_HEADER = ("embedding", "hidden", "trials", "stopped early", "validation", "train − validation")
+SIZE_HEADER = ("embedding", "hidden", "validation", "train − validation", "trials", "stopped early")
 
 
 def size_rows(found: Sequence[Size]) -> list[tuple[object, ...]]:
     """The table under `SIZE_HEADER`."""
-    return [(one.embedding, one.hidden, one.score.count, one.stopped, str(one.score), str(one.gap)) for one in found]
+    return [(one.embedding, one.hidden, str(one.score), str(one.gap), one.score.count, one.stopped) for one in found]
 
 
 def account(trials: Sequence[Trial]) -> str:

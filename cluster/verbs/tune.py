@@ -21,6 +21,8 @@ Searches keys of the configuration with Ray Tune. Before a trial starts, the mem
 decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The same
 command goes on after a kill. At its end, or of what there is with --report-only: a table, CSV, Parquet, one HTML page, the
 best configuration as best.yaml, and its bundle."""
+# With more the headings of 120 letters break inside words; the number of weights then stands on the page and in the files.
+MOST_COLUMNS = 13
 EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.trials 16"
 
 
@@ -66,8 +68,11 @@ def show(trials: Sequence[Trial], made: Report, metric: str, seeds: int, termina
     """The tables of a campaign, and what they come to."""
     from tuning import importance, summary
 
+    weights = len(summary.header(trials, metric)) <= MOST_COLUMNS
     terminal.table(
-        "Trials, the best configuration first", summary.header(trials, metric), summary.rows(trials, metric, seeds)
+        "Trials, the best configuration first",
+        summary.header(trials, metric, weights=weights),
+        summary.rows(trials, metric, seeds, weights=weights),
     )
     if len(made.sizes) > 1:
         terminal.table("By size", summary.SIZE_HEADER, summary.size_rows(made.sizes))

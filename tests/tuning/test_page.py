@@ -38,17 +38,17 @@ def test_the_row_that_is_marked_is_of_the_configuration_that_the_sentence_names(
     lucky = [trial(3, 13, 0.60), trial(4, 13, 0.99, 1)]
     html = tables([*steady, *lucky], "mcc", 2)
     assert "Best: hidden 8, with a validation MCC of 0.8200 over 2 seeds" in html
-    assert [row[:3] for row in marked(html)] == [["2", "8", "1"]]
+    assert [row[:4] for row in marked(html)] == [["2", "finished", "8", "1"]]
 
 
 def test_a_configuration_with_a_seed_to_come_is_not_marked() -> None:
     html = tables([trial(1, 8, 0.7), trial(2, 8, 0.7, 1), trial(3, 13, 0.99)], seeds=2)
-    assert [row[:2] for row in marked(html)] == [["1", "8"]]
+    assert [row[:3] for row in marked(html)] == [["1", "finished", "8"]]
 
 
 def test_a_figure_of_nought_is_above_those_below_it() -> None:
     html = tables([trial(1, 8, -0.1), trial(2, 13, None, state="infeasible"), trial(3, 16, 0.0)], "mcc")
-    assert [row[:2] for row in marked(html)] == [["3", "16"]]
+    assert [row[:3] for row in marked(html)] == [["3", "finished", "16"]]
     rows = re.findall(r"<tr(?: class=best)?><td[^>]*>(\d+)</td>", html[html.index("<h2>Every trial") :])
     assert rows[:3] == ["3", "1", "2"]
 
@@ -86,4 +86,15 @@ def test_trials_of_other_tasks_and_sizes_that_pool_are_told() -> None:
     trials = [trial(1, 8, 0.7), trial(2, 16, 0.8)]
     html = made([replace(one, parameters=one.parameters | {"crop.length": 50 * one.number}) for one in trials])
     assert "Caution: crop.length decides which rows validation has" in html
-    assert "Trials of a size differ in length too" in html
+    assert "Trials of one size differ in length too" in html
+
+
+def test_letters_stand_out_from_every_cell() -> None:
+    trials = [trial(number, 8 * number, 0.5 + number / 30) for number in range(1, 12)]
+    for colours in ("viridis", "magma"):
+        axes = page.heat(summary.sizes(trials, BASE, "auroc"), lambda one: one.score, colours).axes[0]
+        cells = axes.images[0]
+        for place, told in enumerate(axes.texts):
+            under = page.luminance(cells.to_rgba(cells.get_array()[place, 0]))
+            light, dark = max(under, told.get_color() == "white"), min(under, told.get_color() == "white")
+            assert (light + 0.05) / (dark + 0.05) >= 4.5

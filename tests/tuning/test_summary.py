@@ -140,7 +140,7 @@ def test_what_sizes_pool_beside_their_seeds_is_said() -> None:
     assert summary.pooling(alike) == ""
     assert summary.pooling([trial(1, 0.7, hidden=8, layers=1), trial(2, 0.7, hidden=8, layers=1)]) == ""
     mixed = [trial(1, 0.7, hidden=8, layers=1, dropout=0.1), trial(2, 0.7, hidden=8, layers=2, dropout=0.2)]
-    assert summary.pooling(mixed).startswith("Trials of a size differ in layers and dropout too: ")
+    assert summary.pooling(mixed).startswith("Trials of one size differ in layers and dropout too, ")
 
 
 def test_trials_whose_validation_rows_differ_are_not_held_against_each_other_unsaid() -> None:
@@ -158,6 +158,8 @@ def test_the_number_of_weights_has_a_column_where_it_is_known() -> None:
     assert [row[place] for row in summary.rows(trials, "auroc")] == [1234, "–"]
     assert tables.table(trials)["weights"].to_pylist() == [1234, None]
     assert "weights" not in summary.header(trials[1:], "auroc")
+    assert "weights" not in summary.header(trials, "auroc", weights=False)
+    assert len(summary.rows(trials, "auroc", weights=False)[0]) == place + 4
     assert Trial.of_json(trials[0].to_json()) == trials[0]
     assert Trial.of_json({name: value for name, value in trials[1].to_json().items() if name != "weights"}) == trials[1]
 
@@ -191,6 +193,13 @@ def test_importance_finds_the_key_that_matters() -> None:
     assert found["model.hidden"] > 0.9
     assert sum(found.values()) == pytest.approx(1)
     assert importance.importance(trials[:3], space, "auroc") == {}
+
+
+def test_a_reason_stands_once_for_all_of_its_trials() -> None:
+    trials = [
+        replace(trial(number, None, state="failed"), reason=why) for number, why in ((1, "a"), (2, "b"), (3, "a"))
+    ]
+    assert summary.reasons([*trials, trial(4, 0.5)]) == [("1, 3", "failed", "a"), ("2", "failed", "b")]
 
 
 def test_of_one_key_alone_there_is_no_importance() -> None:

@@ -37,6 +37,7 @@ from cluster.terminal import Terminal
 from pipelines import build
 from pipelines.progress import Silent
 from training import journal
+from training.launch import ENVIRONMENT
 from training.run import train
 from tuning import summary
 from tuning.agenda import configured
@@ -155,7 +156,7 @@ def costs(given: argparse.Namespace) -> None:
     """The first of the two."""
     experiment = load(YEAST, {("training", "epochs"): given.epochs or 3})
     base = base_of(experiment)
-    with connection.connect(experiment.cluster, Silent(), verbose=False):
+    with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
         dataset = built(experiment, given.work / "yeast")
         parts: dict[str, Callable[[], Figures]] = {
             "campaign": lambda: campaign(base, dataset, given.work, given.trials),
@@ -185,7 +186,7 @@ def overfit(given: argparse.Namespace) -> None:
     config = TuningConfig.model_validate(
         {"space": space, "search": "grid", "scheduler": "none", "seeds": given.seeds, "gap_rows": 4096}
     )
-    with connection.connect(experiment.cluster, Silent(), verbose=False):
+    with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
         dataset = built(experiment, given.work / "arabidopsis")
         ledger, _ = tune(Campaign(config, base, dataset, given.work / "overfit"), nullcontext, Terminal())
     found = ledger.trials

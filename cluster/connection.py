@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,8 +104,16 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iterator[None]:
+def connect(
+    config: ClusterConfig, progress: Progress, *, verbose: bool, workers: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Hold a connection to Ray; one that is open already is used and left open.
+
+    Args:
+        config: where Ray is.
+        progress: told of the start.
+        verbose: whether Ray's own output is shown.
+        workers: environment of all worker processes, but for what this process has set already.
 
     Raises:
         ResourceError: no cluster answers at the address.
@@ -119,6 +127,7 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
     if not verbose:
         quieten()
     address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
+    asked = {name: value for name, value in (workers or {}).items() if name not in os.environ}
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
@@ -126,8 +135,10 @@ def connect(config: ClusterConfig, progress: Progress, *, verbose: bool) -> Iter
     if address == "local":
         require_names_ray_takes(hardware(), os.environ)
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
+        os.environ.update(asked)
     else:
         require_answer(address)
+        options |= {"runtime_env": {"env_vars": asked}} if asked else {}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with progress.stage(title):

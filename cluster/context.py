@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,8 @@ class Context:
             raise UsageError(f"raygene {self.arguments.verb}: unknown argument --{name}", "leave it out")
         return validate(ClusterConfig, {str(keys[-1]): value for keys, value in self.overrides.items()}, "command line")
 
-    def connector(self, config: ClusterConfig) -> Callable[[], AbstractContextManager[None]]:
-        """Opens Ray when called."""
-        return lambda: connect(config, self.terminal, verbose=self.arguments.verbose)
+    def connector(
+        self, config: ClusterConfig, workers: Mapping[str, str] | None = None
+    ) -> Callable[[], AbstractContextManager[None]]:
+        """Opens Ray when called, with this environment of its worker processes."""
+        return lambda: connect(config, self.terminal, verbose=self.arguments.verbose, workers=workers)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import RaygeneError, TrainingError
+from training import background
+from training.background import Interrupt
 from training.placement import Placement
 from training.wire import News
 
 # Rightly slow are the first decoding of a split on a node and a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
 POLL_S = 0.25
-GRACE_S = 30.0
 RETURN_S = 5.0
-Interrupt = Callable[[], None]
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
@@ -65,7 +63,7 @@ def launch(
         group: the workers.
         scratch: a folder that every node writes; Ray's own files appear in it while it runs.
         hear: called, on a thread of its own, with everything the workers tell, in order.
-        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `GRACE_S` to tell
+        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `background.GRACE_S` to tell
             `ended` and return; None: an interrupt ends them at once.
 
     Raises:
@@ -116,7 +114,10 @@ def launch(
     failure: BaseException | None = None
     try:
         with _listening(news, heard, errors, fatal):
-            failure = _in_thread(trainer.fit, ask_to_stop, ended)
+            # Once the workers have ended, little more is waited for: what interrupted this process may have ended Ray too.
+            failure = background.do(
+                trainer.fit, ask_to_stop, lambda: RETURN_S if ended.is_set() else background.GRACE_S
+            )
     except KeyboardInterrupt as interrupt:
         failure = interrupt
     finally:
@@ -162,61 +163,6 @@ def _torch_config() -> Any:
             return Listening
 
     return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
-
-
-def _in_thread(work: Callable[[], Any], ask_to_stop: Interrupt | None, ended: threading.Event) -> Exception | None:
-    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing.
-
-    Once the workers have ended, little more is waited for: what interrupted this process may have ended Ray too.
-
-    Returns:
-        What was raised.
-    """
-    failure: BaseException | None = None
-
-    def run_it() -> None:
-        nonlocal failure
-        try:
-            work()
-        except BaseException as error:
-            failure = error
-
-    thread = threading.Thread(target=run_it, daemon=True)
-    with _interrupts() as interrupts:
-        thread.start()
-        asked = None
-        while thread.is_alive():
-            thread.join(timeout=0.1)
-            if interrupts and asked is None:
-                if ask_to_stop is None:
-                    raise KeyboardInterrupt
-                ask_to_stop()
-                asked = time.monotonic()
-            grace = RETURN_S if ended.is_set() else GRACE_S
-            if asked is not None and (len(interrupts) > 1 or time.monotonic() - asked > grace):
-                raise KeyboardInterrupt
-    if asked is not None:
-        raise KeyboardInterrupt
-    if failure is not None and not isinstance(failure, Exception):
-        raise failure
-    return failure
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of being ended by them; only the main thread can."""
-    seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda number, frame: seen.append(number))
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

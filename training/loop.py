@@ -55,7 +55,7 @@ def fit(
         collective: the workers.
         device: where to compute.
         observer: told of every step and epoch.
-        roomy: whether a CPU has memory for twice what a step needs, which makes it faster.
+        roomy: whether a CPU has memory for three times what a step needs, which makes it faster.
 
     Returns:
         Whether training is finished; if not, it was stopped after a step, on all workers after the same.

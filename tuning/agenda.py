@@ -17,16 +17,17 @@ from pipelines.config import validate
 from pipelines.errors import RaygeneError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.key import run_key
-from tuning import keys
+from tuning import keys, space
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
 from tuning.proposals import Proposals
 from tuning.room import Verdict
 from tuning.space import Parameters
-from tuning.trial import Row, Trial
+from tuning.trial import Row, State, Trial
 
-# Proposals in a row that were tried before, after which the space counts as gone through.
-MOST_REPEATED = 200
+# Proposals in a row that were tried before, after which one is looked for that was not.
+MOST_REPEATED = 50
+OUT_OF_TIME = "tuning.seconds have passed"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Data:
     fingerprint: str
 
 
+REFUSED: tuple[State, ...] = ("infeasible", "repeated")
 Judge = Callable[[ModelConfig, TrainingConfig, Data], Verdict]
 Find = Callable[[Parameters], Data]
 
@@ -58,6 +60,9 @@ class Agenda:
         judge: whether a trial fits.
         clock: seconds spent on this campaign.
         tell: called with every row that ends.
+
+    Attributes:
+        held: trials that were begun or are owed and do not fit what is free now, with the reason; a later run tries them.
     """
 
     def __init__(
@@ -75,6 +80,8 @@ class Agenda:
         self._find, self._judge, self._tell = find, judge, tell
         self._clock = clock
         self._waiting: deque[Trial] = deque()
+        self._gone_through = False
+        self.held: list[tuple[Trial, str]] = []
         self._recall()
 
     def _recall(self) -> None:
@@ -82,12 +89,15 @@ class Agenda:
         for rows in self._configurations().values():
             self._source.again(rows[0].parameters)
             missing = {self._seed(number) for number in range(self._config.seeds)} - {row.seed for row in rows}
-            if rows[0].state != "infeasible" and missing:
+            if rows[0].state not in REFUSED and missing:
                 verdict = self._verdict(rows[0].parameters)
                 further = [
                     self._row(rows[0].parameters, rows[0].configuration, seed, verdict) for seed in sorted(missing)
                 ]
-                self._waiting.extend(further if verdict.fits else [])
+                if verdict.fits:
+                    self._waiting.extend(further)
+                else:
+                    self.held.extend((row, verdict.reason) for row in further)
             self._settle(rows)
         for row in self._ledger.trials:
             if not row.over:
@@ -106,23 +116,21 @@ class Agenda:
 
     def next(self) -> Trial | None:
         """The next trial to run, its row written; None: there are no more."""
-        if self.out_of_time():
-            return None
-        while not self._waiting:
-            if self.ending() is not None or not self._propose():
-                return None
-        trial = self._waiting.popleft()
-        if not self._ledger.knows(trial.key):
-            trial = replace(trial, number=self._ledger.following)
-        elif (again := self._resumed(trial)) is None:
-            return self.next()
-        else:
-            trial = again
-        self._ledger.keep(trial)
-        return trial
+        while not self.out_of_time():
+            while not self._waiting:
+                if self.ending() is not None or not self._propose():
+                    return None
+            trial = self._waiting.popleft()
+            found = (
+                self._resumed(trial) if self._ledger.knows(trial.key) else replace(trial, number=self._ledger.following)
+            )
+            if found is not None:
+                self._ledger.keep(found)
+                return found
+        return None
 
     def _resumed(self, trial: Trial) -> Trial | None:
-        """A trial that was interrupted, with what it gets of today's machines; None, and its row ended, if it does not fit."""
+        """A trial that was interrupted, with what it gets of today's machines; None, and held, if it does not fit now."""
         model, training = configured(self._base, trial.parameters, trial.seed, self._config.workers)
         data = self._find(trial.parameters)
         # With dropout the order of random numbers depends on the budget, so the one it began with is kept if it can be.
@@ -130,17 +138,21 @@ class Agenda:
         verdict = self._judge(model, kept, data)
         verdict = verdict if verdict.fits else self._judge(model, training, data)
         if not verdict.fits:
-            self.ended(self._ledger.end(trial, "infeasible", verdict.reason))
+            self.held.append((trial, verdict.reason))
             return None
         return replace(trial, dataset=str(data.path), **given(verdict))
 
     def ending(self) -> str | None:
         """Why no further configuration is proposed, if so."""
         begun = self._configurations()
+        if self.out_of_time():
+            return f"{OUT_OF_TIME} ({self._config.seconds:g})"
         if self._config.most is not None and len(begun) >= self._config.most:
             return f"tuning.trials {self._config.most}"
         if self._config.plateau and self._without_better() >= self._config.plateau:
             return f"tuning.plateau: {self._config.plateau} configurations without a better one"
+        if self._gone_through:
+            return f"the space is gone through, {len(begun)} configurations"
         return None
 
     def _without_better(self) -> int:
@@ -149,7 +161,7 @@ class Agenda:
         ended = [
             (max(row.ended or 0 for row in rows), self._mean(rows))
             for rows in self._configurations().values()
-            if all(row.over for row in rows)
+            if self._whole(rows)
         ]
         for _, value in sorted(ended, key=lambda one: one[0]):
             if value is not None and value > best:
@@ -157,6 +169,10 @@ class Agenda:
             elif value is not None:
                 since += 1
         return since
+
+    def _whole(self, rows: list[Trial]) -> bool:
+        """Whether all of a configuration's trainings have ended; rows exist from when they are handed out."""
+        return all(row.over for row in rows) and (rows[0].state in REFUSED or len(rows) >= self._config.seeds)
 
     def _mean(self, rows: list[Trial]) -> float | None:
         values = [value for row in rows if (value := row.value(self._config.metric)) is not None]
@@ -167,12 +183,23 @@ class Agenda:
         self._tell(trial)
         self._settle([row for row in self._ledger.trials if row.configuration == trial.configuration])
 
+    def unstarted(self, trial: Trial) -> None:
+        """Take back a trial that came too late to begin."""
+        if self._ledger.epochs(trial):
+            self.ended(self._ledger.end(trial, "stopped early", OUT_OF_TIME))
+        else:
+            self._ledger.forget(trial)
+
+    def close(self) -> None:
+        """Once out of time, end what was interrupted before, and take back what never began."""
+        for trial in self._ledger.trials:
+            if not trial.over:
+                self.unstarted(trial)
+        self.held.clear()
+
     def _settle(self, rows: list[Trial]) -> None:
         """Tell the search of a configuration all of whose seeds have ended."""
-        if not all(row.over for row in rows):
-            return
-        whole = rows[0].state == "infeasible" or len(rows) >= self._config.seeds
-        if not whole:
+        if not self._whole(rows):
             return
         excess = 0.0
         if rows[0].state == "infeasible":
@@ -184,13 +211,9 @@ class Agenda:
 
     def _propose(self) -> bool:
         """Make one new configuration into rows; False where there is none."""
-        for _ in range(MOST_REPEATED + len(self._ledger.trials)):
-            parameters = self._source.next()
-            if parameters is None:
-                return False
-            if not any(row.parameters == parameters for row in self._ledger.trials):
-                break
-        else:
+        parameters = self._untried()
+        if parameters is None:
+            self._gone_through = True
             return False
         number = 1 + max((row.configuration for row in self._ledger.trials), default=0)
         try:
@@ -204,10 +227,36 @@ class Agenda:
         else:
             self._waiting.extend(row for row in rows if not self._ledger.knows(row.key))
             if not self._waiting:
-                self._refused(parameters, number, "the same as another configuration", None)
+                self._refused(parameters, number, "another configuration comes to the same", None, "repeated")
         return True
 
-    def _refused(self, parameters: Parameters, number: int, reason: str, verdict: Verdict | None) -> None:
+    def _untried(self) -> Parameters | None:
+        """A proposal that is not recorded; None where there is none left."""
+        tried = {fingerprint.of_value(row.parameters) for row in self._ledger.trials}
+        # What is recorded comes again first, where the search begins anew.
+        for _ in range(MOST_REPEATED + len(tried)):
+            parameters = self._source.next()
+            if parameters is None:
+                return None
+            if fingerprint.of_value(parameters) not in tried:
+                return parameters
+        # A search that has narrowed down, or random draws in a small space: what is left of it is gone through.
+        searched = self._config.searched
+        counted = all(domain.every is not None for domain in searched.values())
+        for parameters in space.all_of(searched, self._base) if counted else ():
+            if fingerprint.of_value(parameters) not in tried:
+                self._source.again(parameters)
+                return parameters
+        return None
+
+    def _refused(
+        self,
+        parameters: Parameters,
+        number: int,
+        reason: str,
+        verdict: Verdict | None,
+        state: State = "infeasible",
+    ) -> None:
         row = Trial(
             number=self._ledger.following,
             configuration=number,
@@ -217,7 +266,7 @@ class Agenda:
             memory_predicted=verdict.predicted if verdict else None,
             memory_room=verdict.room if verdict else None,
         )
-        self.ended(self._ledger.end(row, "infeasible", reason))
+        self.ended(self._ledger.end(row, state, reason))
 
     def _verdict(self, parameters: Parameters) -> Verdict:
         model, training = configured(self._base, parameters, self._seed(0), self._config.workers)

@@ -17,20 +17,20 @@ from training.run import Run
 from training.splits import open_splits
 from tuning import keys, lines, summary
 from tuning.agenda import configured
+from tuning.config import TuningConfig
 from tuning.ledger import CHECKPOINTS, Ledger
 from tuning.trial import Trial
 
 EXPERIMENT, FOLDER = "best.yaml", "best"
 
 
-def write(ledger: Ledger, base: Mapping[str, Any], metric: str, workers: int) -> Path | None:
+def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path | None:
     """Write `best.yaml` and `best/bundle`; nothing where no trial has a figure.
 
     Args:
         ledger: of the campaign.
         base: the experiment's sections.
-        metric: auroc or mcc.
-        workers: of each trial.
+        config: of the campaign.
 
     Returns:
         The bundle.
@@ -39,7 +39,7 @@ def write(ledger: Ledger, base: Mapping[str, Any], metric: str, workers: int) ->
         TrainingError: the checkpoint of the best trial is damaged or gone.
         ResourceError: the place cannot be written.
     """
-    trial = summary.best(ledger.trials, metric)
+    trial, workers = summary.best(ledger.trials, config.metric, config.seeds), config.workers
     if trial is None:
         return None
     dataset = Path(trial.dataset)
@@ -67,9 +67,9 @@ def checkpoints(ledger: Ledger, trial: Trial) -> Path:
     return next(iter(folder.glob("run/checkpoints-*")), folder / CHECKPOINTS)
 
 
-def spare(ledger: Ledger, metric: str) -> list[Path]:
-    """Checkpoints that nobody will ask for: of trials that have ended and cannot be the best any more."""
-    ranked: Sequence[tuple[list[Trial], float]] = summary.scored(ledger.trials, metric)
+def spare(ledger: Ledger, config: TuningConfig) -> list[Path]:
+    """Checkpoints that nobody will ask for: of configurations that have ended and are not the best."""
+    ranked: Sequence[tuple[list[Trial], float]] = summary.scored(ledger.trials, config.metric, config.seeds)
     chosen = {trial.key for trial in ranked[0][0]} if ranked else set()
-    done = [trial for rows in summary.configurations(ledger.trials) if all(row.over for row in rows) for trial in rows]
+    done = [trial for rows, _ in ranked for trial in rows]
     return [path for trial in done if trial.key not in chosen and (path := checkpoints(ledger, trial)).exists()]

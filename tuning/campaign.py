@@ -18,15 +18,15 @@ import numpy as np
 
 from pipelines import storage
 from pipelines.build import Connect
-from pipelines.dataset import TokenDataset
-from pipelines.errors import UsageError
+from pipelines.dataset import MANIFEST, TokenDataset
+from pipelines.errors import ResourceError, UsageError
 from pipelines.progress import Progress
 from training.config import ModelConfig, TrainingConfig
 from training.key import NOT_CONTENT
 from training.memory.capacity import shown
 from training.splits import open_splits
-from tuning import best, lines, machines, proposals, room, space, stock, worker
-from tuning.agenda import Agenda, Data, configured
+from tuning import best, identity, lines, machines, proposals, room, space, stock, worker
+from tuning.agenda import REFUSED, Agenda, Data, configured
 from tuning.closing import Report, close
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
@@ -34,9 +34,10 @@ from tuning.room import Verdict
 from tuning.stock import Stock
 from tuning.trial import Trial
 
-CAMPAIGN, FINISHED = "campaign.json", "finished.json"
-# Keys of `tuning` that say how far and how fast a campaign goes, not what it tries: they may change while it goes on.
-FREE = {"trials", "seconds", "plateau", "concurrent", "workers"}
+FINISHED = "finished.json"
+# Time spent is stored no more often.
+TICK_S = 5.0
+REMEDY = "search smaller sizes, shorter sequences (crop.length), or state a larger device with tuning.device_memory"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Campaign:
         """What is tried, and on which data."""
         training = {key: value for key, value in self.base["training"].items() if key not in NOT_CONTENT}
         return {
-            "tuning": self.config.model_dump(mode="json", by_alias=True, exclude=FREE),
+            "tuning": self.config.model_dump(mode="json", by_alias=True, exclude=identity.FREE),
             "space": {key: domain.model_dump(mode="json") for key, domain in self.config.searched.items()},
             "datasets": datasets,
             "model": self.base["model"],
@@ -97,26 +98,51 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledg
             return ledger, close(ledger, campaign.config, campaign.base, spent)
         (campaign.output / FINISHED).unlink(missing_ok=True)
         with connect():
-            spent = _Run(campaign, ledger, found, spent, progress).to_the_end()
+            run = _Run(campaign, ledger, found, spent, progress)
+            spent = run.to_the_end()
+        if not run.held:
+            storage.write_text(campaign.output / FINISHED, json.dumps(_limits(campaign.config)) + "\n")
         with progress.stage("report"):
             made = close(ledger, campaign.config, campaign.base, spent)
-        storage.write_text(campaign.output / FINISHED, json.dumps(_limits(campaign.config)) + "\n")
+        if run.held:
+            trial, reason = run.held[0]
+            raise ResourceError(
+                f"{len(run.held)} trials were begun and do not fit the memory that is free now, trial {trial.number or 'of a further seed'} "
+                f"among them ({reason})",
+                "run the same command when more is free, or state the memory with tuning.device_memory",
+            )
         return ledger, made
 
 
-def so_far(campaign: Campaign) -> tuple[Ledger, Report]:
-    """The report of what there is, also while the campaign runs elsewhere; trains nothing.
+def so_far(campaign: Campaign, progress: Progress) -> tuple[Ledger, Report]:
+    """The report of what there is, also while the campaign runs elsewhere, and then without the best bundle; trains nothing.
 
     Raises:
-        UsageError: no campaign there.
+        UsageError: no campaign there, or another.
     """
-    path = campaign.output / CAMPAIGN
-    try:
-        seconds = float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{campaign.output}: no campaign there", "name the --output of raygene tune") from error
+    found = identity.read(campaign.output)
+    if found is None:
+        raise UsageError(f"{campaign.output}: no campaign there", "name the --output of raygene tune")
+    before, seconds = found
+    identity.require_same(campaign.output, before, campaign.identity(before["datasets"]))
     ledger = Ledger(campaign.output, reading=True)
-    return ledger, close(ledger, campaign.config, campaign.base, seconds)
+    try:
+        with storage.only_writer(campaign.output):
+            return ledger, close(ledger, campaign.config, campaign.base, seconds)
+    except ResourceError:
+        if not _is_written(campaign.output):
+            raise
+        progress.note(f"{campaign.output}: the campaign is running; its best configuration is written at its end")
+        return ledger, close(ledger, campaign.config, campaign.base, seconds, with_best=False)
+
+
+def _is_written(output: Path) -> bool:
+    """Whether another process holds the right to write a directory."""
+    try:
+        with storage.only_writer(output):
+            return False
+    except ResourceError:
+        return True
 
 
 def _limits(config: TuningConfig) -> dict[str, Any]:
@@ -140,27 +166,12 @@ def _stock(campaign: Campaign, connect: Connect, progress: Progress) -> Stock:
 
 def _begin(campaign: Campaign, found: Stock) -> float:
     """Write or compare what the directory holds; seconds spent by earlier runs."""
-    path, identity = campaign.output / CAMPAIGN, campaign.identity(found.fingerprints)
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        before = None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})", "choose another --output") from error
+    now, before = campaign.identity(found.fingerprints), identity.read(campaign.output)
     if before is None:
-        _write(path, identity, 0.0)
+        identity.write(campaign.output, now, 0.0)
         return 0.0
-    if before["identity"] != json.loads(json.dumps(identity)):
-        differing = ", ".join(sorted(key for key in identity if before["identity"].get(key) != identity[key]))
-        raise UsageError(
-            f"{campaign.output}: holds another campaign (it differs in {differing})",
-            f"choose another --output; of tuning only {', '.join(sorted(FREE))} may change",
-        )
-    return float(before["seconds"])
-
-
-def _write(path: Path, identity: Mapping[str, Any], seconds: float) -> None:
-    storage.write_text(path, json.dumps({"identity": identity, "seconds": round(seconds, 1)}, indent=1) + "\n")
+    identity.require_same(campaign.output, before[0], now)
+    return before[1]
 
 
 class _Run:
@@ -176,10 +187,11 @@ class _Run:
 
     def __init__(self, campaign: Campaign, ledger: Ledger, found: Stock, spent: float, progress: Progress) -> None:
         self._campaign, self._config, self._ledger, self._progress = campaign, campaign.config, ledger, progress
-        self._clock = Clock(spent)
+        self._clock, self._told = Clock(spent), spent
         self._identity = campaign.identity(found.fingerprints)
         self._training = TrainingConfig.model_validate(campaign.base["training"])
-        self._machine = machines.of_cluster(self._config, self._training.device)
+        files = [campaign.output / identity.CAMPAIGN, *(path / MANIFEST for path in found.paths)]
+        self._machine = machines.of_cluster(self._config, self._training.device, campaign.output, files)
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
         source = proposals.proposals(self._config, campaign.base, len({one.configuration for one in ledger.trials}))
         self._agenda = Agenda(self._config, campaign.base, ledger, source, found, self._judge, self._clock, self._tell)
@@ -189,7 +201,7 @@ class _Run:
         from tuning import desk, tuner
 
         metric = desk.METRIC.format(self._config.metric)
-        front = desk.Desk(self._agenda, self._ledger, self._given, metric)
+        front = desk.Desk(self._agenda, self._ledger, self._given, metric, self._tick)
         past = [
             [worker.standing(records, record["epoch"]) for record in records]
             for trial in self._ledger.trials
@@ -197,19 +209,44 @@ class _Run:
         ]
         halving = desk.scheduler(self._config, metric, past)
         self._progress.note(self._plan())
+        for path in self._ledger.aside:
+            self._progress.note(f"{path}: no row of a trial that this version reads, moved here; the trial runs anew")
+
+        def interrupt() -> None:
+            front.closing = True
+
+        stop = desk.Deadline(self._agenda, front)
         try:
-            tuner.fit(front, halving, desk.Deadline(self._agenda), self._config, self._training, self._campaign.output)
+            tuner.fit(front, halving, stop, self._config, self._training, self._campaign.output, interrupt)
         finally:
-            _write(self._campaign.output / CAMPAIGN, self._identity, self._clock())
+            # What still runs in Tune's thread is to write nothing.
+            front.closing = True
+            identity.write(self._campaign.output, self._identity, self._clock())
         if front.error is not None:
             raise front.error
+        if self._agenda.out_of_time():
+            self._agenda.close()
         if ending := self._agenda.ending():
             self._progress.note(f"no further configuration: {ending}")
+        trials = self._ledger.trials
+        if trials and all(trial.state in REFUSED for trial in trials):
+            self._progress.note(f"nothing fits {shown(self._machine.memory)}: {REMEDY}")
         return self._clock()
+
+    @property
+    def held(self) -> list[tuple[Trial, str]]:
+        """Trials that a later run has to try, with the reason."""
+        return self._agenda.held
+
+    def _tick(self) -> None:
+        """Store the time spent, so that a kill loses little of it."""
+        if (now := self._clock()) - self._told >= TICK_S:
+            self._told = now
+            identity.write(self._campaign.output, self._identity, now)
 
     def _plan(self) -> str:
         machine, done = self._machine, sum(trial.over for trial in self._ledger.trials)
-        where = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus} CPUs"
+        where = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
         most = f"{self._config.most} configurations" if self._config.most else "every configuration"
         return f"tuning: {most} by {self._config.search}, on {where} with {shown(machine.memory)} to share" + (
             f"; {done} trials are done" if done else ""
@@ -218,8 +255,8 @@ class _Run:
     def _tell(self, trial: Trial) -> None:
         done = len({row.configuration for row in self._ledger.trials if row.over})
         self._progress.note(lines.line(trial, self._config, done))
-        _write(self._campaign.output / CAMPAIGN, self._identity, self._clock())
-        for path in best.spare(self._ledger, self._config.metric):
+        self._tick()
+        for path in best.spare(self._ledger, self._config):
             shutil.rmtree(path, ignore_errors=True)
 
     def _judge(self, model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
@@ -242,6 +279,7 @@ class _Run:
             "roomy": trial.roomy,
             "cpus": trial.cpus,
             "gpus": trial.gpus,
+            "until": None if self._config.seconds is None else time.time() + self._config.seconds - self._clock(),
         }
 
 

@@ -32,7 +32,9 @@ class Report:
     bundle: Path | None
 
 
-def close(ledger: Ledger, config: TuningConfig, base: Mapping[str, Any], seconds: float) -> Report:
+def close(
+    ledger: Ledger, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
+) -> Report:
     """Write everything that a campaign leaves behind.
 
     Args:
@@ -40,15 +42,16 @@ def close(ledger: Ledger, config: TuningConfig, base: Mapping[str, Any], seconds
         config: the search.
         base: the experiment's sections.
         seconds: spent on it.
+        with_best: whether the best configuration and its bundle are to be written, which another process may be doing.
 
     Raises:
-        TrainingError: the checkpoint of the best trial is damaged.
+        TrainingError: the checkpoint of the best trial is damaged or gone; tables and page are there.
         ResourceError: the place cannot be written.
     """
     trials, metric = ledger.trials, config.metric
     sizes = summary.sizes(trials, base, metric)
     shares = importance.importance(trials, config.searched, metric)
     tables.write(trials, ledger.output)
-    bundle = best.write(ledger, base, metric, config.workers)
     page.page(trials, metric, sizes, shares, page.about(trials, config.search, seconds)).write(ledger.output / PAGE)
+    bundle = best.write(ledger, base, config) if with_best else None
     return Report(sizes, shares, ledger.output / PAGE, bundle)

@@ -6,20 +6,27 @@ proposed, recorded and gone on with is the agenda's: Tune's own experiment state
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ray.tune import Stopper
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tuning.agenda import Agenda
+from pipelines.errors import ResourceError
+from tuning.agenda import OUT_OF_TIME, Agenda
 from tuning.config import TuningConfig
-from tuning.ledger import TROUBLE, Ledger
+from tuning.ledger import TRIALS, TROUBLE, Ledger
 from tuning.trial import Trial
 
 Given = Callable[[Trial], dict[str, Any]]
 TIME, METRIC = "epoch", "validation_{}"
+# A network file system may show this process what a trial has written some seconds late.
+PATIENCE_S, POLL_S = 60.0, 0.2
+# What a trial tells without a figure.
+UNJUDGED = {"failed", "stuck", "unstarted"}
 
 
 class Desk(Searcher):  # type: ignore[misc]
@@ -30,45 +37,92 @@ class Desk(Searcher):  # type: ignore[misc]
         ledger: its rows.
         given: what a trial's process is given.
         metric: Tune's name of the figure.
+        tick: called with every epoch of any trial.
+        patience_s: how long to wait for the files of a trial that has told of its end.
+
+    Attributes:
+        error: what ends the campaign.
+        closing: whether trials that end now were interrupted: their rows stay as they are, and the next run goes on with them.
     """
 
-    def __init__(self, agenda: Agenda, ledger: Ledger, given: Given, metric: str) -> None:
+    def __init__(
+        self,
+        agenda: Agenda,
+        ledger: Ledger,
+        given: Given,
+        metric: str,
+        tick: Callable[[], None] = lambda: None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._agenda, self._ledger, self._given = agenda, ledger, given
+        self._agenda, self._ledger, self._given, self._tick = agenda, ledger, given, tick
+        self._patience_s = patience_s
         self._open: dict[str, Trial] = {}
-        self._failed: dict[str, str] = {}
         self.error: Exception | None = None
+        self.closing = False
 
     def suggest(self, trial_id: str) -> Any:
+        if self.closing:
+            return Searcher.FINISHED
         try:
             trial = self._agenda.next()
         except Exception as error:
             # Ray would wrap it: the campaign raises it as it is.
-            self.error = error
+            self._end_with(error)
             return Searcher.FINISHED
         if trial is None:
             return Searcher.FINISHED
         self._open[trial_id] = trial
         return {"given": self._given(trial)}
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None: ...
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        self._tick()
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._open.pop(trial_id, None)
-        if trial is None:
+        if trial is None or self.closing:
             return
-        found = result or {}
+        try:
+            self._close(trial, result or {}, error)
+        except Exception as problem:
+            self._end_with(problem)
+
+    def _close(self, trial: Trial, found: dict[str, Any], error: bool) -> None:
+        if "stuck" in found:
+            raise ResourceError(*found["stuck"])
+        if found.get("unstarted"):
+            self._agenda.unstarted(trial)
+            return
         if error:
-            closed = self._ledger.end(trial, "failed", self._trouble(trial))
+            closed = self._ledger.end(trial, "failed", self._again(trial, self._trouble(trial)))
         elif "failed" in found:
-            closed = self._ledger.end(trial, "failed", str(found["failed"]))
-        elif found.get("over"):
-            closed = self._ledger.end(trial, "finished")
-        elif self._agenda.out_of_time():
-            closed = self._ledger.end(trial, "stopped early", "tuning.seconds have passed")
+            closed = self._ledger.end(trial, "failed", self._again(trial, str(found["failed"])))
         else:
-            closed = self._ledger.end(trial, "stopped early", "behind the others at this epoch")
+            self._await(trial, int(found.get(TIME) or 0))
+            if found.get("over"):
+                closed = self._ledger.end(trial, "finished")
+            elif self._agenda.out_of_time():
+                closed = self._ledger.end(trial, "stopped early", OUT_OF_TIME)
+            else:
+                closed = self._ledger.end(trial, "stopped early", "behind the others at this epoch")
         self._agenda.ended(closed)
+
+    def _await(self, trial: Trial, epoch: int) -> None:
+        """Return when this process sees a trial's epochs up to one."""
+        deadline = time.monotonic() + self._patience_s
+        while not any(record["epoch"] >= epoch for record in self._ledger.epochs(trial)):
+            if time.monotonic() > deadline:
+                raise ResourceError(
+                    f"{self._ledger.folder(trial)}: a trial has written epoch {epoch}, which is not seen here",
+                    "put --output where every node of the cluster reads and writes the same files",
+                )
+            time.sleep(POLL_S)
+
+    def _end_with(self, error: Exception) -> None:
+        self.error, self.closing = self.error or error, True
+
+    def _again(self, trial: Trial, reason: str) -> str:
+        return f"{reason}; to try it again, delete {TRIALS}/{self._ledger.folder(trial).name} and run the same command"
 
     def _trouble(self, trial: Trial) -> str:
         path: Path = self._ledger.folder(trial) / TROUBLE
@@ -89,14 +143,22 @@ class Desk(Searcher):  # type: ignore[misc]
     def restore(self, checkpoint_path: str) -> None: ...
 
 
-class Deadline:
-    """Ends a trial with its epoch once the campaign is out of time."""
+class Deadline(Stopper):  # type: ignore[misc]
+    """Ends a trial with its epoch once the campaign is out of time, and all of them when the desk closes.
 
-    def __init__(self, agenda: Agenda) -> None:
-        self._agenda = agenda
+    Args:
+        agenda: of the campaign.
+        front: the desk.
+    """
+
+    def __init__(self, agenda: Agenda, front: Desk) -> None:
+        self._agenda, self._front = agenda, front
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return not result.get("before") and self._agenda.out_of_time()
+
+    def stop_all(self) -> bool:
+        return self._front.closing
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -109,7 +171,7 @@ class Halving(ASHAScheduler):  # type: ignore[misc]
     """ASHA; a trial that goes on tells its earlier epochs again, which fill the rungs and decide nothing."""
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if "failed" in result:
+        if not UNJUDGED.isdisjoint(result):
             return str(TrialScheduler.CONTINUE)
         decided: str = super().on_trial_result(tune_controller, trial, result)
         return TrialScheduler.CONTINUE if result.get("before") else decided

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines import storage
+from pipelines.errors import ResourceError
 from training import journal
 from tuning.trial import Row, State, Trial
 
@@ -23,6 +24,7 @@ TRIALS, TABLE, ROW, EPOCHS, CHECKPOINTS, TROUBLE = (
     "checkpoints",
     "error.txt",
 )
+ASIDE = "unreadable"
 
 
 class Ledger:
@@ -31,18 +33,29 @@ class Ledger:
     Args:
         output: the campaign's directory.
         reading: only look, while another process may be writing.
+
+    Attributes:
+        aside: folders whose row is none, of another version for instance; moved out of the way, and run anew.
+
+    Raises:
+        ResourceError: a row cannot be read, or the place cannot be written.
     """
 
     def __init__(self, output: Path, *, reading: bool = False) -> None:
         self.output = output
+        self.aside: list[Path] = []
         found = []
-        for path in output.glob(f"{TRIALS}/*/{ROW}"):
+        for path in sorted(output.glob(f"{TRIALS}/*/{ROW}")):
             try:
                 found.append(Trial.of_json(json.loads(path.read_text(encoding="utf-8"))))
-            except (OSError, ValueError, TypeError):
-                # Of another version, or not one of ours: its trial is run anew.
+            except OSError as error:
+                raise ResourceError(
+                    f"{path}: cannot be read ({error.strerror or error})",
+                    "see why, and run again: its trial is not lost",
+                ) from error
+            except (ValueError, TypeError):
                 if not reading:
-                    shutil.rmtree(path.parent, ignore_errors=True)
+                    self.aside.append(self._set_aside(path.parent))
         self._rows = {trial.key: trial for trial in sorted(found, key=lambda one: one.number)}
         if not reading:
             self._write()
@@ -68,6 +81,22 @@ class Ledger:
     def epochs(self, trial: Trial) -> list[Row]:
         """The figures of a trial's epochs so far."""
         return journal.read(self.folder(trial) / EPOCHS)
+
+    def forget(self, trial: Trial) -> None:
+        """Take away the row of a trial that never began."""
+        shutil.rmtree(self.folder(trial), ignore_errors=True)
+        self._rows.pop(trial.key, None)
+        self._write()
+
+    def _set_aside(self, folder: Path) -> Path:
+        target = self.output / ASIDE / folder.name
+        storage.make_directory(target.parent)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            folder.rename(target)
+        except OSError as error:
+            raise storage.unwritable(target, error) from error
+        return target
 
     def keep(self, trial: Trial) -> None:
         """Write a row in the place of the one before.

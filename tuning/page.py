@@ -77,7 +77,7 @@ def _trials(made: report.Page, trials: Sequence[Trial], metric: str, seeds: int)
     chosen = summary.best(trials, metric, seeds)
     order = summary.ranking(trials, metric, seeds)
     caption = f"The best configuration first{', by the mean over its seeds' if seeds > 1 else ''}"
-    caption += f"; trial {chosen.number} is the bundle's" if chosen else ""
+    caption += f"; trial {chosen.number} is the best" if chosen else ""
     made.table(
         caption,
         summary.header(trials, metric),

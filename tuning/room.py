@@ -17,8 +17,9 @@ from training.memory.shape import Device
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CONTEXT = 600_000_000
-# What a process of Ray Tune holds beside what a worker of Ray Train does: the libraries of figures.
-TUNE = 100_000_000
+# What a process of Ray Tune may hold beside what a worker of Ray Train does: the libraries of figures, and what is left of
+# the trials that it has run before.
+TUNE = 200_000_000
 # Ray hands out shares of a device in ten-thousandths; a hundredth is as fine as an estimate is.
 FINEST = 100
 
@@ -30,14 +31,14 @@ class Machine:
     Attributes:
         kind: of the devices whose memory counts.
         memory: bytes of one: of a GPU, or of the machine.
-        cpus: of a machine.
+        cpus: that come to so much memory, on the machine that has most of them to its memory.
         gpus: of a machine; 0: trials run on CPUs.
         here: whether a probe in this process tells something of it.
     """
 
     kind: Device
     memory: int
-    cpus: int
+    cpus: float
     gpus: int
     here: bool
 

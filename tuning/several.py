@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.dataset import TokenDataset
-from pipelines.errors import RaygeneError
 from pipelines.metrics import binary_metrics
 from pipelines.progress import Silent
 from training import bundle, journal
@@ -32,7 +31,7 @@ def run(given: dict[str, Any], report: Report) -> None:
 
     Args:
         given: as for a worker of its own.
-        report: told of every epoch, and with `failed` of an error that would come again.
+        report: told of every epoch.
     """
     folder = Path(given["folder"])
     model, config = ModelConfig.model_validate(given["model"]), TrainingConfig.model_validate(given["training"])
@@ -56,9 +55,6 @@ def run(given: dict[str, Any], report: Report) -> None:
             report({"before": number < before, "over": False, **worker.standing(found, record["epoch"])})
         told = len(found)
     if errors:
-        if isinstance(errors[0], RaygeneError):
-            report(worker.failure(str(errors[0])))
-            return
         raise errors[0]
     found = _with_gap(_kept(folder), folder, given)
     journal.write(folder / EPOCHS, found)

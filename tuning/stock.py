@@ -46,6 +46,11 @@ class Stock:
         return data
 
     @property
+    def paths(self) -> list[Path]:
+        """Folders of all datasets, sorted."""
+        return sorted({data.path for data in self._found.values() if isinstance(data, Data)})
+
+    @property
     def fingerprints(self) -> list[str]:
         """Of all datasets, sorted."""
         return sorted({data.fingerprint for data in self._found.values() if isinstance(data, Data)})

@@ -14,7 +14,7 @@ from pipelines import fingerprint
 from pipelines.report import MISSING
 from training.memory.capacity import shown
 from tuning import keys, lines
-from tuning.trial import State, Trial
+from tuning.trial import ENDED, State, Trial
 
 CONFIDENCE = 0.95
 # Of two values Student's t says next to nothing: an interval thirteen times as wide as their distance.
@@ -251,14 +251,11 @@ def size_rows(found: Sequence[Size]) -> list[tuple[object, ...]]:
 
 def account(trials: Sequence[Trial]) -> str:
     """How many trials ended how, in a sentence."""
-    states = {
-        name: sum(one.state == name for one in trials)
-        for name in ("finished", "stopped early", "infeasible", "failed", "begun")
-    }
+    states = {name: sum(one.state == name for one in trials) for name in (*ENDED, "begun")}
     told = ", ".join(
         f"{count} {'interrupted or under way' if name == 'begun' else name}" for name, count in states.items() if count
     )
-    return f"{len(trials)} trials: {told}" if trials else "no trial yet"
+    return f"{len(trials)} trial{'s' if len(trials) > 1 else ''}: {told}" if trials else "no trial yet"
 
 
 def verdict(trials: Sequence[Trial], metric: str, seeds: int = 1) -> str:

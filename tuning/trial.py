@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-State = Literal["begun", "finished", "stopped early", "infeasible", "failed"]
-ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "failed")
+State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
+ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
 Row = dict[str, Any]
 
 
@@ -22,7 +22,7 @@ class Trial:
         key: of what decides the result; names the trial's folder.
         seed: `training.seed`.
         parameters: searched keys and their values.
-        state: begun, or how it ended.
+        state: begun, or how it ended; repeated: another configuration comes to the same training, which is not run twice.
         reason: why it was stopped, does not fit, or failed.
         dataset: folder of the dataset.
         fingerprint: the dataset's.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import TrainingError
+from training import background
+from training.background import Interrupt
 from training.config import TrainingConfig
 from tuning.config import TuningConfig
 
@@ -22,6 +22,7 @@ def fit(
     config: TuningConfig,
     training: TrainingConfig,
     output: Path,
+    ask_to_stop: Interrupt,
 ) -> None:
     """Run trials until there are no more.
 
@@ -32,10 +33,11 @@ def fit(
         config: the campaign.
         training: how often a trial is started again after its process has died.
         output: a folder that every node writes; Ray's own files appear in it while it runs.
+        ask_to_stop: called at an interrupt, after which `stop` is to end all trials.
 
     Raises:
         TrainingError: Ray Tune failed.
-        KeyboardInterrupt: interrupted.
+        KeyboardInterrupt: interrupted, and the trials have been told to end.
     """
     # Of Ray's two displays the older one is silent when told to be.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -65,9 +67,15 @@ def fit(
         ),
     )
     try:
-        _in_thread(tuner.fit)
+        failure = background.do(tuner.fit, ask_to_stop)
     finally:
         shutil.rmtree(output / name, ignore_errors=True)
+    if failure is not None:
+        lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+        reason = lines[-1][:200] if lines else type(failure).__name__
+        raise TrainingError(
+            f"tuning stopped ({reason})", "run the same command to go on, with --verbose to see why"
+        ) from failure
 
 
 def _process(config: dict[str, Any]) -> None:
@@ -77,8 +85,7 @@ def _process(config: dict[str, Any]) -> None:
     from tuning import several, worker
 
     given = config["given"]
-    run = several.run if given["training"]["workers"] > 1 else worker.run
-    run(given, tune.report)
+    worker.guarded(several.run if given["training"]["workers"] > 1 else worker.run, given, tune.report)
 
 
 def _resources(config: dict[str, Any]) -> Any:
@@ -94,28 +101,3 @@ def _resources(config: dict[str, Any]) -> Any:
 
 def _named(trial: Any) -> str:
     return str(trial.trial_id)
-
-
-def _in_thread(work: Callable[[], Any]) -> None:
-    """Do work beside the main thread, where an interrupt would end in Ray's own handler and say nothing."""
-    failure: BaseException | None = None
-
-    def run_it() -> None:
-        nonlocal failure
-        try:
-            work()
-        except BaseException as error:
-            failure = error
-
-    thread = threading.Thread(target=run_it, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(timeout=0.1)
-    if isinstance(failure, Exception):
-        lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-        reason = lines[-1][:200] if lines else type(failure).__name__
-        raise TrainingError(
-            f"tuning stopped ({reason})", "run the same command to go on, with --verbose to see why"
-        ) from failure
-    if failure is not None:
-        raise failure

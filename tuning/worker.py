@@ -19,12 +19,14 @@ import torch
 
 from pipelines import fingerprint, storage
 from pipelines.dataset import TokenDataset
+from pipelines.errors import DatasetError, ResourceError
 from pipelines.metrics import binary_metrics
 from training import devices, journal, layout, loop, models
 from training.checkpoints import Checkpoints
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
+from training.memory.plan import DoesNotFitError
 from training.observer import Observer
 from training.resume import resume
 from training.scoring import probabilities
@@ -36,35 +38,51 @@ from training.worker import explained
 from tuning.ledger import CHECKPOINTS, EPOCHS, TROUBLE
 
 Report = Callable[[dict[str, Any]], None]
+Work = Callable[[dict[str, Any], Report], None]
 # On Linux, writing 5 there sets the peak of resident memory back to what is resident now.
 _PEAK = Path("/proc/self/clear_refs")
 
 
-def run(given: dict[str, Any], report: Report) -> None:
-    """Train a trial.
+def guarded(work: Work, given: dict[str, Any], report: Report) -> None:
+    """Do the work of a trial, and tell how it failed.
 
     Args:
+        work: `run`, or what trains with several workers.
         given: `model` and `training` as mappings, `dataset` and its `fingerprint`, `folder` of the trial, `gap_rows`, `roomy`,
-            and the share of a GPU, `gpus`.
-        report: told of every epoch, and with `failed` of an error that would come again.
+            the share of a GPU, `gpus`, and the time of day after which none begins, `until`, in seconds since 1970.
+        report: told of every epoch; with `failed` of an error that would come again with this trial alone, with `stuck` of
+            one that all trials would meet, such as a full disk; with `unstarted` where it is too late to begin.
     """
-    began = time.monotonic()
     folder = Path(given["folder"])
+    if given["until"] is not None and time.time() >= given["until"]:
+        report(without_figure("unstarted", True))
+        return
     (folder / TROUBLE).unlink(missing_ok=True)
     try:
-        _run(given, folder, report, began)
+        work(given, report)
+    except DoesNotFitError as error:
+        report(without_figure("failed", error.problem))
+    except (ResourceError, DatasetError) as error:
+        report(without_figure("stuck", [error.problem, error.remedy]))
     except Exception as error:
         known = explained(error)
         if known is None:
-            # Such as a disk that is away for a while: Ray starts the trial again.
+            # Such as a machine that is about to end it: Ray starts the trial again.
             storage.write_text(folder / TROUBLE, "".join(traceback.format_exception_only(error)))
             raise
-        report(failure(str(known)))
+        report(without_figure("failed", known.problem))
 
 
-def _run(given: dict[str, Any], folder: Path, report: Report, began: float) -> None:
+def run(given: dict[str, Any], report: Report) -> None:
+    """Train a trial in this process.
+
+    Args:
+        given: as for `guarded`.
+        report: told of every epoch.
+    """
     import ray
 
+    began, folder = time.monotonic(), Path(given["folder"])
     model, config = ModelConfig.model_validate(given["model"]), TrainingConfig.model_validate(given["training"])
     torch.set_num_threads(max(1, int(given["cpus"])))
     set_deterministic(config.deterministic)
@@ -157,9 +175,9 @@ def standing(records: Sequence[Record], epoch: int) -> Record:
     return {"epoch": epoch, **{name: best[name] for name in ("validation_auroc", "validation_mcc")}}
 
 
-def failure(reason: str) -> dict[str, Any]:
+def without_figure(name: str, value: Any) -> dict[str, Any]:
     """What is told of a trial that cannot go on: without a figure Ray would end the whole campaign, with NaN it does not."""
-    return {"failed": reason, "validation_auroc": math.nan, "validation_mcc": math.nan}
+    return {name: value, "validation_auroc": math.nan, "validation_mcc": math.nan}
 
 
 def sample(rows: int, most: int) -> Rows:

@@ -42,6 +42,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Search, and tell what was found."""
+    from training.launch import ENVIRONMENT
     from tuning.campaign import Campaign, so_far, tune
 
     experiment, arguments = context.experiment(), context.arguments
@@ -52,9 +53,9 @@ def run(context: Context) -> None:
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
     campaign = Campaign(experiment.tuning, base, dataset, output)
     if arguments.report_only:
-        ledger, made = so_far(campaign)
+        ledger, made = so_far(campaign, context.terminal)
     else:
-        ledger, made = tune(campaign, context.connector(experiment.cluster), context.terminal)
+        ledger, made = tune(campaign, context.connector(experiment.cluster, ENVIRONMENT), context.terminal)
     show(ledger.trials, made, experiment.tuning.metric, experiment.tuning.seeds, context.terminal)
     say = context.terminal.say
     say(f"page: {made.page}")

@@ -38,19 +38,19 @@ def campaign(dataset: Path, tmp_path: Path) -> Callable[..., Campaign]:
     return make
 
 
-def fitting(model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
-    """A judge that lets everything of up to 64 states pass."""
-    return Verdict(
-        model.hidden <= 64, model.hidden * 10, 640, "too large" if model.hidden > 64 else "", token_budget=99
-    )
+def agenda(
+    output: Path, config: TuningConfig, told: list[Trial] | None = None, spent: float = 0.0, most: int = 64
+) -> Agenda:
+    """An agenda on what is recorded in a folder, with room for models of up to so many states."""
 
+    def judge(model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
+        fits = model.hidden <= most
+        return Verdict(fits, model.hidden * 10, most * 10, "" if fits else "too large", token_budget=99)
 
-def agenda(output: Path, config: TuningConfig, told: list[Trial] | None = None, spent: float = 0.0) -> Agenda:
-    """An agenda on what is recorded in a folder."""
     ledger = Ledger(output)
-    source = proposals(config, BASE, len(ledger.trials))
+    source = proposals(config, BASE, len({trial.configuration for trial in ledger.trials}))
     tell = (lambda trial: None) if told is None else told.append
-    return Agenda(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), fitting, Clock(spent), tell)
+    return Agenda(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), judge, Clock(spent), tell)
 
 
 @pytest.fixture

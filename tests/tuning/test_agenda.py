@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.tuning.conftest import agenda
+from training import journal
 from tuning.agenda import Agenda
 from tuning.config import TuningConfig
-from tuning.ledger import Ledger
+from tuning.ledger import EPOCHS, Ledger
 from tuning.trial import Trial
 
 
@@ -21,14 +22,14 @@ def drained(found: Agenda) -> list[Trial]:
     return trials
 
 
-def ended(found: Agenda, output: Path, trial: Trial, auroc: float) -> None:
-    from training import journal
-    from tuning.ledger import EPOCHS
+def record(found: Agenda, trial: Trial, auroc: float) -> None:
+    figures = {"epoch": 1, "validation_auroc": auroc, "validation_mcc": 0.1, "trial_seconds": 1.0}
+    journal.write(found._ledger.folder(trial) / EPOCHS, [figures])
 
-    ledger = found._ledger
-    record = {"epoch": 1, "validation_auroc": auroc, "validation_mcc": 0.1, "trial_seconds": 1.0}
-    journal.write(ledger.folder(trial) / EPOCHS, [record])
-    found.ended(ledger.end(trial, "finished"))
+
+def ended(found: Agenda, output: Path, trial: Trial, auroc: float) -> None:
+    record(found, trial, auroc)
+    found.ended(found._ledger.end(trial, "finished"))
 
 
 def test_what_does_not_fit_has_its_row_and_is_not_handed_out(tmp_path: Path) -> None:
@@ -98,3 +99,73 @@ def test_a_campaign_out_of_time_hands_out_nothing_earlier_runs_counted(tmp_path:
 def test_random_draws_end_when_a_small_space_is_gone_through(tmp_path: Path) -> None:
     given = {"space": {"model.hidden": {"choice": [8, 16]}}, "search": "random", "trials": 10}
     assert len(drained(agenda(tmp_path, TuningConfig.model_validate(given)))) == 2
+
+
+def test_a_search_that_proposes_the_same_again_goes_through_what_is_left_of_its_space(tmp_path: Path) -> None:
+    sizes = [4, 8, 12, 16, 20]
+    space = {"model.embedding": {"choice": sizes}, "model.hidden": {"choice": sizes}}
+    found = agenda(tmp_path, TuningConfig.model_validate({"space": space, "trials": 30}))
+    while (trial := found.next()) is not None:
+        # Higher at one corner, so that the estimator narrows down.
+        ended(found, tmp_path, trial, 0.5 + sum(trial.parameters.values()) / 100)
+    rows = Ledger(tmp_path).trials
+    assert len({str(row.parameters) for row in rows}) == len(rows) == 25
+    assert found.ending() == "the space is gone through, 25 configurations"
+
+
+def test_random_draws_of_a_long_campaign_go_on_after_a_kill(tmp_path: Path) -> None:
+    given = {"space": {"training.learning_rate": {"uniform": [0.001, 0.1]}}, "search": "random", "trials": 70}
+    config = TuningConfig.model_validate(given)
+    first = agenda(tmp_path, config)
+    for _ in range(60):
+        trial = first.next()
+        assert trial is not None
+        ended(first, tmp_path, trial, 0.5)
+    assert len(drained(agenda(tmp_path, config))) == 10
+    assert len({row.parameters["training.learning_rate"] for row in Ledger(tmp_path).trials}) == 70
+
+
+def test_an_interrupted_trial_for_which_there_is_no_room_now_is_held_for_a_later_run(tmp_path: Path) -> None:
+    begun = agenda(tmp_path, config([64, 8])).next()
+    assert begun is not None
+    crowded = agenda(tmp_path, config([64, 8]), most=16)
+    assert [trial.parameters["model.hidden"] for trial in drained(crowded)] == [8]
+    assert [(trial.key, reason) for trial, reason in crowded.held] == [(begun.key, "too large")]
+    assert next(row for row in Ledger(tmp_path).trials if row.key == begun.key).state == "begun"
+    assert begun.key in {trial.key for trial in drained(agenda(tmp_path, config([64, 8])))}
+
+
+def test_further_seeds_for_which_there_is_no_room_now_are_held_too(tmp_path: Path) -> None:
+    first = agenda(tmp_path, config([64], seeds=2))
+    begun = first.next()
+    assert begun is not None
+    ended(first, tmp_path, begun, 0.7)
+    crowded = agenda(tmp_path, config([64], seeds=2), most=16)
+    assert drained(crowded) == []
+    assert [trial.seed for trial, _ in crowded.held] == [6]
+
+
+def test_a_configuration_short_of_seeds_is_no_better_one(tmp_path: Path) -> None:
+    found = agenda(tmp_path, config([8, 12, 16, 20], seeds=2, plateau=1))
+    for auroc in (0.6, 0.6, 0.9):
+        trial = found.next()
+        assert trial is not None
+        ended(found, tmp_path, trial, auroc)
+    assert found.ending() is None
+    trial = found.next()
+    assert trial is not None
+    ended(found, tmp_path, trial, 0.1)
+    assert "without a better one" in (found.ending() or "")
+
+
+def test_out_of_time_what_has_epochs_keeps_its_figures_and_what_never_began_leaves_no_row(tmp_path: Path) -> None:
+    found = agenda(tmp_path, config([8, 16], seconds=100))
+    begun, pending = found.next(), found.next()
+    assert begun is not None
+    assert pending is not None
+    record(found, begun, 0.7)
+    late = agenda(tmp_path, config([8, 16], seconds=100), spent=101)
+    late.close()
+    row = Ledger(tmp_path).trials
+    assert [(one.key, one.state, one.validation_auroc) for one in row] == [(begun.key, "stopped early", 0.7)]
+    assert late.ending() == "tuning.seconds have passed (100)"

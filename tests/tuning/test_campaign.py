@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from cluster.experiment import load
+from pipelines import storage
 from pipelines.dataset import read_manifest
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
@@ -26,7 +27,7 @@ from training.bundle import Bundle
 from training.key import run_key
 from tuning import stock, summary
 from tuning.agenda import configured
-from tuning.campaign import Campaign, tune
+from tuning.campaign import Campaign, so_far, tune
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
 
@@ -118,8 +119,26 @@ def test_a_second_run_finds_the_campaign_finished_and_another_one_is_refused(
     assert any("finished; nothing to do" in note for note in silent.notes)
     assert (output / "trials.jsonl").read_bytes() == before
     other = config.model_copy(update={"seed": 9})
-    with pytest.raises(UsageError, match="holds another campaign"):
+    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
         tune(Campaign(other, BASE, dataset, output), never, silent)
+    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
+        so_far(Campaign(other, BASE, dataset, output), silent)
+
+
+def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
+    small: tuple[Path, Silent], dataset: Path, silent: Silent
+) -> None:
+    output = small[0]
+    identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
+    made = Campaign(TuningConfig.model_validate(identity), BASE, dataset, output)
+    assert so_far(made, silent)[1].bundle is not None
+    (output / "report.html").unlink()
+    with storage.only_writer(output):
+        assert so_far(made, silent)[1].bundle is None
+    assert (output / "report.html").exists()
+    assert any("the campaign is running" in note for note in silent.notes)
+    with pytest.raises(UsageError, match="no campaign there"):
+        so_far(Campaign(made.config, BASE, dataset, output / "nothing"), silent)
 
 
 def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_one_stays_within_the_size(
@@ -234,8 +253,10 @@ def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
     chosen = summary.best(trials, "auroc")
     assert chosen is not None
     assert load(tmp_path / "c" / "best.yaml", {}).tokenizer.k == chosen.parameters["tokenizer.k"]
+    manifests = sorted((tmp_path / "c" / "datasets").glob("*/manifest.json"))
+    built = [path.stat().st_mtime_ns for path in manifests]
     again = stock.made(base, config.searched, tmp_path / "c", ray_session, silent)
-    assert sum("is up to date" in note for note in silent.notes) == 0
+    assert [path.stat().st_mtime_ns for path in manifests] == built
     assert {one[:12] for one in again.fingerprints} == datasets
 
 

@@ -75,7 +75,7 @@ def test_a_configuration_is_judged_when_it_has_all_of_its_seeds() -> None:
     assert "of 0.6000 over 2 seeds" in summary.verdict(trials, "auroc", 2)
 
 
-@pytest.mark.parametrize("state", ["failed", "infeasible"])
+@pytest.mark.parametrize("state", ["failed", "infeasible", "repeated"])
 def test_what_failed_or_no_longer_fits_is_never_best_whatever_its_epochs_said(state: State) -> None:
     trials = [trial(1, 0.99, state=state), trial(2, 0.6), trial(3, 0.4)]
     chosen = summary.best(trials, "auroc")
@@ -125,6 +125,7 @@ def test_where_nothing_has_a_figure_nothing_is_best() -> None:
     assert summary.best(trials, "auroc") is None
     assert summary.verdict(trials, "auroc") == "No trial has a validation figure."
     assert summary.account(trials) == "2 trials: 1 infeasible, 1 failed"
+    assert summary.account([trial(1, None, state="repeated")]) == "1 trial: 1 repeated"
 
 
 def test_sizes_pool_seeds_and_take_what_is_not_searched_from_the_experiment() -> None:

@@ -26,7 +26,7 @@ from training.memory.shape import ID, Device
 # What a worker of Ray Train holds beside a bare process: Ray, Arrow and the libraries of metrics and logs.
 WORKER = 250_000_000
 # What gaps between blocks add on a CPU that keeps its heap, as a share of what a step takes.
-GAPS = 1.0
+GAPS = 2.0
 
 
 class DoesNotFitError(ResourceError):
@@ -70,7 +70,7 @@ class MemoryPlan:
         full: the estimate of the largest batch.
         probe: what the probe of one longest sequence saw; None: none was made.
         correction: by how much the probe saw more than the formula told; 1: not more.
-        roomy: whether a CPU may keep freed memory while it trains, which is faster and takes twice as much.
+        roomy: whether a CPU may keep freed memory while it trains, which is faster and takes up to three times as much.
     """
 
     token_budget: int

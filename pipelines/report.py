@@ -35,7 +35,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font
 caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2.5rem)}
 th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
-th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
+td.w{white-space:normal;min-width:20rem}th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
 .row{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(24rem,100%),1fr));gap:0 1.25rem}
 figure{margin:1rem 0;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
 figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}figcaption b{color:var(--ink);font-weight:600}
@@ -45,6 +45,7 @@ max-width:9rem;white-space:normal;overflow-wrap:break-word;background:var(--pape
 """
 
 MISSING = "–"
+LONG = 60
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
 LABELS = ((1, "genes", GENE, "-"), (0, "negatives", NEGATIVE, "--"))
 
@@ -66,12 +67,14 @@ class Plot(NamedTuple):
         figure: the plot.
         text: what to read off it; follows the title.
         name: the element's id on the page is `figure-` and this, if there is one.
+        spoken: for readers who do not see it, in place of the title; what a table beside it says need not stand here.
     """
 
     title: str
     figure: Figure
     text: str = ""
     name: str = ""
+    spoken: str = ""
 
 
 class Page:
@@ -117,7 +120,7 @@ class Page:
             + "".join(f"<th scope=col{one}>{html.escape(name)}</th>" for one, name in zip(mark, header, strict=True))
         ]
         for number, row in enumerate(rows):
-            cells = "".join(f"<td{one}>{html.escape(shown(cell))}</td>" for one, cell in zip(mark, row, strict=True))
+            cells = "".join(_cell(shown(cell), one) for one, cell in zip(mark, row, strict=True))
             lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
         told, body = html.escape(caption), "\n".join(lines)
         if folded:
@@ -134,7 +137,7 @@ class Page:
             title, named = html.escape(plot.title), f' id="figure-{html.escape(plot.name)}"' if plot.name else ""
             caption = f"<b>{title}.</b> {html.escape(plot.text)}" if plot.text else title
             inner.append(
-                f'<figure{named} role="img" aria-label="{title}">{_svg(plot.figure, f"f{self._figures}-")}'
+                f'<figure{named} role="img" aria-label="{html.escape(plot.spoken) or title}">{_svg(plot.figure, f"f{self._figures}-")}'
                 f"<figcaption>{caption}</figcaption></figure>"
             )
         self._parts.append(f'<div class="row">{"".join(inner)}</div>')
@@ -156,6 +159,11 @@ class Page:
             ResourceError: the place cannot be written.
         """
         storage.write_text(path, self.html())
+
+
+def _cell(text: str, mark: str) -> str:
+    """A cell; sentences wrap, figures and names do not."""
+    return f"<td{' class=w' if len(text) > LONG else mark}>{html.escape(text)}</td>"
 
 
 def shown(cell: object) -> str:

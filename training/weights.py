@@ -15,6 +15,7 @@ from torch import Tensor
 from pipelines.errors import BundleError
 from training import models
 from training.config import ModelConfig
+from training.description import parameters
 from training.models.recogniser import Recogniser
 from training.seal import RESTORE
 
@@ -39,6 +40,17 @@ def architecture(described: object, shown: str) -> ModelConfig:
         if first["type"] == "extra_forbidden":
             raise BundleError(f"{shown}: {key}: not known here", "update raygene") from error
         raise BundleError(f"{shown}: {key}: {first['msg']}", RESTORE) from error
+
+
+def weights_of(config: ModelConfig, vocabulary_size: int) -> int:
+    """Numbers that a model of these sizes learns. Nothing is allocated; it costs a few milliseconds.
+
+    Args:
+        config: the architecture.
+        vocabulary_size: number of token ids.
+    """
+    with torch.device("meta"):
+        return parameters(models.make(config, vocabulary_size))
 
 
 def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> Recogniser:

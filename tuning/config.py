@@ -24,7 +24,8 @@ class Domain(Section):
     whole: tuple[int, int] | None = Field(default=None, alias="int", description="whole numbers from one to another")
     uniform: tuple[float, float] | None = Field(default=None, description="numbers between two")
     log_uniform: tuple[float, float] | None = Field(
-        default=None, description="numbers between two, each order of magnitude as likely"
+        default=None,
+        description="numbers between two, each order of magnitude as likely; rounded for a key of whole numbers",
     )
     when: dict[str, Any] = Field(
         default={}, description="keys and the value (or values) they must have for this one to be searched"
@@ -36,7 +37,7 @@ class Domain(Section):
         if len(given) != 1:
             raise ValueError(f"give one of {', '.join(KINDS)}, not {' and '.join(given) or 'none'}")
         bounds = None if self.values is not None else self._of(given[0])
-        if bounds and not bounds[0] < bounds[1]:
+        if bounds and bounds[0] > bounds[1]:
             raise ValueError(f"{given[0]} {bounds[0]:g} to {bounds[1]:g} holds nothing; give the lower bound first")
         if self.log_uniform and self.log_uniform[0] <= 0:
             raise ValueError(f"log_uniform begins above 0, not at {self.log_uniform[0]:g}")
@@ -59,6 +60,12 @@ class Domain(Section):
     def ends(self) -> tuple[Any, ...]:
         """What has to be a value of the key for all to be."""
         return tuple(self.values or self.whole or self.uniform or self.log_uniform or ())
+
+    def of_whole_numbers(self) -> Domain:
+        """The same range of whole numbers; with `log_uniform` a draw is rounded where it is made."""
+        if self.uniform is None:
+            return self
+        return Domain(int=(round(self.uniform[0]), round(self.uniform[1])), when=self.when)
 
 
 def _as_space(value: Any) -> Any:
@@ -155,13 +162,17 @@ class TuningConfig(Section):
     @model_validator(mode="after")
     def _keys_and_values(self) -> TuningConfig:
         for key, domain in (self.space or {}).items():
+            if domain.values is None and keys.number(key) is None:
+                raise ValueError(f"{key} takes no numbers, so that a range means nothing; give a list")
             for value in domain.ends:
                 keys.checked(key, value)
+            if self.space and keys.number(key) is int:
+                self.space[key] = domain = domain.of_whole_numbers()
             for other, value in domain.when.items():
                 for one in value if isinstance(value, list) else [value]:
                     keys.checked(other, one)
             if keys.of_dataset(key) and domain.every is None:
-                raise ValueError(f"{key} makes a dataset of its own for every value; give a list")
+                raise ValueError(f"{key} makes a dataset of its own for every value; give a list or int")
             if self.search == "grid" and domain.every is None:
                 raise ValueError(
                     f"{key} is a range, which a grid cannot go through; give a list, or set search to random"

@@ -1,7 +1,8 @@
 """How much of the variation in the figure each searched key explains: functional ANOVA (Hutter et al. 2014), by Optuna.
 
 Shares of variance under a random forest fitted to the configurations tried, each with its mean over seeds; they add up to
-one. A key that not every configuration has cannot be compared, and has none. Costs a second.
+one, so that of a single key there is nothing to tell. A key that not every configuration has, or that has one value in all of
+them, cannot be compared, and has none. Costs a second.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ HEADER = ("key", "share of the variation")
 METHOD = "functional ANOVA over a random forest, as Optuna computes it"
 
 
-def importance(trials: Sequence[Trial], searched: dict[str, Domain], metric: str) -> dict[str, float]:
-    """Key to share of the variation of the figure, largest first; empty where too few configurations have a figure.
+def importance(trials: Sequence[Trial], searched: dict[str, Domain], metric: str, seeds: int = 1) -> dict[str, float]:
+    """Key to share of the variation of the figure, largest first; empty of too few configurations or fewer than two keys.
 
     Args:
         trials: of the campaign.
         searched: key to domain.
         metric: auroc or mcc.
+        seeds: trials of each configuration.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    found = [(rows[0].parameters, value) for rows, value in summary.scored(trials, metric)]
-    shared = [key for key in searched if found and all(key in parameters for parameters, _ in found)]
-    if len(found) < LEAST or not shared or len({value for _, value in found}) < 2:
+    found = [(rows[0].parameters, value) for rows, value in summary.scored(trials, metric, seeds)]
+    varied = summary.varied([rows[0] for rows, _ in summary.scored(trials, metric, seeds)])
+    shared = [key for key in searched if key in varied and all(key in parameters for parameters, _ in found)]
+    if len(found) < LEAST or len(shared) < 2 or len({value for _, value in found}) < 2:
         return {}
     distributions = {key: distribution(key, searched[key]) for key in shared}
     study = optuna.create_study(direction="maximize")

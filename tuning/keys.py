@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,12 +19,21 @@ DATASET_SECTIONS: dict[str, type[BaseModel]] = {
     "tokenizer": TokenizerConfig,
     "split": SplitConfig,
 }
+# What decides the rows of validation, not how they are read.
+TASK = ("negatives", "crop", "split")
+# What a tokenizer that is taken from elsewhere brings along.
+REUSED = ("k", "stride", "tail", "vocabulary", "min_count")
 SECTIONS: dict[str, type[BaseModel]] = {"model": ModelConfig, "training": TrainingConfig, **DATASET_SECTIONS}
 
 
 def of_dataset(key: str) -> bool:
     """Whether another value of a key makes another dataset."""
     return key.partition(".")[0] in DATASET_SECTIONS
+
+
+def of_task(key: str) -> bool:
+    """Whether another value of a key makes other rows of validation, on which figures cannot be held against each other."""
+    return key.partition(".")[0] in TASK
 
 
 def field(key: str) -> FieldInfo:
@@ -68,6 +77,13 @@ def checked(key: str, value: Any) -> Any:
         raise ValueError(f"{key} {value!r}: {said[0].lower() + said[1:]}") from None
 
 
+def number(key: str) -> type[int] | type[float] | None:
+    """int where a key takes whole numbers only, float where it takes others too, None where it takes no numbers at all."""
+    known = field(key).annotation
+    kinds = {getattr(one, "__origin__", one) for one in (known, *get_args(known))}
+    return float if float in kinds else int if int in kinds else None
+
+
 def value_of(values: Mapping[str, Any], key: str) -> Any:
     """The value of a key in nested sections; None where there is none."""
     section, _, name = key.partition(".")
@@ -75,8 +91,14 @@ def value_of(values: Mapping[str, Any], key: str) -> Any:
 
 
 def changed(values: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested sections with some keys set."""
+    """Nested sections with some keys set.
+
+    A tokenizer taken from elsewhere comes in the place of what the sections say of theirs.
+    """
     found = copy.deepcopy(dict(values))
+    if parameters.get("tokenizer.from") is not None:
+        described = found.get("tokenizer") or {}
+        found["tokenizer"] = {name: value for name, value in described.items() if name not in REUSED}
     for key, value in parameters.items():
         section, _, name = key.partition(".")
         found[section] = {**(found.get(section) or {}), name: value}

@@ -35,7 +35,12 @@ def line(trial: Trial, config: TuningConfig, done: int) -> str:
 
 def settings(parameters: dict[str, Any]) -> str:
     """Searched keys by their last names, with values of a few digits."""
-    return ", ".join(f"{key.rpartition('.')[2]} {number(value)}" for key, value in parameters.items()) or "as it is"
+    return ", ".join(f"{last(key)} {number(value)}" for key, value in parameters.items()) or "as it is"
+
+
+def last(key: str) -> str:
+    """The last name of a key, which says enough within a campaign."""
+    return key.rpartition(".")[2]
 
 
 def number(value: Any) -> str:

@@ -51,7 +51,10 @@ def drawn(space: Space, base: Mapping[str, Any], draw: Draw) -> Parameters:
     chosen: Parameters = {}
     for key in ordered(space):
         if _holds(space[key], space, chosen, base):
-            chosen[key] = keys.checked(key, draw(key, space[key]))
+            found = draw(key, space[key])
+            # From a range of a whole-number key: its ends are whole, so that rounding does not leave it.
+            whole = isinstance(found, float) and keys.number(key) is int
+            chosen[key] = keys.checked(key, round(found) if whole else found)
     return chosen
 
 
@@ -79,6 +82,31 @@ def all_of(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
     yield from grown({}, order)
 
 
-def of_datasets(space: Space) -> Space:
-    """The part of a space that decides datasets."""
-    return {key: domain for key, domain in space.items() if keys.of_dataset(key)}
+def of_datasets(space: Space) -> list[str]:
+    """The keys of a space that decide datasets."""
+    return [key for key in space if keys.of_dataset(key)]
+
+
+def datasets(space: Space, base: Mapping[str, Any]) -> list[Parameters]:
+    """Every set of values that a configuration may have of the keys that decide datasets, each once.
+
+    What these keys wait for is gone through as well, whatever it decides; the rest of the space is not.
+
+    Raises:
+        UsageError: one of them waits for a key that is a range.
+    """
+    asked = of_datasets(space)
+    needed = set(asked)
+    for key in reversed(ordered(space)):
+        if key in needed:
+            needed |= space[key].when.keys() & space.keys()
+    if ranges := [key for key in space if key in needed and space[key].every is None]:
+        raise UsageError(
+            f"tuning.space: {asked[0]} waits for {ranges[0]}, which is a range", "give a list of its values"
+        )
+    found: list[Parameters] = []
+    for chosen in all_of({key: domain for key, domain in space.items() if key in needed}, base):
+        part = {key: value for key, value in chosen.items() if keys.of_dataset(key)}
+        if part not in found:
+            found.append(part)
+    return found

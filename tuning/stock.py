@@ -67,7 +67,7 @@ def given(dataset: Path, searched: Space) -> Stock:
         UsageError: the search asks for several.
         DatasetError: no finished dataset.
     """
-    if asked := list(space.of_datasets(searched)):
+    if asked := space.of_datasets(searched):
         raise UsageError(
             f"tuning.space: {asked[0]} needs a dataset for every value, and --dataset names one",
             "leave --dataset out to have them built, or take the key out of the space",
@@ -89,7 +89,7 @@ def made(base: Mapping[str, Any], searched: Space, output: Path, connect: Connec
         RaygeneError: any problem of the inputs or the disk.
         UsageError: too many, or none that can be built.
     """
-    wanted = list(space.all_of(space.of_datasets(searched), base))
+    wanted = space.datasets(searched, base)
     if len(wanted) > MOST:
         raise UsageError(f"tuning.space: {len(wanted)} datasets to build, at most {MOST}", "search fewer values")
     found: dict[str, Data | UsageError] = {}

@@ -27,6 +27,7 @@ _TYPES: dict[str, pa.DataType] = {
     "train_mcc": pa.float64(),
     "gap_auroc": pa.float64(),
     "gap_mcc": pa.float64(),
+    "weights": pa.int64(),
     "memory_predicted": pa.int64(),
     "memory_measured": pa.int64(),
     "memory_room": pa.int64(),

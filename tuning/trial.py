@@ -33,6 +33,7 @@ class Trial:
         memory_predicted: bytes of the heaviest batch; where it does not fit, of what does not.
         memory_room: bytes that a trial may take.
         memory_measured: most bytes seen.
+        weights: numbers that the model learns; None in a row of an earlier version, and where there is no model.
         epochs: trained.
         best_epoch: the one that is kept, of highest validation AUROC.
         validation_auroc: of that epoch, as are the figures after it.
@@ -57,6 +58,7 @@ class Trial:
     memory_predicted: int | None = None
     memory_room: int | None = None
     memory_measured: int | None = None
+    weights: int | None = None
     epochs: int = 0
     best_epoch: int | None = None
     validation_auroc: float | None = None

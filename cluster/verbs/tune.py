@@ -21,6 +21,8 @@ Searches keys of the configuration with Ray Tune. Before a trial starts, the mem
 decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The same
 command goes on after a kill. At its end, or of what there is with --report-only: a table, CSV, Parquet, one HTML page, the
 best configuration as best.yaml, and its bundle."""
+# With more the headings of 120 letters break inside words; the number of weights then stands on the page and in the files.
+MOST_COLUMNS = 13
 EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.trials 16"
 
 
@@ -54,7 +56,7 @@ def run(context: Context) -> None:
         ledger, made = so_far(campaign, context.terminal)
     else:
         ledger, made = tune(campaign, context.connector(experiment.cluster, ENVIRONMENT), context.terminal)
-    show(ledger.trials, made, experiment.tuning.metric, context.terminal)
+    show(ledger.trials, made, experiment.tuning.metric, experiment.tuning.seeds, context.terminal)
     say = context.terminal.say
     say(f"page: {made.page}")
     say(f"tables: {output / 'trials.csv'}, {output / 'trials.parquet'}, {output / 'trials.jsonl'}")
@@ -63,14 +65,23 @@ def run(context: Context) -> None:
         say(f"bundle: {made.bundle}")
 
 
-def show(trials: Sequence[Trial], made: Report, metric: str, terminal: Terminal) -> None:
-    """The tables of a campaign."""
+def show(trials: Sequence[Trial], made: Report, metric: str, seeds: int, terminal: Terminal) -> None:
+    """The tables of a campaign, and what they come to."""
     from tuning import importance, summary
 
-    terminal.table("Trials, the best first", summary.header(trials, metric), summary.rows(trials, metric))
+    weights = len(summary.header(trials, metric)) <= MOST_COLUMNS
+    terminal.table(
+        "Trials, the best configuration first",
+        summary.header(trials, metric, weights=weights),
+        summary.rows(trials, metric, seeds, weights=weights),
+    )
     if len(made.sizes) > 1:
         terminal.table("By size", summary.SIZE_HEADER, summary.size_rows(made.sizes))
+        if pooled := summary.pooling(trials):
+            terminal.say(pooled)
     if made.shares:
         terminal.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(made.shares))
     terminal.say(f"{summary.account(trials)}.")
-    terminal.say(summary.verdict(trials, metric))
+    terminal.say(summary.verdict(trials, metric, seeds))
+    for text in summary.cautions(trials):
+        terminal.warn(text)

@@ -96,3 +96,13 @@ def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
         weights.read(path, config, 67, "model.safetensors")
     with pytest.raises(BundleError, match="of shape"):
         weights.read(path, ModelConfig(embedding=8, hidden=4096, stem=8), 67, "model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+def test_what_a_model_learns_is_counted_without_making_it(kind: str) -> None:
+    config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "place": True})
+    state = torch.get_rng_state()
+    assert weights.weights_of(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
+    torch.set_rng_state(state)
+    weights.weights_of(config, 67)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -8,7 +8,9 @@ import pytest
 from cluster.experiment import Experiment, load
 from pipelines.config import validate
 from pipelines.errors import UsageError
+from tuning import keys
 from tuning.config import DEFAULT_SPACE, Domain, TuningConfig
+from tuning.proposals import proposals
 
 
 def wrong(**tuning: Any) -> str:
@@ -33,6 +35,10 @@ def wrong(**tuning: Any) -> str:
         ({"space": {"model.dropout": {"uniform": [0.4, 0.1]}}}, "give the lower bound first"),
         ({"space": {"training.learning_rate": {"log_uniform": [0, 0.1]}}}, "begins above 0"),
         ({"space": {"model.hidden": {"int": [2, 8]}}}, "model.hidden 2"),
+        ({"space": {"model.hidden": {"log_uniform": [8.5, 64]}}}, "model.hidden 8.5: input should be a valid integer"),
+        ({"space": {"model.bidirectional": {"uniform": [0, 1]}}}, "model.bidirectional takes no numbers"),
+        ({"space": {"model.bidirectional": {"int": [0, 1]}}}, "model.bidirectional takes no numbers"),
+        ({"space": {"tokenizer.k": {"log_uniform": [3, 6]}}}, "give a list or int"),
         ({"space": {"model.hidden": {"grid": [8], "when": {"model.knid": "lstm"}}}}, "did you mean model.kind?"),
         ({"space": {"crop.length": {"uniform": [10, 90]}}}, "crop.length"),
         ({"space": {"model.dropout": {"uniform": [0, 0.4]}}, "search": "grid"}, "a range, which a grid cannot"),
@@ -52,6 +58,44 @@ def test_a_bare_list_is_a_grid_and_text_that_is_a_number_becomes_one() -> None:
     ).searched
     assert space["model.hidden"].every == [8, 16]
     assert space["training.learning_rate"].log_uniform == (1e-4, 1e-2)
+
+
+def test_a_range_of_a_whole_number_key_holds_whole_numbers_and_can_be_counted_if_it_is_uniform() -> None:
+    given = {"model.hidden": {"uniform": [8, 11], "when": {"model.kind": "gru"}}, "tokenizer.k": {"uniform": [3, 4]}}
+    space = TuningConfig.model_validate({"space": given, "search": "grid"}).searched
+    assert space["model.hidden"] == Domain(int=(8, 11), when={"model.kind": "gru"})
+    assert space["tokenizer.k"].every == [3, 4]
+
+
+@pytest.mark.parametrize("search", ["random", "optuna"])
+def test_every_search_draws_whole_numbers_from_a_logarithmic_range_and_knows_them_again(search: str) -> None:
+    config = TuningConfig.model_validate({"space": {"model.hidden": {"log_uniform": [8, 64]}}, "search": search})
+    source = proposals(config, {"training": {}}, 0)
+    found = [source.next() for _ in range(20)]
+    for one in found:
+        assert one is not None
+        assert type(one["model.hidden"]) is int
+        assert 8 <= one["model.hidden"] <= 64
+        source.told(one, 0.5, 0.0)
+    again = proposals(config, {"training": {}}, 20)
+    for one in found:
+        assert one is not None
+        again.again(one)
+        again.told(one, 0.5, 0.0)
+    assert again.next() is not None
+
+
+def test_a_range_of_one_value_holds_it() -> None:
+    assert Domain(int=(3, 3)).every == [3]
+    assert Domain(uniform=(0.1, 0.1)).ends == (0.1, 0.1)
+
+
+def test_a_tokenizer_from_elsewhere_puts_the_described_one_away_and_none_leaves_it() -> None:
+    base = {"tokenizer": {"k": 6, "stride": 3, "tail": "anchor", "vocabulary": "complete", "min_count": 1}}
+    assert keys.changed(base, {"tokenizer.from": "/a"})["tokenizer"] == {"from": "/a"}
+    assert keys.changed(base, {"tokenizer.from": None, "tokenizer.k": 4})["tokenizer"]["k"] == 4
+    assert keys.changed(base, {"tokenizer.from": "/a", "tokenizer.k": 4})["tokenizer"] == {"from": "/a", "k": 4}
+    assert base["tokenizer"]["k"] == 6
 
 
 def test_a_space_is_given_by_flags(tmp_path: Path) -> None:

@@ -68,3 +68,45 @@ def test_only_active_keys_are_drawn() -> None:
     }
     assert space.drawn(searched, BASE, draw) == {"model.kind": "gru", "model.dropout": 0.5}
     assert asked == ["model.kind", "model.dropout"]
+
+
+def test_a_range_of_a_whole_number_key_is_drawn_in_whole_numbers() -> None:
+    searched = {"model.hidden": Domain(log_uniform=(8, 64)), "model.dropout": Domain(uniform=(0, 0.4))}
+    found = space.drawn(searched, BASE, lambda key, _: 16.14 if key == "model.hidden" else 0.25)
+    assert found == {"model.hidden": 16, "model.dropout": 0.25}
+    assert type(found["model.hidden"]) is int
+
+
+DATASET_SPACES: list[dict[str, Domain]] = [
+    {"model.kind": Domain(grid=["lstm", "gru"]), "tokenizer.k": Domain(grid=[3, 4], when={"model.kind": "gru"})},
+    {
+        "tokenizer.stride": Domain(grid=[1, 2], when={"tokenizer.k": [4, 5]}),
+        "tokenizer.k": Domain(int=(3, 5), when={"model.layers": 2}),
+        "model.layers": Domain(grid=[1, 2], when={"model.kind": "lstm"}),
+        "model.kind": Domain(grid=["lstm", "gru"]),
+        "model.hidden": Domain(grid=[8, 16]),
+        "crop.length": Domain(grid=[60, 90], when={"model.kind": "gru"}),
+    },
+    {"model.hidden": Domain(grid=[8])},
+]
+
+
+@pytest.mark.parametrize("searched", DATASET_SPACES)
+def test_the_datasets_are_what_configurations_leave_when_all_other_keys_are_forgotten(
+    searched: dict[str, Domain],
+) -> None:
+    slow: list[dict[str, Any]] = []
+    for chosen in space.all_of(searched, BASE):
+        part = {key: value for key, value in chosen.items() if key.startswith(("tokenizer", "crop"))}
+        slow += [part] if part not in slow else []
+    found = space.datasets(searched, BASE)
+    assert len(found) == len(slow)
+    assert all(part in found for part in slow)
+
+
+def test_what_datasets_do_not_wait_for_need_not_be_counted() -> None:
+    searched = {"training.learning_rate": Domain(log_uniform=(1e-4, 1e-2)), "tokenizer.k": Domain(grid=[3, 4])}
+    assert space.datasets(searched, BASE) == [{"tokenizer.k": 3}, {"tokenizer.k": 4}]
+    waiting = searched | {"tokenizer.k": Domain(grid=[3, 4], when={"training.learning_rate": 1e-3})}
+    with pytest.raises(UsageError, match=r"tokenizer\.k waits for training\.learning_rate, which is a range"):
+        space.datasets(waiting, BASE)

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 import pytest
 
 from pipelines import report
+from tests.browser import WINDOWS, chromium, drawn, window
 from tests.training.evaluation.test_page import PANELS
 from training.evaluation import Evaluation, page
 
 pytestmark = pytest.mark.full
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTHS = {"desk": 1280, "phone": 400}
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    driver = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: scripts/setup-full.sh does it"
-    )
-    wanted = os.environ.get("RAYGENE_BROWSER")
-    program = next(filter(None, map(shutil.which, [wanted] if wanted else NAMES)), None)
-    if program is None:
-        pytest.skip(f"no browser found: install one of {', '.join(NAMES)}, or name one in RAYGENE_BROWSER")
-    with driver.sync_playwright() as running:
-        # A browser of the system cannot set up its own sandbox for root, nor inside most containers.
-        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +30,10 @@ def file(judged: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in ("light", "dark")], ids="-".join)
+@pytest.fixture(params=WINDOWS, ids="-".join)
 def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
-    """The page in a window of that width and scheme, and what the console says."""
-    width, scheme = request.param
-    opened = browser.new_page(viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme)
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda asked: said.append(asked.url) if not asked.url.startswith("file:") else None)
-    opened.goto(file.as_uri())
-    yield opened, said
-    opened.close()
-
-
-def drawn(image: bytes) -> int:
-    """How many pixels have the colour of the first model, which axes and text have not."""
-    pixels = (matplotlib.image.imread(io.BytesIO(image), format="png") * 255).round()[:, :, :3]
-    wanted = [int(report.GENE[place : place + 2], 16) for place in (1, 3, 5)]
-    return int((np.abs(pixels - wanted).max(axis=2) <= 8).sum())
+    with window(browser, file, *request.param) as opened:
+        yield opened
 
 
 def test_every_panel_is_there_drawn_and_as_wide_as_its_place(shown: tuple[Any, list[str]]) -> None:
@@ -75,7 +44,8 @@ def test_every_panel_is_there_drawn_and_as_wide_as_its_place(shown: tuple[Any, l
         assert box is not None, panel
         assert box["width"] > 300, panel
         assert box["height"] > 90, panel
-        assert drawn(plot.screenshot()) > 20, panel
+        # The colour of the first model, which axes and text have not.
+        assert drawn(plot.screenshot(), report.GENE) > 20, panel
         assert opened.locator(f"#figure-{panel} figcaption").inner_text().strip(), panel
 
 

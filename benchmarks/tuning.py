@@ -1,7 +1,7 @@
 """What a search costs beside its trials, and whether small models overfit less.
 
     python benchmarks/tuning.py [--trials 16] [--by-hand 4] [--only PART …] [--work DIR]
-    python benchmarks/tuning.py --overfit --data DIR [--work DIR] [--sizes 8 32 64 128] [--seeds 3] [--epochs 6]
+    python benchmarks/tuning.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128] [--seeds 3] [--epochs 6]
         [--precision bf16]
 
 The first builds the example genome and runs a campaign of so many trials on it, some of which cannot fit the size of device
@@ -182,7 +182,7 @@ def overfit(given: argparse.Namespace) -> None:
     }
     experiment = load(THALIANA, changed)
     base = base_of(experiment)
-    space = {"model.embedding": given.sizes, "model.hidden": given.sizes}
+    space = {"model.embedding": given.embeddings, "model.hidden": given.hiddens}
     config = TuningConfig.model_validate(
         {"space": space, "search": "grid", "scheduler": "none", "seeds": given.seeds, "gap_rows": 4096}
     )
@@ -247,7 +247,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--by-hand", type=int, default=4)
     parser.add_argument("--only", nargs="+", choices=("campaign", "overhead", "by hand"))
-    parser.add_argument("--sizes", type=int, nargs="+", default=[8, 32, 64, 128])
+    parser.add_argument("--embeddings", type=int, nargs="+", default=[8, 32, 128])
+    parser.add_argument("--hiddens", type=int, nargs="+", default=[8, 32, 64, 128])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="passes over train (default: 3, or 6 with --overfit)")
     parser.add_argument(

@@ -17,7 +17,7 @@ from pipelines.config import validate
 from pipelines.errors import RaygeneError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.key import run_key
-from tuning import keys, space
+from tuning import keys, space, summary
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
 from tuning.proposals import Proposals
@@ -175,7 +175,7 @@ class Agenda:
         return all(row.over for row in rows) and (rows[0].state in REFUSED or len(rows) >= self._config.seeds)
 
     def _mean(self, rows: list[Trial]) -> float | None:
-        values = [value for row in rows if (value := row.value(self._config.metric)) is not None]
+        values = [value for _, value in summary.figures(rows, self._config.metric)]
         return sum(values) / len(values) if values else None
 
     def ended(self, trial: Trial) -> None:
@@ -265,6 +265,7 @@ class Agenda:
             parameters=parameters,
             memory_predicted=verdict.predicted if verdict else None,
             memory_room=verdict.room if verdict else None,
+            weights=verdict.weights if verdict else None,
         )
         self.ended(self._ledger.end(row, state, reason))
 
@@ -294,6 +295,7 @@ def given(verdict: Verdict) -> Row:
         "roomy": verdict.roomy,
         "cpus": verdict.cpus,
         "gpus": verdict.gpus,
+        "weights": verdict.weights,
         "memory_predicted": verdict.predicted,
         "memory_room": verdict.room,
     }

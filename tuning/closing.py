@@ -50,8 +50,9 @@ def close(
     """
     trials, metric = ledger.trials, config.metric
     sizes = summary.sizes(trials, base, metric)
-    shares = importance.importance(trials, config.searched, metric)
+    shares = importance.importance(trials, config.searched, metric, config.seeds)
     tables.write(trials, ledger.output)
-    page.page(trials, metric, sizes, shares, page.about(trials, config.search, seconds)).write(ledger.output / PAGE)
+    about = page.about(trials, config.search, seconds)
+    page.page(trials, metric, sizes, shares, about, config.seeds).write(ledger.output / PAGE)
     bundle = best.write(ledger, base, config) if with_best else None
     return Report(sizes, shares, ledger.output / PAGE, bundle)

@@ -14,6 +14,7 @@ from training.memory import placed
 from training.memory.analysis import bases
 from training.memory.plan import GAPS, WORKER, DoesNotFitError, MemoryPlan, Room, plan
 from training.memory.shape import Device
+from training.weights import weights_of
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CONTEXT = 600_000_000
@@ -56,6 +57,7 @@ class Verdict:
         roomy: whether freed memory may be kept.
         cpus: of Ray.
         gpus: of Ray.
+        weights: of the model.
     """
 
     fits: bool
@@ -66,6 +68,7 @@ class Verdict:
     roomy: bool = True
     cpus: float = 1
     gpus: float = 0
+    weights: int | None = None
 
     @property
     def excess(self) -> float:
@@ -103,10 +106,12 @@ def judge(
         tight = found.peak > placed.TIGHT * found.usable
         return decide(optimisation, try_out=True) if training.probe and machine.here and tight else found
 
+    weights = weights_of(model, tokenizer.vocabulary_size)
     try:
         found = placed.below(tried, training, tried(training))
     except DoesNotFitError as error:
-        return Verdict(fits=False, predicted=error.needed + _beside(machine.kind), room=size, reason=str(error))
+        needed = error.needed + _beside(machine.kind)
+        return Verdict(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
     kept = GAPS * (found.full.peak - found.full.process) * found.correction if found.roomy else 0
     predicted = round(found.peak + kept) + _beside(machine.kind)
     cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
@@ -118,6 +123,7 @@ def judge(
         roomy=found.roomy and machine.kind == "cpu",
         cpus=cpus,
         gpus=gpus,
+        weights=weights,
     )
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from cluster.verbs.submit import environment
-from pipelines.errors import InputError, UsageError
 from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
 from tests.cluster.test_cli import experiment, one_line, raygene
 from tests.conftest import GenomeFiles
@@ -31,6 +29,10 @@ EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
         (["list", "now"], "submit list: takes no more"),
         (["list", "--", "build"], "does not go with a verb after --"),
         (["list", "--follow"], "--follow: serves logs alone"),
+        (["--follow", "--", "inspect", "/d"], "--follow: serves logs alone"),
+        (["list", "--detach"], "--detach: belongs to a job that is sent, not to list"),
+        (["logs", "j", "--runtime-env", "e.yaml"], "--runtime-env: belongs to a job that is sent, not to logs"),
+        (["stop", "j", "--cpus", "2"], "--cpus: belongs to a job that is sent, not to stop"),
         (["--tokenizer.k", "3", "--", "build"], "raygene submit: unknown argument --tokenizer.k"),
         (["--gpus", "many", "--", "inspect", "/d"], "'many' is not a number from 0 on"),
         (["--", "submit", "list"], "submit runs no work of its own"),
@@ -50,28 +52,6 @@ def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
 def test_a_job_server_that_is_not_there_is_one_line() -> None:
     told = one_line(raygene("submit", "--address", "http://127.0.0.1:1", "list"), 1)
     assert "no job server there" in told
-
-
-def test_variables_are_given_to_the_job_beside_those_of_a_file_and_training_has_time_to_save(tmp_path: Path) -> None:
-    path = tmp_path / "env.yaml"
-    path.write_text("pip: [amdsmi]\nenv_vars: {A: 1, B: two}\n")
-    found = environment(["B=2=3", "C="], str(path))
-    assert found["pip"] == ["amdsmi"]
-    assert found["env_vars"] == {"RAY_JOB_STOP_WAIT_TIME_S": "60", "A": "1", "B": "2=3", "C": ""}
-
-
-def test_a_variable_without_a_value_is_refused_without_showing_what_was_given() -> None:
-    with pytest.raises(UsageError, match=r"^--env SECRET: not of the form NAME=VALUE"):
-        environment(["SECRET"], None)
-
-
-def test_a_runtime_environment_brings_no_files_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "env.yaml"
-    path.write_text("working_dir: .")
-    with pytest.raises(UsageError, match="raygene sends its own files"):
-        environment([], str(path))
-    with pytest.raises(InputError, match="No such file"):
-        environment([], str(tmp_path / "none.yaml"))
 
 
 @pytest.fixture(scope="module")

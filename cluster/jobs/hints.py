@@ -1,0 +1,26 @@
+"""Commands with which a user goes on with a job, with the address that the user had to give."""
+
+from __future__ import annotations
+
+
+def follow(job: str, address: str | None) -> str:
+    """The command that follows a job.
+
+    Args:
+        job: its id.
+        address: as given by `--address`; None if the command needs none.
+    """
+    return f"raygene submit logs {job} --follow{_to(address)}"
+
+
+def every(job: str, address: str | None) -> str:
+    """What can be done with a job, as a sentence. Arguments are those of `follow`."""
+    to = _to(address)
+    return (
+        f"Follow it: {follow(job, address)}; how it does: raygene submit status {job}{to}; "
+        f"end it: raygene submit stop {job}{to}"
+    )
+
+
+def _to(address: str | None) -> str:
+    return f" --address {address}" if address else ""

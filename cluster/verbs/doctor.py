@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from cluster.connection import address_of
 from cluster.context import Context
-from cluster.experiment import ClusterConfig, Experiment, absolute, inputs, load
+from cluster.experiment import ClusterConfig, Experiment, inputs, load
 from cluster.flags import Parser
+from cluster.paths import absolute
 from pipelines import storage
 from pipelines.config import validate
 from pipelines.errors import ResourceError, UsageError

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
+from cluster.jobs import package, server
+from cluster.jobs.follow import Follower
+from pipelines.progress import Silent
 from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
 from tests.cluster.test_cli import experiment, one_line, raygene
 from tests.conftest import GenomeFiles
@@ -69,6 +72,36 @@ def dataset(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert f"dataset: {output}" in done.stdout
     assert "succeeded" in done.stderr.splitlines()[-1]
     return output
+
+
+WHERE = """
+import json, pathlib, cluster, pipelines, ray, training, tuning
+
+def where():
+    import cluster, pipelines, training, tuning
+    return [one.__file__ for one in (cluster, pipelines, training, tuning)]
+
+ray.init(address="auto")
+found = where() + ray.get(ray.remote(num_cpus=0)(where).remote())
+print(json.dumps({"here": str(pathlib.Path.cwd()), "found": found}))
+"""
+
+
+@pytest.mark.full
+def test_a_job_and_its_tasks_run_the_code_that_was_sent(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cluster.environment().items():
+        monkeypatch.setenv(name, value)
+    package.stage(ROOT, tmp_path, {"where.py": WHERE})
+    client = server.connect(cluster.url)
+    job = client.submit_job(entrypoint="python -m where", runtime_env={"working_dir": str(tmp_path)})
+    follower = Follower(client, cluster.url, job, Silent(), print, {})
+    assert follower.follow().status == "SUCCEEDED", follower.log()
+    told = json.loads(follower.log().splitlines()[-1])
+    assert "working_dir_files" in told["here"]
+    # Ray unpacks what was sent once a node, for the job's process and for its tasks.
+    assert {Path(one).parents[1] for one in told["found"]} == {Path(told["here"])}
 
 
 @pytest.mark.full

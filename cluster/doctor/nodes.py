@@ -55,21 +55,22 @@ def _with_trials(seen: list[tuple[Node, Seen]]) -> list[Seen]:
     ready = pinned.finished([each for of_node in trials for each in of_node], TRIAL_S)
     found = []
     for (_, one), of_node in zip(seen, trials, strict=True):
-        failed, untried = list[trial.Trouble](), 0
-        for each in of_node:
+        # Where others use some, a free one may be given to several of these tasks, one after the other.
+        told = dict[str, trial.Trouble | None]()
+        for number, each in enumerate(of_node):
             if each not in ready:
                 ray.cancel(each, force=True)
-                untried += 1
                 continue
             try:
-                told = ray.get(each)
+                gpu, trouble = ray.get(each)
+                told[gpu] = trouble
             except RayError as error:
-                told = (
+                told[f"task {number}"] = (
                     f"a GPU ends the process that tries it ({type(error).__name__})",
-                    "see that node's log and driver",
+                    "see that node's log, and its driver",
                 )
-            failed += [told] if told else []
-        found.append(replace(one, failed=tuple(failed), untried=untried))
+        failed = tuple(trouble for trouble in told.values() if trouble)
+        found.append(replace(one, failed=failed, untried=max(len(of_node) - len(told), 0)))
     return found
 
 

@@ -26,17 +26,18 @@ def here(count: int) -> tuple[Trouble, ...]:
     return tuple(found)
 
 
-def reserved() -> Trouble | None:
-    """What is wrong with the GPU that Ray has reserved for this task."""
+def reserved() -> tuple[str, Trouble | None]:
+    """The GPU that Ray has reserved for this task, and what is wrong with it."""
     import ray
 
     from training import devices
 
+    assigned = ray.get_gpu_ids()
     try:
-        devices.of_worker("cuda", ray.get_gpu_ids())
+        devices.of_worker("cuda", assigned)
     except ResourceError as error:
-        return _told(error)
-    return None
+        return str(assigned[0]), _told(error)
+    return str(assigned[0]), None
 
 
 def _told(error: ResourceError) -> Trouble:

@@ -98,7 +98,7 @@ def test_a_job_and_its_tasks_run_the_code_that_was_sent(
     job = client.submit_job(entrypoint="python -m where", runtime_env={"working_dir": str(tmp_path)})
     follower = Follower(client, cluster.url, job, Silent(), print, {})
     assert follower.follow().status == "SUCCEEDED", follower.log()
-    told = json.loads(follower.log().splitlines()[-1])
+    told = next(json.loads(line) for line in follower.log().splitlines() if line.startswith('{"here"'))
     assert "working_dir_files" in told["here"]
     # Ray unpacks what was sent once a node, for the job's process and for its tasks.
     assert {Path(one).parents[1] for one in told["found"]} == {Path(told["here"])}

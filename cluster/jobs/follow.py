@@ -145,7 +145,7 @@ class Follower:
     def _why(self) -> str:
         nodes = server.machines(self._address) if self._wanted else None
         lacking = server.missing(self._wanted, nodes) if nodes is not None else None
-        stop = f"'raygene submit stop {self._job}' gives it up"
+        stop = f"'{hints.stop(self._job, self._given)}' gives it up"
         if lacking:
             return f"the job waits: {lacking}; {stop}"
         return (

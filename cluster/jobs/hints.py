@@ -13,12 +13,16 @@ def follow(job: str, address: str | None) -> str:
     return f"raygene submit logs {job} --follow{_to(address)}"
 
 
+def stop(job: str, address: str | None) -> str:
+    """The command that ends a job. Arguments are those of `follow`."""
+    return f"raygene submit stop {job}{_to(address)}"
+
+
 def every(job: str, address: str | None) -> str:
     """What can be done with a job, as a sentence. Arguments are those of `follow`."""
-    to = _to(address)
     return (
-        f"Follow it: {follow(job, address)}; how it does: raygene submit status {job}{to}; "
-        f"end it: raygene submit stop {job}{to}"
+        f"Follow it: {follow(job, address)}; how it does: raygene submit status {job}{_to(address)}; "
+        f"end it: {stop(job, address)}"
     )
 
 

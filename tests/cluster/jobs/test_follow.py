@@ -161,4 +161,4 @@ def test_a_job_that_stays_queued_is_explained(monkeypatch: pytest.MonkeyPatch) -
     _, _, progress = followed(Played([PENDING, PENDING, DONE]))
     assert len(progress.warnings) == 1
     assert "still waits, for its runtime environment" in progress.warnings[0]
-    assert "'raygene submit stop j' gives it up" in progress.warnings[0]
+    assert "'raygene submit stop j --address http://h:1' gives it up" in progress.warnings[0]

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from cluster.jobs import package, server
-from cluster.jobs.follow import Follower
-from pipelines.progress import Silent
+from cluster.jobs import package
 from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
 from tests.cluster.test_cli import experiment, one_line, raygene
 from tests.conftest import GenomeFiles
@@ -88,17 +86,18 @@ print(json.dumps({"here": str(pathlib.Path.cwd()), "found": found}))
 
 
 @pytest.mark.full
-def test_a_job_and_its_tasks_run_the_code_that_was_sent(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in cluster.environment().items():
-        monkeypatch.setenv(name, value)
+def test_a_job_and_its_tasks_run_the_code_that_was_sent(cluster: Cluster, tmp_path: Path) -> None:
     package.stage(ROOT, tmp_path, {"where.py": WHERE})
-    client = server.connect(cluster.url)
-    job = client.submit_job(entrypoint="python -m where", runtime_env={"working_dir": str(tmp_path)})
-    follower = Follower(client, cluster.url, job, Silent(), print, {})
-    assert follower.follow().status == "SUCCEEDED", follower.log()
-    told = next(json.loads(line) for line in follower.log().splitlines() if line.startswith('{"here"'))
+    command = ["job", "submit", "--working-dir", str(tmp_path), "--", "python", "-m", "where"]
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ray"), *command],
+        env=cluster.environment(RAY_API_SERVER_ADDRESS=cluster.url),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"here"'))
     assert "working_dir_files" in told["here"]
     # Ray unpacks what was sent once a node, for the job's process and for its tasks.
     assert {Path(one).parents[1] for one in told["found"]} == {Path(told["here"])}

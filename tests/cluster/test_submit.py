@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -170,6 +171,36 @@ def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset
     _, told = following.communicate(timeout=120)
     assert following.returncode == 137, told
     assert "ended by signal 9" in told
+
+
+def watcher(process: int) -> int:
+    """The id of the process of Ray that has started a job's verb and watches it."""
+    while process > 1:
+        process = int(re.findall(r"PPid:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[0])
+        if Path(f"/proc/{process}/cmdline").read_text().startswith("ray::"):
+            return process
+    raise AssertionError("nothing of Ray has started it")
+
+
+@pytest.mark.full
+def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
+    cluster: Cluster, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cluster", *map(str, command)],
+        env=cluster.environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(watcher(driver(run)), signal.SIGKILL)
+    _, told = following.communicate(timeout=120)
+    assert following.returncode == 1, told
+    assert "was lost with the node or process that watched it" in told
+    assert "the same command goes on" in told
 
 
 @pytest.mark.full

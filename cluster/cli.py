@@ -71,6 +71,8 @@ def interruption(arguments: Sequence[str]) -> str:
     """What is left of an interrupted command line."""
     if arguments and (arguments[0] in RESUMING or "--scan" in arguments):
         return "interrupted; finished work is kept, and the same command goes on with it"
+    if arguments and arguments[0] == "submit":
+        return "interrupted; a job that was handed over goes on: 'raygene submit list' shows it"
     return "interrupted; no work is kept, and the same command begins anew"
 
 

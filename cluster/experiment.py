@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, model_validator
-from pydantic.fields import FieldInfo
 from yaml.constructor import ConstructorError
 
+from cluster.paths import Change, absolute, in_space, is_path
 from pipelines.config import (
     CropConfig,
     DatasetConfig,
@@ -30,6 +30,8 @@ from pipelines.errors import InputError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
 from tuning.config import TuningConfig
+
+SPACE = ("tuning", "space")
 
 
 class ClusterConfig(Section):
@@ -111,7 +113,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """
     values = _based(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, absolute(value, Path.cwd()) if names_path(keys) else value)
+        _put(values, keys, with_paths(keys, value, lambda _, one: absolute(one, Path.cwd())))
     return validate(Experiment, values, str(path))
 
 
@@ -153,11 +155,17 @@ def inputs(experiment: Experiment) -> dict[str, str]:
     for name in Experiment.model_fields:
         if isinstance(section := getattr(experiment, name), BaseModel):
             sections.append((name, section))
-    return {
+    searched = {
+        str(value): f"tuning.space {key}"
+        for key, domain in (experiment.tuning.space or {}).items()
+        if names_path(tuple(key.split(".")))
+        for value in domain.values or []
+    }
+    return searched | {
         str(value): f"{where}.{field.alias or name}"
         for where, section in sections
         for name, field in type(section).model_fields.items()
-        if _is_path(field) and (value := getattr(section, name)) is not None
+        if is_path(field) and (value := getattr(section, name)) is not None
     }
 
 
@@ -180,6 +188,8 @@ def _based(values: Any, model: type[BaseModel], folder: Path) -> Any:
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             _join(values.get(name), section, folder)
+    if isinstance(tuning := values.get("tuning"), dict) and "space" in tuning:
+        tuning["space"] = with_paths(SPACE, tuning["space"], lambda _, one: absolute(one, folder))
     return values
 
 
@@ -188,34 +198,33 @@ def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
         return
     for name, field in section.model_fields.items():
         key = field.alias or name
-        if _is_path(field) and key in values:
+        if is_path(field) and key in values:
             values[key] = absolute(values[key], folder)
-
-
-def absolute(value: Any, folder: Path) -> Any:
-    """A path as an absolute one, taken relative to a folder; a URI, and what is no text, as it is.
-
-    Raises:
-        UsageError: `~name` of a user without a home.
-    """
-    if not isinstance(value, str) or "://" in value:
-        return value
-    try:
-        return str((folder / Path(value).expanduser()).absolute())
-    except RuntimeError as error:
-        raise UsageError(f"{value}: nobody here has that home folder", "write the path in full") from error
-
-
-def _is_path(field: FieldInfo) -> bool:
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("path"))
 
 
 def names_path(keys: tuple[str | int, ...]) -> bool:
     """Whether a key holds a path."""
-    section = SourceConfig if keys[0] == "sources" else Experiment.model_fields[str(keys[0])].annotation
+    field = Experiment.model_fields.get(str(keys[0]))
+    section = SourceConfig if keys[0] == "sources" else field.annotation if field else None
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
         return False
-    return any(_is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
+    return any(is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
+
+
+def with_paths(keys: tuple[str | int, ...], value: Any, change: Change) -> Any:
+    """The value of a key, with `change` done to it if it is a path, or to the paths in it if it is `tuning.space`.
+
+    Args:
+        keys: such as ("tokenizer", "from").
+        value: of that key.
+        change: is given the whole key of a path, joined by points, and its value; gives another value.
+    """
+    if keys == SPACE:
+        return in_space(
+            value,
+            lambda key, one: change(f"{'.'.join(SPACE)} {key}", one) if names_path(tuple(key.split("."))) else one,
+        )
+    return change(".".join(map(str, keys)), value) if names_path(keys) else value
 
 
 def _put(values: dict[str, Any], keys: tuple[Any, ...], value: Any) -> None:

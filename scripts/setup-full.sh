@@ -3,20 +3,8 @@
 # environment of their own, because the former wants an older pyarrow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-say() { printf 'setup: %s\n' "$*" >&2; }
-fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
-}
-
-apt_install() {
-    command -v apt-get >/dev/null || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1 ||
-        { as_root apt-get update -qq >/dev/null 2>&1 &&
-          as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1; }
-}
+# shellcheck source=scripts/apt.sh
+source scripts/apt.sh
 
 has_browser() {
     if [ -n "${RAYGENE_BROWSER:-}" ]; then command -v "$RAYGENE_BROWSER" >/dev/null; return; fi
@@ -34,7 +22,7 @@ if ! has_browser; then
 fi
 
 stamp=.venv/full/.raygene-setup
-wanted=$(cat scripts/setup-full.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
+wanted=$(cat scripts/setup-full.sh scripts/apt.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then exit 0; fi
 say "installing the browser's driver and checkers into .venv, and a tracking server and an S3 server into .venv/full (two minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,full]' ||

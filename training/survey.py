@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ResourceError
-from training import devices
+from training import devices, pinned
 from training.hardware import VARIABLES, Build, Hardware, build, hardware, hidden_by
 
 ANSWER_S = 60.0
@@ -90,26 +90,16 @@ def survey() -> list[Sight]:
     """
     import ray
     from ray.exceptions import RayError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    looking = ray.remote(num_cpus=0, max_retries=0)(look)
-    gpus = [int(node["Resources"].get("GPU", 0)) for node in nodes]
-    asked = [
-        looking.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-            count > 0
-        )
-        for node, count in zip(nodes, gpus, strict=True)
-    ]
+    nodes = pinned.living()
+    asked = [pinned.start(look, node, pinned.gpus(node) > 0) for node in nodes]
     try:
         told = ray.get(asked, timeout=ANSWER_S)
     except RayError as error:
         raise ResourceError(
             f"a machine of the cluster did not answer ({type(error).__name__})", "see 'ray status', and run again"
         ) from error
-    return [
-        Sight(node["NodeManagerAddress"], count, *seen) for node, count, seen in zip(nodes, gpus, told, strict=True)
-    ]
+    return [Sight(node["NodeManagerAddress"], pinned.gpus(node), *seen) for node, seen in zip(nodes, told, strict=True)]
 
 
 def look(expected: bool) -> tuple[Hardware, Build, dict[str, str]]:

@@ -10,20 +10,17 @@ import os
 import platform
 import shutil
 import socket
-import time
-import uuid
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from cluster.doctor import files
 from pipelines import bedtools, storage
-from pipelines.errors import DependencyError, RaygeneError
+from pipelines.errors import DependencyError
 from training.hardware import VARIABLES, Build, Hardware, hardware
 
 SYSTEM = Path("/")
-NO_SIZE = -1
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,10 @@ class Facts:
         shared: `/dev/shm`; None where there is none.
         disks: file systems of the cache and of temporary files.
         governors: of the CPUs, with the driver that obeys them, such as `powersave (acpi-cpufreq)`.
-        read: bytes of each input, or -1 for a folder or an address; absent if it cannot be read.
+        read: bytes of each input, or -1 for a folder; absent if it cannot be read.
         unread: reason by input.
         unwritten: reason by output; empty where it can be written.
         unseen: outputs in which the driver's file is not seen from here.
-        clock: seconds since 1970.
     """
 
     host: str
@@ -94,7 +90,6 @@ class Facts:
     unread: dict[str, str]
     unwritten: dict[str, str]
     unseen: tuple[str, ...]
-    clock: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -108,7 +103,7 @@ def gather(request: Request, root: Path = SYSTEM) -> Facts:
         request: what to look at.
         root: where its file system begins, for what its kernel tells.
     """
-    read, unread = _reading(request.inputs)
+    read, unread = files.reading(request.inputs)
     names = {name for names in VARIABLES.values() for name in names}
     torch_build, torch_trouble = _torch()
     program, program_trouble = _bedtools()
@@ -131,10 +126,14 @@ def gather(request: Request, root: Path = SYSTEM) -> Facts:
         governors=governors(root),
         read=read,
         unread=unread,
-        unwritten={place: reason for place in request.outputs if (reason := writing(place))},
-        unseen=tuple(place for place, probe in request.probes if not _seen(probe)),
-        clock=time.time(),
+        unwritten={place: reason for place in request.outputs if (reason := files.writing(place))},
+        unseen=tuple(place for place, probe in request.probes if not files.is_seen(probe)),
     )
+
+
+def versions() -> dict[str, str]:
+    """Python and Ray of this process, by the name of their check."""
+    return {"Python": platform.python_version(), "Ray": _version("ray")}
 
 
 def _version(package: str) -> str:
@@ -197,90 +196,3 @@ def governors(root: Path) -> tuple[str, ...]:
             continue
         found.add(f"{governor} ({driver})")
     return tuple(sorted(found))
-
-
-def _reading(inputs: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
-    read, unread = dict[str, int](), dict[str, str]()
-    for place in inputs:
-        try:
-            read[place] = size_of(place)
-        except (OSError, ValueError, RaygeneError) as error:
-            unread[place] = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    return read, unread
-
-
-def size_of(place: str) -> int:
-    """Bytes of a file after reading its first; -1 of a folder or an address.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: an address of a kind that no driver here serves.
-    """
-    if "://" in place:
-        system, path = _system(place)
-        if system.get_file_info(path).type.name == "NotFound":
-            raise FileNotFoundError(2, "No such file or directory", place)
-        return NO_SIZE
-    local = Path(place)
-    if local.is_dir():
-        next(local.iterdir(), None)
-        return NO_SIZE
-    with local.open("rb") as stream:
-        stream.read(1)
-    return local.stat().st_size
-
-
-def _system(address: str) -> tuple[Any, str]:
-    from pyarrow import fs
-
-    return fs.FileSystem.from_uri(address)
-
-
-def writing(place: str) -> str:
-    """Why nothing can be written into a folder; empty if it can. Of what is missing of it the nearest parent is tried."""
-    try:
-        probe = probe_in(place)
-        keep(probe)
-        remove(probe)
-    except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    return ""
-
-
-def probe_in(place: str) -> str:
-    """A name for a file in a folder, or in the nearest parent that is there."""
-    name = f".raygene-doctor-{uuid.uuid4().hex}"
-    if "://" in place:
-        return f"{place.rstrip('/')}/{name}"
-    return str(next(one for one in (Path(place), *Path(place).parents) if one.exists()) / name)
-
-
-def keep(probe: str) -> None:
-    """Write a small file.
-
-    Raises:
-        OSError, ValueError: it cannot be written.
-    """
-    if "://" in probe:
-        system, path = _system(probe)
-        with system.open_output_stream(path) as stream:
-            stream.write(b"raygene")
-    else:
-        Path(probe).write_text("raygene", encoding="utf-8")
-
-
-def remove(probe: str) -> None:
-    """Remove what `keep` wrote. Raises as it does."""
-    if "://" in probe:
-        system, path = _system(probe)
-        system.delete_file(path)
-    else:
-        Path(probe).unlink()
-
-
-def _seen(probe: str) -> bool:
-    try:
-        size_of(probe)
-    except (OSError, ValueError):
-        return False
-    return True

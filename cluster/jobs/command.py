@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.experiment import absolute, load, names_path, portable
+from cluster.experiment import load, portable, with_paths
 from cluster.flags import Overrides, Parser, parse
+from cluster.paths import absolute
 from pipelines.errors import UsageError
 
 PATHS = frozenset({"BUNDLE", "CAMPAIGN", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "PATH", "RUN"})
@@ -65,7 +66,7 @@ def prepare(given: Sequence[str], parser: Parser, verbs: dict[str, Parser]) -> C
     for name, metavar, value in _given_paths(verbs[verb], namespace):
         _require_everywhere(name, value, addresses=metavar in ADDRESSES)
     for name, value in _overridden_paths(overrides):
-        _require_everywhere(name, value, addresses=True)
+        _require_everywhere(name, value, addresses=False)
     _require_kept(verb, namespace)
     action = next((one for one in verbs[verb]._actions if one.metavar == EXPERIMENT), None)
     if action is None or getattr(namespace, action.dest) is None:
@@ -73,8 +74,7 @@ def prepare(given: Sequence[str], parser: Parser, verbs: dict[str, Parser]) -> C
     path = str(getattr(namespace, action.dest))
     load(Path(path), overrides)
     text, assumed = portable(Path(path))
-    at = _place_of(path, given, parser, verbs, action.dest)
-    arguments = [*given[:at], SHIPPED, *given[at + 1 :]]
+    arguments = _replaced(path, given, parser, verbs, action.dest)
     replaced = {".".join(map(str, keys)) for keys in overrides}
     return Command(
         verb, arguments, {SHIPPED: text}, {key: there for key, there in assumed.items() if key not in replaced}
@@ -93,12 +93,19 @@ def _given_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace)
                 yield name, str(action.metavar), str(one)
 
 
-def _overridden_paths(overrides: Overrides) -> Iterator[tuple[str, str]]:
+def _overridden_paths(overrides: Overrides) -> list[tuple[str, str]]:
+    """Flag and value of every path that is given for a key of the experiment."""
+    found: list[tuple[str, str]] = []
+
+    def take(key: str, value: Any) -> Any:
+        found.extend(
+            (f"--{key}", one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)
+        )
+        return value
+
     for keys, value in overrides.items():
-        if names_path(keys):
-            for one in value if isinstance(value, list) else [value]:
-                if isinstance(one, str):
-                    yield f"--{'.'.join(map(str, keys))}", one
+        with_paths(keys, value, take)
+    return found
 
 
 def _require_everywhere(name: str, value: str, *, addresses: bool) -> None:
@@ -127,12 +134,18 @@ def _require_kept(verb: str, namespace: argparse.Namespace) -> None:
         )
 
 
-def _place_of(value: str, given: Sequence[str], parser: Parser, verbs: dict[str, Parser], name: str) -> int:
-    """Where in a command line the argument of that name stands: another argument may have the same value."""
-    for index in (index for index, one in enumerate(given) if one == value):
-        trial = [*given[:index], _MARK, *given[index + 1 :]]
+def _replaced(value: str, given: Sequence[str], parser: Parser, verbs: dict[str, Parser], name: str) -> list[str]:
+    """A command line in which the argument of that name is the one that goes along.
+
+    Another argument may have the same value, and a flag be written as `--flag=value`: each place is tried with a mark.
+    """
+    for index, one in enumerate(given):
+        flag = one.removesuffix(value) if one.startswith("--") and one.endswith(f"={value}") else ""
+        if one != value and not flag:
+            continue
+        trial = [*given[:index], flag + _MARK, *given[index + 1 :]]
         if getattr(parse(parser, verbs, trial)[0], name) == _MARK:
-            return index
+            return [*given[:index], flag + SHIPPED, *given[index + 1 :]]
     raise UsageError(
         f"raygene submit: {value}: cannot tell where it stands", "give the experiment right after the verb"
     )

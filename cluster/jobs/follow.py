@@ -1,23 +1,33 @@
 """Follows a job: waits until it begins, passes its log on as it grows, and comes back with how it ended.
 
-The log is read through a stream that may break (a proxy, a sleeping laptop); it is opened again and what was shown is
-passed over. Asking how the job does costs a request a second before it begins, and one at the end.
+The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is opened again and
+what was shown is passed over; where streams do not get through, the log is asked for. Only a server that answers nothing for
+ten minutes is given up, never the job. Costs a request a second before the job begins, and one in half a minute of silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
 
-from cluster.jobs import server
+from cluster.jobs import hints, server
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 
+Answer = TypeVar("Answer")
+
 POLL_S = 1.0
 PATIENCE_S = 15.0
-TRIES = 10
+ASK_S = 30.0
+"""After so long without a line, the server is asked how the job does."""
+ASKS = 10
+"""After so many such questions, the stream is opened again: it may be one that brings nothing any more."""
+DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, *[60.0] * 9)
+"""Pauses between questions to a server that does not answer: ten minutes in all."""
+FEW = DELAYS_S[:3]
 SETTING_UP = "for its runtime environment"
 
 
@@ -31,6 +41,8 @@ class Follower:
         progress: is told of waiting.
         show: is given the log, piece by piece.
         wanted: resources that the job's own process asks for.
+        given: the address as the user gave it, for commands that are told.
+        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -41,45 +53,72 @@ class Follower:
         progress: Progress,
         show: Callable[[str], None],
         wanted: Mapping[str, float],
+        given: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client, self._address, self._job = client, address, job
         self._progress, self._show, self._wanted = progress, show, wanted
+        self._given, self._sleep = given, sleep
         self._shown = 0
 
     def details(self) -> Any:
-        """How the job does: Ray's `JobDetails`.
+        """How the job does: Ray's `JobDetails`; asked again for ten minutes while the server does not answer.
 
         Raises:
-            RaygeneError: it cannot be asked.
+            ResourceError: the server is gone for good, or lets us in no more; the job may go on.
+            UsageError: it knows no such job.
+        """
+        return self._patiently(self._details, DELAYS_S)
+
+    def log(self) -> str:
+        """All of the job's log so far; empty before there is any.
+
+        Raises:
+            ResourceError: it cannot be had.
         """
         with server.answering(self._address, self._job):
-            return self._client.get_job_info(self._job)
+            return str(self._client.get_job_logs(self._job) or "")
 
     def follow(self) -> Any:
         """Return the job's `JobDetails` once it has ended.
 
         Raises:
-            RaygeneError: the server is gone for good; the job may go on.
+            RaygeneError: as `details`.
         """
         details = self._begun()
-        failures = 0
+        broken = 0
         while not details.status.is_terminal():
             shown = self._shown
             try:
                 asyncio.run(self._tail())
-                details = self.details()
-                failures = 0 if self._shown > shown else failures + 1
-            except (ResourceError, OSError, RuntimeError, TimeoutError) as error:
-                failures = 1 if self._shown > shown else failures + 1
-                if failures > TRIES:
-                    raise ResourceError(
-                        f"{self._address}: lost the connection ({' '.join(str(error).split())[:120]}); the job may go on",
-                        f"follow it again with 'raygene submit logs {self._job} --follow'",
-                    ) from error
+                broken = 0
+            except (ResourceError, OSError, RuntimeError):
+                # A stream alone that breaks is no loss: what it would have brought is asked for.
+                self._rest(quietly=True)
+                broken = 0 if self._shown > shown else min(broken + 1, len(DELAYS_S) - 1)
+            details = self.details()
             if not details.status.is_terminal():
-                time.sleep(POLL_S)
+                self._sleep(DELAYS_S[broken - 1] if broken else POLL_S)
         self._rest()
         return details
+
+    def _details(self) -> Any:
+        with server.answering(self._address, self._job):
+            return self._client.get_job_info(self._job)
+
+    def _patiently(self, ask: Callable[[], Answer], delays: tuple[float, ...]) -> Answer:
+        for delay in delays:
+            with suppress(server.UnansweredError):
+                return ask()
+            self._sleep(delay)
+        try:
+            return ask()
+        except server.UnansweredError as error:
+            problem = f"lost the connection ({error.problem.removeprefix(f'{self._address}: ')[:120]})"
+            raise ResourceError(
+                f"{self._address}: {problem}; the job may go on",
+                f"do not submit it again, follow it with '{hints.follow(self._job, self._given)}'",
+            ) from error
 
     def _begun(self) -> Any:
         """Wait until the job has left the queue, and tell what it waits for."""
@@ -90,13 +129,15 @@ class Follower:
                 if not told and time.monotonic() - began > PATIENCE_S:
                     told = True
                     self._progress.warn(self._why())
-                time.sleep(POLL_S)
+                self._sleep(POLL_S)
                 stage.advance(POLL_S)
         return details
 
     def _doing(self, details: Any) -> str:
         """The last line of what is told of the runtime environment, else what Ray supposes the job to wait for."""
-        lines = [line.strip() for line in self.log().splitlines() if line.strip()]
+        lines: list[str] = []
+        with suppress(ResourceError):
+            lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         if lines:
             return lines[-1].rpartition(" -- ")[2][:100]
         return "for resources or its runtime environment" if "resources" in (details.message or "") else SETTING_UP
@@ -104,7 +145,7 @@ class Follower:
     def _why(self) -> str:
         nodes = server.machines(self._address) if self._wanted else None
         lacking = server.missing(self._wanted, nodes) if nodes is not None else None
-        stop = f"'raygene submit stop {self._job}' gives it up"
+        stop = f"'{hints.stop(self._job, self._given)}' gives it up"
         if lacking:
             return f"the job waits: {lacking}; {stop}"
         return (
@@ -112,20 +153,25 @@ class Follower:
             f"that other jobs hold; {stop}"
         )
 
-    def log(self) -> str:
-        """All of the job's log so far; empty before there is any."""
-        try:
-            return str(self._client.get_job_logs(self._job) or "")
-        except Exception:
-            # Before a job has begun, Ray has no log to give and says so in several ways.
-            return ""
-
     async def _tail(self) -> None:
+        """Pass the log on until its stream ends, or has been silent so long that it may be dead."""
         import aiohttp
 
-        passed = 0
+        pieces: AsyncIterator[str] = self._client.tail_job_logs(self._job)
+        passed = asked = 0
+        coming: asyncio.Future[str | None] | None = None
         try:
-            async for piece in self._client.tail_job_logs(self._job):
+            while asked < ASKS:
+                coming = coming or asyncio.ensure_future(_next(pieces))
+                await asyncio.wait({coming}, timeout=ASK_S)
+                if not coming.done():
+                    asked += 1
+                    if self._details().status.is_terminal():
+                        return
+                    continue
+                if (piece := coming.result()) is None:
+                    return
+                coming, asked = None, 0
                 fresh = piece[max(self._shown - passed, 0) :]
                 passed += len(piece)
                 if fresh:
@@ -133,9 +179,24 @@ class Follower:
                     self._shown += len(fresh)
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
+        finally:
+            if coming is not None and not coming.done():
+                coming.cancel()
+                await asyncio.wait({coming}, timeout=POLL_S)
 
-    def _rest(self) -> None:
-        """Show what the stream did not bring before it closed."""
-        if rest := self.log()[self._shown :]:
-            self._show(rest)
-            self._shown += len(rest)
+    def _rest(self, *, quietly: bool = False) -> None:
+        """Show what the stream did not bring before it closed; at the end of a job, tell if that cannot be had."""
+        try:
+            rest = self.log() if quietly else self._patiently(self.log, FEW)
+        except ResourceError as error:
+            if not quietly:
+                again = hints.follow(self._job, self._given).replace(" --follow", "")
+                self._progress.warn(f"the last lines of the log may be missing ({error.problem[:200]}): try '{again}'")
+            return
+        if fresh := rest[self._shown :]:
+            self._show(fresh)
+            self._shown += len(fresh)
+
+
+async def _next(pieces: AsyncIterator[str]) -> str | None:
+    return await anext(pieces, None)

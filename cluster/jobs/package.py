@@ -1,12 +1,14 @@
 """What a job's directory holds: the four packages, the examples' experiments, and the files of its command; no data, no history.
 
-About 1.5 MB. Files that a `.gitignore` names stay behind when Ray packs the folder, which is why it goes along.
+About 1.5 MB. What a `.gitignore` names is left out where git can tell; Ray leaves it behind in any case when it packs the folder,
+which is why the file goes along. Links are refused: what they point at is not in the checkout, or stands in it twice.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +48,17 @@ def stage(root: Path, folder: Path, more: Mapping[str, str], *, example: str | N
         example: a folder under `examples` to take along with its data.
 
     Raises:
-        ResourceError: more than Ray takes.
+        ResourceError: more than Ray takes, or a symbolic link.
     """
     left, size, files = dict[str, int](), 0, 0
-    for path in sorted(_wanted(root, example)):
-        name, length = path.relative_to(root).as_posix(), path.stat().st_size
+    found = {path.relative_to(root).as_posix(): path for path in sorted(_wanted(root, example))}
+    ignored = _ignored(root, found)
+    for name, path in found.items():
+        if name in ignored:
+            continue
+        if path.is_symlink():
+            raise ResourceError(f"{path}: a symbolic link, which a job cannot take along", "put the file itself there")
+        length = path.stat().st_size
         if length > LARGEST_FILE and not name.startswith("examples/"):
             left[name] = length
             continue
@@ -87,5 +95,15 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts) and path.name not in IGNORING
-        if path.is_file() and not hidden and "__pycache__" not in parts:
+        if (path.is_file() or path.is_symlink()) and not hidden and "__pycache__" not in parts:
             yield path
+
+
+def _ignored(root: Path, names: Iterable[str]) -> set[str]:
+    """Those that a `.gitignore` or `.rayignore` names, tracked or not; none where there is no git, or no repository."""
+    ask = ["git", "-c", "core.excludesFile=.rayignore", "check-ignore", "--no-index", "--stdin", "-z"]
+    try:
+        told = subprocess.run(ask, cwd=root, input="\0".join(names), capture_output=True, text=True, check=False)
+    except OSError:
+        return set()
+    return set(told.stdout.split("\0")) - {""}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,45 @@ from urllib.parse import urlsplit
 from pipelines.errors import ResourceError, UsageError
 
 DEFAULT = "http://127.0.0.1:8265"
+API_SERVER = "RAY_API_SERVER_ADDRESS"
 ANSWER_S = 10.0
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
-def address_of(given: str | None, environment: Mapping[str, str]) -> str:
+class UnansweredError(ResourceError):
+    """A job server that cannot be reached or fails, for now or for good: asking again may help."""
+
+
+def address_of(given: str | None, environment: Mapping[str, str], tell: Callable[[str], None]) -> str:
     """The job server's address: as given, else of the environment, else of a head on this machine.
+
+    Args:
+        given: by `--address`.
+        environment: of the process.
+        tell: is given a note where `RAY_ADDRESS` names no job server, as where it is that of Ray itself.
 
     Raises:
         UsageError: an address of another kind.
     """
-    named = given or environment.get("RAY_API_SERVER_ADDRESS") or environment.get("RAY_ADDRESS") or DEFAULT
-    whose = "--address" if given else "RAY_ADDRESS"
+    for whose, named in (("--address", given), (API_SERVER, environment.get(API_SERVER))):
+        if named:
+            return _checked(whose, named)
+    named = environment.get("RAY_ADDRESS") or ""
+    if named.startswith(("http://", "https://")):
+        return _checked("RAY_ADDRESS", named)
+    if named:
+        tell(f"RAY_ADDRESS={named} is Ray's own address, not its job server's, and is passed over; asking {DEFAULT}")
+    return DEFAULT
+
+
+def _checked(whose: str, named: str) -> str:
     address = named if "://" in named else f"http://{named}"
     try:
         parts = urlsplit(address)
         good = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
-    if not good or parts.scheme not in ("http", "https"):
+    if not good or parts.scheme not in ("http", "https") or named == "auto":
         raise UsageError(
             f"{whose} {named}: not a job server's address",
             "give that of the dashboard, as --address http://HOST:8265",
@@ -50,23 +70,27 @@ def use_token(environment: MutableMapping[str, str], home: Path) -> None:
         environment["RAY_AUTH_MODE"] = "token"
 
 
-def connect(address: str) -> Any:
+def connect(address: str, answer_s: float = ANSWER_S) -> Any:
     """Ray's client for the job server, which has answered and let us in.
+
+    Args:
+        address: of the job server.
+        answer_s: seconds in which it has to answer.
 
     Raises:
         ResourceError: nobody answers, or the token is missing or wrong.
     """
-    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+    for name in ("RAY_ADDRESS", API_SERVER):
         # Ray's client puts them before the address that it is given.
         os.environ.pop(name, None)
     use_token(os.environ, Path.home())
     _require_answer(address)
-    from ray.job_submission import JobSubmissionClient
+    from cluster.jobs.client import Client
 
     for name in ("ray", "ray.dashboard.modules.job.sdk", "ray.dashboard.modules.dashboard_sdk"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with answering(address):
-        return JobSubmissionClient(address)
+        return Client(address, answer_s)
 
 
 def _require_answer(address: str) -> None:
@@ -95,7 +119,8 @@ def answering(address: str, job: str = "") -> Iterator[None]:
         job: the one that is asked about.
 
     Raises:
-        ResourceError: the server is gone, refuses, or fails.
+        UnansweredError: the server is gone or fails.
+        ResourceError: it refuses.
         UsageError: it knows no such job.
     """
     import requests
@@ -106,16 +131,25 @@ def answering(address: str, job: str = "") -> Iterator[None]:
     except AuthenticationError as error:
         raise ResourceError(*_refusal(address, str(error), os.environ)) from error
     except requests.exceptions.JSONDecodeError as error:
-        raise ResourceError(f"{address}: no job server, something else answers there", "correct --address") from error
-    except (ConnectionError, requests.RequestException) as error:
-        raise ResourceError(
+        raise UnansweredError(f"{address}: no job server, something else answers there", "correct --address") from error
+    except (TimeoutError, requests.Timeout) as error:
+        raise UnansweredError(
+            f"{address}: takes connections and does not answer", "see the head's own log, or correct --address"
+        ) from error
+    except (OSError, requests.RequestException) as error:
+        raise UnansweredError(
             f"{address}: the job server cannot be reached", "check the network, and run again"
         ) from error
     except (RuntimeError, ValueError) as error:
         text = " ".join(str(error).split())
-        if job and ("404" in text or "does not exist" in text):
+        if job and "status code 404" in text:
             raise UsageError(f"{job}: no such job at {address}", "see 'raygene submit list'") from error
-        raise ResourceError(f"{address}: {text[:200]}", "see the head's own log, or its dashboard") from error
+        raise UnansweredError(f"{address}: {_cause(text)}", "see the head's own log, or its dashboard") from error
+
+
+def _cause(text: str) -> str:
+    """What a server's failure says: of a traceback the end, where the error stands."""
+    return f"…{text[-200:]}" if "Traceback" in text and len(text) > 200 else text[:200]
 
 
 def _refusal(address: str, told: str, environment: Mapping[str, str]) -> tuple[str, str]:
@@ -152,3 +186,18 @@ def missing(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) -
     want = " and ".join(f"{amount:g} {name}{'s' if amount != 1 else ''}" for name, amount in asked.items())
     most = ", ".join(f"{max((node.get(name, 0) for node in nodes), default=0):g} {name}s" for name in asked)
     return f"no node has {want}: of {len(nodes)} {'node' if len(nodes) == 1 else 'nodes'} the largest has {most}"
+
+
+def require_resources(address: str, wanted: Mapping[str, float]) -> None:
+    """See that some node has what a job's own process asks for, if the server tells of its nodes.
+
+    Raises:
+        ResourceError: none has, and the job would wait for ever.
+    """
+    if not any(wanted.values()):
+        return
+    nodes = machines(address)
+    lacking = missing(wanted, nodes) if nodes is not None else None
+    if lacking:
+        asked = " ".join(f"--{name.lower()}s {amount:g}" for name, amount in wanted.items() if amount)
+        raise ResourceError(f"{asked}: {lacking}", "ask for less, or give --wait where nodes come on demand")

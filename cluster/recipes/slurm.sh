@@ -35,17 +35,28 @@ mark=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ran-XXXXXXXX")
 trap 'rm -f "$RAY_AUTH_TOKEN_PATH" "$mark"' EXIT
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH RAY_USAGE_STATS_ENABLED=0
+# Of another cluster, if the shell of sbatch had them; a token in a variable would come before that in the file.
+unset RAY_ADDRESS RAY_API_SERVER_ADDRESS RAY_AUTH_TOKEN
+# Ray gives its nodes 30 s to come up, in which a shared file system may not have loaded Python on all of them.
+export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=${RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT:-600}
 # Ray's sockets need a short path on a disk of the node; the cache of decoded splits a disk of the node.
 export RAY_TMPDIR=/tmp RAYGENE_CACHE=${RAYGENE_CACHE:-/tmp/raygene-$(id -un)}
 
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-address=$(getent ahostsv4 "$first" | awk 'NR == 1 { print $1 }'):$((20000 + SLURM_JOB_ID % 10000))
+if [ "$SLURM_JOB_NUM_NODES" -eq 1 ]; then
+    host=127.0.0.1
+else
+    # The name of a Debian machine means 127.0.1.1 to itself, which is nothing to the others. This script runs on the first node.
+    first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+    host=$(getent ahostsv4 "$first" | awk '!found && $1 !~ /^127\./ { print $1; found = 1 }')
+    host=${host:-$(hostname -I | awk '{ print $1 }')}
+fi
+address=$host:$((20000 + SLURM_JOB_ID % 10000))
 
 trap 'if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")"; fi' TERM
 # shellcheck disable=SC2016
 srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
     ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --disable-usage-stats -- \
-    bash -c 'echo $$ >"$1"; shift; exec raygene "$@"' raygene "$mark" "$@" --cluster.address auto &
+    bash -c 'echo $$ >"$1"; export RAY_ADDRESS=$2; shift 2; exec raygene "$@"' raygene "$mark" "$address" "$@" &
 step=$!
 status=0
 wait "$step" || status=$?

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from cluster.connection import address_of
 from cluster.context import Context
-from cluster.experiment import ClusterConfig, Experiment, absolute, inputs, load
+from cluster.experiment import ClusterConfig, Experiment, inputs, load
 from cluster.flags import Parser
+from cluster.paths import absolute
 from pipelines import storage
 from pipelines.config import validate
 from pipelines.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from cluster.doctor.judge import Seen
     from cluster.doctor.lines import Line
+    from cluster.doctor.seen import Seen
 
 SUMMARY = "checks this machine or cluster and says what to mend"
 SECTIONS = ("sources", "cluster")
@@ -53,7 +54,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> int:
     """Look, judge and tell; return 1 if something fails."""
-    from cluster.doctor import judge
+    from cluster.doctor import judge, pace, reach, room
+    from cluster.doctor.facts import versions
     from cluster.doctor.lines import worst
 
     arguments, terminal = context.arguments, context.terminal
@@ -66,16 +68,15 @@ def run(context: Context) -> int:
     lines: list[Line] = []
     with terminal.stage("looking"):
         machines, troubles = _seen(context, config, tuple(names), places)
-    here = _here((), ())
-    lines += judge.versions(here.facts, machines) if machines else []
     if machines:
+        lines += judge.versions(versions(), machines)
         for check in (judge.torch, judge.bedtools):
             lines += check(machines)
         lines += judge.gpus(machines, asked)
-        for check in (judge.memory, judge.disks, judge.clocks, judge.governor):
+        for check in (room.memory, room.disks, pace.clocks, pace.governor):
             lines += check(machines)
-        lines += judge.inputs(machines, names)
-        lines += judge.outputs(machines, places)
+        lines += reach.inputs(machines, names)
+        lines += reach.outputs(machines, places)
     lines += troubles
     terminal.heading(_caption(machines))
     for line in lines:
@@ -85,7 +86,10 @@ def run(context: Context) -> int:
         document = {
             "status": worst(lines),
             "lines": [vars(line) for line in lines],
-            "nodes": {one.name: {"gpus": one.gpus, "skew": one.skew} | one.facts.to_json() for one in machines},
+            "nodes": {
+                one.name: {"gpus": one.gpus, "skew": one.skew, "bound": one.bound} | one.facts.to_json()
+                for one in machines
+            },
         }
         storage.write_text(Path(arguments.json), json.dumps(document, indent=1) + "\n")
     return int(worst(lines) == "failure")
@@ -121,11 +125,12 @@ def _verdict(lines: list[Line]) -> str:
 
 
 def _here(read: tuple[str, ...], written: tuple[str, ...]) -> Seen:
+    from cluster.doctor import trial
     from cluster.doctor.facts import Request, gather
-    from cluster.doctor.judge import Seen
+    from cluster.doctor.seen import Seen
 
     facts = gather(Request(read, written))
-    return Seen(facts.host, facts)
+    return Seen(facts.host, facts, failed=trial.here(facts.torch.usable if facts.torch else 0))
 
 
 def _seen(
@@ -149,17 +154,17 @@ def _seen(
 @contextmanager
 def _probes(places: tuple[str, ...]) -> Iterator[tuple[tuple[str, str], ...]]:
     """Files written from here into folders for outputs, for other machines to see."""
-    from cluster.doctor.facts import keep, probe_in, remove
+    from cluster.doctor.files import UNWRITABLE, keep, probe_in, remove
 
     written = []
     try:
         for place in places:
-            with suppress(OSError, ValueError):
+            with suppress(*UNWRITABLE):
                 probe = probe_in(place)
                 keep(probe)
                 written.append((place, probe))
         yield tuple(written)
     finally:
         for _, probe in written:
-            with suppress(OSError, ValueError):
+            with suppress(*UNWRITABLE):
                 remove(probe)

@@ -1,6 +1,7 @@
 """Real Ray nodes of a test's own: a head with token authentication on loopback, and further nodes beside it.
 
-Every node is a process group of its own, and is ended by it: other Ray on the machine is left alone.
+Every node is a process group of its own, and is ended by it: other Ray on the machine is left alone. Nodes do not have the
+checkout on their path, so that a job runs the code that was sent to it.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ class Cluster:
         return f"http://127.0.0.1:{self.dashboard}"
 
     def environment(self, **more: str) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name != "PYTHONPATH"
+        }
         return {
             **clean,
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "PYTHONPATH": str(ROOT),
             "COLUMNS": "300",
             **more,
         }

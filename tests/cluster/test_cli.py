@@ -173,6 +173,11 @@ def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -
     assert kept == (verb in {"demo", "build", "train", "tune"})
 
 
+def test_an_interruption_of_submit_says_that_jobs_go_on() -> None:
+    for arguments in (["submit", "stop", "j"], ["submit", "--", "train", "x"]):
+        assert "a job that was handed over goes on" in interruption(arguments)
+
+
 def test_an_interruption_before_any_verb_promises_nothing() -> None:
     assert "no work is kept" in interruption([])
 

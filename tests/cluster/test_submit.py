@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from cluster.verbs.submit import environment
-from pipelines.errors import InputError, UsageError
+from cluster.jobs import package
 from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
 from tests.cluster.test_cli import experiment, one_line, raygene
 from tests.conftest import GenomeFiles
@@ -31,6 +31,10 @@ EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
         (["list", "now"], "submit list: takes no more"),
         (["list", "--", "build"], "does not go with a verb after --"),
         (["list", "--follow"], "--follow: serves logs alone"),
+        (["--follow", "--", "inspect", "/d"], "--follow: serves logs alone"),
+        (["list", "--detach"], "--detach: belongs to a job that is sent, not to list"),
+        (["logs", "j", "--runtime-env", "e.yaml"], "--runtime-env: belongs to a job that is sent, not to logs"),
+        (["stop", "j", "--cpus", "2"], "--cpus: belongs to a job that is sent, not to stop"),
         (["--tokenizer.k", "3", "--", "build"], "raygene submit: unknown argument --tokenizer.k"),
         (["--gpus", "many", "--", "inspect", "/d"], "'many' is not a number from 0 on"),
         (["--", "submit", "list"], "submit runs no work of its own"),
@@ -52,28 +56,6 @@ def test_a_job_server_that_is_not_there_is_one_line() -> None:
     assert "no job server there" in told
 
 
-def test_variables_are_given_to_the_job_beside_those_of_a_file_and_training_has_time_to_save(tmp_path: Path) -> None:
-    path = tmp_path / "env.yaml"
-    path.write_text("pip: [amdsmi]\nenv_vars: {A: 1, B: two}\n")
-    found = environment(["B=2=3", "C="], str(path))
-    assert found["pip"] == ["amdsmi"]
-    assert found["env_vars"] == {"RAY_JOB_STOP_WAIT_TIME_S": "60", "A": "1", "B": "2=3", "C": ""}
-
-
-def test_a_variable_without_a_value_is_refused_without_showing_what_was_given() -> None:
-    with pytest.raises(UsageError, match=r"^--env SECRET: not of the form NAME=VALUE"):
-        environment(["SECRET"], None)
-
-
-def test_a_runtime_environment_brings_no_files_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "env.yaml"
-    path.write_text("working_dir: .")
-    with pytest.raises(UsageError, match="raygene sends its own files"):
-        environment([], str(path))
-    with pytest.raises(InputError, match="No such file"):
-        environment([], str(tmp_path / "none.yaml"))
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with head(tmp_path_factory.mktemp("head")) as made:
@@ -89,6 +71,37 @@ def dataset(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert f"dataset: {output}" in done.stdout
     assert "succeeded" in done.stderr.splitlines()[-1]
     return output
+
+
+WHERE = """
+import json, pathlib, cluster, pipelines, ray, training, tuning
+
+def where():
+    import cluster, pipelines, training, tuning
+    return [one.__file__ for one in (cluster, pipelines, training, tuning)]
+
+ray.init(address="auto")
+found = where() + ray.get(ray.remote(num_cpus=0)(where).remote())
+print(json.dumps({"here": str(pathlib.Path.cwd()), "found": found}))
+"""
+
+
+@pytest.mark.full
+def test_a_job_and_its_tasks_run_the_code_that_was_sent(cluster: Cluster, tmp_path: Path) -> None:
+    package.stage(ROOT, tmp_path, {"where.py": WHERE})
+    command = ["job", "submit", "--working-dir", str(tmp_path), "--", "python", "-m", "where"]
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ray"), *command],
+        env=cluster.environment(RAY_API_SERVER_ADDRESS=cluster.url),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"here"'))
+    assert "working_dir_files" in told["here"]
+    # Ray unpacks what was sent once a node, for the job's process and for its tasks.
+    assert {Path(one).parents[1] for one in told["found"]} == {Path(told["here"])}
 
 
 @pytest.mark.full
@@ -158,6 +171,36 @@ def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset
     _, told = following.communicate(timeout=120)
     assert following.returncode == 137, told
     assert "ended by signal 9" in told
+
+
+def watcher(process: int) -> int:
+    """The id of the process of Ray that has started a job's verb and watches it."""
+    while process > 1:
+        process = int(re.findall(r"PPid:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[0])
+        if Path(f"/proc/{process}/cmdline").read_text().startswith("ray::"):
+            return process
+    raise AssertionError("nothing of Ray has started it")
+
+
+@pytest.mark.full
+def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
+    cluster: Cluster, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cluster", *map(str, command)],
+        env=cluster.environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(watcher(driver(run)), signal.SIGKILL)
+    _, told = following.communicate(timeout=120)
+    assert following.returncode == 1, told
+    assert "was lost with the node or process that watched it" in told
+    assert "the same command goes on" in told
 
 
 @pytest.mark.full

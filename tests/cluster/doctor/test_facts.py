@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.doctor.facts import Request, gather, governors, writing
+from cluster.doctor.facts import Request, gather, governors
+from cluster.doctor.files import writing
 
 
 def test_this_machine_tells_what_it_has(tmp_path: Path) -> None:
@@ -21,6 +22,11 @@ def test_this_machine_tells_what_it_has(tmp_path: Path) -> None:
     assert facts.unread == {missing: "No such file or directory"}
     assert facts.unwritten == {}
     assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a.fa", "https://example.org/bundle", "memory://bundle"])
+def test_an_address_where_files_are_read_is_told_as_what_it_is(address: str) -> None:
+    assert gather(Request((address,))).unread == {address: "an address, where raygene reads files only"}
 
 
 def test_a_missing_bedtools_is_a_fact_and_no_failure_of_the_look(
@@ -48,6 +54,6 @@ def test_what_another_wrote_is_seen_or_not(tmp_path: Path) -> None:
     assert gather(Request(probes=probes)).unseen == ("/b",)
 
 
-@pytest.mark.parametrize("place", ["/proc/none", "/dev/null/x", "none://x"])
+@pytest.mark.parametrize("place", ["/proc/none", "/dev/null/x", "none://x", "https://example.org/x"])
 def test_a_place_that_takes_no_file_is_told(place: str) -> None:
     assert writing(place)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.doctor import judge
+from cluster.doctor import judge, pace, reach, room
 from cluster.doctor.facts import Disk, Facts
-from cluster.doctor.judge import Seen
 from cluster.doctor.lines import Line, worst
+from cluster.doctor.seen import Seen
 from training.hardware import Build, Hardware
 
 GIB = 1 << 30
@@ -32,8 +32,9 @@ WELL = Facts(
     unread={},
     unwritten={},
     unseen=(),
-    clock=0.0,
 )
+
+VERSIONS = {"Python": WELL.python, "Ray": WELL.ray}
 
 
 def nodes(*differing: dict[str, object], gpus: int = 0, skew: float = 0.0) -> list[Seen]:
@@ -48,8 +49,8 @@ def troubles(lines: list[Line]) -> list[tuple[str, str, str]]:
 
 def test_where_all_is_well_every_check_is_one_line() -> None:
     machines = nodes({"host": "two"})
-    checks = (judge.torch, judge.bedtools, judge.memory, judge.disks, judge.clocks, judge.governor)
-    lines = [line for check in checks for line in check(machines)] + judge.versions(WELL, machines)
+    checks = (judge.torch, judge.bedtools, room.memory, room.disks, pace.clocks, pace.governor)
+    lines = [line for check in checks for line in check(machines)] + judge.versions(VERSIONS, machines)
     assert worst(lines) == "ok"
     assert [line.check for line in lines].count("bedtools") == 1
     assert str(judge.bedtools(machines)[0]) == "ok       bedtools       2.30.0 on 2 nodes"
@@ -69,7 +70,7 @@ def test_bedtools_of_two_versions_is_a_warning() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("ray", "2.59.0"), ("python", "3.11.9"), ("ray", "")])
 def test_a_node_of_another_ray_or_python_than_the_driver_is_a_failure(name: str, value: str) -> None:
-    ((level, node, told),) = troubles(judge.versions(WELL, nodes({name: value})))
+    ((level, node, told),) = troubles(judge.versions(VERSIONS, nodes({name: value})))
     assert (level, node) == ("failure", "10.0.0.2")
     assert told.startswith(value or "none")
 
@@ -105,14 +106,45 @@ def test_torch_that_cannot_be_imported_is_a_failure() -> None:
 
 def test_little_memory_and_little_shared_memory_are_warnings() -> None:
     shm = Disk("/dev/shm", 64 << 20, 64 << 20)
-    found = troubles(judge.memory(nodes({"available": GIB, "shared": shm})))
+    found = troubles(room.memory(nodes({"available": GIB, "shared": shm})))
     assert [level for level, _, _ in found] == ["warning", "warning"]
     assert "64 MiB in /dev/shm" in found[1][2]
 
 
+def test_the_size_proposed_for_shared_memory_is_a_third_of_that_machines() -> None:
+    (_, line) = room.memory(nodes({"memory": 96 * GIB, "shared": Disk("/dev/shm", 64 << 20, 0)}))
+    assert line.mend == "start the container with --shm-size=32g, a third of its memory"
+
+
+def test_memory_that_a_machine_does_not_tell_is_not_told_as_none() -> None:
+    untold = Seen("one", replace(WELL, memory=0, available=0, shared=None, disks=()))
+    lines = [*room.memory([untold]), *room.disks([untold])]
+    assert [(line.level, line.told) for line in lines] == [("ok", "not told by this machine")] * 3
+
+
+def test_a_large_disk_that_is_full_by_its_share_is_a_warning() -> None:
+    huge = Disk("/data", 1000 << 40, 36 << 40)
+    (line,) = room.disks(nodes({"disks": (huge,)}))
+    assert line.level == "warning"
+    assert "RAY_local_fs_capacity_threshold" in line.mend
+
+
+def test_a_gpu_that_does_not_compute_is_a_failure_with_its_mend() -> None:
+    broken = Seen(
+        "10.0.0.2", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, failed=(("cuda:0 is old", "mend"),)
+    )
+    (line,) = judge.gpus([broken], 2)
+    assert (line.level, line.told, line.mend) == ("failure", "cuda:0 is old", "mend")
+
+
+def test_gpus_that_others_use_are_told_as_not_tried() -> None:
+    (line,) = judge.gpus([Seen("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, untried=1)], 0)
+    assert (line.level, line.told) == ("ok", "2; 1 in use by others and not tried")
+
+
 def test_a_full_disk_is_a_failure_and_a_small_one_a_warning() -> None:
     full, small = Disk("/tmp", 100 * GIB, 4 * GIB), Disk("/tmp", 20 * GIB, 9 * GIB)
-    assert [level for level, _, _ in troubles(judge.disks(nodes({"disks": (full,)}, {"disks": (small,)})))] == [
+    assert [level for level, _, _ in troubles(room.disks(nodes({"disks": (full,)}, {"disks": (small,)})))] == [
         "failure",
         "warning",
     ]
@@ -120,32 +152,47 @@ def test_a_full_disk_is_a_failure_and_a_small_one_a_warning() -> None:
 
 @pytest.mark.parametrize(("skew", "level"), [(1.0, "ok"), (30.0, "warning"), (4000.0, "failure")])
 def test_a_clock_that_is_off_is_told(skew: float, level: str) -> None:
-    assert worst(judge.clocks(nodes({}, skew=skew))) == level
+    assert worst(pace.clocks(nodes({}, skew=skew))) == level
+    assert worst(pace.clocks([Seen("the only node, and not this machine", WELL, 0, skew)])) == level
+    assert pace.clocks([Seen("this machine", WELL, None, skew)]) == []
+
+
+def test_how_well_the_clocks_agree_is_told() -> None:
+    (line,) = pace.clocks([Seen("a", WELL, 0, 0.0, 0.03), Seen("b", WELL, 0, 0.0, 0.25)])
+    assert line.told == "within 0.25 s of this machine's"
 
 
 @pytest.mark.parametrize(
     ("governor", "level"),
-    [("powersave (acpi-cpufreq)", "warning"), ("powersave (intel_pstate)", "ok"), ("performance (acpi-cpufreq)", "ok")],
+    [
+        ("powersave (acpi-cpufreq)", "warning"),
+        ("powersave (amd-pstate)", "warning"),
+        ("powersave (amd-pstate-epp)", "ok"),
+        ("powersave (intel_pstate)", "ok"),
+        ("userspace (acpi-cpufreq)", "warning"),
+        ("conservative (intel_pstate)", "warning"),
+        ("performance (acpi-cpufreq)", "ok"),
+    ],
 )
 def test_a_governor_that_holds_back_is_a_warning(governor: str, level: str) -> None:
-    assert worst(judge.governor(nodes({"governors": (governor,)}))) == level
+    assert worst(pace.governor(nodes({"governors": (governor,)}))) == level
 
 
 def test_an_input_that_one_node_cannot_read_is_told_by_key_and_node() -> None:
     machines = nodes({"unread": {"/data/a.fa": "No such file or directory"}})
-    ((level, node, told),) = troubles(judge.inputs(machines, {"/data/a.fa": "sources.0.fasta"}))
+    ((level, node, told),) = troubles(reach.inputs(machines, {"/data/a.fa": "sources.0.fasta"}))
     assert (level, node) == ("failure", "10.0.0.2")
     assert told == "sources.0.fasta /data/a.fa: No such file or directory"
 
 
 def test_files_of_one_path_that_differ_between_nodes_are_a_failure() -> None:
     machines = [Seen("a", replace(WELL, read={"/a.fa": 10})), Seen("b", replace(WELL, read={"/a.fa": 12}))]
-    ((level, _, told),) = troubles(judge.inputs(machines, {"/a.fa": "sources.0.fasta"}))
+    ((level, _, told),) = troubles(reach.inputs(machines, {"/a.fa": "sources.0.fasta"}))
     assert (level, told) == ("failure", "sources.0.fasta /a.fa: 10 and 12 bytes on different nodes")
 
 
 def test_storage_that_is_not_shared_or_not_writable_is_told_by_node() -> None:
     machines = nodes({"unseen": ("/data",)}, {"unwritten": {"/data": "Permission denied"}})
-    found = troubles(judge.outputs(machines, ["/data"]))
+    found = troubles(reach.outputs(machines, ["/data"]))
     assert [(level, node) for level, node, _ in found] == [("failure", "10.0.0.2"), ("failure", "10.0.0.3")]
-    assert judge.outputs(machines, []) == []
+    assert reach.outputs(machines, []) == []

@@ -58,6 +58,22 @@ def test_the_experiment_goes_along_with_absolute_paths_and_they_are_told(experim
     assert source["exclude"] == "s3://bucket/x.bed"
 
 
+def test_paths_that_are_searched_are_made_absolute_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    when = {"tokenizer.from": "emb1"}
+    space = {"tokenizer.from": ["emb1", "/data/emb2"], "model.hidden": {"choice": [8, 16], "when": when}}
+    path.write_text(yaml.safe_dump({"tuning": {"space": space}}))
+    found = prepared("tune", path, "--output", "/data/campaign")
+    here = str(tmp_path / "emb1")
+    there = yaml.safe_load(found.files[SHIPPED])["tuning"]["space"]
+    assert there["tokenizer.from"] == [here, "/data/emb2"]
+    assert there["model.hidden"] == {"choice": [8, 16], "when": {"tokenizer.from": here}}
+    assert found.assumed == {
+        "tuning.space.tokenizer.from.0": here,
+        "tuning.space.model.hidden.when.tokenizer.from": here,
+    }
+
+
 def test_what_goes_along_means_the_same_in_any_folder(experiment: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "experiment.yaml"
     moved.parent.mkdir()
@@ -91,6 +107,21 @@ def test_a_relative_path_that_a_flag_replaces_is_not_told(experiment: Path) -> N
         (["embed", "EXPERIMENT", "--fasta", "/a.fa", "b.fa", "--output", "/e"], "--fasta b.fa"),
         (["inspect", "/d", "--report", "page.html"], "--report page.html"),
         (["demo"], "--output demo"),
+        (
+            ["tune", "EXPERIMENT", "--output", "/c", "--tuning.space", "model.hidden=[8]", "tokenizer.from=[/a, emb1]"],
+            "--tuning.space tokenizer.from emb1",
+        ),
+        (
+            [
+                "tune",
+                "EXPERIMENT",
+                "--output",
+                "/c",
+                "--tuning.space",
+                "model.embedding_file={choice: [e.safetensors]}",
+            ],
+            "--tuning.space model.embedding_file e.safetensors",
+        ),
     ],
 )
 def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, arguments: list[str], named: str) -> None:
@@ -112,6 +143,7 @@ def test_an_address_is_refused_where_files_are_written_and_taken_for_a_bundle(ex
 def test_doctor_goes_with_and_without_an_experiment(experiment: Path) -> None:
     assert prepared("doctor", "--storage", "s3://b/runs").arguments == ["doctor", "--storage", "s3://b/runs"]
     assert prepared("doctor", "--experiment", experiment).arguments == ["doctor", "--experiment", SHIPPED]
+    assert prepared("doctor", f"--experiment={experiment}").arguments == ["doctor", f"--experiment={SHIPPED}"]
 
 
 def test_a_page_that_would_lie_beside_an_address_needs_a_place() -> None:

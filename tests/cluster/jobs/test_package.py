@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,43 @@ def test_more_than_a_job_takes_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(package, "MOST", 1000)
     with pytest.raises(ResourceError, match="MiB of code, and a job takes"):
         package.stage(ROOT, tmp_path, {})
+
+
+def test_every_module_of_the_packages_goes_along(tmp_path: Path) -> None:
+    package.stage(ROOT, tmp_path, {})
+    for name in package.PACKAGES:
+        modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / name).rglob("*.py")}
+        assert modules
+        assert modules <= files(tmp_path)
+
+
+def checkout(root: Path) -> Path:
+    """A repository with one module, as far as a package needs it."""
+    (root / "training").mkdir(parents=True)
+    (root / "training" / "run.py").write_text("x = 1")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    return root
+
+
+def test_what_is_ignored_is_neither_sent_nor_counted(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "root")
+    (root / ".gitignore").write_text("*.log\n/training/scratch/\n")
+    (root / ".rayignore").write_text("notes.txt\n")
+    (root / "training" / "scratch").mkdir()
+    for name in ("a.log", "notes.txt", "scratch/b.py"):
+        (root / "training" / name).write_text("1")
+    made = package.stage(root, tmp_path / "out", {})
+    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "training/run.py"}
+    assert made.files == 3
+
+
+@pytest.mark.parametrize("target", ["elsewhere.py", "folder"])
+def test_a_link_is_refused_by_its_name(tmp_path: Path, target: str) -> None:
+    root = checkout(tmp_path / "root")
+    (tmp_path / "elsewhere.py").write_text("secret = 1")
+    (tmp_path / "folder").mkdir()
+    (root / "training" / "linked").symlink_to(tmp_path / target)
+    with pytest.raises(ResourceError, match="training/linked: a symbolic link"):
+        package.stage(root, tmp_path / "out", {})
+    (root / ".gitignore").write_text("linked\n")
+    assert package.stage(root, tmp_path / "again", {}).files == 2

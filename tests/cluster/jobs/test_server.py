@@ -14,18 +14,33 @@ from pipelines.errors import ResourceError, UsageError
         (None, {}, DEFAULT),
         (None, {"RAY_ADDRESS": "http://head:8265"}, "http://head:8265"),
         (None, {"RAY_ADDRESS": "http://a:1", "RAY_API_SERVER_ADDRESS": "http://b:2"}, "http://b:2"),
+        (None, {"RAY_ADDRESS": "auto", "RAY_API_SERVER_ADDRESS": "b:2"}, "http://b:2"),
         ("https://head/ray/", {"RAY_ADDRESS": "http://a:1"}, "https://head/ray"),
-        ("head:8265", {}, "http://head:8265"),
+        ("head:8265", {"RAY_ADDRESS": "auto"}, "http://head:8265"),
     ],
 )
 def test_the_flag_comes_before_the_environment(given: str | None, environment: dict[str, str], expected: str) -> None:
-    assert address_of(given, environment) == expected
+    notes: list[str] = []
+    assert address_of(given, environment, notes.append) == expected
+    assert notes == []
 
 
-@pytest.mark.parametrize("address", ["ray://head:10001", "http://", "auto://", "head:port", "s3://bucket"])
-def test_what_is_no_job_server_is_refused(address: str) -> None:
-    with pytest.raises(UsageError, match="not a job server's address: give that of the dashboard"):
-        address_of(address, {})
+@pytest.mark.parametrize("named", ["head:6379", "auto", "local", "ray://head:10001"])
+def test_an_address_of_ray_itself_in_the_environment_is_passed_over_and_told(named: str) -> None:
+    notes: list[str] = []
+    assert address_of(None, {"RAY_ADDRESS": named}, notes.append) == DEFAULT
+    (note,) = notes
+    assert note.startswith(f"RAY_ADDRESS={named} is Ray's own address")
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "http://", "auto", "auto://", "head:port", "s3://bucket"])
+def test_what_is_no_job_server_is_refused_by_the_name_it_was_given_under(address: str) -> None:
+    for given, environment, whose in [
+        (address, {}, "--address"),
+        (None, {"RAY_API_SERVER_ADDRESS": address}, "RAY_API_SERVER_ADDRESS"),
+    ]:
+        with pytest.raises(UsageError, match=f"^{whose} {address}: not a job server's address: give that"):
+            address_of(given, environment, print)
 
 
 def test_a_token_is_used_where_there_is_one_unless_the_user_says_otherwise(tmp_path: Path) -> None:

@@ -19,3 +19,12 @@ def test_its_torch_is_the_pinned_one() -> None:
     assert pinned
     assert stated
     assert pinned[1] == stated[1]
+
+
+def test_its_python_is_pinned_to_the_patch_and_its_user_named_by_number() -> None:
+    text = DOCKERFILE.read_text()
+    python = re.search(r"^ARG PYTHON=(.+)$", text, re.MULTILINE)
+    assert python
+    assert re.fullmatch(r"3\.\d+\.\d+", python[1])
+    assert re.search(r"^FROM python:\$\{PYTHON\}-slim-\w+$", text, re.MULTILINE)
+    assert re.search(r"^USER \d+$", text, re.MULTILINE)

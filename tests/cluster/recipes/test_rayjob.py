@@ -38,11 +38,13 @@ WORKERS = only(
     scaleStrategy=ANY,
     numOfHosts=WHOLE,
 )
+AUTHENTICATION = only([], mode={"enum": ["disabled", "token"]}, secretName=TEXT, enableK8sTokenAuth=YES)
 HEAD = only(["template"], template=ANY, headService=ANY, enableIngress=YES, rayStartParams=TEXTS, serviceType=TEXT)
 CLUSTER = only(
     ["headGroupSpec"],
     suspend=YES,
     managedBy=TEXT,
+    authOptions=AUTHENTICATION,
     autoscalerOptions=ANY,
     headServiceAnnotations=TEXTS,
     enableInTreeAutoscaling=YES,
@@ -100,6 +102,32 @@ def test_a_misspelt_field_would_be_found(manifest: dict[str, Any]) -> None:
     manifest["spec"]["rayClusterSpec"]["workerGroupSpec"] = []
     with pytest.raises(jsonschema.ValidationError, match="workerGroupSpec"):
         jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
+
+
+def test_the_cluster_takes_nobody_without_its_token(manifest: dict[str, Any]) -> None:
+    assert manifest["spec"]["rayClusterSpec"]["authOptions"]["mode"] == "token"
+
+
+def test_no_container_has_rights_that_it_does_not_need(manifest: dict[str, Any]) -> None:
+    for template in templates(manifest):
+        assert template["spec"]["securityContext"]["runAsNonRoot"]
+        assert template["spec"]["securityContext"]["runAsUser"] == 1000
+        for container in template["spec"]["containers"]:
+            rights = container["securityContext"]
+            assert rights == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_a_pod_that_must_leave_has_as_long_as_a_job_that_is_stopped(manifest: dict[str, Any]) -> None:
+    variables = yaml.safe_load(manifest["spec"]["runtimeEnvYAML"])["env_vars"]
+    for template in templates(manifest):
+        assert template["spec"]["terminationGracePeriodSeconds"] > int(variables["RAY_JOB_STOP_WAIT_TIME_S"])
+
+
+def test_the_cache_ends_below_the_limit_of_its_volume(manifest: dict[str, Any]) -> None:
+    most = int(yaml.safe_load(manifest["spec"]["runtimeEnvYAML"])["env_vars"]["RAYGENE_CACHE_GIB"])
+    for template in templates(manifest):
+        (cache,) = [volume for volume in template["spec"]["volumes"] if volume["name"] == "cache"]
+        assert most < int(cache["emptyDir"]["sizeLimit"].removesuffix("Gi"))
 
 
 def test_the_command_is_one_that_raygene_takes(manifest: dict[str, Any]) -> None:

@@ -25,6 +25,48 @@ def test_its_directives_come_before_its_commands() -> None:
     assert all(number < first for number, line in enumerate(lines) if line.startswith("#SBATCH"))
 
 
+def stand_ins(folder: Path, **bodies: str) -> Path:
+    """Programs of a test's own, each a line of shell."""
+    folder.mkdir(parents=True)
+    for name, body in bodies.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+SRUN = 'while [ "$1" != ray ]; do shift; done; exec "$@"'
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_verb_finds_the_ray_of_the_allocation_and_is_given_its_own_arguments_alone(
+    tmp_path: Path, nodes: int
+) -> None:
+    ours = stand_ins(
+        tmp_path / "env" / "bin",
+        activate="",
+        scontrol="echo localhost",
+        hostname="echo 10.1.2.3 fd00::1",
+        srun=SRUN,
+        ray=f'echo "ray $*" >&2; {SRUN.replace("ray", "--")}'.replace('exec "$@"', 'shift; exec "$@"'),
+        raygene='echo "$@"; echo "$RAY_ADDRESS ${RAY_AUTH_TOKEN:-unset} $RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"; exit 3',
+    )
+    environment = os.environ | {
+        "PATH": f"{ours}:{os.environ['PATH']}",
+        "RAYGENE_ENV": str(ours.parent),
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_JOB_NUM_NODES": str(nodes),
+        "SLURM_SUBMIT_DIR": str(tmp_path),
+        "RAY_ADDRESS": "elsewhere:1",
+        "RAY_AUTH_TOKEN": "of another cluster",
+    }
+    done = subprocess.run(["bash", SCRIPT, "inspect", "/data/set"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    address = "127.0.0.1:20007" if nodes == 1 else "10.1.2.3:20007"
+    assert done.stdout.splitlines() == ["inspect /data/set", f"{address} unset 600"]
+    assert f"symmetric-run --address {address} --min-nodes {nodes}" in done.stderr
+
+
 @pytest.mark.full
 def test_shellcheck_has_nothing_to_say() -> None:
     program = shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent))
@@ -43,12 +85,9 @@ def test_the_verb_runs_on_a_ray_of_its_own_and_its_status_is_the_scripts(
     apart = ["unshare", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*apart, "true"], capture_output=True).returncode:
         pytest.skip("process namespaces cannot be made here: they need root")
-    tools, scratch = tmp_path / "bin", tmp_path / "submit"
-    tools.mkdir()
+    scratch = tmp_path / "submit"
     scratch.mkdir()
-    for name, body in [("scontrol", "echo localhost"), ("srun", 'while [ "$1" != ray ]; do shift; done; exec "$@"')]:
-        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
-        (tools / name).chmod(0o755)
+    tools = stand_ins(tmp_path / "bin", scontrol="echo localhost", srun=SRUN)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
         "PATH": f"{tools}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+import ray
+import torch
+
+from cluster.doctor import nodes, trial
+from cluster.doctor.facts import Request
+
+WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+
+
+@WITHOUT_GPU
+def test_a_gpu_that_does_not_compute_is_told_with_its_mend() -> None:
+    assert trial.here(0) == ()
+    ((problem, mend),) = trial.here(1)
+    assert problem.startswith("cuda:0 does not compute")
+    assert "install a torch that is built for this GPU" in mend
+
+
+@WITHOUT_GPU
+@pytest.mark.ray
+@pytest.mark.full
+def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "TRIAL_S", 15.0)
+    monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
+    ray.init(num_cpus=1, num_gpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+
+        @ray.remote(num_cpus=0, num_gpus=1)
+        class Busy:
+            def ready(self) -> bool:
+                return True
+
+        busy = Busy.remote()
+        assert ray.get(busy.ready.remote())
+        (seen,), lines = nodes.look(Request())
+    finally:
+        ray.shutdown()
+    assert lines == []
+    assert (len(seen.failed), seen.untried) == (1, 1)
+    assert "no GPU" in seen.failed[0][0]
+    assert seen.skew <= seen.bound < 60

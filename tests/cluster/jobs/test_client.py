@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import ray
+from aiohttp import web
+
+from cluster.jobs import follow
+from cluster.jobs.server import connect
+from pipelines.errors import ResourceError
+from pipelines.progress import Silent
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_told(mute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
+        monkeypatch.setenv(name, "disabled")
+    with pytest.raises(ResourceError, match="takes connections and does not answer"):
+        connect(mute, answer_s=0.2)
+
+
+INFO = {"type": "SUBMISSION", "submission_id": "j", "entrypoint": "python -m cluster build"}
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A job server of one job that ends, whose stream of the log is opened and then brings nothing."""
+    asked = itertools.count()
+
+    async def version(_: web.Request) -> web.Response:
+        return web.json_response({"version": "4", "ray_version": ray.__version__, "ray_commit": "x"})
+
+    async def info(_: web.Request) -> web.Response:
+        return web.json_response({**INFO, "status": "RUNNING" if next(asked) < 2 else "SUCCEEDED"})
+
+    async def logs(_: web.Request) -> web.Response:
+        return web.json_response({"logs": "a\nb\n"})
+
+    async def tail(request: web.Request) -> web.WebSocketResponse:
+        stream = web.WebSocketResponse()
+        await stream.prepare(request)
+        await stream.send_str("a\n")
+        await asyncio.sleep(3600)
+        return stream
+
+    application = web.Application()
+    for path, handler in [("version", version), ("jobs/j", info), ("jobs/j/logs", logs), ("jobs/j/logs/tail", tail)]:
+        application.router.add_get(f"/api/{path}", handler)
+    loop = asyncio.new_event_loop()
+    runner = web.AppRunner(application, shutdown_timeout=0)
+    loop.run_until_complete(runner.setup())
+    loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
+    serving = threading.Thread(target=loop.run_forever, daemon=True)
+    serving.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    loop.call_soon_threadsafe(loop.stop)
+    serving.join()
+
+
+def test_a_stream_of_a_real_server_that_falls_silent_hides_neither_log_nor_end(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
+        monkeypatch.setenv(name, "disabled")
+    monkeypatch.setattr(follow, "ASK_S", 0.05)
+    shown: list[str] = []
+    details = follow.Follower(connect(silent), silent, "j", Silent(), shown.append, {}).follow()
+    assert details.status == "SUCCEEDED"
+    assert "".join(shown) == "a\nb\n"

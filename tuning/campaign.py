@@ -101,7 +101,7 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledg
             run = _Run(campaign, ledger, found, spent, progress)
             spent = run.to_the_end()
         if not run.held:
-            storage.write_text(campaign.output / FINISHED, json.dumps(_limits(campaign.config)) + "\n")
+            storage.write_text(campaign.output / FINISHED, json.dumps(_limits(campaign.config, ledger)) + "\n")
         with progress.stage("report"):
             made = close(ledger, campaign.config, campaign.base, spent)
         if run.held:
@@ -145,9 +145,9 @@ def _is_written(output: Path) -> bool:
         return True
 
 
-def _limits(config: TuningConfig) -> dict[str, Any]:
-    """What a campaign has ended by: the same command finds it finished, one that allows more goes on."""
-    return {name: getattr(config, name) for name in ("trials", "seconds", "plateau")}
+def _limits(config: TuningConfig, ledger: Ledger) -> dict[str, Any]:
+    """What a campaign has ended by: the same command finds it finished; one that allows more goes on, or after a row was deleted."""
+    return {name: getattr(config, name) for name in ("trials", "seconds", "plateau")} | {"rows": len(ledger.trials)}
 
 
 def _finished(campaign: Campaign, ledger: Ledger) -> bool:
@@ -155,7 +155,7 @@ def _finished(campaign: Campaign, ledger: Ledger) -> bool:
         ended = json.loads((campaign.output / FINISHED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return ended == _limits(campaign.config) and all(trial.over for trial in ledger.trials)
+    return ended == _limits(campaign.config, ledger) and all(trial.over for trial in ledger.trials)
 
 
 def _stock(campaign: Campaign, connect: Connect, progress: Progress) -> Stock:

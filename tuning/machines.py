@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pipelines.errors import ResourceError
+from training import pinned
 from training.memory import capacity
 from training.placement import nodes_of, place
 from tuning.config import TuningConfig
@@ -47,9 +48,7 @@ def of_cluster(config: TuningConfig, device: str, output: Path, seen: Sequence[P
     Raises:
         ResourceError: no such device in the cluster, or a machine did not answer, or does not share the files.
     """
-    import ray
-
-    listing = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    listing = pinned.living()
     nodes = nodes_of(listing)
     shared = place(nodes, config.workers, device)
     able = [
@@ -58,7 +57,7 @@ def of_cluster(config: TuningConfig, device: str, output: Path, seen: Sequence[P
     kind = config.device_kind or ("cuda" if shared.use_gpu else "cpu")
     stated = None if config.device_memory is None else capacity.parse(config.device_memory)
     asked: Kind | None = None if stated is not None else "cuda" if shared.use_gpu else "cpu"
-    views = _views([row["NodeID"] for row, _ in able], asked, output, seen)
+    views = _views([row for row, _ in able], asked, output, seen)
     for (row, _), view in zip(able, views, strict=True):
         if view.trouble:
             raise ResourceError(
@@ -109,16 +108,11 @@ def look(kind: Kind | None, output: Path, seen: Sequence[Path], patience_s: floa
     return View(capacity.available(kind) if kind else None)
 
 
-def _views(nodes: Sequence[str], kind: Kind | None, output: Path, seen: Sequence[Path]) -> list[View]:
+def _views(nodes: Sequence[pinned.Node], kind: Kind | None, output: Path, seen: Sequence[Path]) -> list[View]:
     import ray
     from ray.exceptions import RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(look)
-    asked = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(kind, output, seen)
-        for node in nodes
-    ]
+    asked = [pinned.start(look, node, kind, output, seen, gpus=int(kind == "cuda")) for node in nodes]
     try:
         found: list[View] = ray.get(asked, timeout=ANSWER_S)
     except RayTaskError as error:

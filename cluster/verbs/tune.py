@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuning.closing import Report
     from tuning.trial import Trial
 
-SUMMARY = "a search over configurations that cannot run out of memory, and its report"
+SUMMARY = "a search over configurations, each held against the memory first, and its report"
 SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence

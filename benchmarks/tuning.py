@@ -10,7 +10,7 @@ trained by `raygene train` one after another. Figures go to benchmarks/results/t
 
 The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of one length,
 negatives of their gene's GC), none of them stopped early, and tells the gap between train and validation by size with 95 %
-intervals. Figures go to benchmarks/results/overfit.json, the page to DIR/overfit/report.html; hours on two cores, and the same
+intervals. Figures go to benchmarks/results/overfit.json, pictures beside it, the page to DIR/overfit/report.html; hours on two cores, and the same
 command goes on after a kill.
 """
 
@@ -25,11 +25,14 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 # This file and one beside it are named like packages, and Python looks beside the script first.
 sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
+
+import matplotlib
 
 from cluster import connection
 from cluster.experiment import Experiment, load
@@ -39,7 +42,7 @@ from pipelines.progress import Silent
 from training import journal
 from training.launch import ENVIRONMENT
 from training.run import train
-from tuning import summary
+from tuning import page, summary
 from tuning.agenda import configured
 from tuning.campaign import Campaign, tune
 from tuning.config import TuningConfig
@@ -58,6 +61,7 @@ SPACE: dict[str, Any] = {
     "model.dropout": {"uniform": [0, 0.4]},
 }
 Figures = dict[str, Any]
+SCORE, GAP = attrgetter("score"), attrgetter("gap")
 
 
 def base_of(experiment: Experiment) -> Figures:
@@ -197,7 +201,14 @@ def overfit(given: argparse.Namespace) -> None:
         "gap": "train - validation, AUROC",
     }
     figures["sizes"] = [
-        {"embedding": one.embedding, "hidden": one.hidden, "validation": told(one.score), "gap": told(one.gap)}
+        {
+            "embedding": one.embedding,
+            "hidden": one.hidden,
+            "validation": told(one.score),
+            "gap": told(one.gap),
+            "train": told(trained(found, one.embedding, one.hidden)),
+            "best epoch": told(trained(found, one.embedding, one.hidden, "best_epoch")),
+        }
         for one in summary.sizes(found, base, "auroc")
     ]
     for key in ("model.embedding", "model.hidden"):
@@ -206,6 +217,18 @@ def overfit(given: argparse.Namespace) -> None:
             "validation": told(against(found, key, "value")),
         }
     store(figures, "overfit.json")
+    # The same bytes for the same figures.
+    matplotlib.rcParams["svg.hashsalt"] = "overfit"
+    sizes = summary.sizes(found, base, "auroc")
+    for name, value, colours in (("score", SCORE, "viridis"), ("gap", GAP, "magma")):
+        picture = page.heat(sizes, value, colours)
+        picture.savefig(HERE / "results" / f"overfit-{name}.svg", metadata={"Date": None}, facecolor="white")
+
+
+def trained(trials: list[Trial], embedding: int, hidden: int, what: str = "train_auroc") -> summary.Mean:
+    """Another figure of the trials of a size."""
+    sizes = {"model.embedding": embedding, "model.hidden": hidden}
+    return summary.mean([getattr(one, what) for one in trials if one.parameters == sizes])
 
 
 def against(trials: list[Trial], key: str, figure: str) -> summary.Mean:

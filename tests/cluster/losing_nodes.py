@@ -19,12 +19,17 @@ from tests.cluster.ray_nodes import BIN, Cluster, command_lines
 PATIENCE_S = 240
 
 
+def status(process: int) -> list[str]:
+    """State, parent and what follows of a process, as Linux tells them."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
 def descendants(ancestor: int) -> list[int]:
     """Ids of all processes that one has started, and that those have."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            parents[int(folder.name)] = int(status(int(folder.name))[1])
     found, wave = [], {ancestor}
     while wave:
         wave = {process for process, parent in parents.items() if parent in wave}
@@ -39,6 +44,15 @@ def titles(node: int) -> dict[int, str]:
     return {process: name for process, name in named.items() if name.startswith("ray::") and "Agent" not in name}
 
 
+def freeze(processes: list[int]) -> None:
+    """Stop processes, and wait until they have."""
+    send(processes, signal.SIGSTOP)
+    for process in processes:
+        with suppress(OSError):
+            while status(process)[0] not in "TZX":
+                time.sleep(0.001)
+
+
 def send(processes: list[int], number: signal.Signals) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
@@ -51,12 +65,17 @@ def caught_at(node: int, work: str, driver: subprocess.Popen[str]) -> str:
     while time.monotonic() < deadline:
         assert driver.poll() is None, f"it ended before its node was lost: {driver.communicate()}"
         workers = [process for process, title in titles(node).items() if work in title]
-        send(workers, signal.SIGSTOP)
+        freeze(workers)
         if doing := [title for process, title in titles(node).items() if process in workers and work in title]:
             return doing[0]
         send(workers, signal.SIGCONT)
         time.sleep(0.02)
     raise AssertionError(f"no worker of the node did {work}: {titles(node)}")
+
+
+def thaw(node: int) -> None:
+    """Have a node's workers go on."""
+    send(list(titles(node)), signal.SIGCONT)
 
 
 def lose(cluster: Cluster, node: subprocess.Popen[bytes]) -> None:
@@ -68,11 +87,11 @@ def lose(cluster: Cluster, node: subprocess.Popen[bytes]) -> None:
     cluster.processes.remove(node)
 
 
-def listed(cluster: Cluster, what: str, *filters: str) -> list[dict[str, Any]]:
+def listed(cluster: Cluster, what: str) -> list[dict[str, Any]]:
     """Everything of a kind that Ray knows: nodes, actors, or tasks with each attempt at them."""
     options = ["--address", cluster.url, "--detail", "--format=json", "--limit=10000"]
     done = subprocess.run(
-        [str(BIN / "ray"), "list", what, *options, *(word for one in filters for word in ("--filter", one))],
+        [str(BIN / "ray"), "list", what, *options],
         env=cluster.environment(),
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.losing_nodes import PATIENCE_S, caught_at, listed, lose
+from tests.cluster.losing_nodes import PATIENCE_S, caught_at, listed, lose, thaw
 from tests.cluster.ray_nodes import ROOT, Cluster, head
 from tests.training.conftest import write_dataset
 from training import journal
@@ -57,7 +57,7 @@ def ended(driver: subprocess.Popen[str]) -> None:
 
 def failed_elsewhere(cluster: Cluster, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Attempts at tasks that came to nothing on a node that is no longer there."""
-    there = {row["node_id"] for row in listed(cluster, "nodes", "state=ALIVE")}
+    there = {row["node_id"] for row in listed(cluster, "nodes") if row["state"] == "ALIVE"}
     return [row for row in tasks if row["state"] == "FAILED" and row["node_id"] not in there]
 
 
@@ -113,14 +113,24 @@ def epochs(output: Path) -> dict[str, list[dict[str, Any]]]:
     return {path.parent.name: journal.read(path) for path in output.glob("trials/*/epochs.jsonl")}
 
 
-def under_way(output: Path) -> dict[str, list[dict[str, Any]]]:
-    """The epochs of trials that have ended two or more, and not their last."""
-    return {trial: records for trial, records in epochs(output).items() if 2 <= len(records) < EPOCHS}
+def caught_in_an_epoch(output: Path, node: int, driver: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Freeze a node while its trial has ended two epochs or more and not its last; that trial, and those epochs."""
+    while True:
+        wait_until(lambda: any(2 <= len(records) < EPOCHS for records in epochs(output).values()), driver)
+        caught_at(node, TRAINING, driver)
+        before = epochs(output)
+        # The other node's trial goes on, and so tells which is frozen.
+        wait_until(lambda before=before: epochs(output) != before, driver)
+        still = [trial for trial, records in before.items() if records == epochs(output)[trial]]
+        if under_way := [trial for trial in still if 2 <= len(before[trial]) < EPOCHS]:
+            (trial,) = under_way
+            return trial, before[trial]
+        thaw(node)
 
 
 def trainings(cluster: Cluster) -> list[dict[str, Any]]:
     """Calls by which Ray Tune waits for the next epoch of a trial."""
-    return listed(cluster, "tasks", f"name={TRAINING}")
+    return [row for row in listed(cluster, "tasks") if row["func_or_class_name"] == TRAINING]
 
 
 def figures(output: Path) -> list[dict[str, Any]]:
@@ -141,7 +151,7 @@ def test_a_node_lost_during_a_campaign_costs_part_of_an_epoch_and_changes_no_fig
     values = {
         "model": {"embedding": 8, "stem": 8, "dropout": 0.2},
         "training": {"epochs": EPOCHS, "batch": 8, "seed": 5, "device": "cpu", "retries": 1},
-        "tuning": {"space": {"model.hidden": [8, 12, 16]}, **search},
+        "tuning": {"space": {"model.hidden": [8, 12, 16, 24]}, **search},
     }
     experiment = tmp_path / "experiment.yaml"
     experiment.write_text(yaml.safe_dump(values))
@@ -150,20 +160,15 @@ def test_a_node_lost_during_a_campaign_costs_part_of_an_epoch_and_changes_no_fig
     ended(begun(cluster, *tune, undisturbed))
     assert failed_elsewhere(cluster, trainings(cluster)) == []
     driver = begun(cluster, *tune, output)
-    wait_until(lambda: len(under_way(output)) == 2, driver)
     node = cluster.processes[-1]
-    caught_at(node.pid, TRAINING, driver)
-    frozen = under_way(output)
-    wait_until(lambda: any(epochs(output)[trial] != found for trial, found in frozen.items()), driver)
-    (lost,) = [trial for trial, found in frozen.items() if epochs(output)[trial] == found]
+    lost, done = caught_in_an_epoch(output, node.pid, driver)
     lose(cluster, node)
     ended(driver)
     assert len(failed_elsewhere(cluster, trainings(cluster))) == 1
     after = epochs(output)[lost]
     assert [record["epoch"] for record in after] == list(range(1, EPOCHS + 1))
     # Times are in them: epochs before the last, whose checkpoint may not have been written, were not done again.
-    kept = len(frozen[lost]) - 1
-    assert after[:kept] == frozen[lost][:kept]
+    assert after[: len(done) - 1] == done[:-1]
     assert {row["state"] for row in figures(output)} == {"finished"}
     assert figures(output) == figures(undisturbed)
     weights = [place / "best" / "bundle" / "model.safetensors" for place in (output, undisturbed)]

@@ -113,18 +113,23 @@ def epochs(output: Path) -> dict[str, list[dict[str, Any]]]:
     return {path.parent.name: journal.read(path) for path in output.glob("trials/*/epochs.jsonl")}
 
 
+def not_over(output: Path) -> set[str]:
+    """Folders of the trials that have begun and not ended."""
+    return {row["key"][:16] for row in journal.read(output / "trials.jsonl") if row["state"] == "begun"}
+
+
 def caught_in_an_epoch(output: Path, node: int, driver: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
     """Freeze a node while its trial has ended two epochs or more and not its last; that trial, and those epochs."""
     while True:
         wait_until(lambda: any(2 <= len(records) < EPOCHS for records in epochs(output).values()), driver)
         caught_at(node, TRAINING, driver)
         before = epochs(output)
-        # The other node's trial goes on, and so tells which is frozen.
-        wait_until(lambda before=before: epochs(output) != before, driver)
-        still = [trial for trial, records in before.items() if records == epochs(output)[trial]]
-        if under_way := [trial for trial in still if 2 <= len(before[trial]) < EPOCHS]:
-            (trial,) = under_way
-            return trial, before[trial]
+        # The other node's trial goes on, or there is none: so it is known which is frozen.
+        wait_until(lambda before=before: epochs(output) != before or len(not_over(output)) == 1, driver)
+        after, open_still = epochs(output), not_over(output)
+        for trial, records in before.items():
+            if trial in open_still and after[trial] == records and 2 <= len(records) < EPOCHS:
+                return trial, records
         thaw(node)
 
 

@@ -201,7 +201,7 @@ class _Run:
         from tuning import desk, tuner
 
         metric = desk.METRIC.format(self._config.metric)
-        front = desk.Desk(self._agenda, self._ledger, self._given, metric, self._tick)
+        front = desk.Desk(self._agenda, self._ledger, self._given, metric, self._tick, self._progress.warn)
         past = [
             [worker.standing(records, record["epoch"]) for record in records]
             for trial in self._ledger.trials
@@ -217,7 +217,8 @@ class _Run:
 
         stop = desk.Deadline(self._agenda, front)
         try:
-            tuner.fit(front, halving, stop, self._config, self._training, self._campaign.output, interrupt)
+            watch, output = desk.Watch(front), self._campaign.output
+            tuner.fit(front, halving, stop, self._config, self._training, output, interrupt, watch)
         finally:
             # What still runs in Tune's thread is to write nothing.
             front.closing = True

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ray.tune import Stopper
+from ray.tune import Callback, Stopper
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -38,6 +38,7 @@ class Desk(Searcher):  # type: ignore[misc]
         given: what a trial's process is given.
         metric: Tune's name of the figure.
         tick: called with every epoch of any trial.
+        warn: told of a trial that is started again.
         patience_s: how long to wait for the files of a trial that has told of its end.
 
     Attributes:
@@ -52,10 +53,11 @@ class Desk(Searcher):  # type: ignore[misc]
         given: Given,
         metric: str,
         tick: Callable[[], None] = lambda: None,
+        warn: Callable[[str], None] = lambda text: None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._agenda, self._ledger, self._given, self._tick = agenda, ledger, given, tick
+        self._agenda, self._ledger, self._given, self._tick, self._warn = agenda, ledger, given, tick, warn
         self._patience_s = patience_s
         self._open: dict[str, Trial] = {}
         self.error: Exception | None = None
@@ -124,6 +126,12 @@ class Desk(Searcher):  # type: ignore[misc]
     def _again(self, trial: Trial, reason: str) -> str:
         return f"{reason}; to try it again, delete {TRIALS}/{self._ledger.folder(trial).name} and run the same command"
 
+    def lost(self, trial_id: str) -> None:
+        """Tell of a trial whose process has died and that Ray starts again."""
+        if (trial := self._open.get(trial_id)) is not None and not self.closing:
+            done = max((record["epoch"] for record in self._ledger.epochs(trial)), default=0)
+            self._warn(f"trial {trial.number}: its process or machine was lost; going on after epoch {done}")
+
     def _trouble(self, trial: Trial) -> str:
         path: Path = self._ledger.folder(trial) / TROUBLE
         try:
@@ -164,6 +172,26 @@ class Deadline(Stopper):  # type: ignore[misc]
         return {}
 
     def __deepcopy__(self, memo: Any) -> Deadline:
+        return self
+
+
+class Watch(Callback):  # type: ignore[misc]
+    """Hears of trials that Ray starts again.
+
+    Args:
+        front: the desk.
+    """
+
+    def __init__(self, front: Desk) -> None:
+        self._front = front
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._front.lost(trial.trial_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: Any) -> Watch:
         return self
 
 

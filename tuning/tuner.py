@@ -23,6 +23,7 @@ def fit(
     training: TrainingConfig,
     output: Path,
     ask_to_stop: Interrupt,
+    watch: Any,
 ) -> None:
     """Run trials until there are no more.
 
@@ -34,6 +35,7 @@ def fit(
         training: how often a trial is started again after its process has died.
         output: a folder that every node writes; Ray's own files appear in it while it runs.
         ask_to_stop: called at an interrupt, after which `stop` is to end all trials.
+        watch: Tune's callback.
 
     Raises:
         TrainingError: Ray Tune failed.
@@ -63,6 +65,7 @@ def fit(
             storage_path=str(output),
             failure_config=tune.FailureConfig(max_failures=training.retries),
             stop=stop,
+            callbacks=[watch],
             verbose=0,
         ),
     )

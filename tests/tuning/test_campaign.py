@@ -31,6 +31,7 @@ from tuning.agenda import configured
 from tuning.campaign import Campaign, so_far, tune
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
+from tuning.trial import Trial
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[2]
@@ -214,6 +215,27 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
             assert row == before[row["key"]]
         kept = began.get(row["key"], [])[:-1] if row["key"] in before else []
         assert epochs[: len(kept)] == kept
+
+
+@pytest.mark.full
+def test_out_of_time_what_runs_ends_with_its_epoch_and_more_time_goes_on_with_the_rest(
+    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+) -> None:
+    space, base = {"model.hidden": [8, 12, 16, 20]}, {**BASE, "training": {**BASE["training"], "epochs": 10**4}}
+
+    def within(seconds: float) -> list[Trial]:
+        made = campaign(base, space=space, search="grid", scheduler="none", seconds=seconds)
+        return tune(made, ray_session, silent)[0].trials
+
+    # A busy machine starts none in the first seconds, and then there are no rows.
+    seconds = next(seconds for seconds in (2, 4, 8, 16, 32, 64) if within(seconds))
+    early = within(seconds)
+    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.seconds have passed")}
+    assert all(trial.epochs and trial.validation_auroc for trial in early)
+    assert any(f"no further configuration: tuning.seconds have passed ({seconds})" in note for note in silent.notes)
+    assert silent.notes[-1].endswith("the campaign is finished; nothing to do")
+    found = {trial.key: trial for trial in within(seconds + 2)}
+    assert [found[trial.key] for trial in early] == early
 
 
 @pytest.mark.full

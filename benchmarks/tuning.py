@@ -42,8 +42,7 @@ from pipelines.progress import Silent
 from training import journal
 from training.launch import ENVIRONMENT
 from training.run import train
-from tuning import page, summary
-from tuning.agenda import configured
+from tuning import keys, page, summary
 from tuning.campaign import Campaign, tune
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
@@ -138,7 +137,7 @@ def by_hand(base: Figures, dataset: Path, work: Path, trials: int) -> Figures:
     found, together = run(few, dataset, output, space=space, search="grid", scheduler="none")
     began, equal = time.monotonic(), True
     for one in found:
-        model, training = configured(few, one.parameters, one.seed, 1)
+        model, training = keys.configured(few, one.parameters, one.seed, 1)
         alone = work / "alone" / str(one.number)
         shutil.rmtree(alone, ignore_errors=True)
         trained = train(model, training, dataset, alone, Silent(), few)

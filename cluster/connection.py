@@ -5,6 +5,7 @@ Starting a local Ray takes 3 to 5 s; the environment that quietens it has to be 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -38,7 +39,8 @@ _ALWAYS = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
-
+# Where Ray tells a job's driver what it was submitted with.
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 ANSWER_S = 10.0
 
 
@@ -67,6 +69,15 @@ def address_of(config: ClusterConfig, given: str) -> str:
     if given and not given.startswith(("http://", "https://")):
         return given
     return config.address
+
+
+def of_job(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that the Ray job we are in was submitted with; none outside a job."""
+    try:
+        found = json.loads(environment.get(_JOB, "{}"))
+        return dict((found.get("runtime_env") or {}).get("env_vars") or {})
+    except (ValueError, AttributeError, TypeError):
+        return {}
 
 
 def quieten() -> None:
@@ -113,7 +124,7 @@ def connect(
         config: where Ray is.
         progress: told of the start.
         verbose: whether Ray's own output is shown.
-        workers: environment of all worker processes, but for what this process has set already.
+        workers: environment of all worker processes, but for what this process (local) or the job we are in has set.
 
     Raises:
         ResourceError: no cluster answers at the address.
@@ -127,7 +138,6 @@ def connect(
     if not verbose:
         quieten()
     address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
-    asked = {name: value for name, value in (workers or {}).items() if name not in os.environ}
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
@@ -135,9 +145,12 @@ def connect(
     if address == "local":
         require_names_ray_takes(hardware(), os.environ)
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
-        os.environ.update(asked)
+        for name, value in (workers or {}).items():
+            os.environ.setdefault(name, value)
     else:
         require_answer(address)
+        # Ray refuses a variable that the job we are in has set already.
+        asked = {name: value for name, value in (workers or {}).items() if name not in of_job(os.environ)}
         options |= {"runtime_env": {"env_vars": asked}} if asked else {}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"

@@ -52,5 +52,13 @@ class ResourceError(RaygeneError):
     """Workers, GPUs, memory or disk that the machine or cluster does not have."""
 
 
+class StorageError(ResourceError):
+    """A place that cannot be written: a full disk, or no right to it."""
+
+
+class BusyError(ResourceError):
+    """A place that another process is writing."""
+
+
 class TrainingError(RaygeneError):
     """A training run that cannot go on, such as a loss that is no longer a number."""

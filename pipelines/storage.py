@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines.errors import ResourceError
+from pipelines.errors import BusyError, StorageError
 
 _PARTIAL = ".partial"
 
 
-def unwritable(path: Path, error: OSError) -> ResourceError:
+def unwritable(path: Path, error: OSError) -> StorageError:
     """The error for a place that cannot be written."""
-    return ResourceError(f"{path}: cannot be written ({error.strerror or error})", "free space or choose another place")
+    return StorageError(f"{path}: cannot be written ({error.strerror or error})", "free space or choose another place")
 
 
 @contextmanager
@@ -65,7 +65,8 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         wait: for another process that holds it, rather than refuse.
 
     Raises:
-        ResourceError: another process holds it, or the folder cannot be written.
+        BusyError: another process holds it.
+        StorageError: the folder cannot be written.
     """
     path = directory.with_name(f".{directory.name}.lock")
     while True:
@@ -83,7 +84,7 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
             except OSError as error:
                 if wait:
                     raise unwritable(directory, error) from error
-                raise ResourceError(
+                raise BusyError(
                     f"{directory}: another process is writing it", "wait for it, or choose another place"
                 ) from error
             if not _is_at(stream.fileno(), path):

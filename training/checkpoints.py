@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from pipelines import fingerprint, storage
-from pipelines.errors import InputError, ResourceError, TrainingError
+from pipelines.errors import InputError, ResourceError, StorageError, TrainingError
 
 KEPT = 2
 _NAME = re.compile(r"epoch-(\d{5})-step-(\d{8})-([0-9a-f]{16})\.pt$")
@@ -101,7 +101,7 @@ class Checkpoints:
             document: with `epoch` and `step`; its tensors may change as soon as this returns, but for those under `best`.
 
         Raises:
-            ResourceError: the one before could not be written.
+            StorageError: the one before could not be written.
         """
         self.wait()
         copy = {name: value if name == _UNCHANGED else copied(value) for name, value in document.items()}
@@ -111,7 +111,7 @@ class Checkpoints:
         """Return when all is written.
 
         Raises:
-            ResourceError: it could not be.
+            StorageError: it could not be.
         """
         if self._under_way is not None:
             under_way, self._under_way = self._under_way, None
@@ -132,7 +132,7 @@ class Checkpoints:
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
             reason = " ".join(str(error).split())[:120]
-            raise ResourceError(
+            raise StorageError(
                 f"{self.directory}: a checkpoint cannot be written ({reason})", "free space; the last good one stays"
             ) from error
         for old in self.all()[:-KEPT]:

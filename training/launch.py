@@ -137,11 +137,11 @@ def _unless_fatal(config: dict[str, Any]) -> None:
         config["function"](config["given"])
 
 
-def stopped(failure: Exception) -> TrainingError:
-    """One line for a failure of Ray Train that no worker has explained: the last of its message, where the cause stands."""
+def stopped(failure: Exception, what: str = "training") -> TrainingError:
+    """One line for a failure of Ray that no worker has explained: the last of its message, where the cause stands."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     reason = lines[-1][:200] if lines else type(failure).__name__
-    return TrainingError(f"training stopped ({reason})", "run the same command to go on, with --verbose to see why")
+    return TrainingError(f"{what} stopped ({reason})", "run the same command to go on, with --verbose to see why")
 
 
 def _torch_config() -> Any:

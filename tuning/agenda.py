@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import fingerprint
-from pipelines.config import validate
-from pipelines.errors import RaygeneError, UsageError
+from pipelines.errors import UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.key import run_key
 from tuning import keys, space, summary
@@ -86,7 +85,7 @@ class Agenda:
 
     def _recall(self) -> None:
         """Tell the search what is recorded, and put first what was interrupted."""
-        for rows in self._configurations().values():
+        for rows in summary.configurations(self._ledger.trials):
             self._source.again(rows[0].parameters)
             missing = {self._seed(number) for number in range(self._config.seeds)} - {row.seed for row in rows}
             if rows[0].state not in REFUSED and missing:
@@ -103,12 +102,6 @@ class Agenda:
             if not row.over:
                 self._waiting.append(row)
         self._waiting = deque(sorted(self._waiting, key=lambda row: (row.configuration, row.seed)))
-
-    def _configurations(self) -> dict[int, list[Trial]]:
-        found: dict[int, list[Trial]] = {}
-        for trial in self._ledger.trials:
-            found.setdefault(trial.configuration, []).append(trial)
-        return found
 
     def out_of_time(self) -> bool:
         """Whether no more is to start, and what runs is to end with its epoch."""
@@ -131,7 +124,7 @@ class Agenda:
 
     def _resumed(self, trial: Trial) -> Trial | None:
         """A trial that was interrupted, with what it gets of today's machines; None, and held, if it does not fit now."""
-        model, training = configured(self._base, trial.parameters, trial.seed, self._config.workers)
+        model, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
         data = self._find(trial.parameters)
         # With dropout the order of random numbers depends on the budget, so the one it began with is kept if it can be.
         kept = training.model_copy(update={"token_budget": training.token_budget or trial.token_budget})
@@ -144,7 +137,7 @@ class Agenda:
 
     def ending(self) -> str | None:
         """Why no further configuration is proposed, if so."""
-        begun = self._configurations()
+        begun = summary.configurations(self._ledger.trials)
         if self.out_of_time():
             return f"{OUT_OF_TIME} ({self._config.seconds:g})"
         if self._config.most is not None and len(begun) >= self._config.most:
@@ -160,7 +153,7 @@ class Agenda:
         best, since = float("-inf"), 0
         ended = [
             (max(row.ended or 0 for row in rows), self._mean(rows))
-            for rows in self._configurations().values()
+            for rows in summary.configurations(self._ledger.trials)
             if self._whole(rows)
         ]
         for _, value in sorted(ended, key=lambda one: one[0]):
@@ -184,14 +177,18 @@ class Agenda:
         self._settle([row for row in self._ledger.trials if row.configuration == trial.configuration])
 
     def unstarted(self, trial: Trial) -> None:
-        """Take back a trial that came too late to begin."""
-        if self._ledger.epochs(trial):
-            self.ended(self._ledger.end(trial, "stopped early", OUT_OF_TIME))
-        else:
+        """Take back a trial that its machine held to be too late to begin; in time, it is handed out again."""
+        if not self.out_of_time():
+            self._waiting.appendleft(trial)
+        elif records := self._ledger.epochs(trial):
+            _, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
+            whole = records[-1]["epoch"] >= training.epochs
+            self.ended(self._ledger.end(trial, *(("finished",) if whole else ("stopped early", OUT_OF_TIME))))
+        elif not self._ledger.has_checkpoint(trial):
             self._ledger.forget(trial)
 
     def close(self) -> None:
-        """Once out of time, end what was interrupted before, and take back what never began."""
+        """Once out of time, end what was interrupted before, and take back what never began; within its first epoch it is kept."""
         for trial in self._ledger.trials:
             if not trial.over:
                 self.unstarted(trial)
@@ -270,11 +267,11 @@ class Agenda:
         self.ended(self._ledger.end(row, state, reason))
 
     def _verdict(self, parameters: Parameters) -> Verdict:
-        model, training = configured(self._base, parameters, self._seed(0), self._config.workers)
+        model, training = keys.configured(self._base, parameters, self._seed(0), self._config.workers)
         return self._judge(model, training, self._find(parameters))
 
     def _row(self, parameters: Parameters, configuration: int, seed: int, verdict: Verdict) -> Trial:
-        model, training = configured(self._base, parameters, seed, self._config.workers)
+        model, training = keys.configured(self._base, parameters, seed, self._config.workers)
         data = self._find(parameters)
         return Trial(
             number=0,
@@ -299,22 +296,3 @@ def given(verdict: Verdict) -> Row:
         "memory_predicted": verdict.predicted,
         "memory_room": verdict.room,
     }
-
-
-def configured(
-    base: Mapping[str, Any], parameters: Parameters, seed: int, workers: int
-) -> tuple[ModelConfig, TrainingConfig]:
-    """The sections of a trial.
-
-    Raises:
-        UsageError: values that do not go together.
-    """
-    values = keys.changed(base, {**parameters, "training.seed": seed, "training.workers": workers})
-    values["training"].pop("min_workers", None)
-    origin = ", ".join(f"{key} {value}" for key, value in parameters.items())
-    try:
-        return validate(ModelConfig, values.get("model") or {}, origin), validate(
-            TrainingConfig, values["training"], origin
-        )
-    except RaygeneError as error:
-        raise UsageError(error.problem, error.remedy) from error

@@ -16,7 +16,6 @@ from training.checkpoints import Checkpoints
 from training.run import Run
 from training.splits import open_splits
 from tuning import keys, lines, summary
-from tuning.agenda import configured
 from tuning.config import TuningConfig
 from tuning.ledger import CHECKPOINTS, Ledger
 from tuning.trial import Trial
@@ -52,7 +51,7 @@ def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path
         raise TrainingError(
             f"{checkpoints(ledger, trial)}: no checkpoint of the best trial", "run raygene train best.yaml"
         )
-    model, training = configured(base, trial.parameters, trial.seed, workers)
+    model, training = keys.configured(base, trial.parameters, trial.seed, workers)
     # Stopped early it is not what training to the end makes, and does not pass for it.
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])
     run = Run(model, training, dataset, ledger.output / FOLDER, *open_splits(dataset, trial.fingerprint), key)

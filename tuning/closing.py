@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import ResourceError
 from tuning import best, importance, page, summary, tables
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
@@ -24,12 +25,14 @@ class Report:
         shares: importance of each key.
         page: the HTML page.
         bundle: of the best trial; None: no trial has a figure.
+        owed: what to end with, where trials are left to a later run.
     """
 
     sizes: list[Size]
     shares: dict[str, float]
     page: Path
     bundle: Path | None
+    owed: ResourceError | None = None
 
 
 def close(

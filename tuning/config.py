@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -52,9 +52,9 @@ class Domain(Section):
         return self.grid if self.grid is not None else self.choice
 
     @property
-    def every(self) -> list[Any] | None:
+    def every(self) -> Sequence[Any] | None:
         """All values, where they can be counted."""
-        return list(range(self.whole[0], self.whole[1] + 1)) if self.whole else self.values
+        return range(self.whole[0], self.whole[1] + 1) if self.whole else self.values
 
     @property
     def ends(self) -> tuple[Any, ...]:

@@ -37,7 +37,6 @@ class Desk(Searcher):  # type: ignore[misc]
         ledger: its rows.
         given: what a trial's process is given.
         metric: Tune's name of the figure.
-        tick: called with every epoch of any trial.
         warn: told of a trial that is started again.
         patience_s: how long to wait for the files of a trial that has told of its end.
 
@@ -52,14 +51,14 @@ class Desk(Searcher):  # type: ignore[misc]
         ledger: Ledger,
         given: Given,
         metric: str,
-        tick: Callable[[], None] = lambda: None,
         warn: Callable[[str], None] = lambda text: None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._agenda, self._ledger, self._given, self._tick, self._warn = agenda, ledger, given, tick, warn
+        self._agenda, self._ledger, self._given, self._warn = agenda, ledger, given, warn
         self._patience_s = patience_s
         self._open: dict[str, Trial] = {}
+        self._late: set[str] = set()
         self.error: Exception | None = None
         self.closing = False
 
@@ -75,10 +74,10 @@ class Desk(Searcher):  # type: ignore[misc]
         if trial is None:
             return Searcher.FINISHED
         self._open[trial_id] = trial
-        return {"given": self._given(trial)}
+        # Where another machine's clock has sent a trial back, this one's decides.
+        return {"given": self._given(trial) | ({"until": None} if trial.key in self._late else {})}
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        self._tick()
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None: ...
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._open.pop(trial_id, None)
@@ -93,6 +92,7 @@ class Desk(Searcher):  # type: ignore[misc]
         if "stuck" in found:
             raise ResourceError(*found["stuck"])
         if found.get("unstarted"):
+            self._late.add(trial.key)
             self._agenda.unstarted(trial)
             return
         if error:
@@ -124,7 +124,7 @@ class Desk(Searcher):  # type: ignore[misc]
         self.error, self.closing = self.error or error, True
 
     def _again(self, trial: Trial, reason: str) -> str:
-        return f"{reason}; to try it again, delete {TRIALS}/{self._ledger.folder(trial).name} and run the same command"
+        return f"{reason}; to have it tried again, delete {TRIALS}/{self._ledger.folder(trial).name} and run the same command"
 
     def lost(self, trial_id: str) -> None:
         """Tell of a trial whose process has died and that Ray starts again."""
@@ -157,15 +157,17 @@ class Deadline(Stopper):  # type: ignore[misc]
     Args:
         agenda: of the campaign.
         front: the desk.
+        tick: called again and again while trials run.
     """
 
-    def __init__(self, agenda: Agenda, front: Desk) -> None:
-        self._agenda, self._front = agenda, front
+    def __init__(self, agenda: Agenda, front: Desk, tick: Callable[[], None] = lambda: None) -> None:
+        self._agenda, self._front, self._tick = agenda, front, tick
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return not result.get("before") and self._agenda.out_of_time()
 
     def stop_all(self) -> bool:
+        self._tick()
         return self._front.closing
 
     def __getstate__(self) -> dict[str, Any]:

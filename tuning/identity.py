@@ -10,7 +10,7 @@ from typing import Any
 from pipelines import storage
 from pipelines.errors import UsageError
 
-CAMPAIGN = "campaign.json"
+CAMPAIGN, FINISHED = "campaign.json", "finished.json"
 # Keys of `tuning` that say how far, how fast and where a campaign goes, not what it tries: they may change while it goes on.
 FREE = {"trials", "seconds", "plateau", "concurrent", "device_memory", "device_kind"}
 Identity = Mapping[str, Any]
@@ -42,6 +42,27 @@ def write(output: Path, identity: Identity, seconds: float) -> None:
     storage.write_text(
         output / CAMPAIGN, json.dumps({"identity": identity, "seconds": round(seconds, 1)}, indent=1) + "\n"
     )
+
+
+def ends(output: Path, limits: Identity | None) -> None:
+    """Mark a campaign as finished by these limits, or as one that goes on.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    if limits is None:
+        (output / FINISHED).unlink(missing_ok=True)
+    else:
+        storage.write_text(output / FINISHED, json.dumps(limits) + "\n")
+
+
+def ended(output: Path) -> Identity | None:
+    """By which limits a campaign is finished; None: it is not."""
+    try:
+        found: Identity = json.loads((output / FINISHED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def require_same(output: Path, before: Identity, now: Identity) -> None:

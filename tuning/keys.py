@@ -10,7 +10,8 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig
+from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, validate
+from pipelines.errors import RaygeneError, UsageError
 from training.config import ModelConfig, TrainingConfig
 
 DATASET_SECTIONS: dict[str, type[BaseModel]] = {
@@ -103,3 +104,22 @@ def changed(values: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[st
         section, _, name = key.partition(".")
         found[section] = {**(found.get(section) or {}), name: value}
     return found
+
+
+def configured(
+    base: Mapping[str, Any], parameters: Mapping[str, Any], seed: int, workers: int
+) -> tuple[ModelConfig, TrainingConfig]:
+    """The sections of a trial.
+
+    Raises:
+        UsageError: values that do not go together.
+    """
+    values = changed(base, {**parameters, "training.seed": seed, "training.workers": workers})
+    values["training"].pop("min_workers", None)
+    origin = ", ".join(f"{key} {value}" for key, value in parameters.items())
+    try:
+        return validate(ModelConfig, values.get("model") or {}, origin), validate(
+            TrainingConfig, values["training"], origin
+        )
+    except RaygeneError as error:
+        raise UsageError(error.problem, error.remedy) from error

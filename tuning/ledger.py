@@ -48,6 +48,9 @@ class Ledger:
         for path in sorted(output.glob(f"{TRIALS}/*/{ROW}")):
             try:
                 found.append(Trial.of_json(json.loads(path.read_text(encoding="utf-8"))))
+            except FileNotFoundError:
+                # Taken back meanwhile by the process that writes.
+                continue
             except OSError as error:
                 raise ResourceError(
                     f"{path}: cannot be read ({error.strerror or error})",
@@ -77,6 +80,10 @@ class Ledger:
     def folder(self, trial: Trial) -> Path:
         """Where a trial lies."""
         return self.output / TRIALS / trial.key[:16]
+
+    def has_checkpoint(self, trial: Trial) -> bool:
+        """Whether a trial has kept anything of its training."""
+        return any(self.folder(trial).glob("**/epoch-*.pt"))
 
     def epochs(self, trial: Trial) -> list[Row]:
         """The figures of a trial's epochs so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pipelines import fingerprint
 from pipelines.errors import UsageError
 from tuning import keys
 from tuning.config import Domain
@@ -87,7 +88,7 @@ def of_datasets(space: Space) -> list[str]:
     return [key for key in space if keys.of_dataset(key)]
 
 
-def datasets(space: Space, base: Mapping[str, Any]) -> list[Parameters]:
+def datasets(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
     """Every set of values that a configuration may have of the keys that decide datasets, each once.
 
     What these keys wait for is gone through as well, whatever it decides; the rest of the space is not.
@@ -104,9 +105,9 @@ def datasets(space: Space, base: Mapping[str, Any]) -> list[Parameters]:
         raise UsageError(
             f"tuning.space: {asked[0]} waits for {ranges[0]}, which is a range", "give a list of its values"
         )
-    found: list[Parameters] = []
+    found: set[str] = set()
     for chosen in all_of({key: domain for key, domain in space.items() if key in needed}, base):
         part = {key: value for key, value in chosen.items() if keys.of_dataset(key)}
-        if part not in found:
-            found.append(part)
-    return found
+        if (name := fingerprint.of_value(part)) not in found:
+            found.add(name)
+            yield part

@@ -6,6 +6,7 @@ before the first trial starts: a build waits for CPUs that trials would hold.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,9 @@ def made(base: Mapping[str, Any], searched: Space, output: Path, connect: Connec
         RaygeneError: any problem of the inputs or the disk.
         UsageError: too many, or none that can be built.
     """
-    wanted = space.datasets(searched, base)
+    wanted = list(itertools.islice(space.datasets(searched, base), MOST + 1))
     if len(wanted) > MOST:
-        raise UsageError(f"tuning.space: {len(wanted)} datasets to build, at most {MOST}", "search fewer values")
+        raise UsageError(f"tuning.space: more than {MOST} datasets to build", "search fewer values")
     found: dict[str, Data | UsageError] = {}
     for number, parameters in enumerate(wanted, start=1):
         values = keys.changed(base, parameters)

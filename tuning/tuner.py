@@ -8,10 +8,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import TrainingError
 from training import background
 from training.background import Interrupt
 from training.config import TrainingConfig
+from training.launch import stopped
 from tuning.config import TuningConfig
 
 
@@ -74,11 +74,7 @@ def fit(
     finally:
         shutil.rmtree(output / name, ignore_errors=True)
     if failure is not None:
-        lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-        reason = lines[-1][:200] if lines else type(failure).__name__
-        raise TrainingError(
-            f"tuning stopped ({reason})", "run the same command to go on, with --verbose to see why"
-        ) from failure
+        raise stopped(failure, "tuning") from failure
 
 
 def _process(config: dict[str, Any]) -> None:

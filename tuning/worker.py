@@ -19,14 +19,13 @@ import torch
 
 from pipelines import fingerprint, storage
 from pipelines.dataset import TokenDataset
-from pipelines.errors import DatasetError, ResourceError
+from pipelines.errors import DatasetError, StorageError
 from pipelines.metrics import binary_metrics
 from training import devices, journal, layout, loop, models
 from training.checkpoints import Checkpoints
 from training.collective import Alone
 from training.config import ModelConfig, TrainingConfig
 from training.determinism import set_deterministic
-from training.memory.plan import DoesNotFitError
 from training.observer import Observer
 from training.resume import resume
 from training.scoring import probabilities
@@ -60,9 +59,7 @@ def guarded(work: Work, given: dict[str, Any], report: Report) -> None:
     (folder / TROUBLE).unlink(missing_ok=True)
     try:
         work(given, report)
-    except DoesNotFitError as error:
-        report(without_figure("failed", error.problem))
-    except (ResourceError, DatasetError) as error:
+    except (StorageError, DatasetError) as error:
         report(without_figure("stuck", [error.problem, error.remedy]))
     except Exception as error:
         known = explained(error)

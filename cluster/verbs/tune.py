@@ -63,6 +63,8 @@ def run(context: Context) -> None:
     if made.bundle is not None:
         say(f"best configuration: {output / 'best.yaml'}")
         say(f"bundle: {made.bundle}")
+    if made.owed is not None:
+        raise made.owed
 
 
 def show(trials: Sequence[Trial], made: Report, metric: str, seeds: int, terminal: Terminal) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.connection import address_of, environment, prepare_environment, reason, require_answer
+from cluster.connection import address_of, environment, of_job, prepare_environment, reason, require_answer
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
 
@@ -23,6 +23,12 @@ from pipelines.errors import ResourceError
 )
 def test_a_job_has_its_own_cluster_and_a_dashboard_is_none(configured: str, given: str, expected: str) -> None:
     assert address_of(ClusterConfig(address=configured), given) == expected
+
+
+def test_variables_of_the_job_we_are_in_are_known() -> None:
+    told = '{"runtime_env": {"env_vars": {"MALLOC_ARENA_MAX": "2"}}, "metadata": {}}'
+    assert of_job({"RAY_JOB_CONFIG_JSON_ENV_VAR": told}) == {"MALLOC_ARENA_MAX": "2"}
+    assert of_job({}) == of_job({"RAY_JOB_CONFIG_JSON_ENV_VAR": "null"}) == {}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1"])

@@ -12,11 +12,12 @@ from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
 from tuning.agenda import Agenda, Data
-from tuning.campaign import Campaign, Clock
+from tuning.campaign import Campaign
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
 from tuning.proposals import proposals
 from tuning.room import Verdict
+from tuning.run import Clock
 from tuning.trial import Trial
 
 BASE: dict[str, Any] = {

@@ -22,8 +22,8 @@ def drained(found: Agenda) -> list[Trial]:
     return trials
 
 
-def record(found: Agenda, trial: Trial, auroc: float) -> None:
-    figures = {"epoch": 1, "validation_auroc": auroc, "validation_mcc": 0.1, "trial_seconds": 1.0}
+def record(found: Agenda, trial: Trial, auroc: float, epoch: int = 1) -> None:
+    figures = {"epoch": epoch, "validation_auroc": auroc, "validation_mcc": 0.1, "trial_seconds": 1.0}
     journal.write(found._ledger.folder(trial) / EPOCHS, [figures])
 
 
@@ -156,6 +156,31 @@ def test_a_configuration_short_of_seeds_is_no_better_one(tmp_path: Path) -> None
     assert trial is not None
     ended(found, tmp_path, trial, 0.1)
     assert "without a better one" in (found.ending() or "")
+
+
+def test_a_trial_that_another_clock_has_sent_back_in_time_is_handed_out_again(tmp_path: Path) -> None:
+    found = agenda(tmp_path, config([8], seconds=100))
+    begun = found.next()
+    assert begun is not None
+    found.unstarted(begun)
+    again = found.next()
+    assert again is not None
+    assert (again.key, again.number) == (begun.key, begun.number)
+
+
+def test_out_of_time_what_has_kept_something_within_its_first_epoch_stays_and_what_was_done_is_finished(
+    tmp_path: Path,
+) -> None:
+    found = agenda(tmp_path, config([8, 16], seconds=100))
+    kept, done = found.next(), found.next()
+    assert kept is not None
+    assert done is not None
+    checkpoints = found._ledger.folder(kept) / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "epoch-00000-step-00000007-0.pt").touch()
+    record(found, done, 0.7, epoch=2)
+    agenda(tmp_path, config([8, 16], seconds=100), spent=101).close()
+    assert [row.state for row in Ledger(tmp_path).trials] == ["begun", "finished"]
 
 
 def test_out_of_time_what_has_epochs_keeps_its_figures_and_what_never_began_leaves_no_row(tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ from tests.tuning.conftest import BASE
 from training import bundle
 from training.bundle import Bundle
 from training.key import run_key
-from tuning import stock, summary
-from tuning.agenda import configured
+from tuning import keys, stock, summary
 from tuning.campaign import Campaign, so_far, tune
 from tuning.config import TuningConfig
 from tuning.ledger import Ledger
@@ -152,7 +151,7 @@ def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_o
 ) -> None:
     hidden = [16, 24, *range(2000, 4001, 200)][:12]
     made = campaign(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
-    model, training = configured(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
+    model, training = keys.configured(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
     key = run_key(model, training, read_manifest(dataset)["fingerprint"])
     damaged = made.output / "trials" / key[:16] / "checkpoints" / f"epoch-00001-step-00000000-{'0' * 16}.pt"
     damaged.parent.mkdir(parents=True)

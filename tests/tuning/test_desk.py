@@ -87,10 +87,11 @@ def test_an_end_whose_epochs_are_not_seen_is_no_finished_trial(desk: Desk, tmp_p
     assert states(tmp_path) == ["begun"]
 
 
-def test_a_trial_that_came_too_late_to_begin_leaves_no_row(desk: Desk, tmp_path: Path) -> None:
+def test_a_trial_that_another_clock_held_to_be_too_late_begins_without_a_limit(desk: Desk, tmp_path: Path) -> None:
     desk.on_trial_complete("one", {"unstarted": True})
     assert desk.error is None
-    assert states(tmp_path) == []
+    assert states(tmp_path) == ["begun"]
+    assert desk.suggest("two")["given"]["until"] is None
 
 
 def test_trials_that_end_while_the_desk_closes_stay_as_they_are(desk: Desk, tmp_path: Path) -> None:
@@ -116,5 +117,6 @@ def test_a_failed_trial_tells_how_to_try_it_again(desk: Desk, tmp_path: Path) ->
     row = Ledger(tmp_path).trials[0]
     assert row.state == "failed"
     assert (
-        row.reason == f"the loss is no number; to try it again, delete trials/{row.key[:16]} and run the same command"
+        row.reason
+        == f"the loss is no number; to have it tried again, delete trials/{row.key[:16]} and run the same command"
     )

@@ -99,14 +99,14 @@ def test_the_datasets_are_what_configurations_leave_when_all_other_keys_are_forg
     for chosen in space.all_of(searched, BASE):
         part = {key: value for key, value in chosen.items() if key.startswith(("tokenizer", "crop"))}
         slow += [part] if part not in slow else []
-    found = space.datasets(searched, BASE)
+    found = list(space.datasets(searched, BASE))
     assert len(found) == len(slow)
     assert all(part in found for part in slow)
 
 
 def test_what_datasets_do_not_wait_for_need_not_be_counted() -> None:
     searched = {"training.learning_rate": Domain(log_uniform=(1e-4, 1e-2)), "tokenizer.k": Domain(grid=[3, 4])}
-    assert space.datasets(searched, BASE) == [{"tokenizer.k": 3}, {"tokenizer.k": 4}]
+    assert list(space.datasets(searched, BASE)) == [{"tokenizer.k": 3}, {"tokenizer.k": 4}]
     waiting = searched | {"tokenizer.k": Domain(grid=[3, 4], when={"training.learning_rate": 1e-3})}
     with pytest.raises(UsageError, match=r"tokenizer\.k waits for training\.learning_rate, which is a range"):
-        space.datasets(waiting, BASE)
+        list(space.datasets(waiting, BASE))

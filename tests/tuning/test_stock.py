@@ -72,6 +72,6 @@ def test_a_dataset_that_is_given_leaves_nothing_to_search_of_it(tmp_path: Path) 
 
 def test_more_datasets_than_anyone_wants_are_not_begun(base: dict[str, Any], tmp_path: Path, silent: Silent) -> None:
     searched = {"split.seed": Domain(int=(0, 64))}
-    with pytest.raises(UsageError, match="65 datasets to build, at most 64"):
+    with pytest.raises(UsageError, match="more than 64 datasets to build"):
         stock.made(base, searched, tmp_path, never, silent)
     assert list(tmp_path.iterdir()) == []

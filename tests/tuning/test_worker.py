@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import ResourceError, TrainingError
+from pipelines.errors import ResourceError, StorageError, TrainingError
 from tuning.ledger import TROUBLE
 from tuning.worker import Report, guarded
 
@@ -25,12 +25,17 @@ def raising(error: Exception) -> Any:
 
 
 def test_what_all_trials_would_meet_is_told_apart_from_what_one_does(tmp_path: Path) -> None:
-    assert told(raising(ResourceError("the disk is full", "free space")), tmp_path)[0]["stuck"] == [
+    assert told(raising(StorageError("the disk is full", "free space")), tmp_path)[0]["stuck"] == [
         "the disk is full",
         "free space",
     ]
     assert told(raising(TrainingError("the loss is no number", "")), tmp_path)[0]["failed"] == "the loss is no number"
     assert "no memory left" in told(raising(MemoryError()), tmp_path)[0]["failed"]
+    # As a worker of Ray Train tells it.
+    assert (
+        told(raising(ResourceError("no memory left for a batch")), tmp_path)[0]["failed"]
+        == "no memory left for a batch"
+    )
 
 
 def test_what_may_pass_is_left_to_ray_with_its_last_line_kept(tmp_path: Path) -> None:

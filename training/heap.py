@@ -2,8 +2,8 @@
 
 Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. The C library hands large blocks
 back to the system, which clears every page before it gives it out again: a third of the time of an LSTM's training step.
-Kept, they are used again. The process stays at its peak meanwhile, which gaps between blocks raise by about half of what a
-step needs, and gives all back afterwards. GNU's C library only; blocks of more than 64 MiB in a thread other than the first
+Kept, they are used again. The process stays at its peak meanwhile, which gaps between blocks raise by up to twice what a step
+needs and `PAD`, and gives all back afterwards. GNU's C library only; blocks of more than 64 MiB in a thread other than the first
 are not kept unless all threads share one heap (`MALLOC_ARENA_MAX=1` before the process starts).
 
 Where memory is scarce, every block of a mebibyte and more goes back at once: the process then holds what is in use and little
@@ -23,7 +23,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
 _DEFAULT_MAPPED = 65_536
 _DEFAULT_PAD = 128 << 10
 # Twice the heap of a thread other than the first, which would otherwise be dropped whenever it is empty.
-_PAD = 128 << 20
+PAD = 128 << 20
 # Where the library's own adjustment of the threshold ends.
 _LARGEST = 32 << 20
 _ALL = (1 << 31) - 1
@@ -39,7 +39,7 @@ def kept() -> Iterator[None]:
         return
     library.mallopt(_MMAP_MAX, 0)
     library.mallopt(_TRIM_THRESHOLD, _ALL)
-    library.mallopt(_TOP_PAD, _PAD)
+    library.mallopt(_TOP_PAD, PAD)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from pipelines.tokenizer import Tokenizer
 from training.config import ModelConfig, TrainingConfig
 from training.memory import placed
 from training.memory.analysis import bases
-from training.memory.plan import GAPS, WORKER, DoesNotFitError, MemoryPlan, Room, plan
+from training.memory.plan import WORKER, DoesNotFitError, MemoryPlan, Room, plan
 from training.memory.shape import Device
 from training.weights import weights_of
 
@@ -112,8 +112,7 @@ def judge(
     except DoesNotFitError as error:
         needed = error.needed + _beside(machine.kind)
         return Verdict(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
-    kept = GAPS * (found.full.peak - found.full.process) * found.correction if found.roomy else 0
-    predicted = round(found.peak + kept) + _beside(machine.kind)
+    predicted = found.peak + found.kept + _beside(machine.kind)
     cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
     return Verdict(
         fits=True,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ResourceError
+from training import heap
 from training.config import ModelConfig, TrainingConfig
 from training.feed import most_tokens
 from training.memory import probe as probes
@@ -25,7 +26,7 @@ from training.memory.shape import ID, Device
 
 # What a worker of Ray Train holds beside a bare process: Ray, Arrow and the libraries of metrics and logs.
 WORKER = 250_000_000
-# What gaps between blocks add on a CPU that keeps its heap, as a share of what a step takes.
+# What gaps between blocks add on a CPU that keeps its heap, as a share of what a step takes; a heap's last growth comes on top.
 GAPS = 2.0
 
 
@@ -70,7 +71,8 @@ class MemoryPlan:
         full: the estimate of the largest batch.
         probe: what the probe of one longest sequence saw; None: none was made.
         correction: by how much the probe saw more than the formula told; 1: not more.
-        roomy: whether a CPU may keep freed memory while it trains, which is faster and takes up to three times as much.
+        kept: bytes beyond the peak by which a CPU's freed memory may be kept while it trains, which is faster; 0: there is
+            no room for that.
     """
 
     token_budget: int
@@ -82,7 +84,12 @@ class MemoryPlan:
     full: Estimate
     probe: Probe | None
     correction: float
-    roomy: bool
+    kept: int
+
+    @property
+    def roomy(self) -> bool:
+        """Whether freed memory may be kept."""
+        return self.kept > 0
 
     @property
     def peak(self) -> int:
@@ -151,7 +158,7 @@ def plan(
         # Beyond what a step can need it would only let validation take more than was planned.
         budget = min(training.token_budget, max(most, budget))
     full = heaviest(max(budget, longest))
-    step = full.peak - full.process
+    kept = round(GAPS * (full.peak - full.process) * correction) + heap.PAD
     return MemoryPlan(
         token_budget=budget,
         room=room,
@@ -162,7 +169,7 @@ def plan(
         full=full,
         probe=found,
         correction=correction,
-        roomy=room.kind == "cpu" and (full.peak + GAPS * step) * correction <= usable,
+        kept=kept if room.kind == "cpu" and full.peak * correction + kept <= usable else 0,
     )
 
 

@@ -57,7 +57,7 @@ def add_arguments(parser: Parser) -> None:
         "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for the job; may be repeated"
     )
     parser.add_argument(
-        "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, image_uri, …)"
+        "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, uv, …; no container)"
     )
     parser.add_argument(
         "--cpus", type=_amount, default=0.0, metavar="X", help="CPUs that the job's own process reserves (default 0)"
@@ -156,7 +156,7 @@ def _submit(context: Context, address: str, command: Command) -> int:
 
 def _send(context: Context, client: Any, address: str, job: str, command: Command, runtime: Mapping[str, Any]) -> None:
     """Hand a job over."""
-    from cluster.jobs import hints, package, server
+    from cluster.jobs import environment, hints, package, server
 
     arguments, terminal = context.arguments, context.terminal
     with tempfile.TemporaryDirectory(prefix="raygene-job-") as folder:
@@ -166,7 +166,11 @@ def _send(context: Context, client: Any, address: str, job: str, command: Comman
             terminal.warn(f"{name}: {size / 2**20:,.0f} MiB is no code, and stays behind")
         terminal.say(f"job {job}: sending {made.files} files, {made.size / 1e6:,.1f} MB, to {address}")
         try:
-            with terminal.stage("sending the code"), server.answering(address):
+            with (
+                terminal.stage("sending the code"),
+                server.answering(address),
+                environment.judged(arguments.runtime_env),
+            ):
                 client.submit_job(
                     entrypoint=shlex.join(["python", "-m", "cluster", *command.arguments]),
                     submission_id=job,

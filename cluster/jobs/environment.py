@@ -14,7 +14,7 @@ from pipelines.errors import InputError, UsageError
 
 STOP_WAIT_S = 60
 """Ray kills a job 3 s after asking it to stop, in which training may not have saved where it is."""
-_SENT = {"working_dir": "gcs://raygene.zip"}
+_SENT = "gcs://raygene.zip"
 """Stands for the code, which is sent by itself, where Ray judges what goes with it: a container does not."""
 
 
@@ -74,7 +74,7 @@ def _require_taken(path: str, whole: Mapping[str, Any]) -> None:
     from ray.runtime_env import RuntimeEnv
 
     try:
-        RuntimeEnv(**whole, **_SENT)
+        RuntimeEnv(**{**whole, "working_dir": _SENT})
     except (TypeError, ValueError, AttributeError, OSError) as error:
         raise _refused(path, error) from error
 

@@ -95,6 +95,7 @@ def run(context: Context) -> int:
 
 def _require_sense(arguments: argparse.Namespace, job: Sequence[str]) -> None:
     from cluster.cli import VERBS
+    from cluster.jobs import hints
 
     action: list[str] = arguments.action
     if job:
@@ -113,7 +114,7 @@ def _require_sense(arguments: argparse.Namespace, job: Sequence[str]) -> None:
         )
     if len(action) - 1 != ACTIONS[action[0]]:
         wanted = "one job" if ACTIONS[action[0]] else "no more"
-        raise UsageError(f"raygene submit {action[0]}: takes {wanted}", "see 'raygene submit list'")
+        raise UsageError(f"raygene submit {action[0]}: takes {wanted}", f"see '{hints.jobs(arguments.address)}'")
     if arguments.follow and action[0] != "logs":
         raise UsageError("--follow: serves logs alone", "leave it out")
     if idle := [name for name in OF_A_JOB if getattr(arguments, name)]:
@@ -236,6 +237,6 @@ def _ask(context: Context, address: str) -> int:
             terminal.note(f"no longer waiting; job {job} was told to stop. {hints.every(job, given)}")
             return INTERRUPTED
         ended = details.status.is_terminal()
-        terminal.say(outcome.sentence(job, details) if ended else outcome.unfinished(job, details))
+        terminal.say(outcome.sentence(job, details) if ended else outcome.unfinished(job, details, given))
         return 0 if ended else 1
     return 0

@@ -6,9 +6,11 @@ Imports nothing else of raygene, for what an import takes would be taken for the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+Answer = TypeVar("Answer", bound=Hashable)
 ROUNDS = 3
 
 
@@ -36,16 +38,43 @@ def now() -> float:
     return time.time()
 
 
-def read(ask: Callable[[], float], rounds: int = ROUNDS) -> Reading:
-    """Ask several times, and keep the answer that came fastest: the first has to start a process.
+def read(
+    asks: Sequence[Callable[[], Answer]],
+    ready: Callable[[list[Answer], float], Sequence[Answer]],
+    tell: Callable[[Answer], float | None],
+    seconds: float,
+    rounds: int = ROUNDS,
+) -> list[Reading | None]:
+    """Ask every clock several times, all at once, and keep of each the answer that came fastest: the first may have to start a process.
 
     Args:
-        ask: gives the other clock's seconds.
-        rounds: how often.
+        asks: each asks one clock, and returns what its answer will be had from.
+        ready: those of some that are there, as soon as one is, or after so many seconds.
+        tell: the clock's seconds of an answer that is there; None if it failed.
+        seconds: for all of it.
+        rounds: how often each is asked.
+
+    Returns:
+        A reading for each; None of a clock that gave no answer in time.
     """
-    readings = []
-    for _ in range(rounds):
+    readings: list[list[Reading]] = [[] for _ in asks]
+    open_: dict[Answer, tuple[int, float]] = {}
+
+    def ask(index: int) -> None:
         asked = time.time()
-        told = ask()
-        readings.append(Reading(asked, told, time.time()))
-    return min(readings, key=lambda one: one.heard - one.asked)
+        open_[asks[index]()] = index, asked
+
+    end = time.monotonic() + seconds
+    for index in range(len(asks)):
+        ask(index)
+    while open_ and (left := end - time.monotonic()) > 0:
+        found = ready(list(open_), left)
+        heard = time.time()
+        for answer in found:
+            index, asked = open_.pop(answer)
+            if (told := tell(answer)) is None:
+                continue
+            readings[index].append(Reading(asked, told, heard))
+            if len(readings[index]) < rounds:
+                ask(index)
+    return [min(each, key=lambda one: one.heard - one.asked, default=None) for each in readings]

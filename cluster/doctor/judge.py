@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cluster.doctor import trial
 from cluster.doctor.lines import Line
 from cluster.doctor.seen import Seen, each, on, values, where
 from pipelines.errors import ResourceError
@@ -98,6 +99,10 @@ def gpus(machines: Sequence[Seen], asked: int) -> list[Line]:
         )
     for one in machines:
         lines += [Line("failure", "GPUs", problem, mend, where(one, machines)) for problem, mend in one.failed]
+        if one.silent:
+            told_silent = f"{one.silent} did not answer in {trial.ANSWER_S:.0f} s"
+            mend = "run again when the machine is less busy; if it stays so, see that node's driver"
+            lines.append(Line("warning", "GPUs", told_silent, mend, where(one, machines)))
         if one.gpus is None or one.facts.torch is None:
             continue
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from cluster.doctor import clock, trial
 from cluster.doctor.facts import Facts, Request, gather
@@ -13,8 +15,9 @@ from training import pinned
 from training.pinned import Node
 
 ANSWER_S = 120.0
+"""For all facts and clocks of all nodes, together."""
 CLOCK_S = 10.0
-TRIAL_S = 30.0
+"""Of that, for the clocks."""
 
 
 def look(request: Request) -> tuple[list[Seen], list[Line]]:
@@ -24,54 +27,88 @@ def look(request: Request) -> tuple[list[Seen], list[Line]]:
 
     nodes = pinned.living()
     asked = [pinned.start(gather, node, request) for node in nodes]
-    pinned.finished(asked, ANSWER_S)
-    seen, lines = list[tuple[Node, Seen]](), list[Line]()
+    pinned.finished(asked, ANSWER_S - CLOCK_S)
+    told, lines = list[tuple[Node, str, Facts]](), list[Line]()
     for node, name, answer in zip(nodes, names(nodes), asked, strict=True):
         try:
-            facts: Facts = ray.get(answer, timeout=0)
-            reading = clock.read(partial(_clock_of, node))
+            told.append((node, name, ray.get(answer, timeout=0)))
         except RayError as error:
             lines.append(_silent(name, error))
-            continue
-        seen.append((node, Seen(name, facts, pinned.gpus(node), reading.least, reading.most)))
+    readings = clock.read([partial(pinned.start, clock.now, node) for node, _, _ in told], _first, _seconds, CLOCK_S)
+    seen = [
+        (
+            node,
+            Seen(
+                name,
+                facts,
+                pinned.gpus(node),
+                reading.least if reading else None,
+                reading.most if reading else None,
+            ),
+        )
+        for (node, name, facts), reading in zip(told, readings, strict=True)
+    ]
     return _with_trials(seen), lines
 
 
-def _clock_of(node: Node) -> float:
+def _first(answers: list[Any], seconds: float) -> list[Any]:
     import ray
 
-    return float(ray.get(pinned.start(clock.now, node), timeout=CLOCK_S))
+    return ray.wait(answers, num_returns=1, timeout=seconds)[0]
+
+
+def _seconds(answer: Any) -> float | None:
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        return float(ray.get(answer))
+    except RayError:
+        return None
 
 
 def _with_trials(seen: list[tuple[Node, Seen]]) -> list[Seen]:
     """Try every GPU that nobody has reserved, all at once."""
-    import ray
-    from ray.exceptions import RayError
-
     trials = [
         [pinned.start(trial.reserved, node, gpus=1) for _ in range(one.gpus or 0 if _reaches(one.facts) else 0)]
         for node, one in seen
     ]
-    ready = pinned.finished([each for of_node in trials for each in of_node], TRIAL_S)
+    began, ended = _outcomes([each for of_node in trials for each in of_node])
     found = []
     for (_, one), of_node in zip(seen, trials, strict=True):
         # Where others use some, a free one may be given to several of these tasks, one after the other.
-        told = dict[str, trial.Trouble | None]()
-        for number, each in enumerate(of_node):
-            if each not in ready:
-                ray.cancel(each, force=True)
-                continue
+        told = {began.get(each, f"task {number}"): ended[each] for number, each in enumerate(of_node) if each in ended}
+        silent = {began[each] for each in of_node if each in began} - {*told}
+        failed = tuple(trouble for trouble in told.values() if trouble)
+        untried = max(len(of_node) - len(told) - len(silent), 0)
+        found.append(replace(one, failed=failed, untried=untried, silent=len(silent)))
+    return found
+
+
+def _outcomes(trials: list[Any]) -> tuple[dict[Any, str], dict[Any, trial.Trouble | None]]:
+    """The GPU of each trial that began, and the outcome of each that ended, in time."""
+    import ray
+    from ray.exceptions import RayError
+
+    began, ended = dict[Any, str](), dict[Any, trial.Trouble | None]()
+    end = time.monotonic() + trial.ANSWER_S
+    while (open_ := [each for each in trials if each not in ended]) and (left := end - time.monotonic()) > 0:
+        for each in _first(open_, left):
             try:
-                gpu, trouble = ray.get(each)
-                told[gpu] = trouble
+                told: Any = ray.get(next(each))
             except RayError as error:
-                told[f"task {number}"] = (
+                ended[each] = (
                     f"a GPU ends the process that tries it ({type(error).__name__})",
                     "see that node's log, and its driver",
                 )
-        failed = tuple(trouble for trouble in told.values() if trouble)
-        found.append(replace(one, failed=failed, untried=max(len(of_node) - len(told), 0)))
-    return found
+                continue
+            if each in began:
+                ended[each] = told
+            else:
+                began[each] = told
+    for each in open_:
+        ray.cancel(each, force=True)
+    return began, ended
 
 
 def _reaches(facts: Facts) -> bool:

@@ -21,14 +21,17 @@ def clocks(machines: Sequence[Seen]) -> list[Line]:
         return []
 
     def judged(one: Seen) -> Line | None:
-        if one.skew <= SKEW_S:
+        if one.skew is None or one.skew <= SKEW_S:
             return None
         level: Level = "failure" if one.skew > MOST_SKEW_S else "warning"
         told = f"off by {one.skew:,.0f} s or more"
         return Line(level, "clock", told, "run an NTP service on every node (chrony, systemd-timesyncd)", one.name)
 
-    most = max(one.bound for one in machines)
-    return each(machines, "clock", f"within {max(most, 0.01):.2f} s of this machine's", judged)
+    heard = [one for one in machines if one.bound is not None]
+    most = max((one.bound or 0 for one in heard), default=0.0)
+    lines = each(heard, "clock", f"within {max(most, 0.01):.2f} s of this machine's", judged) if heard else []
+    untold = ", ".join(one.name for one in machines if one.bound is None)
+    return [*lines, *([Line("ok", "clock", f"not told by {untold}")] if untold else [])]
 
 
 def governor(machines: Sequence[Seen]) -> list[Line]:

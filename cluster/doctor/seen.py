@@ -17,19 +17,21 @@ class Seen:
         name: how it is called in lines.
         facts: what it told.
         gpus: as Ray counts them; None without Ray.
-        skew: seconds by which its clock is off at least.
-        bound: seconds by which it is off at most.
+        skew: seconds by which its clock is off at least; None where it did not tell in time.
+        bound: seconds by which it is off at most; None likewise.
         failed: problem and mend of each GPU that was tried and does not compute.
         untried: GPUs that were not tried, for others use them.
+        silent: GPUs that were given to be tried and did not answer in time.
     """
 
     name: str
     facts: Facts
     gpus: int | None = None
-    skew: float = 0.0
-    bound: float = 0.0
+    skew: float | None = 0.0
+    bound: float | None = 0.0
     failed: tuple[tuple[str, str], ...] = ()
     untried: int = 0
+    silent: int = 0
 
 
 Judge = Callable[[Seen], Line | None]

@@ -5,8 +5,12 @@ A context on a GPU takes some hundred MB of its memory, so that GPUs which other
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pipelines.errors import ResourceError
 
+ANSWER_S = 30.0
+"""Seconds in which a GPU has to answer, torch's import included."""
 Trouble = tuple[str, str]
 """Problem and mend."""
 
@@ -26,18 +30,20 @@ def here(count: int) -> tuple[Trouble, ...]:
     return tuple(found)
 
 
-def reserved() -> tuple[str, Trouble | None]:
-    """The GPU that Ray has reserved for this task, and what is wrong with it."""
+def reserved() -> Iterator[str | Trouble | None]:
+    """The GPU that Ray has reserved for this task, told at once; then what is wrong with it."""
     import ray
 
+    assigned = ray.get_gpu_ids()
+    yield str(assigned[0])
     from training import devices
 
-    assigned = ray.get_gpu_ids()
     try:
         devices.of_worker("cuda", assigned)
     except ResourceError as error:
-        return str(assigned[0]), _told(error)
-    return str(assigned[0]), None
+        yield _told(error)
+        return
+    yield None
 
 
 def _told(error: ResourceError) -> Trouble:

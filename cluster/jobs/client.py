@@ -9,7 +9,8 @@ from typing import Any
 
 from ray.job_submission import JobSubmissionClient
 
-ANSWER_S = 10.0
+from cluster.knock import ANSWER_S
+
 REQUEST_S = 30.0
 SENDING_S = 300.0
 

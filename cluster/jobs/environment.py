@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from pipelines.errors import InputError, UsageError
 
 STOP_WAIT_S = 60
 """Ray kills a job 3 s after asking it to stop, in which training may not have saved where it is."""
+_SENT = "gcs://raygene.zip"
+"""Stands for the code, which is sent by itself, where Ray judges what goes with it: a container does not."""
 
 
 def environment(given: Sequence[str], path: str | None) -> dict[str, Any]:
@@ -67,11 +70,39 @@ def _is_name(text: str) -> bool:
 
 
 def _require_taken(path: str, whole: Mapping[str, Any]) -> None:
-    """See that Ray takes it: it judges before it sends anything, in errors of several kinds."""
+    """See that Ray takes it beside the code: it judges before it sends anything, in errors of several kinds."""
     from ray.runtime_env import RuntimeEnv
 
     try:
-        RuntimeEnv(**whole)
+        RuntimeEnv(**{**whole, "working_dir": _SENT})
     except (TypeError, ValueError, AttributeError, OSError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise UsageError(f"--runtime-env {path}: {told}", "see Ray's documentation of runtime_env") from error
+        raise _refused(path, error) from error
+
+
+@contextmanager
+def judged(path: str | None) -> Iterator[None]:
+    """Turn what Ray refuses of a runtime environment as it is handed over, before it asks for the job, into one line.
+
+    Args:
+        path: of the file that gave it; None without one.
+
+    Raises:
+        UsageError: Ray refuses it.
+    """
+    import requests
+
+    try:
+        yield
+    except requests.RequestException:
+        # Some are ValueErrors too, and come of the server's answer.
+        raise
+    except ValueError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: str | None, error: Exception) -> UsageError:
+    whose = f"--runtime-env {path}" if path is not None else "the runtime environment"
+    return UsageError(
+        f"{whose}: {' '.join(str(error).split())[:200]}",
+        "see Ray's documentation of runtime_env",
+    )

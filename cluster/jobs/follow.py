@@ -2,7 +2,8 @@
 
 The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is opened again and
 what was shown is passed over; where streams do not get through, the log is asked for. Only a server that answers nothing for
-ten minutes is given up, never the job. Costs a request a second before the job begins, and one in half a minute of silence.
+ten minutes is given up, never the job. Costs two requests a second before the job begins
+(how it does, and its log), and one in half a minute of silence.
 """
 
 from __future__ import annotations

@@ -18,12 +18,19 @@ def stop(job: str, address: str | None) -> str:
     return f"raygene submit stop {job}{_to(address)}"
 
 
+def status(job: str, address: str | None) -> str:
+    """The command that tells how a job does. Arguments are those of `follow`."""
+    return f"raygene submit status {job}{_to(address)}"
+
+
+def jobs(address: str | None) -> str:
+    """The command that lists all jobs. The argument is that of `follow`."""
+    return f"raygene submit list{_to(address)}"
+
+
 def every(job: str, address: str | None) -> str:
     """What can be done with a job, as a sentence. Arguments are those of `follow`."""
-    return (
-        f"Follow it: {follow(job, address)}; how it does: raygene submit status {job}{_to(address)}; "
-        f"end it: {stop(job, address)}"
-    )
+    return f"Follow it: {follow(job, address)}; how it does: {status(job, address)}; end it: {stop(job, address)}"
 
 
 def _to(address: str | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cluster.jobs import hints
+
 STOPPED = 130
 NO_PYTHON = "the node that ran it has no 'python' on the PATH of its Ray: start Ray there from raygene's environment"
 NEVER_BEGAN = {
@@ -68,11 +70,17 @@ def lost(details: Details) -> bool:
     return bool(details.driver_node_id) and str(details.error_type).rpartition(".")[2] not in NEVER_BEGAN
 
 
-def unfinished(job: str, details: Details) -> str:
-    """What to say of a job that was told to stop and has not ended."""
+def unfinished(job: str, details: Details, address: str | None) -> str:
+    """What to say of a job that was told to stop and has not ended.
+
+    Args:
+        job: its id.
+        details: how it does.
+        address: as given by `--address`.
+    """
     if str(details.status) == "PENDING":
         return f"job {job} is still queued and runs nothing; it ends as soon as it would begin, or when Ray gives it up after 15 minutes"
-    return f"job {job} was told to stop and has not ended yet; ask again with 'raygene submit status {job}'"
+    return f"job {job} was told to stop and has not ended yet; ask again with '{hints.status(job, address)}'"
 
 
 def reason(details: Details) -> str:

@@ -1,7 +1,7 @@
 """What a job's directory holds: the four packages, the examples' experiments, and the files of its command; no data, no history.
 
-About 1.5 MB. What a `.gitignore` names is left out where git can tell; Ray leaves it behind in any case when it packs the folder,
-which is why the file goes along. Links are refused: what they point at is not in the checkout, or stands in it twice.
+About 1.25 MB. What a `.gitignore` names is left out where git can tell; Ray leaves it behind in any case when it packs the folder,
+which is why the file goes along. An installation has none of its own: that of a project whose environment holds it is about others. Links are refused: what they point at is not in the checkout, or stands in it twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pipelines.errors import ResourceError
 PACKAGES = ("pipelines", "training", "tuning", "cluster")
 IGNORING = (".gitignore", ".rayignore")
 LARGEST_FILE = 1 << 20
+ENTRY = "cluster/cli.py"
+"""What a job runs first."""
 MOST = 100 << 20
 """Bytes that Ray takes at most."""
 
@@ -48,7 +50,7 @@ def stage(root: Path, folder: Path, more: Mapping[str, str], *, example: str | N
         example: a folder under `examples` to take along with its data.
 
     Raises:
-        ResourceError: more than Ray takes, or a symbolic link.
+        ResourceError: more than Ray takes, a symbolic link, or no code to run.
     """
     left, size, files = dict[str, int](), 0, 0
     found = {path.relative_to(root).as_posix(): path for path in sorted(_wanted(root, example))}
@@ -66,6 +68,11 @@ def stage(root: Path, folder: Path, more: Mapping[str, str], *, example: str | N
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
         files, size = files + 1, size + length
+    if not (folder / ENTRY).is_file():
+        raise ResourceError(
+            f"{root}: {ENTRY} is {'ignored' if ENTRY in ignored else 'missing'}, and a job could not run without it",
+            "take it out of .gitignore and .rayignore" if ENTRY in ignored else "install raygene anew",
+        )
     for name, text in more.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +107,19 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _ignored(root: Path, names: Iterable[str]) -> set[str]:
-    """Those that a `.gitignore` or `.rayignore` names, tracked or not; none where there is no git, or no repository."""
-    ask = ["git", "-c", "core.excludesFile=.rayignore", "check-ignore", "--no-index", "--stdin", "-z"]
-    try:
-        told = subprocess.run(ask, cwd=root, input="\0".join(names), capture_output=True, text=True, check=False)
-    except OSError:
+    """Those that a `.gitignore` or `.rayignore` names, tracked or not; none where there is no git, or no repository of raygene's own."""
+    if _git(root, "rev-parse", "--show-toplevel").removesuffix("\n") != str(root.resolve()):
         return set()
-    return set(told.stdout.split("\0")) - {""}
+    own = f"core.excludesFile={root.resolve() / '.rayignore'}"
+    told = _git(root, "-c", own, "check-ignore", "--no-index", "--stdin", "-z", given="\0".join(names))
+    return set(told.split("\0")) - {""}
+
+
+def _git(root: Path, *arguments: str, given: str = "") -> str:
+    """What git says; nothing where there is none."""
+    try:
+        return subprocess.run(
+            ["git", *arguments], cwd=root, input=given, capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        return ""

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cluster.jobs import hints
+from cluster.knock import ANSWER_S, knock
 from pipelines.errors import ResourceError, UsageError
 
 DEFAULT = "http://127.0.0.1:8265"
 API_SERVER = "RAY_API_SERVER_ADDRESS"
-ANSWER_S = 10.0
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -102,7 +102,7 @@ def _require_answer(address: str) -> None:
         return
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        socket.create_connection((str(parts.hostname), port), timeout=ANSWER_S).close()
+        knock(str(parts.hostname), port)
     except OSError as error:
         raise ResourceError(
             f"{address}: no job server there ({error.strerror or error})",
@@ -143,7 +143,7 @@ def answering(address: str, job: str = "") -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         text = " ".join(str(error).split())
         if job and "status code 404" in text:
-            raise UsageError(f"{job}: no such job at {address}", "see 'raygene submit list'") from error
+            raise UsageError(f"{job}: no such job at {address}", f"see '{hints.jobs(address)}'") from error
         raise UnansweredError(f"{address}: {_cause(text)}", "see the head's own log, or its dashboard") from error
 
 

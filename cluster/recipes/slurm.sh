@@ -32,7 +32,9 @@ RAY_AUTH_TOKEN_PATH=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.ray-token-XXXXXXXX")
 # The verb's process on this first node: it is told to save; and the mark that Ray has started, for Ray leaves with status 0
 # where it has not.
 mark=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ran-XXXXXXXX")
-trap 'rm -f "$RAY_AUTH_TOKEN_PATH" "$mark"' EXIT
+# The step's own status: bash may lose it where a signal comes just as the step ends.
+ended=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ended-XXXXXXXX")
+trap 'rm -f "$RAY_AUTH_TOKEN_PATH" "$mark" "$ended"' EXIT
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH RAY_USAGE_STATS_ENABLED=0
 # Of another cluster, if the shell of sbatch had them; a token in a variable would come before that in the file.
@@ -52,19 +54,27 @@ else
 fi
 address=$host:$((20000 + SLURM_JOB_ID % 10000))
 
-trap 'if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")"; fi' TERM
-# shellcheck disable=SC2016
-srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
-    ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --disable-usage-stats -- \
-    bash -c 'echo $$ >"$1"; export RAY_ADDRESS=$2; shift 2; exec raygene "$@"' raygene "$mark" "$address" "$@" &
+signalled=
+# The verb may have ended just now, and with it the process that would be told.
+trap 'signalled=1; if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")" 2>/dev/null || true; fi' TERM
+{
+    code=0
+    # shellcheck disable=SC2016
+    srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
+        ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --disable-usage-stats -- \
+        bash -c 'echo $$ >"$1"; export RAY_ADDRESS=$2; shift 2; exec raygene "$@"' raygene "$mark" "$address" "$@" || code=$?
+    echo "$code" >"$ended"
+} &
 step=$!
-status=0
-wait "$step" || status=$?
-# A signal ends the first wait, not the step.
-while kill -0 "$step" 2>/dev/null; do
-    status=0
+# A signal ends the wait, not the step.
+while true; do
+    signalled='' status=0
     wait "$step" || status=$?
+    [ -n "$signalled" ] || break
 done
+if [ -s "$ended" ]; then
+    status=$(cat "$ended")
+fi
 if [ ! -s "$mark" ]; then
     echo "slurm.sh: Ray did not start on all nodes: see the lines above" >&2
     exit 1

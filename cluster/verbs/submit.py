@@ -57,7 +57,7 @@ def add_arguments(parser: Parser) -> None:
         "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for the job; may be repeated"
     )
     parser.add_argument(
-        "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, image_uri, …)"
+        "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, uv, …; no container)"
     )
     parser.add_argument(
         "--cpus", type=_amount, default=0.0, metavar="X", help="CPUs that the job's own process reserves (default 0)"
@@ -95,6 +95,7 @@ def run(context: Context) -> int:
 
 def _require_sense(arguments: argparse.Namespace, job: Sequence[str]) -> None:
     from cluster.cli import VERBS
+    from cluster.jobs import hints
 
     action: list[str] = arguments.action
     if job:
@@ -113,7 +114,7 @@ def _require_sense(arguments: argparse.Namespace, job: Sequence[str]) -> None:
         )
     if len(action) - 1 != ACTIONS[action[0]]:
         wanted = "one job" if ACTIONS[action[0]] else "no more"
-        raise UsageError(f"raygene submit {action[0]}: takes {wanted}", "see 'raygene submit list'")
+        raise UsageError(f"raygene submit {action[0]}: takes {wanted}", f"see '{hints.jobs(arguments.address)}'")
     if arguments.follow and action[0] != "logs":
         raise UsageError("--follow: serves logs alone", "leave it out")
     if idle := [name for name in OF_A_JOB if getattr(arguments, name)]:
@@ -156,7 +157,7 @@ def _submit(context: Context, address: str, command: Command) -> int:
 
 def _send(context: Context, client: Any, address: str, job: str, command: Command, runtime: Mapping[str, Any]) -> None:
     """Hand a job over."""
-    from cluster.jobs import hints, package, server
+    from cluster.jobs import environment, hints, package, server
 
     arguments, terminal = context.arguments, context.terminal
     with tempfile.TemporaryDirectory(prefix="raygene-job-") as folder:
@@ -166,7 +167,11 @@ def _send(context: Context, client: Any, address: str, job: str, command: Comman
             terminal.warn(f"{name}: {size / 2**20:,.0f} MiB is no code, and stays behind")
         terminal.say(f"job {job}: sending {made.files} files, {made.size / 1e6:,.1f} MB, to {address}")
         try:
-            with terminal.stage("sending the code"), server.answering(address):
+            with (
+                terminal.stage("sending the code"),
+                server.answering(address),
+                environment.judged(arguments.runtime_env),
+            ):
                 client.submit_job(
                     entrypoint=shlex.join(["python", "-m", "cluster", *command.arguments]),
                     submission_id=job,
@@ -232,6 +237,6 @@ def _ask(context: Context, address: str) -> int:
             terminal.note(f"no longer waiting; job {job} was told to stop. {hints.every(job, given)}")
             return INTERRUPTED
         ended = details.status.is_terminal()
-        terminal.say(outcome.sentence(job, details) if ended else outcome.unfinished(job, details))
+        terminal.say(outcome.sentence(job, details) if ended else outcome.unfinished(job, details, given))
         return 0 if ended else 1
     return 0

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from threading import Event
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +18,40 @@ def test_the_true_error_lies_between_the_least_and_the_most(off: float, there: f
     assert abs(off) <= reading.most + 1e-5
 
 
+def there(futures: list[Future[float]], seconds: float) -> list[Future[float]]:
+    return [*wait(futures, seconds, FIRST_COMPLETED).done]
+
+
+def told(future: Future[float]) -> float | None:
+    return None if future.exception() else future.result()
+
+
 def test_of_several_answers_the_fastest_counts() -> None:
     pauses = iter([0.05, 0.0, 0.05])
 
-    def ask() -> float:
+    def slow() -> float:
         time.sleep(next(pauses))
         return now()
 
-    reading = read(ask)
+    with ThreadPoolExecutor() as pool:
+        (reading,) = read([lambda: pool.submit(slow)], there, told, 60)
+    assert reading is not None
     assert reading.least == 0
     assert reading.heard - reading.asked < 0.05
+
+
+def test_a_clock_that_is_silent_or_fails_is_untold_and_costs_the_others_nothing() -> None:
+    release = Event()
+
+    def silent() -> float:
+        release.wait()
+        return now()
+
+    def failing() -> float:
+        raise OSError
+
+    with ThreadPoolExecutor() as pool:
+        asks = [partial(pool.submit, one) for one in (silent, now, failing)]
+        readings = read(asks, there, told, 0.5)
+        release.set()
+    assert [reading is not None for reading in readings] == [False, True, False]

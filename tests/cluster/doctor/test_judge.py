@@ -142,6 +142,11 @@ def test_gpus_that_others_use_are_told_as_not_tried() -> None:
     assert (line.level, line.told) == ("ok", "2; 1 in use by others and not tried")
 
 
+def test_a_gpu_that_does_not_answer_in_time_is_not_told_as_used_by_others() -> None:
+    (line,) = judge.gpus([Seen("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, silent=1)], 0)
+    assert (line.level, line.told) == ("warning", "1 did not answer in 30 s")
+
+
 def test_a_full_disk_is_a_failure_and_a_small_one_a_warning() -> None:
     full, small = Disk("/tmp", 100 * GIB, 4 * GIB), Disk("/tmp", 20 * GIB, 9 * GIB)
     assert [level for level, _, _ in troubles(room.disks(nodes({"disks": (full,)}, {"disks": (small,)})))] == [
@@ -155,6 +160,13 @@ def test_a_clock_that_is_off_is_told(skew: float, level: str) -> None:
     assert worst(pace.clocks(nodes({}, skew=skew))) == level
     assert worst(pace.clocks([Seen("the only node, and not this machine", WELL, 0, skew)])) == level
     assert pace.clocks([Seen("this machine", WELL, None, skew)]) == []
+
+
+def test_a_clock_that_did_not_answer_in_time_is_told_as_untold() -> None:
+    silent = Seen("b", WELL, 0, None, None)
+    lines = pace.clocks([Seen("a", WELL, 0, 0.0, 0.03), silent])
+    assert [line.told for line in lines] == ["within 0.03 s of this machine's", "not told by b"]
+    assert [(line.level, line.told) for line in pace.clocks([silent])] == [("ok", "not told by b")]
 
 
 def test_how_well_the_clocks_agree_is_told() -> None:

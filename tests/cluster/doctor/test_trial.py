@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 import ray
 import torch
 
-from cluster.doctor import nodes, trial
+from cluster.doctor import clock, nodes, trial
 from cluster.doctor.facts import Request
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -22,7 +25,7 @@ def test_a_gpu_that_does_not_compute_is_told_with_its_mend() -> None:
 @pytest.mark.ray
 @pytest.mark.full
 def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "TRIAL_S", 15.0)
+    monkeypatch.setattr(trial, "ANSWER_S", 15.0)
     monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
     ray.init(num_cpus=1, num_gpus=2, include_dashboard=False, log_to_driver=False)
     try:
@@ -40,4 +43,34 @@ def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monke
     assert lines == []
     assert (len(seen.failed), seen.untried) == (1, 1)
     assert "no GPU" in seen.failed[0][0]
+    assert seen.skew is not None
+    assert seen.bound is not None
     assert seen.skew <= seen.bound < 60
+
+
+@WITHOUT_GPU
+@pytest.mark.ray
+@pytest.mark.full
+def test_a_slow_clock_and_a_slow_gpu_cost_a_node_none_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late() -> float:
+        time.sleep(600)
+        return time.time()
+
+    def hanging() -> Iterator[str]:
+        yield str(ray.get_gpu_ids()[0])
+        time.sleep(600)
+
+    monkeypatch.setattr(trial, "ANSWER_S", 10.0)
+    monkeypatch.setattr(nodes, "CLOCK_S", 1.0)
+    monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
+    monkeypatch.setattr(clock, "now", late)
+    monkeypatch.setattr(trial, "reserved", hanging)
+    ray.init(num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        (seen,), lines = nodes.look(Request())
+    finally:
+        ray.shutdown()
+    assert lines == []
+    assert seen.facts.python
+    assert (seen.skew, seen.bound) == (None, None)
+    assert (seen.failed, seen.untried, seen.silent) == ((), 0, 1)

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import requests
 
-from cluster.jobs.environment import environment
+from cluster.jobs.environment import environment, judged
 from pipelines.errors import InputError, UsageError
 
 
@@ -31,6 +32,8 @@ def test_a_variable_without_a_value_is_refused_without_showing_what_was_given() 
         ("env_vars: {A B: 1}", "env_vars: A B: no name with a value"),
         ("pip: 5", "--runtime-env"),
         ("{pip: [a], conda: b}", "--runtime-env"),
+        ("image_uri: raygene:cuda", "'image_uri' field currently cannot be used together"),
+        ("container: {image: raygene:cuda}", "'container' field currently cannot be used together"),
     ],
 )
 def test_a_runtime_environment_that_ray_would_not_take_is_refused_by_the_name_of_its_file(
@@ -47,3 +50,10 @@ def test_a_runtime_environment_that_ray_would_not_take_is_refused_by_the_name_of
 def test_a_runtime_environment_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         environment([], str(tmp_path / "none.yaml"))
+
+
+def test_what_ray_refuses_before_it_asks_for_the_job_is_no_failure_of_the_server() -> None:
+    with pytest.raises(UsageError, match=r"^--runtime-env env\.yaml: a local path"), judged("env.yaml"):
+        raise ValueError("a local path")
+    with pytest.raises(requests.exceptions.JSONDecodeError), judged("env.yaml"):
+        requests.Response().json()

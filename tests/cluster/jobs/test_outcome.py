@@ -70,5 +70,7 @@ def test_of_a_long_message_the_line_with_the_error_is_told() -> None:
 
 
 def test_a_queued_job_that_does_not_hear_is_told_apart_from_one_that_is_slow() -> None:
-    assert "still queued and runs nothing" in unfinished("j", Ended("PENDING"))
-    assert "has not ended yet" in unfinished("j", Ended("RUNNING"))
+    assert "still queued and runs nothing" in unfinished("j", Ended("PENDING"), None)
+    told = unfinished("j", Ended("RUNNING"), "http://head:8265")
+    assert "has not ended yet" in told
+    assert "'raygene submit status j --address http://head:8265'" in told

@@ -32,14 +32,21 @@ def test_the_demo_brings_its_genome(tmp_path: Path) -> None:
     assert {"examples/yeast/genome.fa.gz", "examples/yeast/annotation.gff3.gz"} <= files(tmp_path)
 
 
+def code(root: Path) -> Path:
+    """The least that a job can run."""
+    (root / "cluster").mkdir(parents=True)
+    (root / "cluster" / "cli.py").write_text("x = 1")
+    return root
+
+
 def test_a_file_too_large_to_be_code_stays_behind_and_is_told(tmp_path: Path) -> None:
-    root, folder = tmp_path / "root", tmp_path / "out"
+    root, folder = code(tmp_path / "root"), tmp_path / "out"
     (root / "training" / ".git").mkdir(parents=True)
     (root / "training" / "weights.bin").write_bytes(bytes(package.LARGEST_FILE + 1))
     (root / "training" / "run.py").write_text("x = 1")
     (root / "training" / ".git" / "config").write_text("")
     made = package.stage(root, folder, {})
-    assert files(folder) == {"training/run.py"}
+    assert files(folder) == {"cluster/cli.py", "training/run.py"}
     assert made.left == {"training/weights.bin": package.LARGEST_FILE + 1}
 
 
@@ -59,7 +66,7 @@ def test_every_module_of_the_packages_goes_along(tmp_path: Path) -> None:
 
 def checkout(root: Path) -> Path:
     """A repository with one module, as far as a package needs it."""
-    (root / "training").mkdir(parents=True)
+    (code(root) / "training").mkdir()
     (root / "training" / "run.py").write_text("x = 1")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root
@@ -73,8 +80,8 @@ def test_what_is_ignored_is_neither_sent_nor_counted(tmp_path: Path) -> None:
     for name in ("a.log", "notes.txt", "scratch/b.py"):
         (root / "training" / name).write_text("1")
     made = package.stage(root, tmp_path / "out", {})
-    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "training/run.py"}
-    assert made.files == 3
+    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "cluster/cli.py", "training/run.py"}
+    assert made.files == 4
 
 
 @pytest.mark.parametrize("target", ["elsewhere.py", "folder"])
@@ -86,4 +93,22 @@ def test_a_link_is_refused_by_its_name(tmp_path: Path, target: str) -> None:
     with pytest.raises(ResourceError, match="training/linked: a symbolic link"):
         package.stage(root, tmp_path / "out", {})
     (root / ".gitignore").write_text("linked\n")
-    assert package.stage(root, tmp_path / "again", {}).files == 2
+    assert package.stage(root, tmp_path / "again", {}).files == 3
+
+
+def test_an_installation_in_an_environment_that_a_project_ignores_is_sent_whole(tmp_path: Path) -> None:
+    project = checkout(tmp_path / "project")
+    (project / ".gitignore").write_text(".venv/\n")
+    installed = code(project / ".venv" / "site-packages")
+    assert package.stage(installed, tmp_path / "out", {}).files == 1
+    assert files(tmp_path / "out") == {"cluster/cli.py"}
+
+
+@pytest.mark.parametrize(("ignored", "told"), [("cluster/\n", "is ignored"), ("", "is missing")])
+def test_a_package_without_code_to_run_is_refused(tmp_path: Path, ignored: str, told: str) -> None:
+    root = checkout(tmp_path / "root")
+    (root / ".gitignore").write_text(ignored)
+    if not ignored:
+        (root / "cluster" / "cli.py").unlink()
+    with pytest.raises(ResourceError, match=f"cluster/cli.py {told}"):
+        package.stage(root, tmp_path / "out", {})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.jobs.server import DEFAULT, address_of, connect, missing, use_token
+from cluster.jobs.server import DEFAULT, address_of, answering, connect, missing, use_token
 from pipelines.errors import ResourceError, UsageError
 
 
@@ -75,3 +75,11 @@ def test_what_no_single_node_has_is_told_with_what_the_largest_has() -> None:
         missing({"GPU": 1, "CPU": 8}, nodes)
         == "no node has 1 GPU and 8 CPUs: of 2 nodes the largest has 1 GPUs, 8 CPUs"
     )
+
+
+def test_a_job_that_is_not_known_is_told_with_the_command_that_lists_those_of_that_server() -> None:
+    with (
+        pytest.raises(UsageError, match=r"see 'raygene submit list --address http://head:8265'$"),
+        answering("http://head:8265", "j"),
+    ):
+        raise RuntimeError("Request failed with status code 404: no job")

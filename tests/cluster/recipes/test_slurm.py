@@ -34,6 +34,18 @@ def stand_ins(folder: Path, **bodies: str) -> Path:
     return folder
 
 
+def allocation(programs: Path, folder: Path, nodes: int) -> dict[str, str]:
+    """The environment of a script that Slurm has started."""
+    return os.environ | {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "RAYGENE_ENV": str(programs.parent),
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_JOB_NUM_NODES": str(nodes),
+        "SLURM_SUBMIT_DIR": str(folder),
+    }
+
+
 SRUN = 'while [ "$1" != ray ]; do shift; done; exec "$@"'
 
 
@@ -50,13 +62,7 @@ def test_a_verb_finds_the_ray_of_the_allocation_and_is_given_its_own_arguments_a
         ray=f'echo "ray $*" >&2; {SRUN.replace("ray", "--")}'.replace('exec "$@"', 'shift; exec "$@"'),
         raygene='echo "$@"; echo "$RAY_ADDRESS ${RAY_AUTH_TOKEN:-unset} $RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"; exit 3',
     )
-    environment = os.environ | {
-        "PATH": f"{ours}:{os.environ['PATH']}",
-        "RAYGENE_ENV": str(ours.parent),
-        "SLURM_JOB_ID": "7",
-        "SLURM_JOB_NODELIST": "localhost",
-        "SLURM_JOB_NUM_NODES": str(nodes),
-        "SLURM_SUBMIT_DIR": str(tmp_path),
+    environment = allocation(ours, tmp_path, nodes) | {
         "RAY_ADDRESS": "elsewhere:1",
         "RAY_AUTH_TOKEN": "of another cluster",
     }
@@ -65,6 +71,24 @@ def test_a_verb_finds_the_ray_of_the_allocation_and_is_given_its_own_arguments_a
     address = "127.0.0.1:20007" if nodes == 1 else "10.1.2.3:20007"
     assert done.stdout.splitlines() == ["inspect /data/set", f"{address} unset 600"]
     assert f"symmetric-run --address {address} --min-nodes {nodes}" in done.stderr
+
+
+def test_a_warning_after_the_verb_has_ended_leaves_with_the_status_of_the_step(tmp_path: Path) -> None:
+    ours = stand_ins(
+        tmp_path / "env" / "bin",
+        activate="",
+        srun=SRUN,
+        ray='while [ "$1" != -- ]; do shift; done; shift; "$@"; kill -TERM $script; sleep 0.2; kill -TERM $script; exit 3',
+        raygene="exit 3",
+    )
+    done = subprocess.run(
+        ["bash", "-c", 'script=$$ exec bash "$@"', "bash", SCRIPT, "inspect", "/data/set"],
+        env=allocation(ours, tmp_path, 1),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3, done.stderr
 
 
 @pytest.mark.full

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 
 from cluster.doctor import mismatch
 from cluster.experiment import ClusterConfig
+from cluster.knock import knock
 from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
@@ -41,7 +41,6 @@ _ALWAYS = {
 
 # Where Ray tells a job's driver what it was submitted with.
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-ANSWER_S = 10.0
 
 
 def usable_cpus() -> int:
@@ -101,7 +100,7 @@ def require_answer(address: str) -> None:
     if not host or not port.isdigit():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        knock(host.strip("[]"), int(port))
     except OSError as error:
         raise ResourceError(
             f"cluster.address {address}: no Ray there ({error.strerror or error})",

@@ -22,7 +22,7 @@ decides: what does not fit is recorded with the bytes it needs and never run, an
 command goes on after a kill. At its end, or of what there is with --report-only: a table, CSV, Parquet, one HTML page, the
 best configuration as best.yaml, and its bundle."""
 # With more the headings of 120 letters break inside words; the number of weights then stands on the page and in the files.
-MOST_COLUMNS = 13
+MOST_COLUMNS = 12
 EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.trials 16"
 
 

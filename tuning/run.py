@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.dataset import MANIFEST, TokenDataset
+from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
+from training import embedding_file
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import shown
 from training.splits import open_splits
@@ -128,6 +130,12 @@ class Run:
         if data.path not in self._splits:
             self._splits[data.path] = open_splits(data.path, data.fingerprint)
         splits = self._splits[data.path]
+        if model.embedding_file:
+            try:
+                embedding_file.load(Path(model.embedding_file), splits[0].tokenizer, model.embedding)
+            except BundleError as error:
+                # Of another size or tokenizer: these values do not go together, and others may.
+                raise UsageError(error.problem, error.remedy) from error
         lengths = np.concatenate([split.lengths for split in splits])
         return room.judge(model, training, lengths, splits[0].tokenizer, self._machine)
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 
 from cluster.experiment import load
@@ -20,10 +22,11 @@ from pipelines import storage
 from pipelines.dataset import read_manifest
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
+from pipelines.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
 from tests.tuning.conftest import BASE
-from training import bundle
+from training import bundle, embedding_file
 from training.bundle import Bundle
 from training.key import run_key
 from tuning import keys, stock, summary
@@ -163,6 +166,20 @@ def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_o
     for trial in trials[2:]:
         assert (trial.memory_predicted or 0) > 1500 * 2**20 * 0.5
         assert not list((made.output / "trials" / trial.key[:16]).glob("[!t]*"))
+
+
+def test_an_embedding_of_another_size_does_not_go_together_with_a_model(
+    campaign: Callable[..., Campaign], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer.load(dataset / "tokenizer.json")
+    file = embedding_file.save(
+        torch.rand(tokenizer.vocabulary_size, 8), tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path
+    )
+    base = {**BASE, "model": {**BASE["model"], "embedding_file": str(file)}}
+    made = campaign(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
+    trials = tune(made, ray_session, silent)[0].trials
+    assert [trial.state for trial in trials] == ["finished", "infeasible"]
+    assert "model.embedding" in trials[1].reason
 
 
 def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -> None:

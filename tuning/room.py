@@ -112,7 +112,7 @@ def judge(
     except DoesNotFitError as error:
         needed = error.needed + _beside(machine.kind)
         return Verdict(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
-    predicted = found.peak + found.kept + _beside(machine.kind)
+    predicted = found.peak + found.copies + found.kept + _beside(machine.kind)
     cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
     return Verdict(
         fits=True,

@@ -64,7 +64,7 @@ def show(context: Context, found: Analysis) -> None:
     say(f"longest sequence: {longest.tokens:,} tokens, {longest.interval} in {longest.split}")
     where = "GPU" if plan.room.kind == "cuda" else "machine"
     say(
-        f"memory of the {where}, for each worker: {shown(plan.room.size)}, of which a step may take {shown(plan.usable)}"
+        f"memory of the {where}, for each worker: {shown(plan.room.size)}, of which a step may take {shown(plan.usable - plan.copies)}"
     )
     if plan.probe is not None:
         say(f"one longest sequence, tried here: {shown(plan.probe.peak)}; foretold: {shown(plan.alone.peak)}")

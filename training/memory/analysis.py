@@ -76,6 +76,7 @@ class Analysis:
             "device_kind": found.room.kind,
             "device_memory": found.room.size,
             "usable": found.usable,
+            "copies": found.copies,
             "predicted_longest": found.alone.peak,
             "predicted_largest": found.full.peak,
             "probed_longest": found.probe.peak if found.probe else None,

@@ -71,6 +71,8 @@ class MemoryPlan:
         full: the estimate of the largest batch.
         probe: what the probe of one longest sequence saw; None: none was made.
         correction: by how much the probe saw more than the formula told; 1: not more.
+        copies: bytes that the best weights so far and a checkpoint under way take beside a step on a CPU; 0 on a GPU, whose copies
+            lie on its host.
         kept: bytes beyond the peak by which a CPU's freed memory may be kept while it trains, which is faster; 0: there is
             no room for that.
     """
@@ -84,6 +86,7 @@ class MemoryPlan:
     full: Estimate
     probe: Probe | None
     correction: float
+    copies: int
     kept: int
 
     @property
@@ -141,20 +144,23 @@ def plan(
         estimates = [estimate(model, training, vocabulary_size, one, imported) for one in works]
         return max(estimates, key=lambda one: one.peak)
 
+    def needs(one: Estimate) -> int:
+        return round(one.peak * correction) + copies(one, room.kind)
+
     def fits(budget: int) -> bool:
-        return heaviest(budget).peak * correction <= usable
+        return needs(heaviest(budget)) <= usable
 
     if (found and not found.fits) or not fits(longest):
-        limit = usable if not found or found.fits else min(usable, alone.peak - 1)
-        needed = round(alone.peak * correction)
+        limit = usable if not found or found.fits else min(usable, needs(alone) - 1)
+        needed = needs(alone)
         others = _of_the_step(training, lengths, room, needed) if not found or found.fits else []
         raise _refusal(
-            model, training, vocabulary_size, longest, room, limit, alone, found, correction, imported, bases, others
+            model, training, vocabulary_size, longest, room, limit, needed, found, correction, imported, bases, others
         )
     budget = _largest(fits, longest, most)
     if training.token_budget is not None:
         if training.token_budget > budget and not fits(training.token_budget):
-            raise _too_large(training.token_budget, budget, heaviest(training.token_budget), correction, usable, room)
+            raise _too_large(training.token_budget, budget, needs(heaviest(training.token_budget)), usable, room)
         # Beyond what a step can need it would only let validation take more than was planned.
         budget = min(training.token_budget, max(most, budget))
     full = heaviest(max(budget, longest))
@@ -169,8 +175,15 @@ def plan(
         full=full,
         probe=found,
         correction=correction,
-        kept=kept if room.kind == "cpu" and full.peak * correction + kept <= usable else 0,
+        copies=copies(full, room.kind),
+        kept=kept if room.kind == "cpu" and needs(full) + kept <= usable else 0,
     )
+
+
+def copies(found: Estimate, kind: Device) -> int:
+    """Bytes that training holds beside its steps on a CPU: the best weights so far, and weights and optimizer of a checkpoint that
+    is being written."""
+    return round(2 * found.parameters + found.optimizer) if kind == "cpu" else 0
 
 
 def _rows(training: TrainingConfig) -> int:
@@ -228,7 +241,7 @@ def _refusal(
     longest: int,
     room: Room,
     usable: int,
-    alone: Estimate,
+    needed: int,
     found: Probe | None,
     correction: float,
     imported: float,
@@ -237,7 +250,8 @@ def _refusal(
 ) -> DoesNotFitError:
     def peak(changed: ModelConfig, optimisation: TrainingConfig, tokens: int) -> int:
         work = _work(1, tokens, room, optimisation)
-        return round(estimate(changed, optimisation, vocabulary_size, work, imported).peak * correction)
+        found = estimate(changed, optimisation, vocabulary_size, work, imported)
+        return round(found.peak * correction) + copies(found, room.kind)
 
     ranked = others + remedies.remedies(model, training, longest, usable, peak, bases)
     told = ", or ".join(f"{one} ({shown(one.peak)})" for one in ranked[:4])
@@ -245,21 +259,19 @@ def _refusal(
     where = "GPU" if room.kind == "cuda" else "machine"
     beside = "" if room.kind == "cuda" else ", a worker itself and its batches ahead"
     error = DoesNotFitError(
-        f"model.kind {model.kind}: one sequence of {longest:,} tokens takes {shown(alone.peak * correction)}, and the {where} "
+        f"model.kind {model.kind}: one sequence of {longest:,} tokens takes {shown(needed)}, and the {where} "
         f"has {shown(max(0, usable))} of {shown(room.size)} for it (training.headroom{beside} left out){seen}",
         f"set {told}" if told else "take a device with more memory",
     )
-    error.remedies, error.needed = ranked, round(alone.peak * correction)
+    error.remedies, error.needed = ranked, needed
     return error
 
 
-def _too_large(
-    asked: int, budget: int, needed: Estimate, correction: float, usable: int, room: Room
-) -> DoesNotFitError:
+def _too_large(asked: int, budget: int, needed: int, usable: int, room: Room) -> DoesNotFitError:
     error = DoesNotFitError(
-        f"training.token_budget {asked:,}: takes {shown(needed.peak * correction)}, and there are {shown(usable)} of "
+        f"training.token_budget {asked:,}: takes {shown(needed)}, and there are {shown(usable)} of "
         f"{shown(room.size)} for it",
         f"set it to {budget} or leave it out",
     )
-    error.remedies, error.needed = [], round(needed.peak * correction)
+    error.remedies, error.needed = [], needed
     return error

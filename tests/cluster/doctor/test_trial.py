@@ -9,6 +9,19 @@ import torch
 
 from cluster.doctor import clock, nodes, trial
 from cluster.doctor.facts import Request
+from tests.conftest import start_ray
+
+
+@pytest.fixture
+def apart() -> Iterator[None]:
+    """No Ray while a test has one of its own, and after it the one that others share."""
+    shared = ray.is_initialized()
+    ray.shutdown()
+    yield
+    ray.shutdown()
+    if shared:
+        start_ray()
+
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
@@ -24,6 +37,7 @@ def test_a_gpu_that_does_not_compute_is_told_with_its_mend() -> None:
 @WITHOUT_GPU
 @pytest.mark.ray
 @pytest.mark.full
+@pytest.mark.usefixtures("apart")
 def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "ANSWER_S", 15.0)
     monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
@@ -51,6 +65,7 @@ def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monke
 @WITHOUT_GPU
 @pytest.mark.ray
 @pytest.mark.full
+@pytest.mark.usefixtures("apart")
 def test_a_slow_clock_and_a_slow_gpu_cost_a_node_none_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> float:
         time.sleep(600)

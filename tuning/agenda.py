@@ -184,7 +184,7 @@ class Agenda:
             _, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
             whole = records[-1]["epoch"] >= training.epochs
             self.ended(self._ledger.end(trial, *(("finished",) if whole else ("stopped early", OUT_OF_TIME))))
-        elif not self._ledger.has_checkpoint(trial):
+        elif self._ledger.checkpoints(trial).latest() is None:
             self._ledger.forget(trial)
 
     def close(self) -> None:

@@ -12,12 +12,11 @@ from pipelines import fingerprint, storage
 from pipelines.dataset import read_manifest
 from pipelines.errors import TrainingError
 from training import agreement
-from training.checkpoints import Checkpoints
 from training.run import Run
 from training.splits import open_splits
 from tuning import keys, lines, summary
 from tuning.config import TuningConfig
-from tuning.ledger import CHECKPOINTS, Ledger
+from tuning.ledger import Ledger
 from tuning.trial import Trial
 
 EXPERIMENT, FOLDER = "best.yaml", "best"
@@ -46,11 +45,10 @@ def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path
     agreed, _ = agreement.reconcile(values, read_manifest(dataset)["config"])
     head = f"# {lines.settings(trial.parameters)}: trial {trial.number}, on the dataset {dataset}\n"
     storage.write_text(ledger.output / EXPERIMENT, head + yaml.safe_dump(agreed, sort_keys=False))
-    latest = Checkpoints(checkpoints(ledger, trial)).latest()
+    kept = ledger.checkpoints(trial)
+    latest = kept.latest()
     if latest is None:
-        raise TrainingError(
-            f"{checkpoints(ledger, trial)}: no checkpoint of the best trial", "run raygene train best.yaml"
-        )
+        raise TrainingError(f"{kept.directory}: no checkpoint of the best trial", "run raygene train best.yaml")
     model, training = keys.configured(base, trial.parameters, trial.seed, workers)
     # Stopped early it is not what training to the end makes, and does not pass for it.
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])
@@ -60,15 +58,10 @@ def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path
     return run.output / "bundle"
 
 
-def checkpoints(ledger: Ledger, trial: Trial) -> Path:
-    """Where a trial's checkpoints are: its own, or those of Ray Train's run in it."""
-    folder = ledger.folder(trial)
-    return next(iter(folder.glob("run/checkpoints-*")), folder / CHECKPOINTS)
-
-
 def spare(ledger: Ledger, config: TuningConfig) -> list[Path]:
     """Checkpoints that nobody will ask for: of configurations that have ended and are not the best."""
     ranked: Sequence[tuple[list[Trial], float]] = summary.scored(ledger.trials, config.metric, config.seeds)
     chosen = {trial.key for trial in ranked[0][0]} if ranked else set()
     done = [trial for rows, _ in ranked for trial in rows]
-    return [path for trial in done if trial.key not in chosen and (path := checkpoints(ledger, trial)).exists()]
+    spared = (ledger.checkpoints(trial).directory for trial in done if trial.key not in chosen)
+    return [path for path in spared if path.exists()]

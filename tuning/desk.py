@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ray.tune import Callback, Stopper
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
@@ -29,7 +29,17 @@ PATIENCE_S, POLL_S = 60.0, 0.2
 UNJUDGED = {"failed", "stuck", "unstarted"}
 
 
-class Desk(Searcher):  # type: ignore[misc]
+class _Here:
+    """Stays in this process: Ray copies and pickles all that it is given, and nobody reads that."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+
+class Desk(_Here, Searcher):  # type: ignore[misc]
     """Hands out the agenda's trials and takes them back.
 
     Args:
@@ -139,19 +149,12 @@ class Desk(Searcher):  # type: ignore[misc]
         except (OSError, IndexError):
             return "its process died, several times; --verbose shows more"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Ray pickles a copy of all it is given, which nobody reads.
-        return {}
-
-    def __deepcopy__(self, memo: Any) -> Desk:
-        return self
-
     def save(self, checkpoint_path: str) -> None: ...
 
     def restore(self, checkpoint_path: str) -> None: ...
 
 
-class Deadline(Stopper):  # type: ignore[misc]
+class Deadline(_Here, Stopper):  # type: ignore[misc]
     """Ends a trial with its epoch once the campaign is out of time, and all of them when the desk closes.
 
     Args:
@@ -170,14 +173,8 @@ class Deadline(Stopper):  # type: ignore[misc]
         self._tick()
         return self._front.closing
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
 
-    def __deepcopy__(self, memo: Any) -> Deadline:
-        return self
-
-
-class Watch(Callback):  # type: ignore[misc]
+class Watch(_Here, Callback):  # type: ignore[misc]
     """Hears of trials that Ray starts again.
 
     Args:
@@ -189,12 +186,6 @@ class Watch(Callback):  # type: ignore[misc]
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._front.lost(trial.trial_id)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-    def __deepcopy__(self, memo: Any) -> Watch:
-        return self
 
 
 class Halving(ASHAScheduler):  # type: ignore[misc]

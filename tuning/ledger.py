@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines import storage
 from pipelines.errors import ResourceError
 from training import journal
+from training.checkpoints import Checkpoints
 from tuning.trial import Row, State, Trial
 
 TRIALS, TABLE, ROW, EPOCHS, CHECKPOINTS, TROUBLE = (
@@ -81,9 +82,10 @@ class Ledger:
         """Where a trial lies."""
         return self.output / TRIALS / trial.key[:16]
 
-    def has_checkpoint(self, trial: Trial) -> bool:
-        """Whether a trial has kept anything of its training."""
-        return any(self.folder(trial).glob("**/epoch-*.pt"))
+    def checkpoints(self, trial: Trial) -> Checkpoints:
+        """A trial's checkpoints: its own, or those of Ray Train's run in it."""
+        folder = self.folder(trial)
+        return Checkpoints(next(iter(folder.glob("run/checkpoints-*")), folder / CHECKPOINTS))
 
     def epochs(self, trial: Trial) -> list[Row]:
         """The figures of a trial's epochs so far."""

@@ -155,11 +155,10 @@ def driver(output: Path) -> int:
     raise AssertionError("the job did not begin")
 
 
-@pytest.mark.full
-def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+def training(cluster: Cluster, dataset: Path, run: Path) -> subprocess.Popen[str]:
+    """A `submit` that follows a training."""
     command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
-    following = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "cluster", *map(str, command)],
         env=cluster.environment(),
         cwd=ROOT,
@@ -167,6 +166,12 @@ def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.full
+def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    following = training(cluster, dataset, run)
     os.kill(driver(run), signal.SIGKILL)
     _, told = following.communicate(timeout=120)
     assert following.returncode == 137, told
@@ -187,15 +192,7 @@ def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
     cluster: Cluster, dataset: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
-    following = subprocess.Popen(
-        [sys.executable, "-m", "cluster", *map(str, command)],
-        env=cluster.environment(),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    following = training(cluster, dataset, run)
     os.kill(watcher(driver(run)), signal.SIGKILL)
     _, told = following.communicate(timeout=120)
     assert following.returncode == 1, told

@@ -177,7 +177,7 @@ def test_out_of_time_what_has_kept_something_within_its_first_epoch_stays_and_wh
     assert done is not None
     checkpoints = found._ledger.folder(kept) / "checkpoints"
     checkpoints.mkdir()
-    (checkpoints / "epoch-00000-step-00000007-0.pt").touch()
+    (checkpoints / f"epoch-00000-step-00000007-{'0' * 16}.pt").touch()
     record(found, done, 0.7, epoch=2)
     agenda(tmp_path, config([8, 16], seconds=100), spent=101).close()
     assert [row.state for row in Ledger(tmp_path).trials] == ["begun", "finished"]

@@ -19,8 +19,8 @@ from typing import Any
 import ray
 
 from cluster import connection
-from pipelines import inspection
-from pipelines.build import build
+from pipelines.audit import inspection
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
 from pipelines.progress import Silent
 

@@ -34,16 +34,16 @@ import torch
 from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Place, build, raygene
 from pipelines import metrics
 from pipelines.config import TokenizerConfig
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
-from pipelines.tokenizer import SPECIALS
-from training import bundle
+from pipelines.tokens.tokenizer import SPECIALS
+from training.bundle import bundle
 from training.embed import head, neighbours, pairs, skipgram, task
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, of_fasta
 from training.embed.run import one_thread
-from training.embedding import compositional
-from training.scoring import probabilities
+from training.engine.scoring import probabilities
+from training.models.initial_vectors import compositional
 
 HERE = Path(__file__).parent
 DIMENSION = 32

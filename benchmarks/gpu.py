@@ -33,11 +33,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from pipelines.errors import ResourceError
-from pipelines.tokenizer import Tokenizer
-from training import devices, loop, models
-from training.batch import TokenBatch
+from pipelines.tokens.tokenizer import Tokenizer
+from training import models
 from training.config import ModelConfig, TrainingConfig
-from training.hardware import build, hardware
+from training.data.batch import TokenBatch
+from training.engine import loop
+from training.hardware import devices
+from training.hardware.gpus import build, hardware
 from training.models.attention import Packed, Padded
 from training.models.positions import Positions
 from training.models.recurrent import CELLS, Layout, Recurrent

@@ -20,9 +20,9 @@ import numpy as np
 import ray
 
 from cluster import connection
-from pipelines.build import build
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.metrics import auroc
 from pipelines.progress import Silent
 

@@ -38,17 +38,18 @@ from numpy.typing import NDArray
 sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
 from cluster import connection
-from pipelines import annotation, kmer_regression
-from pipelines.dataset import TokenDataset, read_manifest
-from pipelines.fasta import open_genome
-from pipelines.features import Feature
-from pipelines.kmer_regression import Regression
+from pipelines.audit import kmer_regression
+from pipelines.audit.kmer_regression import Regression
+from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.genome import annotation
+from pipelines.genome.fasta import open_genome
+from pipelines.genome.features import Feature
 from pipelines.progress import Silent
-from training import bundle
+from training.bundle import bundle
+from training.inference.scorer import ModelScorer, Scorer
 from training.scan import accuracy, fitness, outputs, run
 from training.scan.calls import Thresholds, calls
 from training.scan.outputs import Outputs
-from training.scorer import ModelScorer, Scorer
 
 HERE = Path(__file__).parent
 EXPERIMENT = HERE.parent / "examples" / "scan" / "cerevisiae.yaml"

@@ -27,11 +27,11 @@ import numpy as np
 import pyarrow.dataset as ds
 
 from cluster import connection
-from pipelines import sequence
-from pipelines.build import build
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
+from pipelines.genome import sequence
 from pipelines.progress import Silent
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 
 HERE = Path(__file__).parent
 CHROMOSOMES = 10

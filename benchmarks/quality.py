@@ -29,11 +29,13 @@ from sklearn.linear_model import LogisticRegression
 # This file lies beside a training.py, and Python looks beside the script first.
 sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
-from pipelines import kmer_regression, metrics
-from pipelines.dataset import TokenDataset
-from training import bundle, journal
-from training.runlog import METRICS
-from training.scoring import probabilities
+from pipelines import metrics
+from pipelines.audit import kmer_regression
+from pipelines.dataset.token_dataset import TokenDataset
+from training.bundle import bundle
+from training.engine.scoring import probabilities
+from training.observability import journal
+from training.observability.runlog import METRICS
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"

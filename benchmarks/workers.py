@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import connection
-from pipelines.build import build
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
 from pipelines.progress import Silent, Stage
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from cluster.doctor import mismatch
 from cluster.experiment import ClusterConfig
-from cluster.knock import knock
+from cluster.port import knock
 from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
-from training.hardware import hardware, require_names_ray_takes
+from training.hardware.gpus import hardware, require_names_ray_takes
 
 _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",

@@ -15,20 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.dataset import TokenDataset
-    from training.batch import TokenBatch
-    from training.bundle import Bundle, load
-    from training.loading import Loader, collate_rows, loader
+    from pipelines.dataset.token_dataset import TokenDataset
+    from training.bundle.bundle import Bundle, load
+    from training.data.batch import TokenBatch
+    from training.data.loading import Loader, collate_rows, loader
 
 __all__ = ["Bundle", "Loader", "TokenBatch", "TokenDataset", "collate_rows", "load", "loader"]
 _MODULES = {
-    "Bundle": "training.bundle",
-    "Loader": "training.loading",
-    "TokenBatch": "training.batch",
-    "TokenDataset": "pipelines.dataset",
-    "collate_rows": "training.loading",
-    "load": "training.bundle",
-    "loader": "training.loading",
+    "Bundle": "training.bundle.bundle",
+    "Loader": "training.data.loading",
+    "TokenBatch": "training.data.batch",
+    "TokenDataset": "pipelines.dataset.token_dataset",
+    "collate_rows": "training.data.loading",
+    "load": "training.bundle.bundle",
+    "loader": "training.data.loading",
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError
 
 

@@ -43,7 +43,7 @@ def field(key: str) -> FieldInfo:
     Raises:
         ValueError: there is no such key, with the nearest there is; or it changes no result.
     """
-    from training.key import NOT_CONTENT  # torch comes with it, and --help need not wait for that
+    from training.distributed.run_key import NOT_CONTENT  # torch comes with it, and --help need not wait for that
 
     section, _, name = key.partition(".")
     fields = {f"{one}.{inner.alias or label}": inner for one in SECTIONS for label, inner in _fields(one).items()}

@@ -10,20 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.dataset import MANIFEST, TokenDataset
+from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
-from training import embedding_file
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import shown
+from training.models import embedding_file
 from training.splits import open_splits
-from tuning import best, identity, keys, lines, machines, proposals, room, worker
-from tuning.agenda import Agenda, Data
+from tuning import identity, keys, lines
 from tuning.config import TuningConfig
-from tuning.ledger import Ledger
-from tuning.room import Verdict
-from tuning.stock import Stock
+from tuning.results import best
+from tuning.search import proposals
+from tuning.search.dataset_registry import Stock
+from tuning.search.queue import Agenda, Data
 from tuning.trial import Trial
+from tuning.trials import machines, memory_check, worker
+from tuning.trials.memory_check import Verdict
+from tuning.trials.store import Ledger
 
 # Time spent is stored no more often.
 TICK_S = 5.0
@@ -64,16 +67,17 @@ class Run:
 
     def to_the_end(self) -> float:
         """Everything that is still to do, on the Ray that is connected; seconds spent on the campaign."""
-        from tuning import desk, tuner
+        from tuning.search import ray_searcher
+        from tuning.trials import tuner
 
-        metric = desk.METRIC.format(self._config.metric)
-        front = desk.Desk(self._agenda, self._ledger, self._given, metric, self._progress.warn)
+        metric = ray_searcher.METRIC.format(self._config.metric)
+        front = ray_searcher.Desk(self._agenda, self._ledger, self._given, metric, self._progress.warn)
         past = [
             [worker.standing(records, record["epoch"]) for record in records]
             for trial in self._ledger.trials
             if trial.over and (records := self._ledger.epochs(trial))
         ]
-        halving = desk.scheduler(self._config, metric, past)
+        halving = ray_searcher.scheduler(self._config, metric, past)
         self._progress.note(self._plan())
         for path in self._ledger.aside:
             self._progress.note(
@@ -83,7 +87,7 @@ class Run:
         def interrupt() -> None:
             front.closing = True
 
-        stop, watch = desk.Deadline(self._agenda, front, self._tick), desk.Watch(front)
+        stop, watch = ray_searcher.Deadline(self._agenda, front, self._tick), ray_searcher.Watch(front)
         try:
             tuner.fit(front, halving, stop, self._config, self._training, self._ledger.output, interrupt, watch)
         finally:
@@ -137,7 +141,7 @@ class Run:
                 # Of another size or tokenizer: these values do not go together, and others may.
                 raise UsageError(error.problem, error.remedy) from error
         lengths = np.concatenate([split.lengths for split in splits])
-        return room.judge(model, training, lengths, splits[0].tokenizer, self._machine)
+        return memory_check.judge(model, training, lengths, splits[0].tokenizer, self._machine)
 
     def _given(self, trial: Trial) -> dict[str, Any]:
         """What the process of a trial is given."""

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.doctor import files
-from pipelines import bedtools, storage
+from pipelines import storage
 from pipelines.errors import DependencyError
-from training.hardware import VARIABLES, Build, Hardware, hardware
+from pipelines.negatives import bedtools
+from training.hardware.gpus import VARIABLES, Build, Hardware, hardware
 
 SYSTEM = Path("/")
 
@@ -145,7 +146,7 @@ def _version(package: str) -> str:
 
 def _torch() -> tuple[Build | None, str]:
     try:
-        from training.hardware import build
+        from training.hardware.gpus import build
 
         return build(), ""
     except (ImportError, OSError) as error:

@@ -8,8 +8,9 @@ from cluster.doctor import trial
 from cluster.doctor.lines import Line
 from cluster.doctor.seen import Seen, each, on, values, where
 from pipelines.errors import ResourceError
-from training import devices, survey
-from training.hardware import visible
+from training.distributed import gpu_check
+from training.hardware import devices
+from training.hardware.gpus import visible
 
 BEDTOOLS_MEND = (
     "install it with 'apt-get install bedtools', 'conda install -c bioconda bedtools' or 'brew install bedtools'"
@@ -106,8 +107,8 @@ def gpus(machines: Sequence[Seen], asked: int) -> list[Line]:
         if one.gpus is None or one.facts.torch is None:
             continue
         try:
-            sight = survey.Sight(one.name, one.gpus, one.facts.found, one.facts.torch, one.facts.environment)
-            survey.judge([sight], "auto")
+            sight = gpu_check.Sight(one.name, one.gpus, one.facts.found, one.facts.torch, one.facts.environment)
+            gpu_check.judge([sight], "auto")
         except ResourceError as error:
             if "torch" not in error.problem:
                 problem = error.problem.removeprefix("training.device: ").removeprefix("training.device auto: ")

@@ -11,8 +11,8 @@ from cluster.doctor import clock, trial
 from cluster.doctor.facts import Facts, Request, gather
 from cluster.doctor.lines import Line
 from cluster.doctor.seen import Seen
-from training import pinned
-from training.pinned import Node
+from training.distributed import node_tasks
+from training.distributed.node_tasks import Node
 
 ANSWER_S = 120.0
 """For all facts and clocks of all nodes, together."""
@@ -25,23 +25,25 @@ def look(request: Request) -> tuple[list[Seen], list[Line]]:
     import ray
     from ray.exceptions import RayError
 
-    nodes = pinned.living()
-    asked = [pinned.start(gather, node, request) for node in nodes]
-    pinned.finished(asked, ANSWER_S - CLOCK_S)
+    nodes = node_tasks.living()
+    asked = [node_tasks.start(gather, node, request) for node in nodes]
+    node_tasks.finished(asked, ANSWER_S - CLOCK_S)
     told, lines = list[tuple[Node, str, Facts]](), list[Line]()
     for node, name, answer in zip(nodes, names(nodes), asked, strict=True):
         try:
             told.append((node, name, ray.get(answer, timeout=0)))
         except RayError as error:
             lines.append(_silent(name, error))
-    readings = clock.read([partial(pinned.start, clock.now, node) for node, _, _ in told], _first, _seconds, CLOCK_S)
+    readings = clock.read(
+        [partial(node_tasks.start, clock.now, node) for node, _, _ in told], _first, _seconds, CLOCK_S
+    )
     seen = [
         (
             node,
             Seen(
                 name,
                 facts,
-                pinned.gpus(node),
+                node_tasks.gpus(node),
                 reading.least if reading else None,
                 reading.most if reading else None,
             ),
@@ -70,7 +72,7 @@ def _seconds(answer: Any) -> float | None:
 def _with_trials(seen: list[tuple[Node, Seen]]) -> list[Seen]:
     """Try every GPU that nobody has reserved, all at once."""
     trials = [
-        [pinned.start(trial.reserved, node, gpus=1) for _ in range(one.gpus or 0 if _reaches(one.facts) else 0)]
+        [node_tasks.start(trial.reserved, node, gpus=1) for _ in range(one.gpus or 0 if _reaches(one.facts) else 0)]
         for node, one in seen
     ]
     began, ended = _outcomes([each for of_node in trials for each in of_node])

@@ -19,7 +19,7 @@ def here(count: int) -> tuple[Trouble, ...]:
     """What is wrong with each of this machine's first GPUs."""
     import torch
 
-    from training import devices
+    from training.hardware import devices
 
     found = []
     for index in range(count):
@@ -36,7 +36,7 @@ def reserved() -> Iterator[str | Trouble | None]:
 
     assigned = ray.get_gpu_ids()
     yield str(assigned[0])
-    from training import devices
+    from training.hardware import devices
 
     try:
         devices.of_worker("cuda", assigned)

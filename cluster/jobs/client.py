@@ -9,7 +9,7 @@ from typing import Any
 
 from ray.job_submission import JobSubmissionClient
 
-from cluster.knock import ANSWER_S
+from cluster.port import ANSWER_S
 
 REQUEST_S = 30.0
 SENDING_S = 300.0

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.jobs import hints
-from cluster.knock import ANSWER_S, knock
+from cluster.port import ANSWER_S, knock
 from pipelines.errors import ResourceError, UsageError
 
 DEFAULT = "http://127.0.0.1:8265"

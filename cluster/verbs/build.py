@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Build, and tell what is in the dataset and what is not."""
-    from pipelines.build import build
+    from pipelines.build.pipeline import build
 
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
@@ -52,8 +52,8 @@ def run(context: Context) -> None:
 
 def foretell(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
     """Read the inputs and tell what a build would make of them."""
-    from pipelines import preflight
-    from pipelines.build import prepare
+    from pipelines.build import preflight
+    from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal)
     found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
@@ -72,7 +72,7 @@ def foretell(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     """Counts by split, and the account of every gene."""
-    from pipelines.manifest import QUANTILES
+    from pipelines.build.manifest import QUANTILES
 
     rows: Counter[tuple[str, int]] = Counter()
     for count in manifest["counts"]:

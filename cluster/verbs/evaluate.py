@@ -13,7 +13,7 @@ from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.terminal import Terminal
 from pipelines import remote, storage
-from pipelines.dataset import read_manifest
+from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,19 +122,19 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 
 def _judge_calls(context: Context) -> None:
     """Called genes beside annotated ones."""
-    from cluster import agreement
-    from pipelines import fasta
+    from cluster import gene_calls
+    from pipelines.genome import fasta
 
     arguments = context.arguments
     if arguments.json:
         read = [(f"--{name}", Path(getattr(arguments, name))) for name in ("calls", "fasta", "annotation")]
         places.require_apart([("--json", places.written("--json", arguments.json))], read)
     lengths = fasta.open_genome("genome", Path(arguments.fasta), context.terminal).lengths
-    judged = agreement.judged(lengths, arguments.judged, Path(arguments.fasta))
+    judged = gene_calls.judged(lengths, arguments.judged, Path(arguments.fasta))
     types = arguments.feature_types or ["gene"]
-    genes = agreement.read(Path(arguments.annotation), types, lengths, context.terminal)
-    calls = agreement.read(Path(arguments.calls), types, lengths, context.terminal)
-    agreement.show(calls, genes, judged, context.terminal, Path(arguments.json) if arguments.json else None)
+    genes = gene_calls.read(Path(arguments.annotation), types, lengths, context.terminal)
+    calls = gene_calls.read(Path(arguments.calls), types, lengths, context.terminal)
+    gene_calls.show(calls, genes, judged, context.terminal, Path(arguments.json) if arguments.json else None)
 
 
 def _judge_models(context: Context) -> None:

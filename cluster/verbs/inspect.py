@@ -38,8 +38,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Inspect, show the tables, and write what was asked for."""
-    from pipelines.dataset import MANIFEST
-    from pipelines.inspection import inspect
+    from pipelines.audit.inspection import inspect
+    from pipelines.dataset.token_dataset import MANIFEST
 
     arguments, terminal = context.arguments, context.terminal
     if (arguments.export is None) != (arguments.export_to is None):
@@ -61,8 +61,8 @@ def run(context: Context) -> None:
 
 
 def _export_tokenizer(context: Context) -> None:
-    from pipelines import huggingface
-    from pipelines.tokenizer import Tokenizer
+    from pipelines.tokens import huggingface
+    from pipelines.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(Path(context.arguments.dataset))
     huggingface.save(tokenizer, Path(context.arguments.export_to))
@@ -70,7 +70,7 @@ def _export_tokenizer(context: Context) -> None:
 
 
 def _export(context: Context) -> None:
-    from pipelines.export import export
+    from pipelines.dataset.export import export
 
     arguments, terminal = context.arguments, context.terminal
     written = export(Path(arguments.dataset), arguments.export, Path(arguments.export_to))

@@ -13,7 +13,7 @@ from cluster.flags import Parser, positive
 from pipelines.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from training.bundle import Bundle
+    from training.bundle.bundle import Bundle
 
 SUMMARY = "intervals, sequences or a whole genome to probabilities and calls"
 SECTIONS = ("cluster",)
@@ -92,7 +92,7 @@ def run(context: Context) -> None:
 
 def _require_sense(context: Context) -> None:
     """Refuse what would be ignored, or overwritten."""
-    from training.predict import outputs
+    from training.inference.predict import outputs
     from training.scan.outputs import Outputs
 
     arguments = context.arguments
@@ -136,10 +136,11 @@ def _score(context: Context, bundle: Bundle) -> None:
     """Intervals or sequences."""
     import torch
 
-    from training import devices, pool, survey
-    from training.placement import nodes_of
-    from training.predict import by, intervals_of, predict, sequences_of, write
-    from training.scorer import ModelScorer
+    from training.distributed import actor_pool, gpu_check
+    from training.distributed.placement import nodes_of
+    from training.hardware import devices
+    from training.inference.predict import by, intervals_of, predict, sequences_of, write
+    from training.inference.scorer import ModelScorer
 
     arguments, terminal = context.arguments, context.terminal
     wanted = (
@@ -155,8 +156,8 @@ def _score(context: Context, bundle: Bundle) -> None:
         import ray
 
         with context.connector(context.cluster())(), by_flag():
-            survey.require(arguments.device)
-            spread = by(pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
+            gpu_check.require(arguments.device)
+            spread = by(actor_pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
             prediction = predict(wanted, scorer, threshold, terminal, spread)
     else:
         with by_flag():
@@ -175,12 +176,12 @@ def _score(context: Context, bundle: Bundle) -> None:
 
 def _scan(context: Context, bundle: Bundle) -> None:
     """A whole genome."""
-    from cluster import agreement
+    from cluster import gene_calls
+    from training.inference.scorer import ModelScorer
     from training.scan import fitness
     from training.scan.calls import HIGH, LOW, Thresholds
     from training.scan.outputs import Outputs
     from training.scan.run import Scan, open_genome, scan
-    from training.scorer import ModelScorer
 
     arguments, terminal = context.arguments, context.terminal
     outputs = Outputs.of(Path(arguments.output).absolute())
@@ -193,11 +194,11 @@ def _scan(context: Context, bundle: Bundle) -> None:
     genome = open_genome(Path(arguments.fasta), grid, terminal)
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
-    judged = agreement.judged(genome.lengths, arguments.judged, genome.fasta)
+    judged = gene_calls.judged(genome.lengths, arguments.judged, genome.fasta)
     genes = None
     if arguments.annotation:
         types = arguments.feature_types or ["gene"]
-        genes = agreement.read(Path(arguments.annotation), types, genome.lengths, terminal)
+        genes = gene_calls.read(Path(arguments.annotation), types, genome.lengths, terminal)
     with by_flag():
         counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
     if short := [length for name, length in genome.lengths.items() if name not in job.lengths]:
@@ -210,5 +211,5 @@ def _scan(context: Context, bundle: Bundle) -> None:
     )
     if genes is not None:
         path = Path(arguments.json) if arguments.json else None
-        agreement.show(outputs.calls(), genes, judged, terminal, path)
+        gene_calls.show(outputs.calls(), genes, judged, terminal, path)
     terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")

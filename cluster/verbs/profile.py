@@ -37,8 +37,8 @@ def add_arguments(parser: Parser) -> None:
 def run(context: Context) -> None:
     """Profile, and show the tables."""
     from pipelines.errors import UsageError
-    from training.profile import OPERATOR_HEADER, PHASE_HEADER, profile
-    from training.profiler import Plan
+    from training.profile.profiler import Plan
+    from training.profile.run import OPERATOR_HEADER, PHASE_HEADER, profile
 
     arguments, terminal = context.arguments, context.terminal
     if arguments.steps < 1:

@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Train, and tell where the bundle is."""
-    from training.run import train
+    from training.distributed.train import train
 
     experiment = context.experiment()
     dataset, output = Path(context.arguments.dataset).absolute(), Path(context.arguments.output).absolute()

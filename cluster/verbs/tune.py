@@ -11,7 +11,7 @@ from cluster.flags import Parser
 from cluster.terminal import Terminal
 
 if TYPE_CHECKING:
-    from tuning.closing import Report
+    from tuning.results.study_report import Report
     from tuning.trial import Trial
 
 SUMMARY = "a search over configurations, each held against the memory first, and its report"
@@ -42,8 +42,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Search, and tell what was found."""
-    from training.launch import ENVIRONMENT
-    from tuning.campaign import Campaign, so_far, tune
+    from training.distributed.launch import ENVIRONMENT
+    from tuning.study import Campaign, so_far, tune
 
     experiment, arguments = context.experiment(), context.arguments
     output = Path(arguments.output).absolute()
@@ -69,7 +69,8 @@ def run(context: Context) -> None:
 
 def show(trials: Sequence[Trial], made: Report, metric: str, seeds: int, terminal: Terminal) -> None:
     """The tables of a campaign, and what they come to."""
-    from tuning import importance, summary
+    from tuning import summary
+    from tuning.results import importance
 
     weights = len(summary.header(trials, metric)) <= MOST_COLUMNS
     terminal.table(

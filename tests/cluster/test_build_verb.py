@@ -6,7 +6,7 @@ import pytest
 
 from cluster.terminal import Terminal
 from cluster.verbs.build import show
-from pipelines.manifest import QUANTILES
+from pipelines.build.manifest import QUANTILES
 
 
 def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(

@@ -8,10 +8,10 @@ import pytest
 import tokenizers
 
 from cluster.cli import main
-from pipelines.build import build
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, validate
 from pipelines.progress import Silent
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 
 

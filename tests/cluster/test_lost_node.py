@@ -15,7 +15,7 @@ import yaml
 from tests.cluster.losing_nodes import PATIENCE_S, caught_at, listed, lose, thaw
 from tests.cluster.ray_nodes import ROOT, Cluster, head
 from tests.training.conftest import write_dataset
-from training import journal
+from training.observability import journal
 
 pytestmark = pytest.mark.full
 YEAST = ROOT / "examples" / "yeast"

@@ -10,9 +10,9 @@ import pybedtools
 import pytest
 
 from cluster.cli import main
-from pipelines.build import build
+from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, validate
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset

@@ -13,7 +13,8 @@ import yaml
 from tests.cluster.losing_nodes import PATIENCE_S
 from tests.cluster.ray_nodes import Cluster, head
 from tests.training.conftest import write_dataset
-from training import bundle, journal
+from training.bundle import bundle
+from training.observability import journal
 
 pytestmark = pytest.mark.full
 EPOCHS = 6

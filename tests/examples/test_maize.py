@@ -15,11 +15,11 @@ import pytest
 from cluster.experiment import load
 from examples.maize import look_alike
 from examples.maize.look_alike import Masking, Written
-from pipelines import intervals
-from pipelines.build import build
-from pipelines.dataset import TokenDataset, read_manifest
+from pipelines.build.pipeline import build
+from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.genome import intervals
+from pipelines.genome.sequence import runs_of_n
 from pipelines.progress import Silent
-from pipelines.sequence import runs_of_n
 from tests.cluster.test_cli import raygene
 
 EXPERIMENT = Path(look_alike.__file__).with_name("experiment.yaml")

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from pipelines import fingerprint, schema
-from pipelines.dataset import TokenDataset
-from pipelines.tokenizer import Tokenizer
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.tokens.tokenizer import Tokenizer
 
 
 def write_dataset(

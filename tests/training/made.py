@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.dataset import TokenDataset
-from training import models, seal
-from training.bundle import SEALED, Bundle
+from pipelines.dataset.token_dataset import TokenDataset
+from training import models
+from training.bundle import digests
+from training.bundle.bundle import SEALED, Bundle
+from training.bundle.description import describe, parameters
 from training.config import ModelConfig
-from training.description import describe, parameters
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
 
@@ -33,6 +34,6 @@ def resealed(saved: Path, change: Callable[[dict[str, Any]], None] = lambda conf
     """A bundle whose configuration is changed and whose digests fit again, as whoever means harm would leave it."""
     config = config_of(saved)
     change(config)
-    whole = seal.sealed(config, seal.measured(saved, SEALED))
+    whole = digests.sealed(config, digests.measured(saved, SEALED))
     (saved / "config.json").write_text(json.dumps(whole))
     return saved

@@ -13,23 +13,25 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
-from training import devices, loop, models
-from training.batch import TokenBatch, collate
-from training.collective import Alone
+from training import models
 from training.config import ModelConfig, TrainingConfig
-from training.determinism import set_deterministic
-from training.feed import feed
-from training.hardware import build, hardware
+from training.data.batch import TokenBatch, collate
+from training.data.feed import feed
+from training.data.step_plan import plan_epoch
+from training.distributed.train import train
+from training.engine import loop
+from training.engine.collective import Alone
+from training.engine.determinism import set_deterministic
+from training.engine.observer import Observer, Phase
+from training.engine.precision import TYPES
+from training.hardware import devices
+from training.hardware.gpus import build, hardware
 from training.models.attention import Packed, Padded
 from training.models.positions import Positions
 from training.models.recurrent import CELLS, Layout, Recurrent
 from training.models.transformer import Transformer
-from training.observer import Observer, Phase
-from training.precision import TYPES
-from training.run import train
-from training.steps import plan_epoch
 
 pytestmark = [
     pytest.mark.gpu,

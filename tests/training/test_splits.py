@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dataset import read_manifest
+from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import DatasetError
 from tests.training.conftest import write_dataset
 from training.splits import open_splits

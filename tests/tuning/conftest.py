@@ -11,14 +11,14 @@ import pytest
 from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
-from tuning.agenda import Agenda, Data
-from tuning.campaign import Campaign
 from tuning.config import TuningConfig
-from tuning.ledger import Ledger
-from tuning.proposals import proposals
-from tuning.room import Verdict
 from tuning.run import Clock
+from tuning.search.proposals import proposals
+from tuning.search.queue import Agenda, Data
+from tuning.study import Campaign
 from tuning.trial import Trial
+from tuning.trials.memory_check import Verdict
+from tuning.trials.store import Ledger
 
 BASE: dict[str, Any] = {
     "model": {"embedding": 8, "hidden": 8, "stem": 8},

@@ -10,7 +10,7 @@ from pipelines.config import validate
 from pipelines.errors import UsageError
 from tuning import keys
 from tuning.config import DEFAULT_SPACE, Domain, TuningConfig
-from tuning.proposals import proposals
+from tuning.search.proposals import proposals
 
 
 def wrong(**tuning: Any) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuning import importance, summary, tables
+from tuning import summary
 from tuning.config import Domain
+from tuning.results import importance, tables
 from tuning.trial import State, Trial
 
 BASE = {"model": {"embedding": 32, "hidden": 32}}

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import fasta, fingerprint
+from pipelines import fingerprint
 from pipelines.config import TokenizerConfig
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, InputError, UsageError
-from pipelines.fasta import Genome
+from pipelines.genome import fasta
+from pipelines.genome.fasta import Genome
+from pipelines.genome.sequence import OTHER, Bytes, base_codes
 from pipelines.progress import Progress
-from pipelines.sequence import OTHER, Bytes, base_codes
-from pipelines.tokenizer import Tokenizer
-from training import agreement
+from pipelines.tokens.tokenizer import Tokenizer
+from training import dataset_config
 from training.embed.config import EmbeddingConfig
 
 Numbers = NDArray[np.int64]
@@ -259,4 +260,4 @@ def _observed(corpus: Corpus, min_count: int) -> Tokenizer:
 
 def differing(resolved: dict[str, Any], tokenizer: Tokenizer) -> list[str]:
     """The keys of an experiment's tokenizer that say something else than the one in use, as `tokenizer.k 3, not 6`."""
-    return agreement.reconcile({"tokenizer": resolved["tokenizer"]}, {"tokenizer": tokenizer.parameters})[1]
+    return dataset_config.reconcile({"tokenizer": resolved["tokenizer"]}, {"tokenizer": tokenizer.parameters})[1]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import report
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 from training.embed.chance import Check
 from training.embed.skipgram import Learnt
 from training.embed.task import Figures

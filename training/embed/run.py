@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits
 from pipelines import fingerprint, storage
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
-from pipelines.tokenizer import SPECIALS, Tokenizer
-from training import embedding_file
+from pipelines.tokens.tokenizer import SPECIALS, Tokenizer
 from training.embed import chance, head, neighbours, pairs, report, skipgram, task
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus
+from training.models import embedding_file
 
 # To be raised when the same sequence, configuration and seed come to give other vectors, figures or files.
 METHOD = 2

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipelines import fingerprint
 from pipelines.errors import TrainingError
-from pipelines.tokenizer import PAD, SPECIALS, Tokenizer
+from pipelines.tokens.tokenizer import PAD, SPECIALS, Tokenizer
 from training.embed import pairs
 from training.embed.config import EmbeddingConfig
 from training.embed.pairs import Pairs

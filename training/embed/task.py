@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines import fingerprint, markov
+from pipelines import fingerprint
 from pipelines.errors import TrainingError
-from pipelines.markov import ORDER, Markov
-from pipelines.sequence import OTHER, Bytes
-from pipelines.tokenizer import SPECIALS, kmer_numbers
-from training.embed import head
+from pipelines.genome.sequence import OTHER, Bytes
+from pipelines.tokens.tokenizer import SPECIALS, kmer_numbers
+from training.embed import head, markov
 from training.embed.corpus import Corpus
+from training.embed.markov import ORDER, Markov
 
 STATED = "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
 Numbers = NDArray[np.int64]

@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from training.evaluation.judge import Evaluation, Judged, evaluate
+from training.evaluation.evaluate import Evaluation, Judged, evaluate
 
 __all__ = ["Evaluation", "Judged", "evaluate"]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from pipelines import metrics
-from pipelines.bootstrap import LEVEL
-from pipelines.sweep import sweep
 from training.evaluation import mistakes, tables, verdict
-from training.evaluation.judge import Evaluation
+from training.evaluation.bootstrap import LEVEL
+from training.evaluation.evaluate import Evaluation
 from training.evaluation.recall import Recall
 from training.evaluation.slices import BY, Slice
+from training.evaluation.sweep import sweep
 
 Interval = tuple[float, float] | None
 

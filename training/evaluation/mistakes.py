@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import storage
-from pipelines.bed import WITHOUT_CONTROLS, bed_score
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.genome.bed import WITHOUT_CONTROLS, bed_score
 from pipelines.report import Table
-from training.evaluation.judge import Evaluation, Judged
+from training.evaluation.evaluate import Evaluation, Judged
 
 # Red for what is no gene and is called one, blue for a gene that is missed.
 COLOURS = {"FP": "202,74,49", "FN": "53,102,168"}

@@ -7,7 +7,7 @@ import numpy as np
 from pipelines import report
 from pipelines.report import Table
 from training.evaluation import mistakes, plots, tables, verdict
-from training.evaluation.judge import Evaluation
+from training.evaluation.evaluate import Evaluation
 from training.evaluation.slices import BY
 
 MOST_MISTAKES, MOST_PARTS, OPEN_PARTS = 20, 500, 12

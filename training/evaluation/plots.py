@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from pipelines import metrics, report
 from pipelines.metrics import Curve
 from pipelines.report import Plot
-from pipelines.sweep import sweep
-from training.evaluation.judge import Evaluation, Judged
+from training.evaluation.evaluate import Evaluation, Judged
 from training.evaluation.slices import FEWEST, Slice
+from training.evaluation.sweep import sweep
 
 SHOWN_RULES, SHOWN_PARTS = 3, 25
 POINTS = 400

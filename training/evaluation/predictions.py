@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.bed import WITHOUT_CONTROLS
 from pipelines.errors import UsageError
-from training.evaluation.judge import Evaluation
+from pipelines.genome.bed import WITHOUT_CONTROLS
+from training.evaluation.evaluate import Evaluation
 
 ENDINGS = (".tsv", ".parquet")
 _COLUMNS = ("interval_id", "genome", "chromosome", "start", "end", "strand", "label", "source")

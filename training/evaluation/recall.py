@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.dataset import TokenDataset
-from pipelines.left_out import LeftOut
+from pipelines.build.left_out import LeftOut
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.metrics import wilson
 
 UNNAMED = "not told"

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import bootstrap, metrics, shortcuts
-from pipelines.bootstrap import Ranked, Resampling
-from pipelines.dataset import TokenDataset
+from pipelines import metrics
+from pipelines.audit import shortcuts
+from pipelines.dataset.token_dataset import TokenDataset
+from training.evaluation import bootstrap
+from training.evaluation.bootstrap import Ranked, Resampling
 
 BY = ("genome", "chromosome", "length")
 # Percentiles of fewer rows than this say little.

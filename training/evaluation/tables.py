@@ -9,10 +9,10 @@ import numpy as np
 from pipelines import metrics
 from pipelines.config import KINDS
 from pipelines.report import MISSING, Table
-from pipelines.sweep import sweep
-from training.evaluation.judge import BEST_RULE, Evaluation, Judged
+from training.evaluation.evaluate import BEST_RULE, Evaluation, Judged
 from training.evaluation.recall import EVERY, Recall
 from training.evaluation.slices import BY
+from training.evaluation.sweep import sweep
 
 FIGURES = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "f1": "F1"} | {
     name: name for name in ("precision", "recall", "accuracy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.evaluation.judge import Difference, Evaluation, Judged
+from training.evaluation.evaluate import Difference, Evaluation, Judged
 
 ENDS = ("first_six", "last_six", "ends")
 GIVEN_AWAY = 0.95

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.dataset import TokenDataset
-from pipelines.tokenizer import Tokenizer
-from training import devices
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.tokens.tokenizer import Tokenizer
 from training.config import ModelConfig, TrainingConfig
+from training.cost.shape import Device
+from training.engine.precision import require_device
+from training.hardware import devices
 from training.memory import capacity
 from training.memory.capacity import shown
 from training.memory.formula import Estimate
 from training.memory.plan import MemoryPlan, Room, plan
-from training.memory.shape import Device
-from training.precision import require_device
 from training.splits import open_splits
 
 PARTS = {

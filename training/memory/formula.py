@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from training.config import ModelConfig, TrainingConfig
-from training.memory import attention, ends, recurrent
-from training.memory.amount import NOTHING, Amount
-from training.memory.shape import FLOAT, ID, Device, Shape
-from training.memory.stage import Moment, Stage, moments
+from training.cost.amount import NOTHING, Amount
+from training.cost.shape import FLOAT, ID, Device, Shape
+from training.cost.stage import Moment, Stage, moments
+from training.models import attention_memory, ends_memory, recurrent_memory
 
 IMPORTED = 315e6
 LIBRARIES = {"lstm": 31e6, "gru": 31e6, "transformer": 36e6}
@@ -73,20 +73,20 @@ class Estimate:
 
 def stages(model: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:
     """The parts of a model in forward order."""
-    found = [ends.embedding(model, vocabulary_size, shape)]
+    found = [ends_memory.embedding(model, vocabulary_size, shape)]
     width, directions = model.embedding, 1
     if model.stem:
-        found.append(ends.stem(model, shape))
+        found.append(ends_memory.stem(model, shape))
         width = model.stem
     shape = shape.apart(model.frames)
     if model.kind == "transformer":
-        found += attention.layers(model, shape, width)
+        found += attention_memory.layers(model, shape, width)
         width = model.hidden
     else:
-        found += recurrent.layers(model, shape, width)
+        found += recurrent_memory.layers(model, shape, width)
         directions = 2 if model.bidirectional else 1
         width = model.hidden * directions
-    return [*found, ends.pooling(model, shape, width, directions)]
+    return [*found, ends_memory.pooling(model, shape, width, directions)]
 
 
 def estimate(

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ResourceError
-from training import heap
 from training.config import ModelConfig, TrainingConfig
-from training.feed import most_tokens
+from training.cost.shape import ID, Device
+from training.data.feed import most_tokens
+from training.engine import heap
 from training.memory import probe as probes
 from training.memory import remedies
 from training.memory.capacity import shown
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
 from training.memory.remedies import Remedy
-from training.memory.shape import ID, Device
 
 # What a worker of Ray Train holds beside a bare process: Ray, Arrow and the libraries of metrics and logs.
 WORKER = 250_000_000

@@ -24,12 +24,13 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines.errors import ResourceError
-from pipelines.tokenizer import PAD
-from training import heap, models, optimizers, threads
-from training.batch import TokenBatch
+from pipelines.tokens.tokenizer import PAD
+from training import models
 from training.config import ModelConfig, TrainingConfig
+from training.data.batch import TokenBatch
+from training.engine import heap, optimizers, threads
+from training.engine.precision import Precision
 from training.memory.formula import Work
-from training.precision import Precision
 
 STATUS = Path("/proc/self/status")
 REFUSED = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from pipelines.tokenizer import Tokenizer
-from training import embedding_file
+from pipelines.tokens.tokenizer import Tokenizer
 from training.config import ModelConfig
-from training.embedding import compositional
+from training.models import embedding_file
 from training.models.body import Body
+from training.models.initial_vectors import compositional
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Recurrent
 from training.models.transformer import Transformer

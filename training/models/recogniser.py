@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from pipelines.tokenizer import PAD
-from training.batch import TokenBatch
+from pipelines.tokens.tokenizer import PAD
 from training.config import ModelConfig
+from training.data.batch import TokenBatch
+from training.models.absolute_positions import Place
 from training.models.body import Body
 from training.models.frames import apart, joined
-from training.models.place import Place
 from training.models.pooling import Pooling
 from training.models.positions import Positions
 from training.models.stem import Stem

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import intervals
-from pipelines.features import SIGNS, Feature
-from pipelines.intervals import Intervals
+from pipelines.genome import intervals
+from pipelines.genome.features import SIGNS, Feature
+from pipelines.genome.intervals import Intervals
 
 HEADER = ("level", "annotated", "called", "sensitivity", "precision", "F1")
 HALF = 0.5

@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pipelines import bed, fingerprint, storage
+from pipelines import fingerprint, storage
 from pipelines.errors import UsageError
-from pipelines.features import Feature
+from pipelines.genome import bed
+from pipelines.genome.features import Feature
 from training.scan import track
 from training.scan.calls import Call, Thresholds, calls
 from training.scan.grid import Grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines import plan
+from pipelines.build import task_plan
 from training.scan.grid import Grid
 
 TASK_BASES = 1 << 18
@@ -59,4 +59,4 @@ def tasks(lengths: Mapping[str, int], grid: Grid) -> list[list[Piece]]:
     """Pieces put together up to `TASK_BASES`."""
     every = pieces(lengths, grid)
     sizes = [piece.bins * grid.stride for piece in every]
-    return [every[run] for run in plan.grouped(sizes, TASK_BASES)]
+    return [every[run] for run in task_plan.grouped(sizes, TASK_BASES)]

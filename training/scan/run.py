@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import __version__, fasta, fingerprint, storage
+from pipelines import __version__, fingerprint, storage
 from pipelines.errors import InputError, ResourceError
-from pipelines.fasta import Genome
-from pipelines.mapping import mapped_by_actors
+from pipelines.genome import fasta
+from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
-from training import pool, survey
-from training.placement import nodes_of
+from pipelines.ray_map import mapped_by_actors
+from training.distributed import actor_pool, gpu_check
+from training.distributed.placement import nodes_of
+from training.inference.scorer import Scorer
 from training.scan import outputs, plan, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
@@ -31,7 +33,6 @@ from training.scan.outputs import Counts, Outputs
 from training.scan.plan import Piece
 from training.scan.scores import Scores
 from training.scan.work import ScoreTasks, score_path
-from training.scorer import Scorer
 
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-scan", 1
@@ -167,8 +168,8 @@ def _score(
     """Have the scores of the tasks that are left on disk."""
     import ray
 
-    survey.require(device)
-    found = pool.of(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
+    gpu_check.require(device)
+    found = actor_pool.of(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
     actors = min(found.actors, len(left))
     kind = "GPU" if found.use_gpu else "CPU"
     progress.note(f"scanning on {actors} {kind} worker{'s' if actors > 1 else ''}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import sequence
-from pipelines.labelled import Sequences
+from pipelines.genome import sequence
+from pipelines.genome.labelled import Sequences
+from training.inference.scorer import Scorer
 from training.scan.grid import Grid
 from training.scan.plan import Piece
 from training.scan.scores import Scores, packed
-from training.scorer import Scorer
 
 MOST_UNKNOWN = 0.5
 _COMPLEMENT = np.array([3, 2, 1, 0, sequence.OTHER], np.uint8)

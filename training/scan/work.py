@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipelines.fasta import Genome
+from pipelines.genome.fasta import Genome
+from training.inference.scorer import Scorer, in_actor
 from training.scan import scores, windows
 from training.scan.grid import Grid
 from training.scan.plan import Piece
-from training.scorer import Scorer, in_actor
 
 
 def score_path(staging: Path, task: int) -> Path:

@@ -8,7 +8,7 @@ from cluster.doctor import judge, pace, reach, room
 from cluster.doctor.facts import Disk, Facts
 from cluster.doctor.lines import Line, worst
 from cluster.doctor.seen import Seen
-from training.hardware import Build, Hardware
+from training.hardware.gpus import Build, Hardware
 
 GIB = 1 << 30
 CPU, CUDA = Build("cpu", "2.13.0+cpu"), Build("cuda", "2.13.0+cu126", 2)

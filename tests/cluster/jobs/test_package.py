@@ -19,7 +19,12 @@ def test_the_four_packages_go_along_and_neither_data_nor_history(tmp_path: Path)
     made = package.stage(ROOT, tmp_path, {"submitted/experiment.yaml": "sources: []"})
     found = files(tmp_path)
     assert made.files == len(found)
-    assert {"cluster/__main__.py", "pipelines/build.py", "training/run.py", "tuning/__init__.py"} <= found
+    assert {
+        "cluster/__main__.py",
+        "pipelines/build/pipeline.py",
+        "training/distributed/train.py",
+        "tuning/__init__.py",
+    } <= found
     assert {"pyproject.toml", ".gitignore", "examples/yeast/experiment.yaml", "submitted/experiment.yaml"} <= found
     tops = {name.split("/")[0] for name in found}
     assert tops == {*package.PACKAGES, "examples", "submitted", "pyproject.toml", ".gitignore"}
@@ -46,7 +51,7 @@ def test_a_file_too_large_to_be_code_stays_behind_and_is_told(tmp_path: Path) ->
     (root / "training" / "run.py").write_text("x = 1")
     (root / "training" / ".git" / "config").write_text("")
     made = package.stage(root, folder, {})
-    assert files(folder) == {"cluster/cli.py", "training/run.py"}
+    assert files(folder) == {"cluster/cli.py", "training/distributed/train.py"}
     assert made.left == {"training/weights.bin": package.LARGEST_FILE + 1}
 
 
@@ -80,7 +85,7 @@ def test_what_is_ignored_is_neither_sent_nor_counted(tmp_path: Path) -> None:
     for name in ("a.log", "notes.txt", "scratch/b.py"):
         (root / "training" / name).write_text("1")
     made = package.stage(root, tmp_path / "out", {})
-    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "cluster/cli.py", "training/run.py"}
+    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "cluster/cli.py", "training/distributed/train.py"}
     assert made.files == 4
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.embed.test_task import of
 from training.embed import chance, pairs, skipgram
 from training.embed.chance import Check

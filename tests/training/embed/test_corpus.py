@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import TokenizerConfig
-from pipelines.dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError, UsageError
+from pipelines.genome.sequence import OTHER
 from pipelines.progress import Silent
-from pipelines.sequence import OTHER
-from pipelines.tokenizer import SPECIALS, Tokenizer
+from pipelines.tokens.tokenizer import SPECIALS, Tokenizer
 from tests.conftest import GenomeFiles
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig

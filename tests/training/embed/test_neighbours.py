@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 from training.embed import neighbours
 
 TOKENIZER = Tokenizer(3, 1, "anchor")

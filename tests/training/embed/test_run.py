@@ -9,15 +9,16 @@ import torch
 from pipelines.config import TokenizerConfig
 from pipelines.errors import BundleError, ResourceError, UsageError
 from pipelines.progress import Silent
-from pipelines.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
-from training import embedding_file, models
+from training import models
 from training.config import ModelConfig
 from training.embed import run as run_module
 from training.embed import skipgram
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, of_dataset, of_fasta
 from training.embed.run import Embedded, embed
+from training.models import embedding_file
 
 CONFIG = EmbeddingConfig(epochs=30, head_positions=3_000, scored=2_000)
 KINDS = [".html", ".json", ".safetensors"]

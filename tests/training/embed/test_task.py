@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError
-from pipelines.markov import ORDER
-from pipelines.sequence import OTHER
-from pipelines.tokenizer import Tokenizer
+from pipelines.genome.sequence import OTHER
+from pipelines.tokens.tokenizer import Tokenizer
 from training.embed import head, task
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, laid
-from training.embedding import compositional
+from training.embed.markov import ORDER
+from training.models.initial_vectors import compositional
 
 CONFIG = EmbeddingConfig(head_window=6, head_positions=20_000, scored=3_000)
 

@@ -13,11 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipelines import encoding, fingerprint, left_out, schema
-from pipelines.tokenizer import Tokenizer
+from pipelines import fingerprint, schema
+from pipelines.build import encode_tokens, left_out
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training import models
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 from training.config import ModelConfig
 from training.evaluation import Evaluation, evaluate
 
@@ -83,7 +84,9 @@ def write_left_out(directory: Path, count: int = 60) -> None:
     }
     for name, values in extra.items():
         rows = rows.append_column(name, values)
-    written = encoding.write_part(rows, directory, f"{left_out.FOLDER}/part-00000.parquet", TOKENIZER, schema.left_out)
+    written = encode_tokens.write_part(
+        rows, directory, f"{left_out.FOLDER}/part-00000.parquet", TOKENIZER, schema.left_out
+    )
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["left_out"] = left_out.account(rows, [written])

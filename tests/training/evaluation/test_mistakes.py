@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines import bed_rows
 from pipelines.errors import ResourceError
+from pipelines.genome import bed_reader
 from training.evaluation import Evaluation, mistakes
 
 
@@ -49,7 +49,7 @@ def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(judged: Evaluatio
     for file in files:
         lines = file.read_text().splitlines()
         assert lines[0].startswith('track name="mistakes" description="model, test, ')
-        rows = [columns for _, columns in bed_rows.rows(file)]
+        rows = [columns for _, columns in bed_reader.rows(file)]
         assert len(rows) == len(lines) - 1
         places = [(row[0], int(row[1]), int(row[2])) for row in rows]
         assert places == sorted(places)

@@ -4,12 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
-from pipelines import left_out
-from pipelines.dataset import read_manifest
+from pipelines.build import left_out
+from pipelines.dataset.token_dataset import read_manifest
 from pipelines.metrics import wilson
 from tests.training.evaluation.conftest import TOKENIZER, bundle_for
+from training.engine.scoring import probabilities
 from training.evaluation import Evaluation, evaluate, tables
-from training.scoring import probabilities
 
 
 def test_genes_left_out_are_judged_by_reason_without_those_over_train(directory: Path, judged: Evaluation) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipelines import metrics
-from pipelines.bootstrap import Resampling
 from training.evaluation import Evaluation
+from training.evaluation.bootstrap import Resampling
 from training.evaluation.slices import BY, FEWEST, judge
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines import sequence
+from pipelines.genome import sequence
 
 
 @dataclass(frozen=True)

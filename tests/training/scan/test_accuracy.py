@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features import Feature
+from pipelines.genome.features import Feature
 from training.scan import accuracy
 
 LENGTHS = {"a": 400, "b": 150}

@@ -16,8 +16,8 @@ import numpy as np
 import pybedtools
 import pytest
 
-from pipelines import fasta
 from pipelines.errors import InputError, ResourceError
+from pipelines.genome import fasta
 from pipelines.progress import Silent
 from tests.training.scan.purines import PurineShare
 from training.scan import plan, run

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.sequence import Bytes
+from pipelines.genome.sequence import Bytes
 from tests.training.scan.purines import PurineShare
 from training.scan import windows
 from training.scan.grid import Grid

@@ -1,0 +1,341 @@
+"""Useful tokens a second of training, beside the loop everybody writes first; padding, waiting, kinds, precisions and batches.
+
+    python benchmarks/training_speed.py --dataset DIR [--rows 6000] [--repeats 3] [--threads 2] [--only NAME …]
+    python benchmarks/training_speed.py --fasta FASTA --annotation GFF3        # builds the dataset first: whole genes, 3-mers
+
+The loop beside takes random batches of 32, pads or packs them, and reads the loss back every step. Both sides train the
+same network on the same rows with as many sequences a step, may use as many threads, and run in a process of their own.
+Repeats take turns; medians of one run go to benchmarks/results/training-DEVICE.json. Slow cases take fewer rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+# This file has a package's name, and Python and Ray look for packages beside the script first.
+sys.path[0] = str(Path(__file__).parents[1])
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from pipelines.dataset.token_dataset import TokenDataset
+from training import models
+from training.config import ModelConfig, TrainingConfig
+from training.engine import layout, loop
+from training.engine.collective import Alone
+from training.observability import journal
+from training.observability.runlog import METRICS
+
+HERE = Path(__file__).parent
+BATCH = 32
+SHORT = 512
+PLAIN = {"stem": 0, "pooling": "mean", "dropout": 0.0, "embedding": 32, "hidden": 32}
+KINDS = ("lstm", "gru", "transformer")
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is measured.
+
+    Attributes:
+        side: `ours`, `bare` (several epochs of ours), `ray` (the same on one worker), or the loop beside, `padded` or `packed`.
+        model: keys of the model beside those of `PLAIN`.
+        training: keys of the optimisation.
+        rows: of the dataset; None: all that are measured.
+        longest: tokens of a row that are taken; None: all.
+        threads: that it may use; None: as many as are given.
+    """
+
+    side: str
+    model: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    rows: int | None = None
+    longest: int | None = None
+    threads: int | None = None
+
+
+def cases(gpu: bool) -> dict[str, Case]:
+    """Everything that is measured, by name."""
+    few = None if gpu else 32
+    found = {
+        "first try, padded": Case("padded"),
+        "first try, packed": Case("packed", rows=few),
+        "first try, padded, one thread": Case("padded", threads=1),
+        "first try, packed, one thread": Case("packed", rows=few, threads=1),
+        "lstm": Case("ours"),
+        "lstm, packed": Case("ours", training={"layout": "packed"}, rows=few),
+        "bare loop": Case("bare"),
+        "one Ray worker": Case("ray"),
+    }
+    for kind in KINDS:
+        rows = None if gpu or kind == "lstm" else 600
+        found[f"{kind}, short"] = Case("ours", {"kind": kind}, rows=rows, longest=SHORT)
+        found[f"{kind}, short, bf16"] = Case("ours", {"kind": kind}, {"precision": "bf16"}, rows, longest=SHORT)
+        if gpu:
+            found[f"{kind}, short, fp16"] = Case("ours", {"kind": kind}, {"precision": "fp16"}, longest=SHORT)
+        found[f"{kind}, short, stem of stride 2"] = Case("ours", {"kind": kind, "stem": 64}, rows=rows, longest=SHORT)
+    for batch in (8, 128, 512):
+        found[f"lstm, short, batch {batch}"] = Case("ours", training={"batch": batch}, longest=SHORT)
+    if gpu:
+        wide = {"embedding": 256, "hidden": 512, "layers": 4, "heads": 8}
+        for kind in ("lstm", "transformer"):
+            found[f"{kind}, short, wide, bf16"] = Case(
+                "ours", {"kind": kind, **wide}, {"precision": "bf16", "batch": 512}, longest=SHORT
+            )
+    return found
+
+
+class FirstTry(nn.Module):
+    """Embedding, bidirectional LSTM, mean, one logit: on padded or on packed sequences."""
+
+    def __init__(self, vocabulary: int, *, packed: bool) -> None:
+        super().__init__()
+        self.packed = packed
+        self.embedding = nn.Embedding(vocabulary, 32, padding_idx=0)
+        self.lstm = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(64, 1)
+
+    def forward(self, padded: Tensor, lengths: Tensor) -> Tensor:
+        vectors = self.embedding(padded)
+        if self.packed:
+            states, _ = self.lstm(pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False))
+            states, _ = pad_packed_sequence(states, batch_first=True)
+        else:
+            states, _ = self.lstm(vectors)
+        mask = (padded != 0)[..., None]
+        return self.head((states * mask).sum(1) / lengths[:, None]).squeeze(-1)
+
+
+def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> Figures:
+    """An epoch of random batches, the loss read back every step."""
+    torch.manual_seed(0)
+    model = FirstTry(dataset.tokenizer.vocabulary_size, packed=packed).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    order = np.random.default_rng(0).permutation(len(dataset))
+    began, padded_tokens, losses = time.perf_counter(), 0, []
+    for first in range(0, len(order), BATCH):
+        rows = [dataset[int(row)] for row in order[first : first + BATCH]]
+        padded = pad_sequence([torch.from_numpy(tokens.astype(np.int64)) for tokens, _ in rows], batch_first=True)
+        lengths = torch.tensor([len(tokens) for tokens, _ in rows])
+        labels = torch.tensor([float(label) for _, label in rows])
+        padded_tokens += padded.numel()
+        optimizer.zero_grad()
+        loss = binary_cross_entropy_with_logits(model(padded.to(device), lengths.to(device)), labels.to(device))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    seconds = time.perf_counter() - began
+    tokens = len(dataset.tokens)
+    return {"tokens_per_second": tokens / seconds, "padding_share": 1 - tokens / padded_tokens}
+
+
+def ours(dataset: TokenDataset, device: torch.device, case: Case, epochs: int) -> Figures:
+    """The epochs of the loop after the first, without Ray: their median."""
+    config = TrainingConfig.model_validate({"batch": BATCH, "learning_rate": 1e-3, **case.training, "epochs": epochs})
+    network = models.fresh(ModelConfig.model_validate({**PLAIN, **case.model}), dataset.tokenizer, 0).to(device)
+    layout.settle(network, config, dataset)
+    state = loop.start(network, config, device)
+    loop.fit(state, dataset, first_rows(dataset, 64), config, Alone(), device)
+    return medians(state.records[1:])
+
+
+def on_ray(directory: Path, threads: int, epochs: int) -> Figures:
+    """The same as `ours` on one worker of Ray Train, over the whole train split."""
+    import logging
+
+    import ray
+
+    from cluster import connection
+    from pipelines.progress import Silent
+    from training.distributed.train import train
+
+    connection.quieten()
+    ray.init(
+        address="local", num_cpus=threads, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+    )
+    training = TrainingConfig(epochs=epochs, batch=BATCH, learning_rate=1e-3)
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "run")
+        train(ModelConfig.model_validate(PLAIN), training, directory, output, Silent(), {})
+        records = journal.read(output / METRICS)
+    ray.shutdown()
+    return medians(records[1:])
+
+
+def medians(records: Sequence[dict[str, Any]]) -> Figures:
+    """Of each figure of some epochs."""
+    names = ("tokens_per_second", "padding_share", "wait_share")
+    return {name: statistics.median(record[name] for record in records) for name in names}
+
+
+def first_rows(dataset: TokenDataset, rows: int) -> TokenDataset:
+    """Some rows of a dataset, both labels in equal parts as far as there are as many."""
+    half = [np.flatnonzero(dataset.labels == label)[: rows // 2] for label in (0, 1)]
+    return chosen(dataset, np.sort(np.concatenate(half)), None)
+
+
+def chosen(dataset: TokenDataset, rows: NDArray[np.int64], longest: int | None) -> TokenDataset:
+    """The rows of these numbers, or their first tokens, as a dataset of their own."""
+    parts = [dataset[int(row)][0][:longest] for row in rows]
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    labels, table = dataset.labels[rows], dataset.table.take(rows)
+    return replace(dataset, tokens=np.concatenate(parts), offsets=offsets, labels=labels, table=table)
+
+
+def measure(case: Case, directory: Path, rows: int, threads: int) -> Figures:
+    """One case in this process."""
+    torch.set_num_threads(case.threads or threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if case.side == "ray":
+        return on_ray(directory, threads, epochs=4)
+    whole = TokenDataset.open(directory, "train")
+    if case.side == "bare":
+        return ours(whole, device, case, epochs=4)
+    dataset = first_rows(whole, case.rows or rows)
+    dataset = chosen(dataset, np.arange(len(dataset)), case.longest)
+    if case.side == "ours":
+        return ours(dataset, device, case, epochs=2)
+    return first_try(dataset, device, packed=case.side == "packed")
+
+
+def apart(name: str, directory: Path, rows: int, threads: int) -> Figures:
+    """One case in a process of its own; ours has the environment that raygene gives its workers."""
+    from cluster.connection import environment
+    from training.distributed.launch import ENVIRONMENT
+
+    theirs = name.startswith("first try")
+    given = os.environ | ({} if theirs else environment(verbose=False) | ENVIRONMENT)
+    command = [sys.executable, __file__, "--measure", name, "--dataset", str(directory)]
+    command += ["--rows", str(rows), "--threads", str(threads)]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr[-2000:]}")
+    found: Figures = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def dense_limit(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of a large matrix product on the device, the best of ten."""
+    size = 8192 if device.type == "cuda" else 1024
+    one = torch.randn(size, size, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(10):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        one @ one
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def flops_a_token(model: ModelConfig, longest: int) -> float:
+    """Of forward and backward: products of the body alone, 2 FLOP each multiplication and addition, backward twice forward.
+
+    Chowdhery et al. 2022 (PaLM), appendix B, for the transformer; positions are counted before a stem's stride.
+    """
+    width, positions = model.hidden, 1 / (model.stem_stride if model.stem else 1)
+    if model.kind == "transformer":
+        forward = model.layers * (24 * width**2 + 4 * width * longest * positions)
+    else:
+        gates, directions = {"lstm": 4, "gru": 3}[model.kind], 2 if model.bidirectional else 1
+        entering = [model.stem or model.embedding] + [width * directions] * (model.layers - 1)
+        forward = sum(directions * 2 * gates * width * (width + one) for one in entering)
+    return 3 * forward * positions
+
+
+def built(fasta: Path, annotation: Path, folder: Path) -> Path:
+    """A dataset of whole genes, in 3-mers at every base."""
+    experiment = folder / "experiment.yaml"
+    source = {"genome": "genome", "fasta": str(fasta.absolute()), "annotation": str(annotation.absolute())}
+    sections = {"sources": [source], "negatives": {"unplaced": "keep"}, "tokenizer": {"k": 3, "stride": 1}}
+    experiment.write_text(json.dumps(sections))
+    command = [sys.executable, "-m", "cluster", "build", str(experiment), "--output", str(folder / "dataset")]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+    return folder / "dataset"
+
+
+def report(results: dict[str, list[Figures]], given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """What is stored."""
+    found: dict[str, Any] = {
+        name: {figure: round(statistics.median(one[figure] for one in some), 4) for figure in some[0]}
+        for name, some in results.items()
+    }
+    limits = {name: dense_limit(device, dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    known = cases(device.type == "cuda")
+    for name, figures in found.items():
+        case, precision = known[name], known[name].training.get("precision", "fp32")
+        if case.side in ("ours", "bare", "ray") and precision in limits and case.longest:
+            model = ModelConfig.model_validate({**PLAIN, **case.model})
+            share = figures["tokens_per_second"] * flops_a_token(model, case.longest) / limits[precision]
+            figures["share_of_dense_limit"] = round(share, 4)
+    document: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "threads": given.threads,
+        "rows": given.rows,
+        "sequences a step": BATCH,
+        "dense_limit_gflops": {name: round(limit / 1e9, 1) for name, limit in limits.items()},
+        "measured": found,
+    }
+    speed = {name: figures["tokens_per_second"] for name, figures in found.items()}
+    tries = [tokens for name, tokens in speed.items() if name.startswith("first try")]
+    if tries and "lstm" in speed:
+        document["lstm over the fastest first try"] = round(speed["lstm"] / max(tries), 2)
+    if {"bare loop", "one Ray worker"} <= set(speed):
+        document["one Ray worker over the bare loop"] = round(speed["one Ray worker"] / speed["bare loop"], 3)
+    return document
+
+
+def main() -> None:
+    """Measure in turns and store the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path)
+    parser.add_argument("--fasta", type=Path)
+    parser.add_argument("--annotation", type=Path)
+    parser.add_argument("--rows", type=int, default=6000, help="of the train split, at most; few have more padding")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="+", metavar="NAME")
+    parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    known = cases(device.type == "cuda")
+    if given.measure:
+        print(json.dumps(measure(known[given.measure], given.dataset, given.rows, given.threads)))
+        return
+    if not given.dataset and not (given.fasta and given.annotation):
+        parser.error("name a dataset with --dataset, or a genome with --fasta and --annotation")
+    results: dict[str, list[Figures]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        directory = (given.dataset or built(given.fasta, given.annotation, Path(folder))).absolute()
+        for _ in range(given.repeats):
+            for name in given.only or known:
+                results.setdefault(name, []).append(apart(name, directory, given.rows, given.threads))
+                print(f"{name}: {results[name][-1]['tokens_per_second']:,.0f} tokens/s", flush=True)
+    document = report(results, given, device)
+    print(json.dumps(document, indent=1))
+    if not given.only:
+        target = HERE / "results" / f"training-{document['device'].replace(' ', '-').lower()}.json"
+        target.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""The token stage: rows of the interval table to rows of the dataset, written as Parquet parts.
+
+A task reads each stretch of chromosome once, lays its intervals end to end on their own strands, and encodes them
+in one vectorised pass. A part appears by rename, and its record after it; both are kept if the build is resumed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines import fingerprint, schema, storage
+from pipelines.build import task_plan
+from pipelines.genome import sequence
+from pipelines.genome.labelled import Sequences
+from pipelines.genome.sequence import Bytes
+from pipelines.negatives import dinucleotide
+from pipelines.splits import sketch
+from pipelines.tokens.tokenizer import UNK, Tokenizer
+
+ROW_GROUP_TOKENS = 1 << 20
+RECORDS = ".records"
+DINUCLEOTIDE = "dinucleotide"
+# The bytes of ids compress better apart: a fifth smaller and faster than a dictionary of k-mers; see docs/decisions.md.
+_PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": ["genome", "chromosome", "strand", "source", "label", "pair_id"],
+    "column_encoding": {"tokens.list.element": "BYTE_STREAM_SPLIT"},
+}
+
+
+def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
+    """The bases of intervals, each on its own strand, end to end.
+
+    Args:
+        genome: where they lie.
+        table: intervals of one genome, sorted by chromosome and start.
+
+    Returns:
+        ASCII letters, shape (sum of lengths,), and the length of each interval, shape (intervals,).
+    """
+    start, end = table["start"].to_numpy(), table["end"].to_numpy()
+    chromosomes = table["chromosome"].to_pylist()
+    strands = table["strand"].to_pylist()
+    lengths = end - start
+    bases = np.empty(int(lengths.sum()), np.uint8)
+    offset = 0
+    for first, last in _stretches(chromosomes):
+        low, high = int(start[first:last].min()), int(end[first:last].max())
+        stretch = genome.sequence(chromosomes[first], low, high)
+        bounds = zip(
+            (start[first:last] - low).tolist(), (end[first:last] - low).tolist(), strands[first:last], strict=True
+        )
+        for from_, to, strand in bounds:
+            piece = stretch[from_:to]
+            bases[offset : offset + to - from_] = sequence.reverse_complement(piece) if strand == "-" else piece
+            offset += to - from_
+    return bases, lengths
+
+
+def bases_of(genome: Sequences, table: pa.Table, seed: int) -> tuple[Bytes, NDArray[np.int64]]:
+    """The bases of a dataset's intervals: as `strand_bases`, and shuffled where the source is `dinucleotide`.
+
+    Args:
+        genome: where they lie.
+        table: rows of the interval table, of one genome, sorted by chromosome and start.
+        seed: `negatives.seed`; with the interval's id it seeds each shuffle.
+    """
+    bases, lengths = strand_bases(genome, table)
+    ends = np.cumsum(lengths)
+    shuffled = pc.equal(table["source"], DINUCLEOTIDE).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(shuffled):
+        letters = slice(int(ends[row] - lengths[row]), int(ends[row]))
+        drawn = fingerprint.seed(seed, DINUCLEOTIDE, table["interval_id"][int(row)].as_py())
+        bases[letters] = dinucleotide.shuffle(bases[letters], np.random.default_rng(drawn))
+    return bases, lengths
+
+
+def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
+    first = 0
+    for row in range(1, len(chromosomes) + 1):
+        if row == len(chromosomes) or chromosomes[row] != chromosomes[first]:
+            yield first, row
+            first = row
+
+
+def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int64], tokenizer: Tokenizer) -> pa.Table:
+    """Rows of the dataset for intervals and their bases as `strand_bases` gives them, `split` included.
+
+    Args:
+        table: the intervals.
+        bases: their letters end to end, shape (sum of lengths,).
+        codes: the same as `sequence.base_codes`.
+        lengths: bases of each, shape (intervals,).
+        tokenizer: turns bases into ids.
+    """
+    tokens, counts = tokenizer.encode_many(codes, lengths)
+    known = sequence.true_counts(codes != sequence.OTHER, lengths)
+    strong = sequence.true_counts((codes == 1) | (codes == 2), lengths)
+    masked = sequence.true_counts(sequence.is_soft_masked(bases), lengths)
+    unknown = sequence.true_counts(tokens == UNK, counts)
+    lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)).astype(np.int32)), pa.array(tokens))
+    columns = {name: table[name] for name in schema.INTERVALS.names}
+    columns |= {
+        "tokens": lists,
+        "token_count": pa.array(counts.astype(np.int32)),
+        "gc": pa.array((strong / np.maximum(known, 1)).astype(np.float32)),
+        "unknown_share": pa.array((unknown / counts).astype(np.float32)),
+        "soft_masked_share": pa.array((masked / lengths).astype(np.float32)),
+    }
+    return pa.table(columns)
+
+
+@dataclass(frozen=True)
+class EachTask:
+    """A map over tables of one or more tasks, by a map over the table of one.
+
+    Attributes:
+        mapper: the map that does the work.
+    """
+
+    mapper: Callable[[pa.Table], pa.Table]
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        edges = np.flatnonzero(np.diff(table["task"].to_numpy())) + 1
+        bounds = itertools.pairwise([0, *edges.tolist(), len(table)])
+        return pa.concat_tables([self.mapper(table.slice(first, last - first)) for first, last in bounds])
+
+
+@dataclass(frozen=True)
+class CountTokens:
+    """A map over a task's table that gives how often each id occurs, those that do not left out, and its rows on top.
+
+    Attributes:
+        genomes: name to genome.
+        tokenizer: turns bases into ids.
+        seed: `negatives.seed`.
+    """
+
+    genomes: dict[str, Sequences]
+    tokenizer: Tokenizer
+    seed: int
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        counts = np.zeros(0, np.int64)
+        if len(table):
+            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+            counts = self.tokenizer.count(sequence.base_codes(bases), lengths)
+        seen = np.flatnonzero(counts)
+        rows = np.zeros(len(seen), np.int64)
+        rows[:1] = len(table)
+        return pa.table({"token": seen, "count": counts[seen].astype(np.int64), "rows": rows})
+
+
+@dataclass(frozen=True)
+class SketchIntervals:
+    """A map over a task's table that gives the sampled k-mers of its intervals, and its rows on top.
+
+    Attributes:
+        genomes: name to genome.
+        seed: `negatives.seed`.
+        one_in: one in how many k-mers is kept; see `sketch`.
+    """
+
+    genomes: dict[str, Sequences]
+    seed: int
+    one_in: int
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        found = sketch.NO_SKETCHES
+        if len(table):
+            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+            ids = table["interval_id"].to_numpy()
+            found = sketch.sketch(sequence.base_codes(bases), lengths, ids, self.one_in)
+        return pa.table({"hash": found.hashes, "interval_id": found.rows})
+
+
+def once(
+    table: pa.Table, record: Callable[[int], Path], write: Callable[[pa.Table, int], list[dict[str, Any]]]
+) -> pa.Table:
+    """Write a task's files unless its record says that it is done; give that record, none for an empty table.
+
+    Args:
+        table: of one task.
+        record: where the record of a task lies; it is written after the files.
+        write: writes the files of a table and a task, and gives their entries for the manifest.
+    """
+    if len(table) == 0:
+        return pa.table({"record": pa.array([], pa.string())})
+    task = table["task"][0].as_py()
+    path = record(task)
+    if not path.exists():
+        storage.write_text(path, json.dumps({"task": task, "files": write(table, task)}, sort_keys=True))
+    return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
+
+
+@dataclass(frozen=True)
+class WriteParts:
+    """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
+
+    Attributes:
+        genomes: name to genome.
+        tokenizer: turns bases into ids.
+        staging: directory that becomes the dataset.
+        seed: `negatives.seed`.
+        one_in: one in how many k-mers is kept as a sketch of train and test; see `sketch`.
+    """
+
+    genomes: dict[str, Sequences]
+    tokenizer: Tokenizer
+    staging: Path
+    seed: int
+    one_in: int
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return once(table, lambda task: record_path(self.staging, task), self._write)
+
+    def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
+        bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+        codes = sequence.base_codes(bases)
+        rows = encode(table, bases, codes, lengths, self.tokenizer)
+        self._sketch(table, codes, lengths, task)
+        files = []
+        splits = np.array(rows["split"].to_pylist(), dtype=object)
+        for split in schema.SPLITS:
+            chosen = splits == split
+            if chosen.any():
+                part = rows if chosen.all() else rows.filter(pa.array(chosen))
+                name = f"split={split}/part-{task:05d}.parquet"
+                files.append(write_part(part, self.staging, name, self.tokenizer))
+        return files
+
+    def _sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
+        """Keep the sampled k-mers of the task's intervals."""
+        ids = table["interval_id"].to_numpy()
+        found = sketch.sketch(codes, lengths, ids, self.one_in)
+        with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, hashes=found.hashes, rows=found.rows)
+
+
+def sketch_path(staging: Path, task: int) -> Path:
+    """Where the sketches of a task's intervals lie until the leakage is known."""
+    return staging / RECORDS / f"{task:05d}.npz"
+
+
+def record_path(staging: Path, task: int) -> Path:
+    """Where the record of a finished task lies."""
+    return staging / RECORDS / f"{task:05d}.json"
+
+
+def write_part(
+    rows: pa.Table,
+    directory: Path,
+    name: str,
+    tokenizer: Tokenizer,
+    form: Callable[[pa.DataType], pa.Schema] = schema.rows,
+) -> dict[str, Any]:
+    """Write one Parquet file in row groups of bounded tokens; return its entry for the manifest.
+
+    Args:
+        rows: with every column of the schema, in any order.
+        directory: that the name is relative to.
+        name: of the file.
+        tokenizer: whose ids they hold.
+        form: the schema for ids of a type.
+    """
+    wanted = form(pa.from_numpy_dtype(tokenizer.dtype))
+    table = rows.select(wanted.names).cast(wanted)
+    counts = table["token_count"].to_numpy()
+    with storage.replacing(directory / name) as temporary:
+        with pq.ParquetWriter(temporary, table.schema, **_PARQUET) as writer:
+            for group in task_plan.row_groups(counts, ROW_GROUP_TOKENS):
+                writer.write_table(table.slice(group.start, group.stop - group.start), row_group_size=len(table))
+        digest = fingerprint.of_file(temporary)
+        size = temporary.stat().st_size
+    short = (table["end"].to_numpy() - table["start"].to_numpy()) < tokenizer.k
+    return {
+        "path": name,
+        "rows": len(table),
+        "tokens": int(counts.sum()),
+        "bytes": size,
+        "sha256": digest,
+        "shorter_than_k": int(short.sum()),
+        "unknown_tokens": int(np.rint(table["unknown_share"].to_numpy() * counts).sum()),
+        "longest_tokens": int(counts.max()),
+    }

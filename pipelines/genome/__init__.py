@@ -1,0 +1,1 @@
+"""Genomes and their annotation: sequences, intervals, features, and the file formats that hold them."""

@@ -1,0 +1,130 @@
+"""Annotated features of a genome: GFF3, GTF or BED to gene and exclusion intervals, nothing dropped in silence.
+
+The format is found from the first row, since names such as .txt or .gff (for GTF) tell little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pipelines.errors import InputError
+from pipelines.genome import bed_reader, gff3, gtf
+from pipelines.genome.features import Annotation, Feature
+from pipelines.genome.numbered_lines import lines_of
+
+__all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
+
+Format = Literal["GFF3", "GTF", "BED"]
+_ENDINGS: dict[str, Format] = {".gff": "GFF3", ".gff3": "GFF3", ".gtf": "GTF", ".bed": "BED"}
+_GFF3_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s*=')
+_GTF_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
+
+
+def read(
+    path: Path,
+    feature_types: Sequence[str],
+    exclude_types: Sequence[str],
+    biotypes: Sequence[str] | None = None,
+    *,
+    may_be_empty: bool = False,
+) -> Annotation:
+    """Read genes and gene-like features. In BED, every row is a gene.
+
+    Args:
+        path: GFF3, GTF or BED, plain or gzip.
+        feature_types: column 3 values taken as genes, matched without case.
+        exclude_types: column 3 patterns (`*` for any letters) that negatives may not touch.
+        biotypes: biotypes of genes to take, matched without case; None takes all. The others are counted as
+            dropped, and stay excluded.
+        may_be_empty: give an annotation without a gene, rather than refuse it.
+
+    Raises:
+        InputError: missing or damaged file, a row that is not of its format (with its line number), no wanted feature.
+    """
+    kind = format_of(path)
+    if kind == "BED":
+        annotation = _read_bed(path, may_be_empty)
+    else:
+        reader = gff3.read if kind == "GFF3" else gtf.read
+        annotation = reader(path, _pattern(feature_types), _pattern([*exclude_types, *feature_types]))
+        if not annotation.genes and not may_be_empty:
+            raise InputError(
+                f"{path}: no feature of type {', '.join(feature_types)}",
+                f"set feature_types; the file has {_most(annotation.types) or 'no features at all'}",
+            )
+    return annotation if biotypes is None else _of_biotypes(annotation, biotypes, path)
+
+
+def format_of(path: Path) -> Format:
+    """The format of an annotation file, from its first row; from its name where the row leaves it open.
+
+    Raises:
+        InputError: missing or damaged, or neither the first row nor the name is of a known format.
+    """
+    named = next(
+        (kind for ending, kind in _ENDINGS.items() if path.name.lower().removesuffix(".gz").endswith(ending)), None
+    )
+    for number, line in lines_of(path):
+        if line.startswith(("##FASTA", ">")):
+            break
+        columns = line.split("\t")
+        if not line.strip() or line.startswith("#") or bed_reader.is_header(columns):
+            continue
+        found = _format_of_row(columns) or named or ("GFF3" if len(columns) == 9 else None)
+        if found is None:
+            raise InputError(
+                f"{path}: line {number}: neither GFF3, GTF nor BED ({len(columns)} tab-separated columns)",
+                "give one of these formats",
+            )
+        return found
+    return named or "GFF3"
+
+
+def _format_of_row(columns: list[str]) -> Format | None:
+    if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
+        return "BED"
+    if len(columns) == 9 and _GFF3_ATTRIBUTE.match(columns[8]):
+        return "GFF3"
+    if len(columns) == 9 and _GTF_ATTRIBUTE.match(columns[8]):
+        return "GTF"
+    return None
+
+
+def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
+    expression = re.compile("|".join(translate(name.lower()) for name in names))
+    return cache(lambda kind: expression.match(kind.lower()) is not None)
+
+
+def _read_bed(path: Path, may_be_empty: bool) -> Annotation:
+    annotation = Annotation()
+    for number, columns in bed_reader.rows(path):
+        gene = bed_reader.feature(columns, path, number)
+        annotation.genes.append(gene)
+        if gene.start < gene.end:
+            annotation.exclude(gene.chromosome, gene.start, gene.end, gene.strand)
+    if not annotation.genes and not may_be_empty:
+        raise InputError(f"{path}: holds no interval", "give a file with at least one gene")
+    return annotation
+
+
+def _of_biotypes(annotation: Annotation, biotypes: Sequence[str], path: Path) -> Annotation:
+    wanted = {biotype.lower() for biotype in biotypes}
+    genes = [gene for gene in annotation.genes if gene.biotype is not None and gene.biotype.lower() in wanted]
+    if not genes:
+        seen = _most(Counter(gene.biotype for gene in annotation.genes if gene.biotype is not None))
+        remedy = f"set biotypes; the file has {seen}" if seen else "leave biotypes out; the file tells none"
+        raise InputError(f"{path}: no gene of biotype {', '.join(biotypes)}", remedy)
+    annotation.dropped["other_biotype"] += len(annotation.genes) - len(genes)
+    annotation.dropped = +annotation.dropped
+    annotation.genes = genes
+    return annotation
+
+
+def _most(counts: Counter[str]) -> str:
+    return ", ".join(name for name, _ in counts.most_common(6))

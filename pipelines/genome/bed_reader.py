@@ -1,0 +1,61 @@
+"""Rows of BED files.
+
+BED as the UCSC Genome Browser specifies it: 0-based half-open, tab-separated, 3 to 12 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipelines.errors import InputError
+from pipelines.genome.features import Feature
+from pipelines.genome.numbered_lines import coordinate, lines_of
+
+_HEADERS = ("track", "browser")
+
+
+def is_header(columns: list[str]) -> bool:
+    """True for the track and browser lines of UCSC, but not for rows of a sequence that is called so."""
+    is_row = len(columns) == 9 or (len(columns) >= 3 and columns[1].isdigit())
+    return not is_row and columns[0].split(" ")[0] in _HEADERS
+
+
+def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Numbered rows of a BED file as columns, without comments and header lines."""
+    for number, line in lines_of(path):
+        columns = line.split("\t")
+        if line.strip() and not line.startswith("#") and not is_header(columns):
+            yield number, columns
+
+
+def location(columns: list[str], path: Path, number: int) -> tuple[int, int]:
+    """Columns 2 and 3; an interval may be empty.
+
+    Raises:
+        InputError: fewer than 3 columns, no numbers, or a start beyond the end.
+    """
+    if len(columns) < 3:
+        raise InputError(
+            f"{path}: line {number}: {len(columns)} columns instead of 3 or more", "give tab-separated BED"
+        )
+    start, end = coordinate(columns[1], path, number), coordinate(columns[2], path, number)
+    if start > end:
+        raise InputError(
+            f"{path}: line {number}: start {start} and end {end} are not 0 <= start <= end", "mend the line"
+        )
+    return start, end
+
+
+def feature(columns: list[str], path: Path, number: int) -> Feature:
+    """A row as an interval, of strand `.` where the row has none.
+
+    Raises:
+        InputError: not BED (with the line number).
+    """
+    start, end = location(columns, path, number)
+    name = columns[3] if len(columns) > 3 and columns[3] else f"{columns[0]}:{start}-{end}"
+    strand = columns[5] if len(columns) > 5 and columns[5] else "."
+    if strand not in {"+", "-", "."}:
+        raise InputError(f"{path}: line {number}: strand {strand!r}", "use +, - or .")
+    return Feature(columns[0], start, end, strand, name, None)

@@ -1,0 +1,231 @@
+"""Labelled sequences as a source: CSV, TSV or FASTA files whose sequences come with their labels.
+
+The sequences of a file are laid end to end and addressed like a chromosome, so that what serves genomes serves
+them too: the file's name without its endings is the chromosome, and a row's start is where its sequence begins.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines import fingerprint, schema
+from pipelines.config import SourceConfig
+from pipelines.errors import InputError
+from pipelines.genome.numbered_lines import lines_of
+from pipelines.genome.sequence import Bytes, reverse_complement
+
+_LABELS = {"1": 1, "gene": 1, "true": 1, "0": 0, "negative": 0, "false": 0}
+_ENDINGS = {".gz", ".csv", ".tsv", ".txt", ".fa", ".fasta", ".fna"}
+
+
+class Sequences(Protocol):
+    """Where letters come from: a genome, or labelled sequences."""
+
+    def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
+        """The letters of [start, end), shape (end - start,)."""
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """The sequences of one file.
+
+    Attributes:
+        path: the file.
+        labels: the file that names their labels, for FASTA.
+        split: the split given for all of them, or an empty text.
+    """
+
+    path: Path
+    labels: Path | None
+    split: str
+
+    @property
+    def chromosome(self) -> str:
+        """The file's name without its endings."""
+        name = self.path.name
+        while (ending := Path(name).suffix.lower()) in _ENDINGS:
+            name = name[: -len(ending)]
+        return name
+
+
+class Collection:
+    """Labelled sequences under one name. Pickles as its files; each process reads them once, when first asked.
+
+    Attributes:
+        name: the collection's name in the experiment.
+        files: where the sequences are.
+        contents: key of the configuration to the SHA-256 of the file it names.
+    """
+
+    def __init__(self, name: str, files: list[LabelledFile], contents: dict[str, str]) -> None:
+        self.name = name
+        self.files = files
+        self.contents = contents
+        self._read: dict[str, tuple[Bytes, pa.Table]] | None = None
+        self.dropped: Counter[str] = Counter()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.name, self.files, self.contents))
+
+    @property
+    def _opened(self) -> dict[str, tuple[Bytes, pa.Table]]:
+        if self._read is None:
+            self._read = {file.chromosome: self._parsed(file) for file in self.files}
+        return self._read
+
+    def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
+        """The letters of [start, end) of a file's sequences laid end to end, shape (end - start,)."""
+        return self._opened[chromosome][0][start:end]
+
+    def rows(self) -> pa.Table:
+        """The sequences as rows with genome, chromosome, start, end, strand, label, source, gene_id, biotype and split.
+
+        Raises:
+            InputError: a file is missing, damaged, without the columns or without any sequence, or a label is neither 1 nor 0.
+        """
+        return pa.concat_tables([table for _, table in self._opened.values()])
+
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each row, equal for sequences that are the same or each other's reverse complement."""
+        numbers: dict[bytes, int] = {}
+        found = []
+        for letters, table in self._opened.values():
+            for start, end in zip(table["start"].to_numpy(), table["end"].to_numpy(), strict=True):
+                upper = letters[start:end] & np.uint8(0xDF)
+                either = min(upper.tobytes(), reverse_complement(upper).tobytes())
+                found.append(numbers.setdefault(either, len(numbers)))
+        return np.array(found, np.int64)
+
+    def _parsed(self, file: LabelledFile) -> tuple[Bytes, pa.Table]:
+        names, sequences, labels = [], [], []
+        for name, letters, label in _records(file):
+            if not letters:
+                self.dropped["empty_sequence"] += 1
+                continue
+            names.append(name)
+            sequences.append(letters)
+            labels.append(label)
+        if not names:
+            raise InputError(f"{file.path}: holds no sequence", "give a file with at least one")
+        lengths = np.array([len(letters) for letters in sequences], np.int64)
+        ends = np.cumsum(lengths)
+        count = len(names)
+        columns = {
+            "genome": pa.repeat(self.name, count),
+            "chromosome": pa.repeat(file.chromosome, count),
+            "start": pa.array(ends - lengths),
+            "end": pa.array(ends),
+            "strand": pa.repeat("+", count),
+            "label": pa.array(labels, pa.int8()),
+            "source": pa.repeat("sequence", count),
+            "gene_id": pa.array(names, pa.string()),
+            "biotype": pa.nulls(count, pa.string()),
+            "split": pa.repeat(file.split, count),
+        }
+        fields = [schema.INTERVALS.field(name) for name in columns]
+        whole = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
+        return whole, pa.table(columns, schema=pa.schema(fields))
+
+
+def read_collection(config: SourceConfig) -> Collection:
+    """Read and check the labelled sequences of a source.
+
+    Raises:
+        InputError: as `Collection.rows`, or two files of one name.
+    """
+    labels = Path(config.labels) if config.labels else None
+    named = {"": config.sequences, "train": config.train, "validation": config.validation, "test": config.test}
+    files = [LabelledFile(Path(path), labels, split) for split, path in named.items() if path]
+    repeated = [name for name, count in Counter(file.chromosome for file in files).items() if count > 1]
+    if repeated:
+        raise InputError(f"{files[0].path}: two files of {config.genome} are called {repeated[0]}", "rename one")
+    contents = {file.split or "sequences": fingerprint.of_file(file.path) for file in files}
+    if labels:
+        contents["labels"] = fingerprint.of_file(labels)
+    collection = Collection(config.genome, files, contents)
+    collection.rows()
+    return collection
+
+
+def _records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
+    """Name, letters and label of every sequence of a file."""
+    first = next((line for _, line in lines_of(file.path) if line.strip()), "")
+    if first.startswith(">"):
+        yield from _fasta_records(file)
+    else:
+        yield from _table_records(file)
+
+
+def _fasta_records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
+    if file.labels is None:
+        raise InputError(f"{file.path}: FASTA holds no labels", "name a file of two columns under sources.labels")
+    labels = {}
+    for number, line in lines_of(file.labels):
+        columns = line.replace(",", "\t").split("\t")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if len(columns) < 2:
+            raise InputError(f"{file.labels}: line {number}: one column instead of two", "give name and label")
+        if number == 1 and columns[1].strip().lower() not in _LABELS:
+            continue
+        labels[columns[0].strip()] = _label(columns[1], file.labels, number)
+    name, parts = "", []
+    for number, line in [*lines_of(file.path), (0, ">")]:
+        if not line.startswith(">"):
+            parts.append(_letters(line.strip(), file.path, number))
+            continue
+        if name:
+            if name not in labels:
+                raise InputError(f"{file.labels}: no label of {name!r} in {file.path}", "add its line")
+            yield name, "".join(parts), labels[name]
+        name, parts = (line[1:].split() or [""])[0], []
+        if number and not name:
+            raise InputError(f"{file.path}: line {number}: a sequence without a name", "name it")
+
+
+def _table_records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
+    numbered = iter(lines_of(file.path))
+    _, header = next(numbered, (0, ""))
+    delimiter = "\t" if "\t" in header else ","
+    columns = [name.strip().strip('"').lower() for name in header.split(delimiter)]
+    if missing := {"sequence", "label"} - set(columns):
+        raise InputError(
+            f"{file.path}: line 1: no column {min(missing)!r}", "give CSV or TSV with the columns sequence and label"
+        )
+    at = {name: columns.index(name) for name in ("sequence", "label", "name") if name in columns}
+    for number, line in numbered:
+        if not line.strip():
+            continue
+        try:
+            (row,) = csv.reader([line], delimiter=delimiter, strict=True)
+        except (csv.Error, ValueError) as error:
+            raise InputError(f"{file.path}: line {number}: not a row of CSV ({error})", "mend the line") from error
+        if len(row) != len(columns):
+            raise InputError(
+                f"{file.path}: line {number}: {len(row)} columns instead of {len(columns)}", "mend the line"
+            )
+        name = row[at["name"]] if "name" in at else f"{file.chromosome}:{number}"
+        letters = _letters(row[at["sequence"]].strip(), file.path, number)
+        yield name, letters, _label(row[at["label"]], file.path, number)
+
+
+def _letters(text: str, path: Path, number: int) -> str:
+    if text and not (text.isascii() and text.isalpha()):
+        raise InputError(f"{path}: line {number}: {text[:20]!r} is not a sequence", "give letters of the IUPAC code")
+    return text
+
+
+def _label(text: str, path: Path, number: int) -> int:
+    label = _LABELS.get(text.strip().lower())
+    if label is None:
+        raise InputError(f"{path}: line {number}: label {text.strip()[:20]!r}", "use 1 (gene) or 0 (negative)")
+    return label

@@ -1,0 +1,1 @@
+"""Negatives: where non-gene intervals come from, placed by bedtools and verified."""

@@ -1,0 +1,1 @@
+"""k-mer tokens: the tokenizer, its vocabulary and its file."""

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines import metrics
+from pipelines.audit import kmer_regression
+from pipelines.genome import sequence
+from pipelines.tokens.tokenizer import Tokenizer
+from tests.pipelines.audit.test_shortcuts import dataset, planted
+
+texts_of_bases = st.lists(st.text(alphabet="ACGTacgtN", min_size=1, max_size=20), min_size=1, max_size=6)
+
+
+def codes_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    letters = np.frombuffer("".join(texts).encode(), np.uint8)
+    return sequence.base_codes(letters), np.array([len(text) for text in texts])
+
+
+def plain_loop(text: str, k: int) -> list[float]:
+    counts = [0] * 4**k
+    for start in range(len(text) - k + 1):
+        kmer = text[start : start + k].upper()
+        if set(kmer) <= set("ACGT"):
+            counts[int("".join(str("ACGT".index(base)) for base in kmer), 4)] += 1
+    return [count / max(sum(counts), 1) for count in counts]
+
+
+@settings(deadline=None)
+@given(texts_of_bases, st.integers(1, 4))
+def test_frequencies_are_those_of_a_plain_loop(texts: list[str], k: int) -> None:
+    found = kmer_regression.frequencies(*codes_of(texts), k)
+    np.testing.assert_allclose(found, [plain_loop(text, k) for text in texts], atol=1e-6)
+
+
+def of_composition(rows: int, seed: int) -> tuple[list[str], list[int]]:
+    """Genes in which ACGTA is common, negatives in which AGCTA is; alike in single bases."""
+    generator = np.random.default_rng(seed)
+    labels = [number % 2 for number in range(rows)]
+    texts = []
+    for label in labels:
+        text = "".join(generator.choice(list("ACGT"), size=100))
+        at = int(generator.integers(10, 80))
+        texts.append(text[:at] + ("AGCTA", "ACGTA")[label] + text[at:])
+    return texts, labels
+
+
+def test_a_planted_kmer_is_found_and_the_penalty_is_chosen_on_validation() -> None:
+    train, held_out, test = (
+        (kmer_regression.frequencies(*codes_of(texts)), np.array(labels))
+        for texts, labels in (of_composition(2000, seed) for seed in range(3))
+    )
+    regression, on_train = kmer_regression.fit(train[0].copy(), train[1], held_out)
+    assert metrics.auroc(test[1], regression.scores(test[0])) > 0.9
+    assert regression.strength in kmer_regression.STRENGTHS
+    np.testing.assert_allclose(regression.scores(train[0]), on_train, atol=1e-3)
+    assert kmer_regression.fit(train[0], train[1])[0].strength == 1
+
+
+@pytest.mark.parametrize("tail", ["anchor", "partial"])
+@pytest.mark.parametrize("k", [2, 3, 6])
+def test_tokens_of_another_size_give_the_frequencies_of_the_sequences(
+    k: int, tail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, labels = planted(50, 0)
+    monkeypatch.setattr(kmer_regression, "CHUNK_TOKENS", 70)
+    rows = np.array([3, 4, 17, 40])
+    found = kmer_regression.of_dataset(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
+    expected = kmer_regression.frequencies(*codes_of([texts[row] for row in rows]))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_of_many_rows_a_sample_is_fitted_that_is_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kmer_regression, "MOST_ROWS", 40)
+    rows = dataset(*planted(100, 0), Tokenizer(3, 1, "anchor"))
+    one, other = (kmer_regression.regress(rows, rows, None) for _ in range(2))
+    assert len(one.rows) == len(one.on_train) == len(set(one.rows.tolist())) == 40
+    assert len(one.on_scored) == 100
+    np.testing.assert_array_equal(one.on_scored, other.on_scored)

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.build import left_out
+from pipelines.build.pipeline import build
+from pipelines.config import DatasetConfig, validate
+from pipelines.dataset.token_dataset import TokenDataset, is_whole, read_manifest
+from pipelines.errors import DatasetError
+from pipelines.genome import sequence
+from pipelines.progress import Silent
+from pipelines.tokens.tokenizer import Tokenizer
+from tests.conftest import GenomeFiles, make_genome
+
+pytestmark = pytest.mark.ray
+
+SPLIT = {"test": ["chr4"], "validation": ["chr3"]}
+
+
+def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
+    values = {"sources": [genome.source("g")], "tokenizer": {"k": 3, "stride": 1}, "split": SPLIT, **sections}
+    return validate(DatasetConfig, values, "test")
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
+    """Genes so close that whole ones find no room, some of them over each other on the other strand."""
+    found = make_genome(tmp_path_factory.mktemp("crowded"), chromosomes=4, bases=9_000)
+    rows = [line for line in found.annotation.read_text().splitlines() if line and not line.startswith("#")]
+    genes = list(found.genes)
+    for number, (name, start, end, strand) in enumerate(found.genes[::2]):
+        extra = (name, start + 20, min(end + 240, 9_000), "-" if strand == "+" else "+")
+        genes.append(extra)
+        rows.append(f"{name}\tt\tgene\t{extra[1] + 1}\t{extra[2]}\t.\t{extra[3]}\t.\tID=more{number};biotype=lncRNA")
+    found.annotation.write_text("\n".join(["##gff-version 3", *rows, ""]))
+    return GenomeFiles(found.fasta, found.annotation, found.sequences, genes)
+
+
+@pytest.fixture(scope="module")
+def built(crowded: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Path:
+    output = tmp_path_factory.mktemp("built") / "data"
+    build(config(crowded, negatives={"unplaced": "drop-pair"}), output, ray_session, Silent())
+    return output
+
+
+def of(directory: Path) -> left_out.LeftOut:
+    found = left_out.read(directory, read_manifest(directory))
+    assert found is not None
+    return found
+
+
+def test_every_gene_of_the_annotation_is_a_row_or_left_out_but_never_both(crowded: GenomeFiles, built: Path) -> None:
+    found = [of(built).table] + [TokenDataset.open(built, split).table for split in ("train", "validation", "test")]
+    places = [
+        (row["chromosome"], row["start"], row["end"], row["strand"])
+        for table in found
+        for row in table.to_pylist()
+        if row["label"] == 1
+    ]
+    assert sorted(places) == sorted(crowded.genes)
+    assert 10 < len(found[0]) < len(crowded.genes) - 10
+
+
+def test_ids_go_on_after_those_of_the_dataset(built: Path) -> None:
+    rows = sum(file["rows"] for file in read_manifest(built)["files"])
+    assert of(built).table["interval_id"].to_pylist() == list(range(rows, rows + len(of(built))))
+
+
+def test_tokens_are_those_of_the_annotated_bases_on_their_strand(crowded: GenomeFiles, built: Path) -> None:
+    found, tokenizer = of(built), Tokenizer.load(built)
+    ends = np.cumsum(found.lengths)
+    for row, end, length in zip(found.table.to_pylist(), ends, found.lengths, strict=True):
+        text = crowded.sequences[row["chromosome"]][row["start"] : row["end"]]
+        letters = np.frombuffer(text.encode(), np.uint8)
+        letters = sequence.reverse_complement(letters) if row["strand"] == "-" else letters
+        assert found.tokens[end - length : end].tolist() == tokenizer.encode(letters.tobytes().decode()).tolist()
+        assert row["token_count"] == length
+
+
+def test_split_and_overlap_are_those_of_a_plain_search(built: Path) -> None:
+    of_chromosome = {"chr1": "train", "chr2": "train", "chr3": "validation", "chr4": "test"}
+    train = TokenDataset.open(built, "train").table.to_pylist()
+    overlapping = 0
+    for row in of(built).table.to_pylist():
+        shared = [
+            one
+            for one in train
+            if one["chromosome"] == row["chromosome"] and one["start"] < row["end"] and row["start"] < one["end"]
+        ]
+        assert row["overlaps_train"] == bool(shared)
+        assert row["split"] == of_chromosome[row["chromosome"]]
+        overlapping += bool(shared)
+    assert 0 < overlapping < len(of(built))
+
+
+def test_the_manifest_counts_them_by_reason(built: Path) -> None:
+    manifest = read_manifest(built)
+    assert manifest["left_out"]["reasons"] == {"no_room_for_negative": len(of(built))}
+    assert manifest["left_out"]["genes"] == manifest["dropped"]["g"]["no_room_for_negative"] == len(of(built))
+
+
+def test_other_readers_of_the_dataset_do_not_see_them(built: Path) -> None:
+    rows = sum(file["rows"] for file in read_manifest(built)["files"])
+    assert ds.dataset(built, format="parquet", partitioning="hive", exclude_invalid_files=True).count_rows() == rows
+    assert len(pq.read_table(built / "split=train")) == len(TokenDataset.open(built, "train"))
+
+
+def test_windows_follow_the_crop_and_short_genes_lose_their_margins(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    crop = {"length": 150, "exact": True}
+    manifest = build(config(genome, crop=crop), tmp_path / "out", ray_session, Silent())
+    short = {place for place in genome.genes if place[2] - place[1] - 12 < 150}
+    by_reason = manifest["left_out"]["reasons"]
+    assert by_reason["shorter_than_crop"] == len(short)
+    genes = {(name, strand, end): start for name, start, end, strand in genome.genes}
+    for row in of(tmp_path / "out").table.to_pylist():
+        if row["reason"] == "shorter_than_crop":
+            start = genes[row["chromosome"], row["strand"], row["end"] + 6]
+            assert row["start"] == start + 6
+
+
+def test_a_dataset_without_them_says_so_in_its_manifest(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    manifest = build(config(genome), tmp_path / "out", ray_session, Silent())
+    assert manifest["left_out"] == {"genes": 0, "reasons": {}, "files": []}
+    assert not (tmp_path / "out" / left_out.FOLDER).exists()
+    assert len(of(tmp_path / "out")) == 0
+
+
+def test_an_older_dataset_has_none_to_read(built: Path) -> None:
+    manifest = read_manifest(built)
+    del manifest["left_out"]
+    assert left_out.read(built, manifest) is None
+
+
+def test_a_lost_or_damaged_file_makes_the_dataset_incomplete(
+    crowded: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    output, wanted = tmp_path / "out", config(crowded, negatives={"unplaced": "drop-pair"})
+    manifest = build(wanted, output, ray_session, Silent())
+    part = output / manifest["left_out"]["files"][0]["path"]
+    before = part.read_bytes()
+    part.write_bytes(before[:-9] + bytes([before[-9] ^ 1]) + before[-8:])
+    assert not is_whole(output, manifest)
+    with pytest.raises(DatasetError, match=r"part-00000\.parquet: SHA-256"):
+        left_out.read(output, manifest)
+    build(wanted, output, ray_session, Silent())
+    assert part.read_bytes() == before
+
+
+def table(*rows: tuple[str, str, int, int, str]) -> pa.Table:
+    """Intervals of genome, chromosome, start, end and split."""
+    columns = dict(zip(("genome", "chromosome", "start", "end", "split"), zip(*rows, strict=True), strict=True))
+    count = len(rows)
+    columns |= {"strand": ["+"] * count, "label": [1] * count, "source": ["gene"] * count}
+    columns |= {"gene_id": [None] * count, "biotype": [None] * count, "reason": ["r"] * count}
+    kinds = {"gene_id": pa.string(), "biotype": pa.string()}
+    return pa.table({name: pa.array(list(values), kinds.get(name)) for name, values in columns.items()})
+
+
+def test_a_gene_among_several_splits_has_none_unless_its_block_tells() -> None:
+    kept = table(("a", "1", 0, 10, "train"), ("a", "1", 20, 30, "test"), ("b", "1", 0, 10, "test"))
+    genes = table(("a", "1", 12, 18, ""), ("a", "1", 22, 28, "test"), ("b", "1", 5, 9, ""), ("a", "2", 0, 9, ""))
+    found = left_out.rows(genes, kept)
+    assert found["split"].to_pylist() == [None, "test", "test", None]
+    assert found["overlaps_train"].to_pylist() == [False, False, False, False]
+    assert found["interval_id"].to_pylist() == [3, 4, 5, 6]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.genome import intervals
+
+LENGTH = 60
+lists = st.lists(st.tuples(st.integers(0, LENGTH - 1), st.integers(1, 12)), max_size=12).map(
+    lambda pairs: np.array([(start, min(start + size, LENGTH)) for start, size in pairs], np.int64).reshape(-1, 2)
+)
+
+
+def covered(array: np.ndarray) -> set[int]:
+    return {base for start, end in array.tolist() for base in range(start, end)}
+
+
+@given(lists)
+def test_merge_covers_the_same_bases_without_overlap(array: np.ndarray) -> None:
+    merged = intervals.merge(array)
+    assert covered(merged) == covered(array)
+    assert (merged[1:, 0] > merged[:-1, 1]).all()
+
+
+@given(lists)
+def test_gaps_are_the_bases_not_covered(array: np.ndarray) -> None:
+    assert covered(intervals.gaps(intervals.merge(array), LENGTH)) == set(range(LENGTH)) - covered(array)
+
+
+@given(lists, lists)
+def test_touches_equals_a_base_by_base_check(array: np.ndarray, others: np.ndarray) -> None:
+    found = intervals.touches(array, intervals.merge(others))
+    assert found.tolist() == [bool(covered(array[row : row + 1]) & covered(others)) for row in range(len(array))]
+
+
+@given(lists)
+def test_overlapping_intervals_share_a_cluster(array: np.ndarray) -> None:
+    cluster = intervals.clusters(array)
+    for one in range(len(array)):
+        for other in range(len(array)):
+            if covered(array[one : one + 1]) & covered(array[other : other + 1]):
+                assert cluster[one] == cluster[other]
+
+
+def test_a_feature_across_the_origin_lies_at_both_ends() -> None:
+    annotated = np.array([[2, 9], [55, 70], [60, 65], [70, 80]])
+    assert intervals.within(annotated, LENGTH).tolist() == [[2, 9], [55, 60], [0, 10]]
+
+
+@given(lists, st.integers(0, 9))
+def test_widened_intervals_stay_on_the_chromosome(array: np.ndarray, flank: int) -> None:
+    wide = intervals.widen(array, flank, LENGTH)
+    assert covered(array) <= covered(wide) <= set(range(LENGTH))

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.build.pipeline import build
+from pipelines.config import DatasetConfig, SourceConfig, validate
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import InputError
+from pipelines.genome.labelled import read_collection
+from pipelines.progress import Silent
+from tests.conftest import GenomeFiles
+
+
+def written(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return str(path)
+
+
+def source(**files: str) -> SourceConfig:
+    return SourceConfig(genome="c", **files)
+
+
+def test_csv_rows_are_sequences_laid_end_to_end(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv.gz", "\ufeffsequence,label\r\nACGT,1\r\n\r\nggN,0\r\n")
+    found = read_collection(source(sequences=path))
+    rows = found.rows().to_pylist()
+    assert [(row["chromosome"], row["start"], row["end"], row["label"], row["gene_id"]) for row in rows] == [
+        ("a", 0, 4, 1, "a:2"),
+        ("a", 4, 7, 0, "a:4"),
+    ]
+    assert bytes(found.sequence("a", 4, 7)) == b"ggN"
+
+
+def test_tsv_columns_are_found_by_name(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.tsv", "name\tLabel\tSequence\nx\tgene\tAC\ny\tnegative\tGT\n")
+    rows = read_collection(source(sequences=path)).rows().to_pylist()
+    assert [(row["gene_id"], row["label"]) for row in rows] == [("x", 1), ("y", 0)]
+
+
+def test_fasta_takes_its_labels_from_a_table(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.fa", ">x first\nAC\nGT\n\n>y\nTT\n")
+    labels = written(tmp_path, "labels.tsv", "name\tlabel\ny\t0\nx\t1\n")
+    rows = read_collection(source(sequences=path, labels=labels)).rows().to_pylist()
+    assert [(row["gene_id"], row["end"] - row["start"], row["label"]) for row in rows] == [("x", 4, 1), ("y", 2, 0)]
+
+
+def test_empty_sequences_are_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "sequence,label\n,1\nAC,0\n")
+    assert read_collection(source(sequences=path)).dropped == {"empty_sequence": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seq,label\nAC,1\n", "line 1: no column 'sequence'"),
+        ("sequence,label\nAC,2\n", "line 2: label '2'"),
+        ("sequence,label\nA-C,1\n", "line 2: 'A-C' is not a sequence"),
+        ("sequence,label\nAC\n", "line 2: 1 columns instead of 2"),
+        ('sequence,label\n"AC,1\n', "line 2: not a row of CSV"),
+        ("sequence,label\n", "holds no sequence"),
+        (">x\nACGT\n", "FASTA holds no labels"),
+    ],
+)
+def test_a_file_that_is_not_labelled_sequences_is_an_error_with_its_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_collection(source(sequences=written(tmp_path, "a.csv", text)))
+
+
+def test_a_sequence_without_a_label_is_an_error(tmp_path: Path) -> None:
+    path, labels = written(tmp_path, "a.fa", ">x\nAC\n"), written(tmp_path, "l.tsv", "y\t1\n")
+    with pytest.raises(InputError, match=r"l\.tsv: no label of 'x'"):
+        read_collection(source(sequences=path, labels=labels))
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    paths = [written(tmp_path / folder, "a.csv", "sequence,label\nAC,1\n") for folder in ("one", "two")]
+    with pytest.raises(InputError, match="two files of c are called a"):
+        read_collection(source(train=paths[0], validation=paths[1]))
+
+
+def test_equal_sequences_and_reverse_complements_are_one_group(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "sequence,label\nAACG,1\ncgtt,0\nAACC,1\naacg,1\n")
+    assert read_collection(source(sequences=path)).groups().tolist() == [0, 0, 1, 0]
+
+
+def collection(folder: Path, rows: int, seed: int) -> str:
+    generator = np.random.default_rng(seed)
+    lines = [f"{''.join(generator.choice(list('ACGT'), 40))},{number % 2}" for number in range(rows)]
+    return written(folder, f"c{seed}.csv", "\n".join(["sequence,label", *lines, *lines[:20], ""]))
+
+
+def rows_of(directory: Path, split: str) -> list[dict[str, Any]]:
+    return TokenDataset.open(directory, split).table.to_pylist()
+
+
+@pytest.mark.ray
+def test_given_splits_are_kept_beside_genomes_split_by_chromosome(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    given = {split: collection(tmp_path, 60, seed) for seed, split in enumerate(("train", "validation", "test"))}
+    config = {
+        "sources": [genome.source("g"), {"genome": "c", **given}],
+        "tokenizer": {"k": 3, "stride": 1},
+        "split": {"test": ["chr4"], "validation": ["chr3"]},
+    }
+    build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())
+    for seed, split in enumerate(("train", "validation", "test")):
+        mine = [row for row in rows_of(tmp_path / "out", split) if row["genome"] == "c"]
+        assert len(mine) == 80
+        assert {row["chromosome"] for row in mine} == {f"c{seed}"}
+
+
+@pytest.mark.ray
+def test_tokens_are_those_of_the_sequences_and_equal_ones_never_part(tmp_path: Path, ray_session: Any) -> None:
+    path = collection(tmp_path, 300, 0)
+    config = {"sources": [{"genome": "c", "sequences": path}], "tokenizer": {"k": 4, "stride": 2}}
+    manifest = build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())
+    sequences = [line.split(",")[0] for line in Path(path).read_text().splitlines()[1:]]
+    seen: dict[str, str] = {}
+    for split in ("train", "validation", "test"):
+        opened = TokenDataset.open(tmp_path / "out", split)
+        for row, name in enumerate(opened.table["gene_id"].to_pylist()):
+            text = sequences[int(name.split(":")[1]) - 2]
+            assert opened[row][0].tolist() == opened.tokenizer.encode(text).tolist()
+            assert seen.setdefault(text, split) == split
+    assert manifest["leakage"]["near_duplicates"] == 0
+    assert sum(count["rows"] for count in manifest["counts"]) == 320

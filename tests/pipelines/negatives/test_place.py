@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import KINDS, CropConfig, NegativesConfig
+from pipelines.genome import intervals
+from pipelines.negatives import antisense, cropping, place
+from pipelines.negatives.place import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
+from pipelines.splits.blocks import Blocks
+
+LENGTH = 6_000
+
+
+@st.composite
+def gene_sets(draw: st.DrawFn) -> np.ndarray:
+    spots = draw(st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(1, 400)), min_size=1, max_size=20))
+    return np.array([(start, start + size) for start, size in spots], np.int64)
+
+
+def site(genes: np.ndarray, *, name: str = "chr1", earlier: int = 0, flips: int = 3) -> place.Chromosome:
+    """A chromosome of these genes; one in so many lies on the reverse strand."""
+    strands = np.where(np.arange(len(genes)) % flips == 1, -1, 1).astype(np.int8)
+    return place.Chromosome(
+        ("toy", name), Blocks.whole(LENGTH), genes, strands, genes, strands, intervals.empty(), earlier
+    )
+
+
+def placed(genes: np.ndarray, config: NegativesConfig, crop: CropConfig) -> place.Placement:
+    return place.place(site(genes), config, crop)
+
+
+modes = st.sampled_from(["shorten", "drop-pair", "keep"])
+crops = st.sampled_from([CropConfig(), CropConfig(length=100), CropConfig(length=60, position="centre", margin=0)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(gene_sets(), modes, crops, st.sampled_from([0.5, 1.0, 1.7]), st.integers(0, 5))
+def test_negatives_keep_clear_of_genes_and_each_other(
+    genes: np.ndarray, mode: str, crop: CropConfig, ratio: float, seed: int
+) -> None:
+    result = placed(genes, NegativesConfig(unplaced=mode, ratio=ratio, seed=seed), crop)
+    spots = result.negatives
+    assert not intervals.touches(spots, intervals.merge(genes)).any()
+    assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
+    assert len(intervals.merge(spots)) <= len(spots)
+    assert (spots[:, 1] - spots[:, 0]).sum() == (np.diff(intervals.merge(spots), axis=1)).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(gene_sets(), modes, crops, st.integers(0, 5))
+def test_a_gene_left_out_has_the_window_that_the_crop_says(
+    genes: np.ndarray, mode: str, crop: CropConfig, seed: int
+) -> None:
+    result = placed(genes, NegativesConfig(unplaced=mode, seed=seed), crop)
+    away = result.reasons != ""
+    assert (result.left_out[~away] == -1).all()
+    assert (result.windows[away] == -1).all()
+    found = result.left_out[away]
+    assert np.array_equal(found[:, 1] - found[:, 0], cropping.lengths(genes[away], crop))
+    assert ((found[:, 0] >= genes[away, 0]) & (found[:, 1] <= genes[away, 1])).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(gene_sets(), modes, crops, st.integers(0, 5))
+def test_a_negative_has_the_length_of_its_gene_window(
+    genes: np.ndarray, mode: str, crop: CropConfig, seed: int
+) -> None:
+    result = placed(genes, NegativesConfig(unplaced=mode, seed=seed), crop)
+    cuts = result.windows[result.partners]
+    assert (np.diff(cuts, axis=1) == np.diff(result.negatives, axis=1)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(gene_sets(), modes, crops)
+def test_a_window_lies_in_its_gene_and_within_the_crop(genes: np.ndarray, mode: str, crop: CropConfig) -> None:
+    windows = placed(genes, NegativesConfig(unplaced=mode), crop).windows
+    kept = windows[:, 0] >= 0
+    assert (windows[kept, 0] >= genes[kept, 0]).all()
+    assert (windows[kept, 1] <= genes[kept, 1]).all()
+    if crop.length is not None:
+        assert (np.diff(windows[kept], axis=1) <= crop.length).all()
+
+
+def test_a_cropped_window_never_shows_the_ends_of_its_gene() -> None:
+    genes = np.array([[100, 1100], [1200, 1300], [2000, 2600]])
+    for seed in range(30):
+        result = placed(genes, NegativesConfig(seed=seed), CropConfig(length=512))
+        assert (result.windows[:, 0] >= genes[:, 0] + 6).all()
+        assert (result.windows[:, 1] <= genes[:, 1] - 6).all()
+
+
+def crowded() -> np.ndarray:
+    return np.array([[start, start + 900] for start in range(0, LENGTH, 1000)], np.int64)
+
+
+def test_shorten_crops_what_finds_no_room() -> None:
+    result = placed(crowded(), NegativesConfig(unplaced="shorten"), CropConfig())
+    lengths = np.diff(result.windows, axis=1)
+    assert len(result.negatives) == len(crowded())
+    assert (lengths <= 100).all()
+
+
+def test_drop_pair_leaves_the_gene_out_too() -> None:
+    result = placed(crowded(), NegativesConfig(unplaced="drop-pair"), CropConfig())
+    assert (result.windows == -1).all()
+    assert result.unplaced.sum() == 0
+
+
+def test_keep_keeps_the_gene_alone() -> None:
+    result = placed(crowded(), NegativesConfig(unplaced="keep"), CropConfig())
+    assert (result.windows == crowded()).all()
+    assert len(result.negatives) == 0
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(0.5, 5), (1.0, 10), (2.0, 20)])
+def test_ratio_is_the_number_of_negatives_per_gene(ratio: float, expected: int) -> None:
+    genes = np.array([[start, start + 50] for start in range(0, LENGTH, 600)], np.int64)
+    assert len(placed(genes, NegativesConfig(ratio=ratio), CropConfig()).negatives) == expected
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1.3])
+def test_a_ratio_holds_over_chromosomes_of_few_genes(ratio: float) -> None:
+    genes = np.array([[600, 650], [900, 960]], np.int64)
+    config = NegativesConfig(ratio=ratio)
+    sites = [site(genes, name=str(number), earlier=2 * number) for number in range(50)]
+    found = [place.place(one, config, CropConfig()) for one in sites]
+    assert sum(len(one.negatives) for one in found) == int(100 * ratio)
+
+
+def test_negatives_without_room_are_counted_beside_the_gene_that_stays() -> None:
+    result = placed(crowded(), NegativesConfig(unplaced="keep", ratio=2), CropConfig())
+    assert result.unplaced.sum() == 2 * len(crowded())
+
+
+mixes = st.dictionaries(st.sampled_from(KINDS), st.floats(0.1, 3), min_size=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0, 3.0]), st.integers(0, 5))
+def test_every_kind_is_what_it_says_and_as_long_as_the_window(
+    genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float, seed: int
+) -> None:
+    config = NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio, seed=seed)
+    chromosome = site(genes)
+    result = place.place(chromosome, config, crop)
+    spots, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
+    assert {KINDS[kind] for kind in result.kinds} <= set(kinds)
+    assert (np.diff(spots, axis=1) == np.diff(cuts, axis=1)).all()
+    assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
+    assert ((cuts[:, 0] >= whole[:, 0]) & (cuts[:, 1] <= whole[:, 1])).all()
+    shuffled, partial = result.kinds == SHUFFLE, result.kinds == PARTIAL
+    flipped = result.kinds == ANTISENSE
+    within = flipped | (result.kinds == DINUCLEOTIDE)
+    assert (spots[within] == cuts[within]).all()
+    strands = chromosome.strands[result.partners]
+    assert antisense.is_clear(spots[flipped], strands[flipped], genes, chromosome.strands).all()
+    assert len(np.unique(result.partners[flipped])) == flipped.sum()
+    assert not intervals.touches(spots[shuffled], intervals.merge(genes)).any()
+    inside = np.minimum(spots[:, 1], whole[:, 1]) - np.maximum(spots[:, 0], whole[:, 0])
+    size = np.diff(spots, axis=1)[:, 0]
+    assert (4 * inside[partial] >= size[partial]).all()
+    assert (4 * inside[partial] <= 3 * size[partial]).all()
+    outside = np.where(spots < whole, np.stack([spots[:, 0], whole[:, 0]], 1), np.stack([whole[:, 1], spots[:, 1]], 1))
+    free = np.concatenate([outside[partial], spots[shuffled]])
+    assert not intervals.touches(free, intervals.merge(genes)).any()
+    assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0]))
+def test_every_negative_asked_is_placed_or_counted_and_every_gene_kept_or_given_a_reason(
+    genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float
+) -> None:
+    result = placed(genes, NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio), crop)
+    left_out = result.windows[:, 0] < 0
+    assert ((result.reasons != "") == left_out).all()
+    assert not np.isin(result.partners, np.flatnonzero(left_out)).any()
+    if mode == "keep":
+        assert len(result.negatives) + result.unplaced.sum() == int(len(genes) * ratio)
+
+
+@pytest.mark.parametrize("genes_each", [1, 8, 100])
+def test_parts_hold_over_chromosomes_however_few_their_genes(genes_each: int) -> None:
+    genes = np.array([[600 + 40 * number, 630 + 40 * number] for number in range(genes_each)], np.int64)
+    config = NegativesConfig(kinds={"shuffle": 1, "dinucleotide": 3})
+    total = 0
+    for number in range(200 // genes_each):
+        one = site(genes, name=str(number), earlier=genes_each * number)
+        total += int((place.place(one, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
+    assert abs(total - 150) <= 3
+
+
+def test_a_gene_under_another_strands_gene_is_cut_to_what_is_clear() -> None:
+    genes = np.array([[1000, 2000], [1600, 2600]], np.int64)
+    config = NegativesConfig(kinds={"antisense": 1})
+    result = place.place(site(genes, flips=2), config, CropConfig())
+    assert result.windows.tolist() == [[1000, 1600], [2000, 2600]]
+    left = place.place(
+        site(genes, flips=2), NegativesConfig(kinds={"antisense": 1}, unplaced="drop-pair"), CropConfig()
+    )
+    assert left.reasons.tolist() == ["gene_on_other_strand"] * 2
+
+
+def test_a_gene_between_genes_without_room_has_no_partial_negative() -> None:
+    genes = np.array([[0, 1000], [1010, 2000], [2010, LENGTH]], np.int64)
+    for mode, kept in (("drop-pair", False), ("keep", True)):
+        result = placed(genes, NegativesConfig(kinds={"partial": 1}, unplaced=mode), CropConfig())
+        assert (result.windows[1] >= 0).all() == kept
+        assert len(result.negatives) == 0
+    shortened = placed(genes, NegativesConfig(kinds={"partial": 1}), CropConfig())
+    assert (np.diff(shortened.negatives, axis=1) == 40).all()

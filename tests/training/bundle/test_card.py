@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from training.bundle.card import model_card
+from training.bundle.description import MOST_NAMES, data, lasting
+
+
+def manifest(kinds: tuple[str, ...] = ("shuffle",), chromosomes: int = 3) -> dict[str, Any]:
+    """Of a dataset of one genome: a chromosome each for validation and test, all others for train."""
+    splits = ["validation", "test", *["train"] * (chromosomes - 2)]
+    counts = [
+        {"genome": "R64", "chromosome": f"c{number}", "split": split, "label": label, "source": source, "rows": 10}
+        for number, split in enumerate(splits)
+        for label, source in ((1, "gene"), *((0, kind) for kind in kinds))
+    ]
+    return {
+        "fingerprint": "d" * 64,
+        "config": {
+            "sources": [{"genome": "R64", "feature_types": ["gene"]}],
+            "negatives": {"kinds": dict.fromkeys(kinds, 1.0)},
+            "crop": {"length": 512, "exact": False, "position": "random", "margin": 6},
+            "split": {"by": "chromosome"},
+        },
+        "inputs": [{"genome": "R64", "fasta_sha256": "f" * 64, "annotation_sha256": "a" * 64}],
+        "counts": counts,
+        "longest": {"bases": 512},
+        "leakage": {"split": "test", "judged": 20, "near_duplicates": 3, "threshold": 0.5, "k": 21},
+        "split_in_blocks": [],
+        "versions": {"bedtools": "2.30.0"},
+    }
+
+
+def config(described: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "model": {"kind": "lstm", "embedding": 32, "hidden": 16},
+        "training": {"epochs": 3, "seed": 0},
+        "threshold": 0.4,
+        "tokenizer": {"fingerprint": "8" * 64, "k": 3, "stride": 1, "tail": "anchor", "size": 67},
+        "dataset": data(described or manifest()),
+        "genomes": ["R64"],
+        "metrics": {"epoch": 2, "validation_auroc": 0.9, "validation_mcc": 0.7, "validation_auprc": 0.8},
+        "shortcuts": {"length": 0.5, "gc": 0.83},
+        "parameters": 45_985,
+        "versions": {"raygene": "0.1.0"},
+        **more,
+    }
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
+    return found
+
+
+def test_the_card_opens_with_what_model_hubs_read() -> None:
+    card = model_card(config())
+    assert card.startswith("---\n")
+    found = front_matter(card)
+    assert (found["library_name"], found["pipeline_tag"]) == ("raygene", "text-classification")
+    assert {"genomics", "lstm"} <= set(found["tags"])
+    assert "license" not in found
+    (result,) = found["model-index"][0]["results"]
+    assert result["dataset"] == {"type": "raygene-dataset", "name": "R64", "split": "validation"}
+    assert {one["type"]: one["value"] for one in result["metrics"]} == {"roc_auc": 0.9, "matthews_correlation": 0.7}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        'bundle = training.load("RUN/bundle")',
+        f"| R64 | fasta | `{'f' * 64}` |",
+        f"| R64 | annotation | `{'a' * 64}` |",
+        "random windows of at most 512 bases, 6 bases away from both ends of the gene",
+        "| validation | 10 | 10 shuffle | R64:c0 |",
+        "Split by chromosome.",
+        "epoch 2 and the decision threshold 0.4000",
+        "| this model | **0.9000** |\n| rule: share of G and C | 0.8300 |\n| rule: length in bases | 0.5000 |",
+        "AUPRC 0.8000. At the threshold: mcc 0.7000.",
+        "3 of 20 intervals of test have a near-duplicate in train",
+        "45,985 parameters",
+        "3-mers, stride 1, tail anchor, 67 ids",
+        "training: {epochs: 3, seed: 0}",
+        "raygene 0.1.0, bedtools (dataset) 2.30.0",
+        "Other organisms than those named were not measured.",
+    ],
+)
+def test_the_card_tells(told: str) -> None:
+    assert told in model_card(config())
+
+
+def test_a_model_that_lacks_a_kind_of_negatives_is_not_for_scans() -> None:
+    assert "**Not for scanning a genome**" in model_card(config(manifest(("shuffle",))))
+    card = model_card(config(manifest(("shuffle", "antisense"))))
+    assert "a scan meets intervals over an edge of a gene, 25 to 75 % of them inside, and none" in card
+    both = model_card(config(manifest(("shuffle", "antisense", "partial"))))
+    assert "Not for scanning" not in both
+    assert "How precise it is in a scan was not measured here: `raygene predict --scan --annotation` tells" in both
+    assert "10 shuffle, 10 antisense, 10 partial" in both
+
+
+def test_nothing_is_told_that_was_not_measured() -> None:
+    card = model_card(config(shortcuts=None))
+    assert "rule:" not in card
+    assert "Trivial rules were not scored" in card
+    old = manifest() | {"leakage": None, "counts": None, "inputs": None, "versions": {}}
+    card = model_card(config(old, parameters=0))
+    assert "near-duplicate" not in card
+    assert "SHA-256" not in card
+
+
+def test_a_model_that_a_rule_equals_says_so() -> None:
+    told = "The model is not above the best of them."
+    assert told not in model_card(config())
+    assert told in model_card(config(shortcuts={"gc": 0.9}))
+
+
+def test_labelled_sequences_are_not_called_windows_of_genes() -> None:
+    described = manifest() | {"inputs": [{"genome": "R64", "train_sha256": "f" * 64}]}
+    card = model_card(config(described))
+    assert "as the labelled sequences are" in card
+    assert "For sequences like the labelled ones it was trained on, of at most 512 bases." in card
+    assert "scanning" not in card
+
+
+def test_many_sequences_are_counted_rather_than_listed() -> None:
+    splits = data(manifest(chromosomes=MOST_NAMES + 3))["splits"]
+    assert splits["train"]["sequences"] == MOST_NAMES + 1
+    assert "names" not in splits["train"]
+    assert f"{MOST_NAMES + 1} sequences" in model_card(config(manifest(chromosomes=MOST_NAMES + 3)))
+    assert " … (18 in all)" in model_card(config(manifest(chromosomes=20)))
+
+
+def test_figures_of_the_machine_do_not_last() -> None:
+    assert lasting({"epoch": 1, "loss": 0.5, "seconds": 3.0, "tokens_per_second": 9}) == {"epoch": 1, "loss": 0.5}

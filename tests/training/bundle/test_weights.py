@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipelines.errors import BundleError
+from training import models
+from training.bundle import weights
+from training.config import ModelConfig
+
+CONFIG = ModelConfig(embedding=8, hidden=8, stem=8)
+Tensors = dict[str, Tensor]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_file(models.make(CONFIG, 67).state_dict(), tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        weights.read(path, CONFIG, 67, "model.safetensors")
+    assert "\n" not in str(caught.value)
+    assert "model.safetensors: " in str(caught.value)
+    return str(caught.value)
+
+
+def put(name: str, value: Callable[[Tensor], Tensor]) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: tensors | {name: value(tensors[name])}
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+@pytest.mark.parametrize("more", [{}, {"frames": 3, "place": True, "pooling": "attention", "stem": 0}])
+def test_every_kind_of_model_comes_back(kind: str, more: dict[str, object], tmp_path: Path) -> None:
+    config = ModelConfig.model_validate({"kind": kind, "embedding": 8, "hidden": 8, **more})
+    state = models.make(config, 67).state_dict()
+    save_file(state, tmp_path / "w")
+    found = weights.read(tmp_path / "w", config, 67, "w").state_dict()
+    assert all(torch.equal(found[name], state[name]) for name in state)
+    assert not any(one.is_meta for one in weights.read(tmp_path / "w", config, 67, "w").buffers())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda tensors: {name: tensors[name] for name in tensors if name != "head.bias"}, "head.bias is missing"),
+        (lambda tensors: tensors | {"more": torch.zeros(2)}, "more is not a weight of the model"),
+        (put("head.bias", Tensor.half), "head.bias is F16 of shape (1,), not F32 of shape (1,)"),
+        (put("head.bias", Tensor.long), "head.bias is I64 of shape (1,)"),
+        (put("head.weight", lambda one: one.T.contiguous()), "head.weight is F32 of shape (32, 1), not F32 of shape (1, 32)"),
+        (put("head.bias", lambda one: one * torch.nan), "head.bias holds values that are no numbers"),
+        (put("embedding.weight", lambda one: one / 0), "embedding.weight holds values that are no numbers"),
+    ],
+)  # fmt: skip
+def test_weights_that_are_not_the_models_are_refused_by_name(
+    path: Path, change: Callable[[Tensors], Tensors], told: str
+) -> None:
+    save_file(change(load_file(path)), path)
+    assert told in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: b"",
+        lambda content: content[:7],
+        lambda content: content[:100],
+        lambda content: content[:-1],
+        lambda content: content + b"\0",
+        lambda content: struct.pack("<Q", 1 << 60) + content[8:],
+        lambda content: struct.pack("<Q", 100_000_001) + content[8:],
+        lambda content: struct.pack("<Q", 20) + content[8:],
+        lambda content: b"\x02\0\0\0\0\0\0\0{}",
+    ],
+)
+def test_a_file_that_is_not_whole_is_refused(path: Path, spoil: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(spoil(path.read_bytes()))
+    refusal(path)
+
+
+def test_a_missing_file_is_refused(path: Path) -> None:
+    path.unlink()
+    assert "cannot be loaded" in refusal(path)
+
+
+def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
+    """Its 48 layers of 4096 in two directions would take 38 GiB."""
+    config = ModelConfig(embedding=1024, hidden=4096, stem=1024, layers=48)
+    with pytest.raises(BundleError, match="is missing"):
+        weights.read(path, config, 67, "model.safetensors")
+    with pytest.raises(BundleError, match="of shape"):
+        weights.read(path, ModelConfig(embedding=8, hidden=4096, stem=8), 67, "model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+def test_what_a_model_learns_is_counted_without_making_it(kind: str) -> None:
+    config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "place": True})
+    state = torch.get_rng_state()
+    assert weights.weights_of(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
+    torch.set_rng_state(state)
+    weights.weights_of(config, 67)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import training
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import UsageError
+from pipelines.metrics import binary_metrics
+from tests.training.made import small_bundle
+from training.data.batch import TokenBatch
+
+BLOCKS = re.findall(r"```python\n(.*?)```", Path(__file__).parents[3].joinpath("docs/python.md").read_text(), re.DOTALL)
+TEN_LINES, RANKS, DATALOADER, THREE_LINES, BUNDLE = BLOCKS
+
+
+@pytest.fixture
+def beside(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, in which the dataset is called `data`."""
+    (tmp_path / "data").symlink_to(dataset)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def same(one: TokenBatch, other: TokenBatch) -> bool:
+    pairs = ((one.tokens, other.tokens), (one.lengths, other.lengths), (one.labels, other.labels))
+    return all(torch.equal(a, b) for a, b in pairs) and np.array_equal(one.counts, other.counts)
+
+
+def test_the_ten_lines_of_the_docs_train_a_model(beside: Path, validation_split: TokenDataset) -> None:
+    assert len([line for line in TEN_LINES.splitlines() if line]) == 10
+    torch.manual_seed(0)
+    made: dict[str, Any] = {}
+    exec(TEN_LINES, made)
+    batch = training.collate_rows([validation_split[row] for row in range(len(validation_split))])
+    with torch.inference_mode():
+        scores = torch.sigmoid(made["model"](batch.padded()).squeeze(1)).numpy()
+    assert binary_metrics(validation_split.labels, scores, threshold=0.5)["auroc"] > 0.9
+
+
+def rank_of_the_docs(rank: int, ranks: int, port: int, answers: Any) -> None:
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": ranks, "RANK": rank}
+    os.environ |= {name: str(value) for name, value in group.items()}
+    made: dict[str, Any] = {}
+    exec(RANKS, made)
+    answers.put(made["model"].weight.detach().numpy())
+    made["dist"].destroy_process_group()
+
+
+def test_the_ranks_of_the_docs_end_where_one_process_does(beside: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+
+    def run(ranks: int) -> list[np.ndarray]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        answers = fork.Queue()
+        started = [fork.Process(target=rank_of_the_docs, args=(rank, ranks, port, answers)) for rank in range(ranks)]
+        for one in started:
+            one.start()
+        weights = [answers.get(timeout=100) for _ in started]
+        for one in started:
+            one.join()
+        return weights
+
+    one, (first, second) = run(1)[0], run(2)
+    assert np.array_equal(first, second)
+    assert first == pytest.approx(one, rel=1e-4, abs=1e-6)
+    assert abs(one).max() > 1e-3
+
+
+def test_the_dataloader_of_the_docs_gives_the_loaders_batches(train_split: TokenDataset) -> None:
+    loader = training.loader(train_split, batch=16, token_budget=1000, seed=3)
+    known = {"torch": torch, "training": training, "dataset": train_split, "loader": loader, "epoch": 2}
+    exec(DATALOADER, known)
+    theirs, ours = list(known["batches"]), list(loader.epoch(2))
+    assert len(theirs) == len(ours) > len(train_split) // 16
+    assert all(map(same, theirs, ours))
+
+
+def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(beside: Path, train_split: TokenDataset) -> None:
+    small_bundle(train_split).save(beside / "run" / "bundle")
+    assert len([line for line in THREE_LINES.splitlines() if line]) <= 3
+    made: dict[str, Any] = {"torch": torch}
+    exec(THREE_LINES + BUNDLE, made)
+    assert made["probability"].shape == (1,)
+
+
+def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDataset) -> None:
+    def ids(workers: int) -> list[list[int]]:
+        loaders = [training.loader(train_split, batch=10, workers=workers, rank=rank) for rank in range(workers)]
+        rows = [
+            tokens.tolist()
+            for one in loaders
+            for part in one.epoch(1)
+            for tokens in part.tokens.split(part.counts.tolist())
+        ]
+        return sorted(rows)
+
+    expected = sorted(train_split[row][0].tolist() for row in range(len(train_split)))
+    assert ids(1) == ids(3) == expected
+
+
+def test_steps_go_on_where_they_stopped_with_other_ranks(train_split: TokenDataset) -> None:
+    def rows(steps: list[Any]) -> list[list[int]]:
+        return sorted(
+            row.tolist() for step in steps for part in step.parts for row in part.tokens.split(part.counts.tolist())
+        )
+
+    whole = list(training.loader(train_split, batch=10).steps(0))
+    first = whole[:7]
+    rest = [list(training.loader(train_split, batch=10, workers=2, rank=rank).steps(0, start=7)) for rank in (0, 1)]
+    assert [step.number for step in rest[0]] == [step.number for step in rest[1]] == list(range(7, len(whole)))
+    assert rows([*first, *rest[0], *rest[1]]) == rows(whole)
+
+
+def test_leaving_an_epoch_early_is_fine(train_split: TokenDataset) -> None:
+    loader = training.loader(train_split, batch=1)
+    batches = loader.epoch(0)
+    first = next(batches)
+    del batches
+    assert same(first, next(loader.epoch(0)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch": 0}, {"token_budget": 0}, {"workers": 0}, {"workers": 2, "rank": 2}, {"rank": -1}]
+)
+def test_sizes_that_make_no_sense_are_refused(train_split: TokenDataset, wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="loader: "):
+        training.loader(train_split, **wrong)  # type: ignore[arg-type]

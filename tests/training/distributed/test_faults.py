@@ -1,0 +1,242 @@
+"""Workers, drivers and nodes that are really killed or told to go, and what becomes of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import TrainingError
+from pipelines.progress import Silent
+from tests.conftest import start_ray
+from training import models
+from training.bundle import bundle
+from training.config import ModelConfig, TrainingConfig
+from training.distributed.train import train
+from training.engine import loop
+from training.engine.checkpoints import Checkpoints
+from training.engine.collective import Alone
+
+pytestmark = pytest.mark.ray
+MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
+LONG = TrainingConfig(
+    epochs=6, batch=2, optimizer="sgd", learning_rate=0.005, checkpoint_steps=25, log_steps=1, tensorboard=False
+)
+TWO = LONG.model_copy(update={"workers": 2})
+ENOUGH = 60
+
+DRIVER = """
+import sys, ray
+from pathlib import Path
+from pipelines.progress import Silent
+from training.config import ModelConfig, TrainingConfig
+from training.run import train
+if __name__ == "__main__":
+    ray.init(address=sys.argv[5], log_to_driver=False, logging_level="CRITICAL")
+    model, training = ModelConfig.model_validate_json(sys.argv[3]), TrainingConfig.model_validate_json(sys.argv[4])
+    try:
+        train(model, training, Path(sys.argv[1]), Path(sys.argv[2]), Silent(), {})
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(dataset: Path) -> loop.State:
+    """Where the run ends when nothing happens: the bare loop in this process."""
+    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    state = loop.start(models.fresh(MODEL, opened.tokenizer, LONG.seed), LONG)
+    loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"))
+    return state
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            return found
+    return found
+
+
+def log(output: Path) -> str:
+    path = output / "train.log"
+    return path.read_text() if path.exists() else ""
+
+
+def pid_of_worker(output: Path, rank: int) -> int:
+    return int(re.findall(rf"worker {rank} of \d: process (\d+)", log(output))[-1])
+
+
+def await_steps(output: Path, count: int = ENOUGH) -> None:
+    """Wait until so many steps are told of."""
+    deadline = time.monotonic() + 120
+    while len(lines(output / "steps.jsonl")) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def meanwhile(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def driver(tmp_path: Path, dataset: Path, output: Path, config: TrainingConfig) -> subprocess.Popen[bytes]:
+    """A driver of its own, on the tests' Ray."""
+    import ray
+
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    configuration = [MODEL.model_dump_json(), config.model_dump_json(), ray.get_runtime_context().gcs_address]
+    command = [sys.executable, str(script), str(dataset), str(output), *configuration]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True)
+
+
+def require_same(output: Path, expected: loop.State) -> None:
+    """The run at `output` ended as the undisturbed one, each step logged once."""
+    records = lines(output / "metrics.jsonl")
+    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
+    for name in ("loss", "validation_loss"):
+        found = [[record[name] for record in some] for some in (records, expected.records)]
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+    places = [(line["epoch"], line["step"]) for line in lines(output / "steps.jsonl")]
+    assert places == [(epoch, step) for epoch in range(1, LONG.epochs + 1) for step in range(1, 81)]
+    weights = bundle.load(output / "bundle").model.state_dict()
+    for name, tensor in expected.best.items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("rank", [1, pytest.param(0, marks=pytest.mark.full)], ids=["another", "the one that keeps"])
+def test_a_killed_worker_costs_steps_but_changes_nothing(
+    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State, rank: int
+) -> None:
+    progress = Silent()
+
+    def kill() -> None:
+        await_steps(tmp_path)
+        os.kill(pid_of_worker(tmp_path, rank), signal.SIGKILL)
+
+    killing = meanwhile(kill)
+    train(MODEL, TWO, dataset, tmp_path, progress, {})
+    killing.join()
+    (warning,) = progress.warnings
+    lost = re.search(r"a worker was lost; going on from the checkpoint at .* with 2 workers: (\d+) steps", warning)
+    assert lost
+    assert int(lost[1]) >= 1
+    assert warning in log(tmp_path)
+    require_same(tmp_path, undisturbed)
+
+
+def test_a_worker_told_to_go_saves_first_and_no_step_is_lost(
+    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
+) -> None:
+    progress = Silent()
+
+    def terminate() -> None:
+        await_steps(tmp_path)
+        os.kill(pid_of_worker(tmp_path, 1), signal.SIGTERM)
+
+    terminating = meanwhile(terminate)
+    train(MODEL, TWO, dataset, tmp_path, progress, {})
+    terminating.join()
+    (warning,) = progress.warnings
+    assert ": 0 steps are done again" in warning
+    require_same(tmp_path, undisturbed)
+
+
+@pytest.fixture(scope="module")
+def killed(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose driver was killed in the midst of an epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    process = driver(folder, dataset, folder / "run", LONG)
+    await_steps(folder / "run", 120)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return folder / "run"
+
+
+def test_a_killed_driver_is_followed_by_one_with_other_workers_and_the_result_is_the_same(
+    killed: Path, dataset: Path, tmp_path: Path, undisturbed: loop.State
+) -> None:
+    output = shutil.copytree(killed, tmp_path / "run")
+    assert not (output / "bundle").exists()
+    train(MODEL, TWO, dataset, output, Silent(), {})
+    assert "going on from the checkpoint at" in log(output)
+    require_same(output, undisturbed)
+
+
+def test_a_driver_told_to_go_keeps_the_last_step_first(
+    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
+) -> None:
+    output = tmp_path / "run"
+    process = driver(tmp_path, dataset, output, LONG)
+    await_steps(output)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(timeout=60) == 130
+    kept = Checkpoints(next(output.glob("checkpoints-*"))).latest()
+    assert kept is not None
+    last = lines(output / "steps.jsonl")[-1]
+    assert (kept.epoch, kept.step) >= (last["epoch"] - 1, last["step"])
+    assert f"stopped after epoch {kept.epoch + 1}, step {kept.step} of 80, which is kept" in log(output)
+    train(MODEL, LONG, dataset, output, Silent(), {})
+    require_same(output, undisturbed)
+
+
+def test_a_damaged_checkpoint_is_an_error_with_a_way_on(killed: Path, dataset: Path, tmp_path: Path) -> None:
+    output = shutil.copytree(killed, tmp_path / "run")
+    before, latest = Checkpoints(next(output.glob("checkpoints-*"))).all()
+    content = bytearray(latest.path.read_bytes())
+    content[len(content) // 2] ^= 255
+    latest.path.write_bytes(content)
+    with pytest.raises(TrainingError, match=f"{latest.path.name}: damaged checkpoint .*delete this file"):
+        train(MODEL, LONG, dataset, output, Silent(), {})
+    latest.path.unlink()
+    assert before.load()["epoch"] == before.epoch
+
+
+@pytest.mark.full
+def test_a_lost_node_leaves_a_run_that_goes_on_with_fewer_workers(
+    dataset: Path, tmp_path: Path, undisturbed: loop.State
+) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    shared = ray.is_initialized()
+    ray.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    other = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        progress, config = Silent(), TWO.model_copy(update={"min_workers": 1})
+
+        def lose() -> None:
+            await_steps(tmp_path)
+            cluster.remove_node(other, allow_graceful=False)
+
+        losing = meanwhile(lose)
+        train(MODEL, config, dataset, tmp_path, progress, {})
+        losing.join()
+        assert any("with 1 worker: " in warning for warning in progress.warnings)
+        require_same(tmp_path, undisturbed)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+        if shared:
+            start_ray()

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from training import models
+from training.config import ModelConfig, TrainingConfig
+from training.distributed.reporter import Reporter
+from training.distributed.stop_signal import StopFile
+from training.engine import loop
+from training.engine.checkpoints import Checkpoints
+from training.engine.collective import Alone
+from training.observability.embeddings import Embeddings
+from training.observability.runlog import RunLog
+from training.observability.tensorboard import Board
+
+CPU = torch.device("cpu")
+KEYS = {
+    "run",
+    "epoch",
+    "step",
+    "loss",
+    "gradient_norm",
+    "learning_rate",
+    "tokens_per_second",
+    "padding_share",
+    "wait_share",
+    "peak_memory_bytes",
+}
+
+
+def run(
+    folder: Path, train: TokenDataset, validation: TokenDataset, config: TrainingConfig, **settings: Any
+) -> tuple[loop.State, list[dict[str, Any]], bool]:
+    """A run without Ray, watched by a reporter; its state, what it told, and whether it finished."""
+    checkpoints, told = Checkpoints(folder / "checkpoints"), []
+    state = loop.start(models.fresh(ModelConfig(embedding=8, hidden=8, stem=8), train.tokenizer, 0), config)
+    if (latest := checkpoints.latest()) is not None:
+        state.restore(latest.load())
+    log = RunLog(folder, "abc", Board(folder / "boards", 10) if config.tensorboard else None)
+    log.begin(state.epoch, state.step, state.records)
+    embeddings = Embeddings(folder / "embeddings", "abc", train.tokenizer)
+    embeddings.keep(state.best_record, state.best)
+    reporter = Reporter(told.append, log, checkpoints, embeddings, StopFile(folder / "checkpoints"), config, CPU)
+    finished = loop.fit(state, train, validation, config, Alone(), CPU, settings.get("observer", reporter))
+    if not finished:
+        reporter.checkpoint(state)
+    reporter.close()
+    return state, told, finished
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def scalars(folder: Path) -> dict[str, list[int]]:
+    """The steps of each scalar as TensorBoard shows them."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [event.step for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, log_steps=4, tensorboard=False)
+    state, told, _ = run(tmp_path, train_split, validation_split, config)
+    found = lines(tmp_path / "steps.jsonl")
+    assert [(line["epoch"], line["step"]) for line in found] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
+    assert all(set(line) == KEYS for line in found)
+    assert found == [{"run": "abc", **message["line"]} for message in told if "line" in message]
+    assert lines(tmp_path / "metrics.jsonl") == state.records
+    assert state.records[0]["peak_memory_bytes"] > 2**20
+
+
+def test_tensorboard_shows_steps_and_epochs(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    run(tmp_path, train_split, validation_split, TrainingConfig(epochs=2, batch=16, log_steps=5))
+    found = scalars(tmp_path / "boards")
+    assert found["train/loss"] == found["speed/tokens_per_second"] == [5, 10, 15, 20]
+    assert found["validation/auroc"] == found["validation/loss"] == [10, 20]
+
+
+def test_a_stopped_run_goes_on_and_shows_every_step_once(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, log_steps=1)
+    StopFile(tmp_path / "checkpoints").ask()
+    _, _, finished = run(tmp_path, train_split, validation_split, config)
+    assert not finished
+    assert [line["step"] for line in lines(tmp_path / "steps.jsonl")] == [1]
+    StopFile(tmp_path / "checkpoints").clear()
+    # What a killed writer leaves behind: steps after the checkpoint, and half a line.
+    with (tmp_path / "steps.jsonl").open("a") as stream:
+        stream.write(
+            '{"run": "abc", "epoch": 1, "step": 2, "loss": 9}\n{"run": "other", "epoch": 1, "step": 1}\n{"epoch": 1, "st'
+        )
+    state, _, finished = run(tmp_path, train_split, validation_split, config)
+    assert finished
+    places = [(line["epoch"], line["step"]) for line in lines(tmp_path / "steps.jsonl")]
+    assert places == [(epoch, step) for epoch in (1, 2) for step in range(1, 11)]
+    assert scalars(tmp_path / "boards")["train/loss"] == list(range(1, 21))
+    assert [record["epoch"] for record in state.records] == [1, 2]
+
+
+def test_a_checkpoint_is_kept_after_so_many_steps_or_seconds(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=16, tensorboard=False, checkpoint_steps=0, checkpoint_seconds=0)
+    log, checkpoints = RunLog(tmp_path, "abc", None), Checkpoints(tmp_path / "checkpoints")
+    state = loop.start(models.make(ModelConfig(embedding=8, hidden=8), train_split.tokenizer.vocabulary_size), config)
+    state.step = 6
+
+    def due(**keys: float) -> bool:
+        stop = StopFile(tmp_path)
+        embeddings = Embeddings(tmp_path, "abc", train_split.tokenizer)
+        reporter = Reporter(lambda _: None, log, checkpoints, embeddings, stop, config.model_copy(update=keys), CPU)
+        return reporter.checkpoint_due(state)
+
+    assert not due()
+    assert due(checkpoint_steps=3)
+    assert not due(checkpoint_steps=4)
+    assert due(checkpoint_seconds=1e-9)
+    assert not due(checkpoint_seconds=1e9)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(True, True), (False, False)])
+def test_the_driver_asks_to_stop_by_a_file(tmp_path: Path, asked: bool, expected: bool) -> None:
+    stop = StopFile(tmp_path / "run")
+    if asked:
+        stop.ask()
+    assert StopFile(tmp_path / "run").there() is expected

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.errors import ResourceError, TrainingError
+from training.engine.checkpoints import Checkpoints
+
+
+def document(epoch: int, step: int = 0) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "step": step,
+        "model": {"w": torch.full((3,), float(epoch))},
+        "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "groups": [1, 2]},
+        "best": {"w": torch.ones(3)},
+    }
+
+
+def saved(folder: Path, *places: tuple[int, int]) -> Checkpoints:
+    checkpoints = Checkpoints(folder)
+    for place in places:
+        checkpoints.save(document(*place))
+    checkpoints.wait()
+    return checkpoints
+
+
+def test_the_latest_is_the_furthest_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    latest = saved(tmp_path, (0, 9), (0, 10), (1, 0)).latest()
+    assert latest is not None
+    found = latest.load()
+    assert (found["epoch"], found["step"], found["optimizer"]["groups"]) == (1, 0, [1, 2])
+    assert torch.equal(found["model"]["w"], torch.ones(3))
+
+
+def test_the_last_two_are_kept(tmp_path: Path) -> None:
+    found = saved(tmp_path, (0, 5), (1, 0), (1, 5), (2, 0)).all()
+    assert [(one.epoch, one.step) for one in found] == [(1, 5), (2, 0)]
+
+
+def test_there_is_none_where_nothing_was_saved(tmp_path: Path) -> None:
+    assert Checkpoints(tmp_path / "absent").latest() is None
+
+
+def test_what_changes_after_saving_is_not_in_the_checkpoint(tmp_path: Path) -> None:
+    checkpoints, state = Checkpoints(tmp_path), document(1)
+    checkpoints.save(state)
+    state["model"]["w"].fill_(7)
+    state["optimizer"]["state"][0]["step"].fill_(7)
+    checkpoints.wait()
+    (kept,) = checkpoints.all()
+    found = kept.load()
+    assert found["model"]["w"].tolist() == [1, 1, 1]
+    assert found["optimizer"]["state"][0]["step"] == 1
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-10], lambda content: b"", lambda content: content[::-1]])
+def test_a_damaged_one_is_refused_with_the_way_on(tmp_path: Path, spoil: Any) -> None:
+    (kept,) = saved(tmp_path, (1, 0)).all()
+    kept.path.write_bytes(spoil(kept.path.read_bytes()))
+    with pytest.raises(TrainingError, match=r"epoch-00001.*damaged checkpoint.*delete this file"):
+        kept.load()
+
+
+def test_a_file_that_would_execute_code_is_refused(tmp_path: Path) -> None:
+    from pipelines import fingerprint
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (Path(tmp_path / "executed").touch, ())
+
+    path = tmp_path / "evil"
+    path.write_bytes(pickle.dumps(Evil()))
+    path.rename(tmp_path / f"epoch-00001-step-00000000-{fingerprint.of_file(path)[:16]}.pt")
+    (kept,) = Checkpoints(tmp_path).all()
+    with pytest.raises(TrainingError, match="damaged checkpoint"):
+        kept.load()
+    assert not (tmp_path / "executed").exists()
+
+
+def test_half_a_file_under_a_name_that_fits_it_is_refused(tmp_path: Path) -> None:
+    from pipelines import fingerprint
+
+    torch.save(document(1), tmp_path / "half")
+    (tmp_path / "half").write_bytes((tmp_path / "half").read_bytes()[:600])
+    digest = fingerprint.of_file(tmp_path / "half")[:16]
+    (tmp_path / "half").rename(tmp_path / f"epoch-00001-step-00000000-{digest}.pt")
+    (kept,) = Checkpoints(tmp_path).all()
+    with pytest.raises(TrainingError, match="damaged checkpoint") as caught:
+        kept.load()
+    assert "\n" not in str(caught.value)
+
+
+def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "epoch-notes.pt").write_text("mine")
+    saved(tmp_path, (1, 0), (2, 0), (3, 0))
+    assert (tmp_path / "epoch-notes.pt").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_told_at_the_next_save_and_the_last_good_one_stays(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path / "kept", (1, 0))
+    blocked = Checkpoints(tmp_path / "file")
+    (tmp_path / "file").write_text("")
+    blocked.save(document(2))
+    with pytest.raises(ResourceError, match="cannot be written"):
+        blocked.save(document(3))
+    assert len(checkpoints.all()) == 1

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from training import models
+from training.config import ModelConfig, TrainingConfig
+from training.engine import loop
+from training.engine.collective import Alone
+from training.engine.determinism import WORKSPACE, set_deterministic
+
+CPU = torch.device("cpu")
+POOLINGS = {"lstm": "mean+max", "gru": "last", "transformer": "attention"}
+
+
+@pytest.fixture
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def weights(train: TokenDataset, validation: TokenDataset, kind: str, precision: str) -> torch.Tensor:
+    """All weights after an epoch with dropout."""
+    model = ModelConfig.model_validate(
+        {"kind": kind, "pooling": POOLINGS[kind], "embedding": 8, "hidden": 16, "stem": 8, "window": 16}
+    )
+    config = TrainingConfig.model_validate({"epochs": 1, "batch": 16, "precision": precision, "deterministic": True})
+    state = loop.start(models.fresh(model, train.tokenizer, 0), config)
+    loop.fit(state, train, validation, config, Alone(), CPU)
+    return torch.cat([one.reshape(-1) for one in state.model.state_dict().values()])
+
+
+@pytest.mark.usefixtures("_as_before")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kind", list(POOLINGS))
+def test_the_same_run_gives_the_same_bits_and_no_operation_is_refused(
+    train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
+) -> None:
+    set_deterministic(True)
+    one, again = (weights(train_split, validation_split, kind, precision) for _ in range(2))
+    assert torch.equal(one, again)
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_it_is_set_for_the_whole_process_only_when_it_is_wanted() -> None:
+    set_deterministic(False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    set_deterministic(True)
+    assert torch.are_deterministic_algorithms_enabled()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == WORKSPACE

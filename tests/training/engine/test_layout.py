@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from training import models
+from training.config import ModelConfig, TrainingConfig
+from training.data.loading import collate_rows
+from training.data.step_plan import plan_epoch
+from training.engine.layout import faster_layout, settle, typical
+from training.engine.precision import Precision
+from training.models.recogniser import Recogniser
+from training.models.recurrent import Recurrent
+
+SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
+
+
+def model_of(kind: str = "lstm") -> Recogniser:
+    torch.manual_seed(0)
+    return models.make(ModelConfig.model_validate({"kind": kind, **SMALL}), 67)
+
+
+def batch_of(dataset: TokenDataset):  # type: ignore[no-untyped-def]
+    return collate_rows([dataset[row] for row in range(8)])
+
+
+@pytest.mark.parametrize("slow", ["masked", "packed"])
+def test_the_faster_of_the_two_layouts_is_chosen(train_split: TokenDataset, slow: str) -> None:
+    model, now = model_of(), [0]
+    body = model.body
+    assert isinstance(body, Recurrent)
+
+    def move_the_clock(*_: object) -> None:
+        now[0] += 2 if body.layout == slow else 1
+
+    body.register_forward_pre_hook(move_the_clock)
+    assert faster_layout(model, batch_of(train_split), clock=lambda: now[0]) != slow
+
+
+def test_layouts_are_timed_in_the_numbers_of_training(train_split: TokenDataset) -> None:
+    model, seen = model_of(), set()
+    model.body.register_forward_pre_hook(lambda *_: seen.add(torch.is_autocast_enabled("cpu")))
+    faster_layout(model, batch_of(train_split), Precision("bf16", torch.device("cpu")).autocast)
+    assert seen == {True}
+
+
+def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_split: TokenDataset) -> None:
+    model = model_of().eval()
+    batch = batch_of(train_split)
+    model(batch).sum().backward()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    gradients = {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+    state = torch.get_rng_state()
+    assert faster_layout(model, batch) in {"masked", "packed"}
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
+    assert all(
+        torch.equal(gradients[name], value.grad) for name, value in model.named_parameters() if name in gradients
+    )
+    assert not model.training
+    assert isinstance(model.body, Recurrent)
+    assert model.body.layout == "masked"
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("masked", "masked"), ("packed", "packed"), ("auto", "masked")])
+def test_a_layout_asked_for_is_set_and_a_cpu_takes_masked(train_split: TokenDataset, wanted: str, found: str) -> None:
+    model = model_of("gru")
+    assert settle(model, TrainingConfig.model_validate({"layout": wanted}), train_split) == found
+    assert isinstance(model.body, Recurrent)
+    assert model.body.layout == found
+
+
+def test_a_transformer_has_no_layout_to_choose(train_split: TokenDataset) -> None:
+    assert settle(model_of("transformer"), TrainingConfig(layout="packed"), train_split) is None
+
+
+def test_no_batch_is_made_where_nothing_is_measured(train_split: TokenDataset) -> None:
+    empty = replace(train_split, labels=train_split.labels[:0], offsets=train_split.offsets[:1])
+    assert settle(model_of(), TrainingConfig(), empty) == "masked"
+
+
+def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:
+    batch = typical(train_split, TrainingConfig(batch=16))
+    steps = plan_epoch(train_split.lengths, 16, seed=0, epoch=0)
+    longest = sorted(int(train_split.lengths[rows].max()) for rows in steps)
+    assert batch.longest == longest[len(longest) // 2]
+    assert len(batch.counts) == 16

@@ -1,0 +1,462 @@
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import TrainingError
+from training import models
+from training.config import ModelConfig, TrainingConfig
+from training.engine import epoch_metrics, loop
+from training.engine.collective import Alone
+from training.engine.observer import Observer, StepFigures
+
+CPU = torch.device("cpu")
+SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
+
+
+class Threads:
+    """A group of workers that are threads of this process."""
+
+    def __init__(self, rank: int, workers: int, board: list[Any], barrier: threading.Barrier) -> None:
+        self.rank, self.workers, self._board, self._barrier = rank, workers, board, barrier
+
+    def sum_(self, tensor: torch.Tensor) -> None:
+        self._board[self.rank] = tensor.clone()
+        self._barrier.wait(timeout=60)
+        tensor.copy_(torch.stack(self._board).sum(0))
+        self._barrier.wait(timeout=60)
+
+
+def start(train: TokenDataset, config: TrainingConfig, dropout: float = 0.0) -> loop.State:
+    torch.manual_seed(0)
+    return loop.start(models.make(ModelConfig(dropout=dropout, **SMALL), train.tokenizer.vocabulary_size), config)
+
+
+def fit(
+    train: TokenDataset,
+    validation: TokenDataset,
+    config: TrainingConfig,
+    dropout: float = 0.0,
+    document: dict[str, Any] | None = None,
+    on_checkpoint: Any = lambda state: None,
+) -> tuple[list[loop.Record], loop.State, list[dict[str, Any]]]:
+    state = start(train, config, dropout)
+    if document:
+        state.restore(document)
+    records: list[loop.Record] = []
+    documents: list[dict[str, Any]] = []
+
+    class Keeper(Observer):
+        def checkpoint_due(self, state: loop.State) -> bool:
+            return bool(config.checkpoint_steps) and state.step % config.checkpoint_steps == 0
+
+        def checkpoint(self, state: loop.State) -> None:
+            on_checkpoint(state)
+
+        def epoch_ended(self, record: loop.Record, state: loop.State) -> None:
+            records.append(record)
+            documents.append(copy.deepcopy(state.document()))
+
+    assert loop.fit(state, train, validation, config, Alone(), CPU, Keeper())
+    return records, state, documents
+
+
+def fit_together(
+    train: TokenDataset,
+    validation: TokenDataset,
+    config: TrainingConfig,
+    workers: int,
+    document: dict[str, Any] | None = None,
+    observers: Sequence[Observer] | None = None,
+    finish: bool = True,
+) -> list[loop.State]:
+    """The state that each of several workers ends in."""
+    board: list[Any] = [None] * workers
+    barrier = threading.Barrier(workers)
+    watching = observers or [Observer()] * workers
+    finished = [not finish] * workers
+    states = [start(train, config) for _ in range(workers)]
+    for state in states if document else []:
+        state.restore(copy.deepcopy(document))
+
+    def work(rank: int) -> None:
+        group = Threads(rank, workers, board, barrier)
+        finished[rank] = loop.fit(states[rank], train, validation, config, group, CPU, watching[rank])
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert finished == [finish] * workers
+    return states
+
+
+def losses(records: list[loop.Record]) -> np.ndarray:
+    return np.array([[record["loss"], record["validation_loss"]] for record in records])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_curve_does_not_depend_on_the_number_of_workers(
+    train_split: TokenDataset, validation_split: TokenDataset, workers: int
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, token_budget=512)
+    alone, _, _ = fit(train_split, validation_split, config)
+    for state in fit_together(train_split, validation_split, config, workers):
+        np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
+
+
+def test_a_worker_without_a_row_of_a_step_still_takes_part(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=2)
+    alone, _, _ = fit(train_split, validation_split, config)
+    for state in fit_together(train_split, validation_split, config, workers=3):
+        np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
+
+
+def test_the_curve_does_not_depend_on_the_token_budget(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    curves = [
+        losses(fit(train_split, validation_split, TrainingConfig(epochs=2, batch=16, token_budget=budget))[0])
+        for budget in (1, 700, 65_536)
+    ]
+    np.testing.assert_allclose(curves[0], curves[2], rtol=1e-5)
+    np.testing.assert_allclose(curves[1], curves[2], rtol=1e-5)
+
+
+def test_going_on_from_any_epoch_equals_never_having_stopped(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=4, batch=16)
+    whole, end, documents = fit(train_split, validation_split, config, dropout=0.3)
+    for epoch, document in enumerate(documents, start=1):
+        rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=document)
+        assert [record["loss"] for record in rest] == [record["loss"] for record in whole[epoch:]]
+        assert resumed.best_record["epoch"] == end.best_record["epoch"]
+        for name, tensor in end.model.state_dict().items():
+            assert torch.equal(tensor, resumed.model.state_dict()[name])
+        for name, tensor in end.best.items():
+            assert torch.equal(tensor, resumed.best[name])
+
+
+def test_every_checkpoint_holds_the_records_of_all_its_epochs(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=3, batch=16)
+    records, _, documents = fit(train_split, validation_split, config)
+    assert [document["records"] for document in documents] == [records[:1], records[:2], records]
+    _, resumed, _ = fit(train_split, validation_split, config, document=documents[0])
+    assert resumed.records[0] == records[0]
+    assert [record["epoch"] for record in resumed.records] == [1, 2, 3]
+
+
+def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    records, state, documents = fit(train_split, validation_split, TrainingConfig(epochs=12, batch=8))
+    scores = [record["validation_auroc"] for record in records]
+    assert max(scores) > 0.95
+    best = int(np.argmax(scores))
+    assert state.best_record["epoch"] == best + 1
+    for name, tensor in documents[best]["model"].items():
+        assert torch.equal(state.best[name], tensor)
+
+
+def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    config = TrainingConfig(epochs=30, batch=16, patience=2)
+    records, state, _ = fit(train_split, validation_split, config)
+    assert len(records) == state.best_record["epoch"] + 2 < 30
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    state = start(train_split, config)
+    state.model.head.bias.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="learning_rate"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)
+
+
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=160)
+    state = start(train_split, config)
+    state.optimizer.register_step_post_hook(lambda *_: state.model.head.bias.data.fill_(float("nan")))
+    with pytest.raises(TrainingError, match="learning_rate"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_going_on_from_any_step_equals_never_having_stopped(
+    train_split: TokenDataset, validation_split: TokenDataset, precision: str
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=3, precision=precision)
+    within: list[dict[str, Any]] = []
+
+    def keep(state: loop.State) -> None:
+        within.append(copy.deepcopy(state.document()))
+
+    whole, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_checkpoint=keep)
+    assert [(document["epoch"], document["step"]) for document in within] == [
+        (0, 3),
+        (0, 6),
+        (0, 9),
+        (1, 3),
+        (1, 6),
+        (1, 9),
+    ]
+    for document in within[1::3]:
+        rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=copy.deepcopy(document))
+        np.testing.assert_allclose(losses(rest), losses(whole)[document["epoch"] :], rtol=1e-12)
+        assert rest[0]["padding_share"] == pytest.approx(whole[document["epoch"]]["padding_share"])
+        for name, tensor in end.model.state_dict().items():
+            assert torch.equal(tensor, resumed.model.state_dict()[name])
+
+
+def test_going_on_with_another_number_of_workers_keeps_the_curve(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=4)
+    within: list[dict[str, Any]] = []
+    whole, _, _ = fit(
+        train_split,
+        validation_split,
+        config,
+        on_checkpoint=lambda state: within.append(copy.deepcopy(state.document())),
+    )
+    for state in fit_together(train_split, validation_split, config, workers=3, document=within[0]):
+        np.testing.assert_allclose(losses(state.records), losses(whole), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_optimizer_learns_in_every_precision(
+    train_split: TokenDataset, validation_split: TokenDataset, optimizer: str, precision: str
+) -> None:
+    slow = optimizer == "sgd"
+    config = TrainingConfig(
+        epochs=10 if slow else 6, batch=8, optimizer=optimizer, precision=precision, learning_rate=0.1 if slow else 0.01
+    )
+    records, _, _ = fit(train_split, validation_split, config)
+    assert records[-1]["loss"] < records[0]["loss"]
+    assert records[-1]["validation_auroc"] > 0.9
+
+
+@pytest.mark.parametrize(("epochs", "moves"), [(-1, [False, False, False]), (1, [False, True, True]), (0, [True] * 3)])
+def test_frozen_token_vectors_stay_until_they_are_thawed(
+    train_split: TokenDataset, validation_split: TokenDataset, epochs: int, moves: list[bool]
+) -> None:
+    config = TrainingConfig(epochs=3, batch=16, freeze_embedding=epochs)
+    first = start(train_split, config).model.get_parameter("embedding.weight").detach().clone()
+    _, _, documents = fit(train_split, validation_split, config)
+    weights = [first, *(document["model"]["embedding.weight"] for document in documents)]
+    assert [not torch.equal(one, other) for one, other in itertools.pairwise(weights)] == moves
+
+
+def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDataset) -> None:
+    rare = np.flatnonzero(train_split.labels == 1)[20:]
+    labels = train_split.labels.copy()
+    labels[rare] = 0
+    weights = loop._class_weights(replace(train_split, labels=labels), TrainingConfig(class_weights="balanced"))
+    counts = torch.tensor([140.0, 20.0])
+    assert (weights * counts).tolist() == pytest.approx([80, 80])
+
+
+class Watcher(Observer):
+    """Keeps every step's figures, wants to stop from the `last` step on, and keeps checkpoints after every `often` steps."""
+
+    def __init__(self, last: int | None = None, often: int = 0) -> None:
+        self.figures: list[StepFigures] = []
+        self.kept: list[tuple[int, int]] = []
+        self._last, self._often, self._asked = last, often, 0
+
+    def stepped(self, state: loop.State, figures: StepFigures) -> None:
+        self.figures.append(figures)
+
+    def checkpoint_due(self, state: loop.State) -> bool:
+        return bool(self._often) and state.step % self._often == 0
+
+    def checkpoint(self, state: loop.State) -> None:
+        self.kept.append((state.epoch, state.step))
+
+    def stopping(self) -> bool:
+        self._asked += 1
+        return self._last is not None and self._asked >= self._last
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are read eight steps late, as those of a GPU are."""
+    monkeypatch.setattr(epoch_metrics, "lag_of", lambda device: 8)
+
+
+def step_losses(train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int) -> np.ndarray:
+    watchers = [Watcher() for _ in range(workers)]
+    fit_together(train, validation, config, workers, observers=watchers)
+    curves = [[figures.loss for figures in watcher.figures] for watcher in watchers]
+    assert all(curve == curves[0] for curve in curves)
+    return np.array(curves[0])
+
+
+def test_fifty_steps_have_the_same_loss_whatever_the_workers_and_the_budget(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=3, batch=8)
+    expected = step_losses(train_split, validation_split, config, workers=1)
+    assert len(expected) >= 50
+    for workers, budget in ((2, 65_536), (1, 300), (2, 1_000), (4, 1)):
+        found = step_losses(train_split, validation_split, config.model_copy(update={"token_budget": budget}), workers)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing_is_lost(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    whole, end, _ = fit(train_split, validation_split, config)
+    watchers = [Watcher(), Watcher(last=13), Watcher()]
+    states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
+    assert [(state.epoch, state.step) for state in states] == [(1, 3)] * 3
+    _, resumed, _ = fit(train_split, validation_split, config, document=states[2].document())
+    np.testing.assert_allclose(losses(resumed.records), losses(whole), rtol=1e-5)
+    for name, tensor in end.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_a_gradient_that_is_no_number_ends_training_before_it_is_kept(
+    train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    config = TrainingConfig(epochs=1, batch=16, checkpoint_steps=1)
+    state, kept = start(train_split, config), []
+    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan") if state.step == 4 else gradient)
+
+    class Keeper(Watcher):
+        def checkpoint_due(self, state: loop.State) -> bool:
+            return True
+
+        def checkpoint(self, state: loop.State) -> None:
+            kept.append(state.step)
+
+    with pytest.raises(TrainingError, match="epoch 1, step 5: the gradient is no longer a number"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU, Keeper())
+    assert kept == [1, 2, 3, 4]
+
+
+def test_steps_tell_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    watcher = Watcher()
+    config = TrainingConfig(epochs=1, batch=16)
+    state = start(train_split, config)
+    loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
+    assert [figures.step for figures in watcher.figures] == list(range(1, 11))
+    assert sum(figures.tokens for figures in watcher.figures) == len(train_split.tokens)
+    assert all(figures.padded >= figures.tokens for figures in watcher.figures)
+    assert watcher.figures[-1].learning_rate == state.records[0]["learning_rate"]
+    assert np.mean([figures.loss for figures in watcher.figures]) == pytest.approx(state.records[0]["loss"])
+
+
+def test_the_loop_of_the_docs_trains_without_ray(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(
+        r"```python\n(.*?)```", Path(__file__).parents[3].joinpath("docs/train.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "data").symlink_to(dataset)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/train.md", "exec"), {})
+    assert 0.5 < float(capsys.readouterr().out) <= 1
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize(
+    ("last", "stopped"), [(3, (0, 11)), (11, (0, 19)), (24, (1, 12)), (25, (1, 13)), (38, (1, 20))]
+)
+def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps_checkpoints(
+    train_split: TokenDataset, validation_split: TokenDataset, last: int, stopped: tuple[int, int]
+) -> None:
+    config = TrainingConfig(epochs=2, batch=8)
+    watchers = [Watcher(often=2), Watcher(last), Watcher()]
+    states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
+    assert {(state.epoch, state.step) for state in states} == {stopped}
+    assert len({len(watcher.figures) for watcher in watchers}) == 1
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("step", [3, 9, 15])
+def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_is_left_waiting(
+    train_split: TokenDataset, validation_split: TokenDataset, step: int
+) -> None:
+    config = TrainingConfig(epochs=1, batch=8)
+    watchers = [Watcher(often=2), Watcher()]
+    errors: list[TrainingError] = []
+
+    class Spoiling(Watcher):
+        def stopping(self) -> bool:
+            super().stopping()
+            if self._asked == step:
+                states[1].model.head.bias.data.fill_(float("nan"))
+            return False
+
+    watchers[1] = Spoiling()
+    board: list[Any] = [None] * 2
+    barrier = threading.Barrier(2)
+    states = [start(train_split, config) for _ in range(2)]
+
+    def work(rank: int) -> None:
+        try:
+            loop.fit(
+                states[rank],
+                train_split,
+                validation_split,
+                config,
+                Threads(rank, 2, board, barrier),
+                CPU,
+                watchers[rank],
+            )
+        except TrainingError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert len(errors) == 2
+    assert all(f"epoch 1, step {step}: " in str(error) for error in errors)
+    assert [place for place in watchers[0].kept if place[1] >= step] == []
+
+
+@pytest.mark.usefixtures("late")
+def test_late_figures_come_to_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    config = TrainingConfig(epochs=2, batch=16)
+    watcher, state = Watcher(often=3), start(train_split, config)
+    loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
+    assert [(figures.epoch, figures.step) for figures in watcher.figures] == [
+        (e, s) for e in (1, 2) for s in range(1, 11)
+    ]
+    assert sum(figures.loss for figures in watcher.figures[:10]) / 10 == pytest.approx(state.records[0]["loss"])
+
+
+def test_fp16_may_skip_steps_but_not_for_ever(
+    train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoch_metrics, "MOST_SKIPPED", 4)
+    config = TrainingConfig(epochs=1, batch=8, precision="fp16")
+    state = start(train_split, config)
+    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError, match="step 5: the gradient is no longer a number"):
+        loop.fit(state, train_split, validation_split, config, Alone(), CPU)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import metrics
+from pipelines.errors import BundleError, DatasetError, UsageError
+from pipelines.tokens.tokenizer import Tokenizer
+from tests.training.conftest import write_dataset
+from tests.training.evaluation.conftest import TOKENIZER, bundle_for
+from training.engine.scoring import probabilities
+from training.evaluation import Evaluation, bootstrap, evaluate
+from training.evaluation.bootstrap import Ranked, Resampling
+
+
+def test_the_probabilities_are_those_of_the_model_whatever_the_batch(judged: Evaluation) -> None:
+    model, rows = bundle_for(TOKENIZER).model, judged.dataset
+    for budget in (1, 700, 10**6):
+        again = probabilities(model, rows.tokens, rows.lengths, budget)
+        assert np.abs(again - judged.models[0].probabilities).max() < 1e-5
+
+
+def test_figures_and_intervals_are_those_of_the_probabilities(judged: Evaluation) -> None:
+    model, labels = judged.models[0], judged.dataset.labels
+    assert model.metrics == metrics.binary_metrics(labels, model.probabilities, 0.5)
+    ranked = [Ranked.of(labels, model.probabilities, 0.5)]
+    (samples,) = bootstrap.replicates(labels, ranked, Resampling(samples=200))
+    assert model.intervals["mcc"] == bootstrap.interval(samples[:, metrics.NAMES.index("mcc")])
+
+
+def test_models_side_by_side_have_the_figures_that_each_has_alone(judged: Evaluation, side_by_side: Evaluation) -> None:
+    alone, together = judged.models[0], side_by_side.models[0]
+    assert together.metrics == alone.metrics
+    assert together.intervals == alone.intervals
+    assert side_by_side.models[1].metrics != alone.metrics
+
+
+def test_every_model_is_set_against_the_best_rule_and_every_other_model(side_by_side: Evaluation) -> None:
+    pairs = [(one.first, one.second) for one in side_by_side.differences]
+    assert pairs == [("first", "best rule"), ("second", "best rule"), ("first", "second")]
+    first, second = side_by_side.models
+    paired = side_by_side.differences[2]
+    assert paired.values["auroc"] == first.metrics["auroc"] - second.metrics["auroc"]
+    place = metrics.NAMES.index("auroc")
+    assert paired.intervals["auroc"] == bootstrap.interval(first.samples[:, place] - second.samples[:, place])
+
+
+def test_whole_chromosomes_are_drawn_when_asked_for(directory: Path) -> None:
+    bundles = {"model": bundle_for(TOKENIZER)}
+    found = evaluate(bundles, directory, "test", 4096, samples=200, unit="chromosome")
+    alone = evaluate(bundles, directory, "test", 4096, samples=200)
+    assert found.models[0].intervals["auroc"] != alone.models[0].intervals["auroc"]
+
+
+def test_too_few_chromosomes_or_samples_are_refused(directory: Path, tmp_path: Path) -> None:
+    plain = write_dataset(tmp_path / "data")
+    manifest = json.loads((plain / "manifest.json").read_text()) | {"counts": []}
+    (plain / "manifest.json").write_text(json.dumps(manifest))
+    bundles = {"model": bundle_for(TOKENIZER)}
+    with pytest.raises(UsageError, match="1 chromosomes in split test are too few"):
+        evaluate(bundles, plain, "test", 4096, unit="chromosome")
+    with pytest.raises(UsageError, match="--samples 99"):
+        evaluate(bundles, directory, "test", 4096, samples=99)
+
+
+def test_the_train_split_can_be_judged_too(directory: Path) -> None:
+    found = evaluate({"model": bundle_for(TOKENIZER)}, directory, "train", 4096, samples=100)
+    assert (found.dataset.split, len(found.dataset), found.genes) == ("train", 480, 240)
+
+
+def test_a_dataset_of_another_tokenizer_is_refused_naming_the_model_where_there_are_several(directory: Path) -> None:
+    other = bundle_for(Tokenizer(4, 1, "anchor"))
+    with pytest.raises(BundleError, match="k 4 against 3"):
+        evaluate({"model": other}, directory, "test", 4096)
+    with pytest.raises(BundleError, match=r", model second: tokenizer .* k 4 against 3"):
+        evaluate({"first": bundle_for(TOKENIZER), "second": other}, directory, "test", 4096)
+
+
+def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
+    path = write_dataset(tmp_path / "data", classes=1)
+    with pytest.raises(DatasetError, match="one class only"):
+        evaluate({"model": bundle_for(TOKENIZER)}, path, "test", 4096)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines import metrics
+from training.evaluation.sweep import sweep
+
+pairs = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=1, max_size=30)
+
+
+@given(pairs, st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.99, 1.0, 1.5]), min_size=1, max_size=5))
+def test_figures_at_each_threshold_are_those_of_scikit_learn(
+    given: list[tuple[int, float]], thresholds: list[float]
+) -> None:
+    labels, scores = np.array([label for label, _ in given]), np.array([score for _, score in given])
+    found = sweep(labels, scores, thresholds)
+    for place, threshold in enumerate(thresholds):
+        wanted = metrics.binary_metrics(labels, scores, threshold)
+        assert found.called[place] == (scores >= threshold).sum()
+        for name in ("precision", "recall", "f1", "mcc"):
+            assert getattr(found, name)[place] == pytest.approx(wanted[name])

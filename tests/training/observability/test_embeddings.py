@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import UsageError
+from pipelines.progress import Silent
+from pipelines.tokens.tokenizer import PAD, Tokenizer
+from tests.training.distributed.test_reporter import run
+from training.config import ModelConfig, TrainingConfig
+from training.distributed.stop_signal import StopFile
+from training.distributed.train import train
+from training.embed import task
+from training.engine.checkpoints import Checkpoints
+from training.models import embedding_file
+from training.observability.embeddings import Embeddings, refuse_own
+
+TOKENIZER = Tokenizer(3, 1, "anchor")
+CONFIG = TrainingConfig(epochs=2, batch=16, tensorboard=False)
+
+
+def record(epoch: int, accuracy: float = 0.75) -> dict[str, float]:
+    return {"epoch": epoch, "validation_accuracy": 0.5, "threshold_accuracy": accuracy}
+
+
+def weights(value: float) -> dict[str, torch.Tensor]:
+    return {"embedding.weight": torch.full((67, 8), value)}
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_the_best_epoch_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    kept = Embeddings(tmp_path / "embeddings", "abc", TOKENIZER)
+    kept.keep(record(1, 0.6), weights(1))
+    kept.keep(record(3, 0.7), weights(3))
+    (only,) = files(tmp_path / "embeddings")
+    assert only.name.startswith("embed-8-67-0.7000-")
+    assert embedding_file.facts(only)["epoch"] == "3"
+    assert (embedding_file.load(only, TOKENIZER, 8)[PAD + 1 :] == 3).all()
+
+
+def test_the_file_of_the_epoch_that_training_goes_on_from_is_not_written_again(tmp_path: Path) -> None:
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
+    (before,) = files(tmp_path)
+    stamp = before.stat().st_mtime_ns
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
+    assert files(tmp_path) == [before]
+    assert before.stat().st_mtime_ns == stamp
+
+
+def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
+    (tmp_path / ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial").write_bytes(b"cut off")
+    Embeddings(tmp_path, "other", TOKENIZER).keep(record(1), weights(1))
+    Embeddings(tmp_path, "abc", TOKENIZER).keep({}, {})
+    assert files(tmp_path) == []
+
+
+def test_files_that_no_training_wrote_stay(tmp_path: Path) -> None:
+    (tmp_path / "embed-8-67-0.9-x-checkpoint.safetensors").write_bytes(b"cut off")
+    told = {"task": task.STATED, "key": "abc"}
+    embedding_file.save(torch.ones(67, 8), TOKENIZER, 0.06, datetime(2026, 1, 2, tzinfo=UTC), tmp_path, told)
+    before = files(tmp_path)
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(1), weights(1))
+    assert len(files(tmp_path)) == 3
+    Embeddings(tmp_path, "other", TOKENIZER).keep({}, {})
+    assert files(tmp_path) == before
+
+
+def test_a_run_does_not_start_from_a_file_that_it_would_replace(tmp_path: Path) -> None:
+    refuse_own(None, tmp_path)
+    refuse_own(str(tmp_path / "mine.safetensors"), tmp_path)
+    model = ModelConfig(embedding_file=str(tmp_path / "x" / ".." / "embeddings" / "mine.safetensors"))
+    with pytest.raises(
+        UsageError, match=r"mine.safetensors lies where this run keeps its own vectors.*copy it elsewhere"
+    ):
+        train(model, CONFIG, tmp_path / "none", tmp_path, Silent(), {})
+
+
+def test_training_keeps_the_vectors_of_its_best_epoch(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    state, _, _ = run(tmp_path, train_split, validation_split, CONFIG)
+    (only,) = files(tmp_path / "embeddings")
+    told = embedding_file.facts(only)
+    assert (told["epoch"], told["accuracy"]) == (
+        str(state.best_record["epoch"]),
+        f"{state.best_record['threshold_accuracy']:.4f}",
+    )
+    found = embedding_file.load(only, train_split.tokenizer, 8)
+    assert torch.equal(found[PAD + 1 :], state.best["embedding.weight"][PAD + 1 :])
+
+
+def test_a_run_that_goes_on_brings_the_file_in_line_with_its_checkpoint(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    first = CONFIG.model_copy(update={"epochs": 1})
+    run(tmp_path, train_split, validation_split, first)
+    (kept,) = files(tmp_path / "embeddings")
+    vectors = embedding_file.load(kept, train_split.tokenizer, 8)
+    kept.unlink()
+    # As after a kill between an epoch's checkpoint and its embedding file.
+    StopFile(tmp_path / "checkpoints").ask()
+    run(tmp_path, train_split, validation_split, CONFIG)
+    (again,) = files(tmp_path / "embeddings")
+    assert torch.equal(embedding_file.load(again, train_split.tokenizer, 8), vectors)
+    assert Checkpoints(tmp_path / "checkpoints").latest() is not None

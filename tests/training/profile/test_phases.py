@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.engine.observer import PHASES
+from training.profile.phases import MOST, OTHER, SAID, Setting, StepTimes, bottleneck, seconds_by_phase, shares
+
+ALONE = Setting(device="cpu", workers=1, threads=1, used=1, precision="fp32", padding=0.02)
+HEALTHY = {"data": 0.01, "copy": 0.0, "forward": 0.35, "backward": 0.55, "reduce": 0.0, "optimizer": 0.05, OTHER: 0.04}
+times = st.floats(0, 10)
+steps = st.lists(st.dictionaries(st.sampled_from(PHASES), times), min_size=1, max_size=5)
+
+
+def with_share(name: str, share: float) -> dict[str, float]:
+    """The healthy shares with one of them larger, at the cost of the backward pass."""
+    return HEALTHY | {name: share, "backward": 0.55 + HEALTHY[name] - share}
+
+
+@given(steps, times)
+def test_phases_and_what_none_of_them_covers_add_up_to_the_time(found: list[dict[str, float]], beyond: float) -> None:
+    told = [StepTimes(sum(phases.values()) + beyond, phases) for phases in found]
+    seconds = seconds_by_phase(told)
+    assert list(seconds) == [*PHASES, OTHER]
+    assert sum(seconds.values()) == pytest.approx(sum(step.seconds for step in told))
+    assert seconds[OTHER] == pytest.approx(beyond * len(told), abs=1e-9)
+    assert sum(shares(seconds).values()) == pytest.approx(1 if sum(seconds.values()) else 0)
+
+
+def test_every_phase_has_a_meaning() -> None:
+    assert set(SAID) == {*PHASES, OTHER}
+
+
+@pytest.mark.parametrize("name", sorted(MOST))
+def test_a_loss_above_what_is_healthy_is_named_with_its_share_and_a_key_to_change(name: str) -> None:
+    found = bottleneck(with_share(name, 0.32), replace(ALONE, workers=3))
+    assert (found.name, found.share) == (name, 0.32)
+    assert str(found).startswith(f"{name}: 32% of a step")
+    assert "training." in found.advice
+
+
+def test_the_largest_of_several_losses_is_named() -> None:
+    assert bottleneck(with_share("data", 0.2) | {"reduce": 0.3}, ALONE).name == "reduce"
+
+
+def test_losses_within_what_is_healthy_leave_the_work_itself() -> None:
+    found = bottleneck(HEALTHY, ALONE)
+    assert (found.name, found.share) == ("compute", pytest.approx(0.9))
+
+
+def test_idle_cpus_are_offered_as_workers() -> None:
+    advice = bottleneck(HEALTHY, replace(ALONE, workers=2, threads=4)).advice
+    assert "uses 1 of its 4 CPUs: training.workers 8 use all" in advice
+    assert "All CPUs are at it" in bottleneck(HEALTHY, replace(ALONE, threads=4, used=4)).advice
+
+
+def test_a_busy_gpu_is_offered_half_precision_unless_it_has_it() -> None:
+    on_gpu = replace(ALONE, device="cuda", busy=0.95)
+    assert "bf16" in bottleneck(HEALTHY, on_gpu).advice
+    assert "bf16" not in bottleneck(HEALTHY, replace(on_gpu, precision="bf16")).advice
+
+
+def test_padding_costs_its_share_of_the_work() -> None:
+    found = bottleneck(HEALTHY, replace(ALONE, padding=0.74))
+    assert (found.name, found.share) == ("padding", pytest.approx(0.74 * 0.9))
+
+
+def test_a_gpu_that_idles_while_no_phase_explains_it_is_sent_too_little_at_a_time() -> None:
+    idle = replace(ALONE, device="cuda", busy=0.3)
+    assert bottleneck(HEALTHY, idle).name == "launches"
+    assert bottleneck(with_share("data", 0.5), idle).name == "data"
+
+
+def test_cpus_that_other_processes_have_are_named_before_the_work_is_blamed() -> None:
+    found = bottleneck(HEALTHY, replace(ALONE, queued=0.54))
+    assert (found.name, found.share) == ("contention", 0.54)
+    assert bottleneck(HEALTHY, replace(ALONE, queued=0.05)).name == "compute"

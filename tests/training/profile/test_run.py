@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import gzip
+import json
+import queue
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from pipelines import storage
+from pipelines.errors import DatasetError, ResourceError, TrainingError
+from pipelines.progress import Silent
+from tests.training.conftest import write_dataset
+from training.config import ModelConfig, TrainingConfig
+from training.engine.collective import Alone
+from training.profile.profiler import Plan
+from training.profile.run import PHASE_HEADER, profile, watch, work
+
+MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
+PLAN = Plan(settle=2, timed=12, warmup=1, active=2)
+
+
+def test_one_worker_is_profiled_in_this_process(dataset: Path, tmp_path: Path) -> None:
+    training = TrainingConfig(batch=16, epochs=1, token_budget=1024)
+    found = profile(MODEL, training, dataset, tmp_path / "out", PLAN, Silent(), None, 1)
+    document = json.loads(json.dumps(found.to_json()))
+    assert (document["device"], document["workers"], document["steps"]) == ("cpu", 1, 12)
+    assert sum(document["shares"].values()) == pytest.approx(1)
+    assert document["tokens_per_second"] > 0
+    assert 0 <= document["padding"] < 0.5
+    assert any(one["name"].startswith("aten::") for one in document["operators"])
+    assert document["peak_memory_bytes"] > 1 << 20
+    with gzip.open(document["traces"][0], "rt") as stream:
+        assert json.load(stream)["traceEvents"]
+    assert [row[0] for row in found.phase_rows()] == list(document["shares"])
+    assert all(len(row) == len(PHASE_HEADER) for row in found.phase_rows())
+    told = "\n".join(found.sentences())
+    assert f"bottleneck: {document['bottleneck']}: " in told
+    assert "12 steps after the first 2" in told
+
+
+def test_steps_are_taken_from_as_many_epochs_as_they_need(dataset: Path, tmp_path: Path) -> None:
+    training = TrainingConfig(batch=80, epochs=1, patience=1)
+    assert profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), None, 1).measured[0].steps == 12
+
+
+@pytest.mark.full
+@pytest.mark.ray
+def test_several_workers_are_profiled_on_ray(
+    ray_session: Callable[[], AbstractContextManager[None]], dataset: Path, tmp_path: Path
+) -> None:
+    training = TrainingConfig(batch=16, workers=2)
+    found = profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), ray_session, 1)
+    document = found.to_json()
+    assert document["workers"] == 2
+    assert len(document["reduce_share_by_worker"]) == 2
+    assert document["shares"]["reduce"] > 0
+    assert [Path(one).name for one in document["traces"]] == [f"trace-worker-{rank}.json.gz" for rank in range(2)]
+    assert all(Path(one).exists() for one in document["traces"])
+    assert any("slowest worker" in sentence for sentence in found.sentences())
+
+
+def test_a_dataset_of_one_class_is_refused(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "one", classes=1)
+    with pytest.raises(DatasetError, match="one class only"):
+        profile(MODEL, TrainingConfig(), folder, tmp_path / "out", PLAN, Silent(), None, 1)
+
+
+def test_a_folder_that_another_profile_writes_is_refused(dataset: Path, tmp_path: Path) -> None:
+    with (
+        storage.only_writer(tmp_path / "out"),
+        pytest.raises(ResourceError, match="another process is writing it"),
+    ):
+        profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path / "out", PLAN, Silent(), None, 1)
+
+
+def test_what_an_earlier_profile_left_is_removed(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / ".ray-0").mkdir()
+    (tmp_path / "trace-worker-3.json.gz").touch()
+    (tmp_path / "notes").touch()
+    profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path, PLAN, Silent(), None, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "trace-worker-0.json.gz"]
+
+
+def test_a_worker_tells_why_it_holds_a_copy_of_its_own(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(dataset / "manifest.json"))
+    given = {
+        "model": MODEL.model_dump(mode="json"),
+        "training": TrainingConfig(batch=16).model_dump(mode="json"),
+        "dataset": str(dataset),
+        "fingerprint": None,
+        "output": str(tmp_path),
+        "plan": asdict(PLAN),
+        "threads": 1,
+        "roomy": True,
+    }
+    notes = watch(given, torch.device("cpu"), Alone())["notes"]
+    assert [note.rpartition(" ")[2] for note in notes] == ["train", "validation"]
+
+
+def test_a_worker_explains_a_defect_to_the_driver() -> None:
+    news: queue.Queue[dict[str, Any]] = queue.Queue()
+    with pytest.raises(ValidationError):
+        work({"news": news, "training": {"steps": 1}})
+    assert isinstance(news.get_nowait()["error"], TrainingError)

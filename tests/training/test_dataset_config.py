@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.config import DatasetConfig
+from training.dataset_config import reconcile
+
+SOURCE = {"genome": "toy", "fasta": "toy.fa", "annotation": "toy.gff3"}
+
+
+def experiment(**sections: Any) -> dict[str, Any]:
+    """A resolved experiment, in which keys that are None are left out."""
+    config = DatasetConfig.model_validate({"sources": [SOURCE], **sections})
+    return config.model_dump(mode="json", by_alias=True, exclude_none=True) | {"model": {"hidden": 8}}
+
+
+def built(**sections: Any) -> dict[str, Any]:
+    """The configuration in a manifest: every key, no paths, the tokenizer's own parameters."""
+    config = DatasetConfig.model_validate({"sources": [SOURCE], **sections}).model_dump(mode="json")
+    config["sources"] = [
+        {key: value for key, value in source.items() if key not in SOURCE or key == "genome"}
+        for source in config["sources"]
+    ]
+    config["tokenizer"].pop("reuse")
+    return config
+
+
+def test_the_experiment_that_built_the_dataset_differs_in_nothing() -> None:
+    assert reconcile(experiment(), built()) == (experiment(), [])
+    cropped = {"crop": {"length": 100}, "split": {"test": ["chr1"]}}
+    assert reconcile(experiment(**cropped), built(**cropped)) == (experiment(**cropped), [])
+
+
+def test_each_differing_key_is_told_with_both_values_and_the_dataset_wins() -> None:
+    theirs = {"tokenizer": {"k": 3}, "negatives": {"ratio": 2}, "split": {"test": ["chr1", "chr2"]}}
+    agreed, differences = reconcile(experiment(), built(**theirs))
+    assert differences == ["negatives.ratio 2.0, not 1.0", "tokenizer.k 3, not 6", "split.test chr1 chr2, not 0.1"]
+    assert agreed == experiment(**theirs)
+
+
+def test_a_crop_on_one_side_only_is_a_difference() -> None:
+    agreed, differences = reconcile(experiment(), built(crop={"length": 100}))
+    assert (agreed["crop"]["length"], differences) == (100, ["crop.length 100, not none"])
+    agreed, differences = reconcile(experiment(crop={"length": 100}), built())
+    assert ("length" in agreed["crop"], differences) == (False, ["crop.length none, not 100"])
+
+
+def test_a_tokenizer_taken_from_elsewhere_is_not_compared_but_written_as_it_is() -> None:
+    agreed, differences = reconcile(experiment(tokenizer={"from": "bundle"}), built(tokenizer={"k": 3}))
+    assert differences == []
+    assert agreed["tokenizer"] == built(tokenizer={"k": 3})["tokenizer"]
+
+
+def test_an_experiment_without_sources_is_not_held_against_those_of_the_dataset() -> None:
+    assert reconcile(experiment() | {"sources": []}, built()) == (experiment() | {"sources": []}, [])
+    assert reconcile({"model": {"hidden": 8}}, built()) == ({"model": {"hidden": 8}}, [])
+
+
+def test_sources_keep_their_paths_and_take_the_datasets_other_values() -> None:
+    theirs = [SOURCE | {"feature_types": ["mRNA"]}, SOURCE | {"genome": "other"}]
+    agreed, differences = reconcile(experiment(), built(sources=theirs))
+    assert differences == ["sources toy other, not toy", "sources.toy.feature_types mRNA, not gene"]
+    mine, other = agreed["sources"]
+    assert mine == experiment(sources=[theirs[0]])["sources"][0]
+    assert (other["genome"], other["feature_types"]) == ("other", ["gene"])
+    assert not {"fasta", "annotation"} & set(other)
+
+
+def test_keys_and_sections_that_only_one_side_has_are_not_compared() -> None:
+    newer, older = built(), built()
+    newer |= {"windows": {"step": 9}, "crop": newer["crop"] | {"shape": "round"}}
+    del older["negatives"], older["split"]["seed"]
+    assert reconcile(experiment(), newer) == (experiment(), [])
+    assert reconcile(experiment(), older) == (experiment(), [])

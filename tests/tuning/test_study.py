@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+
+from cluster.experiment import load
+from pipelines import storage
+from pipelines.dataset.token_dataset import read_manifest
+from pipelines.errors import UsageError
+from pipelines.progress import Silent
+from pipelines.tokens.tokenizer import Tokenizer
+from tests.conftest import GenomeFiles
+from tests.training.conftest import write_dataset
+from tests.tuning.conftest import BASE
+from training.bundle import bundle
+from training.bundle.bundle import Bundle
+from training.distributed.run_key import run_key
+from training.models import embedding_file
+from tuning import keys, summary
+from tuning.config import TuningConfig
+from tuning.search import dataset_registry
+from tuning.study import Campaign, so_far, tune
+from tuning.trial import Trial
+from tuning.trials.store import Ledger
+
+pytestmark = pytest.mark.ray
+ROOT = Path(__file__).parents[2]
+
+
+def rows(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "trials.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Silent]:
+    """A grid of four, of which one is far too large, with two seeds."""
+    output, progress = tmp_path_factory.mktemp("tuned") / "campaign", Silent()
+    space = {"model.embedding": [4, 8], "model.hidden": [8, 4096]}
+    config = TuningConfig.model_validate(
+        {"space": space, "search": "grid", "seeds": 2, "scheduler": "none", "device_memory": "1GiB", "metric": "mcc"}
+    )
+    tune(Campaign(config, BASE, dataset, output), ray_session, progress)
+    return output, progress
+
+
+def test_every_trial_has_its_row_with_figures_gap_memory_and_time(small: tuple[Path, Silent]) -> None:
+    found = rows(small[0])
+    assert [row["number"] for row in found] == list(range(1, len(found) + 1))
+    assert [row["state"] for row in found] == ["finished", "finished", "infeasible"] * 2
+    for row in found:
+        if row["state"] == "finished":
+            assert 0 <= row["validation_auroc"] <= 1
+            assert row["train_mcc"] is not None
+            assert row["epochs"] == 2
+            assert row["seconds"] > 0
+            assert row["memory_measured"] > 10**8
+            assert row["memory_predicted"] <= row["memory_room"]
+        else:
+            assert row["memory_predicted"] > row["memory_room"] == 2**30
+            assert "one sequence of" in row["reason"]
+            assert row["epochs"] == 0
+
+
+def test_a_line_tells_each_trial_as_it_ends(small: tuple[Path, Silent]) -> None:
+    told = "\n".join(small[1].notes)
+    assert "trial 1: embedding 4, hidden 8, seed" in told
+    assert "infeasible (model.kind lstm: one sequence of" in told
+    assert "on train " in told
+    assert "foretold" in told
+
+
+def test_tables_page_and_rows_say_the_same(small: tuple[Path, Silent]) -> None:
+    output = small[0]
+    table = pq.read_table(output / "trials.parquet").to_pylist()
+    assert [row["key"] for row in table] == [row["key"] for row in rows(output)]
+    assert [row["model.hidden"] for row in table] == [8, 8, 4096] * 2
+    assert (output / "trials.csv").read_text().count("\n") == len(table) + 1
+    page = (output / "report.html").read_text()
+    assert "figure-gap" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    marked = re.findall(r"<tr class=best><td[^>]*>(\d+)</td>", page)
+    chosen = summary.best(Ledger(output, reading=True).trials, "mcc", 2)
+    assert chosen is not None
+    assert marked == [str(chosen.number)]
+    assert [row["weights"] is not None for row in table] == [True] * 6
+
+
+def test_the_best_configuration_is_an_experiment_and_a_bundle_that_train_finds_finished(
+    small: tuple[Path, Silent], dataset: Path
+) -> None:
+    output = small[0]
+    experiment = load(output / "best.yaml", {})
+    made: Bundle = bundle.load(output / "best" / "bundle")
+    assert made.config["run"] == run_key(experiment.model, experiment.training, rows(output)[0]["fingerprint"])
+    finished = [row for row in rows(output) if row["state"] == "finished"]
+    means: dict[int, list[float]] = {}
+    for row in finished:
+        means.setdefault(row["configuration"], []).append(row["validation_mcc"])
+    best = max(means, key=lambda number: sum(means[number]))
+    assert made.config["metrics"]["validation_mcc"] == max(means[best])
+
+
+def test_a_second_run_finds_the_campaign_finished_and_another_one_is_refused(
+    small: tuple[Path, Silent], dataset: Path, silent: Silent
+) -> None:
+    output = small[0]
+    before = (output / "trials.jsonl").read_bytes()
+    identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
+    config = TuningConfig.model_validate(identity)
+
+    def never() -> Any:
+        raise AssertionError("no Ray is needed")
+
+    tune(Campaign(config, BASE, dataset, output), never, silent)
+    assert any("finished; nothing to do" in note for note in silent.notes)
+    assert (output / "trials.jsonl").read_bytes() == before
+    other = config.model_copy(update={"seed": 9})
+    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
+        tune(Campaign(other, BASE, dataset, output), never, silent)
+    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
+        so_far(Campaign(other, BASE, dataset, output), silent)
+
+
+def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
+    small: tuple[Path, Silent], dataset: Path, silent: Silent
+) -> None:
+    output = small[0]
+    identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
+    made = Campaign(TuningConfig.model_validate(identity), BASE, dataset, output)
+    assert so_far(made, silent)[1].bundle is not None
+    (output / "report.html").unlink()
+    with storage.only_writer(output):
+        assert so_far(made, silent)[1].bundle is None
+    assert (output / "report.html").exists()
+    assert any("the campaign is running" in note for note in silent.notes)
+    with pytest.raises(UsageError, match="no campaign there"):
+        so_far(Campaign(made.config, BASE, dataset, output / "nothing"), silent)
+
+
+def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_one_stays_within_the_size(
+    campaign: Callable[..., Campaign], dataset: Path, ray_session: Any, silent: Silent
+) -> None:
+    hidden = [16, 24, *range(2000, 4001, 200)][:12]
+    made = campaign(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
+    model, training = keys.configured(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
+    key = run_key(model, training, read_manifest(dataset)["fingerprint"])
+    damaged = made.output / "trials" / key[:16] / "checkpoints" / f"epoch-00001-step-00000000-{'0' * 16}.pt"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no checkpoint")
+    trials = tune(made, ray_session, silent)[0].trials
+    assert [trial.state for trial in trials] == ["finished", "failed"] + ["infeasible"] * 10
+    assert "damaged checkpoint" in trials[1].reason
+    assert 10**8 < (trials[0].memory_measured or 0) < 1500 * 2**20
+    for trial in trials[2:]:
+        assert (trial.memory_predicted or 0) > 1500 * 2**20 * 0.5
+        assert not list((made.output / "trials" / trial.key[:16]).glob("[!t]*"))
+
+
+def test_an_embedding_of_another_size_does_not_go_together_with_a_model(
+    campaign: Callable[..., Campaign], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer.load(dataset / "tokenizer.json")
+    file = embedding_file.save(
+        torch.rand(tokenizer.vocabulary_size, 8), tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path
+    )
+    base = {**BASE, "model": {**BASE["model"], "embedding_file": str(file)}}
+    made = campaign(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
+    trials = tune(made, ray_session, silent)[0].trials
+    assert [trial.state for trial in trials] == ["finished", "infeasible"]
+    assert "model.embedding" in trials[1].reason
+
+
+def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -> None:
+    data, output = write_dataset(tmp_path / "data", rows=400), tmp_path / "campaign"
+    experiment = tmp_path / "e.yaml"
+    values = {
+        "model": BASE["model"],
+        "training": {"epochs": 5, "batch": 8, "device": "cpu"},
+        "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none"},
+        "cluster": {"cpus": 2},
+    }
+    experiment.write_text(yaml.safe_dump(values))
+    command = [
+        sys.executable,
+        "-m",
+        "cluster",
+        "tune",
+        str(experiment),
+        "--dataset",
+        str(data),
+        "--output",
+        str(output),
+    ]
+    driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def half_way() -> bool:
+        if not (output / "trials.jsonl").exists():
+            return False
+        states = [row["state"] for row in rows(output)]
+        begun = [row for row in rows(output) if row["state"] == "begun"]
+        return "finished" in states and any(ledger_epochs(output, row["key"]) for row in begun)
+
+    while not half_way():
+        assert driver.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    before = {row["key"]: row for row in rows(output)}
+    began = {row["key"]: ledger_epochs(output, row["key"]) for row in before.values()}
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    after = rows(output)
+    assert sorted(row["parameters"]["model.hidden"] for row in after) == [8, 12, 16]
+    assert {row["state"] for row in after} == {"finished"}
+    for row in after:
+        epochs = ledger_epochs(output, row["key"])
+        assert [record["epoch"] for record in epochs] == [1, 2, 3, 4, 5]
+        if row["key"] in before and before[row["key"]]["state"] == "finished":
+            assert row == before[row["key"]]
+        kept = began.get(row["key"], [])[:-1] if row["key"] in before else []
+        assert epochs[: len(kept)] == kept
+
+
+@pytest.mark.full
+def test_out_of_time_what_runs_ends_with_its_epoch_and_more_time_goes_on_with_the_rest(
+    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+) -> None:
+    space, base = {"model.hidden": [8, 12, 16, 20]}, {**BASE, "training": {**BASE["training"], "epochs": 10**4}}
+
+    def within(seconds: float) -> list[Trial]:
+        made = campaign(base, space=space, search="grid", scheduler="none", seconds=seconds)
+        return tune(made, ray_session, silent)[0].trials
+
+    # A busy machine starts none in the first seconds, and then there are no rows.
+    seconds = next(seconds for seconds in (2, 4, 8, 16, 32, 64) if within(seconds))
+    early = within(seconds)
+    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.seconds have passed")}
+    assert all(trial.epochs and trial.validation_auroc for trial in early)
+    assert any(f"no further configuration: tuning.seconds have passed ({seconds})" in note for note in silent.notes)
+    assert silent.notes[-1].endswith("the campaign is finished; nothing to do")
+    found = {trial.key: trial for trial in within(seconds + 2)}
+    assert [found[trial.key] for trial in early] == early
+
+
+@pytest.mark.full
+def test_trials_of_two_workers_have_the_figures_of_one(
+    dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    # Dropout draws other numbers for other workers.
+    space = {"model.hidden": [8, 12], "model.dropout": [0.0]}
+    found = []
+    for workers in (1, 2):
+        config = TuningConfig.model_validate(
+            {"space": space, "search": "grid", "scheduler": "none", "workers": workers}
+        )
+        found.append(tune(Campaign(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
+    for alone, shared in zip(*found, strict=True):
+        assert shared.state == "finished"
+        assert shared.key == alone.key
+        assert shared.validation_auroc == pytest.approx(alone.validation_auroc, abs=0.02)
+        assert shared.gap("auroc") == pytest.approx(alone.gap("auroc"), abs=0.02)
+    assert bundle.load(tmp_path / "2" / "best" / "bundle").config["run"] in {trial.key for trial in found[1]}
+
+
+def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
+    genome: GenomeFiles, ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    base = {
+        **BASE,
+        "sources": [genome.source()],
+        "crop": {"length": 80},
+        "split": {"test": ["chr4"], "validation": ["chr3"]},
+        "training": {**BASE["training"], "epochs": 1},
+    }
+    space = {"tokenizer.k": [3, 4], "tokenizer.stride": [1, 5]}
+    config = TuningConfig.model_validate({"space": space, "search": "grid"})
+    trials = tune(Campaign(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
+    datasets = {path.name for path in (tmp_path / "c" / "datasets").iterdir() if not path.name.startswith(".")}
+    assert [trial.state for trial in trials] == ["finished", "infeasible"] * 2
+    assert "stride" in trials[1].reason
+    assert {Path(trial.dataset).name for trial in trials if trial.state == "finished"} == datasets
+    for trial in trials[::2]:
+        assert read_manifest(Path(trial.dataset))["tokenizer"]["k"] == trial.parameters["tokenizer.k"]
+    chosen = summary.best(trials, "auroc")
+    assert chosen is not None
+    assert load(tmp_path / "c" / "best.yaml", {}).tokenizer.k == chosen.parameters["tokenizer.k"]
+    manifests = sorted((tmp_path / "c" / "datasets").glob("*/manifest.json"))
+    built = [path.stat().st_mtime_ns for path in manifests]
+    again = dataset_registry.made(base, config.searched, tmp_path / "c", ray_session, silent)
+    assert [path.stat().st_mtime_ns for path in manifests] == built
+    assert {one[:12] for one in again.fingerprints} == datasets
+
+
+def test_a_dataset_that_is_given_and_keys_that_make_others_do_not_go_together(
+    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+) -> None:
+    with pytest.raises(UsageError, match=r"tokenizer\.k needs a dataset for every value"):
+        tune(campaign(space={"tokenizer.k": [3, 4]}), ray_session, silent)
+
+
+def ledger_epochs(output: Path, key: str) -> list[dict[str, Any]]:
+    path = output / "trials" / key[:16] / "epochs.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_the_ledger_begins_again_from_its_rows(small: tuple[Path, Silent]) -> None:
+    (small[0] / "trials.jsonl").unlink()
+    Ledger(small[0])
+    assert len(rows(small[0])) == 6

@@ -1,0 +1,152 @@
+"""A model bundle: weights, tokenizer, vocabulary and what they were trained on, as one directory.
+
+Nothing in it is a pickle; loading executes nothing, needs no Ray, and reads no weight before all that surrounds it fits. A bundle
+appears whole or not at all. Loading costs a hash (1.5 GB/s) and a copy of the weights; from elsewhere, once, their way here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+from pipelines import remote, storage
+from pipelines.errors import BundleError, DatasetError, InputError
+from pipelines.tokens.tokenizer import FILE_NAME, Tokenizer
+from training.bundle import digests, weights
+from training.bundle.card import model_card
+from training.bundle.digests import CONFIG, RESTORE
+from training.bundle.download import brought
+
+WEIGHTS, CARD = "model.safetensors", "README.md"
+SEALED = [WEIGHTS, FILE_NAME]
+_ADDRESS_AS_PATH = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model and all that belongs to it.
+
+    Attributes:
+        model: in evaluation mode, on the CPU.
+        tokenizer: the one its embedding belongs to.
+        config: model sizes, threshold, genomes, metrics, fingerprints and versions; see `docs/formats.md`.
+        digest: of the `config.json` it was loaded from; None for one that was not.
+    """
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    config: dict[str, Any]
+    digest: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with, or would be saved with."""
+        return self.digest or str(self._sealed(self._weights())["digest"])
+
+    def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
+        """Refuse data of another tokenizer.
+
+        Raises:
+            BundleError: with both fingerprints and the parameters that differ.
+        """
+        if tokenizer.fingerprint == self.tokenizer.fingerprint:
+            return
+        differing = ", ".join(self.tokenizer.differences(tokenizer)) or "the vocabulary"
+        raise BundleError(
+            f"{what}: tokenizer {tokenizer.fingerprint[:12]} is not the model's {self.tokenizer.fingerprint[:12]} "
+            f"(model against data: {differing})",
+            "build the data with tokenizer.from naming the bundle",
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the bundle, replacing an earlier one when the new one is whole. The same bundle gives the same bytes.
+
+        Raises:
+            ResourceError: the place cannot be written.
+        """
+        content = self._weights()
+        described = digests.text(self._sealed(content))
+        # Out of what is written, so that no order of keys in memory shows.
+        card = model_card(json.loads(described))
+        staging = storage.staging_for(directory, self.tokenizer.fingerprint)
+        shutil.rmtree(staging, ignore_errors=True)
+        storage.make_directory(staging)
+        self.tokenizer.save(staging)
+        with storage.replacing(staging / WEIGHTS) as temporary:
+            temporary.write_bytes(content)
+        storage.write_text(staging / CONFIG, described)
+        storage.write_text(staging / CARD, card)
+        storage.swap_in(staging, directory)
+
+    def _weights(self) -> bytes:
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in self.model.state_dict().items()}
+        return save(tensors, metadata={"tokenizer": self.tokenizer.fingerprint})
+
+    def _sealed(self, content: bytes) -> dict[str, Any]:
+        files = {WEIGHTS: digests.facts(content), FILE_NAME: digests.facts(self.tokenizer.text.encode())}
+        return digests.sealed(self.config, files)
+
+
+def load(path: Path | str) -> Bundle:
+    """Read a bundle.
+
+    Args:
+        path: a directory, or as text the address of one: `file://…`, `s3://…`, `gs://…`, `https://…`, and whatever fsspec has a
+            driver for. From elsewhere the files are copied into the cache first, once.
+
+    Raises:
+        BundleError: missing, not reachable, damaged, of a newer format, or with a tokenizer that is not its own.
+        DependencyError: no driver for that kind of address.
+    """
+    try:
+        directory = remote.local(path)
+    except InputError as error:
+        raise BundleError(error.problem, error.remedy) from error
+    if directory is not None:
+        return _read(directory, str(directory))
+    with brought(str(path), SEALED) as (copy, shown):
+        return _read(copy, shown)
+
+
+def _read(directory: Path, shown: str) -> Bundle:
+    opened = digests.read(_content(directory / CONFIG, shown), f"{shown}/{CONFIG}", SEALED)
+    config = opened.config
+    architecture = weights.architecture(config["model"], f"{shown}/{CONFIG}")
+    try:
+        tokenizer = Tokenizer.load(directory)
+    except DatasetError as error:
+        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
+    if tokenizer.fingerprint != config["tokenizer"]["fingerprint"]:
+        raise BundleError(
+            f"{shown}: {FILE_NAME} ({tokenizer.fingerprint[:12]}) is not the one the model was trained with "
+            f"({config['tokenizer']['fingerprint'][:12]})",
+            RESTORE,
+        )
+    try:
+        files = opened.files or digests.measured(directory, SEALED)
+    except InputError as error:
+        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
+    digests.check(directory, files, shown)
+    model = weights.read(directory / WEIGHTS, architecture, tokenizer.vocabulary_size, f"{shown}/{WEIGHTS}")
+    return Bundle(model.eval(), tokenizer, config, opened.digest or digests.sealed(config, files)["digest"])
+
+
+def _content(path: Path, shown: str) -> bytes:
+    try:
+        if path.stat().st_size > digests.LARGEST:
+            raise BundleError(f"{shown}/{CONFIG}: too large for a configuration", RESTORE)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        remedy = "name a directory RUN/bundle"
+        if _ADDRESS_AS_PATH.match(shown):
+            remedy = "give an address as text, since a Path changes it"
+        raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", remedy) from error
+    except OSError as error:
+        raise BundleError(f"{shown}/{CONFIG}: cannot be read ({error.strerror or error})", RESTORE) from error

@@ -1,0 +1,101 @@
+"""A model out of its weights' file: names, types and shapes are held against the architecture before anything is allocated.
+
+The file is safetensors, which holds numbers and no code. Reading takes the memory of the weights twice for a moment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from pipelines.errors import BundleError
+from training import models
+from training.bundle.description import parameters
+from training.bundle.digests import RESTORE
+from training.config import ModelConfig
+from training.models.recogniser import Recogniser
+
+DTYPE = "F32"
+
+
+def architecture(described: object, shown: str) -> ModelConfig:
+    """The sizes of a model.
+
+    Args:
+        described: `model` of a bundle's configuration.
+        shown: the file it stands in.
+
+    Raises:
+        BundleError: a key that is not known, or a value out of range.
+    """
+    try:
+        return ModelConfig.model_validate(described)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, ("model", *first["loc"])))
+        if first["type"] == "extra_forbidden":
+            raise BundleError(f"{shown}: {key}: not known here", "update raygene") from error
+        raise BundleError(f"{shown}: {key}: {first['msg']}", RESTORE) from error
+
+
+def weights_of(config: ModelConfig, vocabulary_size: int) -> int:
+    """Numbers that a model of these sizes learns. Nothing is allocated; it costs a few milliseconds.
+
+    Args:
+        config: the architecture.
+        vocabulary_size: number of token ids.
+    """
+    with torch.device("meta"):
+        return parameters(models.make(config, vocabulary_size))
+
+
+def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> Recogniser:
+    """The model whose weights a file holds, on the CPU. Torch's random state stays as it was.
+
+    Args:
+        path: the file.
+        config: the architecture.
+        vocabulary_size: number of token ids.
+        shown: the file's name in messages.
+
+    Raises:
+        BundleError: not safetensors, or a weight that is missing, not of the model, of another type or shape, or no number.
+    """
+    with torch.device("meta"):
+        wanted = models.make(config, vocabulary_size).state_dict()
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: _facts(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
+            _same(found, wanted, shown)
+            tensors = {name: file.get_tensor(name) for name in wanted}
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise BundleError(f"{shown}: cannot be loaded ({reason})", RESTORE) from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise BundleError(f"{shown}: {name} holds values that are no numbers", RESTORE)
+    with torch.random.fork_rng(devices=[]):
+        model = models.make(config, vocabulary_size)
+    model.load_state_dict(tensors)
+    return model
+
+
+def _facts(part: object) -> tuple[str, tuple[int, ...]]:
+    return part.get_dtype(), tuple(part.get_shape())  # type: ignore[attr-defined]
+
+
+def _same(found: dict[str, tuple[str, tuple[int, ...]]], wanted: dict[str, Tensor], shown: str) -> None:
+    if missing := wanted.keys() - found.keys():
+        raise BundleError(f"{shown}: {min(missing)} is missing", RESTORE)
+    if extra := found.keys() - wanted.keys():
+        raise BundleError(f"{shown}: {min(extra)[:80]} is not a weight of the model", RESTORE)
+    for name, tensor in wanted.items():
+        dtype, shape = found[name]
+        if (dtype, shape) != (DTYPE, tuple(tensor.shape)):
+            raise BundleError(
+                f"{shown}: {name} is {dtype} of shape {shape}, not {DTYPE} of shape {tuple(tensor.shape)}", RESTORE
+            )

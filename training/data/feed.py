@@ -1,0 +1,170 @@
+"""Batches made ahead of the training loop, on a thread of their own.
+
+The thread gathers rows while the device computes; NumPy and copies release the interpreter's lock. For a GPU the
+batches lie in pinned memory, from which they are copied without waiting. What the loop waits for them is counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipelines.dataset.token_dataset import TokenDataset
+from training.data.batch import TokenBatch, collate
+from training.data.step_plan import Rows, micro_batches, share
+
+AHEAD = 8
+# In int64: 32 MiB. One step more is held by the thread, which made it before it knew of room.
+TOKENS_AHEAD = 2**22
+
+
+def most_tokens(step: int) -> int:
+    """Tokens that are in memory at most where a worker's steps have `step`: ahead, one in the thread and one in the loop."""
+    return min(AHEAD * step, max(TOKENS_AHEAD, step)) + 2 * step
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one worker computes of an optimizer step.
+
+    Attributes:
+        number: of the step in its epoch, from 0.
+        rows: sequences of the whole step, over all workers.
+        parts: this worker's batches, in order; none if it has no row.
+    """
+
+    number: int
+    rows: int
+    parts: list[TokenBatch]
+
+    @property
+    def tokens(self) -> int:
+        """Of this worker's batches."""
+        return sum(len(part.tokens) for part in self.parts)
+
+
+class Feed:
+    """The steps of an epoch for one worker, made ahead: `AHEAD` steps or `TOKENS_AHEAD` tokens, but always one.
+
+    Attributes:
+        waited: seconds that the loop has waited for a step.
+    """
+
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self.waited = 0.0
+        self._made: deque[Step] = deque()
+        self._tokens = 0
+        self._ended, self._stopped = False, False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._fill, args=(steps,), daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Step]:
+        while True:
+            began = time.perf_counter()
+            found = self._take()
+            self.waited += time.perf_counter() - began
+            if found is None:
+                return
+            yield found
+
+    def close(self) -> None:
+        """End the thread, whatever it has made."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _take(self) -> Step | None:
+        """The next step; None after the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._made or self._ended)
+            if self._made:
+                step = self._made.popleft()
+                self._tokens -= step.tokens
+                self._changed.notify_all()
+                return step
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def _fill(self, steps: Iterator[Step]) -> None:
+        try:
+            for step in steps:
+                if not self._put(step):
+                    break
+        except BaseException as error:
+            self._error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _put(self, step: Step) -> bool:
+        """Add a step as soon as there is room; False if the thread is to end instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._has_room(step))
+            if self._stopped:
+                return False
+            self._made.append(step)
+            self._tokens += step.tokens
+            self._changed.notify_all()
+            return True
+
+    def _has_room(self, step: Step) -> bool:
+        return not self._made or (len(self._made) < AHEAD and self._tokens + step.tokens <= TOKENS_AHEAD)
+
+
+@contextmanager
+def feed(
+    dataset: TokenDataset,
+    steps: Iterable[tuple[int, Rows]],
+    token_budget: int,
+    workers: int,
+    rank: int,
+    device: torch.device,
+) -> Iterator[Feed]:
+    """Make the steps of an epoch ahead, and end the thread with the block.
+
+    Args:
+        dataset: where rows are.
+        steps: number and rows of each step, over all workers.
+        token_budget: most padded tokens in a batch.
+        workers: among how many a step is shared.
+        rank: which of them this is.
+        device: where batches go: memory is pinned for a GPU.
+    """
+    lengths, offsets = dataset.lengths, dataset.offsets
+    made = Feed(
+        Step(number, len(rows), _parts(dataset, rows, lengths, offsets, token_budget, workers, rank, device))
+        for number, rows in steps
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _parts(
+    dataset: TokenDataset,
+    rows: Rows,
+    lengths: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    token_budget: int,
+    workers: int,
+    rank: int,
+    device: torch.device,
+) -> list[TokenBatch]:
+    parts = [
+        collate(dataset.tokens, offsets, dataset.labels, part)
+        for part in micro_batches(share(rows, workers, rank), lengths, token_budget)
+    ]
+    return [part.pin_memory() for part in parts] if device.type == "cuda" else parts

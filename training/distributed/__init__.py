@@ -1,0 +1,1 @@
+"""Training on Ray Train: placing, starting, watching and resuming workers."""

@@ -1,0 +1,47 @@
+"""What decides a run's result, as one fingerprint: the same run is gone on with, another begins anew."""
+
+from __future__ import annotations
+
+from pipelines import fingerprint
+from training.config import ModelConfig, TrainingConfig
+from training.engine.checkpoints import FORMAT
+from training.models import embedding_file
+
+# Keys of `training` that change when, where or how fast a run computes, or what it tells, but not its result.
+NOT_CONTENT = {
+    "workers",
+    "min_workers",
+    "retries",
+    "device",
+    "layout",
+    "token_budget",
+    "headroom",
+    "probe",
+    "checkpoint_steps",
+    "checkpoint_seconds",
+    "log_steps",
+    "tensorboard",
+    "mlflow",
+    "mlflow_experiment",
+}
+
+
+def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
+    """SHA-256 over model, optimisation, dataset and the format of checkpoints.
+
+    Args:
+        model: an embedding file counts by its content.
+        training: without `NOT_CONTENT`.
+        dataset: its fingerprint.
+
+    Raises:
+        BundleError: the embedding file is missing.
+    """
+    return fingerprint.of_value(
+        {
+            "model": embedding_file.identity(model),
+            "training": training.model_dump(mode="json", exclude=NOT_CONTENT),
+            "dataset": dataset,
+            "checkpoints": FORMAT,
+        }
+    )

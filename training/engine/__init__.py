@@ -1,0 +1,1 @@
+"""The training loop in plain PyTorch, with or without Ray."""

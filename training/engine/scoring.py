@@ -1,0 +1,50 @@
+"""Probabilities of sequences under a model: length-sorted batches, the same figure whatever the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from training.data.batch import collate
+from training.data.step_plan import Rows, scoring_batches
+from training.engine import threads
+
+
+def probabilities(
+    model: nn.Module,
+    tokens: NDArray[Any],
+    counts: NDArray[np.int64],
+    token_budget: int,
+    device: torch.device | None = None,
+    rows: Rows | None = None,
+) -> NDArray[np.float64]:
+    """The probability of being a gene.
+
+    Args:
+        model: maps a TokenBatch to logits.
+        tokens: ids of all sequences end to end, shape (tokens,).
+        counts: tokens of each sequence, shape (sequences,).
+        token_budget: most padded tokens in a batch.
+        device: where the model lies (default: CPU).
+        rows: which sequences to score (default: all).
+
+    Returns:
+        Shape (rows,), in the order of `rows`.
+    """
+    chosen = np.arange(len(counts)) if rows is None else rows
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    labels = np.zeros(len(counts), np.float32)
+    scores = np.empty(len(chosen))
+    training = model.training
+    model.eval()
+    with torch.inference_mode(), threads.suited(model):
+        for places in scoring_batches(counts[chosen], token_budget):
+            batch = collate(tokens, offsets, labels, chosen[places])
+            logits = model(batch.to(device) if device else batch)
+            scores[places] = torch.sigmoid(logits.double()).cpu().numpy()
+    model.train(training)
+    return scores

@@ -1,0 +1,180 @@
+"""Which device a process computes on: never the CPU by accident where there is a GPU.
+
+torch calls AMD's GPUs `cuda` too, and Ray calls both makers' GPU. Choosing is arithmetic; trying a GPU out takes a second.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pipelines.errors import ResourceError
+from training.hardware.gpus import Build, Environment, Hardware, build, hardware, hidden_by, one_line, visible
+
+INDEX = "https://download.pytorch.org/whl/"
+TO_CPU = "set training.device to cpu"
+
+
+def choose(wanted: str, found: Hardware, torch_build: Build, environment: Environment) -> Literal["cpu", "cuda"]:
+    """The kind of device to compute on.
+
+    Args:
+        wanted: `training.device`: cpu, cuda, or auto (a GPU if there is one that is not hidden on purpose).
+        found: the machine's GPUs.
+        torch_build: what torch can do with them.
+        environment: of the process.
+
+    Raises:
+        ResourceError: there is a GPU, not hidden on purpose, that torch cannot use; or none where one is demanded.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    if torch_build.usable:
+        return "cuda"
+    seen = visible(found, environment)
+    if seen:
+        raise ResourceError(*_unusable(seen, torch_build))
+    if wanted == "auto":
+        return "cpu"
+    hiding = hidden_by(environment, "nvidia") or hidden_by(environment, "amd")
+    if found and hiding:
+        raise ResourceError(f"training.device cuda: {hiding} hides {found}", f"unset the variable or {TO_CPU}")
+    raise ResourceError("training.device cuda: this machine has no GPU", TO_CPU)
+
+
+def _unusable(seen: Hardware, torch_build: Build) -> tuple[str, str]:
+    """Problem and remedy of a GPU that torch cannot use."""
+    there = f"training.device: this machine has {seen}, but torch {torch_build.version}"
+    matching = {"cuda": seen.nvidia, "rocm": seen.amd, "cpu": 0}[torch_build.kind]
+    if not matching:
+        name, index = ("CUDA", "cu126") if seen.nvidia else ("ROCm", "rocm6.4")
+        made_for = {"cuda": "NVIDIA GPUs", "rocm": "AMD GPUs", "cpu": "CPUs only"}[torch_build.kind]
+        return (
+            f"{there} is built for {made_for}",
+            f"install its build for {name} (pip install torch --index-url {INDEX}{index}, or a newer {name}) or {TO_CPU}",
+        )
+    mend = (
+        "update the driver or install torch for the CUDA version that the driver serves"
+        if torch_build.kind == "cuda"
+        else "update the driver, and let this user into the groups render and video"
+    )
+    return f"{there} reaches none ({torch_build.trouble or 'it finds none'})", f"{mend}, or {TO_CPU}"
+
+
+def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Environment) -> int:
+    """The number under which this process's torch knows the first GPU that Ray assigned to it.
+
+    Ray hides other workers' AMD GPUs (`HIP_VISIBLE_DEVICES`), but Ray Train's own `get_device` counts in
+    `CUDA_VISIBLE_DEVICES`, which names all GPUs of the node's workers: on ROCm its answer is a GPU that is not there.
+
+    Args:
+        assigned: `ray.get_gpu_ids()`: as in the visibility variable, or counted on the machine.
+        torch_build: tells which variable torch goes by.
+        environment: of the process.
+
+    Raises:
+        ResourceError: torch does not see that GPU.
+    """
+    first = str(assigned[0])
+    names = ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES") if torch_build.kind == "rocm" else ("CUDA_VISIBLE_DEVICES",)
+    name = next((one for one in names if environment.get(one)), None)
+    if name is None:
+        index = int(first) if first.isdigit() else 0
+    else:
+        listed = [one.strip() for one in environment[name].split(",")]
+        if first not in listed:
+            raise ResourceError(f"{name}={environment[name]}: GPU {first}, which Ray gave, is not in it", "unset it")
+        index = listed.index(first)
+    if index >= torch_build.usable:
+        raise ResourceError(
+            f"training.device: Ray gave GPU {first}, but torch {torch_build.version} reaches {torch_build.usable} GPUs"
+            f"{f' ({torch_build.trouble})' if torch_build.trouble else ''}",
+            f"compare 'ray status' and torch.cuda.device_count() on that node, or {TO_CPU}",
+        )
+    return index
+
+
+def assigned_device(
+    wanted: str,
+    assigned: Sequence[str | int],
+    found: Hardware,
+    torch_build: Build,
+    environment: Environment,
+) -> torch.device:
+    """The device of a worker that Ray started.
+
+    Args:
+        wanted: `training.device`.
+        assigned: `ray.get_gpu_ids()`; empty for a worker that asked for no GPU.
+        found: the GPUs of the worker's machine.
+        torch_build: its torch.
+        environment: of the worker.
+
+    Raises:
+        ResourceError: its machine has a GPU that torch cannot use, or that Ray does not know.
+    """
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if assigned:
+        if not torch_build.usable:
+            choose("cuda", found, torch_build, environment)
+        return torch.device("cuda", index_of(assigned, torch_build, environment))
+    if choose(wanted, found, torch_build, environment) == "cpu":
+        return torch.device("cpu")
+    raise unknown_to_ray(wanted, found, environment)
+
+
+def unknown_to_ray(wanted: str, found: Hardware, environment: Environment) -> ResourceError:
+    """The error for GPUs that torch can use and Ray does not offer."""
+    return ResourceError(
+        f"training.device {wanted}: this machine has {visible(found, environment)} that Ray does not know",
+        f"{'pip install amdsmi on every node, or ' if found.amd else ''}start Ray with --num-gpus, or {TO_CPU}",
+    )
+
+
+def require(wanted: str, environment: Environment | None = None, root: Path = Path("/")) -> Literal["cpu", "cuda"]:
+    """`choose` for the machine and torch of this process.
+
+    Raises:
+        ResourceError: as `choose`.
+    """
+    environment = os.environ if environment is None else environment
+    return choose(wanted, hardware(root), build(), environment)
+
+
+def of_worker(wanted: str, assigned: Sequence[str | int]) -> torch.device:
+    """The device of this worker process, tried out and made torch's current one.
+
+    Args:
+        wanted: `training.device`.
+        assigned: `ray.get_gpu_ids()`.
+
+    Raises:
+        ResourceError: as `assigned_device`, or the GPU does not compute.
+    """
+    device = assigned_device(wanted, assigned, hardware(), build(), os.environ)
+    if device.type == "cuda":
+        try_out(device)
+        torch.cuda.set_device(device)
+    return device
+
+
+def try_out(device: torch.device) -> None:
+    """Compute one number on a device: a GPU may be visible and yet too old for this torch, full, or another's.
+
+    Raises:
+        ResourceError: it does not compute.
+    """
+    try:
+        told = (torch.ones(8, device=device) * 2).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        raise ResourceError(
+            f"training.device: {device} does not compute ({one_line(error)})",
+            f"install a torch that is built for this GPU, free it, or {TO_CPU}",
+        ) from error
+    if told != 16:
+        raise ResourceError(f"training.device: {device} computes 8 x 2 as {told}", f"have it repaired, and {TO_CPU}")

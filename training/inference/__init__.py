@@ -1,0 +1,1 @@
+"""Scoring sequences and intervals with a trained bundle."""

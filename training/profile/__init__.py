@@ -1,0 +1,1 @@
+"""Where a training step spends its time, with a trace."""

@@ -1,0 +1,1 @@
+"""What a study found: the best configuration, importances, and the report."""

@@ -142,8 +142,11 @@ def learners(place: Place) -> None:
 
         judge("this project", lambda: own(corpus))
         judge("this project, again", lambda: own(corpus))
-        judge("as learnt, directions made alike", lambda: own(corpus, shared=0, mirrored=0))
-        judge("the same, contexts of one strand", lambda: own(corpus, shared=0, mirrored=0, opposite=0))
+        judge("as learnt, directions made alike", lambda: own(corpus, shared_bases_share=0, reverse_complement_share=0))
+        judge(
+            "the same, contexts of one strand",
+            lambda: own(corpus, shared_bases_share=0, reverse_complement_share=0, opposite_strand_weight=0),
+        )
         size = corpus.tokenizer.vocabulary_size
         judge("random", lambda: torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)))
         judge("what models start from", lambda: compositional(corpus.tokenizer.vocabulary, DIMENSION, 0))

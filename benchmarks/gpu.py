@@ -174,7 +174,7 @@ def step(state: loop.State, batch: TokenBatch, config: TrainingConfig, device: t
     with state.precision.autocast():
         logits = state.model(here)
     state.precision.backward(binary_cross_entropy_with_logits(logits, here.labels))
-    state.precision.step(state.optimizer, state.model, config.clip)
+    state.precision.step(state.optimizer, state.model, config.max_grad_norm)
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
             "pooling": one_of("mean", "max", "last", "mean+max", "attention"),
             "dropout": one_of(0.0, 0.1),
             "frames": one_of(1, 1, 3),
-            "place": one_of(False, False, True),
+            "absolute_positions": one_of(False, False, True),
         }
     )
     # oneDNN has no LSTM in fp16 to train with.

@@ -91,12 +91,12 @@ def cases(gpu: bool) -> dict[str, Case]:
             found[f"{kind}, short, fp16"] = Case("ours", {"kind": kind}, {"precision": "fp16"}, longest=SHORT)
         found[f"{kind}, short, stem of stride 2"] = Case("ours", {"kind": kind, "stem": 64}, rows=rows, longest=SHORT)
     for batch in (8, 128, 512):
-        found[f"lstm, short, batch {batch}"] = Case("ours", training={"batch": batch}, longest=SHORT)
+        found[f"lstm, short, batch {batch}"] = Case("ours", training={"global_batch_size": batch}, longest=SHORT)
     if gpu:
         wide = {"embedding": 256, "hidden": 512, "layers": 4, "heads": 8}
         for kind in ("lstm", "transformer"):
             found[f"{kind}, short, wide, bf16"] = Case(
-                "ours", {"kind": kind, **wide}, {"precision": "bf16", "batch": 512}, longest=SHORT
+                "ours", {"kind": kind, **wide}, {"precision": "bf16", "global_batch_size": 512}, longest=SHORT
             )
     return found
 
@@ -148,7 +148,9 @@ def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> F
 
 def ours(dataset: TokenDataset, device: torch.device, case: Case, epochs: int) -> Figures:
     """The epochs of the loop after the first, without Ray: their median."""
-    config = TrainingConfig.model_validate({"batch": BATCH, "learning_rate": 1e-3, **case.training, "epochs": epochs})
+    config = TrainingConfig.model_validate(
+        {"global_batch_size": BATCH, "learning_rate": 1e-3, **case.training, "epochs": epochs}
+    )
     network = models.fresh(ModelConfig.model_validate({**PLAIN, **case.model}), dataset.tokenizer, 0).to(device)
     layout.settle(network, config, dataset)
     state = loop.start(network, config, device)
@@ -170,7 +172,7 @@ def on_ray(directory: Path, threads: int, epochs: int) -> Figures:
     ray.init(
         address="local", num_cpus=threads, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
     )
-    training = TrainingConfig(epochs=epochs, batch=BATCH, learning_rate=1e-3)
+    training = TrainingConfig(epochs=epochs, global_batch_size=BATCH, learning_rate=1e-3)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "run")
         train(ModelConfig.model_validate(PLAIN), training, directory, output, Silent(), {})

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cluster.experiment import Experiment
-from pipelines.config import SourceConfig
+from pipelines.config import SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
 _SOURCE_FLAG = re.compile(r"--sources\.(\d+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
@@ -119,6 +119,8 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
         unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]
     if unknown:
         flag = unknown[0].split("=")[0]
+        if today := _renamed(flag):
+            raise UsageError(f"{chosen.prog}: {typed.get(flag, flag)}: renamed", f"write {today}")
         near = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"see {chosen.prog} --help"
         raise UsageError(f"{chosen.prog}: unknown argument {typed.get(flag, flag)}", hint)
@@ -138,6 +140,19 @@ def spelled(argument: str) -> str:
     if " " in name:
         return argument
     return f"--{name.replace('-', '_') if '.' in name else name.replace('_', '-')}{equals}{value}"
+
+
+RENAMED_FLAGS = {"--judged": "--eval-chromosomes"}
+"""Flags of verbs by the names they once had; keys of sections have theirs in `Section.RENAMED`."""
+
+
+def _renamed(flag: str) -> str | None:
+    """Today's name of a flag that once had another."""
+    section, _, key = flag.removeprefix("--").partition(".")
+    field = Experiment.model_fields.get(section)
+    if field is not None and isinstance(field.annotation, type) and (today := renamed_key(field.annotation, key)):
+        return f"--{section}.{today}"
+    return RENAMED_FLAGS.get(flag)
 
 
 def _field(section: str, key: str) -> FieldInfo:

@@ -23,7 +23,8 @@ def judged(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Path)
     """
     if unknown := [name for name in names or [] if name not in lengths]:
         raise UsageError(
-            f"--judged {unknown[0]}: no such sequence in {fasta}", f"there are {', '.join(list(lengths)[:5])}, …"
+            f"--eval-chromosomes {unknown[0]}: no such sequence in {fasta}",
+            f"there are {', '.join(list(lengths)[:5])}, …",
         )
     return {name: length for name, length in lengths.items() if not names or name in names}
 

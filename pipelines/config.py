@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -33,6 +33,20 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Keys by the names they once had; such a name in an experiment is an error that gives today's."""
+
+    @classmethod
+    def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Stored values of this section, whose keys may have the names of an earlier version, with today's names."""
+        return {cls.RENAMED.get(key, key): value for key, value in values.items()}
+
+    @classmethod
+    def with_first_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of this section with the first name of every key: fingerprints outlast a renaming that way."""
+        first = {today: earlier for earlier, today in cls.RENAMED.items()}
+        return {first.get(key, key): value for key, value in values.items()}
 
 
 def _as_list(value: Any) -> Any:
@@ -326,7 +340,10 @@ def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) ->
     location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
+        section = _section_at(model, location[:-1])
+        known = [field.alias or name for name, field in section.model_fields.items()]
+        if today := renamed_key(section, str(location[-1])):
+            return UsageError(f"{origin}: {key}: renamed", f"write {'.'.join([*map(str, location[:-1]), today])}")
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return UsageError(f"{origin}: {key}: unknown key", hint)
@@ -339,7 +356,12 @@ def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) ->
     return UsageError(f"{origin}: {key}: {said}")
 
 
-def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
+def renamed_key(section: type[BaseModel], key: str) -> str | None:
+    """Today's name of a key that a section once had under another; None for any other."""
+    return section.RENAMED.get(key) if issubclass(section, Section) else None
+
+
+def _section_at(model: type[BaseModel], location: list[int | str]) -> type[BaseModel]:
     current: type[BaseModel] = model
     for part in location:
         if isinstance(part, int):
@@ -349,7 +371,7 @@ def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
                 inner = list(_models_in(field.annotation))
                 if inner:
                     current = inner[0]
-    return [field.alias or name for name, field in current.model_fields.items()]
+    return current
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

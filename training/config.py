@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +18,8 @@ _PASSWORD = re.compile(r"://[^/@\s]*:(?!\d+/)[^@\s]*@")
 
 class ModelConfig(Section):
     """The recogniser."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"place": "absolute_positions"}
 
     kind: Literal["lstm", "gru", "transformer"] = Field(default="lstm", description="architecture")
     embedding: int = Field(default=32, description="size of a token's vector", ge=4, le=1024)
@@ -42,7 +45,7 @@ class ModelConfig(Section):
         description="positions that attention reaches on either side, after the stem's stride (transformer; 0: all)",
         ge=0,
     )
-    place: bool = Field(
+    absolute_positions: bool = Field(
         default=False,
         description="a token's vector tells its place from the start as well; for sequences that are aligned, such as promoters",
     )
@@ -79,8 +82,10 @@ class ModelConfig(Section):
 class TrainingConfig(Section):
     """The optimisation."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"batch": "global_batch_size", "clip": "max_grad_norm"}
+
     epochs: int = Field(default=10, description="passes over the train split", ge=1, le=10_000)
-    batch: int = Field(default=64, description="sequences per optimizer step, over all workers", ge=1)
+    global_batch_size: int = Field(default=64, description="sequences per optimizer step, over all workers", ge=1)
     workers: int = Field(
         default=1, description="processes that share each step; the result does not depend on it", ge=1
     )
@@ -110,7 +115,7 @@ class TrainingConfig(Section):
     freeze_embedding: int = Field(
         default=0, description="epochs during which token vectors stay as they were (-1: always)", ge=-1
     )
-    clip: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
+    max_grad_norm: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
     checkpoint_steps: int = Field(
         default=0, description="optimizer steps between checkpoints within an epoch (0: none for their number)", ge=0
     )

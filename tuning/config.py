@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -100,6 +100,14 @@ DEFAULT_TRIALS = 16
 class TuningConfig(Section):
     """A search over configurations of model, training and data."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "trials": "configurations",
+        "grace": "grace_period",
+        "reduction": "reduction_factor",
+        "seconds": "time_budget_s",
+        "plateau": "patience",
+    }
+
     space: Space | None = Field(
         default=None,
         description="key of the configuration to its values: a list (all of them), or choice, int, uniform or log_uniform, each "
@@ -110,7 +118,7 @@ class TuningConfig(Section):
     search: Search = Field(
         default="optuna", description="optuna = tree-structured Parzen estimator, random, or grid = all combinations"
     )
-    trials: int | None = Field(
+    configurations: int | None = Field(
         default=None,
         description="configurations to try, those that do not fit counted (default: 16; for grid: all)",
         ge=1,
@@ -124,12 +132,14 @@ class TuningConfig(Section):
     scheduler: Literal["asha", "none"] = Field(
         default="asha", description="asha = end a trial early that falls behind the others (successive halving)"
     )
-    grace: int = Field(default=1, description="epochs that every trial gets (asha)", ge=1)
-    reduction: int = Field(default=3, description="of so many trials the best goes on at each halving (asha)", ge=2)
-    seconds: float | None = Field(
+    grace_period: int = Field(default=1, description="epochs that every trial gets (asha)", ge=1)
+    reduction_factor: int = Field(
+        default=3, description="of so many trials the best goes on at each halving (asha)", ge=2
+    )
+    time_budget_s: float | None = Field(
         default=None, description="time after which none starts and those that run end with their epoch", gt=0
     )
-    plateau: int = Field(
+    patience: int = Field(
         default=0, description="configurations in a row without a better one before the campaign ends (0: never)", ge=0
     )
     workers: int = Field(default=1, description="workers of each trial; more than one train with Ray Train", ge=1)
@@ -187,6 +197,6 @@ class TuningConfig(Section):
         return DEFAULT_GRID if self.search == "grid" else DEFAULT_SPACE
 
     @property
-    def most(self) -> int | None:
+    def max_configurations(self) -> int | None:
         """Configurations to try; None: all there are."""
-        return self.trials or (None if self.search == "grid" else DEFAULT_TRIALS)
+        return self.configurations or (None if self.search == "grid" else DEFAULT_TRIALS)

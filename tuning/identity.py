@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import storage
+from pipelines.config import Section
 from pipelines.errors import UsageError
+from training.config import ModelConfig, TrainingConfig
+from tuning import keys
+from tuning.config import TuningConfig
 
 CAMPAIGN, FINISHED = "campaign.json", "finished.json"
 # Keys of `tuning` that say how far, how fast and where a campaign goes, not what it tries: they may change while it goes on.
-FREE = {"trials", "seconds", "plateau", "concurrent", "device_memory", "device_kind"}
+FREE = {"configurations", "time_budget_s", "patience", "concurrent", "device_memory", "device_kind"}
 Identity = Mapping[str, Any]
 MOST_TOLD = 3
 
@@ -26,7 +30,7 @@ def read(output: Path) -> tuple[Identity, float] | None:
     path = output / CAMPAIGN
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found["identity"], float(found["seconds"])
+        return _with_current_names(found["identity"]), float(found["seconds"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -62,7 +66,25 @@ def ended(output: Path) -> Identity | None:
         found: Identity = json.loads((output / FINISHED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return TuningConfig.with_current_names(found)
+
+
+def _with_current_names(identity: Identity) -> Identity:
+    """What an earlier version stored, with today's names of keys."""
+    sections: dict[str, type[Section]] = {"tuning": TuningConfig, "model": ModelConfig, "training": TrainingConfig}
+    found = {
+        name: sections[name].with_current_names(value) if name in sections else value
+        for name, value in identity.items()
+    }
+    for holder, key in ((found, "space"), (found.get("tuning", {}), "space")):
+        if holder.get(key):
+            holder[key] = {keys.with_current_name(name): _domain(domain) for name, domain in holder[key].items()}
     return found
+
+
+def _domain(domain: Identity) -> Identity:
+    conditions = domain.get("when") or {}
+    return {**domain, "when": {keys.with_current_name(name): value for name, value in conditions.items()}}
 
 
 def require_same(output: Path, before: Identity, now: Identity) -> None:
@@ -84,10 +106,10 @@ def require_same(output: Path, before: Identity, now: Identity) -> None:
 def differences(before: Any, now: Any, key: str = "") -> list[str]:
     """Where two nested mappings differ, as `key VALUE there, VALUE here`; keys that only one of them has are compared too."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
-        keys = [*before, *(one for one in now if one not in before)]
+        names = [*before, *(one for one in now if one not in before)]
         return [
             told
-            for one in keys
+            for one in names
             for told in differences(before.get(one), now.get(one), f"{key}.{one}" if key else str(one))
         ]
     return [] if before == now else [f"{key} {_shown(before)} there, {_shown(now)} here"]

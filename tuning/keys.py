@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, validate
+from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, renamed_key, validate
 from pipelines.errors import RaygeneError, UsageError
 from training.config import ModelConfig, TrainingConfig
 
@@ -47,6 +47,8 @@ def field(key: str) -> FieldInfo:
 
     section, _, name = key.partition(".")
     fields = {f"{one}.{inner.alias or label}": inner for one in SECTIONS for label, inner in _fields(one).items()}
+    if section in SECTIONS and (today := renamed_key(SECTIONS[section], name)):
+        raise ValueError(f"{key} was renamed; write {section}.{today}")
     if key not in fields:
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
         near = near or [one for one in fields if one.endswith(f".{key}")][:1]
@@ -83,6 +85,13 @@ def number(key: str) -> type[int] | type[float] | None:
     known = field(key).annotation
     kinds = {getattr(one, "__origin__", one) for one in (known, *get_args(known))}
     return float if float in kinds else int if int in kinds else None
+
+
+def with_current_name(key: str) -> str:
+    """A stored key, which may have the name of an earlier version, with today's name."""
+    section, _, name = key.partition(".")
+    today = renamed_key(SECTIONS[section], name) if section in SECTIONS else None
+    return f"{section}.{today}" if today else key
 
 
 def value_of(values: Mapping[str, Any], key: str) -> Any:

@@ -17,7 +17,7 @@ def line(trial: Trial, config: TuningConfig, done: int) -> str:
         config: the campaign.
         done: configurations with a trial that has ended.
     """
-    of = f" of {config.most}" if config.most else ""
+    of = f" of {config.max_configurations}" if config.max_configurations else ""
     head = f"[{done}{of}] trial {trial.number}"
     told = [settings(trial.parameters) + (f", seed {trial.seed}" if config.seeds > 1 else "")]
     value, gap = trial.value(config.metric), trial.gap(config.metric)

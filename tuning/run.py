@@ -119,7 +119,11 @@ class Run:
     def _plan(self) -> str:
         machine, done = self._machine, sum(trial.over for trial in self._ledger.trials)
         where = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
-        most = f"{self._config.most} configurations" if self._config.most else "every configuration"
+        most = (
+            f"{self._config.max_configurations} configurations"
+            if self._config.max_configurations
+            else "every configuration"
+        )
         return f"tuning: {most} by {self._config.search}, on {where} with {shown(machine.memory)} to share" + (
             f"; {done} trials are done" if done else ""
         )
@@ -156,7 +160,9 @@ class Run:
             "roomy": trial.roomy,
             "cpus": trial.cpus,
             "gpus": trial.gpus,
-            "until": None if self._config.seconds is None else time.time() + self._config.seconds - self._clock(),
+            "until": None
+            if self._config.time_budget_s is None
+            else time.time() + self._config.time_budget_s - self._clock(),
         }
 
 

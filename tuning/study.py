@@ -128,7 +128,7 @@ def so_far(campaign: Campaign, progress: Progress) -> tuple[Ledger, Report]:
 
 def _limits(campaign: Campaign, ledger: Ledger) -> dict[str, Any]:
     """What a campaign ends by: the same command finds it finished; one that allows more goes on, or after a row was deleted."""
-    limits = {name: getattr(campaign.config, name) for name in ("trials", "seconds", "plateau")}
+    limits = {name: getattr(campaign.config, name) for name in ("configurations", "time_budget_s", "patience")}
     return limits | {"rows": len(ledger.trials)}
 
 

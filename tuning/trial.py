@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from tuning import keys
+
 State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
 Row = dict[str, Any]
@@ -106,6 +108,8 @@ class Trial:
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Trial:
-        """From `to_json`; keys of another version are left out."""
+        """From `to_json`, also of an earlier version; keys of a later one are left out."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in row.items() if name in known})
+        values = {name: value for name, value in row.items() if name in known}
+        values["parameters"] = {keys.with_current_name(key): value for key, value in row["parameters"].items()}
+        return cls(**values)

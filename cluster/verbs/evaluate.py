@@ -81,7 +81,10 @@ def add_arguments(parser: Parser) -> None:
         "--feature-types", nargs="+", metavar="TYPE", help="types of both files that are genes (default gene)"
     )
     calls.add_argument(
-        "--judged", nargs="+", metavar="NAME", help="sequences on which they are held against each other (default: all)"
+        "--eval-chromosomes",
+        nargs="+",
+        metavar="NAME",
+        help="sequences on which they are held against each other (default: all)",
     )
 
 

@@ -73,7 +73,10 @@ def add_arguments(parser: Parser) -> None:
         help="GFF3, GTF or BED of known genes (--feature-types) to hold the calls against",
     )
     scan.add_argument(
-        "--judged", nargs="+", metavar="NAME", help="sequences on which they are held against it (default: all)"
+        "--eval-chromosomes",
+        nargs="+",
+        metavar="NAME",
+        help="sequences on which they are held against it (default: all)",
     )
     scan.add_argument("--json", metavar="FILE", help="write the agreement with --annotation as JSON")
 

@@ -23,7 +23,7 @@ command goes on after a kill. At its end, or of what there is with --report-only
 best configuration as best.yaml, and its bundle."""
 # With more the headings of 120 letters break inside words; the number of weights then stands on the page and in the files.
 MOST_COLUMNS = 12
-EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.trials 16"
+EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output campaign --tuning.configurations 16"
 
 
 def add_arguments(parser: Parser) -> None:

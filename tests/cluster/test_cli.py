@@ -35,7 +35,7 @@ def experiment(genome: GenomeFiles, folder: Path, **sections: object) -> Path:
         "tokenizer": {"k": 3, "stride": 1},
         "split": {"test": ["chr4"], "validation": ["chr3"]},
         "model": {"embedding": 8, "hidden": 8, "stem": 8},
-        "training": {"epochs": 2, "batch": 16},
+        "training": {"epochs": 2, "global_batch_size": 16},
         "cluster": {"cpus": 2},
         **sections,
     }

@@ -16,7 +16,7 @@ crop: {length: 101}
 tokenizer: {k: 3, stride: 1}
 split: {validation: [chr3], test: [chr4]}
 model: {embedding: 4, hidden: 4}
-training: {epochs: 1, batch: 32}
+training: {epochs: 1, global_batch_size: 32}
 """
 
 

@@ -28,7 +28,7 @@ def test_the_annotation_held_against_itself_agrees_in_everything(
         (["b"], "--dataset: missing for a model"),
         (["--calls", "c.bed", "--fasta", "f.fa"], "--annotation: missing for called genes"),
         (["b", "--calls", "c.bed", "--fasta", "f.fa", "--annotation", "a.gff3"], "BUNDLE: does not serve called genes"),
-        (["b", "--dataset", "d", "--judged", "IV"], "--judged: does not serve a model"),
+        (["b", "--dataset", "d", "--eval-chromosomes", "IV"], "--eval-chromosomes: does not serve a model"),
         (
             ["--calls", "c.bed", "--fasta", "f.fa", "--annotation", "a.gff3", "--samples", "300"],
             "--samples: does not serve called genes",

@@ -157,7 +157,7 @@ def test_a_node_lost_during_a_campaign_costs_part_of_an_epoch_and_changes_no_fig
     search = {"search": "grid", "scheduler": "none", "device_memory": "4GiB"}
     values = {
         "model": {"embedding": 8, "stem": 8, "dropout": 0.2},
-        "training": {"epochs": EPOCHS, "batch": 8, "seed": 5, "device": "cpu", "retries": 1},
+        "training": {"epochs": EPOCHS, "global_batch_size": 8, "seed": 5, "device": "cpu", "retries": 1},
         "tuning": {"space": {"model.hidden": [8, 12, 16, 24]}, **search},
     }
     experiment = tmp_path / "experiment.yaml"

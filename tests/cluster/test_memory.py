@@ -17,7 +17,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def experiment(tmp_path: Path) -> Path:
     path = tmp_path / "experiment.yaml"
-    path.write_text("model: {embedding: 8, hidden: 8, stem: 8}\ntraining: {batch: 16, device: cpu}\n")
+    path.write_text("model: {embedding: 8, hidden: 8, stem: 8}\ntraining: {global_batch_size: 16, device: cpu}\n")
     return path
 
 

@@ -49,7 +49,7 @@ def test_a_scan_beside_an_annotation_shows_and_writes_their_agreement(
     more = [
         "--annotation",
         str(genome.annotation),
-        "--judged",
+        "--eval-chromosomes",
         "chr1",
         "--json",
         str(figures),
@@ -86,7 +86,11 @@ def test_a_scan_beside_an_annotation_shows_and_writes_their_agreement(
         (["--scan", "--output", "g.gff3", "--stride", "500"], 2, "--stride 500: not from 1 to the window of 120"),
         (["--scan", "--output", "g.gff3", "--low", "0.9"], 2, "not 0 < low <= high <= 1"),
         (["--scan", "--output", "g.gff3", "--window", "300"], 1, "windows of 120 bases, not of 300"),
-        (["--scan", "--output", "g.gff3", "--judged", "chr1"], 2, "--judged: nothing to judge without --annotation"),
+        (
+            ["--scan", "--output", "g.gff3", "--eval-chromosomes", "chr1"],
+            2,
+            "--eval-chromosomes: nothing to judge without --annotation",
+        ),
         (["--scan", "--output", "g.gff3", "--workers", "0"], 2, "'0' is not a whole number from 1 on"),
         (["--intervals", "i.bed", "--output", "g.bed", "--high", "0.9"], 2, "--high: serves --scan alone"),
         (["--scan", "--output", "g.gff3", "--model.hidden", "3"], 2, "unknown argument --model.hidden"),

@@ -12,7 +12,7 @@ from tests.training.conftest import write_dataset
 @pytest.fixture
 def experiment(tmp_path: Path) -> Path:
     path = tmp_path / "experiment.yaml"
-    path.write_text("model: {embedding: 8, hidden: 8, stem: 8}\ntraining: {batch: 16, device: cpu}\n")
+    path.write_text("model: {embedding: 8, hidden: 8, stem: 8}\ntraining: {global_batch_size: 16, device: cpu}\n")
     return path
 
 

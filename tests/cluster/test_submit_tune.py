@@ -33,7 +33,7 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     folder = tmp_path_factory.mktemp("given")
     values = {
         "model": {"embedding": 8, "stem": 8, "dropout": 0.0},
-        "training": {"epochs": EPOCHS, "batch": 8, "seed": 5, "device": "cpu"},
+        "training": {"epochs": EPOCHS, "global_batch_size": 8, "seed": 5, "device": "cpu"},
         "tuning": {"space": {"model.hidden": HIDDEN}, "search": "grid", "scheduler": "none", "device_memory": "4GiB"},
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(values))

@@ -68,7 +68,7 @@ def curve(
     **keys: object,
 ) -> list[float]:
     """Losses of three epochs, on train and validation by turns."""
-    config = TrainingConfig.model_validate({"epochs": 3, "batch": 16, **keys})
+    config = TrainingConfig.model_validate({"epochs": 3, "global_batch_size": 16, **keys})
     network = models.fresh(ModelConfig.model_validate({**SMALL, **model}), split.tokenizer, 0).to(device)
     state = loop.start(network, config, device)
     loop.fit(state, split, scored, config, Alone(), device, observer)
@@ -214,7 +214,7 @@ def test_two_gpus_follow_the_curve_of_one(dataset: Path, tmp_path: Path) -> None
     model = ModelConfig.model_validate(SMALL)
     curves = []
     for workers in (1, 2):
-        config = TrainingConfig(epochs=3, batch=16, workers=workers, device="cuda")
+        config = TrainingConfig(epochs=3, global_batch_size=16, workers=workers, device="cuda")
         bundle = train(model, config, dataset, tmp_path / str(workers), Silent(), {})
         curves.append([record["loss"] for record in bundle.config["records"]])
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-3)

@@ -22,7 +22,7 @@ from tuning.trials.store import Ledger
 
 BASE: dict[str, Any] = {
     "model": {"embedding": 8, "hidden": 8, "stem": 8},
-    "training": {"epochs": 2, "batch": 32, "seed": 5, "learning_rate": 0.01, "device": "cpu"},
+    "training": {"epochs": 2, "global_batch_size": 32, "seed": 5, "learning_rate": 0.01, "device": "cpu"},
 }
 
 

@@ -17,10 +17,10 @@ def test_what_is_written_is_read_with_the_seconds_spent(tmp_path: Path) -> None:
 
 
 def test_another_campaign_is_refused_with_the_keys_and_both_values(tmp_path: Path) -> None:
-    now = {**BEFORE, "tuning": {"seed": 9, "metric": "auroc"}, "training": {"epochs": 2, "batch": 8}}
+    now = {**BEFORE, "tuning": {"seed": 9, "metric": "auroc"}, "training": {"epochs": 2, "global_batch_size": 8}}
     with pytest.raises(UsageError) as told:
         identity.require_same(tmp_path, BEFORE, now)
-    assert "tuning.seed 0 there, 9 here; training.batch nothing there, 8 here" in str(told.value)
+    assert "tuning.seed 0 there, 9 here; training.global_batch_size nothing there, 8 here" in str(told.value)
     identity.require_same(tmp_path, BEFORE, BEFORE)
 
 

@@ -189,7 +189,7 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
     experiment = tmp_path / "e.yaml"
     values = {
         "model": BASE["model"],
-        "training": {"epochs": 5, "batch": 8, "device": "cpu"},
+        "training": {"epochs": 5, "global_batch_size": 8, "device": "cpu"},
         "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none"},
         "cluster": {"cpus": 2},
     }
@@ -248,9 +248,11 @@ def test_out_of_time_what_runs_ends_with_its_epoch_and_more_time_goes_on_with_th
     # A busy machine starts none in the first seconds, and then there are no rows.
     seconds = next(seconds for seconds in (2, 4, 8, 16, 32, 64) if within(seconds))
     early = within(seconds)
-    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.seconds have passed")}
+    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.time_budget_s have passed")}
     assert all(trial.epochs and trial.validation_auroc for trial in early)
-    assert any(f"no further configuration: tuning.seconds have passed ({seconds})" in note for note in silent.notes)
+    assert any(
+        f"no further configuration: tuning.time_budget_s have passed ({seconds})" in note for note in silent.notes
+    )
     assert silent.notes[-1].endswith("the campaign is finished; nothing to do")
     found = {trial.key: trial for trial in within(seconds + 2)}
     assert [found[trial.key] for trial in early] == early

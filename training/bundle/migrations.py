@@ -17,7 +17,20 @@ def _two(config: Config) -> Config:
     return config
 
 
-MIGRATIONS: dict[int, Callable[[Config], Config]] = {1: _two}
+def _three(config: Config) -> Config:
+    """Version 3 names keys of the model and training sections as PyTorch does."""
+    names = {
+        "model": {"place": "absolute_positions"},
+        "training": {"batch": "global_batch_size", "clip": "max_grad_norm"},
+    }
+    return config | {
+        section: {new.get(key, key): value for key, value in config[section].items()}
+        for section, new in names.items()
+        if section in config
+    }
+
+
+MIGRATIONS: dict[int, Callable[[Config], Config]] = {1: _two, 2: _three}
 """By the version that a migration starts from; one for each from 1 on."""
 
 NEWEST = max(MIGRATIONS) + 1

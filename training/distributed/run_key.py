@@ -39,8 +39,8 @@ def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
     """
     return fingerprint.of_value(
         {
-            "model": embedding_file.identity(model),
-            "training": training.model_dump(mode="json", exclude=NOT_CONTENT),
+            "model": ModelConfig.with_first_names(embedding_file.identity(model)),
+            "training": TrainingConfig.with_first_names(training.model_dump(mode="json", exclude=NOT_CONTENT)),
             "dataset": dataset,
             "checkpoints": FORMAT,
         }

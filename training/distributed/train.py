@@ -67,7 +67,7 @@ class Run:
     @property
     def steps(self) -> int:
         """Optimizer steps of an epoch."""
-        return -(-len(self.train) // self.training.batch)
+        return -(-len(self.train) // self.training.global_batch_size)
 
     @property
     def checkpoints(self) -> Checkpoints:

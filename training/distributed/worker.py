@@ -124,7 +124,7 @@ def _reporter(
 ) -> Reporter:
     output = Path(given["output"])
     board = (
-        Board(output / BOARDS / checkpoints.directory.name, -(-len(train) // config.batch))
+        Board(output / BOARDS / checkpoints.directory.name, -(-len(train) // config.global_batch_size))
         if config.tensorboard
         else None
     )

@@ -72,7 +72,7 @@ def copies(vocabulary: int) -> int:
 
 def one_strand(config: EmbeddingConfig) -> EmbeddingConfig:
     """The configuration with contexts within one strand only."""
-    return config.model_copy(update={"opposite": 0.0})
+    return config.model_copy(update={"opposite_strand_weight": 0.0})
 
 
 def check(

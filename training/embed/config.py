@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,25 +13,31 @@ from pipelines.config import Section
 class EmbeddingConfig(Section):
     """k-mer vectors learnt out of band (skip-gram with negative sampling)."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "opposite": "opposite_strand_weight",
+        "shared": "shared_bases_share",
+        "mirrored": "reverse_complement_share",
+    }
+
     dimension: int | None = Field(
         default=None, description="size of a token's vector (default: model.embedding)", ge=4, le=1024
     )
     window: int = Field(
         default=4, description="tokens on either side that count as context, from the first that shares no base", ge=1
     )
-    opposite: float = Field(
+    opposite_strand_weight: float = Field(
         default=0.5,
         description="weight of the other strand's token at a context's place as a context of its own (0: none)",
         ge=0,
         le=1,
     )
-    shared: float = Field(
+    shared_bases_share: float = Field(
         default=0.8,
         description="share of the vectors' variance that k-mers with the same bases at the same places have in common (0: as learnt)",
         ge=0,
         lt=1,
     )
-    mirrored: float = Field(
+    reverse_complement_share: float = Field(
         default=0.15,
         description="share of its reverse complement's vector that is added to a k-mer's (0: none)",
         ge=0,

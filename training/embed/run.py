@@ -83,7 +83,7 @@ def key_of(corpus: Corpus, dimension: int) -> str:
     return fingerprint.of_value(
         {
             "method": METHOD,
-            "config": corpus.config.model_dump(mode="json", exclude=NOT_CONTENT),
+            "config": EmbeddingConfig.with_first_names(corpus.config.model_dump(mode="json", exclude=NOT_CONTENT)),
             "dimension": dimension,
             "tokenizer": corpus.tokenizer.fingerprint,
             "both": corpus.both,
@@ -168,7 +168,7 @@ def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Prog
         learnt = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
         vectors = learnt.vectors
     one_strand, tokens = learnt, counted.tokens
-    if config.opposite:
+    if config.opposite_strand_weight:
         with progress.stage("vectors of contexts within a strand", config.epochs) as stage:
             one_strand = skipgram.learn(counted, tokenizer, dimension, chance.one_strand(config), stage.advance)
     # The table of pairs is most of the memory, and each copy has its own.
@@ -219,14 +219,20 @@ def _strands(corpus: Corpus) -> str:
 
 def _imposed(config: EmbeddingConfig) -> str:
     asked = {
-        "embedding.opposite": (config.opposite, "of a context is the other strand's token at its place"),
-        "embedding.shared": (
-            config.shared,
+        "embedding.opposite_strand_weight": (
+            config.opposite_strand_weight,
+            "of a context is the other strand's token at its place",
+        ),
+        "embedding.shared_bases_share": (
+            config.shared_bases_share,
             "of the variance is what k-mers with the same bases at the same places have in common",
         ),
-        "embedding.mirrored": (config.mirrored, "of its reverse complement's vector is added to each"),
+        "embedding.reverse_complement_share": (
+            config.reverse_complement_share,
+            "of its reverse complement's vector is added to each",
+        ),
     }
     told = [f"{share:g} {what} ({name})" for name, (share, what) in asked.items() if share]
     if not told:
-        return "Nothing was imposed on them (embedding.opposite, embedding.shared and embedding.mirrored 0)."
+        return "Nothing was imposed on them (embedding.opposite_strand_weight, embedding.shared_bases_share and embedding.reverse_complement_share 0)."
     return f"That is imposed, and no finding: {'; '.join(told)}."

@@ -66,7 +66,7 @@ def learn(
     """
     often = np.flatnonzero((counted.near.sum(axis=1) > 0) & (counted.tokens >= config.min_count))
     pairs.enough(len(often), config.min_count)
-    near = contexts(counted.near, often, tokenizer.reverse_complements.astype(np.int64), config.opposite)
+    near = contexts(counted.near, often, tokenizer.reverse_complements.astype(np.int64), config.opposite_strand_weight)
     _thin(near, counted.tokens[often], config.subsample)
     generator = torch.Generator().manual_seed(fingerprint.seed(config.seed, "skip-gram"))
     first = torch.randn(2, len(often), dimension, generator=generator) * _START
@@ -74,7 +74,9 @@ def learn(
     if not np.isfinite(learnt).all():
         raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
     alike = whitened(learnt)
-    shaped = mirrored(shared(alike, often, tokenizer, config.shared), often, tokenizer, config.mirrored)
+    shaped = mirrored(
+        shared(alike, often, tokenizer, config.shared_bases_share), often, tokenizer, config.reverse_complement_share
+    )
     return Learnt(completed(shaped, often, counted.tokens, tokenizer), often, learnt, alike)
 
 

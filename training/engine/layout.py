@@ -92,7 +92,7 @@ def faster_layout(
 def typical(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
     """A batch of the step whose longest sequence is the median of all steps' longest."""
     lengths = train.lengths
-    steps = plan_epoch(lengths, config.batch, config.seed, epoch=0)
+    steps = plan_epoch(lengths, config.global_batch_size, config.seed, epoch=0)
     longest = lengths[[rows[0] for rows in steps]]
     rows = steps[int(np.argsort(longest, kind="stable")[len(steps) // 2])]
     part = micro_batches(rows, lengths, config.budget)[0]

@@ -88,7 +88,7 @@ def _steps(
 ) -> bool:
     """The steps left of an epoch; False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
-    steps = plan_epoch(train.lengths, config.batch, config.seed, state.epoch)
+    steps = plan_epoch(train.lengths, config.global_batch_size, config.seed, state.epoch)
     weights = _class_weights(train, config).to(device)
     frozen = config.freeze_embedding < 0 or state.epoch < config.freeze_embedding
     model.get_parameter("embedding.weight").requires_grad_(not frozen)
@@ -119,7 +119,7 @@ def _steps(
             with observer.phase("reduce"):
                 sums = sum_gradients(model, collective, tally.vector())
             with observer.phase("optimizer"):
-                norm = precision.step(optimizer, model, config.clip)
+                norm = precision.step(optimizer, model, config.max_grad_norm)
             state.step += 1
             if books.enter(sums, norm):
                 break

@@ -188,7 +188,7 @@ def copies(found: Estimate, kind: Device) -> int:
 
 def _rows(training: TrainingConfig) -> int:
     """Sequences of a step that one worker takes."""
-    return -(-training.batch // training.workers)
+    return -(-training.global_batch_size // training.workers)
 
 
 def _usable(training: TrainingConfig, lengths: NDArray[np.int64], room: Room) -> int:
@@ -211,10 +211,10 @@ def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Roo
         if needed <= _usable(fewer, lengths, larger):
             found.append(Remedy({"training.workers": workers}, needed))
             break
-    batch = training.batch // 2
-    while batch and needed > _usable(training.model_copy(update={"batch": batch}), lengths, room):
+    batch = training.global_batch_size // 2
+    while batch and needed > _usable(training.model_copy(update={"global_batch_size": batch}), lengths, room):
         batch //= 2
-    return [*found, Remedy({"training.batch": batch}, needed)] if batch else found
+    return [*found, Remedy({"training.global_batch_size": batch}, needed)] if batch else found
 
 
 def _work(

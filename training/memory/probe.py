@@ -136,7 +136,7 @@ def _steps(
                     logits: Tensor = network(batch)
                 losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
                 precision.backward(losses.sum() / work.rows)
-            precision.step(optimizer, network, training.clip)
+            precision.step(optimizer, network, training.max_grad_norm)
 
 
 def _batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:

@@ -34,7 +34,7 @@ class Recogniser(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
-        self.place = Place(config.embedding) if config.place else None
+        self.place = Place(config.embedding) if config.absolute_positions else None
         self.dropout = nn.Dropout(config.dropout)
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)

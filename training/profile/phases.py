@@ -128,16 +128,16 @@ _ADVICE = {
     "data": "{share:.0%} of a step waits for batches: they are made by one thread beside each worker; give workers a CPU "
     "more each (fewer training.workers, or more cluster.cpus), or cut steps into fewer pieces (training.token_budget)",
     "copy": "{share:.0%} of a step copies batches to the device: raise training.token_budget, so that copies are fewer and larger",
-    "reduce": "{share:.0%} of a step adds up gradients of {workers} workers, mostly waiting for the slowest: raise training.batch, so that they meet "
+    "reduce": "{share:.0%} of a step adds up gradients of {workers} workers, mostly waiting for the slowest: raise training.global_batch_size, so that they meet "
     "less often, take fewer training.workers, or see that no worker shares its CPUs and that the network is the fast one",
-    "optimizer": "{share:.0%} of a step is the optimizer: raise training.batch, so that steps are fewer and larger, or take a smaller model",
-    OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.batch and training.token_budget, so that steps are fewer and larger",
+    "optimizer": "{share:.0%} of a step is the optimizer: raise training.global_batch_size, so that steps are fewer and larger, or take a smaller model",
+    OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.global_batch_size and training.token_budget, so that steps are fewer and larger",
     "padding": "{share:.0%} of a step computes on padding: sequences of one step differ much in length; take a smaller "
-    "training.batch or training.token_budget, or cut sequences to a length (crop.length)",
+    "training.global_batch_size or training.token_budget, or cut sequences to a length (crop.length)",
     "contention": "for {share:.0%} of a step other threads or processes had the CPUs while this one wanted to compute: end them, or take "
     "fewer training.workers, and measure again",
     "launches": "the GPU is idle for {share:.0%} of a step, while the host sends it small pieces of work: raise training.token_budget "
-    "and training.batch, or take a model with fewer and larger operations (a stem of larger stride, the transformer)",
+    "and training.global_batch_size, or take a model with fewer and larger operations (a stem of larger stride, the transformer)",
 }
 
 

@@ -281,7 +281,7 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     layout.settle(network, training, train)
     with threads.suited(network):
         used = torch.get_num_threads()
-    epochs = plan.steps // -(-len(train) // training.batch) + 2
+    epochs = plan.steps // -(-len(train) // training.global_batch_size) + 2
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
     profiler = Profiler(plan, device, Path(given["output"], TRACE.format(collective.rank)))
     try:

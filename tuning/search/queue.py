@@ -27,7 +27,7 @@ from tuning.trials.store import Ledger
 
 # Proposals in a row that were tried before, after which one is looked for that was not.
 MOST_REPEATED = 50
-OUT_OF_TIME = "tuning.seconds have passed"
+OUT_OF_TIME = "tuning.time_budget_s have passed"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Agenda:
 
     def out_of_time(self) -> bool:
         """Whether no more is to start, and what runs is to end with its epoch."""
-        return self._config.seconds is not None and self._clock() >= self._config.seconds
+        return self._config.time_budget_s is not None and self._clock() >= self._config.time_budget_s
 
     def next(self) -> Trial | None:
         """The next trial to run, its row written; None: there are no more."""
@@ -140,11 +140,11 @@ class Agenda:
         """Why no further configuration is proposed, if so."""
         begun = summary.configurations(self._ledger.trials)
         if self.out_of_time():
-            return f"{OUT_OF_TIME} ({self._config.seconds:g})"
-        if self._config.most is not None and len(begun) >= self._config.most:
-            return f"tuning.trials {self._config.most}"
-        if self._config.plateau and self._without_better() >= self._config.plateau:
-            return f"tuning.plateau: {self._config.plateau} configurations without a better one"
+            return f"{OUT_OF_TIME} ({self._config.time_budget_s:g})"
+        if self._config.max_configurations is not None and len(begun) >= self._config.max_configurations:
+            return f"tuning.configurations {self._config.max_configurations}"
+        if self._config.patience and self._without_better() >= self._config.patience:
+            return f"tuning.patience: {self._config.patience} configurations without a better one"
         if self._gone_through:
             return f"the space is gone through, {len(begun)} configurations"
         return None

@@ -213,8 +213,8 @@ def scheduler(config: TuningConfig, metric: str, past: list[list[dict[str, Any]]
         metric=metric,
         mode="max",
         max_t=10**6,
-        grace_period=config.grace,
-        reduction_factor=config.reduction,
+        grace_period=config.grace_period,
+        reduction_factor=config.reduction_factor,
     )
     for number, records in enumerate(past):
         ended: Any = _Ended(f"past-{number}")

@@ -57,7 +57,7 @@ class Ledger:
                     f"{path}: cannot be read ({error.strerror or error})",
                     "see why, and run again: its trial is not lost",
                 ) from error
-            except (ValueError, TypeError):
+            except (KeyError, ValueError, TypeError):
                 if not reading:
                     self.aside.append(self._set_aside(path.parent))
         self._rows = {trial.key: trial for trial in sorted(found, key=lambda one: one.number)}

@@ -37,4 +37,10 @@ def test_a_model_of_format_1_means_what_it_meant() -> None:
     opened = read(STORED[0].read_bytes(), "config.json", ["model.safetensors", "tokenizer.json"])
     config = architecture(opened.config["model"], "config.json")
     assert (opened.files, opened.digest) == (None, None)
-    assert (config.kind, config.hidden, config.stem_stride, config.frames, config.place) == ("lstm", 8, 2, 1, False)
+    assert (config.kind, config.hidden, config.stem_stride, config.frames, config.absolute_positions) == (
+        "lstm",
+        8,
+        2,
+        1,
+        False,
+    )

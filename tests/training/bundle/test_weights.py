@@ -37,7 +37,7 @@ def put(name: str, value: Callable[[Tensor], Tensor]) -> Callable[[Tensors], Ten
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
-@pytest.mark.parametrize("more", [{}, {"frames": 3, "place": True, "pooling": "attention", "stem": 0}])
+@pytest.mark.parametrize("more", [{}, {"frames": 3, "absolute_positions": True, "pooling": "attention", "stem": 0}])
 def test_every_kind_of_model_comes_back(kind: str, more: dict[str, object], tmp_path: Path) -> None:
     config = ModelConfig.model_validate({"kind": kind, "embedding": 8, "hidden": 8, **more})
     state = models.make(config, 67).state_dict()
@@ -101,7 +101,7 @@ def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
 def test_what_a_model_learns_is_counted_without_making_it(kind: str) -> None:
-    config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "place": True})
+    config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "absolute_positions": True})
     state = torch.get_rng_state()
     assert weights.weights_of(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
     torch.set_rng_state(state)

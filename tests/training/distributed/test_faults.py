@@ -34,7 +34,13 @@ from training.engine.collective import Alone
 pytestmark = pytest.mark.ray
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
 LONG = TrainingConfig(
-    epochs=6, batch=2, optimizer="sgd", learning_rate=0.005, checkpoint_steps=25, log_steps=1, tensorboard=False
+    epochs=6,
+    global_batch_size=2,
+    optimizer="sgd",
+    learning_rate=0.005,
+    checkpoint_steps=25,
+    log_steps=1,
+    tensorboard=False,
 )
 TWO = LONG.model_copy(update={"workers": 2})
 ENOUGH = 60

@@ -70,7 +70,7 @@ def scalars(folder: Path) -> dict[str, list[int]]:
 def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16, log_steps=4, tensorboard=False)
+    config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=4, tensorboard=False)
     state, told, _ = run(tmp_path, train_split, validation_split, config)
     found = lines(tmp_path / "steps.jsonl")
     assert [(line["epoch"], line["step"]) for line in found] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
@@ -83,7 +83,7 @@ def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
 def test_tensorboard_shows_steps_and_epochs(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    run(tmp_path, train_split, validation_split, TrainingConfig(epochs=2, batch=16, log_steps=5))
+    run(tmp_path, train_split, validation_split, TrainingConfig(epochs=2, global_batch_size=16, log_steps=5))
     found = scalars(tmp_path / "boards")
     assert found["train/loss"] == found["speed/tokens_per_second"] == [5, 10, 15, 20]
     assert found["validation/auroc"] == found["validation/loss"] == [10, 20]
@@ -92,7 +92,7 @@ def test_tensorboard_shows_steps_and_epochs(
 def test_a_stopped_run_goes_on_and_shows_every_step_once(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16, log_steps=1)
+    config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=1)
     StopFile(tmp_path / "checkpoints").ask()
     _, _, finished = run(tmp_path, train_split, validation_split, config)
     assert not finished
@@ -114,7 +114,7 @@ def test_a_stopped_run_goes_on_and_shows_every_step_once(
 def test_a_checkpoint_is_kept_after_so_many_steps_or_seconds(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=1, batch=16, tensorboard=False, checkpoint_steps=0, checkpoint_seconds=0)
+    config = TrainingConfig(epochs=1, global_batch_size=16, tensorboard=False, checkpoint_steps=0, checkpoint_seconds=0)
     log, checkpoints = RunLog(tmp_path, "abc", None), Checkpoints(tmp_path / "checkpoints")
     state = loop.start(models.make(ModelConfig(embedding=8, hidden=8), train_split.tokenizer.vocabulary_size), config)
     state.step = 6

@@ -28,7 +28,7 @@ from training.models import embedding_file
 
 pytestmark = pytest.mark.ray
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
-CONFIG = TrainingConfig(epochs=3, batch=16)
+CONFIG = TrainingConfig(epochs=3, global_batch_size=16)
 RESOLVED = {"training": {"epochs": 3}}
 OTHER_RUN = '{"epoch": 99, "loss": 0.5}\n'
 
@@ -74,7 +74,7 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
 
 
 def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    two = TrainingConfig(epochs=3, batch=16, workers=2, token_budget=700)
+    two = TrainingConfig(epochs=3, global_batch_size=16, workers=2, token_budget=700)
     bundle = train(MODEL, two, dataset, tmp_path, Silent(), {})
     np.testing.assert_allclose(losses(tmp_path), losses(trained), rtol=1e-5)
     for name, tensor in training.load(trained / "bundle").model.state_dict().items():
@@ -234,7 +234,7 @@ def test_a_run_starts_from_its_embedding_file_and_keeps_it_where_it_is_frozen(
     tokenizer = TokenDataset.open(dataset, "train").tokenizer
     vectors = torch.randn(tokenizer.vocabulary_size, 8, generator=torch.Generator().manual_seed(1))
     path = embedding_file.save(vectors, tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path)
-    config = TrainingConfig(epochs=1, batch=16, freeze_embedding=-1, tensorboard=False)
+    config = TrainingConfig(epochs=1, global_batch_size=16, freeze_embedding=-1, tensorboard=False)
     bundle = train(
         MODEL.model_copy(update={"embedding_file": str(path)}), config, dataset, tmp_path / "run", Silent(), {}
     )
@@ -268,5 +268,5 @@ def test_a_dataset_that_is_replaced_when_workers_start_is_refused(ray_session: A
 
 def test_what_a_killed_driver_left_behind_is_cleared_away(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
     (tmp_path / ".ray-0123456789ab").mkdir()
-    train(MODEL, TrainingConfig(epochs=1, batch=16, tensorboard=False), dataset, tmp_path, Silent(), {})
+    train(MODEL, TrainingConfig(epochs=1, global_batch_size=16, tensorboard=False), dataset, tmp_path, Silent(), {})
     assert not list(tmp_path.glob(".ray-*"))

@@ -28,7 +28,12 @@ def checked(codes: np.ndarray, **keys: float) -> Check:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_sequence_is_not_above_chance_whatever_the_vectors_are_given(seed: int) -> None:
-    found = checked(np.random.default_rng(seed).integers(0, 4, 200_000), opposite=0.5, shared=0.8, mirrored=0.3)
+    found = checked(
+        np.random.default_rng(seed).integers(0, 4, 200_000),
+        opposite_strand_weight=0.5,
+        shared_bases_share=0.8,
+        reverse_complement_share=0.3,
+    )
     assert not found.everywhere.above
     assert found.same_gc is not None
     assert not found.same_gc.above
@@ -41,12 +46,15 @@ def test_sequence_whose_strands_are_mixed_in_every_window_is_above_chance() -> N
     kinds = [generator.integers(0, 4, (6, 3)) for _ in range(4)]
     kinds = [np.concatenate([kind, 3 - kind[:, ::-1]]) for kind in kinds]
     codes = np.concatenate([kinds[generator.integers(4)][generator.integers(0, 12, 8)].ravel() for _ in range(6_000)])
-    assert checked(codes, opposite=0, shared=0, mirrored=0).everywhere.above
+    assert checked(codes, opposite_strand_weight=0, shared_bases_share=0, reverse_complement_share=0).everywhere.above
 
 
 def test_the_check_is_the_same_however_likeness_is_imposed() -> None:
     codes = np.random.default_rng(4).integers(0, 4, 50_000)
-    with_, without = checked(codes), checked(codes, opposite=0, shared=0, mirrored=0)
+    with_, without = (
+        checked(codes),
+        checked(codes, opposite_strand_weight=0, shared_bases_share=0, reverse_complement_share=0),
+    )
     assert with_.everywhere == without.everywhere
     assert with_.delivered != without.delivered
     assert without.delivered.percentile == pytest.approx(without.everywhere.learnt, abs=1e-6)

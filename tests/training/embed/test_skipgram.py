@@ -23,7 +23,7 @@ def made(near: np.ndarray) -> Pairs:
 
 
 def learn(pairs: Pairs, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
-    keys = {"shared": 0, "mirrored": 0} | keys
+    keys = {"shared_bases_share": 0, "reverse_complement_share": 0} | keys
     return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None).vectors
 
 
@@ -57,7 +57,7 @@ def test_kmers_of_like_contexts_get_like_vectors() -> None:
     near = np.full((SIZE, SIZE), 10)
     near[3:11, 3:7] = 200
     near[11:, 11:15] = 200
-    found = learn(made(near), opposite=0)[3:]
+    found = learn(made(near), opposite_strand_weight=0)[3:]
     cosine = torch.nn.functional.cosine_similarity(found[None, :8], found[:, None], dim=2)
     assert cosine[4:8].mean() > cosine[12:].mean() + 0.2
 

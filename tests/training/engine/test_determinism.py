@@ -29,7 +29,9 @@ def weights(train: TokenDataset, validation: TokenDataset, kind: str, precision:
     model = ModelConfig.model_validate(
         {"kind": kind, "pooling": POOLINGS[kind], "embedding": 8, "hidden": 16, "stem": 8, "window": 16}
     )
-    config = TrainingConfig.model_validate({"epochs": 1, "batch": 16, "precision": precision, "deterministic": True})
+    config = TrainingConfig.model_validate(
+        {"epochs": 1, "global_batch_size": 16, "precision": precision, "deterministic": True}
+    )
     state = loop.start(models.fresh(model, train.tokenizer, 0), config)
     loop.fit(state, train, validation, config, Alone(), CPU)
     return torch.cat([one.reshape(-1) for one in state.model.state_dict().values()])

@@ -83,7 +83,7 @@ def test_no_batch_is_made_where_nothing_is_measured(train_split: TokenDataset) -
 
 
 def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:
-    batch = typical(train_split, TrainingConfig(batch=16))
+    batch = typical(train_split, TrainingConfig(global_batch_size=16))
     steps = plan_epoch(train_split.lengths, 16, seed=0, epoch=0)
     longest = sorted(int(train_split.lengths[rows].max()) for rows in steps)
     assert batch.longest == longest[len(longest) // 2]

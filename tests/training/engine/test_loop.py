@@ -111,7 +111,7 @@ def losses(records: list[loop.Record]) -> np.ndarray:
 def test_the_curve_does_not_depend_on_the_number_of_workers(
     train_split: TokenDataset, validation_split: TokenDataset, workers: int
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16, token_budget=512)
+    config = TrainingConfig(epochs=2, global_batch_size=16, token_budget=512)
     alone, _, _ = fit(train_split, validation_split, config)
     for state in fit_together(train_split, validation_split, config, workers):
         np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
@@ -120,7 +120,7 @@ def test_the_curve_does_not_depend_on_the_number_of_workers(
 def test_a_worker_without_a_row_of_a_step_still_takes_part(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=1, batch=2)
+    config = TrainingConfig(epochs=1, global_batch_size=2)
     alone, _, _ = fit(train_split, validation_split, config)
     for state in fit_together(train_split, validation_split, config, workers=3):
         np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-5)
@@ -130,7 +130,9 @@ def test_the_curve_does_not_depend_on_the_token_budget(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     curves = [
-        losses(fit(train_split, validation_split, TrainingConfig(epochs=2, batch=16, token_budget=budget))[0])
+        losses(
+            fit(train_split, validation_split, TrainingConfig(epochs=2, global_batch_size=16, token_budget=budget))[0]
+        )
         for budget in (1, 700, 65_536)
     ]
     np.testing.assert_allclose(curves[0], curves[2], rtol=1e-5)
@@ -140,7 +142,7 @@ def test_the_curve_does_not_depend_on_the_token_budget(
 def test_going_on_from_any_epoch_equals_never_having_stopped(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=4, batch=16)
+    config = TrainingConfig(epochs=4, global_batch_size=16)
     whole, end, documents = fit(train_split, validation_split, config, dropout=0.3)
     for epoch, document in enumerate(documents, start=1):
         rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=document)
@@ -155,7 +157,7 @@ def test_going_on_from_any_epoch_equals_never_having_stopped(
 def test_every_checkpoint_holds_the_records_of_all_its_epochs(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=3, batch=16)
+    config = TrainingConfig(epochs=3, global_batch_size=16)
     records, _, documents = fit(train_split, validation_split, config)
     assert [document["records"] for document in documents] == [records[:1], records[:2], records]
     _, resumed, _ = fit(train_split, validation_split, config, document=documents[0])
@@ -166,7 +168,7 @@ def test_every_checkpoint_holds_the_records_of_all_its_epochs(
 def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    records, state, documents = fit(train_split, validation_split, TrainingConfig(epochs=12, batch=8))
+    records, state, documents = fit(train_split, validation_split, TrainingConfig(epochs=12, global_batch_size=8))
     scores = [record["validation_auroc"] for record in records]
     assert max(scores) > 0.95
     best = int(np.argmax(scores))
@@ -176,7 +178,7 @@ def test_the_loop_learns_and_keeps_the_earliest_epoch_of_highest_auroc(
 
 
 def test_training_stops_when_patience_runs_out(train_split: TokenDataset, validation_split: TokenDataset) -> None:
-    config = TrainingConfig(epochs=30, batch=16, patience=2)
+    config = TrainingConfig(epochs=30, global_batch_size=16, patience=2)
     records, state, _ = fit(train_split, validation_split, config)
     assert len(records) == state.best_record["epoch"] + 2 < 30
 
@@ -184,7 +186,7 @@ def test_training_stops_when_patience_runs_out(train_split: TokenDataset, valida
 def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16)
+    config = TrainingConfig(epochs=2, global_batch_size=16)
     state = start(train_split, config)
     state.model.head.bias.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match="learning_rate"):
@@ -194,7 +196,7 @@ def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
 def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=1, batch=160)
+    config = TrainingConfig(epochs=1, global_batch_size=160)
     state = start(train_split, config)
     state.optimizer.register_step_post_hook(lambda *_: state.model.head.bias.data.fill_(float("nan")))
     with pytest.raises(TrainingError, match="learning_rate"):
@@ -205,7 +207,7 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
 def test_going_on_from_any_step_equals_never_having_stopped(
     train_split: TokenDataset, validation_split: TokenDataset, precision: str
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=3, precision=precision)
+    config = TrainingConfig(epochs=2, global_batch_size=16, checkpoint_steps=3, precision=precision)
     within: list[dict[str, Any]] = []
 
     def keep(state: loop.State) -> None:
@@ -231,7 +233,7 @@ def test_going_on_from_any_step_equals_never_having_stopped(
 def test_going_on_with_another_number_of_workers_keeps_the_curve(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16, checkpoint_steps=4)
+    config = TrainingConfig(epochs=2, global_batch_size=16, checkpoint_steps=4)
     within: list[dict[str, Any]] = []
     whole, _, _ = fit(
         train_split,
@@ -250,7 +252,11 @@ def test_every_optimizer_learns_in_every_precision(
 ) -> None:
     slow = optimizer == "sgd"
     config = TrainingConfig(
-        epochs=10 if slow else 6, batch=8, optimizer=optimizer, precision=precision, learning_rate=0.1 if slow else 0.01
+        epochs=10 if slow else 6,
+        global_batch_size=8,
+        optimizer=optimizer,
+        precision=precision,
+        learning_rate=0.1 if slow else 0.01,
     )
     records, _, _ = fit(train_split, validation_split, config)
     assert records[-1]["loss"] < records[0]["loss"]
@@ -261,7 +267,7 @@ def test_every_optimizer_learns_in_every_precision(
 def test_frozen_token_vectors_stay_until_they_are_thawed(
     train_split: TokenDataset, validation_split: TokenDataset, epochs: int, moves: list[bool]
 ) -> None:
-    config = TrainingConfig(epochs=3, batch=16, freeze_embedding=epochs)
+    config = TrainingConfig(epochs=3, global_batch_size=16, freeze_embedding=epochs)
     first = start(train_split, config).model.get_parameter("embedding.weight").detach().clone()
     _, _, documents = fit(train_split, validation_split, config)
     weights = [first, *(document["model"]["embedding.weight"] for document in documents)]
@@ -316,7 +322,7 @@ def step_losses(train: TokenDataset, validation: TokenDataset, config: TrainingC
 def test_fifty_steps_have_the_same_loss_whatever_the_workers_and_the_budget(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=3, batch=8)
+    config = TrainingConfig(epochs=3, global_batch_size=8)
     expected = step_losses(train_split, validation_split, config, workers=1)
     assert len(expected) >= 50
     for workers, budget in ((2, 65_536), (1, 300), (2, 1_000), (4, 1)):
@@ -327,7 +333,7 @@ def test_fifty_steps_have_the_same_loss_whatever_the_workers_and_the_budget(
 def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing_is_lost(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16)
+    config = TrainingConfig(epochs=2, global_batch_size=16)
     whole, end, _ = fit(train_split, validation_split, config)
     watchers = [Watcher(), Watcher(last=13), Watcher()]
     states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
@@ -341,7 +347,7 @@ def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing
 def test_a_gradient_that_is_no_number_ends_training_before_it_is_kept(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=1, batch=16, checkpoint_steps=1)
+    config = TrainingConfig(epochs=1, global_batch_size=16, checkpoint_steps=1)
     state, kept = start(train_split, config), []
     state.model.head.bias.register_hook(lambda gradient: gradient * float("nan") if state.step == 4 else gradient)
 
@@ -359,7 +365,7 @@ def test_a_gradient_that_is_no_number_ends_training_before_it_is_kept(
 
 def test_steps_tell_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     watcher = Watcher()
-    config = TrainingConfig(epochs=1, batch=16)
+    config = TrainingConfig(epochs=1, global_batch_size=16)
     state = start(train_split, config)
     loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
     assert [figures.step for figures in watcher.figures] == list(range(1, 11))
@@ -388,7 +394,7 @@ def test_the_loop_of_the_docs_trains_without_ray(
 def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps_checkpoints(
     train_split: TokenDataset, validation_split: TokenDataset, last: int, stopped: tuple[int, int]
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=8)
+    config = TrainingConfig(epochs=2, global_batch_size=8)
     watchers = [Watcher(often=2), Watcher(last), Watcher()]
     states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
     assert {(state.epoch, state.step) for state in states} == {stopped}
@@ -400,7 +406,7 @@ def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps
 def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_is_left_waiting(
     train_split: TokenDataset, validation_split: TokenDataset, step: int
 ) -> None:
-    config = TrainingConfig(epochs=1, batch=8)
+    config = TrainingConfig(epochs=1, global_batch_size=8)
     watchers = [Watcher(often=2), Watcher()]
     errors: list[TrainingError] = []
 
@@ -442,7 +448,7 @@ def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_
 
 @pytest.mark.usefixtures("late")
 def test_late_figures_come_to_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
-    config = TrainingConfig(epochs=2, batch=16)
+    config = TrainingConfig(epochs=2, global_batch_size=16)
     watcher, state = Watcher(often=3), start(train_split, config)
     loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
     assert [(figures.epoch, figures.step) for figures in watcher.figures] == [
@@ -455,7 +461,7 @@ def test_fp16_may_skip_steps_but_not_for_ever(
     train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(epoch_metrics, "MOST_SKIPPED", 4)
-    config = TrainingConfig(epochs=1, batch=8, precision="fp16")
+    config = TrainingConfig(epochs=1, global_batch_size=8, precision="fp16")
     state = start(train_split, config)
     state.model.head.bias.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(TrainingError, match="step 5: the gradient is no longer a number"):

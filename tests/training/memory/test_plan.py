@@ -103,7 +103,7 @@ def test_a_probe_that_saw_more_than_foretold_corrects_the_plan(monkeypatch: pyte
 
     found = plan(
         ModelConfig(embedding=8, hidden=8, stem=8),
-        TrainingConfig(batch=4),
+        TrainingConfig(global_batch_size=4),
         np.array([40, 60], dtype=np.int64),
         67,
         Room("cpu", 8 * 10**9, here=True),
@@ -119,13 +119,13 @@ def test_a_probe_that_saw_more_than_foretold_corrects_the_plan(monkeypatch: pyte
 
 def test_a_budget_beyond_what_a_step_can_need_is_no_leave_for_validation_to_take_more() -> None:
     lengths = np.full(1000, 500, dtype=np.int64)
-    training = TrainingConfig(batch=8, token_budget=50_000_000)
+    training = TrainingConfig(global_batch_size=8, token_budget=50_000_000)
     assert plan(ModelConfig(), training, lengths, 67, Room("cpu", 10**9, here=False)).token_budget == 8 * 500
 
 
 def test_batches_made_ahead_count_as_long_as_their_rows_are() -> None:
     lengths = np.append(np.full(20_000, 500), 14_731).astype(np.int64)
-    found = plan(ModelConfig(), TrainingConfig(batch=4096), lengths, 67, Room("cpu", 3 * 2**30, here=False))
+    found = plan(ModelConfig(), TrainingConfig(global_batch_size=4096), lengths, 67, Room("cpu", 3 * 2**30, here=False))
     assert found.token_budget >= 14_731
 
 
@@ -133,12 +133,18 @@ def test_fewer_workers_and_smaller_steps_are_remedies_where_they_make_room() -> 
     lengths = np.full(1000, 500, dtype=np.int64)
     room = Room("cpu", 512 * 2**20, here=False)
     with pytest.raises(DoesNotFitError, match=r"training\.workers to 1") as caught:
-        plan(ModelConfig(), TrainingConfig(batch=64, workers=2), lengths, 67, room)
+        plan(ModelConfig(), TrainingConfig(global_batch_size=64, workers=2), lengths, 67, room)
     larger = Room("cpu", 2 * room.size, here=False)
-    assert plan(ModelConfig(), TrainingConfig(batch=64), lengths, 67, larger).token_budget
+    assert plan(ModelConfig(), TrainingConfig(global_batch_size=64), lengths, 67, larger).token_budget
     assert caught.value.remedies[0].settings == {"training.workers": 1}
     wide = np.full(100_000, 4000, dtype=np.int64)
     with pytest.raises(DoesNotFitError, match=r"training\.batch to") as caught:
-        plan(ModelConfig(), TrainingConfig(batch=65_536), wide, 67, Room("cpu", 2 * 10**9, here=False))
-    batch = next(one.settings["training.batch"] for one in caught.value.remedies if "training.batch" in one.settings)
-    assert plan(ModelConfig(), TrainingConfig(batch=batch), wide, 67, Room("cpu", 2 * 10**9, here=False)).token_budget
+        plan(ModelConfig(), TrainingConfig(global_batch_size=65_536), wide, 67, Room("cpu", 2 * 10**9, here=False))
+    batch = next(
+        one.settings["training.global_batch_size"]
+        for one in caught.value.remedies
+        if "training.global_batch_size" in one.settings
+    )
+    assert plan(
+        ModelConfig(), TrainingConfig(global_batch_size=batch), wide, 67, Room("cpu", 2 * 10**9, here=False)
+    ).token_budget

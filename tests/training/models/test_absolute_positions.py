@@ -18,14 +18,16 @@ def one_token_at(place: int, length: int = 12) -> TokenBatch:
 def logits(*, place: bool) -> list[float]:
     """Of sequences that differ in where their one token stands; nothing here reads along the sequence but the mean."""
     torch.manual_seed(0)
-    config = ModelConfig(kind="transformer", hidden=16, heads=1, window=1, stem=0, pooling="mean", place=place)
+    config = ModelConfig(
+        kind="transformer", hidden=16, heads=1, window=1, stem=0, pooling="mean", absolute_positions=place
+    )
     model = models.make(config, 67).eval()
     with torch.inference_mode():
         return [model(one_token_at(number)).item() for number in (4, 5, 6)]
 
 
 def test_a_model_that_knows_places_tells_where_a_token_stands() -> None:
-    without, with_places = logits(place=False), logits(place=True)
+    without, with_places = logits(absolute_positions=False), logits(absolute_positions=True)
     assert max(without) - min(without) < 1e-5
     assert max(with_places) - min(with_places) > 1e-4
 

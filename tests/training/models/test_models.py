@@ -27,7 +27,7 @@ CONFIGS = [
     )
 ]
 CONFIGS += [
-    ModelConfig(**shape, stem=stem, stem_stride=2, frames=3, place=True, pooling=pooling)
+    ModelConfig(**shape, stem=stem, stem_stride=2, frames=3, absolute_positions=True, pooling=pooling)
     for (shape, stem), pooling in zip(
         itertools.product(SHAPES, [0, 16]), itertools.cycle(["mean", "mean+max", "last", "attention"]), strict=False
     )

@@ -20,7 +20,7 @@ from training.models import embedding_file
 from training.observability.embeddings import Embeddings, refuse_own
 
 TOKENIZER = Tokenizer(3, 1, "anchor")
-CONFIG = TrainingConfig(epochs=2, batch=16, tensorboard=False)
+CONFIG = TrainingConfig(epochs=2, global_batch_size=16, tensorboard=False)
 
 
 def record(epoch: int, accuracy: float = 0.75) -> dict[str, float]:

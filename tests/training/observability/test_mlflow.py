@@ -170,7 +170,7 @@ def test_a_run_that_goes_on_is_found_again_and_has_each_epoch_once(server: str, 
 def test_training_sends_parameters_every_epoch_and_the_bundle(server: str, dataset: Path, tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow")
     model = ModelConfig(embedding=8, hidden=8, stem=8)
-    training = TrainingConfig(epochs=2, batch=16, mlflow=server, mlflow_experiment="trained")
+    training = TrainingConfig(epochs=2, global_batch_size=16, mlflow=server, mlflow_experiment="trained")
     progress = Silent()
     resolved = {"training": training.model_dump(mode="json")}
     for _ in range(2):

@@ -123,7 +123,7 @@ def test_a_trace_that_cannot_be_written_is_an_error_naming_it(tmp_path: Path, st
 def test_watching_does_not_change_training(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
-    config = TrainingConfig(epochs=2, batch=16)
+    config = TrainingConfig(epochs=2, global_batch_size=16)
     weights = []
     for watched in (False, True):
         network = models.fresh(ModelConfig(embedding=8, hidden=8, stem=8), train_split.tokenizer, 0)

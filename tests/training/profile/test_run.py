@@ -27,7 +27,7 @@ PLAN = Plan(settle=2, timed=12, warmup=1, active=2)
 
 
 def test_one_worker_is_profiled_in_this_process(dataset: Path, tmp_path: Path) -> None:
-    training = TrainingConfig(batch=16, epochs=1, token_budget=1024)
+    training = TrainingConfig(global_batch_size=16, epochs=1, token_budget=1024)
     found = profile(MODEL, training, dataset, tmp_path / "out", PLAN, Silent(), None, 1)
     document = json.loads(json.dumps(found.to_json()))
     assert (document["device"], document["workers"], document["steps"]) == ("cpu", 1, 12)
@@ -46,7 +46,7 @@ def test_one_worker_is_profiled_in_this_process(dataset: Path, tmp_path: Path) -
 
 
 def test_steps_are_taken_from_as_many_epochs_as_they_need(dataset: Path, tmp_path: Path) -> None:
-    training = TrainingConfig(batch=80, epochs=1, patience=1)
+    training = TrainingConfig(global_batch_size=80, epochs=1, patience=1)
     assert profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), None, 1).measured[0].steps == 12
 
 
@@ -55,7 +55,7 @@ def test_steps_are_taken_from_as_many_epochs_as_they_need(dataset: Path, tmp_pat
 def test_several_workers_are_profiled_on_ray(
     ray_session: Callable[[], AbstractContextManager[None]], dataset: Path, tmp_path: Path
 ) -> None:
-    training = TrainingConfig(batch=16, workers=2)
+    training = TrainingConfig(global_batch_size=16, workers=2)
     found = profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), ray_session, 1)
     document = found.to_json()
     assert document["workers"] == 2
@@ -77,14 +77,14 @@ def test_a_folder_that_another_profile_writes_is_refused(dataset: Path, tmp_path
         storage.only_writer(tmp_path / "out"),
         pytest.raises(ResourceError, match="another process is writing it"),
     ):
-        profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path / "out", PLAN, Silent(), None, 1)
+        profile(MODEL, TrainingConfig(global_batch_size=16), dataset, tmp_path / "out", PLAN, Silent(), None, 1)
 
 
 def test_what_an_earlier_profile_left_is_removed(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / ".ray-0").mkdir()
     (tmp_path / "trace-worker-3.json.gz").touch()
     (tmp_path / "notes").touch()
-    profile(MODEL, TrainingConfig(batch=16), dataset, tmp_path, PLAN, Silent(), None, 1)
+    profile(MODEL, TrainingConfig(global_batch_size=16), dataset, tmp_path, PLAN, Silent(), None, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "trace-worker-0.json.gz"]
 
 
@@ -94,7 +94,7 @@ def test_a_worker_tells_why_it_holds_a_copy_of_its_own(
     monkeypatch.setenv("RAYGENE_CACHE", str(dataset / "manifest.json"))
     given = {
         "model": MODEL.model_dump(mode="json"),
-        "training": TrainingConfig(batch=16).model_dump(mode="json"),
+        "training": TrainingConfig(global_batch_size=16).model_dump(mode="json"),
         "dataset": str(dataset),
         "fingerprint": None,
         "output": str(tmp_path),

@@ -74,13 +74,13 @@ def test_after_a_kill_what_was_begun_comes_first_and_what_ended_never(tmp_path: 
 
 
 def test_a_campaign_ends_with_its_number_of_configurations_those_that_do_not_fit_counted(tmp_path: Path) -> None:
-    found = agenda(tmp_path, config([8, 128, 16, 32], trials=3))
+    found = agenda(tmp_path, config([8, 128, 16, 32], configurations=3))
     assert [trial.parameters["model.hidden"] for trial in drained(found)] == [8, 16]
-    assert found.ending() == "tuning.trials 3"
+    assert found.ending() == "tuning.configurations 3"
 
 
 def test_a_campaign_ends_when_nothing_better_has_come_for_a_while(tmp_path: Path) -> None:
-    found = agenda(tmp_path, config([8, 12, 16, 20, 24, 28], plateau=2))
+    found = agenda(tmp_path, config([8, 12, 16, 20, 24, 28], patience=2))
     for auroc in (0.6, 0.8, 0.7, 0.75):
         trial = found.next()
         assert trial is not None
@@ -97,14 +97,14 @@ def test_a_campaign_out_of_time_hands_out_nothing_earlier_runs_counted(tmp_path:
 
 
 def test_random_draws_end_when_a_small_space_is_gone_through(tmp_path: Path) -> None:
-    given = {"space": {"model.hidden": {"choice": [8, 16]}}, "search": "random", "trials": 10}
+    given = {"space": {"model.hidden": {"choice": [8, 16]}}, "search": "random", "configurations": 10}
     assert len(drained(agenda(tmp_path, TuningConfig.model_validate(given)))) == 2
 
 
 def test_a_search_that_proposes_the_same_again_goes_through_what_is_left_of_its_space(tmp_path: Path) -> None:
     sizes = [4, 8, 12, 16, 20]
     space = {"model.embedding": {"choice": sizes}, "model.hidden": {"choice": sizes}}
-    found = agenda(tmp_path, TuningConfig.model_validate({"space": space, "trials": 30}))
+    found = agenda(tmp_path, TuningConfig.model_validate({"space": space, "configurations": 30}))
     while (trial := found.next()) is not None:
         # Higher at one corner, so that the estimator narrows down.
         ended(found, tmp_path, trial, 0.5 + sum(trial.parameters.values()) / 100)
@@ -114,7 +114,7 @@ def test_a_search_that_proposes_the_same_again_goes_through_what_is_left_of_its_
 
 
 def test_random_draws_of_a_long_campaign_go_on_after_a_kill(tmp_path: Path) -> None:
-    given = {"space": {"training.learning_rate": {"uniform": [0.001, 0.1]}}, "search": "random", "trials": 70}
+    given = {"space": {"training.learning_rate": {"uniform": [0.001, 0.1]}}, "search": "random", "configurations": 70}
     config = TuningConfig.model_validate(given)
     first = agenda(tmp_path, config)
     for _ in range(60):
@@ -146,7 +146,7 @@ def test_further_seeds_for_which_there_is_no_room_now_are_held_too(tmp_path: Pat
 
 
 def test_a_configuration_short_of_seeds_is_no_better_one(tmp_path: Path) -> None:
-    found = agenda(tmp_path, config([8, 12, 16, 20], seeds=2, plateau=1))
+    found = agenda(tmp_path, config([8, 12, 16, 20], seeds=2, patience=1))
     for auroc in (0.6, 0.6, 0.9):
         trial = found.next()
         assert trial is not None
@@ -193,4 +193,4 @@ def test_out_of_time_what_has_epochs_keeps_its_figures_and_what_never_began_leav
     late.close()
     row = Ledger(tmp_path).trials
     assert [(one.key, one.state, one.validation_auroc) for one in row] == [(begun.key, "stopped early", 0.7)]
-    assert late.ending() == "tuning.seconds have passed (100)"
+    assert late.ending() == "tuning.time_budget_s have passed (100)"

@@ -42,7 +42,7 @@ def test_as_many_trials_as_ray_places_at_once_fit(predicted: int, usable: int, c
 
 
 def test_a_small_trial_shares_a_gpu_and_a_large_one_has_it_alone() -> None:
-    training = TrainingConfig(batch=64)
+    training = TrainingConfig(global_batch_size=64)
     small = judge(ModelConfig(hidden=32), training, LENGTHS, TOKENIZER, GPU)
     large = judge(ModelConfig(hidden=1024, layers=8), training, LENGTHS, TOKENIZER, GPU)
     assert small.fits

@@ -22,7 +22,7 @@ SIZE = 1200 * 2**20
 GROUPS = Path("/sys/fs/cgroup")
 LIMITS = ("memory.limit_in_bytes", "memory.max")
 PEAKS = ("memory.max_usage_in_bytes", "memory.peak")
-TRAINING = TrainingConfig(epochs=1, batch=8, device="cpu", probe=False)
+TRAINING = TrainingConfig(epochs=1, global_batch_size=8, device="cpu", probe=False)
 
 
 @contextmanager

@@ -45,9 +45,9 @@ from training.observability import journal
 from tuning import keys, summary
 from tuning.config import TuningConfig
 from tuning.results import page
-from tuning.study import Campaign, tune
+from tuning.study import Study, tune
 from tuning.trial import Trial
-from tuning.trials.store import Ledger
+from tuning.trials.store import TrialStore
 
 HERE = Path(__file__).parent
 YEAST = HERE.parent / "examples" / "yeast" / "experiment.yaml"
@@ -80,13 +80,13 @@ def run(base: Figures, dataset: Path, output: Path, **tuning: Any) -> tuple[list
     shutil.rmtree(output, ignore_errors=True)
     began = time.monotonic()
     config = TuningConfig.model_validate(tuning)
-    ledger, _ = tune(Campaign(config, base, dataset, output), nullcontext, Terminal())
+    ledger, _ = tune(Study(config, base, dataset, output), nullcontext, Terminal())
     return ledger.trials, time.monotonic() - began
 
 
 def computing(output: Path, trials: list[Trial], what: str = "seconds") -> float:
     """Seconds that trials have trained and validated; with `trial_seconds`, that their function has run."""
-    ledger = Ledger(output)
+    ledger = TrialStore(output)
     return sum(record[what] for trial in trials for record in ledger.epochs(trial))
 
 
@@ -192,7 +192,7 @@ def overfit(given: argparse.Namespace) -> None:
     )
     with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
         dataset = built(experiment, given.work / "arabidopsis")
-        ledger, _ = tune(Campaign(config, base, dataset, given.work / "overfit"), nullcontext, Terminal())
+        ledger, _ = tune(Study(config, base, dataset, given.work / "overfit"), nullcontext, Terminal())
     found = ledger.trials
     figures: Figures = {
         "epochs": base["training"]["epochs"],

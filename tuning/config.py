@@ -166,7 +166,7 @@ class TuningConfig(Section):
             try:
                 capacity.parse(value)
             except UsageError as error:
-                raise ValueError(f"{error.problem}; {error.remedy}") from None
+                raise ValueError(f"{error.problem}; {error.fix}") from None
         return value
 
     @model_validator(mode="after")

@@ -131,4 +131,4 @@ def configured(
             TrainingConfig, values["training"], origin
         )
     except RaygeneError as error:
-        raise UsageError(error.problem, error.remedy) from error
+        raise UsageError(error.problem, error.fix) from error

@@ -21,12 +21,12 @@ from tuning import identity, keys, lines
 from tuning.config import TuningConfig
 from tuning.results import best
 from tuning.search import proposals
-from tuning.search.dataset_registry import Stock
-from tuning.search.queue import Agenda, Data
+from tuning.search.dataset_registry import DatasetRegistry
+from tuning.search.queue import Data, TrialQueue
 from tuning.trial import Trial
 from tuning.trials import machines, memory_check, worker
-from tuning.trials.memory_check import Verdict
-from tuning.trials.store import Ledger
+from tuning.trials.memory_check import Feasibility
+from tuning.trials.store import TrialStore
 
 # Time spent is stored no more often.
 TICK_S = 5.0
@@ -50,8 +50,8 @@ class Run:
         self,
         config: TuningConfig,
         base: Mapping[str, Any],
-        ledger: Ledger,
-        found: Stock,
+        ledger: TrialStore,
+        found: DatasetRegistry,
         about: identity.Identity,
         spent: float,
         progress: Progress,
@@ -63,7 +63,7 @@ class Run:
         self._machine = machines.of_cluster(config, self._training.device, ledger.output, files)
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
         source = proposals.proposals(config, base, len({one.configuration for one in ledger.trials}))
-        self._agenda = Agenda(config, base, ledger, source, found, self._judge, self._clock, self._tell)
+        self._agenda = TrialQueue(config, base, ledger, source, found, self._judge, self._clock, self._tell)
 
     def to_the_end(self) -> float:
         """Everything that is still to do, on the Ray that is connected; seconds spent on the campaign."""
@@ -71,7 +71,7 @@ class Run:
         from tuning.trials import tuner
 
         metric = ray_searcher.METRIC.format(self._config.metric)
-        front = ray_searcher.Desk(self._agenda, self._ledger, self._given, metric, self._progress.warn)
+        front = ray_searcher.StudySearcher(self._agenda, self._ledger, self._given, metric, self._progress.warn)
         past = [
             [worker.standing(records, record["epoch"]) for record in records]
             for trial in self._ledger.trials
@@ -134,7 +134,7 @@ class Run:
         for path in best.spare(self._ledger, self._config):
             shutil.rmtree(path, ignore_errors=True)
 
-    def _judge(self, model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
+    def _judge(self, model: ModelConfig, training: TrainingConfig, data: Data) -> Feasibility:
         if data.path not in self._splits:
             self._splits[data.path] = open_splits(data.path, data.fingerprint)
         splits = self._splits[data.path]
@@ -143,7 +143,7 @@ class Run:
                 embedding_file.load(Path(model.embedding_file), splits[0].tokenizer, model.embedding)
             except BundleError as error:
                 # Of another size or tokenizer: these values do not go together, and others may.
-                raise UsageError(error.problem, error.remedy) from error
+                raise UsageError(error.problem, error.fix) from error
         lengths = np.concatenate([split.lengths for split in splits])
         return memory_check.judge(model, training, lengths, splits[0].tokenizer, self._machine)
 
@@ -157,7 +157,7 @@ class Run:
             "fingerprint": trial.fingerprint,
             "folder": str(self._ledger.folder(trial)),
             "gap_rows": self._config.gap_rows,
-            "roomy": trial.roomy,
+            "retain_memory": trial.retain_memory,
             "cpus": trial.cpus,
             "gpus": trial.gpus,
             "until": None

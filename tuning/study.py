@@ -21,13 +21,13 @@ from tuning.config import TuningConfig
 from tuning.results.study_report import Report, close
 from tuning.run import Run
 from tuning.search import dataset_registry, space
-from tuning.search.dataset_registry import Stock
+from tuning.search.dataset_registry import DatasetRegistry
 from tuning.trial import Trial
-from tuning.trials.store import Ledger
+from tuning.trials.store import TrialStore
 
 
 @dataclass(frozen=True)
-class Campaign:
+class Study:
     """A campaign before it has begun.
 
     Attributes:
@@ -54,7 +54,7 @@ class Campaign:
         }
 
 
-def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledger, Report]:
+def tune(campaign: Study, connect: Connect, progress: Progress) -> tuple[TrialStore, Report]:
     """Run a campaign to its end.
 
     Args:
@@ -78,7 +78,7 @@ def tune(campaign: Campaign, connect: Connect, progress: Progress) -> tuple[Ledg
         storage.remove_partial(campaign.output)
         found = _stock(campaign, connect, progress)
         spent = _begin(campaign, found)
-        ledger = Ledger(campaign.output)
+        ledger = TrialStore(campaign.output)
         if identity.ended(campaign.output) == _limits(campaign, ledger) and all(one.over for one in ledger.trials):
             progress.note(f"{campaign.output}: the campaign is finished; nothing to do")
             return ledger, close(ledger, campaign.config, campaign.base, spent)
@@ -106,7 +106,7 @@ def _owed(held: Sequence[tuple[Trial, str]]) -> ResourceError | None:
     )
 
 
-def so_far(campaign: Campaign, progress: Progress) -> tuple[Ledger, Report]:
+def so_far(campaign: Study, progress: Progress) -> tuple[TrialStore, Report]:
     """The report of what there is, also while the campaign runs elsewhere, and then without the best bundle; trains nothing.
 
     Raises:
@@ -117,7 +117,7 @@ def so_far(campaign: Campaign, progress: Progress) -> tuple[Ledger, Report]:
         raise UsageError(f"{campaign.output}: no campaign there", "name the --output of raygene tune")
     before, seconds = found
     identity.require_same(campaign.output, before, campaign.identity(before["datasets"]))
-    ledger = Ledger(campaign.output, reading=True)
+    ledger = TrialStore(campaign.output, reading=True)
     try:
         with storage.only_writer(campaign.output):
             return ledger, close(ledger, campaign.config, campaign.base, seconds)
@@ -126,19 +126,19 @@ def so_far(campaign: Campaign, progress: Progress) -> tuple[Ledger, Report]:
         return ledger, close(ledger, campaign.config, campaign.base, seconds, with_best=False)
 
 
-def _limits(campaign: Campaign, ledger: Ledger) -> dict[str, Any]:
+def _limits(campaign: Study, ledger: TrialStore) -> dict[str, Any]:
     """What a campaign ends by: the same command finds it finished; one that allows more goes on, or after a row was deleted."""
     limits = {name: getattr(campaign.config, name) for name in ("configurations", "time_budget_s", "patience")}
     return limits | {"rows": len(ledger.trials)}
 
 
-def _stock(campaign: Campaign, connect: Connect, progress: Progress) -> Stock:
+def _stock(campaign: Study, connect: Connect, progress: Progress) -> DatasetRegistry:
     if campaign.dataset is not None:
         return dataset_registry.given(campaign.dataset, campaign.config.searched)
     return dataset_registry.made(campaign.base, campaign.config.searched, campaign.output, connect, progress)
 
 
-def _begin(campaign: Campaign, found: Stock) -> float:
+def _begin(campaign: Study, found: DatasetRegistry) -> float:
     """Write or compare what the directory holds; seconds spent by earlier runs."""
     now, before = campaign.identity(found.fingerprints), identity.read(campaign.output)
     if before is None:

@@ -12,6 +12,8 @@ from tuning import keys
 State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
 Row = dict[str, Any]
+RENAMED = {"roomy": "retain_memory"}
+"""Columns by the names they once had."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Trial:
         dataset: folder of the dataset.
         fingerprint: the dataset's.
         token_budget: most padded tokens in a batch.
-        roomy: whether memory that is freed may be kept.
+        retain_memory: whether memory that is freed may be kept.
         cpus: of Ray, for the whole trial.
         gpus: of Ray, a share of one where several trials fit on a device.
         memory_predicted: bytes of the heaviest batch; where it does not fit, of what does not.
@@ -54,7 +56,7 @@ class Trial:
     dataset: str = ""
     fingerprint: str = ""
     token_budget: int | None = None
-    roomy: bool = True
+    retain_memory: bool = True
     cpus: float = 1
     gpus: float = 0
     memory_predicted: int | None = None
@@ -110,6 +112,7 @@ class Trial:
     def of_json(cls, row: Mapping[str, Any]) -> Trial:
         """From `to_json`, also of an earlier version; keys of a later one are left out."""
         known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in row.items() if name in known}
+        values = {RENAMED.get(name, name): value for name, value in row.items()}
+        values = {name: value for name, value in values.items() if name in known}
         values["parameters"] = {keys.with_current_name(key): value for key, value in row["parameters"].items()}
         return cls(**values)

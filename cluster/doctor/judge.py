@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cluster.doctor import trial
 from cluster.doctor.lines import Line
-from cluster.doctor.seen import Seen, each, on, values, where
+from cluster.doctor.seen import NodeReport, each, on, values, where
 from pipelines.errors import ResourceError
 from training.distributed import gpu_check
 from training.hardware import devices
@@ -17,7 +17,7 @@ BEDTOOLS_MEND = (
 )
 
 
-def versions(driver: Mapping[str, str], machines: Sequence[Seen]) -> list[Line]:
+def versions(driver: Mapping[str, str], machines: Sequence[NodeReport]) -> list[Line]:
     """Python and Ray of the driver and of every machine: Ray refuses a driver that differs in either.
 
     Args:
@@ -27,8 +27,8 @@ def versions(driver: Mapping[str, str], machines: Sequence[Seen]) -> list[Line]:
     return [line for check, mine in driver.items() for line in _version(check, mine, machines)]
 
 
-def _version(check: str, mine: str, machines: Sequence[Seen]) -> list[Line]:
-    def judged(one: Seen) -> Line | None:
+def _version(check: str, mine: str, machines: Sequence[NodeReport]) -> list[Line]:
+    def judged(one: NodeReport) -> Line | None:
         theirs = one.facts.python if check == "Python" else one.facts.ray
         if theirs == mine:
             return None
@@ -40,10 +40,10 @@ def _version(check: str, mine: str, machines: Sequence[Seen]) -> list[Line]:
     return each(machines, check, on(machines, mine), judged)
 
 
-def bedtools(machines: Sequence[Seen]) -> list[Line]:
+def bedtools(machines: Sequence[NodeReport]) -> list[Line]:
     """bedtools on every machine, of one version: it belongs to a dataset's fingerprint."""
 
-    def judged(one: Seen) -> Line | None:
+    def judged(one: NodeReport) -> Line | None:
         if one.facts.bedtools:
             return None
         return Line("failure", "bedtools", one.facts.bedtools_trouble, BEDTOOLS_MEND, where(one, machines))
@@ -57,10 +57,10 @@ def bedtools(machines: Sequence[Seen]) -> list[Line]:
     return [line for line in lines if not (line.level == "ok" and len(found) > 1)]
 
 
-def torch(machines: Sequence[Seen]) -> list[Line]:
+def torch(machines: Sequence[NodeReport]) -> list[Line]:
     """The build of torch against the machine's GPUs and their driver."""
 
-    def judged(one: Seen) -> Line | None:
+    def judged(one: NodeReport) -> Line | None:
         facts, place = one.facts, where(one, machines)
         if facts.torch is None:
             return Line(
@@ -69,7 +69,7 @@ def torch(machines: Sequence[Seen]) -> list[Line]:
         try:
             devices.choose("auto", facts.found, facts.torch, facts.environment)
         except ResourceError as error:
-            return Line("failure", "torch", error.problem.removeprefix("training.device: "), error.remedy, place)
+            return Line("failure", "torch", error.problem.removeprefix("training.device: "), error.fix, place)
         return None
 
     told = values([f"{one.facts.torch.version}" for one in machines if one.facts.torch])
@@ -80,7 +80,7 @@ def torch(machines: Sequence[Seen]) -> list[Line]:
     return lines
 
 
-def gpus(machines: Sequence[Seen], asked: int) -> list[Line]:
+def gpus(machines: Sequence[NodeReport], asked: int) -> list[Line]:
     """GPUs that Ray counts, or without Ray those of this machine, against those asked for."""
     counts = [
         one.gpus if one.gpus is not None else (one.facts.torch.usable if one.facts.torch else 0) for one in machines
@@ -107,12 +107,12 @@ def gpus(machines: Sequence[Seen], asked: int) -> list[Line]:
         if one.gpus is None or one.facts.torch is None:
             continue
         try:
-            sight = gpu_check.Sight(one.name, one.gpus, one.facts.found, one.facts.torch, one.facts.environment)
+            sight = gpu_check.NodeInventory(one.name, one.gpus, one.facts.found, one.facts.torch, one.facts.environment)
             gpu_check.judge([sight], "auto")
         except ResourceError as error:
             if "torch" not in error.problem:
                 problem = error.problem.removeprefix("training.device: ").removeprefix("training.device auto: ")
-                lines.append(Line("failure", "GPUs", problem, error.remedy, where(one, machines)))
+                lines.append(Line("failure", "GPUs", problem, error.fix, where(one, machines)))
         if one.facts.found.amd and not one.facts.amdsmi and not one.gpus:
             lines.append(
                 Line(

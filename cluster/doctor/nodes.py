@@ -10,7 +10,7 @@ from typing import Any
 from cluster.doctor import clock, trial
 from cluster.doctor.facts import Facts, Request, gather
 from cluster.doctor.lines import Line
-from cluster.doctor.seen import Seen
+from cluster.doctor.seen import NodeReport
 from training.distributed import node_tasks
 from training.distributed.node_tasks import Node
 
@@ -20,7 +20,7 @@ CLOCK_S = 10.0
 """Of that, for the clocks."""
 
 
-def look(request: Request) -> tuple[list[Seen], list[Line]]:
+def look(request: Request) -> tuple[list[NodeReport], list[Line]]:
     """What every node tells, and a failure for each that tells nothing."""
     import ray
     from ray.exceptions import RayError
@@ -40,7 +40,7 @@ def look(request: Request) -> tuple[list[Seen], list[Line]]:
     seen = [
         (
             node,
-            Seen(
+            NodeReport(
                 name,
                 facts,
                 node_tasks.gpus(node),
@@ -69,7 +69,7 @@ def _seconds(answer: Any) -> float | None:
         return None
 
 
-def _with_trials(seen: list[tuple[Node, Seen]]) -> list[Seen]:
+def _with_trials(seen: list[tuple[Node, NodeReport]]) -> list[NodeReport]:
     """Try every GPU that nobody has reserved, all at once."""
     trials = [
         [node_tasks.start(trial.reserved, node, gpus=1) for _ in range(one.gpus or 0 if _reaches(one.facts) else 0)]

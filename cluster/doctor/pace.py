@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cluster.doctor.lines import Level, Line
-from cluster.doctor.seen import Seen, each, values, where
+from cluster.doctor.seen import NodeReport, each, values, where
 
 SKEW_S = 2.0
 MOST_SKEW_S = 300.0
@@ -15,12 +15,12 @@ SELF_GOVERNED = ("intel_pstate", "amd-pstate-epp")
 """Drivers that choose by themselves under `powersave`; `amd-pstate` is the passive one, which obeys."""
 
 
-def clocks(machines: Sequence[Seen]) -> list[Line]:
+def clocks(machines: Sequence[NodeReport]) -> list[Line]:
     """Clocks of a cluster's machines against the driver's, which may be another machine."""
     if not machines or machines[0].gpus is None:
         return []
 
-    def judged(one: Seen) -> Line | None:
+    def judged(one: NodeReport) -> Line | None:
         if one.skew is None or one.skew <= SKEW_S:
             return None
         level: Level = "failure" if one.skew > MOST_SKEW_S else "warning"
@@ -34,10 +34,10 @@ def clocks(machines: Sequence[Seen]) -> list[Line]:
     return [*lines, *([Line("ok", "clock", f"not told by {untold}")] if untold else [])]
 
 
-def governor(machines: Sequence[Seen]) -> list[Line]:
+def governor(machines: Sequence[NodeReport]) -> list[Line]:
     """CPU frequency governors that hold back."""
 
-    def judged(one: Seen) -> Line | None:
+    def judged(one: NodeReport) -> Line | None:
         slow = [name for name in one.facts.governors if _holds_back(name)]
         if not slow:
             return None

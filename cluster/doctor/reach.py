@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cluster.doctor.lines import Line
-from cluster.doctor.seen import Seen, where
+from cluster.doctor.seen import NodeReport, where
 
 
-def inputs(machines: Sequence[Seen], names: Mapping[str, str]) -> list[Line]:
+def inputs(machines: Sequence[NodeReport], names: Mapping[str, str]) -> list[Line]:
     """Whether every machine reads every input, and the same.
 
     Args:
@@ -38,7 +38,7 @@ def inputs(machines: Sequence[Seen], names: Mapping[str, str]) -> list[Line]:
     return lines or [Line("ok", "inputs", f"{len(names)} readable{' from every node' if len(machines) > 1 else ''}")]
 
 
-def outputs(machines: Sequence[Seen], places: Sequence[str]) -> list[Line]:
+def outputs(machines: Sequence[NodeReport], places: Sequence[str]) -> list[Line]:
     """Whether every machine writes every output, and sees what the driver wrote there."""
     lines = []
     for one in machines:
@@ -54,5 +54,5 @@ def outputs(machines: Sequence[Seen], places: Sequence[str]) -> list[Line]:
     return lines or [Line("ok", "storage", f"{', '.join(places)}: can be written{_shared(machines)}")]
 
 
-def _shared(machines: Sequence[Seen]) -> str:
+def _shared(machines: Sequence[NodeReport]) -> str:
     return ", and is shared by every node" if len(machines) > 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cluster.doctor.lines import Line
-from cluster.doctor.seen import Seen, each, least, where
+from cluster.doctor.seen import NodeReport, each, least, where
 from training.memory.capacity import shown
 
 LEAST_MEMORY = 2 << 30
@@ -16,16 +16,16 @@ FULLEST = 0.95
 UNTOLD = "not told by this machine"
 
 
-def memory(machines: Sequence[Seen]) -> list[Line]:
+def memory(machines: Sequence[NodeReport]) -> list[Line]:
     """Memory, and the shared memory in which Ray keeps objects."""
 
-    def main(one: Seen) -> Line | None:
+    def main(one: NodeReport) -> Line | None:
         if not one.facts.memory or one.facts.available >= LEAST_MEMORY:
             return None
         told = f"{shown(one.facts.available)} of {shown(one.facts.memory)} free"
         return Line("warning", "memory", told, "end what else runs there, or use fewer workers", where(one, machines))
 
-    def shared(one: Seen) -> Line | None:
+    def shared(one: NodeReport) -> Line | None:
         if one.facts.shared is None or one.facts.shared.size >= LEAST_SHARED:
             return None
         told = f"{shown(one.facts.shared.size)} in /dev/shm, and Ray goes to disk beyond it"
@@ -47,7 +47,7 @@ def memory(machines: Sequence[Seen]) -> list[Line]:
     ]
 
 
-def disks(machines: Sequence[Seen]) -> list[Line]:
+def disks(machines: Sequence[NodeReport]) -> list[Line]:
     """Disks of the cache and of Ray's temporary files, by their share in use and by the bytes that are free."""
     lines = []
     for one in machines:

@@ -10,7 +10,7 @@ from cluster.doctor.lines import Line
 
 
 @dataclass(frozen=True)
-class Seen:
+class NodeReport:
     """A machine as doctor saw it.
 
     Attributes:
@@ -34,25 +34,25 @@ class Seen:
     silent: int = 0
 
 
-Judge = Callable[[Seen], Line | None]
+Judge = Callable[[NodeReport], Line | None]
 
 
-def each(machines: Sequence[Seen], check: str, well: str, judged: Judge) -> list[Line]:
+def each(machines: Sequence[NodeReport], check: str, well: str, judged: Judge) -> list[Line]:
     """A line for each machine in trouble, or one that all is well."""
     return [line for one in machines if (line := judged(one)) is not None] or [Line("ok", check, well)]
 
 
-def where(one: Seen, machines: Sequence[Seen]) -> str:
+def where(one: NodeReport, machines: Sequence[NodeReport]) -> str:
     """The machine's name, where there are several."""
     return one.name if len(machines) > 1 else ""
 
 
-def on(machines: Sequence[Seen], told: str) -> str:
+def on(machines: Sequence[NodeReport], told: str) -> str:
     """What holds for all machines."""
     return f"{told} on {len(machines)} nodes" if len(machines) > 1 else told
 
 
-def least(machines: Sequence[Seen]) -> str:
+def least(machines: Sequence[NodeReport]) -> str:
     """What to put behind the smallest figure of all machines."""
     return f" at least, on {len(machines)} nodes" if len(machines) > 1 else ""
 

@@ -47,4 +47,4 @@ def reserved() -> Iterator[str | Trouble | None]:
 
 
 def _told(error: ResourceError) -> Trouble:
-    return error.problem.removeprefix("training.device: "), error.remedy
+    return error.problem.removeprefix("training.device: "), error.fix

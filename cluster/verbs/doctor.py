@@ -20,7 +20,7 @@ from pipelines.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
     from cluster.doctor.lines import Line
-    from cluster.doctor.seen import Seen
+    from cluster.doctor.seen import NodeReport
 
 SUMMARY = "checks this machine or cluster and says what to mend"
 SECTIONS = ("sources", "cluster")
@@ -110,7 +110,7 @@ def _asked(given: int | None, experiment: Experiment | None) -> int:
     return experiment.training.workers if wanted and experiment else 0
 
 
-def _caption(machines: list[Seen]) -> str:
+def _caption(machines: list[NodeReport]) -> str:
     if not machines:
         return "This machine cannot reach the cluster"
     if machines[0].gpus is None:
@@ -124,18 +124,18 @@ def _verdict(lines: list[Line]) -> str:
     return " and ".join(told) or "nothing to mend"
 
 
-def _here(read: tuple[str, ...], written: tuple[str, ...]) -> Seen:
+def _here(read: tuple[str, ...], written: tuple[str, ...]) -> NodeReport:
     from cluster.doctor import trial
     from cluster.doctor.facts import Request, gather
-    from cluster.doctor.seen import Seen
+    from cluster.doctor.seen import NodeReport
 
     facts = gather(Request(read, written))
-    return Seen(facts.host, facts, failed=trial.here(facts.torch.usable if facts.torch else 0))
+    return NodeReport(facts.host, facts, failed=trial.here(facts.torch.usable if facts.torch else 0))
 
 
 def _seen(
     context: Context, config: ClusterConfig, read: tuple[str, ...], written: tuple[str, ...]
-) -> tuple[list[Seen], list[Line]]:
+) -> tuple[list[NodeReport], list[Line]]:
     """The machines: those of the cluster, or this one where there is none or it lets nobody in."""
     from cluster.doctor.lines import Line
 
@@ -148,7 +148,7 @@ def _seen(
         with context.connector(config)(), _probes(written) as probes:
             return look(Request(read, written, probes))
     except ResourceError as error:
-        return [_here(read, written)], [Line("failure", "Ray", error.problem, error.remedy)]
+        return [_here(read, written)], [Line("failure", "Ray", error.problem, error.fix)]
 
 
 @contextmanager

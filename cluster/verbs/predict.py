@@ -131,7 +131,7 @@ def by_flag() -> Iterator[None]:
     try:
         yield
     except ResourceError as error:
-        told = [text.replace("training.device", "--device") for text in (error.problem, error.remedy)]
+        told = [text.replace("training.device", "--device") for text in (error.problem, error.fix)]
         raise ResourceError(*told) from error
 
 

@@ -43,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
 def run(context: Context) -> None:
     """Search, and tell what was found."""
     from training.distributed.launch import ENVIRONMENT
-    from tuning.study import Campaign, so_far, tune
+    from tuning.study import Study, so_far, tune
 
     experiment, arguments = context.experiment(), context.arguments
     output = Path(arguments.output).absolute()
@@ -51,7 +51,7 @@ def run(context: Context) -> None:
     if dataset is None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
-    campaign = Campaign(experiment.tuning, base, dataset, output)
+    campaign = Study(experiment.tuning, base, dataset, output)
     if arguments.report_only:
         ledger, made = so_far(campaign, context.terminal)
     else:

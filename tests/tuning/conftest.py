@@ -14,11 +14,11 @@ from training.config import ModelConfig, TrainingConfig
 from tuning.config import TuningConfig
 from tuning.run import Clock
 from tuning.search.proposals import proposals
-from tuning.search.queue import Agenda, Data
-from tuning.study import Campaign
+from tuning.search.queue import Data, TrialQueue
+from tuning.study import Study
 from tuning.trial import Trial
-from tuning.trials.memory_check import Verdict
-from tuning.trials.store import Ledger
+from tuning.trials.memory_check import Feasibility
+from tuning.trials.store import TrialStore
 
 BASE: dict[str, Any] = {
     "model": {"embedding": 8, "hidden": 8, "stem": 8},
@@ -32,26 +32,26 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def campaign(dataset: Path, tmp_path: Path) -> Callable[..., Campaign]:
-    def make(base: dict[str, Any] | None = None, **tuning: Any) -> Campaign:
-        return Campaign(TuningConfig.model_validate(tuning), base or BASE, dataset, tmp_path / "campaign")
+def campaign(dataset: Path, tmp_path: Path) -> Callable[..., Study]:
+    def make(base: dict[str, Any] | None = None, **tuning: Any) -> Study:
+        return Study(TuningConfig.model_validate(tuning), base or BASE, dataset, tmp_path / "campaign")
 
     return make
 
 
 def agenda(
     output: Path, config: TuningConfig, told: list[Trial] | None = None, spent: float = 0.0, most: int = 64
-) -> Agenda:
+) -> TrialQueue:
     """An agenda on what is recorded in a folder, with room for models of up to so many states."""
 
-    def judge(model: ModelConfig, training: TrainingConfig, data: Data) -> Verdict:
+    def judge(model: ModelConfig, training: TrainingConfig, data: Data) -> Feasibility:
         fits = model.hidden <= most
-        return Verdict(fits, model.hidden * 10, most * 10, "" if fits else "too large", token_budget=99)
+        return Feasibility(fits, model.hidden * 10, most * 10, "" if fits else "too large", token_budget=99)
 
-    ledger = Ledger(output)
+    ledger = TrialStore(output)
     source = proposals(config, BASE, len({trial.configuration for trial in ledger.trials}))
     tell = (lambda trial: None) if told is None else told.append
-    return Agenda(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), judge, Clock(spent), tell)
+    return TrialQueue(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), judge, Clock(spent), tell)
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ from training.models import embedding_file
 from tuning import keys, summary
 from tuning.config import TuningConfig
 from tuning.search import dataset_registry
-from tuning.study import Campaign, so_far, tune
+from tuning.study import Study, so_far, tune
 from tuning.trial import Trial
-from tuning.trials.store import Ledger
+from tuning.trials.store import TrialStore
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFact
     config = TuningConfig.model_validate(
         {"space": space, "search": "grid", "seeds": 2, "scheduler": "none", "device_memory": "1GiB", "metric": "mcc"}
     )
-    tune(Campaign(config, BASE, dataset, output), ray_session, progress)
+    tune(Study(config, BASE, dataset, output), ray_session, progress)
     return output, progress
 
 
@@ -93,7 +93,7 @@ def test_tables_page_and_rows_say_the_same(small: tuple[Path, Silent]) -> None:
     assert "figure-gap" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     marked = re.findall(r"<tr class=best><td[^>]*>(\d+)</td>", page)
-    chosen = summary.best(Ledger(output, reading=True).trials, "mcc", 2)
+    chosen = summary.best(TrialStore(output, reading=True).trials, "mcc", 2)
     assert chosen is not None
     assert marked == [str(chosen.number)]
     assert [row["weights"] is not None for row in table] == [True] * 6
@@ -125,14 +125,14 @@ def test_a_second_run_finds_the_campaign_finished_and_another_one_is_refused(
     def never() -> Any:
         raise AssertionError("no Ray is needed")
 
-    tune(Campaign(config, BASE, dataset, output), never, silent)
+    tune(Study(config, BASE, dataset, output), never, silent)
     assert any("finished; nothing to do" in note for note in silent.notes)
     assert (output / "trials.jsonl").read_bytes() == before
     other = config.model_copy(update={"seed": 9})
     with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
-        tune(Campaign(other, BASE, dataset, output), never, silent)
+        tune(Study(other, BASE, dataset, output), never, silent)
     with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
-        so_far(Campaign(other, BASE, dataset, output), silent)
+        so_far(Study(other, BASE, dataset, output), silent)
 
 
 def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
@@ -140,7 +140,7 @@ def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
 ) -> None:
     output = small[0]
     identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
-    made = Campaign(TuningConfig.model_validate(identity), BASE, dataset, output)
+    made = Study(TuningConfig.model_validate(identity), BASE, dataset, output)
     assert so_far(made, silent)[1].bundle is not None
     (output / "report.html").unlink()
     with storage.only_writer(output):
@@ -148,11 +148,11 @@ def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
     assert (output / "report.html").exists()
     assert any("the campaign is running" in note for note in silent.notes)
     with pytest.raises(UsageError, match="no campaign there"):
-        so_far(Campaign(made.config, BASE, dataset, output / "nothing"), silent)
+        so_far(Study(made.config, BASE, dataset, output / "nothing"), silent)
 
 
 def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_one_stays_within_the_size(
-    campaign: Callable[..., Campaign], dataset: Path, ray_session: Any, silent: Silent
+    campaign: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent
 ) -> None:
     hidden = [16, 24, *range(2000, 4001, 200)][:12]
     made = campaign(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
@@ -171,7 +171,7 @@ def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_o
 
 
 def test_an_embedding_of_another_size_does_not_go_together_with_a_model(
-    campaign: Callable[..., Campaign], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+    campaign: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:
     tokenizer = Tokenizer.load(dataset / "tokenizer.json")
     file = embedding_file.save(
@@ -237,7 +237,7 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
 
 @pytest.mark.full
 def test_out_of_time_what_runs_ends_with_its_epoch_and_more_time_goes_on_with_the_rest(
-    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+    campaign: Callable[..., Study], ray_session: Any, silent: Silent
 ) -> None:
     space, base = {"model.hidden": [8, 12, 16, 20]}, {**BASE, "training": {**BASE["training"], "epochs": 10**4}}
 
@@ -269,7 +269,7 @@ def test_trials_of_two_workers_have_the_figures_of_one(
         config = TuningConfig.model_validate(
             {"space": space, "search": "grid", "scheduler": "none", "workers": workers}
         )
-        found.append(tune(Campaign(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
+        found.append(tune(Study(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
     for alone, shared in zip(*found, strict=True):
         assert shared.state == "finished"
         assert shared.key == alone.key
@@ -290,7 +290,7 @@ def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
     }
     space = {"tokenizer.k": [3, 4], "tokenizer.stride": [1, 5]}
     config = TuningConfig.model_validate({"space": space, "search": "grid"})
-    trials = tune(Campaign(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
+    trials = tune(Study(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
     datasets = {path.name for path in (tmp_path / "c" / "datasets").iterdir() if not path.name.startswith(".")}
     assert [trial.state for trial in trials] == ["finished", "infeasible"] * 2
     assert "stride" in trials[1].reason
@@ -308,7 +308,7 @@ def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
 
 
 def test_a_dataset_that_is_given_and_keys_that_make_others_do_not_go_together(
-    campaign: Callable[..., Campaign], ray_session: Any, silent: Silent
+    campaign: Callable[..., Study], ray_session: Any, silent: Silent
 ) -> None:
     with pytest.raises(UsageError, match=r"tokenizer\.k needs a dataset for every value"):
         tune(campaign(space={"tokenizer.k": [3, 4]}), ray_session, silent)
@@ -321,5 +321,5 @@ def ledger_epochs(output: Path, key: str) -> list[dict[str, Any]]:
 
 def test_the_ledger_begins_again_from_its_rows(small: tuple[Path, Silent]) -> None:
     (small[0] / "trials.jsonl").unlink()
-    Ledger(small[0])
+    TrialStore(small[0])
     assert len(rows(small[0])) == 6

@@ -108,7 +108,7 @@ def load(path: Path | str) -> Bundle:
     try:
         directory = remote.local(path)
     except InputError as error:
-        raise BundleError(error.problem, error.remedy) from error
+        raise BundleError(error.problem, error.fix) from error
     if directory is not None:
         return _read(directory, str(directory))
     with brought(str(path), SEALED) as (copy, shown):

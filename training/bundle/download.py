@@ -38,7 +38,7 @@ def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
             "correct the address: it names a folder RUN/bundle",
         ) from error
     except InputError as error:
-        raise BundleError(error.problem, error.remedy) from error
+        raise BundleError(error.problem, error.fix) from error
     opened = digests.read(content, f"{folder.shown}/{CONFIG}", names)
     if opened.digest:
         entry = storage.cache_directory() / "bundles" / opened.digest
@@ -64,7 +64,7 @@ def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], 
             try:
                 folder.copy(name, temporary, wanted[name]["bytes"] if wanted else None)
             except InputError as error:
-                raise BundleError(error.problem, error.remedy) from error
+                raise BundleError(error.problem, error.fix) from error
             if wanted:
                 facts = digests.measured(temporary.parent, [temporary.name])[temporary.name]
                 if facts != wanted[name]:

@@ -20,7 +20,7 @@ NO_GPU = Build("cpu", "")
 
 
 @dataclass(frozen=True)
-class Sight:
+class NodeInventory:
     """What a machine has.
 
     Attributes:
@@ -38,7 +38,7 @@ class Sight:
     environment: dict[str, str]
 
 
-def judge(sights: Sequence[Sight], wanted: str) -> None:
+def judge(sights: Sequence[NodeInventory], wanted: str) -> None:
     """See that no machine has a GPU that would be left aside.
 
     Args:
@@ -57,10 +57,10 @@ def judge(sights: Sequence[Sight], wanted: str) -> None:
         except ResourceError as error:
             if len(sights) == 1:
                 raise
-            raise ResourceError(f"machine {sight.host}: {error.problem}", error.remedy) from error
+            raise ResourceError(f"machine {sight.host}: {error.problem}", error.fix) from error
 
 
-def _judge(sight: Sight, wanted: str) -> None:
+def _judge(sight: NodeInventory, wanted: str) -> None:
     usable = devices.choose("auto", sight.found, sight.torch_build, sight.environment) == "cuda"
     if usable and not sight.gpus:
         raise devices.unknown_to_ray(wanted, sight.found, sight.environment)
@@ -83,7 +83,7 @@ def require(wanted: str) -> None:
         judge(survey(), wanted)
 
 
-def survey() -> list[Sight]:
+def survey() -> list[NodeInventory]:
     """What every living machine of the cluster has; Ray is connected.
 
     Raises:
@@ -101,7 +101,8 @@ def survey() -> list[Sight]:
             f"a machine of the cluster did not answer ({type(error).__name__})", "see 'ray status', and run again"
         ) from error
     return [
-        Sight(node["NodeManagerAddress"], node_tasks.gpus(node), *seen) for node, seen in zip(nodes, told, strict=True)
+        NodeInventory(node["NodeManagerAddress"], node_tasks.gpus(node), *seen)
+        for node, seen in zip(nodes, told, strict=True)
     ]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from pipelines.errors import RaygeneError, TrainingError
 from training.distributed import interruptible
 from training.distributed.interruptible import Interrupt
-from training.distributed.messages import News
+from training.distributed.messages import WorkerEvent
 from training.distributed.placement import Placement
 
 # Rightly slow are the first decoding of a split on a node and a write to slow storage.
@@ -52,13 +52,13 @@ def launch(
     given: dict[str, Any],
     group: Group,
     scratch: Path,
-    hear: Callable[[News], None],
+    hear: Callable[[WorkerEvent], None],
     ask_to_stop: Interrupt | None = None,
 ) -> None:
     """Run a function on every worker until it returns on all of them.
 
     Args:
-        function: called on each worker with `given` and, under `news`, the driver's end of a `Wire`.
+        function: called on each worker with `given` and, under `news`, the driver's end of a `EventQueue`.
         given: plain values.
         group: the workers.
         scratch: a folder that every node writes; Ray's own files appear in it while it runs.
@@ -104,7 +104,7 @@ def launch(
     errors: list[RaygeneError] = []
     ended = threading.Event()
 
-    def heard(message: News) -> None:
+    def heard(message: WorkerEvent) -> None:
         if "began" in message:
             ended.clear()
         hear(message)
@@ -166,7 +166,9 @@ def _torch_config() -> Any:
 
 
 @contextmanager
-def _listening(news: Any, hear: Callable[[News], None], errors: list[RaygeneError], fatal: Path) -> Iterator[None]:
+def _listening(
+    news: Any, hear: Callable[[WorkerEvent], None], errors: list[RaygeneError], fatal: Path
+) -> Iterator[None]:
     """Pass on what workers tell while the block lasts, and all that is left at its end."""
     from ray.util.queue import Empty
 

@@ -6,11 +6,11 @@ import queue
 import threading
 from typing import Any
 
-News = dict[str, Any]
+WorkerEvent = dict[str, Any]
 PATIENCE_S = 30.0
 
 
-class Wire:
+class EventQueue:
     """One worker's end.
 
     Args:
@@ -19,14 +19,14 @@ class Wire:
 
     def __init__(self, news: Any) -> None:
         self._news = news
-        self._waiting: queue.SimpleQueue[News | threading.Event] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[WorkerEvent | threading.Event] = queue.SimpleQueue()
         threading.Thread(target=self._send, daemon=True, name="wire").start()
 
-    def tell(self, message: News) -> None:
+    def tell(self, message: WorkerEvent) -> None:
         """Send a message soon."""
         self._waiting.put(message)
 
-    def tell_and_wait(self, message: News) -> None:
+    def tell_and_wait(self, message: WorkerEvent) -> None:
         """Send a message and wait until it and all before it have arrived: for the last words of a worker."""
         arrived = threading.Event()
         self._waiting.put(message)

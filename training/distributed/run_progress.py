@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.progress import Progress, Stage
-from training.distributed.messages import News
+from training.distributed.messages import WorkerEvent
 from training.observability.mlflow import Tracker
 
 LOG = "train.log"
 Place = tuple[int, int]
 
 
-class Diary:
+class RunLogger:
     """Notes and warnings of a run: shown, and kept in a file with the time.
 
     Args:
@@ -47,7 +47,7 @@ class Diary:
             self._progress.warn(f"{self._path}: cannot be written ({error.strerror or error}); it ends here")
 
 
-class Follow:
+class ProgressReporter:
     """Hears the workers of a run.
 
     Args:
@@ -60,7 +60,7 @@ class Follow:
         ended: epochs, and steps of the next, that are finished and kept, as told by workers that returned.
     """
 
-    def __init__(self, steps: int, diary: Diary, stage: Stage, tracker: Tracker) -> None:
+    def __init__(self, steps: int, diary: RunLogger, stage: Stage, tracker: Tracker) -> None:
         self._steps, self._diary, self._stage, self._tracker = steps, diary, stage, tracker
         self._shown = 0
         self._seen: Place = (0, 0)
@@ -70,7 +70,7 @@ class Follow:
         self._record: dict[str, Any] = {}
         self._line: dict[str, Any] = {}
 
-    def __call__(self, message: News) -> None:
+    def __call__(self, message: WorkerEvent) -> None:
         """Take one message of `reporter` or `worker`."""
         if "worker" in message:
             self._diary.keep(

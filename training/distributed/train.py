@@ -27,7 +27,7 @@ from training.distributed import gpu_check, memory_plan, worker
 from training.distributed.launch import Group, launch
 from training.distributed.placement import awaited, beside, nodes_of, place
 from training.distributed.run_key import run_key
-from training.distributed.run_progress import LOG, Diary, Follow
+from training.distributed.run_progress import LOG, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
@@ -216,7 +216,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     import ray
 
     training, checkpoints = run.training, run.checkpoints.directory
-    diary = Diary(run.output / LOG, progress)
+    diary = RunLogger(run.output / LOG, progress)
     gpu_check.require(training.device)
     nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
     share = place(nodes, training.workers, training.device)
@@ -241,7 +241,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     given = {
         "model": run.model.model_dump(mode="json"),
         "training": training.model_dump(mode="json") | {"token_budget": memory.token_budget},
-        "roomy": memory.roomy,
+        "retain_memory": memory.retain_memory,
         "dataset": str(run.dataset),
         "fingerprint": run.train.manifest["fingerprint"],
         "run": run.key[:12],
@@ -260,7 +260,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
         diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
 
     with progress.stage("training", training.epochs * run.steps) as stage:
-        follow = Follow(run.steps, diary, stage, tracker)
+        follow = ProgressReporter(run.steps, diary, stage, tracker)
         try:
             launch(worker.run, given, group, run.output, follow, ask_to_stop)
         except KeyboardInterrupt:

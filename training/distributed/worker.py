@@ -14,7 +14,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import models
 from training.config import ModelConfig, TrainingConfig
-from training.distributed.messages import Wire
+from training.distributed.messages import EventQueue
 from training.distributed.reporter import Listener, Reporter
 from training.distributed.resume import resume
 from training.distributed.stop_signal import StopFile, terminated
@@ -40,7 +40,7 @@ def run(given: dict[str, Any]) -> None:
     Args:
         given: model and training sections as mappings, paths of dataset, run and checkpoints, threads, and the queue for news.
     """
-    wire = Wire(given["news"])
+    wire = EventQueue(given["news"])
     try:
         _run(given, wire)
     except MachineGoesError:
@@ -73,7 +73,7 @@ def explained(error: Exception) -> RaygeneError | None:
     )
 
 
-def _run(given: dict[str, Any], wire: Wire) -> None:
+def _run(given: dict[str, Any], wire: EventQueue) -> None:
     import ray
     from ray.train import get_context
 
@@ -97,7 +97,9 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
         began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
         wire.tell({"began": began})
     try:
-        finished = loop.fit(state, train, validation, config, collective, device, observer, roomy=given["roomy"])
+        finished = loop.fit(
+            state, train, validation, config, collective, device, observer, retain_memory=given["retain_memory"]
+        )
         if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)
     except BaseException:
@@ -115,7 +117,7 @@ def _run(given: dict[str, Any], wire: Wire) -> None:
 
 def _reporter(
     given: dict[str, Any],
-    wire: Wire,
+    wire: EventQueue,
     config: TrainingConfig,
     checkpoints: Checkpoints,
     state: loop.State,

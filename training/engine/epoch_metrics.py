@@ -15,12 +15,12 @@ from training.data.step_plan import Rows
 from training.engine.observer import Observer, StepFigures
 from training.engine.schedule import rate
 from training.engine.state import State
-from training.engine.step_metrics import Ledger, Told, lag_of
+from training.engine.step_metrics import DeferredMetrics, StepMetrics, lag_of
 
 MOST_SKIPPED = 100
 
 
-class Books:
+class EpochMetrics:
     """Keeps the sums of an epoch.
 
     A step that tells of a wish to stop, or of a figure that is no number, ends the loop `lag` steps later, whoever has read
@@ -49,7 +49,7 @@ class Books:
         self._state, self._steps, self._config = state, steps, config
         self._lengths, self._batches, self._observer = train.lengths, batches, observer
         self._lag = lag_of(device)
-        self._ledger = Ledger(device, self._lag)
+        self._ledger = DeferredMetrics(device, self._lag)
         self._told = state.step
         self._skipped = 0
         self._last: int | None = None
@@ -83,7 +83,7 @@ class Books:
             raise self._error
         return self._last is not None
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: StepMetrics) -> None:
         rows, number = self._steps[self._told], self._told
         self._told += 1
         if (error := self._judge(told, number)) is not None:
@@ -104,7 +104,7 @@ class Books:
         )
         self._observer.stepped(self._state, figures)
 
-    def _judge(self, told: Told, number: int) -> TrainingError | None:
+    def _judge(self, told: StepMetrics, number: int) -> TrainingError | None:
         """What is wrong with a step, if anything: fp16 skips a step whose gradient overflowed, but not for ever."""
         place = f"epoch {self._state.epoch + 1}, step {number + 1}"
         if not math.isfinite(told.loss):

@@ -24,12 +24,12 @@ from training.data.feed import feed
 from training.data.step_plan import plan_epoch, share
 from training.engine import heap, threads
 from training.engine.collective import Collective, sum_gradients
-from training.engine.epoch_metrics import Books, diverged
+from training.engine.epoch_metrics import EpochMetrics, diverged
 from training.engine.observer import Observer
 from training.engine.schedule import rate
 from training.engine.scoring import probabilities
 from training.engine.state import CPU, Record, State, start
-from training.engine.step_metrics import Tally
+from training.engine.step_metrics import StepSums
 
 __all__ = ["CPU", "Record", "State", "fit", "gathered_probabilities", "start"]
 
@@ -43,7 +43,7 @@ def fit(
     device: torch.device,
     observer: Observer | None = None,
     *,
-    roomy: bool = True,
+    retain_memory: bool = True,
 ) -> bool:
     """Train until the last epoch, until patience runs out, or until a worker's observer wants to stop.
 
@@ -55,7 +55,7 @@ def fit(
         collective: the workers.
         device: where to compute.
         observer: told of every step and epoch.
-        roomy: whether a CPU has memory for three times what a step needs, which makes it faster.
+        retain_memory: whether a CPU has memory for three times what a step needs, which makes it faster.
 
     Returns:
         Whether training is finished; if not, it was stopped after a step, on all workers after the same.
@@ -65,7 +65,7 @@ def fit(
     """
     observer = observer or Observer()
     cpu = device.type == "cpu"
-    with threads.suited(state.model), (heap.kept() if roomy else heap.spared()) if cpu else nullcontext():
+    with threads.suited(state.model), (heap.kept() if retain_memory else heap.spared()) if cpu else nullcontext():
         while state.epoch < config.epochs and not state.out_of_patience(config.patience):
             if not _steps(state, train, config, collective, device, observer):
                 return False
@@ -95,7 +95,7 @@ def _steps(
     model.train()
     left = enumerate(steps[state.step :], start=state.step)
     with feed(train, left, config.budget, collective.workers, collective.rank, device) as batches:
-        books = Books(state, train, steps, config, device, batches, observer)
+        books = EpochMetrics(state, train, steps, config, device, batches, observer)
         made = iter(batches)
         while True:
             with observer.phase("data"):
@@ -106,7 +106,7 @@ def _steps(
                 group["lr"] = rate(state.epoch * len(steps) + step.number, len(steps), config)
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
-            tally = Tally(device, stopping=observer.stopping())
+            tally = StepSums(device, stopping=observer.stopping())
             for part in step.parts:
                 with observer.phase("copy"):
                     batch = part.to(device)

@@ -17,7 +17,7 @@ _FIELDS = 3
 
 
 @dataclass(frozen=True)
-class Told:
+class StepMetrics:
     """The figures of a step.
 
     Attributes:
@@ -33,7 +33,7 @@ class Told:
     gradient_norm: float
 
 
-class Tally:
+class StepSums:
     """The sums of one step on one worker.
 
     Args:
@@ -61,7 +61,7 @@ def lag_of(device: torch.device) -> int:
     return 0 if device.type == "cpu" else LAG
 
 
-class Ledger:
+class DeferredMetrics:
     """Steps whose figures are under way to the host, in order.
 
     Args:
@@ -85,7 +85,7 @@ class Ledger:
         event.record()
         self._under_way.append((host, event))
 
-    def take(self, *, all_of_them: bool = False) -> list[Told]:
+    def take(self, *, all_of_them: bool = False) -> list[StepMetrics]:
         """The steps that are due, oldest first."""
         due = []
         while len(self._under_way) > (0 if all_of_them else self._lag):
@@ -93,5 +93,5 @@ class Ledger:
             if event is not None:
                 event.synchronize()
             loss, padded, stopping, norm = figures.tolist()
-            due.append(Told(loss, int(padded), int(stopping), norm))
+            due.append(StepMetrics(loss, int(padded), int(stopping), norm))
         return due

@@ -81,7 +81,7 @@ class Analysis:
             "predicted_largest": found.full.peak,
             "probed_longest": found.probe.peak if found.probe else None,
             "correction": found.correction,
-            "roomy": found.roomy,
+            "retain_memory": found.retain_memory,
             **_parts("longest", found.alone),
             **_parts("largest", found.full),
         }

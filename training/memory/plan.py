@@ -22,7 +22,7 @@ from training.memory import remedies
 from training.memory.capacity import shown
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
-from training.memory.remedies import Remedy
+from training.memory.remedies import Fix
 
 # What a worker of Ray Train holds beside a bare process: Ray, Arrow and the libraries of metrics and logs.
 WORKER = 250_000_000
@@ -38,7 +38,7 @@ class DoesNotFitError(ResourceError):
         needed: bytes of what does not.
     """
 
-    remedies: list[Remedy]
+    remedies: list[Fix]
     needed: int
 
 
@@ -90,7 +90,7 @@ class MemoryPlan:
     kept: int
 
     @property
-    def roomy(self) -> bool:
+    def retain_memory(self) -> bool:
         """Whether freed memory may be kept."""
         return self.kept > 0
 
@@ -200,7 +200,7 @@ def _usable(training: TrainingConfig, lengths: NDArray[np.int64], room: Room) ->
     return left - WORKER - 2 * ID * most_tokens(heaviest)
 
 
-def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Room, needed: int) -> list[Remedy]:
+def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Room, needed: int) -> list[Fix]:
     """Fewer workers, who share a machine's memory, or fewer sequences a step, whose batches are made ahead."""
     if room.kind != "cpu":
         return []
@@ -209,12 +209,12 @@ def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Roo
         fewer = training.model_copy(update={"workers": workers})
         larger = Room(room.kind, room.size * training.workers // workers, room.here)
         if needed <= _usable(fewer, lengths, larger):
-            found.append(Remedy({"training.workers": workers}, needed))
+            found.append(Fix({"training.workers": workers}, needed))
             break
     batch = training.global_batch_size // 2
     while batch and needed > _usable(training.model_copy(update={"global_batch_size": batch}), lengths, room):
         batch //= 2
-    return [*found, Remedy({"training.global_batch_size": batch}, needed)] if batch else found
+    return [*found, Fix({"training.global_batch_size": batch}, needed)] if batch else found
 
 
 def _work(
@@ -246,7 +246,7 @@ def _refusal(
     correction: float,
     imported: float,
     bases: Callable[[int], int],
-    others: list[Remedy],
+    others: list[Fix],
 ) -> DoesNotFitError:
     def peak(changed: ModelConfig, optimisation: TrainingConfig, tokens: int) -> int:
         work = _work(1, tokens, room, optimisation)

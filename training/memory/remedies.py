@@ -12,7 +12,7 @@ Peak = Callable[[ModelConfig, TrainingConfig, int], int]
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Fix:
     """Changes that together make the longest sequence fit.
 
     Attributes:
@@ -29,7 +29,7 @@ class Remedy:
 
 def remedies(
     model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Callable[[int], int]
-) -> list[Remedy]:
+) -> list[Fix]:
     """The remedies of one key that fit; if there is none, all together as far as it takes.
 
     Args:
@@ -45,13 +45,13 @@ def remedies(
         fitting = ((settings, peak(*changed)) for settings, changed in candidates)
         first = next(((settings, size) for settings, size in fitting if size <= usable), None)
         if first is not None:
-            found.append(Remedy(*first))
+            found.append(Fix(*first))
     return found or _together(model, training, longest, usable, peak, bases)
 
 
 def _together(
     model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Callable[[int], int]
-) -> list[Remedy]:
+) -> list[Fix]:
     settings: dict[str, object] = {}
     for number in range(len(list(_ladders(model, training, longest, bases)))):
         # Each ladder anew, from what the ones before have come down to.
@@ -60,7 +60,7 @@ def _together(
             size = peak(*changed)
             last = changed
             if size <= usable:
-                return [Remedy(settings | changed_settings, size)]
+                return [Fix(settings | changed_settings, size)]
         if ladder:
             settings |= ladder[-1][0]
             model, training, longest = last

@@ -162,7 +162,7 @@ def identity(config: ModelConfig) -> dict[str, Any]:
     try:
         return described | {"embedding_file": contents.of_file(Path(config.embedding_file))}
     except InputError as error:
-        raise BundleError(f"model.embedding_file: {error.problem}", error.remedy) from error
+        raise BundleError(f"model.embedding_file: {error.problem}", error.fix) from error
 
 
 def _digest(metadata: dict[str, str], vectors: Tensor) -> str:

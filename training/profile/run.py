@@ -22,7 +22,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import Group, launch
-from training.distributed.messages import Wire
+from training.distributed.messages import EventQueue
 from training.distributed.placement import beside, nodes_of, place
 from training.distributed.worker import explained
 from training.engine import layout, loop, threads
@@ -192,7 +192,7 @@ def _clear(output: Path) -> None:
 def _within(given: dict[str, Any], memory: MemoryPlan) -> dict[str, Any]:
     """What a worker is given, with the batches that training would take."""
     planned = given["training"] | {"token_budget": memory.token_budget}
-    return given | {"training": planned, "roomy": memory.roomy}
+    return given | {"training": planned, "retain_memory": memory.retain_memory}
 
 
 def _here(
@@ -250,7 +250,7 @@ def work(given: dict[str, Any]) -> None:
     import ray
     from ray.train import get_context
 
-    wire = Wire(given["news"])
+    wire = EventQueue(given["news"])
     try:
         training = TrainingConfig.model_validate(given["training"])
         set_deterministic(training.deterministic)
@@ -285,8 +285,8 @@ def watch(given: dict[str, Any], device: torch.device, collective: Collective) -
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
     profiler = Profiler(plan, device, Path(given["output"], TRACE.format(collective.rank)))
     try:
-        state, roomy = loop.start(network, config, device), given["roomy"]
-        loop.fit(state, train, validation, config, collective, device, profiler, roomy=roomy)
+        state, retain_memory = loop.start(network, config, device), given["retain_memory"]
+        loop.fit(state, train, validation, config, collective, device, profiler, retain_memory=retain_memory)
     finally:
         profiler.close()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

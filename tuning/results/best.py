@@ -17,12 +17,12 @@ from training.splits import open_splits
 from tuning import keys, lines, summary
 from tuning.config import TuningConfig
 from tuning.trial import Trial
-from tuning.trials.store import Ledger
+from tuning.trials.store import TrialStore
 
 EXPERIMENT, FOLDER = "best.yaml", "best"
 
 
-def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path | None:
+def write(ledger: TrialStore, base: Mapping[str, Any], config: TuningConfig) -> Path | None:
     """Write `best.yaml` and `best/bundle`; nothing where no trial has a figure.
 
     Args:
@@ -58,7 +58,7 @@ def write(ledger: Ledger, base: Mapping[str, Any], config: TuningConfig) -> Path
     return run.output / "bundle"
 
 
-def spare(ledger: Ledger, config: TuningConfig) -> list[Path]:
+def spare(ledger: TrialStore, config: TuningConfig) -> list[Path]:
     """Checkpoints that nobody will ask for: of configurations that have ended and are not the best."""
     ranked: Sequence[tuple[list[Trial], float]] = summary.scored(ledger.trials, config.metric, config.seeds)
     chosen = {trial.key for trial in ranked[0][0]} if ranked else set()

@@ -12,7 +12,7 @@ from tuning import summary
 from tuning.config import TuningConfig
 from tuning.results import best, importance, page, tables
 from tuning.summary import Size
-from tuning.trials.store import Ledger
+from tuning.trials.store import TrialStore
 
 PAGE = "report.html"
 
@@ -37,7 +37,7 @@ class Report:
 
 
 def close(
-    ledger: Ledger, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
+    ledger: TrialStore, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
 ) -> Report:
     """Write everything that a campaign leaves behind.
 

@@ -27,7 +27,7 @@ DATASETS = "datasets"
 MOST = 64
 
 
-class Stock:
+class DatasetRegistry:
     """Datasets by the values of their keys.
 
     Args:
@@ -63,7 +63,7 @@ def _name(parameters: Parameters) -> str:
     return fingerprint.of_value({key: value for key, value in parameters.items() if keys.of_dataset(key)})
 
 
-def given(dataset: Path, searched: Space) -> Stock:
+def given(dataset: Path, searched: Space) -> DatasetRegistry:
     """A dataset that is there already.
 
     Raises:
@@ -75,10 +75,12 @@ def given(dataset: Path, searched: Space) -> Stock:
             f"tuning.space: {asked[0]} needs a dataset for every value, and --dataset names one",
             "leave --dataset out to have them built, or take the key out of the space",
         )
-    return Stock({_name({}): Data(dataset, read_manifest(dataset)["fingerprint"])})
+    return DatasetRegistry({_name({}): Data(dataset, read_manifest(dataset)["fingerprint"])})
 
 
-def made(base: Mapping[str, Any], searched: Space, output: Path, connect: Connect, progress: Progress) -> Stock:
+def made(
+    base: Mapping[str, Any], searched: Space, output: Path, connect: Connect, progress: Progress
+) -> DatasetRegistry:
     """Build every dataset that the search may ask for; those that are there already cost the reading of their inputs.
 
     Args:
@@ -111,7 +113,7 @@ def made(base: Mapping[str, Any], searched: Space, output: Path, connect: Connec
         found[_name(parameters)] = _built(config, output / DATASETS, connect, progress)
     if not any(isinstance(data, Data) for data in found.values()):
         raise next(error for error in found.values() if isinstance(error, UsageError))
-    return Stock(found)
+    return DatasetRegistry(found)
 
 
 def _built(config: DatasetConfig, folder: Path, connect: Connect, progress: Progress) -> Data:

@@ -22,8 +22,8 @@ from tuning.search import space
 from tuning.search.proposals import Proposals
 from tuning.search.space import Parameters
 from tuning.trial import Row, State, Trial
-from tuning.trials.memory_check import Verdict
-from tuning.trials.store import Ledger
+from tuning.trials.memory_check import Feasibility
+from tuning.trials.store import TrialStore
 
 # Proposals in a row that were tried before, after which one is looked for that was not.
 MOST_REPEATED = 50
@@ -44,11 +44,11 @@ class Data:
 
 
 REFUSED: tuple[State, ...] = ("infeasible", "repeated")
-Judge = Callable[[ModelConfig, TrainingConfig, Data], Verdict]
+Judge = Callable[[ModelConfig, TrainingConfig, Data], Feasibility]
 Find = Callable[[Parameters], Data]
 
 
-class Agenda:
+class TrialQueue:
     """The order of a campaign's trials.
 
     Args:
@@ -69,7 +69,7 @@ class Agenda:
         self,
         config: TuningConfig,
         base: Mapping[str, Any],
-        ledger: Ledger,
+        ledger: TrialStore,
         source: Proposals,
         find: Find,
         judge: Judge,
@@ -201,7 +201,7 @@ class Agenda:
             return
         excess = 0.0
         if rows[0].state == "infeasible":
-            excess = Verdict(False, rows[0].memory_predicted or 0, rows[0].memory_room or 0).excess
+            excess = Feasibility(False, rows[0].memory_predicted or 0, rows[0].memory_room or 0).excess
         self._source.told(rows[0].parameters, self._mean(rows), excess)
 
     def _seed(self, number: int) -> int:
@@ -252,7 +252,7 @@ class Agenda:
         parameters: Parameters,
         number: int,
         reason: str,
-        verdict: Verdict | None,
+        verdict: Feasibility | None,
         state: State = "infeasible",
     ) -> None:
         row = Trial(
@@ -267,11 +267,11 @@ class Agenda:
         )
         self.ended(self._ledger.end(row, state, reason))
 
-    def _verdict(self, parameters: Parameters) -> Verdict:
+    def _verdict(self, parameters: Parameters) -> Feasibility:
         model, training = keys.configured(self._base, parameters, self._seed(0), self._config.workers)
         return self._judge(model, training, self._find(parameters))
 
-    def _row(self, parameters: Parameters, configuration: int, seed: int, verdict: Verdict) -> Trial:
+    def _row(self, parameters: Parameters, configuration: int, seed: int, verdict: Feasibility) -> Trial:
         model, training = keys.configured(self._base, parameters, seed, self._config.workers)
         data = self._find(parameters)
         return Trial(
@@ -286,11 +286,11 @@ class Agenda:
         )
 
 
-def given(verdict: Verdict) -> Row:
+def given(verdict: Feasibility) -> Row:
     """What a row says of a verdict."""
     return {
         "token_budget": verdict.token_budget,
-        "roomy": verdict.roomy,
+        "retain_memory": verdict.retain_memory,
         "cpus": verdict.cpus,
         "gpus": verdict.gpus,
         "weights": verdict.weights,

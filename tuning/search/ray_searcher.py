@@ -17,9 +17,9 @@ from ray.tune.search import Searcher
 
 from pipelines.errors import ResourceError
 from tuning.config import TuningConfig
-from tuning.search.queue import OUT_OF_TIME, Agenda
+from tuning.search.queue import OUT_OF_TIME, TrialQueue
 from tuning.trial import Trial
-from tuning.trials.store import TRIALS, TROUBLE, Ledger
+from tuning.trials.store import TRIALS, TROUBLE, TrialStore
 
 Given = Callable[[Trial], dict[str, Any]]
 TIME, METRIC = "epoch", "validation_{}"
@@ -39,7 +39,7 @@ class _Here:
         return self
 
 
-class Desk(_Here, Searcher):  # type: ignore[misc]
+class StudySearcher(_Here, Searcher):  # type: ignore[misc]
     """Hands out the agenda's trials and takes them back.
 
     Args:
@@ -57,8 +57,8 @@ class Desk(_Here, Searcher):  # type: ignore[misc]
 
     def __init__(
         self,
-        agenda: Agenda,
-        ledger: Ledger,
+        agenda: TrialQueue,
+        ledger: TrialStore,
         given: Given,
         metric: str,
         warn: Callable[[str], None] = lambda text: None,
@@ -163,7 +163,7 @@ class Deadline(_Here, Stopper):  # type: ignore[misc]
         tick: called again and again while trials run.
     """
 
-    def __init__(self, agenda: Agenda, front: Desk, tick: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, agenda: TrialQueue, front: StudySearcher, tick: Callable[[], None] = lambda: None) -> None:
         self._agenda, self._front, self._tick = agenda, front, tick
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -181,7 +181,7 @@ class Watch(_Here, Callback):  # type: ignore[misc]
         front: the desk.
     """
 
-    def __init__(self, front: Desk) -> None:
+    def __init__(self, front: StudySearcher) -> None:
         self._front = front
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

@@ -45,7 +45,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Feasibility:
     """Whether a trial may start.
 
     Attributes:
@@ -54,7 +54,7 @@ class Verdict:
         room: bytes of the device.
         reason: why not.
         token_budget: most padded tokens in a batch.
-        roomy: whether freed memory may be kept.
+        retain_memory: whether freed memory may be kept.
         cpus: of Ray.
         gpus: of Ray.
         weights: of the model.
@@ -65,7 +65,7 @@ class Verdict:
     room: int
     reason: str = ""
     token_budget: int | None = None
-    roomy: bool = True
+    retain_memory: bool = True
     cpus: float = 1
     gpus: float = 0
     weights: int | None = None
@@ -82,7 +82,7 @@ def judge(
     lengths: NDArray[np.int64],
     tokenizer: Tokenizer,
     machine: Machine,
-) -> Verdict:
+) -> Feasibility:
     """Plan a trial's memory at the longest sequence, and say what it is to get.
 
     Args:
@@ -111,15 +111,15 @@ def judge(
         found = memory_plan.below(tried, training, tried(training))
     except DoesNotFitError as error:
         needed = error.needed + _beside(machine.kind)
-        return Verdict(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
+        return Feasibility(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
     predicted = found.peak + found.copies + found.kept + _beside(machine.kind)
     cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
-    return Verdict(
+    return Feasibility(
         fits=True,
         predicted=predicted,
         room=size,
         token_budget=found.token_budget,
-        roomy=found.roomy and machine.kind == "cpu",
+        retain_memory=found.retain_memory and machine.kind == "cpu",
         cpus=cpus,
         gpus=gpus,
         weights=weights,

@@ -28,7 +28,7 @@ TRIALS, TABLE, ROW, EPOCHS, CHECKPOINTS, TROUBLE = (
 ASIDE = "unreadable"
 
 
-class Ledger:
+class TrialStore:
     """The rows of a campaign; one process writes it.
 
     Args:

@@ -50,7 +50,7 @@ def guarded(work: Work, given: dict[str, Any], report: Report) -> None:
 
     Args:
         work: `run`, or what trains with several workers.
-        given: `model` and `training` as mappings, `dataset` and its `fingerprint`, `folder` of the trial, `gap_rows`, `roomy`,
+        given: `model` and `training` as mappings, `dataset` and its `fingerprint`, `folder` of the trial, `gap_rows`, `retain_memory`,
             the share of a GPU, `gpus`, and the time of day after which none begins, `until`, in seconds since 1970.
         report: told of every epoch; with `failed` of an error that would come again with this trial alone, with `stuck` of
             one that all trials would meet, such as a full disk; with `unstarted` where it is too late to begin.
@@ -63,7 +63,7 @@ def guarded(work: Work, given: dict[str, Any], report: Report) -> None:
     try:
         work(given, report)
     except (StorageError, DatasetError) as error:
-        report(without_figure("stuck", [error.problem, error.remedy]))
+        report(without_figure("stuck", [error.problem, error.fix]))
     except Exception as error:
         known = explained(error)
         if known is None:
@@ -98,7 +98,7 @@ def run(given: dict[str, Any], report: Report) -> None:
     resume(state, checkpoints, Alone(), device)
     observer = Watch(folder, checkpoints, config, device, train, given["gap_rows"], report, began)
     observer.begin(state)
-    loop.fit(state, train, validation, config, Alone(), device, observer, roomy=given["roomy"])
+    loop.fit(state, train, validation, config, Alone(), device, observer, retain_memory=given["retain_memory"])
 
 
 class Watch(Observer):

@@ -7,7 +7,7 @@ import pytest
 from cluster.doctor import judge, pace, reach, room
 from cluster.doctor.facts import Disk, Facts
 from cluster.doctor.lines import Line, worst
-from cluster.doctor.seen import Seen
+from cluster.doctor.seen import NodeReport
 from training.hardware.gpus import Build, Hardware
 
 GIB = 1 << 30
@@ -37,10 +37,12 @@ WELL = Facts(
 VERSIONS = {"Python": WELL.python, "Ray": WELL.ray}
 
 
-def nodes(*differing: dict[str, object], gpus: int = 0, skew: float = 0.0) -> list[Seen]:
+def nodes(*differing: dict[str, object], gpus: int = 0, skew: float = 0.0) -> list[NodeReport]:
     """A node that is well, and others that differ from it."""
-    others = [Seen(f"10.0.0.{number}", replace(WELL, **one), gpus, skew) for number, one in enumerate(differing, 2)]  # type: ignore[arg-type]
-    return [Seen("10.0.0.1", WELL, 0), *others]
+    others = [
+        NodeReport(f"10.0.0.{number}", replace(WELL, **one), gpus, skew) for number, one in enumerate(differing, 2)
+    ]  # type: ignore[arg-type]
+    return [NodeReport("10.0.0.1", WELL, 0), *others]
 
 
 def troubles(lines: list[Line]) -> list[tuple[str, str, str]]:
@@ -117,7 +119,7 @@ def test_the_size_proposed_for_shared_memory_is_a_third_of_that_machines() -> No
 
 
 def test_memory_that_a_machine_does_not_tell_is_not_told_as_none() -> None:
-    untold = Seen("one", replace(WELL, memory=0, available=0, shared=None, disks=()))
+    untold = NodeReport("one", replace(WELL, memory=0, available=0, shared=None, disks=()))
     lines = [*room.memory([untold]), *room.disks([untold])]
     assert [(line.level, line.told) for line in lines] == [("ok", "not told by this machine")] * 3
 
@@ -130,7 +132,7 @@ def test_a_large_disk_that_is_full_by_its_share_is_a_warning() -> None:
 
 
 def test_a_gpu_that_does_not_compute_is_a_failure_with_its_mend() -> None:
-    broken = Seen(
+    broken = NodeReport(
         "10.0.0.2", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, failed=(("cuda:0 is old", "mend"),)
     )
     (line,) = judge.gpus([broken], 2)
@@ -138,12 +140,12 @@ def test_a_gpu_that_does_not_compute_is_a_failure_with_its_mend() -> None:
 
 
 def test_gpus_that_others_use_are_told_as_not_tried() -> None:
-    (line,) = judge.gpus([Seen("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, untried=1)], 0)
+    (line,) = judge.gpus([NodeReport("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, untried=1)], 0)
     assert (line.level, line.told) == ("ok", "2; 1 in use by others and not tried")
 
 
 def test_a_gpu_that_does_not_answer_in_time_is_not_told_as_used_by_others() -> None:
-    (line,) = judge.gpus([Seen("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, silent=1)], 0)
+    (line,) = judge.gpus([NodeReport("a", replace(WELL, torch=CUDA, found=Hardware(nvidia=2)), 2, silent=1)], 0)
     assert (line.level, line.told) == ("warning", "1 did not answer in 30 s")
 
 
@@ -158,19 +160,19 @@ def test_a_full_disk_is_a_failure_and_a_small_one_a_warning() -> None:
 @pytest.mark.parametrize(("skew", "level"), [(1.0, "ok"), (30.0, "warning"), (4000.0, "failure")])
 def test_a_clock_that_is_off_is_told(skew: float, level: str) -> None:
     assert worst(pace.clocks(nodes({}, skew=skew))) == level
-    assert worst(pace.clocks([Seen("the only node, and not this machine", WELL, 0, skew)])) == level
-    assert pace.clocks([Seen("this machine", WELL, None, skew)]) == []
+    assert worst(pace.clocks([NodeReport("the only node, and not this machine", WELL, 0, skew)])) == level
+    assert pace.clocks([NodeReport("this machine", WELL, None, skew)]) == []
 
 
 def test_a_clock_that_did_not_answer_in_time_is_told_as_untold() -> None:
-    silent = Seen("b", WELL, 0, None, None)
-    lines = pace.clocks([Seen("a", WELL, 0, 0.0, 0.03), silent])
+    silent = NodeReport("b", WELL, 0, None, None)
+    lines = pace.clocks([NodeReport("a", WELL, 0, 0.0, 0.03), silent])
     assert [line.told for line in lines] == ["within 0.03 s of this machine's", "not told by b"]
     assert [(line.level, line.told) for line in pace.clocks([silent])] == [("ok", "not told by b")]
 
 
 def test_how_well_the_clocks_agree_is_told() -> None:
-    (line,) = pace.clocks([Seen("a", WELL, 0, 0.0, 0.03), Seen("b", WELL, 0, 0.0, 0.25)])
+    (line,) = pace.clocks([NodeReport("a", WELL, 0, 0.0, 0.03), NodeReport("b", WELL, 0, 0.0, 0.25)])
     assert line.told == "within 0.25 s of this machine's"
 
 
@@ -198,7 +200,7 @@ def test_an_input_that_one_node_cannot_read_is_told_by_key_and_node() -> None:
 
 
 def test_files_of_one_path_that_differ_between_nodes_are_a_failure() -> None:
-    machines = [Seen("a", replace(WELL, read={"/a.fa": 10})), Seen("b", replace(WELL, read={"/a.fa": 12}))]
+    machines = [NodeReport("a", replace(WELL, read={"/a.fa": 10})), NodeReport("b", replace(WELL, read={"/a.fa": 12}))]
     ((level, _, told),) = troubles(reach.inputs(machines, {"/a.fa": "sources.0.fasta"}))
     assert (level, told) == ("failure", "sources.0.fasta /a.fa: 10 and 12 bytes on different nodes")
 

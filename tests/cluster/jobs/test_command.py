@@ -128,7 +128,7 @@ def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, ar
     with pytest.raises(UsageError) as refused:
         prepared(*[str(experiment) if one == "EXPERIMENT" else one for one in arguments])
     assert str(refused.value).startswith(f"{named}: relative, and a job runs in a temporary directory")
-    assert "absolute path" in refused.value.remedy
+    assert "absolute path" in refused.value.fix
 
 
 def test_an_address_is_refused_where_files_are_written_and_taken_for_a_bundle(experiment: Path) -> None:

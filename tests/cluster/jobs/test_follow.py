@@ -129,8 +129,8 @@ def test_a_server_that_is_gone_for_ten_minutes_is_told_and_the_job_not_given_up(
         followed(Played([*first, GONE]), slept)
     assert "lost the connection" in lost.value.problem
     assert "the job may go on" in lost.value.problem
-    assert "do not submit it again" in lost.value.remedy
-    assert "'raygene submit logs j --follow --address http://h:1'" in lost.value.remedy
+    assert "do not submit it again" in lost.value.fix
+    assert "'raygene submit logs j --follow --address http://h:1'" in lost.value.fix
     assert slept[-len(DELAYS_S) :] == list(DELAYS_S)
     assert 480 < sum(DELAYS_S) < 660
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ResourceError
-from training.distributed.gpu_check import NO_GPU, Sight, judge, survey
+from training.distributed.gpu_check import NO_GPU, NodeInventory, judge, survey
 from training.hardware.gpus import Build, Hardware, hardware
 
 CUDA = Build("cuda", "2.13.0+cu126", 2)
-WELL = Sight("10.0.0.1", 2, Hardware(nvidia=2), CUDA, {})
-BARE = Sight("10.0.0.2", 0, Hardware(), NO_GPU, {})
-FOR_CPUS = Sight("10.0.0.3", 2, Hardware(nvidia=2), Build("cpu", "2.13.0+cpu"), {})
-UNKNOWN = Sight("10.0.0.4", 0, Hardware(amd=4), Build("rocm", "2.13.0+rocm6.4", 4), {})
+WELL = NodeInventory("10.0.0.1", 2, Hardware(nvidia=2), CUDA, {})
+BARE = NodeInventory("10.0.0.2", 0, Hardware(), NO_GPU, {})
+FOR_CPUS = NodeInventory("10.0.0.3", 2, Hardware(nvidia=2), Build("cpu", "2.13.0+cpu"), {})
+UNKNOWN = NodeInventory("10.0.0.4", 0, Hardware(amd=4), Build("rocm", "2.13.0+rocm6.4", 4), {})
 
 
 def test_machines_with_usable_gpus_and_without_any_are_well() -> None:
@@ -36,13 +36,13 @@ def test_gpus_that_ray_does_not_count_are_told_with_the_package_it_counts_by() -
 
 def test_gpus_that_ray_counts_and_nobody_sees_are_an_error() -> None:
     with pytest.raises(ResourceError, match=r"Ray counts 1 GPU, but this machine has none: start Ray with the true"):
-        judge([Sight("one", 1, Hardware(), Build("cpu", "2.13.0+cpu"), {})], "auto")
-    judge([Sight("without device files", 1, Hardware(), CUDA, {})], "auto")
+        judge([NodeInventory("one", 1, Hardware(), Build("cpu", "2.13.0+cpu"), {})], "auto")
+    judge([NodeInventory("without device files", 1, Hardware(), CUDA, {})], "auto")
 
 
 def test_nothing_is_asked_of_gpus_when_cpus_are_wanted_or_gpus_are_hidden() -> None:
     judge([FOR_CPUS, UNKNOWN], "cpu")
-    judge([Sight("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")
+    judge([NodeInventory("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")
 
 
 @pytest.mark.ray

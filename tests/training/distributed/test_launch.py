@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.errors import DatasetError, TrainingError
 from training.distributed.launch import Group, launch
-from training.distributed.messages import Wire
+from training.distributed.messages import EventQueue
 from training.distributed.placement import Placement
 
 pytestmark = pytest.mark.ray
@@ -19,27 +19,27 @@ ONE = Group(1, 1, Placement(1, use_gpu=False), failures=1)
 
 
 def counting(given: dict[str, Any]) -> None:
-    wire = Wire(given["news"])
+    wire = EventQueue(given["news"])
     for number in range(given["count"]):
         wire.tell({"number": number})
     wire.tell_and_wait({"number": given["count"]})
 
 
 def refusing(given: dict[str, Any]) -> None:
-    Wire(given["news"]).tell_and_wait({"error": DatasetError("rows: none", "build again")})
+    EventQueue(given["news"]).tell_and_wait({"error": DatasetError("rows: none", "build again")})
     raise RuntimeError("after which Ray would start it again")
 
 
 def failing(given: dict[str, Any]) -> None:
-    Wire(given["news"]).tell_and_wait({"number": 0})
+    EventQueue(given["news"]).tell_and_wait({"number": 0})
     raise RuntimeError("the disk\nis on fire")
 
 
 def waiting(given: dict[str, Any]) -> None:
-    Wire(given["news"]).tell({"ready": True})
+    EventQueue(given["news"]).tell({"ready": True})
     while not Path(given["stop"]).exists():
         time.sleep(0.05)
-    Wire(given["news"]).tell_and_wait({"saved": True})
+    EventQueue(given["news"]).tell_and_wait({"saved": True})
 
 
 def test_what_workers_tell_is_heard_in_order_and_nothing_is_left_behind(ray_session: Any, tmp_path: Path) -> None:

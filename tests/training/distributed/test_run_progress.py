@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.progress import Silent
-from training.distributed.run_progress import Diary, Follow
+from training.distributed.run_progress import ProgressReporter, RunLogger
 from training.observability.mlflow import Tracker
 
 LINE = {
@@ -30,10 +30,10 @@ class Stage:
         self.text = text
 
 
-def following(folder: Path) -> tuple[Follow, Stage, Silent]:
+def following(folder: Path) -> tuple[ProgressReporter, Stage, Silent]:
     stage, progress = Stage(), Silent()
     tracker = Tracker(None, progress.warn)
-    return Follow(100, Diary(folder / "train.log", progress), stage, tracker), stage, progress
+    return ProgressReporter(100, RunLogger(folder / "train.log", progress), stage, tracker), stage, progress
 
 
 def test_progress_tells_loss_speed_padding_waiting_and_memory(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_cannot_fit_is_refused_with_bytes_and_remedies() -> None:
     error = refused(30e6)
     assert "5,000 tokens takes" in error.problem
     assert "MiB" in error.problem
-    assert error.remedy.startswith("set ")
+    assert error.fix.startswith("set ")
     assert error.remedies
 
 
@@ -93,9 +93,9 @@ def test_the_least_harmful_comes_first() -> None:
 
 
 def test_a_processor_keeps_freed_memory_only_where_there_is_room() -> None:
-    assert planned(200e9, kind="cpu").roomy
+    assert planned(200e9, kind="cpu").retain_memory
     tight = planned(1.5e9, kind="cpu")
-    assert not tight.roomy
+    assert not tight.retain_memory
 
 
 def test_a_probe_that_saw_more_than_foretold_corrects_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_a_worker_tells_why_it_holds_a_copy_of_its_own(
         "output": str(tmp_path),
         "plan": asdict(PLAN),
         "threads": 1,
-        "roomy": True,
+        "retain_memory": True,
     }
     notes = watch(given, torch.device("cpu"), Alone())["notes"]
     assert [note.rpartition(" ")[2] for note in notes] == ["train", "validation"]

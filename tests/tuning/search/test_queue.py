@@ -6,28 +6,28 @@ from typing import Any
 from tests.tuning.conftest import agenda
 from training.observability import journal
 from tuning.config import TuningConfig
-from tuning.search.queue import Agenda
+from tuning.search.queue import TrialQueue
 from tuning.trial import Trial
-from tuning.trials.store import EPOCHS, Ledger
+from tuning.trials.store import EPOCHS, TrialStore
 
 
 def config(hidden: list[int], **more: Any) -> TuningConfig:
     return TuningConfig.model_validate({"space": {"model.hidden": hidden}, "search": "grid", **more})
 
 
-def drained(found: Agenda) -> list[Trial]:
+def drained(found: TrialQueue) -> list[Trial]:
     trials = []
     while (trial := found.next()) is not None:
         trials.append(trial)
     return trials
 
 
-def record(found: Agenda, trial: Trial, auroc: float, epoch: int = 1) -> None:
+def record(found: TrialQueue, trial: Trial, auroc: float, epoch: int = 1) -> None:
     figures = {"epoch": epoch, "validation_auroc": auroc, "validation_mcc": 0.1, "trial_seconds": 1.0}
     journal.write(found._ledger.folder(trial) / EPOCHS, [figures])
 
 
-def ended(found: Agenda, output: Path, trial: Trial, auroc: float) -> None:
+def ended(found: TrialQueue, output: Path, trial: Trial, auroc: float) -> None:
     record(found, trial, auroc)
     found.ended(found._ledger.end(trial, "finished"))
 
@@ -36,7 +36,7 @@ def test_what_does_not_fit_has_its_row_and_is_not_handed_out(tmp_path: Path) -> 
     told: list[Trial] = []
     found = agenda(tmp_path, config([8, 128, 16, 256]), told)
     assert [trial.parameters["model.hidden"] for trial in drained(found)] == [8, 16]
-    rows = Ledger(tmp_path).trials
+    rows = TrialStore(tmp_path).trials
     assert [(row.parameters["model.hidden"], row.state) for row in rows] == [
         (8, "begun"),
         (128, "infeasible"),
@@ -51,7 +51,7 @@ def test_values_that_do_not_go_together_have_a_row_with_the_reason(tmp_path: Pat
     space = {"model.kind": ["transformer"], "model.hidden": [8, 12]}
     found = agenda(tmp_path, TuningConfig.model_validate({"space": space, "search": "grid"}))
     assert [trial.parameters["model.hidden"] for trial in drained(found)] == [8]
-    refused = next(row for row in Ledger(tmp_path).trials if row.state == "infeasible")
+    refused = next(row for row in TrialStore(tmp_path).trials if row.state == "infeasible")
     assert "hidden 12 is not a multiple of 8" in refused.reason
     assert refused.memory_predicted is None
 
@@ -70,7 +70,7 @@ def test_after_a_kill_what_was_begun_comes_first_and_what_ended_never(tmp_path: 
     ended(first, tmp_path, begun[0], 0.7)
     again = drained(agenda(tmp_path, config([8, 16, 32], seeds=2)))
     assert [(trial.configuration, trial.seed) for trial in again] == [(1, 6), (2, 5), (2, 6), (3, 5), (3, 6)]
-    assert sorted(row.number for row in Ledger(tmp_path).trials) == [1, 2, 3, 4, 5, 6]
+    assert sorted(row.number for row in TrialStore(tmp_path).trials) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_campaign_ends_with_its_number_of_configurations_those_that_do_not_fit_counted(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_search_that_proposes_the_same_again_goes_through_what_is_left_of_its_
     while (trial := found.next()) is not None:
         # Higher at one corner, so that the estimator narrows down.
         ended(found, tmp_path, trial, 0.5 + sum(trial.parameters.values()) / 100)
-    rows = Ledger(tmp_path).trials
+    rows = TrialStore(tmp_path).trials
     assert len({str(row.parameters) for row in rows}) == len(rows) == 25
     assert found.ending() == "the space is gone through, 25 configurations"
 
@@ -122,7 +122,7 @@ def test_random_draws_of_a_long_campaign_go_on_after_a_kill(tmp_path: Path) -> N
         assert trial is not None
         ended(first, tmp_path, trial, 0.5)
     assert len(drained(agenda(tmp_path, config))) == 10
-    assert len({row.parameters["training.learning_rate"] for row in Ledger(tmp_path).trials}) == 70
+    assert len({row.parameters["training.learning_rate"] for row in TrialStore(tmp_path).trials}) == 70
 
 
 def test_an_interrupted_trial_for_which_there_is_no_room_now_is_held_for_a_later_run(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_an_interrupted_trial_for_which_there_is_no_room_now_is_held_for_a_later
     crowded = agenda(tmp_path, config([64, 8]), most=16)
     assert [trial.parameters["model.hidden"] for trial in drained(crowded)] == [8]
     assert [(trial.key, reason) for trial, reason in crowded.held] == [(begun.key, "too large")]
-    assert next(row for row in Ledger(tmp_path).trials if row.key == begun.key).state == "begun"
+    assert next(row for row in TrialStore(tmp_path).trials if row.key == begun.key).state == "begun"
     assert begun.key in {trial.key for trial in drained(agenda(tmp_path, config([64, 8])))}
 
 
@@ -180,7 +180,7 @@ def test_out_of_time_what_has_kept_something_within_its_first_epoch_stays_and_wh
     (checkpoints / f"epoch-00000-step-00000007-{'0' * 16}.pt").touch()
     record(found, done, 0.7, epoch=2)
     agenda(tmp_path, config([8, 16], seconds=100), spent=101).close()
-    assert [row.state for row in Ledger(tmp_path).trials] == ["begun", "finished"]
+    assert [row.state for row in TrialStore(tmp_path).trials] == ["begun", "finished"]
 
 
 def test_out_of_time_what_has_epochs_keeps_its_figures_and_what_never_began_leaves_no_row(tmp_path: Path) -> None:
@@ -191,6 +191,6 @@ def test_out_of_time_what_has_epochs_keeps_its_figures_and_what_never_began_leav
     record(found, begun, 0.7)
     late = agenda(tmp_path, config([8, 16], seconds=100), spent=101)
     late.close()
-    row = Ledger(tmp_path).trials
+    row = TrialStore(tmp_path).trials
     assert [(one.key, one.state, one.validation_auroc) for one in row] == [(begun.key, "stopped early", 0.7)]
     assert late.ending() == "tuning.time_budget_s have passed (100)"

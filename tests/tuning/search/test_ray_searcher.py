@@ -9,8 +9,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from tests.tuning.conftest import agenda
 from training.observability import journal
 from tuning.config import TuningConfig
-from tuning.search.ray_searcher import Deadline, Desk, scheduler
-from tuning.trials.store import EPOCHS, Ledger
+from tuning.search.ray_searcher import Deadline, StudySearcher, scheduler
+from tuning.trials.store import EPOCHS, TrialStore
 
 METRIC = "validation_auroc"
 
@@ -58,49 +58,51 @@ def test_without_a_scheduler_every_trial_runs_to_its_end() -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> StudySearcher:
     """A desk that has handed out one trial, as `one`."""
     config = TuningConfig.model_validate({"space": {"model.hidden": [8, 16]}, "search": "grid"})
     plan = agenda(tmp_path, config)
-    made = Desk(plan, plan._ledger, lambda trial: {"key": trial.key}, METRIC, patience_s=0.0)
+    made = StudySearcher(plan, plan._ledger, lambda trial: {"key": trial.key}, METRIC, patience_s=0.0)
     assert made.suggest("one")
     return made
 
 
 def states(output: Path) -> list[str]:
-    return [row.state for row in Ledger(output).trials]
+    return [row.state for row in TrialStore(output).trials]
 
 
 def test_a_disk_that_is_full_ends_the_campaign_and_leaves_its_trial_to_be_gone_on_with(
-    desk: Desk, tmp_path: Path
+    desk: StudySearcher, tmp_path: Path
 ) -> None:
     desk.on_trial_complete("one", {"stuck": ["/there: cannot be written", "free space"]})
     assert str(desk.error) == "/there: cannot be written: free space"
-    assert desk.suggest("two") == Desk.FINISHED
+    assert desk.suggest("two") == StudySearcher.FINISHED
     assert Deadline(desk._agenda, desk).stop_all()
     assert states(tmp_path) == ["begun"]
 
 
-def test_an_end_whose_epochs_are_not_seen_is_no_finished_trial(desk: Desk, tmp_path: Path) -> None:
+def test_an_end_whose_epochs_are_not_seen_is_no_finished_trial(desk: StudySearcher, tmp_path: Path) -> None:
     desk.on_trial_complete("one", result(2, 0.9, over=True))
     assert "which is not seen here" in str(desk.error)
     assert states(tmp_path) == ["begun"]
 
 
-def test_a_trial_that_another_clock_held_to_be_too_late_begins_without_a_limit(desk: Desk, tmp_path: Path) -> None:
+def test_a_trial_that_another_clock_held_to_be_too_late_begins_without_a_limit(
+    desk: StudySearcher, tmp_path: Path
+) -> None:
     desk.on_trial_complete("one", {"unstarted": True})
     assert desk.error is None
     assert states(tmp_path) == ["begun"]
     assert desk.suggest("two")["given"]["until"] is None
 
 
-def test_trials_that_end_while_the_desk_closes_stay_as_they_are(desk: Desk, tmp_path: Path) -> None:
+def test_trials_that_end_while_the_desk_closes_stay_as_they_are(desk: StudySearcher, tmp_path: Path) -> None:
     desk.closing = True
     desk.on_trial_complete("one", None, error=True)
     assert states(tmp_path) == ["begun"]
 
 
-def test_a_trial_that_ends_has_the_figures_of_its_best_epoch(desk: Desk, tmp_path: Path) -> None:
+def test_a_trial_that_ends_has_the_figures_of_its_best_epoch(desk: StudySearcher, tmp_path: Path) -> None:
     trial = desk._open["one"]
     epochs = [
         {"epoch": 1 + n, "validation_auroc": v, "validation_mcc": v, "trial_seconds": 1.0}
@@ -108,13 +110,13 @@ def test_a_trial_that_ends_has_the_figures_of_its_best_epoch(desk: Desk, tmp_pat
     ]
     journal.write(desk._ledger.folder(trial) / EPOCHS, epochs)
     desk.on_trial_complete("one", result(2, 0.8, over=True))
-    row = Ledger(tmp_path).trials[0]
+    row = TrialStore(tmp_path).trials[0]
     assert (row.state, row.best_epoch, row.validation_auroc, row.epochs) == ("finished", 1, 0.8, 2)
 
 
-def test_a_failed_trial_tells_how_to_try_it_again(desk: Desk, tmp_path: Path) -> None:
+def test_a_failed_trial_tells_how_to_try_it_again(desk: StudySearcher, tmp_path: Path) -> None:
     desk.on_trial_complete("one", {"failed": "the loss is no number"})
-    row = Ledger(tmp_path).trials[0]
+    row = TrialStore(tmp_path).trials[0]
     assert row.state == "failed"
     assert (
         row.reason

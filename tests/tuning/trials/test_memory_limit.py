@@ -15,7 +15,7 @@ import pytest
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
-from tuning.trials.memory_check import Machine, Verdict, judge
+from tuning.trials.memory_check import Feasibility, Machine, judge
 
 pytestmark = [pytest.mark.full, pytest.mark.ray]
 SIZE = 1200 * 2**20
@@ -75,7 +75,7 @@ def test_the_largest_trial_that_fits_runs_within_the_limit_and_the_first_that_do
     lengths = np.concatenate([split.lengths for split in splits])
     machine = Machine("cpu", SIZE, cpus=2, gpus=0, here=False)
 
-    def verdict(hidden: int) -> Verdict:
+    def verdict(hidden: int) -> Feasibility:
         model = ModelConfig(kind=kind, embedding=16, hidden=hidden)
         return judge(model, TRAINING, lengths, splits[0].tokenizer, machine)
 
@@ -90,7 +90,7 @@ def test_the_largest_trial_that_fits_runs_within_the_limit_and_the_first_that_do
             "fingerprint": read_manifest(data)["fingerprint"],
             "folder": str(tmp_path / "trial"),
             "gap_rows": 16,
-            "roomy": found.roomy,
+            "retain_memory": found.retain_memory,
             "cpus": 1,
             "gpus": 0,
             "until": None,

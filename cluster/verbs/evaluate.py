@@ -113,7 +113,7 @@ def _require_sense(arguments: argparse.Namespace) -> None:
     shown = {"bundles": "BUNDLE", "dataset": "--dataset", "fasta": "--fasta", "annotation": "--annotation"}
     kind = "called genes (--calls)" if arguments.calls else "a model"
     of_a_split = ("split", "report", "mistakes", "predictions", "samples", "seed", "resample", "token_budget")
-    only = of_a_split if arguments.calls else ("feature_types", "judged")
+    only = of_a_split if arguments.calls else ("feature_types", "eval_chromosomes")
     for name in (*others, *only):
         if getattr(arguments, name) not in (None, []):
             flag = shown.get(name, f"--{name.replace('_', '-')}")
@@ -133,7 +133,7 @@ def _judge_calls(context: Context) -> None:
         read = [(f"--{name}", Path(getattr(arguments, name))) for name in ("calls", "fasta", "annotation")]
         places.require_apart([("--json", places.written("--json", arguments.json))], read)
     lengths = fasta.open_genome("genome", Path(arguments.fasta), context.terminal).lengths
-    judged = gene_calls.judged(lengths, arguments.judged, Path(arguments.fasta))
+    judged = gene_calls.judged(lengths, arguments.eval_chromosomes, Path(arguments.fasta))
     types = arguments.feature_types or ["gene"]
     genes = gene_calls.read(Path(arguments.annotation), types, lengths, context.terminal)
     calls = gene_calls.read(Path(arguments.calls), types, lengths, context.terminal)

@@ -111,7 +111,7 @@ def _require_sense(context: Context) -> None:
         raise UsageError("--fasta: not wanted with --sequences, which names the FASTA file", "leave it out")
     if not arguments.sequences and not arguments.fasta:
         raise UsageError("--fasta: missing", "name the genome")
-    of_scan = ("window", "stride", "high", "low", "min_length", "annotation", "judged", "json")
+    of_scan = ("window", "stride", "high", "low", "min_length", "annotation", "eval_chromosomes", "json")
     given = [name for name in of_scan if getattr(arguments, name) is not None]
     if given and not arguments.scan:
         raise UsageError(f"--{given[0].replace('_', '-')}: serves --scan alone", "leave it out, or scan")
@@ -120,9 +120,11 @@ def _require_sense(context: Context) -> None:
         raise UsageError(f"--{flag}: serves --scan and --workers alone", "leave it out, or add --workers")
     if arguments.feature_types and not arguments.intervals and not arguments.annotation:
         raise UsageError("--feature-types: nothing to choose from without --intervals or --annotation", "leave it out")
-    for name in ("judged", "json"):
+    for name in ("eval_chromosomes", "json"):
         if getattr(arguments, name) is not None and arguments.annotation is None:
-            raise UsageError(f"--{name}: nothing to judge without --annotation", "name the annotation")
+            raise UsageError(
+                f"--{name.replace('_', '-')}: nothing to compare without --annotation", "name the annotation"
+            )
 
 
 @contextmanager
@@ -197,7 +199,7 @@ def _scan(context: Context, bundle: Bundle) -> None:
     genome = open_genome(Path(arguments.fasta), grid, terminal)
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
-    judged = gene_calls.judged(genome.lengths, arguments.judged, genome.fasta)
+    judged = gene_calls.judged(genome.lengths, arguments.eval_chromosomes, genome.fasta)
     genes = None
     if arguments.annotation:
         types = arguments.feature_types or ["gene"]

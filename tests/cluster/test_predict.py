@@ -89,7 +89,7 @@ def test_a_scan_beside_an_annotation_shows_and_writes_their_agreement(
         (
             ["--scan", "--output", "g.gff3", "--eval-chromosomes", "chr1"],
             2,
-            "--eval-chromosomes: nothing to judge without --annotation",
+            "--eval-chromosomes: nothing to compare without --annotation",
         ),
         (["--scan", "--output", "g.gff3", "--workers", "0"], 2, "'0' is not a whole number from 1 on"),
         (["--intervals", "i.bed", "--output", "g.bed", "--high", "0.9"], 2, "--high: serves --scan alone"),

@@ -12,7 +12,7 @@ import torch
 
 from training.config import TrainingConfig
 from training.distributed.stop_signal import StopFile, terminated
-from training.engine.checkpoints import Checkpoints
+from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.observer import Observer, Phase, StepFigures
 from training.engine.state import Record, State
 from training.hardware.usage import peak_bytes
@@ -60,7 +60,8 @@ class Reporter(Listener):
         self._stop = stop
         self._config, self._device = config, device
         self._window: list[StepFigures] = []
-        self._told = self._kept = self._line_began = time.monotonic()
+        self._policy = CheckpointPolicy.from_config(config)
+        self._told = self._line_began = time.monotonic()
         self._waited = 0.0
 
     def phase(self, name: Phase) -> AbstractContextManager[Any]:
@@ -81,16 +82,14 @@ class Reporter(Listener):
             self._told = time.monotonic()
 
     def checkpoint_due(self, state: State) -> bool:
-        every, seconds = self._config.checkpoint_steps, self._config.checkpoint_seconds
-        by_steps = bool(every) and state.step % every == 0
-        return by_steps or (bool(seconds) and time.monotonic() - self._kept >= seconds)
+        return self._policy.is_due(state.step)
 
     def checkpoint(self, state: State) -> None:
         """Begin to keep the state; training goes on while it is written."""
         self._close_line()
         self._tell({"at": (state.epoch, state.step)})
         self._checkpoints.save(state.document())
-        self._kept = time.monotonic()
+        self._policy.saved()
 
     def epoch_ended(self, record: Record, state: State) -> None:
         record["peak_memory_bytes"] = peak_bytes(self._device)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +22,49 @@ from torch import Tensor
 
 from pipelines import fingerprint, storage
 from pipelines.errors import InputError, ResourceError, StorageError, TrainingError
+from training.config import TrainingConfig
 
 KEPT = 2
 _NAME = re.compile(r"epoch-(\d{5})-step-(\d{8})-([0-9a-f]{16})\.pt$")
 _UNCHANGED = "best"
 FORMAT = 1
 Document = dict[str, Any]
+
+
+class CheckpointPolicy:
+    """Decides when a checkpoint is due within an epoch: after some steps or some seconds, whichever comes first.
+
+    The end of an epoch is a checkpoint whatever the policy says. The seconds count from the last call of `saved`, or
+    from the creation of the policy.
+
+    Args:
+        steps: due after each multiple of this many steps of an epoch; 0: never because of steps.
+        seconds: due this long after the last checkpoint; 0: never because of time.
+        clock: returns seconds that never go back.
+    """
+
+    def __init__(self, steps: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._steps, self._seconds, self._clock = steps, seconds, clock
+        self._last_saved = clock()
+
+    @classmethod
+    def from_config(cls, config: TrainingConfig) -> CheckpointPolicy:
+        """The policy that `training.checkpoint_steps` and `training.checkpoint_seconds` describe."""
+        return cls(config.checkpoint_steps, config.checkpoint_seconds)
+
+    def is_due(self, step: int) -> bool:
+        """Whether a checkpoint is due.
+
+        Args:
+            step: steps finished of the current epoch.
+        """
+        if self._steps and step % self._steps == 0:
+            return True
+        return bool(self._seconds) and self._clock() - self._last_saved >= self._seconds
+
+    def saved(self) -> None:
+        """Count the seconds from now on: a checkpoint has been saved."""
+        self._last_saved = self._clock()
 
 
 @dataclass(frozen=True, order=True)

@@ -27,7 +27,7 @@ from training.data.step_plan import Rows
 from training.distributed.resume import resume
 from training.distributed.worker import explained
 from training.engine import layout, loop
-from training.engine.checkpoints import Checkpoints
+from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.collective import Alone
 from training.engine.determinism import set_deterministic
 from training.engine.observer import Observer
@@ -129,7 +129,8 @@ class Watch(Observer):
         self._path, self._checkpoints, self._config, self._device = folder / EPOCHS, checkpoints, config, device
         self._train, self._rows, self._report = train, sample(len(train), gap_rows), report
         self._records: list[Record] = []
-        self._mark, self._kept = began, time.monotonic()
+        self._policy = CheckpointPolicy.from_config(config)
+        self._mark = began
 
     def begin(self, state: State) -> None:
         """Bring the log in line with the checkpoint, and tell of the epochs that were done before."""
@@ -139,13 +140,11 @@ class Watch(Observer):
             self._tell(record, state, before=True)
 
     def checkpoint_due(self, state: State) -> bool:
-        every, seconds = self._config.checkpoint_steps, self._config.checkpoint_seconds
-        by_steps = bool(every) and state.step % every == 0
-        return by_steps or (bool(seconds) and time.monotonic() - self._kept >= seconds)
+        return self._policy.is_due(state.step)
 
     def checkpoint(self, state: State) -> None:
         self._checkpoints.save(state.document())
-        self._kept = time.monotonic()
+        self._policy.saved()
 
     def epoch_ended(self, record: Record, state: State) -> None:
         # The state's own records stay as `train` writes them: what is added here is the campaign's.

@@ -111,27 +111,6 @@ def test_a_stopped_run_goes_on_and_shows_every_step_once(
     assert [record["epoch"] for record in state.records] == [1, 2]
 
 
-def test_a_checkpoint_is_kept_after_so_many_steps_or_seconds(
-    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
-) -> None:
-    config = TrainingConfig(epochs=1, global_batch_size=16, tensorboard=False, checkpoint_steps=0, checkpoint_seconds=0)
-    log, checkpoints = RunLog(tmp_path, "abc", None), Checkpoints(tmp_path / "checkpoints")
-    state = loop.start(models.make(ModelConfig(embedding=8, hidden=8), train_split.tokenizer.vocabulary_size), config)
-    state.step = 6
-
-    def due(**keys: float) -> bool:
-        stop = StopFile(tmp_path)
-        embeddings = Embeddings(tmp_path, "abc", train_split.tokenizer)
-        reporter = Reporter(lambda _: None, log, checkpoints, embeddings, stop, config.model_copy(update=keys), CPU)
-        return reporter.checkpoint_due(state)
-
-    assert not due()
-    assert due(checkpoint_steps=3)
-    assert not due(checkpoint_steps=4)
-    assert due(checkpoint_seconds=1e-9)
-    assert not due(checkpoint_seconds=1e9)
-
-
 @pytest.mark.parametrize(("asked", "expected"), [(True, True), (False, False)])
 def test_the_driver_asks_to_stop_by_a_file(tmp_path: Path, asked: bool, expected: bool) -> None:
     stop = StopFile(tmp_path / "run")

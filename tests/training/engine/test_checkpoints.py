@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipelines.errors import ResourceError, TrainingError
-from training.engine.checkpoints import Checkpoints
+from training.config import TrainingConfig
+from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 
 
 def document(epoch: int, step: int = 0) -> dict[str, Any]:
@@ -109,3 +110,54 @@ def test_a_place_that_cannot_be_written_is_told_at_the_next_save_and_the_last_go
     with pytest.raises(ResourceError, match="cannot be written"):
         blocked.save(document(3))
     assert len(checkpoints.all()) == 1
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_checkpoint_is_due_after_every_so_many_steps_of_an_epoch() -> None:
+    policy = CheckpointPolicy(steps=3, seconds=0)
+    assert [step for step in range(1, 10) if policy.is_due(step)] == [3, 6, 9]
+
+
+def test_a_checkpoint_is_due_so_many_seconds_after_the_last_one() -> None:
+    clock = Clock()
+    policy = CheckpointPolicy(steps=0, seconds=60, clock=clock)
+    clock.seconds += 59
+    assert not policy.is_due(1)
+    clock.seconds += 1
+    assert policy.is_due(2)
+    policy.saved()
+    assert not policy.is_due(3)
+    clock.seconds += 60
+    assert policy.is_due(4)
+
+
+def test_whichever_of_steps_and_seconds_comes_first_makes_a_checkpoint_due() -> None:
+    clock = Clock()
+    policy = CheckpointPolicy(steps=4, seconds=60, clock=clock)
+    assert policy.is_due(4)
+    assert not policy.is_due(5)
+    clock.seconds += 60
+    assert policy.is_due(5)
+
+
+def test_no_checkpoint_is_due_within_an_epoch_where_both_are_zero() -> None:
+    clock = Clock()
+    policy = CheckpointPolicy(steps=0, seconds=0, clock=clock)
+    clock.seconds += 1e9
+    assert not any(policy.is_due(step) for step in range(1, 100))
+
+
+def test_the_policy_of_a_configuration_has_its_steps_and_seconds() -> None:
+    by_steps = CheckpointPolicy.from_config(TrainingConfig(checkpoint_steps=5, checkpoint_seconds=0))
+    assert [step for step in range(1, 11) if by_steps.is_due(step)] == [5, 10]
+    by_seconds = CheckpointPolicy.from_config(TrainingConfig(checkpoint_steps=0, checkpoint_seconds=1e-9))
+    assert by_seconds.is_due(1)

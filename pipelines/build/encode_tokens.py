@@ -31,7 +31,7 @@ from pipelines.tokens.tokenizer import UNK, Tokenizer
 ROW_GROUP_TOKENS = 1 << 20
 RECORDS = ".records"
 DINUCLEOTIDE = "dinucleotide"
-# The bytes of ids compress better apart: a fifth smaller and faster than a dictionary of k-mers; see docs/decisions.md.
+# The bytes of ids compress better apart: a fifth smaller and faster than a dictionary of k-mers; see docs/decisions/.
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": ["genome", "chromosome", "strand", "source", "label", "pair_id"],

@@ -1,0 +1,52 @@
+"""Retired words stay retired: none of `vocabulary.txt` is left in a tracked text file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIST = Path(__file__).with_name("vocabulary.txt")
+# These name old words on purpose, or hold figures stored under the names of their time.
+EXEMPT = ("CHANGELOG.md", "docs/migration.md", "tests/vocabulary.txt", "benchmarks/results/", "LICENSE")
+
+
+def retired() -> dict[str, str]:
+    """Each pattern with what replaced it."""
+    lines = LIST.read_text().splitlines()
+    return dict(line.split("\t") for line in lines if line and not line.startswith("#"))
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern between characters that are no letter or digit: parts of snake_case names count as words."""
+    literal = re.sub(r"\\.", "", pattern)
+    flags = 0 if any(letter.isupper() for letter in literal) else re.IGNORECASE
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", flags)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every tracked text file that is not exempt, with its text."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout: there is no list of tracked files")
+    for name in filter(None, listed.stdout.split("\0")):
+        if name.startswith(EXEMPT) or not (ROOT / name).is_file():
+            continue
+        content = (ROOT / name).read_bytes()
+        if b"\0" not in content:
+            yield name, content.decode(errors="replace")
+
+
+def test_no_retired_word_is_left() -> None:
+    patterns = {pattern: compiled(pattern) for pattern in retired()}
+    leftovers = [
+        f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match.group()!r}: write {retired()[pattern]}"
+        for name, text in texts()
+        for pattern, expression in patterns.items()
+        for match in expression.finditer(text)
+    ]
+    assert not leftovers, "\n" + "\n".join(leftovers)

@@ -48,10 +48,10 @@ def test_a_file_too_large_to_be_code_stays_behind_and_is_told(tmp_path: Path) ->
     root, folder = code(tmp_path / "root"), tmp_path / "out"
     (root / "training" / ".git").mkdir(parents=True)
     (root / "training" / "weights.bin").write_bytes(bytes(package.LARGEST_FILE + 1))
-    (root / "training" / "run.py").write_text("x = 1")
+    (root / "training" / "distributed" / "train.py").write_text("x = 1")
     (root / "training" / ".git" / "config").write_text("")
     made = package.stage(root, folder, {})
-    assert files(folder) == {"cluster/cli.py", "training/distributed/train.py"}
+    assert files(folder) == {"cluster/cli.py", "training/run.py"}
     assert made.left == {"training/weights.bin": package.LARGEST_FILE + 1}
 
 
@@ -72,7 +72,7 @@ def test_every_module_of_the_packages_goes_along(tmp_path: Path) -> None:
 def checkout(root: Path) -> Path:
     """A repository with one module, as far as a package needs it."""
     (code(root) / "training").mkdir()
-    (root / "training" / "run.py").write_text("x = 1")
+    (root / "training" / "distributed" / "train.py").write_text("x = 1")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root
 
@@ -85,7 +85,7 @@ def test_what_is_ignored_is_neither_sent_nor_counted(tmp_path: Path) -> None:
     for name in ("a.log", "notes.txt", "scratch/b.py"):
         (root / "training" / name).write_text("1")
     made = package.stage(root, tmp_path / "out", {})
-    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "cluster/cli.py", "training/distributed/train.py"}
+    assert files(tmp_path / "out") == {".gitignore", ".rayignore", "cluster/cli.py", "training/run.py"}
     assert made.files == 4
 
 

@@ -146,11 +146,11 @@ SCRIPT = """
     import sys, ray
     from contextlib import contextmanager
     from pathlib import Path
-    from pipelines import plan
-    from pipelines.build import build
+    from pipelines.build import task_plan
+    from pipelines.build.pipeline import build
     from pipelines.config import DatasetConfig
     from pipelines.progress import Silent
-    plan.TASK_BASES = 5_000
+    task_plan.TASK_BASES = 5_000
     @contextmanager
     def connect():
         ray.init(address="local", num_cpus=int(sys.argv[3]), include_dashboard=False, log_to_driver=False)

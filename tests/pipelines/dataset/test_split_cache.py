@@ -182,9 +182,9 @@ def test_a_writer_that_is_killed_leaves_nothing_in_the_way(cache: Path, parts: l
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from pipelines import split_cache
+from pipelines.dataset import split_cache
 from pipelines.errors import ResourceError
-from pipelines.parts import Part
+from pipelines.dataset.parts import Part
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:

@@ -18,6 +18,7 @@ from pipelines.errors import BundleError
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.made import config_of, resealed, small_bundle
 from training.bundle.bundle import Bundle
+from training.bundle.migrations import NEWEST
 from training.config import ModelConfig
 from training.data.batch import collate
 
@@ -183,7 +184,7 @@ def test_a_pickle_in_the_place_of_any_file_is_refused_and_not_executed(saved: Pa
 
 def test_a_bundle_of_format_1_is_loaded_and_saved_as_one_of_today(saved: Path, tmp_path: Path) -> None:
     old = training.load(aged(saved))
-    assert (old.config["format_version"], old.config["run"], old.config["threshold"]) == (2, "r1", 0.4)
+    assert (old.config["format_version"], old.config["run"], old.config["threshold"]) == (NEWEST, "r1", 0.4)
     old.save(tmp_path / "new")
     assert training.load(tmp_path / "new").fingerprint == old.fingerprint
     assert config_of(tmp_path / "new")["format_version"] == 2
@@ -257,5 +258,5 @@ def test_a_directory_in_the_place_of_a_file_is_refused(saved: Path) -> None:
 
 
 def test_importing_training_does_not_import_ray() -> None:
-    code = "import sys, training, training.predict; sys.exit('ray' in sys.modules)"
+    code = "import sys, training, training.inference.predict; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

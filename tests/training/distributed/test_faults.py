@@ -50,7 +50,7 @@ import sys, ray
 from pathlib import Path
 from pipelines.progress import Silent
 from training.config import ModelConfig, TrainingConfig
-from training.run import train
+from training.distributed.train import train
 if __name__ == "__main__":
     ray.init(address=sys.argv[5], log_to_driver=False, logging_level="CRITICAL")
     model, training = ModelConfig.model_validate_json(sys.argv[3]), TrainingConfig.model_validate_json(sys.argv[4])

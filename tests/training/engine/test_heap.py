@@ -9,7 +9,7 @@ import pytest
 KEPT = """
 import resource, torch
 from pathlib import Path
-from training import heap
+from training.engine import heap
 
 # Larger than what the library keeps by itself, smaller than a heap of a thread other than the first.
 NUMBERS = 10 << 20
@@ -48,7 +48,7 @@ def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
 SPARED = """
 import resource, torch
 from pathlib import Path
-from training import heap
+from training.engine import heap
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20

@@ -17,7 +17,7 @@ def written(flag: str, text: str) -> Path:
     Raises:
         UsageError: an address, or a folder.
     """
-    path = remote.local(text)
+    path = remote.local_path(text)
     if path is None:
         raise UsageError(f"{flag} {text}: an address, but files are written to this machine", "name a local path")
     if path.is_dir():

@@ -1,6 +1,6 @@
-"""The sections of an experiment that decide a dataset's content, as typed models.
+"""The sections of an experiment that determine a dataset's content, as typed models.
 
-Names are a contract: they are the YAML's keys and the command line's flags.
+The names of fields are public: they are the keys of the YAML file and the flags of the command line.
 """
 
 from __future__ import annotations
@@ -27,26 +27,29 @@ _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 
 
 class Section(BaseModel):
-    """A part of the configuration: immutable, and closed to unknown keys."""
+    """A part of the configuration: immutable, and without unknown keys."""
 
-    # Inputs are hidden in pydantic's own messages, which a traceback shows: one may hold a password.
+    # A value may hold a password, and a traceback shows pydantic's own messages: they leave values out.
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
-    """Keys by the names they once had; such a name in an experiment is an error that gives today's."""
+    """Earlier name of a key to its current one. An earlier name in an experiment is an error that gives the new one."""
 
     @classmethod
     def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Stored values of this section, whose keys may have the names of an earlier version, with today's names."""
+        """Values of this section, as an earlier version may have stored them, under the current names of their keys."""
         return {cls.RENAMED.get(key, key): value for key, value in values.items()}
 
     @classmethod
     def with_first_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of this section with the first name of every key: fingerprints outlast a renaming that way."""
-        first = {today: earlier for earlier, today in cls.RENAMED.items()}
-        return {first.get(key, key): value for key, value in values.items()}
+        """Values of this section under the first name of every key.
+
+        Fingerprints are taken of these, so that renaming a key does not change them.
+        """
+        first_names = {current: first for first, current in cls.RENAMED.items()}
+        return {first_names.get(key, key): value for key, value in values.items()}
 
 
 def _as_list(value: Any) -> Any:
@@ -54,16 +57,20 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_share_or_list(value: Any) -> Any:
-    """A share as a number below 1, and names as a list; a whole number from 1 on is a chromosome's name."""
+    """Normalise a share to a number below 1, and names to a list of strings.
+
+    A whole number of 1 or more is the name of a chromosome.
+    """
     items = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(item, float) for item in items):
         if len(items) > 1:
-            raise ValueError("a share stands alone; to name a chromosome that has a point, quote it")
+            raise ValueError("a share is a single number; to name a chromosome with a decimal point, quote it")
         if items[0] >= 1:
-            raise ValueError("a share lies below 1; to name a chromosome that has a point, quote it")
+            raise ValueError("a share must be below 1; to name a chromosome with a decimal point, quote it")
         return items[0]
-    named = isinstance(value, str | list | tuple) or (type(value) is int and value >= 1)
-    return [str(item) for item in items] if named else value
+    # `type`, since True is an int too.
+    is_name = isinstance(value, str | list | tuple) or (type(value) is int and value >= 1)
+    return [str(item) for item in items] if is_name else value
 
 
 Names = Annotated[list[str], BeforeValidator(lambda value: [str(item) for item in _as_list(value)])]
@@ -77,16 +84,19 @@ KINDS: tuple[Kind, ...] = ("shuffle", "dinucleotide", "antisense", "partial")
 
 
 def _as_parts(value: Any) -> Any:
-    """Kinds of negatives and their parts: `shuffle`, `[shuffle, antisense:0.5]` or `{shuffle: 2, antisense: 1}`."""
+    """Normalise kinds of negatives to a mapping of kind to part, in the order of `KINDS`.
+
+    Accepts `shuffle`, `[shuffle, antisense:0.5]` and `{shuffle: 2, antisense: 1}`.
+    """
     parts: dict[str, Any] = {}
     for item in [value] if isinstance(value, str | Mapping) else value if isinstance(value, list | tuple) else []:
         for kind, part in item.items() if isinstance(item, Mapping) else [str(item).partition(":")[::2]]:
             if kind in parts:
-                raise ValueError(f"{kind} is named twice")
+                raise ValueError(f"{kind} is listed twice")
             if kind not in KINDS:
                 near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KINDS)}"
-                raise ValueError(f"no kind of negatives is called {kind!r}; {hint}")
+                hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(KINDS)}"
+                raise ValueError(f"unknown kind of negatives {kind!r}; {hint}")
             parts[kind] = 1.0 if part == "" else part
     return {kind: parts[kind] for kind in KINDS if kind in parts} if parts else value
 
@@ -101,7 +111,10 @@ GENE_LIKE = ["gene", "*_gene", "pseudogene", "mRNA", "*RNA", "*transcript", "CDS
 
 
 class SourceConfig(Section):
-    """One annotated genome (fasta and annotation), or labelled sequences (sequences, or train, validation and test)."""
+    """One annotated genome (fasta and annotation) or a collection of labelled sequences.
+
+    A collection has either `sequences`, which are split, or `train`, `validation` and optionally `test`.
+    """
 
     genome: str = Field(
         description="short name of the genome or collection, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$"
@@ -121,30 +134,32 @@ class SourceConfig(Section):
     )
     chromosomes: Names | None = Field(
         default=None,
-        description="FASTA sequences to use, by name or as one /regular expression/ (default: every one that has a gene)",
+        description="FASTA sequences to use, by name or as one /regular expression/ (default: all that have a gene)",
     )
     min_length: int = Field(default=0, description="shortest FASTA sequence to use, bases", ge=0)
-    first: int | None = Field(default=None, description="use only the first of the FASTA sequences, so many", ge=1)
+    first: int | None = Field(default=None, description="use only this many FASTA sequences, the first ones", ge=1)
     aliases: str | None = Field(
         default=None,
         description="other names of FASTA sequences: two columns (other name, FASTA name) or an NCBI assembly report",
         json_schema_extra=PATH,
     )
-    ignore_chr: bool = Field(default=False, description="take chr1 and 1 for the same sequence")
+    ignore_chr: bool = Field(default=False, description="treat chr1 and 1 as the same sequence")
     exclude: str | None = Field(
-        default=None, description="BED file of intervals that no negative may touch", json_schema_extra=PATH
+        default=None, description="BED file of intervals that no negative may overlap", json_schema_extra=PATH
     )
     sequences: str | None = Field(
         default=None,
-        description="labelled sequences, to be split: CSV or TSV with columns sequence and label, or FASTA with labels",
+        description="labelled sequences to split: CSV or TSV with columns sequence and label, or FASTA with labels",
         json_schema_extra=PATH,
     )
-    train: str | None = Field(default=None, description="labelled sequences of train", json_schema_extra=PATH)
-    validation: str | None = Field(default=None, description="labelled sequences of validation", json_schema_extra=PATH)
-    test: str | None = Field(default=None, description="labelled sequences of test", json_schema_extra=PATH)
+    train: str | None = Field(default=None, description="labelled sequences of the train split", json_schema_extra=PATH)
+    validation: str | None = Field(
+        default=None, description="labelled sequences of the validation split", json_schema_extra=PATH
+    )
+    test: str | None = Field(default=None, description="labelled sequences of the test split", json_schema_extra=PATH)
     labels: str | None = Field(
         default=None,
-        description="two columns (name, label) for labelled sequences given as FASTA; 1 is a gene, 0 is not",
+        description="file of two columns (name, label) for labelled sequences in FASTA; 1 is a gene, 0 is not",
         json_schema_extra=PATH,
     )
 
@@ -156,60 +171,64 @@ class SourceConfig(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> SourceConfig:
         genome = self.fasta is not None and self.annotation is not None
-        given = self.train is not None and self.validation is not None
-        collection = self.sequences is not None or given
+        has_splits = self.train is not None and self.validation is not None
+        collection = self.sequences is not None or has_splits
         if genome == collection or (self.fasta is None) != (self.annotation is None):
             raise ValueError(
                 f"{self.genome} needs fasta and annotation, or else sequences, or else train, validation and test"
             )
         if self.sequences is not None and (self.train or self.validation or self.test):
-            raise ValueError(f"{self.genome} has sequences to be split and given splits; keep one of the two")
+            raise ValueError(f"{self.genome} has both sequences to split and files of splits; keep one of the two")
         return self
 
 
 class NegativesConfig(Section):
-    """Non-gene intervals: where they come from and what they share with genes."""
+    """Non-gene intervals: how they are made and which properties of genes they match."""
 
     kinds: Parts = Field(
         default={"shuffle": 1.0},
-        description="how negatives are made, with their parts (shuffle:2 antisense:1): shuffle = placed at random outside "
-        "gene-like features, dinucleotide = the gene itself, shuffled so that it keeps its dinucleotides, antisense = the "
-        "gene on its other strand, partial = over an edge of the gene, a quarter to three quarters inside",
+        description="kinds of negatives, with their parts (shuffle:2 antisense:1): shuffle = placed at random outside "
+        "gene-like features, dinucleotide = the gene itself, shuffled so that its dinucleotides are kept, "
+        "antisense = the gene on its other strand, partial = across an edge of the gene, a quarter to three quarters "
+        "inside",
     )
     unplaced: Literal["shorten", "drop-pair", "keep"] = Field(
         default="shorten",
-        description="what becomes of a gene whose negative finds no room: shorten = crop the pair until it does, "
-        "drop-pair = leave the gene out too, keep = keep the gene alone",
+        description="what to do with a gene whose negative fits nowhere: shorten = crop the pair until it fits, "
+        "drop-pair = drop the gene too, keep = keep the gene without a negative",
     )
     match: Annotated[list[Literal["length", "gc", "soft_masked"]], BeforeValidator(_as_list)] = Field(
         default=["length"],
-        description="what a shuffled negative shares with its gene: length (always), gc, soft_masked (shares of bases)",
+        description="what a shuffled negative has in common with its gene: length (always), gc, soft_masked (shares of "
+        "bases)",
     )
     candidates: int = Field(
-        default=200, description="places drawn for each gene, from which a match is chosen", ge=2, le=1000
+        default=200, description="positions drawn for each gene, from which a match is chosen", ge=2, le=1000
     )
     tolerance: float = Field(
-        default=0.02, description="largest difference of a matched share; a gene without such a match is unplaced", gt=0
+        default=0.02,
+        description="largest difference of a matched share; a gene without such a match is unplaced",
+        gt=0,
     )
     ratio: float = Field(default=1.0, description="negatives per gene", gt=0, le=10)
     flank: int = Field(default=0, description="bases kept clear on both sides of gene-like features", ge=0)
     exclude_types: Names = Field(
         default=GENE_LIKE,
-        description="GFF3 or GTF types that a negative may not touch; * stands for any letters, matched without case",
+        description="GFF3 or GTF types that a negative may not overlap; * stands for any letters, matched without case",
     )
-    min_n_run: int = Field(default=10, description="shortest run of N, in bases, that a negative may not touch", ge=1)
+    min_n_run: int = Field(default=10, description="shortest run of N, in bases, that a negative may not overlap", ge=1)
     seed: int = Field(default=0, description="seed of crops and placements", ge=0)
 
 
 class CropConfig(Section):
-    """Windows cut out of genes, so that their ends and lengths do not give the answer away."""
+    """Windows cut out of genes, so that a model cannot recognise genes by their ends and lengths."""
 
     length: int | None = Field(default=None, description="longest window, bases (default: whole genes)", ge=20)
-    exact: bool = Field(default=False, description="every window has that length; shorter genes are left out")
+    exact: bool = Field(default=False, description="every window has exactly this length; shorter genes are dropped")
     position: Literal["random", "centre"] = Field(default="random", description="where in the gene the window lies")
     margin: int = Field(
         default=6,
-        description="bases at both ends of a gene that no window shows (start and stop codons lie there)",
+        description="bases at both ends of a gene that no window contains (the start and stop codons)",
         ge=0,
     )
 
@@ -229,28 +248,29 @@ class TokenizerConfig(Section):
     stride: int = Field(default=3, description="bases from one k-mer to the next, at most k", ge=1, le=10)
     tail: Literal["anchor", "drop", "partial"] = Field(
         default="anchor",
-        description="bases left after the last full stride: anchor = one more k-mer flush with the end, drop = none, "
+        description="bases after the last full stride: anchor = one more k-mer flush with the end, drop = no token, "
         "partial = a token of fewer than k bases",
     )
     vocabulary: Literal["complete", "observed"] = Field(
         default="complete",
-        description="complete = all 4^k k-mers, observed = those seen in train; others become <unk>",
+        description="complete = all 4^k k-mers, observed = those that occur in train; others become <unk>",
     )
-    min_count: int = Field(default=1, description="occurrences in train that an observed k-mer needs", ge=1)
+    min_count: int = Field(default=1, description="occurrences in train that a k-mer needs to be observed", ge=1)
     reuse: str | None = Field(
         default=None,
         alias="from",
-        description="a dataset, bundle or embedding file whose tokenizer is taken as it is",
+        description="a dataset, bundle or embedding file whose tokenizer is used unchanged",
         json_schema_extra=PATH,
     )
 
     @model_validator(mode="before")
     @classmethod
     def _reused_or_described(cls, values: Any) -> Any:
-        reused = isinstance(values, Mapping) and values.get("from") is not None
-        if given := [key for key in ("k", "stride", "tail", "vocabulary", "min_count") if reused and key in values]:
+        if not isinstance(values, Mapping) or values.get("from") is None:
+            return values
+        if conflicting := [key for key in ("k", "stride", "tail", "vocabulary", "min_count") if key in values]:
             raise ValueError(
-                f"from and {', '.join(given)} are both given; a tokenizer taken from elsewhere has its own, so leave one out"
+                f"from and {', '.join(conflicting)} are both given; a reused tokenizer has its own, so leave one out"
             )
         return values
 
@@ -264,25 +284,27 @@ class TokenizerConfig(Section):
 
 
 class SplitConfig(Section):
-    """Which intervals are train, validation and test."""
+    """How intervals are divided into train, validation and test."""
 
     by: Literal["chromosome", "block", "genome", "family", "random"] = Field(
         default="chromosome",
-        description="what stays together: chromosome = same-named chromosomes of all genomes (genomes of one or two "
-        "sequences are cut into blocks), block = contiguous blocks of every chromosome, genome = whole genomes, "
+        description="what is kept in one split: chromosome = same-named chromosomes of all genomes (genomes of one or "
+        "two sequences are cut into blocks), block = contiguous blocks of every chromosome, genome = whole genomes, "
         "family = overlapping intervals and similar ones of all genomes, random = overlapping intervals only",
     )
     validation: ShareOrList = Field(
         default=0.1,
-        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (genomes when by is genome)",
+        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (of genomes if by "
+        "is genome)",
     )
     test: ShareOrList = Field(
         default=0.1,
-        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (genomes when by is genome)",
+        description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (of genomes if by "
+        "is genome)",
     )
     identity: float = Field(
         default=0.9,
-        description="matches per base from which intervals are similar when by is family, told by shared 21-mers",
+        description="matches per base at which intervals are similar if by is family, estimated from shared 21-mers",
         ge=0.8,
         le=1,
     )
@@ -292,14 +314,14 @@ class SplitConfig(Section):
     def _shares_leave_train(self) -> SplitConfig:
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
-            raise ValueError(f"validation and test shares add up to {sum(shares):g} and leave nothing to train on")
+            raise ValueError(f"validation and test add up to {sum(shares):g}, which leaves nothing for train")
         if self.by in {"block", "family", "random"} and len(shares) < 2:
-            raise ValueError(f"by: {self.by} takes shares; give validation and test as numbers such as 0.1")
+            raise ValueError(f"by: {self.by} needs shares; give validation and test as numbers such as 0.1")
         return self
 
 
 class DatasetConfig(Section):
-    """Everything that decides the bytes of a token dataset, beside its input files."""
+    """Everything that determines the bytes of a token dataset, apart from its input files."""
 
     sources: list[SourceConfig] = Field(min_length=1)
     negatives: NegativesConfig = NegativesConfig()
@@ -319,7 +341,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Model:
-    """Build a typed configuration out of plain values.
+    """Build a typed configuration from plain values.
 
     Args:
         model: the section or experiment to build.
@@ -327,7 +349,9 @@ def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
         origin: the file (or "command line") to name in an error.
 
     Raises:
-        UsageError: unknown key (with the nearest known one), wrong type or value out of range.
+        UsageError: an unknown key (with the nearest known one), an earlier name of a key (with the current one), a
+            wrong type or a value out of range. Its `key` is the dotted key, its `code` one of `unknown-key`,
+            `renamed-key`, `missing-key` and `invalid-value`.
     """
     try:
         return model.model_validate(values)
@@ -337,31 +361,41 @@ def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
 
 def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) -> UsageError:
     first = error.errors()[0]
+    # pydantic's locations hold the branches of unions too, which are no keys.
     location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":
-        section = _section_at(model, location[:-1])
-        known = [field.alias or name for name, field in section.model_fields.items()]
-        if today := renamed_key(section, str(location[-1])):
-            return UsageError(f"{origin}: {key}: renamed", f"write {'.'.join([*map(str, location[:-1]), today])}")
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return UsageError(f"{origin}: {key}: unknown key", hint)
+        return _unknown_key(model, location, origin)
     if first["type"] == "missing":
-        return UsageError(f"{origin}: {key}: missing", f"give it in the YAML or as --{key}")
-    given = first.get("input")
-    said = first["msg"].removeprefix("Value error, ")
-    if isinstance(given, str | int | float | bool):
-        return UsageError(f"{origin}: {key}: {given!r}: {said[0].lower() + said[1:]}")
-    return UsageError(f"{origin}: {key}: {said}")
+        return UsageError(
+            f"{origin}: {key}: missing", f"set it in the YAML file or as --{key}", code="missing-key", key=key
+        )
+    value = first.get("input")
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(value, str | int | float | bool):
+        message = f"{value!r}: {message[0].lower() + message[1:]}"
+    return UsageError(f"{origin}: {key}: {message}", code="invalid-value", key=key)
+
+
+def _unknown_key(model: type[BaseModel], location: list[int | str], origin: str) -> UsageError:
+    key, name = ".".join(str(part) for part in location), str(location[-1])
+    section = _section_at(model, location[:-1])
+    if current := renamed_key(section, name):
+        new_key = ".".join([*map(str, location[:-1]), current])
+        return UsageError(f"{origin}: {key}: renamed", f"write {new_key}", code="renamed-key", key=key)
+    known = [field.alias or field_name for field_name, field in section.model_fields.items()]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+    return UsageError(f"{origin}: {key}: unknown key", hint, code="unknown-key", key=key)
 
 
 def renamed_key(section: type[BaseModel], key: str) -> str | None:
-    """Today's name of a key that a section once had under another; None for any other."""
+    """The current name of a key, if `key` is an earlier name that the section had for it; else None."""
     return section.RENAMED.get(key) if issubclass(section, Section) else None
 
 
 def _section_at(model: type[BaseModel], location: list[int | str]) -> type[BaseModel]:
+    """The section that the keys of a location lead to; list positions are skipped."""
     current: type[BaseModel] = model
     for part in location:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""The one family of errors that a user can cause; each is one line with the culprit and the fix.
+"""The one family of errors that a user can cause; each is one line that names the cause and the fix.
 
 Anything outside this family that reaches the terminal is a defect of raygene.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 class RaygeneError(Exception):
     """A problem that a user can fix.
 
+    The text is for people and may change; programs read the class, `code` and `key`.
+
     Args:
-        problem: what is wrong, opening with the file, line or key it is about.
-        fix: what to do about it, as an imperative.
-        code: what kind of problem it is, for programs (default: that of the class); the text is for people and may change.
-        key: the configuration key it is about, such as `training.device`, if it is about one.
+        problem: what is wrong, beginning with the file, line or key concerned.
+        fix: what to do about it, in the imperative.
+        code: the kind of problem, for programs (default: the class's).
+        key: the configuration key concerned, such as `training.device`; None if the problem is not about one.
     """
 
     exit_status = 1
@@ -45,19 +47,19 @@ class InputError(RaygeneError):
 
 
 class DatasetError(RaygeneError):
-    """A token dataset that is missing, incomplete, or does not fit what is asked of it."""
+    """A token dataset that is missing, incomplete, or unfit for the request."""
 
     code = "dataset"
 
 
 class BundleError(RaygeneError):
-    """A model bundle that is missing, damaged, or does not fit the data it is given."""
+    """A model bundle that is missing, damaged, or does not match the data."""
 
     code = "bundle"
 
 
 class DependencyError(RaygeneError):
-    """A program or package that raygene needs and this machine lacks."""
+    """A program or package that raygene needs and that is not installed on this machine."""
 
     code = "dependency"
 
@@ -69,18 +71,18 @@ class ResourceError(RaygeneError):
 
 
 class StorageError(ResourceError):
-    """A place that cannot be written: a full disk, or no right to it."""
+    """A file or directory that cannot be written: a full disk, missing permissions, no file locks."""
 
     code = "storage"
 
 
 class BusyError(ResourceError):
-    """A place that another process is writing."""
+    """A directory that another process is writing."""
 
     code = "busy"
 
 
 class TrainingError(RaygeneError):
-    """A training run that cannot go on, such as a loss that is no longer a number."""
+    """A training run that cannot continue, for example because the loss is no longer a number."""
 
     code = "training"

@@ -1,6 +1,6 @@
-"""SHA-256 fingerprints of files and of plain values, so that equal content has an equal name.
+"""SHA-256 fingerprints of files and of plain values: equal content has an equal name.
 
-A file costs one sequential read (about 1.5 GB/s where the processor has SHA instructions).
+A file costs one sequential read, at about 1.5 GB/s where the processor has SHA instructions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BLOCK = 1 << 20
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, ASCII."""
+    """The canonical JSON text of a value: sorted keys, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -42,8 +42,8 @@ def of_file(path: Path) -> str:
 
 
 def seed(*parts: object) -> int:
-    """A 31-bit seed that depends on every part and on nothing else.
+    """A 31-bit seed that depends on the text of every part and on nothing else.
 
-    31 bits because `bedtools shuffle -seed` reads a signed 32-bit integer.
+    `bedtools shuffle -seed` reads a signed 32-bit integer, hence 31 bits.
     """
     return int.from_bytes(hashlib.sha256(canonical_json([str(part) for part in parts]).encode()).digest()[:4]) >> 1

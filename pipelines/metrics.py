@@ -1,6 +1,6 @@
 """Metrics of two-class probabilities, over a whole split at once (never averaged over batches).
 
-Sorting makes it n log n; scikit-learn computes each figure. AUPRC is average precision (no interpolation,
+scikit-learn computes each metric; the cost is that of sorting, n log n. AUPRC is average precision (no interpolation,
 Davis and Goadrich 2006); MCC is Matthews 1975.
 """
 
@@ -20,7 +20,7 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of a curve, in drawing order: x and y of shape (points,)."""
+    """Points of a curve in drawing order; x and y have shape (points,)."""
 
     x: Floats
     y: Floats
@@ -35,7 +35,7 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, float]:
-    """Every figure of `NAMES`.
+    """Every metric of `NAMES`.
 
     Args:
         labels: 1 gene, 0 negative, shape (n,).
@@ -43,8 +43,8 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
         threshold: a score at or above it is called a gene.
 
     Returns:
-        Name to value. AUROC and AUPRC are NaN when one class is missing; precision and recall are 0 where
-        they divide by zero.
+        Name to value. AUROC and AUPRC are NaN when one class is missing; precision and recall are 0 where their
+        denominator is 0.
     """
     labels, scores = np.asarray(labels), np.asarray(scores)
     called = (scores >= threshold).astype(labels.dtype)
@@ -60,39 +60,50 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
     }
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
-    """One divided by the other, 0 where that divides by 0. Shape as given."""
-    return np.divide(above, below, out=np.zeros_like(below), where=below > 0)
+def safe_divide(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient, elementwise; 0 where the denominator is 0. Shape as the arguments."""
+    return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
 
 
-def of_counts(true: Floats, called: Floats, genes: Floats, total: Floats) -> tuple[Floats, ...]:
-    """MCC, F1, precision, recall and accuracy, 0 where they divide by 0; shape as given, each.
+def metrics_from_counts(
+    true_positives: Floats, called: Floats, genes: Floats, total: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """MCC, F1, precision, recall and accuracy from counts; 0 where a denominator is 0.
 
     Args:
-        true: genes that are called genes.
+        true_positives: genes that are called genes.
         called: rows that are called genes.
         genes: rows that are genes.
         total: rows.
+
+    Returns:
+        Five arrays of the arguments' shape.
     """
-    false, negatives = called - true, total - genes
+    false_positives, negatives = called - true_positives, total - genes
     spread = np.sqrt(called) * np.sqrt(genes) * np.sqrt(total - called) * np.sqrt(negatives)
-    mcc = ratio(true * (negatives - false) - false * (genes - true), spread)
+    mcc = safe_divide(
+        true_positives * (negatives - false_positives) - false_positives * (genes - true_positives), spread
+    )
     return (
         mcc,
-        ratio(2 * true, called + genes),
-        ratio(true, called),
-        ratio(true, genes),
-        ratio(true + negatives - false, total),
+        safe_divide(2 * true_positives, called + genes),
+        safe_divide(true_positives, called),
+        safe_divide(true_positives, genes),
+        safe_divide(true_positives + negatives - false_positives, total),
     )
 
 
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold of highest MCC, halfway between two neighbouring scores; 0.5 when one class is missing."""
+    """The threshold of highest MCC, halfway between two neighbouring scores; 0.5 when one class is missing.
+
+    Of thresholds with the same MCC the highest is taken.
+    """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if len(np.unique(labels)) < 2:
         return 0.5
     order = np.argsort(-scores, kind="stable")
     ranked, sorted_scores = labels[order].astype(np.float64), scores[order]
+    # A threshold cannot fall between rows of equal score: only the last of them is a candidate.
     last = np.append(np.diff(sorted_scores) != 0, True)
     true_positive = np.cumsum(ranked)[last]
     called = np.arange(1, len(ranked) + 1)[last]
@@ -107,7 +118,7 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927); 0 to 1 without a trial."""
+    """The 95 % score interval of a proportion (Wilson 1927); 0 to 1 if there are no trials."""
     if trials == 0:
         return 0.0, 1.0
     share, z2 = successes / trials, _Z * _Z
@@ -117,12 +128,12 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:
-    """False positive rate against true positive rate."""
+    """The ROC curve: x is the false positive rate, y the true positive rate."""
     false_positive, true_positive, _ = sk.roc_curve(labels, scores)
     return Curve(false_positive, true_positive)
 
 
 def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:
-    """Recall against precision."""
+    """The precision-recall curve: x is recall, y precision."""
     precision, recall, _ = sk.precision_recall_curve(labels, scores)
     return Curve(recall[::-1], precision[::-1])

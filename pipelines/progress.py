@@ -1,6 +1,6 @@
-"""What long work tells whoever waits for it: stages with a count, notes and warnings.
+"""What long-running work reports: stages with a count, notes and warnings.
 
-The packages only know this protocol; the terminal that shows it lives in `cluster`.
+The packages know only these protocols; `cluster.terminal` displays them.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Protocol
 
 
 class Stage(Protocol):
-    """One piece of long work under way."""
+    """One stage of long-running work, in progress."""
 
     def advance(self, amount: float = 1) -> None:
         """Count `amount` more as done."""
 
     def describe(self, text: str) -> None:
-        """Say in a few words where the work is."""
+        """Describe the current step in a few words."""
 
 
 class Progress(Protocol):
-    """Where stages, notes and warnings go."""
+    """Receives stages, notes and warnings."""
 
     def stage(self, title: str, total: float | None = None) -> AbstractContextManager[Stage]:
-        """Open a stage of `total` units (unknown when None)."""
+        """Open a stage of `total` units (None if unknown)."""
 
     def note(self, text: str) -> None:
-        """Tell a fact worth knowing."""
+        """Report a fact worth knowing."""
 
     def warn(self, text: str) -> None:
-        """Tell a fact worth acting on."""
+        """Report a fact worth acting on."""
 
 
 class _SilentStage:
@@ -40,7 +40,7 @@ class _SilentStage:
 
 
 class Silent:
-    """Progress that goes nowhere: for library use and tests. Notes and warnings are kept in lists."""
+    """Progress that displays nothing, for library use and tests; notes and warnings are collected in lists."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -1,7 +1,7 @@
-"""Files of a folder named by an address such as `s3://bucket/models/run`, through whichever driver is installed.
+"""Files in a folder at an address such as `s3://bucket/models/run`, read through whichever driver is installed.
 
-Arrow's own drivers serve s3, gs, abfs and hdfs; fsspec's serve the rest (https, memory, hf …), most of them through a package of
-their own. Nothing is written there, and no address is shown with a password or a query in it.
+Arrow's own drivers serve s3, gs, abfs and hdfs; fsspec's serve the rest (https, memory, hf …), most of them through a
+package of their own. Nothing is written there, and no address is shown with a password or a query in it.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from pipelines.errors import DependencyError, InputError
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_ARROW = {"s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"}
+_HDFS = {"hdfs", "viewfs"}
+_ARROW = {"s3", "gs", "gcs", "abfs", "abfss"} | _HDFS
 _BLOCK = 1 << 20
-# Google's driver tries for a quarter of an hour unless told otherwise.
-_PATIENCE = "retry_limit_seconds=20"
+# Google's driver retries for a quarter of an hour by default.
+_RETRY_LIMIT = "retry_limit_seconds=20"
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@|\?[^\s'\")]+")
+
+OpenFile = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 
 class MissingError(InputError):
-    """A file that is not at its address."""
+    """A file that does not exist at its address."""
+
+    code = "missing"
 
 
-def local(place: Path | str) -> Path | None:
-    """The path of a local file or folder, given as such or as `file:///…`; None for any other address.
+def local_path(location: Path | str) -> Path | None:
+    """The path of a local file or folder, given as a path or as `file:///…`; None for any other address.
 
     Raises:
         InputError: a `file://` address without an absolute path.
     """
-    if isinstance(place, Path) or not _ADDRESS.match(place):
-        return Path(place)
-    parts = _split(place)
+    if isinstance(location, Path) or not _ADDRESS.match(location):
+        return Path(location)
+    parts = _split(location)
     if parts.scheme.lower() != "file":
         return None
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise InputError(f"{place}: not an absolute path", "write file:///and/the/path, or the path alone")
+        raise InputError(f"{location}: not an absolute path", "write file:///and/the/path, or the path alone")
     return Path(unquote(parts.path))
 
 
@@ -51,132 +56,155 @@ def _split(address: str) -> SplitResult:
         raise InputError(f"{_CREDENTIALS.sub('', address)}: not an address ({error})", "correct it") from error
 
 
-def shown(address: str) -> str:
-    """An address as it may be told: without user, password and query."""
+def redacted(address: str) -> str:
+    """An address that is safe to show: without user, password and query."""
     parts = _split(address)
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder elsewhere.
+    """A folder at an address.
 
     Attributes:
-        shown: its address as it may be told.
-        opened: gives a file's stream by its name.
+        address: its redacted address.
+        open_file: opens a file of the folder by its name.
     """
 
-    shown: str
-    opened: Callable[[str], AbstractContextManager[IO[bytes]]]
+    address: str
+    open_file: OpenFile
 
-    def read(self, name: str, largest: int) -> bytes:
-        """A small file's content.
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """The content of a small file.
 
         Raises:
-            MissingError: it is not there.
-            InputError: it is larger than `largest` bytes, or the place cannot be reached.
-            DependencyError: the driver lacks a package.
+            MissingError: it does not exist.
+            InputError: it has more than `max_bytes` bytes, or cannot be reached.
+            DependencyError: the driver needs a package that is not installed.
         """
-        parts: list[bytes] = []
-        self._pass(name, largest, parts.append)
-        return b"".join(parts)
+        blocks: list[bytes] = []
+        self._stream(name, max_bytes, blocks.append)
+        return b"".join(blocks)
 
-    def copy(self, name: str, to: Path, largest: int | None = None) -> None:
-        """Copy a file to a local path. Raises as `read` does, and what writing raises."""
-        with to.open("wb") as stream:
-            self._pass(name, largest, stream.write)
+    def copy(self, name: str, target: Path, max_bytes: int | None = None) -> None:
+        """Copy a file to a local path.
 
-    def _pass(self, name: str, largest: int | None, take: Callable[[bytes], Any]) -> None:
+        Raises:
+            OSError: the local file cannot be written.
+            MissingError, InputError, DependencyError: as for `read`.
+        """
+        with target.open("wb") as stream:
+            self._stream(name, max_bytes, stream.write)
+
+    def _stream(self, name: str, max_bytes: int | None, write: Callable[[bytes], Any]) -> None:
         size = 0
         try:
-            stream = self.opened(name)
+            stream = self.open_file(name)
         except Exception as error:
-            raise self._untold(name, error) from error
+            raise self._read_error(name, error) from error
         with stream as source:
             while True:
                 try:
                     block = bytes(source.read(_BLOCK))
                 except Exception as error:
-                    raise self._untold(name, error) from error
+                    raise self._read_error(name, error) from error
                 if not block:
                     return
                 size += len(block)
-                if largest is not None and size > largest:
+                if max_bytes is not None and size > max_bytes:
                     raise InputError(
-                        f"{self.shown}/{name}: larger than the {largest:,} bytes it may have", "restore it"
+                        f"{self.address}/{name}: larger than the {max_bytes:,} bytes it may have", "restore it"
                     )
-                take(block)
+                write(block)
 
-    def _untold(self, name: str, error: Exception) -> InputError | DependencyError:
-        """The error for whatever a driver raises; each has classes of its own."""
+    def _read_error(self, name: str, error: Exception) -> InputError | DependencyError:
+        """The error for whatever a driver raises; every driver has exception classes of its own."""
         if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
-            return MissingError(f"{self.shown}: no {name} there", "correct the address")
-        return _failed(self.shown, error)
+            return MissingError(f"{self.address}: no {name} there", "correct the address")
+        return _unreachable(self.address, error)
 
 
-def _failed(told: str, error: Exception) -> InputError | DependencyError:
+def _unreachable(address: str, error: Exception) -> InputError | DependencyError:
     reason = _CREDENTIALS.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
-    if isinstance(error, ImportError) or "Unable to load lib" in reason:
-        return DependencyError(f"{told}: no driver for it here ({reason})", "install it, or copy the files here")
+    if isinstance(error, ImportError):
+        return DependencyError(
+            f"{address}: no driver for it is installed ({reason})", "install it, or copy the files to a local folder"
+        )
     return InputError(
-        f"{told}: cannot be reached ({reason})", "check the address, the network and your credentials for it"
+        f"{address}: cannot be reached ({reason})", "check the address, the network and your credentials for it"
     )
 
 
-def folder(address: str) -> Folder:
+def open_folder(address: str) -> Folder:
     """The folder at an address.
 
     Args:
-        address: with a scheme; a query (`?endpoint_override=…`) is the driver's, or belongs to every file (https).
+        address: with a scheme. A query (`?endpoint_override=…`) is the driver's, or belongs to every file (https).
 
     Raises:
-        DependencyError: no driver for that scheme.
-        InputError: an address that the driver does not accept, or credentials it does not find.
+        DependencyError: no driver for that scheme is installed.
+        InputError: the driver does not accept the address, or finds no credentials.
     """
-    told, scheme = shown(address), urlsplit(address).scheme.lower()
+    display, scheme = redacted(address), urlsplit(address).scheme.lower()
     try:
         if scheme in ("http", "https"):
-            return Folder(told, _web(address))
-        return Folder(told, _arrow(address) if scheme in _ARROW else _fsspec(address))
+            return Folder(display, _open_on_web(address))
+        if scheme in _ARROW:
+            return Folder(display, _open_with_arrow(address))
+        if not _fsspec_knows(scheme):
+            raise DependencyError(f"{display}: no driver for {scheme}://", "copy the files to a local folder")
+        return Folder(display, _open_with_fsspec(address))
+    except DependencyError:
+        raise
     except Exception as error:
-        if isinstance(error, ValueError) and "not known" in str(error):
+        if scheme in _HDFS:
+            # Arrow raises the same exception for a missing library and for a name node that does not answer.
+            reason = " ".join(str(error).split())[:200]
             raise DependencyError(
-                f"{told}: no driver for {scheme}:// here", "copy the files to a local folder"
+                f"{display}: cannot be opened ({reason})",
+                "check the address and that Java and Hadoop's libhdfs are installed",
             ) from error
-        raise _failed(told, error) from error
+        raise _unreachable(display, error) from error
 
 
-def _arrow(address: str) -> Callable[[str], AbstractContextManager[IO[bytes]]]:
+def _open_with_arrow(address: str) -> OpenFile:
     from pyarrow import fs
 
     if address.startswith(("gs:", "gcs:")) and "retry_limit_seconds" not in address:
-        address += ("&" if "?" in address else "?") + _PATIENCE
+        address += ("&" if "?" in address else "?") + _RETRY_LIMIT
     system, path = fs.FileSystem.from_uri(address)
     return lambda name: system.open_input_stream(f"{path.rstrip('/')}/{name}", compression=None)
 
 
-def _fsspec(address: str) -> Callable[[str], AbstractContextManager[IO[bytes]]]:
+def _fsspec_knows(scheme: str) -> bool:
+    """Whether fsspec has, or knows where to import, a driver for a scheme."""
+    from fsspec.registry import known_implementations, registry
+
+    return scheme in registry or scheme in known_implementations
+
+
+def _open_with_fsspec(address: str) -> OpenFile:
     import fsspec
 
     system, path = fsspec.core.url_to_fs(address)
     return lambda name: system.open(f"{path.rstrip('/')}/{name}", "rb")
 
 
-def _web(address: str) -> Callable[[str], AbstractContextManager[IO[bytes]]]:
+def _open_on_web(address: str) -> OpenFile:
     import fsspec
 
     parts = urlsplit(address)
     system = fsspec.filesystem(parts.scheme.lower())
 
-    def opened(name: str) -> AbstractContextManager[IO[bytes]]:
+    def open_file(name: str) -> AbstractContextManager[IO[bytes]]:
         url = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment=""))
         try:
             return system.open(url, "rb", block_size=0)
         except FileNotFoundError as error:
-            # Raised for a server that does not answer or refuses, too.
+            # fsspec raises it for a server that does not answer or refuses, too.
             cause = error.__cause__
             if cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
                 raise
             raise cause from None
 
-    return opened
+    return open_file

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 FORMAT_VERSION = 1
-# Raised whenever the same inputs and parameters come to give other rows or bytes, so that no old dataset passes for new.
+# Incremented whenever the same inputs and parameters give different rows or bytes, so that no old dataset
+# passes for a new one.
 CONTENT_REVISION = 4
 SPLITS = ("train", "validation", "test")
 
@@ -29,8 +30,8 @@ INTERVALS = pa.schema(
 def rows(token_type: pa.DataType) -> pa.Schema:
     """The schema of dataset rows whose token ids are of `token_type` (uint16 or uint32).
 
-    `split` is not a column of the files: it is the partition (`split=train/`), and readers of such a layout
-    refuse a file that holds the column as well.
+    `split` is not a column of the files: it is the partition (`split=train/`), and readers of partitioned
+    datasets refuse a file that holds the column as well.
     """
     extra = [
         ("tokens", pa.list_(token_type)),
@@ -44,6 +45,9 @@ def rows(token_type: pa.DataType) -> pa.Schema:
 
 
 def left_out(token_type: pa.DataType) -> pa.Schema:
-    """The schema of genes left out: that of `rows` with the split as a column, the reason, and whether train shows a base of it."""
+    """The schema of genes left out of the splits.
+
+    It is that of `rows`, plus the split as a column, the reason, and whether train shows a base of the gene.
+    """
     extra = [("split", pa.string()), ("reason", pa.string()), ("overlaps_train", pa.bool_())]
     return pa.schema([*rows(token_type), *(pa.field(name, kind) for name, kind in extra)])

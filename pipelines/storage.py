@@ -1,7 +1,7 @@
-"""Files and directories that appear whole or not at all.
+"""Files and directories that appear whole or not at all, and the lock that keeps two writers apart.
 
-A file is written beside its place and renamed. A directory is built in a hidden sibling and swapped in; the
-old one stays until the new one stands. Renames within one folder are atomic on POSIX file systems.
+A file is written next to its final path and renamed. A directory is built in a hidden sibling and swapped in; the
+old one stays until the new one is complete. Renames within one directory are atomic on POSIX file systems.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from pipelines.errors import BusyError, StorageError
 _PARTIAL = ".partial"
 
 
-def unwritable(path: Path, error: OSError) -> StorageError:
-    """The error for a place that cannot be written."""
-    return StorageError(f"{path}: cannot be written ({error.strerror or error})", "free space or choose another place")
+def write_error(path: Path, error: OSError) -> StorageError:
+    """The error for a file or directory that cannot be written."""
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror or error})", "free space or choose another location"
+    )
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; rename it to `path` on success, remove it on failure.
+    """Yield a temporary path in the same directory; rename it to `path` on success, remove it on failure.
 
     Raises:
-        ResourceError: the folder cannot be written or the disk is full.
+        StorageError: the directory cannot be written, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
@@ -37,36 +39,47 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, or leave what was there."""
+    """Write a text file as a whole, or leave the earlier one.
+
+    Raises:
+        StorageError: the directory cannot be written, or the disk is full.
+    """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def remove_partial(directory: Path, name: str = "") -> None:
-    """Remove what killed writers of `name` (a pattern) left in a directory; of any name, in its subdirectories too, when empty."""
-    found = directory.glob(f".{name}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
-    for leftover in found:
+    """Remove the temporary files that killed writers left in a directory.
+
+    Args:
+        directory: where to look.
+        name: the file's name, or a pattern, whose leftovers go. Empty: those of every file, in subdirectories too.
+    """
+    leftovers = directory.glob(f".{name}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
+    for leftover in leftovers:
         leftover.unlink(missing_ok=True)
 
 
 @contextmanager
 def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the right to write `directory`, by a lock file beside it that ends with the process.
+    """Hold the exclusive right to write `directory`, by a lock file next to it.
+
+    The kernel releases the lock when the process ends, however it ends. The lock file is removed on release.
 
     Args:
-        directory: what to write.
-        wait: for another process that holds it, rather than refuse.
+        directory: the directory (or file) to write; it need not exist.
+        wait: wait for another process that holds the lock instead of raising.
 
     Raises:
-        BusyError: another process holds it.
-        StorageError: the folder cannot be written.
+        BusyError: another process holds the lock.
+        StorageError: the parent directory cannot be written, or its file system has no locks.
     """
     path = directory.with_name(f".{directory.name}.lock")
     while True:
@@ -74,20 +87,25 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         try:
             stream = path.open("w")
         except FileNotFoundError:
-            # Another process has just removed the empty folder.
+            # Another process has just removed the parent directory, which was empty.
             continue
         except OSError as error:
-            raise unwritable(directory, error) from error
+            raise write_error(directory, error) from error
         with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if wait:
-                    raise unwritable(directory, error) from error
+            except (BlockingIOError, PermissionError) as error:
+                # EWOULDBLOCK; some file systems answer EACCES instead.
                 raise BusyError(
-                    f"{directory}: another process is writing it", "wait for it, or choose another place"
+                    f"{directory}: another process is writing it", "wait for it, or choose another location"
                 ) from error
-            if not _is_at(stream.fileno(), path):
+            except OSError as error:
+                # ENOLCK and its like: nobody holds the lock, this file system cannot give one. Waiting would not help.
+                raise StorageError(
+                    f"{directory}: cannot be locked ({error.strerror or error})",
+                    "choose a location on a file system that supports file locks",
+                ) from error
+            if not _is_open_at(stream.fileno(), path):
                 continue
             try:
                 yield
@@ -96,16 +114,19 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
             return
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one at `path`: the holder before may have removed it."""
+def _is_open_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at `path`; the previous holder may have removed it.
+
+    Inodes are compared, because NFS renames an open file that is unlinked, and its link count stays 1.
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
 
 
-def staging_for(directory: Path, key: str) -> Path:
-    """The hidden sibling in which `directory` is built; `key` names its content."""
+def staging_directory(directory: Path, key: str) -> Path:
+    """The hidden sibling in which `directory` is built; `key` identifies its content."""
     return directory.with_name(f".{directory.name}.building-{key[:12]}")
 
 
@@ -113,16 +134,16 @@ def make_directory(directory: Path) -> None:
     """Create a directory and its parents.
 
     Raises:
-        ResourceError: it cannot be created.
+        StorageError: it cannot be created.
     """
     while True:
         try:
             return directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            # It was there, and another process has just removed it.
+            # It existed, and another process has just removed it.
             if isinstance(error, FileExistsError) and not os.path.lexists(directory):
                 continue
-            raise unwritable(directory, error) from error
+            raise write_error(directory, error) from error
 
 
 def _retired(directory: Path) -> Path:
@@ -130,9 +151,12 @@ def _retired(directory: Path) -> Path:
 
 
 def swap_in(staging: Path, directory: Path) -> None:
-    """Put a finished staging directory in the place of `directory`, then drop the old one.
+    """Replace `directory` by a finished staging directory, then remove the old one.
 
-    A kill between the two renames is mended by `recover`.
+    `recover` repairs the result of a kill between the two renames.
+
+    Raises:
+        StorageError: the parent directory cannot be written.
     """
     retired = _retired(directory)
     try:
@@ -142,25 +166,25 @@ def swap_in(staging: Path, directory: Path) -> None:
         staging.rename(directory)
     except OSError as error:
         recover(directory)
-        raise unwritable(directory, error) from error
+        raise write_error(directory, error) from error
     shutil.rmtree(retired, ignore_errors=True)
 
 
 def recover(directory: Path) -> None:
-    """Bring back the old directory if a kill fell between the two renames of `swap_in`."""
+    """Restore the old directory if a kill fell between the two renames of `swap_in`."""
     retired = _retired(directory)
     if retired.exists() and not directory.exists():
         retired.rename(directory)
 
 
 def cache_directory() -> Path:
-    """Where indexes and unpacked genomes live: `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`.
+    """The directory of indexes, unpacked genomes and datasets that this machine keeps.
 
-    A relative `RAYGENE_CACHE` is made absolute in the environment at the first call: Ray Train's workers, for one, have
-    another working directory, and inherit it.
+    It is `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`. The first call makes a relative
+    `RAYGENE_CACHE` absolute in the environment: Ray's workers inherit it, and have another working directory.
     """
-    if chosen := os.environ.get("RAYGENE_CACHE"):
-        place = Path(chosen).absolute()
-        os.environ["RAYGENE_CACHE"] = str(place)
-        return place
+    if setting := os.environ.get("RAYGENE_CACHE"):
+        directory = Path(setting).absolute()
+        os.environ["RAYGENE_CACHE"] = str(directory)
+        return directory
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "raygene"

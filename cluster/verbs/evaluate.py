@@ -200,7 +200,7 @@ def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -
     """
     from training.evaluation import mistakes
 
-    here = remote.local(arguments.bundles[0])
+    here = remote.local_path(arguments.bundles[0])
     folder = here.absolute().parent if here else Path.cwd()
     report = places.written("--report", arguments.report or str(folder / f"report-{split}.html"))
     wrong = places.written("--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed"))

@@ -30,7 +30,7 @@ from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.source import Source, read_source
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
-from pipelines.ray_map import mapped
+from pipelines.ray_map import map_tables
 from pipelines.splits import assign, families, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.tokens.tokenizer import Tokenizer
@@ -138,7 +138,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
         return current
     found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
     preflight.require_disk(preflight.disk_bytes(found, job.tokenizer), output)
-    staging = storage.staging_for(output, job.fingerprint)
+    staging = storage.staging_directory(output, job.fingerprint)
     for leftover in output.parent.glob(f".{output.name}.building-*"):
         if leftover != staging:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -221,7 +221,7 @@ def _place(job: Job, progress: Progress) -> pa.Table:
     order = {name: number for number, name in enumerate(job.genomes)}
     found = []
     with progress.stage("placing negatives", sum(len(source.lengths) for source in job.sources)) as stage:
-        for table in mapped(tasks, mapper):
+        for table in map_tables(tasks, mapper):
             found.append(table)
             stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
     whole = pa.concat_tables(found)
@@ -270,7 +270,7 @@ def _alike(job: Job, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
     parts = [sketch.NO_SKETCHES]
     tasks = _bundles(_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
-        for found in mapped(tasks, encode_tokens.EachTask(mapper)):
+        for found in map_tables(tasks, encode_tokens.EachTask(mapper)):
             parts.append(sketch.Sketches(found["hash"].to_numpy(), found["interval_id"].to_numpy()))
             stage.advance()
     alike = families.alike(sketch.concatenated(parts), len(table), len(job.genomes), job.config.split.identity)
@@ -294,7 +294,7 @@ def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
     counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train)) as stage:
         mapper = encode_tokens.CountTokens(job.genomes, job.tokenizer, job.config.negatives.seed)
-        for counted in mapped(_bundles(_tasks(train)), encode_tokens.EachTask(mapper)):
+        for counted in map_tables(_bundles(_tasks(train)), encode_tokens.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
     observed = job.tokenizer.observed(counts, job.config.tokenizer.min_count)
@@ -352,7 +352,7 @@ def _written(
     """Have a map write every task; the manifest's entries on its files, in the order of their paths."""
     wanted, written, finished = sum(map(len, tasks)), 0, 0
     files = []
-    for result in mapped(_bundles(tasks), encode_tokens.EachTask(mapper)):
+    for result in map_tables(_bundles(tasks), encode_tokens.EachTask(mapper)):
         for text in result["record"].to_pylist():
             new = json.loads(text)["files"]
             rows = sum(file["rows"] for file in new)

@@ -78,7 +78,7 @@ def _written(entry: Path, parts: Sequence[Part], split: str) -> Columns:
     counts = [part.column("token_count").to_numpy().sum(dtype=np.int64) for part in parts]
     rows, tokens = sum(len(part.column("label")) for part in parts), int(sum(counts))
     kind = next(parts[0].row_groups())["tokens"].type.value_type
-    staging = storage.staging_for(entry, "")
+    staging = storage.staging_directory(entry, "")
     try:
         _tidy(entry)
         storage.make_directory(staging)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel
 
-from pipelines.config import DatasetConfig, validate
+from pipelines.config import DatasetConfig, Section, renamed_key, validate
 from pipelines.errors import UsageError
 
 SOURCE = {"genome": "R64", "fasta": "a.fa", "annotation": "a.gff3"}
@@ -27,24 +29,24 @@ def rejected(**sections: Any) -> str:
         ({"tokenizer": {"from": "b", "k": 3, "tail": "drop"}}, "experiment.yaml: tokenizer: from and k, tail are both"),
         ({"tokenizer": {"reuse": "b"}}, "tokenizer.reuse: unknown key"),
         ({"split": {"test": 0.6, "validation": 0.5}}, "add up to 1.1"),
-        ({"split": {"test": 2.5}}, "split.test: 2.5: a share lies below 1"),
-        ({"split": {"test": 1.0}}, "split.test: 1.0: a share lies below 1"),
-        ({"split": {"test": [1.0]}}, "split.test: a share lies below 1"),
-        ({"split": {"test": [0.1, "IV"]}}, "split.test: a share stands alone"),
+        ({"split": {"test": 2.5}}, "split.test: 2.5: a share must be below 1"),
+        ({"split": {"test": 1.0}}, "split.test: 1.0: a share must be below 1"),
+        ({"split": {"test": [1.0]}}, "split.test: a share must be below 1"),
+        ({"split": {"test": [0.1, "IV"]}}, "split.test: a share is a single number"),
         ({"split": {"test": -1}}, "split.test: -1"),
         ({"split": {"test": True}}, "split.test: True"),
-        ({"split": {"by": "block", "test": ["I"]}}, "by: block takes shares"),
-        ({"negatives": {"kinds": ["magic"]}}, "no kind of negatives is called 'magic'"),
+        ({"split": {"by": "block", "test": ["I"]}}, "by: block needs shares"),
+        ({"negatives": {"kinds": ["magic"]}}, "unknown kind of negatives 'magic'"),
         ({"sources": [SOURCE, SOURCE]}, "genome name R64 is used twice"),
         ({"sources": [{**SOURCE, "fast": "x"}]}, "sources.0.fast: unknown key: did you mean fasta?"),
         ({"sources": []}, "sources"),
         ({"sources": [{"genome": "a", "fasta": "x"}]}, "sources.0: a needs fasta and annotation"),
     ],
 )
-def test_a_wrong_value_is_one_line_with_file_key_and_remedy(sections: dict[str, Any], expected: str) -> None:
-    told = rejected(**sections)
-    assert expected in told
-    assert "\n" not in told
+def test_a_wrong_value_is_one_line_with_file_key_and_fix(sections: dict[str, Any], expected: str) -> None:
+    message = rejected(**sections)
+    assert expected in message
+    assert "\n" not in message
 
 
 def test_the_documented_shape_is_accepted() -> None:
@@ -63,7 +65,63 @@ def test_the_documented_shape_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("sections", "code", "key"),
+    [
+        ({"tokenizer": {"kk": 3}}, "unknown-key", "tokenizer.kk"),
+        ({"tokenizer": {"k": 99}}, "invalid-value", "tokenizer.k"),
+        ({"split": {"test": [1.0]}}, "invalid-value", "split.test"),
+        ({"sources": [{"fasta": "a.fa", "annotation": "a.gff3"}]}, "missing-key", "sources.0.genome"),
+        ({"sources": [SOURCE, SOURCE]}, "invalid-value", "configuration"),
+    ],
+)
+def test_a_wrong_value_says_to_programs_what_is_wrong_and_where(sections: dict[str, Any], code: str, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate(DatasetConfig, {"sources": [SOURCE], **sections}, "experiment.yaml")
+    assert (caught.value.code, caught.value.key) == (code, key)
+
+
+class Optimizer(Section):
+    """A section two of whose keys have been renamed."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"clip": "max_grad_norm", "batch": "global_batch_size"}
+
+    max_grad_norm: float = 1.0
+    global_batch_size: int = 64
+    seed: int = 0
+
+
+class Experiment(Section):
+    optimizer: Optimizer = Optimizer()
+
+
+def test_an_earlier_name_of_a_key_is_an_error_that_names_the_current_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        validate(Experiment, {"optimizer": {"clip": 2.0}}, "experiment.yaml")
+    assert str(caught.value) == "experiment.yaml: optimizer.clip: renamed: write optimizer.max_grad_norm"
+    assert (caught.value.code, caught.value.key) == ("renamed-key", "optimizer.clip")
+
+
+def test_stored_values_are_read_under_earlier_and_current_names_alike() -> None:
+    current = {"max_grad_norm": 2.0, "global_batch_size": 8, "seed": 3}
+    assert Optimizer.with_current_names({"clip": 2.0, "batch": 8, "seed": 3}) == current
+    assert Optimizer.with_current_names(current) == current
+
+
+def test_fingerprints_are_taken_under_the_first_names_of_keys() -> None:
+    values = {"max_grad_norm": 2.0, "global_batch_size": 8, "seed": 3}
+    assert Optimizer.with_first_names(values) == {"clip": 2.0, "batch": 8, "seed": 3}
+    assert Optimizer.with_current_names(Optimizer.with_first_names(values)) == values
+
+
+def test_only_an_earlier_name_of_the_section_itself_counts_as_renamed() -> None:
+    assert renamed_key(Optimizer, "clip") == "max_grad_norm"
+    assert renamed_key(Optimizer, "max_grad_norm") is None
+    assert renamed_key(Experiment, "clip") is None
+    assert renamed_key(BaseModel, "clip") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
     [
         ("IV", ["IV"]),
         ([0.2], 0.2),
@@ -75,5 +133,5 @@ def test_the_documented_shape_is_accepted() -> None:
         ("2.5", ["2.5"]),
     ],
 )
-def test_a_split_is_a_share_or_names(given: Any, expected: Any) -> None:
-    assert validate(DatasetConfig, {"sources": [SOURCE], "split": {"test": given}}, "x").split.test == expected
+def test_a_split_is_a_share_or_names(value: Any, expected: Any) -> None:
+    assert validate(DatasetConfig, {"sources": [SOURCE], "split": {"test": value}}, "x").split.test == expected

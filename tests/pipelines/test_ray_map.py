@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import InputError, ResourceError
-from pipelines.ray_map import mapped_by_actors
+from pipelines.ray_map import map_tables_on_actors
 
 pytestmark = pytest.mark.ray
 
@@ -29,32 +29,32 @@ class Adds:
 
 class Refuses:
     def __call__(self, table: pa.Table) -> pa.Table:
-        raise InputError("genome.fa: line 3: no letters", "mend it")
+        raise InputError("genome.fa: line 3: no letters", "fix it")
 
 
 def tables() -> list[pa.Table]:
     return [pa.table({"x": [number]}) for number in range(6)]
 
 
-def values(found: list[pa.Table]) -> list[int]:
-    return sorted(value for table in found for value in table["x"].to_pylist())
+def values(results: list[pa.Table]) -> list[int]:
+    return sorted(value for table in results for value in table["x"].to_pylist())
 
 
 def test_actors_map_every_table_once(ray_session: None) -> None:
-    found = list(mapped_by_actors(tables(), Adds, (10, None), 2, use_gpu=False))
-    assert values(found) == [10, 11, 12, 13, 14, 15]
+    results = list(map_tables_on_actors(tables(), Adds, (10, None), 2, use_gpu=False))
+    assert values(results) == [10, 11, 12, 13, 14, 15]
 
 
 def test_an_actor_that_dies_is_started_again_and_nothing_is_lost(ray_session: None, tmp_path: Path) -> None:
-    found = list(mapped_by_actors(tables(), Adds, (10, tmp_path / "died"), 1, use_gpu=False))
-    assert values(found) == [10, 11, 12, 13, 14, 15]
+    results = list(map_tables_on_actors(tables(), Adds, (10, tmp_path / "died"), 1, use_gpu=False))
+    assert values(results) == [10, 11, 12, 13, 14, 15]
 
 
 def test_an_actor_that_dies_again_and_again_is_an_error(ray_session: None) -> None:
     with pytest.raises(ResourceError, match="a worker was lost 3 times"):
-        list(mapped_by_actors(tables(), Adds, (10, None, True), 1, use_gpu=False))
+        list(map_tables_on_actors(tables(), Adds, (10, None, True), 1, use_gpu=False))
 
 
-def test_an_error_that_a_user_can_mend_arrives_as_it_was_raised(ray_session: None) -> None:
+def test_an_error_that_a_user_can_fix_arrives_as_it_was_raised(ray_session: None) -> None:
     with pytest.raises(InputError, match="line 3"):
-        list(mapped_by_actors(tables(), Refuses, (), 1, use_gpu=False))
+        list(map_tables_on_actors(tables(), Refuses, (), 1, use_gpu=False))

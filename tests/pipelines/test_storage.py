@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import multiprocessing
+import os
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines import storage
-from pipelines.errors import ResourceError
+from pipelines.errors import BusyError, ResourceError, StorageError
+
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
@@ -23,7 +32,7 @@ def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="cannot be written"):
         storage.write_text(tmp_path / "file" / "below.json", "x")
@@ -43,7 +52,62 @@ def test_two_writers_of_one_directory_never_meet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+def hold(directory: Path, is_held: Any) -> None:
+    with storage.only_writer(directory):
+        is_held.set()
+        time.sleep(60)
+
+
+def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
+    is_held = SPAWN.Event()
+    holder = SPAWN.Process(target=hold, args=(tmp_path / "data", is_held))
+    holder.start()
+    assert is_held.wait(60)
+    with pytest.raises(BusyError), storage.only_writer(tmp_path / "data"):
+        pass
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    with storage.only_writer(tmp_path / "data"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_file_system_without_locks_is_not_taken_for_another_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(StorageError, match=r"data: cannot be locked \(No locks available\): choose a location"),
+        storage.only_writer(tmp_path / "data", wait=wait),
+    ):
+        pass
+
+
+def test_a_lock_on_a_file_that_was_replaced_meanwhile_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock = tmp_path / ".data.lock", fcntl.flock
+    inodes: list[int] = []
+
+    def flock_after_the_file_was_renamed(stream: Any, operation: int) -> None:
+        flock(stream, operation)
+        inodes.append(os.fstat(stream.fileno()).st_ino)
+        if len(inodes) == 1:
+            # As NFS does when another process unlinks a file that is open.
+            path.rename(tmp_path / ".nfs0001")
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_the_file_was_renamed)
+    with storage.only_writer(tmp_path / "data"):
+        assert path.stat().st_ino == inodes[-1]
+    assert len(inodes) == 2
+
+
+def test_the_temporary_files_of_killed_writers_are_removed(tmp_path: Path) -> None:
     (tmp_path / "split=train").mkdir()
     leftovers = [tmp_path / ".a.json.123.partial", tmp_path / "split=train" / ".part.9.partial"]
     for path in [*leftovers, tmp_path / "a.json"]:
@@ -54,7 +118,7 @@ def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.json", "split=train"]
 
 
-def test_a_directory_is_swapped_in_whole(tmp_path: Path) -> None:
+def test_a_staging_directory_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
     old, staging = tmp_path / "data", tmp_path / ".data.building-abc"
     for folder, text in ((old, "old"), (staging, "new")):
         folder.mkdir()
@@ -72,7 +136,9 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     assert data.exists()
 
 
-def test_a_relative_cache_stays_where_it_was_first_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_cache_directory_does_not_move_with_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAYGENE_CACHE", "cache")
     (tmp_path / "elsewhere").mkdir()
     for folder in (tmp_path, tmp_path / "elsewhere"):

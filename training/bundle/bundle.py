@@ -75,7 +75,7 @@ class Bundle:
         described = digests.text(self._sealed(content))
         # Out of what is written, so that no order of keys in memory shows.
         card = model_card(json.loads(described))
-        staging = storage.staging_for(directory, self.tokenizer.fingerprint)
+        staging = storage.staging_directory(directory, self.tokenizer.fingerprint)
         shutil.rmtree(staging, ignore_errors=True)
         storage.make_directory(staging)
         self.tokenizer.save(staging)
@@ -106,7 +106,7 @@ def load(path: Path | str) -> Bundle:
         DependencyError: no driver for that kind of address.
     """
     try:
-        directory = remote.local(path)
+        directory = remote.local_path(path)
     except InputError as error:
         raise BundleError(error.problem, error.fix) from error
     if directory is not None:

@@ -30,16 +30,16 @@ def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
         DependencyError: no driver for that kind of address.
     """
     try:
-        folder = remote.folder(address)
+        folder = remote.open_folder(address)
         content = folder.read(CONFIG, LARGEST)
     except remote.MissingError as error:
         raise BundleError(
-            f"{remote.shown(address)}: no model bundle there (no {CONFIG})",
+            f"{remote.redacted(address)}: no model bundle there (no {CONFIG})",
             "correct the address: it names a folder RUN/bundle",
         ) from error
     except InputError as error:
         raise BundleError(error.problem, error.fix) from error
-    opened = digests.read(content, f"{folder.shown}/{CONFIG}", names)
+    opened = digests.read(content, f"{folder.address}/{CONFIG}", names)
     if opened.digest:
         entry = storage.cache_directory() / "bundles" / opened.digest
         try:
@@ -47,11 +47,11 @@ def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
         except ResourceError:
             pass
         else:
-            yield entry, folder.shown
+            yield entry, folder.address
             return
     with tempfile.TemporaryDirectory(prefix="raygene-") as temporary:
         _fill(Path(temporary), folder, content, names, opened)
-        yield Path(temporary), folder.shown
+        yield Path(temporary), folder.address
 
 
 def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], opened: Opened) -> None:
@@ -69,7 +69,7 @@ def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], 
                 facts = digests.measured(temporary.parent, [temporary.name])[temporary.name]
                 if facts != wanted[name]:
                     raise BundleError(
-                        f"{folder.shown}/{name}: not the bytes that {CONFIG} names by their SHA-256", digests.RESTORE
+                        f"{folder.address}/{name}: not the bytes that {CONFIG} names by their SHA-256", digests.RESTORE
                     )
     with storage.replacing(entry / CONFIG) as temporary:
         temporary.write_bytes(content)

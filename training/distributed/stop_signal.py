@@ -53,7 +53,7 @@ class StopFile:
         try:
             self.path.touch()
         except OSError as error:
-            raise storage.unwritable(self.path, error) from error
+            raise storage.write_error(self.path, error) from error
 
     def clear(self) -> None:
         """Withdraw what was asked before."""

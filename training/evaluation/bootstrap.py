@@ -90,12 +90,12 @@ class Ranked:
         area = _dot(ranked, true) - _dot(gained, true)
         if self.ends is not None:
             area -= (_dot(ranked, gained) - _dot(gained, gained)) / 2
-        auroc = metrics.ratio(area, genes * (total - genes))
+        auroc = metrics.safe_divide(area, genes * (total - genes))
         precision = np.divide(true, np.maximum(both, 1, out=both), out=true)
-        auprc = metrics.ratio(_dot(gained, precision), genes)
+        auprc = metrics.safe_divide(_dot(gained, precision), genes)
         missing = (genes == 0) | (genes == total)
         auroc[missing] = auprc[missing] = np.nan
-        return np.stack([auroc, auprc, *metrics.of_counts(hits, calls, genes, total)], axis=1)
+        return np.stack([auroc, auprc, *metrics.metrics_from_counts(hits, calls, genes, total)], axis=1)
 
 
 def _dot(one: Floats, other: Floats) -> Floats:

@@ -35,5 +35,5 @@ def of(bundles: Sequence[Path | str]) -> list[str]:
 
 
 def _parts(bundle: Path | str) -> tuple[str, ...]:
-    here = remote.local(bundle)
+    here = remote.local_path(bundle)
     return here.resolve().parts if here else tuple(str(bundle).rstrip("/").split("/"))

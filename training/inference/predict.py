@@ -23,7 +23,7 @@ from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Feature
 from pipelines.genome.labelled import Sequences
 from pipelines.progress import Progress
-from pipelines.ray_map import mapped_by_actors
+from pipelines.ray_map import map_tables_on_actors
 from training.distributed.actor_pool import Pool
 from training.inference.scorer import Scorer, in_actor
 
@@ -129,7 +129,7 @@ def by(pool: Pool) -> Spread:
 
     def spread(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
         given = (scorer, genome, pool.use_gpu)
-        return mapped_by_actors(
+        return map_tables_on_actors(
             tables, ScoreIntervals, given, min(pool.actors, max(len(tables), 1)), use_gpu=pool.use_gpu
         )
 

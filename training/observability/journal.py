@@ -46,7 +46,7 @@ def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
         with path.open("a", encoding="utf-8") as stream:
             stream.write("".join(map(_line, records)))
     except OSError as error:
-        raise storage.unwritable(path, error) from error
+        raise storage.write_error(path, error) from error
 
 
 def cut(path: Path, run: str, epoch: int, step: int) -> None:

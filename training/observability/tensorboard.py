@@ -73,4 +73,4 @@ class Board:
         try:
             yield
         except OSError as error:
-            raise storage.unwritable(self._folder, error) from error
+            raise storage.write_error(self._folder, error) from error

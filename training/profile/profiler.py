@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
-from pipelines.storage import unwritable
+from pipelines.storage import write_error
 from training.engine.observer import Observer, Phase, StepFigures
 from training.engine.state import State
 from training.hardware.contention import queued_seconds
@@ -260,7 +260,7 @@ class Profiler(Observer):
             self._trace.parent.mkdir(parents=True, exist_ok=True)
             found.export_chrome_trace(str(self._trace))
         except OSError as error:
-            raise unwritable(self._trace, error) from error
+            raise write_error(self._trace, error) from error
         on_gpu = self._device.type == "cuda"
         self._operators = operators(found.key_averages(), self._plan.active, on_gpu=on_gpu)
         if on_gpu:

@@ -22,7 +22,7 @@ from pipelines.errors import InputError, ResourceError
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
-from pipelines.ray_map import mapped_by_actors
+from pipelines.ray_map import map_tables_on_actors
 from training.distributed import actor_pool, gpu_check
 from training.distributed.placement import nodes_of
 from training.inference.scorer import Scorer
@@ -71,7 +71,7 @@ class Scan:
     @property
     def staging(self) -> Path:
         """Where scores are kept meanwhile."""
-        return storage.staging_for(self.outputs.gff3, self.key)
+        return storage.staging_directory(self.outputs.gff3, self.key)
 
     @cached_property
     def lengths(self) -> dict[str, int]:
@@ -177,7 +177,7 @@ def _score(
     given = (job.scorer, job.genome, job.grid, tasks, job.staging.absolute(), found.use_gpu)
     bases = [sum(piece.bases(job.grid) for piece in task) for task in tasks]
     with progress.stage("scanning, bases", sum(bases[number] for number in left)) as stage:
-        for done in mapped_by_actors(tables, ScoreTasks, given, actors, use_gpu=found.use_gpu):
+        for done in map_tables_on_actors(tables, ScoreTasks, given, actors, use_gpu=found.use_gpu):
             for number in done["task"].to_pylist():
                 _require_here(score_path(job.staging, number))
                 stage.advance(bases[number])

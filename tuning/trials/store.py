@@ -104,7 +104,7 @@ class TrialStore:
         try:
             folder.rename(target)
         except OSError as error:
-            raise storage.unwritable(target, error) from error
+            raise storage.write_error(target, error) from error
         return target
 
     def keep(self, trial: Trial) -> None:

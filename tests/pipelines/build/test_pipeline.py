@@ -24,7 +24,7 @@ from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
 from pipelines.progress import Silent
-from pipelines.ray_map import mapped
+from pipelines.ray_map import map_tables
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles, make_genome
 
@@ -311,7 +311,7 @@ def test_a_place_that_cannot_be_written_keeps_what_is_finished(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any
 ) -> None:
     output = tmp_path / "out"
-    staging = storage.staging_for(output, prepare(config(genome), Silent()).fingerprint)
+    staging = storage.staging_directory(output, prepare(config(genome), Silent()).fingerprint)
     staging.mkdir()
     (staging / "split=test").write_text("in the way")
     with pytest.raises(ResourceError, match="cannot be written"):
@@ -358,4 +358,4 @@ def dies(table: pa.Table) -> pa.Table:
 
 def test_a_worker_that_dies_again_and_again_ends_the_build(ray_session: Any) -> None:
     with pytest.raises(ResourceError, match="a worker was lost 3 times"):
-        list(mapped([pa.table({"task": [0]})], dies))
+        list(map_tables([pa.table({"task": [0]})], dies))

@@ -157,7 +157,7 @@ def test_processes_that_open_a_split_at_once_write_it_once_and_agree(cache: Path
 
 def hold(entry: Path, held: object) -> None:
     with storage.only_writer(entry, wait=True):
-        staging = storage.staging_for(entry, "")
+        staging = storage.staging_directory(entry, "")
         staging.mkdir()
         (staging / "tokens.arrow").write_bytes(b"half")
         held.set()  # type: ignore[attr-defined]
@@ -254,7 +254,7 @@ def test_what_another_process_is_writing_stays_when_room_is_made(
 ) -> None:
     split_cache.columns("a", parts, "train")
     entry = next(cache.glob("a/train-*"))
-    staging = storage.staging_for(entry, "")
+    staging = storage.staging_directory(entry, "")
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
     with storage.only_writer(entry):
         staging.mkdir()

@@ -48,7 +48,7 @@ def test_a_file_too_large_to_be_code_stays_behind_and_is_told(tmp_path: Path) ->
     root, folder = code(tmp_path / "root"), tmp_path / "out"
     (root / "training" / ".git").mkdir(parents=True)
     (root / "training" / "weights.bin").write_bytes(bytes(package.LARGEST_FILE + 1))
-    (root / "training" / "distributed" / "train.py").write_text("x = 1")
+    (root / "training" / "run.py").write_text("x = 1")
     (root / "training" / ".git" / "config").write_text("")
     made = package.stage(root, folder, {})
     assert files(folder) == {"cluster/cli.py", "training/run.py"}
@@ -72,7 +72,7 @@ def test_every_module_of_the_packages_goes_along(tmp_path: Path) -> None:
 def checkout(root: Path) -> Path:
     """A repository with one module, as far as a package needs it."""
     (code(root) / "training").mkdir()
-    (root / "training" / "distributed" / "train.py").write_text("x = 1")
+    (root / "training" / "run.py").write_text("x = 1")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root
 

@@ -187,7 +187,7 @@ def test_a_bundle_of_format_1_is_loaded_and_saved_as_one_of_today(saved: Path, t
     assert (old.config["format_version"], old.config["run"], old.config["threshold"]) == (NEWEST, "r1", 0.4)
     old.save(tmp_path / "new")
     assert training.load(tmp_path / "new").fingerprint == old.fingerprint
-    assert config_of(tmp_path / "new")["format_version"] == 2
+    assert config_of(tmp_path / "new")["format_version"] == NEWEST
 
 
 def test_a_bundle_of_format_1_is_known_by_its_weights_too(saved: Path) -> None:

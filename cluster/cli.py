@@ -11,31 +11,18 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from cluster import connection
 from cluster.context import Context
-from cluster.flags import Parser, add_sections, parse
+from cluster.flags import Parser, add_output_flags, add_sections, has_actions, parse
+from cluster.former_commands import require_current
 from cluster.terminal import Terminal
+from cluster.verbs import VERBS
 from pipelines import __version__
 from pipelines.errors import RaygeneError
 
-VERBS = (
-    "demo",
-    "build",
-    "inspect",
-    "embed",
-    "memory",
-    "train",
-    "evaluate",
-    "predict",
-    "tune",
-    "profile",
-    "submit",
-    "doctor",
-)
-RESUMING = ("demo", "build", "train", "tune")
+RESUMING = ("demo", "build", "train", "tune", "scan")
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 
 
@@ -69,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def interruption(arguments: Sequence[str]) -> str:
     """What is left of an interrupted command line."""
-    if arguments and (arguments[0] in RESUMING or "--scan" in arguments):
+    if arguments and arguments[0] in RESUMING:
         return "interrupted; finished work is kept, and the same command goes on with it"
     if arguments and arguments[0] == "submit":
         return "interrupted; a job that was handed over goes on: 'raygene submit list' shows it"
@@ -89,23 +76,24 @@ def _interrupt(signum: int, frame: Any) -> None:
 
 
 def _run(given: list[str], terminal: Terminal) -> int:
-    parser, verbs = parsers()
+    parser = parser_of_all()
     own, job = split(given)
-    namespace, overrides = parse(parser, {name: verb for name, (verb, _) in verbs.items()}, own)
-    namespace.job = job
+    require_current(own, job)
+    namespace, overrides = parse(parser, own)
+    namespace.job_command = job
     if namespace.verb is None:
         parser.print_help()
         return 0
     connection.prepare_environment(verbose=namespace.verbose)
-    return verbs[namespace.verb][1].run(Context(namespace, overrides, terminal)) or 0
+    verb = import_module(f"cluster.verbs.{namespace.verb}")
+    return verb.run(Context(namespace, overrides, terminal)) or 0
 
 
-def parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
-    """The parser of every command line, and of each verb its own with its module."""
+def parser_of_all() -> Parser:
+    """The parser of every command line."""
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (raygene VERB --help tells more)")
-    verbs = {}
     for name in VERBS:
         module = import_module(f"cluster.verbs.{name}")
         verb = subparsers.add_parser(
@@ -117,9 +105,8 @@ def parsers() -> tuple[Parser, dict[str, tuple[Parser, ModuleType]]]:
             allow_abbrev=False,
         )
         module.add_arguments(verb)
-        verb.add_argument("--verbose", action="store_true", help="show Ray's own messages too")
-        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        if not has_actions(verb):
+            add_output_flags(verb)
         if module.SECTIONS:
             add_sections(verb, module.SECTIONS)
-        verbs[name] = (verb, module)
-    return parser, verbs
+    return parser

@@ -160,7 +160,7 @@ def connect(
             if other := mismatch.told(str(error)):
                 raise ResourceError(
                     f"cluster.address {address}: {other}",
-                    "install the cluster's versions here, or use 'raygene submit'",
+                    "install the cluster's versions here, or use 'raygene submit run'",
                 ) from error
             raise ResourceError(
                 f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"

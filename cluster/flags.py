@@ -36,8 +36,19 @@ class Parser(argparse.ArgumentParser):
 def positive(text: str) -> int:
     """A whole number from 1 on, as the type of an argument."""
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def add_output_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that every verb has."""
+    parser.add_argument("--verbose", action="store_true", help="show Ray's own messages too")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def has_actions(parser: argparse.ArgumentParser) -> bool:
+    """Whether a verb is several commands, each with a parser of its own."""
+    return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
 def add_sections(parser: argparse.ArgumentParser, shown: Sequence[str]) -> None:
@@ -104,8 +115,21 @@ def _help(field: FieldInfo) -> str:
     return text.replace("%", "%%")
 
 
-def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) -> tuple[argparse.Namespace, Overrides]:
+def chosen_parser(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> argparse.ArgumentParser:
+    """The parser of the verb that a command line names, or of the verb's action: what knows its flags."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            chosen = getattr(namespace, action.dest, None)
+            return chosen_parser(action.choices[chosen], namespace) if chosen else parser
+    return parser
+
+
+def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace, Overrides]:
     """Parse a command line into its plain arguments and the configuration keys it sets.
+
+    Args:
+        parser: of all verbs.
+        arguments: the verb and what follows it.
 
     Raises:
         UsageError: an unknown verb or flag (with the nearest known one), or a missing argument.
@@ -113,7 +137,7 @@ def parse(parser: Parser, verbs: dict[str, Parser], arguments: Sequence[str]) ->
     typed = {spelled(argument).split("=")[0]: argument.split("=")[0] for argument in arguments}
     rest, overrides = _source_flags(list(map(spelled, arguments)))
     namespace, unknown = parser.parse_known_args(rest)
-    chosen = verbs.get(getattr(namespace, "verb", "") or "", parser)
+    chosen = chosen_parser(parser, namespace)
     known = [option for action in chosen._actions for option in action.option_strings]
     if not any(option.startswith("--sources.") for option in known):
         unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]

@@ -1,4 +1,4 @@
-"""Called genes beside annotated ones, on the terminal and as JSON."""
+"""Called genes compared with annotated ones, on the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipelines.genome.features import Feature
 from training.scan import accuracy
 
 
-def judged(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Path) -> dict[str, int]:
-    """The sequences on which calls are judged, with their bases: those named, else all.
+def compared(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Path) -> dict[str, int]:
+    """The sequences on which calls are compared with genes, with their bases: those named, else all.
 
     Raises:
         UsageError: a name that the FASTA file lacks.
@@ -70,7 +70,9 @@ def show(
     levels = accuracy.judge(calls, genes, lengths)
     where = ", ".join(list(lengths)[:6]) + (" …" if len(lengths) > 6 else "")
     if elsewhere := sum(one.chromosome not in lengths for one in (*calls, *genes)):
-        terminal.note(f"{elsewhere:,} calls and genes lie on sequences that are not judged")
-    terminal.table(f"Calls beside the annotation, on {where}", accuracy.HEADER, [one.row() for one in levels.values()])
+        terminal.note(f"{elsewhere:,} calls and genes lie on sequences that are not compared")
+    terminal.table(
+        f"Calls compared with the annotation, on {where}", accuracy.HEADER, [one.row() for one in levels.values()]
+    )
     if path:
         storage.write_text(path, json.dumps(accuracy.to_json(levels, lengths), indent=1) + "\n")

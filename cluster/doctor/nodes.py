@@ -130,7 +130,7 @@ def _silent(name: str, error: Exception) -> Line:
     text = str(error)
     if "ModuleNotFoundError" in text or "No module named" in text:
         missing = text.rsplit("No module named", 1)[-1].split("\n")[0].strip(" '\"")
-        mend = "install raygene and its packages there, or run 'raygene submit -- doctor', which brings raygene's own code along"
+        mend = "install raygene and its packages there, or run 'raygene submit run -- doctor', which brings raygene's own code along"
         return Line("failure", "node", f"has no Python module {missing}", mend, name)
     return Line(
         "failure", "node", f"does not answer ({type(error).__name__})", "see 'ray status' and that node's log", name

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from cluster.experiment import load, portable, with_paths
-from cluster.flags import Overrides, Parser, parse
+from cluster.flags import Overrides, Parser, chosen_parser, parse
+from cluster.former_commands import require_current
 from cluster.paths import absolute
 from pipelines.errors import UsageError
 
-PATHS = frozenset({"BUNDLE", "CAMPAIGN", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "PATH", "RUN"})
+PATHS = frozenset(
+    {"BUNDLE", "CALLS", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "FILE.gff3", "PATH", "RUN", "STUDY"}
+)
 """Metavars of arguments that are paths."""
 ADDRESSES = frozenset({"BUNDLE", "PATH"})
 """Those that may be addresses (`s3://…`) as well."""
@@ -45,36 +48,37 @@ class Command:
     assumed: dict[str, str] = field(default_factory=dict)
 
 
-def prepare(given: Sequence[str], parser: Parser, verbs: dict[str, Parser]) -> Command:
+def prepare(given: Sequence[str], parser: Parser) -> Command:
     """Check a command line and make it fit for a job.
 
     Args:
         given: the verb and what follows it.
         parser: of all verbs.
-        verbs: the parser of each.
 
     Raises:
         UsageError: no such verb or argument, or a path that means nothing on the cluster.
         InputError: the experiment is missing or not YAML.
     """
     if not given:
-        raise UsageError("raygene submit: no verb", "put it after --, as in 'raygene submit -- build …'")
-    namespace, overrides = parse(parser, verbs, given)
+        raise UsageError("raygene submit run: no verb", "put it after --, as in 'raygene submit run -- build …'")
+    require_current(given)
+    namespace, overrides = parse(parser, given)
     verb = str(namespace.verb)
     if verb in LOCAL_ONLY:
-        raise UsageError(f"raygene submit: {verb} runs no work of its own", "submit another verb")
-    for name, metavar, value in _given_paths(verbs[verb], namespace):
+        raise UsageError(f"raygene submit run: {verb} runs no work of its own", "submit another verb")
+    chosen = chosen_parser(parser, namespace)
+    for name, metavar, value in _given_paths(chosen, namespace):
         _require_everywhere(name, value, addresses=metavar in ADDRESSES)
     for name, value in _overridden_paths(overrides):
         _require_everywhere(name, value, addresses=False)
     _require_kept(verb, namespace)
-    action = next((one for one in verbs[verb]._actions if one.metavar == EXPERIMENT), None)
+    action = next((one for one in chosen._actions if one.metavar == EXPERIMENT), None)
     if action is None or getattr(namespace, action.dest) is None:
         return Command(verb, list(given))
     path = str(getattr(namespace, action.dest))
     load(Path(path), overrides)
     text, assumed = portable(Path(path))
-    arguments = _replaced(path, given, parser, verbs, action.dest)
+    arguments = _replaced(path, given, parser, action.dest)
     replaced = {".".join(map(str, keys)) for keys in overrides}
     return Command(
         verb, arguments, {SHIPPED: text}, {key: there for key, there in assumed.items() if key not in replaced}
@@ -134,7 +138,7 @@ def _require_kept(verb: str, namespace: argparse.Namespace) -> None:
         )
 
 
-def _replaced(value: str, given: Sequence[str], parser: Parser, verbs: dict[str, Parser], name: str) -> list[str]:
+def _replaced(value: str, given: Sequence[str], parser: Parser, name: str) -> list[str]:
     """A command line in which the argument of that name is the one that goes along.
 
     Another argument may have the same value, and a flag be written as `--flag=value`: each place is tried with a mark.
@@ -144,10 +148,10 @@ def _replaced(value: str, given: Sequence[str], parser: Parser, verbs: dict[str,
         if one != value and not flag:
             continue
         trial = [*given[:index], flag + _MARK, *given[index + 1 :]]
-        if getattr(parse(parser, verbs, trial)[0], name) == _MARK:
+        if getattr(parse(parser, trial)[0], name) == _MARK:
             return [*given[:index], flag + SHIPPED, *given[index + 1 :]]
     raise UsageError(
-        f"raygene submit: {value}: cannot tell where it stands", "give the experiment right after the verb"
+        f"raygene submit run: {value}: cannot tell where it stands", "give the experiment right after the verb"
     )
 
 

@@ -1,1 +1,19 @@
-"""The verbs of the command line, one file each: its flags, and one call of a package."""
+"""The verbs of the command line, one module each: its arguments, and one call of a package."""
+
+VERBS = (
+    "demo",
+    "build",
+    "inspect",
+    "memory",
+    "embed",
+    "train",
+    "tune",
+    "evaluate",
+    "predict",
+    "scan",
+    "compare",
+    "profile",
+    "doctor",
+    "submit",
+)
+"""In the order of a user's work, which is that of `raygene --help`."""

@@ -14,7 +14,6 @@ from cluster.flags import Parser, positive
 from cluster.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.dataset.token_dataset import read_manifest
-from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -27,23 +26,23 @@ Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, re
 decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences by
 bootstrap; figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out. Writes
 one self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several bundles are
-judged side by side on the same rows. A dataset of another tokenizer is refused. With --calls it holds genes called by any
-program against an annotation instead, base by base and gene by gene."""
-EXAMPLE = """\
-raygene evaluate run/bundle --dataset yeast --split test --json figures.json
-  raygene evaluate --calls genes.gff3 --fasta genome.fa.gz --annotation annotation.gff3.gz"""
+compared on the same rows. A dataset of another tokenizer is refused. To compare called genes with an annotation, use raygene
+compare."""
+EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figures.json"
 
 
 def add_arguments(parser: Parser) -> None:
     """The verb's own arguments."""
     parser.add_argument(
         "bundles",
-        nargs="*",
+        nargs="+",
         metavar="BUNDLE",
-        help="a model made by raygene train, or its address (s3://…); several are judged side by side",
+        help="a model made by raygene train, or its address (s3://…); several are compared on the same rows",
     )
-    parser.add_argument("--dataset", metavar="DATASET", help="a dataset made by raygene build")
-    parser.add_argument("--split", choices=("train", "validation", "test"), help="which rows (default test)")
+    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), default="test", help="which rows (default test)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     parser.add_argument(
         "--report",
@@ -60,31 +59,22 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE",
         help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
     )
-    parser.add_argument("--samples", type=int, metavar="N", help="bootstrap samples (default 1000)")
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of the bootstrap (default 0)")
+    parser.add_argument(
+        "--samples", type=int, default=SAMPLES, metavar="N", help=f"bootstrap samples (default {SAMPLES})"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
     parser.add_argument(
         "--resample",
         choices=("interval", "chromosome"),
+        default="interval",
         help="what a bootstrap sample draws: single intervals, genes and negatives apart, or whole chromosomes (default interval)",
     )
     parser.add_argument(
-        "--token-budget", type=positive, metavar="N", help="most padded tokens in a batch (default 65536)"
-    )
-
-    calls = parser.add_argument_group("called genes instead of bundles")
-    calls.add_argument(
-        "--calls", metavar="FILE", help="BED, GFF3 or GTF of called genes, of raygene predict --scan or any other"
-    )
-    calls.add_argument("--fasta", metavar="FASTA", help="the genome they were called in")
-    calls.add_argument("--annotation", metavar="FILE", help="GFF3, GTF or BED of known genes")
-    calls.add_argument(
-        "--feature-types", nargs="+", metavar="TYPE", help="types of both files that are genes (default gene)"
-    )
-    calls.add_argument(
-        "--eval-chromosomes",
-        nargs="+",
-        metavar="NAME",
-        help="sequences on which they are held against each other (default: all)",
+        "--token-budget",
+        type=positive,
+        default=TOKEN_BUDGET,
+        metavar="N",
+        help=f"maximum padded tokens in a batch (default {TOKEN_BUDGET})",
     )
 
 
@@ -99,54 +89,11 @@ class _Outputs(NamedTuple):
 
 def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
-    _require_sense(context.arguments)
-    if context.arguments.calls:
-        _judge_calls(context)
-    else:
-        _judge_models(context)
-
-
-def _require_sense(arguments: argparse.Namespace) -> None:
-    """Refuse what would be ignored, and what lacks."""
-    of_calls, of_models = ("fasta", "annotation"), ("bundles", "dataset")
-    needed, others = (of_calls, of_models) if arguments.calls else (of_models, of_calls)
-    shown = {"bundles": "BUNDLE", "dataset": "--dataset", "fasta": "--fasta", "annotation": "--annotation"}
-    kind = "called genes (--calls)" if arguments.calls else "a model"
-    of_a_split = ("split", "report", "mistakes", "predictions", "samples", "seed", "resample", "token_budget")
-    only = of_a_split if arguments.calls else ("feature_types", "eval_chromosomes")
-    for name in (*others, *only):
-        if getattr(arguments, name) not in (None, []):
-            flag = shown.get(name, f"--{name.replace('_', '-')}")
-            raise UsageError(f"raygene evaluate: {flag}: does not serve {kind}", "leave it out")
-    for name in needed:
-        if not getattr(arguments, name):
-            raise UsageError(f"raygene evaluate: {shown[name]}: missing for {kind}", "see raygene evaluate --help")
-
-
-def _judge_calls(context: Context) -> None:
-    """Called genes beside annotated ones."""
-    from cluster import gene_calls
-    from pipelines.genome import fasta
-
-    arguments = context.arguments
-    if arguments.json:
-        read = [(f"--{name}", Path(getattr(arguments, name))) for name in ("calls", "fasta", "annotation")]
-        places.require_apart([("--json", places.written("--json", arguments.json))], read)
-    lengths = fasta.open_genome("genome", Path(arguments.fasta), context.terminal).lengths
-    judged = gene_calls.judged(lengths, arguments.eval_chromosomes, Path(arguments.fasta))
-    types = arguments.feature_types or ["gene"]
-    genes = gene_calls.read(Path(arguments.annotation), types, lengths, context.terminal)
-    calls = gene_calls.read(Path(arguments.calls), types, lengths, context.terminal)
-    gene_calls.show(calls, genes, judged, context.terminal, Path(arguments.json) if arguments.json else None)
-
-
-def _judge_models(context: Context) -> None:
-    """Models on a split."""
     from training import load
     from training.evaluation import evaluate, figures, mistakes, names, page, predictions
 
     arguments, terminal = context.arguments, context.terminal
-    given, split = arguments.bundles, arguments.split or "test"
+    given, split = arguments.bundles, arguments.split
     called = names.of(given)
     bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
     outputs = _outputs(arguments, split, called)
@@ -157,10 +104,10 @@ def _judge_models(context: Context) -> None:
             bundles,
             Path(arguments.dataset),
             split,
-            arguments.token_budget or TOKEN_BUDGET,
-            SAMPLES if arguments.samples is None else arguments.samples,
-            arguments.seed or 0,
-            arguments.resample or "interval",
+            arguments.token_budget,
+            arguments.samples,
+            arguments.seed,
+            arguments.resample,
         )
     _show(found, terminal)
     if outputs.json:

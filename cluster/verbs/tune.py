@@ -34,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="DATASET",
         help="a dataset made by raygene build (default: built from the experiment, one for each value of its keys)",
     )
-    parser.add_argument("--output", required=True, metavar="CAMPAIGN", help="directory of the campaign")
+    parser.add_argument("--output", required=True, metavar="STUDY", help="directory of the study")
     parser.add_argument(
         "--report-only", action="store_true", help="report what there is, also of a campaign that runs; train nothing"
     )

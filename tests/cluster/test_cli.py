@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.cli import VERBS, interruption, main
+from cluster.cli import interruption, main
 from cluster.experiment import Experiment
+from cluster.verbs import VERBS
 from tests.conftest import GenomeFiles
 
 
@@ -170,11 +171,11 @@ def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
     kept = "finished work is kept" in interruption([verb, "--output", "x"])
-    assert kept == (verb in {"demo", "build", "train", "tune"})
+    assert kept == (verb in {"demo", "build", "train", "tune", "scan"})
 
 
 def test_an_interruption_of_submit_says_that_jobs_go_on() -> None:
-    for arguments in (["submit", "stop", "j"], ["submit", "--", "train", "x"]):
+    for arguments in (["submit", "stop", "j"], ["submit", "run", "--", "train", "x"]):
         assert "a job that was handed over goes on" in interruption(arguments)
 
 

@@ -117,7 +117,7 @@ def test_every_node_is_looked_at_and_the_one_in_trouble_named(
 
 @pytest.mark.full
 def test_a_job_may_ask_too(cluster: Cluster) -> None:
-    done = cluster.raygene("submit", "--address", cluster.url, "--", "doctor")
+    done = cluster.raygene("submit", "run", "--address", cluster.url, "--", "doctor")
     assert done.returncode == 1
     assert "A cluster of 2 nodes" in done.stdout
     assert sys.version.split()[0] in done.stdout

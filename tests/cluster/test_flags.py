@@ -15,7 +15,7 @@ def parsed(*arguments: str, verb: str = "build") -> dict[tuple[str | int, ...], 
     add_sections(build, ("sources", "tokenizer"))
     train = verbs.add_parser("train", allow_abbrev=False)
     add_sections(train, ("model",))
-    return parse(parser, {"build": build, "train": train}, [verb, *arguments])[1]
+    return parse(parser, [verb, *arguments])[1]
 
 
 @pytest.mark.parametrize(

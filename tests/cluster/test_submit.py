@@ -24,24 +24,22 @@ EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "nothing to submit: put a verb after --"),
-        (["build"], "stands before --: write 'raygene submit -- build …'"),
-        (["lst"], "no such action: there are list, status, logs, stop"),
-        (["stop"], "submit stop: takes one job"),
-        (["list", "now"], "submit list: takes no more"),
-        (["list", "--", "build"], "does not go with a verb after --"),
-        (["list", "--follow"], "--follow: serves logs alone"),
-        (["--follow", "--", "inspect", "/d"], "--follow: serves logs alone"),
-        (["list", "--detach"], "--detach: belongs to a job that is sent, not to list"),
-        (["logs", "j", "--runtime-env", "e.yaml"], "--runtime-env: belongs to a job that is sent, not to logs"),
-        (["stop", "j", "--cpus", "2"], "--cpus: belongs to a job that is sent, not to stop"),
-        (["--tokenizer.k", "3", "--", "build"], "raygene submit: unknown argument --tokenizer.k"),
-        (["--gpus", "many", "--", "inspect", "/d"], "'many' is not a number from 0 on"),
-        (["--", "submit", "list"], "submit runs no work of its own"),
-        (["--", "bild"], "invalid choice: 'bild'"),
-        (["--", "inspect", "data"], "DATASET data: relative, and a job runs in a temporary directory"),
-        (["--address", "127.0.0.1:6379x", "--", "inspect", "/d"], "not a job server's address"),
-        (["--address", "ray://h:10001", "--", "inspect", "/d"], "not a job server's address"),
+        ([], "the following arguments are required: ACTION"),
+        (["lst"], "invalid choice: 'lst'"),
+        (["run"], "no verb: put it after --, as in 'raygene submit run -- build …'"),
+        (["stop"], "submit stop: the following arguments are required: JOB"),
+        (["list", "now"], "submit list: unknown argument now"),
+        (["list", "--", "build"], "submit list: takes no verb after --"),
+        (["list", "--follow"], "submit list: unknown argument --follow"),
+        (["run", "--follow", "--", "inspect", "/d"], "submit run: unknown argument --follow"),
+        (["list", "--detach"], "submit list: unknown argument --detach"),
+        (["run", "--tokenizer.k", "3", "--", "build"], "raygene submit run: unknown argument --tokenizer.k"),
+        (["run", "--gpus", "many", "--", "inspect", "/d"], "'many' is not a number of at least 0"),
+        (["run", "--", "submit", "list"], "submit runs no work of its own"),
+        (["run", "--", "bild"], "invalid choice: 'bild'"),
+        (["run", "--", "inspect", "data"], "DATASET data: relative, and a job runs in a temporary directory"),
+        (["run", "--address", "127.0.0.1:6379x", "--", "inspect", "/d"], "not a job server's address"),
+        (["run", "--address", "ray://h:10001", "--", "inspect", "/d"], "not a job server's address"),
     ],
 )
 def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
@@ -52,7 +50,7 @@ def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
 
 
 def test_a_job_server_that_is_not_there_is_one_line() -> None:
-    told = one_line(raygene("submit", "--address", "http://127.0.0.1:1", "list"), 1)
+    told = one_line(raygene("submit", "list", "--address", "http://127.0.0.1:1"), 1)
     assert "no job server there" in told
 
 
@@ -65,7 +63,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def dataset(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("built") / "yeast"
-    done = cluster.raygene("submit", "--address", cluster.url, "--", "build", EXAMPLE, "--output", output)
+    done = cluster.raygene("submit", "run", "--address", cluster.url, "--", "build", EXAMPLE, "--output", output)
     assert done.returncode == 0, done.stderr
     assert "sources.0.fasta: relative to the experiment; read on the cluster as" in done.stderr
     assert f"dataset: {output}" in done.stdout
@@ -117,13 +115,13 @@ def test_a_trained_bundle_comes_back_with_status_0_and_scores_in_a_further_job(
 ) -> None:
     run = tmp_path / "run"
     train = ["train", EXAMPLE, "--dataset", dataset, "--output", run, "--training.epochs", "1"]
-    done = cluster.raygene("submit", "--address", cluster.url, "--", *train)
+    done = cluster.raygene("submit", "run", "--address", cluster.url, "--", *train)
     assert done.returncode == 0, done.stderr
     assert (run / "bundle" / "model.safetensors").exists()
     genome = EXAMPLE.parent / "genome.fa.gz"
     genes = EXAMPLE.parent / "annotation.gff3.gz"
     predict = ["predict", run / "bundle", "--fasta", genome, "--intervals", genes, "--output", tmp_path / "s.tsv"]
-    assert cluster.raygene("submit", "--address", cluster.url, "--", *predict).returncode == 0
+    assert cluster.raygene("submit", "run", "--address", cluster.url, "--", *predict).returncode == 0
     assert (tmp_path / "s.tsv").exists()
 
 
@@ -139,7 +137,7 @@ def test_an_error_of_the_user_leaves_with_the_status_it_has_without_a_cluster(
     cluster: Cluster, tmp_path: Path, flags: list[str], status: int, told: str
 ) -> None:
     build = ["build", EXAMPLE, "--output", tmp_path / "out", *flags]
-    done = cluster.raygene("submit", "--address", cluster.url, "--", *build)
+    done = cluster.raygene("submit", "run", "--address", cluster.url, "--", *build)
     assert done.returncode == status
     assert told in done.stdout
     assert f"failed with exit status {status}" in done.stderr
@@ -157,7 +155,7 @@ def driver(output: Path) -> int:
 
 def training(cluster: Cluster, dataset: Path, run: Path) -> subprocess.Popen[str]:
     """A `submit` that follows a training."""
-    command = ["submit", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
+    command = ["submit", "run", "--address", cluster.url, "--", "train", EXAMPLE, "--dataset", dataset, "--output", run]
     return subprocess.Popen(
         [sys.executable, "-m", "cluster", *map(str, command)],
         env=cluster.environment(),
@@ -205,24 +203,24 @@ def test_a_stopped_training_goes_on_with_the_same_command(
     cluster: Cluster, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     path, data, run = experiment(genome, tmp_path), tmp_path / "data", tmp_path / "run"
-    to = ["submit", "--address", cluster.url]
-    assert cluster.raygene(*to, "--", "build", path, "--output", data).returncode == 0
+    to = ["--address", cluster.url]
+    assert cluster.raygene("submit", "run", *to, "--", "build", path, "--output", data).returncode == 0
     train = ["train", path, "--dataset", data, "--output", run, "--training.epochs", "300"]
-    handed = cluster.raygene(*to, "--detach", "--", *train)
+    handed = cluster.raygene("submit", "run", *to, "--detach", "--", *train)
     assert handed.returncode == 0
     job = handed.stdout.split()[1].rstrip(":")
     while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_text():
         time.sleep(0.2)
-    stopped = cluster.raygene(*to, "stop", job)
+    stopped = cluster.raygene("submit", "stop", job, *to)
     assert stopped.returncode == 0
     assert "was stopped; finished work is kept" in stopped.stdout
-    assert "stopped" in cluster.raygene(*to, "list").stdout
-    log = cluster.raygene(*to, "logs", job, "--follow")
+    assert "stopped" in cluster.raygene("submit", "list", *to).stdout
+    log = cluster.raygene("submit", "logs", job, "--follow", *to)
     assert log.returncode == 130
     assert "which is kept" in log.stdout
     before = (run / "metrics.jsonl").read_text().splitlines()
     assert 0 < len(before) < 300
-    again = cluster.raygene(*to, "--", *train)
+    again = cluster.raygene("submit", "run", *to, "--", *train)
     assert again.returncode == 0, again.stderr
     after = (run / "metrics.jsonl").read_text().splitlines()
     assert len(after) == 300
@@ -234,7 +232,7 @@ def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Pa
     run = tmp_path / "run"
     train = ["train", EXAMPLE, "--dataset", dataset, "--output", run, "--training.epochs", "1"]
     following = subprocess.Popen(
-        [sys.executable, "-m", "cluster", "submit", "--address", cluster.url, "--", *map(str, train)],
+        [sys.executable, "-m", "cluster", "submit", "run", "--address", cluster.url, "--", *map(str, train)],
         env=cluster.environment(),
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -251,7 +249,7 @@ def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Pa
     assert "the job goes on. Follow it: raygene submit logs" in told
     assert process in [one for one, _ in command_lines()]
     job = told.split("submit logs ")[1].split()[0]
-    assert cluster.raygene("submit", "--address", cluster.url, "logs", job, "--follow").returncode == 0
+    assert cluster.raygene("submit", "logs", job, "--follow", "--address", cluster.url).returncode == 0
 
 
 @pytest.mark.full
@@ -266,7 +264,7 @@ def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Pa
 def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
     cluster: Cluster, variables: dict[str, str], told: str
 ) -> None:
-    done = cluster.raygene("submit", "--address", cluster.url, "list", **variables)
+    done = cluster.raygene("submit", "list", "--address", cluster.url, **variables)
     line = one_line(done, 1)
     assert told in line
     assert "0123456789abcdef" not in done.stdout + done.stderr
@@ -276,7 +274,7 @@ def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
 @pytest.mark.full
 def test_gpus_that_no_node_has_are_told_before_anything_is_sent(cluster: Cluster, tmp_path: Path) -> None:
     build = ["build", EXAMPLE, "--output", tmp_path / "out"]
-    told = one_line(cluster.raygene("submit", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
+    told = one_line(cluster.raygene("submit", "run", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
     assert "--gpus 2: no node has 2 GPUs: of 1 node the largest has 0 GPUs" in told
 
 

@@ -59,7 +59,7 @@ def figures(output: Path) -> list[tuple[Any, ...]]:
 def whole(cluster: Cluster, tune: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign that was never stopped."""
     output = tmp_path_factory.mktemp("tuned") / "campaign"
-    done = cluster.raygene("submit", "--address", cluster.url, "--", *tune, output)
+    done = cluster.raygene("submit", "run", "--address", cluster.url, "--", *tune, output)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stderr.splitlines()[-1]
     assert f"bundle: {output / 'best' / 'bundle'}" in done.stdout
@@ -84,22 +84,22 @@ def half_way(output: Path) -> bool:
 def test_a_stopped_campaign_goes_on_with_the_same_command_and_no_finished_trial_runs_twice(
     cluster: Cluster, tune: list[object], whole: Path, tmp_path: Path
 ) -> None:
-    to, output = ["submit", "--address", cluster.url], tmp_path / "campaign"
-    handed = cluster.raygene(*to, "--detach", "--", *tune, output)
+    to, output = ["--address", cluster.url], tmp_path / "campaign"
+    handed = cluster.raygene("submit", "run", *to, "--detach", "--", *tune, output)
     assert handed.returncode == 0, handed.stderr
     job = handed.stdout.split()[1].rstrip(":")
     deadline = time.monotonic() + PATIENCE_S
     while not half_way(output):
-        assert time.monotonic() < deadline, cluster.raygene(*to, "logs", job).stdout
+        assert time.monotonic() < deadline, cluster.raygene("submit", "logs", job, *to).stdout
         time.sleep(0.05)
-    stopped = cluster.raygene(*to, "stop", job)
+    stopped = cluster.raygene("submit", "stop", job, *to)
     assert stopped.returncode == 0, stopped.stderr
     assert "was stopped; finished work is kept" in stopped.stdout
     before = rows(output)
     reached = {key: epochs(output, key) for key in before}
     finished = [key for key, row in before.items() if row["state"] == "finished"]
     assert 0 < len(finished) < len(HIDDEN)
-    again = cluster.raygene(*to, "--", *tune, output)
+    again = cluster.raygene("submit", "run", *to, "--", *tune, output)
     assert again.returncode == 0, again.stdout + again.stderr
     for key, row in before.items():
         done = epochs(output, key)

@@ -187,7 +187,7 @@ def _bounds(config: Config) -> Iterator[str]:
         else:
             yield (
                 "A scan of a genome meets genes on the other strand and pieces of genes; both were among its negatives. How precise it is in a scan "
-                "was not measured here: `raygene predict --scan --annotation` tells, on sequences that it was not trained on."
+                "was not measured here: `raygene scan --annotation` tells, on sequences that it was not trained on."
             )
         yield f"No interval longer than {longest:,} bases was seen; longer ones were not measured."
     yield "Other organisms than those named were not measured."

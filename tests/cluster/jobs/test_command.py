@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.cli import VERBS, parsers
+from cluster.cli import parser_of_all
 from cluster.experiment import load
 from cluster.jobs.command import EXPERIMENT, PATHS, SHIPPED, Command, prepare
 from pipelines.errors import InputError, UsageError
@@ -28,8 +28,7 @@ NO_PATHS = {
 
 
 def prepared(*given: object) -> Command:
-    parser, verbs = parsers()
-    return prepare([*map(str, given)], parser, {name: verb for name, (verb, _) in verbs.items()})
+    return prepare([*map(str, given)], parser_of_all())
 
 
 @pytest.fixture
@@ -41,9 +40,10 @@ def experiment(tmp_path: Path) -> Path:
 
 
 def test_every_argument_of_every_verb_is_known_to_be_a_path_or_none() -> None:
-    _, verbs = parsers()
-    for verb in VERBS:
-        for action in verbs[verb][0]._actions:
+    verbs = next(action.choices for action in parser_of_all()._actions if action.dest == "verb")
+    assert verbs is not None
+    for verb, parser in verbs.items():
+        for action in parser._actions:
             if "." not in action.dest and verb != "submit":
                 assert action.metavar in PATHS | NO_PATHS | {EXPERIMENT}, f"{verb}: {action.dest}"
 

@@ -11,7 +11,7 @@ import pytest
 import ray
 import yaml
 
-from cluster.cli import parsers
+from cluster.cli import parser_of_all
 from cluster.jobs.command import prepare
 from pipelines.errors import InputError
 
@@ -132,10 +132,9 @@ def test_the_cache_ends_below_the_limit_of_its_volume(manifest: dict[str, Any]) 
 
 def test_the_command_is_one_that_raygene_takes(manifest: dict[str, Any]) -> None:
     words = shlex.split(manifest["spec"]["entrypoint"])
-    parser, verbs = parsers()
     assert words[0] == "raygene"
     with pytest.raises(InputError, match=r"/data/experiment\.yaml: No such file"):
-        prepare(words[1:], parser, {name: verb for name, (verb, _) in verbs.items()})
+        prepare(words[1:], parser_of_all())
 
 
 def test_a_gpu_and_a_pod_for_every_worker_of_the_training(manifest: dict[str, Any]) -> None:

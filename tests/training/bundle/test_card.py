@@ -97,7 +97,7 @@ def test_a_model_that_lacks_a_kind_of_negatives_is_not_for_scans() -> None:
     assert "a scan meets intervals over an edge of a gene, 25 to 75 % of them inside, and none" in card
     both = model_card(config(manifest(("shuffle", "antisense", "partial"))))
     assert "Not for scanning" not in both
-    assert "How precise it is in a scan was not measured here: `raygene predict --scan --annotation` tells" in both
+    assert "How precise it is in a scan was not measured here: `raygene scan --annotation` tells" in both
     assert "10 shuffle, 10 antisense, 10 partial" in both
 
 

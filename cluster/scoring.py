@@ -1,0 +1,41 @@
+"""What the verbs that score sequences with a model share: where they compute, and how they name it in errors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster.flags import positive
+from pipelines.errors import ResourceError
+
+
+def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -> None:
+    """Add --workers, --device and --token-budget.
+
+    Args:
+        parser: of the verb.
+        default_workers: how many actors score without --workers, for the help.
+    """
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help=f"Ray actors that score (default: {default_workers})"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto = GPUs where there are any (default)"
+    )
+    parser.add_argument(
+        "--token-budget",
+        type=positive,
+        metavar="N",
+        help="maximum padded tokens in a batch (default 16384 on a CPU, 262144 on a GPU)",
+    )
+
+
+@contextmanager
+def device_errors_name_the_flag() -> Iterator[None]:
+    """Have errors name --device where elsewhere the key training.device is meant."""
+    try:
+        yield
+    except ResourceError as error:
+        told = [text.replace("training.device", "--device") for text in (error.problem, error.fix)]
+        raise ResourceError(*told) from error

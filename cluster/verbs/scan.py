@@ -1,0 +1,123 @@
+"""`raygene scan`: the genes of a whole genome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import places
+from cluster.context import Context
+from cluster.flags import Parser, positive
+from cluster.scoring import add_scoring_options, device_errors_name_the_flag
+from pipelines.errors import UsageError
+
+SUMMARY = "find genes in a whole genome with a trained model"
+SECTIONS = ("cluster",)
+DESCRIPTION = """\
+Scores a whole genome in overlapping windows on both strands, through Ray, and calls genes where the score is high. Writes the
+calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in JSON. The same command resumes a killed
+scan. The model must have been trained on windows, with antisense and partial negatives (examples/scan). With --annotation the
+calls are compared with known genes, as raygene compare does."""
+EXAMPLE = """\
+raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
+  raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3 --annotation genes.gff3.gz --eval-chromosomes chr8"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's own arguments."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
+    parser.add_argument("--fasta", required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE.gff3",
+        help="the calls; the other files are written next to it, under the same name",
+    )
+    parser.add_argument(
+        "--window",
+        type=positive,
+        metavar="N",
+        help="bases in a window (default: as in training, the only length it takes)",
+    )
+    parser.add_argument(
+        "--stride", type=positive, metavar="N", help="bases between window starts (default: a quarter of a window)"
+    )
+    parser.add_argument(
+        "--high", type=float, metavar="X", help="mean score that a call must reach somewhere (default 0.5)"
+    )
+    parser.add_argument(
+        "--low", type=float, metavar="X", help="mean score that no part of a call is below (default 0.2)"
+    )
+    parser.add_argument("--min-length", type=int, default=0, metavar="N", help="bases of the shortest call (default 0)")
+    add_scoring_options(parser, "one for every GPU, else one for every CPU")
+    comparison = parser.add_argument_group("comparison with known genes")
+    comparison.add_argument("--annotation", metavar="FILE", help="GFF3, GTF or BED of known genes")
+    comparison.add_argument(
+        "--feature-types", nargs="+", metavar="TYPE", help="GFF3 or GTF types that are genes (default gene)"
+    )
+    comparison.add_argument(
+        "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
+    )
+    comparison.add_argument("--json", metavar="FILE", help="write the comparison as JSON")
+
+
+def run(context: Context) -> None:
+    """Scan, and compare the calls with the annotation if there is one."""
+    from cluster import gene_calls
+    from training import load
+    from training.inference.scorer import ModelScorer
+    from training.scan import fitness
+    from training.scan.calls import HIGH, LOW, Thresholds
+    from training.scan.outputs import Outputs
+    from training.scan.run import Scan, open_genome, scan
+
+    _require_valid(context)
+    arguments, terminal = context.arguments, context.terminal
+    bundle = load(arguments.bundle)
+    outputs = Outputs.of(Path(arguments.output).absolute())
+    grid = fitness.grid_of(bundle.config, arguments.window, arguments.stride, arguments.bundle)
+    thresholds = Thresholds(
+        HIGH if arguments.high is None else arguments.high,
+        LOW if arguments.low is None else arguments.low,
+        arguments.min_length,
+    )
+    genome = open_genome(Path(arguments.fasta), grid, terminal)
+    scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
+    job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
+    compared = gene_calls.compared(genome.lengths, arguments.eval_chromosomes, genome.fasta)
+    genes = None
+    if arguments.annotation:
+        types = arguments.feature_types or ["gene"]
+        genes = gene_calls.read(Path(arguments.annotation), types, genome.lengths, terminal)
+    with device_errors_name_the_flag():
+        counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
+    if short := [length for name, length in genome.lengths.items() if name not in job.lengths]:
+        terminal.warn(f"{len(short):,} sequences of {sum(short):,} bases not scanned: shorter than a window")
+    if counts.unscored:
+        terminal.note(f"{counts.unscored:,} bases have no score: too many unknown letters around them")
+    terminal.say(
+        f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: {counts.calls['+']:,} calls on the "
+        f"forward strand, {counts.calls['-']:,} on the reverse, {counts.called_bases:,} bases in all"
+    )
+    if genes is not None:
+        path = Path(arguments.json) if arguments.json else None
+        gene_calls.show(outputs.calls(), genes, compared, terminal, path)
+    terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")
+
+
+def _require_valid(context: Context) -> None:
+    """Refuse options that would be ignored, and outputs that would overwrite an input."""
+    from training.scan.outputs import Outputs
+
+    arguments = context.arguments
+    context.cluster()
+    written = [("--output", path) for path in Outputs.of(places.written("--output", arguments.output)).all]
+    if arguments.json:
+        written.append(("--json", places.written("--json", arguments.json)))
+    read = [
+        (f"--{name}", Path(getattr(arguments, name))) for name in ("fasta", "annotation") if getattr(arguments, name)
+    ]
+    places.require_apart(written, read)
+    for name in ("feature_types", "eval_chromosomes", "json"):
+        if getattr(arguments, name) is not None and arguments.annotation is None:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: nothing to compare the calls with", "name the known genes with --annotation")

@@ -1,0 +1,63 @@
+"""Called genes compared with an annotation through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from tests.conftest import GenomeFiles
+
+
+def test_an_annotation_compared_with_itself_agrees_in_everything(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "a.json"
+    files = [str(genome.annotation), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+    assert main(["compare", *files, "--json", str(figures)]) == 0, capsys.readouterr().err
+    assert "genes, half of both overlaps" in capsys.readouterr().out
+    found = json.loads(figures.read_text())
+    assert {found[level]["f1"] for level in ("base", "base_stranded", "touched", "half")} == {1.0}
+    assert found["everything"]["sensitivity"] == 1
+
+
+def test_the_figures_do_not_overwrite_an_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "c.bed", "--fasta", "f.fa", "--annotation", "a.gff3", "--json", "c.bed"]) == 2
+    assert "--json: would overwrite c.bed, which is CALLS's" in " ".join(capsys.readouterr().err.split())
+
+
+def test_only_the_named_sequences_are_compared(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(genome.annotation), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+    assert main(["compare", *files, "--eval-chromosomes", "chr1"]) == 0
+    shown = capsys.readouterr()
+    assert "Calls compared with the annotation, on chr1" in shown.out
+    assert "lie on sequences that are not compared" in " ".join(shown.err.split())
+    assert main(["compare", *files, "--eval-chromosomes", "chrX"]) == 2
+    assert "--eval-chromosomes chrX: no such sequence" in " ".join(capsys.readouterr().err.split())
+
+
+def test_calls_on_sequences_that_the_genome_lacks_are_counted_or_refused(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = tmp_path / "calls.bed"
+    files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+    calls.write_text("chr1\t10\t99\nchrX\t10\t99\n")
+    assert main(["compare", *files]) == 0
+    assert "1 of 2 features are left out: they lie on sequences that the genome lacks (chrX)" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    calls.write_text("chrX\t10\t99\n")
+    assert main(["compare", *files]) == 1
+    assert "make the names agree; the genome has chr1" in " ".join(capsys.readouterr().err.split())
+
+
+def test_no_calls_at_all_find_nothing(genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls, figures = tmp_path / "calls.bed", tmp_path / "a.json"
+    calls.write_text("# none\n")
+    files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+    assert main(["compare", *files, "--json", str(figures)]) == 0, capsys.readouterr().err
+    assert json.loads(figures.read_text())["base"]["sensitivity"] == 0

@@ -58,7 +58,7 @@ KEPT = (
         "shortcuts",
         "called_by_source",
         "left_out",
-        "verdict",
+        "conclusion",
         "dataset_fingerprint",
         "tokenizer_fingerprint",
     ),

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 Floats = NDArray[np.float64]
 NAMES = ("auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy")
-# Half of a 95 % interval, in standard deviations of a normal distribution.
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -117,14 +116,12 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(levels[best] if best + 1 == len(levels) else (levels[best] + levels[best + 1]) / 2)
 
 
-def wilson(successes: float, trials: float) -> tuple[float, float]:
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927); 0 to 1 if there are no trials."""
     if trials == 0:
         return 0.0, 1.0
-    share, z2 = successes / trials, _Z * _Z
-    centre, width = share + z2 / (2 * trials), _Z * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    scale = 1 + z2 / trials
-    return max(0.0, float((centre - width) / scale)), min(1.0, float((centre + width) / scale))
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:

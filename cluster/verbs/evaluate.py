@@ -90,11 +90,11 @@ class _Outputs(NamedTuple):
 def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
     from training import load
-    from training.evaluation import evaluate, figures, mistakes, names, page, predictions
+    from training.evaluation import evaluate, json_report, mistakes, model_names, page, predictions
 
     arguments, terminal = context.arguments, context.terminal
     given, split = arguments.bundles, arguments.split
-    called = names.of(given)
+    called = model_names.short_names(given)
     bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
     outputs = _outputs(arguments, split, called)
     if outputs.predictions:
@@ -111,30 +111,30 @@ def run(context: Context) -> None:
         )
     _show(found, terminal)
     if outputs.json:
-        storage.write_text(outputs.json, json.dumps(figures.to_json(found), indent=1, allow_nan=False) + "\n")
+        storage.write_text(outputs.json, json.dumps(json_report.to_json(found), indent=1, allow_nan=False) + "\n")
     if outputs.predictions:
         predictions.write(found, outputs.predictions)
     written = mistakes.write(found, outputs.mistakes)
-    page.page(found).write(outputs.report)
+    page.build_page(found).write(outputs.report)
     terminal.say(f"mistakes: {', '.join(map(str, written))}")
     terminal.say(f"report: {outputs.report}")
 
 
 def _show(found: Evaluation, terminal: Terminal) -> None:
-    from training.evaluation import tables, verdict
+    from training.evaluation import conclusions, tables
 
-    for text in verdict.cautions(found):
+    for text in conclusions.warnings(found):
         terminal.warn(text)
-    for table in tables.in_terminal(found):
+    for table in tables.terminal_tables(found):
         terminal.table(table.caption, table.header, table.rows)
-    if said := tables.without_left_out(found):
+    if said := tables.explain_no_left_out(found):
         terminal.say(said)
     for model, calibrated in zip(found.models, found.calibrations, strict=True):
         terminal.say(
             f"Calibration of {'the model' if len(found.models) == 1 else model.name}: expected error "
             f"{calibrated.error:.3f}, Brier score {calibrated.brier:.3f}."
         )
-    for text in verdict.verdicts(found):
+    for text in conclusions.conclude(found):
         terminal.say(text)
 
 
@@ -160,7 +160,7 @@ def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -
         if text
     }
     every = [("--report", report), *others.items()]
-    every += [("--mistakes", path) for path in mistakes.places(wrong, models, genomes).values()]
+    every += [("--mistakes", path) for path in mistakes.output_paths(wrong, models, genomes).values()]
     places.require_apart(every)
     for _, path in every:
         storage.make_directory(path.parent)

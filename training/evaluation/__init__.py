@@ -1,11 +1,12 @@
-"""Models judged on a split, beside trivial rules: figures with intervals, by place and length, calibration, mistakes, a page.
+"""Evaluation of models on a split, compared with trivial rules on the same rows.
 
-`evaluate` scores and resamples (`judge`); everything else turns the `Evaluation` it gives into tables (`tables`), JSON
-(`figures`), plots (`plots`), a page (`page`) and files (`mistakes`, `predictions`).
+`evaluate` scores the rows and resamples them, and returns an `Evaluation`. The other modules turn it into tables
+(`tables`), JSON (`json_report`), plots (`plots`), an HTML page (`page`), sentences (`conclusions`) and files
+(`mistakes`, `predictions`).
 """
 
 from __future__ import annotations
 
-from training.evaluation.evaluate import Evaluation, Judged, evaluate
+from training.evaluation.evaluate import Evaluation, ModelEvaluation, evaluate
 
-__all__ = ["Evaluation", "Judged", "evaluate"]
+__all__ = ["Evaluation", "ModelEvaluation", "evaluate"]

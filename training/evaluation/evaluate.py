@@ -1,7 +1,7 @@
-"""Judging: the split and the genes left out are scored by every model, and rows are resampled for intervals.
+"""Every model scores a split and the genes left out of the dataset; the rows are resampled for intervals.
 
-Costs one pass of each model, the rules of the shortcut audit, and the bootstrap (see `pipelines.bootstrap`): of the whole split
-once for every model and the best rule, and of each part of it once for every model.
+The cost is one pass of each model, the rules of the shortcut audit, and the bootstrap (see `training.evaluation.bootstrap`):
+of the whole split once for every model and the best rule, and of each slice of it once for every model.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ from pipelines.errors import DatasetError, UsageError
 from training.bundle.bundle import Bundle
 from training.engine.scoring import probabilities
 from training.evaluation import bootstrap, recall, slices
-from training.evaluation.bootstrap import Floats, Ranked, Resampling
+from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.recall import Recall
 from training.evaluation.slices import Slice
 
 Unit = Literal["interval", "chromosome"]
+Intervals = dict[str, tuple[float, float] | None]
 BEST_RULE = "best rule"
 
 
 @dataclass(frozen=True)
-class Judged:
+class ModelEvaluation:
     """One model on the split.
 
     Attributes:
-        name: what tells it from the others.
-        config: its bundle's.
+        name: distinguishes it from the other models.
+        config: configuration of its bundle.
         probabilities: of being a gene, shape (rows,).
-        threshold: the bundle's decision threshold.
-        metrics: every figure of `metrics.NAMES`.
-        samples: the same of bootstrap samples, shape (samples, figures).
-        slices: what the rows are parted by (`slices.BY`) to the parts.
+        threshold: decision threshold of the bundle.
+        metrics: every metric of `metrics.NAMES`.
+        samples: the same metrics of bootstrap samples, shape (samples, metrics).
+        slices: metrics of the slices, by what the rows are grouped by (`slices.BY`).
         biotypes: recall by biotype of the genes.
-        left_out: recall on the genes that the dataset leaves out; empty where there are none.
+        left_out: recall on the genes that the dataset leaves out; empty if there are none.
     """
 
     name: str
@@ -61,43 +62,43 @@ class Judged:
     left_out: list[Recall]
 
     @property
-    def intervals(self) -> dict[str, tuple[float, float] | None]:
-        """The 95 % interval of every figure."""
-        return {name: bootstrap.interval(self.samples[:, place]) for place, name in enumerate(metrics.NAMES)}
+    def intervals(self) -> Intervals:
+        """The 95 % interval of every metric."""
+        return _intervals(self.samples)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One model's figures minus those of another, or of a rule, on the same rows.
+    """Metrics of one model minus those of another model, or of a rule, on the same rows.
 
     Attributes:
         first, second: their names.
-        values: by figure, the difference.
-        intervals: by figure, its 95 % interval over paired samples.
+        values: the difference of each metric.
+        intervals: its 95 % interval over paired samples.
     """
 
     first: str
     second: str
     values: dict[str, float]
-    intervals: dict[str, tuple[float, float] | None]
+    intervals: Intervals
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """The result of `evaluate`.
 
     Attributes:
-        dataset: the rows judged.
+        dataset: the rows that were scored.
         models: at least one, in the order given.
         rules: trivial rules on the same rows, best AUROC first.
-        rule_samples: figures of bootstrap samples of the best rule, shape (samples, figures).
-        unit: what was resampled.
-        resampling: how.
+        rule_samples: metrics of bootstrap samples of the best rule, shape (samples, metrics).
+        unit: what a bootstrap sample draws.
+        resampling: how samples were drawn.
         keeps_left_out: whether the dataset keeps the genes it leaves out.
     """
 
     dataset: TokenDataset
-    models: list[Judged]
+    models: list[ModelEvaluation]
     rules: list[Rule]
     rule_samples: Floats
     unit: Unit
@@ -106,44 +107,45 @@ class Evaluation:
 
     @property
     def genes(self) -> int:
-        """Rows that are genes."""
+        """Number of rows that are genes."""
         return int(self.dataset.labels.sum())
 
     @property
     def genomes(self) -> list[str]:
-        """Of the rows, sorted."""
+        """Names of the genomes of the rows, sorted."""
         return sorted(self.dataset.table["genome"].unique().to_pylist())
 
     @property
-    def rule_intervals(self) -> dict[str, tuple[float, float] | None]:
-        """The 95 % interval of every figure of the best rule."""
-        return {name: bootstrap.interval(self.rule_samples[:, place]) for place, name in enumerate(metrics.NAMES)}
+    def rule_intervals(self) -> Intervals:
+        """The 95 % interval of every metric of the best rule."""
+        return _intervals(self.rule_samples)
 
     @cached_property
     def calibrations(self) -> list[Calibration]:
-        """Of each model."""
+        """The calibration of each model."""
         return [calibration(self.dataset.labels, model.probabilities) for model in self.models]
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """Of every model to the best rule, then of every two models."""
-        best = self.rules[0]
-        rule = (BEST_RULE, best.metrics, self.rule_samples)
+        """Differences between every model and the best rule, then between every two models."""
         models = [(model.name, model.metrics, model.samples) for model in self.models]
+        rule = (BEST_RULE, self.rules[0].metrics, self.rule_samples)
         pairs = [(model, rule) for model in models]
-        pairs += [(one, other) for place, one in enumerate(models) for other in models[place + 1 :]]
+        pairs += [(first, second) for number, first in enumerate(models) for second in models[number + 1 :]]
         return [
             Difference(
-                first,
-                second,
-                {name: mine[name] - theirs[name] for name in metrics.NAMES},
-                {
-                    name: bootstrap.interval(my_samples[:, place] - their_samples[:, place])
-                    for place, name in enumerate(metrics.NAMES)
-                },
+                first=first_name,
+                second=second_name,
+                values={name: first[name] - second[name] for name in metrics.NAMES},
+                intervals=_intervals(first_samples - second_samples),
             )
-            for (first, mine, my_samples), (second, theirs, their_samples) in pairs
+            for (first_name, first, first_samples), (second_name, second, second_samples) in pairs
         ]
+
+
+def _intervals(samples: Floats) -> Intervals:
+    """The 95 % interval of every metric, from samples of shape (samples, metrics)."""
+    return {name: bootstrap.percentile_interval(samples[:, column]) for column, name in enumerate(metrics.NAMES)}
 
 
 def evaluate(
@@ -155,20 +157,20 @@ def evaluate(
     seed: int = Resampling.seed,
     unit: Unit = "interval",
 ) -> Evaluation:
-    """Judge models on a split of a dataset.
+    """Evaluate models on a split of a dataset.
 
     Args:
         bundles: name to model, at least one.
         directory: a dataset of their tokenizer.
         split: train, validation or test.
-        token_budget: most padded tokens in a batch.
-        samples: bootstrap samples, `bootstrap.LEAST_SAMPLES` at least.
-        seed: of the samples.
-        unit: what is drawn for a sample: single intervals, or chromosomes with all of theirs.
+        token_budget: maximum of padded tokens in a batch.
+        samples: number of bootstrap samples, at least `bootstrap.MIN_SAMPLES`.
+        seed: seed of the samples.
+        unit: what is drawn for a sample: single intervals, or chromosomes with all of their intervals.
 
     Raises:
         BundleError: the dataset has another tokenizer than a model.
-        DatasetError: no such split, or one class only in it.
+        DatasetError: no such split, or only one class in it.
         UsageError: too few samples, or too few chromosomes to draw.
     """
     dataset = TokenDataset.open(directory, split)
@@ -177,67 +179,74 @@ def evaluate(
             dataset.tokenizer, str(directory) if len(bundles) == 1 else f"{directory}, model {name}"
         )
     if len(set(dataset.labels.tolist())) < 2:
-        raise DatasetError(f"{directory}: split {split} has one class only", "evaluate another split")
+        raise DatasetError(f"{directory}: split {split} has only one class", "evaluate another split")
     resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
-    hidden = left_out.read(directory, dataset.manifest)
-    scored = {
-        name: probabilities(one.model, dataset.tokens, dataset.lengths, token_budget) for name, one in bundles.items()
+    genes_left_out = left_out.read(directory, dataset.manifest)
+    scores = {
+        name: probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget)
+        for name, bundle in bundles.items()
     }
     thresholds = {name: float(bundle.config["threshold"]) for name, bundle in bundles.items()}
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
-    rules = shortcuts.audit(train, dataset, _split_if_any(directory, "validation"), kmers=True)
-    pairs = [*((scored[name], thresholds[name]) for name in bundles), (rules[0].scores, rules[0].threshold)]
-    ranked = [Ranked.of(dataset.labels, scores, threshold) for scores, threshold in pairs]
-    drawn = bootstrap.replicates(dataset.labels, ranked, resampling)
-    parts = slices.parts(dataset)
+    rules = shortcuts.audit(train, dataset, _open_split_if_present(directory, "validation"), kmers=True)
+    ranked = [RankedRows.from_scores(dataset.labels, scores[name], thresholds[name]) for name in bundles]
+    ranked.append(RankedRows.from_scores(dataset.labels, rules[0].scores, rules[0].threshold))
+    metrics_of_samples = bootstrap.replicates(dataset.labels, ranked, resampling)
+    groups = slices.group_rows(dataset)
     models = [
-        Judged(
+        ModelEvaluation(
             name=name,
             config=bundle.config,
-            probabilities=scored[name],
+            probabilities=scores[name],
             threshold=thresholds[name],
-            metrics=metrics.binary_metrics(dataset.labels, scored[name], thresholds[name]),
-            samples=drawn[place],
+            metrics=metrics.binary_metrics(dataset.labels, scores[name], thresholds[name]),
+            samples=metrics_of_samples[number],
             slices={
-                by: slices.judge(dataset.labels, scored[name], thresholds[name], rows, Resampling(samples, seed))
-                for by, rows in parts.items()
+                by: slices.evaluate_slices(
+                    dataset.labels, scores[name], thresholds[name], rows, Resampling(samples, seed)
+                )
+                for by, rows in groups.items()
             },
-            biotypes=recall.by_biotype(dataset, scored[name] >= thresholds[name]),
-            left_out=_of_left_out(bundle, hidden, split, token_budget),
+            biotypes=recall.by_biotype(dataset, scores[name] >= thresholds[name]),
+            left_out=_recall_of_left_out(bundle, genes_left_out, split, token_budget),
         )
-        for place, (name, bundle) in enumerate(bundles.items())
+        for number, (name, bundle) in enumerate(bundles.items())
     ]
-    return Evaluation(dataset, models, rules, drawn[-1], unit, resampling, keeps_left_out=hidden is not None)
+    return Evaluation(
+        dataset, models, rules, metrics_of_samples[-1], unit, resampling, keeps_left_out=genes_left_out is not None
+    )
 
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:
-    if samples < bootstrap.LEAST_SAMPLES:
+    """The `units` of a `Resampling`, after a check of what the user chose."""
+    if samples < bootstrap.MIN_SAMPLES:
         raise UsageError(
-            f"--samples {samples}: too few for an interval of 95 %", f"draw {bootstrap.LEAST_SAMPLES} or more"
+            f"--samples {samples}: too few for an interval of 95 %", f"draw {bootstrap.MIN_SAMPLES} or more"
         )
     if seed < 0:
         raise UsageError(f"--seed {seed}: below 0", "give 0 or more")
     if unit == "interval":
         return None
     numbers = slices.chromosome_numbers(dataset)
-    found = int(numbers.max()) + 1
-    if found < bootstrap.FEWEST_UNITS:
+    chromosomes = int(numbers.max()) + 1
+    if chromosomes < bootstrap.MIN_UNITS:
         raise UsageError(
-            f"--resample chromosome: {found} chromosomes in split {dataset.split} are too few to draw from",
-            f"use --resample interval, or hold out {bootstrap.FEWEST_UNITS} chromosomes or more",
+            f"--resample chromosome: {chromosomes} chromosomes in split {dataset.split} are too few to draw from",
+            f"use --resample interval, or hold out {bootstrap.MIN_UNITS} chromosomes or more",
         )
     return numbers
 
 
-def _split_if_any(directory: Path, split: str) -> TokenDataset | None:
+def _open_split_if_present(directory: Path, split: str) -> TokenDataset | None:
     present = {row["split"] for row in read_manifest(directory)["counts"]}
     return TokenDataset.open(directory, split) if split in present else None
 
 
-def _of_left_out(bundle: Bundle, hidden: LeftOut | None, split: str, token_budget: int) -> list[Recall]:
-    if hidden is None or len(hidden) == 0:
+def _recall_of_left_out(bundle: Bundle, genes: LeftOut | None, split: str, token_budget: int) -> list[Recall]:
+    """Recall of a model on the genes that the dataset leaves out; those that overlap train are not scored."""
+    if genes is None or len(genes) == 0:
         return []
-    apart = np.flatnonzero(~hidden.table["overlaps_train"].to_numpy())
-    scores = np.full(len(hidden), np.nan)
-    scores[apart] = probabilities(bundle.model, hidden.tokens, hidden.lengths, token_budget, rows=apart)
-    return recall.of_left_out(hidden, scores >= float(bundle.config["threshold"]), split)
+    rows = np.flatnonzero(~genes.table["overlaps_train"].to_numpy())
+    scores = np.full(len(genes), np.nan)
+    scores[rows] = probabilities(bundle.model, genes.tokens, genes.lengths, token_budget, rows=rows)
+    return recall.of_left_out(genes, scores >= float(bundle.config["threshold"]), split)

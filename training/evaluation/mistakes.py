@@ -14,9 +14,9 @@ from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.genome.bed import WITHOUT_CONTROLS, bed_score
 from pipelines.report import Table
-from training.evaluation.evaluate import Evaluation, Judged
+from training.evaluation.evaluate import Evaluation, ModelEvaluation
 
-# Red for what is no gene and is called one, blue for a gene that is missed.
+# Red for a negative that is called a gene, blue for a gene that is missed.
 COLOURS = {"FP": "202,74,49", "FN": "53,102,168"}
 # The UCSC browser shows 60 letters of a description, and 255 of a name.
 _DESCRIPTION, _GENE = 40, 100
@@ -46,12 +46,12 @@ class Mistake:
     interval_id: int
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """`genome:chromosome:start-end`, 0-based half-open."""
         return f"{self.genome}:{self.chromosome}:{self.start}-{self.end}"
 
 
-def rows_of(dataset: TokenDataset, model: Judged, kind: str) -> NDArray[np.int64]:
+def mistake_rows(dataset: TokenDataset, model: ModelEvaluation, kind: str) -> NDArray[np.int64]:
     """Row numbers of the mistakes of a kind, the most confident first, shape (mistakes,)."""
     called = model.probabilities >= model.threshold
     wrong = np.flatnonzero(called & (dataset.labels == 0) if kind == "FP" else ~called & (dataset.labels == 1))
@@ -59,66 +59,68 @@ def rows_of(dataset: TokenDataset, model: Judged, kind: str) -> NDArray[np.int64
     return wrong[np.argsort(sign * model.probabilities[wrong], kind="stable")]
 
 
-def counts(dataset: TokenDataset, model: Judged) -> dict[str, int]:
-    """How many false positives and false negatives there are."""
-    names = {"false_positives": "FP", "false_negatives": "FN"}
-    return {name: len(rows_of(dataset, model, kind)) for name, kind in names.items()}
+def count(dataset: TokenDataset, model: ModelEvaluation) -> dict[str, int]:
+    """The numbers of false positives and false negatives."""
+    kinds = {"false_positives": "FP", "false_negatives": "FN"}
+    return {name: len(mistake_rows(dataset, model, kind)) for name, kind in kinds.items()}
 
 
-def worst(dataset: TokenDataset, model: Judged, kind: str, most: int | None = None) -> list[Mistake]:
-    """Mistakes of a kind, the most confident first."""
-    rows = rows_of(dataset, model, kind)[:most]
-    chosen = dataset.table.select(_COLUMNS).take(rows).to_pylist()
-    return [Mistake(kind, float(model.probabilities[row]), **one) for row, one in zip(rows, chosen, strict=True)]
+def most_confident(dataset: TokenDataset, model: ModelEvaluation, kind: str, limit: int | None = None) -> list[Mistake]:
+    """Mistakes of a kind, the most confident first, at most `limit` of them."""
+    rows = mistake_rows(dataset, model, kind)[:limit]
+    records = dataset.table.select(_COLUMNS).take(rows).to_pylist()
+    return [Mistake(kind, float(model.probabilities[row]), **record) for row, record in zip(rows, records, strict=True)]
 
 
-def table(dataset: TokenDataset, model: Judged, kind: str, most: int) -> Table:
+def table(dataset: TokenDataset, model: ModelEvaluation, kind: str, limit: int) -> Table:
     """The most confident mistakes of a kind."""
-    found = worst(dataset, model, kind, most)
-    total = len(rows_of(dataset, model, kind))
+    mistakes = most_confident(dataset, model, kind, limit)
+    total = len(mistake_rows(dataset, model, kind))
     what = "Negatives called genes" if kind == "FP" else "Genes missed"
     rows: list[tuple[object, ...]] = [
-        (one.place, one.strand, one.source, one.gene_id or "", one.biotype or "", one.probability) for one in found
+        (one.position, one.strand, one.source, one.gene_id or "", one.biotype or "", one.probability)
+        for one in mistakes
     ]
-    header = ("place", "strand", "source", "gene", "biotype", "probability")
-    return Table(f"{what}: the {len(found):,} most confident of {total:,}", header, rows)
+    header = ("position", "strand", "source", "gene", "biotype", "probability")
+    return Table(f"{what}: the {len(mistakes):,} most confident of {total:,}", header, rows)
 
 
-def places(path: Path, models: Sequence[str], genomes: Sequence[str]) -> dict[tuple[str, str], Path]:
-    """The file of each model and genome: `path`, with the names of those before its ending of which there are several."""
-    found = {}
+def output_paths(path: Path, models: Sequence[str], genomes: Sequence[str]) -> dict[tuple[str, str], Path]:
+    """The file for each model and genome: `path`, with their names before its ending if there are several."""
+    paths = {}
     for model in models:
         for genome in genomes:
             names = [model.replace("/", "-")] * (len(models) > 1) + [genome] * (len(genomes) > 1)
-            found[model, genome] = path.with_name(".".join([path.stem, *names]) + path.suffix)
-    return found
+            paths[model, genome] = path.with_name(".".join([path.stem, *names]) + path.suffix)
+    return paths
 
 
-def write(found: Evaluation, path: Path) -> list[Path]:
+def write(evaluation: Evaluation, path: Path) -> list[Path]:
     """Write every mistake as BED9, a file for each model and genome if there are several of either.
 
     Args:
-        found: the evaluation.
+        evaluation: the models and the rows.
         path: the file; with several models or genomes their names go before its ending.
 
     Returns:
         The files, each sorted by chromosome and start and written whole or not at all.
     """
     written = []
-    of = places(path, [model.name for model in found.models], found.genomes)
-    for model in found.models:
-        every = [*worst(found.dataset, model, "FP"), *worst(found.dataset, model, "FN")]
-        for genome in found.genomes:
-            place = of[model.name, genome]
-            here = [one for one in every if one.genome == genome]
-            storage.write_text(place, "".join(_lines(here, f"{model.name}, {found.dataset.split}, {genome}")))
-            written.append(place)
+    paths = output_paths(path, [model.name for model in evaluation.models], evaluation.genomes)
+    for model in evaluation.models:
+        mistakes = [mistake for kind in ("FP", "FN") for mistake in most_confident(evaluation.dataset, model, kind)]
+        for genome in evaluation.genomes:
+            target = paths[model.name, genome]
+            of_genome = [mistake for mistake in mistakes if mistake.genome == genome]
+            description = f"{model.name}, {evaluation.dataset.split}, {genome}"
+            storage.write_text(target, "".join(_bed_lines(of_genome, description)))
+            written.append(target)
     return written
 
 
-def _lines(mistakes: list[Mistake], what: str) -> Iterator[str]:
-    told = what.translate(WITHOUT_CONTROLS).replace('"', "'")
-    yield f'track name="mistakes" description="{told[:_DESCRIPTION]}: FP red, FN blue" itemRgb="On"\n'
+def _bed_lines(mistakes: list[Mistake], description: str) -> Iterator[str]:
+    description = description.translate(WITHOUT_CONTROLS).replace('"', "'")[:_DESCRIPTION]
+    yield f'track name="mistakes" description="{description}: FP red, FN blue" itemRgb="On"\n'
     for one in sorted(mistakes, key=lambda one: (one.chromosome, one.start, one.end, one.strand, one.interval_id)):
         gene = quote((one.gene_id or str(one.interval_id))[:_GENE], safe=_SAFE)
         name = f"{one.kind}:{gene}:{one.source}:p={one.probability:.3f}"

@@ -6,120 +6,115 @@ import numpy as np
 
 from pipelines import report
 from pipelines.report import Table
-from training.evaluation import mistakes, plots, tables, verdict
+from training.evaluation import conclusions, mistakes, plots, tables
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.slices import BY
 
-MOST_MISTAKES, MOST_PARTS, OPEN_PARTS = 20, 500, 12
+MAX_MISTAKES, MAX_SLICES, MAX_OPEN_SLICES = 20, 500, 12
 
 
-def page(found: Evaluation) -> report.Page:
-    """Everything that was found, the same bytes for the same findings."""
-    negatives = len(found.dataset) - found.genes
-    made = report.Page(
-        f"Evaluation on {found.dataset.split}",
-        f"{found.genes:,} genes and {negatives:,} negatives of {', '.join(found.genomes)} · "
-        f"dataset {found.dataset.manifest['fingerprint'][:12]}",
+def build_page(evaluation: Evaluation) -> report.Page:
+    """Build the page, the same bytes for the same evaluation."""
+    negatives = len(evaluation.dataset) - evaluation.genes
+    page = report.Page(
+        f"Evaluation on {evaluation.dataset.split}",
+        f"{evaluation.genes:,} genes and {negatives:,} negatives of {', '.join(evaluation.genomes)} · "
+        f"dataset {evaluation.dataset.manifest['fingerprint'][:12]}",
     )
-    for text in verdict.verdicts(found):
-        made.paragraph(text, lead=True)
-    for text in verdict.cautions(found):
-        made.paragraph(f"Caution: {text}.")
-    _metrics(made, found)
-    made.heading("Curves")
-    made.figures(*plots.curves(found))
-    made.heading("Probabilities and the decision threshold")
-    made.figures(*plots.probabilities(found))
-    for place in range(len(found.models)):
-        for table in (tables.calibration(found, place), tables.thresholds(found, place)):
-            _add(made, table, folded=True)
-    _places(made, found)
-    _left_out(made, found)
-    made.heading("The most confident mistakes")
-    for model in found.models:
-        for kind in ("FP", "FN"):
-            table = mistakes.table(found.dataset, model, kind, MOST_MISTAKES)
-            caption = f"{model.name}. {table.caption}" if len(found.models) > 1 else table.caption
-            _add(made, Table(f"{caption}; 0-based half-open", table.header, table.rows))
-    made.heading("What was evaluated")
-    for table in _particulars(found):
-        _add(made, table)
-    return made
+    for sentence in conclusions.conclude(evaluation):
+        page.paragraph(sentence, lead=True)
+    for warning in conclusions.warnings(evaluation):
+        page.paragraph(f"Caution: {warning}.")
+    _add_metrics(page, evaluation)
+    page.heading("Curves")
+    page.figures(*plots.curves(evaluation))
+    page.heading("Probabilities and the decision threshold")
+    page.figures(*plots.probabilities(evaluation))
+    for number in range(len(evaluation.models)):
+        _add_table(page, tables.calibration(evaluation, number), folded=True)
+        _add_table(page, tables.thresholds(evaluation, number), folded=True)
+    _add_slices(page, evaluation)
+    _add_left_out(page, evaluation)
+    _add_mistakes(page, evaluation)
+    page.heading("What was evaluated")
+    for table in (_models(evaluation), _data(evaluation)):
+        _add_table(page, table)
+    return page
 
 
-def _metrics(made: report.Page, found: Evaluation) -> None:
-    table = tables.main(found)
-    thresholds = ", ".join(f"{model.threshold:.3f}" for model in found.models)
-    caption = (
-        f"At the decision threshold {thresholds} for the model, chosen on validation; rules at theirs, chosen on train"
-        if len(found.models) == 1
-        else f"At the decision thresholds {thresholds} for the models, chosen on validation; rules at theirs, chosen on train"
-    )
-    scores = [one.metrics["auroc"] for one in found.models] + [rule.metrics["auroc"] for rule in found.rules]
-    made.table(caption, table.header, table.rows, best=int(np.argmax(scores)))
-    _add(made, tables.intervals(found))
-    _add(made, tables.differences(found))
-    neighbours = (
-        "Intervals that lie side by side are alike, so that these intervals are narrower than the spread between genomes or "
-        "chromosomes."
-        if found.unit == "interval"
+def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
+    table = tables.main(evaluation)
+    thresholds = ", ".join(f"{model.threshold:.3f}" for model in evaluation.models)
+    of = f"threshold {thresholds} for the model"
+    if len(evaluation.models) > 1:
+        of = f"thresholds {thresholds} for the models"
+    caption = f"At the decision {of}, chosen on validation; rules at theirs, chosen on train"
+    aurocs = [model.metrics["auroc"] for model in evaluation.models]
+    aurocs += [rule.metrics["auroc"] for rule in evaluation.rules]
+    page.table(caption, table.header, table.rows, best=int(np.argmax(aurocs)))
+    _add_table(page, tables.intervals(evaluation))
+    _add_table(page, tables.differences(evaluation))
+    scope = (
+        "Intervals that lie side by side are alike, so that these intervals are narrower than the spread between "
+        "genomes or chromosomes."
+        if evaluation.unit == "interval"
         else "Chromosomes are drawn whole, so that what their intervals share counts once."
     )
-    made.paragraph(
-        f"Percentile {tables.method(found)}; all models and the rule see the same samples, so differences are paired. {neighbours}"
+    page.paragraph(
+        f"Percentile {tables.method(evaluation)}; all models and the rule see the same samples, so differences are "
+        f"paired. {scope}"
     )
 
 
-def _places(made: report.Page, found: Evaluation) -> None:
-    made.heading("Where it works, and where not")
-    made.figures(*plots.places(found))
+def _add_slices(page: report.Page, evaluation: Evaluation) -> None:
+    page.heading("Where it works, and where not")
+    page.figures(*plots.slices(evaluation))
     for by in BY:
-        table = tables.parts(found, by)
-        more = len(table.rows) - MOST_PARTS
-        caption = (
-            f"{table.caption}; the first {MOST_PARTS:,} of {len(table.rows):,} rows" if more > 0 else table.caption
-        )
-        shown = Table(caption, table.header, table.rows[:MOST_PARTS])
-        _add(made, shown, folded=len(shown.rows) > OPEN_PARTS)
-    for one in (tables.biotypes(found), tables.sources(found)):
-        if one is not None:
-            _add(made, one)
+        table = tables.by_slice(evaluation, by)
+        caption = table.caption
+        if len(table.rows) > MAX_SLICES:
+            caption = f"{caption}; the first {MAX_SLICES:,} of {len(table.rows):,} rows"
+        shown = Table(caption, table.header, table.rows[:MAX_SLICES])
+        _add_table(page, shown, folded=len(shown.rows) > MAX_OPEN_SLICES)
+    if (biotypes := tables.biotypes(evaluation)) is not None:
+        _add_table(page, biotypes)
+    _add_table(page, tables.sources(evaluation))
 
 
-def _left_out(made: report.Page, found: Evaluation) -> None:
-    made.heading("Genes that the dataset leaves out")
-    table = tables.left_out(found)
+def _add_left_out(page: report.Page, evaluation: Evaluation) -> None:
+    page.heading("Genes that the dataset leaves out")
+    table = tables.left_out(evaluation)
     if table is None:
-        made.paragraph(tables.without_left_out(found) or "")
+        page.paragraph(tables.explain_no_left_out(evaluation) or "")
         return
-    _add(made, table)
-    made.paragraph(
-        "They have no negative beside them, so there is recall and nothing else. Compare it with the recall above: where it is "
-        "lower, figures on the split flatter the model. Every split means all chromosomes; train of this dataset shows no base of a "
-        "gene that is judged."
+    _add_table(page, table)
+    page.paragraph(
+        "They have no negatives to go with them, so there is recall and nothing else. Compare it with the recall above: "
+        "where it is lower, figures on the split flatter the model. Every split means all chromosomes; train of this "
+        "dataset shows no base of a gene that is evaluated."
     )
 
 
-def _add(made: report.Page, table: Table, *, folded: bool = False) -> None:
-    made.table(table.caption, table.header, table.rows, folded=folded)
+def _add_mistakes(page: report.Page, evaluation: Evaluation) -> None:
+    page.heading("The most confident mistakes")
+    for model in evaluation.models:
+        for kind in ("FP", "FN"):
+            table = mistakes.table(evaluation.dataset, model, kind, MAX_MISTAKES)
+            caption = f"{model.name}. {table.caption}" if len(evaluation.models) > 1 else table.caption
+            _add_table(page, Table(f"{caption}; 0-based half-open", table.header, table.rows))
 
 
-def _particulars(found: Evaluation) -> list[Table]:
-    tokenizer, manifest = found.dataset.tokenizer, found.dataset.manifest
-    crop = manifest["config"]["crop"]
-    window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
-    held_out = [one.name for one in found.models[0].slices["chromosome"]]
-    data: list[tuple[object, ...]] = [
-        ("dataset", manifest["fingerprint"]),
-        ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),
-        ("genes shown as", window),
-        ("chromosomes", ", ".join(held_out[:12]) + (" …" if len(held_out) > 12 else "")),
-    ]
-    models: list[tuple[object, ...]] = []
-    for model in found.models:
-        sizes, trained = model.config["model"], model.config["dataset"]["fingerprint"]
-        which = "this" if trained == manifest["fingerprint"] else "another"
-        models.append(
+def _add_table(page: report.Page, table: Table, *, folded: bool = False) -> None:
+    page.table(table.caption, table.header, table.rows, folded=folded)
+
+
+def _models(evaluation: Evaluation) -> Table:
+    """Architecture, training genomes, epoch and threshold of each model."""
+    rows: list[tuple[object, ...]] = []
+    for model in evaluation.models:
+        sizes, trained_on = model.config["model"], model.config["dataset"]["fingerprint"]
+        which = "this" if trained_on == evaluation.dataset.manifest["fingerprint"] else "another"
+        rows.append(
             (
                 model.name,
                 f"{sizes['kind']}, embedding {sizes['embedding']}, hidden {sizes['hidden']}",
@@ -128,5 +123,19 @@ def _particulars(found: Evaluation) -> list[Table]:
                 model.threshold,
             )
         )
-    header = ("", "architecture", "trained on", "epoch kept", "threshold")
-    return [Table("Models", header, models), Table("Data", ("", "value"), data)]
+    return Table("Models", ("", "architecture", "trained on", "epoch kept", "threshold"), rows)
+
+
+def _data(evaluation: Evaluation) -> Table:
+    """Dataset, tokens and chromosomes that were evaluated."""
+    tokenizer, manifest = evaluation.dataset.tokenizer, evaluation.dataset.manifest
+    crop = manifest["config"]["crop"]
+    window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
+    chromosomes = [one.name for one in evaluation.models[0].slices["chromosome"]]
+    rows: list[tuple[object, ...]] = [
+        ("dataset", manifest["fingerprint"]),
+        ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),
+        ("genes shown as", window),
+        ("chromosomes", ", ".join(chromosomes[:12]) + (" …" if len(chromosomes) > 12 else "")),
+    ]
+    return Table("Data", ("", "value"), rows)

@@ -26,20 +26,21 @@ def require_ending(path: Path) -> None:
         raise UsageError(f"--predictions {path}: ends in neither .tsv nor .parquet", "name a file that does")
 
 
-def write(found: Evaluation, path: Path) -> None:
+def write(evaluation: Evaluation, path: Path) -> None:
     """Write the rows in the dataset's order, whole or not at all: TSV with a header, or Parquet, by the ending.
 
-    Columns: interval_id, genome, chromosome, start, end, strand, label, source and `probability`, or `probability:NAME` for
-    each of several models. Probabilities have all their digits: read back, they are the same numbers.
+    Columns: interval_id, genome, chromosome, start, end, strand, label, source and `probability`, or
+    `probability:NAME` for each of several models. Probabilities have all their digits: read back, they are the same
+    numbers.
 
     Raises:
         UsageError: the ending is none of `ENDINGS`.
-        ResourceError: the place cannot be written.
+        ResourceError: the file cannot be written.
     """
     require_ending(path)
-    table = found.dataset.table.select(_COLUMNS)
-    for model in found.models:
-        name = "probability" if len(found.models) == 1 else f"probability:{model.name}"
+    table = evaluation.dataset.table.select(_COLUMNS)
+    for model in evaluation.models:
+        name = "probability" if len(evaluation.models) == 1 else f"probability:{model.name}"
         table = table.append_column(name, pa.array(model.probabilities))
     with storage.replacing(path) as temporary:
         if path.suffix == ".parquet":

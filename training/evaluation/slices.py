@@ -1,6 +1,6 @@
-"""The rows of a split parted by genome, chromosome and length, and a model's figures on each part.
+"""Slices of a split (rows of one genome, chromosome or length bin), and a model's metrics on each.
 
-A sort for each way to part them; intervals cost one bootstrap of all rows in all.
+Costs a sort for each way to group the rows; the intervals of all slices together cost about one bootstrap of all rows.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from pipelines import metrics
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
 from training.evaluation import bootstrap
-from training.evaluation.bootstrap import Ranked, Resampling
+from training.evaluation.bootstrap import RankedRows, Resampling
 
 BY = ("genome", "chromosome", "length")
 # Percentiles of fewer rows than this say little.
-FEWEST = 10
+MIN_ROWS = 10
 Rows = NDArray[np.int64]
-_WITH_BOTH = ("auroc", "auprc", "mcc", "precision", "f1")
+_NEED_BOTH_CLASSES = ("auroc", "auprc", "mcc", "precision", "f1")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the rows.
+    """Metrics on a part of the rows.
 
     Attributes:
-        name: a genome, a chromosome, or the bases of a length bin.
-        genes, negatives: how many of them.
-        metrics: every figure of `metrics.NAMES`; None where a class is missing that it needs.
-        interval: of AUROC, 95 %; None with fewer than `FEWEST` genes or negatives.
+        name: a genome, a chromosome, or the range of bases of a length bin.
+        genes, negatives: number of rows of each class.
+        metrics: every metric of `metrics.NAMES`; None where a class that it needs is missing.
+        interval: 95 % interval of AUROC; None with fewer than `MIN_ROWS` genes or negatives.
     """
 
     name: str
@@ -42,62 +42,68 @@ class Slice:
     interval: tuple[float, float] | None
 
 
-def parts(dataset: TokenDataset) -> dict[str, list[tuple[str, Rows]]]:
-    """For each of `BY`, the parts as name and row numbers, in the order of the rows or of length."""
+def group_rows(dataset: TokenDataset) -> dict[str, list[tuple[str, Rows]]]:
+    """Names and row numbers of the slices for each of `BY`, in the order of the rows or of length.
+
+    Length bins are octaves: lengths from a power of 2 to below the next.
+    """
     genome = np.array(dataset.table["genome"].to_pylist(), dtype=object)
     chromosome = np.array(dataset.table["chromosome"].to_pylist(), dtype=object)
     several = len(set(genome.tolist())) > 1
-    place = genome + ":" + chromosome if several else chromosome
+    full_name = genome + ":" + chromosome if several else chromosome
     octave = np.log2(np.maximum(shortcuts.bases(dataset), 1)).astype(np.int64)
     lengths = [
-        (f"{2**one:,}–{2 ** (one + 1) - 1:,}", np.flatnonzero(octave == one)) for one in np.unique(octave).tolist()
+        (f"{2**number:,}–{2 ** (number + 1) - 1:,}", np.flatnonzero(octave == number))
+        for number in np.unique(octave).tolist()
     ]
-    return {"genome": _by_name(genome), "chromosome": _by_name(place), "length": lengths}
+    return {"genome": _group_by_name(genome), "chromosome": _group_by_name(full_name), "length": lengths}
 
 
 def chromosome_numbers(dataset: TokenDataset) -> NDArray[np.int64]:
-    """A number for each row, equal for those of one chromosome of one genome, from 0 on, shape (rows,)."""
+    """A number for each row from 0 on, equal for rows of one chromosome of one genome, shape (rows,)."""
     pairs = zip(dataset.table["genome"].to_pylist(), dataset.table["chromosome"].to_pylist(), strict=True)
     numbers: dict[tuple[str, str], int] = {}
     return np.array([numbers.setdefault(pair, len(numbers)) for pair in pairs], np.int64)
 
 
-def _by_name(names: NDArray[np.object_]) -> list[tuple[str, Rows]]:
-    found, firsts, number = np.unique(names.astype(str), return_index=True, return_inverse=True)
+def _group_by_name(names: NDArray[np.object_]) -> list[tuple[str, Rows]]:
+    """Row numbers of each name, in the order in which the names first appear."""
+    distinct, first_rows, number = np.unique(names.astype(str), return_index=True, return_inverse=True)
     order = np.argsort(number, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(number))[:-1])
-    return [(str(found[one]), rows[one]) for one in np.argsort(firsts).tolist()]
+    return [(str(distinct[one]), rows[one]) for one in np.argsort(first_rows).tolist()]
 
 
-def judge(
+def evaluate_slices(
     labels: NDArray[Any],
     probabilities: NDArray[np.float64],
     threshold: float,
-    rows: list[tuple[str, Rows]],
+    groups: list[tuple[str, Rows]],
     resampling: Resampling,
 ) -> list[Slice]:
-    """A model's figures on each part.
+    """Compute a model's metrics on each slice.
 
     Args:
         labels: 1 gene, 0 negative, shape (rows,).
         probabilities: shape (rows,).
-        threshold: from which probability on a row is called a gene.
-        rows: name and row numbers of each part.
-        resampling: how samples are drawn; of single rows.
+        threshold: a probability at or above it is called a gene.
+        groups: name and row numbers of each slice.
+        resampling: how samples are drawn; always of single rows.
     """
-    found = []
-    for name, here in rows:
-        mine, scores = labels[here], probabilities[here]
-        genes = int(mine.sum())
-        negatives = len(here) - genes
-        known: dict[str, float | None] = dict(bootstrap.figures(mine, scores, threshold))
+    slices = []
+    for name, rows in groups:
+        slice_labels, scores = labels[rows], probabilities[rows]
+        genes = int(slice_labels.sum())
+        negatives = len(rows) - genes
+        values: dict[str, float | None] = dict(bootstrap.quick_metrics(slice_labels, scores, threshold))
         if min(genes, negatives) == 0:
-            known |= dict.fromkeys(_WITH_BOTH)
+            values |= dict.fromkeys(_NEED_BOTH_CLASSES)
         if genes == 0:
-            known["recall"] = None
+            values["recall"] = None
         interval = None
-        if min(genes, negatives) >= FEWEST:
-            samples = bootstrap.replicates(mine, [Ranked.of(mine, scores, threshold)], resampling)
-            interval = bootstrap.interval(samples[0, :, metrics.NAMES.index("auroc")])
-        found.append(Slice(name, genes, negatives, known, interval))
-    return found
+        if min(genes, negatives) >= MIN_ROWS:
+            ranked = RankedRows.from_scores(slice_labels, scores, threshold)
+            samples = bootstrap.replicates(slice_labels, [ranked], resampling)
+            interval = bootstrap.percentile_interval(samples[0, :, metrics.NAMES.index("auroc")])
+        slices.append(Slice(name, genes, negatives, values, interval))
+    return slices

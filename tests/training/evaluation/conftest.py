@@ -1,4 +1,4 @@
-"""Models without training, judged on a small dataset that also keeps genes it leaves out."""
+"""Models without training, evaluated on a small dataset that also keeps genes it leaves out."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judged(directory: Path) -> Evaluation:
+def evaluated(directory: Path) -> Evaluation:
     return evaluate({"model": bundle_for(TOKENIZER)}, directory, "test", 4096, samples=200)
 
 

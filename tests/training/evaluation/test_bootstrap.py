@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines import metrics
 from training.evaluation import bootstrap
-from training.evaluation.bootstrap import Ranked, Resampling
+from training.evaluation.bootstrap import RankedRows, Resampling
 
 
 def rows(count: int = 120, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -27,16 +27,16 @@ scored = st.lists(
 @given(scored, st.sampled_from([0.0, 0.3, 0.5, 0.95, 2.0]))
 def test_figures_of_all_rows_are_those_of_scikit_learn(pairs: list[tuple[int, float]], threshold: float) -> None:
     labels, scores = np.array([one for one, _ in pairs]), np.array([score for _, score in pairs])
-    wanted = metrics.binary_metrics(labels, scores, threshold)
-    assert bootstrap.figures(labels, scores, threshold) == pytest.approx(wanted, nan_ok=True)
+    expected = metrics.binary_metrics(labels, scores, threshold)
+    assert bootstrap.quick_metrics(labels, scores, threshold) == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize("decimals", [6, 1])
 def test_samples_have_the_figures_of_a_plain_loop_over_the_rows_drawn(decimals: int) -> None:
     labels, scores = rows(decimals=decimals)
     resampling = Resampling(samples=40, seed=3)
-    (found,) = bootstrap.replicates(labels, [Ranked.of(labels, scores, 0.6)], resampling)
-    counts = np.concatenate([*bootstrap.draws(labels, resampling)]).astype(int)
+    (found,) = bootstrap.replicates(labels, [RankedRows.from_scores(labels, scores, 0.6)], resampling)
+    counts = np.concatenate([*bootstrap.sample_weights(labels, resampling)]).astype(int)
     for sample, weights in zip(found, counts, strict=True):
         drawn = np.repeat(np.arange(len(labels)), weights)
         assert dict(zip(metrics.NAMES, sample, strict=True)) == pytest.approx(
@@ -46,7 +46,7 @@ def test_samples_have_the_figures_of_a_plain_loop_over_the_rows_drawn(decimals: 
 
 def test_a_sample_has_as_many_genes_and_negatives_as_the_rows() -> None:
     labels, _ = rows()
-    for weights in bootstrap.draws(labels, Resampling(samples=20)):
+    for weights in bootstrap.sample_weights(labels, Resampling(samples=20)):
         assert (weights[:, labels == 1].sum(axis=1) == (labels == 1).sum()).all()
         assert (weights[:, labels == 0].sum(axis=1) == (labels == 0).sum()).all()
 
@@ -54,7 +54,7 @@ def test_a_sample_has_as_many_genes_and_negatives_as_the_rows() -> None:
 def test_rows_of_a_unit_are_drawn_together() -> None:
     labels, _ = rows()
     units = np.arange(len(labels)) // 10
-    for weights in bootstrap.draws(labels, Resampling(samples=20, units=units)):
+    for weights in bootstrap.sample_weights(labels, Resampling(samples=20, units=units)):
         for unit in range(12):
             assert (weights[:, units == unit] == weights[:, units == unit][:, :1]).all()
         assert (weights[:, ::10].sum(axis=1) == 12).all()
@@ -62,7 +62,7 @@ def test_rows_of_a_unit_are_drawn_together() -> None:
 
 def test_the_same_seed_gives_the_same_samples_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, scores = rows()
-    ranked = [Ranked.of(labels, scores, 0.6)]
+    ranked = [RankedRows.from_scores(labels, scores, 0.6)]
     found = bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1))
     monkeypatch.setattr(bootstrap, "_CELLS", 1000)
     assert np.array_equal(bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1)), found)
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_samples_however_many_are_made_at_once(monk
 
 def test_models_see_the_same_samples_so_that_equal_models_never_differ() -> None:
     labels, scores = rows()
-    one = Ranked.of(labels, scores, 0.6)
+    one = RankedRows.from_scores(labels, scores, 0.6)
     found = bootstrap.replicates(labels, [one, replace(one)], Resampling(samples=30))
     assert np.array_equal(found[0], found[1])
 
@@ -80,13 +80,13 @@ def test_the_interval_covers_the_figure_and_narrows_with_more_rows() -> None:
     widths = []
     for count in (120, 1200):
         labels, scores = rows(count)
-        (found,) = bootstrap.replicates(labels, [Ranked.of(labels, scores, 0.6)], Resampling(samples=300))
-        low, high = bootstrap.interval(found[:, 0]) or (1.0, 0.0)
+        (found,) = bootstrap.replicates(labels, [RankedRows.from_scores(labels, scores, 0.6)], Resampling(samples=300))
+        low, high = bootstrap.percentile_interval(found[:, 0]) or (1.0, 0.0)
         assert low < metrics.auroc(labels, scores) < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
 
 
 def test_samples_of_one_class_do_not_count_in_an_interval() -> None:
-    assert bootstrap.interval(np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
-    assert bootstrap.interval(np.array([np.nan])) is None
+    assert bootstrap.percentile_interval(np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
+    assert bootstrap.percentile_interval(np.array([np.nan])) is None

@@ -24,9 +24,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def file(judged: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(evaluated: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    page.page(judged).write(path)
+    page.build_page(evaluated).write(path)
     return path
 
 

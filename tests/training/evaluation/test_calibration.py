@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
-from pipelines.metrics import wilson
+from pipelines.metrics import wilson_interval
 from training.evaluation.calibration import calibration
 
+# Half of a 95 % interval, in standard deviations of a normal distribution.
+Z = 1.959963984540054
 pairs = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=60)
 
 
@@ -21,13 +24,13 @@ def test_bins_error_and_brier_score_are_those_of_a_plain_loop(given: list[tuple[
     found = calibration(labels, probabilities)
     error = 0.0
     assert len(found.bins) == len(bins)
-    for one, place in zip(found.bins, sorted(bins), strict=True):
-        here = bins[place]
-        mean = sum(probabilities[row] for row in here) / len(here)
-        share = sum(labels[row] for row in here) / len(here)
-        assert (one.low, one.high, one.rows) == (place / 10, (place + 1) / 10, len(here))
+    for one, number in zip(found.bins, sorted(bins), strict=True):
+        rows = bins[number]
+        mean = sum(probabilities[row] for row in rows) / len(rows)
+        share = sum(labels[row] for row in rows) / len(rows)
+        assert (one.low, one.high, one.rows) == (number / 10, (number + 1) / 10, len(rows))
         assert (one.mean, one.genes) == pytest.approx((mean, share))
-        error += len(here) / len(given) * abs(mean - share)
+        error += len(rows) / len(given) * abs(mean - share)
     assert found.error == pytest.approx(error)
     assert found.brier == pytest.approx(sum((p - y) ** 2 for y, p in given) / len(given))
 
@@ -40,11 +43,28 @@ def test_probabilities_that_come_true_have_a_small_error_and_bold_ones_a_large_o
     assert calibration(labels, (true > 0.5).astype(float)).error == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize(("hits", "trials"), [(0, 7), (7, 7), (3, 10), (480, 1000)])
-def test_the_interval_of_a_share_is_wilsons(hits: int, trials: int) -> None:
-    wanted = binomtest(hits, trials).proportion_ci(method="wilson")
-    assert wilson(hits, trials) == pytest.approx((wanted.low, wanted.high))
+def wilson_by_the_formula(hits: int, trials: int) -> tuple[float, float]:
+    """The score interval as Wilson (1927) states it."""
+    share, squared = hits / trials, Z * Z
+    centre = share + squared / (2 * trials)
+    width = Z * math.sqrt(share * (1 - share) / trials + squared / (4 * trials**2))
+    scale = 1 + squared / trials
+    return max(0.0, (centre - width) / scale), min(1.0, (centre + width) / scale)
+
+
+@given(st.integers(1, 1_000_000).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
+@example((0, 1))
+@example((7, 7))
+@example((0, 1_000_000))
+def test_the_interval_of_a_share_is_the_formula_of_wilson(counts: tuple[int, int]) -> None:
+    hits, trials = counts
+    assert wilson_interval(hits, trials) == pytest.approx(wilson_by_the_formula(hits, trials), rel=0, abs=1e-12)
 
 
 def test_nothing_is_known_without_a_trial() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_a_probability_on_an_edge_belongs_to_the_bin_above_and_1_to_the_last() -> None:
+    bins = calibration([1, 0, 1], [0.5, 1.0, 0.0], bins=2).bins
+    assert [(one.low, one.rows) for one in bins] == [(0.0, 1), (0.5, 2)]

@@ -13,26 +13,28 @@ from tests.training.conftest import write_dataset
 from tests.training.evaluation.conftest import TOKENIZER, bundle_for
 from training.engine.scoring import probabilities
 from training.evaluation import Evaluation, bootstrap, evaluate
-from training.evaluation.bootstrap import Ranked, Resampling
+from training.evaluation.bootstrap import RankedRows, Resampling
 
 
-def test_the_probabilities_are_those_of_the_model_whatever_the_batch(judged: Evaluation) -> None:
-    model, rows = bundle_for(TOKENIZER).model, judged.dataset
+def test_the_probabilities_are_those_of_the_model_whatever_the_batch(evaluated: Evaluation) -> None:
+    model, rows = bundle_for(TOKENIZER).model, evaluated.dataset
     for budget in (1, 700, 10**6):
         again = probabilities(model, rows.tokens, rows.lengths, budget)
-        assert np.abs(again - judged.models[0].probabilities).max() < 1e-5
+        assert np.abs(again - evaluated.models[0].probabilities).max() < 1e-5
 
 
-def test_figures_and_intervals_are_those_of_the_probabilities(judged: Evaluation) -> None:
-    model, labels = judged.models[0], judged.dataset.labels
+def test_figures_and_intervals_are_those_of_the_probabilities(evaluated: Evaluation) -> None:
+    model, labels = evaluated.models[0], evaluated.dataset.labels
     assert model.metrics == metrics.binary_metrics(labels, model.probabilities, 0.5)
-    ranked = [Ranked.of(labels, model.probabilities, 0.5)]
+    ranked = [RankedRows.from_scores(labels, model.probabilities, 0.5)]
     (samples,) = bootstrap.replicates(labels, ranked, Resampling(samples=200))
-    assert model.intervals["mcc"] == bootstrap.interval(samples[:, metrics.NAMES.index("mcc")])
+    assert model.intervals["mcc"] == bootstrap.percentile_interval(samples[:, metrics.NAMES.index("mcc")])
 
 
-def test_models_side_by_side_have_the_figures_that_each_has_alone(judged: Evaluation, side_by_side: Evaluation) -> None:
-    alone, together = judged.models[0], side_by_side.models[0]
+def test_models_side_by_side_have_the_figures_that_each_has_alone(
+    evaluated: Evaluation, side_by_side: Evaluation
+) -> None:
+    alone, together = evaluated.models[0], side_by_side.models[0]
     assert together.metrics == alone.metrics
     assert together.intervals == alone.intervals
     assert side_by_side.models[1].metrics != alone.metrics
@@ -45,7 +47,9 @@ def test_every_model_is_set_against_the_best_rule_and_every_other_model(side_by_
     paired = side_by_side.differences[2]
     assert paired.values["auroc"] == first.metrics["auroc"] - second.metrics["auroc"]
     place = metrics.NAMES.index("auroc")
-    assert paired.intervals["auroc"] == bootstrap.interval(first.samples[:, place] - second.samples[:, place])
+    assert paired.intervals["auroc"] == bootstrap.percentile_interval(
+        first.samples[:, place] - second.samples[:, place]
+    )
 
 
 def test_whole_chromosomes_are_drawn_when_asked_for(directory: Path) -> None:
@@ -66,7 +70,7 @@ def test_too_few_chromosomes_or_samples_are_refused(directory: Path, tmp_path: P
         evaluate(bundles, directory, "test", 4096, samples=99)
 
 
-def test_the_train_split_can_be_judged_too(directory: Path) -> None:
+def test_the_train_split_can_be_evaluated_too(directory: Path) -> None:
     found = evaluate({"model": bundle_for(TOKENIZER)}, directory, "train", 4096, samples=100)
     assert (found.dataset.split, len(found.dataset), found.genes) == ("train", 480, 240)
 
@@ -81,5 +85,5 @@ def test_a_dataset_of_another_tokenizer_is_refused_naming_the_model_where_there_
 
 def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
     path = write_dataset(tmp_path / "data", classes=1)
-    with pytest.raises(DatasetError, match="one class only"):
+    with pytest.raises(DatasetError, match="only one class"):
         evaluate({"model": bundle_for(TOKENIZER)}, path, "test", 4096)

@@ -13,37 +13,45 @@ from pipelines.genome import bed_reader
 from training.evaluation import Evaluation, mistakes
 
 
-def test_mistakes_are_those_of_a_plain_loop_most_confident_first(judged: Evaluation) -> None:
-    (model,) = judged.models
-    wanted: dict[str, list[tuple[float, int]]] = {"FP": [], "FN": []}
-    for number, (label, probability) in enumerate(zip(judged.dataset.labels, model.probabilities, strict=True)):
+def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Evaluation) -> None:
+    (model,) = evaluated.models
+    expected: dict[str, list[tuple[float, int]]] = {"FP": [], "FN": []}
+    for number, (label, probability) in enumerate(zip(evaluated.dataset.labels, model.probabilities, strict=True)):
         if label == 0 and probability >= model.threshold:
-            wanted["FP"].append((-probability, number))
+            expected["FP"].append((-probability, number))
         if label == 1 and probability < model.threshold:
-            wanted["FN"].append((probability, number))
-    for kind, found in wanted.items():
-        assert mistakes.rows_of(judged.dataset, model, kind).tolist() == [number for _, number in sorted(found)]
-    assert mistakes.counts(judged.dataset, model) == {
-        "false_positives": len(wanted["FP"]),
-        "false_negatives": len(wanted["FN"]),
+            expected["FN"].append((probability, number))
+    for kind, found in expected.items():
+        assert mistakes.mistake_rows(evaluated.dataset, model, kind).tolist() == [number for _, number in sorted(found)]
+    assert mistakes.count(evaluated.dataset, model) == {
+        "false_positives": len(expected["FP"]),
+        "false_negatives": len(expected["FN"]),
     }
 
 
-def test_a_mistake_tells_where_it_lies_and_what_it_is(judged: Evaluation) -> None:
-    (model,) = judged.models
+def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation) -> None:
+    (model,) = evaluated.models
     for kind in ("FP", "FN"):
         for row, one in zip(
-            mistakes.rows_of(judged.dataset, model, kind), mistakes.worst(judged.dataset, model, kind, 3), strict=False
+            mistakes.mistake_rows(evaluated.dataset, model, kind),
+            mistakes.most_confident(evaluated.dataset, model, kind, 3),
+            strict=False,
         ):
-            wanted = judged.dataset.table.slice(int(row), 1).to_pylist()[0]
-            assert one.place == f"{wanted['genome']}:{wanted['chromosome']}:{wanted['start']}-{wanted['end']}"
-            assert (one.gene_id, one.biotype, one.source) == (wanted["gene_id"], wanted["biotype"], wanted["source"])
+            expected = evaluated.dataset.table.slice(int(row), 1).to_pylist()[0]
+            assert (
+                one.position == f"{expected['genome']}:{expected['chromosome']}:{expected['start']}-{expected['end']}"
+            )
+            assert (one.gene_id, one.biotype, one.source) == (
+                expected["gene_id"],
+                expected["biotype"],
+                expected["source"],
+            )
             assert one.probability == model.probabilities[row]
 
 
-def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(judged: Evaluation, tmp_path: Path) -> None:
-    (model,) = judged.models
-    files = mistakes.write(judged, tmp_path / "mistakes.bed")
+def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(evaluated: Evaluation, tmp_path: Path) -> None:
+    (model,) = evaluated.models
+    files = mistakes.write(evaluated, tmp_path / "mistakes.bed")
     assert [file.name for file in files] == ["mistakes.<other>.bed", "mistakes.toy.bed"]
     total = 0
     for file in files:
@@ -64,23 +72,23 @@ def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(judged: Evaluatio
             ["bedtools", "sort", "-i", file], capture_output=True, text=True, check=True
         )
         assert len(sorted_by_bedtools.stdout.splitlines()) >= len(rows)
-    assert total == sum(mistakes.counts(judged.dataset, model).values())
+    assert total == sum(mistakes.count(evaluated.dataset, model).values())
 
 
-def test_of_one_genome_there_is_one_file_of_the_name_given(judged: Evaluation, tmp_path: Path) -> None:
-    table = judged.dataset.table
+def test_one_genome_gives_one_file_of_the_requested_name(evaluated: Evaluation, tmp_path: Path) -> None:
+    table = evaluated.dataset.table
     place = table.column_names.index("genome")
-    alone = replace(judged.dataset, table=table.set_column(place, "genome", pa.array(["toy"] * len(table))))
-    assert mistakes.write(replace(judged, dataset=alone), tmp_path / "m.bed") == [tmp_path / "m.bed"]
+    alone = replace(evaluated.dataset, table=table.set_column(place, "genome", pa.array(["toy"] * len(table))))
+    assert mistakes.write(replace(evaluated, dataset=alone), tmp_path / "m.bed") == [tmp_path / "m.bed"]
 
 
-def test_without_a_mistake_the_file_has_its_header_only(judged: Evaluation, tmp_path: Path) -> None:
-    perfect = [replace(judged.models[0], probabilities=judged.dataset.labels.astype(np.float64))]
-    for file in mistakes.write(replace(judged, models=perfect), tmp_path / "m.bed"):
+def test_without_a_mistake_the_file_has_its_header_only(evaluated: Evaluation, tmp_path: Path) -> None:
+    perfect = [replace(evaluated.models[0], probabilities=evaluated.dataset.labels.astype(np.float64))]
+    for file in mistakes.write(replace(evaluated, models=perfect), tmp_path / "m.bed"):
         assert len(file.read_text().splitlines()) == 1
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(judged: Evaluation, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(evaluated: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=r"m\..*bed"):
-        mistakes.write(judged, tmp_path / "file" / "m.bed")
+        mistakes.write(evaluated, tmp_path / "file" / "m.bed")

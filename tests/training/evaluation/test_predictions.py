@@ -11,14 +11,14 @@ from pipelines.errors import UsageError
 from training.evaluation import Evaluation, predictions
 
 
-def test_the_figures_can_be_computed_again_from_the_table(judged: Evaluation, tmp_path: Path) -> None:
-    predictions.write(judged, tmp_path / "p.tsv")
+def test_the_figures_can_be_computed_again_from_the_table(evaluated: Evaluation, tmp_path: Path) -> None:
+    predictions.write(evaluated, tmp_path / "p.tsv")
     with (tmp_path / "p.tsv").open() as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert [int(row["interval_id"]) for row in rows] == judged.dataset.table["interval_id"].to_pylist()
+    assert [int(row["interval_id"]) for row in rows] == evaluated.dataset.table["interval_id"].to_pylist()
     labels, scores = [int(row["label"]) for row in rows], [float(row["probability"]) for row in rows]
-    assert scores == judged.models[0].probabilities.tolist()
-    assert metrics.binary_metrics(labels, scores, 0.5) == judged.models[0].metrics
+    assert scores == evaluated.models[0].probabilities.tolist()
+    assert metrics.binary_metrics(labels, scores, 0.5) == evaluated.models[0].metrics
 
 
 def test_parquet_holds_the_same_with_a_column_for_each_model(side_by_side: Evaluation, tmp_path: Path) -> None:
@@ -28,6 +28,6 @@ def test_parquet_holds_the_same_with_a_column_for_each_model(side_by_side: Evalu
         assert found[f"probability:{model.name}"].to_pylist() == model.probabilities.tolist()
 
 
-def test_another_ending_is_refused(judged: Evaluation, tmp_path: Path) -> None:
+def test_another_ending_is_refused(evaluated: Evaluation, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ends in neither \.tsv nor \.parquet"):
-        predictions.write(judged, tmp_path / "p.csv")
+        predictions.write(evaluated, tmp_path / "p.csv")

@@ -6,38 +6,40 @@ from pathlib import Path
 
 from pipelines.build import left_out
 from pipelines.dataset.token_dataset import read_manifest
-from pipelines.metrics import wilson
+from pipelines.metrics import wilson_interval
 from tests.training.evaluation.conftest import TOKENIZER, bundle_for
 from training.engine.scoring import probabilities
 from training.evaluation import Evaluation, evaluate, tables
 
 
-def test_genes_left_out_are_judged_by_reason_without_those_over_train(directory: Path, judged: Evaluation) -> None:
+def test_genes_left_out_are_evaluated_by_reason_without_those_over_train(
+    directory: Path, evaluated: Evaluation
+) -> None:
     hidden = left_out.read(directory, read_manifest(directory))
     assert hidden is not None
     scores = probabilities(bundle_for(TOKENIZER).model, hidden.tokens, hidden.lengths, 4096)
-    wanted: dict[tuple[str, str], list[int]] = {}
+    expected: dict[tuple[str, str], list[int]] = {}
     for row, score in zip(hidden.table.to_pylist(), scores, strict=True):
         for among in ["every split"] + ["test"] * (row["split"] == "test"):
-            counts = wanted.setdefault((among, row["reason"]), [0, 0, 0])
+            counts = expected.setdefault((among, row["reason"]), [0, 0, 0])
             counts[0] += 1
             counts[1] += not row["overlaps_train"]
             counts[2] += not row["overlaps_train"] and score >= 0.5
-    found = {(one.among, one.name): [one.genes, one.judged, one.called] for one in judged.models[0].left_out}
-    assert found == wanted
-    assert [one.among for one in judged.models[0].left_out] == ["test", "test", "every split", "every split"]
-    one = judged.models[0].left_out[0]
-    assert (one.share, one.interval) == (one.called / one.judged, wilson(one.called, one.judged))
+    found = {(one.among, one.name): [one.genes, one.evaluated, one.called] for one in evaluated.models[0].left_out}
+    assert found == expected
+    assert [one.among for one in evaluated.models[0].left_out] == ["test", "test", "every split", "every split"]
+    one = evaluated.models[0].left_out[0]
+    assert (one.share, one.interval) == (one.called / one.evaluated, wilson_interval(one.called, one.evaluated))
 
 
-def test_recall_by_biotype_is_that_of_a_plain_loop(judged: Evaluation) -> None:
-    (model,) = judged.models
-    wanted: dict[str, list[bool]] = {}
-    for row, called in zip(judged.dataset.table.to_pylist(), model.probabilities >= model.threshold, strict=True):
+def test_recall_by_biotype_is_that_of_a_plain_loop(evaluated: Evaluation) -> None:
+    (model,) = evaluated.models
+    expected: dict[str, list[bool]] = {}
+    for row, called in zip(evaluated.dataset.table.to_pylist(), model.probabilities >= model.threshold, strict=True):
         if row["label"] == 1:
-            wanted.setdefault(row["biotype"] or "not told", []).append(bool(called))
+            expected.setdefault(row["biotype"] or "unspecified", []).append(bool(called))
     assert {one.name: (one.genes, one.called) for one in model.biotypes} == {
-        name: (len(called), sum(called)) for name, called in wanted.items()
+        name: (len(called), sum(called)) for name, called in expected.items()
     }
     assert [one.genes for one in model.biotypes] == sorted((one.genes for one in model.biotypes), reverse=True)
 
@@ -54,7 +56,7 @@ def without(directory: Path, folder: Path, kept: object) -> Evaluation:
 
 def test_a_dataset_that_keeps_none_or_leaves_none_out_says_so_in_a_line(directory: Path, tmp_path: Path) -> None:
     older = without(directory, tmp_path / "older", None)
-    assert "does not keep them" in (tables.without_left_out(older) or "")
+    assert "does not keep them" in (tables.explain_no_left_out(older) or "")
     whole = without(directory, tmp_path / "whole", {"genes": 0, "reasons": {}, "files": []})
-    assert "every usable gene is in the dataset" in (tables.without_left_out(whole) or "")
+    assert "every usable gene is in the dataset" in (tables.explain_no_left_out(whole) or "")
     assert tables.left_out(older) is tables.left_out(whole) is None

@@ -18,7 +18,7 @@ def test_figures_at_each_threshold_are_those_of_scikit_learn(
     labels, scores = np.array([label for label, _ in given]), np.array([score for _, score in given])
     found = sweep(labels, scores, thresholds)
     for place, threshold in enumerate(thresholds):
-        wanted = metrics.binary_metrics(labels, scores, threshold)
+        expected = metrics.binary_metrics(labels, scores, threshold)
         assert found.called[place] == (scores >= threshold).sum()
         for name in ("precision", "recall", "f1", "mcc"):
-            assert getattr(found, name)[place] == pytest.approx(wanted[name])
+            assert getattr(found, name)[place] == pytest.approx(expected[name])

@@ -7,10 +7,10 @@ from cluster.terminal import Terminal
 from training.evaluation import Evaluation, tables
 
 
-def test_the_model_comes_first_and_the_rules_after_it_best_first(judged: Evaluation) -> None:
-    rows = tables.main(judged).rows
+def test_the_model_comes_first_and_the_rules_after_it_best_first(evaluated: Evaluation) -> None:
+    rows = tables.main(evaluated).rows
     assert rows[0][0] == "model"
-    figures = [rule.metrics["auroc"] for rule in judged.rules]
+    figures = [rule.metrics["auroc"] for rule in evaluated.rules]
     assert [row[1] for row in rows[1:]] == figures == sorted(figures, reverse=True)
     assert rows[1][0] == "rule: share of G and C"
 
@@ -21,10 +21,10 @@ def test_models_side_by_side_share_the_table_with_the_rules(side_by_side: Evalua
     assert tables.intervals(side_by_side).rows[-1][0] == "best rule"
 
 
-def test_the_share_called_genes_is_told_for_every_source(judged: Evaluation) -> None:
-    kinds = np.array(judged.dataset.table["source"].to_pylist())
-    (model,) = judged.models
-    found = tables.sources(judged).rows
+def test_the_share_called_genes_is_shown_for_every_source(evaluated: Evaluation) -> None:
+    kinds = np.array(evaluated.dataset.table["source"].to_pylist())
+    (model,) = evaluated.models
+    found = tables.sources(evaluated).rows
     assert [row[0] for row in found] == ["gene", "shuffle"]
     for source, rows, called, share in found:
         here = kinds == source
@@ -33,20 +33,20 @@ def test_the_share_called_genes_is_told_for_every_source(judged: Evaluation) -> 
         assert share == called / rows
 
 
-def test_the_bundles_threshold_is_marked_among_others(judged: Evaluation) -> None:
-    (row,) = (row for row in tables.thresholds(judged, 0).rows if "bundle" in str(row[0]))
-    model = judged.models[0].metrics
+def test_the_bundles_threshold_is_marked_among_others(evaluated: Evaluation) -> None:
+    (row,) = (row for row in tables.thresholds(evaluated, 0).rows if "bundle" in str(row[0]))
+    model = evaluated.models[0].metrics
     assert row[0] == "0.500 (the bundle's)"
     assert row[2:] == pytest.approx((model["precision"], model["recall"], model["f1"], model["mcc"]))
 
 
-@pytest.mark.parametrize("which", ["judged", "side_by_side"])
+@pytest.mark.parametrize("which", ["evaluated", "side_by_side"])
 def test_no_table_of_the_terminal_is_wider_than_80_columns(
     which: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found: Evaluation = request.getfixturevalue(which)
     terminal = Terminal(80)
-    for table in tables.in_terminal(found):
+    for table in tables.terminal_tables(found):
         terminal.table(table.caption, table.header, table.rows)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -6,27 +6,27 @@ from typing import Any
 import pytest
 
 from pipelines import metrics
-from training.evaluation import Evaluation, figures
+from training.evaluation import Evaluation, json_report
 from training.evaluation.slices import BY
 
 
 @pytest.fixture(scope="module")
-def written(judged: Evaluation) -> dict[str, Any]:
+def written(evaluated: Evaluation) -> dict[str, Any]:
     """The figures as they are read back."""
-    return json.loads(json.dumps(figures.to_json(judged), allow_nan=False))
+    return json.loads(json.dumps(json_report.to_json(evaluated), allow_nan=False))
 
 
-def test_one_models_figures_are_flat(judged: Evaluation, written: dict[str, Any]) -> None:
-    assert {name: written[name] for name in metrics.NAMES} == judged.models[0].metrics
+def test_one_models_figures_are_flat(evaluated: Evaluation, written: dict[str, Any]) -> None:
+    assert {name: written[name] for name in metrics.NAMES} == evaluated.models[0].metrics
     assert set(written["shortcuts"]) == {
         "length", "gc", "soft_masked", "unknown", "first_six", "last_six", "ends", "kmers",
     }  # fmt: skip
     assert written["rows"] == written["genes"] + written["negatives"] == 120
     assert written["called_by_source"].keys() == {"gene", "shuffle"}
-    assert {"threshold", "split", "verdict", "dataset_fingerprint", "tokenizer_fingerprint"} <= written.keys()
+    assert {"threshold", "split", "conclusion", "dataset_fingerprint", "tokenizer_fingerprint"} <= written.keys()
 
 
-def test_parts_intervals_calibration_sweep_and_genes_left_out_are_told(written: dict[str, Any]) -> None:
+def test_parts_intervals_calibration_sweep_and_genes_left_out_are_written(written: dict[str, Any]) -> None:
     low, high = written["intervals"]["auroc"]
     assert low <= written["auroc"] <= high
     for by in BY:
@@ -40,7 +40,7 @@ def test_parts_intervals_calibration_sweep_and_genes_left_out_are_told(written: 
 
 
 def test_several_models_are_listed_and_the_first_is_flat_as_well(side_by_side: Evaluation) -> None:
-    found = figures.to_json(side_by_side)
+    found = json_report.to_json(side_by_side)
     assert [one["name"] for one in found["models"]] == ["first", "second"]
     first = {key: value for key, value in found["models"][0].items() if key != "name"}
     assert {key: found[key] for key in first} == first

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import UsageError
+from training.evaluation import model_names
+
+
+def test_a_single_model_is_called_model() -> None:
+    assert model_names.short_names([Path("run/bundle")]) == ["model"]
+
+
+def test_models_are_named_by_the_last_parts_of_their_paths_that_differ() -> None:
+    assert model_names.short_names([Path("a/bundle"), Path("b/bundle")]) == ["a", "b"]
+    assert model_names.short_names([Path("a/run/bundle"), Path("b/run/bundle")]) == ["a/run", "b/run"]
+    assert model_names.short_names([Path("best"), Path("runs/last")]) == ["best", "last"]
+
+
+def test_paths_that_only_differ_in_the_folder_bundle_keep_their_whole_names() -> None:
+    found = model_names.short_names([Path("/a"), Path("/a/bundle")])
+    assert found == ["/a", "/a/bundle"]
+
+
+def test_a_bundle_named_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="named twice"):
+        model_names.short_names([Path("a/bundle"), Path("a/../a/bundle")])
+
+
+def test_addresses_get_distinct_names_too() -> None:
+    assert model_names.short_names(["s3://models/one/bundle", "s3://models/two/bundle/"]) == ["one", "two"]
+    with pytest.raises(UsageError, match="named twice"):
+        model_names.short_names(["s3://models/one/bundle", "s3://models/one/bundle/"])

@@ -1,0 +1,115 @@
+"""An evaluation as JSON; the keys are described in `docs/evaluate.md`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipelines import metrics
+from training.evaluation import conclusions, mistakes, tables
+from training.evaluation.bootstrap import LEVEL
+from training.evaluation.calibration import Bin
+from training.evaluation.evaluate import Difference, Evaluation, Intervals
+from training.evaluation.recall import Recall
+from training.evaluation.slices import BY, Slice
+from training.evaluation.sweep import sweep
+
+Interval = tuple[float, float] | None
+Json = dict[str, Any]
+
+
+def to_json(evaluation: Evaluation) -> Json:
+    """The first model's metrics and what belongs to the split, flat; and those of every model under `models`."""
+    models = [_model(evaluation, number) for number in range(len(evaluation.models))]
+    return {
+        **{key: value for key, value in models[0].items() if key != "name"},
+        "split": evaluation.dataset.split,
+        "rows": len(evaluation.dataset),
+        "genes": evaluation.genes,
+        "negatives": len(evaluation.dataset) - evaluation.genes,
+        "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
+        "rules": {rule.name: rule.metrics | {"threshold": rule.threshold} for rule in evaluation.rules},
+        "best_rule": {"name": evaluation.rules[0].name, "intervals": _intervals(evaluation.rule_intervals)},
+        "differences": [_difference(one) for one in evaluation.differences],
+        "bootstrap": {
+            "samples": evaluation.resampling.samples,
+            "seed": evaluation.resampling.seed,
+            "unit": evaluation.unit,
+            "level": LEVEL,
+        },
+        "dataset_fingerprint": evaluation.dataset.manifest["fingerprint"],
+        "tokenizer_fingerprint": evaluation.dataset.tokenizer.fingerprint,
+        "models": models,
+    }
+
+
+def _model(evaluation: Evaluation, number: int) -> Json:
+    model, calibration = evaluation.models[number], evaluation.calibrations[number]
+    thresholds = np.union1d(tables.THRESHOLDS, model.threshold)
+    swept = sweep(evaluation.dataset.labels, model.probabilities, thresholds)
+    kinds = np.array(evaluation.dataset.table["source"].to_pylist(), dtype=object)
+    called = model.probabilities >= model.threshold
+    return {
+        "name": model.name,
+        **model.metrics,
+        "threshold": model.threshold,
+        "conclusion": conclusions.conclude(evaluation)[number],
+        "intervals": _intervals(model.intervals),
+        "called_by_source": {str(kind): float(called[kinds == kind].mean()) for kind in dict.fromkeys(kinds.tolist())},
+        "mistakes": mistakes.count(evaluation.dataset, model),
+        **{f"by_{by}": [_slice(one) for one in model.slices[by]] for by in BY},
+        "by_biotype": [{"name": one.name, "genes": one.genes, **_recall(one)} for one in model.biotypes],
+        "calibration": {
+            "brier": calibration.brier,
+            "expected_calibration_error": calibration.error,
+            "bins": [_bin(one) for one in calibration.bins],
+        },
+        "sweep": [
+            {
+                "threshold": value,
+                "called": int(swept.called[row]),
+                **{name: float(getattr(swept, name)[row]) for name in ("precision", "recall", "f1", "mcc")},
+            }
+            for row, value in enumerate(thresholds.tolist())
+        ],
+        "left_out": [_left_out(one) for one in model.left_out] if evaluation.keeps_left_out else None,
+    }
+
+
+def _difference(one: Difference) -> Json:
+    values = {name: {"value": one.values[name], "interval": _interval(one.intervals[name])} for name in metrics.NAMES}
+    return {"first": one.first, "second": one.second, **values}
+
+
+def _bin(one: Bin) -> Json:
+    return {
+        "low": one.low,
+        "high": one.high,
+        "rows": one.rows,
+        "mean_probability": one.mean,
+        "share_of_genes": one.genes,
+        "interval": list(one.interval),
+    }
+
+
+def _slice(one: Slice) -> Json:
+    counts = {"name": one.name, "rows": one.genes + one.negatives, "genes": one.genes, "negatives": one.negatives}
+    return {**counts, **one.metrics, "auroc_interval": _interval(one.interval)}
+
+
+def _left_out(one: Recall) -> Json:
+    counts = {"reason": one.name, "split": one.among, "genes": one.genes, "evaluated": one.evaluated}
+    return {**counts, **_recall(one)}
+
+
+def _recall(one: Recall) -> Json:
+    return {"called": one.called, "recall": one.share, "interval": _interval(one.interval)}
+
+
+def _intervals(intervals: Intervals) -> Json:
+    return {name: _interval(interval) for name, interval in intervals.items()}
+
+
+def _interval(interval: Interval) -> list[float] | None:
+    return None if interval is None else list(interval)

@@ -1,0 +1,40 @@
+"""Short names for models that are known by the paths of their bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines import remote
+from pipelines.errors import UsageError
+
+ONLY_MODEL = "model"
+BUNDLE = "bundle"
+
+
+def short_names(bundles: Sequence[Path | str]) -> list[str]:
+    """`model` for a single bundle; else as many of the last parts of each path or address as make all names differ.
+
+    The folder name `bundle`, which `raygene train` writes, distinguishes nothing and is left off.
+
+    Raises:
+        UsageError: the same path twice.
+    """
+    if len(bundles) == 1:
+        return [ONLY_MODEL]
+    paths = [_parts(bundle) for bundle in bundles]
+    for path, bundle in zip(paths, bundles, strict=True):
+        if paths.count(path) > 1:
+            raise UsageError(f"{bundle}: named twice", "name each bundle once")
+    parts = [path[:-1] if path[-1] == BUNDLE else path for path in paths]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(path[-length:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(bundle) for bundle in bundles]
+
+
+def _parts(bundle: Path | str) -> tuple[str, ...]:
+    """The parts of an absolute local path, or of an address."""
+    path = remote.local_path(bundle)
+    return path.resolve().parts if path else tuple(str(bundle).rstrip("/").split("/"))

@@ -36,7 +36,7 @@ from pipelines import metrics
 from pipelines.config import TokenizerConfig
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
-from pipelines.tokens.tokenizer import SPECIALS
+from pipelines.tokens.vocabulary import SPECIALS
 from training.bundle import bundle
 from training.embed import head, neighbours, pairs, skipgram, task
 from training.embed.config import EmbeddingConfig

@@ -221,7 +221,7 @@ def regression(trained: Path, judged: Path, split: str) -> Figures:
 def open_frame(dataset: TokenDataset) -> float:
     """AUROC of a rule without a model: the longest stretch free of stop codons in any of three frames, as a share of the bases."""
     bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
-    codes, lengths = dataset.tokenizer.bases(dataset.tokens, bases)
+    codes, lengths = dataset.tokenizer.decode_bases(dataset.tokens, bases)
     ends = np.cumsum(lengths)
     return metrics.auroc(
         dataset.labels, [longest_open(codes[end - length : end]) for length, end in zip(lengths, ends, strict=True)]

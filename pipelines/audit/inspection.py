@@ -21,7 +21,8 @@ from pipelines.config import KINDS
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from pipelines.genome import sequence
 from pipelines.report import Table
-from pipelines.tokens.tokenizer import UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import UNK
 
 PERCENT = (0, 5, 50, 95, 100)
 EXTREMES = 5
@@ -116,7 +117,7 @@ class Inspection:
             ("k, stride, tail", f"{self.tokenizer.k}, {self.tokenizer.stride}, {self.tokenizer.tail}"),
             ("tokens in the vocabulary", self.tokenizer.vocabulary_size),
         ]
-        if self.tokenizer.kept is not None:
+        if self.tokenizer.observed_words is not None:
             rows.append(("observed k-mers", f"{self._share_of_all_kmers():.1%} of all {4**self.tokenizer.k:,}"))
         rows += [("tokens in train", total), ("k-mers seen in train", f"{self._kmers_seen():.1%}")]
         if self.tokenizer.tail == "partial":

@@ -172,5 +172,5 @@ def _chunks(dataset: TokenDataset, rows: NDArray[np.int64]) -> Iterator[tuple[sl
         counts = dataset.lengths[some]
         within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         tokens = dataset.tokens[np.repeat(dataset.offsets[some], counts) + within]
-        yield slice(first, last), frequencies(*dataset.tokenizer.bases(tokens, lengths[some]))
+        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[some]))
         first = last

@@ -141,7 +141,7 @@ def last_six(dataset: TokenDataset) -> NDArray[np.int64]:
     """The last six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
     tokenizer, sizes = dataset.tokenizer, bases(dataset)
-    shown = tokenizer.shown(sizes)
+    shown = tokenizer.covered_bases(sizes)
     for back in range(2 + SIX // tokenizer.stride):
         rows = np.flatnonzero(back < dataset.lengths)
         starts = tokenizer.starts(dataset.lengths[rows] - 1 - back, sizes[rows])

@@ -26,7 +26,8 @@ from pipelines.genome.labelled import Sequences
 from pipelines.genome.sequence import Bytes
 from pipelines.negatives import dinucleotide
 from pipelines.splits import sketch
-from pipelines.tokens.tokenizer import UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import UNK
 
 ROW_GROUP_TOKENS = 1 << 20
 RECORDS = ".records"
@@ -155,7 +156,7 @@ class CountTokens:
         counts = np.zeros(0, np.int64)
         if len(table):
             bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
-            counts = self.tokenizer.count(sequence.base_codes(bases), lengths)
+            counts = self.tokenizer.count_tokens(sequence.base_codes(bases), lengths)
         seen = np.flatnonzero(counts)
         rows = np.zeros(len(seen), np.int64)
         rows[:1] = len(table)

@@ -297,7 +297,7 @@ def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
         for counted in map_tables(_bundles(_tasks(train)), encode_tokens.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
-    observed = job.tokenizer.observed(counts, job.config.tokenizer.min_count)
+    observed = job.tokenizer.restrict_to_observed(counts, job.config.tokenizer.min_count)
     progress.note(
         f"vocabulary: {observed.vocabulary_size:,} of {job.tokenizer.vocabulary_size:,} tokens seen at least "
         f"{job.config.tokenizer.min_count:,} times in train"

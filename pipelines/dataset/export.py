@@ -120,7 +120,7 @@ def _of_table(table: pa.Table, split: str, tokenizer: Tokenizer | None) -> Itera
 
 def _bases(table: pa.Table, tokenizer: Tokenizer) -> list[bytes]:
     tokens = np.concatenate([chunk.flatten().to_numpy() for chunk in table["tokens"].chunks])
-    codes, shown = tokenizer.bases(tokens, table["end"].to_numpy() - table["start"].to_numpy())
+    codes, shown = tokenizer.decode_bases(tokens, table["end"].to_numpy() - table["start"].to_numpy())
     letters, ends = _LETTERS[codes].tobytes(), np.cumsum(shown).tolist()
     return [letters[first:last] for first, last in zip([0, *ends], ends, strict=False)]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.genome.sequence import OTHER
-from pipelines.tokens.tokenizer import BLOCK, kmer_numbers
+from pipelines.tokens.kmer_encoding import BLOCK, kmer_numbers
 
 K = 21
 CENTRE = 9

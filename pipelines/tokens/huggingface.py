@@ -1,8 +1,8 @@
 """The tokenizer as a Hugging Face `tokenizer.json`, for `tokenizers` and `transformers`.
 
 The format is that of the tokenizers library (https://huggingface.co/docs/tokenizers): a word-level model over the same
-vocabulary, ids unchanged. Words given one by one, or parted by white space, get the ids that raygene gives those k-mers.
-Cutting a sequence into overlapping k-mers is beyond the format, so raw sequence is cut only where stride = k.
+vocabulary, with the same ids. Words that are passed one by one, or separated by white space, get the ids that raygene
+gives those k-mers. The format cannot cut a sequence into overlapping k-mers, so raw sequence is cut only if stride = k.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import storage
-from pipelines.tokens.tokenizer import SPECIALS, UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import SPECIALS, UNK
 
 VERSION = "1.0"
 
 
 def document(tokenizer: Tokenizer) -> dict[str, Any]:
-    """The content of `tokenizer.json`.
+    """The content of Hugging Face's `tokenizer.json`.
 
-    Letters are read without case, as raygene does; a word outside the vocabulary is `<unk>`.
+    Case is ignored, as raygene does; a word outside the vocabulary is `<unk>`.
     """
     split_words: list[dict[str, Any]] = [{"type": "WhitespaceSplit"}]
     if cuts_sequence(tokenizer):
@@ -49,15 +50,15 @@ def document(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def cuts_sequence(tokenizer: Tokenizer) -> bool:
-    """Whether the exported tokenizer cuts raw sequence too: k-mers must not overlap."""
+    """Whether the exported tokenizer cuts raw sequence too, which it can if k-mers do not overlap."""
     return tokenizer.stride == tokenizer.k
 
 
 def agreement(tokenizer: Tokenizer) -> str:
-    """Where the exported tokenizer gives raygene's ids, in one sentence."""
-    words = f"ids agree on sequence given as {tokenizer.k}-mers"
+    """One sentence on the input for which the exported tokenizer gives the same ids as raygene."""
+    words = f"ids agree on sequence split into {tokenizer.k}-mers"
     if not cuts_sequence(tokenizer):
-        return f"{words}; raw sequence it does not cut, since stride {tokenizer.stride} is not k {tokenizer.k}"
+        return f"{words}; it cannot cut raw sequence, since stride {tokenizer.stride} is not k {tokenizer.k}"
     if tokenizer.tail == "partial":
         return f"{words}, and on raw sequence of at least {tokenizer.k} bases"
     return f"{words}, and on raw sequence whose length is a multiple of {tokenizer.k}"
@@ -67,12 +68,12 @@ def save(tokenizer: Tokenizer, path: Path) -> None:
     """Write `tokenizer.json`, whole or not at all.
 
     Raises:
-        ResourceError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     storage.write_text(path, json.dumps(document(tokenizer), indent=1) + "\n")
 
 
 def _special(number: int, name: str) -> dict[str, Any]:
-    # Normalised as a special is matched as it stands; "<mask>" holds letters that are bases.
+    # Not normalised: upper-casing the bases among the letters of "<mask>" would keep it from being matched.
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {"id": number, "content": name, **flags}

@@ -18,7 +18,8 @@ from torch import nn
 
 from pipelines import remote, storage
 from pipelines.errors import BundleError, DatasetError, InputError
-from pipelines.tokens.tokenizer import FILE_NAME, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.tokenizer_file import FILE_NAME
 from training.bundle import digests, weights
 from training.bundle.card import model_card
 from training.bundle.digests import CONFIG, RESTORE

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.tokens.tokenizer import PAD
+from pipelines.tokens.vocabulary import PAD
 
 
 @dataclass(frozen=True)

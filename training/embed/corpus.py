@@ -96,9 +96,11 @@ class Corpus:
 
 def whole_kmers(tokenizer: Tokenizer) -> Tokenizer:
     """The tokenizer without a tail; its ids are those of the same k-mers."""
-    if tokenizer.kept is None:
+    if tokenizer.observed_words is None:
         return replace(tokenizer, tail="drop")
-    return replace(tokenizer, tail="drop", kept=tuple(word for word in tokenizer.kept if word < 4**tokenizer.k))
+    return replace(
+        tokenizer, tail="drop", observed_words=tuple(word for word in tokenizer.observed_words if word < 4**tokenizer.k)
+    )
 
 
 def laid(codes: Bytes, lengths: Numbers, stride: int, gap: int) -> Bytes:
@@ -175,7 +177,7 @@ def _rows(dataset: TokenDataset) -> Iterator[Rows]:
         last = int(np.searchsorted(dataset.offsets, dataset.offsets[first] + AT_ONCE, side="right")) - 1
         last = max(last, first + 1)
         tokens = dataset.tokens[dataset.offsets[first] : dataset.offsets[last]]
-        yield dataset.tokenizer.bases(tokens, bases[first:last])
+        yield dataset.tokenizer.decode_bases(tokens, bases[first:last])
         first = last
 
 
@@ -252,10 +254,10 @@ def _observed(corpus: Corpus, min_count: int) -> Tokenizer:
     complete = corpus.tokenizer
     counts = np.zeros(complete.vocabulary_size, np.int64)
     for codes, lengths in corpus.learnt():
-        counts += complete.count(codes, lengths)
+        counts += complete.count_tokens(codes, lengths)
         if corpus.both:
-            counts += complete.count(*reversed_rows(codes, lengths))
-    return complete.observed(counts, min_count)
+            counts += complete.count_tokens(*reversed_rows(codes, lengths))
+    return complete.restrict_to_observed(counts, min_count)
 
 
 def differing(resolved: dict[str, Any], tokenizer: Tokenizer) -> list[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines import fingerprint
-from pipelines.tokens.tokenizer import SPECIALS
+from pipelines.tokens.vocabulary import SPECIALS
 
 RANK = 128
 BATCH = 1024

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.genome.sequence import Bytes
-from pipelines.tokens.tokenizer import holds_other, kmer_numbers
+from pipelines.tokens.kmer_encoding import holds_other, kmer_numbers
 
 ORDER = 5
 STATES = 4**ORDER

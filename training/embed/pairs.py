@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ResourceError, TrainingError, UsageError
-from pipelines.tokens.tokenizer import SPECIALS
+from pipelines.tokens.vocabulary import SPECIALS
 from training.memory import capacity
 
 MOST_TOKENS = 20_000

@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits
 from pipelines import fingerprint, storage
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
-from pipelines.tokens.tokenizer import SPECIALS, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import SPECIALS
 from training.embed import chance, head, neighbours, pairs, report, skipgram, task
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus

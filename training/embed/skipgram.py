@@ -18,7 +18,8 @@ from torch import Tensor
 
 from pipelines import fingerprint
 from pipelines.errors import TrainingError
-from pipelines.tokens.tokenizer import PAD, SPECIALS, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import PAD, SPECIALS
 from training.embed import pairs
 from training.embed.config import EmbeddingConfig
 from training.embed.pairs import Pairs

@@ -18,7 +18,8 @@ from torch import Tensor
 from pipelines import fingerprint
 from pipelines.errors import TrainingError
 from pipelines.genome.sequence import OTHER, Bytes
-from pipelines.tokens.tokenizer import SPECIALS, kmer_numbers
+from pipelines.tokens.kmer_encoding import kmer_numbers
+from pipelines.tokens.vocabulary import SPECIALS
 from training.embed import head, markov
 from training.embed.corpus import Corpus
 from training.embed.markov import ORDER, Markov

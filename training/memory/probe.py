@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines.errors import ResourceError
-from pipelines.tokens.tokenizer import PAD
+from pipelines.tokens.vocabulary import PAD
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from pipelines.tokens.tokenizer import PAD
+from pipelines.tokens.vocabulary import PAD
 from training.config import ModelConfig
 from training.data.batch import TokenBatch
 from training.models.absolute_positions import Place

@@ -59,7 +59,7 @@ def test_observed_and_partial_vocabularies_are_summed_up_as_what_they_are(found:
     whole = Tokenizer(3, 3, "partial")
     counts = np.zeros(whole.vocabulary_size, np.int64)
     counts[[1, 3, 4, 70, 84]] = [1, 40, 3, 4, 2]
-    observed = whole.observed(counts, 3)
+    observed = whole.restrict_to_observed(counts, 3)
     seen = replace(found, tokenizer=observed, token_counts=np.array([0, 3, 0, 40, 0, 4]))
     told = vocabulary(seen)
     assert told["tokens in the vocabulary"] == 6

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.genome import sequence
-from pipelines.tokens.tokenizer import UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import UNK
 
 complete = st.integers(1, 6).flatmap(
     lambda k: st.builds(Tokenizer, st.just(k), st.integers(1, k), st.sampled_from(["anchor", "drop", "partial"]))
 )
 observed = st.builds(
-    lambda tokenizer, seed: tokenizer.observed(
+    lambda tokenizer, seed: tokenizer.restrict_to_observed(
         np.append(2, np.random.default_rng(seed).integers(1, 3, tokenizer.vocabulary_size - 1))[::-1], 2
     ),
     complete,

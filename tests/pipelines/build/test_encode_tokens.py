@@ -13,7 +13,8 @@ from pipelines.build import encode_tokens
 from pipelines.genome import sequence
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
-from pipelines.tokens.tokenizer import UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import UNK
 from tests.conftest import GenomeFiles
 
 

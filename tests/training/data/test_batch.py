@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.tokens.tokenizer import PAD
+from pipelines.tokens.vocabulary import PAD
 from training.data.batch import collate
 
 

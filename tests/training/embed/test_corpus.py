@@ -12,7 +12,8 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError, UsageError
 from pipelines.genome.sequence import OTHER
 from pipelines.progress import Silent
-from pipelines.tokens.tokenizer import SPECIALS, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import SPECIALS
 from tests.conftest import GenomeFiles
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipelines.errors import TrainingError
-from pipelines.tokens.tokenizer import MASK, PAD, UNK, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import MASK, PAD, UNK
 from training.embed import skipgram
 from training.embed.config import EmbeddingConfig
 from training.embed.pairs import Pairs

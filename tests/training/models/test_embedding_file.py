@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from pipelines.config import TokenizerConfig
 from pipelines.errors import BundleError, DatasetError
-from pipelines.tokens.tokenizer import PAD, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import PAD
 from training import models
 from training.bundle.description import describe
 from training.config import ModelConfig
@@ -45,7 +46,11 @@ def test_vectors_come_back_with_a_zero_for_padding(saved: Path) -> None:
 
 @pytest.mark.parametrize(
     "tokenizer",
-    [TOKENIZER, Tokenizer(4, 3, "partial"), TOKENIZER.observed(np.arange(TOKENIZER.vocabulary_size) % 2, 1)],
+    [
+        TOKENIZER,
+        Tokenizer(4, 3, "partial"),
+        TOKENIZER.restrict_to_observed(np.arange(TOKENIZER.vocabulary_size) % 2, 1),
+    ],
 )
 def test_the_tokenizer_travels_in_the_file_and_builds_can_take_it(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = embedding_file.save(vectors(tokenizer), tokenizer, 0.5, MADE, tmp_path)
@@ -62,7 +67,7 @@ def test_another_tokenizer_is_refused_with_both_fingerprints_and_what_differs(sa
         embedding_file.load(saved, other, 8)
     for told in (TOKENIZER.fingerprint[:12], other.fingerprint[:12], "stride 1 against 2, tail anchor against drop"):
         assert told in str(caught.value)
-    observed = TOKENIZER.observed(np.arange(TOKENIZER.vocabulary_size) % 2, 1)
+    observed = TOKENIZER.restrict_to_observed(np.arange(TOKENIZER.vocabulary_size) % 2, 1)
     with pytest.raises(BundleError, match="file against data: the vocabulary"):
         embedding_file.load(saved, observed, 8)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.tokens.tokenizer import PAD, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import PAD
 from training import models
 from training.config import ModelConfig
 from training.models.initial_vectors import compositional
@@ -28,7 +29,7 @@ def test_vectors_have_unit_variance_and_padding_none(k: int) -> None:
 @pytest.mark.parametrize("tail", ["anchor", "partial"])
 def test_partial_and_observed_vocabularies_have_vectors_of_the_same_kind(tail: str) -> None:
     complete = Tokenizer(3, 3, tail)
-    tokenizer = complete.observed(np.arange(complete.vocabulary_size) % 2, 1)
+    tokenizer = complete.restrict_to_observed(np.arange(complete.vocabulary_size) % 2, 1)
     vectors = compositional(tokenizer.vocabulary, 256, seed=1)
     assert len(vectors) == tokenizer.vocabulary_size
     assert float(vectors[PAD + 1 :].std()) == pytest.approx(1, abs=0.15)

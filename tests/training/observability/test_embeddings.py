@@ -9,7 +9,8 @@ import torch
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
-from pipelines.tokens.tokenizer import PAD, Tokenizer
+from pipelines.tokens.tokenizer import Tokenizer
+from pipelines.tokens.vocabulary import PAD
 from tests.training.distributed.test_reporter import run
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.stop_signal import StopFile

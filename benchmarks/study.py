@@ -221,7 +221,7 @@ def overfit(given: argparse.Namespace) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "overfit"
     sizes = summary.sizes(found, base, "auroc")
     for name, value, colours in (("score", SCORE, "viridis"), ("gap", GAP, "magma")):
-        picture = page.heat(sizes, value, colours)
+        picture = page.heatmap(sizes, value, colours)
         picture.savefig(HERE / "results" / f"overfit-{name}.svg", metadata={"Date": None}, facecolor="white")
 
 

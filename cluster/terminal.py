@@ -118,7 +118,7 @@ class Terminal:
         Where the terminal is narrow, text folds and headings wrap. A number is never cut nor folded: where not even
         the numbers fit, the table is wider than the terminal.
         """
-        from pipelines.report import shown  # plots come with it, and --help need not wait for them
+        from pipelines.report import format_cell  # plots come with it, and --help need not wait for them
 
         table = Table(
             title=caption,
@@ -128,7 +128,7 @@ class Terminal:
             pad_edge=False,
             padding=(0, GAP - 1, 0, 0),
         )
-        cells = [[shown(cell) for cell in row] for row in rows]
+        cells = [[format_cell(cell) for cell in row] for row in rows]
         numeric = [all(_is_number(row[column]) for row in cells) for column in range(len(header))]
         fitted = widths(header, cells[:MOST_ROWS], numeric, self._output.width)
         for name, right, width in zip(header, numeric, fitted, strict=True):

@@ -1,52 +1,31 @@
-"""The shell of every HTML page: one file without anything from outside, plots as inline SVG.
+"""HTML pages: one file that loads nothing from outside, with plots as inline SVG.
 
-Pages are the same bytes for the same content. They follow the reader's light or dark scheme.
+The layout and the style are the template `report.html` next to this module; Jinja escapes every text put into it. A page
+is the same bytes for the same content, and follows the reader's light or dark scheme.
 """
 
 from __future__ import annotations
 
-import html
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib as mpl
+from jinja2 import Environment, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from pipelines import storage
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6575;--line:#d9dee6;--paper:#fff;--best:#e8f3ec;--panel:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#a3adbb;--line:#39424f;--paper:#14181f;--best:#1d3a2a;--panel:#f7f8fa}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:64rem;padding:2.5rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
-font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-h1{font-size:1.7rem;line-height:1.2;margin:0}h2{font-size:1.15rem;margin:2.5rem 0 .6rem}
-.sub{color:var(--soft);margin:.35rem 0 1.5rem;overflow-wrap:anywhere}
-.lead{font-size:1.05rem;border-left:4px solid #2f7d5b;padding:.4rem 0 .4rem 1rem;margin:1.5rem 0}
-.scroll{overflow-x:auto;background:linear-gradient(to right,var(--paper) 40%,transparent) 0 0/3rem 100% no-repeat local,
-linear-gradient(to left,var(--paper) 40%,transparent) 100% 0/3rem 100% no-repeat local,
-linear-gradient(to right,var(--line),transparent) 0 0/1rem 100% no-repeat scroll,
-linear-gradient(to left,var(--line),transparent) 100% 0/1rem 100% no-repeat scroll}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
-caption{text-align:left;color:var(--soft);padding:1.4rem 0 .4rem}
-caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2.5rem)}
-th,td{padding:.38rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
-td.w{white-space:normal;min-width:20rem}th{font-weight:600}.n{text-align:right}tr.best td{background:var(--best)}
-.row{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(24rem,100%),1fr));gap:0 1.25rem}
-figure{margin:1rem 0;min-width:0}figure svg{width:100%;height:auto;background:var(--panel);border-radius:6px}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem}figcaption b{color:var(--ink);font-weight:600}
-details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
-@media(max-width:40rem){th,td{padding:.38rem .5rem}th:first-child,td:first-child{position:sticky;left:0;min-width:6rem;
-max-width:9rem;white-space:normal;overflow-wrap:break-word;background:var(--paper)}}
-"""
-
 MISSING = "–"
-LONG = 60
+# A cell of more letters is a sentence: it wraps.
+WRAP_ABOVE = 60
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
+# Label, name, colour and line style: classes differ in their lines too, not in colour alone.
 LABELS = ((1, "genes", GENE, "-"), (0, "negatives", NEGATIVE, "--"))
 
 
@@ -65,16 +44,63 @@ class Plot(NamedTuple):
     Attributes:
         title: what it shows, in a few words.
         figure: the plot.
-        text: what to read off it; follows the title.
+        text: what to read from it; follows the title.
         name: the element's id on the page is `figure-` and this, if there is one.
-        spoken: for readers who do not see it, in place of the title; what a table beside it says need not stand here.
+        alt_text: for readers who do not see it, in place of the title; need not repeat what a table next to it says.
     """
 
     title: str
     figure: Figure
     text: str = ""
     name: str = ""
-    spoken: str = ""
+    alt_text: str = ""
+
+
+class _Cell(NamedTuple):
+    """A cell of a table; `kind` is its class: `n` a number (right-aligned), `w` a sentence (wraps), or none."""
+
+    text: str
+    kind: Literal["n", "w", ""]
+
+
+@dataclass(frozen=True)
+class _Heading:
+    text: str
+    kind: Literal["heading"] = "heading"
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    text: str
+    lead: bool
+    kind: Literal["paragraph"] = "paragraph"
+
+
+@dataclass(frozen=True)
+class _TableBlock:
+    caption: str
+    header: list[_Cell]
+    rows: list[list[_Cell]]
+    best: int | None
+    folded: bool
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class _DrawnPlot:
+    """A plot as the template takes it; the SVG is put in as it is, because matplotlib escapes the texts in it."""
+
+    title: str
+    text: str
+    name: str
+    alt_text: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class _Plots:
+    plots: list[_DrawnPlot]
+    kind: Literal["plots"] = "plots"
 
 
 class Page:
@@ -86,19 +112,17 @@ class Page:
     """
 
     def __init__(self, title: str, subtitle: str = "") -> None:
-        self._title = title
+        self._title, self._subtitle = title, subtitle
         self._figures = 0
-        self._parts = [f"<h1>{html.escape(title)}</h1>"]
-        if subtitle:
-            self._parts.append(f'<p class="sub">{html.escape(subtitle)}</p>')
+        self._blocks: list[_Heading | _Paragraph | _TableBlock | _Plots] = []
 
     def heading(self, text: str) -> None:
         """Begin a section."""
-        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+        self._blocks.append(_Heading(text))
 
     def paragraph(self, text: str, *, lead: bool = False) -> None:
         """Add a paragraph; a lead stands out."""
-        self._parts.append(f"<p{' class=lead' if lead else ''}>{html.escape(text)}</p>")
+        self._blocks.append(_Paragraph(text, lead))
 
     def table(
         self,
@@ -109,74 +133,72 @@ class Page:
         *,
         folded: bool = False,
     ) -> None:
-        """Add a table; `best` is the row to highlight. A folded one shows its caption until it is opened."""
+        """Add a table; a folded one shows only its caption until it is opened.
+
+        Args:
+            caption: stands above it.
+            header: names of the columns.
+            rows: cells of each row, as many as the header has.
+            best: number of the row to highlight.
+            folded: whether to fold it.
+        """
         numeric = [
             all(isinstance(row[column], int | float) or row[column] in (None, MISSING) for row in rows)
             for column in range(len(header))
         ]
-        mark = [' class="n"' if right else "" for right in numeric]
-        lines = [
-            "<tr>"
-            + "".join(f"<th scope=col{one}>{html.escape(name)}</th>" for one, name in zip(mark, header, strict=True))
-        ]
-        for number, row in enumerate(rows):
-            cells = "".join(_cell(shown(cell), one) for one, cell in zip(mark, row, strict=True))
-            lines.append(f"<tr{' class=best' if number == best else ''}>{cells}")
-        told, body = html.escape(caption), "\n".join(lines)
-        if folded:
-            whole = f'<details><summary>{told}</summary><div class="scroll"><table>{body}</table></div></details>'
-        else:
-            whole = f'<div class="scroll"><table><caption><span>{told}</span></caption>{body}</table></div>'
-        self._parts.append(whole)
+        names = [_Cell(name, "n" if right else "") for name, right in zip(header, numeric, strict=True)]
+        cells = [[_cell(value, right) for right, value in zip(numeric, row, strict=True)] for row in rows]
+        self._blocks.append(_TableBlock(caption, names, cells, best, folded))
 
     def figures(self, *figures: tuple[str, Figure] | Plot) -> None:
         """Add plots side by side, each with its caption."""
-        inner = []
-        for plot in (Plot(*one) for one in figures):
+        drawn = []
+        for plot in (Plot(*figure) for figure in figures):
             self._figures += 1
-            title, named = html.escape(plot.title), f' id="figure-{html.escape(plot.name)}"' if plot.name else ""
-            caption = f"<b>{title}.</b> {html.escape(plot.text)}" if plot.text else title
-            inner.append(
-                f'<figure{named} role="img" aria-label="{html.escape(plot.spoken) or title}">{_svg(plot.figure, f"f{self._figures}-")}'
-                f"<figcaption>{caption}</figcaption></figure>"
-            )
-        self._parts.append(f'<div class="row">{"".join(inner)}</div>')
+            svg = _svg(plot.figure, f"f{self._figures}-")
+            drawn.append(_DrawnPlot(plot.title, plot.text, plot.name, plot.alt_text, svg))
+        self._blocks.append(_Plots(drawn))
 
     def html(self) -> str:
         """The whole page."""
-        return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>\n"
-            + "\n".join(self._parts)
-            + "\n</body></html>\n"
-        )
+        return _template().render(title=self._title, subtitle=self._subtitle, blocks=self._blocks)
 
     def write(self, path: Path) -> None:
         """Write the page, whole or not at all.
 
         Raises:
-            ResourceError: the place cannot be written.
+            ResourceError: the file cannot be written.
         """
         storage.write_text(path, self.html())
 
 
-def _cell(text: str, mark: str) -> str:
-    """A cell; sentences wrap, figures and names do not."""
-    return f"<td{' class=w' if len(text) > LONG else mark}>{html.escape(text)}</td>"
+@cache
+def _template() -> Template:
+    """The template of every page, which escapes what is put into it."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(resources.files("pipelines").joinpath("report.html").read_text(encoding="utf-8"))
 
 
-def shown(cell: object) -> str:
-    """A cell as text: thousands separated, three decimals, nothing for None."""
-    if cell is None:
+def _cell(value: object, numeric: bool) -> _Cell:
+    text = format_cell(value)
+    if len(text) > WRAP_ABOVE:
+        return _Cell(text, "w")
+    return _Cell(text, "n" if numeric else "")
+
+
+def format_cell(value: object) -> str:
+    """A value as the text of a cell: thousands separated, three decimals, nothing for None."""
+    if value is None:
         return ""
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return f"{cell:,}"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def new_figure(x: str, y: str, height: float = 4.0) -> tuple[Figure, mpl.axes.Axes]:
-    """An empty plot of the house's size (5.2 by `height` inches) and style, without global state."""
+    """An empty plot of 5.2 by `height` inches in the style of all pages, without global state."""
     figure = Figure(figsize=(5.2, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x, color=INK)

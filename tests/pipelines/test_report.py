@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -153,7 +154,7 @@ def test_a_row_of_another_width_than_the_header_is_refused() -> None:
     ("cell", "text"), [(None, ""), (1_234_567, "1,234,567"), (0.12345, "0.123"), (True, "True"), ("3", "3")]
 )
 def test_cells_read_as_people_write_them(cell: object, text: str) -> None:
-    assert report.shown(cell) == text
+    assert report.format_cell(cell) == text
 
 
 def test_the_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
@@ -164,7 +165,34 @@ def test_the_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path) -> 
     assert [one.name for one in path.parent.iterdir()] == ["page.html"]
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=r"page\.html"):
         page().write(tmp_path / "file" / "page.html")
+
+
+def test_an_installation_holds_the_template() -> None:
+    project = tomllib.loads((Path(report.__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "report.html" in project["tool"]["setuptools"]["package-data"]["pipelines"]
+    assert (Path(report.__file__).parent / "report.html").is_file()
+
+
+def test_pages_follow_a_dark_scheme() -> None:
+    text = page().html()
+    assert "color-scheme:light dark" in text
+    assert "@media(prefers-color-scheme:dark)" in text
+
+
+def test_a_template_syntax_in_a_name_stays_text() -> None:
+    made = report.Page("{{ 7 * 7 }}")
+    made.paragraph("{% raw %}")
+    assert "{{ 7 * 7 }}" in made.html()
+    assert "{% raw %}" in made.html()
+
+
+def test_a_plot_is_described_by_its_alternative_text_or_its_title() -> None:
+    made = report.Page("t")
+    plots = [report.new_figure("x", "y")[0] for _ in range(2)]
+    made.figures(report.Plot("Title", plots[0], alt_text=HOSTILE), report.Plot("Other", plots[1]))
+    labels = [value for name, value in outline(made.html()).attributes if name == "aria-label"]
+    assert labels == [HOSTILE, "Other"]

@@ -1,4 +1,4 @@
-"""A campaign as one HTML page: the best configuration, score and gap over model sizes, importance, and every trial."""
+"""A study as one HTML page: the best configuration, score and gap over model sizes, importance, and every trial."""
 
 from __future__ import annotations
 
@@ -16,141 +16,147 @@ from tuning.results import importance
 from tuning.summary import Mean, Size
 from tuning.trial import Trial
 
-Value = Callable[[Size], Mean]
+ValueOf = Callable[[Size], Mean]
 # The luminance on which black and white letters stand out alike, at a contrast of 4.6.
-EVEN = 0.179
+EQUAL_CONTRAST = 0.179
 
 
-def page(
+def build_page(
     trials: Sequence[Trial],
     metric: str,
     sizes: Sequence[Size],
     shares: dict[str, float],
-    about: str,
+    subtitle: str,
     seeds: int = 1,
 ) -> report.Page:
     """Build the page.
 
     Args:
-        trials: of the campaign.
+        trials: all trials of the study.
         metric: auroc or mcc.
-        sizes: as `summary.sizes`.
-        shares: as `importance.importance`.
-        about: one line under the title.
+        sizes: as `summary.sizes` gives them.
+        shares: as `importance.importance` gives them.
+        subtitle: one line under the title.
         seeds: trials of each configuration.
     """
     name = summary.figure_name(metric)
-    made = report.Page("Search campaign", about)
-    made.paragraph(summary.verdict(trials, metric, seeds), lead=True)
+    page = report.Page("Hyperparameter study", subtitle)
+    page.paragraph(summary.verdict(trials, metric, seeds), lead=True)
     for text in summary.cautions(trials):
-        made.paragraph(f"Caution: {text}.")
-    made.paragraph(f"{summary.account(trials)}.")
-    plots = _of_sizes(sizes, name)
-    if len(some := summary.figures(trials, metric)) > 1:
-        plots.append(_in_order(some, name))
+        page.paragraph(f"Caution: {text}.")
+    page.paragraph(f"{summary.account(trials)}.")
+    plots = _size_plots(sizes, name)
+    if len(scored := summary.figures(trials, metric)) > 1:
+        plots.append(_history_plot(scored, name))
     if shares:
-        told = ", ".join(f"{lines.last(key)} {share:.0%}" for key, share in shares.items())
-        plots.append(
-            report.Plot(
-                f"What {name} depends on",
-                bars(shares),
-                f"Share of its variation that a key explains, by {importance.METHOD}.",
-                "importance",
-                f"Shares of the variation in {name}: {told}",
-            )
-        )
+        plots.append(_importance_plot(shares, name))
     if plots:
-        made.figures(*plots)
+        page.figures(*plots)
     if len(sizes) > 1:
         if pooled := summary.pooling(trials):
-            made.paragraph(pooled)
-        made.table("By size of token vectors and state", summary.SIZE_HEADER, summary.size_rows(sizes))
+            page.paragraph(pooled)
+        page.table("By size of token vectors and state", summary.SIZE_HEADER, summary.size_rows(sizes))
     if shares:
-        made.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(shares))
-    made.heading("Every trial")
-    _trials(made, trials, metric, seeds)
+        page.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(shares))
+    page.heading("Every trial")
+    _add_trials(page, trials, metric, seeds)
     if reasons := summary.reasons(trials):
-        made.table("Why trials ended before their last epoch, or never began", summary.REASON_HEADER, reasons)
-    return made
+        page.table("Why trials ended before their last epoch, or never began", summary.REASON_HEADER, reasons)
+    return page
 
 
-def _trials(made: report.Page, trials: Sequence[Trial], metric: str, seeds: int) -> None:
-    chosen = summary.best(trials, metric, seeds)
+def _add_trials(page: report.Page, trials: Sequence[Trial], metric: str, seeds: int) -> None:
+    """Add the table of all trials, the best marked."""
+    best = summary.best(trials, metric, seeds)
     order = summary.ranking(trials, metric, seeds)
     caption = f"The best configuration first{', by the mean over its seeds' if seeds > 1 else ''}"
-    caption += f"; trial {chosen.number} is the best" if chosen else ""
-    made.table(
-        caption,
-        summary.header(trials, metric),
-        summary.rows(trials, metric, seeds),
-        best=order.index(chosen) if chosen else None,
-    )
+    caption += f"; trial {best.number} is the best" if best else ""
+    rows = summary.rows(trials, metric, seeds)
+    page.table(caption, summary.header(trials, metric), rows, best=order.index(best) if best else None)
 
 
-def _of_sizes(sizes: Sequence[Size], name: str) -> list[report.Plot]:
-    """Score and gap over sizes, where there are several."""
+def _size_plots(sizes: Sequence[Size], name: str) -> list[report.Plot]:
+    """Score and gap over sizes; nothing for a single size."""
     if len(sizes) < 2:
         return []
-    spread = "; ± is the 95 % interval of the mean" if any(one.score.half is not None for one in sizes) else ""
-    full = len({one.embedding for one in sizes}) * len({one.hidden for one in sizes})
-    empty = "; where it is empty no trial has a figure" if len(sizes) < full else ""
+    spread = "; ± is the 95 % interval of the mean" if any(size.score.half is not None for size in sizes) else ""
+    cells = len({size.embedding for size in sizes}) * len({size.hidden for size in sizes})
+    empty = "; where it is empty no trial has a figure" if len(sizes) < cells else ""
     return [
         report.Plot(
             f"Validation {name} over sizes",
-            heat(sizes, lambda one: one.score, "viridis"),
+            heatmap(sizes, lambda size: size.score, "viridis"),
             f"Mean of all trials of a size{spread}{empty}.",
             "score",
-            _spoken(f"Validation {name}", sizes, lambda one: one.score),
+            _alt_text(f"Validation {name}", sizes, lambda size: size.score),
         ),
         report.Plot(
             f"Gap in {name}, train − validation, over sizes",
-            heat(sizes, lambda one: one.gap, "magma"),
+            heatmap(sizes, lambda size: size.gap, "magma"),
             f"How much better the kept epoch does on rows it was learnt from{spread}.",
             "gap",
-            _spoken(f"Gap in {name}", sizes, lambda one: one.gap),
+            _alt_text(f"Gap in {name}", sizes, lambda size: size.gap),
         ),
     ]
 
 
-def _spoken(what: str, sizes: Sequence[Size], value: Value) -> str:
-    """The ends of a heat map in words; all of it stands in the table."""
-    low, high = (pick(sizes, key=lambda one: value(one).value) for pick in (min, max))
+def _alt_text(what: str, sizes: Sequence[Size], value_of: ValueOf) -> str:
+    """The lowest and highest cell of a heat map in words; the table has all of them."""
+    lowest, highest = (choose(sizes, key=lambda size: value_of(size).value) for choose in (min, max))
     ends = " to ".join(
-        f"{value(one).value:.3f} (embedding {one.embedding}, hidden {one.hidden})" for one in (low, high)
+        f"{value_of(size).value:.3f} (embedding {size.embedding}, hidden {size.hidden})" for size in (lowest, highest)
     )
-    return f"{what} over embedding and hidden size, from {ends}; every value stands in the table by size"
+    return f"{what} over embedding and hidden size, from {ends}; every value is in the table by size"
 
 
-def _in_order(some: Sequence[tuple[Trial, float]], name: str) -> report.Plot:
-    trial, value = max(some, key=lambda one: one[1])
+def _history_plot(scored: Sequence[tuple[Trial, float]], name: str) -> report.Plot:
+    best, value = max(scored, key=lambda pair: pair[1])
     return report.Plot(
         "In the order of proposal",
-        history(some, name),
+        history(scored, name),
         "Every trial with a figure, and the highest so far.",
         "history",
-        f"Validation {name} of {len(some)} trials in the order of proposal; the highest, {value:.4f}, is trial {trial.number}",
+        f"Validation {name} of {len(scored)} trials in the order of proposal; "
+        f"the highest, {value:.4f}, is trial {best.number}",
     )
 
 
-def heat(sizes: Sequence[Size], value: Value, colours: str) -> Figure:
-    """Embedding across, hidden size upwards, the mean of each pair in its cell."""
-    across = sorted({one.embedding for one in sizes})
-    upwards = sorted({one.hidden for one in sizes})
-    grid = np.full((len(upwards), len(across)), np.nan)
-    for one in sizes:
-        grid[upwards.index(one.hidden), across.index(one.embedding)] = value(one).value
-    figure, axes = report.new_figure("embedding", "hidden", height=1.6 + 0.5 * len(upwards))
+def _importance_plot(shares: dict[str, float], name: str) -> report.Plot:
+    listed = ", ".join(f"{lines.last(key)} {share:.0%}" for key, share in shares.items())
+    return report.Plot(
+        f"What {name} depends on",
+        bars(shares),
+        f"Share of its variation that a key explains, by {importance.METHOD}.",
+        "importance",
+        f"Shares of the variation in {name}: {listed}",
+    )
+
+
+def heatmap(sizes: Sequence[Size], value_of: ValueOf, colours: str) -> Figure:
+    """Draw the mean of each size in its cell, embedding from left to right and hidden size upwards.
+
+    Args:
+        sizes: the cells to fill; the others stay empty.
+        value_of: what of a size is drawn.
+        colours: name of a matplotlib colour map.
+    """
+    columns = sorted({size.embedding for size in sizes})
+    rows = sorted({size.hidden for size in sizes})
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for size in sizes:
+        grid[rows.index(size.hidden), columns.index(size.embedding)] = value_of(size).value
+    figure, axes = report.new_figure("embedding", "hidden", height=1.6 + 0.5 * len(rows))
     axes.grid(visible=False)
     image = axes.imshow(grid, origin="lower", aspect="auto", cmap=colours)
-    axes.set_xticks(range(len(across)), [str(one) for one in across])
-    axes.set_yticks(range(len(upwards)), [str(one) for one in upwards])
-    letters = min(9.0, 50 / len(across))
-    for one in sizes:
-        place = upwards.index(one.hidden), across.index(one.embedding)
-        found = value(one)
-        told = f"{found.value:.3f}" + (f"\n±{found.half:.3f}" if found.half is not None else "")
-        ink = "white" if luminance(image.to_rgba(grid[place])) < EVEN else "black"
-        axes.text(place[1], place[0], told, ha="center", va="center", fontsize=letters, color=ink)
+    axes.set_xticks(range(len(columns)), [str(width) for width in columns])
+    axes.set_yticks(range(len(rows)), [str(width) for width in rows])
+    font_size = min(9.0, 50 / len(columns))
+    for size in sizes:
+        row, column = rows.index(size.hidden), columns.index(size.embedding)
+        mean = value_of(size)
+        text = f"{mean.value:.3f}" + (f"\n±{mean.half:.3f}" if mean.half is not None else "")
+        ink = "white" if luminance(image.to_rgba(grid[row, column])) < EQUAL_CONTRAST else "black"
+        axes.text(column, row, text, ha="center", va="center", fontsize=font_size, color=ink)
     figure.colorbar(image, ax=axes)
     return figure
 
@@ -162,34 +168,35 @@ def luminance(colour: ArrayLike) -> float:
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
-def history(some: Sequence[tuple[Trial, float]], name: str) -> Figure:
-    """The figure of every trial, and the highest so far; states differ in their marks, not in colour alone."""
+def history(scored: Sequence[tuple[Trial, float]], name: str) -> Figure:
+    """Draw the figure of every trial, and the highest so far; states differ in their markers, not in colour alone."""
     figure, axes = report.new_figure("trial", f"validation {name}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for state, mark, colour in (("finished", "o", report.GENE), ("stopped early", "x", report.NEGATIVE)):
-        here = [(one.number, value) for one, value in some if one.state == state]
-        if here:
-            axes.plot(*zip(*here, strict=True), mark, markersize=5, color=colour, label=state)
+    for state, marker, colour in (("finished", "o", report.GENE), ("stopped early", "x", report.NEGATIVE)):
+        points = [(trial.number, value) for trial, value in scored if trial.state == state]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker, markersize=5, color=colour, label=state)
     best, steps = -math.inf, []
-    for one, value in some:
+    for trial, value in scored:
         best = max(best, value)
-        steps.append((one.number, best))
+        steps.append((trial.number, best))
     axes.step(*zip(*steps, strict=True), where="post", color=report.ACCENT, linewidth=1, label="highest so far")
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
 def bars(shares: dict[str, float]) -> Figure:
-    """A bar for every key, the most important above."""
+    """Draw a bar for every key, the most important on top."""
     figure, axes = report.new_figure("share of the variation", "", height=1.2 + 0.4 * len(shares))
-    names = [lines.last(key) for key in shares]
-    drawn = axes.barh(names[::-1], list(shares.values())[::-1], color=report.ACCENT)
-    axes.bar_label(drawn, [f"{share:.0%}" for share in list(shares.values())[::-1]], padding=3, fontsize=8)
+    # barh draws from the bottom up.
+    names, values = [lines.last(key) for key in shares][::-1], list(shares.values())[::-1]
+    drawn = axes.barh(names, values, color=report.ACCENT)
+    axes.bar_label(drawn, [f"{share:.0%}" for share in values], padding=3, fontsize=8)
     axes.set_xlim(0, 1.08)
     return figure
 
 
 def about(trials: Sequence[Trial], search: str, seconds: float) -> str:
-    """The line under the title."""
-    keys = ", ".join(key for key in summary.searched(trials))
+    """The line under the title: search algorithm, keys and duration."""
+    keys = ", ".join(summary.searched(trials))
     return f"{search} over {keys} · {lines.duration(seconds)}"

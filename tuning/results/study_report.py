@@ -57,6 +57,6 @@ def close(
     shares = importance.importance(trials, config.searched, metric, config.seeds)
     tables.write(trials, ledger.output)
     about = page.about(trials, config.search, seconds)
-    page.page(trials, metric, sizes, shares, about, config.seeds).write(ledger.output / PAGE)
+    page.build_page(trials, metric, sizes, shares, about, config.seeds).write(ledger.output / PAGE)
     bundle = best.write(ledger, base, config) if with_best else None
     return Report(sizes, shares, ledger.output / PAGE, bundle)

@@ -69,6 +69,11 @@ def test_every_module_of_the_packages_goes_along(tmp_path: Path) -> None:
         assert modules <= files(tmp_path)
 
 
+def test_the_template_of_the_pages_goes_along(tmp_path: Path) -> None:
+    package.stage(ROOT, tmp_path, {})
+    assert "pipelines/report.html" in files(tmp_path)
+
+
 def checkout(root: Path) -> Path:
     """A repository with one module, as far as a package needs it."""
     (code(root) / "training").mkdir()

@@ -21,12 +21,12 @@ def trial(number: int, hidden: int, value: float | None, seed: int = 0, state: S
 
 def made(trials: Sequence[Trial], metric: str = "auroc", seeds: int = 1, shares: dict[str, float] | None = None) -> str:
     sizes = summary.sizes(trials, BASE, metric)
-    return page.page(trials, metric, sizes, shares or {}, "about", seeds).html()
+    return page.build_page(trials, metric, sizes, shares or {}, "about", seeds).html()
 
 
 def tables(trials: Sequence[Trial], metric: str = "auroc", seeds: int = 1) -> str:
     """The page without the pictures of sizes, which take most of its time."""
-    return page.page(trials, metric, [], {}, "about", seeds).html()
+    return page.build_page(trials, metric, [], {}, "about", seeds).html()
 
 
 def marked(html: str) -> list[list[str]]:
@@ -61,7 +61,7 @@ def test_nothing_is_marked_where_nothing_came_to_an_end(state: State) -> None:
     assert "No trial has a validation figure." in html
 
 
-def test_a_page_is_the_same_bytes_for_the_same_campaign() -> None:
+def test_a_page_is_the_same_bytes_for_the_same_study() -> None:
     trials = [trial(number, 8 * number, 0.5 + number / 10) for number in (1, 2, 3)]
     first, again = (made(trials, shares={"model.hidden": 0.7, "model.layers": 0.3}) for _ in range(2))
     assert first == again
@@ -72,7 +72,7 @@ def test_a_page_is_the_same_bytes_for_the_same_campaign() -> None:
 def test_a_heat_map_has_its_numbers_in_the_cells_and_its_ends_in_words() -> None:
     trials = [trial(number, 8 * number, 0.5 + number / 10) for number in (1, 2, 3)]
     sizes = summary.sizes(trials, BASE, "auroc")
-    assert page.heat(sizes, lambda one: one.score, "viridis").axes[0].texts[-1].get_text() == "0.800"
+    assert page.heatmap(sizes, lambda one: one.score, "viridis").axes[0].texts[-1].get_text() == "0.800"
     told = "from 0.600 (embedding 8, hidden 8) to 0.800 (embedding 8, hidden 24)"
     assert f'aria-label="Validation AUROC over embedding and hidden size, {told}' in made(trials)
 
@@ -93,7 +93,7 @@ def test_trials_of_other_tasks_and_sizes_that_pool_are_told() -> None:
 def test_letters_stand_out_from_every_cell() -> None:
     trials = [trial(number, 8 * number, 0.5 + number / 30) for number in range(1, 12)]
     for colours in ("viridis", "magma"):
-        axes = page.heat(summary.sizes(trials, BASE, "auroc"), lambda one: one.score, colours).axes[0]
+        axes = page.heatmap(summary.sizes(trials, BASE, "auroc"), lambda one: one.score, colours).axes[0]
         cells = axes.images[0]
         for place, told in enumerate(axes.texts):
             under = page.luminance(cells.to_rgba(cells.get_array()[place, 0]))

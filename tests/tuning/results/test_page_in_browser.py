@@ -1,4 +1,4 @@
-"""The page of a campaign in a real browser: every panel drawn, nothing said on the console."""
+"""The page of a study in a real browser: every panel drawn, nothing said on the console."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     sizes = summary.sizes(trials(), {}, "auroc")
     shares = {"training.learning_rate": 0.6, "model.hidden": 0.3, "model.embedding": 0.1}
-    page.page(trials(), "auroc", sizes, shares, page.about(trials(), "optuna", 5000)).write(path)
+    page.build_page(trials(), "auroc", sizes, shares, page.about(trials(), "optuna", 5000)).write(path)
     return path
 
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cluster.doctor import mismatch
+from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
-from cluster.port import knock
+from cluster.port import check_reachable
 from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
@@ -100,7 +100,7 @@ def require_answer(address: str) -> None:
     if not host or not port.isdigit():
         return
     try:
-        knock(host.strip("[]"), int(port))
+        check_reachable(host.strip("[]"), int(port))
     except OSError as error:
         raise ResourceError(
             f"cluster.address {address}: no Ray there ({error.strerror or error})",
@@ -157,9 +157,9 @@ def connect(
         try:
             ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-            if other := mismatch.told(str(error)):
+            if difference := version_difference(str(error)):
                 raise ResourceError(
-                    f"cluster.address {address}: {other}",
+                    f"cluster.address {address}: {difference}",
                     "install the cluster's versions here, or use 'raygene submit run'",
                 ) from error
             raise ResourceError(

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, model_validator
 from yaml.constructor import ConstructorError
 
-from cluster.paths import Change, absolute, in_space, is_path
+from cluster.path_keys import Change, absolute, change_space, is_path
 from pipelines.config import (
     CropConfig,
     DatasetConfig,
@@ -220,7 +220,7 @@ def with_paths(keys: tuple[str | int, ...], value: Any, change: Change) -> Any:
         change: is given the whole key of a path, joined by points, and its value; gives another value.
     """
     if keys == SPACE:
-        return in_space(
+        return change_space(
             value,
             lambda key, one: change(f"{'.'.join(SPACE)} {key}", one) if names_path(tuple(key.split("."))) else one,
         )

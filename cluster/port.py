@@ -1,4 +1,4 @@
-"""Whether anything listens at a port: told in seconds, where Ray's own clients go on trying for minutes or for ever."""
+"""Whether a server listens at a port, answered in seconds: Ray's own clients keep trying for minutes, or for ever."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ ANSWER_S = 10.0
 """Seconds in which a server has to answer for the first time."""
 
 
-def knock(host: str, port: int) -> None:
-    """Open a connection and close it.
+def check_reachable(host: str, port: int) -> None:
+    """Open a connection and close it again.
 
     Raises:
-        OSError: nothing takes it in time.
+        OSError: no server accepts it in time.
     """
     socket.create_connection((host, port), timeout=ANSWER_S).close()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cluster.flags import positive
-from pipelines.errors import ResourceError
 
 
 def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -> None:
@@ -34,8 +33,10 @@ def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -
 @contextmanager
 def device_errors_name_the_flag() -> Iterator[None]:
     """Have errors name --device where elsewhere the key training.device is meant."""
+    # torch comes with this import, and --help need not wait for it.
+    from training.hardware.devices import DeviceError
+
     try:
         yield
-    except ResourceError as error:
-        told = [text.replace("training.device", "--device") for text in (error.problem, error.fix)]
-        raise ResourceError(*told) from error
+    except DeviceError as error:
+        raise error.named("--device") from error

@@ -1,59 +1,65 @@
-"""Gathers facts on every living node of the cluster that Ray is connected to: small tasks pinned to it, with one deadline for all."""
+"""Gathers a report from every living node of the cluster that Ray is connected to.
+
+Each node gets small tasks of its own; all of them together have one deadline.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cluster.doctor import clock, trial
-from cluster.doctor.facts import Facts, Request, gather
-from cluster.doctor.lines import Line
-from cluster.doctor.seen import NodeReport
+from cluster.doctor import clock, gpu_test
+from cluster.doctor.clock import Reading
+from cluster.doctor.findings import Finding
+from cluster.doctor.node_facts import NodeFacts, Request, gather
+from cluster.doctor.node_report import GpuProblem, NodeReport
 from training.distributed import node_tasks
 from training.distributed.node_tasks import Node
 
-ANSWER_S = 120.0
-"""For all facts and clocks of all nodes, together."""
-CLOCK_S = 10.0
-"""Of that, for the clocks."""
+TIMEOUT_S = 120.0
+"""For the facts and clocks of all nodes together."""
+CLOCK_TIMEOUT_S = 10.0
+"""The part of `TIMEOUT_S` that is kept for the clocks."""
 
 
-def look(request: Request) -> tuple[list[NodeReport], list[Line]]:
-    """What every node tells, and a failure for each that tells nothing."""
+def gather_reports(request: Request) -> tuple[list[NodeReport], list[Finding]]:
+    """The report of every node that answers, and a failure for every node that does not."""
     import ray
     from ray.exceptions import RayError
 
     nodes = node_tasks.living()
-    asked = [node_tasks.start(gather, node, request) for node in nodes]
-    node_tasks.finished(asked, ANSWER_S - CLOCK_S)
-    told, lines = list[tuple[Node, str, Facts]](), list[Line]()
-    for node, name, answer in zip(nodes, names(nodes), asked, strict=True):
+    answers = [node_tasks.start(gather, node, request) for node in nodes]
+    node_tasks.finished(answers, TIMEOUT_S - CLOCK_TIMEOUT_S)
+    answered: list[tuple[Node, str, NodeFacts]] = []
+    failures: list[Finding] = []
+    for node, name, answer in zip(nodes, node_names(nodes), answers, strict=True):
         try:
-            told.append((node, name, ray.get(answer, timeout=0)))
+            answered.append((node, name, ray.get(answer, timeout=0)))
         except RayError as error:
-            lines.append(_silent(name, error))
-    readings = clock.read(
-        [partial(node_tasks.start, clock.now, node) for node, _, _ in told], _first, _seconds, CLOCK_S
-    )
-    seen = [
-        (
-            node,
-            NodeReport(
-                name,
-                facts,
-                node_tasks.gpus(node),
-                reading.least if reading else None,
-                reading.most if reading else None,
-            ),
+            failures.append(_no_answer(name, error))
+    readings = _read_clocks([node for node, _, _ in answered])
+    reports = [
+        NodeReport(
+            name,
+            facts,
+            node_tasks.gpus(node),
+            reading.least if reading else None,
+            reading.most if reading else None,
         )
-        for (node, name, facts), reading in zip(told, readings, strict=True)
+        for (node, name, facts), reading in zip(answered, readings, strict=True)
     ]
-    return _with_trials(seen), lines
+    return _with_gpu_tests([node for node, _, _ in answered], reports), failures
 
 
-def _first(answers: list[Any], seconds: float) -> list[Any]:
+def _read_clocks(nodes: Sequence[Node]) -> list[Reading | None]:
+    asks: list[Callable[[], Any]] = [partial(node_tasks.start, clock.now, node) for node in nodes]
+    return clock.read(asks, _first_ready, _seconds, CLOCK_TIMEOUT_S)
+
+
+def _first_ready(answers: list[Any], seconds: float) -> list[Any]:
     import ray
 
     return ray.wait(answers, num_returns=1, timeout=seconds)[0]
@@ -69,56 +75,68 @@ def _seconds(answer: Any) -> float | None:
         return None
 
 
-def _with_trials(seen: list[tuple[Node, NodeReport]]) -> list[NodeReport]:
-    """Try every GPU that nobody has reserved, all at once."""
-    trials = [
-        [node_tasks.start(trial.reserved, node, gpus=1) for _ in range(one.gpus or 0 if _reaches(one.facts) else 0)]
-        for node, one in seen
+def _with_gpu_tests(nodes: Sequence[Node], reports: Sequence[NodeReport]) -> list[NodeReport]:
+    """The reports with the results of testing every GPU that no other work has reserved, all at once."""
+    tests = [
+        [
+            node_tasks.start(gpu_test.try_reserved_gpu, node, gpus=1)
+            for _ in range(report.gpus or 0 if _has_usable_gpus(report.facts) else 0)
+        ]
+        for node, report in zip(nodes, reports, strict=True)
     ]
-    began, ended = _outcomes([each for of_node in trials for each in of_node])
-    found = []
-    for (_, one), of_node in zip(seen, trials, strict=True):
-        # Where others use some, a free one may be given to several of these tasks, one after the other.
-        told = {began.get(each, f"task {number}"): ended[each] for number, each in enumerate(of_node) if each in ended}
-        silent = {began[each] for each in of_node if each in began} - {*told}
-        failed = tuple(trouble for trouble in told.values() if trouble)
-        untried = max(len(of_node) - len(told) - len(silent), 0)
-        found.append(replace(one, failed=failed, untried=untried, silent=len(silent)))
-    return found
+    started, results = _run_gpu_tests([test for node_tests in tests for test in node_tests])
+    tested = []
+    for report, node_tests in zip(reports, tests, strict=True):
+        # Where other work holds some GPUs, several tests may have had the same free one, one after the other.
+        by_gpu = {
+            started.get(test, f"test {number}"): results[test]
+            for number, test in enumerate(node_tests)
+            if test in results
+        }
+        unresponsive = {started[test] for test in node_tests if test in started} - {*by_gpu}
+        tested.append(
+            replace(
+                report,
+                gpu_problems=tuple(problem for problem in by_gpu.values() if problem),
+                untested_gpus=max(len(node_tests) - len(by_gpu) - len(unresponsive), 0),
+                unresponsive_gpus=len(unresponsive),
+            )
+        )
+    return tested
 
 
-def _outcomes(trials: list[Any]) -> tuple[dict[Any, str], dict[Any, trial.Trouble | None]]:
-    """The GPU of each trial that began, and the outcome of each that ended, in time."""
+def _run_gpu_tests(tests: list[Any]) -> tuple[dict[Any, str], dict[Any, GpuProblem | None]]:
+    """The GPU of each test that started, and the result of each that ended in time."""
     import ray
     from ray.exceptions import RayError
 
-    began, ended = dict[Any, str](), dict[Any, trial.Trouble | None]()
-    end = time.monotonic() + trial.ANSWER_S
-    while (open_ := [each for each in trials if each not in ended]) and (left := end - time.monotonic()) > 0:
-        for each in _first(open_, left):
+    started, results = dict[Any, str](), dict[Any, GpuProblem | None]()
+    deadline = time.monotonic() + gpu_test.TIMEOUT_S
+    while (running := [test for test in tests if test not in results]) and (left := deadline - time.monotonic()) > 0:
+        for test in _first_ready(running, left):
             try:
-                told: Any = ray.get(next(each))
+                value: Any = ray.get(next(test))
             except RayError as error:
-                ended[each] = (
-                    f"a GPU ends the process that tries it ({type(error).__name__})",
+                results[test] = GpuProblem(
+                    f"a GPU ends the process that tests it ({type(error).__name__})",
                     "see that node's log, and its driver",
                 )
                 continue
-            if each in began:
-                ended[each] = told
+            if test in started:
+                results[test] = value
             else:
-                began[each] = told
-    for each in open_:
-        ray.cancel(each, force=True)
-    return began, ended
+                started[test] = value
+    for test in running:
+        ray.cancel(test, force=True)
+    return started, results
 
 
-def _reaches(facts: Facts) -> bool:
+def _has_usable_gpus(facts: NodeFacts) -> bool:
     return facts.torch is not None and facts.torch.usable > 0
 
 
-def names(nodes: list[Node]) -> list[str]:
-    """What to call nodes: their addresses, with the beginning of their ids where several share one."""
+def node_names(nodes: list[Node]) -> list[str]:
+    """Names of nodes: their addresses, followed by the beginning of their ids where several share one."""
     addresses = [node["NodeManagerAddress"] for node in nodes]
     return [
         address if addresses.count(address) == 1 else f"{address} ({node['NodeID'][:6]})"
@@ -126,12 +144,19 @@ def names(nodes: list[Node]) -> list[str]:
     ]
 
 
-def _silent(name: str, error: Exception) -> Line:
+def _no_answer(name: str, error: Exception) -> Finding:
+    """The failure of a node that reported nothing.
+
+    Ray wraps what a task raises while it is unpickled into an error of its own, so that only the text names the module.
+    """
     text = str(error)
     if "ModuleNotFoundError" in text or "No module named" in text:
-        missing = text.rsplit("No module named", 1)[-1].split("\n")[0].strip(" '\"")
-        mend = "install raygene and its packages there, or run 'raygene submit run -- doctor', which brings raygene's own code along"
-        return Line("failure", "node", f"has no Python module {missing}", mend, name)
-    return Line(
+        module = text.rsplit("No module named", 1)[-1].split("\n")[0].strip(" '\"")
+        fix = (
+            "install raygene and its packages there, or run 'raygene submit run -- doctor', "
+            "which brings raygene's own code along"
+        )
+        return Finding("failure", "node", f"has no Python module {module}", fix, name)
+    return Finding(
         "failure", "node", f"does not answer ({type(error).__name__})", "see 'ray status' and that node's log", name
     )

@@ -15,7 +15,7 @@ from typing import Any
 from cluster.experiment import load, portable, with_paths
 from cluster.flags import Overrides, Parser, chosen_parser, parse
 from cluster.former_commands import require_current
-from cluster.paths import absolute
+from cluster.path_keys import absolute
 from pipelines.errors import UsageError
 
 PATHS = frozenset(

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.jobs import hints
-from cluster.port import ANSWER_S, knock
+from cluster.port import ANSWER_S, check_reachable
 from pipelines.errors import ResourceError, UsageError
 
 DEFAULT = "http://127.0.0.1:8265"
@@ -102,7 +102,7 @@ def _require_answer(address: str) -> None:
         return
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        knock(str(parts.hostname), port)
+        check_reachable(str(parts.hostname), port)
     except OSError as error:
         raise ResourceError(
             f"{address}: no job server there ({error.strerror or error})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import places
+from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser
 
@@ -44,7 +44,7 @@ def run(context: Context) -> None:
     calls, annotation, genome = Path(arguments.calls), Path(arguments.annotation), Path(arguments.fasta)
     if arguments.json:
         read = [("CALLS", calls), ("--fasta", genome), ("--annotation", annotation)]
-        places.require_apart([("--json", places.written("--json", arguments.json))], read)
+        output_paths.require_distinct([("--json", output_paths.output_file("--json", arguments.json))], read)
     lengths = fasta.open_genome("genome", genome, terminal).lengths
     compared = gene_calls.compared(lengths, arguments.eval_chromosomes, genome)
     genes = gene_calls.read(annotation, arguments.feature_types, lengths, terminal)

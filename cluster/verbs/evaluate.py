@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cluster import places
+from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.terminal import Terminal
@@ -149,19 +149,19 @@ def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -
 
     here = remote.local_path(arguments.bundles[0])
     folder = here.absolute().parent if here else Path.cwd()
-    report = places.written("--report", arguments.report or str(folder / f"report-{split}.html"))
-    wrong = places.written("--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed"))
+    report = output_paths.output_file("--report", arguments.report or str(folder / f"report-{split}.html"))
+    wrong = output_paths.output_file("--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed"))
     genomes = sorted(
         {row["genome"] for row in read_manifest(Path(arguments.dataset))["counts"] if row["split"] == split}
     )
     others = {
-        flag: places.written(flag, text)
+        flag: output_paths.output_file(flag, text)
         for flag, text in (("--json", arguments.json), ("--predictions", arguments.predictions))
         if text
     }
     every = [("--report", report), *others.items()]
     every += [("--mistakes", path) for path in mistakes.output_paths(wrong, models, genomes).values()]
-    places.require_apart(every)
+    output_paths.require_distinct(every)
     for _, path in every:
         storage.make_directory(path.parent)
     return _Outputs(report, wrong, others.get("--json"), others.get("--predictions"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import places
+from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser
 from cluster.scoring import add_scoring_options, device_errors_name_the_flag
@@ -88,10 +88,10 @@ def _require_valid(context: Context) -> None:
 
     arguments = context.arguments
     context.cluster()
-    written = [("--output", path) for path in outputs(places.written("--output", arguments.output))]
+    written = [("--output", path) for path in outputs(output_paths.output_file("--output", arguments.output))]
     names = ("fasta", "intervals", "sequences")
     read = [(f"--{name}", Path(getattr(arguments, name))) for name in names if getattr(arguments, name)]
-    places.require_apart(written, read)
+    output_paths.require_distinct(written, read)
     if arguments.sequences and arguments.fasta:
         raise UsageError("--fasta: not used with --sequences, which names the FASTA file", "leave it out")
     if arguments.intervals and not arguments.fasta:

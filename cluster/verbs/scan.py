@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import places
+from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.scoring import add_scoring_options, device_errors_name_the_flag
@@ -110,13 +110,13 @@ def _require_valid(context: Context) -> None:
 
     arguments = context.arguments
     context.cluster()
-    written = [("--output", path) for path in Outputs.of(places.written("--output", arguments.output)).all]
+    written = [("--output", path) for path in Outputs.of(output_paths.output_file("--output", arguments.output)).all]
     if arguments.json:
-        written.append(("--json", places.written("--json", arguments.json)))
+        written.append(("--json", output_paths.output_file("--json", arguments.json)))
     read = [
         (f"--{name}", Path(getattr(arguments, name))) for name in ("fasta", "annotation") if getattr(arguments, name)
     ]
-    places.require_apart(written, read)
+    output_paths.require_distinct(written, read)
     for name in ("feature_types", "eval_chromosomes", "json"):
         if getattr(arguments, name) is not None and arguments.annotation is None:
             flag = f"--{name.replace('_', '-')}"

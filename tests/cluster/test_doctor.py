@@ -33,26 +33,26 @@ def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_p
     assert next(iter(document["nodes"].values()))["gpus"] is None
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_mend(genome: GenomeFiles, tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
     flags = ["--gpus", "99", "--experiment", path, "--sources.0.fasta", "/none.fa", "--storage", "/proc/none"]
     done = raygene("doctor", *flags, PATH="/nowhere", RAY_ADDRESS="")
     assert done.returncode == 1
     failures = lines(done.stdout, "failure")
-    assert any("GPUs" in line and "of 99 asked for" in line for line in failures)
+    assert any("GPUs" in line and "of 99 required" in line for line in failures)
     assert any("sources.0.fasta /none.fa: No such file" in line for line in failures)
     assert any("storage" in line and "/proc/none" in line for line in failures)
     if shutil.which("bedtools", path=str(BIN)) is None:
         assert any("bedtools: program not found: install it with" in line for line in failures)
 
 
-def test_a_training_that_demands_gpus_asks_for_one_a_worker(genome: GenomeFiles, tmp_path: Path) -> None:
+def test_a_training_on_gpus_requires_one_for_each_worker(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path, training={"device": "cuda", "workers": 64})
     done = raygene("doctor", "--experiment", path, RAY_ADDRESS="")
-    assert "of 64 asked for" in done.stdout
+    assert "of 64 required" in done.stdout
 
 
-def test_a_cluster_that_is_not_there_is_a_failure_beside_what_is_found_here() -> None:
+def test_an_unreachable_cluster_is_a_failure_and_this_machine_is_checked() -> None:
     done = raygene("doctor", "--cluster.address", "127.0.0.1:1", RAY_ADDRESS="")
     assert done.returncode == 1
     assert any("no Ray there" in line for line in lines(done.stdout, "failure"))
@@ -78,7 +78,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
         pytest.skip("mount namespaces cannot be made here: they need root")
     if (BIN / "bedtools").exists():
-        pytest.skip("bedtools lies beside Python, where raygene finds it whatever the PATH")
+        pytest.skip("bedtools is next to Python, where raygene finds it whatever the PATH")
     folder = tmp_path_factory.mktemp("doctor")
     hidden, tools = folder / "hidden", folder / "tools"
     hidden.mkdir()
@@ -94,7 +94,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.mark.full
-def test_every_node_is_looked_at_and_the_one_in_trouble_named(
+def test_every_node_is_checked_and_the_one_with_problems_named(
     cluster: Cluster, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     hidden = cluster.folder / "hidden"
@@ -108,15 +108,15 @@ def test_every_node_is_looked_at_and_the_one_in_trouble_named(
     assert "A cluster of 2 nodes" in done.stdout
     assert len([line for line in failures if "bedtools: program not found" in line]) == 1
     assert len([line for line in failures if f"sources.0.fasta {fasta}: No such file" in line]) == 1
-    assert len([line for line in failures if "a file written by this command is not seen there" in line]) == 1
-    assert any("0 of 1 asked for" in line for line in failures)
+    assert len([line for line in failures if "a file written by this command is not visible on that node" in line]) == 1
+    assert any("0 of 1 required" in line for line in failures)
     assert any("Ray" in line and "2 nodes" in line for line in lines(done.stdout, "ok"))
     assert not list(hidden.glob(".raygene-doctor-*"))
     assert len(json.loads(found.read_text())["nodes"]) == 2
 
 
 @pytest.mark.full
-def test_a_job_may_ask_too(cluster: Cluster) -> None:
+def test_doctor_runs_as_a_job_too(cluster: Cluster) -> None:
     done = cluster.raygene("submit", "run", "--address", cluster.url, "--", "doctor")
     assert done.returncode == 1
     assert "A cluster of 2 nodes" in done.stdout

@@ -42,8 +42,8 @@ def test_a_home_is_found_and_a_uri_stays(tmp_path: Path) -> None:
     assert (source.fasta, source.annotation) == (str(Path.home() / "a.fa"), "s3://bucket/a.gff3")
 
 
-def test_a_home_of_nobody_is_a_usage_error(path: Path) -> None:
-    with pytest.raises(UsageError, match="write the path in full"):
+def test_a_home_directory_of_no_user_is_a_usage_error(path: Path) -> None:
+    with pytest.raises(UsageError, match="write the full path"):
         load(path, {("sources", 0, "fasta"): "~no-such-user/a.fa"})
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pipelines.errors import ResourceError
 from training.distributed import node_tasks
 from training.hardware import devices
+from training.hardware.devices import DeviceError
 from training.hardware.gpus import VARIABLES, Build, Hardware, build, hardware, hidden_by
 
 ANSWER_S = 60.0
@@ -46,7 +47,7 @@ def judge(sights: Sequence[NodeInventory], wanted: str) -> None:
         wanted: `training.device`.
 
     Raises:
-        ResourceError: one has a GPU that its torch cannot use or that Ray does not know, or has none though Ray counts
+        DeviceError: one has a GPU that its torch cannot use or that Ray does not know, or has none though Ray counts
             one; it is named if there are several.
     """
     if wanted == "cpu":
@@ -54,10 +55,10 @@ def judge(sights: Sequence[NodeInventory], wanted: str) -> None:
     for sight in sights:
         try:
             _judge(sight, wanted)
-        except ResourceError as error:
+        except DeviceError as error:
             if len(sights) == 1:
                 raise
-            raise ResourceError(f"machine {sight.host}: {error.problem}", error.fix) from error
+            raise error.on(sight.host) from error
 
 
 def _judge(sight: NodeInventory, wanted: str) -> None:
@@ -67,8 +68,8 @@ def _judge(sight: NodeInventory, wanted: str) -> None:
     hidden = any(hidden_by(sight.environment, maker) for maker in VARIABLES)
     if sight.gpus and not usable and not hidden:
         counted = f"{sight.gpus} GPU{'s' if sight.gpus > 1 else ''}"
-        raise ResourceError(
-            f"training.device: Ray counts {counted}, but this machine has none",
+        raise DeviceError(
+            f"Ray counts {counted}, but this machine has none",
             f"start Ray with the true --num-gpus, or {devices.TO_CPU}",
         )
 

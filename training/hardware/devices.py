@@ -6,7 +6,8 @@ torch calls AMD's GPUs `cuda` too, and Ray calls both makers' GPU. Choosing is a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,55 @@ from pipelines.errors import ResourceError
 from training.hardware.gpus import Build, Environment, Hardware, build, hardware, hidden_by, one_line, visible
 
 INDEX = "https://download.pytorch.org/whl/"
-TO_CPU = "set training.device to cpu"
+TO_CPU = "{to_cpu}"
+"""In the fix of a `DeviceError`: where it says how to compute on CPUs instead."""
+TORCH_CANNOT_USE_GPU = "torch-cannot-use-gpu"
+"""Code of a `DeviceError`: the machine has a GPU, but its torch or driver does not reach it."""
+
+
+class DeviceError(ResourceError):
+    """A GPU that is missing, hidden, or does not compute, where the device's setting demands one.
+
+    Args:
+        detail: what is wrong, without the name of the setting.
+        fix: what to do about it; `{to_cpu}` in it becomes how to set the device to cpu.
+        code: what kind of problem it is, for programs.
+        requested: value of the setting, to be named.
+        setting: key or flag that chooses the device.
+        machine: which machine it is about; empty if there is only one.
+    """
+
+    code = "device"
+
+    def __init__(
+        self,
+        detail: str,
+        fix: str,
+        *,
+        code: str | None = None,
+        requested: str = "",
+        setting: str = "training.device",
+        machine: str = "",
+    ) -> None:
+        where = f"machine {machine}: " if machine else ""
+        name = f"{setting} {requested}".rstrip()
+        to_cpu = f"set {setting} to cpu"
+        super().__init__(f"{where}{name}: {detail}", fix.replace(TO_CPU, to_cpu), code=code, key=setting)
+        self.detail = detail
+        self._make: Callable[..., DeviceError] = partial(
+            type(self), detail, fix, code=code, requested=requested, setting=setting, machine=machine
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., DeviceError], tuple[()]]:
+        return self._make, ()
+
+    def named(self, setting: str) -> DeviceError:
+        """The same error where another key or flag chooses the device."""
+        return self._make(setting=setting)
+
+    def on(self, machine: str) -> DeviceError:
+        """The same error, with the name of the machine."""
+        return self._make(machine=machine)
 
 
 def choose(wanted: str, found: Hardware, torch_build: Build, environment: Environment) -> Literal["cpu", "cuda"]:
@@ -29,7 +78,7 @@ def choose(wanted: str, found: Hardware, torch_build: Build, environment: Enviro
         environment: of the process.
 
     Raises:
-        ResourceError: there is a GPU, not hidden on purpose, that torch cannot use; or none where one is demanded.
+        DeviceError: there is a GPU, not hidden on purpose, that torch cannot use; or none where one is demanded.
     """
     if wanted == "cpu":
         return "cpu"
@@ -37,32 +86,34 @@ def choose(wanted: str, found: Hardware, torch_build: Build, environment: Enviro
         return "cuda"
     seen = visible(found, environment)
     if seen:
-        raise ResourceError(*_unusable(seen, torch_build))
+        raise _unusable(seen, torch_build)
     if wanted == "auto":
         return "cpu"
     hiding = hidden_by(environment, "nvidia") or hidden_by(environment, "amd")
     if found and hiding:
-        raise ResourceError(f"training.device cuda: {hiding} hides {found}", f"unset the variable or {TO_CPU}")
-    raise ResourceError("training.device cuda: this machine has no GPU", TO_CPU)
+        raise DeviceError(f"{hiding} hides {found}", f"unset the variable or {TO_CPU}", requested="cuda")
+    raise DeviceError("this machine has no GPU", TO_CPU, requested="cuda")
 
 
-def _unusable(seen: Hardware, torch_build: Build) -> tuple[str, str]:
-    """Problem and remedy of a GPU that torch cannot use."""
-    there = f"training.device: this machine has {seen}, but torch {torch_build.version}"
+def _unusable(seen: Hardware, torch_build: Build) -> DeviceError:
+    """The error for a GPU that torch cannot use."""
+    there = f"this machine has {seen}, but torch {torch_build.version}"
     matching = {"cuda": seen.nvidia, "rocm": seen.amd, "cpu": 0}[torch_build.kind]
     if not matching:
         name, index = ("CUDA", "cu126") if seen.nvidia else ("ROCm", "rocm6.4")
         made_for = {"cuda": "NVIDIA GPUs", "rocm": "AMD GPUs", "cpu": "CPUs only"}[torch_build.kind]
-        return (
+        return DeviceError(
             f"{there} is built for {made_for}",
             f"install its build for {name} (pip install torch --index-url {INDEX}{index}, or a newer {name}) or {TO_CPU}",
+            code=TORCH_CANNOT_USE_GPU,
         )
-    mend = (
+    fix = (
         "update the driver or install torch for the CUDA version that the driver serves"
         if torch_build.kind == "cuda"
         else "update the driver, and let this user into the groups render and video"
     )
-    return f"{there} reaches none ({torch_build.trouble or 'it finds none'})", f"{mend}, or {TO_CPU}"
+    trouble = torch_build.trouble or "it finds none"
+    return DeviceError(f"{there} reaches none ({trouble})", f"{fix}, or {TO_CPU}", code=TORCH_CANNOT_USE_GPU)
 
 
 def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Environment) -> int:
@@ -90,8 +141,8 @@ def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Env
             raise ResourceError(f"{name}={environment[name]}: GPU {first}, which Ray gave, is not in it", "unset it")
         index = listed.index(first)
     if index >= torch_build.usable:
-        raise ResourceError(
-            f"training.device: Ray gave GPU {first}, but torch {torch_build.version} reaches {torch_build.usable} GPUs"
+        raise DeviceError(
+            f"Ray gave GPU {first}, but torch {torch_build.version} reaches {torch_build.usable} GPUs"
             f"{f' ({torch_build.trouble})' if torch_build.trouble else ''}",
             f"compare 'ray status' and torch.cuda.device_count() on that node, or {TO_CPU}",
         )
@@ -115,7 +166,7 @@ def assigned_device(
         environment: of the worker.
 
     Raises:
-        ResourceError: its machine has a GPU that torch cannot use, or that Ray does not know.
+        DeviceError: its machine has a GPU that torch cannot use, or that Ray does not know.
     """
     if wanted == "cpu":
         return torch.device("cpu")
@@ -128,11 +179,12 @@ def assigned_device(
     raise unknown_to_ray(wanted, found, environment)
 
 
-def unknown_to_ray(wanted: str, found: Hardware, environment: Environment) -> ResourceError:
+def unknown_to_ray(wanted: str, found: Hardware, environment: Environment) -> DeviceError:
     """The error for GPUs that torch can use and Ray does not offer."""
-    return ResourceError(
-        f"training.device {wanted}: this machine has {visible(found, environment)} that Ray does not know",
+    return DeviceError(
+        f"this machine has {visible(found, environment)} that Ray does not know",
         f"{'pip install amdsmi on every node, or ' if found.amd else ''}start Ray with --num-gpus, or {TO_CPU}",
+        requested=wanted,
     )
 
 
@@ -140,7 +192,7 @@ def require(wanted: str, environment: Environment | None = None, root: Path = Pa
     """`choose` for the machine and torch of this process.
 
     Raises:
-        ResourceError: as `choose`.
+        DeviceError: as `choose`.
     """
     environment = os.environ if environment is None else environment
     return choose(wanted, hardware(root), build(), environment)
@@ -167,14 +219,14 @@ def try_out(device: torch.device) -> None:
     """Compute one number on a device: a GPU may be visible and yet too old for this torch, full, or another's.
 
     Raises:
-        ResourceError: it does not compute.
+        DeviceError: it does not compute.
     """
     try:
         told = (torch.ones(8, device=device) * 2).sum().item()
     except (RuntimeError, AssertionError) as error:
-        raise ResourceError(
-            f"training.device: {device} does not compute ({one_line(error)})",
+        raise DeviceError(
+            f"{device} does not compute ({one_line(error)})",
             f"install a torch that is built for this GPU, free it, or {TO_CPU}",
         ) from error
     if told != 16:
-        raise ResourceError(f"training.device: {device} computes 8 x 2 as {told}", f"have it repaired, and {TO_CPU}")
+        raise DeviceError(f"{device} computes 8 x 2 as {told}", f"have it repaired, and {TO_CPU}")

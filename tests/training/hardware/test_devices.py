@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipelines.errors import ResourceError
-from training.hardware.devices import assigned_device, choose, index_of, of_worker, require, try_out
+from training.hardware.devices import (
+    TO_CPU,
+    DeviceError,
+    assigned_device,
+    choose,
+    index_of,
+    of_worker,
+    require,
+    try_out,
+)
 from training.hardware.gpus import Build, Hardware
 
 FOR_CPUS = Build("cpu", "2.13.0+cpu")
@@ -143,3 +153,11 @@ def test_the_cpu_computes() -> None:
 def test_a_device_that_does_not_compute_is_an_error_with_the_reason() -> None:
     with pytest.raises(ResourceError, match=r"cuda:0 does not compute \(.*\): install a torch"):
         try_out(torch.device("cuda", 0))
+
+
+def test_a_device_error_can_name_another_setting_and_the_machine_and_travels_between_processes() -> None:
+    error = DeviceError("no GPU", f"add one, or {TO_CPU}", code="missing", requested="cuda")
+    assert str(error) == "training.device cuda: no GPU: add one, or set training.device to cpu"
+    renamed = pickle.loads(pickle.dumps(error.on("n1").named("--device")))
+    assert str(renamed) == "machine n1: --device cuda: no GPU: add one, or set --device to cpu"
+    assert (renamed.code, renamed.key, renamed.detail) == ("missing", "--device", "no GPU")

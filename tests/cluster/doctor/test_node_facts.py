@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.doctor.facts import Request, gather, governors
-from cluster.doctor.files import writing
+from cluster.doctor.file_access import try_writing
+from cluster.doctor.node_facts import Request, gather, governors
 
 
-def test_this_machine_tells_what_it_has(tmp_path: Path) -> None:
+def test_this_machine_reports_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "a.fa").write_text(">a\nACGT\n")
     missing = str(tmp_path / "none.fa")
     facts = gather(Request((str(tmp_path / "a.fa"), missing, str(tmp_path)), (str(tmp_path / "new" / "run"),)))
@@ -25,13 +25,11 @@ def test_this_machine_tells_what_it_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/a.fa", "https://example.org/bundle", "memory://bundle"])
-def test_an_address_where_files_are_read_is_told_as_what_it_is(address: str) -> None:
+def test_an_address_where_files_are_read_is_named_as_one(address: str) -> None:
     assert gather(Request((address,))).unread == {address: "an address, where raygene reads files only"}
 
 
-def test_a_missing_bedtools_is_a_fact_and_no_failure_of_the_look(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_missing_bedtools_is_a_fact_and_not_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     facts = gather(Request())
     assert facts.bedtools == "" or Path(os.sys.executable).with_name("bedtools").exists()  # type: ignore[attr-defined]
@@ -48,12 +46,12 @@ def test_governors_are_read_with_their_drivers(tmp_path: Path) -> None:
     assert governors(tmp_path / "none") == ()
 
 
-def test_what_another_wrote_is_seen_or_not(tmp_path: Path) -> None:
+def test_a_file_that_another_node_wrote_is_seen_or_not(tmp_path: Path) -> None:
     (tmp_path / "probe").write_text("")
     probes = (("/a", str(tmp_path / "probe")), ("/b", str(tmp_path / "none")))
     assert gather(Request(probes=probes)).unseen == ("/b",)
 
 
-@pytest.mark.parametrize("place", ["/proc/none", "/dev/null/x", "none://x", "https://example.org/x"])
-def test_a_place_that_takes_no_file_is_told(place: str) -> None:
-    assert writing(place)
+@pytest.mark.parametrize("directory", ["/proc/none", "/dev/null/x", "none://x", "https://example.org/x"])
+def test_a_directory_that_takes_no_file_has_a_reason(directory: str) -> None:
+    assert try_writing(directory)

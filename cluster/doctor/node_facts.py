@@ -1,7 +1,7 @@
-"""What one machine tells of itself: programs, devices, memory, disks, clock, and which files it reads and writes.
+"""What a node reports about itself: programs, devices, memory, disks, CPU frequency, and which files it reads and writes.
 
-Under a second, but for torch's import (two). Nothing is changed, but for a file that is written and
-removed where outputs are to go.
+Takes less than a second, plus two for importing torch. Changes nothing, except that a file is written to each output
+directory and removed again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from cluster.doctor import files
+from cluster.doctor import file_access
 from pipelines import storage
 from pipelines.errors import DependencyError
 from pipelines.negatives import bedtools
@@ -26,7 +26,7 @@ SYSTEM = Path("/")
 
 @dataclass(frozen=True)
 class Disk:
-    """A file system: where it was looked at, and its bytes."""
+    """A file system: a path on it, its bytes, and how many of them are free."""
 
     path: str
     size: int
@@ -35,12 +35,12 @@ class Disk:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of every machine.
+    """What every node is to try.
 
     Attributes:
-        inputs: files or folders to read, as paths or addresses.
-        outputs: folders to write.
-        probes: for each output, a file that the driver has just written there; absent where it could not.
+        inputs: files or directories to read, as paths or addresses.
+        outputs: directories to write.
+        probes: pairs of an output and a file that the driver has just written there; none where it could not.
     """
 
     inputs: tuple[str, ...] = ()
@@ -49,27 +49,27 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a machine tells.
+class NodeFacts:
+    """What a node reports about itself.
 
     Attributes:
-        host: its name.
+        host: name of the machine.
         python, ray: versions.
-        torch: its build; None where it is missing.
-        torch_trouble: why it could not be imported.
-        bedtools: version, or empty.
-        bedtools_trouble: why there is none.
-        found: GPUs by their device files.
-        amdsmi: whether the package is there by which Ray counts AMD GPUs.
+        torch: its build; None if torch cannot be imported.
+        torch_trouble: why not.
+        bedtools: its version; empty if there is none.
+        bedtools_trouble: why not.
+        hardware: GPUs by their device files.
+        amdsmi: whether the package is installed with which Ray counts AMD GPUs.
         environment: variables that hide GPUs.
-        memory, available: bytes of memory, and those free.
-        shared: `/dev/shm`; None where there is none.
+        memory, available: bytes of memory, and of those that are free.
+        shared: `/dev/shm`; None if there is none.
         disks: file systems of the cache and of temporary files.
-        governors: of the CPUs, with the driver that obeys them, such as `powersave (acpi-cpufreq)`.
-        read: bytes of each input, or -1 for a folder; absent if it cannot be read.
-        unread: reason by input.
-        unwritten: reason by output; empty where it can be written.
-        unseen: outputs in which the driver's file is not seen from here.
+        governors: of the CPUs, with their driver, such as `powersave (acpi-cpufreq)`.
+        read: bytes of each input that can be read, or -1 for a directory.
+        unread: reason by input that cannot be read.
+        unwritten: reason by output that cannot be written.
+        unseen: outputs in which this node does not see the driver's probe.
     """
 
     host: str
@@ -79,7 +79,7 @@ class Facts:
     torch_trouble: str
     bedtools: str
     bedtools_trouble: str
-    found: Hardware
+    hardware: Hardware
     amdsmi: bool
     environment: dict[str, str]
     memory: int
@@ -97,19 +97,19 @@ class Facts:
         return asdict(self)
 
 
-def gather(request: Request, root: Path = SYSTEM) -> Facts:
-    """Ask this machine.
+def gather(request: Request, root: Path = SYSTEM) -> NodeFacts:
+    """The facts of this machine.
 
     Args:
-        request: what to look at.
-        root: where its file system begins, for what its kernel tells.
+        request: which files to try.
+        root: of the file system from which kernel and device files are read.
     """
-    read, unread = files.reading(request.inputs)
+    read, unread = file_access.try_reading(request.inputs)
     names = {name for names in VARIABLES.values() for name in names}
     torch_build, torch_trouble = _torch()
     program, program_trouble = _bedtools()
     memory, available = _memory(root)
-    return Facts(
+    return NodeFacts(
         host=socket.gethostname(),
         python=platform.python_version(),
         ray=_version("ray"),
@@ -117,7 +117,7 @@ def gather(request: Request, root: Path = SYSTEM) -> Facts:
         torch_trouble=torch_trouble,
         bedtools=program,
         bedtools_trouble=program_trouble,
-        found=hardware(root),
+        hardware=hardware(root),
         amdsmi=util.find_spec("amdsmi") is not None,
         environment={name: os.environ[name] for name in sorted(names) if name in os.environ},
         memory=memory,
@@ -127,13 +127,13 @@ def gather(request: Request, root: Path = SYSTEM) -> Facts:
         governors=governors(root),
         read=read,
         unread=unread,
-        unwritten={place: reason for place in request.outputs if (reason := files.writing(place))},
-        unseen=tuple(place for place, probe in request.probes if not files.is_seen(probe)),
+        unwritten={output: reason for output in request.outputs if (reason := file_access.try_writing(output))},
+        unseen=tuple(output for output, probe in request.probes if not file_access.exists(probe)),
     )
 
 
 def versions() -> dict[str, str]:
-    """Python and Ray of this process, by the name of their check."""
+    """Versions of Python and Ray in this process, by name of the check."""
     return {"Python": platform.python_version(), "Ray": _version("ray")}
 
 
@@ -161,7 +161,7 @@ def _bedtools() -> tuple[str, str]:
 
 
 def _memory(root: Path) -> tuple[int, int]:
-    """Bytes of memory, and those available; zeros where the kernel does not tell."""
+    """Bytes of memory, and of those available; zeros where the kernel does not report them."""
     try:
         rows = dict(line.split(":", 1) for line in (root / "proc/meminfo").read_text().splitlines())
         return tuple(int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))  # type: ignore[return-value]
@@ -178,22 +178,24 @@ def _disk(path: Path) -> Disk | None:
 
 
 def _disks() -> tuple[Disk, ...]:
-    """The file systems of the cache and of temporary files, one for each device."""
-    found: dict[int, Disk] = {}
-    for wanted in (storage.cache_directory(), Path(os.environ.get("RAY_TMPDIR") or "/tmp")):
-        folder = next((one for one in (wanted, *wanted.parents) if one.exists()), Path("/"))
-        if (disk := _disk(folder)) is not None:
-            found.setdefault(folder.stat().st_dev, disk)
-    return tuple(found.values())
+    """The file systems of the cache and of temporary files; one for each device."""
+    disks: dict[int, Disk] = {}
+    for directory in (storage.cache_directory(), Path(os.environ.get("RAY_TMPDIR") or "/tmp")):
+        existing = next((path for path in (directory, *directory.parents) if path.exists()), Path("/"))
+        if (disk := _disk(existing)) is not None:
+            disks.setdefault(existing.stat().st_dev, disk)
+    return tuple(disks.values())
 
 
 def governors(root: Path) -> tuple[str, ...]:
-    """Frequency governors of the CPUs, each with its driver; none where the machine does not tell, as most virtual ones."""
-    found = set()
-    for folder in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"):
+    """Frequency governors of the CPUs, each with its driver; none on most virtual machines, which do not report them."""
+    names = set()
+    for directory in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"):
         try:
-            governor, driver = ((folder / name).read_text().strip() for name in ("scaling_governor", "scaling_driver"))
+            governor, driver = (
+                (directory / name).read_text().strip() for name in ("scaling_governor", "scaling_driver")
+            )
         except OSError:
             continue
-        found.add(f"{governor} ({driver})")
-    return tuple(sorted(found))
+        names.add(f"{governor} ({driver})")
+    return tuple(sorted(names))

@@ -7,8 +7,8 @@ import pytest
 import ray
 import torch
 
-from cluster.doctor import clock, nodes, trial
-from cluster.doctor.facts import Request
+from cluster.doctor import clock, gpu_test, nodes
+from cluster.doctor.node_facts import Request
 from tests.conftest import start_ray
 
 
@@ -27,20 +27,20 @@ WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine
 
 
 @WITHOUT_GPU
-def test_a_gpu_that_does_not_compute_is_told_with_its_mend() -> None:
-    assert trial.here(0) == ()
-    ((problem, mend),) = trial.here(1)
-    assert problem.startswith("cuda:0 does not compute")
-    assert "install a torch that is built for this GPU" in mend
+def test_a_gpu_that_does_not_compute_is_reported_with_its_fix() -> None:
+    assert gpu_test.try_local_gpus(0) == ()
+    (problem,) = gpu_test.try_local_gpus(1)
+    assert problem.message.startswith("cuda:0 does not compute")
+    assert "install a torch that is built for this GPU" in problem.fix
 
 
 @WITHOUT_GPU
 @pytest.mark.ray
 @pytest.mark.full
 @pytest.mark.usefixtures("apart")
-def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "ANSWER_S", 15.0)
-    monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
+def test_every_free_gpu_is_tested_and_reserved_ones_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_test, "TIMEOUT_S", 15.0)
+    monkeypatch.setattr(nodes, "_has_usable_gpus", lambda facts: True)
     ray.init(num_cpus=1, num_gpus=2, include_dashboard=False, log_to_driver=False)
     try:
 
@@ -51,15 +51,15 @@ def test_every_gpu_that_nobody_uses_is_tried_and_the_others_are_left_alone(monke
 
         busy = Busy.remote()
         assert ray.get(busy.ready.remote())
-        (seen,), lines = nodes.look(Request())
+        (report,), failures = nodes.gather_reports(Request())
     finally:
         ray.shutdown()
-    assert lines == []
-    assert (len(seen.failed), seen.untried) == (1, 1)
-    assert "no GPU" in seen.failed[0][0]
-    assert seen.skew is not None
-    assert seen.bound is not None
-    assert seen.skew <= seen.bound < 60
+    assert failures == []
+    assert (len(report.gpu_problems), report.untested_gpus) == (1, 1)
+    assert "no GPU" in report.gpu_problems[0].message
+    assert report.min_skew is not None
+    assert report.max_skew is not None
+    assert report.min_skew <= report.max_skew < 60
 
 
 @WITHOUT_GPU
@@ -75,17 +75,17 @@ def test_a_slow_clock_and_a_slow_gpu_cost_a_node_none_of_its_facts(monkeypatch: 
         yield str(ray.get_gpu_ids()[0])
         time.sleep(600)
 
-    monkeypatch.setattr(trial, "ANSWER_S", 10.0)
-    monkeypatch.setattr(nodes, "CLOCK_S", 1.0)
-    monkeypatch.setattr(nodes, "_reaches", lambda facts: True)
+    monkeypatch.setattr(gpu_test, "TIMEOUT_S", 10.0)
+    monkeypatch.setattr(nodes, "CLOCK_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(nodes, "_has_usable_gpus", lambda facts: True)
     monkeypatch.setattr(clock, "now", late)
-    monkeypatch.setattr(trial, "reserved", hanging)
+    monkeypatch.setattr(gpu_test, "try_reserved_gpu", hanging)
     ray.init(num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
-        (seen,), lines = nodes.look(Request())
+        (report,), failures = nodes.gather_reports(Request())
     finally:
         ray.shutdown()
-    assert lines == []
-    assert seen.facts.python
-    assert (seen.skew, seen.bound) == (None, None)
-    assert (seen.failed, seen.untried, seen.silent) == ((), 0, 1)
+    assert failures == []
+    assert report.facts.python
+    assert (report.min_skew, report.max_skew) == (None, None)
+    assert (report.gpu_problems, report.untested_gpus, report.unresponsive_gpus) == ((), 0, 1)

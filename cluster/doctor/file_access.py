@@ -1,4 +1,4 @@
-"""Which files this machine reads and where it writes; nothing stays but what was there."""
+"""Which files this node can read and which directories it can write; nothing it writes is left behind."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 NO_SIZE = -1
 UNWRITABLE = (OSError, ValueError, NotImplementedError)
-"""What Arrow raises for a place that takes no file; the last for an address of a kind that it was built without."""
+"""What Arrow raises where no file can be written; the last for an address of a kind that it was built without."""
 
 
-def reading(inputs: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
-    """Bytes of each input that can be read (-1 of a folder), and why each other cannot."""
-    read, unread = dict[str, int](), dict[str, str]()
-    for place in inputs:
+def try_reading(inputs: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Bytes of each input that can be read (-1 for a directory), and the reason for each that cannot."""
+    sizes, reasons = dict[str, int](), dict[str, str]()
+    for path in inputs:
         try:
-            read[place] = size_of(place)
+            sizes[path] = size_of(path)
         except (OSError, ValueError) as error:
-            unread[place] = _reason(error)
-    return read, unread
+            reasons[path] = _reason(error)
+    return sizes, reasons
 
 
-def size_of(place: str) -> int:
-    """Bytes of a file after reading its first; -1 of a folder.
+def size_of(path: str) -> int:
+    """Bytes of a file, the first of which has been read; -1 for a directory.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: an address: bundles may lie at one, but no input of an experiment.
+        ValueError: an address, from which bundles can be read, but no input of an experiment.
     """
-    if "://" in place:
+    if "://" in path:
         raise ValueError("an address, where raygene reads files only")
-    local = Path(place)
+    local = Path(path)
     if local.is_dir():
         next(local.iterdir(), None)
         return NO_SIZE
@@ -51,26 +51,26 @@ def _system(address: str) -> tuple[Any, str]:
     return fs.FileSystem.from_uri(address)
 
 
-def writing(place: str) -> str:
-    """Why nothing can be written into a folder; empty if it can. Of what is missing of it the nearest parent is tried."""
+def try_writing(directory: str) -> str:
+    """Why no file can be written into a directory; empty if one can. Of a missing directory the nearest parent is tried."""
     try:
-        probe = probe_in(place)
-        keep(probe)
-        remove(probe)
+        probe = probe_path(directory)
+        write_probe(probe)
+        remove_probe(probe)
     except UNWRITABLE as error:
         return _reason(error)
     return ""
 
 
-def probe_in(place: str) -> str:
-    """A name for a file in a folder, or in the nearest parent that is there."""
+def probe_path(directory: str) -> str:
+    """A path for a new file in a directory, or in the nearest parent that exists."""
     name = f".raygene-doctor-{uuid.uuid4().hex}"
-    if "://" in place:
-        return f"{place.rstrip('/')}/{name}"
-    return str(next(one for one in (Path(place), *Path(place).parents) if one.exists()) / name)
+    if "://" in directory:
+        return f"{directory.rstrip('/')}/{name}"
+    return str(next(path for path in (Path(directory), *Path(directory).parents) if path.exists()) / name)
 
 
-def keep(probe: str) -> None:
+def write_probe(probe: str) -> None:
     """Write a small file.
 
     Raises:
@@ -84,8 +84,8 @@ def keep(probe: str) -> None:
         Path(probe).write_text("raygene", encoding="utf-8")
 
 
-def remove(probe: str) -> None:
-    """Remove what `keep` wrote. Raises as it does."""
+def remove_probe(probe: str) -> None:
+    """Remove what `write_probe` wrote; raises the same errors."""
     if "://" in probe:
         system, path = _system(probe)
         system.delete_file(path)
@@ -93,8 +93,8 @@ def remove(probe: str) -> None:
         Path(probe).unlink()
 
 
-def is_seen(probe: str) -> bool:
-    """Whether a file that another machine wrote is there."""
+def exists(probe: str) -> bool:
+    """Whether this node sees a file that another has written."""
     try:
         if "://" in probe:
             system, path = _system(probe)

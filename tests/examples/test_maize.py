@@ -1,4 +1,4 @@
-"""The maize example on a genome a thousandth of its size: every test builds with the experiment file as it is."""
+"""The maize example on a genome of a thousandth of its size, built with the experiment file as it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.cluster.test_cli import raygene
 
 EXPERIMENT = Path(look_alike.__file__).with_name("experiment.yaml")
 CHROMOSOMES = [str(number) for number in range(1, 11)]
-# What README.md beside the experiment tells to set for each file.
+# The flags that examples/maize/README.md gives for each file.
 FLAGS: dict[Masking, list[str]] = {
     "soft": [],
     "hard": ["--negatives.min_n_run", "100", "--crop.length", "200"],
@@ -35,13 +35,13 @@ MASKINGS: list[Masking] = list(FLAGS)
 
 @pytest.fixture(scope="module")
 def genomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Masking, Written]:
-    """The look-alike in each masking, each beside a copy of the experiment."""
-    found: dict[Masking, Written] = {}
+    """The look-alike in each masking, each with a copy of the experiment in its folder."""
+    genomes: dict[Masking, Written] = {}
     for masking in MASKINGS:
         folder = tmp_path_factory.mktemp(masking)
-        found[masking] = look_alike.write(folder, masking=masking)
+        genomes[masking] = look_alike.write(folder, masking=masking)
         shutil.copy(EXPERIMENT, folder)
-    return found
+    return genomes
 
 
 def flags(written: Written, masking: Masking) -> list[str]:
@@ -49,11 +49,11 @@ def flags(written: Written, masking: Masking) -> list[str]:
 
 
 def overrides(written: Written, masking: Masking) -> dict[tuple[str | int, ...], Any]:
-    given: dict[tuple[str | int, ...], Any] = {("sources", 0, "fasta"): str(written.fasta)}
+    values: dict[tuple[str | int, ...], Any] = {("sources", 0, "fasta"): str(written.fasta)}
     for flag, value in zip(FLAGS[masking][::2], FLAGS[masking][1::2], strict=True):
         section, key = flag.removeprefix("--").split(".")
-        given[section, key] = int(value) if value.isdigit() else value
-    return given
+        values[section, key] = int(value) if value.isdigit() else value
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,13 @@ def rows(dataset: Path) -> list[dict[str, Any]]:
 
 def gene_bounds(written: Written) -> dict[str, np.ndarray[Any, Any]]:
     """Start and end of the genes of every sequence, by its name in the FASTA file."""
-    found: dict[str, list[list[int]]] = {}
+    bounds: dict[str, list[list[int]]] = {}
     for line in gzip.decompress(written.annotation.read_bytes()).decode().splitlines():
         name, _, kind, start, end, *_ = [*line.split("\t"), *[""] * 4]
         if kind == "gene":
             shown = name if name in written.lengths else name.removeprefix("chr")
-            found.setdefault(shown, []).append([int(start) - 1, int(end)])
-    return {name: np.array(bounds) for name, bounds in found.items()}
+            bounds.setdefault(shown, []).append([int(start) - 1, int(end)])
+    return {name: np.array(rows) for name, rows in bounds.items()}
 
 
 def bases(written: Written) -> dict[str, np.ndarray[Any, Any]]:
@@ -90,7 +90,7 @@ def bases(written: Written) -> dict[str, np.ndarray[Any, Any]]:
     return {header.split()[0]: np.frombuffer(text.replace("\n", "").encode(), np.uint8) for header, text in named}
 
 
-def test_the_experiment_asks_for_the_files_that_the_look_alike_writes(genomes: dict[Masking, Written]) -> None:
+def test_the_experiment_names_the_files_that_the_look_alike_writes(genomes: dict[Masking, Written]) -> None:
     (source,) = load(EXPERIMENT, {}).dataset("experiment.yaml").sources
     assert Path(str(source.fasta)).name == genomes["soft"].fasta.name
     assert Path(str(source.annotation)).name == genomes["soft"].annotation.name
@@ -107,7 +107,7 @@ def test_the_look_alike_has_the_proportions_of_maize(genomes: dict[Masking, Writ
     assert 0.7 < written.masked / sum(written.lengths.values()) < 0.85
 
 
-def test_the_look_alike_repeats_its_bytes_and_replaces_no_file(genomes: dict[Masking, Written], tmp_path: Path) -> None:
+def test_the_look_alike_is_reproducible_and_replaces_no_file(genomes: dict[Masking, Written], tmp_path: Path) -> None:
     again = look_alike.write(tmp_path)
     for path, first in ((again.fasta, genomes["soft"].fasta), (again.annotation, genomes["soft"].annotation)):
         assert path.read_bytes() == first.read_bytes()
@@ -116,18 +116,18 @@ def test_the_look_alike_repeats_its_bytes_and_replaces_no_file(genomes: dict[Mas
         look_alike.write(tmp_path)
 
 
-def test_the_command_tells_what_it_wrote_and_refuses_to_write_over_it(tmp_path: Path) -> None:
+def test_the_command_reports_what_it_wrote_and_refuses_to_overwrite_it(tmp_path: Path) -> None:
     command = [sys.executable, look_alike.__file__, str(tmp_path), "--hard"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "dna_rm.toplevel.fa.gz: 13 sequences" in told
-    assert "38 genes on the chromosomes, 3 on scaffolds" in told
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "dna_rm.toplevel.fa.gz: 13 sequences" in output
+    assert "38 genes on the chromosomes, 3 on scaffolds" in output
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
     assert "Traceback" not in again.stderr
 
 
-def test_maskings_differ_in_nothing_but_the_repeats(genomes: dict[Masking, Written]) -> None:
+def test_maskings_differ_in_the_repeats_only(genomes: dict[Masking, Written]) -> None:
     soft, hard, plain = (bases(genomes[masking]) for masking in MASKINGS)
     for name in CHROMOSOMES:
         lower = soft[name] >= ord("a")
@@ -140,18 +140,18 @@ def test_maskings_differ_in_nothing_but_the_repeats(genomes: dict[Masking, Writt
 
 
 @pytest.mark.parametrize("masking", MASKINGS)
-def test_a_dry_run_tells_ten_sequences_and_every_gene_on_them(
+def test_a_dry_run_reports_ten_sequences_and_every_gene_on_them(
     masking: Masking, genomes: dict[Masking, Written], tmp_path: Path
 ) -> None:
     written = genomes[masking]
     path = written.fasta.with_name("experiment.yaml")
-    told = raygene("build", path, "--output", tmp_path / "out", "--dry-run", *flags(written, masking))
-    assert told.returncode == 0, told.stderr
+    finished = raygene("build", path, "--output", tmp_path / "out", "--dry-run", *flags(written, masking))
+    assert finished.returncode == 0, finished.stderr
     on_chromosomes = sum(list(written.genes.values())[:10])
-    (line,) = (line.split() for line in told.stdout.splitlines() if line.split()[:1] == ["B73"])
+    (line,) = (line.split() for line in finished.stdout.splitlines() if line.split()[:1] == ["B73"])
     assert line[1:6] == ["10", "of", str(len(written.lengths)), str(on_chromosomes), str(2 * on_chromosomes)]
-    assert f"{sum(written.genes.values()) - on_chromosomes} left out: chromosome not chosen" in told.stderr
-    assert "warning" not in told.stderr
+    assert f"{sum(written.genes.values()) - on_chromosomes} left out: chromosome not chosen" in finished.stderr
+    assert "warning" not in finished.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -163,11 +163,11 @@ def test_the_dataset_holds_the_ten_chromosomes_in_the_splits_named(
     prefix = "chr" if masking == "none" else ""
     names = {f"{prefix}{number}" for number in CHROMOSOMES}
     held_out = {f"{prefix}9": "validation", f"{prefix}10": "test"}
-    found = rows(built[masking])
-    assert {row["chromosome"] for row in found} == names
-    assert all(row["split"] == held_out.get(row["chromosome"], "train") for row in found)
+    records = rows(built[masking])
+    assert {row["chromosome"] for row in records} == names
+    assert all(row["split"] == held_out.get(row["chromosome"], "train") for row in records)
     for label in (0, 1):
-        assert {row["split"] for row in found if row["label"] == label} == {"train", "validation", "test"}
+        assert {row["split"] for row in records if row["label"] == label} == {"train", "validation", "test"}
 
 
 @pytest.mark.ray
@@ -193,17 +193,17 @@ def test_no_negative_lies_on_a_gap_or_near_a_gene(
     negatives = [row for row in rows(built[masking]) if row["label"] == 0]
     assert negatives
     for row in negatives:
-        place = np.array([[row["start"], row["end"]]])
+        interval = np.array([[row["start"], row["end"]]])
         gaps = genomes[masking].gaps[row["chromosome"]]
-        assert not intervals.touches(place, gaps[gaps[:, 1] - gaps[:, 0] >= shortest]).any()
-        assert not intervals.touches(place, genes[row["chromosome"]] + np.array([-500, 500])).any()
+        assert not intervals.touches(interval, gaps[gaps[:, 1] - gaps[:, 0] >= shortest]).any()
+        assert not intervals.touches(interval, genes[row["chromosome"]] + np.array([-500, 500])).any()
 
 
 @pytest.mark.ray
 def test_pairs_share_length_gc_and_soft_masked_bases(built: dict[Masking, Path]) -> None:
-    found = rows(built["soft"])
-    genes = {row["gene_id"]: row for row in found if row["label"] == 1}
-    negatives = [row for row in found if row["label"] == 0]
+    records = rows(built["soft"])
+    genes = {row["gene_id"]: row for row in records if row["label"] == 1}
+    negatives = [row for row in records if row["label"] == 0]
     assert len(genes) == len(negatives)
     assert any(row["soft_masked_share"] > 0.1 for row in negatives)
     for negative in negatives:

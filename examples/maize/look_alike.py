@@ -116,7 +116,9 @@ def write(folder: Path, scale: float = 0.001, seed: int = 0, masking: Masking = 
             about = "" if masking == "none" else f" dna_{'sm' if masking == 'soft' else 'rm'}:{kind} {header} REF"
             stream.write(f">{shown}{about}\n".encode())
             stream.write(lines(as_masked(record, masking)))
-            rows.write(row(name, "assembly", kind, (0, len(record.bases)), ".", f"ID={record.name};Name={header}").encode())
+            rows.write(
+                row(name, "assembly", kind, (0, len(record.bases)), ".", f"ID={record.name};Name={header}").encode()
+            )
             strands = np.random.default_rng([seed, 2, len(written.lengths)]).choice(["+", "-"], len(record.genes))
             for exons, strand in zip(record.genes, strands, strict=True):
                 number += 10

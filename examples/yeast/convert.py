@@ -87,7 +87,9 @@ def rows(chromosome: str, features: list[Record]) -> Iterator[str]:
                 for first, last, phase in phases(product):
                     yield row(chromosome, "CDS", first, last, product.strand, attributes, phase)
             else:
-                yield row(chromosome, product.kind, product.parts[0][0], product.parts[-1][1], product.strand, attributes)
+                yield row(
+                    chromosome, product.kind, product.parts[0][0], product.parts[-1][1], product.strand, attributes
+                )
 
 
 def phases(coding: Record) -> list[tuple[int, int, str]]:

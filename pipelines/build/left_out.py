@@ -80,7 +80,7 @@ def _overlaps_train(
         for one, number in ((genes, here), (table, there))
     ]
     train = pc.equal(table["split"], "train").to_numpy()
-    return intervals.touches(laid[0], intervals.merge(laid[1][train]))
+    return intervals.overlaps(laid[0], intervals.merge(laid[1][train]))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Annotated features of a genome: GFF3, GTF or BED to gene and exclusion intervals, nothing dropped in silence.
+"""Annotated features of a genome: GFF3, GTF or BED to genes and intervals that negatives avoid.
 
-The format is found from the first row, since names such as .txt or .gff (for GTF) tell little.
+The format is detected from the first row, because file names are unreliable (.txt, or .gff for GTF).
 """
 
 from __future__ import annotations
@@ -39,51 +39,52 @@ def read(
     Args:
         path: GFF3, GTF or BED, plain or gzip.
         feature_types: column 3 values taken as genes, matched without case.
-        exclude_types: column 3 patterns (`*` for any letters) that negatives may not touch.
-        biotypes: biotypes of genes to take, matched without case; None takes all. The others are counted as
-            dropped, and stay excluded.
-        may_be_empty: give an annotation without a gene, rather than refuse it.
+        exclude_types: column 3 patterns (`*` for any letters) that negatives may not overlap.
+        biotypes: biotypes of genes to take, matched without case; None takes all. Genes of other biotypes are counted
+            as dropped, and negatives still avoid them.
+        may_be_empty: return an annotation without genes instead of raising.
 
     Raises:
-        InputError: missing or damaged file, a row that is not of its format (with its line number), no wanted feature.
+        InputError: missing or damaged file, a row that is not of its format (with its line number), no feature of the
+            requested types or biotypes.
     """
-    kind = format_of(path)
-    if kind == "BED":
+    file_format = format_of(path)
+    if file_format == "BED":
         annotation = _read_bed(path, may_be_empty)
     else:
-        reader = gff3.read if kind == "GFF3" else gtf.read
+        reader = gff3.read if file_format == "GFF3" else gtf.read
         annotation = reader(path, _pattern(feature_types), _pattern([*exclude_types, *feature_types]))
         if not annotation.genes and not may_be_empty:
             raise InputError(
                 f"{path}: no feature of type {', '.join(feature_types)}",
-                f"set feature_types; the file has {_most(annotation.types) or 'no features at all'}",
+                f"set feature_types; the file has {_most_common(annotation.types) or 'no features at all'}",
+                key="sources.feature_types",
             )
     return annotation if biotypes is None else _of_biotypes(annotation, biotypes, path)
 
 
 def format_of(path: Path) -> Format:
-    """The format of an annotation file, from its first row; from its name where the row leaves it open.
+    """The format of an annotation file, from its first row, or from its name if the row does not settle it.
 
     Raises:
         InputError: missing or damaged, or neither the first row nor the name is of a known format.
     """
-    named = next(
-        (kind for ending, kind in _ENDINGS.items() if path.name.lower().removesuffix(".gz").endswith(ending)), None
-    )
+    name = path.name.lower().removesuffix(".gz")
+    format_by_name = next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
     for number, line in lines_of(path):
         if line.startswith(("##FASTA", ">")):
             break
         columns = line.split("\t")
         if not line.strip() or line.startswith("#") or bed_reader.is_header(columns):
             continue
-        found = _format_of_row(columns) or named or ("GFF3" if len(columns) == 9 else None)
-        if found is None:
+        file_format = _format_of_row(columns) or format_by_name or ("GFF3" if len(columns) == 9 else None)
+        if file_format is None:
             raise InputError(
                 f"{path}: line {number}: neither GFF3, GTF nor BED ({len(columns)} tab-separated columns)",
                 "give one of these formats",
             )
-        return found
-    return named or "GFF3"
+        return file_format
+    return format_by_name or "GFF3"
 
 
 def _format_of_row(columns: list[str]) -> Format | None:
@@ -97,6 +98,7 @@ def _format_of_row(columns: list[str]) -> Format | None:
 
 
 def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a type matches any of these names or patterns, without case."""
     expression = re.compile("|".join(translate(name.lower()) for name in names))
     return cache(lambda kind: expression.match(kind.lower()) is not None)
 
@@ -114,17 +116,18 @@ def _read_bed(path: Path, may_be_empty: bool) -> Annotation:
 
 
 def _of_biotypes(annotation: Annotation, biotypes: Sequence[str], path: Path) -> Annotation:
-    wanted = {biotype.lower() for biotype in biotypes}
-    genes = [gene for gene in annotation.genes if gene.biotype is not None and gene.biotype.lower() in wanted]
+    requested = {biotype.lower() for biotype in biotypes}
+    genes = [gene for gene in annotation.genes if gene.biotype is not None and gene.biotype.lower() in requested]
     if not genes:
-        seen = _most(Counter(gene.biotype for gene in annotation.genes if gene.biotype is not None))
-        remedy = f"set biotypes; the file has {seen}" if seen else "leave biotypes out; the file tells none"
-        raise InputError(f"{path}: no gene of biotype {', '.join(biotypes)}", remedy)
+        present = _most_common(Counter(gene.biotype for gene in annotation.genes if gene.biotype is not None))
+        fix = f"set biotypes; the file has {present}" if present else "remove biotypes; the file has none"
+        raise InputError(f"{path}: no gene of biotype {', '.join(biotypes)}", fix, key="sources.biotypes")
     annotation.dropped["other_biotype"] += len(annotation.genes) - len(genes)
+    # Unary plus removes reasons that were counted 0 times.
     annotation.dropped = +annotation.dropped
     annotation.genes = genes
     return annotation
 
 
-def _most(counts: Counter[str]) -> str:
+def _most_common(counts: Counter[str]) -> str:
     return ", ".join(name for name, _ in counts.most_common(6))

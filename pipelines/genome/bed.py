@@ -1,4 +1,4 @@
-"""Intervals to score, from BED, GFF3 or GTF, and scored intervals back to BED."""
+"""Intervals to score, read from BED, GFF3 or GTF, and scored intervals written as BED."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
     """Read intervals in file order.
 
     Args:
-        path: BED, GFF3 or GTF, plain or gzip, told apart by the first row.
-        feature_types: GFF3 or GTF types to take; BED rows are all taken.
+        path: BED, GFF3 or GTF, plain or gzip; the first row decides.
+        feature_types: GFF3 or GTF types to take; of a BED file every row is taken.
 
     Raises:
-        InputError: missing or damaged, a row that is not of its format (with its line number), nothing in it.
+        InputError: missing or damaged, a row that is not of its format (with its line number), no interval.
     """
     if annotation.format_of(path) != "BED":
         return annotation.read(path, feature_types, []).genes
-    found = [_row(columns, path, number) for number, columns in bed_reader.rows(path)]
-    if not found:
+    features = [_parse_row(columns, path, number) for number, columns in bed_reader.rows(path)]
+    if not features:
         raise InputError(f"{path}: holds no interval", "give a BED, GFF3 or GTF file with at least one")
-    return found
+    return features
 
 
-def _row(columns: list[str], path: Path, number: int) -> Feature:
+def _parse_row(columns: list[str], path: Path, number: int) -> Feature:
     feature = bed_reader.feature(columns, path, number)
     if feature.start == feature.end:
         raise InputError(
             f"{path}: line {number}: start {feature.start} and end {feature.end} are not 0 <= start < end",
-            "mend the line",
+            "fix the line",
         )
     return feature
 
 
 def bed_score(probability: float) -> int:
-    """A probability as the 0 to 1000 of BED column 5."""
+    """A probability as a score of BED column 5, 0 to 1000."""
     return round(1000 * probability)
 
 
-# Tabs and line ends among them: percent-decoded GFF3 ids may hold some.
+# These include tabs and line ends, which the percent-decoded ids of GFF3 may hold.
 WITHOUT_CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
 

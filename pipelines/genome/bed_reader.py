@@ -16,13 +16,13 @@ _HEADERS = ("track", "browser")
 
 
 def is_header(columns: list[str]) -> bool:
-    """True for the track and browser lines of UCSC, but not for rows of a sequence that is called so."""
+    """Whether a line is a track or browser line of UCSC, and not a row of a sequence with that name."""
     is_row = len(columns) == 9 or (len(columns) >= 3 and columns[1].isdigit())
     return not is_row and columns[0].split(" ")[0] in _HEADERS
 
 
 def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Numbered rows of a BED file as columns, without comments and header lines."""
+    """Line number and columns of every row of a BED file; comments and header lines are skipped."""
     for number, line in lines_of(path):
         columns = line.split("\t")
         if line.strip() and not line.startswith("#") and not is_header(columns):
@@ -30,10 +30,10 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def location(columns: list[str], path: Path, number: int) -> tuple[int, int]:
-    """Columns 2 and 3; an interval may be empty.
+    """Start and end of a row, columns 2 and 3; the interval may be empty.
 
     Raises:
-        InputError: fewer than 3 columns, no numbers, or a start beyond the end.
+        InputError: fewer than 3 columns, not numbers, or a start beyond the end.
     """
     if len(columns) < 3:
         raise InputError(
@@ -42,13 +42,13 @@ def location(columns: list[str], path: Path, number: int) -> tuple[int, int]:
     start, end = coordinate(columns[1], path, number), coordinate(columns[2], path, number)
     if start > end:
         raise InputError(
-            f"{path}: line {number}: start {start} and end {end} are not 0 <= start <= end", "mend the line"
+            f"{path}: line {number}: start {start} and end {end} are not 0 <= start <= end", "fix the line"
         )
     return start, end
 
 
 def feature(columns: list[str], path: Path, number: int) -> Feature:
-    """A row as an interval, of strand `.` where the row has none.
+    """A row as an interval, with strand `.` if the row has none.
 
     Raises:
         InputError: not BED (with the line number).

@@ -1,7 +1,7 @@
-"""The SHA-256 of large files, remembered in the cache while a file stays as it is.
+"""The SHA-256 of large files, cached for as long as a file does not change.
 
-A file is the same if its path, inode, size, and times of modification and of change (to the nanosecond) are; what was touched in the last
-seconds is not remembered, since a clock tick can hide a second write. Hashing costs a read (1.5 GB/s), remembering nothing.
+A file counts as unchanged if its path, inode, size, and times of modification and of status change (in nanoseconds) are
+the same. Hashing costs a read of the file (1.5 GB/s); the cached hash is one small file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from pipelines import fingerprint, storage
 from pipelines.errors import InputError, ResourceError
 
+# Seconds since the last write before a hash is cached: two writes within one tick of the file system's clock leave the
+# same times.
 SETTLED = 2.0
 
 
@@ -23,17 +25,24 @@ def of_file(path: Path) -> str:
         InputError: the file is missing or cannot be read.
     """
     try:
-        found = path.resolve().stat()
+        status = path.resolve().stat()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
-    facts = [str(path.resolve()), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
-    note = storage.cache_directory() / "contents" / fingerprint.of_value(facts)
+    identity = [
+        str(path.resolve()),
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    ]
+    entry = storage.cache_directory() / "contents" / fingerprint.of_value(identity)
     # A cache that cannot be read or written costs another hash, nothing else.
     with suppress(OSError):
-        if len(known := note.read_text(encoding="ascii", errors="replace")) == 64:
-            return known
+        if len(cached := entry.read_text(encoding="ascii", errors="replace")) == 64:
+            return cached
     content = fingerprint.of_file(path)
-    if time.time() - max(found.st_mtime, found.st_ctime) > SETTLED:
+    if time.time() - max(status.st_mtime, status.st_ctime) > SETTLED:
         with suppress(ResourceError):
-            storage.write_text(note, content)
+            storage.write_text(entry, content)
     return content

@@ -1,4 +1,4 @@
-"""Names of sequences across files, and which sequences of a genome are used."""
+"""The names of a genome's sequences in different files, and the choice of sequences to use."""
 
 from __future__ import annotations
 
@@ -16,26 +16,32 @@ REPORT_NAMES = ("Sequence-Name", "GenBank-Accn", "RefSeq-Accn", "UCSC-style-name
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The sequences of a genome that are used.
 
     Attributes:
-        lengths: bases of each, in FASTA order.
-        reason: why these, in a few words.
+        lengths: name to length in bases, in FASTA order.
+        reason: how they were selected, in a few words.
     """
 
     lengths: dict[str, int]
     reason: str
 
 
-def translator(config: SourceConfig, known: Iterable[str]) -> Callable[[str], str]:
-    """A function from the names of other files to those of the FASTA file; unknown ones stay as they are.
+def name_translator(config: SourceConfig, fasta_names: Iterable[str]) -> Callable[[str], str]:
+    """A function that translates the names of other files to those of the FASTA file.
+
+    A name of the FASTA file stays, whatever the aliases say. A name without a translation is returned unchanged.
+
+    Args:
+        config: the source, with `aliases` and `ignore_chr`.
+        fasta_names: names of the FASTA sequences.
 
     Raises:
         InputError: the file of aliases is missing or has a line of one column.
     """
-    names = set(known)
-    aliases = _aliases(Path(config.aliases), names) if config.aliases else {}
+    names = set(fasta_names)
+    aliases = _read_aliases(Path(config.aliases), names) if config.aliases else {}
     bare = {_without_chr(name): name for name in sorted(names)} if config.ignore_chr else {}
 
     def translate(name: str) -> str:
@@ -50,8 +56,9 @@ def _without_chr(name: str) -> str:
     return name[3:] if name.lower().startswith("chr") else name
 
 
-def _aliases(path: Path, names: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _read_aliases(path: Path, names: set[str]) -> dict[str, str]:
+    """Other name to FASTA name; lines without a FASTA name are skipped."""
+    aliases: dict[str, str] = {}
     columns: list[int] = []
     for number, line in lines_of(path):
         if line.startswith(REPORT_HEADER):
@@ -65,64 +72,63 @@ def _aliases(path: Path, names: set[str]) -> dict[str, str]:
                 f"{path}: line {number}: {len(fields)} columns",
                 "give two columns (other name, FASTA name) or an NCBI assembly report",
             )
-        same = [fields[column] for column in columns] if columns else fields[:2]
-        in_fasta = next((name for name in same[::-1] if name in names), None)
-        found |= {name: in_fasta for name in same if in_fasta and name not in names}
-    return found
+        synonyms = [fields[column] for column in columns] if columns else fields[:2]
+        fasta_name = next((name for name in reversed(synonyms) if name in names), None)
+        aliases |= {name: fasta_name for name in synonyms if fasta_name and name not in names}
+    return aliases
 
 
-def choose(lengths: dict[str, int], with_genes: set[str], config: SourceConfig) -> Choice:
-    """Choose sequences by name or pattern, then by length, then the first ones.
+def select(lengths: dict[str, int], with_genes: set[str], config: SourceConfig) -> Selection:
+    """Select sequences by name or pattern, then by length, then the first ones.
 
     Args:
-        lengths: bases of every FASTA sequence, in order.
-        with_genes: those that carry a gene.
-        config: what to choose.
+        lengths: name to length in bases of every FASTA sequence, in order.
+        with_genes: the names of those that have a gene.
+        config: the source, with `chromosomes`, `min_length` and `first`.
 
     Raises:
-        InputError: a name that is not in the FASTA file, a pattern that is none or fits nothing, nothing left.
+        InputError: a name that is not in the FASTA file, an invalid pattern, or no sequence left.
     """
     reasons = []
-    chosen = lengths
     if config.chromosomes is None:
-        chosen = {name: length for name, length in chosen.items() if name in with_genes}
-        reasons.append("every one with a gene")
+        selected = {name: length for name, length in lengths.items() if name in with_genes}
+        reasons.append("all that have a gene")
     else:
-        wanted = _named(config, list(lengths))
-        chosen = {name: length for name, length in chosen.items() if name in wanted}
-        reasons.append("as sources.chromosomes says")
+        names = _matching_names(config.chromosomes, list(lengths), config.fasta)
+        selected = {name: length for name, length in lengths.items() if name in names}
+        reasons.append("by sources.chromosomes")
     if config.min_length:
-        chosen = {name: length for name, length in chosen.items() if length >= config.min_length}
+        selected = {name: length for name, length in selected.items() if length >= config.min_length}
         reasons.append(f"of at least {config.min_length:,} bases")
     if config.first is not None:
-        chosen = dict(list(chosen.items())[: config.first])
+        selected = dict(list(selected.items())[: config.first])
         reasons.append(f"the first {config.first}")
-    if not chosen:
+    if not selected:
         raise InputError(
             f"{config.fasta}: no sequence is left ({', '.join(reasons)})",
-            f"change chromosomes, min_length or first; there are {first_of(lengths)}",
+            f"change chromosomes, min_length or first; there are {list_names(lengths)}",
+            key="sources.chromosomes",
         )
-    return Choice(chosen, ", ".join(reasons))
+    return Selection(selected, ", ".join(reasons))
 
 
-def _named(config: SourceConfig, names: list[str]) -> set[str]:
-    given = config.chromosomes or []
-    if len(given) == 1 and len(given[0]) > 2 and given[0][0] == given[0][-1] == "/":
+def _matching_names(requested: list[str], names: list[str], fasta: str | None) -> set[str]:
+    """The names of a FASTA file that are requested: one by one, or all that match a single /regular expression/."""
+    key = "sources.chromosomes"
+    if len(requested) == 1 and len(requested[0]) > 2 and requested[0][0] == requested[0][-1] == "/":
         try:
-            pattern = re.compile(given[0][1:-1])
+            pattern = re.compile(requested[0][1:-1])
         except re.error as error:
             raise InputError(
-                f"sources.chromosomes: {given[0]} is not a regular expression ({error})", "mend it"
+                f"{key}: {requested[0]} is not a regular expression ({error})", "correct it", key=key
             ) from error
         return {name for name in names if pattern.fullmatch(name)}
-    if unknown := [name for name in given if name not in names]:
-        raise InputError(
-            f"{config.fasta}: sources.chromosomes: no sequence {unknown[0]!r}", f"choose among {first_of(names, 8)}"
-        )
-    return set(given)
+    if unknown := [name for name in requested if name not in names]:
+        raise InputError(f"{fasta}: {key}: no sequence {unknown[0]!r}", f"choose among {list_names(names, 8)}", key=key)
+    return set(requested)
 
 
-def first_of(names: Iterable[str], count: int = 3) -> str:
-    """The first names, for a message."""
+def list_names(names: Iterable[str], limit: int = 3) -> str:
+    """The first names as a list for a message, with an ellipsis if there are more than `limit`."""
     listed = list(names)
-    return ", ".join(listed[:count]) + (", …" if len(listed) > count else "")
+    return ", ".join(listed[:limit]) + (", …" if len(listed) > limit else "")

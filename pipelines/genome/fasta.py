@@ -1,23 +1,20 @@
-"""Genomes as FASTA files: any stretch of any sequence, as bytes, through an index that pyfaidx reads.
+"""Genomes as FASTA files: random access to any part of any sequence, as bytes, through an index that pyfaidx reads.
 
-A stretch is one positioned read and one copy without the line ends, about twice as fast as pyfaidx's own text.
+A part is one positioned read and one copy without line ends, about twice as fast as pyfaidx's own text.
 
-Compressed files are unpacked once into the cache, named by the SHA-256 of their content, and read from there:
-whole chromosomes are needed, and block-gzip would be inflated again by every task. Indexes live in the cache
-too, never beside the input. Both appear by rename under a lock, so that concurrent processes agree.
+Compressed files are unpacked once into the cache, named by the SHA-256 of their content, and read from there: whole
+chromosomes are needed, and every task would inflate block-gzip again. Indexes are in the cache too, never next to the
+input. Files of the cache appear by rename and are written under a lock, so concurrent processes see the same ones.
 """
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import os
 import platform
 import shutil
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +30,18 @@ from pipelines.progress import Progress
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 22
-_LONGEST_READ = 1 << 30
+# A single read returns at most 2 GiB on Linux.
+_MAX_READ = 1 << 30
 
 
 class Genome:
-    """Random access to the sequences of one FASTA file. Pickles as its paths; each process opens its own handle.
+    """Random access to the sequences of one FASTA file.
+
+    It pickles as its path; each process opens the file for itself.
 
     Attributes:
         name: the genome's name in the experiment.
-        fasta: the file as given.
+        fasta: the FASTA file, plain or compressed.
         content: SHA-256 of that file.
     """
 
@@ -57,65 +57,72 @@ class Genome:
     @property
     def _open(self) -> Any:
         if self._faidx is None:
-            self._faidx = _indexed(self.fasta, self.content)
+            self._faidx = _open_indexed(self.fasta, self.content)
         return self._faidx
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Bases of every sequence, in file order; a name is the first word of its header."""
+        """Name to length in bases of every sequence, in file order; a name is the first word of its header."""
         return {name: record.rlen for name, record in self._open.index.items()}
 
     def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
-        """The forward strand of [start, end), 0-based, case kept, shape (end - start,)."""
+        """The letters of [start, end) on the forward strand, 0-based, case kept; shape (end - start,).
+
+        An end past the sequence's is its end.
+        """
         faidx = self._open
         record = faidx.index[chromosome]
         end = min(end, record.rlen)
         if start >= end:
             return np.empty(0, np.uint8)
-        return _read_lines(faidx.file.fileno(), record.offset, record.lenc, record.lenb, start, end)
+        return _read_letters(faidx.file.fileno(), record.offset, record.lenc, record.lenb, start, end)
 
-    def runs_of_n(self, chromosome: str, shortest: int) -> NDArray[np.int64]:
-        """Maximal runs of N or n of at least `shortest` bases, as (runs, 2) of start and end."""
+    def runs_of_n(self, chromosome: str, min_length: int) -> NDArray[np.int64]:
+        """Start and end of every maximal run of N or n of at least `min_length` bases, shape (runs, 2)."""
         number = list(self._open.index).index(chromosome)
-        runs = np.load(_runs(self.content), mmap_mode="r")
+        runs = np.load(_runs_path(self.content), mmap_mode="r")
         first, last = np.searchsorted(runs[:, 0], [number, number + 1])
-        mine = np.array(runs[first:last, 1:])
-        return mine[mine[:, 1] - mine[:, 0] >= shortest]
+        on_chromosome = np.array(runs[first:last, 1:])
+        return on_chromosome[on_chromosome[:, 1] - on_chromosome[:, 0] >= min_length]
 
     def close(self) -> None:
-        """Give the file handle back; the next access opens it again."""
+        """Close the file; the next access opens it again."""
         if self._faidx is not None:
             self._faidx.close()
             self._faidx = None
 
 
-def _read_lines(descriptor: int, offset: int, letters: int, width: int, start: int, end: int) -> Bytes:
-    """The letters [start, end) of a sequence in lines of `letters` letters and `width` bytes that begins at `offset`."""
-    before = start % letters
-    first = offset + start // letters * width + before
+def _read_letters(descriptor: int, offset: int, letters: int, width: int, start: int, end: int) -> Bytes:
+    """The letters [start, end) of a sequence that begins at byte `offset`.
+
+    Its lines have `letters` letters and `width` bytes.
+    """
+    column = start % letters
+    first = offset + start // letters * width + column
     count = offset + (end - 1) // letters * width + (end - 1) % letters + 1 - first
-    lines = np.empty(-(-(before + count) // width) * width, np.uint8)
-    room = lines.data[before : before + count]
-    read = 0
-    while read < count:
-        found = os.preadv(descriptor, [room[read : read + _LONGEST_READ]], first + read)
-        if not found:
-            raise InputError("FASTA file: ends before its index does", "remove the cache and run again")
-        read += found
-    return lines.reshape(-1, width)[:, :letters].reshape(-1)[before : before + end - start]
+    # Whole lines, of which those bytes are read that hold the letters: line ends then are the last columns of a table.
+    lines = np.empty(-(-(column + count) // width) * width, np.uint8)
+    buffer = lines.data[column : column + count]
+    done = 0
+    while done < count:
+        read = os.preadv(descriptor, [buffer[done : done + _MAX_READ]], first + done)
+        if not read:
+            raise InputError("FASTA file: shorter than its index says", "remove the cache and run again")
+        done += read
+    return lines.reshape(-1, width)[:, :letters].reshape(-1)[column : column + end - start]
 
 
 def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
-    """Check, unpack if needed, and index a FASTA file.
+    """Check a FASTA file, unpack it if needed, and index it.
 
     Raises:
-        InputError: missing, empty, a cut-off gzip stream, not FASTA, uneven lines or repeated names.
+        InputError: missing, empty, a damaged gzip stream, not FASTA, uneven lines or repeated names.
     """
     if fasta.is_dir():
         raise InputError(f"{fasta}: is a directory", "name a FASTA file")
-    # Workers have another working directory.
+    # Absolute, because workers have another working directory.
     genome = Genome(name, fasta.absolute(), contents.of_file(fasta))
-    if _is_gzip(fasta) and not _unpacked(genome.content).exists():
+    if _is_gzip(fasta) and not _unpacked_path(genome.content).exists():
         progress.note(f"{name}: unpacking {fasta.name} once into {storage.cache_directory()}")
     if not genome.lengths:
         raise InputError(f"{fasta}: holds no sequence", "give a FASTA file with at least one '>' record")
@@ -129,47 +136,38 @@ def _is_gzip(path: Path) -> bool:
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read on machine {platform.node()} ({error.strerror or error})",
-            "put it where every machine reads it",
+            "put it where every machine can read it",
         ) from error
 
 
-def _unpacked(content: str) -> Path:
+def _unpacked_path(content: str) -> Path:
     return storage.cache_directory() / "genomes" / f"{content}.fa"
 
 
-def _index(content: str) -> Path:
+def _index_path(content: str) -> Path:
     return storage.cache_directory() / "genomes" / f"{content}.fai"
 
 
-def _runs(content: str) -> Path:
+def _runs_path(content: str) -> Path:
     return storage.cache_directory() / "genomes" / f"{content}.n.npy"
 
 
-@contextmanager
-def _lock(content: str) -> Iterator[None]:
-    path = storage.cache_directory() / "genomes" / f".{content}.lock"
-    storage.make_directory(path.parent)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _indexed(fasta: Path, content: str) -> Any:
-    compressed = _is_gzip(fasta)
-    plain = _unpacked(content) if compressed else fasta
-    needed = (plain, _index(content), _runs(content))
+def _open_indexed(fasta: Path, content: str) -> Any:
+    """Open a FASTA file with its index, after unpacking and indexing it if no process of this machine has."""
+    plain = _unpacked_path(content) if _is_gzip(fasta) else fasta
+    needed = (plain, _index_path(content), _runs_path(content))
     if not all(path.exists() for path in needed):
-        with _lock(content):
-            for path in (_unpacked(content), _index(content), _runs(content)):
+        with storage.only_writer(storage.cache_directory() / "genomes" / content, wait=True):
+            for path in (_unpacked_path(content), _index_path(content), _runs_path(content)):
                 storage.remove_partial(path.parent, path.name)
             if not plain.exists():
                 _unpack(fasta, plain)
             if not all(path.exists() for path in needed):
                 _write_index(fasta, plain, content)
     with warnings.catch_warnings():
-        # The index is named by content, so a file that was touched or copied since needs no new one.
+        # pyfaidx warns that the file is newer than its index. The index is named by content, so it fits nevertheless.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return pyfaidx.Faidx(str(plain), indexname=str(_index(content)), rebuild=False, build_index=False)
+        return pyfaidx.Faidx(str(plain), indexname=str(_index_path(content)), rebuild=False, build_index=False)
 
 
 def _unpack(fasta: Path, plain: Path) -> None:
@@ -182,7 +180,7 @@ def _unpack(fasta: Path, plain: Path) -> None:
 
 
 def _write_index(fasta: Path, plain: Path, content: str) -> None:
-    found = fasta_index.scan(plain, fasta)
-    with storage.replacing(_runs(content)) as temporary, temporary.open("wb") as stream:
-        np.save(stream, found.runs_of_n)
-    storage.write_text(_index(content), "".join(record.line() for record in found.records))
+    index = fasta_index.scan(plain, fasta)
+    with storage.replacing(_runs_path(content)) as temporary, temporary.open("wb") as stream:
+        np.save(stream, index.runs_of_n)
+    storage.write_text(_index_path(content), "".join(record.line() for record in index.records))

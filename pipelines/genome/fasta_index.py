@@ -1,7 +1,7 @@
-"""The index of a FASTA file: where every sequence lies, that its lines are even, and where it is N.
+"""The index of a FASTA file: the position of every sequence, a check that its lines are even, and its runs of N.
 
-The layout is samtools' .fai (name, length, offset, letters a line, bytes a line), which pyfaidx reads; runs of N are kept
-beside it, so that nobody has to read a whole genome for them again. About 0.7 GB/s; memory is one block.
+The format is samtools' .fai (name, length, offset, letters per line, bytes per line), which pyfaidx reads. Runs of N
+are found in the same pass, so that no one reads a whole genome for them again. About 0.7 GB/s; memory is one block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ _NEWLINE, _RETURN, _SPACE = ord("\n"), ord("\r"), ord(" ")
 
 @dataclass(frozen=True)
 class Record:
-    """One sequence of a FASTA file: a line of its index."""
+    """One sequence of a FASTA file: a line of its index.
+
+    Attributes:
+        name: first word of its header.
+        length: its bases.
+        offset: byte of the file at which its first letter is.
+        letters: letters of a full line.
+        width: bytes of a full line, line end included.
+    """
 
     name: str
     length: int
@@ -32,92 +40,94 @@ class Record:
     width: int
 
     def line(self) -> str:
-        """As .fai writes it."""
+        """The line of a .fai file."""
         return f"{self.name}\t{self.length}\t{self.offset}\t{self.letters}\t{self.width}\n"
 
 
 @dataclass(frozen=True)
 class Index:
-    """What a FASTA file holds.
+    """The content of a FASTA file.
 
     Attributes:
         records: its sequences, in file order.
-        runs_of_n: number of the record, start and end of every maximal run of N or n, in order, shape (runs, 3).
+        runs_of_n: record number, start and end of every maximal run of N or n, in order; shape (runs, 3).
     """
 
     records: list[Record]
     runs_of_n: NDArray[np.int64]
 
 
-def scan(path: Path, named: Path) -> Index:
+def scan(path: Path, original: Path) -> Index:
     """Read a plain FASTA file once and index it.
 
     Args:
         path: the file.
-        named: what to call it in an error.
+        original: the file that the user named, for errors; `path` may be its unpacked copy.
 
     Raises:
-        InputError: no FASTA, a header without a name, a name that occurs twice, or lines of unequal length.
+        InputError: not FASTA, a header without a name, a name that occurs twice, or lines of unequal length.
     """
     with path.open("rb") as stream:
         descriptor = stream.fileno()
         size = os.fstat(descriptor).st_size
         headers = _headers(descriptor, size)
         if not headers or headers[0] != 0:
-            raise InputError(f"{named}: not a FASTA file (it does not begin with '>')", "name a FASTA file")
+            raise InputError(f"{original}: not a FASTA file (it does not begin with '>')", "name a FASTA file")
         records: list[Record] = []
         runs: list[NDArray[np.int64]] = []
         seen: set[str] = set()
-        for number, (start, following) in enumerate(itertools.pairwise([*headers, size])):
-            record = _layout(descriptor, start, following, named)
+        for number, (start, end) in enumerate(itertools.pairwise([*headers, size])):
+            record = _record_at(descriptor, start, end, original)
             if record.name in seen:
-                raise InputError(f"{named}: two sequences are called {record.name!r}", "rename one")
+                raise InputError(f"{original}: two sequences have the name {record.name!r}", "rename one")
             seen.add(record.name)
-            found = _checked(descriptor, record, named)
+            runs_of_n = _check_lines(descriptor, record, original)
             records.append(record)
-            runs.append(np.column_stack([np.full(len(found), number), found]))
+            runs.append(np.column_stack([np.full(len(runs_of_n), number), runs_of_n]))
     return Index(records, np.concatenate(runs))
 
 
 def _headers(descriptor: int, size: int) -> list[int]:
-    """Where a line begins with '>', ascending."""
-    found = []
-    before = b"\n"
+    """Positions of the lines that begin with '>', ascending."""
+    positions = []
+    last_byte = b"\n"
     for first in range(0, size, BLOCK):
-        block = before + os.pread(descriptor, BLOCK, first)
-        at = block.find(b">", 1)
-        while at >= 0:
-            if block[at - 1] == _NEWLINE:
-                found.append(first + at - 1)
-            at = block.find(b">", at + 1)
-        before = block[-1:]
-    return found
+        # The last byte of the block before decides whether a '>' at the start of this one begins a line.
+        block = last_byte + os.pread(descriptor, BLOCK, first)
+        index = block.find(b">", 1)
+        while index >= 0:
+            if block[index - 1] == _NEWLINE:
+                positions.append(first + index - 1)
+            index = block.find(b">", index + 1)
+        last_byte = block[-1:]
+    return positions
 
 
 def _find_newline(descriptor: int, first: int, last: int) -> int:
-    """The first line end in [first, last), or `last`."""
+    """The position of the first line end in [first, last), or `last`."""
+    # Lines are short as a rule; only a long one is searched in large blocks.
     step = 1 << 12
     while first < last:
         block = os.pread(descriptor, min(step, last - first), first)
-        at = block.find(b"\n")
-        if at >= 0 or not block:
-            return first + at if block else last
+        index = block.find(b"\n")
+        if index >= 0 or not block:
+            return first + index if block else last
         first += len(block)
         step = BLOCK
     return last
 
 
-def _layout(descriptor: int, start: int, following: int, named: Path) -> Record:
-    """What the header and the first line of a sequence tell."""
-    header_end = _find_newline(descriptor, start, following)
+def _record_at(descriptor: int, start: int, end: int, original: Path) -> Record:
+    """The record of the sequence whose header and lines are the bytes [start, end), from its header and first line."""
+    header_end = _find_newline(descriptor, start, end)
     words = os.pread(descriptor, header_end - start - 1, start + 1).split(maxsplit=1)
     try:
         name = words[0].decode("utf-8")
     except (IndexError, UnicodeDecodeError) as error:
         shown = words[0][:20] if words else b">"
-        raise InputError(f"{named}: a sequence without a readable name ({shown!r})", "name it") from error
-    first = min(header_end + 1, following)
-    last = _without_line_ends(descriptor, first, following)
+        raise InputError(f"{original}: a sequence without a readable name ({shown!r})", "name it") from error
+    first = min(header_end + 1, end)
+    last = _without_line_ends(descriptor, first, end)
     line_end = _find_newline(descriptor, first, last)
     if line_end == last:
         letters, width = last - first, last - first + 1
@@ -126,58 +136,65 @@ def _layout(descriptor: int, start: int, following: int, named: Path) -> Record:
         letters = width - 1 - (os.pread(descriptor, 1, max(line_end - 1, first)) == b"\r")
     lines, rest = divmod(last - first, width)
     if last > first and not 0 < rest <= letters:
-        raise _uneven(named, name)
+        raise _uneven(original, name)
     return Record(name, lines * letters + rest, first, letters, width)
 
 
 def _without_line_ends(descriptor: int, first: int, last: int) -> int:
-    """Where the bytes [first, last) end if line ends at their end are left off."""
+    """The end of the bytes [first, last) without the line ends at their end."""
     while last > first:
         block = os.pread(descriptor, min(64, last - first), max(first, last - 64))
-        kept = len(block.rstrip(b"\r\n"))
-        last -= len(block) - kept
-        if kept:
+        length = len(block.rstrip(b"\r\n"))
+        last -= len(block) - length
+        if length:
             break
     return last
 
 
-def _checked(descriptor: int, record: Record, named: Path) -> NDArray[np.int64]:
-    """Runs of N of a sequence, shape (runs, 2), once every line end is where it should be and nowhere else."""
-    found: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
+def _check_lines(descriptor: int, record: Record, original: Path) -> NDArray[np.int64]:
+    """Check that every line end of a sequence is where its record puts it and nowhere else; return its runs of N.
+
+    Returns:
+        Start and end of each run in bases, shape (runs, 2).
+    """
+    runs_of_n: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
     if record.length == 0:
-        return found[0]
-    bytes_in_all = _bytes_before(record, record.length - 1) + 1
-    for first in range(0, bytes_in_all, BLOCK):
-        raw = os.pread(descriptor, min(BLOCK, bytes_in_all - first), record.offset + first)
+        return runs_of_n[0]
+    total_bytes = _bytes_before(record, record.length - 1) + 1
+    for first in range(0, total_bytes, BLOCK):
+        raw = os.pread(descriptor, min(BLOCK, total_bytes - first), record.offset + first)
         block = np.frombuffer(raw, np.uint8)
         last = first + len(raw)
         ends = np.flatnonzero(block <= _SPACE)
         column = (ends + first) % record.width
-        right = np.where(column == record.width - 1, _NEWLINE, _RETURN)
-        before, upto = _line_end_bytes(record, first), _line_end_bytes(record, last)
-        if len(ends) != upto - before or (column < record.letters).any() or (block[ends] != right).any():
-            raise _uneven(named, record.name)
+        expected = np.where(column == record.width - 1, _NEWLINE, _RETURN)
+        ends_before, ends_including = _line_end_bytes(record, first), _line_end_bytes(record, last)
+        is_complete = len(ends) == ends_including - ends_before
+        if not is_complete or (column < record.letters).any() or (block[ends] != expected).any():
+            raise _uneven(original, record.name)
         if b"N" in raw or b"n" in raw:
-            runs = sequence.runs_of_n(block[block > _SPACE], 1) + (first - before)
-            if len(runs) and len(found[-1]) and found[-1][-1, 1] == runs[0, 0]:
-                found[-1][-1, 1], runs = runs[0, 1], runs[1:]
-            found.append(runs) if len(runs) else None
-    return np.concatenate(found)
+            runs = sequence.runs_of_n(block[block > _SPACE], 1) + (first - ends_before)
+            if len(runs) and len(runs_of_n[-1]) and runs_of_n[-1][-1, 1] == runs[0, 0]:
+                # A run across the border of two blocks is one run.
+                runs_of_n[-1][-1, 1], runs = runs[0, 1], runs[1:]
+            if len(runs):
+                runs_of_n.append(runs)
+    return np.concatenate(runs_of_n)
 
 
 def _bytes_before(record: Record, letter: int) -> int:
-    """Bytes of a sequence before one of its letters."""
+    """How many bytes of a sequence precede one of its letters."""
     return letter // record.letters * record.width + letter % record.letters
 
 
 def _line_end_bytes(record: Record, byte: int) -> int:
-    """How many of a sequence's first bytes are line ends."""
+    """How many of the first `byte` bytes of a sequence are line ends."""
     lines, rest = divmod(byte, record.width)
     return lines * (record.width - record.letters) + max(rest - record.letters, 0)
 
 
-def _uneven(named: Path, name: str) -> InputError:
+def _uneven(original: Path, name: str) -> InputError:
     return InputError(
-        f"{named}: the lines of sequence {name!r} are of unequal length, or hold blanks",
-        "rewrite it, with seqtk seq -l 60 for instance",
+        f"{original}: the lines of sequence {name!r} have unequal lengths or contain blanks",
+        "rewrite it, for example with seqtk seq -l 60",
     )

@@ -1,4 +1,4 @@
-"""Annotated intervals and what an annotation file says of them, whatever its format.
+"""Annotated intervals, and the content of an annotation file whatever its format.
 
 Coordinates are 0-based half-open on the forward strand.
 """
@@ -26,14 +26,14 @@ class Feature:
 
 @dataclass
 class Annotation:
-    """What an annotation file says, as far as raygene asks.
+    """The content of an annotation file, as far as raygene needs it.
 
     Attributes:
-        genes: features of the wanted types and biotypes, in file order.
+        genes: features of the requested types and biotypes, in file order.
         excluded: chromosome to (start, end, strand) of every gene-like feature, in file order; the strand is +1, -1,
             or 0 where it is unknown.
-        types: how often each type of column 3 was seen.
-        dropped: features of the wanted types that are no genes here, by reason.
+        types: how often each type of column 3 occurs.
+        dropped: number of features of the requested types that are not used as genes, by reason.
     """
 
     genes: list[Feature] = field(default_factory=list)
@@ -43,15 +43,15 @@ class Annotation:
 
     @property
     def chromosomes(self) -> list[str]:
-        """Names of the sequences that carry a gene or a gene-like feature, in file order."""
+        """Names of the sequences that have a gene or a gene-like feature, in file order."""
         return list(dict.fromkeys([*self.excluded, *(gene.chromosome for gene in self.genes)]))
 
     def exclude(self, chromosome: str, start: int, end: int, strand: str) -> None:
-        """Remember an interval as gene-like."""
+        """Add a gene-like interval, which negatives avoid."""
         self.excluded.setdefault(chromosome, []).append((start, end, SIGNS.get(strand, 0)))
 
     def renamed(self, name_of: Callable[[str], str]) -> Annotation:
-        """The same annotation with other names of its sequences."""
+        """The same annotation with its sequences renamed; names that become equal are merged."""
         names = {name: name_of(name) for name in self.chromosomes}
         if all(old == new for old, new in names.items()):
             return self

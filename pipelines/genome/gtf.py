@@ -1,6 +1,6 @@
 """GTF files: the columns of GFF3 with attributes written as `key "value";`.
 
-Format: GTF 2.2 with the gene rows of Ensembl and GENCODE; where a file has none, genes are derived.
+Format: GTF 2.2 with the gene rows of Ensembl and GENCODE; if a file has none, genes are derived from their parts.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class _Span:
 _Spans = dict[tuple[str, str, str], _Span]
 
 
-def read(path: Path, wanted: Callable[[str], bool], gene_like: Callable[[str], bool]) -> Annotation:
+def read(path: Path, is_gene: Callable[[str], bool], is_gene_like: Callable[[str], bool]) -> Annotation:
     """Read genes and gene-like features.
 
-    Where genes are wanted and no row is one, a gene is what the transcripts of one gene_id, chromosome and strand
-    span together, or their exons and CDS where the file has no transcripts.
+    If the type `gene` is requested and no row has it, a gene is the span of all transcripts with the same gene_id,
+    chromosome and strand, or of their exons and CDS if the file has no transcripts.
 
     Args:
         path: GTF, plain or gzip.
-        wanted: whether a type of column 3 is a gene.
-        gene_like: whether a type of column 3 is one that negatives may not touch.
+        is_gene: whether a type of column 3 is taken as a gene.
+        is_gene_like: whether negatives may not overlap a type of column 3.
 
     Raises:
         InputError: missing or damaged file, a row that is not GTF (with its line number).
@@ -45,28 +45,29 @@ def read(path: Path, wanted: Callable[[str], bool], gene_like: Callable[[str], b
     annotation = Annotation()
     transcripts: _Spans = {}
     parts: _Spans = {}
-    derivable = wanted("gene")
+    can_derive = is_gene("gene")
     for number, columns in rows(path):
-        kind = columns[2]
-        annotation.types[kind] += 1
-        is_gene, is_excluded = wanted(kind), gene_like(kind)
-        spans = transcripts if kind.lower() in TRANSCRIPTS else parts if kind.lower() in PARTS else None
-        is_part = derivable and not annotation.genes and spans is not None
-        if not (is_gene or is_excluded or is_part):
+        feature_type = columns[2]
+        annotation.types[feature_type] += 1
+        takes_gene, is_excluded = is_gene(feature_type), is_gene_like(feature_type)
+        name = feature_type.lower()
+        spans = transcripts if name in TRANSCRIPTS else parts if name in PARTS else None
+        is_part = can_derive and not annotation.genes and spans is not None
+        if not (takes_gene or is_excluded or is_part):
             continue
         start, end = location(columns, path, number)
         chromosome, strand = columns[0], columns[6]
         if is_excluded:
             annotation.exclude(chromosome, start, end, strand)
-        if is_gene or is_part:
+        if takes_gene or is_part:
             gene_id, biotype = _identity(columns[8])
             gene_id = gene_id or f"{chromosome}:{start}-{end}"
-            if is_gene:
+            if takes_gene:
                 annotation.genes.append(Feature(chromosome, start, end, strand, gene_id, biotype))
             elif spans is not None:
                 _widen(spans, (gene_id, chromosome, strand), start, end, biotype)
     if not annotation.genes:
-        _derive(annotation, transcripts or parts)
+        _add_derived_genes(annotation, transcripts or parts)
     return annotation
 
 
@@ -76,13 +77,14 @@ def _widen(spans: _Spans, key: tuple[str, str, str], start: int, end: int, bioty
     span.biotype = span.biotype or biotype
 
 
-def _derive(annotation: Annotation, spans: _Spans) -> None:
+def _add_derived_genes(annotation: Annotation, spans: _Spans) -> None:
     for (gene_id, chromosome, strand), span in spans.items():
         annotation.genes.append(Feature(chromosome, span.start, span.end, strand, gene_id, span.biotype))
         annotation.exclude(chromosome, span.start, span.end, strand)
 
 
 def _identity(attributes: str) -> tuple[str | None, str | None]:
+    """The gene_id and biotype in column 9; of a repeated key the first value counts."""
     pairs: dict[str, str] = {}
     for key, quoted, bare in _ATTRIBUTE.findall(attributes):
         pairs.setdefault(key, quoted or bare)

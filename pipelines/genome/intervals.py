@@ -1,6 +1,6 @@
 """Interval arithmetic on arrays of shape (n, 2): 0-based half-open start and end on one chromosome.
 
-Everything is a sort or a binary search, n log n.
+Every function is a sort or a binary search, n log n.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Intervals = NDArray[np.int64]
 
 
 def empty() -> Intervals:
-    """No interval, shape (0, 2)."""
+    """No intervals, shape (0, 2)."""
     return np.empty((0, 2), np.int64)
 
 
@@ -29,34 +29,40 @@ def merge(intervals: Intervals) -> Intervals:
 
 
 def widen(intervals: Intervals, flank: int, length: int) -> Intervals:
-    """Every interval with `flank` bases more on both sides, kept within [0, length)."""
+    """Every interval with `flank` more bases on both sides, clipped to [0, length). Shape as given."""
     return np.stack([np.maximum(intervals[:, 0] - flank, 0), np.minimum(intervals[:, 1] + flank, length)], axis=1)
 
 
 def within(annotated: Intervals, length: int) -> Intervals:
-    """Annotated intervals as they lie in [0, length), shape (m, columns): start, end and whatever follows.
+    """Annotated intervals clipped to [0, length); what reaches past the end continues at the beginning.
 
-    GFF3 writes a feature across the origin of a circular sequence with an end past the sequence's: what lies past
-    the end is at its beginning as well.
+    GFF3 writes a feature across the origin of a circular sequence with an end past the end of the sequence.
+
+    Args:
+        annotated: start, end and any further columns, shape (n, columns).
+        length: bases of the sequence.
+
+    Returns:
+        Shape (m, columns); an interval across the origin gives two rows.
     """
     inside = annotated[annotated[:, 0] < length]
-    around = inside[inside[:, 1] > length]
-    around[:, 0], around[:, 1] = 0, around[:, 1] - length
-    found = np.concatenate([inside, around])
-    found[:, 1] = np.minimum(found[:, 1], length)
-    return found
+    wrapped = inside[inside[:, 1] > length]
+    wrapped[:, 0], wrapped[:, 1] = 0, wrapped[:, 1] - length
+    clipped = np.concatenate([inside, wrapped])
+    clipped[:, 1] = np.minimum(clipped[:, 1], length)
+    return clipped
 
 
 def gaps(merged: Intervals, length: int) -> Intervals:
-    """What a merged set leaves free of [0, length), shape (m, 2)."""
+    """The parts of [0, length) that a merged set does not cover, shape (m, 2)."""
     starts = np.append(0, merged[:, 1])
     ends = np.append(merged[:, 0], length)
     free = ends > starts
     return np.stack([starts[free], ends[free]], axis=1)
 
 
-def touches(intervals: Intervals, merged: Intervals) -> NDArray[np.bool_]:
-    """True for each interval that shares a base with a merged set, shape (n,)."""
+def overlaps(intervals: Intervals, merged: Intervals) -> NDArray[np.bool_]:
+    """Whether each interval shares a base with a merged set, shape (n,)."""
     if len(merged) == 0:
         return np.zeros(len(intervals), np.bool_)
     before = np.searchsorted(merged[:, 1], intervals[:, 0], side="right")
@@ -65,9 +71,9 @@ def touches(intervals: Intervals, merged: Intervals) -> NDArray[np.bool_]:
 
 
 def clusters(intervals: Intervals) -> NDArray[np.int64]:
-    """A number for each interval, equal for those that overlap directly or through others, shape (n,).
+    """The cluster of each interval, shape (n,); intervals that overlap, directly or through others, share one.
 
-    Numbers rise from 0 along the chromosome.
+    Clusters are numbered from 0 along the chromosome.
     """
     merged = merge(intervals)
     return np.searchsorted(merged[:, 0], intervals[:, 0], side="right") - 1

@@ -1,6 +1,6 @@
-"""Numbered lines of plain or gzip text files, and the numbers in them.
+"""Numbered lines of plain or gzip text files, and the coordinates in them.
 
-Decoding never fails: a byte order mark is passed over and bytes that are not UTF-8 become U+FFFD.
+Decoding never fails: a byte order mark is skipped, and bytes that are not UTF-8 become U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 
-LONGEST_NUMBER = 15
+MAX_DIGITS = 15
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a plain or gzip text file, without their ends.
+    """Line number (from 1) and text of every line of a plain or gzip file, without line ends.
 
     Raises:
-        InputError: missing, unreadable, or a cut-off gzip stream.
+        InputError: missing, unreadable, or a damaged gzip stream.
     """
     try:
         with path.open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            stream = gzip.open(raw) if packed else raw
+            is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+            stream = gzip.open(raw) if is_gzip else raw
             with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[arg-type]
                 for number, line in enumerate(text, 1):
                     yield number, line.rstrip("\r\n")
@@ -39,10 +39,10 @@ def coordinate(text: str, path: Path, number: int) -> int:
     """A column as a position in bases.
 
     Raises:
-        InputError: not decimal digits, or beyond any chromosome.
+        InputError: not decimal digits, or larger than any chromosome.
     """
     if not (text.isascii() and text.isdigit()):
-        raise InputError(f"{path}: line {number}: {text[:30]!r} is not a whole number", "mend the line")
-    if len(text) > LONGEST_NUMBER:
-        raise InputError(f"{path}: line {number}: {text[:30]} lies beyond any chromosome", "mend the line")
+        raise InputError(f"{path}: line {number}: {text[:30]!r} is not a whole number", "fix the line")
+    if len(text) > MAX_DIGITS:
+        raise InputError(f"{path}: line {number}: {text[:30]} is larger than any chromosome", "fix the line")
     return int(text)

@@ -1,6 +1,6 @@
-"""One annotated genome, read and cross-checked: which genes are kept, which are dropped and why.
+"""One annotated genome, read and cross-checked: which genes are used, which are dropped and why.
 
-Costs one pass over the annotation and, the first time, an index of the FASTA file.
+The cost is one pass over the annotation and, the first time, an index of the FASTA file.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ STRANDS = frozenset("+-")
 
 @dataclass(frozen=True)
 class Source:
-    """A genome with its annotation, ready to be cut.
+    """A genome with its annotation.
 
     Attributes:
         genome: the sequences.
-        contents: key of the configuration to the SHA-256 of the file it names.
+        contents: configuration key to the SHA-256 of the file it names.
         lengths: bases of each chromosome in use, in FASTA order.
-        genes: kept genes of each chromosome in use, sorted.
-        excluded: gene-like features and barred intervals of each chromosome in use, shape (n, 3): start, end and
-            strand (+1, -1, or 0 where it is unknown or both).
-        features: genes of the wanted types in the file, dropped ones included.
-        dropped: genes left out, by reason.
+        genes: genes of each chromosome in use that are not dropped, sorted.
+        excluded: gene-like features and the user's excluded intervals of each chromosome in use, shape (n, 3): start,
+            end and strand (+1, -1, or 0 where it is unknown or both).
+        features: number of features of the requested types in the file, dropped ones included.
+        dropped: number of dropped genes, by reason.
     """
 
     genome: Genome
@@ -48,52 +48,60 @@ class Source:
     dropped: Counter[str]
 
     def bounds(self) -> dict[str, Intervals]:
-        """Start and end of the kept genes of each chromosome, shape (genes, 2)."""
+        """Start and end of the genes of each chromosome, shape (genes, 2)."""
         return {
             name: np.array([(gene.start, gene.end) for gene in genes], np.int64) for name, genes in self.genes.items()
         }
 
 
 def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Progress) -> Source:
-    """Read one source and hold its two files against each other.
+    """Read one source and check its files against each other.
+
+    Args:
+        config: the source, with `fasta` and `annotation`.
+        negatives: which features are gene-like.
+        progress: where what is used, and what does not match, is reported.
 
     Raises:
-        InputError: a file is missing or damaged, no name is shared between them, a chosen chromosome does not
-            exist, or no gene is left.
+        InputError: a file is missing or damaged, FASTA and annotation share no sequence name, a requested chromosome
+            does not exist, or no gene is left.
     """
     fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
     for path in (fasta_path, annotation_path, *(Path(path) for path in (config.aliases, config.exclude) if path)):
         if not path.exists():
-            raise InputError(f"{path}: no such file", f"check the paths of genome {config.genome} under sources")
+            raise InputError(
+                f"{path}: no such file", f"check the paths of genome {config.genome} under sources", key="sources"
+            )
     genome = fasta.open_genome(config.genome, fasta_path, progress)
     lengths = genome.lengths
-    to_fasta = contigs.translator(config, lengths)
+    to_fasta_name = contigs.name_translator(config, lengths)
     annotated = annotation.read(annotation_path, config.feature_types, negatives.exclude_types, config.biotypes)
-    found = annotated.chromosomes
-    annotated = annotated.renamed(to_fasta)
-    _require_shared(annotated.chromosomes, found, config, lengths)
-    choice = contigs.choose(lengths, {gene.chromosome for gene in annotated.genes}, config)
-    genes, dropped = _kept(annotated.genes, choice.lengths, set(lengths))
+    original_names = annotated.chromosomes
+    annotated = annotated.renamed(to_fasta_name)
+    _require_shared_names(annotated.chromosomes, original_names, config, lengths)
+    selection = contigs.select(lengths, {gene.chromosome for gene in annotated.genes}, config)
+    genes, dropped = _filter_genes(annotated.genes, selection.lengths, set(lengths))
     dropped += annotated.dropped
     features = len(annotated.genes) + annotated.dropped.total()
     if not genes:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        raise InputError(f"{annotation_path}: no gene is left of {features} ({reasons})", "mend the annotation")
-    used = {name: length for name, length in choice.lengths.items() if name in genes}
-    progress.note(f"{config.genome}: {len(used):,} of {len(lengths):,} sequences used ({choice.reason})")
-    _tell_unmatched(annotated, lengths, config, progress)
+        raise InputError(f"{annotation_path}: no gene is left of {features} ({reasons})", "correct the annotation")
+    used = {name: length for name, length in selection.lengths.items() if name in genes}
+    progress.note(f"{config.genome}: {len(used):,} of {len(lengths):,} sequences used ({selection.reason})")
+    _warn_of_unmatched_names(annotated, lengths, config, progress)
     contents = {"fasta": genome.content, "annotation": fingerprint.of_file(annotation_path)}
     contents |= {
         key: fingerprint.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))
     }
-    barred = _barred(config, used, to_fasta, progress)
+    user_excluded = _user_excluded(config, used, to_fasta_name, progress)
+    none = np.empty((0, 3), np.int64)
     return Source(
         genome=genome,
         contents=contents,
         lengths=used,
         genes=genes,
         excluded={
-            name: np.concatenate([_excluded(annotated, name, length), barred.get(name, np.empty((0, 3), np.int64))])
+            name: np.concatenate([_gene_like(annotated, name, length), user_excluded.get(name, none)])
             for name, length in used.items()
         },
         features=features,
@@ -101,66 +109,73 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
     )
 
 
-def _require_shared(renamed: list[str], found: list[str], config: SourceConfig, lengths: dict[str, int]) -> None:
+def _require_shared_names(
+    renamed: list[str], original_names: list[str], config: SourceConfig, lengths: dict[str, int]
+) -> None:
     if not set(renamed) & set(lengths):
         raise InputError(
             f"{config.annotation}: shares no sequence name with {config.fasta}",
-            "make the names agree, with sources.aliases for instance; the annotation has "
-            f"{contigs.first_of(found)}, the FASTA has {contigs.first_of(lengths)}",
+            "make the names agree, for example with sources.aliases; the annotation has "
+            f"{contigs.list_names(original_names)}, the FASTA has {contigs.list_names(lengths)}",
+            key="sources.aliases",
         )
 
 
-def _tell_unmatched(annotated: Annotation, lengths: dict[str, int], config: SourceConfig, progress: Progress) -> None:
-    """Warn of sequences that one of the two files has alone."""
-    lost = [name for name in annotated.chromosomes if name not in lengths]
-    if not lost:
+def _warn_of_unmatched_names(
+    annotated: Annotation, lengths: dict[str, int], config: SourceConfig, progress: Progress
+) -> None:
+    """Warn of sequences that only one of the two files has."""
+    not_in_fasta = [name for name in annotated.chromosomes if name not in lengths]
+    if not not_in_fasta:
         return
     genes = sum(gene.chromosome not in lengths for gene in annotated.genes)
-    bare = [name for name in lengths if name not in set(annotated.chromosomes)]
+    not_annotated = [name for name in lengths if name not in set(annotated.chromosomes)]
     progress.warn(
-        f"{config.genome}: {len(lost):,} sequences of the annotation are not in the FASTA file, with {genes:,} genes "
-        f"({contigs.first_of(lost)}); of the FASTA's, {len(bare):,} have no annotation"
-        + (f" ({contigs.first_of(bare)})" if bare else "")
+        f"{config.genome}: {len(not_in_fasta):,} sequences of the annotation are not in the FASTA file, with {genes:,} "
+        f"genes ({contigs.list_names(not_in_fasta)}); {len(not_annotated):,} sequences of the FASTA file have no "
+        "annotation"
+        + (f" ({contigs.list_names(not_annotated)})" if not_annotated else "")
         + "; sources.aliases can match them"
     )
 
 
-def _excluded(annotated: Annotation, name: str, length: int) -> Intervals:
+def _gene_like(annotated: Annotation, name: str, length: int) -> Intervals:
     rows = np.array(annotated.excluded.get(name) or np.empty((0, 3)), np.int64)
     return intervals.within(rows, length)
 
 
-def _barred(
-    config: SourceConfig, lengths: dict[str, int], to_fasta: Callable[[str], str], progress: Progress
+def _user_excluded(
+    config: SourceConfig, lengths: dict[str, int], to_fasta_name: Callable[[str], str], progress: Progress
 ) -> dict[str, Intervals]:
-    """The user's intervals that no negative may touch, by chromosome."""
+    """The intervals of `sources.exclude`, which no negative may overlap, by chromosome; shape (n, 3), strand 0."""
     if config.exclude is None:
         return {}
-    path, found = Path(config.exclude), dict[str, list[tuple[int, int, int]]]()
-    elsewhere = 0
+    path, rows = Path(config.exclude), dict[str, list[tuple[int, int, int]]]()
+    unused = 0
     for number, columns in bed_reader.rows(path):
         start, end = bed_reader.location(columns, path, number)
-        name = to_fasta(columns[0])
-        elsewhere += name not in lengths
-        found.setdefault(name, []).append((start, end, 0))
-    if elsewhere:
-        progress.warn(f"{config.genome}: {elsewhere:,} rows of {path} lie on no sequence in use")
+        name = to_fasta_name(columns[0])
+        unused += name not in lengths
+        rows.setdefault(name, []).append((start, end, 0))
+    if unused:
+        progress.warn(f"{config.genome}: {unused:,} rows of {path} are on sequences that are not used")
     return {
-        name: intervals.within(np.array(rows, np.int64), lengths[name])
-        for name, rows in found.items()
+        name: intervals.within(np.array(on_sequence, np.int64), lengths[name])
+        for name, on_sequence in rows.items()
         if name in lengths
     }
 
 
-def _kept(
-    genes: list[Feature], lengths: dict[str, int], known: set[str]
+def _filter_genes(
+    genes: list[Feature], lengths: dict[str, int], fasta_names: set[str]
 ) -> tuple[dict[str, list[Feature]], Counter[str]]:
-    kept: dict[str, list[Feature]] = {name: [] for name in lengths}
+    """Genes of each selected sequence that has any, sorted; and the number of dropped ones by reason."""
+    accepted: dict[str, list[Feature]] = {name: [] for name in lengths}
     dropped: Counter[str] = Counter()
     seen: set[tuple[str, int, int, str]] = set()
     for gene in genes:
-        place = (gene.chromosome, gene.start, gene.end, gene.strand)
-        if gene.chromosome not in known:
+        position = (gene.chromosome, gene.start, gene.end, gene.strand)
+        if gene.chromosome not in fasta_names:
             dropped["unknown_sequence"] += 1
         elif gene.chromosome not in lengths:
             dropped["chromosome_not_chosen"] += 1
@@ -170,14 +185,14 @@ def _kept(
             dropped["zero_length"] += 1
         elif gene.strand not in STRANDS:
             dropped["unknown_strand"] += 1
-        elif place in seen:
+        elif position in seen:
             dropped["duplicate"] += 1
         else:
-            seen.add(place)
-            kept[gene.chromosome].append(gene)
-    by_place = {
-        name: sorted(found, key=lambda gene: (gene.start, gene.end, gene.strand))
-        for name, found in kept.items()
-        if found
+            seen.add(position)
+            accepted[gene.chromosome].append(gene)
+    ordered = {
+        name: sorted(on_sequence, key=lambda gene: (gene.start, gene.end, gene.strand))
+        for name, on_sequence in accepted.items()
+        if on_sequence
     }
-    return by_place, dropped
+    return ordered, dropped

@@ -21,7 +21,7 @@ def is_clear(windows: Intervals, strands: Strands, features: Intervals, feature_
     clear = np.ones(len(windows), np.bool_)
     for strand in (1, -1):
         here = strands == strand
-        clear[here] = ~intervals.touches(windows[here], opposing(features, feature_strands, strand))
+        clear[here] = ~intervals.overlaps(windows[here], opposing(features, feature_strands, strand))
     return clear
 
 

@@ -270,7 +270,7 @@ def _verify_partial(spot: NDArray[np.int64], gene: NDArray[np.int64], occupied: 
     outside = np.array([[spot[0], gene[0]] if spot[0] < gene[0] else [gene[1], spot[1]]])
     if min(inside, spot[1] - spot[0] - inside) < LEAST * (spot[1] - spot[0]):
         raise AssertionError("a partial negative lies too far in or out of its gene")
-    if intervals.touches(outside, occupied).any():
+    if intervals.overlaps(outside, occupied).any():
         raise AssertionError("a partial negative touches another feature")
 
 

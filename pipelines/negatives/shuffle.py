@@ -124,7 +124,7 @@ class Draws:
         verify(spots[good], lengths[good], self._barred, self._length)
         for number, blocks in enumerate(self._blocks):
             here = good & (within == number)
-            if intervals.touches(spots[here], intervals.merge(intervals.gaps(blocks, self._length))).any():
+            if intervals.overlaps(spots[here], intervals.merge(intervals.gaps(blocks, self._length))).any():
                 raise AssertionError("a negative was placed outside the blocks of its split")
         self.bar(spots[good])
 
@@ -172,7 +172,7 @@ def verify(placed: Intervals, lengths: NDArray[np.int64], barred: Intervals, chr
         raise AssertionError("bedtools shuffle left the chromosome")
     if not np.array_equal(placed[:, 1] - placed[:, 0], lengths):
         raise AssertionError("bedtools shuffle changed a length")
-    if intervals.touches(placed, barred).any():
+    if intervals.overlaps(placed, barred).any():
         raise AssertionError("bedtools shuffle placed a negative in an excluded region")
     ordered = placed[np.argsort(placed[:, 0])]
     if (ordered[1:, 0] < ordered[:-1, 1]).any():

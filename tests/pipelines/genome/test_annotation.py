@@ -53,7 +53,7 @@ def test_gene_like_features_are_excluded_though_not_taken(tmp_path: Path) -> Non
     assert annotation.excluded == {"chrI": [(10, 20, 1), (30, 40, 1), (50, 60, 1)]}
 
 
-def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> None:
+def test_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path: Path) -> None:
     text = "\ufeff" + HEAD + "   \n\n" + row()
     assert len(read(written(tmp_path, text), ["gene"], []).genes) == 1
 
@@ -70,7 +70,7 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
         (HEAD + row(start=21), "line 2: start 21 and end 20"),
         (HEAD + row(start="x"), "line 2: 'x' is not a whole number"),
         (HEAD + row(start="1_0"), "line 2: '1_0' is not a whole number"),
-        (HEAD + row(end=10**30), "line 2: 1000.* lies beyond any chromosome"),
+        (HEAD + row(end=10**30), "line 2: 1000.* is larger than any chromosome"),
         (HEAD + row(start=0), "line 2: start 0"),
         (HEAD + "chrI gene 1 2\n", "line 2: 1 columns instead of 9"),
         (HEAD + row(kind="exon"), "no feature of type gene"),
@@ -94,28 +94,28 @@ def gtf(kind: str, start: int, end: int, gene: str, strand: str = "+", extra: st
     return f'chrI\tsrc\t{kind}\t{start}\t{end}\t.\t{strand}\t.\tgene_id "{gene}"; transcript_id "{gene}.1"; {extra}\n'
 
 
-def places(annotation: Annotation) -> list[tuple[str, int, int, str, str | None]]:
-    return [(one.gene_id, one.start, one.end, one.strand, one.biotype) for one in annotation.genes]
+def genes_of(annotation: Annotation) -> list[tuple[str, int, int, str, str | None]]:
+    return [(gene.gene_id, gene.start, gene.end, gene.strand, gene.biotype) for gene in annotation.genes]
 
 
 def test_gtf_genes_are_its_gene_rows(tmp_path: Path) -> None:
     text = gtf("gene", 11, 90, "a", extra='gene_biotype "tRNA";') + gtf("transcript", 11, 50, "a")
-    assert places(read(written(tmp_path, text), ["gene"], GENE_LIKE)) == [("a", 10, 90, "+", "tRNA")]
+    assert genes_of(read(written(tmp_path, text), ["gene"], GENE_LIKE)) == [("a", 10, 90, "+", "tRNA")]
 
 
 @pytest.mark.parametrize("kind", ["transcript", "mRNA", "exon"])
 def test_gtf_genes_are_derived_where_there_are_no_gene_rows(tmp_path: Path, kind: str) -> None:
     text = gtf(kind, 31, 60, "a") + gtf("CDS", 31, 40, "a") + gtf(kind, 11, 40, "a") + gtf(kind, 71, 80, "b", "-")
     annotation = read(written(tmp_path, text), ["gene"], GENE_LIKE)
-    assert places(annotation) == [("a", 10, 60, "+", None), ("b", 70, 80, "-", None)]
+    assert genes_of(annotation) == [("a", 10, 60, "+", None), ("b", 70, 80, "-", None)]
     assert (10, 60, 1) in annotation.excluded["chrI"]
 
 
-def test_bed_rows_are_genes_of_any_format_of_name(tmp_path: Path) -> None:
+def test_the_rows_of_a_bed_file_are_genes_whatever_the_name_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "genes.txt"
     path.write_text("track name=x\nchrI\t10\t20\ta\t0\t-\nchrI\t30\t30\tb\t0\t+\n")
     annotation = read(path, ["gene"], GENE_LIKE)
-    assert places(annotation) == [("a", 10, 20, "-", None), ("b", 30, 30, "+", None)]
+    assert genes_of(annotation) == [("a", 10, 20, "-", None), ("b", 30, 30, "+", None)]
     assert annotation.excluded == {"chrI": [(10, 20, -1)]}
 
 

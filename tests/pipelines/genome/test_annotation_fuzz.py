@@ -1,4 +1,4 @@
-"""Whatever stands in an annotation or a FASTA file, reading it ends in a source or in raygene's own error.
+"""Whatever an annotation or a FASTA file holds, reading it gives a source or an error of raygene's own.
 
 RAYGENE_FUZZ_EXAMPLES sets the number of cases.
 """
@@ -40,19 +40,19 @@ files = st.tuples(st.lists(rows, max_size=8), st.sampled_from([b"\n", b"\r\n", b
 
 
 def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
-    """The content with pieces cut out, doubled or overwritten."""
+    """The content with pieces cut out, duplicated or overwritten."""
     piece = st.tuples(st.integers(0, len(whole)), st.integers(0, 12), st.binary(max_size=6))
 
     def apply(pieces: list[tuple[int, int, bytes]]) -> bytes:
         content = whole
-        for at, count, by in pieces:
-            content = content[:at] + by + content[at + count :]
+        for position, count, replacement in pieces:
+            content = content[:position] + replacement + content[position + count :]
         return content
 
     return st.lists(piece, max_size=4).map(apply)
 
 
-def outcome(fasta: bytes, annotation: bytes) -> None:
+def check_outcome(fasta: bytes, annotation: bytes) -> None:
     with TemporaryDirectory() as folder:
         paths = Path(folder, "g.fa"), Path(folder, "a.txt")
         for path, content in zip(paths, (fasta, annotation), strict=True):
@@ -62,13 +62,13 @@ def outcome(fasta: bytes, annotation: bytes) -> None:
                 SourceConfig(genome="g", fasta=str(paths[0]), annotation=str(paths[1])), NegativesConfig(), Silent()
             )
         except RaygeneError as error:
-            told = str(error)
+            message = str(error)
             source = None
         if source is None:
-            assert "\n" not in told
+            assert "\n" not in message
             return
-        kept = sum(map(len, source.genes.values()))
-        assert source.features == kept + source.dropped.total()
+        used = sum(map(len, source.genes.values()))
+        assert source.features == used + source.dropped.total()
         for name, length in source.lengths.items():
             assert len(source.genome.sequence(name, 0, length)) == length
         source.genome.close()
@@ -76,12 +76,12 @@ def outcome(fasta: bytes, annotation: bytes) -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(files)
-def test_any_annotation_ends_in_a_source_or_an_error_of_our_own(written: tuple[list[bytes], bytes]) -> None:
+def test_any_annotation_gives_a_source_or_an_error_of_our_own(written: tuple[list[bytes], bytes]) -> None:
     lines, line_end = written
-    outcome(FASTA, line_end.join([ROWS[0], *lines]))
+    check_outcome(FASTA, line_end.join([ROWS[0], *lines]))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(mutated(FASTA), mutated(b"\n".join(ROWS[:2])))
-def test_any_pair_of_files_ends_in_a_source_or_an_error_of_our_own(fasta: bytes, annotation: bytes) -> None:
-    outcome(fasta, annotation)
+def test_any_pair_of_files_gives_a_source_or_an_error_of_our_own(fasta: bytes, annotation: bytes) -> None:
+    check_outcome(fasta, annotation)

@@ -6,13 +6,14 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.genome import bed
+from pipelines.genome.features import Feature
 
 
 def test_bed3_to_bed6_are_read_with_names_and_strands(tmp_path: Path) -> None:
     path = tmp_path / "a.bed"
     path.write_text("track name=x\n# note\nI\t0\t10\nI\t5\t9\tgene1\t0\t-\textra\n")
-    found = bed.read_intervals(path, ["gene"])
-    assert [(one.start, one.end, one.gene_id, one.strand) for one in found] == [
+    features = bed.read_intervals(path, ["gene"])
+    assert [(feature.start, feature.end, feature.gene_id, feature.strand) for feature in features] == [
         (0, 10, "I:0-10", "."),
         (5, 9, "gene1", "-"),
     ]
@@ -21,8 +22,8 @@ def test_bed3_to_bed6_are_read_with_names_and_strands(tmp_path: Path) -> None:
 def test_a_sequence_may_be_called_track(tmp_path: Path) -> None:
     path = tmp_path / "a.bed"
     path.write_text("\ufefftrack name=x\ntrack_1\t0\t10\t\t\t\ntrack\t3\t9\nbrowser position I:1-10\n")
-    found = bed.read_intervals(path, ["gene"])
-    assert [(one.chromosome, one.strand) for one in found] == [("track_1", "."), ("track", ".")]
+    features = bed.read_intervals(path, ["gene"])
+    assert [(feature.chromosome, feature.strand) for feature in features] == [("track_1", "."), ("track", ".")]
 
 
 @pytest.mark.parametrize(
@@ -45,4 +46,10 @@ def test_a_row_that_is_not_bed_is_an_error_with_its_line(tmp_path: Path, line: s
 def test_gff3_is_known_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "a.gff3"
     path.write_text("I\ts\tgene\t1\t10\t.\t+\t.\tID=a\nI\ts\texon\t1\t5\t.\t+\t.\tID=b\n")
-    assert [(one.start, one.end) for one in bed.read_intervals(path, ["gene"])] == [(0, 10)]
+    assert [(feature.start, feature.end) for feature in bed.read_intervals(path, ["gene"])] == [(0, 10)]
+
+
+def test_scored_intervals_are_bed6_lines_without_control_characters() -> None:
+    feature = Feature("chr 1", 5, 9, "-", "gene\ta\u2028\x85", None)
+    assert list(bed.bed_lines([feature], [0.9996])) == ["chr 1\t5\t9\tgene a  \t1000\t-\n"]
+    assert [bed.bed_score(probability) for probability in (0.0, 0.0004, 0.5, 1.0)] == [0, 0, 500, 1000]

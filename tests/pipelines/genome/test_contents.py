@@ -14,14 +14,14 @@ from pipelines.genome import contents
 
 @pytest.fixture
 def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that counts as long untouched."""
+    """A file that counts as unchanged for long."""
     monkeypatch.setattr(contents, "SETTLED", -1.0)
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     return path
 
 
-def test_a_file_that_stays_is_read_once(settled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_read_once(settled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = contents.of_file(settled)
     assert first == hashlib.sha256(b"abc").hexdigest()
     monkeypatch.setattr(fingerprint, "of_file", lambda path: pytest.fail(f"{path} is read again"))
@@ -29,14 +29,16 @@ def test_a_file_that_stays_is_read_once(settled: Path, monkeypatch: pytest.Monke
 
 
 def test_a_file_of_other_bytes_and_the_same_size_and_time_is_read_again(settled: Path) -> None:
-    first, found = contents.of_file(settled), settled.stat()
+    first, status = contents.of_file(settled), settled.stat()
     time.sleep(0.02)
     settled.write_bytes(b"xyz")
-    os.utime(settled, ns=(found.st_atime_ns, found.st_mtime_ns))
+    os.utime(settled, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert contents.of_file(settled) != first
 
 
-def test_a_file_touched_just_now_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hash_of_a_file_that_was_just_written_is_not_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "a").write_bytes(b"abc")
     contents.of_file(tmp_path / "a")

@@ -30,7 +30,7 @@ def compressed(genome: GenomeFiles, folder: Path, how: str) -> Path:
 
 
 @pytest.mark.parametrize("how", ["plain", "gzip", "bgzip"])
-def test_any_stretch_reads_as_written(genome: GenomeFiles, tmp_path: Path, how: str) -> None:
+def test_any_part_of_a_sequence_reads_as_written(genome: GenomeFiles, tmp_path: Path, how: str) -> None:
     opened = open_genome("toy", compressed(genome, tmp_path, how), Silent())
     for name, text in genome.sequences.items():
         assert opened.lengths[name] == len(text)
@@ -47,7 +47,7 @@ def test_lines_of_any_width_read_as_pyfaidx_reads_them(sequences: list[str], wid
     lines = [
         line
         for number, text in enumerate(sequences)
-        for line in (f">s{number} x", *(text[at : at + width] for at in range(0, len(text), width)))
+        for line in (f">s{number} x", *(text[first : first + width] for first in range(0, len(text), width)))
     ]
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.fa")
@@ -56,19 +56,19 @@ def test_lines_of_any_width_read_as_pyfaidx_reads_them(sequences: list[str], wid
         for number, text in enumerate(sequences):
             start = data.draw(st.integers(0, len(text)))
             end = data.draw(st.integers(start, len(text) + 5))
-            found = opened.sequence(f"s{number}", start, end).tobytes().decode()
-            assert found == text[start:end] == str(oracle[f"s{number}"][start:end])
+            letters = opened.sequence(f"s{number}", start, end).tobytes().decode()
+            assert letters == text[start:end] == str(oracle[f"s{number}"][start:end])
         opened.close()
 
 
 @pytest.mark.parametrize("text", [">c\nACGT\nACGTAC\nAC\n>d\nA\n", ">c\nACGT\nAC\nACGT\n", ">c\nACGT\nAC GT\n"])
 def test_lines_of_unequal_length_are_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.fa").write_text(text)
-    with pytest.raises(InputError, match=r"a\.fa: the lines of sequence 'c' are of unequal length"):
+    with pytest.raises(InputError, match=r"a\.fa: the lines of sequence 'c' have unequal lengths"):
         open_genome("toy", tmp_path / "a.fa", Silent())
 
 
-def test_nothing_is_written_beside_the_input(genome: GenomeFiles, tmp_path: Path) -> None:
+def test_nothing_is_written_next_to_the_input(genome: GenomeFiles, tmp_path: Path) -> None:
     before = sorted(genome.fasta.parent.iterdir())
     assert open_genome("toy", genome.fasta, Silent()).lengths
     assert sorted(genome.fasta.parent.iterdir()) == before
@@ -84,8 +84,16 @@ def test_processes_that_index_at_once_agree(
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "fresh"))
     packed = compressed(genome, tmp_path, "gzip")
     with ProcessPoolExecutor(4) as pool:
-        found = set(pool.map(first_bases, [str(packed)] * 8))
-    assert found == {genome.sequences["chr1"][:50].encode()}
+        results = set(pool.map(first_bases, [str(packed)] * 8))
+    assert results == {genome.sequences["chr1"][:50].encode()}
+
+
+def test_runs_of_n_are_those_of_the_chromosome_and_of_the_length_at_least(tmp_path: Path) -> None:
+    (tmp_path / "a.fa").write_text(">a\nNNACNNNGNNNN\n>b\nNNN\n")
+    opened = open_genome("toy", tmp_path / "a.fa", Silent())
+    assert opened.runs_of_n("a", 3).tolist() == [[4, 7], [8, 12]]
+    assert opened.runs_of_n("a", 4).tolist() == [[8, 12]]
+    assert opened.runs_of_n("b", 3).tolist() == [[0, 3]]
 
 
 def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: GenomeFiles, tmp_path: Path) -> None:
@@ -103,8 +111,8 @@ def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: Geno
     [
         ("", "not a FASTA file"),
         ("chr1\t1\t2\n", "not a FASTA file"),
-        (">a\nACGT\nAC\nACGT\n", "lines of sequence 'a' are of unequal length"),
-        (">a\nACGT\n>a\nACGT\n", "two sequences are called 'a'"),
+        (">a\nACGT\nAC\nACGT\n", "lines of sequence 'a' have unequal lengths"),
+        (">a\nACGT\n>a\nACGT\n", "two sequences have the name 'a'"),
         (">\nACGT\n", "without a readable name"),
     ],
 )

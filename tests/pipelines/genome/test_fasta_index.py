@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.errors import InputError
 from pipelines.genome import fasta_index
 
-ACROSS = [7, 64, 1 << 22]
+BLOCK_SIZES = [7, 64, 1 << 22]
 
 
 @settings(max_examples=150, deadline=None)
@@ -22,34 +22,34 @@ ACROSS = [7, 64, 1 << 22]
     st.integers(1, 40),
     st.sampled_from(["\n", "\r\n"]),
     st.integers(0, 1),
-    st.sampled_from(ACROSS),
+    st.sampled_from(BLOCK_SIZES),
 )
 def test_the_index_is_that_of_pyfaidx_and_the_runs_those_of_a_regular_expression(
     sequences: list[str], width: int, line_end: str, blank: int, block: int
 ) -> None:
     lines = []
     for number, text in enumerate(sequences):
-        lines += [f">s{number} >not this", *(text[at : at + width] for at in range(0, len(text), width))]
+        lines += [f">s{number} >not this", *(text[first : first + width] for first in range(0, len(text), width))]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(fasta_index, "BLOCK", block)
         path = Path(folder, "a.fa")
         path.write_bytes((line_end.join(lines) + line_end * blank).encode())
-        found = fasta_index.scan(path, path)
+        index = fasta_index.scan(path, path)
         oracle = pyfaidx.Faidx(str(path)).index
-    assert [(one.name, one.length, one.offset) for one in found.records] == [
-        (name, one.rlen, one.offset) for name, one in oracle.items()
+    assert [(record.name, record.length, record.offset) for record in index.records] == [
+        (name, record.rlen, record.offset) for name, record in oracle.items()
     ]
-    for one, other, text in zip(found.records, oracle.values(), sequences, strict=True):
+    for record, expected_record, text in zip(index.records, oracle.values(), sequences, strict=True):
         if len(text) > width:
-            assert (one.letters, one.width) == (other.lenc, other.lenb)
+            assert (record.letters, record.width) == (expected_record.lenc, expected_record.lenb)
     expected = [
         (number, *match.span()) for number, text in enumerate(sequences) for match in re.finditer("[Nn]+", text)
     ]
-    assert [tuple(row) for row in found.runs_of_n.tolist()] == expected
+    assert [tuple(row) for row in index.runs_of_n.tolist()] == expected
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.text("ACGN", max_size=9), min_size=1, max_size=6), st.sampled_from(ACROSS))
+@given(st.lists(st.text("ACGN", max_size=9), min_size=1, max_size=6), st.sampled_from(BLOCK_SIZES))
 def test_lines_are_even_or_refused(lines: list[str], block: int) -> None:
     while len(lines) > 1 and not lines[-1]:
         lines = lines[:-1]
@@ -68,6 +68,6 @@ def test_lines_are_even_or_refused(lines: list[str], block: int) -> None:
 def test_sequences_without_letters_have_no_length_and_no_runs(tmp_path: Path) -> None:
     path = tmp_path / "a.fa"
     path.write_text(">a\n>b\nNN\n>c\n\n")
-    found = fasta_index.scan(path, path)
-    assert [one.length for one in found.records] == [0, 2, 0]
-    assert np.array_equal(found.runs_of_n, [[1, 0, 2]])
+    index = fasta_index.scan(path, path)
+    assert [record.length for record in index.records] == [0, 2, 0]
+    assert np.array_equal(index.runs_of_n, [[1, 0, 2]])

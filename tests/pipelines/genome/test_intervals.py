@@ -29,9 +29,9 @@ def test_gaps_are_the_bases_not_covered(array: np.ndarray) -> None:
 
 
 @given(lists, lists)
-def test_touches_equals_a_base_by_base_check(array: np.ndarray, others: np.ndarray) -> None:
-    found = intervals.touches(array, intervals.merge(others))
-    assert found.tolist() == [bool(covered(array[row : row + 1]) & covered(others)) for row in range(len(array))]
+def test_overlaps_equals_a_base_by_base_check(array: np.ndarray, others: np.ndarray) -> None:
+    flags = intervals.overlaps(array, intervals.merge(others))
+    assert flags.tolist() == [bool(covered(array[row : row + 1]) & covered(others)) for row in range(len(array))]
 
 
 @given(lists)
@@ -41,6 +41,13 @@ def test_overlapping_intervals_share_a_cluster(array: np.ndarray) -> None:
         for other in range(len(array)):
             if covered(array[one : one + 1]) & covered(array[other : other + 1]):
                 assert cluster[one] == cluster[other]
+
+
+def test_intervals_that_only_touch_merge_but_do_not_overlap() -> None:
+    touching = np.array([[5, 10], [10, 12], [0, 2]])
+    assert intervals.merge(touching).tolist() == [[0, 2], [5, 12]]
+    assert intervals.overlaps(touching[:1], touching[1:2]).tolist() == [False]
+    assert intervals.gaps(intervals.merge(touching), 12).tolist() == [[2, 5]]
 
 
 def test_a_feature_across_the_origin_lies_at_both_ends() -> None:

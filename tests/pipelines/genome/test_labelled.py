@@ -26,15 +26,15 @@ def source(**files: str) -> SourceConfig:
     return SourceConfig(genome="c", **files)
 
 
-def test_csv_rows_are_sequences_laid_end_to_end(tmp_path: Path) -> None:
+def test_the_sequences_of_csv_rows_are_concatenated(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv.gz", "\ufeffsequence,label\r\nACGT,1\r\n\r\nggN,0\r\n")
-    found = read_collection(source(sequences=path))
-    rows = found.rows().to_pylist()
+    sequences = read_collection(source(sequences=path))
+    rows = sequences.rows().to_pylist()
     assert [(row["chromosome"], row["start"], row["end"], row["label"], row["gene_id"]) for row in rows] == [
         ("a", 0, 4, 1, "a:2"),
         ("a", 4, 7, 0, "a:4"),
     ]
-    assert bytes(found.sequence("a", 4, 7)) == b"ggN"
+    assert bytes(sequences.sequence("a", 4, 7)) == b"ggN"
 
 
 def test_tsv_columns_are_found_by_name(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
     paths = [written(tmp_path / folder, "a.csv", "sequence,label\nAC,1\n") for folder in ("one", "two")]
-    with pytest.raises(InputError, match="two files of c are called a"):
+    with pytest.raises(InputError, match="two files of c have the name a"):
         read_collection(source(train=paths[0], validation=paths[1]))
 
 
@@ -104,24 +104,24 @@ def rows_of(directory: Path, split: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.ray
-def test_given_splits_are_kept_beside_genomes_split_by_chromosome(
+def test_files_of_splits_stay_in_their_split_next_to_genomes_split_by_chromosome(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any
 ) -> None:
-    given = {split: collection(tmp_path, 60, seed) for seed, split in enumerate(("train", "validation", "test"))}
+    paths = {split: collection(tmp_path, 60, seed) for seed, split in enumerate(("train", "validation", "test"))}
     config = {
-        "sources": [genome.source("g"), {"genome": "c", **given}],
+        "sources": [genome.source("g"), {"genome": "c", **paths}],
         "tokenizer": {"k": 3, "stride": 1},
         "split": {"test": ["chr4"], "validation": ["chr3"]},
     }
     build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())
     for seed, split in enumerate(("train", "validation", "test")):
-        mine = [row for row in rows_of(tmp_path / "out", split) if row["genome"] == "c"]
-        assert len(mine) == 80
-        assert {row["chromosome"] for row in mine} == {f"c{seed}"}
+        rows = [row for row in rows_of(tmp_path / "out", split) if row["genome"] == "c"]
+        assert len(rows) == 80
+        assert {row["chromosome"] for row in rows} == {f"c{seed}"}
 
 
 @pytest.mark.ray
-def test_tokens_are_those_of_the_sequences_and_equal_ones_never_part(tmp_path: Path, ray_session: Any) -> None:
+def test_tokens_are_those_of_the_sequences_and_equal_sequences_share_a_split(tmp_path: Path, ray_session: Any) -> None:
     path = collection(tmp_path, 300, 0)
     config = {"sources": [{"genome": "c", "sequences": path}], "tokenizer": {"k": 4, "stride": 2}}
     manifest = build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())

@@ -32,13 +32,24 @@ def test_base_codes_ignore_case_and_mark_every_other_letter() -> None:
 
 
 @given(st.text(alphabet="ACNn", max_size=40), st.integers(1, 5))
-def test_runs_of_n_equal_a_plain_scan(text: str, shortest: int) -> None:
+def test_runs_of_n_equal_a_plain_scan(text: str, min_length: int) -> None:
     expected, start = [], None
     for position, letter in enumerate([*text, "A"]):
         if letter in "Nn" and start is None:
             start = position
         elif letter not in "Nn" and start is not None:
-            if position - start >= shortest:
+            if position - start >= min_length:
                 expected.append([start, position])
             start = None
-    assert sequence.runs_of_n(as_bytes(text), shortest).tolist() == expected
+    assert sequence.runs_of_n(as_bytes(text), min_length).tolist() == expected
+
+
+def test_lower_case_letters_are_soft_masked() -> None:
+    assert sequence.is_soft_masked(as_bytes("azAZnN-[`{")).tolist() == [True, True, *[False] * 2, True, *[False] * 5]
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=300), min_size=1, max_size=6))
+def test_true_counts_are_those_of_each_segment(segments: list[list[bool]]) -> None:
+    flags = np.array([flag for segment in segments for flag in segment])
+    lengths = np.array([len(segment) for segment in segments])
+    assert sequence.true_counts(flags, lengths).tolist() == [sum(segment) for segment in segments]

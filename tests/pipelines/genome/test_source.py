@@ -32,16 +32,16 @@ def renamed(genome: GenomeFiles, folder: Path, old: str, new: str) -> str:
         ({"chromosomes": ["/chr[^1]/"], "min_length": 12_000, "first": 1}, ["chr2"]),
     ],
 )
-def test_sequences_are_chosen_by_name_pattern_length_and_number(
+def test_sequences_are_selected_by_name_pattern_length_and_number(
     genome: GenomeFiles, keys: dict[str, Any], expected: list[str]
 ) -> None:
     assert list(read(genome, **keys).lengths) == expected
 
 
-def test_the_choice_is_told_with_its_reason(genome: GenomeFiles) -> None:
+def test_the_selected_sequences_are_reported_with_the_reason(genome: GenomeFiles) -> None:
     progress = Silent()
     read(genome, progress, first=3)
-    assert "g: 3 of 4 sequences used (every one with a gene, the first 3)" in progress.notes
+    assert "g: 3 of 4 sequences used (all that have a gene, the first 3)" in progress.notes
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_the_choice_is_told_with_its_reason(genome: GenomeFiles) -> None:
         ({"chromosomes": ["/x/"]}, "no sequence is left"),
     ],
 )
-def test_a_choice_that_leaves_nothing_is_an_error(genome: GenomeFiles, keys: dict[str, Any], message: str) -> None:
+def test_a_selection_that_leaves_nothing_is_an_error(genome: GenomeFiles, keys: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(genome, **keys)
 
 
-def test_genes_on_sequences_not_chosen_are_counted(genome: GenomeFiles) -> None:
+def test_genes_on_sequences_that_are_not_selected_are_counted(genome: GenomeFiles) -> None:
     source = read(genome, chromosomes=["chr1"])
-    kept = sum(map(len, source.genes.values()))
-    assert source.dropped == {"chromosome_not_chosen": len(genome.genes) - kept}
+    used = sum(map(len, source.genes.values()))
+    assert source.dropped == {"chromosome_not_chosen": len(genome.genes) - used}
     assert source.features == len(genome.genes)
 
 
@@ -97,17 +97,37 @@ def test_a_partial_match_is_a_counted_warning(genome: GenomeFiles, tmp_path: Pat
     assert source.dropped == {"unknown_sequence": lost}
     (warning,) = progress.warnings
     assert f"1 sequences of the annotation are not in the FASTA file, with {lost} genes (scaffold3)" in warning
-    assert "1 have no annotation (chr3)" in warning
+    assert "1 sequences of the FASTA file have no annotation (chr3)" in warning
 
 
 def test_the_users_intervals_are_excluded(genome: GenomeFiles, tmp_path: Path) -> None:
-    (tmp_path / "mine.bed").write_text("chr1\t5\t50\nchr1\t11990\t99999\nelsewhere\t1\t2\n")
+    (tmp_path / "exclude.bed").write_text("chr1\t5\t50\nchr1\t11990\t99999\nelsewhere\t1\t2\n")
     progress = Silent()
-    source = read(genome, progress, exclude=str(tmp_path / "mine.bed"))
+    source = read(genome, progress, exclude=str(tmp_path / "exclude.bed"))
     rows = source.excluded["chr1"].tolist()
     assert [5, 50, 0] in rows
     assert [11_990, 12_000, 0] in rows
-    assert any("1 rows of" in warning for warning in progress.warnings)
+    assert any("are on sequences that are not used" in warning for warning in progress.warnings)
+
+
+def test_a_gene_that_ends_where_its_sequence_ends_is_used_and_a_longer_one_is_not(
+    genome: GenomeFiles, tmp_path: Path
+) -> None:
+    length = len(genome.sequences["chr1"])
+    (tmp_path / "genes.bed").write_text(
+        f"chr1\t{length - 50}\t{length}\ta\t0\t+\nchr1\t{length - 50}\t{length + 1}\tb\t0\t+\n"
+    )
+    source = read(genome, annotation=str(tmp_path / "genes.bed"))
+    assert [gene.gene_id for gene in source.genes["chr1"]] == ["a"]
+    assert source.dropped == {"past_the_end": 1}
+
+
+def test_of_genes_at_the_same_position_and_strand_the_first_is_used(genome: GenomeFiles, tmp_path: Path) -> None:
+    rows = ["chr1\t10\t90\ta\t0\t+", "chr1\t10\t90\tb\t0\t+", "chr1\t10\t90\tc\t0\t-"]
+    (tmp_path / "genes.bed").write_text("\n".join(rows))
+    source = read(genome, annotation=str(tmp_path / "genes.bed"))
+    assert [gene.gene_id for gene in source.genes["chr1"]] == ["a", "c"]
+    assert source.dropped == {"duplicate": 1}
 
 
 def test_intervals_without_length_or_strand_are_counted(genome: GenomeFiles, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_negatives_keep_clear_of_genes_and_each_other(
 ) -> None:
     result = placed(genes, NegativesConfig(unplaced=mode, ratio=ratio, seed=seed), crop)
     spots = result.negatives
-    assert not intervals.touches(spots, intervals.merge(genes)).any()
+    assert not intervals.overlaps(spots, intervals.merge(genes)).any()
     assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
     assert len(intervals.merge(spots)) <= len(spots)
     assert (spots[:, 1] - spots[:, 0]).sum() == (np.diff(intervals.merge(spots), axis=1)).sum()
@@ -158,14 +158,14 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     strands = chromosome.strands[result.partners]
     assert antisense.is_clear(spots[flipped], strands[flipped], genes, chromosome.strands).all()
     assert len(np.unique(result.partners[flipped])) == flipped.sum()
-    assert not intervals.touches(spots[shuffled], intervals.merge(genes)).any()
+    assert not intervals.overlaps(spots[shuffled], intervals.merge(genes)).any()
     inside = np.minimum(spots[:, 1], whole[:, 1]) - np.maximum(spots[:, 0], whole[:, 0])
     size = np.diff(spots, axis=1)[:, 0]
     assert (4 * inside[partial] >= size[partial]).all()
     assert (4 * inside[partial] <= 3 * size[partial]).all()
     outside = np.where(spots < whole, np.stack([spots[:, 0], whole[:, 0]], 1), np.stack([whole[:, 1], spots[:, 1]], 1))
     free = np.concatenate([outside[partial], spots[shuffled]])
-    assert not intervals.touches(free, intervals.merge(genes)).any()
+    assert not intervals.overlaps(free, intervals.merge(genes)).any()
     assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
 
 

@@ -56,16 +56,17 @@ def foretell(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
     from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal)
-    found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
+    found = preflight.estimate(config, job.sources, job.collections, job.tokenizer)
     rows = [
-        (one.name, f"{one.sequences:,} of {one.of:,}", one.genes, one.rows, one.tokens, one.longest) for one in found
+        (one.name, f"{one.sequences:,} of {one.all_sequences:,}", one.genes, one.rows, one.tokens, one.longest)
+        for one in found
     ]
     header = ("genome", "sequences used", "genes", "intervals", "tokens", "longest, bases")
     terminal.table("A build would make at most", header, rows)
     for one in found:
         for reason, count in one.dropped.items():
             terminal.note(f"{one.name}: {count:,} left out: {reason.replace('_', ' ')}")
-    needed, free = preflight.disk_bytes(found, job.tokenizer), preflight.free_bytes(output.absolute())
+    needed, free = preflight.estimate_disk_bytes(found, job.tokenizer), preflight.free_bytes(output.absolute())
     terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
     preflight.require_disk(needed, output.absolute())
 

@@ -1,7 +1,7 @@
 """The token stage: rows of the interval table to rows of the dataset, written as Parquet parts.
 
 A task reads each stretch of chromosome once, lays its intervals end to end on their own strands, and encodes them
-in one vectorised pass. A part appears by rename, and its record after it; both are kept if the build is resumed.
+in one vectorised pass. A part appears by rename, and its record after it; a resumed build keeps both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipelines.tokens.vocabulary import UNK
 ROW_GROUP_TOKENS = 1 << 20
 RECORDS = ".records"
 DINUCLEOTIDE = "dinucleotide"
-# The bytes of ids compress better apart: a fifth smaller and faster than a dictionary of k-mers; see docs/decisions/.
+# Splitting the ids' bytes into streams packs a fifth smaller and faster than a dictionary of k-mers: docs/decisions/.
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": ["genome", "chromosome", "strand", "source", "label", "pair_id"],
@@ -41,10 +41,10 @@ _PARQUET: dict[str, Any] = {
 
 
 def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.int64]]:
-    """The bases of intervals, each on its own strand, end to end.
+    """Return the bases of intervals, each on its own strand, end to end.
 
     Args:
-        genome: where they lie.
+        genome: the genome or collection of the intervals.
         table: intervals of one genome, sorted by chromosome and start.
 
     Returns:
@@ -56,58 +56,60 @@ def strand_bases(genome: Sequences, table: pa.Table) -> tuple[Bytes, NDArray[np.
     lengths = end - start
     bases = np.empty(int(lengths.sum()), np.uint8)
     offset = 0
-    for first, last in _stretches(chromosomes):
+    for first, last in _runs_of_equal(chromosomes):
         low, high = int(start[first:last].min()), int(end[first:last].max())
         stretch = genome.sequence(chromosomes[first], low, high)
         bounds = zip(
             (start[first:last] - low).tolist(), (end[first:last] - low).tolist(), strands[first:last], strict=True
         )
-        for from_, to, strand in bounds:
-            piece = stretch[from_:to]
-            bases[offset : offset + to - from_] = sequence.reverse_complement(piece) if strand == "-" else piece
-            offset += to - from_
+        for interval_start, interval_end, strand in bounds:
+            letters = stretch[interval_start:interval_end]
+            letters = sequence.reverse_complement(letters) if strand == "-" else letters
+            bases[offset : offset + len(letters)] = letters
+            offset += len(letters)
     return bases, lengths
 
 
-def bases_of(genome: Sequences, table: pa.Table, seed: int) -> tuple[Bytes, NDArray[np.int64]]:
-    """The bases of a dataset's intervals: as `strand_bases`, and shuffled where the source is `dinucleotide`.
+def dataset_bases(genome: Sequences, table: pa.Table, seed: int) -> tuple[Bytes, NDArray[np.int64]]:
+    """Return the bases of a dataset's intervals: as `strand_bases`, and shuffled where the source is `dinucleotide`.
 
     Args:
-        genome: where they lie.
+        genome: the genome or collection of the intervals.
         table: rows of the interval table, of one genome, sorted by chromosome and start.
         seed: `negatives.seed`; with the interval's id it seeds each shuffle.
     """
     bases, lengths = strand_bases(genome, table)
     ends = np.cumsum(lengths)
-    shuffled = pc.equal(table["source"], DINUCLEOTIDE).to_numpy(zero_copy_only=False)
-    for row in np.flatnonzero(shuffled):
-        letters = slice(int(ends[row] - lengths[row]), int(ends[row]))
-        drawn = fingerprint.seed(seed, DINUCLEOTIDE, table["interval_id"][int(row)].as_py())
-        bases[letters] = dinucleotide.shuffle(bases[letters], np.random.default_rng(drawn))
+    is_shuffled = pc.equal(table["source"], DINUCLEOTIDE).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(is_shuffled):
+        of_row = slice(int(ends[row] - lengths[row]), int(ends[row]))
+        row_seed = fingerprint.seed(seed, DINUCLEOTIDE, table["interval_id"][int(row)].as_py())
+        bases[of_row] = dinucleotide.shuffle(bases[of_row], np.random.default_rng(row_seed))
     return bases, lengths
 
 
-def _stretches(chromosomes: list[str]) -> Iterator[tuple[int, int]]:
+def _runs_of_equal(names: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield the first row and the row after the last of each run of equal names."""
     first = 0
-    for row in range(1, len(chromosomes) + 1):
-        if row == len(chromosomes) or chromosomes[row] != chromosomes[first]:
+    for row in range(1, len(names) + 1):
+        if row == len(names) or names[row] != names[first]:
             yield first, row
             first = row
 
 
 def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int64], tokenizer: Tokenizer) -> pa.Table:
-    """Rows of the dataset for intervals and their bases as `strand_bases` gives them, `split` included.
+    """Encode intervals and their bases, as `strand_bases` returns them, to rows of the dataset with `split`.
 
     Args:
         table: the intervals.
         bases: their letters end to end, shape (sum of lengths,).
-        codes: the same as `sequence.base_codes`.
+        codes: `sequence.base_codes` of the letters.
         lengths: bases of each, shape (intervals,).
         tokenizer: turns bases into ids.
     """
     tokens, counts = tokenizer.encode_many(codes, lengths)
     known = sequence.true_counts(codes != sequence.OTHER, lengths)
-    strong = sequence.true_counts((codes == 1) | (codes == 2), lengths)
+    gc = sequence.true_counts((codes == 1) | (codes == 2), lengths)
     masked = sequence.true_counts(sequence.is_soft_masked(bases), lengths)
     unknown = sequence.true_counts(tokens == UNK, counts)
     lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)).astype(np.int32)), pa.array(tokens))
@@ -115,7 +117,7 @@ def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int6
     columns |= {
         "tokens": lists,
         "token_count": pa.array(counts.astype(np.int32)),
-        "gc": pa.array((strong / np.maximum(known, 1)).astype(np.float32)),
+        "gc": pa.array((gc / np.maximum(known, 1)).astype(np.float32)),
         "unknown_share": pa.array((unknown / counts).astype(np.float32)),
         "soft_masked_share": pa.array((masked / lengths).astype(np.float32)),
     }
@@ -124,10 +126,10 @@ def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int6
 
 @dataclass(frozen=True)
 class EachTask:
-    """A map over tables of one or more tasks, by a map over the table of one.
+    """A map over tables of one or more tasks that maps each task's rows on their own.
 
     Attributes:
-        mapper: the map that does the work.
+        mapper: maps the table of one task.
     """
 
     mapper: Callable[[pa.Table], pa.Table]
@@ -140,7 +142,9 @@ class EachTask:
 
 @dataclass(frozen=True)
 class CountTokens:
-    """A map over a task's table that gives how often each id occurs, those that do not left out, and its rows on top.
+    """A map from a task's table to the number of occurrences of each id that occurs.
+
+    The number of the table's rows is in the first row of the column `rows`, for the progress report.
 
     Attributes:
         genomes: name to genome.
@@ -155,17 +159,17 @@ class CountTokens:
     def __call__(self, table: pa.Table) -> pa.Table:
         counts = np.zeros(0, np.int64)
         if len(table):
-            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+            bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
             counts = self.tokenizer.count_tokens(sequence.base_codes(bases), lengths)
-        seen = np.flatnonzero(counts)
-        rows = np.zeros(len(seen), np.int64)
+        tokens = np.flatnonzero(counts)
+        rows = np.zeros(len(tokens), np.int64)
         rows[:1] = len(table)
-        return pa.table({"token": seen, "count": counts[seen].astype(np.int64), "rows": rows})
+        return pa.table({"token": tokens, "count": counts[tokens].astype(np.int64), "rows": rows})
 
 
 @dataclass(frozen=True)
 class SketchIntervals:
-    """A map over a task's table that gives the sampled k-mers of its intervals, and its rows on top.
+    """A map from a task's table to the sampled k-mers of its intervals.
 
     Attributes:
         genomes: name to genome.
@@ -178,28 +182,28 @@ class SketchIntervals:
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        found = sketch.NO_SKETCHES
+        sketches = sketch.NO_SKETCHES
         if len(table):
-            bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+            bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
             ids = table["interval_id"].to_numpy()
-            found = sketch.sketch(sequence.base_codes(bases), lengths, ids, self.one_in)
-        return pa.table({"hash": found.hashes, "interval_id": found.rows})
+            sketches = sketch.sketch(sequence.base_codes(bases), lengths, ids, self.one_in)
+        return pa.table({"hash": sketches.hashes, "interval_id": sketches.rows})
 
 
-def once(
-    table: pa.Table, record: Callable[[int], Path], write: Callable[[pa.Table, int], list[dict[str, Any]]]
+def write_once(
+    table: pa.Table, record_path_of: Callable[[int], Path], write: Callable[[pa.Table, int], list[dict[str, Any]]]
 ) -> pa.Table:
-    """Write a task's files unless its record says that it is done; give that record, none for an empty table.
+    """Write a task's files unless its record exists, and return the record; no row for an empty table.
 
     Args:
-        table: of one task.
-        record: where the record of a task lies; it is written after the files.
-        write: writes the files of a table and a task, and gives their entries for the manifest.
+        table: rows of one task.
+        record_path_of: gives the path of a task's record, which is written after the files.
+        write: writes the files of a table and a task, and returns their entries for the manifest.
     """
     if len(table) == 0:
         return pa.table({"record": pa.array([], pa.string())})
     task = table["task"][0].as_py()
-    path = record(task)
+    path = record_path_of(task)
     if not path.exists():
         storage.write_text(path, json.dumps({"task": task, "files": write(table, task)}, sort_keys=True))
     return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
@@ -207,14 +211,14 @@ def once(
 
 @dataclass(frozen=True)
 class WriteParts:
-    """A map over interval tables that writes their rows and gives one record, as JSON, for each table.
+    """A map over interval tables that writes their rows and returns one record, as JSON, for each table.
 
     Attributes:
         genomes: name to genome.
         tokenizer: turns bases into ids.
         staging: directory that becomes the dataset.
         seed: `negatives.seed`.
-        one_in: one in how many k-mers is kept as a sketch of train and test; see `sketch`.
+        one_in: one in how many k-mers is kept in the sketches that measure leakage; see `sketch`.
     """
 
     genomes: dict[str, Sequences]
@@ -224,38 +228,37 @@ class WriteParts:
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return once(table, lambda task: record_path(self.staging, task), self._write)
+        return write_once(table, lambda task: record_path(self.staging, task), self._write)
 
     def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
-        bases, lengths = bases_of(self.genomes[table["genome"][0].as_py()], table, self.seed)
+        bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
         codes = sequence.base_codes(bases)
         rows = encode(table, bases, codes, lengths, self.tokenizer)
-        self._sketch(table, codes, lengths, task)
+        self._write_sketch(table, codes, lengths, task)
         files = []
         splits = np.array(rows["split"].to_pylist(), dtype=object)
         for split in schema.SPLITS:
-            chosen = splits == split
-            if chosen.any():
-                part = rows if chosen.all() else rows.filter(pa.array(chosen))
+            in_split = splits == split
+            if in_split.any():
+                part = rows if in_split.all() else rows.filter(pa.array(in_split))
                 name = f"split={split}/part-{task:05d}.parquet"
                 files.append(write_part(part, self.staging, name, self.tokenizer))
         return files
 
-    def _sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
-        """Keep the sampled k-mers of the task's intervals."""
-        ids = table["interval_id"].to_numpy()
-        found = sketch.sketch(codes, lengths, ids, self.one_in)
+    def _write_sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
+        """Write the sampled k-mers of the task's intervals."""
+        sketches = sketch.sketch(codes, lengths, table["interval_id"].to_numpy(), self.one_in)
         with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, hashes=found.hashes, rows=found.rows)
+            np.savez(stream, hashes=sketches.hashes, rows=sketches.rows)
 
 
 def sketch_path(staging: Path, task: int) -> Path:
-    """Where the sketches of a task's intervals lie until the leakage is known."""
+    """Return the path of the sketches of a task's intervals, which are kept until the leakage is measured."""
     return staging / RECORDS / f"{task:05d}.npz"
 
 
 def record_path(staging: Path, task: int) -> Path:
-    """Where the record of a finished task lies."""
+    """Return the path of a finished task's record."""
     return staging / RECORDS / f"{task:05d}.json"
 
 
@@ -264,19 +267,19 @@ def write_part(
     directory: Path,
     name: str,
     tokenizer: Tokenizer,
-    form: Callable[[pa.DataType], pa.Schema] = schema.rows,
+    row_schema: Callable[[pa.DataType], pa.Schema] = schema.rows,
 ) -> dict[str, Any]:
     """Write one Parquet file in row groups of bounded tokens; return its entry for the manifest.
 
     Args:
-        rows: with every column of the schema, in any order.
-        directory: that the name is relative to.
-        name: of the file.
-        tokenizer: whose ids they hold.
-        form: the schema for ids of a type.
+        rows: every column of the schema, in any order.
+        directory: the dataset's directory.
+        name: path of the file, relative to the directory.
+        tokenizer: the tokenizer of the rows' ids.
+        row_schema: gives the schema for the type of the ids.
     """
-    wanted = form(pa.from_numpy_dtype(tokenizer.dtype))
-    table = rows.select(wanted.names).cast(wanted)
+    columns = row_schema(pa.from_numpy_dtype(tokenizer.dtype))
+    table = rows.select(columns.names).cast(columns)
     counts = table["token_count"].to_numpy()
     with storage.replacing(directory / name) as temporary:
         with pq.ParquetWriter(temporary, table.schema, **_PARQUET) as writer:
@@ -284,14 +287,14 @@ def write_part(
                 writer.write_table(table.slice(group.start, group.stop - group.start), row_group_size=len(table))
         digest = fingerprint.of_file(temporary)
         size = temporary.stat().st_size
-    short = (table["end"].to_numpy() - table["start"].to_numpy()) < tokenizer.k
+    is_short = (table["end"].to_numpy() - table["start"].to_numpy()) < tokenizer.k
     return {
         "path": name,
         "rows": len(table),
         "tokens": int(counts.sum()),
         "bytes": size,
         "sha256": digest,
-        "shorter_than_k": int(short.sum()),
+        "shorter_than_k": int(is_short.sum()),
         "unknown_tokens": int(np.rint(table["unknown_share"].to_numpy() * counts).sum()),
         "longest_tokens": int(counts.max()),
     }

@@ -1,7 +1,7 @@
-"""Genes that a build leaves out of a dataset, kept beside it so that a model's recall on them can be measured.
+"""Genes that a build leaves out of a dataset, kept alongside it so that a model's recall on them can be measured.
 
-They are encoded like the dataset's rows and lie in a folder whose name opens with an underscore, which readers of such a
-layout pass over. Costs what encoding them costs; finding those that share bases with train is a sort.
+They are encoded like the dataset's rows and lie in a folder whose name starts with an underscore, which readers of
+partitioned datasets skip. Costs what encoding them costs; finding those that share bases with train is a sort.
 """
 
 from __future__ import annotations
@@ -27,65 +27,72 @@ FOLDER = "_left_out"
 KEY = "left_out"
 
 
-def rows(dropped: pa.Table, table: pa.Table) -> pa.Table:
-    """The genes among dropped records, as rows of the interval table with `reason` and `overlaps_train`.
+def make_rows(dropped: pa.Table, table: pa.Table) -> pa.Table:
+    """Return the genes among dropped records, as rows of the interval table with `reason` and `overlaps_train`.
 
     Args:
-        dropped: records with the columns of `placement.PLACED`, sorted like the dataset's rows.
+        dropped: rows of `place_negatives.PLACED`, sorted like the dataset's rows.
         table: the dataset's interval table.
 
     Returns:
-        Their ids follow the dataset's. `split` is that of their block or of all rows of their chromosome, null where those
-        are of several splits or there are none.
+        Their ids follow the dataset's. `split` is that of their block or of all rows of their chromosome; it is null
+        where those rows are of several splits or there are none.
     """
     genes = dropped.filter(pc.equal(dropped["label"], 1))
     names = list(schema.INTERVALS.names)
-    found = genes.append_column("interval_id", pa.array(np.arange(len(genes)) + len(table))).select([*names, "reason"])
-    here, there = _chromosome_numbers(genes, table)
-    split = pa.array(_splits(genes, here, table, there), pa.string())
-    found = found.set_column(names.index("split"), "split", split)
-    return found.append_column("overlaps_train", pa.array(_overlaps_train(genes, here, table, there)))
+    rows = genes.append_column("interval_id", pa.array(np.arange(len(genes)) + len(table))).select([*names, "reason"])
+    gene_chromosomes, row_chromosomes = _number_chromosomes(genes, table)
+    split = pa.array(_find_splits(genes, gene_chromosomes, table, row_chromosomes), pa.string())
+    rows = rows.set_column(names.index("split"), "split", split)
+    overlaps_train = _find_overlaps_with_train(genes, gene_chromosomes, table, row_chromosomes)
+    return rows.append_column("overlaps_train", pa.array(overlaps_train))
 
 
-def _chromosome_numbers(genes: pa.Table, table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A number for each gene and each row, equal where genome and chromosome are."""
-    both = pa.concat_tables([one.select(["genome", "chromosome"]) for one in (genes, table)]).combine_chunks()
-    number = np.zeros(len(both), np.int64)
+def _number_chromosomes(genes: pa.Table, table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a number for each gene and for each row, equal where genome and chromosome are equal."""
+    names = pa.concat_tables([rows.select(["genome", "chromosome"]) for rows in (genes, table)]).combine_chunks()
+    number = np.zeros(len(names), np.int64)
     for name in ("genome", "chromosome"):
-        codes = pc.dictionary_encode(both[name]).combine_chunks().indices.to_numpy(zero_copy_only=False)
+        codes = pc.dictionary_encode(names[name]).combine_chunks().indices.to_numpy(zero_copy_only=False)
         number = number * (int(codes.max(initial=0)) + 1) + codes
     number = np.unique(number, return_inverse=True)[1].astype(np.int64)
     return number[: len(genes)], number[len(genes) :]
 
 
-def _splits(genes: pa.Table, here: NDArray[np.int64], table: pa.Table, there: NDArray[np.int64]) -> list[str | None]:
-    """The split of each gene's block, else of its chromosome's rows if they share one."""
+def _find_splits(
+    genes: pa.Table, gene_chromosomes: NDArray[np.int64], table: pa.Table, row_chromosomes: NDArray[np.int64]
+) -> list[str | None]:
+    """Return the split of each gene's block, or else of its chromosome's rows if they share one."""
     codes = pc.index_in(table["split"], pa.array(schema.SPLITS)).to_numpy()
-    chromosomes = int(max(here.max(initial=-1), there.max(initial=-1))) + 1
-    least, most = np.full(chromosomes, len(schema.SPLITS)), np.full(chromosomes, -1)
-    np.minimum.at(least, there, codes)
-    np.maximum.at(most, there, codes)
-    named = [schema.SPLITS[low] if low == high else None for low, high in zip(least, most, strict=True)]
-    return [given or named[number] for given, number in zip(genes["split"].to_pylist(), here.tolist(), strict=True)]
-
-
-def _overlaps_train(
-    genes: pa.Table, here: NDArray[np.int64], table: pa.Table, there: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """True for each gene that shares a base with a row of train, shape (genes,)."""
-    # All chromosomes on one axis, a base apart.
-    size = int(max(np.max(one["end"].to_numpy(), initial=0) for one in (genes, table))) + 1
-    laid = [
-        np.stack([one["start"].to_numpy(), one["end"].to_numpy()], axis=1) + number[:, None] * size
-        for one, number in ((genes, here), (table, there))
+    chromosomes = int(max(gene_chromosomes.max(initial=-1), row_chromosomes.max(initial=-1))) + 1
+    lowest, highest = np.full(chromosomes, len(schema.SPLITS)), np.full(chromosomes, -1)
+    np.minimum.at(lowest, row_chromosomes, codes)
+    np.maximum.at(highest, row_chromosomes, codes)
+    of_chromosome = [schema.SPLITS[low] if low == high else None for low, high in zip(lowest, highest, strict=True)]
+    block_splits = genes["split"].to_pylist()
+    return [
+        block_split or of_chromosome[number]
+        for block_split, number in zip(block_splits, gene_chromosomes.tolist(), strict=True)
     ]
-    train = pc.equal(table["split"], "train").to_numpy()
-    return intervals.overlaps(laid[0], intervals.merge(laid[1][train]))
+
+
+def _find_overlaps_with_train(
+    genes: pa.Table, gene_chromosomes: NDArray[np.int64], table: pa.Table, row_chromosomes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return whether each gene shares a base with a row of train, shape (genes,)."""
+    # All chromosomes on one axis, a base apart.
+    size = int(max(np.max(rows["end"].to_numpy(), initial=0) for rows in (genes, table))) + 1
+    gene_bounds, row_bounds = (
+        np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1) + number[:, None] * size
+        for rows, number in ((genes, gene_chromosomes), (table, row_chromosomes))
+    )
+    in_train = pc.equal(table["split"], "train").to_numpy()
+    return intervals.overlaps(gene_bounds, intervals.merge(row_bounds[in_train]))
 
 
 @dataclass(frozen=True)
 class WriteLeftOut:
-    """A map over a task's table of left-out genes that writes their rows and gives one record, as JSON.
+    """A map over a task's table of left-out genes that writes their rows and returns one record, as JSON.
 
     Attributes:
         genomes: name to genome.
@@ -99,19 +106,19 @@ class WriteLeftOut:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         folder = self.staging / encode_tokens.RECORDS
-        return encode_tokens.once(table, lambda task: folder / f"left-out-{task:05d}.json", self._write)
+        return encode_tokens.write_once(table, lambda task: folder / f"left-out-{task:05d}.json", self._write)
 
     def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
         bases, lengths = encode_tokens.strand_bases(self.genomes[table["genome"][0].as_py()], table)
-        found = encode_tokens.encode(table, bases, sequence.base_codes(bases), lengths, self.tokenizer)
+        rows = encode_tokens.encode(table, bases, sequence.base_codes(bases), lengths, self.tokenizer)
         for name in ("reason", "overlaps_train"):
-            found = found.append_column(name, table[name])
-        name = f"{FOLDER}/part-{task:05d}.parquet"
-        return [encode_tokens.write_part(found, self.staging, name, self.tokenizer, schema.left_out)]
+            rows = rows.append_column(name, table[name])
+        file_name = f"{FOLDER}/part-{task:05d}.parquet"
+        return [encode_tokens.write_part(rows, self.staging, file_name, self.tokenizer, schema.left_out)]
 
 
-def account(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:
-    """The manifest's entry: how many genes, by reason, and where they are."""
+def manifest_entry(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest's entry: the number of genes, by reason too, and their files."""
     reasons = Counter(genes["reason"].to_pylist())
     return {"genes": len(genes), "reasons": dict(sorted(reasons.items())), "files": files}
 
@@ -135,10 +142,10 @@ class LeftOut:
 
 
 def read(directory: Path, manifest: dict[str, Any]) -> LeftOut | None:
-    """The genes left out of a finished dataset, held in memory; None where it is too old to keep them.
+    """Read the genes left out of a finished dataset into memory; None for a dataset too old to keep them.
 
     Raises:
-        DatasetError: a file is missing, damaged, or not the one that the manifest tells of.
+        DatasetError: a file is missing, damaged, or not the one named in the manifest.
     """
     if KEY not in manifest:
         return None

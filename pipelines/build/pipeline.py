@@ -1,13 +1,12 @@
 """Genomes to a token dataset: read, place, split, encode, commit.
 
-Reading and splitting run in the driver; placing and encoding are Ray Data maps over tasks that the content alone
-decides. Everything is written into a hidden sibling and swapped in at the end, the manifest last. A build whose
-inputs and parameters have the fingerprint of what is there does nothing; a killed one goes on from its parts.
+Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
+alone. Everything is written into a hidden sibling directory and swapped in at the end, the manifest last. A build whose
+inputs and parameters have the fingerprint of the existing dataset does nothing; a killed one resumes from its parts.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -36,19 +35,19 @@ from pipelines.splits.blocks import Blocks
 from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
-LARGEST_BUNDLE = 4
+MAX_TASKS_IN_GROUP = 4
 
 
 @dataclass(frozen=True)
-class Job:
-    """A build whose inputs have been read: all that decides the dataset's bytes.
+class PreparedBuild:
+    """A build whose inputs have been read: everything that decides the dataset's bytes.
 
     Attributes:
         config: the sections that decide content.
         sources: the genomes, read and checked.
         collections: the labelled sequences, read and checked.
-        blocks: (genome, chromosome) to its blocks, where it is cut into some.
-        tokenizer: the resolved tokenizer; the complete one where train is yet to be counted.
+        blocks: (genome, chromosome) to its blocks, for chromosomes that are cut into blocks.
+        tokenizer: the resolved tokenizer; the complete one where the k-mers of train are not counted yet.
         versions: the software whose version can change the bytes.
     """
 
@@ -61,7 +60,7 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over inputs, parameters and versions; not over paths, workers or the place of the output."""
+        """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
         return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions)
 
     @property
@@ -72,13 +71,13 @@ class Job:
 
     @property
     def contents(self) -> dict[str, dict[str, str]]:
-        """Name of a genome or collection to key of the configuration to SHA-256, in the order of the configuration."""
-        found = {source.genome.name: source.contents for source in self.sources}
-        found |= {collection.name: collection.contents for collection in self.collections}
-        return {source.genome: found[source.genome] for source in self.config.sources}
+        """SHA-256 of each input, by genome or collection and configuration key, in the configuration's order."""
+        digests = {source.genome.name: source.contents for source in self.sources}
+        digests |= {collection.name: collection.contents for collection in self.collections}
+        return {source.genome: digests[source.genome] for source in self.config.sources}
 
 
-def prepare(config: DatasetConfig, progress: Progress) -> Job:
+def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
     """Read and check every input.
 
     Raises:
@@ -95,34 +94,34 @@ def prepare(config: DatasetConfig, progress: Progress) -> Job:
             else:
                 sources.append(read_source(source, config.negatives, progress))
             stage.advance()
-    named = {source.genome.name: list(source.lengths) for source in sources}
-    named |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
-    assign.check_names(config.split, named)
+    chromosomes = {source.genome.name: list(source.lengths) for source in sources}
+    chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
+    assign.check_names(config.split, chromosomes)
     blocks = assign.in_blocks(
         {source.genome.name: source.bounds() for source in sources},
         {source.genome.name: source.lengths for source in sources},
         config.split,
     )
     if blocks and config.split.by == "chromosome":
-        cut = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
-        progress.note(f"split: {cut} cut into contiguous blocks (one or two sequences: none to hold out whole)")
-    return Job(config, sources, collections, blocks, tokenizer, versions)
+        genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
+        progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
+    return PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
 
 
 def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
-    """Build a dataset, unless the same one is there already.
+    """Build a dataset, unless the same one exists already.
 
     Args:
         config: the sections that decide content.
-        output: the dataset's directory; an earlier dataset there is replaced when the new one is whole.
+        output: the dataset's directory; an earlier dataset there is replaced once the new one is complete.
         connect: opens Ray; called only when there is work.
-        progress: told of every stage.
+        progress: reports every stage.
 
     Returns:
         The manifest.
 
     Raises:
-        RaygeneError: any problem of the inputs, the configuration or the disk. What was there stays as it was.
+        RaygeneError: any problem with the inputs, the configuration or the disk. An earlier dataset stays as it was.
     """
     output = output.resolve()
     _check_target(output)
@@ -132,35 +131,36 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
 
 
 def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
-    job = prepare(config, progress)
-    if current := _current(output, job.fingerprint):
+    prepared = prepare(config, progress)
+    if existing := _existing_manifest(output, prepared.fingerprint):
         progress.note(f"{output} is up to date")
-        return current
-    found = preflight.expected(config, job.sources, job.collections, job.tokenizer)
-    preflight.require_disk(preflight.disk_bytes(found, job.tokenizer), output)
-    staging = storage.staging_directory(output, job.fingerprint)
+        return existing
+    estimates = preflight.estimate(config, prepared.sources, prepared.collections, prepared.tokenizer)
+    preflight.require_disk(preflight.estimate_disk_bytes(estimates, prepared.tokenizer), output)
+    staging = storage.staging_directory(output, prepared.fingerprint)
     for leftover in output.parent.glob(f".{output.name}.building-*"):
         if leftover != staging:
             shutil.rmtree(leftover, ignore_errors=True)
     try:
         with connect():
-            _wake_workers()
-            placed = _place(job, progress)
-            table, dropped = _divide(job, placed, progress)
-            tokenizer = _tokenizer(job, table, progress)
-            document = _encode(job, tokenizer, table, staging, progress)
-            document[left_out.KEY] = _encode_left_out(job, tokenizer, left_out.rows(dropped, table), staging, progress)
+            _warm_up_workers()
+            placed = _place_negatives(prepared, progress)
+            table, dropped = _assign_splits(prepared, placed, progress)
+            tokenizer = _resolve_tokenizer(prepared, table, progress)
+            document = _encode_rows(prepared, tokenizer, table, staging, progress)
+            left_out_rows = left_out.make_rows(dropped, table)
+            document[left_out.KEY] = _encode_left_out(prepared, tokenizer, left_out_rows, staging, progress)
     except ResourceError:
-        # What is finished serves the next try, on a larger disk or with more memory.
+        # Finished parts stay: the next build resumes from them, on a larger disk or with more memory.
         raise
     except RaygeneError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    document |= manifest.accounts(job.sources, placed, table, dropped)
-    document["dropped"] |= {collection.name: dict(collection.dropped) for collection in job.collections}
-    document |= {"split_in_blocks": list(dict.fromkeys(genome for genome, _ in job.blocks))}
-    document |= manifest.identity(config, job.contents, tokenizer, job.versions, job.fingerprint)
-    document |= {"leakage": _leakage(table, staging)}
+    document |= manifest.describe_contents(prepared.sources, placed, table, dropped)
+    document["dropped"] |= {collection.name: dict(collection.dropped) for collection in prepared.collections}
+    document |= {"split_in_blocks": list(dict.fromkeys(genome for genome, _ in prepared.blocks))}
+    document |= manifest.describe_inputs(config, prepared.contents, tokenizer, prepared.versions, prepared.fingerprint)
+    document |= {"leakage": _measure_leakage(table, staging)}
     tokenizer.save(staging)
     shutil.rmtree(staging / encode_tokens.RECORDS)
     storage.remove_partial(staging)
@@ -186,76 +186,88 @@ def _check_target(output: Path) -> None:
     storage.make_directory(output.parent)
 
 
-def _current(output: Path, wanted: str) -> dict[str, Any] | None:
+def _existing_manifest(output: Path, expected_fingerprint: str) -> dict[str, Any] | None:
+    """Return the manifest of an undamaged dataset with this fingerprint; None where there is none."""
     if not (output / MANIFEST).exists():
         return None
     try:
-        found = read_manifest(output)
+        document = read_manifest(output)
     except DatasetError:
         return None
-    return found if found["fingerprint"] == wanted and is_whole(output, found) else None
+    return document if document["fingerprint"] == expected_fingerprint and is_whole(output, document) else None
 
 
-def _wake_workers() -> None:
-    """Have every CPU's worker import what it will need, without waiting for it.
+def _warm_up_workers() -> None:
+    """Have a worker on every CPU import what encoding needs, without waiting for it.
 
-    A worker that meets its first task while tokens are encoded comes in 0.6 s late, when others have done the work.
+    A worker that imports at its first encoding task starts 0.6 s late, when other workers have done its share.
     """
     import ray
 
-    wake = ray.remote(num_cpus=1)(_import_encoding)
+    warm_up = ray.remote(num_cpus=1)(_import_for_encoding)
     for _ in range(min(int(ray.cluster_resources().get("CPU", 1)), task_plan.TASKS)):
-        wake.remote()
+        warm_up.remote()
 
 
-def _import_encoding() -> None:
-    importlib.import_module("pipelines.build.encode_tokens")
-    importlib.import_module("ray.data")
+def _import_for_encoding() -> list[str]:
+    """Import the modules that encoding tasks need and return their names.
+
+    A worker that loads this function imports this module, and with it `encode_tokens`.
+    """
+    import ray.data
+
+    return [encode_tokens.__name__, ray.data.__name__]
 
 
-def _place(job: Job, progress: Progress) -> pa.Table:
-    if not job.sources:
+def _place_negatives(prepared: PreparedBuild, progress: Progress) -> pa.Table:
+    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position."""
+    if not prepared.sources:
         return place_negatives.PLACED.empty_table()
-    tasks = [table for source in job.sources for table in place_negatives.tasks(source, job.blocks)]
-    mapper = place_negatives.PlaceNegatives(job.genomes, job.config.negatives, job.config.crop)
-    order = {name: number for number, name in enumerate(job.genomes)}
-    found = []
-    with progress.stage("placing negatives", sum(len(source.lengths) for source in job.sources)) as stage:
+    tasks = [
+        table for source in prepared.sources for table in place_negatives.chromosome_tables(source, prepared.blocks)
+    ]
+    mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
+    tables = []
+    with progress.stage("placing negatives", sum(len(source.lengths) for source in prepared.sources)) as stage:
         for table in map_tables(tasks, mapper):
-            found.append(table)
+            tables.append(table)
             stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
-    whole = pa.concat_tables(found)
+    # Tasks finish in any order.
+    placed = pa.concat_tables(tables)
+    genome_order = {name: number for number, name in enumerate(prepared.genomes)}
     chromosome_order = {
-        (source.genome.name, name): number for source in job.sources for number, name in enumerate(source.lengths)
+        (source.genome.name, name): number for source in prepared.sources for number, name in enumerate(source.lengths)
     }
-    keys = zip(whole["genome"].to_pylist(), whole["chromosome"].to_pylist(), strict=True)
-    rank = np.array([(order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
-    ordered = np.lexsort(
+    keys = zip(placed["genome"].to_pylist(), placed["chromosome"].to_pylist(), strict=True)
+    rank = np.array([(genome_order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
+    order = np.lexsort(
         (
-            1 - whole["label"].to_numpy(),
-            whole["strand"].to_numpy(zero_copy_only=False) == "-",
-            whole["end"].to_numpy(),
-            whole["start"].to_numpy(),
+            1 - placed["label"].to_numpy(),
+            placed["strand"].to_numpy(zero_copy_only=False) == "-",
+            placed["end"].to_numpy(),
+            placed["start"].to_numpy(),
             rank[:, 1],
             rank[:, 0],
         )
     )
-    return whole.take(pa.array(ordered))
+    return placed.take(pa.array(order))
 
 
-def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table]:
-    """The interval table with ids and splits; and the genes left out and negatives missing."""
-    kept = pc.equal(placed["reason"], "")
-    dropped = placed.filter(pc.invert(kept))
-    table = placed.filter(kept).drop_columns(["wanted", "reason"])
+def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table]:
+    """Return the interval table with ids and splits, and the dropped rows: genes left out and missing negatives."""
+    config = prepared.config.split
+    is_kept = pc.equal(placed["reason"], "")
+    dropped = placed.filter(pc.invert(is_kept))
+    table = placed.filter(is_kept).drop_columns(["requested_length", "reason"])
+    # Groups of labelled sequences that must stay together, numbered over all collections; -1 where there is none.
     groups = [np.full(len(table), -1, np.int64)]
-    for collection in job.collections:
+    for collection in prepared.collections:
         table = pa.concat_tables([table, collection.rows()])
-        groups.append(collection.groups() + 1 + max(int(found.max(initial=-1)) for found in groups))
+        groups.append(collection.groups() + 1 + max(int(numbers.max(initial=-1)) for numbers in groups))
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
-    alike = _alike(job, table, progress) if job.config.split.by == "family" else None
-    splits = assign.assign(table, job.config.split, np.concatenate(groups), alike)
-    if job.config.split.by == "random":
+    family = _find_families(prepared, table, progress) if config.by == "family" else None
+    splits = assign.assign(table, config, np.concatenate(groups), family)
+    if config.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "
             "figures on test will be better than on a genome the model has not seen"
@@ -264,121 +276,127 @@ def _divide(job: Job, placed: pa.Table, progress: Progress) -> tuple[pa.Table, p
     return table.select(schema.INTERVALS.names), dropped
 
 
-def _alike(job: Job, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
-    """A number for each interval that similar ones of all genomes share."""
-    mapper = encode_tokens.SketchIntervals(job.genomes, job.config.negatives.seed, _density(table))
+def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
+    """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
+    mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_density(table))
     parts = [sketch.NO_SKETCHES]
-    tasks = _bundles(_tasks(table))
+    tasks = _group_tasks(_cut_into_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
-        for found in map_tables(tasks, encode_tokens.EachTask(mapper)):
-            parts.append(sketch.Sketches(found["hash"].to_numpy(), found["interval_id"].to_numpy()))
+        for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
+            parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
             stage.advance()
-    alike = families.alike(sketch.concatenated(parts), len(table), len(job.genomes), job.config.split.identity)
-    largest = int(np.bincount(alike).max(initial=0))
+    sketches, identity = sketch.concatenated(parts), prepared.config.split.identity
+    family = families.alike(sketches, len(table), len(prepared.genomes), identity)
+    largest = int(np.bincount(family).max(initial=0))
     progress.note(
-        f"split: {int(alike.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
+        f"split: {int(family.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
         f"the largest of {largest:,}"
     )
-    return alike
+    return family
 
 
-def _density(table: pa.Table) -> int:
+def _sketch_density(table: pa.Table) -> int:
     return sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
 
 
-def _tokenizer(job: Job, table: pa.Table, progress: Progress) -> Tokenizer:
-    """The job's tokenizer or, where its vocabulary is to be observed, the one that train's rows give."""
-    if job.config.tokenizer.vocabulary == "complete":
-        return job.tokenizer
+def _resolve_tokenizer(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> Tokenizer:
+    """Return the prepared tokenizer or, for an observed vocabulary, its restriction to the k-mers of train."""
+    tokenizer, min_count = prepared.tokenizer, prepared.config.tokenizer.min_count
+    if prepared.config.tokenizer.vocabulary == "complete":
+        return tokenizer
     train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
-    counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
+    counts = np.zeros(tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train)) as stage:
-        mapper = encode_tokens.CountTokens(job.genomes, job.tokenizer, job.config.negatives.seed)
-        for counted in map_tables(_bundles(_tasks(train)), encode_tokens.EachTask(mapper)):
+        mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
+        for counted in map_tables(_group_tasks(_cut_into_tasks(train)), encode_tokens.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
-    observed = job.tokenizer.restrict_to_observed(counts, job.config.tokenizer.min_count)
+    observed = tokenizer.restrict_to_observed(counts, min_count)
     progress.note(
-        f"vocabulary: {observed.vocabulary_size:,} of {job.tokenizer.vocabulary_size:,} tokens seen at least "
-        f"{job.config.tokenizer.min_count:,} times in train"
+        f"vocabulary: {observed.vocabulary_size:,} of {tokenizer.vocabulary_size:,} tokens seen at least "
+        f"{min_count:,} times in train"
     )
     return observed
 
 
-def _tasks(table: pa.Table) -> list[pa.Table]:
-    """The interval table cut into tasks, each with its number."""
+def _cut_into_tasks(table: pa.Table) -> list[pa.Table]:
+    """Cut the interval table into tasks and append each one's number as the column `task`."""
     limit = task_plan.task_bases(table)
     return [
         table.slice(rows.start, rows.stop - rows.start).append_column(
             "task", pa.array(np.full(rows.stop - rows.start, number))
         )
-        for number, rows in enumerate(task_plan.stretches(table, limit))
+        for number, rows in enumerate(task_plan.task_rows(table, limit))
     ]
 
 
-def _bundles(tasks: list[pa.Table]) -> list[pa.Table]:
-    """Tasks put together where there are many for each CPU: one of Ray's costs some 7 ms, one of ours some 50."""
+def _group_tasks(tasks: list[pa.Table]) -> list[pa.Table]:
+    """Put several tasks into one table where each CPU has many: a Ray task costs some 7 ms, one of ours some 50."""
     import ray
 
-    size = int(np.clip(len(tasks) // (8 * ray.cluster_resources().get("CPU", 1)), 1, LARGEST_BUNDLE))
+    size = int(np.clip(len(tasks) // (8 * ray.cluster_resources().get("CPU", 1)), 1, MAX_TASKS_IN_GROUP))
     return [pa.concat_tables(tasks[first : first + size]) for first in range(0, len(tasks), size)]
 
 
-def _encode(job: Job, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
+def _encode_rows(
+    prepared: PreparedBuild, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the dataset's rows; return the manifest's entry on the files."""
     storage.make_directory(staging / encode_tokens.RECORDS)
-    tasks = _tasks(table)
-    mapper = encode_tokens.WriteParts(
-        job.genomes, tokenizer, staging.absolute(), job.config.negatives.seed, _density(table)
-    )
+    seed = prepared.config.negatives.seed
+    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_density(table))
     with progress.stage("encoding tokens", len(table)) as stage:
-        files = _written(tasks, mapper, staging, stage)
-    return {"files": files}
+        return {"files": _write_tasks(_cut_into_tasks(table), mapper, staging, stage)}
 
 
 def _encode_left_out(
-    job: Job, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
+    prepared: PreparedBuild, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
 ) -> dict[str, Any]:
     """Write the genes left out, if there are any; return the manifest's entry on them."""
     if len(genes) == 0:
-        return left_out.account(genes, [])
-    mapper = left_out.WriteLeftOut(job.genomes, tokenizer, staging.absolute())
+        return left_out.manifest_entry(genes, [])
+    mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging.absolute())
     with progress.stage("encoding genes left out", len(genes)) as stage:
-        return left_out.account(genes, _written(_tasks(genes), mapper, staging, stage))
+        return left_out.manifest_entry(genes, _write_tasks(_cut_into_tasks(genes), mapper, staging, stage))
 
 
-def _written(
+def _write_tasks(
     tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], staging: Path, stage: Stage
 ) -> list[dict[str, Any]]:
-    """Have a map write every task; the manifest's entries on its files, in the order of their paths."""
-    wanted, written, finished = sum(map(len, tasks)), 0, 0
+    """Have a map write every task; return the manifest's entries on the files, in the order of their paths.
+
+    Raises:
+        DatasetError: the records do not add up to all rows and tasks.
+    """
+    expected, written, finished = sum(map(len, tasks)), 0, 0
     files = []
-    for result in map_tables(_bundles(tasks), encode_tokens.EachTask(mapper)):
-        for text in result["record"].to_pylist():
-            new = json.loads(text)["files"]
-            rows = sum(file["rows"] for file in new)
+    for records in map_tables(_group_tasks(tasks), encode_tokens.EachTask(mapper)):
+        for text in records["record"].to_pylist():
+            new_files = json.loads(text)["files"]
+            rows = sum(file["rows"] for file in new_files)
             stage.advance(rows)
-            files += new
+            files += new_files
             written, finished = written + rows, finished + 1
-    if written != wanted or finished != len(tasks):
-        raise DatasetError(f"{staging}: {written} rows written instead of {wanted}", "run the build again")
+    if written != expected or finished != len(tasks):
+        raise DatasetError(f"{staging}: {written} rows written instead of {expected}", "run the build again")
     return sorted(files, key=lambda file: file["path"])
 
 
-def _leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
-    """The share of test intervals (of validation where there is no test) with a near-duplicate in train."""
+def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
+    """Return the share of test intervals (of validation without a test split) with a near-duplicate in train."""
     splits = np.array(table["split"].to_pylist(), dtype=object)
     scored = "test" if (splits == "test").any() else "validation"
-    loaded = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
-    every = sketch.concatenated([sketch.Sketches(part["hashes"], part["rows"]) for part in loaded])
-    in_train, in_scored = splits[every.rows] == "train", splits[every.rows] == scored
-    repeated = sketch.repeats(every, len(set(table["genome"].unique().to_pylist())))
-    found = sketch.leakage(every.chosen(in_scored), every.chosen(in_train), repeated)
+    parts = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
+    sketches = sketch.concatenated([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
+    in_train, in_scored = splits[sketches.rows] == "train", splits[sketches.rows] == scored
+    repeated = sketch.repeats(sketches, len(set(table["genome"].unique().to_pylist())))
+    leakage = sketch.leakage(sketches.chosen(in_scored), sketches.chosen(in_train), repeated)
     return {
         "split": scored,
         "intervals": int((splits == scored).sum()),
-        "judged": found.judged,
-        "near_duplicates": found.near,
-        "share": found.near / found.judged if found.judged else None,
+        "judged": leakage.judged,
+        "near_duplicates": leakage.near,
+        "share": leakage.near / leakage.judged if leakage.judged else None,
         "k": sketch.K,
         "threshold": sketch.NEAR,
     }

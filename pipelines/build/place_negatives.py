@@ -1,7 +1,8 @@
-"""The interval stage: genes of a chromosome to windows and negatives, as rows of an Arrow table.
+"""The negatives stage: genes of a chromosome to windows and negatives, as rows of an Arrow table.
 
-One row of input is a chromosome with its genes and gene-like features; one row of output is an interval, a gene that was
-left out, or a negative that is missing (start -1), so that each can be accounted for. Only intervals have no `reason`.
+One row of input is a chromosome with its genes and gene-like features. One row of output is an interval, a gene that is
+left out, or a negative that could not be placed (start -1), so that each is accounted for. Only intervals have no
+`reason`. How negatives are made is in `pipelines.negatives.place`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CHROMOSOMES = pa.schema(
     [
         ("genome", pa.string()),
         ("chromosome", pa.string()),
-        ("earlier_genes", pa.int64()),
+        ("genes_before", pa.int64()),
         ("block_end", pa.list_(pa.int64())),
         ("block_split", pa.list_(pa.string())),
         ("gene_start", pa.list_(pa.int64())),
@@ -42,7 +43,8 @@ CHROMOSOMES = pa.schema(
     ]
 )
 
-WITHOUT_ROOM = "negative_without_room"
+# The reason of a negative that could not be placed, as datasets record it.
+MISSING_NEGATIVE = "negative_without_room"
 
 PLACED = pa.schema(
     [
@@ -56,31 +58,37 @@ PLACED = pa.schema(
         ("gene_id", pa.string()),
         ("biotype", pa.string()),
         ("split", pa.string()),
-        ("wanted", pa.int64()),
+        ("requested_length", pa.int64()),
         ("reason", pa.string()),
     ]
 )
 
 
-def tasks(source: Source, blocks: Mapping[tuple[str, str], Blocks]) -> list[pa.Table]:
-    """The chromosomes of a source, with the blocks of those that are cut, as tables of `CHROMOSOMES`, small ones together."""
+def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks]) -> list[pa.Table]:
+    """Return the chromosomes of a source as tables of `CHROMOSOMES`, small chromosomes together in one table.
+
+    Args:
+        source: a genome with its genes.
+        blocks: (genome, chromosome) to its blocks; a chromosome that is missing here is one block.
+    """
     names = list(source.lengths)
     counts = [len(source.genes[name]) for name in names]
-    earlier = [0, *itertools.accumulate(counts)]
+    genes_before = [0, *itertools.accumulate(counts)]
     genome = source.genome.name
     rows = [
-        _chromosome(source, name, before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
-        for name, before in zip(names, earlier, strict=False)
+        _chromosome_row(source, name, before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
+        for name, before in zip(names, genes_before, strict=False)
     ]
-    return [pa.Table.from_pylist(rows[run], schema=CHROMOSOMES) for run in task_plan.grouped(source.lengths.values())]
+    groups = task_plan.group_sizes(source.lengths.values())
+    return [pa.Table.from_pylist(rows[group], schema=CHROMOSOMES) for group in groups]
 
 
-def _chromosome(source: Source, name: str, earlier: int, blocks: Blocks) -> dict[str, Any]:
+def _chromosome_row(source: Source, name: str, genes_before: int, blocks: Blocks) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
     return {
         "genome": source.genome.name,
         "chromosome": name,
-        "earlier_genes": earlier,
+        "genes_before": genes_before,
         "block_end": blocks.ends,
         "block_split": blocks.splits,
         "gene_start": [gene.start for gene in genes],
@@ -96,7 +104,7 @@ def _chromosome(source: Source, name: str, earlier: int, blocks: Blocks) -> dict
 
 @dataclass(frozen=True)
 class PlaceNegatives:
-    """A map over tables of `CHROMOSOMES` that gives tables of `PLACED`.
+    """A map from tables of `CHROMOSOMES` to tables of `PLACED`.
 
     Attributes:
         genomes: name to genome.
@@ -112,70 +120,78 @@ class PlaceNegatives:
         return pa.concat_tables([*self._tables(chromosomes)]) if len(chromosomes) else PLACED.empty_table()
 
     def _tables(self, chromosomes: pa.Table) -> Iterator[pa.Table]:
-        for row in range(len(chromosomes)):
-            one = chromosomes.slice(row, 1).combine_chunks()
+        for number in range(len(chromosomes)):
+            row = chromosomes.slice(number, 1).combine_chunks()
             columns = {
-                name: one[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(one[name].type)
+                name: row[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(row[name].type)
             }
-            genome, chromosome, earlier = (one[name][0].as_py() for name in CHROMOSOMES.names[:3])
-            yield self._place(genome, chromosome, earlier, columns)
+            genome, chromosome, genes_before = (row[name][0].as_py() for name in CHROMOSOMES.names[:3])
+            yield self._place(genome, chromosome, genes_before, columns)
 
-    def _place(self, genome: str, chromosome: str, earlier: int, columns: dict[str, pa.Array]) -> pa.Table:
+    def _place(self, genome: str, name: str, genes_before: int, columns: dict[str, pa.Array]) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
-        forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
+        is_forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
         blocks = Blocks(columns["block_end"].to_numpy(), tuple(columns["block_split"].to_pylist()))
-        letters = partial(self.genomes[genome].sequence, chromosome)
-        site = place.Chromosome(
-            where=(genome, chromosome),
+        chromosome = place.Chromosome(
+            name=(genome, name),
             blocks=blocks,
             genes=genes,
-            strands=np.where(forward, 1, -1).astype(np.int8),
+            strands=np.where(is_forward, 1, -1).astype(np.int8),
             features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
             feature_strands=columns["excluded_strand"].to_numpy(),
-            runs_of_n=self.genomes[genome].runs_of_n(chromosome, self.negatives.min_n_run),
-            earlier=earlier,
+            runs_of_n=self.genomes[genome].runs_of_n(name, self.negatives.min_n_run),
+            genes_before=genes_before,
         )
-        composition = [name for name in self.negatives.match if name != "length"]
-        shares = partial(matching.shares, letters, site.length, composition) if composition else None
-        placed = place.place(site, self.negatives, self.crop, shares)
+        matched = [share for share in self.negatives.match if share != "length"]
+        letters = partial(self.genomes[genome].sequence, name)
+        measure = partial(matching.measure_shares, letters, chromosome.length, matched) if matched else None
+        placement = place.place_negatives(chromosome, self.negatives, self.crop, measure)
         splits = np.array(blocks.names, dtype=object)[blocks.numbers(genes[:, 0])]
-        return self._table(genome, chromosome, columns, placed, splits, cropping.lengths(genes, self.crop))
+        return _to_table(chromosome, columns, placement, splits, cropping.window_lengths(genes, self.crop))
 
-    def _table(
-        self,
-        genome: str,
-        chromosome: str,
-        columns: dict[str, pa.Array],
-        placed: Placement,
-        splits: NDArray[np.object_],
-        wanted: NDArray[np.int64],
-    ) -> pa.Table:
-        """Genes, their negatives and the negatives that are missing, as rows of `PLACED`."""
-        genes, found = len(placed.windows), len(placed.negatives)
-        missing = np.repeat(np.arange(genes), placed.unplaced)
-        nowhere = np.full((len(missing), 2), shuffle.NOWHERE, np.int64)
-        which = np.concatenate([np.arange(genes), placed.partners, missing])
-        # Of a gene one of the two is -1.
-        spots = np.concatenate([np.maximum(placed.windows, placed.left_out), placed.negatives, nowhere])
-        flipped = np.zeros(len(which), np.bool_)
-        flipped[genes : genes + found] = placed.kinds == place.ANTISENSE
-        forward = (columns["gene_strand"].to_numpy(zero_copy_only=False) == "+")[which]
-        kinds = np.array(KINDS, dtype=object)[placed.kinds]
-        rows = len(spots)
-        return pa.table(
-            {
-                "genome": pa.repeat(genome, rows),
-                "chromosome": pa.repeat(chromosome, rows),
-                "start": spots[:, 0],
-                "end": spots[:, 1],
-                "strand": np.where(forward ^ flipped, "+", "-").astype(object),
-                "label": np.repeat(np.array([1, 0], np.int8), [genes, found + len(missing)]),
-                "source": pa.array(["gene"] * genes + [*kinds] + ["negative"] * len(missing), pa.string()),
-                "gene_id": columns["gene_id"].take(pa.array(which)),
-                "biotype": pa.array([*columns["gene_biotype"].to_pylist(), *([None] * (rows - genes))], pa.string()),
-                "split": splits[which],
-                "wanted": wanted[which],
-                "reason": pa.array([*placed.reasons, *[""] * found, *[WITHOUT_ROOM] * len(missing)]),
-            },
-            schema=PLACED,
-        )
+
+def _to_table(
+    chromosome: place.Chromosome,
+    columns: dict[str, pa.Array],
+    placement: Placement,
+    splits: NDArray[np.object_],
+    requested_lengths: NDArray[np.int64],
+) -> pa.Table:
+    """Return genes, their negatives and the negatives that are missing, in this order, as rows of `PLACED`.
+
+    Args:
+        chromosome: its genome, name and strands are used.
+        columns: of `CHROMOSOMES`, for the genes' ids and biotypes.
+        placement: windows and negatives.
+        splits: split of each gene, shape (genes,).
+        requested_lengths: bases of each gene's window before any shortening, shape (genes,).
+    """
+    genes, negatives = len(placement.windows), len(placement.negatives)
+    missing = np.repeat(np.arange(genes), placement.missing)
+    gene_index = np.concatenate([np.arange(genes), placement.partners, missing])
+    # One of a gene's two windows is -1.
+    gene_bounds = np.maximum(placement.windows, placement.left_out)
+    bounds = np.concatenate([gene_bounds, placement.negatives, np.full((len(missing), 2), shuffle.UNPLACED, np.int64)])
+    rows = len(bounds)
+    is_flipped = np.zeros(rows, np.bool_)
+    is_flipped[genes : genes + negatives] = placement.kinds == place.ANTISENSE
+    is_forward = (chromosome.strands == 1)[gene_index]
+    kinds = np.array(KINDS, dtype=object)[placement.kinds]
+    genome, name = chromosome.name
+    return pa.table(
+        {
+            "genome": pa.repeat(genome, rows),
+            "chromosome": pa.repeat(name, rows),
+            "start": bounds[:, 0],
+            "end": bounds[:, 1],
+            "strand": np.where(is_forward ^ is_flipped, "+", "-").astype(object),
+            "label": np.repeat(np.array([1, 0], np.int8), [genes, negatives + len(missing)]),
+            "source": pa.array(["gene"] * genes + [*kinds] + ["negative"] * len(missing), pa.string()),
+            "gene_id": columns["gene_id"].take(pa.array(gene_index)),
+            "biotype": pa.array([*columns["gene_biotype"].to_pylist(), *([None] * (rows - genes))], pa.string()),
+            "split": splits[gene_index],
+            "requested_length": requested_lengths[gene_index],
+            "reason": pa.array([*placement.reasons, *[""] * negatives, *[MISSING_NEGATIVE] * len(missing)]),
+        },
+        schema=PLACED,
+    )

@@ -1,7 +1,7 @@
-"""What a build will make, told before it starts: rows, tokens, the longest sequence and the disk it takes.
+"""What a build will produce, estimated before it starts: rows, tokens, the longest sequence and the disk space.
 
-Costs what reading the annotation costs. Rows and tokens are upper bounds, for genes may be cropped or left out
-when no room is found for their negatives.
+Costs what reading the annotation costs. Rows and tokens are upper bounds, because genes are shortened or left out where
+their negatives do not fit.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from pipelines.genome.source import Source
 from pipelines.negatives import cropping
 from pipelines.tokens.tokenizer import Tokenizer
 
-BYTES_A_ROW = 24
-PACKING = 1.05
+BYTES_PER_ROW = 24
+COMPRESSION_OVERHEAD = 1.05
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What one genome or collection will give at most.
+class Estimate:
+    """What one genome or collection will contribute at most.
 
     Attributes:
         name: of the genome or collection.
-        sequences: FASTA sequences in use, or files.
-        of: FASTA sequences there are, or files.
-        genes: genes, or labelled sequences, that can be used.
-        dropped: those left out, by reason.
+        sequences: FASTA sequences that are used, or files.
+        all_sequences: FASTA sequences in the genome, or files.
+        genes: usable genes, or labelled sequences.
+        dropped: number of those left out, by reason.
         rows: intervals, negatives included.
         tokens: token ids.
         longest: bases of the longest interval.
@@ -41,7 +41,7 @@ class Expected:
 
     name: str
     sequences: int
-    of: int
+    all_sequences: int
     genes: int
     dropped: dict[str, int]
     rows: int
@@ -49,49 +49,52 @@ class Expected:
     longest: int
 
 
-def expected(
+def estimate(
     config: DatasetConfig, sources: list[Source], collections: list[Collection], tokenizer: Tokenizer
-) -> list[Expected]:
-    """What every source will give at most, genomes first."""
+) -> list[Estimate]:
+    """Estimate what every source will contribute at most, genomes first."""
     return [
-        *(_of_genome(config, source, tokenizer) for source in sources),
-        *(_of_collection(collection, tokenizer) for collection in collections),
+        *(_estimate_genome(config, source, tokenizer) for source in sources),
+        *(_estimate_collection(collection, tokenizer) for collection in collections),
     ]
 
 
-def disk_bytes(found: list[Expected], tokenizer: Tokenizer) -> int:
-    """Bytes of the dataset: a k-mer of random bases packs into 2k bits, a row's other columns into some 24 bytes."""
-    packed = min(2 * tokenizer.k / 8, tokenizer.dtype.itemsize) * PACKING
-    return int(sum(one.rows * BYTES_A_ROW + one.tokens * packed for one in found))
+def estimate_disk_bytes(estimates: list[Estimate], tokenizer: Tokenizer) -> int:
+    """Estimate the dataset's size in bytes.
+
+    A k-mer of random bases compresses to 2k bits, and the other columns of a row to some 24 bytes.
+    """
+    bytes_per_token = min(2 * tokenizer.k / 8, tokenizer.dtype.itemsize) * COMPRESSION_OVERHEAD
+    return int(sum(source.rows * BYTES_PER_ROW + source.tokens * bytes_per_token for source in estimates))
 
 
 def free_bytes(output: Path) -> int:
-    """Free bytes of the file system that `output` will lie on."""
+    """Return the free bytes of the file system that `output` will be written to."""
     folder = next(folder for folder in (output, *output.parents) if folder.exists())
     return shutil.disk_usage(folder).free
 
 
-def require_disk(needed: int, output: Path) -> None:
+def require_disk(required_bytes: int, output: Path) -> None:
     """Refuse to start where the disk is too small.
 
     Raises:
-        ResourceError: with the bytes needed and free.
+        ResourceError: less than this is free; the message has both figures.
     """
     free = free_bytes(output)
-    if needed > free:
+    if required_bytes > free:
         raise ResourceError(
-            f"{output}: the dataset needs about {needed / 1e9:,.2f} GB and {free / 1e9:,.2f} GB are free",
-            "free space or choose another place",
+            f"{output}: the dataset needs about {required_bytes / 1e9:,.2f} GB and {free / 1e9:,.2f} GB are free",
+            "free disk space or choose another output directory",
         )
 
 
-def _of_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Expected:
-    lengths = cropping.lengths(np.concatenate([*source.bounds().values()]), config.crop)
+def _estimate_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Estimate:
+    lengths = cropping.window_lengths(np.concatenate([*source.bounds().values()]), config.crop)
     ratio = config.negatives.ratio
-    return Expected(
+    return Estimate(
         name=source.genome.name,
         sequences=len(source.lengths),
-        of=len(source.genome.lengths),
+        all_sequences=len(source.genome.lengths),
         genes=len(lengths),
         dropped=dict(source.dropped),
         rows=int(len(lengths) * (1 + ratio)),
@@ -100,13 +103,13 @@ def _of_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> E
     )
 
 
-def _of_collection(collection: Collection, tokenizer: Tokenizer) -> Expected:
+def _estimate_collection(collection: Collection, tokenizer: Tokenizer) -> Estimate:
     rows = collection.rows()
     lengths: NDArray[np.int64] = rows["end"].to_numpy() - rows["start"].to_numpy()
-    return Expected(
+    return Estimate(
         name=collection.name,
         sequences=len(collection.files),
-        of=len(collection.files),
+        all_sequences=len(collection.files),
         genes=len(rows),
         dropped=dict(collection.dropped),
         rows=len(rows),

@@ -1,6 +1,6 @@
 """The build cut into tasks by content alone, so that the result does not depend on the machine.
 
-A task is a stretch of one genome: whole small chromosomes together, or a piece of a large one.
+A task is a stretch of one genome: several small chromosomes together, or a piece of a large one.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-TASK_BASES, LARGEST_TASK_BASES = 4_000_000, 16_000_000
+TASK_BASES, MAX_TASK_BASES = 4_000_000, 16_000_000
 TASKS = 64
 
 
-def grouped(sizes: Iterable[int], limit: int | None = None) -> list[slice]:
-    """Cut a sequence of sizes into runs that add up to `limit` (`TASK_BASES`) at most; a larger one stands alone."""
+def group_sizes(sizes: Iterable[int], limit: int | None = None) -> list[slice]:
+    """Cut a sequence of sizes into runs that add up to at most `limit` (`TASK_BASES`); a larger size stands alone."""
     limit = TASK_BASES if limit is None else limit
     runs: list[slice] = []
     first = total = 0
-    count = -1
-    for count, size in enumerate(sizes):
-        if count > first and total + size > limit:
-            runs.append(slice(first, count))
-            first, total = count, 0
+    index = -1
+    for index, size in enumerate(sizes):
+        if index > first and total + size > limit:
+            runs.append(slice(first, index))
+            first, total = index, 0
         total += size
-    if count >= first:
-        runs.append(slice(first, count + 1))
+    if index >= first:
+        runs.append(slice(first, index + 1))
     return runs
 
 
 def task_bases(table: pa.Table) -> int:
-    """Bases a task spans: a `TASKS`th of what the intervals span in all, between 4 and 16 Mb.
+    """Return the bases a task spans: a `TASKS`th of what all intervals span, between 4 and 16 Mb.
 
     Few enough tasks that starting them costs little, and enough for many workers.
     """
@@ -42,10 +42,10 @@ def task_bases(table: pa.Table) -> int:
     genome, chromosome = _codes(table["genome"]), _codes(table["chromosome"])
     firsts = np.flatnonzero(np.append(True, (np.diff(genome) != 0) | (np.diff(chromosome) != 0)))
     spans = np.maximum.reduceat(table["end"].to_numpy(), firsts) - table["start"].to_numpy()[firsts]
-    return int(np.clip(spans.sum() // TASKS, TASK_BASES, LARGEST_TASK_BASES))
+    return int(np.clip(spans.sum() // TASKS, TASK_BASES, MAX_TASK_BASES))
 
 
-def stretches(table: pa.Table, limit: int | None = None) -> list[slice]:
+def task_rows(table: pa.Table, limit: int | None = None) -> list[slice]:
     """Cut a sorted interval table into tasks.
 
     Args:
@@ -53,35 +53,36 @@ def stretches(table: pa.Table, limit: int | None = None) -> list[slice]:
         limit: bases a task may span (`TASK_BASES`).
 
     Returns:
-        Row ranges. Each lies in one genome, spans at most `limit` plus its longest interval, and has intervals of at most
-        twice as many bases in all, plus one.
+        Row ranges. Each lies in one genome and spans at most `limit` plus its longest interval; its intervals have at
+        most twice as many bases in all, plus one interval.
     """
     limit = TASK_BASES if limit is None else limit
     genome, chromosome = _codes(table["genome"]), _codes(table["chromosome"])
     start, end = table["start"].to_numpy(), table["end"].to_numpy()
     sizes = end - start
+    # A piece ends with its genome, its chromosome, its stretch of `limit` bases, or enough bases of intervals.
     piece = np.stack([genome, chromosome, start // limit, (np.cumsum(sizes) - sizes) // (2 * limit)])
     edges = np.flatnonzero((piece[:, 1:] != piece[:, :-1]).any(axis=0)) + 1
     firsts = np.append(0, edges)
     lasts = np.append(edges, len(table))
     spans = np.maximum(np.maximum.reduceat(end, firsts) - start[firsts], np.add.reduceat(sizes, firsts) // 2)
     tasks: list[slice] = []
-    for run in _runs(genome[firsts]):
-        for group in grouped(spans[run].tolist(), limit):
-            rows = range(run.start, run.stop)[group]
-            tasks.append(slice(int(firsts[rows[0]]), int(lasts[rows[-1]])))
+    for run in _runs_of_equal(genome[firsts]):
+        for group in group_sizes(spans[run].tolist(), limit):
+            pieces = range(run.start, run.stop)[group]
+            tasks.append(slice(int(firsts[pieces[0]]), int(lasts[pieces[-1]])))
     return tasks
 
 
 def row_groups(token_counts: Sequence[int] | NDArray[np.int64], limit: int) -> list[slice]:
-    """Row ranges of at most `limit` tokens each; a longer row stands alone."""
-    return grouped(np.asarray(token_counts).tolist(), limit)
+    """Cut rows into ranges of at most `limit` tokens each; a longer row stands alone."""
+    return group_sizes(np.asarray(token_counts).tolist(), limit)
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _runs(values: NDArray[np.int64]) -> list[slice]:
+def _runs_of_equal(values: NDArray[np.int64]) -> list[slice]:
     edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
     return [slice(first, last) for first, last in itertools.pairwise(edges)]

@@ -1,1 +1,1 @@
-"""Negatives: where non-gene intervals come from, placed by bedtools and verified."""
+"""Negatives: `place` makes them on one chromosome; each kind has a module of its own, and bedtools draws the shuffled."""

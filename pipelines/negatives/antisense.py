@@ -11,22 +11,24 @@ from pipelines.genome.intervals import Intervals
 Strands = NDArray[np.int8]
 
 
-def opposing(features: Intervals, strands: Strands, strand: int) -> Intervals:
-    """Features on the other strand than `strand`, or on an unknown one, merged, shape (m, 2)."""
+def opposing_features(features: Intervals, strands: Strands, strand: int) -> Intervals:
+    """Return the features that lie on the other strand than `strand`, or on an unknown one, merged, shape (m, 2)."""
     return intervals.merge(features[(strands == -strand) | (strands == 0)])
 
 
 def is_clear(windows: Intervals, strands: Strands, features: Intervals, feature_strands: Strands) -> NDArray[np.bool_]:
-    """Whether the other strand of each window carries no feature, shape (windows,)."""
+    """Return whether the other strand of each window carries no feature, shape (windows,)."""
     clear = np.ones(len(windows), np.bool_)
     for strand in (1, -1):
-        here = strands == strand
-        clear[here] = ~intervals.overlaps(windows[here], opposing(features, feature_strands, strand))
+        on_strand = strands == strand
+        clear[on_strand] = ~intervals.overlaps(windows[on_strand], opposing_features(features, feature_strands, strand))
     return clear
 
 
-def clear_stretches(genes: Intervals, strands: Strands, features: Intervals, feature_strands: Strands) -> Intervals:
-    """The longest part of each gene whose other strand carries no feature.
+def longest_clear_stretches(
+    genes: Intervals, strands: Strands, features: Intervals, feature_strands: Strands
+) -> Intervals:
+    """Return the longest part of each gene whose other strand carries no feature.
 
     Args:
         genes: shape (genes, 2).
@@ -37,14 +39,14 @@ def clear_stretches(genes: Intervals, strands: Strands, features: Intervals, fea
     Returns:
         Shape (genes, 2); the first of several of the same length, an empty one where there is none.
     """
-    found = genes.copy()
+    clear = genes.copy()
     covered = np.flatnonzero(~is_clear(genes, strands, features, feature_strands))
-    others = {strand: opposing(features, feature_strands, strand) for strand in (1, -1)}
+    opposing = {strand: opposing_features(features, feature_strands, strand) for strand in (1, -1)}
     for gene in covered.tolist():
         start, end = genes[gene].tolist()
-        other = others[int(strands[gene])]
-        over = other[np.searchsorted(other[:, 1], start, side="right") : np.searchsorted(other[:, 0], end)]
-        free = intervals.gaps(np.clip(over, start, end) - start, end - start)
-        longest = free[np.argmax(free[:, 1] - free[:, 0])] if len(free) else np.zeros(2, np.int64)
-        found[gene] = start + longest
-    return found
+        other = opposing[int(strands[gene])]
+        overlapping = other[np.searchsorted(other[:, 1], start, side="right") : np.searchsorted(other[:, 0], end)]
+        gaps = intervals.gaps(np.clip(overlapping, start, end) - start, end - start)
+        longest = gaps[np.argmax(gaps[:, 1] - gaps[:, 0])] if len(gaps) else np.zeros(2, np.int64)
+        clear[gene] = start + longest
+    return clear

@@ -1,6 +1,6 @@
-"""The bedtools program: where it is, which version, and one seeded shuffle through pybedtools.
+"""The bedtools program: where it is, its version, and one seeded shuffle.
 
-A shuffle costs a process start (about 10 ms) plus up to 1,000 draws for each interval it cannot place.
+A shuffle costs a process start (about 10 ms) plus up to 1,000 draws for each interval that bedtools cannot place.
 """
 
 from __future__ import annotations
@@ -19,90 +19,108 @@ from numpy.typing import NDArray
 from pipelines.errors import DependencyError
 from pipelines.genome.intervals import Intervals
 
+# A shuffle takes milliseconds, and at most some 10 ms for an interval that bedtools cannot place.
+TIMEOUT_S, TIMEOUT_PER_INTERVAL_S = 30.0, 0.1
+
 
 def find() -> Path:
-    """The bedtools program on the PATH or beside this Python.
+    """Return the bedtools program on the PATH or next to this Python.
 
     Raises:
         DependencyError: there is none.
     """
-    beside = Path(sys.executable).parent
-    found = shutil.which("bedtools") or shutil.which("bedtools", path=str(beside))
-    if found is None:
+    program = shutil.which("bedtools") or shutil.which("bedtools", path=str(Path(sys.executable).parent))
+    if program is None:
         raise DependencyError(
             "bedtools: program not found",
             "install it with 'apt-get install bedtools', 'conda install -c bioconda bedtools' or 'brew install bedtools'",
         )
-    return Path(found)
+    return Path(program)
 
 
 def version() -> str:
-    """The version bedtools tells of itself, such as 2.30.0.
+    """Return the version that bedtools reports, such as 2.30.0.
 
     Raises:
-        DependencyError: missing or does not run.
+        DependencyError: bedtools is missing or does not run.
     """
     program = find()
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise DependencyError(f"{program}: does not run ({error})", "install bedtools again") from error
-    return told.split()[-1].removeprefix("v")
+    return output.split()[-1].removeprefix("v")
 
 
 def shuffle(
     lengths: NDArray[np.int64],
-    within: NDArray[np.int64],
+    sequences: NDArray[np.int64],
     sizes: Sequence[int],
     excluded: Sequence[Intervals],
     seed: int,
     *,
-    apart: bool = True,
+    disjoint: bool = True,
 ) -> Intervals:
-    """Place intervals at random, each on its sequence, clear of what is excluded and, if `apart`, of each other.
+    """Place intervals at random, each on its own sequence and clear of what is excluded there.
 
     Args:
         lengths: bases of each interval, shape (n,).
-        within: number of the sequence of each, shape (n,).
+        sequences: index of each interval's sequence, shape (n,).
         sizes: bases of each sequence.
-        excluded: of each sequence, merged intervals to keep clear of, shape (m, 2).
+        excluded: for each sequence, the merged intervals to avoid, shape (m, 2).
         seed: seed of bedtools' generator, 31 bits.
-        apart: whether no two may overlap.
+        disjoint: also keep the placed intervals clear of each other.
 
     Returns:
-        Start and end of each interval, shape (n, 2); -1, -1 where bedtools found no room.
+        Start and end of each interval, shape (n, 2); -1, -1 where bedtools could not place it.
 
     Raises:
-        DependencyError: bedtools is missing or failed.
+        DependencyError: bedtools is missing, fails, does not finish, or moves an interval to another sequence.
     """
     placed = np.full((len(lengths), 2), -1, np.int64)
-    largest = np.array([_largest_gap(*one) for one in zip(excluded, sizes, strict=True)], np.int64)
-    fits = np.flatnonzero(lengths <= largest[within])
-    if len(fits) == 0:
+    largest_gaps = np.array([_largest_gap(*pair) for pair in zip(excluded, sizes, strict=True)], np.int64)
+    fitting = np.flatnonzero(lengths <= largest_gaps[sequences])
+    if len(fitting) == 0:
         return placed
-    pybedtools.helpers.set_bedtools_path(str(find().parent))
     with tempfile.TemporaryDirectory(prefix="raygene-shuffle-") as folder:
-        wanted, barred, genome, result = (
-            Path(folder, name) for name in ("wanted.bed", "excluded.bed", "genome", "placed.bed")
+        requested_bed, excluded_bed, genome = (
+            Path(folder, name) for name in ("requested.bed", "excluded.bed", "genome")
         )
-        wanted.write_text("".join(f"{within[row]}\t0\t{lengths[row]}\t{row}\n" for row in fits))
-        barred.write_text(
-            "".join(f"{number}\t{start}\t{end}\n" for number, one in enumerate(excluded) for start, end in one)
+        requested_bed.write_text("".join(f"{sequences[row]}\t0\t{lengths[row]}\t{row}\n" for row in fitting))
+        excluded_bed.write_text(
+            "".join(f"{number}\t{start}\t{end}\n" for number, rows in enumerate(excluded) for start, end in rows)
         )
         genome.write_text("".join(f"{number}\t{size}\n" for number, size in enumerate(sizes)))
-        barred_option = {"excl": str(barred)} if barred.stat().st_size else {}
-        try:
-            pybedtools.BedTool(str(wanted)).shuffle(
-                g=str(genome), chrom=True, noOverlapping=apart, seed=seed, output=str(result), **barred_option
-            )
-        except pybedtools.helpers.BEDToolsError as error:
-            if not _only_unplaced(error.msg):
-                reason = " ".join(str(error.msg).split())[:200]
-                raise DependencyError(f"bedtools shuffle failed ({reason})", "check the installed bedtools") from error
-        for line in result.read_text().splitlines():
-            _, start, end, row = line.split("\t")
-            placed[int(row)] = int(start), int(end)
+        options = {"g": genome, "chrom": True, "noOverlapping": disjoint, "seed": seed}
+        if excluded_bed.stat().st_size:
+            options["excl"] = excluded_bed
+        output = _run_shuffle(requested_bed, options, TIMEOUT_S + TIMEOUT_PER_INTERVAL_S * len(fitting))
+    for line in output.splitlines():
+        sequence, start, end, row = map(int, line.split("\t"))
+        if sequence != sequences[row]:
+            raise DependencyError("bedtools shuffle moved an interval to another sequence", "install bedtools again")
+        placed[row] = start, end
     return placed
+
+
+def _run_shuffle(bed: Path, options: dict[str, object], timeout_s: float) -> str:
+    """Run `bedtools shuffle` on a BED file with pybedtools' options and return what it prints.
+
+    pybedtools only composes the command: it would wait without limit, and bedtools 2.30 can loop for ever.
+    """
+    _, *arguments = pybedtools.BedTool(str(bed)).handle_kwargs("shuffleBed", i=str(bed), stream=True, **options)[0]
+    try:
+        finished = subprocess.run(
+            [find(), "shuffle", *arguments], capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DependencyError(
+            f"bedtools shuffle did not finish within {timeout_s:.0f} s", "run again, or install another bedtools"
+        ) from error
+    if finished.returncode != 0 or not _reports_only_unplaced(finished.stderr):
+        reason = " ".join(finished.stderr.split())[:200] or f"exit status {finished.returncode}"
+        raise DependencyError(f"bedtools shuffle failed ({reason})", "check the installed bedtools")
+    return finished.stdout
 
 
 def _largest_gap(excluded: Intervals, size: int) -> int:
@@ -111,6 +129,7 @@ def _largest_gap(excluded: Intervals, size: int) -> int:
     return int((ends - starts).max())
 
 
-def _only_unplaced(told: str) -> bool:
-    """bedtools exits well but tells of each interval it gave up on; pybedtools takes any such line for a failure."""
-    return all("Ignoring entry and moving on" in line for line in told.splitlines() if line.strip())
+def _reports_only_unplaced(stderr: str) -> bool:
+    """Whether bedtools complains of nothing but intervals that it gave up on, which it does with exit status 0."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return all("Ignoring entry and moving on" in line or "WARNING" in line[:20].upper() for line in lines)

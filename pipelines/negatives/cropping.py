@@ -1,4 +1,4 @@
-"""Windows out of genes: how long and where. Pure and vectorised."""
+"""Windows cut out of genes: how long they are and where they lie. Pure and vectorised."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from numpy.typing import NDArray
 from pipelines.config import CropConfig
 from pipelines.genome.intervals import Intervals
 
-SHORTEST = 30
+MIN_LENGTH = 30
 
 
-def lengths(genes: Intervals, crop: CropConfig) -> NDArray[np.int64]:
-    """Bases that a crop keeps of each gene at most, shape (genes,).
+def window_lengths(genes: Intervals, crop: CropConfig) -> NDArray[np.int64]:
+    """Return the most bases that a crop keeps of each gene, shape (genes,).
 
-    A gene too short to lose its margins and still show `SHORTEST` bases keeps smaller margins.
+    A gene too short to lose its margins and still show `MIN_LENGTH` bases keeps smaller margins.
     """
-    whole: NDArray[np.int64] = genes[:, 1] - genes[:, 0]
+    gene_lengths: NDArray[np.int64] = genes[:, 1] - genes[:, 0]
     if crop.length is None:
-        return whole
-    inner = np.maximum(whole - 2 * crop.margin, np.minimum(whole, SHORTEST))
+        return gene_lengths
+    inner = np.maximum(gene_lengths - 2 * crop.margin, np.minimum(gene_lengths, MIN_LENGTH))
     return np.minimum(inner, crop.length)
 
 
-def cut(genes: Intervals, wanted: NDArray[np.int64], crop: CropConfig, generator: np.random.Generator) -> Intervals:
-    """A window of the wanted length out of each gene, at a random offset or in its centre, shape (genes, 2)."""
-    slack = (genes[:, 1] - genes[:, 0]) - wanted
+def cut_windows(
+    genes: Intervals, lengths: NDArray[np.int64], crop: CropConfig, generator: np.random.Generator
+) -> Intervals:
+    """Cut a window of the given length out of each gene, at a random offset or in its centre, shape (genes, 2)."""
+    slack = (genes[:, 1] - genes[:, 0]) - lengths
     margin = np.minimum(crop.margin if crop.length is not None else 0, slack // 2)
+    # Drawn for centred windows too: whatever is drawn next stays the same in both positions.
     drawn = generator.integers(0, slack - 2 * margin + 1)
     offset = margin + (drawn if crop.position == "random" else (slack - 2 * margin) // 2)
     starts = genes[:, 0] + offset
-    return np.stack([starts, starts + wanted], axis=1)
+    return np.stack([starts, starts + lengths], axis=1)

@@ -1,8 +1,8 @@
-"""Windows out of genes and, for each, negatives of the same length: of four kinds, mixed by their parts.
+"""Where negatives are made: a window out of each gene, and for each window negatives of the same length.
 
-`shuffle` comes from `bedtools shuffle`, in rounds: what finds no room is cut to 85 % and tried again. `antisense` and
-`partial` are cut to what the annotation leaves clear. `dinucleotide` is the window itself; its letters are shuffled
-when it is encoded. Each is verified, not trusted.
+There are four kinds, mixed by their shares. `shuffle` comes from `bedtools shuffle`, in rounds: what does not fit is
+cut to 85 % and tried again. `antisense` and `partial` are cut to what the annotation leaves clear. `dinucleotide` is
+the window itself; its letters are shuffled when it is encoded. Each is verified, not trusted.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from pipelines.genome import intervals
 from pipelines.genome.intervals import Intervals
 from pipelines.negatives import antisense, cropping
 from pipelines.negatives.matching import Shares
-from pipelines.negatives.partial import LEAST, Edges
-from pipelines.negatives.shuffle import NOWHERE, Draws
+from pipelines.negatives.partial import MIN_INSIDE, GeneEdges
+from pipelines.negatives.shuffle import UNPLACED, IntervalShuffler
 from pipelines.splits.blocks import Blocks
 
+# Why a gene is left out, as datasets record it.
 SHORTER = "shorter_than_crop"
 UNMATCHED = "no_match"
-NO_ROOM = {"shuffle": "no_room_for_negative", "antisense": "gene_on_other_strand", "partial": "no_room_beside_gene"}
+DOES_NOT_FIT = {
+    "shuffle": "no_room_for_negative",
+    "antisense": "gene_on_other_strand",
+    "partial": "no_room_beside_gene",
+}
 SHUFFLE, DINUCLEOTIDE, ANTISENSE, PARTIAL = range(len(KINDS))
 # Of a gene's negatives the kind with the least choice comes first: its length is the window's.
 _RANK = np.array([2, 3, 1, 0])
@@ -38,24 +43,24 @@ class Chromosome:
     """One chromosome as negatives see it.
 
     Attributes:
-        where: genome and chromosome, which seed the draws.
-        blocks: of its length, where the splits lie; a shuffled negative stays in its gene's.
+        name: genome and chromosome, which seed the draws.
+        blocks: the splits of its stretches; a shuffled negative stays in its gene's split.
         genes: shape (genes, 2).
         strands: +1 or -1 of each gene, shape (genes,).
-        features: gene-like features and barred intervals, genes among them, shape (features, 2).
+        features: gene-like features and excluded intervals, genes among them, shape (features, 2).
         feature_strands: +1, -1, or 0 where it is unknown, shape (features,).
         runs_of_n: shape (runs, 2).
-        earlier: genes of the genome on chromosomes before this one, so that a ratio holds over all of them.
+        genes_before: genes of the genome on earlier chromosomes, so that a ratio holds over all of them.
     """
 
-    where: tuple[str, str]
+    name: tuple[str, str]
     blocks: Blocks
     genes: Intervals
     strands: NDArray[np.int8]
     features: Intervals
     feature_strands: NDArray[np.int8]
     runs_of_n: Intervals
-    earlier: int = 0
+    genes_before: int = 0
 
     @property
     def length(self) -> int:
@@ -63,9 +68,9 @@ class Chromosome:
         return int(self.blocks.ends[-1])
 
     def occupied(self, flank: int = 0) -> Intervals:
-        """Merged: features with a flank, and runs of N, shape (m, 2)."""
-        wide = intervals.widen(self.features, flank, self.length)
-        return intervals.merge(np.concatenate([wide, self.runs_of_n]))
+        """Return features with a flank, and runs of N, merged, shape (m, 2)."""
+        widened = intervals.widen(self.features, flank, self.length)
+        return intervals.merge(np.concatenate([widened, self.runs_of_n]))
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,9 @@ class Placement:
     Attributes:
         windows: start and end of what is kept of each gene, shape (genes, 2); -1, -1 where the gene is left out.
         negatives: start and end of each negative, shape (negatives, 2).
-        partners: the gene each negative belongs to, shape (negatives,).
-        kinds: number of each negative's kind in `KINDS`, shape (negatives,).
-        unplaced: negatives asked of each gene that found no room, shape (genes,); 0 where the gene is left out.
+        partners: index of the gene that each negative belongs to, shape (negatives,).
+        kinds: index of each negative's kind in `KINDS`, shape (negatives,).
+        missing: requested negatives of each gene that could not be placed, shape (genes,); 0 where the gene is left out.
         reasons: why each gene is left out, empty where it is not, shape (genes,).
         left_out: start and end of the window of each gene that is left out, shape (genes, 2); -1, -1 where it is kept.
     """
@@ -86,213 +91,239 @@ class Placement:
     negatives: Intervals
     partners: NDArray[np.int64]
     kinds: NDArray[np.int64]
-    unplaced: NDArray[np.int64]
+    missing: NDArray[np.int64]
     reasons: NDArray[np.object_]
     left_out: Intervals
 
 
 @dataclass(frozen=True)
-class _Slots:
-    """Negatives that are asked for; those of one gene follow each other, its first one decides the window's length.
+class _Requests:
+    """The negatives to place; those of one gene follow each other, and the first decides the length of its window.
 
     Attributes:
-        gene: shape (slots,).
-        kind: shape (slots,).
-        first: shape (slots,).
-        spots: start and end, -1, -1 until there is one, shape (slots, 2).
+        gene: index of each one's gene, shape (requests,).
+        kind: index of each one's kind, shape (requests,).
+        is_first: whether each is its gene's first, shape (requests,).
+        bounds: start and end, -1, -1 until it is placed, shape (requests, 2).
     """
 
     gene: NDArray[np.int64]
     kind: NDArray[np.int64]
-    first: NDArray[np.bool_]
-    spots: Intervals
+    is_first: NDArray[np.bool_]
+    bounds: Intervals
 
-    def of(self, kind: int, *, first: bool | None = None) -> NDArray[np.int64]:
-        """Slots of a kind, of all or only the first (or the further) ones."""
-        return np.flatnonzero((self.kind == kind) & (True if first is None else self.first == first))
+    @property
+    def is_placed(self) -> NDArray[np.bool_]:
+        """Whether each is placed, shape (requests,)."""
+        return self.bounds[:, 0] != UNPLACED
+
+    def of_kind(self, kind: int, *, first: bool | None = None) -> NDArray[np.int64]:
+        """Return the indices of a kind's requests: all of them, only the genes' first, or only the further ones."""
+        return np.flatnonzero((self.kind == kind) & (True if first is None else self.is_first == first))
 
 
-def place(
+def place_negatives(
     chromosome: Chromosome,
-    negatives: NegativesConfig,
+    config: NegativesConfig,
     crop: CropConfig,
-    shares: Callable[[Intervals], Shares] | None = None,
+    measure_shares: Callable[[Intervals], Shares] | None = None,
 ) -> Placement:
-    """Cut windows and place negatives on one chromosome.
+    """Cut a window out of each gene of a chromosome and place its negatives.
 
     Args:
         chromosome: its genes and what negatives keep clear of.
-        negatives: kinds, what to do with the unplaced, how many per gene, the seed.
+        config: kinds, what to do with genes whose negatives do not fit, how many per gene, the seed.
         crop: how long a window may be and where it lies.
-        shares: composition of given intervals, shape (n, shares), that shuffled negatives are to share.
+        measure_shares: gives the composition of intervals, shape (n, shares), in which shuffled negatives are to match
+            their genes; None to match nothing but length.
 
     Raises:
         DependencyError: bedtools is missing or failed.
     """
-    genes, seed = chromosome.genes, (negatives.seed, *chromosome.where)
-    generator = np.random.default_rng(fingerprint.seed(negatives.seed, "windows", *chromosome.where))
-    wanted = cropping.lengths(genes, crop)
+    genes, seed = chromosome.genes, (config.seed, *chromosome.name)
+    generator = np.random.default_rng(fingerprint.seed(config.seed, "windows", *chromosome.name))
+    lengths = cropping.window_lengths(genes, crop)
     reasons = np.full(len(genes), "", dtype=object)
     if crop.exact:
-        reasons[wanted != crop.length] = SHORTER
-    slots = _slots(chromosome, negatives, reasons == "", generator)
-    shorten = negatives.unplaced == "shorten" and not crop.exact
-    bounds, wanted = _clear_of_antisense(chromosome, slots, crop, wanted, shorten)
-    draws = Draws(chromosome.occupied(negatives.flank), chromosome.blocks, seed)
-    within = chromosome.blocks.numbers(genes[:, 0])
-    edges = Edges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)
-    _place_partial(chromosome, slots, edges, wanted, generator, shorten=shorten)
-    draws.bar(slots.spots[slots.spots[:, 0] != NOWHERE])
-    if shares is None:
-        _place_shuffled(slots, draws, wanted, within, generator, shorten=shorten)
-    cuts = cropping.cut(bounds, wanted, crop, generator)
-    _place_in_windows(chromosome, slots, cuts)
-    if shares is None:
-        _place_more(slots, draws, wanted, within)
-    elif len(asked := slots.of(SHUFFLE)):
-        mine = slots.gene[asked]
-        slots.spots[asked] = draws.place_matched(
-            wanted[mine], within[mine], shares(cuts[mine]), shares, negatives.candidates, negatives.tolerance
+        reasons[lengths != crop.length] = SHORTER
+    requests = _draw_requests(chromosome, config, reasons == "", generator)
+    shorten = config.unplaced == "shorten" and not crop.exact
+    bounds, lengths = _clear_of_antisense(chromosome, requests, crop, lengths, shorten)
+    shuffler = IntervalShuffler(chromosome.occupied(config.flank), chromosome.blocks, seed)
+    splits = chromosome.blocks.numbers(genes[:, 0])
+    # The order of these steps is part of the dataset's bytes: each keeps clear of what is placed before, and a gene's
+    # window is cut once its first negative has decided the length.
+    edges = GeneEdges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)
+    _place_partial(chromosome, requests, edges, lengths, generator, shorten=shorten)
+    shuffler.exclude(requests.bounds[requests.is_placed])
+    if measure_shares is None:
+        _place_first_shuffled(requests, shuffler, lengths, splits, generator, shorten=shorten)
+    windows = cropping.cut_windows(bounds, lengths, crop, generator)
+    _place_on_windows(chromosome, requests, windows)
+    if measure_shares is None:
+        _place_further_shuffled(requests, shuffler, lengths, splits)
+    elif len(shuffled := requests.of_kind(SHUFFLE)):
+        gene = requests.gene[shuffled]
+        requests.bounds[shuffled] = shuffler.place_matched(
+            lengths[gene],
+            splits[gene],
+            measure_shares(windows[gene]),
+            measure_shares,
+            config.candidates,
+            config.tolerance,
         )
-    return _account(slots, cuts, reasons, negatives, matched=shares is not None)
+    return _to_placement(requests, windows, reasons, config, matched=measure_shares is not None)
 
 
-def _slots(
-    chromosome: Chromosome, negatives: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
-) -> _Slots:
-    """The negatives asked of each usable gene, in a drawn order of genes, their kinds dealt out evenly."""
-    copies = _copies(chromosome.earlier, len(chromosome.genes), negatives.ratio, generator)
+def _draw_requests(
+    chromosome: Chromosome, config: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
+) -> _Requests:
+    """Deal the negatives of each usable gene, genes in a drawn order, kinds spread evenly."""
+    copies = _draw_copies(chromosome.genes_before, len(chromosome.genes), config.ratio, generator)
     order = generator.permutation(len(copies))
-    number = math.floor(chromosome.earlier * negatives.ratio) + np.arange(int(copies.sum()))
+    number = math.floor(chromosome.genes_before * config.ratio) + np.arange(int(copies.sum()))
     gene = np.repeat(order, copies[order])
     # Multiples of the golden ratio fall evenly in [0, 1) however many are taken (Weyl), so parts hold at any size.
-    limits = np.cumsum([negatives.kinds.get(kind, 0.0) for kind in KINDS])
+    limits = np.cumsum([config.kinds.get(kind, 0.0) for kind in KINDS])
     kind = np.searchsorted(limits, (number * _GOLDEN % 1) * limits[-1], side="right")
     gene, kind = gene[usable[gene]], kind[usable[gene]].astype(np.int64)
     turn = np.argsort(order, kind="stable")
     ranked = np.lexsort((_RANK[kind], turn[gene]))
     gene, kind = gene[ranked], kind[ranked]
-    first = np.append(True, gene[1:] != gene[:-1])[: len(gene)]
-    return _Slots(gene, kind, first, np.full((len(gene), 2), NOWHERE, np.int64))
+    is_first = np.append(True, gene[1:] != gene[:-1])[: len(gene)]
+    return _Requests(gene, kind, is_first, np.full((len(gene), 2), UNPLACED, np.int64))
 
 
-def _copies(earlier: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Negatives asked of each gene, shape (genes,); over all chromosomes they add up to genes x ratio, rounded down."""
+def _draw_copies(genes_before: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw the number of negatives of each gene, shape (genes,).
+
+    Over all chromosomes of a genome they add up to genes x ratio, rounded down.
+    """
     copies = np.full(genes, int(ratio), np.int64)
-    extra = math.floor((earlier + genes) * ratio) - math.floor(earlier * ratio) - int(copies.sum())
+    extra = math.floor((genes_before + genes) * ratio) - math.floor(genes_before * ratio) - int(copies.sum())
     copies[generator.permutation(genes)[:extra]] += 1
     return copies
 
 
 def _clear_of_antisense(
-    chromosome: Chromosome, slots: _Slots, crop: CropConfig, wanted: NDArray[np.int64], shorten: bool
+    chromosome: Chromosome, requests: _Requests, crop: CropConfig, lengths: NDArray[np.int64], shorten: bool
 ) -> tuple[Intervals, NDArray[np.int64]]:
-    """Where each gene's window may lie, shape (genes, 2), and its length: clear where it is to be read on both strands."""
-    bounds, lengths = chromosome.genes.copy(), wanted.copy()
-    genes = np.unique(slots.gene[slots.of(ANTISENSE)])
-    clear = antisense.clear_stretches(
+    """Return where each gene's window may lie, shape (genes, 2), and its length, shape (genes,).
+
+    A gene with an antisense negative is narrowed to a stretch whose other strand carries no feature.
+    """
+    bounds, lengths = chromosome.genes.copy(), lengths.copy()
+    genes = np.unique(requests.gene[requests.of_kind(ANTISENSE)])
+    clear = antisense.longest_clear_stretches(
         chromosome.genes[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands
     )
-    most = np.minimum(cropping.lengths(clear, crop), lengths[genes])
-    enough = most == lengths[genes]
+    clear_lengths = np.minimum(cropping.window_lengths(clear, crop), lengths[genes])
+    is_enough = clear_lengths == lengths[genes]
     if shorten:
-        enough |= most >= cropping.SHORTEST
-    bounds[genes[enough]], lengths[genes[enough]] = clear[enough], most[enough]
+        is_enough |= clear_lengths >= cropping.MIN_LENGTH
+    bounds[genes[is_enough]], lengths[genes[is_enough]] = clear[is_enough], clear_lengths[is_enough]
     return bounds, lengths
 
 
 def _place_partial(
     chromosome: Chromosome,
-    slots: _Slots,
-    edges: Edges,
-    wanted: NDArray[np.int64],
+    requests: _Requests,
+    edges: GeneEdges,
+    lengths: NDArray[np.int64],
     generator: np.random.Generator,
     *,
     shorten: bool,
 ) -> None:
-    """Place partial negatives; with `shorten`, `wanted` becomes what there was room for beside the first."""
+    """Place partial negatives; with `shorten`, a gene's first one may lower its entry of `lengths` in place."""
     occupied = chromosome.occupied()
-    for slot in slots.of(PARTIAL):
-        gene = slots.gene[slot]
-        bounds, length = chromosome.genes[gene], int(wanted[gene])
-        shortest = min(length, cropping.SHORTEST) if shorten and slots.first[slot] else length
-        spot = edges.place(bounds, length, shortest, generator)
-        if spot[0] != NOWHERE:
-            _verify_partial(spot, bounds, occupied)
-            slots.spots[slot] = spot
-            wanted[gene] = spot[1] - spot[0]
+    for request in requests.of_kind(PARTIAL):
+        gene = requests.gene[request]
+        gene_bounds, length = chromosome.genes[gene], int(lengths[gene])
+        shortest = min(length, cropping.MIN_LENGTH) if shorten and requests.is_first[request] else length
+        bounds = edges.place(gene_bounds, length, shortest, generator)
+        if bounds[0] != UNPLACED:
+            _verify_partial(bounds, gene_bounds, occupied)
+            requests.bounds[request] = bounds
+            lengths[gene] = bounds[1] - bounds[0]
 
 
-def _place_shuffled(
-    slots: _Slots,
-    draws: Draws,
-    wanted: NDArray[np.int64],
-    within: NDArray[np.int64],
+def _place_first_shuffled(
+    requests: _Requests,
+    shuffler: IntervalShuffler,
+    lengths: NDArray[np.int64],
+    splits: NDArray[np.int64],
     generator: np.random.Generator,
     *,
     shorten: bool,
 ) -> None:
-    """Place the shuffled negatives that come first; with `shorten`, `wanted` becomes what there was room for."""
-    asked = generator.permutation(slots.of(SHUFFLE, first=True))
-    genes = slots.gene[asked]
+    """Place the genes' first shuffled negatives; with `shorten`, entries of `lengths` are lowered in place."""
+    first = generator.permutation(requests.of_kind(SHUFFLE, first=True))
+    genes = requests.gene[first]
     if not shorten:
-        slots.spots[asked] = draws.place(wanted[genes], within[genes])
+        requests.bounds[first] = shuffler.place(lengths[genes], splits[genes])
         return
-    slots.spots[asked], lengths = draws.place_shortened(wanted[genes], within[genes])
-    placed = slots.spots[asked, 0] != NOWHERE
-    wanted[genes[placed]] = lengths[placed]
+    requests.bounds[first], final_lengths = shuffler.place_shortened(lengths[genes], splits[genes])
+    is_placed = requests.is_placed[first]
+    lengths[genes[is_placed]] = final_lengths[is_placed]
 
 
-def _place_more(slots: _Slots, draws: Draws, wanted: NDArray[np.int64], within: NDArray[np.int64]) -> None:
-    """Place further shuffled negatives, one for each gene at a time; a gene whose first one found no room gets none."""
-    hopeless = slots.gene[slots.first & (slots.kind == SHUFFLE) & (slots.spots[:, 0] == NOWHERE)]
-    waiting = slots.of(SHUFFLE, first=False)
-    waiting = waiting[~np.isin(slots.gene[waiting], hopeless)]
+def _place_further_shuffled(
+    requests: _Requests, shuffler: IntervalShuffler, lengths: NDArray[np.int64], splits: NDArray[np.int64]
+) -> None:
+    """Place further shuffled negatives, one of each gene at a time; none for a gene whose first one did not fit."""
+    failed = requests.gene[requests.is_first & (requests.kind == SHUFFLE) & ~requests.is_placed]
+    waiting = requests.of_kind(SHUFFLE, first=False)
+    waiting = waiting[~np.isin(requests.gene[waiting], failed)]
     while len(waiting):
-        _, now = np.unique(slots.gene[waiting], return_index=True)
-        genes = slots.gene[waiting[now]]
-        slots.spots[waiting[now]] = draws.place(wanted[genes], within[genes])
-        waiting = np.delete(waiting, now)
+        _, one_each = np.unique(requests.gene[waiting], return_index=True)
+        genes = requests.gene[waiting[one_each]]
+        requests.bounds[waiting[one_each]] = shuffler.place(lengths[genes], splits[genes])
+        waiting = np.delete(waiting, one_each)
 
 
-def _place_in_windows(chromosome: Chromosome, slots: _Slots, cuts: Intervals) -> None:
-    """Dinucleotide shuffles and antisense: the window itself; antisense once a gene, where the other strand is clear."""
-    asked = slots.of(DINUCLEOTIDE)
-    slots.spots[asked] = cuts[slots.gene[asked]]
-    asked = slots.of(ANTISENSE)
-    genes, once = np.unique(slots.gene[asked], return_index=True)
-    clear = antisense.is_clear(cuts[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands)
-    slots.spots[asked[once[clear]]] = cuts[genes[clear]]
+def _place_on_windows(chromosome: Chromosome, requests: _Requests, windows: Intervals) -> None:
+    """Place dinucleotide shuffles and antisense negatives on the window itself.
+
+    A gene has one antisense negative at most, and only where the other strand of its window is clear.
+    """
+    rows = requests.of_kind(DINUCLEOTIDE)
+    requests.bounds[rows] = windows[requests.gene[rows]]
+    rows = requests.of_kind(ANTISENSE)
+    genes, first = np.unique(requests.gene[rows], return_index=True)
+    is_clear = antisense.is_clear(
+        windows[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands
+    )
+    requests.bounds[rows[first[is_clear]]] = windows[genes[is_clear]]
 
 
-def _verify_partial(spot: NDArray[np.int64], gene: NDArray[np.int64], occupied: Intervals) -> None:
-    inside = min(spot[1], gene[1]) - max(spot[0], gene[0])
-    outside = np.array([[spot[0], gene[0]] if spot[0] < gene[0] else [gene[1], spot[1]]])
-    if min(inside, spot[1] - spot[0] - inside) < LEAST * (spot[1] - spot[0]):
+def _verify_partial(bounds: NDArray[np.int64], gene: NDArray[np.int64], occupied: Intervals) -> None:
+    length, inside = bounds[1] - bounds[0], min(bounds[1], gene[1]) - max(bounds[0], gene[0])
+    outside = np.array([[bounds[0], gene[0]] if bounds[0] < gene[0] else [gene[1], bounds[1]]])
+    if min(inside, length - inside) < MIN_INSIDE * length:
         raise AssertionError("a partial negative lies too far in or out of its gene")
     if intervals.overlaps(outside, occupied).any():
         raise AssertionError("a partial negative touches another feature")
 
 
-def _account(
-    slots: _Slots, cuts: Intervals, reasons: NDArray[np.object_], negatives: NegativesConfig, *, matched: bool
+def _to_placement(
+    requests: _Requests, windows: Intervals, reasons: NDArray[np.object_], config: NegativesConfig, *, matched: bool
 ) -> Placement:
-    """Leave out genes that got none of the negatives asked, unless they are to be kept, and count what is missing."""
-    good = slots.spots[:, 0] != NOWHERE
-    asked = np.bincount(slots.gene, minlength=len(cuts))
-    got = np.bincount(slots.gene[good], minlength=len(cuts))
-    if negatives.unplaced != "keep":
-        for slot in np.flatnonzero(slots.first & (got[slots.gene] == 0)):
-            kind = KINDS[slots.kind[slot]]
-            reasons[slots.gene[slot]] = UNMATCHED if matched and kind == "shuffle" else NO_ROOM[kind]
+    """Leave out genes that got none of their negatives, unless they are to be kept, and count what is missing."""
+    is_placed = requests.is_placed
+    requested = np.bincount(requests.gene, minlength=len(windows))
+    placed = np.bincount(requests.gene[is_placed], minlength=len(windows))
+    if config.unplaced != "keep":
+        for request in np.flatnonzero(requests.is_first & (placed[requests.gene] == 0)):
+            kind = KINDS[requests.kind[request]]
+            reasons[requests.gene[request]] = UNMATCHED if matched and kind == "shuffle" else DOES_NOT_FIT[kind]
     left_out = reasons != ""
-    order = np.flatnonzero(good)[np.argsort(slots.gene[good], kind="stable")]
+    order = np.flatnonzero(is_placed)[np.argsort(requests.gene[is_placed], kind="stable")]
     return Placement(
-        windows=np.where(left_out[:, None], NOWHERE, cuts),
-        negatives=slots.spots[order],
-        partners=slots.gene[order],
-        kinds=slots.kind[order],
-        unplaced=np.where(left_out, 0, asked - got),
+        windows=np.where(left_out[:, None], UNPLACED, windows),
+        negatives=requests.bounds[order],
+        partners=requests.gene[order],
+        kinds=requests.kind[order],
+        missing=np.where(left_out, 0, requested - placed),
         reasons=reasons,
-        left_out=np.where(left_out[:, None], cuts, NOWHERE),
+        left_out=np.where(left_out[:, None], windows, UNPLACED),
     )

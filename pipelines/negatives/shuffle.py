@@ -1,4 +1,7 @@
-"""Successive shuffles on one chromosome, each clear of what came before, and verified."""
+"""Shuffled negatives: successive runs of `bedtools shuffle` on one chromosome, each verified and clear of those before.
+
+Results are verified, not trusted: a negative over a gene would be a wrong label that nobody sees.
+"""
 
 from __future__ import annotations
 
@@ -12,158 +15,165 @@ from pipelines import fingerprint
 from pipelines.genome import intervals
 from pipelines.genome.intervals import Intervals
 from pipelines.negatives import bedtools, matching
-from pipelines.negatives.cropping import SHORTEST
+from pipelines.negatives.cropping import MIN_LENGTH
 from pipelines.negatives.matching import Shares
 from pipelines.splits.blocks import Blocks
 
 SHRINK = 0.85
-NOWHERE = -1
+UNPLACED = -1
 
 
-class Draws:
-    """Places drawn by `bedtools shuffle`, each in the blocks of a given split.
+class IntervalShuffler:
+    """Places intervals on one chromosome by `bedtools shuffle`, each in the blocks of a given split.
 
     Args:
-        barred: merged intervals that no place may touch, shape (m, 2).
-        blocks: of the chromosome; those of one split are where its places may lie.
-        seed: what seeds every draw, beside its number.
+        excluded: merged intervals that no placed interval may touch, shape (m, 2).
+        blocks: the chromosome's blocks; an interval of a split lies in one of that split's.
+        seed: seeds every run, together with the run's number.
     """
 
-    def __init__(self, barred: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
-        self._barred = barred
+    def __init__(self, excluded: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
+        self._excluded = excluded
         self._blocks = [blocks.of(split) for split in blocks.names]
         self._length = int(blocks.ends[-1])
         self._seed = seed
-        self._round = 0
+        self._runs = 0
 
-    def bar(self, spots: Intervals) -> None:
-        """Keep later places clear of these, shape (n, 2)."""
-        self._barred = intervals.merge(np.concatenate([self._barred, spots]))
+    def exclude(self, bounds: Intervals) -> None:
+        """Keep intervals placed later clear of these, shape (n, 2)."""
+        self._excluded = intervals.merge(np.concatenate([self._excluded, bounds]))
 
-    def place(self, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> Intervals:
-        """A place for each, shape (n, 2); -1, -1 where there is none.
+    def place(self, lengths: NDArray[np.int64], splits: NDArray[np.int64]) -> Intervals:
+        """Place intervals of these lengths, disjoint.
 
         Args:
             lengths: bases of each, shape (n,).
-            within: number of the split it is to lie in (in the blocks' `names`), shape (n,).
-        """
-        seed = fingerprint.seed(*self._seed, self._round)
-        spots = self._shuffle(lengths, within, seed, apart=True)
-        self._round += 1
-        self._take(spots, lengths, within)
-        return spots
-
-    def place_shortened(
-        self, lengths: NDArray[np.int64], within: NDArray[np.int64]
-    ) -> tuple[Intervals, NDArray[np.int64]]:
-        """A place for each, cut to `SHRINK` again and again until there is one or it is under `SHORTEST` bases.
+            splits: index of each one's split in the blocks' `names`, shape (n,).
 
         Returns:
-            Places, shape (n, 2), -1, -1 where there is none; and the lengths they have, shape (n,).
+            Start and end, shape (n, 2); -1, -1 where one could not be placed.
+        """
+        seed = fingerprint.seed(*self._seed, self._runs)
+        placed = self._shuffle(lengths, splits, seed, disjoint=True)
+        self._runs += 1
+        self._accept(placed, lengths, splits)
+        return placed
+
+    def place_shortened(
+        self, lengths: NDArray[np.int64], splits: NDArray[np.int64]
+    ) -> tuple[Intervals, NDArray[np.int64]]:
+        """Place intervals; shorten those that do not fit to `SHRINK` of their length until they do.
+
+        Returns:
+            Start and end, shape (n, 2), -1, -1 where not even `MIN_LENGTH` bases fit; and the final lengths, shape (n,).
         """
         lengths = lengths.copy()
-        spots = self.place(lengths, within)
-        waiting = np.flatnonzero(spots[:, 0] == NOWHERE)
+        placed = self.place(lengths, splits)
+        waiting = np.flatnonzero(placed[:, 0] == UNPLACED)
+        # Lengths shrink in every round, so this ends.
         while len(waiting):
             shorter = np.maximum((lengths[waiting] * SHRINK).astype(np.int64), 1)
-            waiting, shorter = waiting[shorter >= SHORTEST], shorter[shorter >= SHORTEST]
-            spots[waiting] = self.place(shorter, within[waiting])
+            waiting, shorter = waiting[shorter >= MIN_LENGTH], shorter[shorter >= MIN_LENGTH]
+            placed[waiting] = self.place(shorter, splits[waiting])
             lengths[waiting] = shorter
-            waiting = waiting[spots[waiting, 0] == NOWHERE]
-        return spots, lengths
+            waiting = waiting[placed[waiting, 0] == UNPLACED]
+        return placed, lengths
 
     def place_matched(
         self,
         lengths: NDArray[np.int64],
-        within: NDArray[np.int64],
-        wanted: Shares,
-        shares: Callable[[Intervals], Shares],
+        splits: NDArray[np.int64],
+        target_shares: Shares,
+        measure_shares: Callable[[Intervals], Shares],
         candidates: int,
         tolerance: float,
     ) -> Intervals:
-        """The best of many places for each.
+        """Draw several candidates for each interval and place it at the one whose composition is nearest.
 
         Args:
             lengths: bases of each, shape (n,).
-            within: number of the split it is to lie in, shape (n,).
-            wanted: the shares each is to have, shape (n, shares).
-            shares: the shares of given places.
-            candidates: places drawn for each.
-            tolerance: largest difference of a share.
+            splits: index of each one's split, shape (n,).
+            target_shares: the composition each is to have, shape (n, shares).
+            measure_shares: gives the composition of intervals.
+            candidates: candidates drawn for each.
+            tolerance: largest difference in any share.
 
         Returns:
-            Shape (n, 2); -1, -1 where none is within the tolerance.
+            Start and end, shape (n, 2); -1, -1 where no candidate is within the tolerance.
         """
         seed = fingerprint.seed(*self._seed, "candidates")
-        asked = np.repeat(within, candidates)
-        drawn = self._shuffle(np.repeat(lengths, candidates), asked, seed, apart=False)
-        found = drawn[:, 0] != NOWHERE
-        drawn, asked = drawn[found], asked[found]
-        offered = shares(drawn)
-        spots = np.full((len(lengths), 2), NOWHERE, np.int64)
-        for split in np.unique(within):
-            mine, theirs = within == split, asked == split
-            chosen = matching.choose(lengths[mine], wanted[mine], drawn[theirs], offered[theirs], tolerance)
-            spots[mine] = np.append(drawn[theirs], [[NOWHERE, NOWHERE]], axis=0)[chosen]
-        self._take(spots, lengths, within)
-        return spots
+        drawn_splits = np.repeat(splits, candidates)
+        drawn = self._shuffle(np.repeat(lengths, candidates), drawn_splits, seed, disjoint=False)
+        is_placed = drawn[:, 0] != UNPLACED
+        drawn, drawn_splits = drawn[is_placed], drawn_splits[is_placed]
+        drawn_shares = measure_shares(drawn)
+        placed = np.full((len(lengths), 2), UNPLACED, np.int64)
+        for split in np.unique(splits):
+            rows, of_split = splits == split, drawn_splits == split
+            chosen = matching.choose_candidates(
+                lengths[rows], target_shares[rows], drawn[of_split], drawn_shares[of_split], tolerance
+            )
+            # A choice of -1, for none, picks the row appended.
+            placed[rows] = np.append(drawn[of_split], [[UNPLACED, UNPLACED]], axis=0)[chosen]
+        self._accept(placed, lengths, splits)
+        return placed
 
-    def _shuffle(self, lengths: NDArray[np.int64], within: NDArray[np.int64], seed: int, *, apart: bool) -> Intervals:
-        """Places drawn on the blocks of each split laid end to end, so that no draw is lost on those of others."""
-        laid = [_lay_out(blocks, self._barred) for blocks in self._blocks]
-        sizes, excluded = [int(one.ends[-1]) for one in laid], [one.barred for one in laid]
-        spots = bedtools.shuffle(lengths, within, sizes, excluded, seed, apart=apart)
-        for number, one in enumerate(laid):
-            here = (within == number) & (spots[:, 0] != NOWHERE)
-            spots[here] += one.shifts[np.searchsorted(one.ends, spots[here, 0], side="right")][:, None]
-        return spots
+    def _shuffle(
+        self, lengths: NDArray[np.int64], splits: NDArray[np.int64], seed: int, *, disjoint: bool
+    ) -> Intervals:
+        """Shuffle on each split's blocks laid end to end, so that no draw is lost on the blocks of other splits."""
+        tracks = [_lay_end_to_end(blocks, self._excluded) for blocks in self._blocks]
+        sizes, excluded = [int(track.ends[-1]) for track in tracks], [track.excluded for track in tracks]
+        placed = bedtools.shuffle(lengths, splits, sizes, excluded, seed, disjoint=disjoint)
+        for number, track in enumerate(tracks):
+            on_track = (splits == number) & (placed[:, 0] != UNPLACED)
+            block = np.searchsorted(track.ends, placed[on_track, 0], side="right")
+            placed[on_track] += track.shifts[block][:, None]
+        return placed
 
-    def _take(self, spots: Intervals, lengths: NDArray[np.int64], within: NDArray[np.int64]) -> None:
-        """Verify new places and keep later ones clear of them."""
-        good = spots[:, 0] != NOWHERE
-        verify(spots[good], lengths[good], self._barred, self._length)
+    def _accept(self, placed: Intervals, lengths: NDArray[np.int64], splits: NDArray[np.int64]) -> None:
+        """Verify newly placed intervals and keep later ones clear of them."""
+        is_placed = placed[:, 0] != UNPLACED
+        verify(placed[is_placed], lengths[is_placed], self._excluded, self._length)
         for number, blocks in enumerate(self._blocks):
-            here = good & (within == number)
-            if intervals.overlaps(spots[here], intervals.merge(intervals.gaps(blocks, self._length))).any():
+            of_split = is_placed & (splits == number)
+            if intervals.overlaps(placed[of_split], intervals.merge(intervals.gaps(blocks, self._length))).any():
                 raise AssertionError("a negative was placed outside the blocks of its split")
-        self.bar(spots[good])
+        self.exclude(placed[is_placed])
 
 
 @dataclass(frozen=True)
-class _LaidOut:
-    """Blocks end to end with one barred base between them.
+class _Track:
+    """The blocks of one split end to end, with one excluded base between them.
 
     Attributes:
-        ends: end of each, shape (blocks,).
-        shifts: what takes a place in each back to the chromosome, shape (blocks,).
-        barred: merged intervals that no place may touch, shape (m, 2).
+        ends: end of each block on the track, shape (blocks,).
+        shifts: what to add to a position in each block to get its position on the chromosome, shape (blocks,).
+        excluded: merged intervals of the track that no placed interval may touch, shape (m, 2).
     """
 
     ends: NDArray[np.int64]
     shifts: NDArray[np.int64]
-    barred: Intervals
+    excluded: Intervals
 
 
-def _lay_out(blocks: Intervals, barred: Intervals) -> _LaidOut:
+def _lay_end_to_end(blocks: Intervals, excluded: Intervals) -> _Track:
     sizes = blocks[:, 1] - blocks[:, 0]
     ends = np.cumsum(sizes + 1) - 1
     shifts = blocks[:, 1] - ends
     between = np.stack([ends[:-1], ends[:-1] + 1], axis=1)
-    inside = [
-        np.clip(
-            barred[np.searchsorted(barred[:, 1], start, side="right") : np.searchsorted(barred[:, 0], end)], start, end
-        )
-        - shift
-        for (start, end), shift in zip(blocks.tolist(), shifts.tolist(), strict=True)
-    ]
-    return _LaidOut(ends, shifts, intervals.merge(np.concatenate([*inside, between])))
+    within = []
+    for (start, end), shift in zip(blocks.tolist(), shifts.tolist(), strict=True):
+        first, last = np.searchsorted(excluded[:, 1], start, side="right"), np.searchsorted(excluded[:, 0], end)
+        within.append(np.clip(excluded[first:last], start, end) - shift)
+    return _Track(ends, shifts, intervals.merge(np.concatenate([*within, between])))
 
 
-def verify(placed: Intervals, lengths: NDArray[np.int64], barred: Intervals, chromosome_length: int) -> None:
-    """Hold placed negatives against what was asked.
+def verify(placed: Intervals, lengths: NDArray[np.int64], excluded: Intervals, chromosome_length: int) -> None:
+    """Compare placed negatives with what was requested.
 
     Raises:
-        AssertionError: one is out of range, of another length, in a barred region or over another. That is a
+        AssertionError: one is out of range, of another length, in an excluded region or over another. That is a
             defect of bedtools or of this project, not of the user's data.
     """
     if len(placed) == 0:
@@ -172,7 +182,7 @@ def verify(placed: Intervals, lengths: NDArray[np.int64], barred: Intervals, chr
         raise AssertionError("bedtools shuffle left the chromosome")
     if not np.array_equal(placed[:, 1] - placed[:, 0], lengths):
         raise AssertionError("bedtools shuffle changed a length")
-    if intervals.overlaps(placed, barred).any():
+    if intervals.overlaps(placed, excluded).any():
         raise AssertionError("bedtools shuffle placed a negative in an excluded region")
     ordered = placed[np.argsort(placed[:, 0])]
     if (ordered[1:, 0] < ordered[:-1, 1]).any():

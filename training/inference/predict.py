@@ -147,7 +147,7 @@ def predict(wanted: Wanted, scorer: Scorer, threshold: float, progress: Progress
         spread: where it is done: `here`, or `by` a pool.
     """
     table = _table(wanted.features)
-    tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.stretches(table)]
+    tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows(table)]
     scores = np.empty(len(table))
     with progress.stage("scoring intervals", len(table)) as stage:
         for found in spread(tables, scorer, wanted.genome):

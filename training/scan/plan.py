@@ -59,4 +59,4 @@ def tasks(lengths: Mapping[str, int], grid: Grid) -> list[list[Piece]]:
     """Pieces put together up to `TASK_BASES`."""
     every = pieces(lengths, grid)
     sizes = [piece.bins * grid.stride for piece in every]
-    return [every[run] for run in task_plan.grouped(sizes, TASK_BASES)]
+    return [every[run] for run in task_plan.group_sizes(sizes, TASK_BASES)]

@@ -125,7 +125,7 @@ def test_a_dinucleotide_row_holds_a_seeded_shuffle_of_its_interval(genome: Genom
     )
     toy = open_genome("toy", genome.fasta, Silent())
     plain, _ = encode_tokens.strand_bases(toy, table)
-    found = [encode_tokens.bases_of(toy, table, seed)[0].reshape(4, -1) for seed in (1, 1, 2)]
+    found = [encode_tokens.dataset_bases(toy, table, seed)[0].reshape(4, -1) for seed in (1, 1, 2)]
     plain = plain.reshape(4, -1)
     assert (found[0] == found[1]).all()
     for row in (0, 3):

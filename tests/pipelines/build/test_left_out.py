@@ -168,7 +168,7 @@ def table(*rows: tuple[str, str, int, int, str]) -> pa.Table:
 def test_a_gene_among_several_splits_has_none_unless_its_block_tells() -> None:
     kept = table(("a", "1", 0, 10, "train"), ("a", "1", 20, 30, "test"), ("b", "1", 0, 10, "test"))
     genes = table(("a", "1", 12, 18, ""), ("a", "1", 22, 28, "test"), ("b", "1", 5, 9, ""), ("a", "2", 0, 9, ""))
-    found = left_out.rows(genes, kept)
+    found = left_out.make_rows(genes, kept)
     assert found["split"].to_pylist() == [None, "test", "test", None]
     assert found["overlaps_train"].to_pylist() == [False, False, False, False]
     assert found["interval_id"].to_pylist() == [3, 4, 5, 6]

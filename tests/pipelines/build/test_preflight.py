@@ -25,14 +25,16 @@ def config(genome: GenomeFiles) -> DatasetConfig:
     return validate(DatasetConfig, values, "test")
 
 
-def test_what_is_expected_is_what_a_roomy_genome_gives(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+def test_what_is_expected_is_what_a_spacious_genome_gives(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
     job = prepare(config(genome), Silent())
-    (found,) = preflight.expected(job.config, job.sources, job.collections, job.tokenizer)
+    (found,) = preflight.estimate(job.config, job.sources, job.collections, job.tokenizer)
     manifest = build(job.config, tmp_path / "out", ray_session, Silent())
     assert found.rows == sum(file["rows"] for file in manifest["files"])
     assert found.tokens == sum(file["tokens"] for file in manifest["files"])
     assert found.longest == manifest["longest"]["bases"]
-    assert (found.sequences, found.of) == (4, 4)
+    assert (found.sequences, found.all_sequences) == (4, 4)
 
 
 def test_a_disk_that_is_too_small_is_an_error_before_any_work(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipelines.build import task_plan
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 60))
 def test_runs_cover_everything_in_order_within_the_limit(sizes: list[int], limit: int) -> None:
-    runs = task_plan.grouped(sizes, limit)
+    runs = task_plan.group_sizes(sizes, limit)
     assert [size for run in runs for size in sizes[run]] == sizes
     assert all(sum(sizes[run]) <= limit or run.stop - run.start == 1 for run in runs)
 
@@ -24,7 +24,7 @@ def test_a_task_never_spans_two_genomes_nor_too_many_bases(monkeypatch: pytest.M
         for start in range(0, count * 100, 100)
     ]
     table = pa.Table.from_pylist(rows)
-    tasks = task_plan.stretches(table)
+    tasks = task_plan.task_rows(table)
     assert [row for task in tasks for row in rows[task]] == rows
     for task in tasks:
         piece = rows[task]

@@ -24,7 +24,7 @@ def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: in
     bounds = np.stack([starts, np.minimum(starts + generator.integers(1, 60, 20), 100)], axis=1)
     before, matching.CHUNK = matching.CHUNK, chunk
     try:
-        found = matching.shares(lambda start, end: bases[start:end], 100, ["soft_masked", "gc"], bounds)
+        found = matching.measure_shares(lambda start, end: bases[start:end], 100, ["soft_masked", "gc"], bounds)
     finally:
         matching.CHUNK = before
     for (start, end), (masked, gc) in zip(bounds.tolist(), found.tolist(), strict=True):
@@ -44,7 +44,7 @@ def test_chosen_places_match_in_length_and_shares_and_never_overlap(seed: int, t
     starts = generator.integers(0, 400, 60)
     places = np.stack([starts, starts + sizes], axis=1)
     wanted, offered = generator.random((15, 2)), generator.random((60, 2))
-    chosen = matching.choose(lengths, wanted, places, offered, tolerance)
+    chosen = matching.choose_candidates(lengths, wanted, places, offered, tolerance)
     genes = np.flatnonzero(chosen >= 0)
     assert len(set(chosen[genes].tolist())) == len(genes)
     assert (sizes[chosen[genes]] == lengths[genes]).all()
@@ -58,10 +58,10 @@ def test_chosen_places_match_in_length_and_shares_and_never_overlap(seed: int, t
 
 
 def test_a_match_is_found_behind_many_nearer_in_gc_that_are_masked_otherwise() -> None:
-    count = 5 * matching.TRIES
+    count = 5 * matching.MAX_TRIES
     starts = 10 * np.arange(count + 1)
     offered = np.append(np.tile([0.5, 1.0], (count, 1)), [[0.515, 0.0]], axis=0)
-    chosen = matching.choose(
+    chosen = matching.choose_candidates(
         np.array([10]), np.array([[0.5, 0.01]]), np.stack([starts, starts + 10], axis=1), offered, 0.02
     )
     assert chosen.tolist() == [count]
@@ -90,8 +90,8 @@ def test_matched_negatives_leave_gc_without_information() -> None:
     for match in (["length"], ["length", "gc"]):
         config = NegativesConfig(match=match, unplaced="drop-pair")
         crop = CropConfig(length=100)
-        shares = partial(matching.shares, lambda start, end: bases[start:end], len(bases), ["gc"])
-        placed = place.place(site(genes, len(bases)), config, crop, shares if "gc" in match else None)
+        shares = partial(matching.measure_shares, lambda start, end: bases[start:end], len(bases), ["gc"])
+        placed = place.place_negatives(site(genes, len(bases)), config, crop, shares if "gc" in match else None)
         kept = placed.windows[placed.windows[:, 0] >= 0]
         both = np.concatenate([kept, placed.negatives])
         labels = np.repeat([1, 0], [len(kept), len(placed.negatives)])
@@ -107,7 +107,7 @@ def test_matched_negatives_leave_gc_without_information() -> None:
 def test_exact_windows_leave_shorter_genes_out_by_that_name() -> None:
     genes = np.array([[100, 160], [300, 420], [600, 800]])
     crop = CropConfig(length=100, exact=True, margin=6)
-    placed = place.place(site(genes, 5_000), NegativesConfig(), crop)
+    placed = place.place_negatives(site(genes, 5_000), NegativesConfig(), crop)
     assert placed.reasons.tolist() == ["shorter_than_crop", "", ""]
     assert (placed.windows[1:, 1] - placed.windows[1:, 0] == 100).all()
     assert len(placed.negatives) == 2

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.negatives.partial import Edges
+from pipelines.negatives.partial import GeneEdges
 
 OCCUPIED = np.array([[100, 300], [340, 500]])
 
 
 def test_an_edge_is_given_once_and_a_gap_never_twice() -> None:
-    edges, generator = Edges(OCCUPIED, 1000), np.random.default_rng(0)
+    edges, generator = GeneEdges(OCCUPIED, 1000), np.random.default_rng(0)
     spots = [edges.place(gene, 100, 100, generator) for gene in (*OCCUPIED, *OCCUPIED)]
     outside = np.ones(1000, int)
     outside[100:300] = outside[340:500] = 0
@@ -21,14 +21,14 @@ def test_an_edge_is_given_once_and_a_gap_never_twice() -> None:
 
 
 def test_an_edge_within_another_feature_is_none() -> None:
-    edges = Edges(np.array([[100, 500]]), 1000)
+    edges = GeneEdges(np.array([[100, 500]]), 1000)
     assert edges.place(np.array([200, 300]), 50, 30, np.random.default_rng(0)).tolist() == [-1, -1]
 
 
 def test_the_whole_range_from_a_quarter_to_three_quarters_is_drawn() -> None:
     inside = []
     for seed in range(300):
-        start, end = Edges(np.array([[1000, 2000]]), 3000).place(
+        start, end = GeneEdges(np.array([[1000, 2000]]), 3000).place(
             np.array([1000, 2000]), 100, 100, np.random.default_rng(seed)
         )
         inside.append(int(min(end, 2000) - max(start, 1000)))
@@ -36,5 +36,5 @@ def test_the_whole_range_from_a_quarter_to_three_quarters_is_drawn() -> None:
 
 
 def test_at_the_ends_of_a_chromosome_the_free_bases_are_those_that_there_are() -> None:
-    spot = Edges(np.array([[10, 1000]]), 1000).place(np.array([10, 1000]), 400, 30, np.random.default_rng(0))
+    spot = GeneEdges(np.array([[10, 1000]]), 1000).place(np.array([10, 1000]), 400, 30, np.random.default_rng(0))
     assert spot.tolist() == [0, 40]

@@ -29,7 +29,7 @@ def site(genes: np.ndarray, *, name: str = "chr1", earlier: int = 0, flips: int 
 
 
 def placed(genes: np.ndarray, config: NegativesConfig, crop: CropConfig) -> place.Placement:
-    return place.place(site(genes), config, crop)
+    return place.place_negatives(site(genes), config, crop)
 
 
 modes = st.sampled_from(["shorten", "drop-pair", "keep"])
@@ -59,7 +59,7 @@ def test_a_gene_left_out_has_the_window_that_the_crop_says(
     assert (result.left_out[~away] == -1).all()
     assert (result.windows[away] == -1).all()
     found = result.left_out[away]
-    assert np.array_equal(found[:, 1] - found[:, 0], cropping.lengths(genes[away], crop))
+    assert np.array_equal(found[:, 1] - found[:, 0], cropping.window_lengths(genes[away], crop))
     assert ((found[:, 0] >= genes[away, 0]) & (found[:, 1] <= genes[away, 1])).all()
 
 
@@ -106,7 +106,7 @@ def test_shorten_crops_what_finds_no_room() -> None:
 def test_drop_pair_leaves_the_gene_out_too() -> None:
     result = placed(crowded(), NegativesConfig(unplaced="drop-pair"), CropConfig())
     assert (result.windows == -1).all()
-    assert result.unplaced.sum() == 0
+    assert result.missing.sum() == 0
 
 
 def test_keep_keeps_the_gene_alone() -> None:
@@ -126,13 +126,13 @@ def test_a_ratio_holds_over_chromosomes_of_few_genes(ratio: float) -> None:
     genes = np.array([[600, 650], [900, 960]], np.int64)
     config = NegativesConfig(ratio=ratio)
     sites = [site(genes, name=str(number), earlier=2 * number) for number in range(50)]
-    found = [place.place(one, config, CropConfig()) for one in sites]
+    found = [place.place_negatives(one, config, CropConfig()) for one in sites]
     assert sum(len(one.negatives) for one in found) == int(100 * ratio)
 
 
 def test_negatives_without_room_are_counted_beside_the_gene_that_stays() -> None:
     result = placed(crowded(), NegativesConfig(unplaced="keep", ratio=2), CropConfig())
-    assert result.unplaced.sum() == 2 * len(crowded())
+    assert result.missing.sum() == 2 * len(crowded())
 
 
 mixes = st.dictionaries(st.sampled_from(KINDS), st.floats(0.1, 3), min_size=1)
@@ -145,7 +145,7 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
 ) -> None:
     config = NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio, seed=seed)
     chromosome = site(genes)
-    result = place.place(chromosome, config, crop)
+    result = place.place_negatives(chromosome, config, crop)
     spots, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
     assert {KINDS[kind] for kind in result.kinds} <= set(kinds)
     assert (np.diff(spots, axis=1) == np.diff(cuts, axis=1)).all()
@@ -179,7 +179,7 @@ def test_every_negative_asked_is_placed_or_counted_and_every_gene_kept_or_given_
     assert ((result.reasons != "") == left_out).all()
     assert not np.isin(result.partners, np.flatnonzero(left_out)).any()
     if mode == "keep":
-        assert len(result.negatives) + result.unplaced.sum() == int(len(genes) * ratio)
+        assert len(result.negatives) + result.missing.sum() == int(len(genes) * ratio)
 
 
 @pytest.mark.parametrize("genes_each", [1, 8, 100])
@@ -189,16 +189,16 @@ def test_parts_hold_over_chromosomes_however_few_their_genes(genes_each: int) ->
     total = 0
     for number in range(200 // genes_each):
         one = site(genes, name=str(number), earlier=genes_each * number)
-        total += int((place.place(one, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
+        total += int((place.place_negatives(one, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
     assert abs(total - 150) <= 3
 
 
 def test_a_gene_under_another_strands_gene_is_cut_to_what_is_clear() -> None:
     genes = np.array([[1000, 2000], [1600, 2600]], np.int64)
     config = NegativesConfig(kinds={"antisense": 1})
-    result = place.place(site(genes, flips=2), config, CropConfig())
+    result = place.place_negatives(site(genes, flips=2), config, CropConfig())
     assert result.windows.tolist() == [[1000, 1600], [2000, 2600]]
-    left = place.place(
+    left = place.place_negatives(
         site(genes, flips=2), NegativesConfig(kinds={"antisense": 1}, unplaced="drop-pair"), CropConfig()
     )
     assert left.reasons.tolist() == ["gene_on_other_strand"] * 2

@@ -23,7 +23,7 @@ def test_verify_catches_what_bedtools_must_not_do(placed: list[list[int]], lengt
 
 
 def test_later_places_keep_clear_of_earlier_ones() -> None:
-    one = shuffle.Draws(intervals.empty(), Blocks.whole(1000), ("test",))
+    one = shuffle.IntervalShuffler(intervals.empty(), Blocks.whole(1000), ("test",))
     spots = np.concatenate([one.place(np.full(3, 100), np.zeros(3, np.int64)) for _ in range(3)])
     placed = spots[spots[:, 0] >= 0]
     assert np.diff(intervals.merge(placed), axis=1).sum() == 100 * len(placed)
@@ -31,7 +31,7 @@ def test_later_places_keep_clear_of_earlier_ones() -> None:
 
 def test_what_finds_no_room_is_cut_until_it_does() -> None:
     barred = np.array([[start, start + 900] for start in range(0, 10_000, 1000)])
-    one = shuffle.Draws(barred, Blocks.whole(10_000), ("test",))
+    one = shuffle.IntervalShuffler(barred, Blocks.whole(10_000), ("test",))
     spots, lengths = one.place_shortened(np.array([500, 400]), np.zeros(2, np.int64))
     assert (np.diff(spots, axis=1)[:, 0] == lengths).all()
     assert (lengths <= 100).all()
@@ -40,7 +40,7 @@ def test_what_finds_no_room_is_cut_until_it_does() -> None:
 def test_a_place_lies_in_the_blocks_of_its_split() -> None:
     blocks = Blocks(np.array([2_000, 3_000, 10_000]), ("train", "test", "train"))
     within = np.arange(30) % 2
-    one = shuffle.Draws(np.array([[2_500, 2_600]]), blocks, ("test",))
+    one = shuffle.IntervalShuffler(np.array([[2_500, 2_600]]), blocks, ("test",))
     spots = one.place(np.full(30, 20), within)
     in_test = (spots[:, 0] >= 2_000) & (spots[:, 1] <= 3_000)
     assert (spots[:, 0] >= 0).all()
@@ -52,7 +52,7 @@ def test_many_small_blocks_are_used_to_their_ends_and_never_left() -> None:
     blocks = Blocks(ends, ("train", "test") * 100)
     barred = np.array([[start, start + 25] for start in range(0, 10_000, 100)])
     within = np.repeat([0, 1], [60, 90])
-    spots = shuffle.Draws(barred, blocks, ("test",)).place(np.repeat([25, 50], [60, 90]), within)
+    spots = shuffle.IntervalShuffler(barred, blocks, ("test",)).place(np.repeat([25, 50], [60, 90]), within)
     placed = spots[:, 0] >= 0
     assert placed.sum() > 100
     assert (spots[placed & (within == 0), 0] % 100 == 25).all()
@@ -63,7 +63,7 @@ def test_many_small_blocks_are_used_to_their_ends_and_never_left() -> None:
 def test_a_matched_place_lies_in_the_blocks_of_its_split() -> None:
     blocks = Blocks(np.array([2_000, 3_000, 10_000]), ("train", "test", "train"))
     within = np.arange(30) % 2
-    one = shuffle.Draws(intervals.empty(), blocks, ("test",))
+    one = shuffle.IntervalShuffler(intervals.empty(), blocks, ("test",))
 
     def shares(spots: np.ndarray) -> np.ndarray:
         return (spots[:, :1] % 100) / 100

@@ -1,17 +1,17 @@
-"""What a search costs beside its trials, and whether small models overfit less.
+"""What a hyperparameter study costs besides its trials, and whether small models overfit less.
 
-    python benchmarks/study.py [--trials 16] [--by-hand 4] [--only PART …] [--work DIR]
-    python benchmarks/study.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128] [--seeds 3] [--epochs 6]
-        [--precision bf16]
+    python benchmarks/study.py [--configurations 16] [--sequential 4] [--only PART …] [--work DIR]
+    python benchmarks/study.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128]
+        [--seeds 3] [--epochs 6] [--precision bf16]
 
-The first builds the example genome and runs a campaign of so many trials on it, some of which cannot fit the size of device
-stated; measures what Ray Tune adds to trials of one process, one at a time; and holds a campaign against the same trials
-trained by `raygene train` one after another. Figures go to benchmarks/results/tuning.json; minutes on two cores.
+The first builds the example genome and runs a study of so many configurations on it, some of which cannot fit the stated
+device memory. It measures what Ray Tune adds to trials of one process, one at a time, and compares a study with the same
+trials trained by `raygene train` one after another. Results go to benchmarks/results/tuning.json; minutes on two cores.
 
-The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of one length,
-negatives of their gene's GC), none of them stopped early, and tells the gap between train and validation by size with 95 %
-intervals. Figures go to benchmarks/results/overfit.json, pictures beside it, the page to DIR/overfit/report.html; hours on two cores, and the same
-command goes on after a kill.
+The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of one
+length, negatives with the GC content of their gene), stops none of them early, and measures the gap between train and
+validation by size with 95 % intervals. Results go to benchmarks/results/overfit.json with plots next to it, the page to
+DIR/overfit/report.html; hours on two cores, and the same command resumes after a kill.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-# This file and one beside it are named like packages, and Python looks beside the script first.
+# The packages are in the directory above; Python looks in that of the script first, where names may hide theirs.
 sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
 import matplotlib
@@ -42,7 +42,7 @@ from pipelines.progress import Silent
 from training.distributed.launch import ENVIRONMENT
 from training.distributed.train import train
 from training.observability import journal
-from tuning import keys, summary
+from tuning import keys, ranking, summary
 from tuning.config import TuningConfig
 from tuning.results import page
 from tuning.study import Study, tune
@@ -60,216 +60,224 @@ SPACE: dict[str, Any] = {
     "training.learning_rate": {"log_uniform": [1e-3, 1e-2]},
     "model.dropout": {"uniform": [0, 0.4]},
 }
-Figures = dict[str, Any]
+BASELINE_SIZE = 32
+Results = dict[str, Any]
 SCORE, GAP = attrgetter("score"), attrgetter("gap")
 
 
-def base_of(experiment: Experiment) -> Figures:
-    """The sections of an experiment as a campaign takes them."""
+def sections_of(experiment: Experiment) -> Results:
+    """The sections of an experiment as a study takes them."""
     return {name: value for name, value in experiment.resolved().items() if name != "tuning"}
 
 
-def built(experiment: Experiment, output: Path) -> Path:
-    """Build a dataset, unless it is there."""
+def build_dataset(experiment: Experiment, output: Path) -> Path:
+    """Build a dataset, unless it exists."""
     pipeline.build(experiment.dataset("benchmark"), output, nullcontext, Silent())
     return output
 
 
-def run(base: Figures, dataset: Path, output: Path, **tuning: Any) -> tuple[list[Trial], float]:
-    """A campaign anew, and its seconds."""
+def run_study(base: Results, dataset: Path, output: Path, **tuning: Any) -> tuple[list[Trial], float]:
+    """The trials of a new study, and the seconds it took."""
     shutil.rmtree(output, ignore_errors=True)
     began = time.monotonic()
     config = TuningConfig.model_validate(tuning)
-    ledger, _ = tune(Study(config, base, dataset, output), nullcontext, Terminal())
-    return ledger.trials, time.monotonic() - began
+    store, _ = tune(Study(config, base, dataset, output), nullcontext, Terminal())
+    return store.trials, time.monotonic() - began
 
 
-def computing(output: Path, trials: list[Trial], what: str = "seconds") -> float:
-    """Seconds that trials have trained and validated; with `trial_seconds`, that their function has run."""
-    ledger = TrialStore(output)
-    return sum(record[what] for trial in trials for record in ledger.epochs(trial))
+def total_seconds(output: Path, trials: list[Trial], column: str = "seconds") -> float:
+    """Seconds in which trials trained and validated; with `trial_seconds`, in which their function ran."""
+    store = TrialStore(output)
+    return sum(record[column] for trial in trials for record in store.epochs(trial))
 
 
-def campaign(base: Figures, dataset: Path, work: Path, trials: int) -> Figures:
-    """The whole campaign, with what cannot fit."""
-    found, seconds = run(base, dataset, work / "campaign", space=SPACE, trials=trials, device_memory=DEVICE)
-    states = {name: sum(one.state == name for one in found) for name in sorted({one.state for one in found})}
-    best = summary.best(found, "auroc")
+def measure_study(base: Results, dataset: Path, work: Path, configurations: int) -> Results:
+    """A whole study, some of whose configurations cannot fit."""
+    tuning = {"space": SPACE, "configurations": configurations, "device_memory": DEVICE}
+    trials, seconds = run_study(base, dataset, work / "study", **tuning)
+    states = {
+        state: sum(trial.state == state for trial in trials) for state in sorted({trial.state for trial in trials})
+    }
+    best = ranking.best(trials, "auroc")
     return {
-        "trials": len(found),
+        "trials": len(trials),
         "seconds": round(seconds, 1),
         "stated device memory": DEVICE,
         "states": states,
         "best validation AUROC": best.validation_auroc if best else None,
-        "largest share of its foretold memory": max(
-            round(one.memory_measured / one.memory_predicted, 2)
-            for one in found
-            if one.memory_measured and one.memory_predicted
+        "largest share of its predicted memory": max(
+            round(trial.memory_measured / trial.memory_predicted, 2)
+            for trial in trials
+            if trial.memory_measured and trial.memory_predicted
         ),
     }
 
 
-def overhead(base: Figures, dataset: Path, work: Path) -> Figures:
-    """What a trial costs beside its training, one at a time: process, opening, reports, rows and checkpoints."""
-    few = {**base, "training": {**base["training"], "epochs": 1}}
+def measure_overhead(base: Results, dataset: Path, work: Path) -> Results:
+    """What a trial costs besides its training, one at a time: process, opening, reports, rows and checkpoints."""
+    short = {**base, "training": {**base["training"], "epochs": 1}}
     space = {"model.hidden": [8, 12, 16, 20, 24, 28]}
     output = work / "overhead"
-    found, seconds = run(few, dataset, output, space=space, search="grid", scheduler="none", concurrent=1)
-    return shares(output, found, seconds)
-
-
-def shares(output: Path, found: list[Trial], seconds: float) -> Figures:
-    """Where the seconds of a campaign with one trial at a time have gone."""
-    trained, ran = computing(output, found), computing(output, found, "trial_seconds")
+    trials, seconds = run_study(short, dataset, output, space=space, search="grid", scheduler="none", concurrent=1)
+    trained, ran = total_seconds(output, trials), total_seconds(output, trials, "trial_seconds")
     return {
-        "trials": len(found),
+        "trials": len(trials),
         "seconds": round(seconds, 1),
         "training and validation": round(trained, 1),
-        "scheduler and processes, per trial": round((seconds - ran) / len(found), 2),
-        "opening, gap, rows and checkpoints, per trial": round((ran - trained) / len(found), 2),
+        "scheduler and processes, per trial": round((seconds - ran) / len(trials), 2),
+        "opening, gap, rows and checkpoints, per trial": round((ran - trained) / len(trials), 2),
     }
 
 
-def by_hand(base: Figures, dataset: Path, work: Path, trials: int) -> Figures:
-    """A campaign without early stops, and the same trials by Ray Train one after another."""
-    few = {**base, "training": {**base["training"], "epochs": 2}}
+def compare_with_sequential(base: Results, dataset: Path, work: Path, count: int) -> Results:
+    """A study without early stops, and the same trials by Ray Train one after another."""
+    short = {**base, "training": {**base["training"], "epochs": 2}}
     output = work / "together"
-    space = {"model.hidden": list(range(8, 8 + 4 * trials, 4))}
-    found, together = run(few, dataset, output, space=space, search="grid", scheduler="none")
+    space = {"model.hidden": list(range(8, 8 + 4 * count, 4))}
+    trials, together = run_study(short, dataset, output, space=space, search="grid", scheduler="none")
     began, equal = time.monotonic(), True
-    for one in found:
-        model, training = keys.configured(few, one.parameters, one.seed, 1)
-        alone = work / "alone" / str(one.number)
+    for trial in trials:
+        model, training = keys.trial_configs(short, trial.parameters, trial.seed, 1)
+        alone = work / "alone" / str(trial.number)
         shutil.rmtree(alone, ignore_errors=True)
-        trained = train(model, training, dataset, alone, Silent(), few)
-        equal &= abs(trained.config["metrics"]["validation_auroc"] - (one.validation_auroc or 0)) < 1e-4
+        bundle = train(model, training, dataset, alone, Silent(), short)
+        equal &= abs(bundle.config["metrics"]["validation_auroc"] - (trial.validation_auroc or 0)) < 1e-4
     apart = time.monotonic() - began
-    slow = sum(record["seconds"] for path in (work / "alone").glob("*/metrics.jsonl") for record in journal.read(path))
+    logs = (work / "alone").glob("*/metrics.jsonl")
     return {
-        "trials": len(found),
-        "campaign, s": round(together, 1),
+        "trials": len(trials),
+        "study, s": round(together, 1),
         "one after another, s": round(apart, 1),
         "times as fast": round(apart / together, 2),
-        "training within the campaign, s": round(computing(output, found), 1),
-        "training one after another, s": round(slow, 1),
+        "training within the study, s": round(total_seconds(output, trials), 1),
+        "training one after another, s": round(
+            sum(record["seconds"] for log in logs for record in journal.read(log)), 1
+        ),
         "the same figures": bool(equal),
     }
 
 
-def costs(given: argparse.Namespace) -> None:
-    """The first of the two."""
-    experiment = load(YEAST, {("training", "epochs"): given.epochs or 3})
-    base = base_of(experiment)
+def measure_costs(arguments: argparse.Namespace) -> None:
+    """The first of the two benchmarks."""
+    experiment = load(YEAST, {("training", "epochs"): arguments.epochs or 3})
+    base, work = sections_of(experiment), arguments.work
     with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
-        dataset = built(experiment, given.work / "yeast")
-        parts: dict[str, Callable[[], Figures]] = {
-            "campaign": lambda: campaign(base, dataset, given.work, given.trials),
-            "overhead": lambda: overhead(base, dataset, given.work),
-            "by hand": lambda: by_hand(base, dataset, given.work, given.by_hand),
+        dataset = build_dataset(experiment, work / "yeast")
+        parts: dict[str, Callable[[], Results]] = {
+            "study": lambda: measure_study(base, dataset, work, arguments.configurations),
+            "overhead": lambda: measure_overhead(base, dataset, work),
+            "sequential": lambda: compare_with_sequential(base, dataset, work, arguments.sequential),
         }
         target = HERE / "results" / "tuning.json"
-        figures: Figures = json.loads(target.read_text()) if target.exists() else {}
-        figures["machine"] = {"cpus": connection.usable_cpus(), "processor": platform.machine()}
-        for name in given.only or parts:
-            busy = round(os.getloadavg()[0], 1)
-            figures[name] = parts[name]() | {"load before": busy}
-    store(figures, "tuning.json")
+        results: Results = json.loads(target.read_text()) if target.exists() else {}
+        results["machine"] = {"cpus": connection.usable_cpus(), "processor": platform.machine()}
+        for name in arguments.only or parts:
+            # Before the part runs: what else the machine was busy with.
+            load_before = round(os.getloadavg()[0], 1)
+            results[name] = parts[name]() | {"load before": load_before}
+    save(results, "tuning.json")
 
 
-def overfit(given: argparse.Namespace) -> None:
-    """The second of the two."""
-    changed: dict[tuple[str | int, ...], Any] = {
-        ("sources", 0, "fasta"): str(given.data / f"{FILES}_GCF_000001735.4_TAIR10.1_genomic.fna.gz"),
-        ("sources", 0, "annotation"): str(given.data / f"{FILES}.gff.gz"),
-        ("training", "epochs"): given.epochs or 6,
-        ("training", "precision"): given.precision,
+def measure_overfitting(arguments: argparse.Namespace) -> None:
+    """The second of the two benchmarks."""
+    changes: dict[tuple[str | int, ...], Any] = {
+        ("sources", 0, "fasta"): str(arguments.data / f"{FILES}_GCF_000001735.4_TAIR10.1_genomic.fna.gz"),
+        ("sources", 0, "annotation"): str(arguments.data / f"{FILES}.gff.gz"),
+        ("training", "epochs"): arguments.epochs or 6,
+        ("training", "precision"): arguments.precision,
     }
-    experiment = load(THALIANA, changed)
-    base = base_of(experiment)
-    space = {"model.embedding": given.embeddings, "model.hidden": given.hiddens}
+    experiment = load(THALIANA, changes)
+    base = sections_of(experiment)
+    space = {"model.embedding": arguments.embeddings, "model.hidden": arguments.hiddens}
     config = TuningConfig.model_validate(
-        {"space": space, "search": "grid", "scheduler": "none", "seeds": given.seeds, "gap_rows": 4096}
+        {"space": space, "search": "grid", "scheduler": "none", "seeds": arguments.seeds, "gap_rows": 4096}
     )
     with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
-        dataset = built(experiment, given.work / "arabidopsis")
-        ledger, _ = tune(Study(config, base, dataset, given.work / "overfit"), nullcontext, Terminal())
-    found = ledger.trials
-    figures: Figures = {
+        dataset = build_dataset(experiment, arguments.work / "arabidopsis")
+        store, _ = tune(Study(config, base, dataset, arguments.work / "overfit"), nullcontext, Terminal())
+    trials = store.trials
+    sizes = summary.sizes(trials, base, "auroc")
+    results: Results = {
         "epochs": base["training"]["epochs"],
-        "precision": given.precision,
-        "seeds": given.seeds,
+        "precision": arguments.precision,
+        "seeds": arguments.seeds,
         "gap": "train - validation, AUROC",
     }
-    figures["sizes"] = [
+    results["sizes"] = [
         {
-            "embedding": one.embedding,
-            "hidden": one.hidden,
-            "validation": told(one.score),
-            "gap": told(one.gap),
-            "train": told(trained(found, one.embedding, one.hidden)),
-            "best epoch": told(trained(found, one.embedding, one.hidden, "best_epoch")),
+            "embedding": size.embedding,
+            "hidden": size.hidden,
+            "validation": to_json(size.score),
+            "gap": to_json(size.gap),
+            "train": to_json(mean_of_size(trials, size.embedding, size.hidden, "train_auroc")),
+            "best epoch": to_json(mean_of_size(trials, size.embedding, size.hidden, "best_epoch")),
         }
-        for one in summary.sizes(found, base, "auroc")
+        for size in sizes
     ]
     for key in ("model.embedding", "model.hidden"):
-        figures[f"{key} above 32 against 32"] = {
-            "gap": told(against(found, key, "gap")),
-            "validation": told(against(found, key, "value")),
+        results[f"{key} above {BASELINE_SIZE} against {BASELINE_SIZE}"] = {
+            "gap": to_json(mean_difference(trials, key, "gap")),
+            "validation": to_json(mean_difference(trials, key, "value")),
         }
-    store(figures, "overfit.json")
+    save(results, "overfit.json")
     # The same bytes for the same figures.
     matplotlib.rcParams["svg.hashsalt"] = "overfit"
-    sizes = summary.sizes(found, base, "auroc")
     for name, value, colours in (("score", SCORE, "viridis"), ("gap", GAP, "magma")):
-        picture = page.heatmap(sizes, value, colours)
-        picture.savefig(HERE / "results" / f"overfit-{name}.svg", metadata={"Date": None}, facecolor="white")
+        figure = page.heatmap(sizes, value, colours)
+        figure.savefig(HERE / "results" / f"overfit-{name}.svg", metadata={"Date": None}, facecolor="white")
 
 
-def trained(trials: list[Trial], embedding: int, hidden: int, what: str = "train_auroc") -> summary.Mean:
-    """Another figure of the trials of a size."""
-    sizes = {"model.embedding": embedding, "model.hidden": hidden}
-    return summary.mean([getattr(one, what) for one in trials if one.parameters == sizes])
+def mean_of_size(trials: list[Trial], embedding: int, hidden: int, column: str) -> summary.Mean:
+    """The mean of a column over the trials of one size."""
+    size = {"model.embedding": embedding, "model.hidden": hidden}
+    return summary.mean([getattr(trial, column) for trial in trials if trial.parameters == size])
 
 
-def against(trials: list[Trial], key: str, figure: str) -> summary.Mean:
-    """By how much a figure is higher above 32 than at 32, over pairs alike in the other size and the seed."""
-    rows = {(json.dumps(one.parameters, sort_keys=True), one.seed): one for one in trials}
+def mean_difference(trials: list[Trial], key: str, figure: str) -> summary.Mean:
+    """The mean rise of a figure from the baseline size to larger ones, over pairs that share the other size and the seed.
+
+    Args:
+        trials: of the study.
+        key: of the size that differs.
+        figure: `gap` or `value`, a method of a trial.
+    """
+    by_parameters = {(json.dumps(trial.parameters, sort_keys=True), trial.seed): trial for trial in trials}
     differences = []
-    for one in trials:
-        if one.parameters[key] <= 32:
+    for trial in trials:
+        if trial.parameters[key] <= BASELINE_SIZE:
             continue
-        same = rows.get((json.dumps({**one.parameters, key: 32}, sort_keys=True), one.seed))
-        if same is not None:
-            there, here = (getattr(each, figure)("auroc") for each in (one, same))
-            differences += [] if there is None or here is None else [there - here]
+        parameters = json.dumps({**trial.parameters, key: BASELINE_SIZE}, sort_keys=True)
+        if (baseline := by_parameters.get((parameters, trial.seed))) is not None:
+            large, small = (getattr(row, figure)("auroc") for row in (trial, baseline))
+            differences += [] if large is None or small is None else [large - small]
     return summary.mean(differences)
 
 
-def told(found: summary.Mean) -> Figures:
+def to_json(mean: summary.Mean) -> Results:
     """A mean in JSON."""
     return {
-        "mean": round(found.value, 5) if found.count else None,
-        "± 95 %": None if found.half is None else round(found.half, 5),
-        "n": found.count,
+        "mean": round(mean.value, 5) if mean.count else None,
+        "± 95 %": None if mean.half_width is None else round(mean.half_width, 5),
+        "n": mean.count,
     }
 
 
-def store(figures: Figures, name: str) -> None:
-    """Write and show figures."""
-    text = json.dumps(figures, indent=1)
+def save(results: Results, name: str) -> None:
+    """Write and print results."""
+    text = json.dumps(results, indent=1)
     (HERE / "results" / name).write_text(text + "\n")
     print(text)
 
 
 def main() -> None:
-    """Run one of the two."""
+    """Run one of the two benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--overfit", action="store_true")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("RAYGENE_DATA", "data")))
     parser.add_argument("--work", type=Path, default=Path("work"))
-    parser.add_argument("--trials", type=int, default=16)
-    parser.add_argument("--by-hand", type=int, default=4)
-    parser.add_argument("--only", nargs="+", choices=("campaign", "overhead", "by hand"))
+    parser.add_argument("--configurations", type=int, default=16)
+    parser.add_argument("--sequential", type=int, default=4, help="trials to train one after another as well")
+    parser.add_argument("--only", nargs="+", choices=("study", "overhead", "sequential"))
     parser.add_argument("--embeddings", type=int, nargs="+", default=[8, 32, 128])
     parser.add_argument("--hiddens", type=int, nargs="+", default=[8, 32, 64, 128])
     parser.add_argument("--seeds", type=int, default=3)
@@ -280,9 +288,9 @@ def main() -> None:
         default="fp32",
         help="with --overfit: bf16 takes half the time on a CPU that has it",
     )
-    given = parser.parse_args()
-    given.work, given.data = given.work.absolute(), given.data.absolute()
-    (overfit if given.overfit else costs)(given)
+    arguments = parser.parse_args()
+    arguments.work, arguments.data = arguments.work.absolute(), arguments.data.absolute()
+    (measure_overfitting if arguments.overfit else measure_costs)(arguments)
 
 
 if __name__ == "__main__":

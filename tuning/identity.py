@@ -1,4 +1,4 @@
-"""What a campaign's directory is about, so that the same command goes on with it and another is refused."""
+"""What a study's directory is about, so that the same command resumes it and a different study is refused."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from training.config import ModelConfig, TrainingConfig
 from tuning import keys
 from tuning.config import TuningConfig
 
-CAMPAIGN, FINISHED = "campaign.json", "finished.json"
-# Keys of `tuning` that say how far, how fast and where a campaign goes, not what it tries: they may change while it goes on.
+STUDY, FINISHED = "study.json", "finished.json"
+# Name of the same file in earlier versions: it is read, and replaced when the study continues.
+EARLIER_STUDY = "campaign.json"
+# Keys of `tuning` that say how far, how fast and where a study runs, not what it tries: they may change on resume.
 FREE = {"configurations", "time_budget_s", "patience", "concurrent", "device_memory", "device_kind"}
+MAX_DIFFERENCES = 3
 Identity = Mapping[str, Any]
-MOST_TOLD = 3
 
 
 def read(output: Path) -> tuple[Identity, float] | None:
-    """What a directory is about, and the seconds spent on it; None where no campaign has begun.
+    """The identity of the study in a directory, and the seconds spent on it; None if there is no study.
 
     Raises:
         UsageError: the file cannot be read.
     """
-    path = output / CAMPAIGN
+    path = output / STUDY
+    if not path.exists() and (output / EARLIER_STUDY).exists():
+        path = output / EARLIER_STUDY
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return _with_current_names(found["identity"]), float(found["seconds"])
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return _with_current_names(document["identity"]), float(document["seconds"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -38,83 +42,91 @@ def read(output: Path) -> tuple[Identity, float] | None:
 
 
 def write(output: Path, identity: Identity, seconds: float) -> None:
-    """Store both.
+    """Store the identity of a study and the seconds spent on it; a file of the earlier name is replaced.
 
     Raises:
-        ResourceError: the place cannot be written.
+        ResourceError: the directory cannot be written.
     """
-    storage.write_text(
-        output / CAMPAIGN, json.dumps({"identity": identity, "seconds": round(seconds, 1)}, indent=1) + "\n"
-    )
+    document = {"identity": identity, "seconds": round(seconds, 1)}
+    storage.write_text(output / STUDY, json.dumps(document, indent=1) + "\n")
+    (output / EARLIER_STUDY).unlink(missing_ok=True)
 
 
-def ends(output: Path, limits: Identity | None) -> None:
-    """Mark a campaign as finished by these limits, or as one that goes on.
+def mark_finished(output: Path, limits: Identity) -> None:
+    """Store the limits by which a study has finished.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the directory cannot be written.
     """
-    if limits is None:
-        (output / FINISHED).unlink(missing_ok=True)
-    else:
-        storage.write_text(output / FINISHED, json.dumps(limits) + "\n")
+    storage.write_text(output / FINISHED, json.dumps(limits) + "\n")
 
 
-def ended(output: Path) -> Identity | None:
-    """By which limits a campaign is finished; None: it is not."""
+def mark_unfinished(output: Path) -> None:
+    """Remove the mark of a finished study, which is about to continue."""
+    (output / FINISHED).unlink(missing_ok=True)
+
+
+def finished_by(output: Path) -> Identity | None:
+    """The limits by which a study has finished; None if it has not."""
     try:
-        found: Identity = json.loads((output / FINISHED).read_text(encoding="utf-8"))
+        limits: Identity = json.loads((output / FINISHED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return TuningConfig.with_current_names(found)
+    return TuningConfig.with_current_names(limits)
 
 
 def _with_current_names(identity: Identity) -> Identity:
-    """What an earlier version stored, with today's names of keys."""
+    """A stored identity with the current names of all keys."""
     sections: dict[str, type[Section]] = {"tuning": TuningConfig, "model": ModelConfig, "training": TrainingConfig}
-    found = {
+    current = {
         name: sections[name].with_current_names(value) if name in sections else value
         for name, value in identity.items()
     }
-    for holder, key in ((found, "space"), (found.get("tuning", {}), "space")):
-        if holder.get(key):
-            holder[key] = {keys.with_current_name(name): _domain(domain) for name, domain in holder[key].items()}
-    return found
+    # The space stands in the identity twice: as the experiment gives it, and with the default filled in.
+    for holder in (current, current.get("tuning", {})):
+        if holder.get("space"):
+            holder["space"] = {
+                keys.with_current_name(key): _domain_with_current_names(domain)
+                for key, domain in holder["space"].items()
+            }
+    return current
 
 
-def _domain(domain: Identity) -> Identity:
+def _domain_with_current_names(domain: Identity) -> Identity:
     conditions = domain.get("when") or {}
-    return {**domain, "when": {keys.with_current_name(name): value for name, value in conditions.items()}}
+    return {**domain, "when": {keys.with_current_name(key): value for key, value in conditions.items()}}
 
 
-def require_same(output: Path, before: Identity, now: Identity) -> None:
-    """Compare what a directory is about with what is asked for.
+def require_same(output: Path, stored: Identity, requested: Identity) -> None:
+    """Check that a directory holds the study that is requested.
 
     Raises:
-        UsageError: they differ, with the keys and both values.
+        UsageError: they differ; the message names the keys and both values.
     """
-    found = differences(before, json.loads(json.dumps(now)))
+    found = differences(stored, json.loads(json.dumps(requested)))
     if not found:
         return
-    told = "; ".join(found[:MOST_TOLD]) + (f"; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else "")
+    text = "; ".join(found[:MAX_DIFFERENCES])
+    if len(found) > MAX_DIFFERENCES:
+        text += f"; and {len(found) - MAX_DIFFERENCES} more"
     raise UsageError(
-        f"{output}: holds another campaign ({told})",
+        f"{output}: holds another study ({text})",
         f"choose another --output; of tuning only {', '.join(sorted(FREE))} may change",
     )
 
 
-def differences(before: Any, now: Any, key: str = "") -> list[str]:
-    """Where two nested mappings differ, as `key VALUE there, VALUE here`; keys that only one of them has are compared too."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        names = [*before, *(one for one in now if one not in before)]
+def differences(stored: Any, requested: Any, key: str = "") -> list[str]:
+    """The leaves in which two nested mappings differ, as `KEY VALUE there, VALUE here`; a missing key counts."""
+    if isinstance(stored, Mapping) and isinstance(requested, Mapping):
+        names = [*stored, *(name for name in requested if name not in stored)]
         return [
-            told
-            for one in names
-            for told in differences(before.get(one), now.get(one), f"{key}.{one}" if key else str(one))
+            difference
+            for name in names
+            for difference in differences(stored.get(name), requested.get(name), f"{key}.{name}" if key else str(name))
         ]
-    return [] if before == now else [f"{key} {_shown(before)} there, {_shown(now)} here"]
+    return [] if stored == requested else [f"{key} {_format(stored)} there, {_format(requested)} here"]
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

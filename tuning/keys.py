@@ -1,4 +1,4 @@
-"""Which configuration keys can be searched, and the values that each of them takes."""
+"""Configuration keys that can be searched, and the values that each of them takes."""
 
 from __future__ import annotations
 
@@ -20,110 +20,111 @@ DATASET_SECTIONS: dict[str, type[BaseModel]] = {
     "tokenizer": TokenizerConfig,
     "split": SplitConfig,
 }
-# What decides the rows of validation, not how they are read.
-TASK = ("negatives", "crop", "split")
-# What a tokenizer that is taken from elsewhere brings along.
-REUSED = ("k", "stride", "tail", "vocabulary", "min_count")
+# Sections that decide which rows validation has, not how they are encoded.
+TASK_SECTIONS = ("negatives", "crop", "split")
+# Keys that a tokenizer taken from elsewhere (`tokenizer.from`) brings along.
+TOKENIZER_KEYS = ("k", "stride", "tail", "vocabulary", "min_count")
 SECTIONS: dict[str, type[BaseModel]] = {"model": ModelConfig, "training": TrainingConfig, **DATASET_SECTIONS}
 
 
-def of_dataset(key: str) -> bool:
-    """Whether another value of a key makes another dataset."""
+def decides_dataset(key: str) -> bool:
+    """Whether each value of a key needs its own dataset."""
     return key.partition(".")[0] in DATASET_SECTIONS
 
 
-def of_task(key: str) -> bool:
-    """Whether another value of a key makes other rows of validation, on which figures cannot be held against each other."""
-    return key.partition(".")[0] in TASK
+def decides_task(key: str) -> bool:
+    """Whether each value of a key has its own validation rows, so that metrics are not comparable between values."""
+    return key.partition(".")[0] in TASK_SECTIONS
 
 
 def field(key: str) -> FieldInfo:
-    """What is known of a key such as `model.hidden`.
+    """The field of a key such as `model.hidden`.
 
     Raises:
-        ValueError: there is no such key, with the nearest there is; or it changes no result.
+        ValueError: there is no such key (the message names the nearest one), or the key changes no result.
     """
-    from training.distributed.run_key import NOT_CONTENT  # torch comes with it, and --help need not wait for that
+    from training.distributed.run_key import NOT_CONTENT  # imports torch, which --help need not wait for
 
     section, _, name = key.partition(".")
-    fields = {f"{one}.{inner.alias or label}": inner for one in SECTIONS for label, inner in _fields(one).items()}
-    if section in SECTIONS and (today := renamed_key(SECTIONS[section], name)):
-        raise ValueError(f"{key} was renamed; write {section}.{today}")
+    fields = {
+        f"{prefix}.{info.alias or label}": info
+        for prefix, model in SECTIONS.items()
+        for label, info in model.model_fields.items()
+    }
+    if section in SECTIONS and (current := renamed_key(SECTIONS[section], name)):
+        raise ValueError(f"{key} was renamed; write {section}.{current}")
     if key not in fields:
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
-        near = near or [one for one in fields if one.endswith(f".{key}")][:1]
+        near = near or [known for known in fields if known.endswith(f".{key}")][:1]
         hint = f"did you mean {near[0]}?" if near else f"sections that can be searched: {', '.join(SECTIONS)}"
-        raise ValueError(f"{key} is no key of the configuration; {hint}")
+        raise ValueError(f"{key} is not a key of the configuration; {hint}")
     if key == "training.seed":
-        raise ValueError("training.seed is not searched; set tuning.seeds to try each configuration several times")
+        raise ValueError("training.seed is not searched; set tuning.seeds to train each configuration several times")
     if section == "training" and name in NOT_CONTENT:
         raise ValueError(f"{key} does not change what is learnt; set it in the training section")
     return fields[key]
 
 
-def _fields(section: str) -> dict[str, FieldInfo]:
-    return SECTIONS[section].model_fields
-
-
-def checked(key: str, value: Any) -> Any:
-    """A value as the key's type holds it: 1e-3 in a YAML is text, and comes out as a number.
+def validate_value(key: str, value: Any) -> Any:
+    """A value converted to the key's type: YAML reads 1e-3 as text, and it becomes a number.
 
     Raises:
-        ValueError: no such key, or not a value of it.
+        ValueError: there is no such key, or it does not accept this value.
     """
-    known = field(key)
-    kind: Any = Annotated[known.annotation, *known.metadata] if known.metadata else known.annotation
+    info = field(key)
+    kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{key} {value!r}: {said[0].lower() + said[1:]}") from None
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{key} {value!r}: {message[0].lower() + message[1:]}") from None
 
 
-def number(key: str) -> type[int] | type[float] | None:
-    """int where a key takes whole numbers only, float where it takes others too, None where it takes no numbers at all."""
-    known = field(key).annotation
-    kinds = {getattr(one, "__origin__", one) for one in (known, *get_args(known))}
-    return float if float in kinds else int if int in kinds else None
+def numeric_type(key: str) -> type[int] | type[float] | None:
+    """int for a key of whole numbers, float for a key of real numbers, None for a key that takes no numbers."""
+    annotation = field(key).annotation
+    types = {getattr(kind, "__origin__", kind) for kind in (annotation, *get_args(annotation))}
+    return float if float in types else int if int in types else None
 
 
 def with_current_name(key: str) -> str:
-    """A stored key, which may have the name of an earlier version, with today's name."""
+    """The current name of a stored key, which an earlier version may have written under another name."""
     section, _, name = key.partition(".")
-    today = renamed_key(SECTIONS[section], name) if section in SECTIONS else None
-    return f"{section}.{today}" if today else key
+    current = renamed_key(SECTIONS[section], name) if section in SECTIONS else None
+    return f"{section}.{current}" if current else key
 
 
 def value_of(values: Mapping[str, Any], key: str) -> Any:
-    """The value of a key in nested sections; None where there is none."""
+    """The value of a key in nested sections; None where it is missing."""
     section, _, name = key.partition(".")
     return (values.get(section) or {}).get(name)
 
 
-def changed(values: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested sections with some keys set.
+def with_parameters(values: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of nested sections with some keys set.
 
-    A tokenizer taken from elsewhere comes in the place of what the sections say of theirs.
+    A tokenizer taken from elsewhere (`tokenizer.from`) replaces the one that the sections describe.
     """
-    found = copy.deepcopy(dict(values))
+    sections = copy.deepcopy(dict(values))
     if parameters.get("tokenizer.from") is not None:
-        described = found.get("tokenizer") or {}
-        found["tokenizer"] = {name: value for name, value in described.items() if name not in REUSED}
+        described = sections.get("tokenizer") or {}
+        sections["tokenizer"] = {name: value for name, value in described.items() if name not in TOKENIZER_KEYS}
     for key, value in parameters.items():
         section, _, name = key.partition(".")
-        found[section] = {**(found.get(section) or {}), name: value}
-    return found
+        sections[section] = {**(sections.get(section) or {}), name: value}
+    return sections
 
 
-def configured(
+def trial_configs(
     base: Mapping[str, Any], parameters: Mapping[str, Any], seed: int, workers: int
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """The sections of a trial.
+    """The `model` and `training` sections of a trial.
 
     Raises:
-        UsageError: values that do not go together.
+        UsageError: the values are incompatible with each other.
     """
-    values = changed(base, {**parameters, "training.seed": seed, "training.workers": workers})
+    values = with_parameters(base, {**parameters, "training.seed": seed, "training.workers": workers})
+    # It belongs to the experiment's own number of workers, which a trial does not have.
     values["training"].pop("min_workers", None)
     origin = ", ".join(f"{key} {value}" for key, value in parameters.items())
     try:

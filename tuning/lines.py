@@ -1,4 +1,4 @@
-"""A trial as a line on the terminal."""
+"""Trials and values of keys as text for people."""
 
 from __future__ import annotations
 
@@ -9,49 +9,57 @@ from tuning.config import TuningConfig
 from tuning.trial import Trial
 
 
-def line(trial: Trial, config: TuningConfig, done: int) -> str:
-    """What became of a trial, with its figures.
+def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
+    """The line that the terminal shows when a trial has ended.
 
     Args:
         trial: that has ended.
-        config: the campaign.
-        done: configurations with a trial that has ended.
+        config: of the study.
+        done: configurations of which at least one trial has ended.
     """
-    of = f" of {config.max_configurations}" if config.max_configurations else ""
-    head = f"[{done}{of}] trial {trial.number}"
-    told = [settings(trial.parameters) + (f", seed {trial.seed}" if config.seeds > 1 else "")]
+    total = f" of {config.max_configurations}" if config.max_configurations else ""
+    parts = [format_parameters(trial.parameters) + (f", seed {trial.seed}" if config.seeds > 1 else "")]
     value, gap = trial.value(config.metric), trial.gap(config.metric)
     if value is not None:
-        name = "AUROC" if config.metric == "auroc" else "MCC"
-        told.append(f"{name} {value:.4f}" + (f", on train {gap:+.4f}" if gap is not None else ""))
+        parts.append(
+            f"{metric_name(config.metric)} {value:.4f}" + (f", on train {gap:+.4f}" if gap is not None else "")
+        )
     if trial.memory_predicted is not None:
         measured = f"{shown(trial.memory_measured)} of " if trial.memory_measured else ""
-        told.append(f"{measured}{shown(trial.memory_predicted)} foretold")
+        parts.append(f"{measured}{shown(trial.memory_predicted)} predicted")
     if trial.epochs:
-        told.append(f"{trial.epochs} epochs in {trial.seconds:.0f} s")
-    told.append(trial.state + (f" ({trial.reason})" if trial.reason else ""))
-    return f"{head}: {'; '.join(told)}"
+        parts.append(f"{trial.epochs} epochs in {trial.seconds:.0f} s")
+    parts.append(trial.state + (f" ({trial.reason})" if trial.reason else ""))
+    return f"[{done}{total}] trial {trial.number}: {'; '.join(parts)}"
 
 
-def settings(parameters: dict[str, Any]) -> str:
-    """Searched keys by their last names, with values of a few digits."""
-    return ", ".join(f"{last(key)} {number(value)}" for key, value in parameters.items()) or "as it is"
+def metric_name(metric: str) -> str:
+    """`auroc` or `mcc` as people write it."""
+    return "AUROC" if metric == "auroc" else "MCC"
 
 
-def last(key: str) -> str:
-    """The last name of a key, which says enough within a campaign."""
+def format_parameters(parameters: dict[str, Any]) -> str:
+    """Searched keys by their short names, with values of few digits."""
+    return (
+        ", ".join(f"{short_name(key)} {format_value(value)}" for key, value in parameters.items())
+        or "the experiment as it is"
+    )
+
+
+def short_name(key: str) -> str:
+    """The last part of a key, which is clear enough within a study."""
     return key.rpartition(".")[2]
 
 
-def number(value: Any) -> str:
-    """A value of a key for people."""
+def format_value(value: Any) -> str:
+    """A value of a key: a real number with three digits, a list with spaces between its items."""
     if isinstance(value, float):
         return f"{value:.3g}"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def duration(seconds: float) -> str:
-    """A time for people: 42 s, 3 min, 2.5 h."""
+def format_duration(seconds: float) -> str:
+    """A duration: 42 s, 3 min, 2.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""One run of a campaign on the Ray that is connected: what its parts are told of each other, and the time it takes."""
+"""One run of a study on a connected Ray: it connects queue, store, searcher and Ray Tune, and counts the time spent."""
 
 from __future__ import annotations
 
@@ -17,160 +17,171 @@ from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import shown
 from training.models import embedding_file
 from training.splits import open_splits
-from tuning import identity, keys, lines
+from tuning import identity, keys, lines, ranking
 from tuning.config import TuningConfig
 from tuning.results import best
-from tuning.search import proposals
 from tuning.search.dataset_registry import DatasetRegistry
-from tuning.search.queue import Data, TrialQueue
+from tuning.search.proposals import make_proposals
+from tuning.search.queue import TrialQueue
+from tuning.search.trial_factory import DatasetRef, TrialFactory
 from tuning.trial import Trial
 from tuning.trials import machines, memory_check, worker
 from tuning.trials.memory_check import Feasibility
 from tuning.trials.store import TrialStore
+from tuning.trials.trial_spec import TrialSpec
 
-# Time spent is stored no more often.
-TICK_S = 5.0
-REMEDY = "search smaller sizes, shorter sequences (crop.length), or state a larger device with tuning.device_memory"
+# How often the time spent is stored.
+SAVE_INTERVAL_S = 5.0
+NOTHING_FITS_FIX = (
+    "search smaller sizes or shorter sequences (crop.length), or state a larger device with tuning.device_memory"
+)
 
 
 class Run:
-    """From the first trial that is left to do to the last.
+    """Runs the trials of a study that are still to do.
 
     Args:
-        config: the search.
-        base: the experiment's sections.
-        ledger: rows of earlier runs.
-        found: the datasets.
-        about: the campaign's identity, stored with the time spent.
+        config: of the study.
+        base: sections of the experiment.
+        store: rows of earlier runs.
+        datasets: of the study.
+        about: identity of the study, which is stored with the time spent.
         spent: seconds of earlier runs.
-        progress: told of every trial.
+        progress: shows each trial.
     """
 
     def __init__(
         self,
         config: TuningConfig,
         base: Mapping[str, Any],
-        ledger: TrialStore,
-        found: DatasetRegistry,
+        store: TrialStore,
+        datasets: DatasetRegistry,
         about: identity.Identity,
         spent: float,
         progress: Progress,
     ) -> None:
-        self._config, self._base, self._ledger, self._progress = config, base, ledger, progress
-        self._clock, self._told, self._identity = Clock(spent), spent, about
+        self._config, self._base, self._store, self._progress = config, base, store, progress
+        self._clock, self._last_saved, self._identity = Clock(spent), spent, about
         self._training = TrainingConfig.model_validate(base["training"])
-        files = [ledger.output / identity.CAMPAIGN, *(path / MANIFEST for path in found.paths)]
-        self._machine = machines.of_cluster(config, self._training.device, ledger.output, files)
+        files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.paths)]
+        self._machine = machines.smallest_machine(config, self._training.device, store.output, files)
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
-        source = proposals.proposals(config, base, len({one.configuration for one in ledger.trials}))
-        self._agenda = TrialQueue(config, base, ledger, source, found, self._judge, self._clock, self._tell)
+        proposals = make_proposals(config, base, len(ranking.by_configuration(store.trials)))
+        factory = TrialFactory(config, base, datasets.dataset_of, self._check_memory)
+        self._queue = TrialQueue(config, base, store, proposals, factory, self._clock, self._on_end)
 
-    def to_the_end(self) -> float:
-        """Everything that is still to do, on the Ray that is connected; seconds spent on the campaign."""
+    def run(self) -> float:
+        """Run all trials that are still to do, on the connected Ray; returns the seconds spent on the study.
+
+        Raises:
+            RaygeneError: what ended the study, such as a full disk; its trials stay to be resumed.
+            KeyboardInterrupt: interrupted.
+        """
         from tuning.search import ray_searcher
         from tuning.trials import tuner
 
-        metric = ray_searcher.METRIC.format(self._config.metric)
-        front = ray_searcher.StudySearcher(self._agenda, self._ledger, self._given, metric, self._progress.warn)
-        past = [
-            [worker.standing(records, record["epoch"]) for record in records]
-            for trial in self._ledger.trials
-            if trial.over and (records := self._ledger.epochs(trial))
+        metric = f"validation_{self._config.metric}"
+        searcher = ray_searcher.StudySearcher(self._queue, self._store, self._spec, metric, self._progress.warn)
+        earlier = [
+            [worker.epoch_report(records, record["epoch"]) for record in records]
+            for trial in self._store.trials
+            if trial.has_ended and (records := self._store.epochs(trial))
         ]
-        halving = ray_searcher.scheduler(self._config, metric, past)
-        self._progress.note(self._plan())
-        for path in self._ledger.aside:
-            self._progress.note(
-                f"{path}: no row of a trial that this version reads; moved here, and the campaign goes on without it"
-            )
+        scheduler = ray_searcher.make_scheduler(self._config, metric, earlier)
+        stopper = ray_searcher.StudyStopper(self._queue, searcher, self._save_time_spent)
+        callback = ray_searcher.RestartCallback(searcher)
+        self._note_plan()
 
-        def interrupt() -> None:
-            front.closing = True
+        def ask_to_stop() -> None:
+            searcher.is_closing = True
 
-        stop, watch = ray_searcher.Deadline(self._agenda, front, self._tick), ray_searcher.Watch(front)
+        config, output = self._config, self._store.output
         try:
-            tuner.fit(front, halving, stop, self._config, self._training, self._ledger.output, interrupt, watch)
+            tuner.fit(searcher, scheduler, stopper, callback, config, self._training, output, ask_to_stop)
         finally:
-            # What still runs in Tune's thread is to write nothing.
-            front.closing = True
-            identity.write(self._ledger.output, self._identity, self._clock())
-        if front.error is not None:
-            raise front.error
-        if self._agenda.out_of_time():
-            self._agenda.close()
-        if ending := self._agenda.ending():
-            self._progress.note(f"no further configuration: {ending}")
-        trials = self._ledger.trials
-        if trials and all(trial.state == "infeasible" and trial.memory_predicted for trial in trials):
-            self._progress.note(f"nothing fits {shown(self._machine.memory)}: {REMEDY}")
+            # After an interrupt Ray Tune's thread may still run: it must write no more rows.
+            searcher.is_closing = True
+            identity.write(self._store.output, self._identity, self._clock())
+        if searcher.error is not None:
+            raise searcher.error
+        if self._queue.is_out_of_time():
+            self._queue.close()
+        self._note_end()
         return self._clock()
 
     @property
-    def held(self) -> list[tuple[Trial, str]]:
+    def deferred(self) -> list[tuple[Trial, str]]:
         """Trials that a later run has to try, with the reason."""
-        return self._agenda.held
+        return self._queue.deferred
 
-    def _tick(self) -> None:
-        """Store the time spent, so that a kill loses little of it."""
-        if (now := self._clock()) - self._told >= TICK_S:
-            self._told = now
-            identity.write(self._ledger.output, self._identity, now)
+    def _save_time_spent(self) -> None:
+        """Store the time spent now and then, so that a kill loses little of it."""
+        if (now := self._clock()) - self._last_saved >= SAVE_INTERVAL_S:
+            self._last_saved = now
+            identity.write(self._store.output, self._identity, now)
 
-    def _plan(self) -> str:
-        machine, done = self._machine, sum(trial.over for trial in self._ledger.trials)
-        where = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
-        most = (
-            f"{self._config.max_configurations} configurations"
-            if self._config.max_configurations
-            else "every configuration"
-        )
-        return f"tuning: {most} by {self._config.search}, on {where} with {shown(machine.memory)} to share" + (
-            f"; {done} trials are done" if done else ""
-        )
+    def _note_plan(self) -> None:
+        machine, done = self._machine, sum(trial.has_ended for trial in self._store.trials)
+        devices = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
+        count = self._config.max_configurations
+        configurations = f"{count} configurations" if count else "all configurations"
+        plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {shown(machine.memory)} to share"
+        self._progress.note(plan + (f"; {done} trials are done" if done else ""))
+        for path in self._store.set_aside:
+            self._progress.note(
+                f"{path}: its row is not one that this version reads; it was moved here, and the study continues without it"
+            )
 
-    def _tell(self, trial: Trial) -> None:
-        done = len({row.configuration for row in self._ledger.trials if row.over})
-        self._progress.note(lines.line(trial, self._config, done))
-        for path in best.spare(self._ledger, self._config):
+    def _note_end(self) -> None:
+        if reason := self._queue.end_reason():
+            self._progress.note(f"no further configuration: {reason}")
+        trials = self._store.trials
+        if trials and all(trial.state == "infeasible" and trial.memory_predicted for trial in trials):
+            self._progress.note(f"nothing fits {shown(self._machine.memory)}: {NOTHING_FITS_FIX}")
+
+    def _on_end(self, trial: Trial) -> None:
+        done = len({row.configuration for row in self._store.trials if row.has_ended})
+        self._progress.note(lines.format_trial(trial, self._config, done))
+        for path in best.obsolete_checkpoints(self._store, self._config):
             shutil.rmtree(path, ignore_errors=True)
 
-    def _judge(self, model: ModelConfig, training: TrainingConfig, data: Data) -> Feasibility:
-        if data.path not in self._splits:
-            self._splits[data.path] = open_splits(data.path, data.fingerprint)
-        splits = self._splits[data.path]
+    def _check_memory(self, model: ModelConfig, training: TrainingConfig, dataset: DatasetRef) -> Feasibility:
+        if dataset.path not in self._splits:
+            self._splits[dataset.path] = open_splits(dataset.path, dataset.fingerprint)
+        splits = self._splits[dataset.path]
+        tokenizer = splits[0].tokenizer
         if model.embedding_file:
             try:
-                embedding_file.load(Path(model.embedding_file), splits[0].tokenizer, model.embedding)
+                embedding_file.load(Path(model.embedding_file), tokenizer, model.embedding)
             except BundleError as error:
-                # Of another size or tokenizer: these values do not go together, and others may.
+                # Its size or tokenizer is incompatible with this configuration; it may fit others.
                 raise UsageError(error.problem, error.fix) from error
         lengths = np.concatenate([split.lengths for split in splits])
-        return memory_check.judge(model, training, lengths, splits[0].tokenizer, self._machine)
+        return memory_check.check_memory(model, training, lengths, tokenizer, self._machine)
 
-    def _given(self, trial: Trial) -> dict[str, Any]:
-        """What the process of a trial is given."""
-        model, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
-        return {
-            "model": model.model_dump(mode="json"),
-            "training": training.model_dump(mode="json") | {"token_budget": trial.token_budget},
-            "dataset": trial.dataset,
-            "fingerprint": trial.fingerprint,
-            "folder": str(self._ledger.folder(trial)),
-            "gap_rows": self._config.gap_rows,
-            "retain_memory": trial.retain_memory,
-            "cpus": trial.cpus,
-            "gpus": trial.gpus,
-            "until": None
-            if self._config.time_budget_s is None
-            else time.time() + self._config.time_budget_s - self._clock(),
-        }
+    def _spec(self, trial: Trial) -> TrialSpec:
+        """What the process of a trial needs."""
+        model, training = keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)
+        budget = self._config.time_budget_s
+        return TrialSpec(
+            model=model,
+            training=training.model_copy(update={"token_budget": trial.token_budget}),
+            dataset=Path(trial.dataset),
+            fingerprint=trial.fingerprint,
+            folder=self._store.folder(trial),
+            gap_rows=self._config.gap_rows,
+            retain_memory=trial.retain_memory,
+            cpus=trial.cpus,
+            gpus=trial.gpus,
+            deadline=None if budget is None else time.time() + budget - self._clock(),
+        )
 
 
 class Clock:
-    """Seconds spent on a campaign, those of earlier runs included.
+    """Seconds spent on a study, including those of earlier runs.
 
     Args:
-        spent: by earlier runs.
+        spent: seconds of earlier runs.
     """
 
     def __init__(self, spent: float) -> None:

@@ -1,7 +1,7 @@
-"""A search campaign on Ray Tune: datasets, judged trials, records that outlive any kill, and the report.
+"""A hyperparameter study: datasets, trials that fit the memory, rows that survive any kill, and the report.
 
-Starting a trial costs a process once for each slot, and then little. The same command goes on after a kill: what ended keeps
-its row, what was interrupted goes on from its checkpoint, and a finished campaign is told as finished.
+A trial costs the start of a process once for each slot, and little afterwards. The same command resumes after a kill: ended
+trials keep their rows, interrupted ones resume from their checkpoints, and a finished study is reported as finished.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.progress import Progress
 from training.distributed.run_key import NOT_CONTENT
 from tuning import identity
 from tuning.config import TuningConfig
-from tuning.results.study_report import Report, close
+from tuning.results.study_report import StudyReport, write_report
 from tuning.run import Run
 from tuning.search import dataset_registry, space
 from tuning.search.dataset_registry import DatasetRegistry
@@ -28,13 +28,13 @@ from tuning.trials.store import TrialStore
 
 @dataclass(frozen=True)
 class Study:
-    """A campaign before it has begun.
+    """What a study is to do.
 
     Attributes:
-        config: the search.
-        base: the experiment's sections, resolved.
+        config: of the study.
+        base: sections of the experiment, resolved.
         dataset: of all trials; None: built from the experiment.
-        output: the campaign's directory.
+        output: the study's directory.
     """
 
     config: TuningConfig
@@ -43,106 +43,121 @@ class Study:
     output: Path
 
     def identity(self, datasets: list[str]) -> dict[str, Any]:
-        """What is tried, and on which data."""
+        """What is tried, and on which data.
+
+        Args:
+            datasets: fingerprints.
+        """
         training = {key: value for key, value in self.base["training"].items() if key not in NOT_CONTENT}
         return {
             "tuning": self.config.model_dump(mode="json", by_alias=True, exclude=identity.FREE),
-            "space": {key: domain.model_dump(mode="json") for key, domain in self.config.searched.items()},
+            "space": {key: domain.model_dump(mode="json") for key, domain in self.config.search_space.items()},
             "datasets": datasets,
             "model": self.base["model"],
             "training": training,
         }
 
 
-def tune(campaign: Study, connect: Connect, progress: Progress) -> tuple[TrialStore, Report]:
-    """Run a campaign to its end.
+def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore, StudyReport]:
+    """Run a study to its end.
 
     Args:
-        campaign: what is tried.
-        connect: opens Ray; called only when there is work.
-        progress: told of every trial.
+        study: what is tried.
+        connect: opens Ray; called only when there is something to do.
+        progress: shows each trial.
 
     Returns:
-        The rows, and what was made of them, with the error to end with if trials are left to a later run.
+        The rows, and the report, with the error to end with if trials are left to a later run.
 
     Raises:
-        UsageError: the space is wrong, or `output` holds another campaign.
-        DatasetError: no finished dataset.
-        ResourceError: the cluster lacks what is asked for, or the place cannot be written, or another process does.
+        UsageError: the space is wrong, or `output` holds another study.
+        DatasetError: there is no finished dataset.
+        ResourceError: the cluster lacks what is requested, `output` cannot be written, or another process writes it.
         TrainingError: Ray Tune failed.
         KeyboardInterrupt: interrupted; everything up to the last epochs is kept.
     """
-    space.ordered(campaign.config.searched)
-    storage.make_directory(campaign.output)
-    with storage.only_writer(campaign.output):
-        storage.remove_partial(campaign.output)
-        found = _stock(campaign, connect, progress)
-        spent = _begin(campaign, found)
-        ledger = TrialStore(campaign.output)
-        if identity.ended(campaign.output) == _limits(campaign, ledger) and all(one.over for one in ledger.trials):
-            progress.note(f"{campaign.output}: the campaign is finished; nothing to do")
-            return ledger, close(ledger, campaign.config, campaign.base, spent)
-        identity.ends(campaign.output, None)
+    space.ordered_keys(study.config.search_space)
+    storage.make_directory(study.output)
+    with storage.only_writer(study.output):
+        storage.remove_partial(study.output)
+        datasets = _open_datasets(study, connect, progress)
+        about = study.identity(datasets.fingerprints)
+        spent = _begin_or_resume(study.output, about)
+        store = TrialStore(study.output)
+        is_finished = identity.finished_by(study.output) == _limits(study, store)
+        if is_finished and all(trial.has_ended for trial in store.trials):
+            progress.note(f"{study.output}: the study is finished; nothing to do")
+            return store, write_report(store, study.config, study.base, spent)
+        identity.mark_unfinished(study.output)
         with connect():
-            about = campaign.identity(found.fingerprints)
-            run = Run(campaign.config, campaign.base, ledger, found, about, spent, progress)
-            spent = run.to_the_end()
-        if not run.held:
-            identity.ends(campaign.output, _limits(campaign, ledger))
+            run = Run(study.config, study.base, store, datasets, about, spent, progress)
+            spent = run.run()
+        if not run.deferred:
+            identity.mark_finished(study.output, _limits(study, store))
         with progress.stage("report"):
-            made = close(ledger, campaign.config, campaign.base, spent)
-        return ledger, replace(made, owed=_owed(run.held))
+            report = write_report(store, study.config, study.base, spent)
+        return store, replace(report, error=_deferred_error(run.deferred))
 
 
-def _owed(held: Sequence[tuple[Trial, str]]) -> ResourceError | None:
-    """What a campaign ends with that leaves trials to a later run."""
-    if not held:
+def report_only(study: Study, progress: Progress) -> tuple[TrialStore, StudyReport]:
+    """Write the report of the trials so far, without training; of a running study, without the best configuration.
+
+    Args:
+        study: which must be the one in its directory.
+        progress: shows that the study is running.
+
+    Raises:
+        UsageError: there is no study, or another one.
+    """
+    stored = identity.read(study.output)
+    if stored is None:
+        raise UsageError(f"{study.output}: no study there", "name the --output of raygene tune")
+    about, seconds = stored
+    identity.require_same(study.output, about, study.identity(about["datasets"]))
+    store = TrialStore(study.output, read_only=True)
+    try:
+        with storage.only_writer(study.output):
+            return store, write_report(store, study.config, study.base, seconds)
+    except BusyError:
+        progress.note(f"{study.output}: the study is running; its best configuration is written at its end")
+        return store, write_report(store, study.config, study.base, seconds, with_best=False)
+
+
+def _deferred_error(deferred: Sequence[tuple[Trial, str]]) -> ResourceError | None:
+    """The error that a study ends with if it leaves trials to a later run."""
+    if not deferred:
         return None
-    trial, reason = held[0]
-    which = f"trial {trial.number}" if trial.number else f"seed {trial.seed} of configuration {trial.configuration}"
+    trial, reason = deferred[0]
+    name = f"trial {trial.number}" if trial.number else f"seed {trial.seed} of configuration {trial.configuration}"
     return ResourceError(
-        f"trials that were begun or are still owed do not fit the memory that is free now: {len(held)}, the first {which} ({reason})",
+        f"{len(deferred)} trials that are still to be run do not fit the memory that is free now; the first is {name} "
+        f"({reason})",
         "run the same command when more is free, or state the memory with tuning.device_memory",
     )
 
 
-def so_far(campaign: Study, progress: Progress) -> tuple[TrialStore, Report]:
-    """The report of what there is, also while the campaign runs elsewhere, and then without the best bundle; trains nothing.
+def _limits(study: Study, store: TrialStore) -> dict[str, Any]:
+    """The limits that a study ends by, with its number of rows.
 
-    Raises:
-        UsageError: no campaign there, or another.
+    The same limits find a finished study finished. With higher ones, or after a row was deleted, it continues.
     """
-    found = identity.read(campaign.output)
-    if found is None:
-        raise UsageError(f"{campaign.output}: no campaign there", "name the --output of raygene tune")
-    before, seconds = found
-    identity.require_same(campaign.output, before, campaign.identity(before["datasets"]))
-    ledger = TrialStore(campaign.output, reading=True)
-    try:
-        with storage.only_writer(campaign.output):
-            return ledger, close(ledger, campaign.config, campaign.base, seconds)
-    except BusyError:
-        progress.note(f"{campaign.output}: the campaign is running; its best configuration is written at its end")
-        return ledger, close(ledger, campaign.config, campaign.base, seconds, with_best=False)
+    limits = {name: getattr(study.config, name) for name in ("configurations", "time_budget_s", "patience")}
+    return limits | {"rows": len(store.trials)}
 
 
-def _limits(campaign: Study, ledger: TrialStore) -> dict[str, Any]:
-    """What a campaign ends by: the same command finds it finished; one that allows more goes on, or after a row was deleted."""
-    limits = {name: getattr(campaign.config, name) for name in ("configurations", "time_budget_s", "patience")}
-    return limits | {"rows": len(ledger.trials)}
+def _open_datasets(study: Study, connect: Connect, progress: Progress) -> DatasetRegistry:
+    search_space = study.config.search_space
+    if study.dataset is not None:
+        return dataset_registry.use_existing(study.dataset, search_space)
+    return dataset_registry.build_all(study.base, search_space, study.output, connect, progress)
 
 
-def _stock(campaign: Study, connect: Connect, progress: Progress) -> DatasetRegistry:
-    if campaign.dataset is not None:
-        return dataset_registry.given(campaign.dataset, campaign.config.searched)
-    return dataset_registry.made(campaign.base, campaign.config.searched, campaign.output, connect, progress)
-
-
-def _begin(campaign: Study, found: DatasetRegistry) -> float:
-    """Write or compare what the directory holds; seconds spent by earlier runs."""
-    now, before = campaign.identity(found.fingerprints), identity.read(campaign.output)
-    if before is None:
-        identity.write(campaign.output, now, 0.0)
-        return 0.0
-    identity.require_same(campaign.output, before[0], now)
-    return before[1]
+def _begin_or_resume(output: Path, about: identity.Identity) -> float:
+    """Store the identity of a study, or compare it with the stored one; returns the seconds spent by earlier runs."""
+    stored = identity.read(output)
+    if stored is not None:
+        identity.require_same(output, stored[0], about)
+    spent = stored[1] if stored is not None else 0.0
+    # Also on resume: an earlier version wrote the file under another name.
+    identity.write(output, about, spent)
+    return spent

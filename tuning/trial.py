@@ -13,36 +13,38 @@ State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", 
 ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
 Row = dict[str, Any]
 RENAMED = {"roomy": "retain_memory"}
-"""Columns by the names they once had."""
+"""Columns of earlier versions, and their current names."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A row of the campaign.
+    """A row of the study; the attributes are the columns of its tables.
 
     Attributes:
-        number: from 1, in the order of proposal.
-        configuration: from 1; trials that differ in their seed alone share it.
-        key: of what decides the result; names the trial's folder.
+        number: from 1, in the order in which trials began.
+        configuration: from 1; trials that differ only in their seed share it.
+        key: SHA-256 of what decides the result; names the trial's folder.
         seed: `training.seed`.
         parameters: searched keys and their values.
-        state: begun, or how it ended; repeated: another configuration comes to the same training, which is not run twice.
+        state: begun, or how it ended. `repeated`: another configuration results in the same training, which is not run twice.
         reason: why it was stopped, does not fit, or failed.
-        dataset: folder of the dataset.
-        fingerprint: the dataset's.
-        token_budget: most padded tokens in a batch.
-        retain_memory: whether memory that is freed may be kept.
-        cpus: of Ray, for the whole trial.
-        gpus: of Ray, a share of one where several trials fit on a device.
-        memory_predicted: bytes of the heaviest batch; where it does not fit, of what does not.
-        memory_room: bytes that a trial may take.
-        memory_measured: most bytes seen.
-        weights: numbers that the model learns; None in a row of an earlier version, and where there is no model.
-        epochs: trained.
-        best_epoch: the one that is kept, of highest validation AUROC.
-        validation_auroc: of that epoch, as are the figures after it.
-        train_auroc: on a sample of train.
-        seconds: spent in it, over all its runs.
+        dataset: directory of the dataset.
+        fingerprint: of the dataset.
+        token_budget: maximum number of padded tokens in a batch.
+        retain_memory: whether the process may retain memory that it has freed.
+        cpus: CPUs that Ray reserves for the whole trial.
+        gpus: GPUs that Ray reserves; a fraction where several trials fit on a device.
+        memory_predicted: bytes at the peak of training; of an infeasible trial, bytes of what does not fit.
+        memory_room: bytes of the device that the trial was planned for.
+        memory_measured: bytes at the measured peak.
+        weights: learnable numbers of the model; None in rows of earlier versions, and where no model can be built.
+        epochs: number of epochs trained.
+        best_epoch: the epoch that is kept, which is that of highest validation AUROC.
+        validation_auroc: on all rows of validation, at the best epoch.
+        validation_mcc: as above, with a threshold of 0.5.
+        train_auroc: on a sample of the rows of train, at the best epoch.
+        train_mcc: as above, with a threshold of 0.5.
+        seconds: spent in its process, over all its runs.
         ended: from 1, in the order in which trials ended.
     """
 
@@ -73,44 +75,52 @@ class Trial:
     ended: int | None = None
 
     @property
-    def over(self) -> bool:
-        """Whether it is not to be run any more."""
+    def has_ended(self) -> bool:
+        """Whether it will not be run any more."""
         return self.state in ENDED
 
     def value(self, metric: str) -> float | None:
-        """Its validation figure."""
-        found: float | None = getattr(self, f"validation_{metric}")
-        return found
+        """Its validation `auroc` or `mcc`; None before its first epoch."""
+        value: float | None = getattr(self, f"validation_{metric}")
+        return value
 
     def gap(self, metric: str) -> float | None:
-        """By how much the figure on train is above that on validation."""
-        learnt, held = getattr(self, f"train_{metric}"), self.value(metric)
-        return None if learnt is None or held is None else learnt - held
+        """The metric on train less that on validation; None where either is missing."""
+        train, validation = getattr(self, f"train_{metric}"), self.value(metric)
+        return None if train is None or validation is None else train - validation
 
     def with_epochs(self, records: list[Row]) -> Trial:
-        """With the figures of its epochs so far."""
+        """This trial with the figures of its epochs so far."""
         if not records:
             return self
         best = max(records, key=lambda record: (record["validation_auroc"], -record["epoch"]))
         names = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
-        found = {name: best.get(name) for name in names}
-        figures: Row = {name: value if value is None or math.isfinite(value) else None for name, value in found.items()}
+        values = {name: best.get(name) for name in names}
+        # JSON has no NaN and no infinity.
+        metrics: Row = {
+            name: value if value is None or math.isfinite(value) else None for name, value in values.items()
+        }
         return replace(
             self,
             epochs=records[-1]["epoch"],
             best_epoch=best["epoch"],
             seconds=round(sum(record["trial_seconds"] for record in records), 2),
             memory_measured=max((record.get("peak_memory_bytes") or 0 for record in records), default=0) or None,
-            **figures,
+            **metrics,
         )
 
     def to_json(self) -> Row:
-        """Every attribute."""
+        """All attributes."""
         return asdict(self)
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Trial:
-        """From `to_json`, also of an earlier version; keys of a later one are left out."""
+        """The trial of a row, also of one that an earlier version wrote; unknown columns of a later version are ignored.
+
+        Raises:
+            KeyError: a column without a default is missing.
+            TypeError: as above.
+        """
         known = {field.name for field in fields(cls)}
         values = {RENAMED.get(name, name): value for name, value in row.items()}
         values = {name: value for name, value in values.items() if name in known}

@@ -141,7 +141,7 @@ def trainings(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def figures(output: Path) -> list[dict[str, Any]]:
-    """The rows of a campaign without times, memory and the order in which they ended."""
+    """The rows of a study without times, memory and the order in which they ended."""
     changing = {"seconds", "memory_measured", "ended"}
     return [
         {name: value for name, value in row.items() if name not in changing}
@@ -149,7 +149,7 @@ def figures(output: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_node_lost_during_a_campaign_costs_part_of_an_epoch_and_changes_no_figure(
+def test_a_node_lost_during_a_study_costs_part_of_an_epoch_and_changes_no_figure(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     data, output, undisturbed = write_dataset(tmp_path / "data", rows=500), tmp_path / "a", tmp_path / "b"
@@ -170,7 +170,7 @@ def test_a_node_lost_during_a_campaign_costs_part_of_an_epoch_and_changes_no_fig
     node = cluster.processes[-1]
     lost, done = caught_in_an_epoch(output, node.pid, driver)
     lose(cluster, node)
-    assert "its process or machine was lost; going on after epoch" in ended(driver)
+    assert "its process or machine was lost; it resumes after epoch" in ended(driver)
     assert len(failed_elsewhere(cluster, trainings(cluster))) == 1
     after = epochs(output)[lost]
     assert [record["epoch"] for record in after] == list(range(1, EPOCHS + 1))

@@ -1,4 +1,4 @@
-"""A campaign as a job of a real head with token authentication."""
+"""A study as a job of a real head with token authentication."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def figures(output: Path) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def whole(cluster: Cluster, tune: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A campaign that was never stopped."""
-    output = tmp_path_factory.mktemp("tuned") / "campaign"
+    """A study that was never stopped."""
+    output = tmp_path_factory.mktemp("tuned") / "study"
     done = cluster.raygene("submit", "run", "--address", cluster.url, "--", *tune, output)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stderr.splitlines()[-1]
@@ -66,7 +66,7 @@ def whole(cluster: Cluster, tune: list[object], tmp_path_factory: pytest.TempPat
     return output
 
 
-def test_a_campaign_by_a_job_leaves_its_rows_and_the_best_bundle(whole: Path) -> None:
+def test_a_study_run_by_a_job_leaves_its_rows_and_the_best_bundle(whole: Path) -> None:
     assert [row["state"] for row in rows(whole).values()] == ["finished"] * len(HIDDEN)
     assert sorted(row["parameters"]["model.hidden"] for row in rows(whole).values()) == HIDDEN
     best = max(row["validation_auroc"] for row in rows(whole).values())
@@ -81,10 +81,10 @@ def half_way(output: Path) -> bool:
     return bool(begun) and any(row["state"] == "finished" for row in found.values())
 
 
-def test_a_stopped_campaign_goes_on_with_the_same_command_and_no_finished_trial_runs_twice(
+def test_a_stopped_study_resumes_with_the_same_command_and_no_finished_trial_runs_twice(
     cluster: Cluster, tune: list[object], whole: Path, tmp_path: Path
 ) -> None:
-    to, output = ["--address", cluster.url], tmp_path / "campaign"
+    to, output = ["--address", cluster.url], tmp_path / "study"
     handed = cluster.raygene("submit", "run", *to, "--detach", "--", *tune, output)
     assert handed.returncode == 0, handed.stderr
     job = handed.stdout.split()[1].rstrip(":")

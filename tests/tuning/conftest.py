@@ -13,8 +13,9 @@ from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
 from tuning.config import TuningConfig
 from tuning.run import Clock
-from tuning.search.proposals import proposals
-from tuning.search.queue import Data, TrialQueue
+from tuning.search.proposals import make_proposals
+from tuning.search.queue import TrialQueue
+from tuning.search.trial_factory import DatasetRef, TrialFactory
 from tuning.study import Study
 from tuning.trial import Trial
 from tuning.trials.memory_check import Feasibility
@@ -32,26 +33,27 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def campaign(dataset: Path, tmp_path: Path) -> Callable[..., Study]:
+def make_study(dataset: Path, tmp_path: Path) -> Callable[..., Study]:
     def make(base: dict[str, Any] | None = None, **tuning: Any) -> Study:
-        return Study(TuningConfig.model_validate(tuning), base or BASE, dataset, tmp_path / "campaign")
+        return Study(TuningConfig.model_validate(tuning), base or BASE, dataset, tmp_path / "study")
 
     return make
 
 
-def agenda(
-    output: Path, config: TuningConfig, told: list[Trial] | None = None, spent: float = 0.0, most: int = 64
+def make_queue(
+    output: Path, config: TuningConfig, ended: list[Trial] | None = None, spent: float = 0.0, max_hidden: int = 64
 ) -> TrialQueue:
-    """An agenda on what is recorded in a folder, with room for models of up to so many states."""
+    """A queue on what is recorded in a directory; models with a larger hidden size than `max_hidden` do not fit."""
 
-    def judge(model: ModelConfig, training: TrainingConfig, data: Data) -> Feasibility:
-        fits = model.hidden <= most
-        return Feasibility(fits, model.hidden * 10, most * 10, "" if fits else "too large", token_budget=99)
+    def check_memory(model: ModelConfig, training: TrainingConfig, dataset: DatasetRef) -> Feasibility:
+        fits = model.hidden <= max_hidden
+        return Feasibility(fits, model.hidden * 10, max_hidden * 10, "" if fits else "too large", token_budget=99)
 
-    ledger = TrialStore(output)
-    source = proposals(config, BASE, len({trial.configuration for trial in ledger.trials}))
-    tell = (lambda trial: None) if told is None else told.append
-    return TrialQueue(config, BASE, ledger, source, lambda _: Data(output, "f" * 64), judge, Clock(spent), tell)
+    store = TrialStore(output)
+    proposals = make_proposals(config, BASE, len({trial.configuration for trial in store.trials}))
+    factory = TrialFactory(config, BASE, lambda _: DatasetRef(output, "f" * 64), check_memory)
+    on_end = (lambda trial: None) if ended is None else ended.append
+    return TrialQueue(config, BASE, store, proposals, factory, Clock(spent), on_end)
 
 
 @pytest.fixture

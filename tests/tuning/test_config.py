@@ -10,19 +10,19 @@ from pipelines.config import validate
 from pipelines.errors import UsageError
 from tuning import keys
 from tuning.config import DEFAULT_SPACE, Domain, TuningConfig
-from tuning.search.proposals import proposals
+from tuning.search.proposals import make_proposals
 
 
-def wrong(**tuning: Any) -> str:
+def error_of(**tuning: Any) -> str:
     with pytest.raises(UsageError) as caught:
         validate(Experiment, {"tuning": tuning}, "e.yaml")
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("tuning", "told"),
+    ("tuning", "message"),
     [
-        ({"space": {"model.hiden": [8]}}, "model.hiden is no key of the configuration; did you mean model.hidden?"),
+        ({"space": {"model.hiden": [8]}}, "model.hiden is not a key of the configuration; did you mean model.hidden?"),
         ({"space": {"learning_rate": [0.1]}}, "did you mean training.learning_rate?"),
         ({"space": {"nothing.at_all": [1]}}, "sections that can be searched: model, training, negatives, crop"),
         ({"space": {"model.hidden": [8, 2]}}, "model.hidden 2: input should be greater than or equal to 4"),
@@ -33,7 +33,7 @@ def wrong(**tuning: Any) -> str:
         ({"space": {"model.hidden": {"choice": [8], "int": [8, 9]}}}, "not choice and int"),
         ({"space": {"model.hidden": {}}}, "not none"),
         ({"space": {"model.dropout": {"uniform": [0.4, 0.1]}}}, "give the lower bound first"),
-        ({"space": {"training.learning_rate": {"log_uniform": [0, 0.1]}}}, "begins above 0"),
+        ({"space": {"training.learning_rate": {"log_uniform": [0, 0.1]}}}, "must begin above 0"),
         ({"space": {"model.hidden": {"int": [2, 8]}}}, "model.hidden 2"),
         ({"space": {"model.hidden": {"log_uniform": [8.5, 64]}}}, "model.hidden 8.5: input should be a valid integer"),
         ({"space": {"model.bidirectional": {"uniform": [0, 1]}}}, "model.bidirectional takes no numbers"),
@@ -44,78 +44,81 @@ def wrong(**tuning: Any) -> str:
         ({"space": {"model.dropout": {"uniform": [0, 0.4]}}, "search": "grid"}, "a range, which a grid cannot"),
         ({"space": {}}, "at least 1 item"),
         ({"device_memory": "lots"}, "lots: not a size of memory"),
-        ({"trails": 3}, "did you mean trials?"),
+        ({"configuration": 3}, "did you mean configurations?"),
+        ({"trials": 3}, "write tuning.configurations"),
     ],
 )
-def test_what_cannot_be_searched_is_one_line_with_the_mend(tuning: dict[str, Any], told: str) -> None:
-    assert told in wrong(**tuning)
-    assert "\n" not in wrong(**tuning)
+def test_a_space_that_cannot_be_searched_is_refused_in_one_line_with_the_fix(
+    tuning: dict[str, Any], message: str
+) -> None:
+    assert message in error_of(**tuning)
+    assert "\n" not in error_of(**tuning)
 
 
-def test_a_bare_list_is_a_grid_and_text_that_is_a_number_becomes_one() -> None:
+def test_a_bare_list_is_a_grid_and_numbers_in_text_become_numbers() -> None:
     space = TuningConfig.model_validate(
         {"space": {"model.hidden": [8, 16], "training.learning_rate": {"log_uniform": ["1e-4", "1e-2"]}}}
-    ).searched
-    assert list(space["model.hidden"].every or ()) == [8, 16]
+    ).search_space
+    assert list(space["model.hidden"].all_values or ()) == [8, 16]
     assert space["training.learning_rate"].log_uniform == (1e-4, 1e-2)
 
 
-def test_a_range_of_a_whole_number_key_holds_whole_numbers_and_can_be_counted_if_it_is_uniform() -> None:
+def test_a_range_of_a_whole_number_key_has_whole_numbers_and_can_be_enumerated_if_it_is_uniform() -> None:
     given = {"model.hidden": {"uniform": [8, 11], "when": {"model.kind": "gru"}}, "tokenizer.k": {"uniform": [3, 4]}}
-    space = TuningConfig.model_validate({"space": given, "search": "grid"}).searched
+    space = TuningConfig.model_validate({"space": given, "search": "grid"}).search_space
     assert space["model.hidden"] == Domain(int=(8, 11), when={"model.kind": "gru"})
-    assert list(space["tokenizer.k"].every or ()) == [3, 4]
+    assert list(space["tokenizer.k"].all_values or ()) == [3, 4]
 
 
 @pytest.mark.parametrize("search", ["random", "optuna"])
-def test_every_search_draws_whole_numbers_from_a_logarithmic_range_and_knows_them_again(search: str) -> None:
+def test_each_search_draws_whole_numbers_from_a_logarithmic_range_and_recognizes_them(search: str) -> None:
     config = TuningConfig.model_validate({"space": {"model.hidden": {"log_uniform": [8, 64]}}, "search": search})
-    source = proposals(config, {"training": {}}, 0)
+    source = make_proposals(config, {"training": {}}, 0)
     found = [source.next() for _ in range(20)]
-    for one in found:
-        assert one is not None
-        assert type(one["model.hidden"]) is int
-        assert 8 <= one["model.hidden"] <= 64
-        source.told(one, 0.5, 0.0)
-    again = proposals(config, {"training": {}}, 20)
-    for one in found:
-        assert one is not None
-        again.again(one)
-        again.told(one, 0.5, 0.0)
-    assert again.next() is not None
+    for parameters in found:
+        assert parameters is not None
+        assert type(parameters["model.hidden"]) is int
+        assert 8 <= parameters["model.hidden"] <= 64
+        source.observe(parameters, 0.5, 0.0)
+    resumed = make_proposals(config, {"training": {}}, 20)
+    for parameters in found:
+        assert parameters is not None
+        resumed.register(parameters)
+        resumed.observe(parameters, 0.5, 0.0)
+    assert resumed.next() is not None
 
 
-def test_a_range_of_one_value_holds_it() -> None:
-    assert list(Domain(int=(3, 3)).every or ()) == [3]
-    assert Domain(uniform=(0.1, 0.1)).ends == (0.1, 0.1)
+def test_a_range_may_have_one_value() -> None:
+    assert list(Domain(int=(3, 3)).all_values or ()) == [3]
+    assert Domain(uniform=(0.1, 0.1)).values_to_check == (0.1, 0.1)
 
 
-def test_a_tokenizer_from_elsewhere_puts_the_described_one_away_and_none_leaves_it() -> None:
+def test_a_tokenizer_from_elsewhere_replaces_the_described_one_and_null_keeps_it() -> None:
     base = {"tokenizer": {"k": 6, "stride": 3, "tail": "anchor", "vocabulary": "complete", "min_count": 1}}
-    assert keys.changed(base, {"tokenizer.from": "/a"})["tokenizer"] == {"from": "/a"}
-    assert keys.changed(base, {"tokenizer.from": None, "tokenizer.k": 4})["tokenizer"]["k"] == 4
-    assert keys.changed(base, {"tokenizer.from": "/a", "tokenizer.k": 4})["tokenizer"] == {"from": "/a", "k": 4}
+    assert keys.with_parameters(base, {"tokenizer.from": "/a"})["tokenizer"] == {"from": "/a"}
+    assert keys.with_parameters(base, {"tokenizer.from": None, "tokenizer.k": 4})["tokenizer"]["k"] == 4
+    assert keys.with_parameters(base, {"tokenizer.from": "/a", "tokenizer.k": 4})["tokenizer"] == {"from": "/a", "k": 4}
     assert base["tokenizer"]["k"] == 6
 
 
-def test_a_space_is_given_by_flags(tmp_path: Path) -> None:
+def test_a_space_can_be_set_by_flags(tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text("sources: []\n")
     flags = ["model.hidden=[8, 16]", "model.layers={int: [1, 3]}"]
-    space = load(path, {("tuning", "space"): flags}).tuning.searched
+    space = load(path, {("tuning", "space"): flags}).tuning.search_space
     assert space == {"model.hidden": Domain(grid=[8, 16]), "model.layers": Domain(int=(1, 3))}
     with pytest.raises(UsageError, match="write KEY=VALUES"):
         load(path, {("tuning", "space"): ["model.hidden"]})
 
 
-def test_what_is_resolved_says_the_same_again() -> None:
+def test_a_resolved_configuration_resolves_to_itself() -> None:
     given = {"space": {"model.layers": {"int": [1, 3], "when": {"model.kind": "lstm"}}}, "search": "random"}
     config = validate(Experiment, {"tuning": given}, "e")
     assert validate(Experiment, config.resolved(), "e").tuning == config.tuning
 
 
-def test_without_a_space_sizes_rate_and_dropout_are_searched_and_by_a_grid_the_sizes() -> None:
-    assert TuningConfig().searched == DEFAULT_SPACE
-    assert set(TuningConfig(search="grid").searched) == {"model.embedding", "model.hidden"}
-    assert TuningConfig().most == 16
-    assert TuningConfig(search="grid").most is None
+def test_the_default_space_has_sizes_rate_and_dropout_and_that_of_a_grid_the_sizes() -> None:
+    assert TuningConfig().search_space == DEFAULT_SPACE
+    assert set(TuningConfig(search="grid").search_space) == {"model.embedding", "model.hidden"}
+    assert TuningConfig().max_configurations == 16
+    assert TuningConfig(search="grid").max_configurations is None

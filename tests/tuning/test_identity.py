@@ -7,25 +7,25 @@ import pytest
 from pipelines.errors import UsageError
 from tuning import identity
 
-BEFORE = {"tuning": {"seed": 0, "metric": "auroc"}, "datasets": ["a"], "training": {"epochs": 2}}
+STORED = {"tuning": {"seed": 0, "metric": "auroc"}, "datasets": ["a"], "training": {"epochs": 2}}
 
 
 def test_what_is_written_is_read_with_the_seconds_spent(tmp_path: Path) -> None:
     assert identity.read(tmp_path) is None
-    identity.write(tmp_path, BEFORE, 12.34)
-    assert identity.read(tmp_path) == (BEFORE, 12.3)
+    identity.write(tmp_path, STORED, 12.34)
+    assert identity.read(tmp_path) == (STORED, 12.3)
 
 
-def test_another_campaign_is_refused_with_the_keys_and_both_values(tmp_path: Path) -> None:
-    now = {**BEFORE, "tuning": {"seed": 9, "metric": "auroc"}, "training": {"epochs": 2, "global_batch_size": 8}}
-    with pytest.raises(UsageError) as told:
-        identity.require_same(tmp_path, BEFORE, now)
-    assert "tuning.seed 0 there, 9 here; training.global_batch_size nothing there, 8 here" in str(told.value)
-    identity.require_same(tmp_path, BEFORE, BEFORE)
+def test_another_study_is_refused_with_the_keys_and_both_values(tmp_path: Path) -> None:
+    requested = {**STORED, "tuning": {"seed": 9, "metric": "auroc"}, "training": {"epochs": 2, "global_batch_size": 8}}
+    with pytest.raises(UsageError) as caught:
+        identity.require_same(tmp_path, STORED, requested)
+    assert "tuning.seed 0 there, 9 here; training.global_batch_size nothing there, 8 here" in str(caught.value)
+    identity.require_same(tmp_path, STORED, STORED)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": {}}'])
-def test_a_damaged_file_is_told(text: str, tmp_path: Path) -> None:
-    (tmp_path / identity.CAMPAIGN).write_text(text)
+def test_a_damaged_file_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / identity.STUDY).write_text(text)
     with pytest.raises(UsageError, match="cannot be read"):
         identity.read(tmp_path)

@@ -30,10 +30,10 @@ from training.bundle import bundle
 from training.bundle.bundle import Bundle
 from training.distributed.run_key import run_key
 from training.models import embedding_file
-from tuning import keys, summary
+from tuning import keys, ranking
 from tuning.config import TuningConfig
 from tuning.search import dataset_registry
-from tuning.study import Study, so_far, tune
+from tuning.study import Study, report_only, tune
 from tuning.trial import Trial
 from tuning.trials.store import TrialStore
 
@@ -48,7 +48,7 @@ def rows(output: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Silent]:
     """A grid of four, of which one is far too large, with two seeds."""
-    output, progress = tmp_path_factory.mktemp("tuned") / "campaign", Silent()
+    output, progress = tmp_path_factory.mktemp("tuned") / "study", Silent()
     space = {"model.embedding": [4, 8], "model.hidden": [8, 4096]}
     config = TuningConfig.model_validate(
         {"space": space, "search": "grid", "seeds": 2, "scheduler": "none", "device_memory": "1GiB", "metric": "mcc"}
@@ -57,7 +57,7 @@ def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFact
     return output, progress
 
 
-def test_every_trial_has_its_row_with_figures_gap_memory_and_time(small: tuple[Path, Silent]) -> None:
+def test_each_trial_has_a_row_with_metrics_gap_memory_and_time(small: tuple[Path, Silent]) -> None:
     found = rows(small[0])
     assert [row["number"] for row in found] == list(range(1, len(found) + 1))
     assert [row["state"] for row in found] == ["finished", "finished", "infeasible"] * 2
@@ -75,15 +75,15 @@ def test_every_trial_has_its_row_with_figures_gap_memory_and_time(small: tuple[P
             assert row["epochs"] == 0
 
 
-def test_a_line_tells_each_trial_as_it_ends(small: tuple[Path, Silent]) -> None:
-    told = "\n".join(small[1].notes)
-    assert "trial 1: embedding 4, hidden 8, seed" in told
-    assert "infeasible (model.kind lstm: one sequence of" in told
-    assert "on train " in told
-    assert "foretold" in told
+def test_a_line_is_shown_for_each_trial_as_it_ends(small: tuple[Path, Silent]) -> None:
+    notes = "\n".join(small[1].notes)
+    assert "trial 1: embedding 4, hidden 8, seed" in notes
+    assert "infeasible (model.kind lstm: one sequence of" in notes
+    assert "on train " in notes
+    assert "predicted" in notes
 
 
-def test_tables_page_and_rows_say_the_same(small: tuple[Path, Silent]) -> None:
+def test_tables_page_and_rows_agree(small: tuple[Path, Silent]) -> None:
     output = small[0]
     table = pq.read_table(output / "trials.parquet").to_pylist()
     assert [row["key"] for row in table] == [row["key"] for row in rows(output)]
@@ -93,7 +93,7 @@ def test_tables_page_and_rows_say_the_same(small: tuple[Path, Silent]) -> None:
     assert "figure-gap" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     marked = re.findall(r"<tr class=best><td[^>]*>(\d+)</td>", page)
-    chosen = summary.best(TrialStore(output, reading=True).trials, "mcc", 2)
+    chosen = ranking.best(TrialStore(output, read_only=True).trials, "mcc", 2)
     assert chosen is not None
     assert marked == [str(chosen.number)]
     assert [row["weights"] is not None for row in table] == [True] * 6
@@ -114,49 +114,49 @@ def test_the_best_configuration_is_an_experiment_and_a_bundle_that_train_finds_f
     assert made.config["metrics"]["validation_mcc"] == max(means[best])
 
 
-def test_a_second_run_finds_the_campaign_finished_and_another_one_is_refused(
+def test_a_second_run_finds_the_study_finished_and_another_study_is_refused(
     small: tuple[Path, Silent], dataset: Path, silent: Silent
 ) -> None:
     output = small[0]
     before = (output / "trials.jsonl").read_bytes()
-    identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
+    identity = json.loads((output / "study.json").read_text())["identity"]["tuning"]
     config = TuningConfig.model_validate(identity)
 
-    def never() -> Any:
+    def never_connect() -> Any:
         raise AssertionError("no Ray is needed")
 
-    tune(Study(config, BASE, dataset, output), never, silent)
+    tune(Study(config, BASE, dataset, output), never_connect, silent)
     assert any("finished; nothing to do" in note for note in silent.notes)
     assert (output / "trials.jsonl").read_bytes() == before
     other = config.model_copy(update={"seed": 9})
-    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
-        tune(Study(other, BASE, dataset, output), never, silent)
-    with pytest.raises(UsageError, match=r"holds another campaign.*seed 0 there, 9 here"):
-        so_far(Study(other, BASE, dataset, output), silent)
+    with pytest.raises(UsageError, match=r"holds another study.*seed 0 there, 9 here"):
+        tune(Study(other, BASE, dataset, output), never_connect, silent)
+    with pytest.raises(UsageError, match=r"holds another study.*seed 0 there, 9 here"):
+        report_only(Study(other, BASE, dataset, output), silent)
 
 
-def test_a_report_of_what_there_is_leaves_the_best_to_the_process_that_runs(
+def test_a_report_of_a_running_study_leaves_the_best_bundle_to_it(
     small: tuple[Path, Silent], dataset: Path, silent: Silent
 ) -> None:
     output = small[0]
-    identity = json.loads((output / "campaign.json").read_text())["identity"]["tuning"]
+    identity = json.loads((output / "study.json").read_text())["identity"]["tuning"]
     made = Study(TuningConfig.model_validate(identity), BASE, dataset, output)
-    assert so_far(made, silent)[1].bundle is not None
+    assert report_only(made, silent)[1].bundle is not None
     (output / "report.html").unlink()
     with storage.only_writer(output):
-        assert so_far(made, silent)[1].bundle is None
+        assert report_only(made, silent)[1].bundle is None
     assert (output / "report.html").exists()
-    assert any("the campaign is running" in note for note in silent.notes)
-    with pytest.raises(UsageError, match="no campaign there"):
-        so_far(Study(made.config, BASE, dataset, output / "nothing"), silent)
+    assert any("the study is running" in note for note in silent.notes)
+    with pytest.raises(UsageError, match="no study there"):
+        report_only(Study(made.config, BASE, dataset, output / "nothing"), silent)
 
 
-def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_one_stays_within_the_size(
-    campaign: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent
+def test_infeasible_trials_are_not_started_a_failed_one_has_its_reason_and_one_stays_within_the_memory(
+    make_study: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent
 ) -> None:
     hidden = [16, 24, *range(2000, 4001, 200)][:12]
-    made = campaign(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
-    model, training = keys.configured(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
+    made = make_study(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
+    model, training = keys.trial_configs(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
     key = run_key(model, training, read_manifest(dataset)["fingerprint"])
     damaged = made.output / "trials" / key[:16] / "checkpoints" / f"epoch-00001-step-00000000-{'0' * 16}.pt"
     damaged.parent.mkdir(parents=True)
@@ -170,22 +170,22 @@ def test_ten_that_do_not_fit_are_not_started_one_that_fails_has_its_reason_and_o
         assert not list((made.output / "trials" / trial.key[:16]).glob("[!t]*"))
 
 
-def test_an_embedding_of_another_size_does_not_go_together_with_a_model(
-    campaign: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
+def test_an_embedding_file_of_another_size_makes_a_configuration_infeasible(
+    make_study: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:
     tokenizer = Tokenizer.load(dataset / "tokenizer.json")
     file = embedding_file.save(
         torch.rand(tokenizer.vocabulary_size, 8), tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path
     )
     base = {**BASE, "model": {**BASE["model"], "embedding_file": str(file)}}
-    made = campaign(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
+    made = make_study(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
     trials = tune(made, ray_session, silent)[0].trials
     assert [trial.state for trial in trials] == ["finished", "infeasible"]
     assert "model.embedding" in trials[1].reason
 
 
-def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -> None:
-    data, output = write_dataset(tmp_path / "data", rows=400), tmp_path / "campaign"
+def test_a_killed_driver_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -> None:
+    data, output = write_dataset(tmp_path / "data", rows=400), tmp_path / "study"
     experiment = tmp_path / "e.yaml"
     values = {
         "model": BASE["model"],
@@ -207,27 +207,27 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
     ]
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def half_way() -> bool:
+    def is_half_way() -> bool:
         if not (output / "trials.jsonl").exists():
             return False
         states = [row["state"] for row in rows(output)]
         begun = [row for row in rows(output) if row["state"] == "begun"]
-        return "finished" in states and any(ledger_epochs(output, row["key"]) for row in begun)
+        return "finished" in states and any(epochs_of(output, row["key"]) for row in begun)
 
-    while not half_way():
+    while not is_half_way():
         assert driver.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     before = {row["key"]: row for row in rows(output)}
-    began = {row["key"]: ledger_epochs(output, row["key"]) for row in before.values()}
+    began = {row["key"]: epochs_of(output, row["key"]) for row in before.values()}
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     after = rows(output)
     assert sorted(row["parameters"]["model.hidden"] for row in after) == [8, 12, 16]
     assert {row["state"] for row in after} == {"finished"}
     for row in after:
-        epochs = ledger_epochs(output, row["key"])
+        epochs = epochs_of(output, row["key"])
         assert [record["epoch"] for record in epochs] == [1, 2, 3, 4, 5]
         if row["key"] in before and before[row["key"]]["state"] == "finished":
             assert row == before[row["key"]]
@@ -236,30 +236,30 @@ def test_a_driver_killed_half_way_loses_nothing_and_no_trial_runs_twice(tmp_path
 
 
 @pytest.mark.full
-def test_out_of_time_what_runs_ends_with_its_epoch_and_more_time_goes_on_with_the_rest(
-    campaign: Callable[..., Study], ray_session: Any, silent: Silent
+def test_out_of_time_running_trials_stop_after_their_epoch_and_more_time_continues_with_the_rest(
+    make_study: Callable[..., Study], ray_session: Any, silent: Silent
 ) -> None:
     space, base = {"model.hidden": [8, 12, 16, 20]}, {**BASE, "training": {**BASE["training"], "epochs": 10**4}}
 
     def within(seconds: float) -> list[Trial]:
-        made = campaign(base, space=space, search="grid", scheduler="none", seconds=seconds)
+        made = make_study(base, space=space, search="grid", scheduler="none", time_budget_s=seconds)
         return tune(made, ray_session, silent)[0].trials
 
     # A busy machine starts none in the first seconds, and then there are no rows.
     seconds = next(seconds for seconds in (2, 4, 8, 16, 32, 64) if within(seconds))
     early = within(seconds)
-    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.time_budget_s have passed")}
+    assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.time_budget_s is used up")}
     assert all(trial.epochs and trial.validation_auroc for trial in early)
     assert any(
-        f"no further configuration: tuning.time_budget_s have passed ({seconds})" in note for note in silent.notes
+        f"no further configuration: tuning.time_budget_s is used up ({seconds})" in note for note in silent.notes
     )
-    assert silent.notes[-1].endswith("the campaign is finished; nothing to do")
+    assert silent.notes[-1].endswith("the study is finished; nothing to do")
     found = {trial.key: trial for trial in within(seconds + 2)}
     assert [found[trial.key] for trial in early] == early
 
 
 @pytest.mark.full
-def test_trials_of_two_workers_have_the_figures_of_one(
+def test_trials_of_two_workers_have_the_metrics_of_one(
     dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:
     # Dropout draws other numbers for other workers.
@@ -278,7 +278,7 @@ def test_trials_of_two_workers_have_the_figures_of_one(
     assert bundle.load(tmp_path / "2" / "best" / "bundle").config["run"] in {trial.key for trial in found[1]}
 
 
-def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
+def test_dataset_keys_build_a_dataset_for_each_value_and_never_the_same_twice(
     genome: GenomeFiles, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:
     base = {
@@ -297,29 +297,29 @@ def test_keys_of_data_build_a_dataset_for_each_value_and_never_the_same_twice(
     assert {Path(trial.dataset).name for trial in trials if trial.state == "finished"} == datasets
     for trial in trials[::2]:
         assert read_manifest(Path(trial.dataset))["tokenizer"]["k"] == trial.parameters["tokenizer.k"]
-    chosen = summary.best(trials, "auroc")
+    chosen = ranking.best(trials, "auroc")
     assert chosen is not None
     assert load(tmp_path / "c" / "best.yaml", {}).tokenizer.k == chosen.parameters["tokenizer.k"]
     manifests = sorted((tmp_path / "c" / "datasets").glob("*/manifest.json"))
     built = [path.stat().st_mtime_ns for path in manifests]
-    again = dataset_registry.made(base, config.searched, tmp_path / "c", ray_session, silent)
+    again = dataset_registry.build_all(base, config.search_space, tmp_path / "c", ray_session, silent)
     assert [path.stat().st_mtime_ns for path in manifests] == built
     assert {one[:12] for one in again.fingerprints} == datasets
 
 
-def test_a_dataset_that_is_given_and_keys_that_make_others_do_not_go_together(
-    campaign: Callable[..., Study], ray_session: Any, silent: Silent
+def test_dataset_keys_are_refused_for_an_existing_dataset(
+    make_study: Callable[..., Study], ray_session: Any, silent: Silent
 ) -> None:
     with pytest.raises(UsageError, match=r"tokenizer\.k needs a dataset for every value"):
-        tune(campaign(space={"tokenizer.k": [3, 4]}), ray_session, silent)
+        tune(make_study(space={"tokenizer.k": [3, 4]}), ray_session, silent)
 
 
-def ledger_epochs(output: Path, key: str) -> list[dict[str, Any]]:
+def epochs_of(output: Path, key: str) -> list[dict[str, Any]]:
     path = output / "trials" / key[:16] / "epochs.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_the_ledger_begins_again_from_its_rows(small: tuple[Path, Silent]) -> None:
+def test_a_lost_table_is_made_again_from_the_rows(small: tuple[Path, Silent]) -> None:
     (small[0] / "trials.jsonl").unlink()
     TrialStore(small[0])
     assert len(rows(small[0])) == 6

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuning import summary
+from tuning import ranking, summary
 from tuning.config import Domain
 from tuning.results import importance, tables
 from tuning.trial import State, Trial
@@ -36,61 +36,61 @@ def trial(number: int, auroc: float | None, *, state: State = "finished", seed: 
 
 def test_a_mean_has_the_interval_of_students_t() -> None:
     values = [0.7, 0.8, 0.75]
-    found = summary.mean(values)
+    mean = summary.mean(values)
     low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
-    assert found.value == pytest.approx((low + high) / 2)
-    assert found.half == pytest.approx((high - low) / 2)
+    assert mean.value == pytest.approx((low + high) / 2)
+    assert mean.half_width == pytest.approx((high - low) / 2)
 
 
-def test_of_fewer_than_three_values_there_is_no_interval() -> None:
+def test_fewer_than_three_values_have_no_interval() -> None:
     assert str(summary.mean([0.5])) == "0.5000"
     assert str(summary.mean([0.9984, 0.8572])) == "0.9278"
     assert "±" in str(summary.mean([0.8, 0.9, 0.85]))
 
 
-def test_the_best_configuration_is_best_over_its_seeds_not_in_its_luckiest() -> None:
+def test_the_best_configuration_is_that_of_the_best_mean_not_of_the_luckiest_seed() -> None:
     lucky = [trial(1, 0.99, configuration=1), trial(2, 0.5, configuration=1, seed=1)]
     steady = [trial(3, 0.8, configuration=2), trial(4, 0.85, configuration=2, seed=1)]
-    chosen = summary.best([*lucky, *steady], "auroc")
+    chosen = ranking.best([*lucky, *steady], "auroc")
     assert chosen is not None
     assert chosen.number == 4
 
 
-def test_a_configuration_with_a_seed_under_way_is_not_judged_yet() -> None:
+def test_a_configuration_with_a_running_seed_is_not_ranked_yet() -> None:
     trials = [trial(1, 0.9, configuration=1), trial(2, None, configuration=1, state="begun"), trial(3, 0.6)]
-    chosen = summary.best(trials, "auroc")
+    chosen = ranking.best(trials, "auroc")
     assert chosen is not None
     assert chosen.number == 3
 
 
-def test_a_configuration_is_judged_when_it_has_all_of_its_seeds() -> None:
+def test_a_configuration_is_ranked_once_it_has_all_of_its_seeds() -> None:
     trials = [
         trial(1, 0.9, configuration=1),
         *(trial(2 + seed, 0.6, configuration=2, seed=seed) for seed in (0, 1)),
     ]
-    chosen = summary.best(trials, "auroc", 2)
+    chosen = ranking.best(trials, "auroc", 2)
     assert chosen is not None
     assert chosen.configuration == 2
-    assert [one.number for one in summary.ranking(trials, "auroc", 2)] == [2, 3, 1]
-    assert summary.verdict(trials[:1], "auroc", 2) == "No configuration has all of its 2 seeds yet."
-    assert "of 0.6000 over 2 seeds" in summary.verdict(trials, "auroc", 2)
+    assert [row.number for row in ranking.ranked(trials, "auroc", 2)] == [2, 3, 1]
+    assert summary.conclusion(trials[:1], "auroc", 2) == "No configuration has all of its 2 seeds yet."
+    assert "of 0.6000 over 2 seeds" in summary.conclusion(trials, "auroc", 2)
 
 
 @pytest.mark.parametrize("state", ["failed", "infeasible", "repeated"])
-def test_what_failed_or_no_longer_fits_is_never_best_whatever_its_epochs_said(state: State) -> None:
+def test_a_trial_that_failed_or_does_not_fit_is_never_the_best_whatever_its_epochs(state: State) -> None:
     trials = [trial(1, 0.99, state=state), trial(2, 0.6), trial(3, 0.4)]
-    chosen = summary.best(trials, "auroc")
+    chosen = ranking.best(trials, "auroc")
     assert chosen is not None
     assert chosen.number == 2
-    assert [one.number for one in summary.ranking(trials, "auroc")] == [2, 3, 1]
-    assert summary.best(trials[:1], "auroc") is None
-    assert [one.score.count for one in summary.sizes(trials, BASE, "auroc")] == [2]
+    assert [row.number for row in ranking.ranked(trials, "auroc")] == [2, 3, 1]
+    assert ranking.best(trials[:1], "auroc") is None
+    assert [size.score.count for size in summary.sizes(trials, BASE, "auroc")] == [2]
 
 
-def test_a_figure_of_nought_is_a_figure() -> None:
+def test_a_metric_of_zero_counts() -> None:
     trials = [trial(1, -0.2), trial(2, None, state="infeasible"), trial(3, 0.0), trial(4, 0.1), trial(5, -0.1)]
     assert [row[0] for row in summary.rows(trials, "mcc")] == [4, 3, 5, 1, 2]
-    chosen = summary.best(trials[:3], "mcc")
+    chosen = ranking.best(trials[:3], "mcc")
     assert chosen is not None
     assert chosen.number == 3
 
@@ -106,71 +106,71 @@ SEEDED = st.lists(
 
 
 @given(SEEDED, st.integers(1, 3))
-def test_the_first_of_the_ranking_is_the_best_wherever_one_is(
+def test_the_first_of_the_ranking_is_the_best_if_there_is_one(
     drawn: list[tuple[int, State, float | None]], seeds: int
 ) -> None:
     trials = [
         trial(number, value, state=state, seed=number, configuration=configuration)
         for number, (configuration, state, value) in enumerate(drawn, start=1)
     ]
-    ranked, chosen = summary.ranking(trials, "auroc", seeds), summary.best(trials, "auroc", seeds)
-    assert sorted(one.number for one in ranked) == [one.number for one in trials]
+    ranked, chosen = ranking.ranked(trials, "auroc", seeds), ranking.best(trials, "auroc", seeds)
+    assert sorted(row.number for row in ranked) == [row.number for row in trials]
     if chosen is not None:
         assert ranked[0] == chosen
         assert chosen.state in ("finished", "stopped early")
-        assert len([one for one in trials if one.configuration == chosen.configuration]) >= seeds
+        assert len([row for row in trials if row.configuration == chosen.configuration]) >= seeds
 
 
-def test_where_nothing_has_a_figure_nothing_is_best() -> None:
+def test_without_a_metric_no_trial_is_the_best() -> None:
     trials = [trial(1, None, state="infeasible"), trial(2, None, state="failed")]
-    assert summary.best(trials, "auroc") is None
-    assert summary.verdict(trials, "auroc") == "No trial has a validation figure."
-    assert summary.account(trials) == "2 trials: 1 infeasible, 1 failed"
-    assert summary.account([trial(1, None, state="repeated")]) == "1 trial: 1 repeated"
+    assert ranking.best(trials, "auroc") is None
+    assert summary.conclusion(trials, "auroc") == "No trial has a validation metric."
+    assert summary.count_by_state(trials) == "2 trials: 1 infeasible, 1 failed"
+    assert summary.count_by_state([trial(1, None, state="repeated")]) == "1 trial: 1 repeated"
 
 
-def test_sizes_pool_seeds_and_take_what_is_not_searched_from_the_experiment() -> None:
+def test_sizes_pool_seeds_and_take_a_size_that_is_not_searched_from_the_experiment() -> None:
     trials = [trial(1, 0.7, hidden=8), trial(2, 0.8, hidden=8), trial(3, 0.9, hidden=16), trial(4, None, hidden=64)]
-    found = summary.sizes(trials, BASE, "auroc")
-    assert [(one.embedding, one.hidden, one.score.count) for one in found] == [(32, 8, 2), (32, 16, 1)]
-    assert found[0].score.value == pytest.approx(0.75)
-    assert found[0].gap.value == pytest.approx(0.015)
+    sizes = summary.sizes(trials, BASE, "auroc")
+    assert [(size.embedding, size.hidden, size.score.count) for size in sizes] == [(32, 8, 2), (32, 16, 1)]
+    assert sizes[0].score.value == pytest.approx(0.75)
+    assert sizes[0].gap.value == pytest.approx(0.015)
 
 
-def test_what_sizes_pool_beside_their_seeds_is_said() -> None:
+def test_keys_that_sizes_pool_besides_their_seeds_are_named() -> None:
     alike = [trial(1, 0.7, hidden=8), trial(2, 0.8, hidden=16, seed=1)]
-    assert summary.pooling(alike) == ""
-    assert summary.pooling([trial(1, 0.7, hidden=8, layers=1), trial(2, 0.7, hidden=8, layers=1)]) == ""
+    assert summary.pooling_note(alike) == ""
+    assert summary.pooling_note([trial(1, 0.7, hidden=8, layers=1), trial(2, 0.7, hidden=8, layers=1)]) == ""
     mixed = [trial(1, 0.7, hidden=8, layers=1, dropout=0.1), trial(2, 0.7, hidden=8, layers=2, dropout=0.2)]
-    assert summary.pooling(mixed).startswith("Trials of one size differ in layers and dropout too, ")
+    assert summary.pooling_note(mixed).startswith("Trials of one size also differ in layers and dropout, ")
 
 
-def test_trials_whose_validation_rows_differ_are_not_held_against_each_other_unsaid() -> None:
+def test_a_caution_names_keys_that_change_the_validation_rows() -> None:
     def cropped(number: int, length: int) -> Trial:
         return replace(trial(number, 0.7), parameters={"crop.length": length, "tokenizer.k": number})
 
     assert summary.cautions([cropped(1, 60), cropped(2, 60)]) == []
-    (told,) = summary.cautions([cropped(1, 60), cropped(2, 90)])
-    assert told.startswith("crop.length decides which rows validation has")
+    (caution,) = summary.cautions([cropped(1, 60), cropped(2, 90)])
+    assert caution.startswith("crop.length decides which rows validation has")
 
 
-def test_the_number_of_weights_has_a_column_where_it_is_known() -> None:
+def test_the_number_of_weights_has_a_column_if_it_is_known() -> None:
     trials = [replace(trial(1, 0.7, hidden=8), weights=1234), trial(2, None, state="failed", hidden=4)]
-    place = summary.header(trials, "auroc").index("weights")
-    assert [row[place] for row in summary.rows(trials, "auroc")] == [1234, "–"]
+    column = summary.header(trials, "auroc").index("weights")
+    assert [row[column] for row in summary.rows(trials, "auroc")] == [1234, "–"]
     assert tables.table(trials)["weights"].to_pylist() == [1234, None]
     assert "weights" not in summary.header(trials[1:], "auroc")
     assert "weights" not in summary.header(trials, "auroc", weights=False)
-    assert len(summary.rows(trials, "auroc", weights=False)[0]) == place + 4
+    assert len(summary.rows(trials, "auroc", weights=False)[0]) == column + 4
     assert Trial.of_json(trials[0].to_json()) == trials[0]
     assert Trial.of_json({name: value for name, value in trials[1].to_json().items() if name != "weights"}) == trials[1]
 
 
-def test_rows_stand_best_first_and_fit_their_header() -> None:
+def test_rows_come_best_first_and_match_their_header() -> None:
     trials = [trial(1, 0.7, hidden=8), trial(2, None, state="failed", hidden=4), trial(3, 0.9, layers=2)]
-    found = summary.rows(trials, "auroc")
-    assert [row[0] for row in found] == [3, 1, 2]
-    assert all(len(row) == len(summary.header(trials, "auroc")) for row in found)
+    rows = summary.rows(trials, "auroc")
+    assert [row[0] for row in rows] == [3, 1, 2]
+    assert all(len(row) == len(summary.header(trials, "auroc")) for row in rows)
 
 
 def test_a_table_has_a_typed_column_for_every_key() -> None:
@@ -190,21 +190,21 @@ def test_importance_finds_the_key_that_matters() -> None:
         for row, hidden in enumerate((8, 16, 32, 64))
         for column, layers in enumerate((1, 2, 3, 4))
     ]
-    found = importance.importance(trials, space, "auroc")
-    assert next(iter(found)) == "model.hidden"
-    assert found["model.hidden"] > 0.9
-    assert sum(found.values()) == pytest.approx(1)
+    shares = importance.importance(trials, space, "auroc")
+    assert next(iter(shares)) == "model.hidden"
+    assert shares["model.hidden"] > 0.9
+    assert sum(shares.values()) == pytest.approx(1)
     assert importance.importance(trials[:3], space, "auroc") == {}
 
 
-def test_a_reason_stands_once_for_all_of_its_trials() -> None:
+def test_a_reason_appears_once_with_all_of_its_trials() -> None:
     trials = [
-        replace(trial(number, None, state="failed"), reason=why) for number, why in ((1, "a"), (2, "b"), (3, "a"))
+        replace(trial(number, None, state="failed"), reason=reason) for number, reason in ((1, "a"), (2, "b"), (3, "a"))
     ]
-    assert summary.reasons([*trials, trial(4, 0.5)]) == [("1, 3", "failed", "a"), ("2", "failed", "b")]
+    assert summary.reason_rows([*trials, trial(4, 0.5)]) == [("1, 3", "failed", "a"), ("2", "failed", "b")]
 
 
-def test_of_one_key_alone_there_is_no_importance() -> None:
+def test_a_single_key_has_no_importance() -> None:
     space = {"model.hidden": Domain(int=(4, 64)), "model.layers": Domain(int=(1, 1))}
     trials = [trial(number, number / 10, hidden=8 * number, layers=1) for number in (1, 2, 3, 4, 5)]
     assert importance.importance(trials, space, "auroc") == {}

@@ -1,1 +1,1 @@
-"""What a study found: the best configuration, importances, and the report."""
+"""What a study leaves: tables, the page, importances, and the best configuration with its bundle."""

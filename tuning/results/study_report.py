@@ -1,4 +1,4 @@
-"""The report of a campaign: tables, page, best configuration and bundle, from what is on disk."""
+"""The report of a study: tables, page, best configuration and bundle, made from what is on disk."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ PAGE = "report.html"
 
 
 @dataclass(frozen=True)
-class Report:
+class StudyReport:
     """What was written, and what the terminal shows.
 
     Attributes:
-        sizes: score and gap by size.
+        sizes: metrics by model size.
         shares: importance of each key.
         page: the HTML page.
-        bundle: of the best trial; None: no trial has a figure.
-        owed: what to end with, where trials are left to a later run.
+        bundle: directory of the best trial's bundle; None: not written, or no trial has a metric.
+        error: that the command ends with, where trials are left to a later run.
     """
 
     sizes: list[Size]
     shares: dict[str, float]
     page: Path
     bundle: Path | None
-    owed: ResourceError | None = None
+    error: ResourceError | None = None
 
 
-def close(
-    ledger: TrialStore, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
-) -> Report:
-    """Write everything that a campaign leaves behind.
+def write_report(
+    store: TrialStore, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
+) -> StudyReport:
+    """Write all the files that a study leaves, from its rows.
 
     Args:
-        ledger: of the campaign.
-        config: the search.
-        base: the experiment's sections.
+        store: of the study.
+        config: of the study.
+        base: sections of the experiment.
         seconds: spent on it.
-        with_best: whether the best configuration and its bundle are to be written, which another process may be doing.
+        with_best: whether to write the best configuration and its bundle, which a running study does itself.
 
     Raises:
-        TrainingError: the checkpoint of the best trial is damaged or gone; tables and page are there.
-        ResourceError: the place cannot be written.
+        TrainingError: the checkpoint of the best trial is damaged or missing; tables and page are written.
+        ResourceError: the directory cannot be written.
     """
-    trials, metric = ledger.trials, config.metric
+    trials, metric = store.trials, config.metric
     sizes = summary.sizes(trials, base, metric)
-    shares = importance.importance(trials, config.searched, metric, config.seeds)
-    tables.write(trials, ledger.output)
-    about = page.about(trials, config.search, seconds)
-    page.build_page(trials, metric, sizes, shares, about, config.seeds).write(ledger.output / PAGE)
-    bundle = best.write(ledger, base, config) if with_best else None
-    return Report(sizes, shares, ledger.output / PAGE, bundle)
+    shares = importance.importance(trials, config.search_space, metric, config.seeds)
+    tables.write(trials, store.output)
+    subtitle = page.subtitle(trials, config.search, seconds)
+    page.build_page(trials, metric, sizes, shares, subtitle, config.seeds).write(store.output / PAGE)
+    bundle = best.write_best(store, base, config) if with_best else None
+    return StudyReport(sizes, shares, store.output / PAGE, bundle)

@@ -1,4 +1,4 @@
-"""The trials of a campaign as CSV and Parquet: a row each, a column for every searched key."""
+"""The trials of a study as CSV and Parquet: one row for each trial, one column for each searched key."""
 
 from __future__ import annotations
 
@@ -45,38 +45,39 @@ _TYPES: dict[str, pa.DataType] = {
 
 
 def table(trials: Sequence[Trial]) -> pa.Table:
-    """Every trial, in the order of proposal; parameters stand after state and reason, under their keys."""
+    """All trials by number; parameters follow state and reason, in columns named like their keys."""
     columns: dict[str, pa.Array] = {}
     rows = [trial.to_json() | {f"gap_{name}": trial.gap(name) for name in ("auroc", "mcc")} for trial in trials]
     for name, kind in _TYPES.items():
         columns[name] = pa.array([row[name] for row in rows], kind)
         if name == "reason":
-            for key in summary.searched(trials):
+            # Their types follow from the values: a key may hold numbers, text or lists.
+            for key in summary.searched_keys(trials):
                 columns[key] = _column([trial.parameters.get(key) for trial in trials])
     return pa.table(columns)
 
 
 def _column(values: list[Any]) -> pa.Array:
-    """Numbers as numbers; what is mixed or nested as text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool} or kinds == {str} or kinds == {int}:
+    """A column of numbers, booleans or text; mixed or nested values become JSON text."""
+    types = {type(value) for value in values if value is not None}
+    if types == {bool} or types == {str} or types == {int}:
         return pa.array(values)
-    if kinds and kinds <= {int, float}:
+    if types and types <= {int, float}:
         return pa.array(values, pa.float64())
-    plain = [
+    texts = [
         value if value is None or isinstance(value, str) else fingerprint.canonical_json(value) for value in values
     ]
-    return pa.array(plain, pa.string())
+    return pa.array(texts, pa.string())
 
 
 def write(trials: Sequence[Trial], output: Path) -> None:
     """Write both files.
 
     Raises:
-        ResourceError: the place cannot be written.
+        ResourceError: the directory cannot be written.
     """
-    made = table(trials)
+    content = table(trials)
     with storage.replacing(output / CSV) as temporary:
-        pyarrow.csv.write_csv(made, temporary)
+        pyarrow.csv.write_csv(content, temporary)
     with storage.replacing(output / PARQUET) as temporary:
-        pq.write_table(made, temporary)
+        pq.write_table(content, temporary)

@@ -1,7 +1,7 @@
-"""The datasets of a campaign: the one it is given, or one for every value of the keys that decide data.
+"""The datasets of a study: an existing one, or one for each combination of the searched keys that decide data.
 
-Each lies under its own fingerprint, so that configurations share it and another run of the campaign finds it. They are built
-before the first trial starts: a build waits for CPUs that trials would hold.
+Each lies under its own fingerprint, so configurations share it and a later run of the study finds it. All are built before
+the first trial starts: a build needs CPUs that running trials would hold.
 """
 
 from __future__ import annotations
@@ -20,110 +20,110 @@ from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress
 from tuning import keys
 from tuning.search import space
-from tuning.search.queue import Data
 from tuning.search.space import Parameters, Space
+from tuning.search.trial_factory import DatasetRef
 
 DATASETS = "datasets"
-MOST = 64
+MAX_DATASETS = 64
 
 
 class DatasetRegistry:
-    """Datasets by the values of their keys.
+    """Finds the dataset of a configuration.
 
     Args:
-        found: fingerprint of the values to dataset, or to why there can be none.
+        datasets: fingerprint of the values that decide a dataset, to the dataset or to the error of its configuration.
     """
 
-    def __init__(self, found: Mapping[str, Data | UsageError]) -> None:
-        self._found = dict(found)
+    def __init__(self, datasets: Mapping[str, DatasetRef | UsageError]) -> None:
+        self._datasets = dict(datasets)
 
-    def __call__(self, parameters: Parameters) -> Data:
+    def dataset_of(self, parameters: Parameters) -> DatasetRef:
         """The dataset of a configuration.
 
         Raises:
-            UsageError: there can be none.
+            UsageError: its values are incompatible, so it has none.
         """
-        data = self._found[_name(parameters)]
-        if isinstance(data, UsageError):
-            raise data
-        return data
+        dataset = self._datasets[_key(parameters)]
+        if isinstance(dataset, UsageError):
+            raise dataset
+        return dataset
 
     @property
     def paths(self) -> list[Path]:
-        """Folders of all datasets, sorted."""
-        return sorted({data.path for data in self._found.values() if isinstance(data, Data)})
+        """Directories of all datasets, sorted."""
+        return sorted({dataset.path for dataset in self._datasets.values() if isinstance(dataset, DatasetRef)})
 
     @property
     def fingerprints(self) -> list[str]:
-        """Of all datasets, sorted."""
-        return sorted({data.fingerprint for data in self._found.values() if isinstance(data, Data)})
+        """Fingerprints of all datasets, sorted."""
+        return sorted({dataset.fingerprint for dataset in self._datasets.values() if isinstance(dataset, DatasetRef)})
 
 
-def _name(parameters: Parameters) -> str:
-    return fingerprint.of_value({key: value for key, value in parameters.items() if keys.of_dataset(key)})
+def _key(parameters: Parameters) -> str:
+    return fingerprint.of_value({key: value for key, value in parameters.items() if keys.decides_dataset(key)})
 
 
-def given(dataset: Path, searched: Space) -> DatasetRegistry:
-    """A dataset that is there already.
+def use_existing(dataset: Path, search_space: Space) -> DatasetRegistry:
+    """A registry of one dataset that has been built already.
 
     Raises:
-        UsageError: the search asks for several.
-        DatasetError: no finished dataset.
+        UsageError: the space has a key that needs several datasets.
+        DatasetError: there is no finished dataset.
     """
-    if asked := space.of_datasets(searched):
+    if dataset_keys := space.dataset_keys(search_space):
         raise UsageError(
-            f"tuning.space: {asked[0]} needs a dataset for every value, and --dataset names one",
-            "leave --dataset out to have them built, or take the key out of the space",
+            f"tuning.space: {dataset_keys[0]} needs a dataset for every value, and --dataset names one",
+            "leave --dataset out to have them built, or remove the key from the space",
         )
-    return DatasetRegistry({_name({}): Data(dataset, read_manifest(dataset)["fingerprint"])})
+    return DatasetRegistry({_key({}): DatasetRef(dataset, read_manifest(dataset)["fingerprint"])})
 
 
-def made(
-    base: Mapping[str, Any], searched: Space, output: Path, connect: Connect, progress: Progress
+def build_all(
+    base: Mapping[str, Any], search_space: Space, output: Path, connect: Connect, progress: Progress
 ) -> DatasetRegistry:
-    """Build every dataset that the search may ask for; those that are there already cost the reading of their inputs.
+    """Build every dataset that a configuration may need; an existing one only costs reading its inputs.
 
     Args:
-        base: the experiment's sections.
-        searched: key to domain.
-        output: the campaign's directory.
-        connect: opens Ray; called only when there is work.
-        progress: told of every stage.
+        base: sections of the experiment.
+        search_space: key to domain.
+        output: the study's directory.
+        connect: opens Ray; called only when there is something to build.
+        progress: shows each stage.
 
     Raises:
-        RaygeneError: any problem of the inputs or the disk.
-        UsageError: too many, or none that can be built.
+        RaygeneError: any problem with the inputs or the disk.
+        UsageError: there are too many, or none that can be built.
     """
-    wanted = list(itertools.islice(space.datasets(searched, base), MOST + 1))
-    if len(wanted) > MOST:
-        raise UsageError(f"tuning.space: more than {MOST} datasets to build", "search fewer values")
-    found: dict[str, Data | UsageError] = {}
-    for number, parameters in enumerate(wanted, start=1):
-        values = keys.changed(base, parameters)
+    combinations = list(itertools.islice(space.dataset_parameters(search_space, base), MAX_DATASETS + 1))
+    if len(combinations) > MAX_DATASETS:
+        raise UsageError(f"tuning.space: more than {MAX_DATASETS} datasets to build", "search fewer values")
+    datasets: dict[str, DatasetRef | UsageError] = {}
+    for number, parameters in enumerate(combinations, start=1):
+        values = keys.with_parameters(base, parameters)
         origin = ", ".join(f"{key} {value}" for key, value in parameters.items()) or "experiment"
-        if len(wanted) > 1:
-            progress.note(f"dataset {number} of {len(wanted)}: {origin}")
+        if len(combinations) > 1:
+            progress.note(f"dataset {number} of {len(combinations)}: {origin}")
+        sections = {key: values[key] for key in DatasetConfig.model_fields if key in values}
         try:
-            config = validate(
-                DatasetConfig, {key: values[key] for key in DatasetConfig.model_fields if key in values}, origin
-            )
+            config = validate(DatasetConfig, sections, origin)
         except UsageError as error:
-            found[_name(parameters)] = error
+            # Configurations with these values become infeasible trials; the others go ahead.
+            datasets[_key(parameters)] = error
             continue
-        found[_name(parameters)] = _built(config, output / DATASETS, connect, progress)
-    if not any(isinstance(data, Data) for data in found.values()):
-        raise next(error for error in found.values() if isinstance(error, UsageError))
-    return DatasetRegistry(found)
+        datasets[_key(parameters)] = _build(config, output / DATASETS, connect, progress)
+    if not any(isinstance(dataset, DatasetRef) for dataset in datasets.values()):
+        raise next(error for error in datasets.values() if isinstance(error, UsageError))
+    return DatasetRegistry(datasets)
 
 
-def _built(config: DatasetConfig, folder: Path, connect: Connect, progress: Progress) -> Data:
+def _build(config: DatasetConfig, folder: Path, connect: Connect, progress: Progress) -> DatasetRef:
     identity = pipeline.prepare(config, progress).fingerprint
     path = folder / identity[:12]
     try:
         if read_manifest(path)["fingerprint"] == identity:
-            return Data(path, identity)
+            return DatasetRef(path, identity)
     except DatasetError:
         # Not built yet, or not finished.
         pass
     manifest = pipeline.build(config, path, connect, progress)
-    return Data(path, manifest["fingerprint"])
+    return DatasetRef(path, manifest["fingerprint"])

@@ -1,14 +1,15 @@
-"""Where configurations come from: all of a grid, draws at random, or Optuna's tree-structured Parzen estimator.
+"""Sources of configurations: all of a grid, random draws, or Optuna's tree-structured Parzen estimator.
 
-All are seeded, and know after a kill what had been tried: a grid and random draws begin anew and pass over what is
-recorded, Optuna is told of it.
+All are seeded and know after a kill what was tried before: a grid and random draws start again from the beginning, and the
+queue skips what is recorded; Optuna is given the recorded results.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,56 +23,55 @@ from tuning.search.space import Parameters, Space
 if TYPE_CHECKING:
     import optuna
 
-STARTUP = 8
+# Configurations that Optuna draws at random before its estimator chooses.
+STARTUP_CONFIGURATIONS = 8
+# The objective of a configuration that does not fit: below every metric. Its constraint is what counts against it.
+WORST_VALUE = -1.0
 
 
 class Proposals(Protocol):
     """A source of configurations."""
 
     def next(self) -> Parameters | None:
-        """The next one; None where there are no more. It may be one that was tried before."""
+        """The next configuration, which may have been tried before; None where there are no more."""
 
-    def again(self, parameters: Parameters) -> None:
-        """A configuration has been proposed before and is being tried."""
+    def register(self, parameters: Parameters) -> None:
+        """Count a configuration as being tried that this source has not just proposed, such as a recorded one."""
 
-    def told(self, parameters: Parameters, value: float | None, excess: float) -> None:
-        """What became of one that was proposed.
+    def observe(self, parameters: Parameters, value: float | None, excess: float) -> None:
+        """Take the result of a configuration into account.
 
         Args:
             parameters: of the configuration.
-            value: the higher the better; None: it has none.
-            excess: by which share of the room it took too much memory; at most 0 where it fits.
+            value: its metric, to be maximized; None: it has none.
+            excess: the share of the available memory by which it is too large; at most 0 where it fits.
         """
 
 
-class Listed:
-    """Every configuration of a grid, or as many random ones as are asked for; neither learns from what it is told."""
+class Enumeration:
+    """Proposes the configurations of an iterable, whatever their results."""
 
-    def __init__(self, source: Any) -> None:
-        self._source = iter(source)
+    def __init__(self, configurations: Iterable[Parameters]) -> None:
+        self._configurations = iter(configurations)
 
     def next(self) -> Parameters | None:
-        return next(self._source, None)
+        return next(self._configurations, None)
 
-    def again(self, parameters: Parameters) -> None: ...
+    def register(self, parameters: Parameters) -> None: ...
 
-    def told(self, parameters: Parameters, value: float | None, excess: float) -> None: ...
+    def observe(self, parameters: Parameters, value: float | None, excess: float) -> None: ...
 
 
-def at_random(searched: Space, base: Mapping[str, Any], seed: int) -> Any:
-    """Configurations without end; the n-th follows from seed and n alone."""
+def random_configurations(search_space: Space, base: Mapping[str, Any], seed: int) -> Iterator[Parameters]:
+    """Random configurations without end; the n-th follows from the seed and n alone."""
     number = 0
     while True:
         generator = np.random.default_rng(fingerprint.seed(seed, "tuning", number))
-        yield space.drawn(searched, base, _drawing(generator))
+        yield space.sample(search_space, base, partial(_random_value, generator))
         number += 1
 
 
-def _drawing(generator: np.random.Generator) -> space.Draw:
-    return lambda key, domain: _random(domain, generator)
-
-
-def _random(domain: Domain, generator: np.random.Generator) -> Any:
+def _random_value(generator: np.random.Generator, key: str, domain: Domain) -> Any:
     if domain.values is not None:
         return domain.values[int(generator.integers(len(domain.values)))]
     if domain.whole:
@@ -82,101 +82,107 @@ def _random(domain: Domain, generator: np.random.Generator) -> Any:
     return float(math.exp(generator.uniform(low, high)))
 
 
-def distribution(key: str, domain: Domain) -> optuna.distributions.BaseDistribution:
-    """A domain as Optuna names it."""
+def optuna_distribution(key: str, domain: Domain) -> optuna.distributions.BaseDistribution:
+    """A domain as a distribution of Optuna."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if domain.values is not None:
-        return CategoricalDistribution([plain(keys.checked(key, value)) for value in domain.values])
+        return CategoricalDistribution([optuna_choice(keys.validate_value(key, value)) for value in domain.values])
     if domain.whole:
         return IntDistribution(*domain.whole)
     low, high = domain.uniform or domain.log_uniform or (0.0, 1.0)
     return FloatDistribution(low, high, log=domain.log_uniform is not None)
 
 
-def plain(value: Any) -> Any:
-    """A choice as Optuna can hold it."""
+def optuna_choice(value: Any) -> Any:
+    """A value as a categorical choice of Optuna, which has to be a scalar: a list becomes JSON."""
     return value if value is None or isinstance(value, bool | int | float | str) else fingerprint.canonical_json(value)
 
 
-class Optuna:
-    """The tree-structured Parzen estimator (Bergstra et al. 2011), with what does not fit as a constraint.
+class OptunaProposals:
+    """The tree-structured Parzen estimator (Bergstra et al. 2011), with memory as a constraint.
 
     Args:
-        searched: key to domain.
-        base: the experiment's sections.
-        seed: of the sampler.
-        begun: configurations recorded already, so that a campaign that goes on does not draw the same again.
+        search_space: key to domain.
+        base: sections of the experiment.
+        seed: of the search.
+        recorded: number of configurations recorded already, so that a resumed study draws other random numbers.
     """
 
-    def __init__(self, searched: Space, base: Mapping[str, Any], seed: int, begun: int) -> None:
+    def __init__(self, search_space: Space, base: Mapping[str, Any], seed: int, recorded: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._optuna, self._space, self._base = optuna, searched, base
-        self._distributions = {key: distribution(key, domain) for key, domain in searched.items()}
+        self._optuna, self._space, self._base = optuna, search_space, base
+        self._distributions = {key: optuna_distribution(key, domain) for key, domain in search_space.items()}
         self._choices = {
-            key: {plain(keys.checked(key, one)): one for one in domain.values}
-            for key, domain in searched.items()
+            key: {optuna_choice(keys.validate_value(key, value)): value for value in domain.values}
+            for key, domain in search_space.items()
             if domain.values is not None
         }
         with warnings.catch_warnings():
-            # That `multivariate` and `group` may change with a version: the version is pinned.
+            # It warns that `multivariate` and `group` are experimental; the version of Optuna is pinned.
             warnings.simplefilter("ignore")
             sampler = optuna.samplers.TPESampler(
-                seed=fingerprint.seed(seed, "tuning", begun) % 2**32,
-                n_startup_trials=STARTUP,
+                seed=fingerprint.seed(seed, "tuning", recorded) % 2**32,
+                n_startup_trials=STARTUP_CONFIGURATIONS,
                 multivariate=True,
                 group=True,
+                # Configurations that are being tried repel new ones.
                 constant_liar=True,
             )
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._open: dict[str, Any] = {}
+        self._running: dict[str, optuna.trial.Trial] = {}
         self._known: set[str] = set()
 
     def next(self) -> Parameters | None:
         return self._ask()
 
-    def again(self, parameters: Parameters) -> None:
-        self._study.enqueue_trial({key: plain(value) for key, value in parameters.items()})
+    def register(self, parameters: Parameters) -> None:
+        self._study.enqueue_trial({key: optuna_choice(value) for key, value in parameters.items()})
         self._ask()
 
     def _ask(self) -> Parameters:
         trial = self._study.ask()
 
         def draw(key: str, domain: Domain) -> Any:
-            found = trial._suggest(key, self._distributions[key])
-            return self._choices[key][found] if key in self._choices else found
+            value = trial._suggest(key, self._distributions[key])
+            return self._choices[key][value] if key in self._choices else value
 
-        parameters = space.drawn(self._space, self._base, draw)
+        parameters = space.sample(self._space, self._base, draw)
         name = fingerprint.of_value(parameters)
         if name in self._known:
+            # A repeated proposal must not stay open, or it would repel its own neighbourhood for good.
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         else:
             self._known.add(name)
-            self._open[name] = trial
+            self._running[name] = trial
         return parameters
 
-    def told(self, parameters: Parameters, value: float | None, excess: float) -> None:
-        state = self._optuna.trial.TrialState
+    def observe(self, parameters: Parameters, value: float | None, excess: float) -> None:
         name = fingerprint.of_value(parameters)
-        if name not in self._open:
-            self.again(parameters)
-        trial = self._open.pop(name, None)
+        if name not in self._running:
+            self.register(parameters)
+        trial = self._running.pop(name, None)
         if trial is None:
             return
         trial.set_constraint("memory", excess)
         if value is None and excess <= 0:
-            self._study.tell(trial, state=state.FAIL)
+            self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         else:
-            # Below every figure there is; that it does not fit is what counts against it.
-            self._study.tell(trial, -1.0 if value is None else value)
+            self._study.tell(trial, WORST_VALUE if value is None else value)
 
 
-def proposals(config: TuningConfig, base: Mapping[str, Any], begun: int) -> Proposals:
-    """The source that a campaign asks for."""
+def make_proposals(config: TuningConfig, base: Mapping[str, Any], recorded: int) -> Proposals:
+    """The source of configurations that a study requests.
+
+    Args:
+        config: of the study.
+        base: sections of the experiment.
+        recorded: number of configurations recorded already.
+    """
     if config.search == "grid":
-        return Listed(space.all_of(config.searched, base))
+        return Enumeration(space.all_configurations(config.search_space, base))
     if config.search == "random":
-        return Listed(at_random(config.searched, base, config.seed))
-    return Optuna(config.searched, base, config.seed, begun)
+        return Enumeration(random_configurations(config.search_space, base, config.seed))
+    return OptunaProposals(config.search_space, base, config.seed, recorded)

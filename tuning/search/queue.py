@@ -1,299 +1,217 @@
-"""What a campaign does next: trials that were interrupted, further seeds, then new configurations that fit.
+"""The order of a study's trials: interrupted ones first, then missing seeds, then new configurations that fit.
 
-A configuration that does not fit, or that no model can be built of, gets its row and is told to the search without being
-started. Knows nothing of Ray.
+A configuration that does not fit, or of which no model can be built, gets its row and counts against its neighbours in the
+search, and is never started. The queue does not know Ray.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from pipelines import fingerprint
 from pipelines.errors import UsageError
-from training.config import ModelConfig, TrainingConfig
-from training.distributed.run_key import run_key
-from tuning import keys, summary
+from tuning import ranking
 from tuning.config import TuningConfig
+from tuning.ranking import REFUSED
 from tuning.search import space
 from tuning.search.proposals import Proposals
 from tuning.search.space import Parameters
-from tuning.trial import Row, State, Trial
-from tuning.trials.memory_check import Feasibility
+from tuning.search.trial_factory import TrialFactory
+from tuning.trial import State, Trial
+from tuning.trials.memory_check import Feasibility, excess_share
 from tuning.trials.store import TrialStore
 
-# Proposals in a row that were tried before, after which one is looked for that was not.
-MOST_REPEATED = 50
-OUT_OF_TIME = "tuning.time_budget_s have passed"
-
-
-@dataclass(frozen=True)
-class Data:
-    """A dataset that trials may read.
-
-    Attributes:
-        path: its folder.
-        fingerprint: from its manifest.
-    """
-
-    path: Path
-    fingerprint: str
-
-
-REFUSED: tuple[State, ...] = ("infeasible", "repeated")
-Judge = Callable[[ModelConfig, TrainingConfig, Data], Feasibility]
-Find = Callable[[Parameters], Data]
+# Proposals in a row that were tried before, after which the queue looks itself for one that was not.
+MAX_REPEATED = 50
+OUT_OF_TIME = "tuning.time_budget_s is used up"
 
 
 class TrialQueue:
-    """The order of a campaign's trials.
+    """Hands out the trials of a study, and takes their results.
 
     Args:
-        config: the campaign.
-        base: the experiment's sections.
-        ledger: rows there are already, and where new ones go.
-        source: of configurations.
-        find: the dataset of a configuration; raises UsageError where there can be none.
-        judge: whether a trial fits.
-        clock: seconds spent on this campaign.
-        tell: called with every row that ends.
+        config: of the study.
+        base: sections of the experiment.
+        store: rows of earlier runs, and where new ones go.
+        proposals: source of configurations.
+        factory: makes trials from configurations.
+        clock: seconds spent on this study.
+        on_end: called with each row that ends.
 
     Attributes:
-        held: trials that were begun or are owed and do not fit what is free now, with the reason; a later run tries them.
+        deferred: trials to be run that do not fit the memory now, with the reason; a later run tries them.
     """
 
     def __init__(
         self,
         config: TuningConfig,
         base: Mapping[str, Any],
-        ledger: TrialStore,
-        source: Proposals,
-        find: Find,
-        judge: Judge,
+        store: TrialStore,
+        proposals: Proposals,
+        factory: TrialFactory,
         clock: Callable[[], float],
-        tell: Callable[[Trial], None],
+        on_end: Callable[[Trial], None],
     ) -> None:
-        self._config, self._base, self._ledger, self._source = config, base, ledger, source
-        self._find, self._judge, self._tell = find, judge, tell
-        self._clock = clock
+        self._config, self._base, self._store, self._proposals = config, base, store, proposals
+        self._factory, self._clock, self._on_end = factory, clock, on_end
         self._waiting: deque[Trial] = deque()
-        self._gone_through = False
-        self.held: list[tuple[Trial, str]] = []
-        self._recall()
+        self._is_exhausted = False
+        self.deferred: list[tuple[Trial, str]] = []
+        self._resume_from_store()
 
-    def _recall(self) -> None:
-        """Tell the search what is recorded, and put first what was interrupted."""
-        for rows in summary.configurations(self._ledger.trials):
-            self._source.again(rows[0].parameters)
-            missing = {self._seed(number) for number in range(self._config.seeds)} - {row.seed for row in rows}
-            if rows[0].state not in REFUSED and missing:
-                verdict = self._verdict(rows[0].parameters)
-                further = [
-                    self._row(rows[0].parameters, rows[0].configuration, seed, verdict) for seed in sorted(missing)
-                ]
-                if verdict.fits:
-                    self._waiting.extend(further)
-                else:
-                    self.held.extend((row, verdict.reason) for row in further)
-            self._settle(rows)
-        for row in self._ledger.trials:
-            if not row.over:
-                self._waiting.append(row)
-        self._waiting = deque(sorted(self._waiting, key=lambda row: (row.configuration, row.seed)))
+    def _resume_from_store(self) -> None:
+        """Give the search what is recorded, and queue interrupted trials and missing seeds."""
+        for group in ranking.by_configuration(self._store.trials):
+            self._proposals.register(group[0].parameters)
+            if group[0].state not in REFUSED:
+                self._queue_missing_seeds(group)
+            self._observe_if_complete(group)
+        self._waiting.extend(trial for trial in self._store.trials if not trial.has_ended)
+        self._waiting = deque(sorted(self._waiting, key=lambda trial: (trial.configuration, trial.seed)))
 
-    def out_of_time(self) -> bool:
-        """Whether no more is to start, and what runs is to end with its epoch."""
+    def _queue_missing_seeds(self, group: list[Trial]) -> None:
+        missing = set(self._factory.seeds) - {trial.seed for trial in group}
+        if not missing:
+            return
+        parameters, configuration = group[0].parameters, group[0].configuration
+        feasibility = self._factory.feasibility(parameters)
+        trials = [self._factory.trial(parameters, configuration, seed, feasibility) for seed in sorted(missing)]
+        if feasibility.fits:
+            self._waiting.extend(trials)
+        else:
+            self.deferred.extend((trial, feasibility.reason) for trial in trials)
+
+    def is_out_of_time(self) -> bool:
+        """Whether no trial may start any more, and running ones have to stop after their epoch."""
         return self._config.time_budget_s is not None and self._clock() >= self._config.time_budget_s
 
     def next(self) -> Trial | None:
-        """The next trial to run, its row written; None: there are no more."""
-        while not self.out_of_time():
+        """The next trial to run, whose row is written; None: there are no more."""
+        while not self.is_out_of_time():
             while not self._waiting:
-                if self.ending() is not None or not self._propose():
+                if self.end_reason() is not None or not self._propose():
                     return None
-            trial = self._waiting.popleft()
-            found = (
-                self._resumed(trial) if self._ledger.knows(trial.key) else replace(trial, number=self._ledger.following)
-            )
-            if found is not None:
-                self._ledger.keep(found)
-                return found
+            waiting = self._waiting.popleft()
+            is_interrupted = self._store.has(waiting.key)
+            trial = self._resumed(waiting) if is_interrupted else replace(waiting, number=self._store.next_number)
+            if trial is not None:
+                self._store.write(trial)
+                return trial
         return None
 
     def _resumed(self, trial: Trial) -> Trial | None:
-        """A trial that was interrupted, with what it gets of today's machines; None, and held, if it does not fit now."""
-        model, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
-        data = self._find(trial.parameters)
-        # With dropout the order of random numbers depends on the budget, so the one it began with is kept if it can be.
-        kept = training.model_copy(update={"token_budget": training.token_budget or trial.token_budget})
-        verdict = self._judge(model, kept, data)
-        verdict = verdict if verdict.fits else self._judge(model, training, data)
-        if not verdict.fits:
-            self.held.append((trial, verdict.reason))
-            return None
-        return replace(trial, dataset=str(data.path), **given(verdict))
-
-    def ending(self) -> str | None:
-        """Why no further configuration is proposed, if so."""
-        begun = summary.configurations(self._ledger.trials)
-        if self.out_of_time():
-            return f"{OUT_OF_TIME} ({self._config.time_budget_s:g})"
-        if self._config.max_configurations is not None and len(begun) >= self._config.max_configurations:
-            return f"tuning.configurations {self._config.max_configurations}"
-        if self._config.patience and self._without_better() >= self._config.patience:
-            return f"tuning.patience: {self._config.patience} configurations without a better one"
-        if self._gone_through:
-            return f"the space is gone through, {len(begun)} configurations"
+        """An interrupted trial as it is to be run now; None, and deferred, if it does not fit."""
+        resumed, feasibility = self._factory.resumed(trial)
+        if feasibility.fits:
+            return resumed
+        self.deferred.append((trial, feasibility.reason))
         return None
 
-    def _without_better(self) -> int:
-        """Configurations that have ended since the best one did."""
-        best, since = float("-inf"), 0
-        ended = [
-            (max(row.ended or 0 for row in rows), self._mean(rows))
-            for rows in summary.configurations(self._ledger.trials)
-            if self._whole(rows)
-        ]
-        for _, value in sorted(ended, key=lambda one: one[0]):
-            if value is not None and value > best:
-                best, since = value, 0
-            elif value is not None:
-                since += 1
-        return since
+    def end_reason(self) -> str | None:
+        """Why no further configuration is proposed; None if one is."""
+        count = len(ranking.by_configuration(self._store.trials))
+        if self.is_out_of_time():
+            return f"{OUT_OF_TIME} ({self._config.time_budget_s:g})"
+        if self._config.max_configurations is not None and count >= self._config.max_configurations:
+            return f"tuning.configurations {self._config.max_configurations}"
+        if self._config.patience:
+            metric, seeds = self._config.metric, self._config.seeds
+            if ranking.configurations_since_best(self._store.trials, metric, seeds) >= self._config.patience:
+                return f"tuning.patience: {self._config.patience} configurations without an improvement"
+        if self._is_exhausted:
+            return f"the space is exhausted, {count} configurations"
+        return None
 
-    def _whole(self, rows: list[Trial]) -> bool:
-        """Whether all of a configuration's trainings have ended; rows exist from when they are handed out."""
-        return all(row.over for row in rows) and (rows[0].state in REFUSED or len(rows) >= self._config.seeds)
+    def report_end(self, trial: Trial) -> None:
+        """Take a row that has ended into account."""
+        self._on_end(trial)
+        self._observe_if_complete([row for row in self._store.trials if row.configuration == trial.configuration])
 
-    def _mean(self, rows: list[Trial]) -> float | None:
-        values = [value for _, value in summary.figures(rows, self._config.metric)]
-        return sum(values) / len(values) if values else None
+    def _observe_if_complete(self, group: list[Trial]) -> None:
+        """Give the search the result of a configuration once all of its trials have ended."""
+        if not ranking.is_complete(group, self._config.seeds):
+            return
+        first, excess = group[0], 0.0
+        if first.state == "infeasible":
+            # Values that are incompatible have no sizes, and count as just too large.
+            excess = excess_share(first.memory_predicted or 0, first.memory_room or 0)
+        self._proposals.observe(first.parameters, ranking.mean_metric(group, self._config.metric), excess)
 
-    def ended(self, trial: Trial) -> None:
-        """Take note of a row that has ended."""
-        self._tell(trial)
-        self._settle([row for row in self._ledger.trials if row.configuration == trial.configuration])
+    def return_unstarted(self, trial: Trial) -> None:
+        """Take back a trial that found its deadline passed, or that the end of the time budget finds interrupted.
 
-    def unstarted(self, trial: Trial) -> None:
-        """Take back a trial that its machine held to be too late to begin; in time, it is handed out again."""
-        if not self.out_of_time():
+        In time, it is handed out again. Out of time it ends if it has epochs, keeps its row if it has a checkpoint within
+        its first epoch, and otherwise leaves nothing.
+        """
+        if not self.is_out_of_time():
             self._waiting.appendleft(trial)
-        elif records := self._ledger.epochs(trial):
-            _, training = keys.configured(self._base, trial.parameters, trial.seed, self._config.workers)
-            whole = records[-1]["epoch"] >= training.epochs
-            self.ended(self._ledger.end(trial, *(("finished",) if whole else ("stopped early", OUT_OF_TIME))))
-        elif self._ledger.checkpoints(trial).latest() is None:
-            self._ledger.forget(trial)
+        elif records := self._store.epochs(trial):
+            _, training = self._factory.configs(trial.parameters, trial.seed)
+            if records[-1]["epoch"] >= training.epochs:
+                self.report_end(self._store.end(trial, "finished"))
+            else:
+                self.report_end(self._store.end(trial, "stopped early", OUT_OF_TIME))
+        elif self._store.checkpoints(trial).latest() is None:
+            self._store.delete(trial)
 
     def close(self) -> None:
-        """Once out of time, end what was interrupted before, and take back what never began; within its first epoch it is kept."""
-        for trial in self._ledger.trials:
-            if not trial.over:
-                self.unstarted(trial)
-        self.held.clear()
-
-    def _settle(self, rows: list[Trial]) -> None:
-        """Tell the search of a configuration all of whose seeds have ended."""
-        if not self._whole(rows):
-            return
-        excess = 0.0
-        if rows[0].state == "infeasible":
-            excess = Feasibility(False, rows[0].memory_predicted or 0, rows[0].memory_room or 0).excess
-        self._source.told(rows[0].parameters, self._mean(rows), excess)
-
-    def _seed(self, number: int) -> int:
-        return int((self._base.get("training") or {}).get("seed", 0)) + number
+        """End the trials that are still interrupted when the time budget is used up."""
+        for trial in self._store.trials:
+            if not trial.has_ended:
+                self.return_unstarted(trial)
+        self.deferred.clear()
 
     def _propose(self) -> bool:
-        """Make one new configuration into rows; False where there is none."""
+        """Queue the trials of a new configuration, or write its row if it cannot be trained; False: there is none."""
         parameters = self._untried()
         if parameters is None:
-            self._gone_through = True
+            self._is_exhausted = True
             return False
-        number = 1 + max((row.configuration for row in self._ledger.trials), default=0)
+        configuration = self._store.next_configuration
         try:
-            verdict = self._verdict(parameters)
-            rows = [self._row(parameters, number, self._seed(one), verdict) for one in range(self._config.seeds)]
+            feasibility = self._factory.feasibility(parameters)
+            trials = [self._factory.trial(parameters, configuration, seed, feasibility) for seed in self._factory.seeds]
         except UsageError as error:
-            self._refused(parameters, number, str(error), None)
+            self._refuse(parameters, configuration, "infeasible", str(error))
             return True
-        if not verdict.fits:
-            self._refused(parameters, number, verdict.reason, verdict)
-        else:
-            self._waiting.extend(row for row in rows if not self._ledger.knows(row.key))
-            if not self._waiting:
-                self._refused(parameters, number, "another configuration comes to the same", None, "repeated")
+        if not feasibility.fits:
+            self._refuse(parameters, configuration, "infeasible", feasibility.reason, feasibility)
+            return True
+        self._waiting.extend(trial for trial in trials if not self._store.has(trial.key))
+        if not self._waiting:
+            self._refuse(parameters, configuration, "repeated", "another configuration results in the same training")
         return True
 
     def _untried(self) -> Parameters | None:
-        """A proposal that is not recorded; None where there is none left."""
-        tried = {fingerprint.of_value(row.parameters) for row in self._ledger.trials}
-        # What is recorded comes again first, where the search begins anew.
-        for _ in range(MOST_REPEATED + len(tried)):
-            parameters = self._source.next()
+        """A proposal that is not recorded; None if the space is exhausted."""
+        tried = {fingerprint.of_value(trial.parameters) for trial in self._store.trials}
+        # A grid and random draws start again from the beginning, with all that is recorded.
+        for _ in range(MAX_REPEATED + len(tried)):
+            parameters = self._proposals.next()
             if parameters is None:
                 return None
             if fingerprint.of_value(parameters) not in tried:
                 return parameters
-        # A search that has narrowed down, or random draws in a small space: what is left of it is gone through.
-        searched = self._config.searched
-        counted = all(domain.every is not None for domain in searched.values())
-        for parameters in space.all_of(searched, self._base) if counted else ():
+        # A search that has narrowed down, or random draws from a small space: take what is left of it.
+        search_space = self._config.search_space
+        is_countable = all(domain.all_values is not None for domain in search_space.values())
+        for parameters in space.all_configurations(search_space, self._base) if is_countable else ():
             if fingerprint.of_value(parameters) not in tried:
-                self._source.again(parameters)
+                self._proposals.register(parameters)
                 return parameters
         return None
 
-    def _refused(
+    def _refuse(
         self,
         parameters: Parameters,
-        number: int,
+        configuration: int,
+        state: State,
         reason: str,
-        verdict: Feasibility | None,
-        state: State = "infeasible",
+        checked: Feasibility | None = None,
     ) -> None:
-        row = Trial(
-            number=self._ledger.following,
-            configuration=number,
-            key=fingerprint.of_value(["refused", parameters]),
-            seed=self._seed(0),
-            parameters=parameters,
-            memory_predicted=verdict.predicted if verdict else None,
-            memory_room=verdict.room if verdict else None,
-            weights=verdict.weights if verdict else None,
-        )
-        self.ended(self._ledger.end(row, state, reason))
-
-    def _verdict(self, parameters: Parameters) -> Feasibility:
-        model, training = keys.configured(self._base, parameters, self._seed(0), self._config.workers)
-        return self._judge(model, training, self._find(parameters))
-
-    def _row(self, parameters: Parameters, configuration: int, seed: int, verdict: Feasibility) -> Trial:
-        model, training = keys.configured(self._base, parameters, seed, self._config.workers)
-        data = self._find(parameters)
-        return Trial(
-            number=0,
-            configuration=configuration,
-            key=run_key(model, training, data.fingerprint),
-            seed=seed,
-            parameters=parameters,
-            dataset=str(data.path),
-            fingerprint=data.fingerprint,
-            **given(verdict),
-        )
-
-
-def given(verdict: Feasibility) -> Row:
-    """What a row says of a verdict."""
-    return {
-        "token_budget": verdict.token_budget,
-        "retain_memory": verdict.retain_memory,
-        "cpus": verdict.cpus,
-        "gpus": verdict.gpus,
-        "weights": verdict.weights,
-        "memory_predicted": verdict.predicted,
-        "memory_room": verdict.room,
-    }
+        """Write the row of a configuration that is not to be run."""
+        trial = self._factory.refused(parameters, configuration, self._store.next_number, checked)
+        self.report_end(self._store.end(trial, state, reason))

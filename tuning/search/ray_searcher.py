@@ -1,36 +1,37 @@
-"""The agenda as Ray Tune's searcher, and successive halving that knows which epochs are told again.
+"""The queue as a searcher of Ray Tune, with the scheduler and callbacks that a study needs.
 
-Ray Tune places trials, starts them again when a machine is lost, and decides by ASHA (Li et al. 2020) which end early. What is
-proposed, recorded and gone on with is the agenda's: Tune's own experiment state, a pickle, is never read.
+Ray Tune places trials and restarts them when a machine is lost. What is proposed, recorded and resumed is decided by the
+queue and the store: Ray Tune's own experiment state, a pickle, is never read.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from ray.tune import Callback, Stopper
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from pipelines.errors import ResourceError
 from tuning.config import TuningConfig
+from tuning.search.halving import SuccessiveHalving
 from tuning.search.queue import OUT_OF_TIME, TrialQueue
 from tuning.trial import Trial
-from tuning.trials.store import TRIALS, TROUBLE, TrialStore
+from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TrialFailed, TrialReport, of_result
+from tuning.trials.store import ERROR, TRIALS, TrialStore
+from tuning.trials.trial_spec import TrialSpec
+from tuning.trials.tuner import SPEC
 
-Given = Callable[[Trial], dict[str, Any]]
-TIME, METRIC = "epoch", "validation_{}"
-# A network file system may show this process what a trial has written some seconds late.
-PATIENCE_S, POLL_S = 60.0, 0.2
-# What a trial tells without a figure.
-UNJUDGED = {"failed", "stuck", "unstarted"}
+# A network file system may show this process some seconds late what a trial has written.
+FILES_TIMEOUT_S, POLL_S = 60.0, 0.2
 
 
-class _Here:
-    """Stays in this process: Ray copies and pickles all that it is given, and nobody reads that."""
+class _DriverOnly:
+    """Keeps an object in this process: Ray Tune pickles and copies all that it is given, and nothing reads the copies."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -39,194 +40,208 @@ class _Here:
         return self
 
 
-class StudySearcher(_Here, Searcher):  # type: ignore[misc]
-    """Hands out the agenda's trials and takes them back.
+class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
+    """Suggests the trials of the queue to Ray Tune, and takes their ends.
 
     Args:
-        agenda: of the campaign.
-        ledger: its rows.
-        given: what a trial's process is given.
-        metric: Tune's name of the figure.
-        warn: told of a trial that is started again.
-        patience_s: how long to wait for the files of a trial that has told of its end.
+        queue: of the study.
+        store: its rows.
+        make_spec: makes what crosses to the process of a trial.
+        metric: Ray Tune's name of the metric.
+        warn: called with a text when a trial is restarted.
+        files_timeout_s: how long to wait for the files of a trial that has reported its end.
 
     Attributes:
-        error: what ends the campaign.
-        closing: whether trials that end now were interrupted: their rows stay as they are, and the next run goes on with them.
+        error: what has ended the study; None: nothing has.
+        is_closing: whether trials that end now were interrupted: their rows stay as they are, and the next run resumes them.
     """
 
     def __init__(
         self,
-        agenda: TrialQueue,
-        ledger: TrialStore,
-        given: Given,
+        queue: TrialQueue,
+        store: TrialStore,
+        make_spec: Callable[[Trial], TrialSpec],
         metric: str,
         warn: Callable[[str], None] = lambda text: None,
-        patience_s: float = PATIENCE_S,
+        files_timeout_s: float = FILES_TIMEOUT_S,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._agenda, self._ledger, self._given, self._warn = agenda, ledger, given, warn
-        self._patience_s = patience_s
-        self._open: dict[str, Trial] = {}
-        self._late: set[str] = set()
+        self._queue, self._store, self._make_spec, self._warn = queue, store, make_spec, warn
+        self._files_timeout_s = files_timeout_s
+        self._running: dict[str, Trial] = {}
+        self._returned: set[str] = set()
         self.error: Exception | None = None
-        self.closing = False
+        self.is_closing = False
 
     def suggest(self, trial_id: str) -> Any:
-        if self.closing:
+        if self.is_closing:
             return Searcher.FINISHED
         try:
-            trial = self._agenda.next()
+            trial = self._queue.next()
         except Exception as error:
-            # Ray would wrap it: the campaign raises it as it is.
-            self._end_with(error)
+            # Ray Tune would wrap it; the study raises it as it is.
+            self._end_study(error)
             return Searcher.FINISHED
         if trial is None:
             return Searcher.FINISHED
-        self._open[trial_id] = trial
-        # Where another machine's clock has sent a trial back, this one's decides.
-        return {"given": self._given(trial) | ({"until": None} if trial.key in self._late else {})}
+        self._running[trial_id] = trial
+        spec = self._make_spec(trial)
+        # The clock of another machine sent this trial back too early; this one's decides.
+        return {SPEC: replace(spec, deadline=None) if trial.key in self._returned else spec}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None: ...
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        trial = self._open.pop(trial_id, None)
-        if trial is None or self.closing:
+        trial = self._running.pop(trial_id, None)
+        if trial is None or self.is_closing:
             return
         try:
-            self._close(trial, result or {}, error)
+            self._end_trial(trial, of_result(result or {}), has_crashed=error)
         except Exception as problem:
-            self._end_with(problem)
+            self._end_study(problem)
 
-    def _close(self, trial: Trial, found: dict[str, Any], error: bool) -> None:
-        if "stuck" in found:
-            raise ResourceError(*found["stuck"])
-        if found.get("unstarted"):
-            self._late.add(trial.key)
-            self._agenda.unstarted(trial)
-            return
-        if error:
-            closed = self._ledger.end(trial, "failed", self._again(trial, self._trouble(trial)))
-        elif "failed" in found:
-            closed = self._ledger.end(trial, "failed", self._again(trial, str(found["failed"])))
-        else:
-            self._await(trial, int(found.get(TIME) or 0))
-            if found.get("over"):
-                closed = self._ledger.end(trial, "finished")
-            elif self._agenda.out_of_time():
-                closed = self._ledger.end(trial, "stopped early", OUT_OF_TIME)
-            else:
-                closed = self._ledger.end(trial, "stopped early", "behind the others at this epoch")
-        self._agenda.ended(closed)
+    def _end_trial(self, trial: Trial, report: TrialReport | None, *, has_crashed: bool) -> None:
+        """Write the last row of a trial.
 
-    def _await(self, trial: Trial, epoch: int) -> None:
-        """Return when this process sees a trial's epochs up to one."""
-        deadline = time.monotonic() + self._patience_s
-        while not any(record["epoch"] >= epoch for record in self._ledger.epochs(trial)):
+        Args:
+            trial: that has ended.
+            report: its last one.
+            has_crashed: whether its process died more often than Ray Tune restarts it.
+        """
+        match report:
+            case StudyFailed(problem, fix):
+                raise ResourceError(problem, fix)
+            case NotStarted():
+                self._returned.add(trial.key)
+                self._queue.return_unstarted(trial)
+                return
+            case _ if has_crashed:
+                ended = self._store.end(trial, "failed", self._with_retry_hint(trial, self._last_error(trial)))
+            case TrialFailed(reason):
+                ended = self._store.end(trial, "failed", self._with_retry_hint(trial, reason))
+            case _:
+                ended = self._end_after_epoch(trial, report)
+        self._queue.report_end(ended)
+
+    def _end_after_epoch(self, trial: Trial, report: EpochReport | None) -> Trial:
+        self._wait_for_epoch(trial, report.epoch if report else 0)
+        if report is not None and report.is_last:
+            return self._store.end(trial, "finished")
+        if self._queue.is_out_of_time():
+            return self._store.end(trial, "stopped early", OUT_OF_TIME)
+        return self._store.end(trial, "stopped early", "behind the other trials at this epoch")
+
+    def _wait_for_epoch(self, trial: Trial, epoch: int) -> None:
+        """Return once this process sees the record of an epoch.
+
+        Raises:
+            ResourceError: it does not appear in time.
+        """
+        deadline = time.monotonic() + self._files_timeout_s
+        while not any(record["epoch"] >= epoch for record in self._store.epochs(trial)):
             if time.monotonic() > deadline:
                 raise ResourceError(
-                    f"{self._ledger.folder(trial)}: a trial has written epoch {epoch}, which is not seen here",
+                    f"{self._store.folder(trial)}: a trial has written epoch {epoch}, which is not visible here",
                     "put --output where every node of the cluster reads and writes the same files",
                 )
             time.sleep(POLL_S)
 
-    def _end_with(self, error: Exception) -> None:
-        self.error, self.closing = self.error or error, True
+    def _end_study(self, error: Exception) -> None:
+        self.error, self.is_closing = self.error or error, True
 
-    def _again(self, trial: Trial, reason: str) -> str:
-        return f"{reason}; to have it tried again, delete {TRIALS}/{self._ledger.folder(trial).name} and run the same command"
+    def _with_retry_hint(self, trial: Trial, reason: str) -> str:
+        folder = f"{TRIALS}/{self._store.folder(trial).name}"
+        return f"{reason}; to try it again, delete {folder} and run the same command"
 
-    def lost(self, trial_id: str) -> None:
-        """Tell of a trial whose process has died and that Ray starts again."""
-        if (trial := self._open.get(trial_id)) is not None and not self.closing:
-            done = max((record["epoch"] for record in self._ledger.epochs(trial)), default=0)
-            self._warn(f"trial {trial.number}: its process or machine was lost; going on after epoch {done}")
-
-    def _trouble(self, trial: Trial) -> str:
-        path: Path = self._ledger.folder(trial) / TROUBLE
+    def _last_error(self, trial: Trial) -> str:
+        path: Path = self._store.folder(trial) / ERROR
         try:
             return path.read_text(encoding="utf-8").strip().splitlines()[-1][:200]
         except (OSError, IndexError):
-            return "its process died, several times; --verbose shows more"
+            return "its process died several times; --verbose shows more"
+
+    def warn_of_restart(self, trial_id: str) -> None:
+        """Warn of a trial whose process has died, and which Ray Tune restarts."""
+        if (trial := self._running.get(trial_id)) is not None and not self.is_closing:
+            done = max((record["epoch"] for record in self._store.epochs(trial)), default=0)
+            self._warn(f"trial {trial.number}: its process or machine was lost; it resumes after epoch {done}")
 
     def save(self, checkpoint_path: str) -> None: ...
 
     def restore(self, checkpoint_path: str) -> None: ...
 
 
-class Deadline(_Here, Stopper):  # type: ignore[misc]
-    """Ends a trial with its epoch once the campaign is out of time, and all of them when the desk closes.
+class StudyStopper(_DriverOnly, Stopper):  # type: ignore[misc]
+    """Stops a trial after its epoch once the study is out of time, and all trials once the searcher is closing.
 
     Args:
-        agenda: of the campaign.
-        front: the desk.
+        queue: of the study.
+        searcher: of the study.
         tick: called again and again while trials run.
     """
 
-    def __init__(self, agenda: TrialQueue, front: StudySearcher, tick: Callable[[], None] = lambda: None) -> None:
-        self._agenda, self._front, self._tick = agenda, front, tick
+    def __init__(self, queue: TrialQueue, searcher: StudySearcher, tick: Callable[[], None] = lambda: None) -> None:
+        self._queue, self._searcher, self._tick = queue, searcher, tick
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return not result.get("before") and self._agenda.out_of_time()
+        report = of_result(result)
+        is_replay = isinstance(report, EpochReport) and report.is_replay
+        return not is_replay and self._queue.is_out_of_time()
 
     def stop_all(self) -> bool:
         self._tick()
-        return self._front.closing
+        return self._searcher.is_closing
 
 
-class Watch(_Here, Callback):  # type: ignore[misc]
-    """Hears of trials that Ray starts again.
+class RestartCallback(_DriverOnly, Callback):  # type: ignore[misc]
+    """Passes on that Ray Tune restarts a trial.
 
     Args:
-        front: the desk.
+        searcher: of the study.
     """
 
-    def __init__(self, front: StudySearcher) -> None:
-        self._front = front
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._front.lost(trial.trial_id)
+        self._searcher.warn_of_restart(trial.trial_id)
 
 
-class Halving(ASHAScheduler):  # type: ignore[misc]
-    """ASHA; a trial that goes on tells its earlier epochs again, which fill the rungs and decide nothing."""
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if not UNJUDGED.isdisjoint(result):
-            return str(TrialScheduler.CONTINUE)
-        decided: str = super().on_trial_result(tune_controller, trial, result)
-        return TrialScheduler.CONTINUE if result.get("before") else decided
-
-
-def scheduler(config: TuningConfig, metric: str, past: list[list[dict[str, Any]]]) -> TrialScheduler:
-    """The scheduler a campaign asks for.
+class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops trials early by `SuccessiveHalving`; the epochs that a resumed trial reports again decide nothing.
 
     Args:
-        config: the campaign.
-        metric: Tune's name of the figure.
-        past: epochs of trials that ended in an earlier run, with which the others are compared.
+        halving: the rule, with the epochs of trials that ended in an earlier run.
+        metric: attribute of `EpochReport`.
+    """
+
+    # Each result has to be decided on before the next epoch begins.
+    _supports_buffered_results = False
+
+    def __init__(self, halving: SuccessiveHalving, metric: str) -> None:
+        super().__init__()
+        self._halving, self._attribute = halving, metric
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        report = of_result(result)
+        if not isinstance(report, EpochReport):
+            return str(TrialScheduler.CONTINUE)
+        is_behind = self._halving.record(trial.trial_id, report.epoch, getattr(report, self._attribute))
+        return str(TrialScheduler.STOP if is_behind and not report.is_replay else TrialScheduler.CONTINUE)
+
+
+def make_scheduler(config: TuningConfig, metric: str, earlier: Iterable[Sequence[EpochReport]] = ()) -> TrialScheduler:
+    """The scheduler that a study requests.
+
+    Args:
+        config: of the study.
+        metric: attribute of `EpochReport`.
+        earlier: epochs of each trial that ended in an earlier run, with which new trials are compared.
     """
     if config.scheduler == "none":
         return FIFOScheduler()
-    made = Halving(
-        time_attr=TIME,
-        metric=metric,
-        mode="max",
-        max_t=10**6,
-        grace_period=config.grace_period,
-        reduction_factor=config.reduction_factor,
-    )
-    for number, records in enumerate(past):
-        ended: Any = _Ended(f"past-{number}")
-        controller: Any = None
-        made.on_trial_add(controller, ended)
-        for record in records:
-            made.on_trial_result(controller, ended, record)
-    return made
-
-
-class _Ended:
-    """As much of a trial of Ray Tune as a scheduler asks for."""
-
-    def __init__(self, trial_id: str) -> None:
-        self.trial_id = trial_id
+    halving = SuccessiveHalving(config.grace_period, config.reduction_factor)
+    for number, reports in enumerate(earlier):
+        for report in reports:
+            halving.record(f"earlier-{number}", report.epoch, getattr(report, metric))
+    return HalvingScheduler(halving, metric)

@@ -1,4 +1,4 @@
-"""Configurations out of a space: dimensions in an order in which conditions are decided, drawn one by one or all at once."""
+"""Configurations of a search space: keys in the order in which their conditions can be decided, sampled or enumerated."""
 
 from __future__ import annotations
 
@@ -15,99 +15,108 @@ Parameters = dict[str, Any]
 Draw = Callable[[str, Domain], Any]
 
 
-def ordered(space: Space) -> list[str]:
-    """The keys, each after those that its conditions name; otherwise as they stand.
+def ordered_keys(space: Space) -> list[str]:
+    """The keys of a space, each after those that its conditions name; otherwise in their own order.
 
     Raises:
-        UsageError: conditions name each other in a circle.
+        UsageError: conditions depend on each other in a cycle.
     """
-    found: list[str] = []
-    left = list(space)
-    while left:
-        ready = [key for key in left if not any(other in left for other in space[key].when)]
+    order: list[str] = []
+    remaining = list(space)
+    while remaining:
+        ready = [key for key in remaining if not any(other in remaining for other in space[key].when)]
         if not ready:
-            raise UsageError(f"tuning.space: {left[0]} waits for itself by its conditions", "take one `when` away")
-        found.append(ready[0])
-        left.remove(ready[0])
-    return found
+            raise UsageError(f"tuning.space: the conditions of {remaining[0]} form a cycle", "remove one `when`")
+        order.append(ready[0])
+        remaining.remove(ready[0])
+    return order
 
 
-def _holds(domain: Domain, space: Space, chosen: Parameters, base: Mapping[str, Any]) -> bool:
-    """Whether a domain's conditions do; a searched key that is not active has no value."""
-    for other, wanted in domain.when.items():
+def _is_active(domain: Domain, space: Space, chosen: Parameters, base: Mapping[str, Any]) -> bool:
+    """Whether the conditions of a domain hold; a searched key that is not active has no value."""
+    for other, condition in domain.when.items():
         value = chosen.get(other) if other in space else keys.value_of(base, other)
-        if value not in [keys.checked(other, one) for one in (wanted if isinstance(wanted, list) else [wanted])]:
+        allowed = condition if isinstance(condition, list) else [condition]
+        if value not in [keys.validate_value(other, option) for option in allowed]:
             return False
     return True
 
 
-def drawn(space: Space, base: Mapping[str, Any], draw: Draw) -> Parameters:
+def sample(space: Space, base: Mapping[str, Any], draw: Draw) -> Parameters:
     """One configuration.
 
     Args:
         space: key to domain.
-        base: the experiment's sections, on which conditions may rest too.
-        draw: chooses a value of a domain; asked for active keys only.
+        base: sections of the experiment, which conditions may name too.
+        draw: chooses a value of a domain; called for active keys only.
     """
     chosen: Parameters = {}
-    for key in ordered(space):
-        if _holds(space[key], space, chosen, base):
-            found = draw(key, space[key])
-            # From a range of a whole-number key: its ends are whole, so that rounding does not leave it.
-            whole = isinstance(found, float) and keys.number(key) is int
-            chosen[key] = keys.checked(key, round(found) if whole else found)
+    for key in ordered_keys(space):
+        if _is_active(space[key], space, chosen, base):
+            value = draw(key, space[key])
+            # A range of a whole-number key has whole bounds, so rounding stays within it.
+            needs_rounding = isinstance(value, float) and keys.numeric_type(key) is int
+            chosen[key] = keys.validate_value(key, round(value) if needs_rounding else value)
     return chosen
 
 
-def all_of(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
-    """Every configuration once, the last key changing fastest.
+def all_configurations(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
+    """Every configuration once; the last key changes fastest.
+
+    Args:
+        space: key to domain.
+        base: sections of the experiment, which conditions may name too.
 
     Raises:
-        UsageError: a domain cannot be counted.
+        UsageError: a domain is a range of real numbers.
     """
-    order = ordered(space)
-    if ranges := [key for key in order if space[key].every is None]:
-        raise UsageError(f"tuning.space: {ranges[0]} is a range, of which there is no end", "give a list")
+    order = ordered_keys(space)
+    if ranges := [key for key in order if space[key].all_values is None]:
+        raise UsageError(f"tuning.space: {ranges[0]} is a range, which cannot be enumerated", "give a list")
 
-    def grown(chosen: Parameters, left: list[str]) -> Iterator[Parameters]:
-        if not left:
+    def extend(chosen: Parameters, remaining: list[str]) -> Iterator[Parameters]:
+        if not remaining:
             yield chosen
             return
-        key, rest = left[0], left[1:]
-        if not _holds(space[key], space, chosen, base):
-            yield from grown(chosen, rest)
+        key, rest = remaining[0], remaining[1:]
+        if not _is_active(space[key], space, chosen, base):
+            yield from extend(chosen, rest)
             return
-        for value in space[key].every or []:
-            yield from grown({**chosen, key: keys.checked(key, value)}, rest)
+        for value in space[key].all_values or []:
+            yield from extend({**chosen, key: keys.validate_value(key, value)}, rest)
 
-    yield from grown({}, order)
-
-
-def of_datasets(space: Space) -> list[str]:
-    """The keys of a space that decide datasets."""
-    return [key for key in space if keys.of_dataset(key)]
+    yield from extend({}, order)
 
 
-def datasets(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
-    """Every set of values that a configuration may have of the keys that decide datasets, each once.
+def dataset_keys(space: Space) -> list[str]:
+    """The keys of a space of which each value needs its own dataset."""
+    return [key for key in space if keys.decides_dataset(key)]
 
-    What these keys wait for is gone through as well, whatever it decides; the rest of the space is not.
+
+def dataset_parameters(space: Space, base: Mapping[str, Any]) -> Iterator[Parameters]:
+    """Each combination of values that a configuration may have for the keys that decide its dataset, once.
+
+    The keys that these depend on by their conditions are enumerated too; the rest of the space is not.
+
+    Args:
+        space: key to domain.
+        base: sections of the experiment, which conditions may name too.
 
     Raises:
-        UsageError: one of them waits for a key that is a range.
+        UsageError: one of the keys depends on a range of real numbers.
     """
-    asked = of_datasets(space)
-    needed = set(asked)
-    for key in reversed(ordered(space)):
+    dataset_only = dataset_keys(space)
+    needed = set(dataset_only)
+    for key in reversed(ordered_keys(space)):
         if key in needed:
             needed |= space[key].when.keys() & space.keys()
-    if ranges := [key for key in space if key in needed and space[key].every is None]:
+    if ranges := [key for key in space if key in needed and space[key].all_values is None]:
         raise UsageError(
-            f"tuning.space: {asked[0]} waits for {ranges[0]}, which is a range", "give a list of its values"
+            f"tuning.space: {dataset_only[0]} depends on {ranges[0]}, which is a range", "give a list of its values"
         )
-    found: set[str] = set()
-    for chosen in all_of({key: domain for key, domain in space.items() if key in needed}, base):
-        part = {key: value for key, value in chosen.items() if keys.of_dataset(key)}
-        if (name := fingerprint.of_value(part)) not in found:
-            found.add(name)
+    seen: set[str] = set()
+    for chosen in all_configurations({key: domain for key, domain in space.items() if key in needed}, base):
+        part = {key: value for key, value in chosen.items() if keys.decides_dataset(key)}
+        if (name := fingerprint.of_value(part)) not in seen:
+            seen.add(name)
             yield part

@@ -1,1 +1,1 @@
-"""Trials: their rows on disk, their memory check, and the processes that train them."""
+"""Single trials: their rows on disk, whether they fit the memory of the machines, and the processes that train them."""

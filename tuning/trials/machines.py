@@ -1,4 +1,4 @@
-"""The machines that trials run on, as a search has to know them: the least memory and GPUs of any, and that all share the files."""
+"""The machines that trials run on: the least memory and GPUs of any of them, and whether all share the files."""
 
 from __future__ import annotations
 
@@ -18,113 +18,122 @@ from tuning.trials.memory_check import Machine
 
 Kind = Literal["cpu", "cuda"]
 
-ANSWER_S = 120.0
-# A network file system may show a machine new files half a minute late.
-PATIENCE_S = 40.0
+ANSWER_TIMEOUT_S = 120.0
+# A network file system may show new files to a machine half a minute late.
+FILES_TIMEOUT_S = 40.0
 
 
 @dataclass(frozen=True)
-class View:
+class MachineReport:
     """What a machine answers.
 
     Attributes:
-        memory: bytes that are free of its device; None: not asked.
-        trouble: which path it does not see or write, and why; empty: none.
+        memory: bytes that are free on its device; None: not requested.
+        problem: which path it cannot see or write, and why; empty if there is none.
     """
 
     memory: int | None
-    trouble: str = ""
+    problem: str = ""
 
 
-def of_cluster(config: TuningConfig, device: str, output: Path, seen: Sequence[Path]) -> Machine:
-    """Ask every machine of the cluster that Ray is connected to for its memory, unless it is stated, and for the files.
+def smallest_machine(config: TuningConfig, device: str, output: Path, files: Sequence[Path]) -> Machine:
+    """Ask every machine of the connected cluster for its memory, unless it is configured, and check that it sees the files.
 
     Args:
         config: `device_memory`, `device_kind`, `workers`.
         device: `training.device`.
-        output: a folder that all of them write.
-        seen: files that all of them read.
+        output: a directory that all machines must be able to write.
+        files: that all machines must see.
 
     Raises:
-        ResourceError: no such device in the cluster, or a machine did not answer, or does not share the files.
+        ResourceError: the cluster has no such device, or a machine did not answer or does not share the files.
     """
     listing = node_tasks.living()
     nodes = nodes_of(listing)
-    shared = place(nodes, config.workers, device)
-    able = [
-        (row, node) for row, node in zip(listing, nodes, strict=True) if node.cpus and (node.gpus or not shared.use_gpu)
+    placement = place(nodes, config.workers, device)
+    usable = [
+        (row, node)
+        for row, node in zip(listing, nodes, strict=True)
+        if node.cpus and (node.gpus or not placement.use_gpu)
     ]
-    kind = config.device_kind or ("cuda" if shared.use_gpu else "cpu")
-    stated = None if config.device_memory is None else capacity.parse(config.device_memory)
-    asked: Kind | None = None if stated is not None else "cuda" if shared.use_gpu else "cpu"
-    views = _views([row for row, _ in able], asked, output, seen)
-    for (row, _), view in zip(able, views, strict=True):
-        if view.trouble:
+    kind = config.device_kind or ("cuda" if placement.use_gpu else "cpu")
+    configured = None if config.device_memory is None else capacity.parse(config.device_memory)
+    requested: Kind | None = None if configured is not None else "cuda" if placement.use_gpu else "cpu"
+    reports = _reports([row for row, _ in usable], requested, output, files)
+    for (row, _), report in zip(usable, reports, strict=True):
+        if report.problem:
             raise ResourceError(
-                f"{view.trouble} on {row.get('NodeManagerHostname') or row['NodeManagerAddress']}",
+                f"{report.problem} on {row.get('NodeManagerHostname') or row['NodeManagerAddress']}",
                 "put --output and the dataset where every node of the cluster reads and writes the same files",
             )
-    memories = [view.memory or stated or 0 for view in views]
-    memory = min(memories)
+    memories = [report.memory or configured or 0 for report in reports]
     return Machine(
         kind,
-        memory,
-        crowd([node.cpus for _, node in able], memories),
-        min(node.gpus for _, node in able) if shared.use_gpu else 0,
-        here=len(listing) == 1 and kind == "cpu" and stated is None,
+        min(memories),
+        cpus_per_memory([node.cpus for _, node in usable], memories),
+        min(node.gpus for _, node in usable) if placement.use_gpu else 0,
+        is_local=len(listing) == 1 and kind == "cpu" and configured is None,
     )
 
 
-def crowd(cpus: Sequence[int], memories: Sequence[int]) -> float:
-    """CPUs to the least memory of any machine, at the rate of the one that has most CPUs to its memory.
+def cpus_per_memory(cpus: Sequence[int], memories: Sequence[int]) -> float:
+    """CPUs that share the least memory of any machine, at the rate of the machine with most CPUs for its memory.
 
-    What a trial gets of that many CPUs for its part of the least memory keeps those that run at once within the memory of
-    every machine; of equal machines it is their CPUs.
+    A trial that reserves this number of CPUs times its share of the least memory never runs with more others than any of
+    the machines has memory for. For equal machines the result is their number of CPUs.
+
+    Args:
+        cpus: of each machine.
+        memories: bytes of each machine.
     """
     least = min(memories)
     return max(number * least / memory for number, memory in zip(cpus, memories, strict=True))
 
 
-def look(kind: Kind | None, output: Path, seen: Sequence[Path], patience_s: float = PATIENCE_S) -> View:
-    """What this machine has and sees.
+def inspect_machine(
+    kind: Kind | None, output: Path, files: Sequence[Path], timeout_s: float = FILES_TIMEOUT_S
+) -> MachineReport:
+    """Measure the free memory of this machine, and check that it sees and can write the files.
 
     Args:
-        kind: of the device whose memory is asked for.
-        output: a folder to write.
-        seen: files to read.
-        patience_s: how long to wait for a file.
+        kind: of the device whose memory is requested; None: not requested.
+        output: a directory to write.
+        files: that must exist.
+        timeout_s: how long to wait for a file.
     """
-    deadline = time.monotonic() + patience_s
-    while (missing := [path for path in seen if not path.exists()]) and time.monotonic() < deadline:
+    deadline = time.monotonic() + timeout_s
+    while (missing := [path for path in files if not path.exists()]) and time.monotonic() < deadline:
         time.sleep(0.5)
     if missing:
-        return View(None, f"{missing[0]}: not there")
-    trial = output / f".write-{uuid.uuid4().hex}"
+        return MachineReport(None, f"{missing[0]}: does not exist")
+    probe = output / f".write-{uuid.uuid4().hex}"
     try:
-        trial.touch()
-        trial.unlink()
+        probe.touch()
+        probe.unlink()
     except OSError as error:
-        return View(None, f"{output}: cannot be written ({error.strerror or error})")
-    return View(capacity.available(kind) if kind else None)
+        return MachineReport(None, f"{output}: cannot be written ({error.strerror or error})")
+    return MachineReport(capacity.available(kind) if kind else None)
 
 
-def _views(nodes: Sequence[node_tasks.Node], kind: Kind | None, output: Path, seen: Sequence[Path]) -> list[View]:
+def _reports(
+    nodes: Sequence[node_tasks.Node], kind: Kind | None, output: Path, files: Sequence[Path]
+) -> list[MachineReport]:
     import ray
     from ray.exceptions import RayError, RayTaskError
 
-    asked = [node_tasks.start(look, node, kind, output, seen, gpus=int(kind == "cuda")) for node in nodes]
+    tasks = [node_tasks.start(inspect_machine, node, kind, output, files, gpus=int(kind == "cuda")) for node in nodes]
     try:
-        found: list[View] = ray.get(asked, timeout=ANSWER_S)
+        reports: list[MachineReport] = ray.get(tasks, timeout=ANSWER_TIMEOUT_S)
     except RayTaskError as error:
         cause = error.cause
-        raise cause if isinstance(cause, ResourceError) else _silent(error) from error
+        raise cause if isinstance(cause, ResourceError) else _no_answer(error) from error
     except RayError as error:
-        raise _silent(error) from error
-    return found
+        raise _no_answer(error) from error
+    return reports
 
 
-def _silent(error: Exception) -> ResourceError:
+def _no_answer(error: Exception) -> ResourceError:
     return ResourceError(
-        f"a machine of the cluster did not tell what it has ({type(error).__name__})",
-        "name it with tuning.device_memory, or wait until the cluster is free",
+        f"a machine of the cluster did not report its memory ({type(error).__name__})",
+        "state it with tuning.device_memory, or wait until the cluster is free",
     )

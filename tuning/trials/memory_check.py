@@ -1,4 +1,4 @@
-"""What a trial may take of a machine: will it fit, and which share of a device does it need."""
+"""Whether a trial fits the memory of a machine, and which share of a device it needs."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ from training.memory.analysis import bases
 from training.memory.plan import WORKER, DoesNotFitError, MemoryPlan, Room, plan
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
-CONTEXT = 600_000_000
-# What a process of Ray Tune may hold beside what a worker of Ray Train does: the libraries of figures, and what is left of
-# the trials that it has run before.
-TUNE = 125_000_000
-# Ray hands out shares of a device in ten-thousandths; a hundredth is as fine as an estimate is.
-FINEST = 100
+CUDA_CONTEXT = 600_000_000
+# What a process of Ray Tune may hold in addition to a worker of Ray Train: the libraries for metrics, and what remains of
+# the trials that it ran before.
+TUNE_PROCESS = 125_000_000
+# Ray reserves GPUs in ten-thousandths; the estimate of memory is no finer than a hundredth.
+GPU_PARTS = 100
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where trials run; of several machines the least.
+    """Where trials run; of several machines the smallest.
 
     Attributes:
         kind: of the devices whose memory counts.
-        memory: bytes of one: of a GPU, or of the machine.
-        cpus: that come to so much memory, on the machine that has most of them to its memory.
+        memory: bytes of one device: of a GPU, or of the machine.
+        cpus: that share this memory, at the rate of the machine that has most CPUs for its memory.
         gpus: of a machine; 0: trials run on CPUs.
-        here: whether a probe in this process tells something of it.
+        is_local: whether a probe in this process measures the device that trials run on.
     """
 
     kind: Device
     memory: int
     cpus: float
     gpus: int
-    here: bool
+    is_local: bool
 
 
 @dataclass(frozen=True)
 class Feasibility:
-    """Whether a trial may start.
+    """Whether a trial may start, and what it gets.
 
     Attributes:
-        fits: whether.
-        predicted: bytes at its peak, a worker's own among them; of one longest sequence where that does not fit.
-        room: bytes of the device.
-        reason: why not.
-        token_budget: most padded tokens in a batch.
-        retain_memory: whether freed memory may be kept.
-        cpus: of Ray.
-        gpus: of Ray.
-        weights: of the model.
+        fits: whether its largest batch fits the memory.
+        predicted: bytes at its peak, including what a process holds; if it does not fit, bytes of one longest sequence.
+        available: bytes of the device.
+        reason: why it does not fit.
+        token_budget: maximum number of padded tokens in a batch.
+        retain_memory: whether the process may retain memory that it has freed.
+        cpus: CPUs to reserve with Ray.
+        gpus: GPUs to reserve with Ray.
+        weights: learnable numbers of the model.
     """
 
     fits: bool
     predicted: int
-    room: int
+    available: int
     reason: str = ""
     token_budget: int | None = None
     retain_memory: bool = True
@@ -70,79 +70,78 @@ class Feasibility:
     gpus: float = 0
     weights: int | None = None
 
-    @property
-    def excess(self) -> float:
-        """By which share of the room it is too large; at most 0 where it fits."""
-        return 0.0 if self.fits else max(self.predicted / max(self.room, 1) - 1, 1e-6)
+
+def excess_share(predicted: int, available: int) -> float:
+    """By which share of the available memory a trial that does not fit exceeds it; always above 0."""
+    return max(predicted / max(available, 1) - 1, 1e-6)
 
 
-def judge(
+def check_memory(
     model: ModelConfig,
     training: TrainingConfig,
     lengths: NDArray[np.int64],
     tokenizer: Tokenizer,
     machine: Machine,
 ) -> Feasibility:
-    """Plan a trial's memory at the longest sequence, and say what it is to get.
+    """Plan the memory of a trial at the longest sequence.
 
     Args:
         model: the architecture.
-        training: the optimisation; its workers share a machine's memory on CPUs.
-        lengths: tokens of every sequence that training reads, shape (rows,).
+        training: the optimization; on CPUs its workers share the memory of a machine.
+        lengths: tokens of each sequence that training reads, shape (rows,).
         tokenizer: of the dataset.
         machine: where it would run.
     """
-    size = machine.memory // (training.workers if machine.kind == "cpu" else 1)
-    room = Room(machine.kind, size, machine.here)
+    available = machine.memory // (training.workers if machine.kind == "cpu" else 1)
+    room = Room(machine.kind, available, machine.is_local)
+    vocabulary = tokenizer.vocabulary_size
 
-    def decide(optimisation: TrainingConfig, *, try_out: bool = False) -> MemoryPlan:
-        vocabulary = tokenizer.vocabulary_size
-        return plan(
-            model, optimisation, lengths, vocabulary, room, lambda tokens: bases(tokenizer, tokens), try_out=try_out
-        )
+    def plan_with(config: TrainingConfig, *, probe: bool = False) -> MemoryPlan:
+        return plan(model, config, lengths, vocabulary, room, lambda tokens: bases(tokenizer, tokens), try_out=probe)
 
-    def tried(optimisation: TrainingConfig) -> MemoryPlan:
-        found = decide(optimisation)
-        tight = found.peak > memory_plan.TIGHT * found.usable
-        return decide(optimisation, try_out=True) if training.probe and machine.here and tight else found
+    def plan_with_probe_if_tight(config: TrainingConfig) -> MemoryPlan:
+        estimate = plan_with(config)
+        is_tight = estimate.peak > memory_plan.TIGHT * estimate.usable
+        return plan_with(config, probe=True) if training.probe and machine.is_local and is_tight else estimate
 
-    weights = weights_of(model, tokenizer.vocabulary_size)
+    weights = weights_of(model, vocabulary)
     try:
-        found = memory_plan.below(tried, training, tried(training))
+        chosen = memory_plan.below(plan_with_probe_if_tight, training, plan_with_probe_if_tight(training))
     except DoesNotFitError as error:
-        needed = error.needed + _beside(machine.kind)
-        return Feasibility(fits=False, predicted=needed, room=size, reason=str(error), weights=weights)
-    predicted = found.peak + found.copies + found.kept + _beside(machine.kind)
-    cpus, gpus = share(predicted, round(size * (1 - training.headroom)), machine)
+        needed = error.needed + _process_memory(machine.kind)
+        return Feasibility(fits=False, predicted=needed, available=available, reason=str(error), weights=weights)
+    predicted = chosen.peak + chosen.copies + chosen.kept + _process_memory(machine.kind)
+    cpus, gpus = resource_share(predicted, round(available * (1 - training.headroom)), machine)
     return Feasibility(
         fits=True,
         predicted=predicted,
-        room=size,
-        token_budget=found.token_budget,
-        retain_memory=found.retain_memory and machine.kind == "cpu",
+        available=available,
+        token_budget=chosen.token_budget,
+        retain_memory=chosen.retain_memory and machine.kind == "cpu",
         cpus=cpus,
         gpus=gpus,
         weights=weights,
     )
 
 
-def share(predicted: int, usable: int, machine: Machine) -> tuple[float, float]:
-    """CPUs and the share of a GPU that a trial is to get, so that all that run at once fit.
+def resource_share(predicted: int, usable: int, machine: Machine) -> tuple[float, float]:
+    """The CPUs and GPUs to reserve for a trial, so that all trials that Ray runs at once fit the memory.
 
     Args:
         predicted: bytes at its peak.
-        usable: bytes of the device, headroom left out.
+        usable: bytes of the device, without headroom.
         machine: where it would run.
 
     Returns:
-        On GPUs a CPU and the share of one GPU, in hundredths rounded up. On CPUs as many of the machine's CPUs as the
-        trial takes of its memory, rounded up; at least one.
+        On GPUs one CPU and the fraction of a GPU whose memory the trial takes, in hundredths, rounded up. On CPUs the
+        fraction of the machine's CPUs that equals its share of the memory, rounded up to whole CPUs, at least one.
     """
-    part = min(1.0, predicted / max(usable, 1))
+    share = min(1.0, predicted / max(usable, 1))
     if machine.gpus:
-        return 1, math.ceil(part * FINEST) / FINEST
-    return max(1, math.ceil(part * machine.cpus)), 0
+        return 1, math.ceil(share * GPU_PARTS) / GPU_PARTS
+    return max(1, math.ceil(share * machine.cpus)), 0
 
 
-def _beside(kind: Device) -> int:
-    return WORKER + TUNE if kind == "cpu" else CONTEXT
+def _process_memory(kind: Device) -> int:
+    """Bytes that the process of a trial holds besides its model and batches."""
+    return WORKER + TUNE_PROCESS if kind == "cpu" else CUDA_CONTEXT

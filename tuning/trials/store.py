@@ -1,7 +1,7 @@
-"""What a campaign has on disk: a folder for every trial with its row, epochs and checkpoints, and the table of all.
+"""What a study has on disk: a folder for each trial with its row, epochs and checkpoints, and the table of all rows.
 
-A row is written whole or not at all, before its trial starts and when it ends; after a kill of anything the rows tell what
-is done, what goes on, and in which order all of it was proposed.
+A row is written whole or not at all, before its trial starts and when it ends. After a kill of anything the rows say what
+has ended, what was interrupted, and in which order trials were proposed.
 """
 
 from __future__ import annotations
@@ -17,40 +17,34 @@ from training.engine.checkpoints import Checkpoints
 from training.observability import journal
 from tuning.trial import Row, State, Trial
 
-TRIALS, TABLE, ROW, EPOCHS, CHECKPOINTS, TROUBLE = (
-    "trials",
-    "trials.jsonl",
-    "trial.json",
-    "epochs.jsonl",
-    "checkpoints",
-    "error.txt",
-)
-ASIDE = "unreadable"
+TRIALS, TABLE, UNREADABLE = "trials", "trials.jsonl", "unreadable"
+# Files of a trial's folder.
+ROW, EPOCHS, CHECKPOINTS, ERROR = "trial.json", "epochs.jsonl", "checkpoints", "error.txt"
 
 
 class TrialStore:
-    """The rows of a campaign; one process writes it.
+    """The rows of a study, which one process writes.
 
     Args:
-        output: the campaign's directory.
-        reading: only look, while another process may be writing.
+        output: the study's directory.
+        read_only: whether another process may be writing; nothing is written or moved.
 
     Attributes:
-        aside: folders whose row is none, of another version for instance; moved out of the way, and run anew.
+        set_aside: folders whose row this version cannot read; they were moved here, and their trials run anew.
 
     Raises:
-        ResourceError: a row cannot be read, or the place cannot be written.
+        ResourceError: a row cannot be read, or the directory cannot be written.
     """
 
-    def __init__(self, output: Path, *, reading: bool = False) -> None:
+    def __init__(self, output: Path, *, read_only: bool = False) -> None:
         self.output = output
-        self.aside: list[Path] = []
-        found = []
+        self.set_aside: list[Path] = []
+        trials = []
         for path in sorted(output.glob(f"{TRIALS}/*/{ROW}")):
             try:
-                found.append(Trial.of_json(json.loads(path.read_text(encoding="utf-8"))))
+                trials.append(Trial.of_json(json.loads(path.read_text(encoding="utf-8"))))
             except FileNotFoundError:
-                # Taken back meanwhile by the process that writes.
+                # The process that writes has deleted it meanwhile.
                 continue
             except OSError as error:
                 raise ResourceError(
@@ -58,32 +52,37 @@ class TrialStore:
                     "see why, and run again: its trial is not lost",
                 ) from error
             except (KeyError, ValueError, TypeError):
-                if not reading:
-                    self.aside.append(self._set_aside(path.parent))
-        self._rows = {trial.key: trial for trial in sorted(found, key=lambda one: one.number)}
-        if not reading:
-            self._write()
+                if not read_only:
+                    self.set_aside.append(self._move_aside(path.parent))
+        self._trials = {trial.key: trial for trial in sorted(trials, key=lambda trial: trial.number)}
+        if not read_only:
+            self._write_table()
 
     @property
     def trials(self) -> list[Trial]:
-        """All, in the order of proposal."""
-        return sorted(self._rows.values(), key=lambda trial: trial.number)
+        """All trials, by number."""
+        return sorted(self._trials.values(), key=lambda trial: trial.number)
 
     @property
-    def following(self) -> int:
+    def next_number(self) -> int:
         """The number of the next trial."""
-        return 1 + max((trial.number for trial in self._rows.values()), default=0)
+        return 1 + max((trial.number for trial in self._trials.values()), default=0)
 
-    def knows(self, key: str) -> bool:
-        """Whether there is a row of this key."""
-        return key in self._rows
+    @property
+    def next_configuration(self) -> int:
+        """The number of the next configuration."""
+        return 1 + max((trial.configuration for trial in self._trials.values()), default=0)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a row with this key."""
+        return key in self._trials
 
     def folder(self, trial: Trial) -> Path:
-        """Where a trial lies."""
+        """The folder of a trial."""
         return self.output / TRIALS / trial.key[:16]
 
     def checkpoints(self, trial: Trial) -> Checkpoints:
-        """A trial's checkpoints: its own, or those of Ray Train's run in it."""
+        """The checkpoints of a trial: its own, or those of the Ray Train run in its folder."""
         folder = self.folder(trial)
         return Checkpoints(next(iter(folder.glob("run/checkpoints-*")), folder / CHECKPOINTS))
 
@@ -91,14 +90,35 @@ class TrialStore:
         """The figures of a trial's epochs so far."""
         return journal.read(self.folder(trial) / EPOCHS)
 
-    def forget(self, trial: Trial) -> None:
-        """Take away the row of a trial that never began."""
-        shutil.rmtree(self.folder(trial), ignore_errors=True)
-        self._rows.pop(trial.key, None)
-        self._write()
+    def write(self, trial: Trial) -> None:
+        """Write a row, which replaces the one with the same key.
 
-    def _set_aside(self, folder: Path) -> Path:
-        target = self.output / ASIDE / folder.name
+        Raises:
+            ResourceError: the directory cannot be written.
+        """
+        storage.write_text(self.folder(trial) / ROW, json.dumps(trial.to_json(), indent=1) + "\n")
+        self._trials[trial.key] = trial
+        self._write_table()
+
+    def end(self, trial: Trial, state: State, reason: str = "") -> Trial:
+        """Write the last row of a trial, with the figures of its epochs, and return it.
+
+        Raises:
+            ResourceError: the directory cannot be written.
+        """
+        order = 1 + max((other.ended or 0 for other in self._trials.values()), default=0)
+        ended = replace(trial.with_epochs(self.epochs(trial)), state=state, reason=reason, ended=order)
+        self.write(ended)
+        return ended
+
+    def delete(self, trial: Trial) -> None:
+        """Delete the row and folder of a trial that has trained nothing."""
+        shutil.rmtree(self.folder(trial), ignore_errors=True)
+        self._trials.pop(trial.key, None)
+        self._write_table()
+
+    def _move_aside(self, folder: Path) -> Path:
+        target = self.output / UNREADABLE / folder.name
         storage.make_directory(target.parent)
         shutil.rmtree(target, ignore_errors=True)
         try:
@@ -107,22 +127,5 @@ class TrialStore:
             raise storage.write_error(target, error) from error
         return target
 
-    def keep(self, trial: Trial) -> None:
-        """Write a row in the place of the one before.
-
-        Raises:
-            ResourceError: the place cannot be written.
-        """
-        storage.write_text(self.folder(trial) / ROW, json.dumps(trial.to_json(), indent=1) + "\n")
-        self._rows[trial.key] = trial
-        self._write()
-
-    def end(self, trial: Trial, state: State, reason: str = "") -> Trial:
-        """Write the last row of a trial, with what its epochs came to."""
-        order = 1 + max((one.ended or 0 for one in self._rows.values()), default=0)
-        closed = replace(trial.with_epochs(self.epochs(trial)), state=state, reason=reason, ended=order)
-        self.keep(closed)
-        return closed
-
-    def _write(self) -> None:
+    def _write_table(self) -> None:
         journal.write(self.output / TABLE, [trial.to_json() for trial in self.trials])

@@ -1,4 +1,4 @@
-"""Ray Tune's part of a campaign: places trials on the cluster, and starts them again when a machine is lost."""
+"""The part of a study that Ray Tune does: it places trials on the cluster, and restarts them when a machine is lost."""
 
 from __future__ import annotations
 
@@ -6,42 +6,51 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.config import TrainingConfig
 from training.distributed import interruptible
 from training.distributed.interruptible import Interrupt
 from training.distributed.launch import stopped
 from tuning.config import TuningConfig
+from tuning.trials.trial_spec import TrialSpec
+
+if TYPE_CHECKING:
+    from ray.tune import Callback, Stopper
+    from ray.tune.schedulers import TrialScheduler
+    from ray.tune.search import Searcher
+
+# The one parameter of a trial of Ray Tune, which holds its TrialSpec.
+SPEC = "spec"
 
 
 def fit(
-    front: Any,
-    scheduler: Any,
-    stop: Any,
+    searcher: Searcher,
+    scheduler: TrialScheduler,
+    stopper: Stopper,
+    callback: Callback,
     config: TuningConfig,
     training: TrainingConfig,
     output: Path,
     ask_to_stop: Interrupt,
-    watch: Any,
 ) -> None:
-    """Run trials until there are no more.
+    """Run trials until the searcher suggests no more.
 
     Args:
-        front: Tune's searcher.
-        scheduler: Tune's scheduler.
-        stop: asked after every epoch whether its trial is to end.
-        config: the campaign.
-        training: how often a trial is started again after its process has died.
-        output: a folder that every node writes; Ray's own files appear in it while it runs.
-        ask_to_stop: called at an interrupt, after which `stop` is to end all trials.
-        watch: Tune's callback.
+        searcher: suggests trials, each as a mapping with `SPEC`.
+        scheduler: decides after each epoch whether a trial continues.
+        stopper: decides after each epoch whether a trial, and all the time whether the study, is to stop.
+        callback: called when Ray Tune restarts a trial.
+        config: of the study.
+        training: how often a trial is restarted after its process has died.
+        output: a directory that every node writes; Ray's own files are in it while it runs.
+        ask_to_stop: called at an interrupt; afterwards `stopper` must stop all trials.
 
     Raises:
         TrainingError: Ray Tune failed.
-        KeyboardInterrupt: interrupted, and the trials have been told to end.
+        KeyboardInterrupt: interrupted, and the trials have been asked to stop.
     """
-    # Of Ray's two displays the older one is silent when told to be.
+    # Ray has two displays, of which only the older one obeys `verbose=0`.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     from ray import tune
 
@@ -49,23 +58,24 @@ def fit(
         shutil.rmtree(leftover, ignore_errors=True)
     name = f".ray-{uuid.uuid4().hex[:12]}"
     tuner = tune.Tuner(
-        tune.with_resources(_process, _resources),
+        tune.with_resources(_trainable, _resources),
         tune_config=tune.TuneConfig(
-            search_alg=front,
+            search_alg=searcher,
             scheduler=scheduler,
+            # The searcher decides when there are no more.
             num_samples=-1,
             max_concurrent_trials=1 if config.workers > 1 else config.concurrent,
-            # A process with a run of Ray Train in it ends only with that.
+            # A process that holds a run of Ray Train has to end with it.
             reuse_actors=config.workers == 1,
-            trial_dirname_creator=_named,
-            trial_name_creator=_named,
+            trial_dirname_creator=_trial_name,
+            trial_name_creator=_trial_name,
         ),
         run_config=tune.RunConfig(
             name=name,
             storage_path=str(output),
             failure_config=tune.FailureConfig(max_failures=training.retries),
-            stop=stop,
-            callbacks=[watch],
+            stop=stopper,
+            callbacks=[callback],
             verbose=0,
         ),
     )
@@ -77,26 +87,26 @@ def fit(
         raise stopped(failure, "tuning") from failure
 
 
-def _process(config: dict[str, Any]) -> None:
-    """What runs on a worker."""
+def _trainable(parameters: dict[str, Any]) -> None:
+    """What Ray Tune runs in the process of a trial."""
     from ray import tune
 
-    from tuning.trials import multi_worker, worker
+    from tuning.trials import multi_worker, reports, worker
 
-    given = config["given"]
-    worker.guarded(multi_worker.run if given["training"]["workers"] > 1 else worker.run, given, tune.report)
+    spec: TrialSpec = parameters[SPEC]
+    train = multi_worker.run if spec.training.workers > 1 else worker.run
+    worker.run_and_report_errors(train, spec, lambda report: tune.report(reports.to_result(report)))
 
 
-def _resources(config: dict[str, Any]) -> Any:
+def _resources(parameters: dict[str, Any]) -> Any:
     from ray.tune import PlacementGroupFactory
 
-    given = config["given"]
-    if given["training"]["workers"] > 1:
-        # The workers ask for their own; what watches them takes nothing that they could want.
+    spec: TrialSpec = parameters[SPEC]
+    if spec.training.workers > 1:
+        # Ray Train reserves for its workers; the process that starts them must not take what they need.
         return PlacementGroupFactory([{"memory": 1}])
-    bundle = {"CPU": given["cpus"]} | ({"GPU": given["gpus"]} if given["gpus"] else {})
-    return PlacementGroupFactory([bundle])
+    return PlacementGroupFactory([{"CPU": spec.cpus} | ({"GPU": spec.gpus} if spec.gpus else {})])
 
 
-def _named(trial: Any) -> str:
+def _trial_name(trial: Any) -> str:
     return str(trial.trial_id)

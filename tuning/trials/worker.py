@@ -1,18 +1,15 @@
-"""One trial in one process: opens the dataset, goes on from its checkpoint if there is one, and trains.
+"""One trial in one process: opens the dataset, resumes from the trial's checkpoint if there is one, and trains.
 
-The loop, the checkpoints and the weights are those of `raygene train`; what Ray Train adds for several workers is left
-out, which saves some ten seconds a trial. Every epoch is on disk before it is told, so that whoever is told of an end
-finds the weights.
+The loop, the checkpoints and the weights are those of `raygene train`. Ray Train, which several workers need, is left out:
+that saves some ten seconds a trial. An epoch is on disk before it is reported, so whoever sees the report finds the weights.
 """
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +19,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
 from pipelines.metrics import binary_metrics
 from training import models
-from training.config import ModelConfig, TrainingConfig
+from training.config import TrainingConfig
 from training.data.step_plan import Rows
 from training.distributed.resume import resume
 from training.distributed.worker import explained
@@ -37,107 +34,109 @@ from training.hardware import devices
 from training.hardware.usage import peak_bytes
 from training.observability import journal
 from training.splits import open_splits
-from tuning.trials.store import CHECKPOINTS, EPOCHS, TROUBLE
+from tuning.trials.reports import EpochReport, NotStarted, Report, StudyFailed, TrialFailed
+from tuning.trials.store import CHECKPOINTS, EPOCHS, ERROR
+from tuning.trials.trial_spec import TrialSpec
 
-Report = Callable[[dict[str, Any]], None]
-Work = Callable[[dict[str, Any], Report], None]
-# On Linux, writing 5 there sets the peak of resident memory back to what is resident now.
-_PEAK = Path("/proc/self/clear_refs")
+Train = Callable[[TrialSpec, Report], None]
+# On Linux, writing 5 to this file resets the peak of resident memory to what is resident now.
+_PEAK_RESET = Path("/proc/self/clear_refs")
 
 
-def guarded(work: Work, given: dict[str, Any], report: Report) -> None:
-    """Do the work of a trial, and tell how it failed.
+def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None:
+    """Train a trial, unless its deadline has passed, and report an error that would occur again.
 
     Args:
-        work: `run`, or what trains with several workers.
-        given: `model` and `training` as mappings, `dataset` and its `fingerprint`, `folder` of the trial, `gap_rows`, `retain_memory`,
-            the share of a GPU, `gpus`, and the time of day after which none begins, `until`, in seconds since 1970.
-        report: told of every epoch; with `failed` of an error that would come again with this trial alone, with `stuck` of
-            one that all trials would meet, such as a full disk; with `unstarted` where it is too late to begin.
+        train: `run` of this module or of `multi_worker`.
+        spec: of the trial.
+        report: called with each report.
+
+    Raises:
+        Exception: an error that may pass, such as a lost machine: Ray starts the trial again.
     """
-    folder = Path(given["folder"])
-    if given["until"] is not None and time.time() >= given["until"]:
-        report(without_figure("unstarted", True))
+    if spec.deadline is not None and time.time() >= spec.deadline:
+        report(NotStarted())
         return
-    (folder / TROUBLE).unlink(missing_ok=True)
+    (spec.folder / ERROR).unlink(missing_ok=True)
     try:
-        work(given, report)
+        train(spec, report)
     except (StorageError, DatasetError) as error:
-        report(without_figure("stuck", [error.problem, error.fix]))
+        report(StudyFailed(error.problem, error.fix))
     except Exception as error:
-        known = explained(error)
-        if known is None:
-            # Such as a machine that is about to end it: Ray starts the trial again.
-            storage.write_text(folder / TROUBLE, "".join(traceback.format_exception_only(error)))
+        permanent = explained(error)
+        if permanent is None:
+            # The study reads the file if Ray gives up on the trial.
+            storage.write_text(spec.folder / ERROR, "".join(traceback.format_exception_only(error)))
             raise
-        report(without_figure("failed", known.problem))
+        report(TrialFailed(permanent.problem))
 
 
-def run(given: dict[str, Any], report: Report) -> None:
+def run(spec: TrialSpec, report: Report) -> None:
     """Train a trial in this process.
 
     Args:
-        given: as for `guarded`.
-        report: told of every epoch.
+        spec: of the trial.
+        report: called with each epoch.
     """
     import ray
 
-    began, folder = time.monotonic(), Path(given["folder"])
-    model, config = ModelConfig.model_validate(given["model"]), TrainingConfig.model_validate(given["training"])
-    torch.set_num_threads(max(1, int(given["cpus"])))
+    began, config = time.monotonic(), spec.training
+    torch.set_num_threads(max(1, int(spec.cpus)))
     set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
-    forget_peak(device)
-    if device.type == "cuda" and given["gpus"] < 1:
-        torch.cuda.set_per_process_memory_fraction(given["gpus"], device)
-    train, validation = open_splits(Path(given["dataset"]), given["fingerprint"])
-    network = models.fresh(model, train.tokenizer, config.seed).to(device)
+    reset_peak_memory(device)
+    if device.type == "cuda" and spec.gpus < 1:
+        # Beyond its share the allocator raises, instead of taking memory from the trials on the same device.
+        torch.cuda.set_per_process_memory_fraction(spec.gpus, device)
+    train, validation = open_splits(spec.dataset, spec.fingerprint)
+    network = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
     layout.settle(network, config, train)
     state = loop.start(network, config, device)
-    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    checkpoints = Checkpoints(spec.folder / CHECKPOINTS)
     resume(state, checkpoints, Alone(), device)
-    observer = Watch(folder, checkpoints, config, device, train, given["gap_rows"], report, began)
+    observer = TrialObserver(spec, checkpoints, device, train, report, began)
     observer.begin(state)
-    loop.fit(state, train, validation, config, Alone(), device, observer, retain_memory=given["retain_memory"])
+    loop.fit(state, train, validation, config, Alone(), device, observer, retain_memory=spec.retain_memory)
 
 
-class Watch(Observer):
-    """Measures the gap to train at each new best epoch, keeps every epoch, and then tells of it.
+class TrialObserver(Observer):
+    """Measures the gap to train at each new best epoch, writes each epoch with a checkpoint, and then reports it.
 
     Args:
-        folder: of the trial.
-        checkpoints: where they go.
-        config: the optimisation.
-        device: where the model lies.
-        train: of which a sample is scored.
-        gap_rows: rows of that sample.
-        report: told of every epoch.
-        began: when the trial did, by the monotonic clock.
+        spec: of the trial.
+        checkpoints: of the trial.
+        device: of the model.
+        train: the split of which a sample is scored.
+        report: called with each epoch.
+        began: when the trial began, by the monotonic clock.
     """
 
     def __init__(
         self,
-        folder: Path,
+        spec: TrialSpec,
         checkpoints: Checkpoints,
-        config: TrainingConfig,
         device: torch.device,
         train: TokenDataset,
-        gap_rows: int,
         report: Report,
         began: float,
     ) -> None:
-        self._path, self._checkpoints, self._config, self._device = folder / EPOCHS, checkpoints, config, device
-        self._train, self._rows, self._report = train, sample(len(train), gap_rows), report
+        self._path, self._checkpoints, self._config, self._device = (
+            spec.folder / EPOCHS,
+            checkpoints,
+            spec.training,
+            device,
+        )
+        self._train, self._rows, self._report = train, sample_rows(len(train), spec.gap_rows), report
         self._records: list[Record] = []
-        self._policy = CheckpointPolicy.from_config(config)
-        self._mark = began
+        self._policy = CheckpointPolicy.from_config(spec.training)
+        self._epoch_began = began
 
     def begin(self, state: State) -> None:
-        """Bring the log in line with the checkpoint, and tell of the epochs that were done before."""
+        """Bring the log in line with the checkpoint, and report again the epochs before it."""
         self._records = [record for record in journal.read(self._path) if record["epoch"] <= state.epoch]
         journal.write(self._path, self._records)
         for record in self._records:
-            self._tell(record, state, before=True)
+            self._report_epoch(record["epoch"], state, is_replay=True)
 
     def checkpoint_due(self, state: State) -> bool:
         return self._policy.is_due(state.step)
@@ -147,60 +146,67 @@ class Watch(Observer):
         self._policy.saved()
 
     def epoch_ended(self, record: Record, state: State) -> None:
-        # The state's own records stay as `train` writes them: what is added here is the campaign's.
-        found = dict(record)
+        # A copy: the records in the state stay as `raygene train` writes them.
+        extended = dict(record)
         if state.best_record["epoch"] == record["epoch"]:
-            found |= fitted(state, self._train, self._rows, self._config, self._device)
-        found["peak_memory_bytes"] = peak_bytes(self._device)
+            extended |= train_metrics(state, self._train, self._rows, self._config, self._device)
+        extended["peak_memory_bytes"] = peak_bytes(self._device)
         now = time.monotonic()
-        found["trial_seconds"], self._mark = round(now - self._mark, 3), now
-        self._records.append(found)
+        extended["trial_seconds"], self._epoch_began = round(now - self._epoch_began, 3), now
+        self._records.append(extended)
         journal.write(self._path, self._records)
         self.checkpoint(state)
         self._checkpoints.wait()
-        self._tell(found, state, before=False)
+        self._report_epoch(record["epoch"], state, is_replay=False)
 
-    def _tell(self, record: Record, state: State, *, before: bool) -> None:
-        last = record["epoch"] == state.epoch
-        over = last and (state.epoch >= self._config.epochs or state.out_of_patience(self._config.patience))
-        self._report({"before": before, "over": over, **standing(self._records, record["epoch"])})
+    def _report_epoch(self, epoch: int, state: State, *, is_replay: bool) -> None:
+        is_complete = state.epoch >= self._config.epochs or state.out_of_patience(self._config.patience)
+        self._report(
+            epoch_report(self._records, epoch, is_replay=is_replay, is_last=epoch == state.epoch and is_complete)
+        )
 
 
-def standing(records: Sequence[Record], epoch: int) -> Record:
-    """What a trial is judged by after an epoch: the figures of its best one so far."""
+def epoch_report(
+    records: Sequence[Record], epoch: int, *, is_replay: bool = False, is_last: bool = False
+) -> EpochReport:
+    """The report of an epoch, with the metrics of the best one so far.
+
+    Args:
+        records: of the trial's epochs; later ones than `epoch` are ignored.
+        epoch: from 1.
+        is_replay: as in `EpochReport`.
+        is_last: as in `EpochReport`.
+    """
     best = max(
-        (one for one in records if one["epoch"] <= epoch), key=lambda one: (one["validation_auroc"], -one["epoch"])
+        (record for record in records if record["epoch"] <= epoch),
+        key=lambda record: (record["validation_auroc"], -record["epoch"]),
     )
-    return {"epoch": epoch, **{name: best[name] for name in ("validation_auroc", "validation_mcc")}}
+    return EpochReport(epoch, best["validation_auroc"], best["validation_mcc"], is_replay, is_last)
 
 
-def without_figure(name: str, value: Any) -> dict[str, Any]:
-    """What is told of a trial that cannot go on: without a figure Ray would end the whole campaign, with NaN it does not."""
-    return {name: value, "validation_auroc": math.nan, "validation_mcc": math.nan}
-
-
-def sample(rows: int, most: int) -> Rows:
-    """Numbers of up to `most` rows, the same for every trial on a dataset of so many rows."""
+def sample_rows(rows: int, max_rows: int) -> Rows:
+    """Sorted numbers of at most `max_rows` of a dataset's rows, the same for every trial on as many rows."""
     generator = np.random.default_rng(fingerprint.seed("gap", rows))
-    return np.sort(generator.choice(rows, size=min(rows, most), replace=False))
+    return np.sort(generator.choice(rows, size=min(rows, max_rows), replace=False))
 
 
-def fitted(
+def train_metrics(
     state: State, train: TokenDataset, rows: Rows, config: TrainingConfig, device: torch.device
 ) -> dict[str, float]:
-    """AUROC and MCC of the present weights on rows that they were learnt from."""
+    """AUROC and MCC of the current weights on rows that they were trained on."""
     with state.precision.autocast():
         scores = probabilities(state.model, train.tokens, train.lengths, config.budget, device, rows)
-    found = binary_metrics(train.labels[rows], scores, threshold=0.5)
-    return {"train_auroc": found["auroc"], "train_mcc": found["mcc"]}
+    metrics = binary_metrics(train.labels[rows], scores, threshold=0.5)
+    return {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
 
 
-def forget_peak(device: torch.device) -> None:
-    """Begin to measure the peak of memory anew: a process may have run another trial before."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Reset the peak of measured memory: the process may have run another trial before."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
     try:
-        _PEAK.write_text("5")
+        _PEAK_RESET.write_text("5")
     except OSError:
+        # Not Linux, or not permitted: the peak then includes earlier trials.
         return

@@ -63,7 +63,7 @@ def test_paths_that_are_searched_are_made_absolute_too(tmp_path: Path) -> None:
     when = {"tokenizer.from": "emb1"}
     space = {"tokenizer.from": ["emb1", "/data/emb2"], "model.hidden": {"choice": [8, 16], "when": when}}
     path.write_text(yaml.safe_dump({"tuning": {"space": space}}))
-    found = prepared("tune", path, "--output", "/data/campaign")
+    found = prepared("tune", path, "--output", "/data/study")
     here = str(tmp_path / "emb1")
     there = yaml.safe_load(found.files[SHIPPED])["tuning"]["space"]
     assert there["tokenizer.from"] == [here, "/data/emb2"]

@@ -11,7 +11,7 @@ from tuning.trials.store import CHECKPOINTS, TrialStore
 ROW = Trial(number=1, configuration=1, key="", seed=0, parameters={"model.hidden": 8}, state="finished")
 
 
-def with_checkpoints(ledger: TrialStore, *rows: tuple[int, int, float | None]) -> None:
+def write_rows_with_checkpoints(store: TrialStore, *rows: tuple[int, int, float | None]) -> None:
     for number, (configuration, seed, auroc) in enumerate(rows, start=1):
         state = ROW.state if auroc is not None else "begun"
         row = replace(
@@ -23,22 +23,22 @@ def with_checkpoints(ledger: TrialStore, *rows: tuple[int, int, float | None]) -
             state=state,
             validation_auroc=auroc,
         )
-        ledger.keep(row)
-        (ledger.folder(row) / CHECKPOINTS).mkdir()
+        store.write(row)
+        (store.folder(row) / CHECKPOINTS).mkdir()
 
 
-def spared(ledger: TrialStore, seeds: int) -> set[str]:
-    found = best.spare(ledger, TuningConfig(seeds=seeds))
-    return {path.parent.name[:2] for path in found}
+def obsolete(store: TrialStore, seeds: int) -> set[str]:
+    directories = best.obsolete_checkpoints(store, TuningConfig(seeds=seeds))
+    return {path.parent.name[:2] for path in directories}
 
 
-def test_checkpoints_of_all_but_the_best_configuration_are_spare(tmp_path: Path) -> None:
-    ledger = TrialStore(tmp_path)
-    with_checkpoints(ledger, (1, 0, 0.9), (2, 0, 0.8), (3, 0, None))
-    assert spared(ledger, 1) == {"20"}
+def test_checkpoints_of_all_but_the_best_configuration_are_obsolete(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path)
+    write_rows_with_checkpoints(store, (1, 0, 0.9), (2, 0, 0.8), (3, 0, None))
+    assert obsolete(store, 1) == {"20"}
 
 
-def test_a_configuration_short_of_a_seed_takes_nothing_from_the_best(tmp_path: Path) -> None:
-    ledger = TrialStore(tmp_path)
-    with_checkpoints(ledger, (1, 0, 0.9), (1, 1, 0.9), (2, 0, 0.95))
-    assert spared(ledger, 2) == set()
+def test_a_configuration_with_a_missing_seed_does_not_make_others_obsolete(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path)
+    write_rows_with_checkpoints(store, (1, 0, 0.9), (1, 1, 0.9), (2, 0, 0.95))
+    assert obsolete(store, 2) == set()

@@ -1,4 +1,4 @@
-"""The page of a study in a real browser: every panel drawn, nothing said on the console."""
+"""The page of a study in a real browser: every panel is drawn, and nothing is printed on the console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import report
 from tests.browser import WINDOWS, chromium, drawn, window
-from tuning import summary
+from tuning import ranking, summary
 from tuning.results import page
 from tuning.trial import State, Trial
 
@@ -66,7 +66,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     sizes = summary.sizes(trials(), {}, "auroc")
     shares = {"training.learning_rate": 0.6, "model.hidden": 0.3, "model.embedding": 0.1}
-    page.build_page(trials(), "auroc", sizes, shares, page.about(trials(), "optuna", 5000)).write(path)
+    page.build_page(trials(), "auroc", sizes, shares, page.subtitle(trials(), "optuna", 5000)).write(path)
     return path
 
 
@@ -103,7 +103,7 @@ def test_the_best_trial_stands_first_stands_out_and_is_the_one_that_the_sentence
     shown: tuple[Any, list[str]],
 ) -> None:
     opened, _ = shown
-    chosen = summary.best(trials(), "auroc")
+    chosen = ranking.best(trials(), "auroc")
     assert chosen is not None
     table = opened.locator("table", has_text="The best configuration first")
     row = table.locator("tr.best")

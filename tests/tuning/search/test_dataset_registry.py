@@ -18,8 +18,8 @@ from tuning.search import dataset_registry, space
 from tuning.search.dataset_registry import DATASETS
 
 
-def never() -> Any:
-    raise AssertionError("nothing is to be built")
+def never_connect() -> Any:
+    raise AssertionError("there is nothing to build")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def base(genome: GenomeFiles) -> dict[str, Any]:
     return {"sources": [genome.source()], "tokenizer": tokenizer, "model": {"kind": "lstm"}}
 
 
-def there(base: dict[str, Any], tokenizer: dict[str, Any], output: Path, silent: Silent) -> str:
+def write_finished_dataset(base: dict[str, Any], tokenizer: dict[str, Any], output: Path, silent: Silent) -> str:
     """A finished dataset with these tokens, as an earlier run left it; its fingerprint."""
     config = validate(DatasetConfig, {"sources": base["sources"], "tokenizer": tokenizer}, "test")
     identity = pipeline.prepare(config, silent).fingerprint
@@ -40,39 +40,45 @@ def there(base: dict[str, Any], tokenizer: dict[str, Any], output: Path, silent:
     return identity
 
 
-def test_every_configuration_has_its_dataset_also_where_a_dataset_key_waits_for_one_of_the_model(
+def test_each_configuration_has_a_dataset_also_where_a_dataset_key_depends_on_a_key_of_the_model(
     base: dict[str, Any], tmp_path: Path, silent: Silent
 ) -> None:
-    searched = {
+    search_space = {
         "model.kind": Domain(grid=["lstm", "gru"]),
         "tokenizer.k": Domain(choice=[3, 4], when={"model.kind": "gru"}),
     }
-    wanted = {k: there(base, base["tokenizer"] | {"k": k}, tmp_path, silent) for k in (3, 4, 6)}
-    found = dataset_registry.made(base, searched, tmp_path, never, silent)
-    assert found({"model.kind": "lstm"}).fingerprint == wanted[6]
+    expected = {k: write_finished_dataset(base, base["tokenizer"] | {"k": k}, tmp_path, silent) for k in (3, 4, 6)}
+    registry = dataset_registry.build_all(base, search_space, tmp_path, never_connect, silent)
+    assert registry.dataset_of({"model.kind": "lstm"}).fingerprint == expected[6]
     for k in (3, 4):
-        assert found({"model.kind": "gru", "tokenizer.k": k}).fingerprint == wanted[k]
-    assert all(found(one).path.exists() for one in space.all_of(searched, base))
+        assert registry.dataset_of({"model.kind": "gru", "tokenizer.k": k}).fingerprint == expected[k]
+    assert all(
+        registry.dataset_of(parameters).path.exists() for parameters in space.all_configurations(search_space, base)
+    )
 
 
-def test_a_tokenizer_from_elsewhere_stands_in_the_place_of_the_experiments(
+def test_a_tokenizer_from_elsewhere_replaces_that_of_the_experiment(
     base: dict[str, Any], tmp_path: Path, silent: Silent
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
     Tokenizer.from_config(TokenizerConfig(k=4, stride=2)).save(other)
-    wanted = there(base, {"from": str(other)}, tmp_path, silent)
-    found = dataset_registry.made(base, {"tokenizer.from": Domain(grid=[str(other)])}, tmp_path, never, silent)
-    assert found({"tokenizer.from": str(other)}).fingerprint == wanted
+    expected = write_finished_dataset(base, {"from": str(other)}, tmp_path, silent)
+    registry = dataset_registry.build_all(
+        base, {"tokenizer.from": Domain(grid=[str(other)])}, tmp_path, never_connect, silent
+    )
+    assert registry.dataset_of({"tokenizer.from": str(other)}).fingerprint == expected
 
 
-def test_a_dataset_that_is_given_leaves_nothing_to_search_of_it(tmp_path: Path) -> None:
+def test_keys_that_need_several_datasets_are_refused_for_an_existing_dataset(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"tokenizer\.k needs a dataset for every value"):
-        dataset_registry.given(tmp_path, {"tokenizer.k": Domain(grid=[3, 4])})
+        dataset_registry.use_existing(tmp_path, {"tokenizer.k": Domain(grid=[3, 4])})
 
 
-def test_more_datasets_than_anyone_wants_are_not_begun(base: dict[str, Any], tmp_path: Path, silent: Silent) -> None:
-    searched = {"split.seed": Domain(int=(0, 64))}
+def test_more_datasets_than_the_limit_are_refused_before_any_is_built(
+    base: dict[str, Any], tmp_path: Path, silent: Silent
+) -> None:
+    search_space = {"split.seed": Domain(int=(0, 64))}
     with pytest.raises(UsageError, match="more than 64 datasets to build"):
-        dataset_registry.made(base, searched, tmp_path, never, silent)
+        dataset_registry.build_all(base, search_space, tmp_path, never_connect, silent)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The largest trial that is let through, held against the memory that it was let through for."""
+"""The largest trial that passes the memory check runs within the memory it was checked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
-from tuning.trials.memory_check import Feasibility, Machine, judge
+from tuning.trials.memory_check import Feasibility, Machine, check_memory
+from tuning.trials.reports import EpochReport, TrialReport
+from tuning.trials.trial_spec import TrialSpec
 
 pytestmark = [pytest.mark.full, pytest.mark.ray]
 SIZE = 1200 * 2**20
@@ -44,20 +46,20 @@ def group() -> Iterator[Path]:
             folder.rmdir()
 
 
-def trained(given: dict[str, Any], size: int, folder: Path) -> tuple[list[dict[str, Any]], int]:
-    """What a process of a trial tells that the kernel kills beyond so many bytes, and the most that it had."""
+def train_within(spec: TrialSpec, size: int, folder: Path) -> tuple[list[TrialReport], int]:
+    """The reports of a trial whose process the kernel kills beyond so many bytes, and its peak in bytes."""
     from tuning.trials import worker
 
     version = not (folder / LIMITS[0]).exists()
-    # A process is charged for what it takes from when it comes into the group.
+    # A process is charged only for memory that it takes after it has joined the group.
     before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     (folder / LIMITS[version]).write_text(str(size - before))
     (folder / "cgroup.procs").write_text("0")
-    told: list[dict[str, Any]] = []
-    worker.guarded(worker.run, given, told.append)
+    reports: list[TrialReport] = []
+    worker.run_and_report_errors(worker.run, spec, reports.append)
     peak = int((folder / PEAKS[version]).read_text())
     (folder.parent / "cgroup.procs").write_text("0")
-    return told, before + peak
+    return reports, before + peak
 
 
 @pytest.fixture(scope="module")
@@ -66,46 +68,47 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["lstm", "transformer"])
-def test_the_largest_trial_that_fits_runs_within_the_limit_and_the_first_that_does_not_needs_most_of_it(
+def test_the_largest_trial_that_fits_runs_within_the_limit_and_uses_most_of_it(
     kind: Any, data: Path, ray_session: Any, tmp_path: Path
 ) -> None:
     import ray
 
     splits = [TokenDataset.open(data, split) for split in ("train", "validation")]
     lengths = np.concatenate([split.lengths for split in splits])
-    machine = Machine("cpu", SIZE, cpus=2, gpus=0, here=False)
+    machine = Machine("cpu", SIZE, cpus=2, gpus=0, is_local=False)
 
-    def verdict(hidden: int) -> Feasibility:
+    def feasibility_of(hidden: int) -> Feasibility:
         model = ModelConfig(kind=kind, embedding=16, hidden=hidden)
-        return judge(model, TRAINING, lengths, splits[0].tokenizer, machine)
+        return check_memory(model, TRAINING, lengths, splits[0].tokenizer, machine)
 
-    largest = edge(lambda units: verdict(8 * units).fits, 1, 1024) * 8
-    found, beyond = verdict(largest), verdict(largest + 8)
+    largest = edge(lambda units: feasibility_of(8 * units).fits, 1, 1024) * 8
+    feasibility, beyond = feasibility_of(largest), feasibility_of(largest + 8)
     assert not beyond.fits
     with group() as folder:
-        given = {
-            "model": ModelConfig(kind=kind, embedding=16, hidden=largest).model_dump(mode="json"),
-            "training": TRAINING.model_dump(mode="json") | {"token_budget": found.token_budget},
-            "dataset": str(data),
-            "fingerprint": read_manifest(data)["fingerprint"],
-            "folder": str(tmp_path / "trial"),
-            "gap_rows": 16,
-            "retain_memory": found.retain_memory,
-            "cpus": 1,
-            "gpus": 0,
-            "until": None,
-        }
-        Path(given["folder"]).mkdir()
-        task: Any = ray.remote(num_cpus=1, max_retries=0, max_calls=1)(trained)
-        told, peak = ray.get(task.remote(given, SIZE, folder))
-    assert told[-1].get("over"), told
-    assert found.predicted <= SIZE
-    # Files that it writes count until the kernel wants their place.
+        spec = TrialSpec(
+            model=ModelConfig(kind=kind, embedding=16, hidden=largest),
+            training=TRAINING.model_copy(update={"token_budget": feasibility.token_budget}),
+            dataset=data,
+            fingerprint=read_manifest(data)["fingerprint"],
+            folder=tmp_path / "trial",
+            gap_rows=16,
+            retain_memory=feasibility.retain_memory,
+            cpus=1,
+            gpus=0,
+        )
+        spec.folder.mkdir()
+        task: Any = ray.remote(num_cpus=1, max_retries=0, max_calls=1)(train_within)
+        reports, peak = ray.get(task.remote(spec, SIZE, folder))
+    last = reports[-1]
+    assert isinstance(last, EpochReport), last
+    assert last.is_last
+    assert feasibility.predicted <= SIZE
+    # Files that it writes count until the kernel needs their memory.
     assert 0.8 * SIZE < peak <= SIZE
 
 
 def edge(holds: Callable[[int], bool], least: int, most: int) -> int:
-    """The largest number for which something holds that holds for all smaller ones."""
+    """The largest number for which a condition holds that holds for all smaller ones."""
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if holds(middle) else (least, middle)

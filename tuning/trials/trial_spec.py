@@ -1,0 +1,37 @@
+"""What crosses to the process of a trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.config import ModelConfig, TrainingConfig
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """Everything that a process needs to train one trial.
+
+    Attributes:
+        model: the architecture.
+        training: the optimization, with the token budget that was planned; more than one worker use Ray Train.
+        dataset: directory of the dataset.
+        fingerprint: that the dataset must have.
+        folder: of the trial, which every node of the cluster can write.
+        gap_rows: rows of train on which the gap to validation is measured.
+        retain_memory: whether the process may retain memory that it has freed.
+        cpus: CPUs that Ray reserves for the trial.
+        gpus: GPUs that Ray reserves; below 1 the trial shares a device.
+        deadline: seconds since 1970 after which the trial is not to start; None: no deadline.
+    """
+
+    model: ModelConfig
+    training: TrainingConfig
+    dataset: Path
+    fingerprint: str
+    folder: Path
+    gap_rows: int
+    retain_memory: bool
+    cpus: float
+    gpus: float
+    deadline: float | None = None

@@ -47,8 +47,8 @@ from pipelines.genome.features import Feature
 from pipelines.progress import Silent
 from training.bundle import bundle
 from training.inference.scorer import ModelScorer, Scorer
-from training.scan import accuracy, fitness, outputs, run
-from training.scan.calls import Thresholds, calls
+from training.scan import accuracy, outputs, run, suitability
+from training.scan.calls import Thresholds, call_genes
 from training.scan.outputs import Outputs
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ class RegressionScorer:
             found[rows] = 1 / (1 + np.exp(-self.regression.scores(shares)))
         return found
 
-    def on(self, device: torch.device) -> RegressionScorer:
+    def to(self, device: torch.device) -> RegressionScorer:
         return self
 
 
@@ -124,7 +124,7 @@ class Bench:
         stride: int | None = None,
     ) -> run.Scan:
         """A scan into a folder of its own."""
-        grid = fitness.grid_of(self.config, None, stride, "bundle")
+        grid = suitability.grid_for_bundle(self.config, None, stride, "bundle")
         genome = run.open_genome(fasta or self.fasta, grid, Silent())
         identity = self.identity if scorer is None else name
         return run.Scan(
@@ -148,7 +148,7 @@ def scanned(job: run.Scan, workers: int) -> float:
 def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
     """How calls agree with the genes of a split's chromosomes."""
     lengths = bench.chromosomes(split, job.lengths)
-    levels = accuracy.judge(job.outputs.calls(), bench.genes, lengths)
+    levels = accuracy.compare(job.outputs.read_calls(), bench.genes, lengths)
     document = accuracy.to_json(levels, lengths)
     del document["sequences"]
     return document
@@ -157,15 +157,15 @@ def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
 def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
     """Those of the highest base-level F1 on a split's chromosomes, out of all pairs of `LEVELS`."""
     lengths = bench.chromosomes(split, job.lengths)
-    tracks = {name: one for name, one in outputs.from_tracks(job.outputs, job.lengths, job.grid) if name in lengths}
+    tracks = {name: one for name, one in outputs.read_tracks(job.outputs, job.lengths, job.grid) if name in lengths}
 
     def reached(thresholds: Thresholds) -> float:
         found = [
             Feature(name, call.start, call.end, call.strand, "", None)
             for name, one in tracks.items()
-            for call in calls(one, lengths[name], job.grid, thresholds)
+            for call in call_genes(one, lengths[name], job.grid, thresholds)
         ]
-        return accuracy.judge(found, bench.genes, lengths)["base"].f1
+        return accuracy.compare(found, bench.genes, lengths)["base"].f1
 
     pairs = itertools.combinations_with_replacement(LEVELS, 2)
     return max((Thresholds(high, low) for low, high in pairs), key=reached)

@@ -67,7 +67,7 @@ def show(
     path: Path | None,
 ) -> None:
     """Print how calls agree with genes on some sequences, and write it as JSON to `path` if there is one."""
-    levels = accuracy.judge(calls, genes, lengths)
+    levels = accuracy.compare(calls, genes, lengths)
     where = ", ".join(list(lengths)[:6]) + (" …" if len(lengths) > 6 else "")
     if elsewhere := sum(one.chromosome not in lengths for one in (*calls, *genes)):
         terminal.note(f"{elsewhere:,} calls and genes lie on sequences that are not compared")

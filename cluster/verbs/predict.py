@@ -45,16 +45,16 @@ def run(context: Context) -> None:
     from training.distributed import actor_pool, gpu_check
     from training.distributed.placement import nodes_of
     from training.hardware import devices
-    from training.inference.predict import by, intervals_of, predict, sequences_of, write
+    from training.inference.predict import predict, read_intervals, read_sequences, score_on, write
     from training.inference.scorer import ModelScorer
 
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
     wanted = (
-        sequences_of(Path(arguments.sequences), terminal)
+        read_sequences(Path(arguments.sequences), terminal)
         if arguments.sequences
-        else intervals_of(
+        else read_intervals(
             Path(arguments.fasta), Path(arguments.intervals), arguments.feature_types or ["gene"], terminal
         )
     )
@@ -65,11 +65,11 @@ def run(context: Context) -> None:
 
         with context.connector(context.cluster())(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
-            spread = by(actor_pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
+            spread = score_on(actor_pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
             prediction = predict(wanted, scorer, threshold, terminal, spread)
     else:
         with device_errors_name_the_flag():
-            scorer = scorer.on(torch.device(devices.require(arguments.device)))
+            scorer = scorer.to(torch.device(devices.require(arguments.device)))
         prediction = predict(wanted, scorer, threshold, terminal)
     for reason, count in prediction.skipped.items():
         terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
@@ -84,11 +84,11 @@ def run(context: Context) -> None:
 
 def _require_valid(context: Context) -> None:
     """Refuse options that would be ignored, and outputs that would overwrite an input."""
-    from training.inference.predict import outputs
+    from training.inference.predict import prediction_files
 
     arguments = context.arguments
     context.cluster()
-    written = [("--output", path) for path in outputs(output_paths.output_file("--output", arguments.output))]
+    written = [("--output", path) for path in prediction_files(output_paths.output_file("--output", arguments.output))]
     names = ("fasta", "intervals", "sequences")
     read = [(f"--{name}", Path(getattr(arguments, name))) for name in names if getattr(arguments, name)]
     output_paths.require_distinct(written, read)

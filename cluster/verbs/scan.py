@@ -65,7 +65,7 @@ def run(context: Context) -> None:
     from cluster import gene_calls
     from training import load
     from training.inference.scorer import ModelScorer
-    from training.scan import fitness
+    from training.scan import suitability
     from training.scan.calls import HIGH, LOW, Thresholds
     from training.scan.outputs import Outputs
     from training.scan.run import Scan, open_genome, scan
@@ -74,7 +74,7 @@ def run(context: Context) -> None:
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
     outputs = Outputs.of(Path(arguments.output).absolute())
-    grid = fitness.grid_of(bundle.config, arguments.window, arguments.stride, arguments.bundle)
+    grid = suitability.grid_for_bundle(bundle.config, arguments.window, arguments.stride, arguments.bundle)
     thresholds = Thresholds(
         HIGH if arguments.high is None else arguments.high,
         LOW if arguments.low is None else arguments.low,
@@ -100,7 +100,7 @@ def run(context: Context) -> None:
     )
     if genes is not None:
         path = Path(arguments.json) if arguments.json else None
-        gene_calls.show(outputs.calls(), genes, compared, terminal, path)
+        gene_calls.show(outputs.read_calls(), genes, compared, terminal, path)
     terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")
 
 

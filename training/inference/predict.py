@@ -1,6 +1,6 @@
 """The probability of being a gene for given intervals of a genome, or for sequences, as TSV and BED.
 
-Bases are cut and encoded by the code that builds datasets, stretch by stretch, in this process or by a pool of actors: memory
+Bases are cut and encoded by the code that builds datasets, batch by batch, in this process or by a pool of actors: memory
 grows with the number of intervals, but not with their bases. Each file is written whole or not at all, BED before TSV.
 """
 
@@ -25,11 +25,12 @@ from pipelines.genome.labelled import Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from training.distributed.actor_pool import Pool
-from training.inference.scorer import Scorer, in_actor
+from training.inference.scorer import Scorer, to_assigned_gpu
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
 _STRANDS = {"+", "-", "."}
-Spread = Callable[[list[pa.Table], Scorer, Sequences], Iterator[pa.Table]]
+# Scores tables of intervals: `score_locally`, or what `score_on` gives.
+ScoreTables = Callable[[list[pa.Table], Scorer, Sequences], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Prediction:
     Attributes:
         features: the intervals.
         probabilities: of being a gene, shape (intervals,).
-        skipped: intervals that could not be scored, by reason.
-        threshold: from which probability on an interval is called a gene.
+        skipped: number of intervals that could not be scored, by reason.
+        threshold: an interval with a probability at or above it is called a gene.
     """
 
     features: list[Feature]
@@ -50,18 +51,18 @@ class Prediction:
 
     @property
     def called(self) -> int:
-        """Intervals called genes."""
+        """Number of intervals called genes."""
         return int((self.probabilities >= self.threshold).sum())
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be scored.
+class ScoringInput:
+    """The intervals to score.
 
     Attributes:
-        genome: where the bases are.
+        genome: gives the bases.
         features: intervals, sorted by chromosome (FASTA order) and start.
-        skipped: what cannot be scored, by reason.
+        skipped: number of intervals that cannot be scored, by reason.
     """
 
     genome: Genome
@@ -69,26 +70,29 @@ class Wanted:
     skipped: Counter[str]
 
 
-def intervals_of(fasta_path: Path, intervals_path: Path, feature_types: Sequence[str], progress: Progress) -> Wanted:
-    """The intervals of a BED, GFF3 or GTF file.
+def read_intervals(
+    fasta_path: Path, intervals_path: Path, feature_types: Sequence[str], progress: Progress
+) -> ScoringInput:
+    """Read the intervals of a BED, GFF3 or GTF file.
 
     Args:
         fasta_path: the genome.
-        intervals_path: what to score. A strand of `.` is read forward; so is any that is not `+` or `-`, which is told.
+        intervals_path: the intervals. A strand of `.` is read forward; so is any other that is not `+` or `-`, with a
+            warning.
         feature_types: GFF3 or GTF types to take.
-        progress: told of the stages, and warned of unknown strands.
+        progress: shows the stages, and the warning.
 
     Raises:
         InputError: a file is missing or damaged, or no interval lies on a sequence of the FASTA file.
     """
     genome = fasta.open_genome("genome", fasta_path, progress)
-    intervals = _stranded(bed.read_intervals(intervals_path, feature_types), intervals_path, progress)
-    features, skipped = _sorted(intervals, genome, intervals_path)
-    return Wanted(genome, features, skipped)
+    intervals = _with_known_strands(bed.read_intervals(intervals_path, feature_types), intervals_path, progress)
+    features, skipped = _sort_and_filter(intervals, genome, intervals_path)
+    return ScoringInput(genome, features, skipped)
 
 
-def sequences_of(fasta_path: Path, progress: Progress) -> Wanted:
-    """Every sequence of a FASTA file as an interval of its own, read as it is written.
+def read_sequences(fasta_path: Path, progress: Progress) -> ScoringInput:
+    """Read every sequence of a FASTA file as an interval of its own, on the strand as written.
 
     Raises:
         InputError: missing or damaged, or without a sequence that has a letter.
@@ -98,7 +102,7 @@ def sequences_of(fasta_path: Path, progress: Progress) -> Wanted:
     empty = len(genome.lengths) - len(features)
     if not features:
         raise InputError(f"{fasta_path}: every sequence is empty", "give sequences")
-    return Wanted(genome, features, Counter({"empty_sequence": empty} if empty else {}))
+    return ScoringInput(genome, features, Counter({"empty_sequence": empty} if empty else {}))
 
 
 class ScoreIntervals:
@@ -106,87 +110,98 @@ class ScoreIntervals:
 
     Args:
         scorer: gives the probability of a sequence.
-        genome: where the bases are; its file is readable where this runs.
-        use_gpu: whether this actor was given a GPU.
+        genome: gives the bases; its file is readable from the actor's node.
+        use_gpu: whether this actor was assigned a GPU.
     """
 
     def __init__(self, scorer: Scorer, genome: Sequences, use_gpu: bool) -> None:
-        self._scorer, self._genome = in_actor(scorer, use_gpu=use_gpu), genome
+        self._scorer, self._genome = to_assigned_gpu(scorer, use_gpu=use_gpu), genome
 
     def __call__(self, table: pa.Table) -> pa.Table:
         bases, lengths = encode_tokens.strand_bases(self._genome, table)
-        found = self._scorer(sequence.base_codes(bases), lengths)
-        return pa.table({"row": table["row"], "probability": found})
+        return pa.table({"row": table["row"], "probability": self._scorer(sequence.base_codes(bases), lengths)})
 
 
-def here(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
-    """Tables scored in this process, one after another."""
+def score_locally(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
+    """Score tables in this process, one after another."""
     return map(ScoreIntervals(scorer, genome, use_gpu=False), tables)
 
 
-def by(pool: Pool) -> Spread:
-    """Tables scored by the actors of a pool, through Ray."""
+def score_on(pool: Pool) -> ScoreTables:
+    """A function that scores tables with the actors of a pool, through Ray."""
 
-    def spread(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
-        given = (scorer, genome, pool.use_gpu)
-        return map_tables_on_actors(
-            tables, ScoreIntervals, given, min(pool.actors, max(len(tables), 1)), use_gpu=pool.use_gpu
-        )
+    def score(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
+        arguments = (scorer, genome, pool.use_gpu)
+        actors = min(pool.actors, max(len(tables), 1))
+        return map_tables_on_actors(tables, ScoreIntervals, arguments, actors, use_gpu=pool.use_gpu)
 
-    return spread
+    return score
 
 
-def predict(wanted: Wanted, scorer: Scorer, threshold: float, progress: Progress, spread: Spread = here) -> Prediction:
-    """Score intervals or sequences; the same figures wherever it is done.
+def predict(
+    intervals: ScoringInput,
+    scorer: Scorer,
+    threshold: float,
+    progress: Progress,
+    score_tables: ScoreTables = score_locally,
+) -> Prediction:
+    """Score intervals or sequences; the figures do not depend on where they are computed.
 
     Args:
-        wanted: what to score.
+        intervals: what to score.
         scorer: gives the probability of a sequence.
-        threshold: from which probability on an interval is called a gene.
-        progress: told of the stages.
-        spread: where it is done: `here`, or `by` a pool.
+        threshold: an interval with a probability at or above it is called a gene.
+        progress: shows the stages.
+        score_tables: `score_locally`, or `score_on` a pool.
     """
-    table = _table(wanted.features)
+    table = _table(intervals.features)
     tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows(table)]
     scores = np.empty(len(table))
     with progress.stage("scoring intervals", len(table)) as stage:
-        for found in spread(tables, scorer, wanted.genome):
-            scores[found["row"].to_numpy()] = found["probability"].to_numpy()
-            stage.advance(len(found))
-    return Prediction(wanted.features, scores, wanted.skipped, threshold)
+        for scored in score_tables(tables, scorer, intervals.genome):
+            # Actors finish in any order.
+            scores[scored["row"].to_numpy()] = scored["probability"].to_numpy()
+            stage.advance(len(scored))
+    return Prediction(intervals.features, scores, intervals.skipped, threshold)
 
 
-def _stranded(features: list[Feature], path: Path, progress: Progress) -> list[Feature]:
-    """The features, of which those of an unknown strand (`?` in GFF3) have none (`.`)."""
+def _with_known_strands(features: list[Feature], path: Path, progress: Progress) -> list[Feature]:
+    """The features, with `.` as the strand of those whose strand is unknown (`?` in GFF3)."""
     unknown = [feature.strand for feature in features if feature.strand not in _STRANDS]
     if unknown:
-        seen = ", ".join(sorted(set(unknown))[:3])
-        progress.warn(f"{path}: {len(unknown):,} intervals of unknown strand ({seen}) are read forward")
-    return [one if one.strand in _STRANDS else replace(one, strand=".") for one in features]
+        examples = ", ".join(sorted(set(unknown))[:3])
+        progress.warn(f"{path}: {len(unknown):,} intervals of unknown strand ({examples}) are read forward")
+    return [feature if feature.strand in _STRANDS else replace(feature, strand=".") for feature in features]
 
 
-def _sorted(features: list[Feature], genome: Genome, path: Path) -> tuple[list[Feature], Counter[str]]:
+def _sort_and_filter(features: list[Feature], genome: Genome, path: Path) -> tuple[list[Feature], Counter[str]]:
+    """The features that lie on the genome's sequences, sorted; and how many do not, by reason.
+
+    Raises:
+        InputError: none of them does.
+    """
     lengths = genome.lengths
     order = {name: number for number, name in enumerate(lengths)}
     skipped: Counter[str] = Counter()
-    kept = []
+    usable = []
     for feature in features:
         if feature.chromosome not in lengths:
             skipped["unknown_sequence"] += 1
         elif feature.end > lengths[feature.chromosome]:
             skipped["past_the_end"] += 1
         else:
-            kept.append(feature)
-    if not kept:
-        there = ", ".join(dict.fromkeys(feature.chromosome for feature in features[:1000]))[:80]
+            usable.append(feature)
+    if not usable:
+        names = ", ".join(dict.fromkeys(feature.chromosome for feature in features[:1000]))[:80]
         raise InputError(
             f"{path}: no interval lies on a sequence of {genome.fasta}",
-            f"make the names agree; the intervals have {there}, the FASTA has {', '.join(list(lengths)[:3])}",
+            f"make the names agree; the intervals have {names}, the FASTA has {', '.join(list(lengths)[:3])}",
         )
-    return sorted(kept, key=lambda feature: (order[feature.chromosome], feature.start, feature.end)), skipped
+    return sorted(usable, key=lambda feature: (order[feature.chromosome], feature.start, feature.end)), skipped
 
 
 def _table(features: list[Feature]) -> pa.Table:
+    """The intervals as a table of the columns that cutting bases needs, and their row numbers."""
     columns = {
         "genome": ["genome"] * len(features),
         "chromosome": [feature.chromosome for feature in features],
@@ -198,8 +213,8 @@ def _table(features: list[Feature]) -> pa.Table:
     return table.append_column("row", pa.array(np.arange(len(features))))
 
 
-def outputs(path: Path) -> tuple[Path, Path]:
-    """The BED and TSV files for an `--output`: its stem with both endings.
+def prediction_files(path: Path) -> tuple[Path, Path]:
+    """The BED and TSV files for an `--output`: its name with either ending.
 
     Raises:
         UsageError: another ending.
@@ -214,13 +229,13 @@ def write(prediction: Prediction, path: Path) -> tuple[Path, Path]:
 
     A control character in a name becomes a space.
     """
-    bed_path, tsv_path = outputs(path)
+    bed_path, tsv_path = prediction_files(path)
     storage.write_text(bed_path, "".join(bed.bed_lines(prediction.features, prediction.probabilities.tolist())))
     lines = ["\t".join(COLUMNS) + "\n"]
     for feature, probability in zip(prediction.features, prediction.probabilities.tolist(), strict=True):
         call = "gene" if probability >= prediction.threshold else "negative"
-        place = (feature.chromosome, feature.start, feature.end, feature.strand, feature.gene_id)
-        columns = (*place, feature.end - feature.start, f"{probability:.6f}", call)
+        position = (feature.chromosome, feature.start, feature.end, feature.strand, feature.gene_id)
+        columns = (*position, feature.end - feature.start, f"{probability:.6f}", call)
         lines.append("\t".join(str(column).translate(bed.WITHOUT_CONTROLS) for column in columns) + "\n")
     storage.write_text(tsv_path, "".join(lines))
     return bed_path, tsv_path

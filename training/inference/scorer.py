@@ -1,4 +1,4 @@
-"""A model as a function from sequences to probabilities, to be sent to the workers of a pool."""
+"""A model as a function from sequences to probabilities, which can be sent to the actors of a pool."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from pipelines.tokens.tokenizer import Tokenizer
 from training.engine.scoring import probabilities
 from training.hardware import devices
 
+# Padded tokens in a batch: on a CPU what its caches hold, on a GPU enough to keep it busy.
 CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
 CPU = torch.device("cpu")
 
 
 class Scorer(Protocol):
-    """What scores sequences."""
+    """Gives sequences their probability of being a gene."""
 
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities of being a gene.
+        """Score sequences.
 
         Args:
             codes: base codes 0 to 4 of all sequences end to end, shape (sum of lengths,).
-            lengths: bases of each, shape (sequences,).
+            lengths: bases of each sequence, shape (sequences,).
 
         Returns:
-            Shape (sequences,).
+            Probabilities, shape (sequences,).
         """
 
-    def on(self, device: torch.device) -> Scorer:
-        """The same, computing on a device."""
+    def to(self, device: torch.device) -> Scorer:
+        """The same scorer, computing on a device."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class ModelScorer:
 
     Attributes:
         model: maps a TokenBatch to logits.
-        tokenizer: the one it was trained with.
-        token_budget: most padded tokens in a batch (default: what the device's caches like).
-        device: where it computes.
+        tokenizer: the tokenizer it was trained with.
+        token_budget: maximum of padded tokens in a batch (default: by the kind of device).
+        device: device of the model.
     """
 
     model: nn.Module
@@ -57,12 +58,12 @@ class ModelScorer:
         budget = self.token_budget or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
         return probabilities(self.model, tokens, counts, budget, self.device)
 
-    def on(self, device: torch.device) -> ModelScorer:
+    def to(self, device: torch.device) -> ModelScorer:
         return replace(self, model=self.model.to(device), device=device)
 
 
-def in_actor(scorer: Scorer, *, use_gpu: bool) -> Scorer:
-    """A scorer on the GPU that Ray gave this actor, if it was given one.
+def to_assigned_gpu(scorer: Scorer, *, use_gpu: bool) -> Scorer:
+    """Move a scorer to the GPU that Ray assigned to this actor, if it assigned one.
 
     Raises:
         ResourceError: torch does not see that GPU.
@@ -71,4 +72,4 @@ def in_actor(scorer: Scorer, *, use_gpu: bool) -> Scorer:
         return scorer
     import ray
 
-    return scorer.on(devices.of_worker("cuda", ray.get_gpu_ids()))
+    return scorer.to(devices.of_worker("cuda", ray.get_gpu_ids()))

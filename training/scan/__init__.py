@@ -1,1 +1,5 @@
-"""Genes in whole genomes: windows on both strands, their mean score along the sequence, and calls out of it."""
+"""Genes in whole genomes: windows on both strands are scored, scores are averaged along the sequence, and genes are called.
+
+The steps in order: `suitability` (may the model scan?), `tasks` (the genome in pieces), `windows` (scores of a piece),
+`calls` (what decides a call), `outputs` (the files). `run` puts them together; `accuracy` compares calls with genes.
+"""

@@ -1,8 +1,8 @@
-"""Where the windows of a scan lie, and how their scores become a score of every few bases. Pure arithmetic.
+"""The positions of a scan's windows, and how their scores become a score of every few bases. Pure arithmetic.
 
-Windows of one length start every `stride` bases, and one more is flush with the end of the sequence. The sequence is cut into
-bins of `stride` bases; a bin's score is the mean over the windows that cover its middle. So a bin depends on nothing but its
-neighbourhood: any stretch of bins can be scored alone, and gives what a scan of the whole sequence would.
+Windows of one length start every `stride` bases, and one more is flush with the end of the sequence. The sequence is
+cut into bins of `stride` bases; a bin's score is the mean over the windows that cover its middle. So a bin depends only
+on its neighbourhood: any stretch of bins can be scored alone, with the result of a scan of the whole sequence.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Grid:
             )
 
     def bins(self, length: int) -> int:
-        """Bins of a sequence of so many bases; the last may be shorter than the others."""
+        """Number of bins of a sequence of `length` bases; the last bin may be shorter than the others."""
         return -(-length // self.stride)
 
     def edges(self, length: int, first: int, last: int) -> Integers:
-        """Where bins [first, last) begin, and where the last of them ends; shape (bins + 1,)."""
+        """Starts of the bins [first, last), and the end of the last of them, shape (bins + 1,)."""
         return np.minimum(np.arange(first, last + 1) * self.stride, length)
 
     def middles(self, length: int, first: int, last: int) -> Integers:
@@ -56,23 +56,24 @@ class Grid:
     def starts(self, length: int, first: int, last: int) -> Integers:
         """Starts of the windows that cover the middle of a bin of [first, last), ascending, shape (windows,)."""
         middles = self.middles(length, first, last)
-        lowest, highest = max(int(middles[0]) - self.window + 1, 0), min(int(middles[-1]), length - self.window)
-        found = np.arange(-(-lowest // self.stride), highest // self.stride + 1) * self.stride
         flush = length - self.window
-        if highest == flush and (len(found) == 0 or found[-1] != flush):
-            found = np.append(found, flush)
-        return found
+        lowest, highest = max(int(middles[0]) - self.window + 1, 0), min(int(middles[-1]), flush)
+        starts = np.arange(-(-lowest // self.stride), highest // self.stride + 1) * self.stride
+        # The window flush with the end need not start at a multiple of the stride.
+        if highest == flush and (len(starts) == 0 or starts[-1] != flush):
+            starts = np.append(starts, flush)
+        return starts
 
     def means(self, starts: Integers, scores: Floats, middles: Integers) -> Floats:
         """The score of each bin.
 
         Args:
-            starts: of windows, ascending, shape (windows,); at least those that cover a middle.
-            scores: of the windows, NaN where one has none, shape (windows,).
-            middles: of the bins, shape (bins,).
+            starts: starts of windows, ascending, shape (windows,); at least those that cover a middle.
+            scores: scores of the windows, NaN for a window without one, shape (windows,).
+            middles: middles of the bins, shape (bins,).
 
         Returns:
-            Means over the windows with a score that cover each middle, NaN where there is none; shape (bins,).
+            Means over the windows with a score that cover each middle, NaN if there is none; shape (bins,).
         """
         known = ~np.isnan(scores)
         totals = np.append(0, np.cumsum(np.where(known, scores, 0)))

@@ -1,7 +1,7 @@
 """The files of a scan: calls as GFF3 and BED, a bedGraph track for each strand, and a record in JSON, written last.
 
-GFF3 1.26 of the Sequence Ontology; BED6 and bedGraph as genome browsers take them, comments at their top. All are sorted by name
-(byte for byte) and start, as tabix, `bedtools -sorted` and the bigWig tools want them.
+GFF3 1.26 of the Sequence Ontology; BED6 and bedGraph as genome browsers take them, with comments at the top. All are
+sorted by name (byte for byte) and start, as tabix, `bedtools -sorted` and the bigWig tools require.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from pipelines import fingerprint, storage
 from pipelines.errors import UsageError
 from pipelines.genome import bed
 from pipelines.genome.features import Feature
-from training.scan import track
-from training.scan.calls import Call, Thresholds, calls
+from training.scan import bedgraph
+from training.scan.calls import Call, Thresholds, call_genes
 from training.scan.grid import Grid
-from training.scan.scores import NONE, STRANDS, Scores
+from training.scan.scores import NO_SCORE, STRANDS, Scores
 
+# What a GFF3 sequence name may hold besides letters and digits; the rest is escaped.
 _SEQID = ".:^*$@!+_?-|"
 ENDING = ".gff3"
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the files of a scan are.
+    """Paths of the files of a scan.
 
     Attributes:
         gff3, bed: the calls.
         tracks: bedGraph of the forward and of the reverse strand.
-        record: what was scanned with what, counts, and the SHA-256 of the other files.
+        record: JSON of what was scanned with what, the counts, and the SHA-256 of the other files.
     """
 
     gff3: Path
@@ -47,7 +48,7 @@ class Outputs:
 
     @classmethod
     def of(cls, path: Path) -> Outputs:
-        """Those for an `--output`.
+        """The files for an `--output`.
 
         Raises:
             UsageError: it does not end in .gff3.
@@ -62,45 +63,47 @@ class Outputs:
 
     @property
     def files(self) -> list[Path]:
-        """All but the record."""
+        """All files but the record."""
         return [self.gff3, self.bed, *self.tracks]
 
     @property
     def all(self) -> list[Path]:
-        """All, the record last."""
+        """All files, the record last."""
         return [*self.files, self.record]
 
-    def recorded(self) -> dict[str, Any] | None:
-        """The record, if it is there and can be read."""
+    def read_record(self) -> dict[str, Any] | None:
+        """The record, or None if it is missing, damaged or of another form."""
         try:
-            found = json.loads(self.record.read_text(encoding="utf-8"))
+            record = json.loads(self.record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        whole = isinstance(found, dict) and all(isinstance(found.get(name), dict) for name in ("counts", "files"))
-        return found if whole and set(found["counts"]) == {one.name for one in fields(Counts)} else None
+        if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("counts", "files")):
+            return None
+        return record if set(record["counts"]) == {field.name for field in fields(Counts)} else None
 
-    def calls(self) -> list[Feature]:
+    def read_calls(self) -> list[Feature]:
         """The calls that were written, in their order."""
         with self.bed.open(encoding="utf-8", newline="\n") as stream:
             next(stream)
             rows = [line.rstrip("\n").split("\t") for line in stream]
         return [Feature(row[0], int(row[1]), int(row[2]), row[5], row[3], None) for row in rows]
 
-    def are_whole(self, files: Iterable[Path], record: dict[str, Any]) -> bool:
-        """Whether files are those that a record tells of."""
-        known = record["files"]
-        return all(file.exists() and fingerprint.of_file(file) == known.get(file.name) for file in files)
+
+def match_record(files: Iterable[Path], record: dict[str, Any]) -> bool:
+    """Whether files exist and have the SHA-256 that a record gives them."""
+    hashes = record["files"]
+    return all(file.exists() and fingerprint.of_file(file) == hashes.get(file.name) for file in files)
 
 
 @dataclass
 class Counts:
-    """What a scan found.
+    """Totals of a scan.
 
     Attributes:
-        calls: by strand.
-        called_bases: of all calls, overlaps on the other strand counted twice.
-        bases: scanned.
-        unscored: bases of bins without a score (unknown letters).
+        calls: number of calls by strand.
+        called_bases: bases of all calls; where calls on both strands overlap, bases count twice.
+        bases: bases scanned.
+        unscored: bases of bins without a score on either strand (unknown letters).
     """
 
     calls: dict[str, int]
@@ -122,23 +125,23 @@ def write(
     """Call genes and write every file, the record last; each whole or not at all.
 
     Args:
-        outputs: where to.
-        sequences: names and scores (2, bins), in the order of `lengths`.
-        lengths: bases of each.
+        outputs: paths of the files.
+        sequences: names and scores of shape (2, bins), in the order of `lengths`.
+        lengths: bases of each sequence.
         grid: window and stride.
-        thresholds: of the calls.
-        record: what to say of the scan beside counts and files.
-        tracks: write the bedGraphs too.
+        thresholds: when a stretch is a call.
+        record: what the record says besides counts and files.
+        tracks: whether to write the bedGraphs too.
     """
     counts = Counts(dict.fromkeys(STRANDS, 0))
     with ExitStack() as open_files:
 
-        def opened(path: Path) -> TextIO:
+        def open_replacing(path: Path) -> TextIO:
             temporary = open_files.enter_context(storage.replacing(path))
             return open_files.enter_context(temporary.open("w", encoding="utf-8", newline="\n"))
 
-        gff3, bed_file = opened(outputs.gff3), opened(outputs.bed)
-        strands = [opened(path) for path in outputs.tracks] if tracks else []
+        gff3, bed_file = open_replacing(outputs.gff3), open_replacing(outputs.bed)
+        strands = [open_replacing(path) for path in outputs.tracks] if tracks else []
         gff3.write(f"##gff-version 3\n#!processor raygene {record['raygene']}, scan {record['key'][:12]}\n")
         gff3.writelines(f"##sequence-region {_seqid(name)} 1 {length}\n" for name, length in lengths.items())
         for file, what in ((bed_file, "calls"), *zip(strands, ("forward strand", "reverse strand"), strict=False)):
@@ -147,42 +150,43 @@ def write(
         for name, scores in sequences:
             length = lengths[name]
             for file, strand in zip(strands, scores, strict=False):
-                file.writelines(track.lines(name, length, strand, grid))
-            found = calls(scores, length, grid, thresholds)
-            for call in found:
+                file.writelines(bedgraph.lines(name, length, strand, grid))
+            for call in call_genes(scores, length, grid, thresholds):
                 number = next(numbers)
                 gff3.write(_gff3(name, number, call))
                 bed_file.write(_bed(name, number, call))
                 counts.calls[call.strand] += 1
                 counts.called_bases += call.end - call.start
             counts.bases += length
-            silent = (scores == NONE).all(axis=0)
-            counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[silent].sum())
-    known = {path.name: fingerprint.of_file(path) for path in outputs.files}
-    document = record | {"counts": vars(counts), "files": known}
+            unscored = (scores == NO_SCORE).all(axis=0)
+            counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[unscored].sum())
+    hashes = {path.name: fingerprint.of_file(path) for path in outputs.files}
+    document = record | {"counts": vars(counts), "files": hashes}
     storage.write_text(outputs.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
     return counts
 
 
 def _seqid(name: str) -> str:
+    """A sequence name with what GFF3 does not allow percent-encoded."""
     return quote(name, safe=_SEQID).replace("~", "%7E")
 
 
 def _gff3(name: str, number: int, call: Call) -> str:
-    place = f"{call.start + 1}\t{call.end}\t{call.mean:.4f}\t{call.strand}\t."
-    return f"{_seqid(name)}\traygene\tgene\t{place}\tID=raygene_{number:06d};peak={call.peak:.4f}\n"
+    # GFF3 counts from 1 and includes the end.
+    columns = f"{call.start + 1}\t{call.end}\t{call.mean:.4f}\t{call.strand}\t."
+    return f"{_seqid(name)}\traygene\tgene\t{columns}\tID=raygene_{number:06d};peak={call.peak:.4f}\n"
 
 
 def _bed(name: str, number: int, call: Call) -> str:
     return f"{name}\t{call.start}\t{call.end}\traygene_{number:06d}\t{bed.bed_score(call.mean)}\t{call.strand}\n"
 
 
-def from_tracks(outputs: Outputs, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str, Scores]]:
-    """Names and scores (2, bins) of every sequence, out of the tracks.
+def read_tracks(outputs: Outputs, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str, Scores]]:
+    """Read names and scores of shape (2, bins) of every sequence from the tracks.
 
     Raises:
         InputError: a line that the scan did not write.
     """
-    forward, reverse = (track.read(path, lengths, grid) for path in outputs.tracks)
+    forward, reverse = (bedgraph.read(path, lengths, grid) for path in outputs.tracks)
     for (name, plus), (_, minus) in zip(forward, reverse, strict=True):
         yield name, np.stack([plus, minus])

@@ -30,8 +30,8 @@ def bundle() -> Bundle:
 
 
 def scored(bundle: Bundle, genome: GenomeFiles, intervals: Path) -> predict.Prediction:
-    wanted = predict.intervals_of(genome.fasta, intervals, ["gene"], Silent())
-    return predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer, 4096), 0.5, Silent())
+    selected = predict.read_intervals(genome.fasta, intervals, ["gene"], Silent())
+    return predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer, 4096), 0.5, Silent())
 
 
 def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, genome: GenomeFiles) -> None:
@@ -50,19 +50,19 @@ def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, geno
 def test_probabilities_are_the_same_by_a_pool_of_actors_and_in_any_batches(
     bundle: Bundle, genome: GenomeFiles, ray_session: Any
 ) -> None:
-    wanted = predict.intervals_of(genome.fasta, genome.annotation, ["gene"], Silent())
-    alone = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer, 65_536), 0.5, Silent())
-    for budget, spread in ((1, predict.here), (2_000, predict.by(Pool(2, use_gpu=False)))):
+    selected = predict.read_intervals(genome.fasta, genome.annotation, ["gene"], Silent())
+    alone = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer, 65_536), 0.5, Silent())
+    for budget, score_tables in ((1, predict.score_locally), (2_000, predict.score_on(Pool(2, use_gpu=False)))):
         scorer = ModelScorer(bundle.model, bundle.tokenizer, budget)
-        found = predict.predict(wanted, scorer, 0.5, Silent(), spread)
+        found = predict.predict(selected, scorer, 0.5, Silent(), score_tables)
         np.testing.assert_allclose(found.probabilities, alone.probabilities, atol=1e-6, rtol=0)
 
 
 def test_sequences_are_scored_as_they_are_written(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "some.fa"
     path.write_text(">one\nACGTACGTGGTTACA\n>empty\n>two words\nTTGACA\n")
-    wanted = predict.sequences_of(path, Silent())
-    found = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer), 0.5, Silent())
+    selected = predict.read_sequences(path, Silent())
+    found = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, Silent())
     assert [(one.chromosome, one.start, one.end) for one in found.features] == [("one", 0, 15), ("two", 0, 6)]
     assert found.skipped == {"empty_sequence": 1}
     tokens = bundle.tokenizer.encode("ACGTACGTGGTTACA")
@@ -101,7 +101,7 @@ def test_no_shared_name_is_an_error_that_shows_both_sides(bundle: Bundle, genome
 
 def test_an_output_of_another_ending_is_refused() -> None:
     with pytest.raises(UsageError, match="neither"):
-        predict.outputs(Path("scores.csv"))
+        predict.prediction_files(Path("scores.csv"))
 
 
 def gff3(path: Path, *rows: tuple[str, str]) -> Path:
@@ -115,8 +115,8 @@ def test_a_question_mark_for_a_strand_is_read_forward_and_told(
     bundle: Bundle, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     intervals, progress = gff3(tmp_path / "some.gff3", ("?", "a"), ("+", "b"), ("?", "c"), ("-", "d")), Silent()
-    wanted = predict.intervals_of(genome.fasta, intervals, ["gene"], progress)
-    found = predict.predict(wanted, ModelScorer(bundle.model, bundle.tokenizer), 0.5, progress)
+    selected = predict.read_intervals(genome.fasta, intervals, ["gene"], progress)
+    found = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, progress)
     assert [feature.strand for feature in found.features] == [".", "+", ".", "-"]
     assert found.probabilities[0] == pytest.approx(found.probabilities[1])
     assert progress.warnings == [f"{intervals}: 2 intervals of unknown strand (?) are read forward"]

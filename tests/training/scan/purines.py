@@ -16,5 +16,5 @@ class PurineShare:
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         return sequence.true_counts((codes == 0) | (codes == 2), lengths) / lengths
 
-    def on(self, device: torch.device) -> PurineShare:
+    def to(self, device: torch.device) -> PurineShare:
         return self

@@ -20,7 +20,7 @@ from pipelines.errors import InputError, ResourceError
 from pipelines.genome import fasta
 from pipelines.progress import Silent
 from tests.training.scan.purines import PurineShare
-from training.scan import plan, run
+from training.scan import run, tasks
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
 from training.scan.outputs import Outputs
@@ -107,7 +107,7 @@ def test_one_worker_writes_the_same_bytes_as_two(
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in scanned.outputs.gff3.parent.iterdir()}
 
 
-def test_a_scan_that_was_killed_goes_on_and_ends_in_the_same_bytes(
+def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
     scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
 ) -> None:
     again = job(genome_file, tmp_path)
@@ -133,7 +133,7 @@ def test_a_scan_that_was_killed_goes_on_and_ends_in_the_same_bytes(
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = len(list(again.staging.glob("[0-9]*.npy")))
-    assert 0 < kept < len(plan.tasks(again.genome.lengths, GRID))
+    assert 0 < kept < len(tasks.plan_tasks(again.genome.lengths, GRID))
     progress = Silent()
     run.scan(again, ray_session, 2, "cpu", progress)
     assert any(f"{kept} of " in note and "scored before" in note for note in progress.notes)
@@ -189,7 +189,7 @@ def test_what_killed_writers_left_is_removed(scanned: run.Scan, genome_file: Pat
 def test_a_record_that_is_none_is_no_record(scanned: run.Scan, tmp_path: Path, record: str) -> None:
     outputs = Outputs.of(tmp_path / "genes.gff3")
     outputs.record.write_text(record)
-    assert outputs.recorded() is None
+    assert outputs.read_record() is None
 
 
 @pytest.mark.parametrize("name", ["#1", "track7", "browser", "a\x85b"])
@@ -216,7 +216,7 @@ def test_a_fasta_file_that_a_worker_cannot_read_is_an_error_that_names_the_machi
         genome.sequence("a", 0, 10)
 
 
-def test_more_workers_than_the_cluster_has_room_for_are_refused(
+def test_more_workers_than_the_cluster_has_resources_for_are_refused(
     genome_file: Path, tmp_path: Path, ray_session: Any
 ) -> None:
     with pytest.raises(ResourceError, match=r"--workers 9: each needs a CPU, but the cluster has 2 CPUs"):

@@ -6,8 +6,8 @@ from pipelines.genome.sequence import Bytes
 from tests.training.scan.purines import PurineShare
 from training.scan import windows
 from training.scan.grid import Grid
-from training.scan.plan import Piece
-from training.scan.scores import NONE, SCALE
+from training.scan.scores import NO_SCORE, SCALE
+from training.scan.tasks import Piece
 
 FLIP = str.maketrans("ACGTN", "TGCAN")
 
@@ -38,7 +38,7 @@ def by_hand(text: str, grid: Grid) -> np.ndarray:
                 if start <= middle < start + size and sum(letter not in "ACGT" for letter in window) <= size / 2:
                     read = window if strand == "+" else window.translate(FLIP)[::-1]
                     shares.append(sum(letter in "AG" for letter in read) / size)
-            row.append(round(float(np.mean(shares)) * SCALE) if shares else int(NONE))
+            row.append(round(float(np.mean(shares)) * SCALE) if shares else int(NO_SCORE))
         found.append(row)
     return np.array(found)
 
@@ -46,20 +46,20 @@ def by_hand(text: str, grid: Grid) -> np.ndarray:
 def test_scores_are_those_of_windows_cut_as_text_and_turned_round() -> None:
     text, grid = drawn(1013), Grid(100, 30)
     piece = Piece("a", len(text), 0, grid.bins(len(text)))
-    found = windows.score(piece, OneSequence(text), grid, PurineShare())
+    found = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
     assert np.abs(found.astype(int) - by_hand(text, grid)).max() <= 1
 
 
 def test_windows_that_are_mostly_unknown_have_no_score() -> None:
     text, grid = drawn(300) + "N" * 400 + drawn(200, 1, "ACGTN"), Grid(100, 25)
     piece = Piece("a", len(text), 0, grid.bins(len(text)))
-    found = windows.score(piece, OneSequence(text), grid, PurineShare())
+    found = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
     expected = by_hand(text, grid)
-    assert ((found == NONE) == (expected == int(NONE))).all()
-    assert (found == NONE).any()
+    assert ((found == NO_SCORE) == (expected == int(NO_SCORE))).all()
+    assert (found == NO_SCORE).any()
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_a_sequence_of_unknown_letters_alone_has_no_score() -> None:
     grid = Grid(100, 25)
-    assert (windows.score(Piece("a", 500, 0, 20), OneSequence("N" * 500), grid, PurineShare()) == NONE).all()
+    assert (windows.score_piece(Piece("a", 500, 0, 20), OneSequence("N" * 500), grid, PurineShare()) == NO_SCORE).all()

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from training.scan import track
+from training.scan import bedgraph
 from training.scan.grid import Grid
-from training.scan.scores import NONE, SCALE
+from training.scan.scores import NO_SCORE, SCALE
 
 GRID = Grid(40, 10)
 SEQUENCE = st.tuples(st.integers(30, 200), st.integers(0, 2**32 - 1))
@@ -18,7 +18,7 @@ SEQUENCE = st.tuples(st.integers(30, 200), st.integers(0, 2**32 - 1))
 
 def drawn(length: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
-    found = generator.choice([0, 1, 5_000, SCALE, int(NONE)], GRID.bins(length))
+    found = generator.choice([0, 1, 5_000, SCALE, int(NO_SCORE)], GRID.bins(length))
     return found.astype(np.uint16)
 
 
@@ -28,16 +28,16 @@ def test_what_is_written_is_read_back(tmp_path: Path, sequences: list[tuple[int,
     lengths = {f"s{number}": length for number, (length, _) in enumerate(sequences)}
     scores = {f"s{number}": drawn(*one) for number, one in enumerate(sequences)}
     path = tmp_path / "a.bedgraph"
-    text = "".join(line for name in lengths for line in track.lines(name, lengths[name], scores[name], GRID))
+    text = "".join(line for name in lengths for line in bedgraph.lines(name, lengths[name], scores[name], GRID))
     path.write_text("# a comment\n" + text)
-    found = dict(track.read(path, lengths, GRID))
+    found = dict(bedgraph.read(path, lengths, GRID))
     assert list(found) == list(lengths)
     assert all((found[name] == scores[name]).all() for name in lengths)
 
 
 def test_neighbours_of_one_score_are_one_line_and_unscored_bins_none() -> None:
-    scores = np.array([5000, 5000, NONE, 0, 0, 10_000], np.uint16)
-    assert "".join(track.lines("a", 57, scores, GRID)).splitlines() == [
+    scores = np.array([5000, 5000, NO_SCORE, 0, 0, 10_000], np.uint16)
+    assert "".join(bedgraph.lines("a", 57, scores, GRID)).splitlines() == [
         "a\t0\t20\t0.5000",
         "a\t30\t50\t0.0000",
         "a\t50\t57\t1.0000",
@@ -52,4 +52,4 @@ def test_a_line_that_a_scan_does_not_write_is_named(tmp_path: Path, line: str) -
     path = tmp_path / "a.bedgraph"
     path.write_text(f"# a comment\n{line}\n")
     with pytest.raises(InputError, match=r"a\.bedgraph: line 2: .*: scan again"):
-        list(track.read(path, {"a": 57}, GRID))
+        list(bedgraph.read(path, {"a": 57}, GRID))

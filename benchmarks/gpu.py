@@ -117,7 +117,7 @@ def attention(device: torch.device, repeats: int, rows: int, longest: int) -> li
             padded, packed = Padded(found, window), Packed(found, window)
             spent = milliseconds(partial(both_ways, padded.attend, *given), device, repeats)
             told = f"padded {spent:.2f} ms"
-            if Packed.can(given[0], 64):
+            if Packed.is_available(given[0], 64):
                 flat = [one.detach()[found.mask].requires_grad_() for one in given]
                 spent = milliseconds(partial(both_ways, packed.attend, *flat), device, repeats)
                 told += f", packed {spent:.2f} ms"

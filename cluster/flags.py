@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from cluster.experiment import Experiment
 from pipelines.config import SourceConfig, renamed_key
 from pipelines.errors import UsageError
+from training.model_registry import RegisteredKind
 
 _SOURCE_FLAG = re.compile(r"--sources\.(\d+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
@@ -90,6 +91,9 @@ def _many(field: FieldInfo) -> bool:
 
 def _metavar(field: FieldInfo) -> str:
     text = _annotation(field)
+    for item in field.metadata:
+        if isinstance(item, RegisteredKind):
+            return "{" + ",".join(item.choices()) + "}"
     if "Literal[" in text:
         return "{" + ",".join(re.findall(r"'([\w-]+)'", text)) + "}"
     if "float" in text and "list" in text:

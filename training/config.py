@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from pipelines.config import PATH, Section
+from training import model_registry
+from training.model_registry import RegisteredKind
 
 UNPLANNED_BUDGET = 65_536
 
@@ -21,12 +23,12 @@ class ModelConfig(Section):
 
     RENAMED: ClassVar[Mapping[str, str]] = {"place": "absolute_positions"}
 
-    kind: Literal["lstm", "gru", "transformer"] = Field(default="lstm", description="architecture")
+    kind: Annotated[str, RegisteredKind()] = Field(default="lstm", description="architecture")
     embedding: int = Field(default=32, description="size of a token's vector", ge=4, le=1024)
     embedding_file: str | None = Field(
         default=None,
-        description="embedding file (.safetensors) whose vectors the model starts from; its tokenizer and size are the data's "
-        "and the model's",
+        description="embedding file (.safetensors) with the initial token vectors; its tokenizer has to be the dataset's, "
+        "its size model.embedding",
         json_schema_extra=PATH,
     )
     hidden: int = Field(
@@ -47,19 +49,19 @@ class ModelConfig(Section):
     )
     absolute_positions: bool = Field(
         default=False,
-        description="a token's vector tells its place from the start as well; for sequences that are aligned, such as promoters",
+        description="add a token's position from the start to its vector; for aligned sequences such as promoters",
     )
     stem: int = Field(default=64, description="channels of the convolution before the body (0: none)", ge=0, le=1024)
-    stem_width: int = Field(default=9, description="tokens that the convolution sees", ge=1, le=63)
+    stem_width: int = Field(default=9, description="kernel width of the convolution, in tokens", ge=1, le=63)
     stem_stride: int = Field(
         default=2,
-        description="tokens from one position of the convolution to the next; the body is as much shorter",
+        description="stride of the convolution, in tokens; the body reads as many times fewer positions",
         ge=1,
         le=32,
     )
     frames: int = Field(
         default=1,
-        description="interleaved sequences that the body reads one as, with the same weights: 3 = the three reading frames",
+        description="interleaved sequences as which the body reads each one, with shared weights: 3 = reading frames",
         ge=1,
         le=16,
     )
@@ -69,13 +71,12 @@ class ModelConfig(Section):
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
 
     def architecture(self) -> dict[str, Any]:
-        """Every key but those that name files: what a model is made of."""
+        """All keys but those that name files: what a model consists of. Bundles store it, and run keys hash it."""
         return self.model_dump(mode="json", exclude={"embedding_file"})
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> ModelConfig:
-        if self.kind == "transformer" and self.hidden % (2 * self.heads):
-            raise ValueError(f"hidden {self.hidden} is not a multiple of {2 * self.heads}, twice the heads")
+    def _options_fit(self) -> ModelConfig:
+        model_registry.get(self.kind).check(self)
         return self
 
 

@@ -95,7 +95,7 @@ def test_attention_without_padding_equals_the_padded_one(gpu: torch.device, half
     found = positions(gpu, [70, 33, 1])
     packed, padded = Packed(found, window), Padded(found, window)
     given = [torch.randn(*found.mask.shape, 4, 16, device=gpu, dtype=TYPES[half]) for _ in range(3)]
-    if not Packed.can(given[0], 16):
+    if not Packed.is_available(given[0], 16):
         pytest.skip("this GPU has no attention without padding in half precision: the padded one is used")
     ahead = [one.clone().requires_grad_() for one in given]
     beside = [one.float().requires_grad_() for one in given]

@@ -1,1 +1,1 @@
-"""What a stage of a model keeps and needs in memory, in bytes."""
+"""What one stage of a model keeps and needs in memory, in bytes."""

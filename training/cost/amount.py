@@ -1,4 +1,4 @@
-"""Bytes by how a CPU's allocator hands them out: mapped one by one and given back at once, or carved out of the heap."""
+"""Bytes by how a CPU's allocator hands them out: mapped one by one and returned when freed, or carved out of the heap."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Amount:
-    """Bytes that are given back when freed (`mapped`) and bytes of a heap that stays as large as it has been (`heap`)."""
+    """An amount of memory.
+
+    Attributes:
+        mapped: bytes that the system gets back when they are freed.
+        heap: bytes of a heap that never shrinks.
+    """
 
     mapped: float = 0.0
     heap: float = 0.0
 
     @property
     def total(self) -> float:
-        """Both together."""
+        """Mapped and heap bytes together."""
         return self.mapped + self.heap
 
     def __add__(self, other: Amount) -> Amount:
@@ -23,8 +28,8 @@ class Amount:
     def __sub__(self, other: Amount) -> Amount:
         return Amount(self.mapped - other.mapped, self.heap - other.heap)
 
-    def __mul__(self, times: float) -> Amount:
-        return Amount(self.mapped * times, self.heap * times)
+    def __mul__(self, factor: float) -> Amount:
+        return Amount(self.mapped * factor, self.heap * factor)
 
     def __lt__(self, other: Amount) -> bool:
         return self.total < other.total

@@ -1,7 +1,7 @@
-"""The size of one batch inside a model, and how tensors of such a size are allocated on a device.
+"""The size of one batch inside a model, and how a device allocates tensors of such a size.
 
-On a CPU tensors of a mebibyte and more go back to the system as soon as they are freed (`training.heap.spared`); smaller ones
-lie in a heap that stays as large as it has been.
+On a CPU, tensors of a mebibyte or more go back to the system as soon as they are freed (`training.engine.heap`); smaller
+ones lie in a heap that never shrinks.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from training.cost.amount import Amount
 
 Device = Literal["cpu", "cuda"]
 FLOAT, ID = 4, 8
+"""Bytes of a float32 and of a token id."""
 MAPPED = 2**20
-HALF = {"fp32": FLOAT, "bf16": 2, "fp16": 2}
+NUMBER_BYTES = {"fp32": FLOAT, "bf16": 2, "fp16": 2}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One batch, padded, on a device.
+    """One padded batch on a device.
 
     Attributes:
-        device: whose kernels and allocator.
+        device: whose kernels and allocator are used.
         rows: sequences.
-        tokens: of the longest.
-        positions: of the longest after the stem.
-        item: bytes of a number of the forward pass.
-        trained: whether token vectors get gradients.
+        tokens: of the longest sequence.
+        positions: of the longest sequence after the stem.
+        item: bytes of one number of the forward pass.
+        trains_embedding: whether token vectors get gradients.
     """
 
     device: Device
@@ -36,33 +37,34 @@ class Shape:
     tokens: int
     positions: int
     item: int
-    trained: bool
+    trains_embedding: bool
 
     @classmethod
     def of(cls, model: ModelConfig, training: TrainingConfig, rows: int, tokens: int, device: Device) -> Shape:
-        """The shape of a batch of `rows` sequences, the longest of `tokens`."""
+        """The shape of a batch of `rows` sequences, the longest of which has `tokens` tokens."""
         positions = (tokens - 1) // model.stem_stride + 1 if model.stem else tokens
-        trained = training.freeze_embedding == 0
-        return cls(device, rows, tokens, positions, HALF[training.precision], trained)
+        return cls(
+            device, rows, tokens, positions, NUMBER_BYTES[training.precision], training.freeze_embedding == 0
+        )
 
-    def apart(self, frames: int) -> Shape:
-        """What the body sees of it where it reads each row as so many interleaved ones."""
+    def in_frames(self, frames: int) -> Shape:
+        """The shape that the body reads where each row is split into `frames` interleaved rows."""
         return replace(self, rows=self.rows * frames, positions=-(-self.positions // frames))
 
     @property
-    def padded(self) -> int:
+    def padded_tokens(self) -> int:
         """Tokens of all rows, padding included."""
         return self.rows * self.tokens
 
     @property
-    def places(self) -> int:
-        """Positions of all rows, padding included."""
+    def padded_positions(self) -> int:
+        """Positions of all rows after the stem, padding included."""
         return self.rows * self.positions
 
     def states(self, width: float) -> Amount:
-        """A vector of the forward pass at every position."""
-        return self.tensor(self.item * self.places * width)
+        """Memory of a vector of the forward pass at every position, `width` numbers each."""
+        return self.tensor(self.item * self.padded_positions * width)
 
     def tensor(self, size: float) -> Amount:
-        """A tensor of `size` bytes."""
+        """Memory of a tensor of `size` bytes."""
         return Amount(heap=size) if self.device == "cpu" and size < MAPPED else Amount(mapped=size)

@@ -1,4 +1,4 @@
-"""A model as stages that run one after the other, each with what it keeps for its backward pass and what it uses meanwhile."""
+"""A model as stages that run one after the other: what each saves for its backward pass, and what it needs meanwhile."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ class Stage:
     """Memory of one part of a model.
 
     Attributes:
-        name: the part.
-        weights: bytes of its parameters that are trained; their gradients appear when its backward pass runs.
-        frozen: bytes of its parameters that are not.
-        kept: from its forward pass to its backward pass.
-        held: from its forward pass to the end of the whole forward pass.
-        forward: most beside `kept` and `held` of this and the earlier stages, while it runs forward.
-        backward: most beside `kept` of this and the earlier stages, while it runs backward; the gradient of what it
-            gave out counts.
+        name: of the part.
+        weights: bytes of its trained parameters; their gradients appear when its backward pass runs.
+        frozen: bytes of its parameters that are not trained.
+        saved: what lives from its forward pass to its backward pass.
+        held: what lives from its forward pass to the end of the whole forward pass.
+        forward: the most that its forward pass needs in addition to what this and the earlier stages save and hold.
+        backward: the most that its backward pass needs in addition to what this and the earlier stages have saved; the
+            gradient of its output counts.
     """
 
     name: str
     weights: float = 0
     frozen: float = 0
-    kept: Amount = NOTHING
+    saved: Amount = NOTHING
     held: Amount = NOTHING
     forward: Amount = NOTHING
     backward: Amount = NOTHING
@@ -34,37 +34,44 @@ class Stage:
 
 @dataclass(frozen=True)
 class Moment:
-    """What there is at one moment of a step beside parameters and optimizer state."""
+    """Memory in use at one moment of a step, apart from parameters and optimizer state.
 
-    where: str
+    Attributes:
+        name: of the moment, such as `layer 1, backward`.
+        gradients: of parameters.
+        activations: saved for the backward pass.
+        temporary: in use by the operation that runs.
+    """
+
+    name: str
     gradients: Amount
     activations: Amount
     temporary: Amount
 
     @property
     def amount(self) -> Amount:
-        """All of it."""
+        """Everything together."""
         return self.gradients + self.activations + self.temporary
 
 
-def moments(stages: Sequence[Stage], gradients: Sequence[Amount], *, several: bool) -> list[Moment]:
-    """Forward and backward pass, stage by stage.
+def moments(stages: Sequence[Stage], gradients: Sequence[Amount], *, accumulates: bool) -> list[Moment]:
+    """The moments of a forward and a backward pass, stage by stage.
 
     Args:
         stages: in forward order.
         gradients: of each stage's weights.
-        several: gradients of an earlier batch of the step are there already, and new ones are added to them.
+        accumulates: gradients of an earlier batch of the step exist already, and new ones are added to them.
     """
-    everything = sum(gradients, NOTHING)
-    before = everything if several else NOTHING
-    found: list[Moment] = []
-    kept = held = after = NOTHING
+    all_gradients = sum(gradients, NOTHING)
+    during_forward = all_gradients if accumulates else NOTHING
+    timeline: list[Moment] = []
+    saved = held = computed = NOTHING
     for stage in stages:
-        kept, held = kept + stage.kept, held + stage.held
-        found.append(Moment(f"{stage.name}, forward", before, kept, held + stage.forward))
+        saved, held = saved + stage.saved, held + stage.held
+        timeline.append(Moment(f"{stage.name}, forward", during_forward, saved, held + stage.forward))
     for stage, own in zip(reversed(stages), reversed(gradients), strict=True):
-        after = after + own
-        there, new = (everything, own) if several else (after, NOTHING)
-        found.append(Moment(f"{stage.name}, backward", there, kept, stage.backward + new))
-        kept = kept - stage.kept
-    return found
+        computed = computed + own
+        present, extra = (all_gradients, own) if accumulates else (computed, NOTHING)
+        timeline.append(Moment(f"{stage.name}, backward", present, saved, stage.backward + extra))
+        saved = saved - stage.saved
+    return timeline

@@ -1,8 +1,7 @@
-"""Plans a run's memory where its workers will be: on this machine, or in a task on the cluster that gets what a worker gets.
+"""Plans a run's memory where its workers will run: on this machine, or in tasks on the cluster's machines.
 
-The formula is within a tenth, so the longest sequence is tried only where a step takes more than half of what there is.
-On a CPU batches beyond `UNPLANNED_BUDGET` tokens are no faster, and a plan stays below. A run that goes on keeps its budget,
-for with dropout the order of random numbers depends on it.
+On a CPU batches of more than `UNPLANNED_BUDGET` tokens are no faster, so that a plan does not exceed it. A run that resumes
+keeps its budget, because with dropout the order of random numbers depends on it.
 """
 
 from __future__ import annotations
@@ -19,21 +18,23 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
 from training.config import UNPLANNED_BUDGET, ModelConfig, TrainingConfig
+from training.cost.shape import Device
 from training.distributed.placement import Placement
 from training.memory import capacity
 from training.memory.analysis import bases
-from training.memory.plan import DoesNotFitError, MemoryPlan, Room, plan
+from training.memory.plan import DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
+from training.memory.probe import probe
 
-TIGHT = 0.5
+Plan = Callable[[TrainingConfig], MemoryPlan]
 
 
-def planned(
+def plan_run(
     model: ModelConfig,
     training: TrainingConfig,
     splits: Sequence[TokenDataset],
     share: Placement,
-    together: int,
-    kept: Path | None,
+    workers_per_machine: int,
+    budget_file: Path | None,
     warn: Callable[[str], None],
 ) -> MemoryPlan:
     """The memory plan of a run on the cluster that Ray is connected to.
@@ -41,59 +42,62 @@ def planned(
     Args:
         model: the architecture.
         training: the optimisation.
-        splits: of the dataset, all that training reads.
-        share: what each worker gets.
-        together: workers that may come to lie on one machine.
-        kept: file that holds the budget planned for a run that has begun, written here; None: no run is gone on with.
-        warn: told where that budget does not fit any more.
+        splits: all splits of the dataset that training reads.
+        share: the resources of each worker.
+        workers_per_machine: workers that may share one machine.
+        budget_file: holds the budget of a run that has begun, and is written here; None: no run is resumed.
+        warn: called where that budget does not fit any more.
 
     Raises:
-        DoesNotFitError: no batch fits, or not the one asked for.
+        DoesNotFitError: no batch fits, or the requested budget does not.
         ResourceError: a machine did not answer.
     """
     lengths = np.concatenate([split.lengths for split in splits])
     tokenizer = splits[0].tokenizer
     machines = _machines(share)
+    kind: Device = "cuda" if share.use_gpu else "cpu"
 
-    def decide(optimisation: TrainingConfig) -> MemoryPlan:
-        if machines == [_this_machine()] and not share.use_gpu:
-            return here(model, optimisation, lengths, tokenizer, "cpu", together)
-        return _there(model, optimisation, lengths, tokenizer, share, together, machines)
+    def plan(optimisation: TrainingConfig) -> MemoryPlan:
+        if machines == [_this_machine()] and kind == "cpu":
+            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine)
+        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines)
 
     if training.token_budget is not None:
-        return decide(training)
-    kind = "cuda" if share.use_gpu else "cpu"
-    if (found := _again(decide, training, kept, kind, warn)) is None:
-        found = below(decide, training, decide(training))
-    if kept is not None:
-        storage.make_directory(kept.parent)
-        storage.write_text(kept, f"{kind} {found.token_budget}\n")
-    return found
+        return plan(training)
+    memory = _plan_with_stored_budget(plan, training, budget_file, kind, warn)
+    if memory is None:
+        memory = cap_budget(plan, training)
+    if budget_file is not None:
+        storage.make_directory(budget_file.parent)
+        storage.write_text(budget_file, f"{kind} {memory.token_budget}\n")
+    return memory
 
 
-def local(model: ModelConfig, training: TrainingConfig, splits: Sequence[TokenDataset], kind: Any) -> MemoryPlan:
+def plan_process(
+    model: ModelConfig, training: TrainingConfig, splits: Sequence[TokenDataset], kind: Device
+) -> MemoryPlan:
     """The memory plan of one worker in this process.
 
     Raises:
-        DoesNotFitError: no batch fits, or not the one asked for.
+        DoesNotFitError: no batch fits, or the requested budget does not.
     """
     lengths = np.concatenate([split.lengths for split in splits])
 
-    def decide(optimisation: TrainingConfig) -> MemoryPlan:
-        return here(model, optimisation, lengths, splits[0].tokenizer, kind, 1)
+    def plan(optimisation: TrainingConfig) -> MemoryPlan:
+        return plan_local(model, optimisation, lengths, splits[0].tokenizer, kind, 1)
 
-    return below(decide, training, decide(training))
+    return cap_budget(plan, training)
 
 
-def here(
+def plan_local(
     model: ModelConfig,
     training: TrainingConfig,
     lengths: NDArray[np.int64],
     tokenizer: Tokenizer,
-    kind: Any,
-    beside: int,
+    kind: Device,
+    workers: int,
 ) -> MemoryPlan:
-    """The plan for a device of this machine; where it is tight, with a probe.
+    """The plan for a device of this machine, with a probe where memory is tight.
 
     Args:
         model: the architecture.
@@ -101,19 +105,83 @@ def here(
         lengths: tokens of every sequence, shape (rows,).
         tokenizer: of the dataset.
         kind: cpu or cuda.
-        beside: workers on this machine.
+        workers: on this machine.
 
     Raises:
-        DoesNotFitError: no batch fits, or not the one asked for.
+        DoesNotFitError: no batch fits, or the requested budget does not.
     """
-    room = Room(kind, capacity.available(kind, beside), here=True)
+    return MemoryPlanner(
+        model,
+        training,
+        lengths,
+        tokenizer.vocabulary_size,
+        DeviceMemory(kind, capacity.available_memory(kind, workers), is_local=True),
+        lambda tokens: bases(tokenizer, tokens),
+        probe if training.probe else None,
+    ).plan_probing_if_tight()
 
-    def decide(*, try_out: bool) -> MemoryPlan:
-        size = tokenizer.vocabulary_size
-        return plan(model, training, lengths, size, room, lambda tokens: bases(tokenizer, tokens), try_out=try_out)
 
-    found = decide(try_out=False)
-    return decide(try_out=True) if training.probe and found.peak > TIGHT * found.usable else found
+def plan_remote(
+    model: ModelConfig,
+    training: TrainingConfig,
+    lengths: NDArray[np.int64],
+    tokenizer: Tokenizer,
+    kind: Device,
+    workers: int,
+    machines: Sequence[str],
+) -> MemoryPlan:
+    """The plan for the machine that has the least memory, made by a task on each machine.
+
+    Args:
+        model: the architecture.
+        training: the optimisation.
+        lengths: tokens of every sequence, shape (rows,).
+        tokenizer: of the dataset.
+        kind: cpu or cuda.
+        workers: that may share one machine.
+        machines: Ray's ids of the nodes.
+
+    Raises:
+        DoesNotFitError: no batch fits, or the requested budget does not.
+        ResourceError: a machine did not answer.
+    """
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(plan_local)
+    pending = [
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
+            model, training, lengths, tokenizer, kind, workers
+        )
+        for machine in machines
+    ]
+    try:
+        plans: list[MemoryPlan] = ray.get(pending)
+    except RayTaskError as error:
+        if isinstance(error.cause, RaygeneError):
+            raise error.cause from error
+        raise _no_answer(error) from error
+    except RayError as error:
+        raise _no_answer(error) from error
+    return min(plans, key=lambda memory: (memory.token_budget, memory.usable))
+
+
+def cap_budget(plan: Plan, training: TrainingConfig) -> MemoryPlan:
+    """The plan, with a budget no larger than is worthwhile on a CPU; a requested budget stays.
+
+    Args:
+        plan: plans an optimisation.
+        training: the optimisation.
+
+    Raises:
+        DoesNotFitError: as `plan`.
+    """
+    memory = plan(training)
+    worthwhile = max(UNPLANNED_BUDGET, memory.longest)
+    if training.token_budget is not None or memory.device.kind == "cuda" or memory.token_budget <= worthwhile:
+        return memory
+    return plan(training.model_copy(update={"token_budget": worthwhile}))
 
 
 def _this_machine() -> str:
@@ -123,81 +191,44 @@ def _this_machine() -> str:
 
 
 def _machines(share: Placement) -> list[str]:
-    """The machines that can hold a worker, by Ray's numbers."""
+    """Ray's ids of the nodes that can hold a worker."""
     import ray
 
-    found = []
+    machines = []
     for node in ray.nodes():  # type: ignore[no-untyped-call]
-        has = node["Resources"] if node["Alive"] else {}
-        if has.get("CPU", 0) >= share.cpus and has.get("GPU", 0) >= share.use_gpu:
-            found.append(str(node["NodeID"]))
-    return found
+        resources = node["Resources"] if node["Alive"] else {}
+        if resources.get("CPU", 0) >= share.cpus and resources.get("GPU", 0) >= share.use_gpu:
+            machines.append(str(node["NodeID"]))
+    return machines
 
 
-def _there(
-    model: ModelConfig,
-    training: TrainingConfig,
-    lengths: NDArray[np.int64],
-    tokenizer: Tokenizer,
-    share: Placement,
-    together: int,
-    machines: Sequence[str],
-) -> MemoryPlan:
-    """The plan for the machine that has least room."""
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    kind = "cuda" if share.use_gpu else "cpu"
-    task: Any = ray.remote(num_cpus=0, num_gpus=int(share.use_gpu), max_retries=1)(here)
-    asked = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
-            model, training, lengths, tokenizer, kind, together
-        )
-        for machine in machines
-    ]
-    try:
-        found: list[MemoryPlan] = ray.get(asked)
-    except RayTaskError as error:
-        if isinstance(error.cause, RaygeneError):
-            raise error.cause from error
-        raise _unanswered(error) from error
-    except RayError as error:
-        raise _unanswered(error) from error
-    return min(found, key=lambda one: (one.token_budget, one.usable))
-
-
-def _unanswered(error: Exception) -> ResourceError:
-    told = str(error).strip().splitlines()
+def _no_answer(error: Exception) -> ResourceError:
+    lines = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {lines[-1][:120] if lines else ''}"
     return ResourceError(
-        f"memory could not be planned on a machine of the cluster ({type(error).__name__}: {told[-1][:120] if told else ''})",
-        "set training.probe to false, or take a smaller model",
+        f"memory could not be planned on a machine of the cluster ({reason})",
+        "set training.probe to false, or choose a smaller model",
     )
 
 
-def _again(
-    decide: Callable[[TrainingConfig], MemoryPlan],
+def _plan_with_stored_budget(
+    plan: Plan,
     training: TrainingConfig,
-    kept: Path | None,
-    kind: str,
+    budget_file: Path | None,
+    kind: Device,
     warn: Callable[[str], None],
 ) -> MemoryPlan | None:
-    """The plan with the budget that the run has begun with on a device of this kind, if that still fits."""
-    if kept is None or not kept.exists():
+    """The plan with the budget that the run began with on a device of this kind, if that still fits."""
+    if budget_file is None or not budget_file.exists():
         return None
-    before, _, budget = kept.read_text().strip().partition(" ")
-    if before != kind or not budget.isdigit():
+    stored_kind, _, budget = budget_file.read_text().strip().partition(" ")
+    if stored_kind != kind or not budget.isdigit():
         return None
     try:
-        return decide(training.model_copy(update={"token_budget": int(budget)}))
+        return plan(training.model_copy(update={"token_budget": int(budget)}))
     except DoesNotFitError:
-        warn(f"{kept}: batches of {budget} tokens do not fit any more; with dropout, smaller ones draw other numbers")
+        warn(
+            f"{budget_file}: batches of {budget} tokens do not fit any more; with dropout, smaller ones draw other "
+            "random numbers"
+        )
         return None
-
-
-def below(decide: Callable[[TrainingConfig], MemoryPlan], training: TrainingConfig, found: MemoryPlan) -> MemoryPlan:
-    """The plan, with a budget no larger than pays on a CPU."""
-    enough = max(UNPLANNED_BUDGET, found.longest)
-    if training.token_budget is not None or found.room.kind == "cuda" or found.token_budget <= enough:
-        return found
-    return decide(training.model_copy(update={"token_budget": enough}))

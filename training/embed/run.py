@@ -105,7 +105,7 @@ def finished(output: Path, key: str, tokenizer: Tokenizer, dimension: int, progr
             continue
         try:
             embedding_file.load(path, tokenizer, dimension)
-            told = embedding_file.facts(path)
+            told = embedding_file.read_metadata(path)
         except BundleError as error:
             damaged.append(error.problem)
             continue

@@ -1,1 +1,1 @@
-"""Will it fit: the memory of a training step foretold by a formula, tried out by a probe, and turned into a token budget."""
+"""Whether a training step fits in memory: estimated by a formula, measured by a probe, planned as a token budget."""

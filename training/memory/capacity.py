@@ -1,4 +1,4 @@
-"""How much memory a device has for training: named by the user, or read from the machine."""
+"""How much memory a device has for training: given by the user, or read from the machine."""
 
 from __future__ import annotations
 
@@ -26,85 +26,84 @@ CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def parse(text: str) -> int:
+def parse_size(text: str) -> int:
     """Bytes of a size such as 24GiB, 16 GB, 512MiB or 8000000000.
 
     Raises:
-        UsageError: no such size, or none above 0.
+        UsageError: not a size, or below one byte.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     size = float(match[1]) * UNITS.get(match[2], 0) if match else 0
     if not match or size < 1:
-        raise UsageError(f"{text}: not a size of memory", "write it like 24GiB, 16GB or 512MiB")
+        raise UsageError(f"{text}: not a memory size", "write it like 24GiB, 16GB or 512MiB")
     return int(size)
 
 
-def shown(size: float) -> str:
-    """A size for people: 1.5 GiB, 312 MiB."""
+def format_size(size: float) -> str:
+    """A size for people to read: 1.5 GiB, 312 MiB."""
     for unit, name in ((2**40, "TiB"), (2**30, "GiB")):
         if size >= unit:
             return f"{size / unit:,.1f} {name}"
     return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
 
 
-def available(kind: str, workers: int = 1) -> int:
+def available_memory(kind: str, workers: int = 1) -> int:
     """Bytes that one worker may use on this machine.
 
     Args:
-        kind: cpu (what is free now or what the control group allows, whichever is less, shared by the workers) or
-            cuda (what is free on the current GPU, each worker having its own).
+        kind: cpu (what is free or what the control group allows, whichever is less, shared by the workers) or cuda (what
+            is free on the current GPU; each worker has a GPU of its own).
         workers: on this machine.
 
     Raises:
-        ResourceError: no GPU here, or no way to tell.
+        ResourceError: this machine has no usable GPU, or does not report its free memory.
     """
     if kind == "cuda":
         if not torch.cuda.is_available():
             raise ResourceError(
-                "no usable GPU on this machine", "name its memory with --device-memory, or say --device-kind cpu"
+                "no usable GPU on this machine", "give its memory as --device-memory, or set --device-kind cpu"
             )
         free, _ = torch.cuda.mem_get_info()
         return int(free)
-    return min([_free(), *_allowed()]) // max(1, workers)
+    return min([_free_memory(), *_cgroup_allowances()]) // max(1, workers)
 
 
-def _free() -> int:
+def _free_memory() -> int:
     try:
         lines = MEMINFO.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration) as error:
         raise ResourceError(
-            f"{MEMINFO}: does not tell the free memory of this machine", "name it with --device-memory"
+            f"{MEMINFO}: does not report the free memory of this machine", "give it as --device-memory"
         ) from error
 
 
-def _allowed() -> list[int]:
-    """What the control groups of this process leave: limit less use, at every level that has a limit."""
+def _cgroup_allowances() -> list[int]:
+    """What the control groups of this process still allow: limit minus use, at every level that has a limit."""
     try:
         entries = [line.split(":", 2) for line in CGROUP.read_text().splitlines()]
     except OSError:
         return []
-    found = []
+    allowances = []
     for _, controllers, path in entries:
-        version_1 = "memory" in controllers.split(",")
-        if controllers and not version_1:
+        is_version_1 = "memory" in controllers.split(",")
+        if controllers and not is_version_1:
             continue
-        top = CGROUPS / "memory" if version_1 else CGROUPS
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if version_1 else ("memory.max", "memory.current")
+        top = CGROUPS / "memory" if is_version_1 else CGROUPS
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if is_version_1 else ("memory.max", "memory.current")
         folder = top / path.lstrip("/")
         for level in (folder, *folder.parents):
-            limit, use = (_number(level / name) for name in names)
+            limit, use = (_read_number(level / name) for name in names)
             if limit is not None and use is not None:
-                found.append(
-                    max(0, limit - max(0, use - _cached(level / "memory.stat", "total_" if version_1 else "")))
-                )
+                cached = _cached_files(level / "memory.stat", "total_" if is_version_1 else "")
+                allowances.append(max(0, limit - max(0, use - cached)))
             if level == top:
                 break
-    return found
+    return allowances
 
 
-def _cached(path: Path, prefix: str) -> int:
-    """Bytes of files that a group holds and the system drops when memory is asked for."""
+def _cached_files(path: Path, prefix: str) -> int:
+    """Bytes of cached files in a group, which the system drops when memory is requested."""
     try:
         rows = dict(line.split() for line in path.read_text().splitlines())
         return sum(int(rows.get(f"{prefix}{name}", 0)) for name in ("inactive_file", "active_file"))
@@ -112,7 +111,7 @@ def _cached(path: Path, prefix: str) -> int:
         return 0
 
 
-def _number(path: Path) -> int | None:
+def _read_number(path: Path) -> int | None:
     try:
         return int(path.read_text())
     except (OSError, ValueError):

@@ -1,23 +1,23 @@
-"""Peak memory of a training step as a pure function of configuration and batch: nothing is run, it costs microseconds.
+"""Peak memory of a training step as a pure function of configuration and batch: it runs nothing and takes microseconds.
 
-Parameters, gradients and optimizer state follow from the model's sizes; activations from what torch keeps for the backward
-pass, part by part (`ends`, `recurrent`, `attention`); the peak is the busiest moment of forward, backward and optimizer.
-On a CPU it is the resident memory of a fresh process; on a GPU what torch's allocator hands out.
+Parameters, gradients and optimizer state follow from the model's sizes; activations from what torch saves for the backward
+pass, part by part (`training.models.memory_stages`). The peak is the busiest moment of forward, backward and optimizer. On
+a CPU it is the resident memory of a fresh process; on a GPU it is what torch's allocator hands out.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Device, Shape
 from training.cost.stage import Moment, Stage, moments
-from training.models import attention_memory, ends_memory, recurrent_memory
 
 IMPORTED = 315e6
-LIBRARIES = {"lstm": 31e6, "gru": 31e6, "transformer": 36e6}
-STATES = {"adamw": 2, "adam": 2, "sgd": 1}
+"""Resident bytes of a process that has imported torch, where no probe has measured them."""
+OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class Work:
         rows: sequences in a batch.
         tokens: of its longest sequence.
         device: cpu or cuda.
-        several: batches in a step: gradients of an earlier one are there while the next runs.
-        workers: that share a step.
+        accumulates: a step has several batches, so that gradients of an earlier one exist while the next runs.
+        workers: how many share a step.
         steps: 1: the first step, before which an optimizer has no state; 2: any later one.
     """
 
     rows: int
     tokens: int
     device: Device = "cpu"
-    several: bool = False
+    accumulates: bool = False
     workers: int = 1
     steps: int = 2
 
@@ -47,13 +47,13 @@ class Estimate:
 
     Attributes:
         process: interpreter and libraries (CPU only).
-        parameters: weights in float32.
+        parameters: weights in float32, and their copy in half precision.
         optimizer: its state.
         gradients: of weights.
-        activations: what forward has left for backward.
-        temporary: what the busiest operation uses meanwhile.
+        activations: saved by the forward pass for the backward pass.
+        temporary: needed meanwhile by the busiest operation.
         batch: token ids.
-        where: the busiest moment.
+        busiest: the moment, such as `layer 1, backward`.
     """
 
     process: float
@@ -63,79 +63,61 @@ class Estimate:
     activations: float
     temporary: float
     batch: float
-    where: str
+    busiest: str
 
     @property
     def peak(self) -> int:
-        """All of it."""
+        """All parts together."""
         return round(sum(value for value in asdict(self).values() if not isinstance(value, str)))
-
-
-def stages(model: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:
-    """The parts of a model in forward order."""
-    found = [ends_memory.embedding(model, vocabulary_size, shape)]
-    width, directions = model.embedding, 1
-    if model.stem:
-        found.append(ends_memory.stem(model, shape))
-        width = model.stem
-    shape = shape.apart(model.frames)
-    if model.kind == "transformer":
-        found += attention_memory.layers(model, shape, width)
-        width = model.hidden
-    else:
-        found += recurrent_memory.layers(model, shape, width)
-        directions = 2 if model.bidirectional else 1
-        width = model.hidden * directions
-    return [*found, ends_memory.pooling(model, shape, width, directions)]
 
 
 def estimate(
     model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work, imported: float = IMPORTED
 ) -> Estimate:
-    """What a step takes.
+    """The memory that a step takes.
 
     Args:
         model: the architecture.
         training: precision, optimizer and frozen token vectors count.
-        vocabulary_size: token ids.
+        vocabulary_size: number of token ids.
         work: the batch.
         imported: resident bytes of a process that has imported torch (CPU).
     """
     shape = Shape.of(model, training, work.rows, work.tokens, work.device)
-    parts = stages(model, vocabulary_size, shape)
-    # A part's weights are several tensors, of which the largest has about half of them.
-    gradients = [shape.tensor(stage.weights / 2) * 2 for stage in parts]
-    passes = moments(parts, gradients, several=work.several)
-    update = _update(training, parts, shape, sum(gradients, NOTHING), work.workers)
-    trained = sum(stage.weights for stage in parts)
-    parameters = trained + sum(stage.frozen for stage in parts)
-    each = 0 if training.optimizer == "sgd" and not training.momentum else STATES[training.optimizer]
-    state = each * sum(gradients, NOTHING).total
-    first = work.steps == 1
+    stages = models.memory_stages(model, vocabulary_size, shape)
+    # A stage's weights are several tensors, the largest of which has about half of them.
+    gradients = [shape.tensor(stage.weights / 2) * 2 for stage in stages]
+    passes = moments(stages, gradients, accumulates=work.accumulates)
+    update = _update(training, stages, shape, sum(gradients, NOTHING), work.workers)
+    parameters = sum(stage.weights for stage in stages) + sum(stage.frozen for stage in stages)
+    states = 0 if training.optimizer == "sgd" and not training.momentum else OPTIMIZER_STATES[training.optimizer]
+    optimizer = states * sum(gradients, NOTHING).total
+    is_first = work.steps == 1
 
     def height(moment: Moment) -> tuple[float, float]:
-        more = state if first and moment is update else 0.0
-        return moment.amount.mapped + more, moment.amount.total + more
+        # In the first step the optimizer allocates its state when it first runs.
+        allocated = optimizer if is_first and moment is update else 0.0
+        return moment.amount.mapped + allocated, moment.amount.total + allocated
 
-    busy = max([*passes, update], key=height)
-    # A heap keeps what it has grown to, whenever that was.
-    grown = max(one.amount.heap for one in [*passes, update]) - busy.amount.heap
-    cast = 0.0 if shape.item == FLOAT or busy is update else parameters * shape.item / FLOAT
+    busiest = max([*passes, update], key=height)
+    # A heap keeps the size that it has grown to at any moment.
+    grown = max(moment.amount.heap for moment in [*passes, update]) - busiest.amount.heap
+    cast = 0.0 if shape.item == FLOAT or busiest is update else parameters * shape.item / FLOAT
     return Estimate(
-        process=imported + LIBRARIES[model.kind] if work.device == "cpu" else 0.0,
+        process=imported + models.body_of(model).library_bytes if work.device == "cpu" else 0.0,
         parameters=parameters + cast,
-        optimizer=0.0 if first and busy is not update else state,
-        gradients=busy.gradients.total,
-        activations=busy.activations.total,
-        temporary=busy.temporary.total + grown,
+        optimizer=0.0 if is_first and busiest is not update else optimizer,
+        gradients=busiest.gradients.total,
+        activations=busiest.activations.total,
+        temporary=busiest.temporary.total + grown,
         batch=ID * work.rows * work.tokens,
-        where=busy.where,
+        busiest=busiest.name,
     )
 
 
-def _update(training: TrainingConfig, parts: list[Stage], shape: Shape, gradients: Amount, workers: int) -> Moment:
+def _update(training: TrainingConfig, stages: list[Stage], shape: Shape, gradients: Amount, workers: int) -> Moment:
     """The optimizer's own moment, or with several workers the flat copy of all gradients before it."""
-    weights = [stage.weights for stage in parts]
+    weights = [stage.weights for stage in stages]
     # GPUs update all weights at once, CPUs one tensor after the other; token vectors are one tensor.
     at_once = sum(weights) if shape.device == "cuda" else max(weights[0], max(weights[1:]) / 2)
     temporary = shape.tensor(at_once) * (1 if training.optimizer == "sgd" else 2)

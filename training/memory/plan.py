@@ -1,13 +1,14 @@
-"""How many tokens a worker may take at once: the largest budget that fits a device's memory, from the formula and a probe.
+"""How many tokens a worker may process at once: the largest budget that fits a device's memory.
 
-The longest sequence has to fit alone. The probe runs two steps of it and corrects the formula upwards where more was
-used. Planning without a probe takes milliseconds, with one some seconds.
+The longest sequence has to fit alone. A formula estimates what a step takes; a probe runs two steps of the longest sequence
+and corrects the formula upwards where more was used. Planning takes milliseconds without a probe, some seconds with one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,68 +18,73 @@ from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
 from training.data.feed import most_tokens
 from training.engine import heap
-from training.memory import probe as probes
-from training.memory import remedies
-from training.memory.capacity import shown
+from training.memory import fixes
+from training.memory.capacity import format_size
+from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
-from training.memory.remedies import Fix
 
-# What a worker of Ray Train holds beside a bare process: Ray, Arrow and the libraries of metrics and logs.
-WORKER = 250_000_000
-# What gaps between blocks add on a CPU that keeps its heap, as a share of what a step takes; a heap's last growth comes on top.
+WORKER_BYTES = 250_000_000
+"""What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
 GAPS = 2.0
+"""What gaps between blocks add on a CPU that retains its heap, as a share of a step; the heap's last growth comes on top."""
+TIGHT = 0.5
+"""Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
+SHOWN_FIXES = 4
+
+Prober = Callable[[ModelConfig, TrainingConfig, int, Work], Probe]
+"""Runs a batch for a vocabulary of a size on the device, and measures it: `training.memory.probe.probe`."""
 
 
 class DoesNotFitError(ResourceError):
-    """Not even one longest sequence fits, or not the budget asked for.
+    """Not even one longest sequence fits, or the requested budget does not.
 
     Attributes:
-        remedies: what does.
-        needed: bytes of what does not.
+        fixes: changes that make it fit, least harmful first.
+        needed: bytes that what does not fit takes.
     """
 
-    remedies: list[Fix]
+    fixes: list[Fix]
     needed: int
 
 
 @dataclass(frozen=True)
-class Room:
+class DeviceMemory:
     """The memory of a device.
 
     Attributes:
         kind: cpu or cuda.
         size: bytes for each worker.
-        here: whether it is in this machine, so that a probe can run on it.
+        is_local: whether it is in this machine, so that a probe can run on it.
     """
 
     kind: Device
     size: int
-    here: bool
+    is_local: bool
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What a training run may take at once.
+    """What a training run may process at once.
 
     Attributes:
         token_budget: most padded tokens in a batch.
-        room: the device.
-        usable: bytes of it that a step may take: headroom and what a worker holds beside the step are left out.
+        device: the memory planned for.
+        usable: bytes of it that a step may take: without headroom and what a worker holds apart from the step.
         longest: tokens of the longest sequence.
-        sequences: of the longest that fit at once.
+        sequences: how many of the longest fit at once.
         alone: the estimate of one longest sequence.
         full: the estimate of the largest batch.
-        probe: what the probe of one longest sequence saw; None: none was made.
-        correction: by how much the probe saw more than the formula told; 1: not more.
-        copies: bytes that the best weights so far and a checkpoint under way take beside a step on a CPU; 0 on a GPU, whose copies
-            lie on its host.
-        kept: bytes beyond the peak by which a CPU's freed memory may be kept while it trains, which is faster; 0: there is
-            no room for that.
+        probe: what the probe of one longest sequence measured; None: none ran.
+        correction: measured over estimated peak of that sequence; at least 1.
+        copies: bytes that the best weights so far and a checkpoint being written take in addition to a step on a CPU; 0 on a
+            GPU, whose copies are in its host's memory.
+        retained: bytes beyond the peak that a CPU may retain of freed memory while it trains, which is faster; 0: there is not
+            enough memory for that.
     """
 
     token_budget: int
-    room: Room
+    device: DeviceMemory
     usable: int
     longest: int
     sequences: int
@@ -87,191 +93,241 @@ class MemoryPlan:
     probe: Probe | None
     correction: float
     copies: int
-    kept: int
+    retained: int
 
     @property
     def retain_memory(self) -> bool:
-        """Whether freed memory may be kept."""
-        return self.kept > 0
+        """Whether freed memory may be retained."""
+        return self.retained > 0
 
     @property
     def peak(self) -> int:
-        """Bytes of the largest batch, corrected by the probe."""
+        """Estimated bytes of the largest batch, corrected by the probe."""
         return round(self.full.peak * self.correction)
 
+    @property
+    def is_tight(self) -> bool:
+        """Whether a step takes so much of the usable memory that the formula alone is not exact enough."""
+        return self.peak > TIGHT * self.usable
 
-def plan(
-    model: ModelConfig,
-    training: TrainingConfig,
-    lengths: NDArray[np.int64],
-    vocabulary_size: int,
-    room: Room,
-    bases: Callable[[int], int] = lambda tokens: tokens,
-    *,
-    try_out: bool = True,
-) -> MemoryPlan:
-    """The largest token budget that fits, no larger than a step can need.
 
-    Args:
+@dataclass(frozen=True, eq=False)
+class MemoryPlanner:
+    """Plans the memory of one training run on one device.
+
+    Attributes:
         model: the architecture.
-        training: `batch`, `workers`, `headroom` and what decides memory count. A `token_budget` is held against the plan.
+        training: `global_batch_size`, `workers`, `headroom` and what decides memory count. A `token_budget` is checked.
         lengths: tokens of every sequence, shape (rows,).
-        vocabulary_size: token ids.
-        room: the device's memory, of each worker.
-        bases: length in bases of a sequence of so many tokens, for the remedy `crop.length`.
-        try_out: probe, where the device is in this machine.
-
-    Raises:
-        DoesNotFitError: the longest sequence or the given budget does not fit.
+        vocabulary_size: number of token ids.
+        device: the memory of each worker.
+        bases: length in bases of a sequence of a number of tokens, to propose a `crop.length`.
+        probe: tries a batch if the device is in this machine; None: the formula decides alone.
     """
-    longest, rows = int(lengths.max()), _rows(training)
-    most = rows * longest
-    usable = _usable(training, lengths, room)
-    quantiles = sorted({int(one) for one in np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1))})
-    found = (
-        probes.probe(model, training, vocabulary_size, _work(1, longest, room, training, 2))
-        if try_out and room.here
-        else None
-    )
-    imported = found.imported if found and found.imported else IMPORTED
-    alone = estimate(model, training, vocabulary_size, _work(1, longest, room, training), imported)
-    correction = max(1.0, found.peak / alone.peak) if found and found.fits else 1.0
 
-    def heaviest(budget: int) -> Estimate:
-        shapes = [(min(rows, max(1, budget // tokens)), tokens) for tokens in quantiles]
-        several = budget < most
-        works = [_work(count, tokens, room, training, several=several) for count, tokens in shapes]
-        estimates = [estimate(model, training, vocabulary_size, one, imported) for one in works]
-        return max(estimates, key=lambda one: one.peak)
+    model: ModelConfig
+    training: TrainingConfig
+    lengths: NDArray[np.int64]
+    vocabulary_size: int
+    device: DeviceMemory
+    bases: Callable[[int], int] = lambda tokens: tokens
+    probe: Prober | None = None
 
-    def needs(one: Estimate) -> int:
-        return round(one.peak * correction) + copies(one, room.kind)
+    def plan(self) -> MemoryPlan:
+        """The largest token budget that fits, no larger than a step can need.
 
-    def fits(budget: int) -> bool:
-        return needs(heaviest(budget)) <= usable
-
-    if (found and not found.fits) or not fits(longest):
-        limit = usable if not found or found.fits else min(usable, needs(alone) - 1)
-        needed = needs(alone)
-        others = _of_the_step(training, lengths, room, needed) if not found or found.fits else []
-        raise _refusal(
-            model, training, vocabulary_size, longest, room, limit, needed, found, correction, imported, bases, others
+        Raises:
+            DoesNotFitError: the longest sequence or the requested budget does not fit.
+        """
+        if self._probe_failed or not self._fits(self._longest):
+            raise self._longest_does_not_fit()
+        budget = self._budget()
+        full = self._heaviest(max(budget, self._longest))
+        return MemoryPlan(
+            token_budget=budget,
+            device=self.device,
+            usable=self._usable,
+            longest=self._longest,
+            sequences=min(self._rows, max(1, budget // self._longest)),
+            alone=self._alone,
+            full=full,
+            probe=self._probed,
+            correction=self._correction,
+            copies=_copies(full, self.device.kind),
+            retained=self._retained(full),
         )
-    budget = _largest(fits, longest, most)
-    if training.token_budget is not None:
-        if training.token_budget > budget and not fits(training.token_budget):
-            raise _too_large(training.token_budget, budget, needs(heaviest(training.token_budget)), usable, room)
-        # Beyond what a step can need it would only let validation take more than was planned.
-        budget = min(training.token_budget, max(most, budget))
-    full = heaviest(max(budget, longest))
-    kept = round(GAPS * (full.peak - full.process) * correction) + heap.PAD
-    return MemoryPlan(
-        token_budget=budget,
-        room=room,
-        usable=usable,
-        longest=longest,
-        sequences=min(rows, max(1, budget // longest)),
-        alone=alone,
-        full=full,
-        probe=found,
-        correction=correction,
-        copies=copies(full, room.kind),
-        kept=kept if room.kind == "cpu" and needs(full) + kept <= usable else 0,
-    )
+
+    def plan_probing_if_tight(self) -> MemoryPlan:
+        """The plan by the formula, or with a probe where a step takes more than `TIGHT` of the usable memory.
+
+        Raises:
+            DoesNotFitError: as `plan`.
+        """
+        by_formula = replace(self, probe=None).plan()
+        return self.plan() if self.probe is not None and by_formula.is_tight else by_formula
+
+    @cached_property
+    def _longest(self) -> int:
+        return int(self.lengths.max())
+
+    @cached_property
+    def _rows(self) -> int:
+        """Sequences of a step that one worker takes."""
+        return _rows_of_worker(self.training)
+
+    @property
+    def _largest_step(self) -> int:
+        """Padded tokens that one worker's part of a step has at most."""
+        return self._rows * self._longest
+
+    @cached_property
+    def _quantiles(self) -> list[int]:
+        return sorted({int(length) for length in np.quantile(self.lengths, (0, 0.25, 0.5, 0.75, 1))})
+
+    @cached_property
+    def _usable(self) -> int:
+        return _usable_bytes(self.training, self.lengths, self.device)
+
+    @cached_property
+    def _probed(self) -> Probe | None:
+        if self.probe is None or not self.device.is_local:
+            return None
+        return self.probe(self.model, self.training, self.vocabulary_size, self._work(1, self._longest))
+
+    @property
+    def _probe_failed(self) -> bool:
+        return self._probed is not None and not self._probed.fits
+
+    @property
+    def _imported(self) -> float:
+        return self._probed.imported if self._probed and self._probed.imported else IMPORTED
+
+    @cached_property
+    def _alone(self) -> Estimate:
+        return self._estimate(self._work(1, self._longest))
+
+    @cached_property
+    def _correction(self) -> float:
+        return max(1.0, self._probed.peak / self._alone.peak) if self._probed and self._probed.fits else 1.0
+
+    def _work(self, rows: int, tokens: int, *, accumulates: bool = True) -> Work:
+        return Work(rows, tokens, self.device.kind, accumulates=accumulates, workers=self.training.workers)
+
+    def _estimate(self, work: Work) -> Estimate:
+        return estimate(self.model, self.training, self.vocabulary_size, work, self._imported)
+
+    def _heaviest(self, budget: int) -> Estimate:
+        """The estimate of the batch within a budget that takes most: of few long sequences or of many short ones."""
+        accumulates = budget < self._largest_step
+        works = [
+            self._work(min(self._rows, max(1, budget // tokens)), tokens, accumulates=accumulates)
+            for tokens in self._quantiles
+        ]
+        return max((self._estimate(work) for work in works), key=lambda estimated: estimated.peak)
+
+    def _needed(self, estimated: Estimate) -> int:
+        return round(estimated.peak * self._correction) + _copies(estimated, self.device.kind)
+
+    def _fits(self, budget: int) -> bool:
+        return self._needed(self._heaviest(budget)) <= self._usable
+
+    def _budget(self) -> int:
+        """The largest budget that fits, or the requested one if it does."""
+        largest = self._largest_budget()
+        requested = self.training.token_budget
+        if requested is None:
+            return largest
+        if requested > largest and not self._fits(requested):
+            raise self._budget_does_not_fit(requested, largest)
+        # A budget above what a step can need would only let validation take more than was planned.
+        return min(requested, max(self._largest_step, largest))
+
+    def _largest_budget(self) -> int:
+        """The largest budget that fits, to about a hundredth; one longest sequence does."""
+        if self._fits(self._largest_step):
+            return self._largest_step
+        low, high = self._longest, self._largest_step
+        while high - low > max(1, low // 100):
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._fits(middle) else (low, middle)
+        return low
+
+    def _retained(self, full: Estimate) -> int:
+        """Bytes that a CPU's freed memory may add to the peak; 0 where they do not fit."""
+        retained = round(GAPS * (full.peak - full.process) * self._correction) + heap.PAD
+        return retained if self.device.kind == "cpu" and self._needed(full) + retained <= self._usable else 0
+
+    def _longest_does_not_fit(self) -> DoesNotFitError:
+        needed = self._needed(self._alone)
+        # What the probe could not allocate does not fit, whatever the formula says.
+        usable = min(self._usable, needed - 1) if self._probe_failed else self._usable
+        proposed = [] if self._probe_failed else self._fixes_of_step(needed)
+        proposed += fixes.propose(
+            self.model, self.training, self._longest, usable, self._needed_when_changed, self.bases
+        )
+        shown = ", or ".join(f"{fix} ({format_size(fix.peak)})" for fix in proposed[:SHOWN_FIXES])
+        reason = f" ({self._probed.reason})" if self._probed and self._probe_failed else ""
+        is_gpu = self.device.kind == "cuda"
+        deducted = "training.headroom" if is_gpu else "training.headroom, the worker itself and its prefetched batches"
+        error = DoesNotFitError(
+            f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {format_size(needed)}, and the "
+            f"{'GPU' if is_gpu else 'machine'} has {format_size(max(0, usable))} of {format_size(self.device.size)} "
+            f"available (without {deducted}){reason}",
+            f"set {shown}" if shown else "use a device with more memory",
+        )
+        error.fixes, error.needed = proposed, needed
+        return error
+
+    def _needed_when_changed(self, model: ModelConfig, training: TrainingConfig, tokens: int) -> int:
+        """Bytes that one sequence of so many tokens takes with another configuration."""
+        changed = replace(self, model=model, training=training)
+        estimated = estimate(model, training, self.vocabulary_size, changed._work(1, tokens), self._imported)
+        return self._needed(estimated)
+
+    def _fixes_of_step(self, needed: int) -> list[Fix]:
+        """Fewer workers, which share a machine's memory, or fewer sequences a step, whose batches are prefetched."""
+        if self.device.kind != "cpu":
+            return []
+        proposed = []
+        for workers in range(self.training.workers - 1, 0, -1):
+            fewer = self.training.model_copy(update={"workers": workers})
+            larger = replace(self.device, size=self.device.size * self.training.workers // workers)
+            if needed <= _usable_bytes(fewer, self.lengths, larger):
+                proposed.append(Fix({"training.workers": workers}, needed))
+                break
+        rows = self.training.global_batch_size // 2
+        while rows and needed > _usable_bytes(
+            self.training.model_copy(update={"global_batch_size": rows}), self.lengths, self.device
+        ):
+            rows //= 2
+        return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
+
+    def _budget_does_not_fit(self, requested: int, largest: int) -> DoesNotFitError:
+        needed = self._needed(self._heaviest(requested))
+        error = DoesNotFitError(
+            f"training.token_budget {requested:,}: needs {format_size(needed)}, and {format_size(self._usable)} of "
+            f"{format_size(self.device.size)} are available",
+            f"set it to {largest} or leave it out",
+        )
+        error.fixes, error.needed = [], needed
+        return error
 
 
-def copies(found: Estimate, kind: Device) -> int:
-    """Bytes that training holds beside its steps on a CPU: the best weights so far, and weights and optimizer of a checkpoint that
-    is being written."""
-    return round(2 * found.parameters + found.optimizer) if kind == "cpu" else 0
+def _copies(estimated: Estimate, kind: Device) -> int:
+    """Bytes that training on a CPU holds apart from its steps: the best weights so far, and weights and optimizer state of a
+    checkpoint that is being written."""
+    return round(2 * estimated.parameters + estimated.optimizer) if kind == "cpu" else 0
 
 
-def _rows(training: TrainingConfig) -> int:
-    """Sequences of a step that one worker takes."""
+def _rows_of_worker(training: TrainingConfig) -> int:
     return -(-training.global_batch_size // training.workers)
 
 
-def _usable(training: TrainingConfig, lengths: NDArray[np.int64], room: Room) -> int:
-    """Bytes of a device that a step may take; on a CPU less what a worker holds, batches made ahead included."""
-    left = round(room.size * (1 - training.headroom))
-    if room.kind != "cpu":
-        return left
-    heaviest = int(np.partition(lengths, -min(_rows(training), len(lengths)))[-_rows(training) :].sum())
-    return left - WORKER - 2 * ID * most_tokens(heaviest)
-
-
-def _of_the_step(training: TrainingConfig, lengths: NDArray[np.int64], room: Room, needed: int) -> list[Fix]:
-    """Fewer workers, who share a machine's memory, or fewer sequences a step, whose batches are made ahead."""
-    if room.kind != "cpu":
-        return []
-    found = []
-    for workers in range(training.workers - 1, 0, -1):
-        fewer = training.model_copy(update={"workers": workers})
-        larger = Room(room.kind, room.size * training.workers // workers, room.here)
-        if needed <= _usable(fewer, lengths, larger):
-            found.append(Fix({"training.workers": workers}, needed))
-            break
-    batch = training.global_batch_size // 2
-    while batch and needed > _usable(training.model_copy(update={"global_batch_size": batch}), lengths, room):
-        batch //= 2
-    return [*found, Fix({"training.global_batch_size": batch}, needed)] if batch else found
-
-
-def _work(
-    rows: int, tokens: int, room: Room, training: TrainingConfig, steps: int = 2, *, several: bool = True
-) -> Work:
-    return Work(rows, tokens, room.kind, several=several, workers=training.workers, steps=steps)
-
-
-def _largest(fits: Callable[[int], bool], least: int, most: int) -> int:
-    """The largest budget that fits, to about a hundredth; `least` does."""
-    if fits(most):
-        return most
-    low, high = least, most
-    while high - low > max(1, low // 100):
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
-
-
-def _refusal(
-    model: ModelConfig,
-    training: TrainingConfig,
-    vocabulary_size: int,
-    longest: int,
-    room: Room,
-    usable: int,
-    needed: int,
-    found: Probe | None,
-    correction: float,
-    imported: float,
-    bases: Callable[[int], int],
-    others: list[Fix],
-) -> DoesNotFitError:
-    def peak(changed: ModelConfig, optimisation: TrainingConfig, tokens: int) -> int:
-        work = _work(1, tokens, room, optimisation)
-        found = estimate(changed, optimisation, vocabulary_size, work, imported)
-        return round(found.peak * correction) + copies(found, room.kind)
-
-    ranked = others + remedies.remedies(model, training, longest, usable, peak, bases)
-    told = ", or ".join(f"{one} ({shown(one.peak)})" for one in ranked[:4])
-    seen = f" ({found.reason})" if found and not found.fits else ""
-    where = "GPU" if room.kind == "cuda" else "machine"
-    beside = "" if room.kind == "cuda" else ", a worker itself and its batches ahead"
-    error = DoesNotFitError(
-        f"model.kind {model.kind}: one sequence of {longest:,} tokens takes {shown(needed)}, and the {where} "
-        f"has {shown(max(0, usable))} of {shown(room.size)} for it (training.headroom{beside} left out){seen}",
-        f"set {told}" if told else "take a device with more memory",
-    )
-    error.remedies, error.needed = ranked, needed
-    return error
-
-
-def _too_large(asked: int, budget: int, needed: int, usable: int, room: Room) -> DoesNotFitError:
-    error = DoesNotFitError(
-        f"training.token_budget {asked:,}: takes {shown(needed)}, and there are {shown(usable)} of "
-        f"{shown(room.size)} for it",
-        f"set it to {budget} or leave it out",
-    )
-    error.remedies, error.needed = [], needed
-    return error
+def _usable_bytes(training: TrainingConfig, lengths: NDArray[np.int64], device: DeviceMemory) -> int:
+    """Bytes that a step may take; on a CPU without what a worker holds apart from it, prefetched batches included."""
+    without_headroom = round(device.size * (1 - training.headroom))
+    if device.kind != "cpu":
+        return without_headroom
+    rows = _rows_of_worker(training)
+    heaviest = int(np.partition(lengths, -min(rows, len(lengths)))[-rows:].sum())
+    return without_headroom - WORKER_BYTES - 2 * ID * most_tokens(heaviest)

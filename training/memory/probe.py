@@ -1,10 +1,10 @@
-"""One forward pass, backward pass and optimizer step of a batch of the longest sequences, and the peak of memory it took.
+"""Measures the peak memory of two optimizer steps with a batch of the longest sequences.
 
     python -m training.memory.probe < REQUEST.json
 
-On a CPU it runs in a process of its own, for the peak of resident memory never falls again; on a GPU the allocator is asked.
-A process that is killed, or an allocation that is refused, is an answer: it does not fit. A probe takes some seconds for
-starting and the time of two steps.
+On a CPU it runs in a process of its own, because the peak of resident memory never falls again; on a GPU the allocator
+reports its peak. A process that is killed, or an allocation that is refused, is a result too: the batch does not fit. A
+probe takes some seconds to start and the time of two steps.
 """
 
 from __future__ import annotations
@@ -34,17 +34,19 @@ from training.memory.formula import Work
 
 STATUS = Path("/proc/self/status")
 REFUSED = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
+"""Parts of torch's messages for an allocation that is refused."""
 TIMEOUT_S = 600
+NO_PROBE = "leave it out with training.probe false"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a probe has seen.
+    """What a probe measured.
 
     Attributes:
         fits: whether the steps ended.
-        peak: bytes at the highest; 0 if it does not fit.
-        imported: bytes of the process before the model (CPU).
+        peak: bytes at the peak; 0 if it does not fit.
+        imported: resident bytes of the process before there is a model (CPU).
         reason: why it does not fit.
     """
 
@@ -62,8 +64,8 @@ def probe(
     Args:
         model: the architecture.
         training: precision, optimizer and clipping count.
-        vocabulary_size: token ids.
-        work: the batch, how many steps, and whether gradients of an earlier batch are there.
+        vocabulary_size: number of token ids.
+        work: the batch, how many steps, and whether gradients of an earlier batch exist.
         timeout_s: seconds after which it counts as a failure.
 
     Raises:
@@ -75,12 +77,12 @@ def probe(
         "vocabulary_size": vocabulary_size,
         "work": asdict(work),
     }
-    command = [sys.executable, "-m", "training.memory.probe"]
+    # The process imports from wherever this one does, a registered model's module included.
     root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = dict.fromkeys([root, *filter(None, sys.path)])
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", __name__],
             input=json.dumps(request),
             capture_output=True,
             text=True,
@@ -89,36 +91,34 @@ def probe(
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
     except subprocess.TimeoutExpired as error:
-        raise ResourceError(
-            f"the memory probe took over {timeout_s:.0f} s", "leave it out with training.probe false"
-        ) from error
+        raise ResourceError(f"the memory probe took over {timeout_s:.0f} s", NO_PROBE) from error
     if done.returncode == -signal.SIGKILL:
-        return Probe(False, 0, 0, "the system killed it for want of memory")
+        return Probe(False, 0, 0, "the system killed the probe for lack of memory")
     try:
         return Probe(**json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError, TypeError) as error:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:200]
-        raise ResourceError(f"the memory probe failed ({reason})", "leave it out with training.probe false") from error
+        raise ResourceError(f"the memory probe failed ({reason})", NO_PROBE) from error
 
 
 def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> Probe:
-    """Run the steps in this process and read the peak; a refused allocation is an answer."""
+    """Run the steps in this process and read the peak; a refused allocation is a result."""
     device = torch.device(work.device)
-    imported = resident("VmRSS") if device.type == "cpu" else 0
+    imported = resident_bytes("VmRSS") if device.type == "cpu" else 0
     try:
         with heap.spared():
-            _steps(model, training, vocabulary_size, work, device)
+            _run_steps(model, training, vocabulary_size, work, device)
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-            word in str(error).lower() for word in REFUSED
+            phrase in str(error).lower() for phrase in REFUSED
         ):
             return Probe(False, 0, imported, "the allocator refused: " + " ".join(str(error).split())[:120])
         raise
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else resident("VmHWM")
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else resident_bytes("VmHWM")
     return Probe(True, peak, imported)
 
 
-def _steps(
+def _run_steps(
     model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work, device: torch.device
 ) -> None:
     network = models.make(model, vocabulary_size).to(device)
@@ -130,8 +130,8 @@ def _steps(
     with threads.suited(network):
         for _ in range(work.steps):
             optimizer.zero_grad(set_to_none=True)
-            for _ in range(2 if work.several else 1):
-                batch = _batch(work, vocabulary_size, generator).to(device)
+            for _ in range(2 if work.accumulates else 1):
+                batch = _random_batch(work, vocabulary_size, generator).to(device)
                 with precision.autocast():
                     logits: Tensor = network(batch)
                 losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
@@ -139,8 +139,8 @@ def _steps(
             precision.step(optimizer, network, training.max_grad_norm)
 
 
-def _batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:
-    """Random tokens; the shorter rows half as long as the longest."""
+def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:
+    """Random tokens in rows from the longest down to half as long."""
     lengths = np.linspace(work.tokens, max(1, work.tokens // 2), work.rows).astype(np.int64)
     tokens = generator.integers(PAD + 1, vocabulary_size, int(lengths.sum()))
     labels = np.arange(work.rows) % 2
@@ -149,8 +149,8 @@ def _batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> 
     )
 
 
-def resident(key: str) -> int:
-    """Resident bytes of this process: VmRSS now, VmHWM at the highest."""
+def resident_bytes(key: str) -> int:
+    """Resident memory of this process: `VmRSS` at present, `VmHWM` at its peak."""
     for line in STATUS.read_text().splitlines():
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
@@ -158,15 +158,15 @@ def resident(key: str) -> int:
 
 
 def main() -> None:
-    """Read a request from standard input, and write what was seen to standard output."""
+    """Read a request from standard input, and write what was measured to standard output."""
     request: dict[str, Any] = json.loads(sys.stdin.read())
-    found = measure(
+    measured = measure(
         ModelConfig.model_validate(request["model"]),
         TrainingConfig.model_validate(request["training"]),
         request["vocabulary_size"],
         Work(**request["work"]),
     )
-    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    sys.stdout.write(json.dumps(asdict(measured)) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,44 +1,48 @@
-"""Models by name. A new one is a file beside `recurrent.py` with a body, and a line in `BODIES`.
+"""Models by name. To add one, write a `Body` in a file here and its line in `training/model_registry.py`.
 
-Every model maps a `TokenBatch` to one logit a row, shape (rows,), and gives a row the same logit in any batch. Its token vectors are the parameter `embedding.weight`, shape
-(vocabulary, embedding).
+Every model maps a `TokenBatch` to one logit a row, shape (rows,), and gives a row the same logit in any batch. Its token
+vectors are the parameter `embedding.weight`, shape (vocabulary, embedding).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from pipelines.tokens.tokenizer import Tokenizer
+from training import model_registry
 from training.config import ModelConfig
+from training.cost.shape import Shape
+from training.cost.stage import Stage
 from training.models import embedding_file
 from training.models.body import Body
 from training.models.initial_vectors import compositional
 from training.models.recogniser import Recogniser
-from training.models.recurrent import Recurrent
-from training.models.transformer import Transformer
 
-BODIES: dict[str, Callable[[ModelConfig, int], Body]] = {
-    "lstm": Recurrent,
-    "gru": Recurrent,
-    "transformer": Transformer,
-}
+
+def body_of(config: ModelConfig) -> type[Body]:
+    """The class of the body that `model.kind` names.
+
+    Raises:
+        UsageError: no such kind is registered.
+    """
+    body: type[Body] = model_registry.get(config.kind).load_body()
+    return body
 
 
 def make(config: ModelConfig, vocabulary_size: int) -> Recogniser:
-    """A model of the right shapes, its weights drawn from torch's current seed."""
-    return Recogniser(config, vocabulary_size, BODIES[config.kind])
+    """A model of the configured sizes, its weights drawn from torch's current seed."""
+    return Recogniser(config, vocabulary_size, body_of(config))
 
 
 def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
-    """A model to train: all weights drawn from `seed`, k-mer vectors as `training.embedding` says or as `embedding_file` holds them.
+    """A model to train: all weights drawn from `seed`, token vectors composed of bases or read from `embedding_file`.
 
     Sets torch's seed.
 
     Raises:
-        BundleError: the embedding file is missing or damaged, or of another tokenizer or size.
+        BundleError: the embedding file is missing or damaged, or has another tokenizer or size.
     """
     torch.manual_seed(seed)
     model = make(config, tokenizer.vocabulary_size)
@@ -49,3 +53,8 @@ def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
     with torch.no_grad():
         model.get_parameter("embedding.weight").copy_(vectors)
     return model
+
+
+def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:
+    """What each part of a model saves and needs in memory for a batch of a shape, in forward order."""
+    return Recogniser.memory_stages(config, vocabulary_size, shape, body_of(config))

@@ -1,7 +1,7 @@
-"""Where a token stands: a vector of its place from the start of the sequence, for sequences that are aligned.
+"""A vector for each token's position from the start of the sequence, for sequences that are aligned.
 
-In a promoter a box counts at its distance from the transcription start. A convolution and a pooling over all positions
-do not know it, and a recurrent state counts badly.
+In a promoter a box matters at its distance from the transcription start. A convolution followed by pooling over all
+positions cannot see that distance, and a recurrent state counts poorly.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ WAVES = 16
 OCTAVES = 8
 
 
-class Place(nn.Module):
-    """A learnt projection of sines and cosines (Vaswani et al. 2017, arXiv:1706.03762).
+class AbsolutePositions(nn.Module):
+    """A learnt projection of sines and cosines of the position (Vaswani et al. 2017, arXiv:1706.03762).
 
-    Their waves are 2 pi to some thousand tokens long, two to an octave; what is farther on repeats.
+    Wavelengths are 2 pi to some thousand tokens, two to an octave; positions further on repeat.
 
     Args:
         width: of a token's vector.
@@ -30,7 +30,7 @@ class Place(nn.Module):
         self.register_buffer("rates", 2.0 ** -(torch.arange(WAVES) * OCTAVES / WAVES), persistent=False)
 
     def forward(self, longest: int) -> Tensor:
-        """Vectors of the first `longest` places, shape (longest, width)."""
+        """Vectors of the first `longest` positions, shape (longest, width)."""
         angles = torch.arange(longest, device=self.rates.device)[:, None] * self.rates
-        found: Tensor = self.project(torch.cat([angles.sin(), angles.cos()], dim=1))
-        return found
+        vectors: Tensor = self.project(torch.cat([angles.sin(), angles.cos()], dim=1))
+        return vectors

@@ -1,9 +1,11 @@
-"""Attention within sequences, by layout: padded rows anywhere, packed rows without padding on GPUs in half precision that
-have it (NVIDIA from Ampere on, AMD where PyTorch's flash attention is built for the GPU).
+"""Attention within sequences, in one of two layouts.
 
-Both take queries, keys and values of every position and give the same result; a window limits how far a position
-looks to either side. Padded without a window, a score is computed for every couple of positions; with one, for those
-of neighbouring blocks only, so that memory grows with positions x window.
+Padded rows work anywhere. Packed rows, without padding, need a GPU in half precision that serves them: NVIDIA from Ampere
+on, or AMD where PyTorch's flash attention is built for the GPU.
+
+Both take queries, keys and values of every position and give the same result. A window limits how far a position looks to
+either side. Padded without a window, a score is computed for every pair of positions; with one, only for pairs in
+neighbouring blocks, so that memory grows with positions x window.
 """
 
 from __future__ import annotations
@@ -19,47 +21,48 @@ from training.models.positions import Positions
 
 
 class Layout(Protocol):
-    """How the positions of a batch lie while they pass through the layers."""
+    """How the positions of a batch are laid out while they pass through the layers."""
 
-    places: Tensor
-    """The place of each position in its sequence, in the layout's shape."""
+    indices: Tensor
+    """The index of each position in its sequence, in the layout's shape."""
 
     def into(self, states: Tensor) -> Tensor:
         """From (rows, positions, width) to the layout's shape with width at the end."""
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attention of each head; all of the layout's shape with (heads, size) at the end, as is the result."""
+        """Attention of each head; arguments and result have the layout's shape with (heads, size) at the end."""
 
     def back(self, states: Tensor) -> Tensor:
         """The reverse of `into`; positions after the end of a row are zero."""
 
 
 class Padded:
-    """Rows padded to the longest: the layout that comes in.
+    """Rows padded to the longest: the layout of the input.
 
     Args:
-        found: the batch.
+        positions: the batch.
         window: positions that one looks at on either side; 0: all.
     """
 
-    def __init__(self, found: Positions, window: int) -> None:
-        self._found, self._window = found, window
-        self.places = torch.arange(found.mask.shape[1], device=found.mask.device)
+    def __init__(self, positions: Positions, window: int) -> None:
+        self._positions, self._window = positions, window
+        self.indices = torch.arange(positions.mask.shape[1], device=positions.mask.device)
 
     def into(self, states: Tensor) -> Tensor:
         return states
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        query, key, value = (one.transpose(1, 2) for one in (query, key, value))
-        mask = self._found.mask
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        mask = self._positions.mask
         if self._window and self._window < mask.shape[1]:
             return windowed(query, key, value, mask, self._window).transpose(1, 2)
-        full = self._found.total == mask.numel()
+        # Without a mask the flash kernels serve more cases.
+        full = self._positions.total == mask.numel()
         keys = None if full else mask[:, None, None, :]
         return scaled_dot_product_attention(query, key, value, attn_mask=keys).transpose(1, 2)
 
     def back(self, states: Tensor) -> Tensor:
-        return states.masked_fill(~self._found.mask[..., None], 0)
+        return states.masked_fill(~self._positions.mask[..., None], 0)
 
 
 def windowed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, window: int) -> Tensor:
@@ -72,20 +75,20 @@ def windowed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, window: in
     """
     rows, heads, positions, size = query.shape
     blocks = -(-positions // window)
-    more = blocks * window - positions
-    mine = pad(query, (0, 0, 0, more)).view(rows, heads, blocks, window, size)
-    keys, values = (_beside(pad(one, (0, 0, 0, more)), window, 2) for one in (key, value))
-    real = _beside(pad(mask, (0, more)), window, 1)
-    place = torch.arange(window, device=mask.device)
-    apart = torch.arange(-window, 2 * window, device=mask.device)[None, :] - place[:, None]
-    near = (apart.abs() <= window) & real[:, :, None, :]
-    # Where nothing is near (after the end of a row) a position looks at itself: a softmax over nothing is no number.
-    near = near | (apart == 0)
-    found = scaled_dot_product_attention(mine, keys, values, attn_mask=near[:, None])
-    return found.reshape(rows, heads, blocks * window, size)[:, :, :positions]
+    padding = blocks * window - positions
+    queries = pad(query, (0, 0, 0, padding)).view(rows, heads, blocks, window, size)
+    keys, values = (_with_neighbours(pad(part, (0, 0, 0, padding)), window, 2) for part in (key, value))
+    real = _with_neighbours(pad(mask, (0, padding)), window, 1)
+    offset = torch.arange(window, device=mask.device)
+    distance = torch.arange(-window, 2 * window, device=mask.device)[None, :] - offset[:, None]
+    near = (distance.abs() <= window) & real[:, :, None, :]
+    # After the end of a row nothing is near, and a softmax over nothing is NaN: there a position looks at itself.
+    near = near | (distance == 0)
+    attended = scaled_dot_product_attention(queries, keys, values, attn_mask=near[:, None])
+    return attended.reshape(rows, heads, blocks * window, size)[:, :, :positions]
 
 
-def _beside(values: Tensor, window: int, dimension: int) -> Tensor:
+def _with_neighbours(values: Tensor, window: int, dimension: int) -> Tensor:
     """Each block of `window` positions with the one before and the one after it: (..., blocks, 3 x window, ...)."""
     shape = list(values.shape)
     blocks = shape[dimension] // window
@@ -98,58 +101,58 @@ def _beside(values: Tensor, window: int, dimension: int) -> Tensor:
 
 
 class Packed:
-    """The real positions end to end: no work on padding. CUDA or ROCm, half precision, torch's varlen attention.
+    """The real positions end to end, without padding. CUDA or ROCm, half precision, torch's varlen attention.
 
     Args:
-        found: the batch.
+        positions: the batch.
         window: positions that one looks at on either side; 0: all.
     """
 
-    def __init__(self, found: Positions, window: int) -> None:
-        self._found = found
+    def __init__(self, positions: Positions, window: int) -> None:
+        self._positions = positions
         self._window = (window, window) if window else (-1, -1)
-        self._at = torch.nonzero_static(found.mask.reshape(-1), size=found.total).squeeze(1)
-        self._bounds = pad(found.lengths.cumsum(0), (1, 0)).to(torch.int32)
-        self._longest = found.mask.shape[1]
-        self.places = self._at % self._longest
+        self._flat_index = torch.nonzero_static(positions.mask.reshape(-1), size=positions.total).squeeze(1)
+        self._bounds = pad(positions.lengths.cumsum(0), (1, 0)).to(torch.int32)
+        self._longest = positions.mask.shape[1]
+        self.indices = self._flat_index % self._longest
 
     @staticmethod
-    def can(states: Tensor, size: int) -> bool:
+    def is_available(states: Tensor, size: int) -> bool:
         """Whether the device computes it, for states of that type and heads of that size."""
         return states.dtype in (torch.float16, torch.bfloat16) and serves(states.device, states.dtype, size)
 
     def into(self, states: Tensor) -> Tensor:
-        return states.reshape(-1, states.shape[2])[self._at]
+        return states.reshape(-1, states.shape[2])[self._flat_index]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         assert _VARLEN is not None
-        found = _VARLEN(
+        attended = _VARLEN(
             query, key, value, self._bounds, self._bounds, self._longest, self._longest, window_size=self._window
         )
-        assert isinstance(found, Tensor)
-        return found
+        assert isinstance(attended, Tensor)
+        return attended
 
     def back(self, states: Tensor) -> Tensor:
-        rows, positions = self._found.mask.shape
-        flat = states.new_zeros(rows * positions, states.shape[1]).index_copy(0, self._at, states)
+        rows, positions = self._positions.mask.shape
+        flat = states.new_zeros(rows * positions, states.shape[1]).index_copy(0, self._flat_index, states)
         return flat.view(rows, positions, -1)
 
 
 @lru_cache
 def serves(device: torch.device, dtype: torch.dtype, size: int) -> bool:
-    """Whether torch's varlen attention computes, forward and backward, on a device: tried out once.
+    """Whether torch's varlen attention computes, forward and backward, on a device: tried once.
 
-    Older GPUs, sizes of a head that are no multiple of 8, and builds without flash attention do not.
+    Older GPUs, head sizes that are no multiple of 8, and builds without flash attention do not.
     """
     if _VARLEN is None:
         return False
     with torch.inference_mode(False), torch.enable_grad():
-        one = torch.ones(2, 1, size, dtype=dtype, device=device, requires_grad=True)
+        sample = torch.ones(2, 1, size, dtype=dtype, device=device, requires_grad=True)
         bounds = torch.tensor([0, 2], dtype=torch.int32, device=device)
         try:
-            found = _VARLEN(one, one, one, bounds, bounds, 2, 2, window_size=(1, 1))
-            assert isinstance(found, Tensor)
-            found.sum().backward()  # type: ignore[no-untyped-call]
+            attended = _VARLEN(sample, sample, sample, bounds, bounds, 2, 2, window_size=(1, 1))
+            assert isinstance(attended, Tensor)
+            attended.sum().backward()  # type: ignore[no-untyped-call]
         except (RuntimeError, TypeError, ValueError):
             return False
     return True

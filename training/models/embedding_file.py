@@ -1,7 +1,7 @@
 """Token vectors as one safetensors file that carries its tokenizer: token, id and vector travel together.
 
 The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkpoint.safetensors`. Loading executes nothing.
-A digest in the metadata covers all of it; files of format 1 have none, and are read all the same.
+A digest in the metadata covers all of it; files of format 1 have none, and still load.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESTORE = "restore the file from where it was made"
 
 
 def name_of(dimension: int, vocabulary: int, accuracy: float, made: datetime) -> str:
-    """The file's name; the time is given in UTC, to the second."""
+    """The file's name, with the time in UTC to the second."""
     return f"embed-{dimension}-{vocabulary}-{accuracy:.4f}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}-checkpoint.safetensors"
 
 
@@ -44,24 +44,24 @@ def save(
     accuracy: float,
     made: datetime,
     directory: Path,
-    more: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> Path:
     """Write vectors with their tokenizer.
 
     Args:
         vectors: one for each id, shape (vocabulary, dimension).
         tokenizer: the one whose ids they belong to.
-        accuracy: of the task they were learnt by, 0 to 1; in the name only, and in the metadata.
-        made: when, with its time zone.
-        directory: where to.
-        more: further metadata.
+        accuracy: of the task they were learnt by, 0 to 1; part of the name and the metadata.
+        made: the time, with its time zone.
+        directory: of the file.
+        extra: further metadata.
 
     Returns:
         The file.
 
     Raises:
-        BundleError: not as many vectors as the tokenizer has ids.
-        ResourceError: the place cannot be written.
+        BundleError: the number of vectors is not that of the tokenizer's ids.
+        ResourceError: the directory cannot be written.
     """
     if vectors.dim() != 2 or len(vectors) != tokenizer.vocabulary_size:
         raise BundleError(
@@ -70,7 +70,7 @@ def save(
         )
     path = directory / name_of(vectors.shape[1], len(vectors), accuracy, made)
     metadata = {
-        **(more or {}),
+        **(extra or {}),
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "tokenizer": tokenizer.json,
@@ -96,17 +96,17 @@ def _serialised(vectors: NDArray[np.float32], metadata: Mapping[str, str]) -> by
     return len(header).to_bytes(8, "little") + header + values
 
 
-def facts(path: Path) -> dict[str, str]:
+def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of a file.
 
     Raises:
         BundleError: missing or damaged.
     """
-    return _opened(path)[0]
+    return _read_header(path)[0]
 
 
 def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
-    """The vectors of a file, for a tokenizer and a size that have to be the file's.
+    """The vectors of a file, whose tokenizer and size have to be those given.
 
     Args:
         path: the file.
@@ -117,10 +117,10 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
         float32, shape (vocabulary, dimension); the vector of `<pad>` is zero.
 
     Raises:
-        BundleError: missing, damaged, changed, of a newer format, of another tokenizer (with both fingerprints and the parameters
-            that differ) or of another dimension.
+        BundleError: missing, damaged, changed, of a newer format, of another tokenizer (with both fingerprints and the
+            parameters that differ) or of another dimension.
     """
-    metadata, shape = _opened(path)
+    metadata, shape = _read_header(path)
     try:
         own = Tokenizer.load(path)
     except DatasetError as error:
@@ -141,40 +141,40 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
             f"{path}: vectors of {shape[1]} numbers, but model.embedding is {dimension}",
             f"set model.embedding to {shape[1]}",
         )
-    with _told(path), safe_open(path, framework="pt") as file:
+    with _named_errors(path), safe_open(path, framework="pt") as file:
         vectors: Tensor = file.get_tensor(TENSOR)
     if "digest" in metadata and metadata["digest"] != _digest(metadata, vectors):
-        raise BundleError(f"{path}: changed since it was written: its digest does not fit", RESTORE)
+        raise BundleError(f"{path}: changed since it was written: its digest differs", RESTORE)
     if not vectors.isfinite().all():
-        raise BundleError(f"{path}: {TENSOR} holds values that are no numbers", RESTORE)
+        raise BundleError(f"{path}: {TENSOR} holds values that are not finite", RESTORE)
     vectors[PAD] = 0
     return vectors
 
 
 def identity(config: ModelConfig) -> dict[str, Any]:
-    """What decides a fresh model, the seed aside: every key, and the embedding file by its content instead of its path.
+    """What decides a fresh model apart from the seed: every key, with the embedding file's content instead of its path.
 
     Raises:
         BundleError: the file is missing.
     """
-    described = config.architecture()
+    architecture = config.architecture()
     if config.embedding_file is None:
-        return described
+        return architecture
     try:
-        return described | {"embedding_file": contents.of_file(Path(config.embedding_file))}
+        return architecture | {"embedding_file": contents.of_file(Path(config.embedding_file))}
     except InputError as error:
         raise BundleError(f"model.embedding_file: {error.problem}", error.fix) from error
 
 
 def _digest(metadata: dict[str, str], vectors: Tensor) -> str:
-    """SHA-256 over all that a file says: its metadata but for the digest, and the vectors' bytes."""
-    told = {name: value for name, value in metadata.items() if name != "digest"}
-    return fingerprint.of_value([told, list(vectors.shape), hashlib.sha256(vectors.numpy().tobytes()).hexdigest()])
+    """SHA-256 over the metadata, except the digest itself, and the vectors' bytes."""
+    described = {name: value for name, value in metadata.items() if name != "digest"}
+    return fingerprint.of_value([described, list(vectors.shape), hashlib.sha256(vectors.numpy().tobytes()).hexdigest()])
 
 
-def _opened(path: Path) -> tuple[dict[str, str], tuple[int, int] | None]:
-    """The metadata of an embedding file, and the shape of its vectors if that is all it holds. Reads no vector."""
-    with _told(path), safe_open(path, framework="pt") as file:
+def _read_header(path: Path) -> tuple[dict[str, str], tuple[int, int] | None]:
+    """The metadata of an embedding file, and the shape of its vectors if it holds nothing else. Reads no vector."""
+    with _named_errors(path), safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
         part = file.get_slice(TENSOR) if list(file.keys()) == [TENSOR] else None
         shape = part.get_shape() if part is not None and part.get_dtype() == "F32" else []
@@ -193,12 +193,12 @@ def _opened(path: Path) -> tuple[dict[str, str], tuple[int, int] | None]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What reading raises, as an error that names the file."""
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turn what reading raises into an error that names the file."""
     try:
         yield
     except FileNotFoundError as error:
-        raise BundleError(f"{path}: no embedding file there", "correct model.embedding_file") from error
+        raise BundleError(f"{path}: no such embedding file", "correct model.embedding_file") from error
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:120]
         raise BundleError(f"{path}: cannot be read ({reason})", RESTORE) from error

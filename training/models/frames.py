@@ -1,9 +1,9 @@
 """A sequence read as several interleaved ones: with three of them, as its three reading frames.
 
-The frames pass through the same weights side by side, each as much shorter, so the body does the same work in
-fewer steps. What they give is joined by its mean and its maximum, which do not tell one frame from another: where the reading frame
-of a window lies does not matter, that there is one does. Fickett (1982, doi:10.1093/nar/10.17.5303) and the open reading
-frame both tell coding sequence by what repeats every third base.
+The frames pass through the same weights side by side, each as many times shorter, so that the body does the same work in
+fewer steps. Their outputs are joined by mean and maximum, which do not depend on the order of the frames: which reading
+frame a window begins in does not matter, only that there is one. Fickett (1982, doi:10.1093/nar/10.17.5303) and open
+reading frames both recognise coding sequence by what repeats every third base.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from torch.nn.functional import pad
 from training.models.positions import Positions
 
 
-def apart(found: Positions, frames: int) -> Positions:
+def split_frames(rows_in: Positions, frames: int) -> Positions:
     """Each row as `frames` rows: the first takes positions 0, frames, 2 x frames …, the second 1, frames + 1 ….
 
     A frame without a position (of a row with fewer than `frames`) has one of zeros.
 
     Args:
-        found: rows of positions; states after the end of a row are zero.
+        rows_in: rows of positions; states after the end of a row are zero.
         frames: how many.
 
     Returns:
-        Rows x frames rows, those of a row side by side.
+        Rows x frames rows; the frames of a row are adjacent.
     """
-    rows, positions, width = found.states.shape
-    more = -positions % frames
-    states = pad(found.states, (0, 0, 0, more)).view(rows, -1, frames, width).transpose(1, 2).flatten(0, 1)
-    counts = np.maximum((found.counts[:, None] - np.arange(frames) - 1) // frames + 1, 1).reshape(-1)
-    lengths = (found.lengths[:, None] - torch.arange(frames, device=states.device) - 1).div(
+    rows, positions, width = rows_in.states.shape
+    padding = -positions % frames
+    states = pad(rows_in.states, (0, 0, 0, padding)).view(rows, -1, frames, width).transpose(1, 2).flatten(0, 1)
+    counts = np.maximum((rows_in.counts[:, None] - np.arange(frames) - 1) // frames + 1, 1).reshape(-1)
+    lengths = (rows_in.lengths[:, None] - torch.arange(frames, device=states.device) - 1).div(
         frames, rounding_mode="floor"
     ) + 1
     lengths = lengths.clamp(min=1).reshape(-1)
@@ -40,7 +40,7 @@ def apart(found: Positions, frames: int) -> Positions:
     return Positions(states, mask, lengths, counts)
 
 
-def joined(pooled: Tensor, frames: int) -> Tensor:
-    """Vectors of frames (rows x frames, width) to vectors of rows: mean and maximum, shape (rows, 2 x width)."""
-    found = pooled.unflatten(0, (-1, frames))
-    return torch.cat([found.mean(1), found.amax(1)], dim=1)
+def join_frames(pooled: Tensor, frames: int) -> Tensor:
+    """Mean and maximum over the frames of each row: (rows x frames, width) to (rows, 2 x width)."""
+    by_row = pooled.unflatten(0, (-1, frames))
+    return torch.cat([by_row.mean(1), by_row.amax(1)], dim=1)

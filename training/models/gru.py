@@ -1,9 +1,9 @@
 """GRUs side by side over padded, time-major sequences on CPU, with their gradient written out.
 
-PyTorch has a fused LSTM for CPUs but none of a GRU (Cho et al. 2014, arXiv:1406.1078): it runs step by step, through some fifteen
-recorded operations each way. Here a step of both directions together costs six operations forward and four backward. Every
+PyTorch has a fused LSTM for CPUs but no fused GRU (Cho et al. 2014, arXiv:1406.1078): that runs step by step, through some
+fifteen recorded operations each way. Here one step of both directions costs six operations forward and four backward. Every
 gradient within a step is the state's times a factor, so the factors of all steps are computed at once beforehand, and the
-weights' gradients at once afterwards. Gates are computed again rather than kept: a view of a tensor for each step costs as
+weights' gradients at once afterwards. Gates are computed again rather than saved: a view of a tensor for each step costs as
 much as the arithmetic.
 """
 
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 
 def fits(cells: Sequence[nn.LSTM | nn.GRU], states: Tensor) -> TypeGuard[Sequence[nn.GRU]]:
-    """Whether `run` computes what the cells would: GRUs on CPU, in their own precision."""
-    own = states.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    return own and all(isinstance(cell, nn.GRU) for cell in cells)
+    """Whether `run` computes what the cells would: GRUs on a CPU, in their own precision."""
+    full_precision = states.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return full_precision and all(isinstance(cell, nn.GRU) for cell in cells)
 
 
 def run(cells: Sequence[nn.GRU], states: Tensor) -> Tensor:
@@ -33,10 +33,10 @@ def run(cells: Sequence[nn.GRU], states: Tensor) -> Tensor:
         Shape (positions, cells, rows, hidden).
     """
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    found: Tensor = _Gru.apply(  # type: ignore[no-untyped-call]
+    output: Tensor = _Gru.apply(  # type: ignore[no-untyped-call]
         states, *(torch.stack([cell.get_parameter(name) for cell in cells]) for name in names)
     )
-    return found
+    return output
 
 
 class _Gru(torch.autograd.Function):
@@ -48,34 +48,34 @@ class _Gru(torch.autograd.Function):
     ) -> Tensor:
         positions, cells, rows, _ = states.shape
         size = from_hidden.shape[2]
-        given = torch.baddbmm(input_bias[:, None], _by_cell(states), from_input.mT)
-        given = given.view(cells, positions, rows, 3 * size).transpose(0, 1)
+        projected = torch.baddbmm(input_bias[:, None], _by_cell(states), from_input.mT)
+        projected = projected.view(cells, positions, rows, 3 * size).transpose(0, 1)
         out = states.new_zeros(positions + 1, cells, rows, size)
         weight, bias = from_hidden.mT.contiguous(), hidden_bias[:, None].expand(cells, rows, 3 * size).contiguous()
         hidden, r_and_z, n = torch.empty_like(bias), torch.empty_like(bias[..., : 2 * size]), torch.empty_like(out[0])
         hidden_r_and_z, hidden_n = hidden.split([2 * size, size], dim=2)
         r, z = r_and_z.split(size, dim=2)
         before, *rest = out.unbind()
-        for after, given_r_and_z, given_n in zip(
-            rest, given[..., : 2 * size].unbind(), given[..., 2 * size :].unbind(), strict=True
+        for after, projected_r_and_z, projected_n in zip(
+            rest, projected[..., : 2 * size].unbind(), projected[..., 2 * size :].unbind(), strict=True
         ):
             torch.baddbmm(bias, before, weight, out=hidden)
-            torch.add(given_r_and_z, hidden_r_and_z, out=r_and_z).sigmoid_()
-            torch.addcmul(given_n, r, hidden_n, out=n).tanh_()
+            torch.add(projected_r_and_z, hidden_r_and_z, out=r_and_z).sigmoid_()
+            torch.addcmul(projected_n, r, hidden_n, out=n).tanh_()
             before = torch.lerp(n, before, z, out=after)
-        ctx.save_for_backward(states, from_input, from_hidden, hidden_bias, given, out)
+        ctx.save_for_backward(states, from_input, from_hidden, hidden_bias, projected, out)
         return out[1:]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        states, from_input, from_hidden, hidden_bias, given, out = ctx.saved_tensors
+        states, from_input, from_hidden, hidden_bias, projected, out = ctx.saved_tensors
         positions, cells, rows, size = gradient.shape
         before = out[:-1]
         by_cell = _by_cell(before)
         hidden = torch.baddbmm(hidden_bias[:, None], by_cell, from_hidden.mT).view(cells, positions, rows, -1)
         hidden = hidden.transpose(0, 1)
-        r, z = (given[..., : 2 * size] + hidden[..., : 2 * size]).sigmoid_().split(size, dim=3)
-        n = torch.addcmul(given[..., 2 * size :], r, hidden[..., 2 * size :]).tanh_()
+        r, z = (projected[..., : 2 * size] + hidden[..., : 2 * size]).sigmoid_().split(size, dim=3)
+        n = torch.addcmul(projected[..., 2 * size :], r, hidden[..., 2 * size :]).tanh_()
         of_new = (1 - z) * (1 - n * n)
         factors = torch.stack(
             [of_new * hidden[..., 2 * size :] * r * (1 - r), (before - n) * z * (1 - z), of_new * r], 3
@@ -83,7 +83,7 @@ class _Gru(torch.autograd.Function):
         of_state = _through_time(gradient, factors, z, from_hidden)
         of_hidden = _by_cell((of_state[..., None, :] * factors).flatten(3))
         recurrent, recurrent_bias = of_hidden.mT @ by_cell, of_hidden.sum(1)
-        # The reset gate stands between the candidate and the state, but not the input.
+        # The reset gate acts on the candidate's share of the state, not on its share of the input.
         of_hidden[..., 2 * size :] = _by_cell(of_state * of_new)
         entering = None
         if ctx.needs_input_grad[0]:
@@ -91,26 +91,26 @@ class _Gru(torch.autograd.Function):
         return entering, of_hidden.mT @ _by_cell(states), recurrent, of_hidden.sum(1), recurrent_bias
 
 
-def _through_time(gradient: Tensor, factors: Tensor, kept: Tensor, from_hidden: Tensor) -> Tensor:
+def _through_time(gradient: Tensor, factors: Tensor, z: Tensor, from_hidden: Tensor) -> Tensor:
     """The gradient of every state, from the last to the first.
 
     Args:
-        gradient: what comes from outside, shape (positions, cells, rows, hidden).
-        factors: of r, z and n by the state, shape (positions, cells, rows, 3, hidden).
-        kept: z, which the state before is multiplied by.
+        gradient: of the layer's output, shape (positions, cells, rows, hidden).
+        factors: gradients of r, z and n by that of the state, shape (positions, cells, rows, 3, hidden).
+        z: the share of the state before that a step keeps.
         from_hidden: weights, shape (cells, 3 x hidden, hidden).
     """
-    found = torch.empty_like(gradient, memory_format=torch.contiguous_format)
-    carried, passed = torch.zeros_like(found[0]), torch.empty_like(found[0])
+    totals = torch.empty_like(gradient, memory_format=torch.contiguous_format)
+    carried, passed = torch.zeros_like(totals[0]), torch.empty_like(totals[0])
     each = torch.empty_like(factors[0])
     together, carried_wide, passed_wide = each.flatten(2), carried.unsqueeze(2), passed.unsqueeze(2)
-    steps = zip(*(one.unsqueeze(3).unbind() for one in (gradient, found, kept)), factors.unbind(), strict=True)
+    steps = zip(*(part.unsqueeze(3).unbind() for part in (gradient, totals, z)), factors.unbind(), strict=True)
     for outside, total, share, factor in reversed(list(steps)):
         torch.add(outside, carried_wide, out=total)
         torch.mul(total, factor, out=each)
         torch.mul(total, share, out=passed_wide)
         torch.baddbmm(passed, together, from_hidden, out=carried)
-    return found
+    return totals
 
 
 def _by_cell(values: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Where k-mer vectors start: k-mers that share bases start out alike.
+"""Initial vectors of k-mers: k-mers that share bases start out alike.
 
 A k-mer's vector is the sum of one random vector for each (position, base), scaled to unit variance; a partial k-mer has
-fewer positions. Every vector is free to move afterwards; but what is learnt from frequent k-mers holds for their rare
-neighbours from the first step.
+fewer positions. Every vector is free to move in training; but what is learnt from frequent k-mers holds for similar rare
+k-mers from the first step.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from pipelines import fingerprint
 
 BASES = "ACGT"
 OWN_SHARE = 0.1
+"""Share of a vector's variance that is the k-mer's own rather than that of its bases."""
 
 
 def compositional(vocabulary: Sequence[str], size: int, seed: int) -> Tensor:
     """Vectors for a vocabulary.
 
     Args:
-        vocabulary: tokens in the order of their ids; `<pad>` gets zeros, other specials vectors of their own.
+        vocabulary: tokens in the order of their ids; `<pad>` gets zeros, other special tokens get vectors of their own.
         size: of a vector.
         seed: of the draws.
 
@@ -37,9 +38,9 @@ def compositional(vocabulary: Sequence[str], size: int, seed: int) -> Tensor:
     k = int(widths.max())
     parts = generator.standard_normal((k, len(BASES), size)) * np.sqrt((1 - OWN_SHARE) / k)
     for width in np.unique(widths):
-        words = np.array(kmers)[widths == width]
-        letters = np.array([[BASES.index(base) for base in vocabulary[number]] for number in words])
-        vectors[words] += parts[np.arange(width), letters].sum(axis=1) * np.sqrt(k / width)
+        ids = np.array(kmers)[widths == width]
+        letters = np.array([[BASES.index(base) for base in vocabulary[number]] for number in ids])
+        vectors[ids] += parts[np.arange(width), letters].sum(axis=1) * np.sqrt(k / width)
     special = [number for number, token in enumerate(vocabulary) if token.startswith("<")]
     vectors[special] /= np.sqrt(OWN_SHARE)
     vectors[[number for number in special if vocabulary[number] == "<pad>"]] = 0

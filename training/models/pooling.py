@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.cost.amount import NOTHING
+from training.cost.shape import FLOAT, ID, Shape
+from training.cost.stage import Stage
 from training.models.positions import Positions
 
 
@@ -26,29 +29,62 @@ class Pooling(nn.Module):
         self.width = 2 * width if kind == "mean+max" else width
         self.score = nn.Linear(width, 1) if kind == "attention" else None
 
-    def forward(self, found: Positions) -> Tensor:
+    def forward(self, positions: Positions) -> Tensor:
         """Shape (rows, width)."""
-        states, mask = found.states, found.mask
+        states, mask = positions.states, positions.mask
         if self.score is not None:
             scores = self.score(states).squeeze(-1).float().masked_fill(~mask, -torch.inf)
-            return (scores.softmax(1)[..., None].to(states.dtype) * _zeroed(found)).sum(1)
+            return (scores.softmax(1)[..., None].to(states.dtype) * _zero_padding(positions)).sum(1)
         if self.kind == "last":
-            return self._last(found)
+            return self._last(positions)
         parts = []
         if "mean" in self.kind:
-            parts.append(_zeroed(found).sum(1) / found.lengths[:, None])
+            parts.append(_zero_padding(positions).sum(1) / positions.lengths[:, None])
         if "max" in self.kind:
             parts.append(states.masked_fill(~mask[..., None], -torch.inf).amax(1))
         return torch.cat(parts, dim=1)
 
-    def _last(self, found: Positions) -> Tensor:
-        states = found.states
-        last = states[torch.arange(len(states), device=states.device), found.lengths - 1]
+    def _last(self, positions: Positions) -> Tensor:
+        states = positions.states
+        last = states[torch.arange(len(states), device=states.device), positions.lengths - 1]
         if self.directions == 1:
             return last
         half = states.shape[2] // 2
         return torch.cat([last[:, :half], states[:, 0, half:]], dim=1)
 
 
-def _zeroed(found: Positions) -> Tensor:
-    return found.states.masked_fill(~found.mask[..., None], 0)
+def _zero_padding(positions: Positions) -> Tensor:
+    return positions.states.masked_fill(~positions.mask[..., None], 0)
+
+
+def memory_stage(kind: str, shape: Shape, width: int, directions: int, *, time_major: bool) -> Stage:
+    """Memory of pooling and the logit.
+
+    Args:
+        kind: of pooling.
+        shape: of the batch that the body read.
+        width: of a position's vector.
+        directions: of the body.
+        time_major: whether the body returns a transposed view, as in `Body`.
+    """
+    numbers = shape.padded_positions * width
+    states = shape.states(width)
+    weights = FLOAT * (width * (2 if kind == "mean+max" else 1) + 1)
+    # A recurrent layer in one direction saves its output itself.
+    held = NOTHING if time_major and directions == 1 else states
+    saved, forward, backward = shape.tensor(shape.padded_positions), NOTHING, states
+    if kind == "attention":
+        weights += FLOAT * (width + 1)
+        saved = saved + states * 2 + shape.tensor(3 * FLOAT * shape.padded_positions)
+        # What is saved includes the body's output, unless that is a view, of which the scores save a copy.
+        held = held if time_major else NOTHING
+        forward, backward = states, states * 2
+    elif kind == "last":
+        backward = states * directions
+    elif "max" in kind:
+        saved = saved + states
+        # The gradient of a maximum looks the positions up by whole numbers of eight bytes.
+        backward = shape.tensor(numbers) + max(shape.tensor(ID * numbers), states * 2)
+    else:
+        forward = states
+    return Stage("pooling", weights=weights, saved=saved, held=held, forward=forward, backward=backward)

@@ -1,4 +1,4 @@
-"""What passes between the parts of a model: a vector for each position of each row, and which of them are real."""
+"""What passes between the parts of a model: a vector for each position of each row, and which positions are real."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Positions:
     """Vectors of sequences, padded to the longest.
 
     Attributes:
-        states: shape (rows, positions, width); what stands after the end of a row is of no consequence.
+        states: shape (rows, positions, width); values after the end of a row have no effect.
         mask: True where a position is real, shape (rows, positions).
         lengths: real positions of each row, int64, shape (rows,).
         counts: the lengths on the host, shape (rows,).

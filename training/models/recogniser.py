@@ -1,21 +1,23 @@
-"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, one logit.
+"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, a logit.
 
-Token vectors may tell their place, and the body may read a sequence as interleaved ones, its reading frames; what those
-are pooled to is then joined.
+Token vectors may include the position, and the body may read a sequence as interleaved ones, its reading frames, whose
+pooled vectors are then joined.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from pipelines.tokens.vocabulary import PAD
 from training.config import ModelConfig
+from training.cost.amount import NOTHING
+from training.cost.shape import FLOAT, ID, Shape
+from training.cost.stage import Stage
 from training.data.batch import TokenBatch
-from training.models.absolute_positions import Place
+from training.models import pooling
+from training.models.absolute_positions import AbsolutePositions
 from training.models.body import Body
-from training.models.frames import apart, joined
+from training.models.frames import join_frames, split_frames
 from training.models.pooling import Pooling
 from training.models.positions import Positions
 from training.models.stem import Stem
@@ -27,14 +29,15 @@ class Recogniser(nn.Module):
     Args:
         config: every size.
         vocabulary_size: number of token ids.
-        body: makes the body for vectors of a width.
+        body: class of the part that reads along the sequence.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, body: Callable[[ModelConfig, int], Body]) -> None:
+    def __init__(self, config: ModelConfig, vocabulary_size: int, body: type[Body]) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
-        self.place = Place(config.embedding) if config.absolute_positions else None
+        # Bundles and checkpoints store its weight as `place.project.weight`, so that the attribute keeps this name.
+        self.place = AbsolutePositions(config.embedding) if config.absolute_positions else None
         self.dropout = nn.Dropout(config.dropout)
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)
@@ -46,14 +49,51 @@ class Recogniser(nn.Module):
         vectors, mask = self.dropout(self.embedding(batch.padded())), batch.mask()
         if self.place is not None:
             vectors = (vectors + self.place(batch.longest)) * mask[..., None]
-        found = Positions(vectors, mask, batch.lengths, batch.counts)
+        positions = Positions(vectors, mask, batch.lengths, batch.counts)
         if self.stem is not None:
-            found = self.stem(found)
+            positions = self.stem(positions)
         frames = self.config.frames
         if frames > 1:
-            found = apart(found, frames)
-        pooled = self.pooling(self.body(found))
+            positions = split_frames(positions, frames)
+        pooled = self.pooling(self.body(positions))
         if frames > 1:
-            pooled = joined(pooled, frames)
+            pooled = join_frames(pooled, frames)
         logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1).float()
         return logits
+
+    @staticmethod
+    def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:
+        """What each part saves and needs, in forward order."""
+        stages = [_embedding_stage(config, vocabulary_size, shape, time_major=body.time_major)]
+        if config.stem:
+            stages.append(Stem.memory_stage(config, shape))
+        shape = shape.in_frames(config.frames)
+        stages += body.memory_stages(config, shape, config.stem or config.embedding)
+        width, directions = body.output_size(config)
+        return [
+            *stages,
+            pooling.memory_stage(config.pooling, shape, width, directions, time_major=body.time_major),
+        ]
+
+
+def _embedding_stage(config: ModelConfig, vocabulary_size: int, shape: Shape, *, time_major: bool) -> Stage:
+    """Memory of ids, token vectors and dropout's noise; vectors in half precision are a copy of their own."""
+    vectors = shape.tensor(FLOAT * shape.padded_tokens * config.embedding)
+    table = FLOAT * vocabulary_size * config.embedding
+    half = shape.item < FLOAT
+    noise = vectors if config.dropout and shape.trains_embedding else NOTHING
+    read = shape.tensor(shape.item * shape.padded_tokens * config.embedding) if half else vectors
+    # Without a stem, a time-major body reads a copy of the vectors, which is part of its own first stage.
+    copied = not config.stem and time_major and shape.rows > 1
+    return Stage(
+        "token vectors",
+        weights=table if shape.trains_embedding else 0,
+        frozen=0 if shape.trains_embedding else table,
+        saved=shape.tensor(ID * shape.padded_tokens)
+        + shape.tensor(shape.padded_tokens)
+        + noise
+        + (NOTHING if copied else read),
+        held=vectors if half or copied else NOTHING,
+        forward=vectors if config.dropout else NOTHING,
+        backward=vectors * (2 if half or copied else 1) if shape.trains_embedding else NOTHING,
+    )

@@ -63,7 +63,7 @@ class Embeddings:
     @staticmethod
     def _facts(path: Path) -> dict[str, str]:
         try:
-            return embedding_file.facts(path)
+            return embedding_file.read_metadata(path)
         except BundleError:
             return {}
 

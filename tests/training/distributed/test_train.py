@@ -58,7 +58,7 @@ def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -
 def test_a_run_leaves_the_vectors_of_the_epoch_kept_as_an_embedding_file(trained: Path) -> None:
     bundle = training.load(trained / "bundle")
     (kept,) = (trained / "embeddings").iterdir()
-    told, best = embedding_file.facts(kept), bundle.config["metrics"]
+    told, best = embedding_file.read_metadata(kept), bundle.config["metrics"]
     assert (told["epoch"], told["accuracy"]) == (str(best["epoch"]), f"{best['threshold_accuracy']:.4f}")
     vectors = embedding_file.load(kept, bundle.tokenizer, 8)
     assert torch.equal(vectors[1:], bundle.model.state_dict()["embedding.weight"][1:])

@@ -42,7 +42,7 @@ def test_file_figures_and_page_lie_side_by_side_under_the_files_name(made: Embed
 
 
 def test_metadata_say_what_the_accuracy_is_of(made: Embedded) -> None:
-    told = embedding_file.facts(made.path)
+    told = embedding_file.read_metadata(made.path)
     assert told["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
     assert made.figures["head_bases"] == 18
     assert (told["accuracy"], told["markov_both"]) == (

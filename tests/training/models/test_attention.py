@@ -39,7 +39,7 @@ def test_packing_and_unpacking_keep_what_is_real(lengths: list[int]) -> None:
     flat = packed.into(found.states)
     assert flat.shape == (sum(lengths), 8)
     torch.testing.assert_close(packed.back(flat), found.states * found.mask[..., None])
-    assert packed.places.tolist() == [place for length in lengths for place in range(length)]
+    assert packed.indices.tolist() == [index for length in lengths for index in range(length)]
 
 
 def test_without_padding_no_mask_is_needed_and_the_result_is_the_same() -> None:
@@ -62,5 +62,5 @@ def test_rotary_scores_depend_on_distance_alone() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_attention_without_padding_is_left_to_devices_that_have_it(dtype: torch.dtype) -> None:
-    assert not Packed.can(torch.zeros(1, dtype=dtype), 8)
+    assert not Packed.is_available(torch.zeros(1, dtype=dtype), 8)
     assert not serves(torch.device("cpu"), dtype, 8)

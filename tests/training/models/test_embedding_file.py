@@ -101,7 +101,7 @@ def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -
         ({"format_version": "9"}, "embedding format 9 is newer than the known 2: update raygene"),
         ({"format_version": "two"}, "format_version 'two' is not a version"),
         ({"format_version": "2"}, "digest: missing"),
-        ({"format_version": "2", "digest": "0" * 64}, "changed since it was written: its digest does not fit"),
+        ({"format_version": "2", "digest": "0" * 64}, "changed since it was written: its digest differs"),
         ({"tokenizer": "{}"}, "not a raygene tokenizer"),
         ({"tokenizer": "no JSON"}, "cannot be read"),
         ({"tokenizer": "[" * 100_000}, "cannot be read"),
@@ -128,7 +128,7 @@ def test_vectors_that_are_not_one_for_each_id_are_refused(saved: Path, wrong: to
 
 
 def test_vectors_that_are_no_numbers_are_refused(saved: Path) -> None:
-    with pytest.raises(BundleError, match=r"embedding.weight holds values that are no numbers"):
+    with pytest.raises(BundleError, match=r"embedding.weight holds values that are not finite"):
         embedding_file.load(rewritten(saved, torch.full((67, 8), torch.nan)), TOKENIZER, 8)
 
 
@@ -159,7 +159,7 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path, monkeypatch: pytes
 
 def test_a_missing_file_is_told_by_its_key(tmp_path: Path) -> None:
     config = ModelConfig(embedding=8, embedding_file=str(tmp_path / "none.safetensors"))
-    with pytest.raises(BundleError, match=r"no embedding file there: correct model.embedding_file"):
+    with pytest.raises(BundleError, match=r"no such embedding file: correct model.embedding_file"):
         models.fresh(config, TOKENIZER, 0)
     with pytest.raises(BundleError, match=r"model.embedding_file: .*none.safetensors: No such file"):
         embedding_file.identity(config)

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import models
+from training import model_registry, models
 from training.config import ModelConfig
 from training.data.batch import collate
-from training.models.frames import apart, joined
+from training.models.frames import split_frames, join_frames
 from training.models.positions import Positions
 
 
@@ -19,7 +19,7 @@ def test_a_frame_is_every_so_manieth_position(lengths: list[int], frames: int) -
     mask = torch.arange(max(lengths)) < found[:, None]
     states = torch.randn(*mask.shape, 2, generator=torch.Generator().manual_seed(0)) * mask[..., None]
     total = sum(max(length, frames) for length in lengths)
-    split = apart(Positions(states, mask, found, np.array(lengths)), frames)
+    split = split_frames(Positions(states, mask, found, np.array(lengths)), frames)
     assert int(split.mask.sum()) == int(split.lengths.sum()) == split.total == total
     assert split.counts.tolist() == split.lengths.tolist()
     for row, length in enumerate(lengths):
@@ -33,11 +33,11 @@ def test_a_frame_is_every_so_manieth_position(lengths: list[int], frames: int) -
 def test_frames_are_joined_alike_in_any_order() -> None:
     pooled = torch.randn(2, 3, 4)
     expected = torch.cat([pooled.mean(1), pooled.amax(1)], dim=1)
-    torch.testing.assert_close(joined(pooled.flatten(0, 1), 3), expected)
-    torch.testing.assert_close(joined(pooled[:, [2, 0, 1]].flatten(0, 1), 3), expected)
+    torch.testing.assert_close(join_frames(pooled.flatten(0, 1), 3), expected)
+    torch.testing.assert_close(join_frames(pooled[:, [2, 0, 1]].flatten(0, 1), 3), expected)
 
 
-@pytest.mark.parametrize("kind", models.BODIES)
+@pytest.mark.parametrize("kind", model_registry.names())
 def test_with_three_frames_a_window_that_begins_bases_later_gets_the_same_logit(kind: str) -> None:
     torch.manual_seed(0)
     model = models.make(ModelConfig(kind=kind, frames=3, stem=0, hidden=32), 67).eval()

@@ -42,7 +42,7 @@ def test_the_best_epoch_takes_the_place_of_the_one_before(tmp_path: Path) -> Non
     kept.keep(record(3, 0.7), weights(3))
     (only,) = files(tmp_path / "embeddings")
     assert only.name.startswith("embed-8-67-0.7000-")
-    assert embedding_file.facts(only)["epoch"] == "3"
+    assert embedding_file.read_metadata(only)["epoch"] == "3"
     assert (embedding_file.load(only, TOKENIZER, 8)[PAD + 1 :] == 3).all()
 
 
@@ -88,7 +88,7 @@ def test_training_keeps_the_vectors_of_its_best_epoch(
 ) -> None:
     state, _, _ = run(tmp_path, train_split, validation_split, CONFIG)
     (only,) = files(tmp_path / "embeddings")
-    told = embedding_file.facts(only)
+    told = embedding_file.read_metadata(only)
     assert (told["epoch"], told["accuracy"]) == (
         str(state.best_record["epoch"]),
         f"{state.best_record['threshold_accuracy']:.4f}",

@@ -1,0 +1,116 @@
+"""Changes that would make a model fit: each a configuration key with the mildest value that does, least harmful first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from training import model_registry
+from training.config import ModelConfig, TrainingConfig
+
+Configuration = tuple[ModelConfig, TrainingConfig, int]
+"""Model, optimisation and tokens of the longest sequence."""
+Peak = Callable[[ModelConfig, TrainingConfig, int], int]
+Bases = Callable[[int], int]
+Candidate = tuple[dict[str, object], Configuration]
+
+STRIDES = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+WINDOWS = (1024, 512, 256, 128, 64, 32, 16)
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Changes that together make the longest sequence fit.
+
+    Attributes:
+        settings: configuration key to value.
+        peak: estimated bytes that a step then takes.
+    """
+
+    settings: dict[str, object]
+    peak: int
+
+    def __str__(self) -> str:
+        return " and ".join(f"{key} to {value}" for key, value in self.settings.items())
+
+
+def propose(
+    model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Bases
+) -> list[Fix]:
+    """The fixes of one key each that fit; if there is none, one fix of as many keys as it takes.
+
+    Args:
+        model: the architecture that does not fit.
+        training: the optimisation.
+        longest: tokens of the longest sequence.
+        usable: bytes that a step may take.
+        peak: estimates what a step takes with one sequence of a number of tokens.
+        bases: length in bases of a sequence of a number of tokens.
+    """
+    single = []
+    for ladder in _ladders(model, training, longest, bases):
+        for settings, changed in ladder:
+            if (size := peak(*changed)) <= usable:
+                single.append(Fix(settings, size))
+                break
+    return single or _combined(model, training, longest, usable, peak, bases)
+
+
+def _combined(
+    model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Bases
+) -> list[Fix]:
+    """Each key in turn at its smallest value, until one makes it fit; empty if none does."""
+    settings: dict[str, object] = {}
+    for number in range(len(list(_ladders(model, training, longest, bases)))):
+        # Each ladder starts anew from the values that the ladders before it have ended at.
+        ladder = list(_ladders(model, training, longest, bases))[number]
+        for changed_settings, changed in ladder:
+            size = peak(*changed)
+            if size <= usable:
+                return [Fix(settings | changed_settings, size)]
+        if ladder:
+            last_settings, (model, training, longest) = ladder[-1]
+            settings |= last_settings
+    return []
+
+
+def _ladders(
+    model: ModelConfig, training: TrainingConfig, longest: int, bases: Bases
+) -> Iterator[list[Candidate]]:
+    """For each key the values below the present one, mildest first."""
+    kind = model_registry.get(model.kind)
+
+    def model_key(key: str, values: list[int]) -> list[Candidate]:
+        return [
+            ({f"model.{key}": value}, (model.model_copy(update={key: value}), training, longest)) for value in values
+        ]
+
+    def training_key(key: str, values: list[str]) -> list[Candidate]:
+        return [
+            ({f"training.{key}": value}, (model, training.model_copy(update={key: value}), longest))
+            for value in values
+        ]
+
+    yield training_key("precision", ["bf16"] if training.precision == "fp32" else [])
+    yield model_key("stem_stride", [n for n in STRIDES if n > model.stem_stride and model.stem])
+    widest = model.window or longest
+    yield model_key("window", [n for n in WINDOWS if n < widest and "window" in kind.options])
+    yield [
+        ({"crop.length": bases(tokens)}, (model, training, tokens))
+        for tokens in _falling(longest)
+        if bases(tokens) < bases(longest)
+    ]
+    yield training_key("optimizer", [] if training.optimizer == "sgd" else ["sgd"])
+    yield model_key("layers", list(range(model.layers - 1, 0, -1)))
+    step = kind.hidden_step(model)
+    yield model_key("hidden", [n // step * step for n in _falling(model.hidden) if n // step * step >= max(4, step)])
+    yield model_key("embedding", [n // 4 * 4 for n in _falling(model.embedding) if n >= 4])
+
+
+def _falling(value: int) -> list[int]:
+    """Values below one, each about a tenth lower than the one before."""
+    values = []
+    while value > 1:
+        value = min(value - 1, int(value * 0.9))
+        values.append(value)
+    return values

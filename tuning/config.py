@@ -172,7 +172,7 @@ class TuningConfig(Section):
             from training.memory import capacity  # imports torch, which --help need not wait for
 
             try:
-                capacity.parse(value)
+                capacity.parse_size(value)
             except UsageError as error:
                 raise ValueError(f"{error.problem}; {error.fix}") from None
         return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 from tuning.config import TuningConfig
 from tuning.trial import Trial
 
@@ -25,8 +25,8 @@ def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
             f"{metric_name(config.metric)} {value:.4f}" + (f", on train {gap:+.4f}" if gap is not None else "")
         )
     if trial.memory_predicted is not None:
-        measured = f"{shown(trial.memory_measured)} of " if trial.memory_measured else ""
-        parts.append(f"{measured}{shown(trial.memory_predicted)} predicted")
+        measured = f"{format_size(trial.memory_measured)} of " if trial.memory_measured else ""
+        parts.append(f"{measured}{format_size(trial.memory_predicted)} predicted")
     if trial.epochs:
         parts.append(f"{trial.epochs} epochs in {trial.seconds:.0f} s")
     parts.append(trial.state + (f" ({trial.reason})" if trial.reason else ""))

@@ -14,7 +14,7 @@ from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
 from training.config import ModelConfig, TrainingConfig
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.splits import open_splits
 from tuning import identity, keys, lines, ranking
@@ -125,7 +125,7 @@ class Run:
         devices = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
         count = self._config.max_configurations
         configurations = f"{count} configurations" if count else "all configurations"
-        plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {shown(machine.memory)} to share"
+        plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {format_size(machine.memory)} to share"
         self._progress.note(plan + (f"; {done} trials are done" if done else ""))
         for path in self._store.set_aside:
             self._progress.note(
@@ -137,7 +137,7 @@ class Run:
             self._progress.note(f"no further configuration: {reason}")
         trials = self._store.trials
         if trials and all(trial.state == "infeasible" and trial.memory_predicted for trial in trials):
-            self._progress.note(f"nothing fits {shown(self._machine.memory)}: {NOTHING_FITS_FIX}")
+            self._progress.note(f"nothing fits {format_size(self._machine.memory)}: {NOTHING_FITS_FIX}")
 
     def _on_end(self, trial: Trial) -> None:
         done = len({row.configuration for row in self._store.trials if row.has_ended})

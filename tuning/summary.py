@@ -12,7 +12,7 @@ from scipy.stats import t
 
 from pipelines import fingerprint
 from pipelines.report import MISSING
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 from tuning import keys, lines, ranking
 from tuning.trial import ENDED, Trial
 
@@ -133,7 +133,7 @@ def _four_digits(value: float | None, *, signed: bool = False) -> str:
 
 
 def _bytes(value: int | None) -> str:
-    return MISSING if value is None else shown(value)
+    return MISSING if value is None else format_size(value)
 
 
 def reason_rows(trials: Sequence[Trial]) -> list[tuple[object, ...]]:

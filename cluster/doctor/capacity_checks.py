@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_facts import Disk
 from cluster.doctor.node_report import NodeReport, findings_of, node_name, or_more
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 
 MIN_MEMORY = 2 << 30
 MIN_SHARED_MEMORY = 1 << 30
@@ -27,7 +27,7 @@ def check_memory(reports: Sequence[NodeReport]) -> list[Finding]:
         return Finding(
             "warning",
             "memory",
-            f"{shown(facts.available)} of {shown(facts.memory)} free",
+            f"{format_size(facts.available)} of {format_size(facts.memory)} free",
             "end other processes on that machine, or use fewer workers",
             node_name(report, reports),
         )
@@ -41,7 +41,7 @@ def check_memory(reports: Sequence[NodeReport]) -> list[Finding]:
         return Finding(
             "warning",
             "shared memory",
-            f"{shown(shared.size)} in /dev/shm; Ray writes what exceeds it to disk",
+            f"{format_size(shared.size)} in /dev/shm; Ray writes what exceeds it to disk",
             f"start the container with --shm-size={third}",
             node_name(report, reports),
         )
@@ -49,8 +49,12 @@ def check_memory(reports: Sequence[NodeReport]) -> list[Finding]:
     facts = [report.facts for report in reports if report.facts.memory]
     lowest = min(facts, key=lambda facts: facts.available, default=None)
     smallest = min((report.facts.shared.size for report in reports if report.facts.shared), default=None)
-    memory = f"{shown(lowest.available)} of {shown(lowest.memory)} free{or_more(reports)}" if lowest else NOT_REPORTED
-    shared = NOT_REPORTED if smallest is None else f"{shown(smallest)}{or_more(reports)}"
+    memory = (
+        f"{format_size(lowest.available)} of {format_size(lowest.memory)} free{or_more(reports)}"
+        if lowest
+        else NOT_REPORTED
+    )
+    shared = NOT_REPORTED if smallest is None else f"{format_size(smallest)}{or_more(reports)}"
     return [
         *findings_of(reports, "memory", memory, examine_memory),
         *findings_of(reports, "shared memory", shared, examine_shared_memory),
@@ -68,11 +72,11 @@ def check_disks(reports: Sequence[NodeReport]) -> list[Finding]:
     if findings:
         return findings
     free = min((disk.free for report in reports for disk in report.facts.disks), default=None)
-    return [Finding("ok", "disk", NOT_REPORTED if free is None else f"{shown(free)} free{or_more(reports)}")]
+    return [Finding("ok", "disk", NOT_REPORTED if free is None else f"{format_size(free)} free{or_more(reports)}")]
 
 
 def _check_disk(disk: Disk, node: str) -> Finding | None:
-    message = f"{shown(disk.free)} of {shown(disk.size)} free at {disk.path}"
+    message = f"{format_size(disk.free)} of {format_size(disk.size)} free at {disk.path}"
     above_limit, small = disk.free < (1 - RAY_DISK_LIMIT) * disk.size, disk.free < MIN_DISK
     if above_limit and small:
         fix = "free space: from 95 % on Ray ends tasks whose objects do not fit into memory"

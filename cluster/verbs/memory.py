@@ -46,7 +46,7 @@ def run(context: Context) -> None:
     from training.memory.analysis import analyse
 
     arguments, experiment = context.arguments, context.experiment()
-    named = capacity.parse(arguments.device_memory) if arguments.device_memory else None
+    named = capacity.parse_size(arguments.device_memory) if arguments.device_memory else None
     with context.terminal.stage("planning memory"):
         found = analyse(experiment.model, experiment.training, Path(arguments.dataset), named, arguments.device_kind)
     show(context, found)
@@ -57,17 +57,19 @@ def run(context: Context) -> None:
 def show(context: Context, found: Analysis) -> None:
     """The table of parts and the budget."""
     from training.memory.analysis import HEADER
-    from training.memory.capacity import shown
+    from training.memory.capacity import format_size
 
     plan, longest, say = found.plan, found.longest, context.terminal.say
     context.terminal.table("Memory of a training step", HEADER, found.rows())
     say(f"longest sequence: {longest.tokens:,} tokens, {longest.interval} in {longest.split}")
-    where = "GPU" if plan.room.kind == "cuda" else "machine"
+    where = "GPU" if plan.device.kind == "cuda" else "machine"
     say(
-        f"memory of the {where}, for each worker: {shown(plan.room.size)}, of which a step may take {shown(plan.usable - plan.copies)}"
+        f"memory of the {where}, for each worker: {format_size(plan.device.size)}, of which a step may take {format_size(plan.usable - plan.copies)}"
     )
     if plan.probe is not None:
-        say(f"one longest sequence, tried here: {shown(plan.probe.peak)}; foretold: {shown(plan.alone.peak)}")
-    elif plan.room.kind == "cuda":
-        context.terminal.note("the formula for GPUs has not been held against a GPU yet")
+        say(
+            f"one longest sequence, measured: {format_size(plan.probe.peak)}; estimated: {format_size(plan.alone.peak)}"
+        )
+    elif plan.device.kind == "cuda":
+        context.terminal.note("the estimate for GPUs has not been compared with a GPU yet")
     say(f"token budget: {plan.token_budget:,}, or {plan.sequences:,} of the longest at once")

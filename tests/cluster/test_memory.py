@@ -27,7 +27,7 @@ def test_it_shows_parts_probe_and_budget_and_writes_them(
     figures = tmp_path / "memory.json"
     assert main(["memory", str(experiment), "--dataset", str(dataset), "--json", str(figures)]) == 0
     told = capsys.readouterr().out
-    for word in ("activations", "optimizer", "longest sequence: ", "tried here", "token budget: "):
+    for word in ("activations", "optimizer", "longest sequence: ", "measured: ", "token budget: "):
         assert word in told
     found = json.loads(figures.read_text())
     assert found["sequences"] == 16

@@ -31,7 +31,7 @@ from training.distributed.run_progress import LOG, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.observability import journal
 from training.observability.embeddings import EMBEDDINGS, Embeddings, refuse_own
@@ -223,7 +223,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     require_device(training.precision, use_gpu=share.use_gpu)
     if held := awaited(share, training.workers, ray.available_resources()):
         diary.note(f"the cluster is busy: training waits for {held}")
-    memory = memory_plan.planned(
+    memory = memory_plan.plan_run(
         run.model,
         training,
         (run.train, run.validation),
@@ -234,7 +234,7 @@ def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
     )
     kind = "GPU" if share.use_gpu else "CPU"
     diary.note(
-        f"memory: batches of at most {memory.token_budget:,} tokens take {shown(memory.peak)} of {shown(memory.room.size)} "
+        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)} of {format_size(memory.device.size)} "
         f"for each worker"
     )
     diary.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")

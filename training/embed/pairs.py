@@ -85,13 +85,13 @@ def affordable(vocabulary: int) -> None:
             f"a vocabulary of {vocabulary:,} tokens: pairs of more than {MOST_TOKENS:,} are not counted", remedy
         )
     try:
-        free = capacity.available("cpu")
+        free = capacity.available_memory("cpu")
     except ResourceError:
         # Not every system tells.
         return
     if (needed := BYTES * vocabulary**2) > free:
         raise ResourceError(
-            f"pairs of {vocabulary:,} tokens take {capacity.shown(needed)}, and {capacity.shown(free)} are free",
+            f"pairs of {vocabulary:,} tokens take {capacity.format_size(needed)}, and {capacity.format_size(free)} are free",
             f"free some, or {remedy}",
         )
 

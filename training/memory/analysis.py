@@ -15,31 +15,32 @@ from training.cost.shape import Device
 from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory import capacity
-from training.memory.capacity import shown
+from training.memory.capacity import format_size
 from training.memory.formula import Estimate
-from training.memory.plan import MemoryPlan, Room, plan
+from training.memory.plan import DeviceMemory, MemoryPlan, MemoryPlanner
+from training.memory.probe import probe
 from training.splits import open_splits
 
 PARTS = {
     "process": "interpreter and libraries",
     "parameters": "weights, float32",
-    "optimizer": "what the optimizer keeps for each weight",
+    "optimizer": "optimizer state of each weight",
     "gradients": "one for each weight",
-    "activations": "kept from the forward pass for the backward pass",
-    "temporary": "used meanwhile by the busiest operation",
+    "activations": "saved by the forward pass for the backward pass",
+    "temporary": "needed meanwhile by the busiest operation",
     "batch": "token ids",
 }
 HEADER = ("part", "one longest sequence", "largest batch", "what it is")
 
 
 @dataclass(frozen=True)
-class Longest:
+class LongestSequence:
     """The longest sequence of the splits that training reads.
 
     Attributes:
-        tokens: how many.
-        split: where it is.
-        interval: `genome:chromosome:start-end(strand)`, 0-based half-open, or its id where it has no place.
+        tokens: its length.
+        split: that it belongs to.
+        interval: `genome:chromosome:start-end(strand)`, 0-based half-open, or its id where it has no position.
     """
 
     tokens: int
@@ -49,46 +50,46 @@ class Longest:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What `raygene memory` tells."""
+    """What `raygene memory` shows."""
 
     plan: MemoryPlan
-    longest: Longest
+    longest: LongestSequence
 
     def rows(self) -> list[tuple[object, ...]]:
-        """Of the table of parts, and the peak."""
+        """The rows of the table: one for each part, and the peak."""
         alone, full = self.plan.alone, self.plan.full
         parts = [
-            (name, shown(getattr(alone, name)), shown(getattr(full, name)), told)
-            for name, told in PARTS.items()
+            (name, format_size(getattr(alone, name)), format_size(getattr(full, name)), description)
+            for name, description in PARTS.items()
             if getattr(full, name)
         ]
-        return [*parts, ("peak", shown(alone.peak), shown(full.peak), f"busiest: {full.where}")]
+        return [*parts, ("peak", format_size(alone.peak), format_size(full.peak), f"busiest: {full.busiest}")]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything on screen, flat; sizes in bytes."""
-        found = self.plan
+        """All that the screen shows, flat; sizes in bytes."""
+        plan = self.plan
         return {
-            "token_budget": found.token_budget,
-            "sequences": found.sequences,
+            "token_budget": plan.token_budget,
+            "sequences": plan.sequences,
             "longest_tokens": self.longest.tokens,
             "longest_split": self.longest.split,
             "longest_interval": self.longest.interval,
-            "device_kind": found.room.kind,
-            "device_memory": found.room.size,
-            "usable": found.usable,
-            "copies": found.copies,
-            "predicted_longest": found.alone.peak,
-            "predicted_largest": found.full.peak,
-            "probed_longest": found.probe.peak if found.probe else None,
-            "correction": found.correction,
-            "retain_memory": found.retain_memory,
-            **_parts("longest", found.alone),
-            **_parts("largest", found.full),
+            "device_kind": plan.device.kind,
+            "device_memory": plan.device.size,
+            "usable": plan.usable,
+            "copies": plan.copies,
+            "predicted_longest": plan.alone.peak,
+            "predicted_largest": plan.full.peak,
+            "probed_longest": plan.probe.peak if plan.probe else None,
+            "correction": plan.correction,
+            "retain_memory": plan.retain_memory,
+            **_parts("longest", plan.alone),
+            **_parts("largest", plan.full),
         }
 
 
-def _parts(name: str, found: Estimate) -> dict[str, int]:
-    return {f"{name}_{part}": round(getattr(found, part)) for part in PARTS}
+def _parts(name: str, estimated: Estimate) -> dict[str, int]:
+    return {f"{name}_{part}": round(getattr(estimated, part)) for part in PARTS}
 
 
 def analyse(
@@ -104,52 +105,52 @@ def analyse(
         model: the architecture.
         training: the optimisation.
         dataset: directory of a token dataset.
-        device_memory: bytes of a device that need not be here; None: of this machine's device.
-        device_kind: cpu or cuda (default: cuda for a named device, else what training would choose here).
+        device_memory: bytes of a device, which may be in another machine; None: of this machine's device.
+        device_kind: cpu or cuda (default: cuda if `device_memory` is given, else what training would choose here).
 
     Raises:
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
-        DoesNotFitError: the longest sequence, or a token budget that was given, does not fit.
-        ResourceError: no such device here, or one that does not compute in `training.precision`.
+        DoesNotFitError: the longest sequence or the requested token budget does not fit.
+        ResourceError: this machine lacks the device, or it does not compute in `training.precision`.
     """
     splits = list(open_splits(dataset))
-    room = room_of(training, device_memory, device_kind)
-    require_device(training.precision, use_gpu=room.kind == "cuda")
-    lengths = np.concatenate([split.lengths for split in splits])
+    device = device_to_plan_for(training, device_memory, device_kind)
+    require_device(training.precision, use_gpu=device.kind == "cuda")
     tokenizer = splits[0].tokenizer
-    found = plan(
+    planner = MemoryPlanner(
         model,
         training,
-        lengths,
+        np.concatenate([split.lengths for split in splits]),
         tokenizer.vocabulary_size,
-        room,
+        device,
         lambda tokens: bases(tokenizer, tokens),
-        try_out=training.probe,
+        probe if training.probe else None,
     )
-    return Analysis(found, _longest(splits))
+    return Analysis(planner.plan(), _longest(splits))
 
 
-def room_of(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> Room:
-    """The device to plan for, named or of this machine, as each worker sees it.
+def device_to_plan_for(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> DeviceMemory:
+    """The memory that each worker has on the given device, or on this machine's.
 
     Raises:
-        ResourceError: no such device here.
+        ResourceError: this machine lacks the device.
     """
     if device_memory is not None:
         kind = device_kind or "cuda"
-        return Room(kind, device_memory // (training.workers if kind == "cpu" else 1), here=False)
+        return DeviceMemory(kind, device_memory // (training.workers if kind == "cpu" else 1), is_local=False)
     kind = device_kind or devices.require(training.device)
-    return Room(kind, capacity.available(kind, training.workers), here=True)
+    return DeviceMemory(kind, capacity.available_memory(kind, training.workers), is_local=True)
 
 
 def bases(tokenizer: Tokenizer, tokens: int) -> int:
-    """Length of a sequence that makes so many tokens."""
+    """Length in bases of a sequence of a number of tokens."""
     return tokenizer.k + (tokens - 1) * tokenizer.stride
 
 
-def _longest(splits: list[TokenDataset]) -> Longest:
-    split = max(splits, key=lambda one: int(one.lengths.max()))
+def _longest(splits: list[TokenDataset]) -> LongestSequence:
+    split = max(splits, key=lambda split: int(split.lengths.max()))
     number = int(split.lengths.argmax())
     row = split.table.slice(number, 1).to_pylist()[0]
-    place = f"{row['genome']}:{row['chromosome']}:{row['start']}-{row['end']}({row['strand']})"
-    return Longest(int(split.lengths[number]), split.split, place if row.get("chromosome") else str(row["interval_id"]))
+    position = f"{row['genome']}:{row['chromosome']}:{row['start']}-{row['end']}({row['strand']})"
+    interval = position if row.get("chromosome") else str(row["interval_id"])
+    return LongestSequence(int(split.lengths[number]), split.split, interval)

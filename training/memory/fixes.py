@@ -74,9 +74,7 @@ def _combined(
     return []
 
 
-def _ladders(
-    model: ModelConfig, training: TrainingConfig, longest: int, bases: Bases
-) -> Iterator[list[Candidate]]:
+def _ladders(model: ModelConfig, training: TrainingConfig, longest: int, bases: Bases) -> Iterator[list[Candidate]]:
     """For each key the values below the present one, mildest first."""
     kind = model_registry.get(model.kind)
 
@@ -87,8 +85,7 @@ def _ladders(
 
     def training_key(key: str, values: list[str]) -> list[Candidate]:
         return [
-            ({f"training.{key}": value}, (model, training.model_copy(update={key: value}), longest))
-            for value in values
+            ({f"training.{key}": value}, (model, training.model_copy(update={key: value}), longest)) for value in values
         ]
 
     yield training_key("precision", ["bf16"] if training.precision == "fp32" else [])

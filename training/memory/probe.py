@@ -104,6 +104,8 @@ def probe(
 def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> Probe:
     """Run the steps in this process and read the peak; a refused allocation is a result."""
     device = torch.device(work.device)
+    # Before the process is measured: a model's own module may import libraries.
+    models.body_of(model)
     imported = resident_bytes("VmRSS") if device.type == "cpu" else 0
     try:
         with heap.spared():

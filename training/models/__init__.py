@@ -15,7 +15,9 @@ from training import model_registry
 from training.config import ModelConfig
 from training.cost.shape import Shape
 from training.cost.stage import Stage
-from training.models import embedding_file
+
+# Importing the built-in bodies takes 70 MB, which every process does, so that all need the same memory before a model.
+from training.models import embedding_file, recurrent, transformer  # noqa: F401
 from training.models.body import Body
 from training.models.initial_vectors import compositional
 from training.models.recogniser import Recogniser

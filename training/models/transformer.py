@@ -48,9 +48,7 @@ class Transformer(Body):
         """Shape (rows, positions, width)."""
         states = self.enter(positions.states)
         layout: Layout = (
-            Packed(positions, self.window)
-            if Packed.is_available(states, self.size)
-            else Padded(positions, self.window)
+            Packed(positions, self.window) if Packed.is_available(states, self.size) else Padded(positions, self.window)
         )
         states = layout.into(states)
         rotation = layout.indices[..., None] * self.rates

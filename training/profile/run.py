@@ -207,7 +207,7 @@ def _here(
     set_deterministic(training.deterministic)
     device = torch.device(devices.require(training.device))
     require_device(training.precision, use_gpu=device.type == "cuda")
-    memory = memory_plan.local(model, training, splits, device.type)
+    memory = memory_plan.plan_process(model, training, splits, "cuda" if device.type == "cuda" else "cpu")
     with progress.stage(f"profiling {plan.steps} steps"):
         try:
             return watch(_within(given, memory), device, Alone())
@@ -230,7 +230,7 @@ def _on_ray(
     share = place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=share.use_gpu)
     together = beside(nodes, share, training.workers)
-    memory = memory_plan.planned(model, training, splits, share, together, None, progress.warn)
+    memory = memory_plan.plan_run(model, training, splits, share, together, None, progress.warn)
     told: list[dict[str, Any]] = []
     kind = "GPU" if share.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):

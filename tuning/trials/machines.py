@@ -57,7 +57,7 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
         if node.cpus and (node.gpus or not placement.use_gpu)
     ]
     kind = config.device_kind or ("cuda" if placement.use_gpu else "cpu")
-    configured = None if config.device_memory is None else capacity.parse(config.device_memory)
+    configured = None if config.device_memory is None else capacity.parse_size(config.device_memory)
     requested: Kind | None = None if configured is not None else "cuda" if placement.use_gpu else "cpu"
     reports = _reports([row for row, _ in usable], requested, output, files)
     for (row, _), report in zip(usable, reports, strict=True):
@@ -112,7 +112,7 @@ def inspect_machine(
         probe.unlink()
     except OSError as error:
         return MachineReport(None, f"{output}: cannot be written ({error.strerror or error})")
-    return MachineReport(capacity.available(kind) if kind else None)
+    return MachineReport(capacity.available_memory(kind) if kind else None)
 
 
 def _reports(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.distributed import memory_plan
 from training.memory.analysis import bases
-from training.memory.plan import WORKER, DoesNotFitError, MemoryPlan, Room, plan
+from training.memory.plan import WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlanner
+from training.memory.probe import probe
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CUDA_CONTEXT = 600_000_000
@@ -93,31 +94,31 @@ def check_memory(
         machine: where it would run.
     """
     available = machine.memory // (training.workers if machine.kind == "cpu" else 1)
-    room = Room(machine.kind, available, machine.is_local)
-    vocabulary = tokenizer.vocabulary_size
-
-    def plan_with(config: TrainingConfig, *, probe: bool = False) -> MemoryPlan:
-        return plan(model, config, lengths, vocabulary, room, lambda tokens: bases(tokenizer, tokens), try_out=probe)
-
-    def plan_with_probe_if_tight(config: TrainingConfig) -> MemoryPlan:
-        estimate = plan_with(config)
-        is_tight = estimate.peak > memory_plan.TIGHT * estimate.usable
-        return plan_with(config, probe=True) if training.probe and machine.is_local and is_tight else estimate
-
-    weights = weights_of(model, vocabulary)
+    planner = MemoryPlanner(
+        model,
+        training,
+        lengths,
+        tokenizer.vocabulary_size,
+        DeviceMemory(machine.kind, available, machine.is_local),
+        lambda tokens: bases(tokenizer, tokens),
+        probe if training.probe else None,
+    )
+    weights = weights_of(model, tokenizer.vocabulary_size)
     try:
-        chosen = memory_plan.below(plan_with_probe_if_tight, training, plan_with_probe_if_tight(training))
+        plan = memory_plan.cap_budget(
+            lambda config: replace(planner, training=config).plan_probing_if_tight(), training
+        )
     except DoesNotFitError as error:
         needed = error.needed + _process_memory(machine.kind)
         return Feasibility(fits=False, predicted=needed, available=available, reason=str(error), weights=weights)
-    predicted = chosen.peak + chosen.copies + chosen.kept + _process_memory(machine.kind)
+    predicted = plan.peak + plan.copies + plan.retained + _process_memory(machine.kind)
     cpus, gpus = resource_share(predicted, round(available * (1 - training.headroom)), machine)
     return Feasibility(
         fits=True,
         predicted=predicted,
         available=available,
-        token_budget=chosen.token_budget,
-        retain_memory=chosen.retain_memory and machine.kind == "cpu",
+        token_budget=plan.token_budget,
+        retain_memory=plan.retain_memory and machine.kind == "cpu",
         cpus=cpus,
         gpus=gpus,
         weights=weights,
@@ -144,4 +145,4 @@ def resource_share(predicted: int, usable: int, machine: Machine) -> tuple[float
 
 def _process_memory(kind: Device) -> int:
     """Bytes that the process of a trial holds besides its model and batches."""
-    return WORKER + TUNE_PROCESS if kind == "cpu" else CUDA_CONTEXT
+    return WORKER_BYTES + TUNE_PROCESS if kind == "cpu" else CUDA_CONTEXT

@@ -74,7 +74,9 @@ def test_more_rows_and_longer_ones_take_more(model: ModelConfig, rows: int, toke
 @settings(max_examples=100, deadline=None)
 @given(configurations, st.integers(2, 64), st.integers(100, 5_000))
 def test_no_part_is_negative_and_gradients_of_an_earlier_batch_add(model: ModelConfig, rows: int, tokens: int) -> None:
-    once, again = (estimate(model, FP32, 4099, Work(rows, tokens, several=several)) for several in (False, True))
+    once, again = (
+        estimate(model, FP32, 4099, Work(rows, tokens, accumulates=accumulates)) for accumulates in (False, True)
+    )
     parts = (once.process, once.parameters, once.optimizer, once.gradients, once.activations, once.temporary)
     assert min(parts) >= 0
     assert again.peak >= once.peak

@@ -1,41 +1,68 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
-from training.memory.plan import DoesNotFitError, MemoryPlan, Room, plan
+from training.memory.formula import Work
+from training.memory.plan import TIGHT, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
+from training.memory.probe import Probe, probe
 
 LENGTHS = np.array([100, 400, 900, 5_000], dtype=np.int64)
+SHORT = np.full(1000, 500, dtype=np.int64)
 LARGE = {"hidden": 256, "layers": 4}
 
 
-def planned(
-    size: float, model: dict[str, Any] | None = None, training: dict[str, Any] | None = None, kind: Any = "cuda"
-) -> MemoryPlan:
-    room = Room(kind, int(size), here=False)
-    return plan(
+def planner(
+    size: float,
+    model: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    kind: Any = "cuda",
+    lengths: NDArray[np.int64] = LENGTHS,
+    vocabulary_size: int = 4099,
+    is_local: bool = False,
+    probe: Callable[..., Probe] | None = None,
+) -> MemoryPlanner:
+    return MemoryPlanner(
         ModelConfig(**(LARGE if model is None else model)),
         TrainingConfig(**(training or {})),
-        LENGTHS,
-        4099,
-        room,
+        lengths,
+        vocabulary_size,
+        DeviceMemory(kind, int(size), is_local),
         lambda tokens: 3 * tokens + 3,
+        probe,
     )
 
 
-def refused(size: float, **given: Any) -> DoesNotFitError:
+def planned(size: float, *arguments: Any, **options: Any) -> MemoryPlan:
+    return planner(size, *arguments, **options).plan()
+
+
+def refused(size: float, **options: Any) -> DoesNotFitError:
     with pytest.raises(DoesNotFitError) as caught:
-        planned(size, **given)
+        planned(size, **options)
     return caught.value
 
 
-def test_with_plenty_a_whole_step_is_one_batch() -> None:
-    found = planned(1e12)
-    assert found.token_budget == 64 * 5_000
-    assert found.sequences == 64
+class CountingProbe:
+    """A probe that measures a multiple of what the formula estimates, and counts its calls."""
+
+    def __init__(self, peak: int) -> None:
+        self.peak, self.calls = peak, 0
+
+    def __call__(self, model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> Probe:
+        self.calls += 1
+        return Probe(True, self.peak, 0)
+
+
+def test_with_plenty_of_memory_a_whole_step_is_one_batch() -> None:
+    plan = planned(1e12)
+    assert plan.token_budget == 64 * 5_000
+    assert plan.sequences == 64
 
 
 def test_workers_share_the_rows_of_a_step() -> None:
@@ -45,11 +72,14 @@ def test_workers_share_the_rows_of_a_step() -> None:
 @pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
 def test_the_budget_fits_and_a_larger_one_does_not(kind: str) -> None:
     model = {**LARGE, "kind": kind}
-    found = planned(1e9, model)
-    assert 5_000 <= found.token_budget < 64 * 5_000
-    assert found.peak <= found.usable == round(0.9 * 1e9)
-    budget = 2 * found.token_budget
-    assert "token_budget" in refused(1e9, model=model, training={"token_budget": budget}).problem
+    plan = planned(1e9, model)
+    assert 5_000 <= plan.token_budget < 64 * 5_000
+    assert plan.peak <= plan.usable == round(0.9 * 1e9)
+    budget = 2 * plan.token_budget
+    error = refused(1e9, model=model, training={"token_budget": budget})
+    assert "token_budget" in error.problem
+    assert error.fixes == []
+    assert error.needed > plan.usable
 
 
 def test_the_budget_grows_with_the_memory() -> None:
@@ -57,94 +87,117 @@ def test_the_budget_grows_with_the_memory() -> None:
     assert budgets == sorted(set(budgets))
 
 
-def test_a_budget_that_fits_is_kept() -> None:
+def test_a_requested_budget_that_fits_is_used() -> None:
     assert planned(1e12, training={"token_budget": 7_000}).token_budget == 7_000
 
 
-def test_what_cannot_fit_is_refused_with_bytes_and_remedies() -> None:
+def test_what_cannot_fit_is_refused_with_its_size_and_fixes() -> None:
     error = refused(30e6)
-    assert "5,000 tokens takes" in error.problem
+    assert "5,000 tokens needs" in error.problem
     assert "MiB" in error.problem
     assert error.fix.startswith("set ")
-    assert error.remedies
+    assert error.fixes
+    assert error.needed > 30e6
 
 
 @pytest.mark.parametrize("size", [25e6, 60e6, 120e6])
 @pytest.mark.parametrize("kind", ["lstm", "transformer"])
-def test_every_remedy_makes_it_fit(kind: str, size: float) -> None:
+def test_each_proposed_fix_makes_it_fit(kind: str, size: float) -> None:
     model = {**LARGE, "kind": kind, "hidden": 320, "layers": 6, "stem_stride": 1}
-    for remedy in refused(size, model=model).remedies:
+    for fix in refused(size, model=model).fixes:
         changed, optimisation, lengths = dict(model), {}, LENGTHS
-        for key, value in remedy.settings.items():
+        for key, value in fix.settings.items():
             section, name = key.split(".")
             if section == "crop":
                 lengths = np.minimum(LENGTHS, (value - 3) // 3)
             else:
                 {"model": changed, "training": optimisation}[section][name] = value
-        room = Room("cuda", int(size), here=False)
-        found = plan(ModelConfig(**changed), TrainingConfig(**optimisation), lengths, 4099, room)
-        assert found.peak <= found.usable
+        plan = planned(size, changed, optimisation, lengths=lengths)
+        assert plan.peak <= plan.usable
 
 
-def test_the_least_harmful_comes_first() -> None:
+def test_the_least_harmful_fix_comes_first() -> None:
     error = refused(150e6, model={**LARGE, "hidden": 128, "stem_stride": 1})
-    names = [next(iter(remedy.settings)) for remedy in error.remedies]
+    names = [next(iter(fix.settings)) for fix in error.fixes]
     assert names.index("training.precision") < names.index("crop.length") < names.index("model.layers")
 
 
-def test_a_processor_keeps_freed_memory_only_where_there_is_room() -> None:
+def test_a_cpu_retains_freed_memory_only_where_that_fits() -> None:
     assert planned(200e9, kind="cpu").retain_memory
-    tight = planned(1.5e9, kind="cpu")
-    assert not tight.retain_memory
+    assert not planned(1.5e9, kind="cpu").retain_memory
 
 
-def test_a_probe_that_saw_more_than_foretold_corrects_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.memory import probe as probes
-
-    found = plan(
-        ModelConfig(embedding=8, hidden=8, stem=8),
-        TrainingConfig(global_batch_size=4),
-        np.array([40, 60], dtype=np.int64),
-        67,
-        Room("cpu", 8 * 10**9, here=True),
-    )
-    assert found.probe is not None
-    assert found.probe.fits
-    assert found.correction == max(1.0, found.probe.peak / found.alone.peak)
-    seen = probes.Probe(False, 0, 0, "the system killed it for want of memory")
-    monkeypatch.setattr(probes, "probe", lambda *_: seen)
-    with pytest.raises(DoesNotFitError, match="killed"):
-        plan(ModelConfig(), TrainingConfig(), LENGTHS, 67, Room("cpu", 8 * 10**9, here=True))
+def test_a_probe_that_measures_more_than_estimated_corrects_the_plan() -> None:
+    options: dict[str, Any] = {
+        "model": {"embedding": 8, "hidden": 8, "stem": 8},
+        "training": {"global_batch_size": 4},
+        "kind": "cpu",
+        "lengths": np.array([40, 60], dtype=np.int64),
+        "vocabulary_size": 67,
+        "is_local": True,
+    }
+    plan = planned(8e9, **options, probe=probe)
+    assert plan.probe is not None
+    assert plan.probe.fits
+    assert plan.correction == max(1.0, plan.probe.peak / plan.alone.peak)
 
 
-def test_a_budget_beyond_what_a_step_can_need_is_no_leave_for_validation_to_take_more() -> None:
-    lengths = np.full(1000, 500, dtype=np.int64)
-    training = TrainingConfig(global_batch_size=8, token_budget=50_000_000)
-    assert plan(ModelConfig(), training, lengths, 67, Room("cpu", 10**9, here=False)).token_budget == 8 * 500
+def test_a_correction_by_the_probe_makes_the_budget_smaller() -> None:
+    estimated = planned(1e9)
+    corrected = planned(1e9, is_local=True, probe=CountingProbe(2 * estimated.alone.peak))
+    assert corrected.correction == 2
+    assert corrected.token_budget < estimated.token_budget
+    assert corrected.peak <= corrected.usable
 
 
-def test_batches_made_ahead_count_as_long_as_their_rows_are() -> None:
+def test_a_batch_that_the_probe_could_not_run_does_not_fit() -> None:
+    def killed(*_: object) -> Probe:
+        return Probe(False, 0, 0, "the system killed the probe for lack of memory")
+
+    error = refused(8e9, model={}, kind="cpu", is_local=True, probe=killed)
+    assert "killed" in error.problem
+    assert all(fix.peak < error.needed for fix in error.fixes)
+
+
+def test_a_device_in_another_machine_is_never_probed() -> None:
+    counting = CountingProbe(1)
+    planned(1e12, probe=counting)
+    assert counting.calls == 0
+
+
+def test_the_probe_runs_only_where_memory_is_tight() -> None:
+    loose, tight = CountingProbe(1), CountingProbe(1)
+    assert not planner(1e12, is_local=True, probe=loose).plan_probing_if_tight().is_tight
+    plan = planner(1e9, is_local=True, probe=tight).plan_probing_if_tight()
+    assert plan.peak > TIGHT * plan.usable
+    assert (loose.calls, tight.calls) == (0, 1)
+
+
+def test_a_budget_beyond_what_a_step_can_need_does_not_let_validation_take_more() -> None:
+    training = {"global_batch_size": 8, "token_budget": 50_000_000}
+    plan = planned(1e9, model={}, training=training, kind="cpu", lengths=SHORT, vocabulary_size=67)
+    assert plan.token_budget == 8 * 500
+
+
+def test_prefetched_batches_count_by_the_length_of_their_rows() -> None:
     lengths = np.append(np.full(20_000, 500), 14_731).astype(np.int64)
-    found = plan(ModelConfig(), TrainingConfig(global_batch_size=4096), lengths, 67, Room("cpu", 3 * 2**30, here=False))
-    assert found.token_budget >= 14_731
+    training = {"global_batch_size": 4096}
+    plan = planned(3 * 2**30, model={}, training=training, kind="cpu", lengths=lengths, vocabulary_size=67)
+    assert plan.token_budget >= 14_731
 
 
-def test_fewer_workers_and_smaller_steps_are_remedies_where_they_make_room() -> None:
-    lengths = np.full(1000, 500, dtype=np.int64)
-    room = Room("cpu", 512 * 2**20, here=False)
-    with pytest.raises(DoesNotFitError, match=r"training\.workers to 1") as caught:
-        plan(ModelConfig(), TrainingConfig(global_batch_size=64, workers=2), lengths, 67, room)
-    larger = Room("cpu", 2 * room.size, here=False)
-    assert plan(ModelConfig(), TrainingConfig(global_batch_size=64), lengths, 67, larger).token_budget
-    assert caught.value.remedies[0].settings == {"training.workers": 1}
-    wide = np.full(100_000, 4000, dtype=np.int64)
-    with pytest.raises(DoesNotFitError, match=r"training\.batch to") as caught:
-        plan(ModelConfig(), TrainingConfig(global_batch_size=65_536), wide, 67, Room("cpu", 2 * 10**9, here=False))
-    batch = next(
-        one.settings["training.global_batch_size"]
-        for one in caught.value.remedies
-        if "training.global_batch_size" in one.settings
-    )
-    assert plan(
-        ModelConfig(), TrainingConfig(global_batch_size=batch), wide, 67, Room("cpu", 2 * 10**9, here=False)
-    ).token_budget
+def test_fewer_workers_are_proposed_where_they_share_a_machines_memory() -> None:
+    options: dict[str, Any] = {"model": {}, "kind": "cpu", "lengths": SHORT, "vocabulary_size": 67}
+    error = refused(512 * 2**20, training={"global_batch_size": 64, "workers": 2}, **options)
+    assert "training.workers to 1" in error.fix
+    assert error.fixes[0].settings == {"training.workers": 1}
+    assert planned(2 * 512 * 2**20, training={"global_batch_size": 64}, **options).token_budget
+
+
+def test_smaller_steps_are_proposed_where_prefetched_batches_take_the_memory() -> None:
+    options: dict[str, Any] = {"model": {}, "kind": "cpu", "vocabulary_size": 67}
+    options["lengths"] = np.full(100_000, 4000, dtype=np.int64)
+    error = refused(2e9, training={"global_batch_size": 65_536}, **options)
+    assert "training.global_batch_size to" in error.fix
+    settings = [fix.settings for fix in error.fixes if "training.global_batch_size" in fix.settings]
+    assert planned(2e9, training={"global_batch_size": settings[0]["training.global_batch_size"]}, **options)

@@ -9,7 +9,7 @@ import pytest
 from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Work
-from training.memory.probe import measure, probe, resident
+from training.memory.probe import measure, probe, resident_bytes
 
 SMALL = ModelConfig(embedding=8, hidden=8, stem=8)
 WORK = Work(4, 50)
@@ -48,4 +48,4 @@ def test_a_probe_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_highest_resident_memory_is_no_less_than_the_present() -> None:
-    assert 0 < resident("VmRSS") <= resident("VmHWM")
+    assert 0 < resident_bytes("VmRSS") <= resident_bytes("VmHWM")

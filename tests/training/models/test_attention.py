@@ -9,7 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from training.models.attention import Packed, Padded, serves, windowed
 from training.models.positions import Positions
-from training.models.transformer import rotated
+from training.models.transformer import rotate
 
 
 def positions(lengths: list[int], width: int = 8) -> Positions:
@@ -54,7 +54,7 @@ def test_rotary_scores_depend_on_distance_alone() -> None:
     rates = 10_000.0 ** -(torch.arange(0, 8, 2) / 8)
 
     def score(one: int, other: int) -> torch.Tensor:
-        return (rotated(query, torch.tensor([[one]]) * rates) * rotated(key, torch.tensor([[other]]) * rates)).sum()
+        return (rotate(query, torch.tensor([[one]]) * rates) * rotate(key, torch.tensor([[other]]) * rates)).sum()
 
     torch.testing.assert_close(score(3, 10), score(103, 110), rtol=1e-4, atol=1e-4)
     assert not torch.isclose(score(3, 10), score(3, 11))

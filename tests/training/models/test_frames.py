@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from training import model_registry, models
 from training.config import ModelConfig
 from training.data.batch import collate
-from training.models.frames import split_frames, join_frames
+from training.models.frames import join_frames, split_frames
 from training.models.positions import Positions
 
 

@@ -88,7 +88,9 @@ def test_positions_are_packed_as_torch_packs_them(lengths: list[int]) -> None:
 def test_both_orders_reverse_every_sequence_within_its_length(lengths: list[int]) -> None:
     found = positions(lengths)
     packing, flat = Packing(found), found.states.reshape(-1, 5)
-    packed = torch.zeros_like(flat).index_copy(0, packing.flat_index, swapped(flat[packing.flat_index], packing.reverse))
+    packed = torch.zeros_like(flat).index_copy(
+        0, packing.flat_index, swapped(flat[packing.flat_index], packing.reverse)
+    )
     masked = swapped(found.states.transpose(0, 1).contiguous(), reversal(found.mask, found.lengths)).transpose(0, 1)
     for row, length in enumerate(lengths):
         expected = found.states[row, :length].flip(0)

@@ -57,7 +57,7 @@ def test_a_trial_that_does_not_fit_has_a_reason_with_bytes_and_fix() -> None:
     assert not feasibility.fits
     assert feasibility.predicted > GIB
     assert excess_share(feasibility.predicted, feasibility.available) > 0
-    assert "one sequence of 2,000 tokens takes" in feasibility.reason
+    assert "one sequence of 2,000 tokens needs" in feasibility.reason
     assert "set " in feasibility.reason
 
 

@@ -182,7 +182,7 @@ class SketchIntervals:
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        sketches = sketch.NO_SKETCHES
+        sketches = sketch.EMPTY
         if len(table):
             bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
             ids = table["interval_id"].to_numpy()

@@ -97,7 +97,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
     assign.check_names(config.split, chromosomes)
-    blocks = assign.in_blocks(
+    blocks = assign.cut_into_blocks(
         {source.genome.name: source.bounds() for source in sources},
         {source.genome.name: source.lengths for source in sources},
         config.split,
@@ -279,14 +279,14 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
 def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
     """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
     mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_density(table))
-    parts = [sketch.NO_SKETCHES]
+    parts = [sketch.EMPTY]
     tasks = _group_tasks(_cut_into_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
         for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
             parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
             stage.advance()
-    sketches, identity = sketch.concatenated(parts), prepared.config.split.identity
-    family = families.alike(sketches, len(table), len(prepared.genomes), identity)
+    sketches, identity = sketch.concatenate(parts), prepared.config.split.identity
+    family = families.similar_groups(sketches, len(table), len(prepared.genomes), identity)
     largest = int(np.bincount(family).max(initial=0))
     progress.note(
         f"split: {int(family.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
@@ -296,7 +296,7 @@ def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress)
 
 
 def _sketch_density(table: pa.Table) -> int:
-    return sketch.density(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
+    return sketch.sample_spacing(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
 
 
 def _resolve_tokenizer(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> Tokenizer:
@@ -387,16 +387,16 @@ def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
     splits = np.array(table["split"].to_pylist(), dtype=object)
     scored = "test" if (splits == "test").any() else "validation"
     parts = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
-    sketches = sketch.concatenated([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
+    sketches = sketch.concatenate([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
     in_train, in_scored = splits[sketches.rows] == "train", splits[sketches.rows] == scored
-    repeated = sketch.repeats(sketches, len(set(table["genome"].unique().to_pylist())))
-    leakage = sketch.leakage(sketches.chosen(in_scored), sketches.chosen(in_train), repeated)
+    repeated = sketch.repeated_kmers(sketches, len(set(table["genome"].unique().to_pylist())))
+    leakage = sketch.leakage(sketches.select(in_scored), sketches.select(in_train), repeated)
     return {
         "split": scored,
         "intervals": int((splits == scored).sum()),
-        "judged": leakage.judged,
+        "judged": leakage.evaluated,
         "near_duplicates": leakage.near,
-        "share": leakage.near / leakage.judged if leakage.judged else None,
+        "share": leakage.near / leakage.evaluated if leakage.evaluated else None,
         "k": sketch.K,
         "threshold": sketch.NEAR,
     }

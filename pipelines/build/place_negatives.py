@@ -146,7 +146,7 @@ class PlaceNegatives:
         letters = partial(self.genomes[genome].sequence, name)
         measure = partial(matching.measure_shares, letters, chromosome.length, matched) if matched else None
         placement = place.place_negatives(chromosome, self.negatives, self.crop, measure)
-        splits = np.array(blocks.names, dtype=object)[blocks.numbers(genes[:, 0])]
+        splits = np.array(blocks.split_names, dtype=object)[blocks.split_numbers(genes[:, 0])]
         return _to_table(chromosome, columns, placement, splits, cropping.window_lengths(genes, self.crop))
 
 

@@ -150,7 +150,7 @@ def place_negatives(
     shorten = config.unplaced == "shorten" and not crop.exact
     bounds, lengths = _clear_of_antisense(chromosome, requests, crop, lengths, shorten)
     shuffler = IntervalShuffler(chromosome.occupied(config.flank), chromosome.blocks, seed)
-    splits = chromosome.blocks.numbers(genes[:, 0])
+    splits = chromosome.blocks.split_numbers(genes[:, 0])
     # The order of these steps is part of the dataset's bytes: each keeps clear of what is placed before, and a gene's
     # window is cut once its first negative has decided the length.
     edges = GeneEdges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)

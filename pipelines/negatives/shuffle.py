@@ -34,7 +34,7 @@ class IntervalShuffler:
 
     def __init__(self, excluded: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
         self._excluded = excluded
-        self._blocks = [blocks.of(split) for split in blocks.names]
+        self._blocks = [blocks.of_split(split) for split in blocks.split_names]
         self._length = int(blocks.ends[-1])
         self._seed = seed
         self._runs = 0

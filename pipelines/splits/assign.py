@@ -1,8 +1,9 @@
-"""Which intervals are train, validation and test: whole chromosomes or genomes, contiguous blocks, or at random.
+"""The split of every interval: whole chromosomes or genomes, contiguous blocks, families, or at random.
 
-Pure and seeded. Overlapping intervals never part: chromosomes are whole, a block ends between clusters, and random
-means clusters at random, families clusters and their near-duplicates. Of labelled sequences, equal ones and reverse
-complements never part. Blocks are cut before negatives are placed; all else is decided after.
+The functions are pure and seeded. Intervals that overlap are always in one split: chromosomes are whole, a block ends
+between clusters of overlapping intervals, `random` assigns clusters, and `family` assigns clusters with their
+near-duplicates. Labelled sequences that are equal or reverse complements are always in one split too. Blocks are cut
+before negatives are placed; everything else is decided afterwards.
 """
 
 from __future__ import annotations
@@ -21,23 +22,25 @@ from pipelines.genome import intervals
 from pipelines.splits import blocks, families
 from pipelines.splits.blocks import Blocks
 
+# A genome with at most this many sequences is cut into blocks even if the split is by chromosome.
 FEW_SEQUENCES = 2
-LARGEST = 0.25
-FEW_INTERVALS = 4
+# The largest group that may be held out at random: this share of a held-out split, or this many intervals.
+MAX_GROUP_SHARE = 0.25
+MAX_GROUP_SIZE = 4
 Names = NDArray[np.object_]
 
 
-def in_blocks(
+def cut_into_blocks(
     genes: Mapping[str, Mapping[str, intervals.Intervals]],
     lengths: Mapping[str, Mapping[str, int]],
     config: SplitConfig,
 ) -> dict[tuple[str, str], Blocks]:
-    """Cut the chromosomes that have to be: all of them for `block`, else those of genomes with one or two.
+    """Cut chromosomes into blocks: all of them for `block`; for `chromosome` those of genomes with one or two.
 
     Args:
-        genes: genome to chromosome to the bounds of its genes, shape (genes, 2).
-        lengths: genome to chromosome to its bases.
-        config: the split; without a share to hold out nothing is cut, nor is a chromosome that it names.
+        genes: genome to chromosome to start and end of its genes, shape (genes, 2).
+        lengths: genome to chromosome to its length in bases.
+        config: the split. Nothing is cut if it has no share to hold out, and no chromosome that it lists is cut.
 
     Returns:
         (genome, chromosome) to its blocks.
@@ -45,7 +48,7 @@ def in_blocks(
     shares = _shares(config)
     if config.by not in ("block", "chromosome") or not any(shares.values()):
         return {}
-    named = {name for split in ("validation", "test") for name in _listed(config, split)}
+    listed = {name for split in ("validation", "test") for name in _listed_names(config, split)}
     return {
         (genome, name): blocks.cut(
             bounds, lengths[genome][name], shares, fingerprint.seed(config.seed, "split", genome, name)
@@ -53,7 +56,7 @@ def in_blocks(
         for genome, chromosomes in genes.items()
         if config.by == "block" or len(chromosomes) <= FEW_SEQUENCES
         for name, bounds in chromosomes.items()
-        if not {name, f"{genome}:{name}"} & named
+        if not {name, f"{genome}:{name}"} & listed
     }
 
 
@@ -61,59 +64,64 @@ def assign(
     table: pa.Table,
     config: SplitConfig,
     groups: NDArray[np.int64] | None = None,
-    alike: NDArray[np.int64] | None = None,
+    similar: NDArray[np.int64] | None = None,
 ) -> Names:
-    """Give every interval a split.
+    """Assign every interval to a split.
 
     Args:
-        table: interval table with genome, chromosome, start, end, label, and split where one is given (else empty),
-            by the blocks it lies in or by its file.
-        config: what stays together, and how much or which chromosomes to hold out.
-        groups: of labelled sequences, a number that those share which have to stay together; -1 for intervals of a
-            genome. Shape (rows,).
-        alike: for `family`, a number that near-duplicates share, shape (rows,).
+        table: interval table with genome, chromosome, start, end, label and, optionally, split: empty, or the split of
+            the interval's block or file, which it keeps.
+        config: what is kept in one split, and which shares or chromosomes to hold out.
+        groups: groups of labelled sequences, each to be kept in one split; -1 for intervals of a genome. Shape (rows,).
+        similar: for `family`, groups of near-duplicates, shape (rows,).
 
     Returns:
         The split of each row, shape (rows,).
 
     Raises:
-        UsageError: a name that no chromosome has, a chromosome in two splits, a split that is empty or has one class.
+        UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
+            class.
     """
     genomes = _strings(table["genome"])
     chromosomes = _strings(table["chromosome"])
     splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
-    given = splits != ""
+    has_split = splits != ""
     for split in ("validation", "test"):
-        for name in _listed(config, split):
+        for name in _listed_names(config, split):
             rows = genomes == name if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
             if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
-                raise UsageError(f"split.{split}: {name} is named twice", "name each chromosome in one split only")
+                raise UsageError(
+                    f"split.{split}: {name} is listed twice",
+                    "list each chromosome in one split only",
+                    key=f"split.{split}",
+                )
             splits[rows] = split
     shares = _shares(config)
     bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
-    together = _together(genomes, chromosomes, bounds, groups)
-    kept_whole = together.groups if alike is None else families.joined(together.groups, alike)
-    at_random = (splits == "") & ((config.by in ("random", "family")) | (together.labelled))
-    splits[at_random] = _random(kept_whole[at_random], shares, config.seed)
-    free = splits == ""
+    clusters = _clusters(genomes, chromosomes, bounds, groups)
+    units = clusters.groups if similar is None else families.merge_groups(clusters.groups, similar)
+    at_random = (splits == "") & ((config.by in ("random", "family")) | (clusters.labelled))
+    splits[at_random] = _assign_at_random(units[at_random], shares, config.seed)
+    unassigned = splits == ""
     if config.by == "genome":
-        _by_name(splits, free, free, genomes, shares, config.seed)
+        _assign_by_name(splits, unassigned, unassigned, genomes, shares, config.seed)
         splits[splits == ""] = "train"
-        free = splits == ""
-    apart: NDArray[np.bool_] = np.isin(genomes, np.unique(genomes[given].astype(str)))
-    _by_name(splits, free, ~apart & ~together.labelled, chromosomes, shares, config.seed)
+        unassigned = splits == ""
+    # Genomes in blocks and labelled sequences have their shares already; the shares left are of the other genomes.
+    in_blocks: NDArray[np.bool_] = np.isin(genomes, np.unique(genomes[has_split].astype(str)))
+    _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, shares, config.seed)
     splits[splits == ""] = "train"
-    _check_overlaps(splits[~together.labelled], together.groups[~together.labelled])
-    _check(splits, table["label"].to_numpy(), config)
+    _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
+    _check_classes(splits, table["label"].to_numpy(), config)
     return splits
 
 
 def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
-    """Hold the names in a split against the chromosomes there are, before any work is done.
+    """Check that the names listed in a split exist, before any work is done.
 
     Args:
         config: the split.
-        chromosomes: genome to its chromosomes with genes.
+        chromosomes: genome to its chromosomes that have genes.
 
     Raises:
         UsageError: a name that no genome has.
@@ -121,11 +129,15 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
     pairs = [(genome, name) for genome, names in chromosomes.items() for name in names]
     genomes, names = (np.array(column, dtype=object) for column in zip(*pairs, strict=True))
     for split in ("validation", "test"):
-        for name in _listed(config, split):
+        for name in _listed_names(config, split):
             if config.by != "genome":
                 _rows_named(name, genomes, names, split)
             elif name not in chromosomes:
-                raise UsageError(f"split.{split}: no genome {name!r}", f"choose among {', '.join(chromosomes)}")
+                raise UsageError(
+                    f"split.{split}: no genome {name!r}",
+                    f"choose among {', '.join(chromosomes)}",
+                    key=f"split.{split}",
+                )
 
 
 def _strings(column: pa.ChunkedArray) -> Names:
@@ -133,15 +145,18 @@ def _strings(column: pa.ChunkedArray) -> Names:
 
 
 def _shares(config: SplitConfig) -> dict[str, float]:
+    """Held-out split to its share, for those that have one."""
     return {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
 
 
-def _listed(config: SplitConfig, split: str) -> list[str]:
-    wanted = getattr(config, split)
-    return wanted if isinstance(wanted, list) else []
+def _listed_names(config: SplitConfig, split: str) -> list[str]:
+    """The names listed for a split; none if it has a share."""
+    value = getattr(config, split)
+    return value if isinstance(value, list) else []
 
 
 def _rows_named(name: str, genomes: Names, chromosomes: Names, split: str) -> NDArray[np.bool_]:
+    """The rows on a chromosome: of every genome, or of one if the name is `genome:chromosome`."""
     rows = chromosomes == name
     if not rows.any() and ":" in name:
         genome, chromosome = name.split(":", 1)
@@ -149,99 +164,114 @@ def _rows_named(name: str, genomes: Names, chromosomes: Names, split: str) -> ND
     if not rows.any():
         known = ", ".join(dict.fromkeys(chromosomes))
         known = known if len(known) < 200 else known[:200] + " …"
-        raise UsageError(f"split.{split}: no chromosome {name!r} with intervals", f"choose among {known}")
+        raise UsageError(
+            f"split.{split}: no chromosome {name!r} with intervals", f"choose among {known}", key=f"split.{split}"
+        )
     return rows
 
 
-def _by_name(
+def _assign_by_name(
     splits: Names,
-    free: NDArray[np.bool_],
-    considered: NDArray[np.bool_],
-    by: Names,
+    unassigned: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    names_of_rows: Names,
     shares: dict[str, float],
     seed: int,
 ) -> None:
-    names, counts = np.unique(by[free].astype(str), return_counts=True)
+    """Assign whole chromosomes (or genomes) to the held-out splits, in a seeded order, up to the shares.
+
+    Args:
+        splits: the split of each row, written in place.
+        unassigned: the rows to assign.
+        counted: the rows that shares are shares of.
+        names_of_rows: the chromosome (or genome) of each row.
+        shares: held-out split to its share.
+        seed: seed of the order.
+    """
+    names, counts = np.unique(names_of_rows[unassigned].astype(str), return_counts=True)
     size = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    waiting = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
+    remaining = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
-        if share == 0 or not waiting:
+        if share == 0 or not remaining:
             continue
-        chosen = _nearest(waiting, size, share * int(considered.sum()))
-        splits[free & np.isin(by, chosen)] = split
-        waiting = [name for name in waiting if name not in chosen]
+        held_out = _names_near_target(remaining, size, share * int(counted.sum()))
+        splits[unassigned & np.isin(names_of_rows, held_out)] = split
+        remaining = [name for name in remaining if name not in held_out]
 
 
 @dataclass(frozen=True)
-class _Together:
-    """A number for each row, equal for rows that must not part; and which rows are labelled sequences."""
+class _Clusters:
+    """The group of each row, of which all rows get one split; and which rows are labelled sequences."""
 
     groups: NDArray[np.int64]
     labelled: NDArray[np.bool_]
 
 
-def _together(
+def _clusters(
     genomes: Names, chromosomes: Names, bounds: intervals.Intervals, groups: NDArray[np.int64] | None
-) -> _Together:
-    found = np.full(len(genomes), -1, np.int64) if groups is None else groups.copy()
-    labelled = found >= 0
-    following = int(found.max(initial=-1)) + 1
+) -> _Clusters:
+    numbers = np.full(len(genomes), -1, np.int64) if groups is None else groups.copy()
+    labelled = numbers >= 0
+    next_number = int(numbers.max(initial=-1)) + 1
     for genome, chromosome in dict.fromkeys(zip(genomes[~labelled], chromosomes[~labelled], strict=True)):
-        here = (genomes == genome) & (chromosomes == chromosome)
-        cluster = intervals.clusters(bounds[here])
-        found[here] = following + cluster
-        following += int(cluster.max()) + 1
-    return _Together(found, labelled)
+        rows = (genomes == genome) & (chromosomes == chromosome)
+        cluster = intervals.clusters(bounds[rows])
+        numbers[rows] = next_number + cluster
+        next_number += int(cluster.max()) + 1
+    return _Clusters(numbers, labelled)
 
 
-def _random(groups: NDArray[np.int64], shares: dict[str, float], seed: int) -> Names:
-    """Groups in a seeded order, the first of them to the first split until its share is full, and so on.
+def _assign_at_random(groups: NDArray[np.int64], shares: dict[str, float], seed: int) -> Names:
+    """The split of each row, shape (rows,): groups in a seeded order fill one held-out split after the other.
 
-    A group that would be more than `LARGEST` of a held-out split is for train.
+    A group goes to the split in whose share its middle falls. A group that would be too much of a held-out split
+    (`MAX_GROUP_SHARE`, `MAX_GROUP_SIZE`) goes to train.
     """
     names: Names = np.full(len(groups), "train", dtype=object)
-    numbers, row_group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    asked = min((share for share in shares.values() if share), default=0.0) * len(groups)
-    small = np.flatnonzero(counts <= max(LARGEST * asked, FEW_INTERVALS))
+    numbers, group_of_row, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    smallest_split = min((share for share in shares.values() if share), default=0.0) * len(groups)
+    small = np.flatnonzero(counts <= max(MAX_GROUP_SHARE * smallest_split, MAX_GROUP_SIZE))
     order = small[np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(small))]
     middle = np.full(len(numbers), np.inf)
     middle[order] = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(groups), 1)
     low = 0.0
     for split, share in shares.items():
-        names[((middle >= low) & (middle < low + share))[row_group]] = split
+        names[((middle >= low) & (middle < low + share))[group_of_row]] = split
         low += share
     return names
 
 
-def _nearest(names: list[str], size: dict[str, int], target: float) -> list[str]:
-    """Names, in their order, each taken if it brings the total nearer to the target; at least the smallest one."""
-    chosen: list[str] = []
+def _names_near_target(names: list[str], size: dict[str, int], target: float) -> list[str]:
+    """Names in their order, each taken if it brings the total nearer to the target; the smallest one if none does."""
+    taken: list[str] = []
     total = 0
     for name in names:
         if abs(total + size[name] - target) < abs(total - target):
-            chosen.append(name)
+            taken.append(name)
             total += size[name]
-    return chosen or [min(names, key=lambda name: size[name])]
+    return taken or [min(names, key=lambda name: size[name])]
 
 
 def _check_overlaps(splits: Names, groups: NDArray[np.int64]) -> None:
-    """Hold the result against the promise: intervals of one cluster are in one split."""
+    """Check the promise that intervals of one cluster are in one split."""
     pairs = set(zip(groups.tolist(), splits.tolist(), strict=True))
     if len(pairs) != len(np.unique(groups)):
         raise AssertionError("intervals that overlap are in different splits")
 
 
-def _check(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None:
+def _check_classes(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None:
+    """Check that train and every requested split have genes and negatives."""
     for split in ("train", "validation", "test"):
-        wanted = True if split == "train" else getattr(config, split)
-        if not wanted:
+        is_requested = split == "train" or getattr(config, split)
+        if not is_requested:
             continue
-        found = set(labels[splits == split].tolist())
-        if found != {0, 1}:
-            what = "has no interval" if not found else f"has only {'genes' if found == {1} else 'negatives'}"
+        classes = set(labels[splits == split].tolist())
+        if classes != {0, 1}:
+            problem = "has no interval" if not classes else f"has only {'genes' if classes == {1} else 'negatives'}"
             raise UsageError(
-                f"split: {split} {what}",
+                f"split: {split} {problem}",
                 "raise split.identity, or use split.by block"
                 if config.by == "family"
                 else "hold out other chromosomes, other shares, or use split.by block",
+                key="split",
             )

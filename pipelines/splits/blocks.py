@@ -1,7 +1,7 @@
-"""A chromosome cut into contiguous blocks, each of one split, before anything is placed on it.
+"""A chromosome cut into contiguous blocks, each of one split, before negatives are placed on it.
 
-A negative goes where its gene's split lies, so that every split has as many negatives as genes and matching holds
-within each. Blocks end between clusters of overlapping genes.
+A negative is placed in a block of its gene's split, so that every split has as many negatives as genes and they match
+within each split. Blocks end between clusters of overlapping genes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from pipelines.genome import intervals
 from pipelines.genome.intervals import Intervals
 
-MOST_BLOCKS, SMALLEST_BLOCK = 8, 25
+# Blocks per held-out split, and genes per block.
+MAX_BLOCKS, MIN_BLOCK_GENES = 8, 25
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of one chromosome in their order.
+    """Blocks of one chromosome, in order.
 
     Attributes:
-        ends: where each ends and the next begins, the last one at the chromosome's end, shape (blocks,).
+        ends: the end of each, where the next one begins; the last is the end of the chromosome. Shape (blocks,).
         splits: the split of each.
     """
 
@@ -31,53 +32,57 @@ class Blocks:
 
     @classmethod
     def whole(cls, length: int) -> Blocks:
-        """One block without a name."""
+        """A chromosome that is not cut: one block, of no split."""
         return cls(np.array([length], np.int64), ("",))
 
     @property
-    def names(self) -> list[str]:
-        """Each split once."""
+    def split_names(self) -> list[str]:
+        """The splits of the blocks, each once, in order of their first block."""
         return list(dict.fromkeys(self.splits))
 
-    def numbers(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each start, the number in `names` of the split it lies in, shape (n,)."""
-        number = np.array([self.names.index(split) for split in self.splits], np.int64)
+    def split_numbers(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each start position, the index in `split_names` of the split of its block; shape (n,)."""
+        number = np.array([self.split_names.index(split) for split in self.splits], np.int64)
         return number[np.searchsorted(self.ends, starts, side="right").clip(max=len(self.ends) - 1)]
 
-    def of(self, split: str) -> Intervals:
-        """The blocks of a split, in their order, shape (m, 2)."""
-        begins = np.append(0, self.ends[:-1])
-        mine = np.array([name == split for name in self.splits])
-        return np.stack([begins, self.ends], axis=1)[mine]
+    def of_split(self, split: str) -> Intervals:
+        """Start and end of the blocks of a split, in order; shape (m, 2)."""
+        starts = np.append(0, self.ends[:-1])
+        is_of_split = np.array([name == split for name in self.splits])
+        return np.stack([starts, self.ends], axis=1)[is_of_split]
 
 
 def cut(genes: Intervals, length: int, shares: dict[str, float], seed: int) -> Blocks:
-    """Blocks at seeded places, several for each held-out split, for one alone may lie where genes are rare.
+    """Cut a chromosome into blocks at seeded positions.
+
+    A held-out split has several blocks, since a single one might be in a region that is not like the others.
 
     Args:
-        genes: shape (genes, 2), at least one.
+        genes: start and end of each gene, shape (genes, 2), at least one.
         length: bases of the chromosome.
         shares: held-out split to its share of the genes.
-        seed: of the blocks' places.
+        seed: seed of the positions.
 
     Returns:
-        For each held-out split up to `MOST_BLOCKS`, of some `SMALLEST_BLOCK` genes or more.
+        Blocks, for each held-out split up to `MAX_BLOCKS`, of about `MIN_BLOCK_GENES` genes or more.
     """
     generator = np.random.default_rng(seed)
-    wanted: list[tuple[str, float]] = []
+    held_out: list[tuple[str, float]] = []
     for split, share in shares.items():
-        blocks = int(np.clip(share * len(genes) // SMALLEST_BLOCK, 1, MOST_BLOCKS)) if share > 0 else 0
-        wanted += [(split, share / max(blocks, 1))] * blocks
-    generator.shuffle(wanted)
-    train = 1 - sum(share for _, share in wanted)
-    gaps = np.diff(np.sort(generator.random(len(wanted))) * train, prepend=0.0)
+        blocks = int(np.clip(share * len(genes) // MIN_BLOCK_GENES, 1, MAX_BLOCKS)) if share > 0 else 0
+        held_out += [(split, share / max(blocks, 1))] * blocks
+    generator.shuffle(held_out)
+    train = 1 - sum(share for _, share in held_out)
+    # Train is divided at random between the held-out blocks.
+    gaps = np.diff(np.sort(generator.random(len(held_out))) * train, prepend=0.0)
     pieces: list[tuple[str, float]] = []
-    for gap, held_out in zip(gaps.tolist(), wanted, strict=True):
-        pieces += [("train", gap), held_out]
+    for gap, block in zip(gaps.tolist(), held_out, strict=True):
+        pieces += [("train", gap), block]
     pieces.append(("train", 1.0))
     piece_ends = np.minimum(np.cumsum([share for _, share in pieces]), 1.0)
     clusters = intervals.merge(genes)
     sizes = np.bincount(intervals.clusters(genes))
+    # A cluster goes to the piece in which the middle of its genes falls, counted along the chromosome.
     middle = (np.cumsum(sizes) - sizes / 2) / len(genes)
     piece = np.searchsorted(piece_ends, middle, side="right").clip(max=len(pieces) - 1)
     splits = [pieces[number][0] for number in piece]

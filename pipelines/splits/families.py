@@ -1,6 +1,7 @@
-"""Families: intervals that overlap or are similar, of all genomes, directly or through others.
+"""Families of intervals: those that overlap or are similar, directly or through others, in all genomes.
 
-For splits that part no family. Similarity is told by sketches; memory is that of the sampled k-mers and of the couples found.
+A split by family keeps each family in one split. Similarity is estimated from sketches; memory is that of the sampled
+k-mers and of the similar pairs.
 """
 
 from __future__ import annotations
@@ -16,37 +17,44 @@ from pipelines.splits.sketch import Sketches
 Numbers = NDArray[np.int64]
 
 
-def alike(found: Sketches, intervals: int, genomes: int, identity: float) -> Numbers:
-    """A number for each interval, equal for similar ones, directly or through others.
+def similar_groups(sketches: Sketches, intervals: int, genomes: int, identity: float) -> Numbers:
+    """The group of each interval; intervals that are similar, directly or through others, share one.
 
     Args:
-        found: of all intervals; its rows are 0 to intervals - 1.
-        intervals: how many there are.
-        genomes: how many they come from.
-        identity: matches per base at which two are similar, by the k-mers that the shorter has in the other.
+        sketches: of all intervals; its rows are 0 to intervals - 1.
+        intervals: number of intervals.
+        genomes: number of genomes that they come from.
+        identity: matches per base at which two intervals are similar, estimated from the share of the k-mers of one
+            that the other has.
 
     Returns:
-        Shape (intervals,).
+        Numbers from 0, shape (intervals,).
     """
-    couples = list(sketch.couples(found, found, sketch.repeats(found, genomes), sketch.share_of(identity)))
-    ours, theirs = (np.concatenate([couple[side] for couple in couples] or [_NONE]) for side in (0, 1))
-    return _connected(ours, theirs, intervals)
+    repeated = sketch.repeated_kmers(sketches, genomes)
+    pairs = list(sketch.similar_pairs(sketches, sketches, repeated, sketch.shared_kmers(identity)))
+    first, second = (np.concatenate([pair[side] for pair in pairs] or [_NONE]) for side in (0, 1))
+    return _connected_components(first, second, intervals)
 
 
-def joined(some: Numbers, others: Numbers) -> Numbers:
-    """A number for each interval, equal where either of two groupings says so, directly or through others.
+def merge_groups(groups: Numbers, others: Numbers) -> Numbers:
+    """Merge two groupings: intervals that share a group of either kind, directly or through others, share one.
 
     Args:
-        some: numbers from 0, shape (intervals,).
+        groups: numbers from 0, shape (intervals,).
         others: numbers from 0, shape (intervals,).
+
+    Returns:
+        Numbers from 0, shape (intervals,).
     """
-    first = int(some.max(initial=-1)) + 1
-    return _connected(some, others + first, first + int(others.max(initial=-1)) + 1)[some]
+    # A graph of groups: each interval connects its group of one kind with its group of the other.
+    offset = int(groups.max(initial=-1)) + 1
+    return _connected_components(groups, others + offset, offset + int(others.max(initial=-1)) + 1)[groups]
 
 
 _NONE = np.empty(0, np.int64)
 
 
-def _connected(ours: Numbers, theirs: Numbers, nodes: int) -> Numbers:
-    graph = coo_array((np.ones(len(ours), np.bool_), (ours, theirs)), shape=(nodes, nodes))
+def _connected_components(first: Numbers, second: Numbers, nodes: int) -> Numbers:
+    """The component of each node of a graph with an edge between each first and second node; shape (nodes,)."""
+    graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(nodes, nodes))
     return connected_components(graph, directed=False)[1].astype(np.int64)

@@ -32,10 +32,10 @@ def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int
 
 
 def by_chromosome(rows: pa.Table, splits: np.ndarray) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for name, one in zip(rows["chromosome"].to_pylist(), splits, strict=True):
-        found.setdefault(name, set()).add(one)
-    return found
+    splits_of: dict[str, set[str]] = {}
+    for name, split in zip(rows["chromosome"].to_pylist(), splits, strict=True):
+        splits_of.setdefault(name, set()).add(split)
+    return splits_of
 
 
 FIVE = {("a", f"chr{number}"): 20 for number in range(1, 6)} | {("b", f"chr{number}"): 20 for number in range(1, 6)}
@@ -43,18 +43,18 @@ FIVE = {("a", f"chr{number}"): 20 for number in range(1, 6)} | {("b", f"chr{numb
 
 def test_same_named_chromosomes_of_all_genomes_stay_together() -> None:
     rows = table(FIVE)
-    found = by_chromosome(rows, assign.assign(rows, SplitConfig(validation=0.2, test=0.2)))
-    assert all(len(splits) == 1 for splits in found.values())
-    assert Counter(next(iter(splits)) for splits in found.values()) == {"train": 3, "validation": 1, "test": 1}
+    splits_of = by_chromosome(rows, assign.assign(rows, SplitConfig(validation=0.2, test=0.2)))
+    assert all(len(splits) == 1 for splits in splits_of.values())
+    assert Counter(next(iter(splits)) for splits in splits_of.values()) == {"train": 3, "validation": 1, "test": 1}
 
 
 def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_one() -> None:
     rows = table(FIVE)
     splits = assign.assign(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"]))
     names = list(zip(rows["genome"].to_pylist(), rows["chromosome"].to_pylist(), strict=True))
-    for (genome, chromosome), one in zip(names, splits, strict=True):
+    for (genome, chromosome), split in zip(names, splits, strict=True):
         expected = "test" if chromosome == "chr1" or (genome, chromosome) == ("b", "chr2") else "train"
-        assert one == ("validation" if chromosome == "chr3" else expected)
+        assert split == ("validation" if chromosome == "chr3" else expected)
 
 
 def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
@@ -76,75 +76,90 @@ def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
-def test_random_never_parts_overlaps_and_keeps_the_shares(seed: int, validation: float, test: float) -> None:
+def test_random_splits_separate_no_overlapping_intervals_and_have_their_shares(
+    seed: int, validation: float, test: float
+) -> None:
     rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=80)
-    keep = np.random.default_rng(seed).random(len(rows)) < 0.7
-    rows = rows.filter(pa.array(keep))
+    rows = rows.filter(pa.array(np.random.default_rng(seed).random(len(rows)) < 0.7))
     splits = assign.assign(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed))
     bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
     for genome in "ab":
-        here = np.array(rows["genome"].to_pylist()) == genome
-        cluster = intervals.clusters(bounds[here])
-        assert all(len(set(splits[here][cluster == number])) == 1 for number in set(cluster.tolist()))
+        in_genome = np.array(rows["genome"].to_pylist()) == genome
+        cluster = intervals.clusters(bounds[in_genome])
+        assert all(len(set(splits[in_genome][cluster == number])) == 1 for number in set(cluster.tolist()))
     assert abs((splits == "test").mean() - test) < 0.1
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50), st.integers(200, 600))
-def test_families_never_part_nor_do_overlaps(seed: int, families: int) -> None:
+def test_a_split_separates_neither_families_nor_overlapping_intervals(seed: int, families: int) -> None:
     generator = np.random.default_rng(seed)
     rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=60)
     rows = rows.filter(pa.array(generator.random(len(rows)) < 0.4))
-    alike = generator.integers(0, families, len(rows))
-    splits = assign.assign(rows, SplitConfig(by="family", seed=seed), alike=alike)
+    similar = generator.integers(0, families, len(rows))
+    splits = assign.assign(rows, SplitConfig(by="family", seed=seed), similar=similar)
     for number in range(families):
-        assert len(set(splits[alike == number])) <= 1
+        assert len(set(splits[similar == number])) <= 1
     genomes, starts = rows["genome"].to_pylist(), rows["start"].to_numpy()
-    beside = [at for at in range(1, len(rows)) if genomes[at] == genomes[at - 1] and starts[at] - starts[at - 1] < 60]
-    assert all(splits[at] == splits[at - 1] for at in beside)
+    overlapping = [
+        row for row in range(1, len(rows)) if genomes[row] == genomes[row - 1] and starts[row] - starts[row - 1] < 60
+    ]
+    assert all(splits[row] == splits[row - 1] for row in overlapping)
 
 
 def test_one_family_of_everything_leaves_nothing_to_hold_out() -> None:
     rows = table({("a", "x"): 100})
     with pytest.raises(UsageError, match="has no interval"):
-        assign.assign(rows, SplitConfig(by="family"), alike=np.zeros(len(rows), np.int64))
+        assign.assign(rows, SplitConfig(by="family"), similar=np.zeros(len(rows), np.int64))
 
 
-def test_a_family_too_large_to_hold_out_is_for_train() -> None:
+def test_a_family_too_large_to_hold_out_is_in_train() -> None:
     rows = table({("a", "x"): 400})
-    alike = np.where(np.arange(len(rows)) < 200, 0, np.arange(len(rows)))
+    similar = np.where(np.arange(len(rows)) < 200, 0, np.arange(len(rows)))
     for seed in range(10):
-        splits = assign.assign(rows, SplitConfig(by="family", seed=seed), alike=alike)
+        splits = assign.assign(rows, SplitConfig(by="family", seed=seed), similar=similar)
         assert set(splits[:200]) == {"train"}
         assert abs((splits == "test").mean() - 0.1) < 0.02
 
 
-def test_given_splits_are_kept() -> None:
+@pytest.mark.parametrize(("size", "may_be_held_out"), [(20, True), (21, False)])
+def test_a_family_is_held_out_up_to_a_quarter_of_the_smallest_split(size: int, may_be_held_out: bool) -> None:
+    # 800 intervals, of which 10 % are 80 and a quarter of those 20.
+    rows = table({("a", "x"): 400})
+    similar = np.where(np.arange(len(rows)) < size, 0, np.arange(len(rows)))
+    configs = (SplitConfig(by="family", seed=seed) for seed in range(60))
+    seen = {assign.assign(rows, config, similar=similar)[0] for config in configs}
+    assert (seen != {"train"}) is may_be_held_out
+
+
+def test_intervals_that_have_a_split_keep_it() -> None:
     rows = table(FIVE)
-    given_splits = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]
-    found = assign.assign(rows.append_column("split", pa.array(given_splits)), SplitConfig())
-    assert all(one == "validation" for one, told in zip(found, given_splits, strict=True) if told)
+    before = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]
+    splits = assign.assign(rows.append_column("split", pa.array(before)), SplitConfig())
+    assert all(split == "validation" for split, earlier in zip(splits, before, strict=True) if earlier)
 
 
 def genes_of(rows: pa.Table) -> dict[str, dict[str, np.ndarray]]:
-    found: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    genes: dict[str, dict[str, list[tuple[int, int]]]] = {}
     for row in rows.to_pylist():
-        found.setdefault(row["genome"], {}).setdefault(row["chromosome"], []).append((row["start"], row["end"]))
-    return {genome: {name: np.array(spots) for name, spots in names.items()} for genome, names in found.items()}
+        genes.setdefault(row["genome"], {}).setdefault(row["chromosome"], []).append((row["start"], row["end"]))
+    return {genome: {name: np.array(bounds) for name, bounds in names.items()} for genome, names in genes.items()}
 
 
 def blocks_of(rows: pa.Table, config: SplitConfig) -> dict[tuple[str, str], Blocks]:
     genes = genes_of(rows)
-    lengths = {genome: {name: int(spots.max()) for name, spots in names.items()} for genome, names in genes.items()}
-    return assign.in_blocks(genes, lengths, config)
+    lengths = {genome: {name: int(bounds.max()) for name, bounds in names.items()} for genome, names in genes.items()}
+    return assign.cut_into_blocks(genes, lengths, config)
 
 
-def in_their_blocks(rows: pa.Table, config: SplitConfig) -> pa.Table:
+def with_splits_of_blocks(rows: pa.Table, config: SplitConfig) -> pa.Table:
     blocks = blocks_of(rows, config)
     splits = [
-        blocks[where].names[blocks[where].numbers(np.array([row["start"]]))[0]] if where in blocks else ""
+        blocks[chromosome].split_names[blocks[chromosome].split_numbers(np.array([row["start"]]))[0]]
+        if chromosome in blocks
+        else ""
         for row in rows.to_pylist()
-        for where in [(row["genome"], row["chromosome"])]
+        for chromosome in [(row["genome"], row["chromosome"])]
     ]
     return rows.append_column("split", pa.array(splits))
 
@@ -153,7 +168,7 @@ def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> 
     rows = table({("a", "x"): 100, ("b", "y"): 100, **{("c", name): 100 for name in "xyz"}})
     blocks = blocks_of(rows, SplitConfig())
     assert set(blocks) == {("a", "x"), ("b", "y")}
-    assert all(set(one.names) == {"train", "validation", "test"} for one in blocks.values())
+    assert all(set(cut.split_names) == {"train", "validation", "test"} for cut in blocks.values())
 
 
 @pytest.mark.parametrize(
@@ -168,7 +183,7 @@ def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> 
         ({"by": "random"}, set()),
     ],
 )
-def test_what_is_cut_into_blocks(config: dict[str, object], cut: set[tuple[str, str]]) -> None:
+def test_only_chromosomes_that_need_blocks_are_cut(config: dict[str, object], cut: set[tuple[str, str]]) -> None:
     rows = table({("a", "x"): 100, ("b", "x"): 50, ("b", "y"): 50, ("b", "z"): 50})
     assert set(blocks_of(rows, SplitConfig.model_validate(config))) == cut
 
@@ -176,14 +191,14 @@ def test_what_is_cut_into_blocks(config: dict[str, object], cut: set[tuple[str, 
 def test_genomes_in_blocks_leave_the_shares_of_others_alone() -> None:
     rows = table({("a", "x"): 400, **FIVE})
     config = SplitConfig(validation=0.2, test=0.2)
-    splits = assign.assign(in_their_blocks(table({("a", "x"): 400}), config), config)
+    splits = assign.assign(with_splits_of_blocks(table({("a", "x"): 400}), config), config)
     assert 0.15 < (splits == "test").mean() < 0.25
     rows = table({("c", "x"): 400, **FIVE})
     rows = rows.append_column(
         "split", pa.array(["train" if name == "c" else "" for name in rows["genome"].to_pylist()])
     )
-    others = assign.assign(rows, config)[np.array(rows["genome"].to_pylist()) != "c"]
-    assert Counter(others) == {"train": 240, "validation": 80, "test": 80}
+    splits = assign.assign(rows, config)[np.array(rows["genome"].to_pylist()) != "c"]
+    assert Counter(splits) == {"train": 240, "validation": 80, "test": 80}
 
 
 @settings(max_examples=100, deadline=None)
@@ -210,34 +225,34 @@ def test_no_two_intervals_that_overlap_are_in_different_splits(
     )
     config = SplitConfig.model_validate({"by": by, "validation": share, "test": share, "seed": seed})
     try:
-        splits = assign.assign(in_their_blocks(rows, config), config)
+        splits = assign.assign(with_splits_of_blocks(rows, config), config)
     except UsageError:
         return
-    placed = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
-    open_end: dict[tuple[str, str], tuple[int, str]] = {}
-    for genome, chromosome, start, end, one in placed:
-        last, before = open_end.get((genome, chromosome), (0, one))
-        assert start >= last or one == before
-        open_end[genome, chromosome] = (max(last, end), one) if start < last else (end, one)
+    assigned = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
+    cluster: dict[tuple[str, str], tuple[int, str]] = {}
+    for genome, chromosome, start, end, split in assigned:
+        cluster_end, cluster_split = cluster.get((genome, chromosome), (0, split))
+        assert start >= cluster_end or split == cluster_split
+        cluster[genome, chromosome] = (max(cluster_end, end) if start < cluster_end else end, split)
 
 
-def test_the_seed_decides_and_repeats() -> None:
+def test_the_same_seed_gives_the_same_split_and_others_differ() -> None:
     rows = table(FIVE)
-    chosen = [tuple(assign.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed))) for seed in (0, 0, 1, 2, 3)]
-    assert chosen[0] == chosen[1]
-    assert len(set(chosen)) > 1
+    splits = [tuple(assign.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed))) for seed in (0, 0, 1, 2, 3)]
+    assert splits[0] == splits[1]
+    assert len(set(splits)) > 1
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"test": ["nope"]}, "split.test: no chromosome 'nope'"),
-        ({"test": ["chr1"], "validation": ["chr1"]}, "chr1 is named twice"),
+        ({"test": ["chr1"], "validation": ["chr1"]}, "chr1 is listed twice"),
         ({"by": "genome", "test": ["a", "b"], "validation": 0.1}, "split: train has no interval"),
         ({"test": [f"chr{number}" for number in range(1, 6)], "validation": 0.0}, "train has no interval"),
     ],
 )
-def test_a_split_that_cannot_be_is_an_error(config: dict[str, object], message: str) -> None:
+def test_a_split_that_is_impossible_is_an_error(config: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         assign.assign(table(FIVE), SplitConfig.model_validate(config))
 

@@ -26,20 +26,20 @@ def reverse(text: str) -> str:
 
 
 def expected(sequences: list[str], one_in: int = 2) -> list[tuple[int, int]]:
-    table = sketch._sampled(one_in)
-    found = []
+    is_sampled = sketch._sampled_centres(one_in)
+    samples = []
     for row, text in enumerate(sequences):
         for start in range(len(text) - sketch.K + 1):
             kmer = text[start : start + sketch.K]
-            if "N" not in kmer and table[number(kmer[6:15])]:
-                found.append((min(number(kmer), number(reverse(kmer))), row))
-    return found
+            if "N" not in kmer and is_sampled[number(kmer[6:15])]:
+                samples.append((min(number(kmer), number(reverse(kmer))), row))
+    return samples
 
 
 @given(texts)
 def test_a_sketch_equals_a_loop_over_the_k_mers(sequences: list[str]) -> None:
-    found = sketched(sequences)
-    assert list(zip(found.hashes.tolist(), found.rows.tolist(), strict=True)) == expected(sequences)
+    sketches = sketched(sequences)
+    assert list(zip(sketches.hashes.tolist(), sketches.rows.tolist(), strict=True)) == expected(sequences)
 
 
 @given(st.text("ACGT", min_size=30, max_size=90))
@@ -52,11 +52,13 @@ def random_text(seed: int, bases: int = 300) -> str:
 
 
 def mutated(text: str, every: int) -> str:
-    return "".join("ACGT"[("ACGT".index(base) + 1) % 4] if at % every == 0 else base for at, base in enumerate(text, 1))
+    return "".join(
+        "ACGT"[("ACGT".index(base) + 1) % 4] if position % every == 0 else base for position, base in enumerate(text, 1)
+    )
 
 
-def judged(found: sketch.Sketches, others: sketch.Sketches, genomes: int = 1) -> sketch.Leakage:
-    return sketch.leakage(found, others, sketch.repeats(others, genomes))
+def leakage(sketches: sketch.Sketches, others: sketch.Sketches, genomes: int = 1) -> sketch.Leakage:
+    return sketch.leakage(sketches, others, sketch.repeated_kmers(others, genomes))
 
 
 @pytest.mark.parametrize(
@@ -72,44 +74,60 @@ def judged(found: sketch.Sketches, others: sketch.Sketches, genomes: int = 1) ->
     ],
     ids=["itself", "other strand", "within a longer one", "99 % identical", "90 % identical", "a third", "unrelated"],
 )
-def test_near_duplicates_are_told_from_others(copy: object, near: int) -> None:
+def test_near_duplicates_are_found_and_others_are_not(copy: object, near: int) -> None:
     others = sketched([random_text(5), copy(random_text(1)), random_text(6)])  # type: ignore[operator]
-    assert judged(sketched([random_text(1)]), others) == sketch.Leakage(1, near)
+    assert leakage(sketched([random_text(1)]), others) == sketch.Leakage(1, near)
 
 
-def test_pieces_in_several_intervals_are_no_near_duplicate() -> None:
+def test_pieces_in_several_intervals_make_no_near_duplicate() -> None:
     text = random_text(1)
-    pieces = [text[at : at + 100] for at in range(0, 300, 100)]
-    assert judged(sketched([text]), sketched(pieces)).near == 0
+    pieces = [text[first : first + 100] for first in range(0, 300, 100)]
+    assert leakage(sketched([text]), sketched(pieces)).near == 0
 
 
-def test_repeats_count_as_not_shared() -> None:
+@pytest.mark.parametrize(("copies", "near"), [(sketch.MAX_OCCURRENCES, 1), (sketch.MAX_OCCURRENCES + 1, 0)])
+def test_kmers_that_occur_too_often_do_not_count_as_shared(copies: int, near: int) -> None:
     text = random_text(1, 60)
-    assert judged(sketched([text]), sketched([text] * (sketch.REPEATED + 1))).near == 0
+    assert leakage(sketched([text]), sketched([text] * copies)).near == near
 
 
-def test_a_gene_in_each_of_many_genomes_is_no_repeat() -> None:
+def test_a_gene_that_each_of_many_genomes_has_is_no_repeat() -> None:
     text = random_text(1, 60)
-    assert judged(sketched([text]), sketched([text] * (sketch.REPEATED + 1)), genomes=2).near == 1
+    assert leakage(sketched([text]), sketched([text] * (sketch.MAX_OCCURRENCES + 1)), genomes=2).near == 1
 
 
-def test_couples_are_the_same_however_much_is_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_similar_pairs_do_not_depend_on_how_many_are_compared_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     letters = [random_text(seed % 7, 90) for seed in range(40)]
-    found = sketched(letters)
+    sketches = sketched(letters)
 
-    def couples() -> set[tuple[int, int]]:
-        parts = sketch.couples(found, found, sketch.repeats(found, 1), 0.5)
-        return {couple for some, others in parts for couple in zip(some.tolist(), others.tolist(), strict=True)}
+    def pairs() -> set[tuple[int, int]]:
+        parts = sketch.similar_pairs(sketches, sketches, sketch.repeated_kmers(sketches, 1), 0.5)
+        return {pair for rows, others in parts for pair in zip(rows.tolist(), others.tolist(), strict=True)}
 
-    at_once = couples()
-    monkeypatch.setattr(sketch, "MOST_HITS", 10)
-    assert couples() == at_once == {(a, b) for a in range(40) for b in range(40) if a % 7 == b % 7}
-
-
-def test_intervals_without_a_sample_are_not_judged() -> None:
-    assert judged(sketched(["ACGT"]), sketched([random_text(1)])) == sketch.Leakage(0, 0)
+    at_once = pairs()
+    monkeypatch.setattr(sketch, "MAX_HITS", 10)
+    assert pairs() == at_once == {(a, b) for a in range(40) for b in range(40) if a % 7 == b % 7}
 
 
-def test_samples_are_bounded() -> None:
-    assert sketch.density(10_000) == 2
-    assert sketch.density(10 * sketch.MOST_HASHES) == 10
+def test_intervals_without_a_sample_are_not_evaluated() -> None:
+    assert leakage(sketched(["ACGT"]), sketched([random_text(1)])) == sketch.Leakage(0, 0)
+
+
+def test_an_interval_is_similar_from_the_required_share_of_its_kmers_on_and_from_two() -> None:
+    sketches = sketch.Sketches(np.array([1, 2, 3, 4, 5, 9], np.uint64), np.array([0, 0, 0, 0, 1, 2]))
+    others = sketch.Sketches(np.array([1, 2, 1, 5, 9, 9], np.uint64), np.array([0, 0, 1, 1, 2, 2]))
+    nothing = np.empty(0, np.uint64)
+
+    def pairs(min_share: float) -> list[tuple[int, int]]:
+        parts = sketch.similar_pairs(sketches, others, nothing, min_share)
+        return [pair for rows, found in parts for pair in zip(rows.tolist(), found.tolist(), strict=True)]
+
+    assert pairs(0.5) == [(0, 0), (1, 1), (2, 2)]
+    assert pairs(0.51) == [(1, 1), (2, 2)]
+    assert pairs(0.0) == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_the_number_of_samples_is_bounded() -> None:
+    assert sketch.sample_spacing(10_000) == 2
+    assert sketch.sample_spacing(10 * sketch.MAX_SAMPLES) == 10
+    assert sketch.sample_spacing(10 * sketch.MAX_SAMPLES + 1) == 11

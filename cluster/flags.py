@@ -1,24 +1,26 @@
-"""Every configuration key as a flag: `--tokenizer.k 6`. Flags and YAML are checked by the same typed models."""
+"""Command lines: the parser of a verb, and every configuration key as a flag, such as `--tokenizer.k 6`.
+
+Values of flags are validated by the same typed models as those of an experiment file.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cluster import flag_types
 from cluster.experiment import Experiment
 from pipelines.config import SourceConfig, renamed_key
 from pipelines.errors import UsageError
-from training.model_registry import RegisteredKind
 
 _SOURCE_FLAG = re.compile(r"--sources\.(\d+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
-_BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
 Overrides = dict[tuple[str | int, ...], Any]
 
 
@@ -35,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on, as the type of an argument."""
+    """Read a whole number of at least 1; for the `type` of an argument."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
@@ -52,84 +54,55 @@ def has_actions(parser: argparse.ArgumentParser) -> bool:
     return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
-def add_sections(parser: argparse.ArgumentParser, shown: Sequence[str]) -> None:
-    """Add a flag for every key of every section; only sections in `shown` appear in the help."""
+def add_sections(parser: argparse.ArgumentParser, visible: Sequence[str]) -> None:
+    """Add a flag for every key of every section.
+
+    Args:
+        parser: of a verb.
+        visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds all
+            sections.
+    """
     for name, field in Experiment.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             continue
-        lines = (section.__doc__ or "").strip()
-        group = parser.add_argument_group(f"section {name}", lines if name in shown else argparse.SUPPRESS)
+        is_visible = name in visible
+        group = parser.add_argument_group(*((f"section {name}", _description(section)) if is_visible else ()))
         for key, inner in section.model_fields.items():
-            _add(group, name, inner.alias or key, inner, visible=name in shown)
-        if name not in shown:
-            group.title = group.description = None
-    if "sources" in shown:
-        group = parser.add_argument_group("section sources", f"{SourceConfig.__doc__} N counts the genomes from 0.")
+            _add_key(group, name, inner.alias or key, inner, is_visible=is_visible)
+    if "sources" in visible:
+        group = parser.add_argument_group("section sources", _description(SourceConfig, "N counts the genomes from 0."))
         for key, inner in SourceConfig.model_fields.items():
-            _add(group, "sources.N", key, inner, visible=True)
+            _add_key(group, "sources.N", key, inner, is_visible=True)
 
 
-def _add(group: Any, section: str, key: str, field: FieldInfo, *, visible: bool) -> None:
+def _description(section: type[BaseModel], addition: str = "") -> str:
+    """A section's docstring as lines of at most 118 characters."""
+    return textwrap.fill(" ".join([*(section.__doc__ or "").split(), addition]), 118)
+
+
+def _add_key(group: Any, section: str, key: str, field: FieldInfo, *, is_visible: bool) -> None:
     group.add_argument(
         f"--{section}.{key}",
         dest=f"{section}.{key}",
         default=argparse.SUPPRESS,
-        nargs="+" if _many(field) else None,
-        metavar=_metavar(field),
-        help=_help(field) if visible else argparse.SUPPRESS,
+        nargs="+" if flag_types.takes_many(field) else None,
+        metavar=flag_types.metavar(field),
+        help=flag_types.help_text(field) if is_visible else argparse.SUPPRESS,
     )
 
 
-def _annotation(field: FieldInfo) -> str:
-    return str(field.annotation)
-
-
-def _many(field: FieldInfo) -> bool:
-    return "list[" in _annotation(field) or "dict[" in _annotation(field)
-
-
-def _metavar(field: FieldInfo) -> str:
-    text = _annotation(field)
-    for item in field.metadata:
-        if isinstance(item, RegisteredKind):
-            return "{" + ",".join(item.choices()) + "}"
-    if "Literal[" in text:
-        return "{" + ",".join(re.findall(r"'([\w-]+)'", text)) + "}"
-    if "float" in text and "list" in text:
-        return "SHARE|NAME"
-    for kind, shown in (("int", "N"), ("float", "X"), ("bool", "true|false")):
-        if kind in text and "list" not in text:
-            return shown
-    return "PATH" if isinstance(field.json_schema_extra, dict) else "NAME"
-
-
-def _help(field: FieldInfo) -> str:
-    bounds = [
-        f"{word} {getattr(item, name):g}"
-        for item in field.metadata
-        for name, word in _BOUNDS
-        if getattr(item, name, None) is not None
-    ]
-    facts = [" and ".join(bounds)] if bounds else []
-    if not field.is_required() and field.default is not None:
-        default = field.default
-        facts.append(f"default {' '.join(default) if isinstance(default, list | dict) else default}")
-    text = (field.description or "") + (f" ({'; '.join(facts)})" if facts else "")
-    return text.replace("%", "%%")
-
-
 def chosen_parser(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> argparse.ArgumentParser:
-    """The parser of the verb that a command line names, or of the verb's action: what knows its flags."""
+    """The parser of the verb that a command line names, or of the verb's action."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            chosen = getattr(namespace, action.dest, None)
-            return chosen_parser(action.choices[chosen], namespace) if chosen else parser
+            name = getattr(namespace, action.dest, None)
+            return chosen_parser(action.choices[name], namespace) if name else parser
     return parser
 
 
 def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace, Overrides]:
-    """Parse a command line into its plain arguments and the configuration keys it sets.
+    """Parse a command line into the arguments of its verb and the configuration keys that it sets.
 
     Args:
         parser: of all verbs.
@@ -138,30 +111,31 @@ def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace,
     Raises:
         UsageError: an unknown verb or flag (with the nearest known one), or a missing argument.
     """
-    typed = {spelled(argument).split("=")[0]: argument.split("=")[0] for argument in arguments}
-    rest, overrides = _source_flags(list(map(spelled, arguments)))
+    rest, overrides = _split_source_flags([normalized(argument) for argument in arguments])
     namespace, unknown = parser.parse_known_args(rest)
     chosen = chosen_parser(parser, namespace)
-    known = [option for action in chosen._actions for option in action.option_strings]
-    if not any(option.startswith("--sources.") for option in known):
+    flags = [option for action in chosen._actions for option in action.option_strings]
+    if not any(flag.startswith("--sources.") for flag in flags):
         unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]
     if unknown:
-        flag = unknown[0].split("=")[0]
-        if today := _renamed(flag):
-            raise UsageError(f"{chosen.prog}: {typed.get(flag, flag)}: renamed", f"write {today}")
-        near = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else f"see {chosen.prog} --help"
-        raise UsageError(f"{chosen.prog}: unknown argument {typed.get(flag, flag)}", hint)
+        raise _unknown_argument(chosen.prog, unknown[0].split("=")[0], flags, arguments)
     for name in [name for name in vars(namespace) if "." in name]:
         section, key = name.split(".", 1)
-        raw = vars(namespace).pop(name)
-        field = _field(section, key)
-        overrides[section, key] = _value(raw, field)
+        overrides[section, key] = flag_types.parse_value(vars(namespace).pop(name), _field(section, key))
     return namespace, overrides
 
 
-def spelled(argument: str) -> str:
-    """A flag as it is defined: keys of sections with underscores, a verb's own with dashes; other arguments as they are."""
+def _unknown_argument(prog: str, flag: str, flags: Sequence[str], arguments: Sequence[str]) -> UsageError:
+    """The error for a flag that a verb does not have, spelled as the user typed it."""
+    typed = {normalized(argument).split("=")[0]: argument.split("=")[0] for argument in arguments}.get(flag, flag)
+    if current := _current_flag(flag):
+        return UsageError(f"{prog}: {typed}: renamed", f"write {current}")
+    near = difflib.get_close_matches(flag, flags, n=1, cutoff=0.6)
+    return UsageError(f"{prog}: unknown argument {typed}", f"did you mean {near[0]}?" if near else f"see {prog} --help")
+
+
+def normalized(argument: str) -> str:
+    """A flag with underscores in keys of sections and dashes in a verb's own flags; other arguments are returned as they are."""
     if not argument.startswith("--"):
         return argument
     name, equals, value = argument[2:].partition("=")
@@ -171,15 +145,15 @@ def spelled(argument: str) -> str:
 
 
 RENAMED_FLAGS = {"--judged": "--eval-chromosomes"}
-"""Flags of verbs by the names they once had; keys of sections have theirs in `Section.RENAMED`."""
+"""Former flag of a verb to its current name; former names of keys are in `Section.RENAMED`."""
 
 
-def _renamed(flag: str) -> str | None:
-    """Today's name of a flag that once had another."""
+def _current_flag(flag: str) -> str | None:
+    """The current name of a flag or key that had another."""
     section, _, key = flag.removeprefix("--").partition(".")
     field = Experiment.model_fields.get(section)
-    if field is not None and isinstance(field.annotation, type) and (today := renamed_key(field.annotation, key)):
-        return f"--{section}.{today}"
+    if field is not None and isinstance(field.annotation, type) and (current := renamed_key(field.annotation, key)):
+        return f"--{section}.{current}"
     return RENAMED_FLAGS.get(flag)
 
 
@@ -188,7 +162,8 @@ def _field(section: str, key: str) -> FieldInfo:
     return next(field for name, field in model.model_fields.items() if (field.alias or name) == key)
 
 
-def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
+def _split_source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
+    """Take flags of single genomes, such as `--sources.0.fasta`, out of a command line: argparse cannot count."""
     rest: list[str] = []
     overrides: Overrides = {}
     while arguments:
@@ -199,31 +174,13 @@ def _source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
             continue
         number, key, inline = match.groups()
         if number == "N":
-            raise UsageError(f"{argument}: N stands for a number", "count the genomes from 0")
+            raise UsageError(f"{argument}: N is to be a number", "count the genomes from 0")
         field = SourceConfig.model_fields.get(key)
-        raw = [inline] if inline is not None else []
-        while (
-            inline is None and arguments and not arguments[0].startswith("--") and (not raw or (field and _many(field)))
-        ):
-            raw.append(arguments.pop(0))
-        if not raw:
+        many = field is not None and flag_types.takes_many(field)
+        values = [] if inline is None else [inline]
+        while inline is None and arguments and not arguments[0].startswith("--") and (many or not values):
+            values.append(arguments.pop(0))
+        if not values:
             raise UsageError(f"--sources.{number}.{key}: no value", "give one after the flag")
-        overrides["sources", int(number), key] = raw if field and _many(field) else raw[0]
+        overrides["sources", int(number), key] = values if many else values[0]
     return rest, overrides
-
-
-def _value(raw: Any, field: FieldInfo) -> Any:
-    text = _annotation(field)
-    if isinstance(raw, list):
-        share = _scalar(raw[0]) if "float" in text and len(raw) == 1 else None
-        return share if isinstance(share, float | str) or raw == ["0"] else raw
-    if text in {"<class 'str'>", "str | None", "typing.Optional[str]"}:
-        return raw
-    return _scalar(raw)
-
-
-def _scalar(text: str) -> Any:
-    try:
-        return float(text) if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", text) else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        return text

@@ -65,7 +65,7 @@ def _check_node(report: NodeReport, node: str) -> list[Finding]:
         return findings
     inventory = gpu_check.NodeInventory(report.name, report.gpus, facts.hardware, facts.torch, facts.environment)
     try:
-        gpu_check.judge([inventory], "auto")
+        gpu_check.check([inventory], "auto")
     except DeviceError as error:
         # A torch that cannot use a GPU is a finding of `check_torch` already.
         if error.code != devices.TORCH_CANNOT_USE_GPU:

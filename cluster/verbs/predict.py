@@ -65,7 +65,7 @@ def run(context: Context) -> None:
 
         with context.connector(context.cluster())(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
-            spread = score_on(actor_pool.of(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
+            spread = score_on(actor_pool.choose_pool(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
             prediction = predict(wanted, scorer, threshold, terminal, spread)
     else:
         with device_errors_name_the_flag():

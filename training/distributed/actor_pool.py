@@ -1,4 +1,4 @@
-"""How many actors of a cluster score sequences, and on what: every GPU there is, else every CPU, unless told otherwise."""
+"""How many actors of a cluster score sequences, and on what: every GPU there is, else every CPU, unless set otherwise."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ class Pool:
     use_gpu: bool
 
 
-def of(nodes: Sequence[Node], wanted: int | None, device: str) -> Pool:
+def choose_pool(nodes: Sequence[Node], requested: int | None, device: str) -> Pool:
     """The pool for a cluster.
 
     Args:
         nodes: its machines.
-        wanted: actors asked for (default: as many as there is room for).
+        requested: number of actors (default: as many as the cluster can hold).
         device: cpu, cuda, or auto (GPUs if the cluster has any).
 
     Raises:
-        ResourceError: there is no room for so many; Ray would wait for it for ever.
+        ResourceError: the cluster cannot hold so many; Ray would wait for them for ever.
     """
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     use_gpu = device == "cuda" or (device == "auto" and gpus > 0)
-    room = sum(min(node.cpus, node.gpus) for node in nodes) if use_gpu else cpus
-    if not room or (wanted or 1) > room:
+    capacity = sum(min(node.cpus, node.gpus) for node in nodes) if use_gpu else cpus
+    if not capacity or (requested or 1) > capacity:
         needs = "a GPU and a CPU" if use_gpu else "a CPU"
         raise ResourceError(
-            f"--workers {wanted or 1}: each needs {needs}, but the cluster has {cpus} CPUs and {gpus} GPUs",
-            f"ask for {room}" if room else "add a node, or choose another --device",
+            f"--workers {requested or 1}: each needs {needs}, but the cluster has {cpus} CPUs and {gpus} GPUs",
+            f"set it to {capacity}" if capacity else "add a node, or choose another --device",
+            key="workers",
         )
-    return Pool(wanted or room, use_gpu)
+    return Pool(requested or capacity, use_gpu)

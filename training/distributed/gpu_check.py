@@ -1,7 +1,7 @@
-"""Looks at every machine of a cluster before workers are started there: has it a GPU that would be left aside?
+"""Checks every machine of a cluster, before workers start, for a GPU that would be left unused.
 
-Ray would start them, and torch.distributed fail in words that name no mend. One small task a machine, a second in all;
-torch is imported only where there is a GPU.
+Without the check Ray would start the workers, and torch.distributed would fail with a message that names no fix. It costs
+one small task per machine, a second in all; torch is imported only where there is a GPU.
 """
 
 from __future__ import annotations
@@ -22,101 +22,106 @@ NO_GPU = Build("cpu", "")
 
 @dataclass(frozen=True)
 class NodeInventory:
-    """What a machine has.
+    """The GPUs of a machine, as its drivers, its torch and Ray know them.
 
     Attributes:
-        host: its name or address.
+        host: name or address of the machine.
         gpus: as Ray counts them.
-        found: by its device files.
-        torch_build: its torch; not asked where there is no GPU.
-        environment: the visibility variables that Ray's workers have there.
+        hardware: as the drivers' device files show it.
+        torch_build: its torch; `NO_GPU` where nobody looked, because there is no GPU.
+        environment: the variables there that hide GPUs from Ray's workers.
     """
 
     host: str
     gpus: int
-    found: Hardware
+    hardware: Hardware
     torch_build: Build
     environment: dict[str, str]
 
 
-def judge(sights: Sequence[NodeInventory], wanted: str) -> None:
-    """See that no machine has a GPU that would be left aside.
+def check(inventories: Sequence[NodeInventory], device: str) -> None:
+    """See that no machine has a GPU that would be left unused.
 
     Args:
-        sights: every machine.
-        wanted: `training.device`.
+        inventories: of every machine.
+        device: `training.device`.
 
     Raises:
-        DeviceError: one has a GPU that its torch cannot use or that Ray does not know, or has none though Ray counts
-            one; it is named if there are several.
+        DeviceError: a machine has a GPU that its torch cannot use or that Ray does not count, or has none although Ray
+            counts one. The error names the machine if there are several.
     """
-    if wanted == "cpu":
+    if device == "cpu":
         return
-    for sight in sights:
+    for inventory in inventories:
         try:
-            _judge(sight, wanted)
+            _check_machine(inventory, device)
         except DeviceError as error:
-            if len(sights) == 1:
+            if len(inventories) == 1:
                 raise
-            raise error.on(sight.host) from error
+            raise error.on(inventory.host) from error
 
 
-def _judge(sight: NodeInventory, wanted: str) -> None:
-    usable = devices.choose("auto", sight.found, sight.torch_build, sight.environment) == "cuda"
-    if usable and not sight.gpus:
-        raise devices.unknown_to_ray(wanted, sight.found, sight.environment)
-    hidden = any(hidden_by(sight.environment, maker) for maker in VARIABLES)
-    if sight.gpus and not usable and not hidden:
-        counted = f"{sight.gpus} GPU{'s' if sight.gpus > 1 else ''}"
+def _check_machine(inventory: NodeInventory, device: str) -> None:
+    hardware, environment = inventory.hardware, inventory.environment
+    is_usable = devices.choose("auto", hardware, inventory.torch_build, environment) == "cuda"
+    if is_usable and not inventory.gpus:
+        raise devices.unknown_to_ray(device, hardware, environment)
+    is_hidden = any(hidden_by(environment, maker) for maker in VARIABLES)
+    if inventory.gpus and not is_usable and not is_hidden:
+        counted = f"{inventory.gpus} GPU{'s' if inventory.gpus > 1 else ''}"
         raise DeviceError(
             f"Ray counts {counted}, but this machine has none",
             f"start Ray with the true --num-gpus, or {devices.TO_CPU}",
         )
 
 
-def require(wanted: str) -> None:
-    """`judge` every machine of the cluster that Ray is connected to; looks at none where CPUs are wanted.
+def require(device: str) -> None:
+    """`check` every machine of the cluster that Ray is connected to; none where only CPUs are requested.
+
+    Args:
+        device: `training.device`.
 
     Raises:
-        ResourceError: as `judge`, or a machine does not answer.
+        ResourceError: as `check`, or a machine does not answer.
     """
-    if wanted != "cpu":
-        judge(survey(), wanted)
+    if device != "cpu":
+        check(inventory_cluster(), device)
 
 
-def survey() -> list[NodeInventory]:
-    """What every living machine of the cluster has; Ray is connected.
+def inventory_cluster() -> list[NodeInventory]:
+    """The inventory of every living machine of the cluster; Ray is connected.
 
     Raises:
-        ResourceError: one does not answer.
+        ResourceError: a machine does not answer.
     """
     import ray
     from ray.exceptions import RayError
 
     nodes = node_tasks.living()
-    asked = [node_tasks.start(look, node, node_tasks.gpus(node) > 0) for node in nodes]
+    references = [node_tasks.start(inspect_machine, node, node_tasks.gpus(node) > 0) for node in nodes]
     try:
-        told = ray.get(asked, timeout=ANSWER_S)
+        answers = ray.get(references, timeout=ANSWER_S)
     except RayError as error:
         raise ResourceError(
             f"a machine of the cluster did not answer ({type(error).__name__})", "see 'ray status', and run again"
         ) from error
     return [
-        NodeInventory(node["NodeManagerAddress"], node_tasks.gpus(node), *seen)
-        for node, seen in zip(nodes, told, strict=True)
+        NodeInventory(node["NodeManagerAddress"], node_tasks.gpus(node), *answer)
+        for node, answer in zip(nodes, answers, strict=True)
     ]
 
 
-def look(expected: bool) -> tuple[Hardware, Build, dict[str, str]]:
-    """What this machine has, its torch, and the visibility variables of this process.
+def inspect_machine(ray_counts_gpu: bool) -> tuple[Hardware, Build, dict[str, str]]:
+    """This machine's GPUs, its torch, and the variables of this process that hide GPUs.
 
     Args:
-        expected: whether Ray counts a GPU here, for then torch is asked in any case.
+        ray_counts_gpu: whether Ray counts a GPU here. If so torch is asked even without device files, which a container
+            may lack.
     """
-    found = hardware()
+    gpus = hardware()
     names = {name for names in VARIABLES.values() for name in names}
     return (
-        found,
-        build() if found or expected else NO_GPU,
+        gpus,
+        build() if gpus or ray_counts_gpu else NO_GPU,
         {name: os.environ[name] for name in names if name in os.environ},
     )

@@ -1,4 +1,4 @@
-"""Work in a thread beside the main one, where an interrupt would end in Ray's own handler and say nothing."""
+"""Runs work on a thread of its own, so that an interrupt reaches this project's handler and not Ray's."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ GRACE_S = 30.0
 Interrupt = Callable[[], None]
 
 
-def do(
+def run(
     work: Callable[[], Any], ask_to_stop: Interrupt | None = None, grace: Callable[[], float] = lambda: GRACE_S
 ) -> Exception | None:
-    """Do work, and pass an interrupt on to it.
+    """Run work, and pass an interrupt on to it.
 
     Args:
-        work: what is done.
+        work: called once, on a thread of its own.
         ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the work may end by itself; None: an
             interrupt is raised at once.
-        grace: seconds it is given for that; asked again and again.
+        grace: seconds that the work has to end by itself; called again and again, for it may change.
 
     Returns:
-        What was raised.
+        The exception that the work raised, or None.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; if `ask_to_stop` was called, when the work has ended, or its time has, or at the
-            second interrupt.
+        KeyboardInterrupt: there was an interrupt. If `ask_to_stop` was called, it is raised when the work has ended,
+            when the grace has, or at the second interrupt.
     """
     failure: BaseException | None = None
 
-    def run_it() -> None:
+    def catch_failure() -> None:
         nonlocal failure
         try:
             work()
         except BaseException as error:
             failure = error
 
-    thread = threading.Thread(target=run_it, daemon=True)
-    with _interrupts() as interrupts:
+    thread = threading.Thread(target=catch_failure, daemon=True)
+    with _collected_interrupts() as interrupts:
         thread.start()
-        asked = None
+        asked_at = None
         while thread.is_alive():
             thread.join(timeout=0.1)
-            if interrupts and asked is None:
+            if interrupts and asked_at is None:
                 if ask_to_stop is None:
                     raise KeyboardInterrupt
                 ask_to_stop()
-                asked = time.monotonic()
-            if asked is not None and (len(interrupts) > 1 or time.monotonic() - asked > grace()):
+                asked_at = time.monotonic()
+            if asked_at is not None and (len(interrupts) > 1 or time.monotonic() - asked_at > grace()):
                 raise KeyboardInterrupt
-    if asked is not None:
+    if asked_at is not None:
         raise KeyboardInterrupt
     if failure is not None and not isinstance(failure, Exception):
         raise failure
@@ -61,17 +61,17 @@ def do(
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of being ended by them; only the main thread can."""
-    seen: list[int] = []
+def _collected_interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of being ended by them; only the main thread can."""
+    signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield seen
+        yield signals
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda number, frame: seen.append(number))
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in previous:
+        signal.signal(number, lambda number, frame: signals.append(number))
     try:
-        yield seen
+        yield signals
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,7 +1,7 @@
-"""Starts a function on the workers of Ray Train, hears what they tell, and passes an interrupt on to them.
+"""Starts a function on the workers of Ray Train, receives their events, and passes an interrupt on to them.
 
-Reaching the function takes about 10 s. Ray starts the workers again when one dies; what they resume from is their own
-affair, and Ray keeps no state beyond the call.
+It takes about 10 s until the function runs. When a worker dies, Ray starts all of them again; the workers themselves know
+what to resume from, and Ray keeps no state beyond the call.
 """
 
 from __future__ import annotations
@@ -14,62 +14,66 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pipelines.errors import RaygeneError, TrainingError
-from training.distributed import interruptible
+from pipelines.errors import TrainingError
+from training.distributed import interruptible, stop_signal
 from training.distributed.interruptible import Interrupt
-from training.distributed.messages import WorkerEvent
+from training.distributed.messages import EventQueue, TrainingBegan, TrainingEnded, WorkerEvent, WorkerFailed, decoded
 from training.distributed.placement import Placement
 
-# Rightly slow are the first decoding of a split on a node and a write to slow storage.
+# Two things are rightly slow: the first decoding of a split on a node, and a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
 POLL_S = 0.25
 RETURN_S = 5.0
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
+Spec = TypeVar("Spec")
+OnEvent = Callable[[WorkerEvent], None]
+
 
 @dataclass(frozen=True)
-class Group:
+class WorkerGroup:
     """The workers of a launch.
 
     Attributes:
-        workers: processes wanted.
-        least: with how many it goes on when a node is lost.
-        share: what each gets.
-        failures: how many times dead workers are started again.
+        workers: processes to start.
+        min_workers: how many are enough to continue when a node is lost.
+        placement: what each of them gets.
+        max_failures: how many times dead workers are started again.
     """
 
     workers: int
-    least: int
-    share: Placement
-    failures: int
+    min_workers: int
+    placement: Placement
+    max_failures: int
 
 
 def launch(
-    function: Callable[[dict[str, Any]], None],
-    given: dict[str, Any],
-    group: Group,
+    function: Callable[[Spec, EventQueue], None],
+    spec: Spec,
+    group: WorkerGroup,
     scratch: Path,
-    hear: Callable[[WorkerEvent], None],
+    on_event: OnEvent,
     ask_to_stop: Interrupt | None = None,
 ) -> None:
     """Run a function on every worker until it returns on all of them.
 
     Args:
-        function: called on each worker with `given` and, under `news`, the driver's end of a `EventQueue`.
-        given: plain values.
+        function: called on each worker with `spec` and the worker's end of the event queue.
+        spec: a frozen dataclass that can be pickled.
         group: the workers.
-        scratch: a folder that every node writes; Ray's own files appear in it while it runs.
-        hear: called, on a thread of its own, with everything the workers tell, in order.
-        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have `background.GRACE_S` to tell
-            `ended` and return; None: an interrupt ends them at once.
+        scratch: a directory that every node can write; Ray's own files are in it while the function runs.
+        on_event: called with every event in order, but for `WorkerFailed`, on a thread of its own. An exception that it
+            raises is raised when the workers have returned.
+        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have
+            `interruptible.GRACE_S` to send `TrainingEnded` and return; None: an interrupt ends them at once.
 
     Raises:
-        RaygeneError: as told by a worker under `error`.
-        TrainingError: workers died more often than `group.failures`.
-        KeyboardInterrupt: it was interrupted; if `ask_to_stop` was called, after the workers have returned.
+        RaygeneError: the error of a worker's `WorkerFailed`.
+        TrainingError: workers died more often than `group.max_failures`.
+        KeyboardInterrupt: there was an interrupt; if `ask_to_stop` was called, after the workers have returned.
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -78,127 +82,129 @@ def launch(
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(POLL_S))
-    # On this machine: what workers tell is not to be lost with a node of theirs.
-    home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": home})
+    # The queue is on this machine, so that no event is lost together with a worker's node.
+    local_node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": local_node})
     name = f".ray-{uuid.uuid4().hex[:12]}"
-    fatal = scratch / name / "fatal"
+    failed_marker = scratch / name / "failed"
     settings: dict[str, Any] = {
         "name": name,
         "storage_path": str(scratch),
-        "failure_config": FailureConfig(max_failures=group.failures),
+        "failure_config": FailureConfig(max_failures=group.max_failures),
         "worker_runtime_env": {"env_vars": ENVIRONMENT},
     }
-    number: Any = group.workers if group.least == group.workers else (group.least, group.workers)
+    is_elastic = group.min_workers < group.workers
+    num_workers: Any = (group.min_workers, group.workers) if is_elastic else group.workers
     trainer = TorchTrainer(
-        _unless_fatal,
-        train_loop_config={"function": function, "fatal": str(fatal), "given": given | {"news": news}},
+        _run_unless_failed,
+        train_loop_config={"function": function, "spec": spec, "queue": queue, "failed_marker": failed_marker},
         torch_config=_torch_config(),
         scaling_config=ScalingConfig(
-            num_workers=number,
-            use_gpu=group.share.use_gpu,
-            resources_per_worker=group.share.resources,
+            num_workers=num_workers,
+            use_gpu=group.placement.use_gpu,
+            resources_per_worker=group.placement.resources,
         ),
         run_config=RunConfig(**settings),
     )
-    errors: list[RaygeneError] = []
+    errors: list[Exception] = []
     ended = threading.Event()
 
-    def heard(message: WorkerEvent) -> None:
-        if "began" in message:
-            ended.clear()
-        hear(message)
-        if "ended" in message:
+    def handle(event: WorkerEvent) -> None:
+        match event:
+            case WorkerFailed(error):
+                errors.append(error)
+                with suppress(OSError):
+                    failed_marker.parent.mkdir(parents=True, exist_ok=True)
+                    failed_marker.touch()
+                return
+            case TrainingBegan():
+                ended.clear()
+        try:
+            on_event(event)
+        except Exception as error:
+            errors.append(error)
+        if isinstance(event, TrainingEnded):
             ended.set()
 
     failure: BaseException | None = None
     try:
-        with _listening(news, heard, errors, fatal):
-            # Once the workers have ended, little more is waited for: what interrupted this process may have ended Ray too.
-            failure = interruptible.do(
+        with _receiving(queue, handle):
+            # Once training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray as well.
+            failure = interruptible.run(
                 trainer.fit, ask_to_stop, lambda: RETURN_S if ended.is_set() else interruptible.GRACE_S
             )
     except KeyboardInterrupt as interrupt:
         failure = interrupt
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
-    # Only now has the listener heard all: a worker's own error says more than Ray's, and may come after it.
+    # Only now are all events handled: a worker's own error says more than Ray's, and may arrive after it.
     if errors:
         raise errors[0] from failure
     if isinstance(failure, Exception):
-        raise stopped(failure) from failure
+        raise error_of_ray(failure) from failure
     if failure is not None:
         raise failure
 
 
-def _unless_fatal(config: dict[str, Any]) -> None:
+def _run_unless_failed(config: dict[str, Any]) -> None:
     """What runs on a worker: the function, but not once more after an error that would come again."""
-    if not Path(config["fatal"]).exists():
-        config["function"](config["given"])
+    if not config["failed_marker"].exists():
+        config["function"](config["spec"], EventQueue(config["queue"]))
 
 
-def stopped(failure: Exception, what: str = "training") -> TrainingError:
-    """One line for a failure of Ray that no worker has explained: the last of its message, where the cause stands."""
+def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
+    """The one-line error for a failure of Ray that no worker has explained.
+
+    It quotes the last line of Ray's message, which has the cause.
+    """
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     reason = lines[-1][:200] if lines else type(failure).__name__
-    return TrainingError(f"{what} stopped ({reason})", "run the same command to go on, with --verbose to see why")
+    return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
 
 
 def _torch_config() -> Any:
-    """Ray's set-up of torch.distributed, after which SIGTERM is a notice in every worker."""
+    """Ray's configuration of torch.distributed, after which SIGTERM is a stop signal in every worker."""
     from ray.train.torch import TorchConfig
 
-    from training.distributed import stop_signal
+    ray_backend: Any = TorchConfig().backend_cls
 
-    backend: Any = TorchConfig().backend_cls
-
-    class Listening(backend):  # type: ignore[misc]
+    class BackendWithStopSignal(ray_backend):  # type: ignore[misc]
         def on_training_start(self, worker_group: Any, backend_config: Any) -> None:
             super().on_training_start(worker_group, backend_config)
-            worker_group.execute(stop_signal.listen)
+            worker_group.execute(stop_signal.install_handler)
 
     class Config(TorchConfig):  # type: ignore[misc]
         @property
         def backend_cls(self) -> Any:
-            return Listening
+            return BackendWithStopSignal
 
     return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
 
 
 @contextmanager
-def _listening(
-    news: Any, hear: Callable[[WorkerEvent], None], errors: list[RaygeneError], fatal: Path
-) -> Iterator[None]:
-    """Pass on what workers tell while the block lasts, and all that is left at its end."""
+def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
+    """Handle events on a thread while the block lasts, and those still in the queue at its end."""
     from ray.util.queue import Empty
 
-    done = threading.Event()
+    block_ended = threading.Event()
 
-    def listen() -> None:
+    def receive() -> None:
         while True:
             try:
-                message = news.get(block=True, timeout=0.5)
+                event = decoded(queue.get(block=True, timeout=0.5))
             except Empty:
-                if done.is_set():
+                if block_ended.is_set():
                     return
                 continue
             except Exception:
+                # The queue's actor is gone, and Ray with it.
                 return
-            if "error" in message:
-                errors.append(message["error"])
-                with suppress(OSError):
-                    fatal.parent.mkdir(parents=True, exist_ok=True)
-                    fatal.touch()
-            else:
-                try:
-                    hear(message)
-                except RaygeneError as error:
-                    errors.append(error)
+            handle(event)
 
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
+    receiver = threading.Thread(target=receive, daemon=True)
+    receiver.start()
     try:
         yield
     finally:
-        done.set()
-        listener.join(timeout=10)
+        block_ended.set()
+        receiver.join(timeout=10)

@@ -1,4 +1,4 @@
-"""One small task on each node of the cluster that Ray is connected to, pinned there; it reserves no CPU."""
+"""Small tasks on chosen nodes of the cluster that Ray is connected to. They reserve no CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Node = dict[str, Any]
 
 
 def living() -> list[Node]:
-    """The nodes that live, as Ray describes them."""
+    """The living nodes, as `ray.nodes()` describes them."""
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
@@ -21,10 +21,10 @@ def gpus(node: Node) -> int:
 
 
 def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float = 0) -> Any:
-    """Start a function on a node, once; return the reference to what it will give.
+    """Start a function on one node, without a retry; return Ray's reference to its result.
 
     Args:
-        function: of a module that is there.
+        function: of a module that is installed on the node.
         node: one of `living()`.
         arguments: of the function.
         gpus: to reserve.
@@ -32,13 +32,14 @@ def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    # Not soft: if the node is lost, the task fails rather than run elsewhere.
+    this_node_only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     task = ray.remote(num_cpus=0, max_retries=0)(function)
-    return task.options(num_gpus=gpus, scheduling_strategy=there).remote(*arguments)
+    return task.options(num_gpus=gpus, scheduling_strategy=this_node_only).remote(*arguments)
 
 
 def finished(references: Sequence[Any], seconds: float) -> list[Any]:
-    """Those of some references that are ready when all are, or after so many seconds."""
+    """Wait until all tasks have ended, `seconds` at most; return the references of those that have."""
     import ray
 
     return ray.wait(list(references), num_returns=len(references), timeout=seconds)[0] if references else []

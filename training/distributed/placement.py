@@ -1,7 +1,7 @@
 """Which part of a cluster each worker gets: a GPU or not, and how many CPUs.
 
-Ray waits for ever, and in silence, for resources that no node has or that other work holds: what is asked is held
-against the nodes first, and against what is free.
+Ray waits for ever, and in silence, for resources that no node has or that other work occupies. So the request is compared
+first with what the nodes have, and then with what is free.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipelines.errors import ResourceError
 
 @dataclass(frozen=True)
 class Node:
-    """What a machine of the cluster has."""
+    """The resources of a machine of the cluster."""
 
     cpus: int
     gpus: int
@@ -30,72 +30,79 @@ class Placement:
 
     @property
     def resources(self) -> dict[str, int]:
-        """As Ray names them."""
+        """Under Ray's names."""
         return {"CPU": self.cpus} | ({"GPU": 1} if self.use_gpu else {})
 
 
 def nodes_of(listing: Sequence[dict[str, Any]]) -> list[Node]:
     """The living nodes of a `ray.nodes()` listing."""
     resources = [node["Resources"] for node in listing if node["Alive"]]
-    return [Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in resources]
+    return [Node(int(of_node.get("CPU", 0)), int(of_node.get("GPU", 0))) for of_node in resources]
 
 
 def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
-    """Share a cluster out among workers, as many CPUs to each as every worker can have.
+    """Divide a cluster among workers: each gets as many CPUs as all of them can have.
 
     Args:
         nodes: the machines.
-        workers: how many processes.
+        workers: number of processes.
         device: cpu, cuda, or auto (GPUs if the cluster has any).
 
     Raises:
-        ResourceError: the cluster has too little. GPUs that do not suffice are never left aside in silence.
+        ResourceError: the cluster has too little. GPUs that are too few are an error, never ignored in silence.
     """
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-    has = f"the cluster has {cpus} CPUs and {gpus} GPUs on {len(nodes)} nodes"
+    cluster = f"the cluster has {cpus} CPUs and {gpus} GPUs on {len(nodes)} nodes"
     if device == "cuda" or (device == "auto" and gpus):
-        if with_gpu := _largest_share(nodes, workers, use_gpu=True):
-            return Placement(with_gpu, use_gpu=True)
-        fitting = sum(min(node.cpus, node.gpus) for node in nodes)
+        if cpus_with_gpu := _max_cpus(nodes, workers, use_gpu=True):
+            return Placement(cpus_with_gpu, use_gpu=True)
+        max_workers = sum(min(node.cpus, node.gpus) for node in nodes)
+        to_cpu = "set training.device to cpu"
         raise ResourceError(
-            f"training.workers {workers} on GPUs need a GPU and a CPU each, but {has}",
-            f"set training.workers to {fitting} or training.device to cpu" if fitting else "set training.device to cpu",
+            f"training.workers {workers} on GPUs need a GPU and a CPU each, but {cluster}",
+            f"set training.workers to {max_workers} or training.device to cpu" if max_workers else to_cpu,
+            key="training.workers",
         )
-    without = _largest_share(nodes, workers, use_gpu=False)
-    if not without:
+    cpus_each = _max_cpus(nodes, workers, use_gpu=False)
+    if not cpus_each:
         raise ResourceError(
-            f"training.workers {workers} need a CPU each, but {has}",
+            f"training.workers {workers} need a CPU each, but {cluster}",
             f"set training.workers to {cpus} or raise cluster.cpus" if cpus else "add a node with CPUs",
+            key="training.workers",
         )
-    return Placement(without, use_gpu=False)
+    return Placement(cpus_each, use_gpu=False)
 
 
-def beside(nodes: Sequence[Node], share: Placement, workers: int) -> int:
-    """The most workers that may come to lie on one machine, for Ray fills one before the next."""
-    slots = [min(node.cpus // share.cpus, node.gpus if share.use_gpu else workers) for node in nodes]
+def max_workers_per_node(nodes: Sequence[Node], placement: Placement, workers: int) -> int:
+    """The most workers that may be on one machine, for Ray fills one before it takes the next."""
+    slots = [_slots(node, placement.cpus, workers, use_gpu=placement.use_gpu) for node in nodes]
     return min(workers, max(slots, default=workers))
 
 
-def awaited(share: Placement, workers: int, free: Mapping[str, float]) -> str | None:
-    """What has to become free before every worker has its share; None if it is free now.
+def missing_resources(placement: Placement, workers: int, free: Mapping[str, float]) -> str | None:
+    """What has to become free before every worker can start, in words; None if everything is free.
 
     Args:
-        share: of each worker.
-        workers: how many processes.
-        free: `ray.available_resources()`, which lacks what is used up.
+        placement: of each worker.
+        workers: number of processes.
+        free: `ray.available_resources()`, which leaves out a resource of which nothing is free.
     """
-    needed = {name: count * workers for name, count in share.resources.items()}
-    short = [name for name, count in needed.items() if free.get(name, 0) < count]
-    told = [
-        f"{needed[name]} {name}{'s' if needed[name] > 1 else ''} ({free.get(name, 0):g} free now)" for name in short
+    needed = {name: count * workers for name, count in placement.resources.items()}
+    missing = [name for name, count in needed.items() if free.get(name, 0) < count]
+    parts = [
+        f"{needed[name]} {name}{'s' if needed[name] > 1 else ''} ({free.get(name, 0):g} free now)" for name in missing
     ]
-    return " and ".join(told) or None
+    return " and ".join(parts) or None
 
 
-def _largest_share(nodes: Sequence[Node], workers: int, *, use_gpu: bool) -> int:
+def _max_cpus(nodes: Sequence[Node], workers: int, *, use_gpu: bool) -> int:
     """The most CPUs that every worker can have on some node; 0 if not even one."""
-    for share in range(max((node.cpus for node in nodes), default=0), 0, -1):
-        slots = sum(min(node.cpus // share, node.gpus if use_gpu else workers) for node in nodes)
-        if slots >= workers:
-            return share
+    for cpus in range(max((node.cpus for node in nodes), default=0), 0, -1):
+        if sum(_slots(node, cpus, workers, use_gpu=use_gpu) for node in nodes) >= workers:
+            return cpus
     return 0
+
+
+def _slots(node: Node, cpus: int, workers: int, *, use_gpu: bool) -> int:
+    """How many workers of so many CPUs, and a GPU each if `use_gpu`, fit on a node."""
+    return min(node.cpus // cpus, node.gpus if use_gpu else workers)

@@ -1,4 +1,4 @@
-"""From which checkpoint all workers go on: the first worker chooses, and nobody begins unless all have read it.
+"""Brings all workers to the same checkpoint: the first worker chooses it, and none trains until all have read it.
 
 On a network file system another machine may see a new file some seconds late.
 """
@@ -14,7 +14,7 @@ from training.engine.checkpoints import Checkpoint, Checkpoints
 from training.engine.collective import Collective
 from training.engine.state import State
 
-PATIENCE_S = 60.0
+FILE_TIMEOUT_S = 60.0
 
 
 def resume(
@@ -22,34 +22,36 @@ def resume(
     checkpoints: Checkpoints,
     collective: Collective,
     device: torch.device,
-    patience_s: float = PATIENCE_S,
+    timeout_s: float = FILE_TIMEOUT_S,
 ) -> None:
-    """Bring a fresh state to the latest checkpoint, if there is any; every worker must call it.
+    """Bring a fresh state to the latest checkpoint, if there is one; every worker must call it.
 
     Args:
-        state: of this worker.
+        state: of this worker; changed in place.
         checkpoints: of the run.
         collective: the workers.
-        device: where the collective's tensors lie.
-        patience_s: how long to wait for a file that the first worker sees.
+        device: where the collective's tensors are.
+        timeout_s: how long to wait for a file that the first worker sees.
 
     Raises:
         TrainingError: the checkpoint is damaged, does not fit the model, or is not seen by this or another worker.
         ResourceError: it cannot be read.
     """
     latest = checkpoints.latest() if collective.rank == 0 else None
-    place = torch.zeros(3, dtype=torch.float64, device=device)
+    # Only the first worker adds anything, so the sum is a broadcast of its choice.
+    choice = torch.zeros(3, dtype=torch.float64, device=device)
     if latest is not None:
-        place += torch.tensor([1, latest.epoch, latest.step], dtype=torch.float64, device=device)
-    collective.sum_(place)
-    there, epoch, step = (int(number) for number in place.tolist())
-    if not there:
+        choice += torch.tensor([1, latest.epoch, latest.step], dtype=torch.float64, device=device)
+    collective.sum_(choice)
+    has_checkpoint, epoch, step = (int(number) for number in choice.tolist())
+    if not has_checkpoint:
         return
     error: RaygeneError | None = None
     try:
-        _restore(state, latest or _awaited(checkpoints, epoch, step, patience_s))
-    except RaygeneError as found:
-        error = found
+        _restore(state, latest or _wait_for(checkpoints, epoch, step, timeout_s))
+    except RaygeneError as own_error:
+        error = own_error
+    # A worker that raised at once would leave the others waiting in their first step.
     failed = torch.tensor([1.0 if error else 0.0], device=device)
     collective.sum_(failed)
     if error is not None:
@@ -61,18 +63,19 @@ def resume(
         )
 
 
-def _awaited(checkpoints: Checkpoints, epoch: int, step: int, patience_s: float) -> Checkpoint:
-    deadline = time.monotonic() + patience_s
+def _wait_for(checkpoints: Checkpoints, epoch: int, step: int, timeout_s: float) -> Checkpoint:
+    deadline = time.monotonic() + timeout_s
     while True:
-        for one in checkpoints.all():
-            if (one.epoch, one.step) == (epoch, step):
-                return one
+        for checkpoint in checkpoints.all():
+            if (checkpoint.epoch, checkpoint.step) == (epoch, step):
+                return checkpoint
         if time.monotonic() > deadline:
             raise TrainingError(
-                f"{checkpoints.directory}: the first worker has a checkpoint at epoch {epoch + 1}, step {step}, and this has not",
+                f"{checkpoints.directory}: the first worker has a checkpoint at epoch {epoch + 1}, step {step}, "
+                "and this worker does not see it",
                 "put --output where every node reads and writes the same files",
             )
-        time.sleep(min(1.0, patience_s))
+        time.sleep(min(1.0, timeout_s))
 
 
 def _restore(state: State, checkpoint: Checkpoint) -> None:
@@ -80,7 +83,8 @@ def _restore(state: State, checkpoint: Checkpoint) -> None:
     try:
         state.restore(document)
     except (KeyError, ValueError, RuntimeError) as error:
-        told = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120]
         raise TrainingError(
-            f"{checkpoint.path}: does not fit the model ({told})", f"delete {checkpoint.path.parent} to begin anew"
+            f"{checkpoint.path}: does not fit the model ({reason})",
+            f"delete {checkpoint.path.parent} to train from the beginning",
         ) from error

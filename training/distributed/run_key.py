@@ -1,4 +1,4 @@
-"""What decides a run's result, as one fingerprint: the same run is gone on with, another begins anew."""
+"""The key of a run: one fingerprint of all that decides its result. A run with the same key is resumed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.engine.checkpoints import FORMAT
 from training.models import embedding_file
 
-# Keys of `training` that change when, where or how fast a run computes, or what it tells, but not its result.
+# Keys of `training` that change where or how fast a run computes, or what it reports, but not its result.
 NOT_CONTENT = {
     "workers",
     "min_workers",
@@ -27,12 +27,12 @@ NOT_CONTENT = {
 
 
 def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
-    """SHA-256 over model, optimisation, dataset and the format of checkpoints.
+    """SHA-256 over the model, the optimisation, the dataset and the format of checkpoints.
 
     Args:
-        model: an embedding file counts by its content.
-        training: without `NOT_CONTENT`.
-        dataset: its fingerprint.
+        model: the architecture; an embedding file counts by its content, not its path.
+        training: the optimisation; the keys in `NOT_CONTENT` do not count.
+        dataset: the fingerprint of the dataset.
 
     Raises:
         BundleError: the embedding file is missing.

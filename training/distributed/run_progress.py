@@ -1,21 +1,33 @@
-"""What the driver does with what its workers tell: progress on screen, and `train.log`."""
+"""What the driver does with its workers' events: progress on screen, `train.log`, MLflow and the caller's callback."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pipelines.progress import Progress, Stage
-from training.distributed.messages import WorkerEvent
+from training.distributed.messages import (
+    EpochFinished,
+    Position,
+    PositionReached,
+    StepsLogged,
+    TrainingBegan,
+    TrainingEnded,
+    WarningRaised,
+    WorkerEvent,
+    WorkerStarted,
+)
+from training.engine.state import Record
 from training.observability.mlflow import Tracker
+from training.observability.runlog import StepLine
 
 LOG = "train.log"
-Place = tuple[int, int]
+OnEpoch = Callable[[Record], None]
 
 
 class RunLogger:
-    """Notes and warnings of a run: shown, and kept in a file with the time.
+    """Notes and warnings of a run: shown, and written to a file with the time.
 
     Args:
         path: the file.
@@ -23,112 +35,142 @@ class RunLogger:
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:
-        self._path, self._progress, self._lost = path, progress, False
+        self._path, self._progress, self._is_lost = path, progress, False
 
     def note(self, text: str) -> None:
-        """Tell a fact worth knowing."""
-        self.keep(text)
+        """Show and write a fact worth knowing."""
+        self.write(text)
         self._progress.note(text)
 
     def warn(self, text: str) -> None:
-        """Tell a fact worth acting on."""
-        self.keep(f"warning: {text}")
+        """Show and write a fact worth acting on."""
+        self.write(f"warning: {text}")
         self._progress.warn(text)
 
-    def keep(self, text: str) -> None:
-        """Write a fact down without showing it; a log that cannot be written costs one warning, and no training."""
-        if self._lost:
+    def write(self, text: str) -> None:
+        """Write a line without showing it. A log that cannot be written costs one warning, not the training."""
+        if self._is_lost:
             return
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")
         except OSError as error:
-            self._lost = True
-            self._progress.warn(f"{self._path}: cannot be written ({error.strerror or error}); it ends here")
+            self._is_lost = True
+            self._progress.warn(
+                f"{self._path}: cannot be written ({error.strerror or error}); nothing more is written to it"
+            )
+
+
+class EpochReports:
+    """Hands the record of each epoch on once, in order, however often workers are started again.
+
+    Args:
+        tracker: gets the records for MLflow.
+        on_epoch: called with each record; None: nobody is.
+    """
+
+    def __init__(self, tracker: Tracker, on_epoch: OnEpoch | None = None) -> None:
+        self._tracker, self._on_epoch = tracker, on_epoch
+        self._reported = 0
+
+    def report(self, records: Iterable[Record]) -> None:
+        """Hand on the records of epochs that have not been handed on before.
+
+        Args:
+            records: in the order of their epochs.
+        """
+        new = [record for record in records if record["epoch"] > self._reported]
+        self._tracker.epochs(new)
+        for record in new:
+            self._reported = record["epoch"]
+            if self._on_epoch is not None:
+                self._on_epoch(record)
 
 
 class ProgressReporter:
-    """Hears the workers of a run.
+    """Shows the events of a run's workers.
 
     Args:
         steps: optimizer steps of an epoch.
-        diary: told when training begins or goes on.
+        logger: gets what is worth a note or a warning.
         stage: advanced by steps.
-        tracker: sent the figures of epochs.
+        epochs: gets the records of finished epochs.
 
     Attributes:
-        ended: epochs, and steps of the next, that are finished and kept, as told by workers that returned.
+        saved_position: up to where everything is on disk, as workers that returned have reported; None before.
     """
 
-    def __init__(self, steps: int, diary: RunLogger, stage: Stage, tracker: Tracker) -> None:
-        self._steps, self._diary, self._stage, self._tracker = steps, diary, stage, tracker
-        self._shown = 0
-        self._seen: Place = (0, 0)
-        self._began, self._workers = False, 0
-        self.ended: Place | None = None
-        self._warned: set[str] = set()
-        self._record: dict[str, Any] = {}
-        self._line: dict[str, Any] = {}
+    def __init__(self, steps: int, logger: RunLogger, stage: Stage, epochs: EpochReports) -> None:
+        self._steps, self._logger, self._stage, self._epochs = steps, logger, stage, epochs
+        self.saved_position: Position | None = None
+        self._position = Position(0, 0)
+        self._steps_shown = 0
+        self._workers: int | None = None
+        self._warnings: set[str] = set()
+        self._record: Record = {}
+        self._line: StepLine | None = None
 
-    def __call__(self, message: WorkerEvent) -> None:
-        """Take one message of `reporter` or `worker`."""
-        if "worker" in message:
-            self._diary.keep(
-                "worker {rank} of {workers}: process {pid} on {host}, {device}".format(**message["worker"])
-            )
-        if "warning" in message and message["warning"] not in self._warned:
-            self._warned.add(message["warning"])
-            self._diary.warn(message["warning"])
-        if "began" in message:
-            self._begin(**message["began"])
-        if "record" in message:
-            self._record = message["record"]
-            self._tracker.epochs([self._record])
-        if "line" in message:
-            self._line = message["line"]
-            self._show((self._line["epoch"] - 1, self._line["step"]))
-        if "at" in message:
-            self._show(message["at"])
-        if "ended" in message:
-            self.ended = message["ended"]
-            self._show(message["ended"])
+    def __call__(self, event: WorkerEvent) -> None:
+        """Handle one event."""
+        match event:
+            case WorkerStarted(rank, workers, pid, host, device):
+                self._logger.write(f"worker {rank} of {workers}: process {pid} on {host}, {device}")
+            case WarningRaised(text):
+                if text not in self._warnings:
+                    self._warnings.add(text)
+                    self._logger.warn(text)
+            case TrainingBegan():
+                self._training_began(event)
+            case PositionReached(position):
+                self._show(position)
+            case StepsLogged(line):
+                self._line = line
+                self._show(Position(line.epoch - 1, line.step))
+            case EpochFinished(record):
+                self._record = record
+                self._show(Position(record["epoch"], 0))
+                self._epochs.report([record])
+            case TrainingEnded(position):
+                self.saved_position = position
+                self._show(position)
 
-    def _begin(self, at: Place, record: list[dict[str, Any]], workers: int) -> None:
-        group = f"{workers} worker{'s' if workers > 1 else ''}"
-        where = f"epoch {at[0] + 1}, step {at[1]}"
-        if self._began:
-            lost = max(0, self._count(self._seen) - self._count(at))
-            why = "more workers joined" if workers > self._workers else "a worker was lost"
-            self._diary.warn(
-                f"{why}; going on from the checkpoint at {where} of {self._steps} with {group}: {lost} steps are done again"
-            )
-        elif at != (0, 0):
-            self._diary.note(f"going on from the checkpoint at {where} of {self._steps} with {group}")
-        self._began, self._seen, self._workers, self.ended = True, at, workers, None
-        self._record = record[-1] if record else {}
-        self._show(at)
+    def _training_began(self, event: TrainingBegan) -> None:
+        position = event.position
+        group = f"{event.workers} worker{'s' if event.workers > 1 else ''}"
+        checkpoint = f"the checkpoint at epoch {position.epoch + 1}, step {position.step} of {self._steps}"
+        if self._workers is not None:
+            lost = max(0, self._count(self._position) - self._count(position))
+            why = "more workers joined" if event.workers > self._workers else "a worker was lost"
+            self._logger.warn(f"{why}; resuming from {checkpoint} with {group}: {lost} steps are repeated")
+        elif position != Position(0, 0):
+            self._logger.note(f"resuming from {checkpoint} with {group}")
+        self._workers, self._position, self.saved_position = event.workers, position, None
+        self._record = event.records[-1] if event.records else {}
+        self._show(position)
+        self._epochs.report(event.records)
 
-    def _show(self, at: Place) -> None:
-        self._seen = max(self._seen, at)
-        done = self._count(self._seen)
-        self._stage.describe(_told(self._seen[0] + 1, self._record, self._line))
-        self._stage.advance(max(0, done - self._shown))
-        self._shown = max(self._shown, done)
+    def _show(self, position: Position) -> None:
+        self._position = max(self._position, position)
+        done = self._count(self._position)
+        self._stage.describe(_summary(self._position.epoch + 1, self._record, self._line))
+        # Repeated steps do not move the bar back.
+        self._stage.advance(max(0, done - self._steps_shown))
+        self._steps_shown = max(self._steps_shown, done)
 
-    def _count(self, place: Place) -> int:
-        return place[0] * self._steps + place[1]
+    def _count(self, position: Position) -> int:
+        return position.epoch * self._steps + position.step
 
 
-def _told(epoch: int, record: dict[str, Any], line: dict[str, Any]) -> str:
-    """Where training stands, in a line."""
+def _summary(epoch: int, record: Record, line: StepLine | None) -> str:
+    """One line: the epoch, the last figures of its steps and of the last validation."""
     parts = [f"epoch {epoch}"]
     if line:
-        parts.append(f"loss {line['loss']:.3f}")
+        parts.append(f"loss {line.loss:.3f}")
     if record:
         parts.append(f"validation AUROC {record['validation_auroc']:.3f}")
     if line:
-        parts.append(f"{line['tokens_per_second'] / 1e3:,.0f}k tokens/s")
-        parts.append(f"padding {line['padding_share']:.1%}")
-        parts.append(f"waiting {line['wait_share']:.1%}")
-        parts.append(f"{line['peak_memory_bytes'] / 2**30:.2f} GiB")
+        parts.append(f"{line.tokens_per_second / 1e3:,.0f}k tokens/s")
+        parts.append(f"padding {line.padding_share:.1%}")
+        parts.append(f"waiting {line.wait_share:.1%}")
+        parts.append(f"{line.peak_memory_bytes / 2**30:.2f} GiB")
     return "  ".join(parts)

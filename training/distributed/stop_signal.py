@@ -1,6 +1,7 @@
 """How a worker learns that it is to save and stop: from the driver by a file, from its machine by SIGTERM.
 
-A signal only reaches the main thread of a process, and Ray trains on another: `listen` is to be called there first.
+A signal only reaches the main thread of a process, and Ray trains on another one. So `install_handler` has to be called
+in the main thread first.
 """
 
 from __future__ import annotations
@@ -13,27 +14,27 @@ from typing import Any
 
 from pipelines import storage
 
-LOOK_EVERY_S = 0.2
+CHECK_INTERVAL_S = 0.2
 _terminated = threading.Event()
 
 
-def listen() -> None:
-    """From now on SIGTERM is a notice. To be called in the main thread of a worker process."""
+def install_handler() -> None:
+    """Take SIGTERM as a stop signal from now on. Has to be called in the main thread of a worker process."""
     _terminated.clear()
-    signal.signal(signal.SIGTERM, _take)
+    signal.signal(signal.SIGTERM, _on_sigterm)
 
 
-def _take(signum: int, frame: Any) -> None:
+def _on_sigterm(signum: int, frame: Any) -> None:
     _terminated.set()
 
 
-def terminated() -> bool:
-    """Whether this process was sent SIGTERM since `listen`."""
+def is_terminated() -> bool:
+    """Whether this process was sent SIGTERM since `install_handler`."""
     return _terminated.is_set()
 
 
 class StopFile:
-    """A file beside the checkpoints whose presence asks every worker to stop.
+    """A file next to the checkpoints whose presence asks every worker to stop.
 
     Args:
         directory: of the checkpoints, which driver and workers share.
@@ -41,13 +42,13 @@ class StopFile:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "stop"
-        self._looked, self._there = 0.0, False
+        self._checked_at, self._is_there = 0.0, False
 
     def ask(self) -> None:
         """Ask all workers to save and stop.
 
         Raises:
-            ResourceError: the place cannot be written.
+            StorageError: the file cannot be written.
         """
         storage.make_directory(self.path.parent)
         try:
@@ -56,12 +57,12 @@ class StopFile:
             raise storage.write_error(self.path, error) from error
 
     def clear(self) -> None:
-        """Withdraw what was asked before."""
+        """Withdraw an earlier `ask`."""
         self.path.unlink(missing_ok=True)
 
-    def there(self) -> bool:
-        """Whether it was asked, as of the last look; looks a few times a second."""
+    def is_asked(self) -> bool:
+        """Whether `ask` was called; looks at the file a few times a second at most."""
         now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY_S:
-            self._looked, self._there = now, self.path.exists()
-        return self._there
+        if now - self._checked_at >= CHECK_INTERVAL_S:
+            self._checked_at, self._is_there = now, self.path.exists()
+        return self._is_there

@@ -1,7 +1,7 @@
-"""Training on Ray Train: checks, starts the workers, shows their epochs, and keeps the best one as a bundle.
+"""Trains a model on Ray Train: checks, starts the workers, shows their progress, and writes the best epoch as a bundle.
 
-Reaching the first step takes about 10 s. A run is keyed by what decides its result: the same command goes on from the
-last checkpoint after a kill, and returns at once when the run is finished.
+Reaching the first step takes about 10 s. A run has a key of all that decides its result. So the same command resumes from
+the last checkpoint after a kill, and returns at once when the run is finished.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from training.bundle import bundle, description
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan, worker
-from training.distributed.launch import Group, launch
-from training.distributed.placement import awaited, beside, nodes_of, place
+from training.distributed.launch import WorkerGroup, launch
+from training.distributed.messages import WorkerSpec
+from training.distributed.placement import max_workers_per_node, missing_resources, nodes_of, place
 from training.distributed.run_key import run_key
-from training.distributed.run_progress import LOG, ProgressReporter, RunLogger
+from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
+from training.engine.state import Record
 from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.observability import journal
@@ -39,21 +41,21 @@ from training.observability.mlflow import Tracker, tracked
 from training.observability.runlog import METRICS
 from training.splits import open_splits
 
-Record = dict[str, Any]
+SHORT_KEY = 12
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run: what is trained, on what, and where it lies.
+    """A run: what is trained, on what data, and in which directory.
 
     Attributes:
         model: the architecture.
         training: the optimisation.
         dataset: directory of the token dataset.
         output: the run's directory.
-        train: its rows to learn from.
-        validation: its rows to choose the best epoch by.
-        key: of what decides the result.
+        train: the rows to learn from.
+        validation: the rows to choose the best epoch by.
+        key: fingerprint of all that decides the result.
     """
 
     model: ModelConfig
@@ -71,19 +73,19 @@ class Run:
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Those of this run, and of no other in the same directory."""
-        return Checkpoints(self.output / f"checkpoints-{self.key[:12]}")
+        """The checkpoints of this run, and of no other run in the same directory."""
+        return Checkpoints(self.output / f"checkpoints-{self.key[:SHORT_KEY]}")
 
     def finished(self) -> Bundle | None:
-        """The bundle, if it is there."""
+        """The bundle of this run, if it is written."""
         try:
-            found = bundle.load(self.output / "bundle")
+            trained = bundle.load(self.output / "bundle")
         except BundleError:
             return None
-        return found if found.config.get("run") == self.key else None
+        return trained if trained.config.get("run") == self.key else None
 
-    def last(self) -> Document | None:
-        """The checkpoint with which training ends, by its last epoch or for want of patience; None before.
+    def final_checkpoint(self) -> Document | None:
+        """The content of the checkpoint after the last epoch, by number or by patience; None before.
 
         Raises:
             TrainingError: the latest checkpoint is damaged.
@@ -92,30 +94,38 @@ class Run:
         document = latest.load() if latest else None
         if document is None or document["step"]:
             return None
-        waited = document["epoch"] - document["best_record"]["epoch"]
-        patience = self.training.patience
-        return document if document["epoch"] >= self.training.epochs or 0 < patience <= waited else None
+        epochs_without_gain = document["epoch"] - document["best_record"]["epoch"]
+        is_out_of_patience = 0 < self.training.patience <= epochs_without_gain
+        return document if document["epoch"] >= self.training.epochs or is_out_of_patience else None
 
     def records(self, finished: Bundle) -> list[Record]:
-        """The figures of a finished run's epochs; those of the machine too if the journal or a checkpoint still has them."""
+        """The records of a finished run's epochs.
+
+        The bundle holds them without what depends on the machine, such as seconds. `metrics.jsonl` and the last
+        checkpoint hold that too, and are preferred while they agree with the bundle.
+        """
         lasting = [description.lasting(record) for record in finished.config["records"]]
-        for source in (lambda: journal.read(self.output / METRICS), self._kept_records):
-            found = source()
-            if [description.lasting(record) for record in found] == lasting:
-                return found
+        for source in (lambda: journal.read(self.output / METRICS), self._checkpoint_records):
+            records = source()
+            if [description.lasting(record) for record in records] == lasting:
+                return records
         return list(finished.config["records"])
 
-    def _kept_records(self) -> list[Record]:
+    def _checkpoint_records(self) -> list[Record]:
         try:
-            document = self.last()
+            document = self.final_checkpoint()
         except (ResourceError, TrainingError):
             return []
         return document["records"] if document else []
 
     def write_bundle(self, document: Document) -> Bundle:
-        """Make the bundle of the best epoch, and its embedding file if that is not there."""
-        kept = Embeddings(self.output / EMBEDDINGS, self.key[:12], self.train.tokenizer)
-        kept.keep(document["best_record"], document["best"])
+        """Write the bundle of the best epoch, and its embedding file if it is missing.
+
+        Args:
+            document: the content of a checkpoint.
+        """
+        vectors = Embeddings(self.output / EMBEDDINGS, self.key[:SHORT_KEY], self.train.tokenizer)
+        vectors.keep(document["best_record"], document["best"])
         network = models.make(self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
         config = description.describe(
@@ -144,6 +154,7 @@ def train(
     output: Path,
     progress: Progress,
     resolved: dict[str, Any],
+    on_epoch: OnEpoch | None = None,
 ) -> Bundle:
     """Train a model and keep the epoch of highest validation AUROC.
 
@@ -152,9 +163,12 @@ def train(
         training: the optimisation.
         dataset: directory of a token dataset, readable by every worker.
         output: run directory, written by driver and workers; the model is `output/bundle`.
-        progress: told of every step.
-        resolved: the whole configuration, kept beside the results; where the dataset was built with other values,
-            those are told and kept.
+        progress: shows stages, notes and warnings.
+        resolved: the whole configuration, written next to the results. Where the dataset was built with other values,
+            these are reported and written instead.
+        on_epoch: called in this process with the record of every epoch of the run, once each and in order: with those
+            of epochs that were finished before this call as soon as that is known, with the others as they finish.
+            While workers train it runs on a thread of its own; what it raises is raised when they have returned.
 
     Returns:
         The bundle, as loaded back.
@@ -162,30 +176,31 @@ def train(
     Raises:
         BundleError: the embedding file does not fit the dataset or the model.
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
-        ResourceError: the cluster lacks the workers asked for, or another process writes to `output`.
-        TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died again and again.
-        UsageError: the embedding file lies in the run's own `embeddings`.
-        KeyboardInterrupt: interrupted; the last step is kept.
+        ResourceError: the cluster lacks the requested workers, or another process writes to `output`.
+        TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died too often.
+        UsageError: the embedding file is in the run's own `embeddings`.
+        KeyboardInterrupt: interrupted; everything up to the last step is saved.
     """
     refuse_own(model.embedding_file, output)
-    opened, validation = open_splits(dataset)
-    key = run_key(model, training, opened.manifest["fingerprint"])
-    run = Run(model, training, dataset, output, opened, validation, key)
+    train_split, validation = open_splits(dataset)
+    key = run_key(model, training, train_split.manifest["fingerprint"])
+    run = Run(model, training, dataset, output, train_split, validation, key)
     storage.make_directory(output)
     tracker = Tracker(training.mlflow, progress.warn)
+    epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
         resolved = _reconciled(run, resolved, progress)
         storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
-        trained, records = _finish(run, progress, tracker)
+        trained, records = _finish(run, progress, epochs)
         journal.write(output / METRICS, records)
-        tracker.epochs(records)
+        epochs.report(records)
         tracker.end("FINISHED", output / "bundle")
     return trained
 
 
 def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The configuration with the dataset's own values, of which those that differ are told."""
+    """The configuration with the dataset's own values, after a warning of those that differ."""
     agreed, differences = dataset_config.reconcile(resolved, run.train.manifest["config"])
     if differences:
         progress.warn(
@@ -195,78 +210,79 @@ def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress) -> dict[
     return agreed
 
 
-def _finish(run: Run, progress: Progress, tracker: Tracker) -> tuple[Bundle, list[Record]]:
-    """The bundle and the figures of its epochs, with as much training as is still to do."""
+def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle, list[Record]]:
+    """Do as much training as is still to do; return the bundle and the records of its epochs."""
     if finished := run.finished():
         progress.note(f"{run.output} is trained already; nothing to do")
         return finished, run.records(finished)
-    document = run.last()
+    document = run.final_checkpoint()
     if document is None:
         if run.model.embedding_file:
             embedding_file.load(Path(run.model.embedding_file), run.train.tokenizer, run.model.embedding)
-        _fit(run, progress, tracker)
-        document = run.last()
+        _train_on_workers(run, progress, epochs)
+        document = run.final_checkpoint()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
     return run.write_bundle(document), document["records"]
 
 
-def _fit(run: Run, progress: Progress, tracker: Tracker) -> None:
-    """Run the loop on Ray Train until the last checkpoint is written."""
+def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:
+    """Run the training loop on Ray Train until the last checkpoint is written."""
     import ray
 
     training, checkpoints = run.training, run.checkpoints.directory
-    diary = RunLogger(run.output / LOG, progress)
+    logger = RunLogger(run.output / LOG, progress)
     gpu_check.require(training.device)
     nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
-    share = place(nodes, training.workers, training.device)
-    require_device(training.precision, use_gpu=share.use_gpu)
-    if held := awaited(share, training.workers, ray.available_resources()):
-        diary.note(f"the cluster is busy: training waits for {held}")
+    placement = place(nodes, training.workers, training.device)
+    require_device(training.precision, use_gpu=placement.use_gpu)
+    if missing := missing_resources(placement, training.workers, ray.available_resources()):
+        logger.note(f"the cluster is busy: training waits for {missing}")
     memory = memory_plan.plan_run(
         run.model,
         training,
         (run.train, run.validation),
-        share,
-        beside(nodes, share, training.workers),
+        placement,
+        max_workers_per_node(nodes, placement, training.workers),
         checkpoints / "token-budget",
-        diary.warn,
+        logger.warn,
     )
-    kind = "GPU" if share.use_gpu else "CPU"
-    diary.note(
-        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)} of {format_size(memory.device.size)} "
-        f"for each worker"
+    kind = "GPU" if placement.use_gpu else "CPU"
+    logger.note(
+        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)} "
+        f"of {format_size(memory.device.size)} for each worker"
     )
-    diary.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
-    given = {
-        "model": run.model.model_dump(mode="json"),
-        "training": training.model_dump(mode="json") | {"token_budget": memory.token_budget},
-        "retain_memory": memory.retain_memory,
-        "dataset": str(run.dataset),
-        "fingerprint": run.train.manifest["fingerprint"],
-        "run": run.key[:12],
-        "output": str(run.output),
-        "checkpoints": str(checkpoints),
-        "threads": share.cpus,
-    }
-    group = Group(training.workers, training.min_workers or training.workers, share, training.retries)
-    stop = StopFile(checkpoints)
-    stop.clear()
+    logger.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
+    spec = WorkerSpec(
+        model=run.model,
+        training=training.model_copy(update={"token_budget": memory.token_budget}),
+        dataset=run.dataset,
+        fingerprint=run.train.manifest["fingerprint"],
+        output=run.output,
+        checkpoints=checkpoints,
+        run=run.key[:SHORT_KEY],
+        threads=placement.cpus,
+        retain_memory=memory.retain_memory,
+    )
+    min_workers = training.min_workers or training.workers
+    group = WorkerGroup(training.workers, min_workers, placement, max_failures=training.retries)
+    stop_file = StopFile(checkpoints)
+    stop_file.clear()
+    # What Ray left behind when an earlier driver was killed.
     for leftover in run.output.glob(".ray-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
     def ask_to_stop() -> None:
-        stop.ask()
-        diary.note("interrupted: a checkpoint is written before training stops; once more, and it stops at once")
+        stop_file.ask()
+        logger.note("interrupted: saving a checkpoint before training stops; interrupt again to stop at once")
 
     with progress.stage("training", training.epochs * run.steps) as stage:
-        follow = ProgressReporter(run.steps, diary, stage, tracker)
+        reporter = ProgressReporter(run.steps, logger, stage, epochs)
         try:
-            launch(worker.run, given, group, run.output, follow, ask_to_stop)
+            launch(worker.run, spec, group, run.output, reporter, ask_to_stop)
         except KeyboardInterrupt:
-            if follow.ended:
-                epoch, step = follow.ended
-                diary.note(f"stopped after epoch {epoch + 1}, step {step} of {run.steps}, which is kept")
+            if saved := reporter.saved_position:
+                logger.note(f"stopped after epoch {saved.epoch + 1}, step {saved.step} of {run.steps}, which is saved")
             raise
         finally:
-            stop.clear()
+            stop_file.clear()

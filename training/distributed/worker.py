@@ -1,23 +1,29 @@
-"""One worker of a Ray Train run: opens the dataset, resumes if there is a checkpoint, and runs the loop."""
+"""One worker of a Ray Train run: opens the dataset, resumes if there is a checkpoint, and runs the training loop."""
 
 from __future__ import annotations
 
 import os
 import socket
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training import models
-from training.config import ModelConfig, TrainingConfig
-from training.distributed.messages import EventQueue
-from training.distributed.reporter import Listener, Reporter
+from training.distributed.messages import (
+    EventQueue,
+    Position,
+    TrainingBegan,
+    TrainingEnded,
+    WarningRaised,
+    WorkerFailed,
+    WorkerSpec,
+    WorkerStarted,
+)
+from training.distributed.reporter import Reporter, StopListener
 from training.distributed.resume import resume
-from training.distributed.stop_signal import StopFile, terminated
+from training.distributed.stop_signal import StopFile, is_terminated
 from training.engine import layout, loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone, Collective, Distributed
@@ -30,114 +36,122 @@ from training.observability.tensorboard import Board
 from training.splits import open_splits
 
 
-class MachineGoesError(Exception):
-    """This worker's machine is about to end it: everything is kept, and Ray is to start it elsewhere."""
+class MachineLeavesError(Exception):
+    """This worker's machine is about to end it: everything is saved, and Ray is to start the worker elsewhere."""
 
 
-def run(given: dict[str, Any]) -> None:
-    """The function that Ray Train starts on every worker.
+def run(spec: WorkerSpec, events: EventQueue) -> None:
+    """Train on one worker; the function that Ray Train starts on each.
 
     Args:
-        given: model and training sections as mappings, paths of dataset, run and checkpoints, threads, and the queue for news.
+        spec: what to train, and with what.
+        events: to the driver.
     """
-    wire = EventQueue(given["news"])
     try:
-        _run(given, wire)
-    except MachineGoesError:
+        _train(spec, events)
+    except MachineLeavesError:
         raise
     except Exception as error:
-        known = explained(error)
-        if known is None:
-            # Such as a collective that another worker has left: Ray starts all of them again.
+        lasting_error = explained(error)
+        if lasting_error is None:
+            # For example a collective that another worker has left: Ray starts all of them again.
             raise
-        wire.tell_and_wait({"error": known})
-        if not isinstance(error, TrainingError) and given["training"]["workers"] > 1:
-            # The others may be well and wait for this one: only a failure ends them.
+        events.send_and_wait(WorkerFailed(lasting_error))
+        if not isinstance(error, TrainingError) and spec.training.workers > 1:
+            # The others may be well and waiting for this one: only a failure ends them.
             raise
 
 
 def explained(error: Exception) -> RaygeneError | None:
-    """What the driver is to raise for an error that would come again; None for one that may not."""
+    """The error that the driver is to raise if this one would come again; None if it may not, and a retry is worth it."""
     if isinstance(error, RaygeneError):
         return error
-    told = " ".join(str(error).split())[:160]
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in told.lower() for word in REFUSED):
-        return ResourceError(f"no memory left for a batch ({told})", "set a lower training.token_budget")
-    if isinstance(error, RuntimeError) and "deterministic" in told:
-        return TrainingError(f"training.deterministic: {told}", "set it to false, or choose another model or device")
+    text = " ".join(str(error).split())[:160]
+    # PyTorch has a class for a GPU without memory only. On a CPU, and for an operation without a deterministic form, it
+    # raises a bare RuntimeError, of which nothing but the text can be recognised.
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in text.lower() for word in REFUSED):
+        return ResourceError(
+            f"no memory left for a batch ({text})",
+            "set a lower training.token_budget",
+            code="out_of_memory",
+            key="training.token_budget",
+        )
+    if isinstance(error, RuntimeError) and "deterministic" in text:
+        return TrainingError(
+            f"training.deterministic: {text}",
+            "set it to false, or choose another model or device",
+            key="training.deterministic",
+        )
     if isinstance(error, RuntimeError | OSError | TimeoutError):
         return None
     return TrainingError(
         f"internal error in a worker, {type(error).__name__}: {error}",
         "run again with --verbose and report the traceback",
+        code="internal",
     )
 
 
-def _run(given: dict[str, Any], wire: EventQueue) -> None:
+def _train(spec: WorkerSpec, events: EventQueue) -> None:
     import ray
     from ray.train import get_context
 
-    config = TrainingConfig.model_validate(given["training"])
-    torch.set_num_threads(given["threads"])
+    config = spec.training
+    torch.set_num_threads(spec.threads)
     set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
-    train, validation = open_splits(Path(given["dataset"]), given["fingerprint"])
-    model = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, config.seed).to(device)
+    train, validation = open_splits(spec.dataset, spec.fingerprint)
+    model = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
     layout.settle(model, config, train)
     state = loop.start(model, config, device)
-    checkpoints = Checkpoints(Path(given["checkpoints"]))
+    checkpoints = Checkpoints(spec.checkpoints)
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
-    wire.tell({"worker": _described(collective, device)})
-    for note in {train.note, validation.note} - {None}:
-        wire.tell({"warning": note})
+    events.send(_started(collective, device))
+    for warning in {note for note in (train.note, validation.note) if note}:
+        events.send(WarningRaised(warning))
     resume(state, checkpoints, collective, device)
-    observer = Listener()
-    if not collective.rank:
-        observer = _reporter(given, wire, config, checkpoints, state, train, device)
-        began = {"at": (state.epoch, state.step), "record": state.records[-1:], "workers": collective.workers}
-        wire.tell({"began": began})
+    observer = StopListener()
+    if collective.rank == 0:
+        observer = _reporter(spec, events, checkpoints, state, train, device)
+        events.send(TrainingBegan(Position(state.epoch, state.step), tuple(state.records), collective.workers))
     try:
         finished = loop.fit(
-            state, train, validation, config, collective, device, observer, retain_memory=given["retain_memory"]
+            state, train, validation, config, collective, device, observer, retain_memory=spec.retain_memory
         )
         if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)
     except BaseException:
-        # What is being written is kept, and the first error is the one to tell.
+        # A checkpoint that is being written is finished, and the first error is the one to raise.
         with suppress(RaygeneError):
             observer.close()
         raise
     observer.close()
-    if not collective.rank:
-        wire.tell_and_wait({"ended": (state.epoch, state.step)})
+    if collective.rank == 0:
+        events.send_and_wait(TrainingEnded(Position(state.epoch, state.step)))
+    # No worker returns before everything is on disk.
     collective.sum_(torch.zeros(1, device=device))
-    if not finished and terminated():
-        raise MachineGoesError("the machine of this worker is going away")
+    if not finished and is_terminated():
+        raise MachineLeavesError("the machine of this worker is going away")
 
 
 def _reporter(
-    given: dict[str, Any],
-    wire: EventQueue,
-    config: TrainingConfig,
+    spec: WorkerSpec,
+    events: EventQueue,
     checkpoints: Checkpoints,
     state: loop.State,
     train: TokenDataset,
     device: torch.device,
 ) -> Reporter:
-    output = Path(given["output"])
-    board = (
-        Board(output / BOARDS / checkpoints.directory.name, -(-len(train) // config.global_batch_size))
-        if config.tensorboard
-        else None
-    )
-    log = RunLog(output, given["run"], board)
+    config, board = spec.training, None
+    if config.tensorboard:
+        steps = -(-len(train) // config.global_batch_size)
+        board = Board(spec.output / BOARDS / checkpoints.directory.name, steps)
+    log = RunLog(spec.output, spec.run, board)
     log.begin(state.epoch, state.step, state.records)
-    embeddings = Embeddings(output / EMBEDDINGS, given["run"], train.tokenizer)
+    embeddings = Embeddings(spec.output / EMBEDDINGS, spec.run, train.tokenizer)
     embeddings.keep(state.best_record, state.best)
-    return Reporter(wire.tell, log, checkpoints, embeddings, StopFile(checkpoints.directory), config, device)
+    return Reporter(events.send, log, checkpoints, embeddings, StopFile(checkpoints.directory), config, device)
 
 
-def _described(collective: Collective, device: torch.device) -> dict[str, Any]:
+def _started(collective: Collective, device: torch.device) -> WorkerStarted:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    place = {"host": socket.gethostname(), "pid": os.getpid(), "device": name}
-    return {"rank": collective.rank, "workers": collective.workers, **place}
+    return WorkerStarted(collective.rank, collective.workers, os.getpid(), socket.gethostname(), name)

@@ -102,7 +102,7 @@ class EpochMetrics:
             tokens=int(self._lengths[rows].sum()),
             padded=told.padded,
         )
-        self._observer.stepped(self._state, figures)
+        self._observer.step_ended(self._state, figures)
 
     def _judge(self, told: StepMetrics, number: int) -> TrainingError | None:
         """What is wrong with a step, if anything: fp16 skips a step whose gradient overflowed, but not for ever."""

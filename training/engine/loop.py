@@ -106,7 +106,7 @@ def _steps(
                 group["lr"] = rate(state.epoch * len(steps) + step.number, len(steps), config)
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
-            tally = StepSums(device, stopping=observer.stopping())
+            tally = StepSums(device, stopping=observer.should_stop())
             for part in step.parts:
                 with observer.phase("copy"):
                     batch = part.to(device)

@@ -46,7 +46,7 @@ class Observer:
         """Entered around a part of a step: waiting for data, copy, forward, backward, reduce over workers, optimizer."""
         return nullcontext()
 
-    def stepped(self, state: State, figures: StepFigures) -> None:
+    def step_ended(self, state: State, figures: StepFigures) -> None:
         """A step is done; on a GPU it is told some steps later, so that nobody waits for the device."""
 
     def checkpoint_due(self, state: State) -> bool:
@@ -59,6 +59,6 @@ class Observer:
     def epoch_ended(self, record: Record, state: State) -> None:
         """An epoch is done and validated; the state is that before the next."""
 
-    def stopping(self) -> bool:
+    def should_stop(self) -> bool:
         """Asked once a step; a yes of any worker ends the loop on all of them after the same step."""
         return False

@@ -49,7 +49,7 @@ def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
         raise storage.write_error(path, error) from error
 
 
-def cut(path: Path, run: str, epoch: int, step: int) -> None:
+def truncate(path: Path, run: str, epoch: int, step: int) -> None:
     """Keep the lines of a run's step log up to a step; a last line that was not written whole goes too.
 
     Args:

@@ -185,10 +185,10 @@ class Profiler(Observer):
             yield
         self._open.phases.append((name, began, self._clock.mark()))
 
-    def stepped(self, state: State, figures: StepFigures) -> None:
+    def step_ended(self, state: State, figures: StepFigures) -> None:
         self._figures.append(figures)
 
-    def stopping(self) -> bool:
+    def should_stop(self) -> bool:
         return self._done
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from pipelines.progress import Progress
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
-from training.distributed.launch import Group, launch
-from training.distributed.messages import EventQueue
-from training.distributed.placement import beside, nodes_of, place
+from training.distributed.launch import WorkerGroup, launch
+from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
+from training.distributed.placement import max_workers_per_node, nodes_of, place
 from training.distributed.worker import explained
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
@@ -32,7 +32,7 @@ from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory.plan import MemoryPlan
 from training.profile.phases import SAID, Bottleneck, Setting, bottleneck, shares
-from training.profile.profiler import Measured, Operator, Plan, Profiler
+from training.profile.profiler import Measured, Plan, Profiler
 from training.splits import open_splits
 
 Splits = tuple[TokenDataset, TokenDataset]
@@ -40,6 +40,54 @@ SHOWN = 10
 TRACE = "trace-worker-{}.json.gz"
 PHASE_HEADER = ("phase", "share", "ms a step", "what it is")
 OPERATOR_HEADER = ("operator", "share of all operators", "ms a step", "calls a step")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileSpec:
+    """What the driver gives each worker of a profile.
+
+    Attributes:
+        model: the architecture.
+        training: the optimisation.
+        dataset: directory of the token dataset.
+        fingerprint: of that dataset; None: whichever is there.
+        output: directory for the traces.
+        plan: the steps to measure.
+        threads: CPUs of the worker.
+        retain_memory: whether freed memory may stay with the process.
+    """
+
+    model: ModelConfig
+    training: TrainingConfig
+    dataset: Path
+    fingerprint: str | None
+    output: Path
+    plan: Plan
+    threads: int
+    retain_memory: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerProfile(WorkerEvent):
+    """What one worker reports of its steps.
+
+    Attributes:
+        rank: of the worker.
+        device: `cpu` or `cuda`.
+        device_name: name of the GPU, or `CPU`.
+        warnings: why the worker does not share a split's rows with others, if so.
+        threads: CPUs that it has.
+        used_threads: of these, how many the model's operations use.
+        measured: times, tokens and memory.
+    """
+
+    rank: int
+    device: str
+    device_name: str
+    warnings: tuple[str, ...]
+    threads: int
+    used_threads: int
+    measured: Measured
 
 
 @dataclass(frozen=True)
@@ -161,157 +209,150 @@ def profile(
     """
     splits = open_splits(dataset)
     storage.make_directory(output)
-    given = {
-        "model": model.model_dump(mode="json"),
-        "training": training.model_dump(mode="json"),
-        "dataset": str(dataset),
-        "fingerprint": splits[0].manifest["fingerprint"],
-        "output": str(output),
-        "plan": asdict(plan),
-        "threads": cpus,
-    }
+    spec = ProfileSpec(
+        model=model,
+        training=training,
+        dataset=dataset,
+        fingerprint=splits[0].manifest["fingerprint"],
+        output=output,
+        plan=plan,
+        threads=cpus,
+        retain_memory=False,
+    )
     with storage.only_writer(output):
         _clear(output)
         if connect is None:
-            told = [_here(given, model, training, splits, plan, progress)]
+            workers = [_run_in_this_process(spec, splits, progress)]
         else:
             with connect():
-                told = _on_ray(given, model, training, splits, output, progress)
-    told.sort(key=lambda one: one["rank"])
-    return assemble(told, training, plan)
+                workers = _run_on_ray(spec, splits, progress)
+    workers.sort(key=lambda worker: worker.rank)
+    return assemble(workers, training, plan)
 
 
 def _clear(output: Path) -> None:
-    """Remove the traces of an earlier profile, and what Ray left of one that was killed."""
+    """Remove the traces of an earlier profile, and what Ray left behind of one that was killed."""
     for leftover in output.glob(".ray-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     for trace in output.glob(TRACE.format("*")):
         trace.unlink(missing_ok=True)
 
 
-def _within(given: dict[str, Any], memory: MemoryPlan) -> dict[str, Any]:
-    """What a worker is given, with the batches that training would take."""
-    planned = given["training"] | {"token_budget": memory.token_budget}
-    return given | {"training": planned, "retain_memory": memory.retain_memory}
+def _with_memory_plan(spec: ProfileSpec, memory: MemoryPlan) -> ProfileSpec:
+    """The specification with the batches that training would use."""
+    training = spec.training.model_copy(update={"token_budget": memory.token_budget})
+    return replace(spec, training=training, retain_memory=memory.retain_memory)
 
 
-def _here(
-    given: dict[str, Any],
-    model: ModelConfig,
-    training: TrainingConfig,
-    splits: Splits,
-    plan: Plan,
-    progress: Progress,
-) -> dict[str, Any]:
-    """What a worker in this process tells."""
+def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) -> WorkerProfile:
+    training = spec.training
     set_deterministic(training.deterministic)
     device = torch.device(devices.require(training.device))
     require_device(training.precision, use_gpu=device.type == "cuda")
-    memory = memory_plan.plan_process(model, training, splits, "cuda" if device.type == "cuda" else "cpu")
-    with progress.stage(f"profiling {plan.steps} steps"):
+    memory = memory_plan.plan_process(spec.model, training, splits, "cuda" if device.type == "cuda" else "cpu")
+    with progress.stage(f"profiling {spec.plan.steps} steps"):
         try:
-            return watch(_within(given, memory), device, Alone())
+            return profile_worker(_with_memory_plan(spec, memory), device, Alone())
         except torch.OutOfMemoryError as error:
             raise explained(error) or error from error
 
 
-def _on_ray(
-    given: dict[str, Any],
-    model: ModelConfig,
-    training: TrainingConfig,
-    splits: Splits,
-    output: Path,
-    progress: Progress,
-) -> list[dict[str, Any]]:
+def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[WorkerProfile]:
     import ray
 
+    training = spec.training
     gpu_check.require(training.device)
     nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
-    share = place(nodes, training.workers, training.device)
-    require_device(training.precision, use_gpu=share.use_gpu)
-    together = beside(nodes, share, training.workers)
-    memory = memory_plan.plan_run(model, training, splits, share, together, None, progress.warn)
-    told: list[dict[str, Any]] = []
-    kind = "GPU" if share.use_gpu else "CPU"
+    placement = place(nodes, training.workers, training.device)
+    require_device(training.precision, use_gpu=placement.use_gpu)
+    per_node = max_workers_per_node(nodes, placement, training.workers)
+    memory = memory_plan.plan_run(spec.model, training, splits, placement, per_node, None, progress.warn)
+    spec = replace(_with_memory_plan(spec, memory), threads=placement.cpus)
+    profiles: list[WorkerProfile] = []
+
+    def keep(event: WorkerEvent) -> None:
+        if isinstance(event, WorkerProfile):
+            profiles.append(event)
+
+    kind = "GPU" if placement.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
-        group = Group(training.workers, training.workers, share, 0)
-        launch(work, _within(given, memory) | {"threads": share.cpus}, group, output, told.append)
-    for note in sorted({note for one in told for note in one["notes"]}):
-        progress.warn(note)
-    return told
+        group = WorkerGroup(training.workers, training.workers, placement, max_failures=0)
+        launch(run_worker, spec, group, spec.output, keep)
+    for warning in sorted({warning for profile in profiles for warning in profile.warnings}):
+        progress.warn(warning)
+    return profiles
 
 
-def work(given: dict[str, Any]) -> None:
-    """The function that Ray Train starts on every worker.
+def run_worker(spec: ProfileSpec, events: EventQueue) -> None:
+    """Profile one worker; the function that Ray Train starts on each.
 
     Args:
-        given: model and training sections as mappings, paths, plan, threads, and the queue for news.
+        spec: what to train and to measure.
+        events: to the driver.
     """
     import ray
     from ray.train import get_context
 
-    wire = EventQueue(given["news"])
     try:
-        training = TrainingConfig.model_validate(given["training"])
-        set_deterministic(training.deterministic)
-        device = devices.of_worker(training.device, ray.get_gpu_ids())
+        set_deterministic(spec.training.deterministic)
+        device = devices.of_worker(spec.training.device, ray.get_gpu_ids())
         collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
-        wire.tell_and_wait(watch(given, device, collective))
+        events.send_and_wait(profile_worker(spec, device, collective))
     except Exception as error:
-        if known := explained(error):
-            wire.tell_and_wait({"error": known})
+        if lasting_error := explained(error):
+            events.send_and_wait(WorkerFailed(lasting_error))
         raise
 
 
-def watch(given: dict[str, Any], device: torch.device, collective: Collective) -> dict[str, Any]:
+def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collective) -> WorkerProfile:
     """Train on one worker under a profiler.
 
     Args:
-        given: as for `work`.
+        spec: what to train and to measure.
         device: where to compute.
         collective: the workers.
-
-    Returns:
-        `rank`, the device's name, CPUs given and used, why it shares no rows (`notes`), and what was measured, all plain values.
     """
-    plan, training = Plan(**given["plan"]), TrainingConfig.model_validate(given["training"])
-    torch.set_num_threads(given["threads"])
-    train, validation = open_splits(Path(given["dataset"]), given["fingerprint"])
-    network = models.fresh(ModelConfig.model_validate(given["model"]), train.tokenizer, training.seed).to(device)
+    training = spec.training
+    torch.set_num_threads(spec.threads)
+    train, validation = open_splits(spec.dataset, spec.fingerprint)
+    network = models.fresh(spec.model, train.tokenizer, training.seed).to(device)
     layout.settle(network, training, train)
     with threads.suited(network):
-        used = torch.get_num_threads()
-    epochs = plan.steps // -(-len(train) // training.global_batch_size) + 2
+        used_threads = torch.get_num_threads()
+    # The profiler ends the loop; there only have to be enough epochs for its steps.
+    epochs = spec.plan.steps // -(-len(train) // training.global_batch_size) + 2
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
-    profiler = Profiler(plan, device, Path(given["output"], TRACE.format(collective.rank)))
+    profiler = Profiler(spec.plan, device, spec.output / TRACE.format(collective.rank))
     try:
-        state, retain_memory = loop.start(network, config, device), given["retain_memory"]
-        loop.fit(state, train, validation, config, collective, device, profiler, retain_memory=retain_memory)
+        state = loop.start(network, config, device)
+        loop.fit(state, train, validation, config, collective, device, profiler, retain_memory=spec.retain_memory)
     finally:
         profiler.close()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    about = {"rank": collective.rank, "device": device.type, "name": name}
-    about["notes"] = [split.note for split in (train, validation) if split.note]
-    return about | {"threads": given["threads"], "used": used, "measured": asdict(profiler.measured())}
+    return WorkerProfile(
+        rank=collective.rank,
+        device=device.type,
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        warnings=tuple(split.note for split in (train, validation) if split.note),
+        threads=spec.threads,
+        used_threads=used_threads,
+        measured=profiler.measured(),
+    )
 
 
-def assemble(told: Sequence[dict[str, Any]], training: TrainingConfig, plan: Plan) -> Profile:
-    """The profile of a run out of what its workers told."""
-    measured = [
-        Measured(**{**one["measured"], "operators": [Operator(**each) for each in one["measured"]["operators"]]})
-        for one in told
-    ]
-    first = measured[0]
-    usual = sum(first.seconds.values()) / first.steps
+def assemble(workers: Sequence[WorkerProfile], training: TrainingConfig, plan: Plan) -> Profile:
+    """The profile of a run from those of its workers, in the order of their ranks."""
+    measured, worker = [profile.measured for profile in workers], workers[0]
+    first = worker.measured
+    step_seconds = sum(first.seconds.values()) / first.steps
     queued = [one.queued / sum(one.seconds.values()) for one in measured if one.queued is not None]
     setting = Setting(
-        device=told[0]["device"],
-        workers=len(measured),
-        threads=told[0]["threads"],
-        used=told[0]["used"],
+        device=worker.device,
+        workers=len(workers),
+        threads=worker.threads,
+        used=worker.used_threads,
         precision=training.precision,
         padding=1 - first.tokens / first.padded,
-        busy=None if first.busy is None else min(1.0, first.busy / usual),
+        busy=None if first.busy is None else min(1.0, first.busy / step_seconds),
         queued=sum(queued) / len(queued) if queued else None,
     )
-    return Profile(told[0]["name"], setting, measured, plan)
+    return Profile(worker.device_name, setting, measured, plan)

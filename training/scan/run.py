@@ -178,7 +178,7 @@ def _score(
     import ray
 
     gpu_check.require(device)
-    pool = actor_pool.of(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
+    pool = actor_pool.choose_pool(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
     actors = min(pool.actors, len(remaining))
     kind = "GPU" if pool.use_gpu else "CPU"
     progress.note(f"scanning on {actors} {kind} worker{'s' if actors > 1 else ''}")

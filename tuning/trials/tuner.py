@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from training.config import TrainingConfig
 from training.distributed import interruptible
 from training.distributed.interruptible import Interrupt
-from training.distributed.launch import stopped
+from training.distributed.launch import error_of_ray
 from tuning.config import TuningConfig
 from tuning.trials.trial_spec import TrialSpec
 
@@ -80,11 +80,11 @@ def fit(
         ),
     )
     try:
-        failure = interruptible.do(tuner.fit, ask_to_stop)
+        failure = interruptible.run(tuner.fit, ask_to_stop)
     finally:
         shutil.rmtree(output / name, ignore_errors=True)
     if failure is not None:
-        raise stopped(failure, "tuning") from failure
+        raise error_of_ray(failure, "tuning") from failure
 
 
 def _trainable(parameters: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ LAPTOP, SERVER = [Node(4, 0)], [Node(16, 2), Node(8, 0), Node(1, 4)]
     ],
 )
 def test_every_gpu_or_else_every_cpu_scores(nodes: list[Node], wanted: int | None, device: str, expected: Pool) -> None:
-    assert actor_pool.of(nodes, wanted, device) == expected
+    assert actor_pool.choose_pool(nodes, wanted, device) == expected
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_every_gpu_or_else_every_cpu_scores(nodes: list[Node], wanted: int | Non
 )
 def test_what_ray_would_wait_for_for_ever_is_refused(nodes: list[Node], wanted: int | None, device: str) -> None:
     with pytest.raises(ResourceError, match=r"--workers \d: each needs"):
-        actor_pool.of(nodes, wanted, device)
+        actor_pool.choose_pool(nodes, wanted, device)

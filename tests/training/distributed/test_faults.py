@@ -140,10 +140,12 @@ def test_a_killed_worker_costs_steps_but_changes_nothing(
         os.kill(pid_of_worker(tmp_path, rank), signal.SIGKILL)
 
     killing = meanwhile(kill)
-    train(MODEL, TWO, dataset, tmp_path, progress, {})
+    records: list[dict[str, Any]] = []
+    train(MODEL, TWO, dataset, tmp_path, progress, {}, records.append)
+    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
     killing.join()
     (warning,) = progress.warnings
-    lost = re.search(r"a worker was lost; going on from the checkpoint at .* with 2 workers: (\d+) steps", warning)
+    lost = re.search(r"a worker was lost; resuming from the checkpoint at .* with 2 workers: (\d+) steps", warning)
     assert lost
     assert int(lost[1]) >= 1
     assert warning in log(tmp_path)
@@ -163,7 +165,7 @@ def test_a_worker_told_to_go_saves_first_and_no_step_is_lost(
     train(MODEL, TWO, dataset, tmp_path, progress, {})
     terminating.join()
     (warning,) = progress.warnings
-    assert ": 0 steps are done again" in warning
+    assert ": 0 steps are repeated" in warning
     require_same(tmp_path, undisturbed)
 
 
@@ -183,8 +185,10 @@ def test_a_killed_driver_is_followed_by_one_with_other_workers_and_the_result_is
 ) -> None:
     output = shutil.copytree(killed, tmp_path / "run")
     assert not (output / "bundle").exists()
-    train(MODEL, TWO, dataset, output, Silent(), {})
-    assert "going on from the checkpoint at" in log(output)
+    records: list[dict[str, Any]] = []
+    train(MODEL, TWO, dataset, output, Silent(), {}, records.append)
+    assert "resuming from the checkpoint at" in log(output)
+    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
     require_same(output, undisturbed)
 
 
@@ -200,7 +204,7 @@ def test_a_driver_told_to_go_keeps_the_last_step_first(
     assert kept is not None
     last = lines(output / "steps.jsonl")[-1]
     assert (kept.epoch, kept.step) >= (last["epoch"] - 1, last["step"])
-    assert f"stopped after epoch {kept.epoch + 1}, step {kept.step} of 80, which is kept" in log(output)
+    assert f"stopped after epoch {kept.epoch + 1}, step {kept.step} of 80, which is saved" in log(output)
     train(MODEL, LONG, dataset, output, Silent(), {})
     require_same(output, undisturbed)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ResourceError
-from training.distributed.gpu_check import NO_GPU, NodeInventory, judge, survey
+from training.distributed.gpu_check import NO_GPU, NodeInventory, check, inventory_cluster
 from training.hardware.gpus import Build, Hardware, hardware
 
 CUDA = Build("cuda", "2.13.0+cu126", 2)
@@ -16,37 +16,37 @@ UNKNOWN = NodeInventory("10.0.0.4", 0, Hardware(amd=4), Build("rocm", "2.13.0+ro
 
 
 def test_machines_with_usable_gpus_and_without_any_are_well() -> None:
-    judge([WELL, BARE], "auto")
-    judge([WELL, BARE], "cuda")
+    check([WELL, BARE], "auto")
+    check([WELL, BARE], "cuda")
 
 
 def test_the_machine_whose_gpus_cannot_be_used_is_named() -> None:
     with pytest.raises(ResourceError, match=r"machine 10\.0\.0\.3: .*2 NVIDIA GPUs, but torch 2.13.0\+cpu"):
-        judge([WELL, FOR_CPUS], "auto")
+        check([WELL, FOR_CPUS], "auto")
     with pytest.raises(ResourceError, match=r"^training.device: this machine has 2 NVIDIA GPUs"):
-        judge([FOR_CPUS], "auto")
+        check([FOR_CPUS], "auto")
 
 
 def test_gpus_that_ray_does_not_count_are_told_with_the_package_it_counts_by() -> None:
     with pytest.raises(
         ResourceError, match=r"machine 10\.0\.0\.4: .*4 AMD GPUs that Ray does not know: pip install amdsmi"
     ):
-        judge([WELL, UNKNOWN], "cuda")
+        check([WELL, UNKNOWN], "cuda")
 
 
 def test_gpus_that_ray_counts_and_nobody_sees_are_an_error() -> None:
     with pytest.raises(ResourceError, match=r"Ray counts 1 GPU, but this machine has none: start Ray with the true"):
-        judge([NodeInventory("one", 1, Hardware(), Build("cpu", "2.13.0+cpu"), {})], "auto")
-    judge([NodeInventory("without device files", 1, Hardware(), CUDA, {})], "auto")
+        check([NodeInventory("one", 1, Hardware(), Build("cpu", "2.13.0+cpu"), {})], "auto")
+    check([NodeInventory("without device files", 1, Hardware(), CUDA, {})], "auto")
 
 
 def test_nothing_is_asked_of_gpus_when_cpus_are_wanted_or_gpus_are_hidden() -> None:
-    judge([FOR_CPUS, UNKNOWN], "cpu")
-    judge([NodeInventory("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")
+    check([FOR_CPUS, UNKNOWN], "cpu")
+    check([NodeInventory("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")
 
 
 @pytest.mark.ray
 def test_every_machine_of_the_cluster_is_looked_at(ray_session: Any) -> None:
-    (sight,) = survey()
-    assert sight.found == hardware()
-    assert sight.gpus == 0 or sight.found
+    (inventory,) = inventory_cluster()
+    assert inventory.hardware == hardware()
+    assert inventory.gpus == 0 or inventory.hardware

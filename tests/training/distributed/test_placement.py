@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ResourceError
-from training.distributed.placement import Node, Placement, awaited, beside, nodes_of, place
+from training.distributed.placement import Node, Placement, max_workers_per_node, missing_resources, nodes_of, place
 
 
 def test_one_machine_is_shared_out_evenly() -> None:
@@ -59,14 +59,17 @@ def test_dead_nodes_do_not_count() -> None:
 
 
 def test_nothing_is_awaited_where_all_is_free() -> None:
-    assert awaited(Placement(2, use_gpu=False), 2, {"CPU": 4.0, "memory": 1e9}) is None
-    assert awaited(Placement(2, use_gpu=True), 2, {"CPU": 8.0, "GPU": 2.0}) is None
+    assert missing_resources(Placement(2, use_gpu=False), 2, {"CPU": 4.0, "memory": 1e9}) is None
+    assert missing_resources(Placement(2, use_gpu=True), 2, {"CPU": 8.0, "GPU": 2.0}) is None
 
 
 def test_what_other_work_holds_is_awaited() -> None:
-    assert awaited(Placement(2, use_gpu=False), 2, {"CPU": 1.0}) == "4 CPUs (1 free now)"
-    assert awaited(Placement(1, use_gpu=True), 1, {"CPU": 8.0}) == "1 GPU (0 free now)"
-    assert awaited(Placement(2, use_gpu=True), 2, {"GPU": 1.5}) == "4 CPUs (0 free now) and 2 GPUs (1.5 free now)"
+    assert missing_resources(Placement(2, use_gpu=False), 2, {"CPU": 1.0}) == "4 CPUs (1 free now)"
+    assert missing_resources(Placement(1, use_gpu=True), 1, {"CPU": 8.0}) == "1 GPU (0 free now)"
+    assert (
+        missing_resources(Placement(2, use_gpu=True), 2, {"GPU": 1.5})
+        == "4 CPUs (0 free now) and 2 GPUs (1.5 free now)"
+    )
 
 
 def test_ray_is_asked_for_the_share() -> None:
@@ -86,4 +89,4 @@ def test_ray_is_asked_for_the_share() -> None:
 def test_workers_fill_one_machine_before_the_next(
     nodes: list[Node], share: Placement, workers: int, expected: int
 ) -> None:
-    assert beside(nodes, share, workers) == expected
+    assert max_workers_per_node(nodes, share, workers) == expected

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
+from training.distributed.messages import StepsLogged, WorkerEvent
 from training.distributed.reporter import Reporter
 from training.distributed.stop_signal import StopFile
 from training.engine import loop
@@ -36,9 +38,9 @@ KEYS = {
 
 def run(
     folder: Path, train: TokenDataset, validation: TokenDataset, config: TrainingConfig, **settings: Any
-) -> tuple[loop.State, list[dict[str, Any]], bool]:
-    """A run without Ray, watched by a reporter; its state, what it told, and whether it finished."""
-    checkpoints, told = Checkpoints(folder / "checkpoints"), []
+) -> tuple[loop.State, list[WorkerEvent], bool]:
+    """A run without Ray, watched by a reporter; its state, the events it sent, and whether it finished."""
+    checkpoints, events = Checkpoints(folder / "checkpoints"), []
     state = loop.start(models.fresh(ModelConfig(embedding=8, hidden=8, stem=8), train.tokenizer, 0), config)
     if (latest := checkpoints.latest()) is not None:
         state.restore(latest.load())
@@ -46,12 +48,12 @@ def run(
     log.begin(state.epoch, state.step, state.records)
     embeddings = Embeddings(folder / "embeddings", "abc", train.tokenizer)
     embeddings.keep(state.best_record, state.best)
-    reporter = Reporter(told.append, log, checkpoints, embeddings, StopFile(folder / "checkpoints"), config, CPU)
+    reporter = Reporter(events.append, log, checkpoints, embeddings, StopFile(folder / "checkpoints"), config, CPU)
     finished = loop.fit(state, train, validation, config, Alone(), CPU, settings.get("observer", reporter))
     if not finished:
         reporter.checkpoint(state)
     reporter.close()
-    return state, told, finished
+    return state, events, finished
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -71,11 +73,11 @@ def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=4, tensorboard=False)
-    state, told, _ = run(tmp_path, train_split, validation_split, config)
+    state, events, _ = run(tmp_path, train_split, validation_split, config)
     found = lines(tmp_path / "steps.jsonl")
     assert [(line["epoch"], line["step"]) for line in found] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
     assert all(set(line) == KEYS for line in found)
-    assert found == [{"run": "abc", **message["line"]} for message in told if "line" in message]
+    assert found == [{"run": "abc", **asdict(event.line)} for event in events if isinstance(event, StepsLogged)]
     assert lines(tmp_path / "metrics.jsonl") == state.records
     assert state.records[0]["peak_memory_bytes"] > 2**20
 
@@ -116,4 +118,4 @@ def test_the_driver_asks_to_stop_by_a_file(tmp_path: Path, asked: bool, expected
     stop = StopFile(tmp_path / "run")
     if asked:
         stop.ask()
-    assert StopFile(tmp_path / "run").there() is expected
+    assert StopFile(tmp_path / "run").is_asked() is expected

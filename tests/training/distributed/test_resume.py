@@ -41,7 +41,7 @@ def together(states: list[loop.State], places: list[Checkpoints]) -> list[Raygen
 
     def work(rank: int) -> None:
         try:
-            resume(states[rank], places[rank], Threads(rank, len(states), board, barrier), CPU, patience_s=0.1)
+            resume(states[rank], places[rank], Threads(rank, len(states), board, barrier), CPU, timeout_s=0.1)
         except RaygeneError as error:
             errors[rank] = error
 

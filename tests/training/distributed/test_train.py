@@ -20,7 +20,7 @@ from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import train as run_module
-from training.distributed.launch import stopped
+from training.distributed.launch import error_of_ray
 from training.distributed.run_key import run_key
 from training.distributed.train import train
 from training.engine.scoring import probabilities
@@ -75,7 +75,9 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
 
 def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:
     two = TrainingConfig(epochs=3, global_batch_size=16, workers=2, token_budget=700)
-    bundle = train(MODEL, two, dataset, tmp_path, Silent(), {})
+    records: list[dict[str, Any]] = []
+    bundle = train(MODEL, two, dataset, tmp_path, Silent(), {}, records.append)
+    assert records == journal(tmp_path)
     np.testing.assert_allclose(losses(tmp_path), losses(trained), rtol=1e-5)
     for name, tensor in training.load(trained / "bundle").model.state_dict().items():
         torch.testing.assert_close(bundle.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
@@ -88,7 +90,9 @@ def test_a_finished_run_starts_no_worker_and_writes_nothing(
     progress = Silent()
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.name != "experiment.yaml"}
     monkeypatch.setattr(run_module, "launch", lambda *_: pytest.fail("a worker was started"))
-    train(MODEL, CONFIG, dataset, trained, progress, RESOLVED)
+    records: list[dict[str, Any]] = []
+    train(MODEL, CONFIG, dataset, trained, progress, RESOLVED, records.append)
+    assert records == journal(trained)
     assert any("nothing to do" in note for note in progress.notes)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -130,7 +134,7 @@ def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, 
     run = run_module.Run(
         MODEL, CONFIG, dataset, shutil.copytree(trained, tmp_path / "run"), train_split, validation, key
     )
-    document = run.last()
+    document = run.final_checkpoint()
     assert document is not None
     for record in [*document["records"], document["best_record"]]:
         record.update(seconds=1e6, tokens_per_second=1, peak_memory_bytes=7)
@@ -184,7 +188,7 @@ def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_sessi
 
 @pytest.mark.parametrize(("failure", "told"), [(ValueError(), "ValueError"), (ValueError("a\nb\n"), "b")])
 def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, told: str) -> None:
-    assert str(stopped(failure)).startswith(f"training stopped ({told}): run the same command")
+    assert str(error_of_ray(failure)).startswith(f"training stopped ({told}): run the same command")
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_starts(

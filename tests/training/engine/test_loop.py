@@ -291,7 +291,7 @@ class Watcher(Observer):
         self.kept: list[tuple[int, int]] = []
         self._last, self._often, self._asked = last, often, 0
 
-    def stepped(self, state: loop.State, figures: StepFigures) -> None:
+    def step_ended(self, state: loop.State, figures: StepFigures) -> None:
         self.figures.append(figures)
 
     def checkpoint_due(self, state: loop.State) -> bool:
@@ -300,7 +300,7 @@ class Watcher(Observer):
     def checkpoint(self, state: loop.State) -> None:
         self.kept.append((state.epoch, state.step))
 
-    def stopping(self) -> bool:
+    def should_stop(self) -> bool:
         self._asked += 1
         return self._last is not None and self._asked >= self._last
 
@@ -411,8 +411,8 @@ def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_
     errors: list[TrainingError] = []
 
     class Spoiling(Watcher):
-        def stopping(self) -> bool:
-            super().stopping()
+        def should_stop(self) -> bool:
+            super().should_stop()
             if self._asked == step:
                 states[1].model.head.bias.data.fill_(float("nan"))
             return False

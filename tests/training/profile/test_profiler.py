@@ -43,10 +43,10 @@ def steps_by_hand(profiler: Profiler, hands: Hands, state: loop.State, lasting: 
                 hands.now += seconds if name == "backward" else 1.0
                 if name == "backward":
                     torch.ones(8, 8) @ torch.ones(8, 8)
-            if name == "data" and profiler.stopping():
+            if name == "data" and profiler.should_stop():
                 return number
         hands.now += 0.5
-        profiler.stepped(state, StepFigures(1, number + 1, 0.7, 1.0, 1e-3, tokens=90, padded=100))
+        profiler.step_ended(state, StepFigures(1, number + 1, 0.7, 1.0, 1e-3, tokens=90, padded=100))
     return len(lasting)
 
 

@@ -5,25 +5,37 @@ import json
 import queue
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from pipelines import storage
 from pipelines.errors import DatasetError, ResourceError, TrainingError
 from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
+from training.distributed.messages import EventQueue, WorkerFailed, decoded
 from training.engine.collective import Alone
 from training.profile.profiler import Plan
-from training.profile.run import PHASE_HEADER, profile, watch, work
+from training.profile.run import PHASE_HEADER, ProfileSpec, profile, profile_worker, run_worker
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
 PLAN = Plan(settle=2, timed=12, warmup=1, active=2)
+
+
+def spec(dataset: Path, output: Path) -> ProfileSpec:
+    return ProfileSpec(
+        model=MODEL,
+        training=TrainingConfig(global_batch_size=16),
+        dataset=dataset,
+        fingerprint=None,
+        output=output,
+        plan=PLAN,
+        threads=1,
+        retain_memory=True,
+    )
 
 
 def test_one_worker_is_profiled_in_this_process(dataset: Path, tmp_path: Path) -> None:
@@ -88,26 +100,18 @@ def test_what_an_earlier_profile_left_is_removed(dataset: Path, tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "trace-worker-0.json.gz"]
 
 
-def test_a_worker_tells_why_it_holds_a_copy_of_its_own(
+def test_a_worker_reports_why_it_holds_a_copy_of_its_own(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAYGENE_CACHE", str(dataset / "manifest.json"))
-    given = {
-        "model": MODEL.model_dump(mode="json"),
-        "training": TrainingConfig(global_batch_size=16).model_dump(mode="json"),
-        "dataset": str(dataset),
-        "fingerprint": None,
-        "output": str(tmp_path),
-        "plan": asdict(PLAN),
-        "threads": 1,
-        "retain_memory": True,
-    }
-    notes = watch(given, torch.device("cpu"), Alone())["notes"]
-    assert [note.rpartition(" ")[2] for note in notes] == ["train", "validation"]
+    warnings = profile_worker(spec(dataset, tmp_path), torch.device("cpu"), Alone()).warnings
+    assert [warning.rpartition(" ")[2] for warning in warnings] == ["train", "validation"]
 
 
-def test_a_worker_explains_a_defect_to_the_driver() -> None:
-    news: queue.Queue[dict[str, Any]] = queue.Queue()
-    with pytest.raises(ValidationError):
-        work({"news": news, "training": {"steps": 1}})
-    assert isinstance(news.get_nowait()["error"], TrainingError)
+def test_a_worker_explains_a_defect_to_the_driver(dataset: Path, tmp_path: Path) -> None:
+    received: queue.Queue[bytes] = queue.Queue()
+    with pytest.raises(AttributeError):
+        run_worker(replace(spec(dataset, tmp_path), training=None), EventQueue(received))  # type: ignore[arg-type]
+    event = decoded(received.get_nowait())
+    assert isinstance(event, WorkerFailed)
+    assert isinstance(event.error, TrainingError)

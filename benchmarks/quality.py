@@ -174,7 +174,7 @@ def run(task: Task, model: str, seed: int, place: Place) -> Figures:
 
 def forms(dataset: TokenDataset) -> Iterator[tuple[str, Matrix]]:
     """5-mers of every row as frequencies, counts, and their root and logarithm; shape (rows, 4^5) each."""
-    shares = kmer_regression.of_dataset(dataset, np.arange(len(dataset)))
+    shares = kmer_regression.dataset_frequencies(dataset, np.arange(len(dataset)))
     bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
     counts = shares * np.maximum(bases - kmer_regression.K + 1, 0).astype(np.float32)[:, None]
     yield from {

@@ -100,9 +100,9 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         for reason, count in reasons.items():
             terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")
     leakage = manifest["leakage"]
-    if leakage["judged"]:
+    if leakage["evaluated"]:
         terminal.say(
-            f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['judged']:,} {leakage['split']} intervals "
+            f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['evaluated']:,} {leakage['split']} intervals "
             f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers with one in train"
         )
     short = sum(file["shorter_than_k"] for file in manifest["files"])

@@ -1,1 +1,1 @@
-"""What is in a dataset, and which trivial rules already tell its classes apart."""
+"""What is in a dataset, and how well trivial rules already separate its classes."""

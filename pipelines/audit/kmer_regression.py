@@ -1,7 +1,7 @@
-"""Logistic regression on k-mer frequencies: how far composition alone tells genes from negatives.
+"""Logistic regression on k-mer frequencies: how well composition alone separates genes from negatives.
 
 A baseline that knows no order and no position. Frequencies are standardised on train; the strength of the L2 penalty is
-chosen on validation. Time is that of counting, and of a few fits on at most `MOST_ROWS` rows.
+chosen on validation. Time is that of counting, and of a few fits on at most `MAX_ROWS` rows.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pipelines.genome import sequence
 K = 5
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 DEFAULT_STRENGTH = 1.0
-MOST_ROWS = 100_000
-MOST_STEPS = 300
+MAX_ROWS = 100_000
+MAX_ITERATIONS = 300
 CHUNK_TOKENS = 1 << 20
 CHUNK_ROWS = 1 << 12
 Floats = NDArray[np.float32]
@@ -32,7 +32,7 @@ Scores = NDArray[np.float64]
 
 
 def frequencies(codes: NDArray[np.uint8], lengths: NDArray[np.int64], k: int = K) -> Floats:
-    """The share of each k-mer among the k-mers of a sequence.
+    """Return the share of each k-mer among the k-mers of each sequence.
 
     Args:
         codes: base codes 0 to 4 of all sequences end to end, shape (sum of lengths,).
@@ -40,18 +40,19 @@ def frequencies(codes: NDArray[np.uint8], lengths: NDArray[np.int64], k: int = K
         k: bases of a k-mer.
 
     Returns:
-        Shape (sequences, 4^k), in the order of ACGT; k-mers with a code of 4 do not count, and a row is 0 throughout
-        where there is no other.
+        Shape (sequences, 4^k), in the order of ACGT. k-mers with a code of 4 do not count; a row without any other
+        k-mer is 0 throughout.
     """
     size = max(len(codes) - k + 1, 0)
-    number, known = np.zeros(size, np.int64), np.ones(size, np.bool_)
+    number, is_counted = np.zeros(size, np.int64), np.ones(size, np.bool_)
     for offset in range(k):
         code = codes[offset : offset + size]
         number = number * 4 + (code & 3)
-        known &= code != sequence.OTHER
+        is_counted &= code != sequence.OTHER
     row = np.repeat(np.arange(len(lengths)), lengths)
-    known &= row[:size] == row[len(codes) - size :]
-    cells = row[:size][known] * 4**k + number[known]
+    # A k-mer that begins in one sequence and ends in the next is none.
+    is_counted &= row[:size] == row[len(codes) - size :]
+    cells = row[:size][is_counted] * 4**k + number[is_counted]
     counts = np.bincount(cells, minlength=len(lengths) * 4**k).reshape(len(lengths), 4**k).astype(np.float32)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
@@ -63,7 +64,7 @@ class Regression:
     Attributes:
         mean, scale: of each column on train, shape (columns,).
         weights: of the standardised columns, shape (columns,).
-        intercept: log-odds of a row that is the mean.
+        intercept: log-odds of the mean row.
         strength: the inverse of the L2 penalty, scikit-learn's C.
     """
 
@@ -74,7 +75,7 @@ class Regression:
     strength: float
 
     def scores(self, rows: Floats) -> Scores:
-        """Log-odds of rows (rows, columns), shape (rows,)."""
+        """Return the log-odds of rows of frequencies, shape (rows, columns), as shape (rows,)."""
         slope = self.weights / self.scale
         return rows @ slope + (self.intercept - float(self.mean @ slope))
 
@@ -82,12 +83,12 @@ class Regression:
 def fit(
     train: Floats, labels: NDArray[Any], validation: tuple[Floats, NDArray[Any]] | None = None
 ) -> tuple[Regression, Scores]:
-    """Fit on train rows; of `STRENGTHS`, ascending, stop at the highest AUROC on validation (without one, take 1).
+    """Fit on train rows with the strength, ascending in `STRENGTHS`, after which AUROC on validation stops rising.
 
     Args:
-        train: frequencies, shape (rows, columns); left standardised, to spare a copy.
+        train: frequencies, shape (rows, columns); standardised in place, to save a copy.
         labels: 0 or 1, shape (rows,), both present.
-        validation: the same of held-out rows, both labels present.
+        validation: frequencies and labels of held-out rows, both labels present; None for a strength of 1.
 
     Returns:
         The regression, and its scores of the train rows, shape (rows,).
@@ -98,79 +99,79 @@ def fit(
     scale[scale == 0] = 1
     train /= scale
     best: tuple[float, Regression] | None = None
-    model = LogisticRegression(max_iter=MOST_STEPS, tol=1e-3, warm_start=True)
+    model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for strength in (DEFAULT_STRENGTH,) if validation is None else STRENGTHS:
             model.set_params(C=strength).fit(train, labels)
             weights, intercept = model.coef_[0].astype(np.float64), float(model.intercept_[0])
             fitted = Regression(mean, scale, weights, intercept, strength)
-            reached = 0.0 if validation is None else metrics.auroc(validation[1], fitted.scores(validation[0]))
-            if best is not None and reached <= best[0]:
+            auroc = 0.0 if validation is None else metrics.auroc(validation[1], fitted.scores(validation[0]))
+            if best is not None and auroc <= best[0]:
                 break
-            best = reached, fitted
+            best = auroc, fitted
     assert best is not None
     return best[1], train @ best[1].weights + best[1].intercept
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A regression of one dataset.
+    """A regression fitted on train, and its scores.
 
     Attributes:
         regression: fitted on `rows` of train.
-        rows: numbers of the train rows it was fitted on, ascending, shape (fitted,).
-        on_train: scores of those, shape (fitted,).
-        on_scored: scores of the split it is judged on, shape (rows,).
+        rows: indices of the train rows it was fitted on, ascending, shape (fitted,).
+        train_scores: scores of those rows, shape (fitted,).
+        eval_scores: scores of the split that it is evaluated on, shape (rows,).
     """
 
     regression: Regression
     rows: NDArray[np.int64]
-    on_train: Scores
-    on_scored: Scores
+    train_scores: Scores
+    eval_scores: Scores
 
 
-def regress(train: TokenDataset, scored: TokenDataset, validation: TokenDataset | None) -> Outcome:
-    """Fit on train (on a sample of `MOST_ROWS` that is always the same where it has more) and score a split.
+def fit_and_score(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Outcome:
+    """Fit on train, or on a fixed sample of `MAX_ROWS` where it has more rows, and score another split.
 
     Train and validation must hold both labels.
     """
-    rows, held_out = _sample(train), None
+    rows, held_out = _sample_rows(train), None
     if validation is not None:
-        chosen = _sample(validation)
-        held_out = of_dataset(validation, chosen), validation.labels[chosen]
-    regression, on_train = fit(of_dataset(train, rows), train.labels[rows], held_out)
-    on_scored = [regression.scores(chunk) for _, chunk in _chunks(scored, np.arange(len(scored)))]
-    return Outcome(regression, rows, on_train, np.concatenate(on_scored))
+        held_out_rows = _sample_rows(validation)
+        held_out = dataset_frequencies(validation, held_out_rows), validation.labels[held_out_rows]
+    regression, train_scores = fit(dataset_frequencies(train, rows), train.labels[rows], held_out)
+    chunks = _frequency_chunks(evaluated, np.arange(len(evaluated)))
+    return Outcome(regression, rows, train_scores, np.concatenate([regression.scores(chunk) for _, chunk in chunks]))
 
 
-def _sample(dataset: TokenDataset) -> NDArray[np.int64]:
-    if len(dataset) <= MOST_ROWS:
+def _sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
+    if len(dataset) <= MAX_ROWS:
         return np.arange(len(dataset))
     generator = np.random.default_rng(fingerprint.seed("kmers", dataset.split))
-    return np.sort(generator.choice(len(dataset), MOST_ROWS, replace=False))
+    return np.sort(generator.choice(len(dataset), MAX_ROWS, replace=False))
 
 
-def of_dataset(dataset: TokenDataset, rows: NDArray[np.int64]) -> Floats:
-    """`frequencies` of rows of a dataset, of the bases that their tokens show, shape (rows, 4^K)."""
+def dataset_frequencies(dataset: TokenDataset, rows: NDArray[np.int64]) -> Floats:
+    """Return `frequencies` of rows of a dataset, of the bases that their tokens show, shape (rows, 4^K)."""
     out = np.empty((len(rows), 4**K), np.float32)
-    for place, chunk in _chunks(dataset, rows):
-        out[place] = chunk
+    for positions, chunk in _frequency_chunks(dataset, rows):
+        out[positions] = chunk
     return out
 
 
-def _chunks(dataset: TokenDataset, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Floats]]:
-    """Frequencies of so many rows at a time that the work on them stays small."""
+def _frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Floats]]:
+    """Yield the frequencies of a few rows at a time, which bounds memory, with their positions in `rows`."""
     lengths = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
     ends = np.cumsum(dataset.lengths[rows])
     first = 0
     while first < len(rows):
-        before = int(ends[first - 1]) if first else 0
-        last = int(np.searchsorted(ends, before + CHUNK_TOKENS, side="right"))
+        tokens_before = int(ends[first - 1]) if first else 0
+        last = int(np.searchsorted(ends, tokens_before + CHUNK_TOKENS, side="right"))
         last = min(max(last, first + 1), first + CHUNK_ROWS)
-        some = rows[first:last]
-        counts = dataset.lengths[some]
-        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        tokens = dataset.tokens[np.repeat(dataset.offsets[some], counts) + within]
-        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[some]))
+        chunk = rows[first:last]
+        counts = dataset.lengths[chunk]
+        within_row = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        tokens = dataset.tokens[np.repeat(dataset.offsets[chunk], counts) + within_row]
+        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[chunk]))
         first = last

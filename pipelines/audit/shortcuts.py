@@ -1,7 +1,7 @@
-"""The shortcut audit: how well trivial rules tell genes from negatives.
+"""The shortcut audit: how well trivial rules separate genes from negatives.
 
-Rules are fitted on train and scored on a held-out split. A model that does not beat the best of them may have
-learned nothing else. The first and last six bases are those the tokens show, which is what a model sees.
+Rules are fitted on train and evaluated on a held-out split. A model that does not beat the best of them may have
+learned nothing else. The first and last six bases are those the tokens show, because that is what a model sees.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rule:
-    """A trivial rule, scored.
+    """A trivial rule and its scores.
 
     Attributes:
         name: short name, the key in every JSON.
         description: what it looks at.
-        scores: higher means gene, on the scored split, shape (rows,).
+        scores: on the evaluated split, higher for genes, shape (rows,).
         threshold: chosen on train for the highest MCC.
-        metrics: every figure of `metrics.NAMES` on the scored split.
+        metrics: every figure of `metrics.NAMES` on the evaluated split.
     """
 
     name: str
@@ -41,67 +41,72 @@ class Rule:
 
 
 def audit(
-    train: TokenDataset, scored: TokenDataset, validation: TokenDataset | None = None, *, kmers: bool = False
+    train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None = None, *, kmers: bool = False
 ) -> list[Rule]:
-    """Fit every rule on `train` and score it on `scored`, best AUROC first.
+    """Fit every rule on `train` and evaluate it on `evaluated`; return the rules, best AUROC first.
 
     Args:
-        train: where rules are fitted.
-        scored: the split they are judged on.
-        validation: where the penalty of the k-mer regression is chosen; asks for that regression as well.
-        kmers: fit the k-mer regression without a validation split too. It takes seconds to minutes, the others none.
+        train: the split that rules are fitted on.
+        evaluated: the split that they are evaluated on.
+        validation: the split that chooses the penalty of the k-mer regression; with it, that rule is included.
+        kmers: include the k-mer regression without a validation split too. It takes seconds to minutes, the others none.
     """
     columns: dict[str, tuple[str, Callable[[TokenDataset], Scores]]] = {
-        "length": ("length in bases", lambda dataset: bases(dataset).astype(np.float64)),
+        "length": ("length in bases", lambda dataset: base_lengths(dataset).astype(np.float64)),
         "gc": ("share of G and C", lambda dataset: _column(dataset, "gc")),
         "soft_masked": ("share of lower-case bases", lambda dataset: _column(dataset, "soft_masked_share")),
         "unknown": ("share of <unk> tokens", lambda dataset: _column(dataset, "unknown_share")),
     }
     rules = []
     for name, (description, value) in columns.items():
-        on_train, on_scored = value(train), value(scored)
-        sign = 1.0 if _at_least_half(metrics.auroc(train.labels, on_train)) else -1.0
-        rules.append(_rule(name, description, train.labels, sign * on_train, scored, sign * on_scored))
-    first_train, first_scored = _hexamer_scores(train, scored, first_six)
-    last_train, last_scored = _hexamer_scores(train, scored, last_six)
+        train_scores, eval_scores = value(train), value(evaluated)
+        # A rule learns on train which way it points; an AUROC that is NaN (one label only) keeps its sign.
+        sign = -1.0 if metrics.auroc(train.labels, train_scores) < 0.5 else 1.0
+        rules.append(_evaluate(name, description, train.labels, sign * train_scores, evaluated, sign * eval_scores))
+    first_train, first_eval = _hexamer_scores(train, evaluated, first_six)
+    last_train, last_eval = _hexamer_scores(train, evaluated, last_six)
     ends = (
-        ("first_six", "first six bases", first_train, first_scored),
-        ("last_six", "last six bases", last_train, last_scored),
-        ("ends", "first and last six bases", first_train + last_train, first_scored + last_scored),
+        ("first_six", "first six bases", first_train, first_eval),
+        ("last_six", "last six bases", last_train, last_eval),
+        ("ends", "first and last six bases", first_train + last_train, first_eval + last_eval),
     )
-    for name, description, on_train, on_scored in ends:
-        rules.append(_rule(name, description, train.labels, on_train, scored, on_scored))
-    if (kmers or validation is not None) and _both_labels(train):
-        rules.append(_kmers(train, scored, validation))
+    for name, description, train_scores, eval_scores in ends:
+        rules.append(_evaluate(name, description, train.labels, train_scores, evaluated, eval_scores))
+    if (kmers or validation is not None) and _has_both_labels(train):
+        rules.append(_evaluate_kmers(train, evaluated, validation))
     return sorted(rules, key=lambda rule: -rule.metrics["auroc"])
 
 
-def _at_least_half(auroc: float) -> bool:
-    return not auroc < 0.5
-
-
-def _both_labels(dataset: TokenDataset) -> bool:
+def _has_both_labels(dataset: TokenDataset) -> bool:
     return len(np.unique(dataset.labels)) == 2
 
 
-def _kmers(train: TokenDataset, scored: TokenDataset, validation: TokenDataset | None) -> Rule:
-    usable = validation if validation is not None and _both_labels(validation) else None
-    found = kmer_regression.regress(train, scored, usable)
+def _evaluate_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Rule:
+    usable = validation if validation is not None and _has_both_labels(validation) else None
+    outcome = kmer_regression.fit_and_score(train, evaluated, usable)
     description = f"{kmer_regression.K}-mer logistic regression"
-    if len(found.rows) < len(train):
-        description += f", fitted on {len(found.rows):,} of {len(train):,} rows of train"
-    return _rule("kmers", description, train.labels[found.rows], found.on_train, scored, found.on_scored)
+    if len(outcome.rows) < len(train):
+        description += f", fitted on {len(outcome.rows):,} of {len(train):,} rows of train"
+    labels = train.labels[outcome.rows]
+    return _evaluate("kmers", description, labels, outcome.train_scores, evaluated, outcome.eval_scores)
 
 
-def _rule(
-    name: str, description: str, labels: NDArray[np.int8], on_train: Scores, scored: TokenDataset, on_scored: Scores
+def _evaluate(
+    name: str,
+    description: str,
+    train_labels: NDArray[np.int8],
+    train_scores: Scores,
+    evaluated: TokenDataset,
+    eval_scores: Scores,
 ) -> Rule:
-    threshold = metrics.best_threshold(labels, on_train)
-    return Rule(name, description, on_scored, threshold, metrics.binary_metrics(scored.labels, on_scored, threshold))
+    """Choose a rule's threshold on train and compute its metrics on the evaluated split."""
+    threshold = metrics.best_threshold(train_labels, train_scores)
+    values = metrics.binary_metrics(evaluated.labels, eval_scores, threshold)
+    return Rule(name, description, eval_scores, threshold, values)
 
 
-def bases(dataset: TokenDataset) -> NDArray[np.int64]:
-    """Length of each row in bases, shape (rows,)."""
+def base_lengths(dataset: TokenDataset) -> NDArray[np.int64]:
+    """Return the length of each row in bases, shape (rows,)."""
     return dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
 
 
@@ -110,51 +115,52 @@ def _column(dataset: TokenDataset, name: str) -> Scores:
 
 
 def _hexamer_scores(
-    train: TokenDataset, scored: TokenDataset, ends: Callable[[TokenDataset], NDArray[np.int64]]
+    train: TokenDataset, evaluated: TokenDataset, ends: Callable[[TokenDataset], NDArray[np.int64]]
 ) -> tuple[Scores, Scores]:
-    """Log-odds of each six-letter end, learnt on train with half a pseudocount each."""
-    letters = 5**SIX
-    on_train, on_scored = (_as_number(ends(dataset)) for dataset in (train, scored))
-    counts = np.stack([np.bincount(on_train[train.labels == label], minlength=letters) for label in (0, 1)])
-    share = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * 4**SIX)
-    odds = np.log(share[1]) - np.log(share[0])
-    return odds[on_train], odds[on_scored]
+    """Return the log-odds of each row's six-letter end, learned on train with a pseudocount of a half."""
+    hexamers = 5**SIX
+    train_numbers, eval_numbers = (_number_hexamers(ends(dataset)) for dataset in (train, evaluated))
+    counts = np.stack([np.bincount(train_numbers[train.labels == label], minlength=hexamers) for label in (0, 1)])
+    shares = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * 4**SIX)
+    log_odds = np.log(shares[1]) - np.log(shares[0])
+    return log_odds[train_numbers], log_odds[eval_numbers]
 
 
-def _as_number(ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    number: NDArray[np.int64] = ends @ (5 ** np.arange(SIX)[::-1])
-    return number
+def _number_hexamers(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = ends @ (5 ** np.arange(SIX)[::-1])
+    return numbers
 
 
 def first_six(dataset: TokenDataset) -> NDArray[np.int64]:
-    """The first six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
+    """Return the first six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    tokenizer, sizes = dataset.tokenizer, bases(dataset)
+    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)
+    # Later tokens begin past the six bases.
     for number in range(2 + SIX // tokenizer.stride):
         rows = np.flatnonzero(number < dataset.lengths)
         letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows] + number]]
-        _lay(out, rows, letters, tokenizer.starts(number, sizes[rows]))
+        _write_kmers(out, rows, letters, tokenizer.starts(number, sizes[rows]))
     return out
 
 
 def last_six(dataset: TokenDataset) -> NDArray[np.int64]:
-    """The last six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
+    """Return the last six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
     out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    tokenizer, sizes = dataset.tokenizer, bases(dataset)
-    shown = tokenizer.covered_bases(sizes)
+    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)
+    visible = tokenizer.covered_bases(sizes)
     for back in range(2 + SIX // tokenizer.stride):
         rows = np.flatnonzero(back < dataset.lengths)
         starts = tokenizer.starts(dataset.lengths[rows] - 1 - back, sizes[rows])
         letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows + 1] - 1 - back]]
-        _lay(out, rows, letters, starts - (shown[rows] - SIX))
+        _write_kmers(out, rows, letters, starts - (visible[rows] - SIX))
     return out
 
 
-def _lay(
+def _write_kmers(
     out: NDArray[np.int64], rows: NDArray[np.int64], letters: NDArray[np.uint8], starts: NDArray[np.int64]
 ) -> None:
-    """Write k-mers into windows of six; a known base stands against an unknown one."""
+    """Write k-mers into windows of six bases; an unknown base never replaces a known one."""
     for offset in range(letters.shape[1]):
-        place = starts + offset
-        inside = (place >= 0) & (place < SIX) & (letters[:, offset] != UNKNOWN_BASE)
-        out[rows[inside], place[inside]] = letters[inside, offset]
+        positions = starts + offset
+        inside = (positions >= 0) & (positions < SIX) & (letters[:, offset] != UNKNOWN_BASE)
+        out[rows[inside], positions[inside]] = letters[inside, offset]

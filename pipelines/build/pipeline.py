@@ -278,7 +278,7 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
 
 def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
     """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
-    mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_density(table))
+    mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_spacing(table))
     parts = [sketch.EMPTY]
     tasks = _group_tasks(_cut_into_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
@@ -295,7 +295,7 @@ def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress)
     return family
 
 
-def _sketch_density(table: pa.Table) -> int:
+def _sketch_spacing(table: pa.Table) -> int:
     return sketch.sample_spacing(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
 
 
@@ -344,7 +344,7 @@ def _encode_rows(
     """Write the dataset's rows; return the manifest's entry on the files."""
     storage.make_directory(staging / encode_tokens.RECORDS)
     seed = prepared.config.negatives.seed
-    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_density(table))
+    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_spacing(table))
     with progress.stage("encoding tokens", len(table)) as stage:
         return {"files": _write_tasks(_cut_into_tasks(table), mapper, staging, stage)}
 
@@ -394,7 +394,7 @@ def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
     return {
         "split": scored,
         "intervals": int((splits == scored).sum()),
-        "judged": leakage.evaluated,
+        "evaluated": leakage.evaluated,
         "near_duplicates": leakage.near,
         "share": leakage.near / leakage.evaluated if leakage.evaluated else None,
         "k": sketch.K,

@@ -49,6 +49,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
             f"{path}: dataset format {version} is not the known {schema.FORMAT_VERSION}",
             "build it again with this raygene",
         )
+    leakage = manifest.get("leakage")
+    if leakage and "judged" in leakage:
+        # The name of this key in datasets of earlier versions.
+        leakage["evaluated"] = leakage.pop("judged")
     return manifest
 
 

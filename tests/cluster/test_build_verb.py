@@ -22,7 +22,7 @@ def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(
         "length_before": lengths,
         "length_after": lengths,
     }
-    manifest = {"counts": [], "files": [], "genes": {"toy": genes}, "dropped": {}, "leakage": {"judged": 0}}
+    manifest = {"counts": [], "files": [], "genes": {"toy": genes}, "dropped": {}, "leakage": {"evaluated": 0}}
     show(json.loads(json.dumps(manifest, sort_keys=True)), Terminal())
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "as annotated" in line)
     assert line.split()[-len(QUANTILES) :] == [f"{1000 + percent:,}" for percent in QUANTILES]

@@ -160,9 +160,10 @@ def _figures(config: Config) -> str:
         )
     else:
         parts.append("Trivial rules were not scored beside it.")
-    if leakage.get("judged"):
+    # Bundles of earlier versions say `judged`.
+    if evaluated := leakage.get("evaluated", leakage.get("judged")):
         parts.append(
-            f"{leakage['near_duplicates']:,} of {leakage['judged']:,} intervals of {leakage['split']} have a near-duplicate in train "
+            f"{leakage['near_duplicates']:,} of {evaluated:,} intervals of {leakage['split']} have a near-duplicate in train "
             f"(a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."
         )
     return "\n\n".join(part for part in parts if part)

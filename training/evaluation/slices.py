@@ -51,7 +51,7 @@ def group_rows(dataset: TokenDataset) -> dict[str, list[tuple[str, Rows]]]:
     chromosome = np.array(dataset.table["chromosome"].to_pylist(), dtype=object)
     several = len(set(genome.tolist())) > 1
     full_name = genome + ":" + chromosome if several else chromosome
-    octave = np.log2(np.maximum(shortcuts.bases(dataset), 1)).astype(np.int64)
+    octave = np.log2(np.maximum(shortcuts.base_lengths(dataset), 1)).astype(np.int64)
     lengths = [
         (f"{2**number:,}–{2 ** (number + 1) - 1:,}", np.flatnonzero(octave == number))
         for number in np.unique(octave).tolist()

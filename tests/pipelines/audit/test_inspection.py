@@ -74,7 +74,7 @@ def test_leakage_is_told_where_the_manifest_knows_it(found: Inspection) -> None:
     without = {key: value for key, value in found.manifest.items() if key != "leakage"}
     assert "leakage" not in replace(found, manifest=without).to_json()
     leakage = {
-        "split": "test", "intervals": 81, "judged": 80, "near_duplicates": 10, "share": 0.125, "k": 21, "threshold": 0.5
+        "split": "test", "intervals": 81, "evaluated": 80, "near_duplicates": 10, "share": 0.125, "k": 21, "threshold": 0.5
     }  # fmt: skip
     leaking = replace(found, manifest=found.manifest | {"leakage": leakage})
     assert leaking.to_json()["leakage"] == leakage

@@ -52,10 +52,10 @@ def test_a_planted_kmer_is_found_and_the_penalty_is_chosen_on_validation() -> No
         (kmer_regression.frequencies(*codes_of(texts)), np.array(labels))
         for texts, labels in (of_composition(2000, seed) for seed in range(3))
     )
-    regression, on_train = kmer_regression.fit(train[0].copy(), train[1], held_out)
+    regression, train_scores = kmer_regression.fit(train[0].copy(), train[1], held_out)
     assert metrics.auroc(test[1], regression.scores(test[0])) > 0.9
     assert regression.strength in kmer_regression.STRENGTHS
-    np.testing.assert_allclose(regression.scores(train[0]), on_train, atol=1e-3)
+    np.testing.assert_allclose(regression.scores(train[0]), train_scores, atol=1e-3)
     assert kmer_regression.fit(train[0], train[1])[0].strength == 1
 
 
@@ -67,15 +67,15 @@ def test_tokens_of_another_size_give_the_frequencies_of_the_sequences(
     texts, labels = planted(50, 0)
     monkeypatch.setattr(kmer_regression, "CHUNK_TOKENS", 70)
     rows = np.array([3, 4, 17, 40])
-    found = kmer_regression.of_dataset(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
+    found = kmer_regression.dataset_frequencies(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
     expected = kmer_regression.frequencies(*codes_of([texts[row] for row in rows]))
     np.testing.assert_array_equal(found, expected)
 
 
 def test_of_many_rows_a_sample_is_fitted_that_is_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kmer_regression, "MOST_ROWS", 40)
+    monkeypatch.setattr(kmer_regression, "MAX_ROWS", 40)
     rows = dataset(*planted(100, 0), Tokenizer(3, 1, "anchor"))
-    one, other = (kmer_regression.regress(rows, rows, None) for _ in range(2))
-    assert len(one.rows) == len(one.on_train) == len(set(one.rows.tolist())) == 40
-    assert len(one.on_scored) == 100
-    np.testing.assert_array_equal(one.on_scored, other.on_scored)
+    one, other = (kmer_regression.fit_and_score(rows, rows, None) for _ in range(2))
+    assert len(one.rows) == len(one.train_scores) == len(set(one.rows.tolist())) == 40
+    assert len(one.eval_scores) == 100
+    np.testing.assert_array_equal(one.eval_scores, other.eval_scores)

@@ -119,7 +119,7 @@ def test_kmers_are_a_rule_only_where_a_validation_split_or_the_caller_asks_for_i
 
 
 def test_the_kmer_rule_tells_of_how_many_rows_it_was_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shortcuts.kmer_regression, "MOST_ROWS", 100)
+    monkeypatch.setattr(shortcuts.kmer_regression, "MAX_ROWS", 100)
     rows = dataset(*planted(200, 0), Tokenizer(3, 1, "anchor"))
     found = next(rule for rule in shortcuts.audit(rows, rows, kmers=True) if rule.name == "kmers")
     assert found.description.endswith("fitted on 100 of 200 rows of train")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import fingerprint, schema
-from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from pipelines.errors import DatasetError
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -127,3 +127,10 @@ def test_a_dataset_made_of_arrays_carries_them(directory: Path) -> None:
     found = pickle.loads(pickle.dumps(fewer))
     assert len(found) == 2
     assert found.tokens.tolist() == [3, 4, 4]
+
+
+def test_the_leakage_of_an_earlier_version_is_read_under_its_name_of_today(directory: Path) -> None:
+    path = directory / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"leakage": {"judged": 20, "near_duplicates": 3}}))
+    assert read_manifest(directory)["leakage"] == {"evaluated": 20, "near_duplicates": 3}

@@ -1,6 +1,6 @@
-"""What the terminal shows: progress of long work, notes, tables and one-line errors.
+"""What a command shows: progress, notes and one-line errors on standard error, results on standard output.
 
-Progress goes to standard error; on a terminal it is a live bar, in a log a line every few seconds.
+On a terminal progress is a live bar; in a log it is a line every few seconds.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from rich.table import Table
 
 from pipelines.progress import Stage
 
-LOG_EVERY_S = 5.0
-MOST_ROWS = 40
-GAP = 2
-LEAST_TEXT = 8
+LOG_INTERVAL_S = 5.0
+LOG_WIDTH = 120
+"""Width of a table where standard output is not a terminal."""
+MAX_ROWS = 40
+MIN_TEXT_WIDTH = 8
 
 
 class _Bar:
@@ -47,40 +48,45 @@ class _Log:
 
     def advance(self, amount: float = 1) -> None:
         self._done += amount
-        self._tell()
+        self._log()
 
     def describe(self, text: str) -> None:
         self._detail = text
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._last < LOG_EVERY_S:
+    def _log(self) -> None:
+        if time.monotonic() - self._last < LOG_INTERVAL_S:
             return
         self._last = time.monotonic()
         done = f"{self._done:,.0f}" + (f" of {self._total:,.0f}" if self._total else "")
-        self._console.print(
-            f"{self._title}: {done} {self._detail}".rstrip(), highlight=False, markup=False, soft_wrap=True
-        )
+        line = f"{self._title}: {done} {self._detail}".rstrip()
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class Terminal:
-    """Progress on a terminal or in a log; also prints tables to standard output.
+    """Shows progress on standard error and results on standard output.
 
     Args:
-        width: letters in a line of the result; that of the terminal, or 120 in a file, if absent.
+        width: characters in a line of the result (default: that of the terminal, or `LOG_WIDTH` in a file).
     """
 
     def __init__(self, width: int | None = None) -> None:
         self._errors = Console(stderr=True, emoji=False)
-        self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else 120))
+        self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else LOG_WIDTH))
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
-        """Show a stage while it lasts, and how long it took if that was over two seconds."""
+        """Show the progress of a stage, and at its end its duration if that is two seconds or more."""
         began = time.monotonic()
         if self._errors.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
-            more = (TimeElapsedColumn(), TextColumn("{task.fields[detail]}"))
-            with Progress(*columns, *more, console=self._errors, transient=True) as progress:
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[detail]}"),
+            )
+            with Progress(*columns, console=self._errors, transient=True) as progress:
                 yield _Bar(progress, progress.add_task(title, total=total, detail=""))
         else:
             yield _Log(self._errors, title, total)
@@ -88,15 +94,15 @@ class Terminal:
             self._errors.print(f"{title}: {seconds:.0f} s", style="dim", highlight=False)
 
     def note(self, text: str) -> None:
-        """Tell a fact worth knowing."""
+        """Show a fact worth knowing."""
         self._errors.print(escape(text), highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Tell a fact worth acting on."""
+        """Show a fact worth acting on."""
         self._errors.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
     def error(self, text: str) -> None:
-        """Print an error as one line."""
+        """Show an error as one line."""
         self._errors.print(f"[bold red]raygene: error:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
     def heading(self, text: str) -> None:
@@ -107,16 +113,16 @@ class Terminal:
         """Print a line of the result."""
         self._output.print(escape(text), highlight=False, soft_wrap=True)
 
-    def pass_on(self, text: str) -> None:
-        """Write text that is laid out already, such as another process's log, as it is."""
+    def write(self, text: str) -> None:
+        """Write text as it is, such as another process's log."""
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table of the result; columns that hold numbers only are aligned to the right.
+        """Print a table of the result; columns that hold only numbers are aligned to the right.
 
-        Where the terminal is narrow, text folds and headings wrap. A number is never cut nor folded: where not even
-        the numbers fit, the table is wider than the terminal.
+        In a narrow terminal text folds and headings wrap, but a number is never cut or folded: where not even the numbers
+        fit, the table is wider than the terminal.
         """
         from pipelines.report import format_cell  # plots come with it, and --help need not wait for them
 
@@ -126,55 +132,36 @@ class Terminal:
             title_style="bold",
             box=box.SIMPLE_HEAD,
             pad_edge=False,
-            padding=(0, GAP - 1, 0, 0),
+            padding=(0, 1, 0, 0),
         )
         cells = [[format_cell(cell) for cell in row] for row in rows]
-        numeric = [all(_is_number(row[column]) for row in cells) for column in range(len(header))]
-        fitted = widths(header, cells[:MOST_ROWS], numeric, self._output.width)
-        for name, right, width in zip(header, numeric, fitted, strict=True):
-            table.add_column(escape(name), justify="right" if right else "left", width=width, overflow="fold")
-        for row in cells[:MOST_ROWS]:
+        min_widths = []
+        for index, name in enumerate(header):
+            column = [row[index] for row in cells]
+            is_numeric = all(map(_is_number, column))
+            min_widths.append(_min_width(name, column[:MAX_ROWS], is_numeric=is_numeric))
+            table.add_column(
+                escape(name),
+                justify="right" if is_numeric else "left",
+                min_width=min_widths[-1],
+                # Without it rich takes away from this column first and, as it may not, exceeds the terminal.
+                no_wrap=is_numeric and cell_len(name) <= min_widths[-1],
+                overflow="fold",
+            )
+        for row in cells[:MAX_ROWS]:
             table.add_row(*map(escape, row))
-        Console(width=max(_whole(fitted), self._output.width), emoji=False).print(table)
-        if len(rows) > MOST_ROWS:
-            self.say(f"… and {len(rows) - MOST_ROWS:,} more rows")
+        # Two characters between columns, and one at each edge.
+        width = max(sum(min_widths) + 2 * len(min_widths), self._output.width)
+        Console(width=width, emoji=False).print(table, crop=False)
+        if len(rows) > MAX_ROWS:
+            self.say(f"… and {len(rows) - MAX_ROWS:,} more rows")
 
 
-def widths(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], room: int) -> list[int]:
-    """The width of each column of a table, in letters.
-
-    Until the table fits, text folds between words (first column first), then headings of numbers wrap between
-    words, and at last both inside words. Numbers keep their full width, fit or not.
-
-    Args:
-        header: names of the columns.
-        rows: the cells.
-        numeric: whether a column holds numbers only.
-        room: of the whole table, gaps included.
-    """
-    columns = list(zip(*rows, strict=True)) or [() for _ in header]
-    named = [(name, *column) for name, column in zip(header, columns, strict=True)]
-    longest_word = [max(map(cell_len, " ".join(column).split()), default=1) for column in named]
-    least = [
-        max(map(cell_len, column), default=1) if right else min(LEAST_TEXT, word)
-        for column, right, word in zip(columns, numeric, longest_word, strict=True)
-    ]
-    found = [max(map(cell_len, column)) for column in named]
-    excess = _whole(found) - room
-    for column in sorted(range(len(found)), key=numeric.__getitem__):
-        taken = max(min(excess, found[column] - max(longest_word[column], least[column])), 0)
-        found[column] -= taken
-        excess -= taken
-    while excess > 0 and found != least:
-        widest = max(range(len(found)), key=lambda column: (found[column] > least[column], found[column]))
-        found[widest] -= 1
-        excess -= 1
-    return found
-
-
-def _whole(columns: Sequence[int]) -> int:
-    """The width of a table: a space at both edges, and the gaps."""
-    return sum(columns) + GAP * (len(columns) - 1) + 2
+def _min_width(name: str, column: Sequence[str], *, is_numeric: bool) -> int:
+    """Characters that a column has at least: its longest number, or its longest word but at most `MIN_TEXT_WIDTH`."""
+    if is_numeric:
+        return max(map(cell_len, column), default=1)
+    return min(MIN_TEXT_WIDTH, max(map(cell_len, " ".join([name, *column]).split()), default=1))
 
 
 def _is_number(cell: str) -> bool:

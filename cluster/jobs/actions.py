@@ -167,7 +167,7 @@ class JobActions:
         """Show a job's log so far."""
         details = self._details(job)
         if log := self._follower(job).log():
-            self.terminal.pass_on(log)
+            self.terminal.write(log)
         else:
             self.terminal.note(f"no log yet: job {job} is {str(details.status).lower()}")
         return 0
@@ -202,7 +202,7 @@ class JobActions:
             self.address,
             job,
             self.terminal,
-            self.terminal.pass_on,
+            self.terminal.write,
             resources or {},
             self.given_address,
         )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cluster.terminal import Terminal, widths
+from cluster.terminal import Terminal
 
 WIDE = ("split", "label", "intervals", "shortest", "5 %", "median", "95 %", "longest", "mean GC")
 ROWS = [
@@ -35,19 +35,32 @@ def test_nine_columns_fit_the_terminal(width: int, capsys: pytest.CaptureFixture
     assert max(len(line) for line in printed(width, capsys)) <= width
 
 
-def test_text_folds_before_headings_of_numbers_wrap() -> None:
-    header, rows, numeric = ("", "median bases"), [("rule: first six", "512")], (False, True)
-    assert widths(header, rows, numeric, 40) == [15, 12]
-    assert widths(header, rows, numeric, 26) == [10, 12]
-    assert widths(header, rows, numeric, 18) == [5, 9]
+def test_long_text_folds_and_numbers_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(40).table("", ("rule", "bases"), [("a rule with a long name of many words", 1_234_567)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert sum("1,234,567" in line for line in lines) == 1
 
 
-def test_the_first_column_folds_first() -> None:
-    assert widths(("rule", "looks at"), [("a long name", "a long account")], (False, False), 25) == [7, 14]
+def test_numbers_keep_their_width_where_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(5).table("", ("chromosome", "median"), [("chromosome_1", 1_234_567)])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("chromoso  1,234,567" in line for line in lines)
 
 
-def test_numbers_keep_their_width_where_nothing_fits() -> None:
-    assert widths(("chromosome", "median"), [("chromosome_1", "1,234,567")], (False, True), 5) == [8, 9]
+def test_a_table_in_a_file_is_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().table("Splits", ("split", "genes"), [("train", 7)])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "train" in shown
+
+
+def test_rows_beyond_the_first_forty_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().table("", ("row",), [(f"r{number}",) for number in range(45)])
+    shown = capsys.readouterr().out
+    assert "r39" in shown
+    assert "r40" not in shown
+    assert "… and 5 more rows" in shown
 
 
 def test_a_table_without_rows_shows_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +68,7 @@ def test_a_table_without_rows_shows_its_heading(capsys: pytest.CaptureFixture[st
     assert "genome  genes" in capsys.readouterr().out
 
 
-def test_a_place_on_chromosome_x_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_position_on_chromosome_x_is_not_an_emoji(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
     terminal.say("GRCh38:X:100-200(+)")
     terminal.table("", ("place",), [("GRCh38:X:100-200(+)",)])

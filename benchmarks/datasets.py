@@ -1,9 +1,9 @@
-"""Public genomes and labelled promoters, each built as published and inspected: what is kept, what is left out, what gives labels away.
+"""Public genomes and labelled promoters, built as published and inspected: what is kept, and what gives labels away.
 
     python benchmarks/datasets.py --data DIR [--work DIR]
 
-DIR holds the folders and files named in SETS, as Ensembl, PomBase, NCBI and the GUE benchmark publish them; a set whose files
-are not there is an error. The figures go to benchmarks/results/datasets.json.
+DIR holds the folders and files named in SETS, as Ensembl, PomBase, NCBI and the GUE benchmark publish them. A missing
+file is an error. The figures go to benchmarks/results/datasets.json.
 """
 
 from __future__ import annotations
@@ -94,20 +94,20 @@ def measure(config: DatasetConfig, output: Path) -> dict[str, Any]:
     """Build one set and inspect it."""
     progress = Silent()
     manifest = build(config, output, nullcontext, progress)
-    found = inspection.inspect(output)
+    inspected = inspection.inspect(output)
     genes = manifest["genes"].values()
-    annotated, kept, shortened = (sum(one[name] for one in genes) for name in ("annotated", "kept", "shortened"))
-    kmers = next((rule for rule in found.rules if rule.name == "kmers"), None)
+    annotated, kept, shortened = (sum(genome[name] for genome in genes) for name in ("annotated", "kept", "shortened"))
+    kmers = next((rule for rule in inspected.rules if rule.name == "kmers"), None)
     return {
         "annotated": annotated,
         "kept": kept,
         "kept share": round(kept / annotated, 4) if annotated else None,
         "shortened": shortened,
         "dropped": manifest["dropped"],
-        "rows": sum(one["rows"] for one in manifest["counts"]),
+        "rows": sum(count["rows"] for count in manifest["counts"]),
         "near-duplicates in train": manifest["leakage"]["share"],
-        "scored": found.audited,
-        "AUROC": {rule.name: round(rule.metrics["auroc"], 3) for rule in found.rules},
+        "scored": inspected.audited,
+        "AUROC": {rule.name: round(rule.metrics["auroc"], 3) for rule in inspected.rules},
         "5-mer regression, MCC": round(kmers.metrics["mcc"], 3) if kmers else None,
         "warnings": progress.warnings,
     }
@@ -123,16 +123,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("datasets-work"))
-    given = parser.parse_args()
-    work, data = given.work.absolute(), given.data.absolute()
+    arguments = parser.parse_args()
+    work, data = arguments.work.absolute(), arguments.data.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
     connection.quieten()
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     document = {}
-    for number, (name, one) in enumerate(SETS.items()):
-        sources = [absolute(source, data) for source in one["sources"]]
-        config = DatasetConfig.model_validate({**one, "sources": sources})
+    for number, (name, keys) in enumerate(SETS.items()):
+        sources = [absolute(source, data) for source in keys["sources"]]
+        config = DatasetConfig.model_validate({**keys, "sources": sources})
         document[name] = measure(config, work / f"dataset-{number}")
         print(f"{name}: {json.dumps(document[name])}", flush=True)
     (HERE / "results" / "datasets.json").write_text(json.dumps(document, indent=1) + "\n")

@@ -1,14 +1,15 @@
-"""k-mer embeddings: their task beside Markov models, other vectors and gensim; an LSTM that starts from them; and random DNA.
+"""k-mer embeddings compared with Markov models, other vectors and gensim, and as the start of an LSTM.
 
     python benchmarks/embedding.py --data DIR [--work DIR] [--only tasks learners models] [--seeds 0 1 2]
 
-- tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out), on A. thaliana chromosome 1 and on 12 Mb of random DNA, every
-  base as likely (their last tenth held out).
-- learners: on the same 3-mers of S. cerevisiae, this project's vectors, gensim's (`pip install gensim`) with one and two threads,
-  random ones and those that models start from otherwise, each judged by the same head on the same positions.
+- tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out), on A. thaliana chromosome 1 and on 12 Mb of random
+  DNA (their last tenth held out).
+- learners: on the same 3-mers of S. cerevisiae, this project's vectors, gensim's (`pip install gensim`) with one and
+  two threads, random ones and those that models start from otherwise, each read by the same head on the same positions.
 - models: the LSTM of examples/arabidopsis from an embedding of the dataset's train split, and from scratch; test AUROC.
 
-Figures go to benchmarks/results/embedding.json after every run; what is stored there is not repeated. About an hour on a core.
+Figures go to benchmarks/results/embedding.json after every run; what is stored there is not repeated. It takes about an
+hour on a core.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-# This file lies beside a training.py, and Python looks beside the script first.
-sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
+# The datasets are those of benchmarks/quality.py, which is imported from the root of the checkout.
+sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
 
-from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Place, build, raygene
+from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Workspace, build, raygene
 from pipelines import metrics
 from pipelines.config import TokenizerConfig
 from pipelines.dataset.token_dataset import TokenDataset
@@ -81,30 +83,32 @@ KEPT = (
 Figures = dict[str, Any]
 
 
-def tasks(place: Place) -> None:
+def tasks(workspace: Workspace) -> None:
     """`raygene embed` on whole genomes, both strands."""
     for tokens, flags in TOKENS.items():
         for genome, (example, fasta, held_out) in GENOMES.items():
-            stored = place.stored.setdefault("tasks", {}).setdefault(genome, {})
+            stored = workspace.stored.setdefault("tasks", {}).setdefault(genome, {})
             if tokens in stored:
                 continue
-            path = place.data / fasta if fasta else random_dna(place.work)
+            path = workspace.data / fasta if fasta else random_dna(workspace.work)
             target = (
-                place.work / "embeddings" / f"{path.name.split('.')[0]}-{tokens.replace(', ', '-').replace(' ', '')}"
+                workspace.work
+                / "embeddings"
+                / f"{path.name.split('.')[0]}-{tokens.replace(', ', '-').replace(' ', '')}"
             )
-            found = target.with_suffix(".json")
+            report = target.with_suffix(".json")
             raygene(
-                *("embed", str(EXAMPLES / example / "experiment.yaml"), "--output", str(target), "--json", str(found)),
+                *("embed", str(EXAMPLES / example / "experiment.yaml"), "--output", str(target), "--json", str(report)),
                 *("--fasta", str(path), *held_out, *flags),
             )
-            figures = json.loads(found.read_text())
+            figures = json.loads(report.read_text())
             stored[tokens] = {name: figures[name] for name in KEPT}
-            place.store()
+            workspace.store()
             print(genome, tokens, json.dumps(stored[tokens]), flush=True)
 
 
 def random_dna(work: Path) -> Path:
-    """A FASTA file of bases drawn at random, every one as likely."""
+    """A FASTA file of bases drawn at random, each as likely as the others."""
     path = work / "random.fa"
     if not path.exists():
         codes = np.random.default_rng(0).integers(0, 4, RANDOM_BASES)
@@ -113,16 +117,16 @@ def random_dna(work: Path) -> Path:
     return path
 
 
-def learners(place: Place) -> None:
-    """The same head on vectors of other origin."""
-    stored = place.stored.setdefault("learners", {})
+def learners(workspace: Workspace) -> None:
+    """Fit the same head to vectors of other origin."""
+    stored = workspace.stored.setdefault("learners", {})
     config, tokens = EmbeddingConfig(), TokenizerConfig(k=3, stride=1)
-    corpus = of_fasta([place.data / YEAST], HELD_OUT, tokens, config, Silent())
+    corpus = of_fasta([workspace.data / YEAST], HELD_OUT, tokens, config, Silent())
     with one_thread():
         train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
         held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
 
-        def judge(name: str, make: Callable[[], torch.Tensor]) -> None:
+        def compare(name: str, make: Callable[[], torch.Tensor]) -> None:
             if name in stored:
                 return
             began = time.monotonic()
@@ -137,19 +141,21 @@ def learners(place: Place) -> None:
                 "seconds": round(seconds, 2),
                 "bytes": hashlib.sha256(vectors.numpy().tobytes()).hexdigest()[:12],
             }
-            place.store()
+            workspace.store()
             print(name, json.dumps(stored[name]), flush=True)
 
-        judge("this project", lambda: own(corpus))
-        judge("this project, again", lambda: own(corpus))
-        judge("as learnt, directions made alike", lambda: own(corpus, shared_bases_share=0, reverse_complement_share=0))
-        judge(
+        compare("this project", lambda: own(corpus))
+        compare("this project, again", lambda: own(corpus))
+        compare(
+            "as learnt, directions made alike", lambda: own(corpus, shared_bases_share=0, reverse_complement_share=0)
+        )
+        compare(
             "the same, contexts of one strand",
             lambda: own(corpus, shared_bases_share=0, reverse_complement_share=0, opposite_strand_weight=0),
         )
         size = corpus.tokenizer.vocabulary_size
-        judge("random", lambda: torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)))
-        judge("what models start from", lambda: compositional(corpus.tokenizer.vocabulary, DIMENSION, 0))
+        compare("random", lambda: torch.randn(size, DIMENSION, generator=torch.Generator().manual_seed(0)))
+        compare("what models start from", lambda: compositional(corpus.tokenizer.vocabulary, DIMENSION, 0))
         try:
             import gensim
         except ImportError:
@@ -158,7 +164,7 @@ def learners(place: Place) -> None:
         stored["gensim version"] = gensim.__version__
         for threads, turn in ((1, "first"), (1, "second"), (2, "first"), (2, "second")):
             plural = "s" * (threads > 1)
-            judge(f"gensim, {threads} thread{plural}, {turn} run", lambda threads=threads: by_gensim(corpus, threads))  # type: ignore[misc]
+            compare(f"gensim, {threads} thread{plural}, {turn} run", partial(by_gensim, corpus, threads))
 
 
 def own(corpus: Corpus, **keys: float) -> torch.Tensor:
@@ -172,15 +178,21 @@ def own(corpus: Corpus, **keys: float) -> torch.Tensor:
 
 
 def by_gensim(corpus: Corpus, threads: int) -> torch.Tensor:
-    """One epoch of word2vec; sentences are every third token, so that no context overlaps its centre, shape (ids, size)."""
+    """Vectors of one epoch of word2vec, shape (ids, size).
+
+    Sentences are every third token, so that no context overlaps its centre.
+    """
     from gensim.models import Word2Vec
 
     sentences = []
     for codes in corpus.train():
         ids = corpus.tokens(codes)
         for phase in range(corpus.first):
-            mine = ids[phase :: corpus.first]
-            words = [list(map(str, mine[at : at + SENTENCE].tolist())) for at in range(0, len(mine), SENTENCE)]
+            sentence_ids = ids[phase :: corpus.first]
+            words = [
+                list(map(str, sentence_ids[at : at + SENTENCE].tolist()))
+                for at in range(0, len(sentence_ids), SENTENCE)
+            ]
             sentences += [[word for word in sentence if int(word) > 2] for sentence in words]
     learnt = Word2Vec(
         sentences,
@@ -200,44 +212,44 @@ def by_gensim(corpus: Corpus, threads: int) -> torch.Tensor:
     return vectors
 
 
-def models(place: Place, seeds: list[int]) -> None:
+def models(workspace: Workspace, seeds: list[int]) -> None:
     """LSTMs on GC-matched crops of A. thaliana chromosome 1, one worker."""
-    dataset, experiment = build("arabidopsis", place), str(EXAMPLES / "arabidopsis" / "experiment.yaml")
-    target = place.work / "embeddings" / "arabidopsis-train"
+    dataset, experiment = build("arabidopsis", workspace), str(EXAMPLES / "arabidopsis" / "experiment.yaml")
+    target = workspace.work / "embeddings" / "arabidopsis-train"
     raygene("embed", experiment, "--dataset", str(dataset), "--split", "validation", "--output", str(target))
     (file,) = target.glob("embed-*-checkpoint.safetensors")
-    stored = place.stored.setdefault("models", {})
+    stored = workspace.stored.setdefault("models", {})
     task_figures = json.loads(file.with_suffix(".json").read_text())
     stored["embedding of the train split"] = {name: task_figures[name] for name in KEPT}
     for start, flags in STARTS.items():
         for seed in seeds:
             runs = stored.setdefault(start, {}).setdefault("seeds", {})
             if str(seed) not in runs:
-                folder = place.work / "runs" / f"{start.replace(' ', '-').replace(',', '')}-{seed}"
-                given = () if start == "scratch" else ("--model.embedding_file", str(file), *flags)
-                more = ("--training.seed", str(seed), "--training.workers", "1", *given)
-                raygene("train", experiment, "--dataset", str(dataset), "--output", str(folder), *more)
-                runs[str(seed)] = judged(folder, dataset)
-            values = [one["auroc"] for one in runs.values()]
+                folder = workspace.work / "runs" / f"{start.replace(' ', '-').replace(',', '')}-{seed}"
+                start_flags = () if start == "scratch" else ("--model.embedding_file", str(file), *flags)
+                seed_flags = ("--training.seed", str(seed), "--training.workers", "1", *start_flags)
+                raygene("train", experiment, "--dataset", str(dataset), "--output", str(folder), *seed_flags)
+                runs[str(seed)] = score(folder, dataset)
+            values = [run["auroc"] for run in runs.values()]
             stored[start] |= {"values": values, "mean": statistics.mean(values)}
             if len(values) > 1:
                 stored[start]["standard deviation"] = statistics.stdev(values)
-            place.store()
+            workspace.store()
             print(start, seed, json.dumps(runs[str(seed)]), flush=True)
 
 
-def judged(run: Path, dataset: Path) -> Figures:
+def score(run: Path, dataset: Path) -> Figures:
     """Test AUROC of a run's bundle, and validation AUROC of each epoch."""
-    found, scored = bundle.load(run / "bundle"), TokenDataset.open(dataset, "test")
-    given = probabilities(found.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
+    model_bundle, scored = bundle.load(run / "bundle"), TokenDataset.open(dataset, "test")
+    scores = probabilities(model_bundle.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
     return {
-        "auroc": metrics.auroc(scored.labels, given),
-        "validation auroc by epoch": [record["validation_auroc"] for record in found.config["records"]],
+        "auroc": metrics.auroc(scored.labels, scores),
+        "validation auroc by epoch": [record["validation_auroc"] for record in model_bundle.config["records"]],
     }
 
 
 def main() -> None:
-    """Measure what is asked for, and store it as it comes."""
+    """Measure the requested parts, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("embedding-work"))
@@ -245,17 +257,17 @@ def main() -> None:
         "--only", nargs="+", choices=("tasks", "learners", "models"), default=["tasks", "learners", "models"]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     target = HERE / "results" / "embedding.json"
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine}
-    place = Place(given.data.absolute(), given.work.absolute(), "test", target, stored)
-    if "tasks" in given.only:
-        tasks(place)
-    if "learners" in given.only:
-        learners(place)
-    if "models" in given.only:
-        models(place, given.seeds)
+    workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), "test", target, stored)
+    if "tasks" in arguments.only:
+        tasks(workspace)
+    if "learners" in arguments.only:
+        learners(workspace)
+    if "models" in arguments.only:
+        models(workspace, arguments.seeds)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""What matching GC costs in genes and what it leaves to tell from GC alone: the frontier between the two.
+"""How many genes matching GC costs, and how well GC alone still separates the classes.
 
     python benchmarks/matching.py --fasta FASTA --annotation GFF3 [--length 500] [--seeds 3] [--work DIR]
 
-Blocks of the genome for each split, crops of at most so many bases. The figures go to benchmarks/results/matching.json.
+Splits are blocks of the genome, crops have at most `--length` bases. The figures go to
+benchmarks/results/matching.json.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ def measure(base: dict[str, Any], tolerance: float | None, seed: int, output: Pa
     config = DatasetConfig.model_validate({**base, "negatives": matched, "split": {"by": "block", "seed": seed}})
     manifest = build(config, output, nullcontext, Silent())
     test = TokenDataset.open(output, "test")
-    rows = [test, *(TokenDataset.open(output, split) for split in ("train", "validation"))]
+    splits = [test, *(TokenDataset.open(output, split) for split in ("train", "validation"))]
     labels, gc = (
-        np.concatenate(columns) for columns in zip(*((one.labels, one.table["gc"]) for one in rows), strict=True)
+        np.concatenate(columns)
+        for columns in zip(*((split.labels, split.table["gc"]) for split in splits), strict=True)
     )
     genes = manifest["genes"]["genome"]
     return {
@@ -57,25 +59,29 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="leave out genes shorter than that")
     parser.add_argument("--seeds", type=int, default=3, help="number of ways to lay the blocks")
     parser.add_argument("--work", type=Path, default=Path("matching-work"))
-    given = parser.parse_args()
-    work = given.work.absolute()
+    arguments = parser.parse_args()
+    work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
     connection.quieten()
-    source = {"genome": "genome", "fasta": given.fasta, "annotation": given.annotation}
-    base = {"sources": [source], "crop": {"length": given.length, "exact": given.exact}}
-    document: dict[str, Any] = {"genome": Path(given.fasta).name, "length": given.length, "exact": given.exact}
+    source = {"genome": "genome", "fasta": arguments.fasta, "annotation": arguments.annotation}
+    base = {"sources": [source], "crop": {"length": arguments.length, "exact": arguments.exact}}
+    document: dict[str, Any] = {
+        "genome": Path(arguments.fasta).name,
+        "length": arguments.length,
+        "exact": arguments.exact,
+    }
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for tolerance in TOLERANCES:
-        found = [measure(base, tolerance, seed, work / "dataset") for seed in range(given.seeds)]
+        turns = [measure(base, tolerance, seed, work / "dataset") for seed in range(arguments.seeds)]
         name = "unmatched" if tolerance is None else str(tolerance)
         document[name] = {
             key: {"median": round(statistics.median(values), 3), "seeds": [round(value, 3) for value in values]}
-            for key in found[0]
-            for values in [[one[key] for one in found]]
+            for key in turns[0]
+            for values in [[turn[key] for turn in turns]]
         }
-        told = ", ".join(f"{key} {value['median']}" for key, value in document[name].items())
-        print(f"{name}: {told}", flush=True)
+        text = ", ".join(f"{key} {value['median']}" for key, value in document[name].items())
+        print(f"{name}: {text}", flush=True)
     (HERE / "results" / "matching.json").write_text(json.dumps(document, indent=1) + "\n")
 
 

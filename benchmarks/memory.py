@@ -1,10 +1,11 @@
-"""Memory of a training step: foretold by the formula, and measured as the peak of resident memory of a fresh process.
+"""Memory of a training step: predicted by the formula, and measured as the peak of resident memory of a fresh process.
 
     python benchmarks/memory.py [--shapes 14] [--seed 2026] [--largest 3.0]
 
-Shapes of every kind are drawn at random (rows, length, sizes, layers, stem, window, pooling, precision, optimizer), none of
-those that the formula's constants come from. Each is two steps in a process of its own: model, forward, backward and
-optimizer. On a machine with a GPU the allocator's peak on it as well. Results go to benchmarks/results/memory-DEVICE.json.
+Shapes of every kind are drawn at random (rows, length, sizes, layers, stem, window, pooling, precision, optimizer).
+None of them was used to fit the formula. Each is two steps in a process of its own: model, forward, backward and
+optimizer. On a machine with a GPU the allocator's peak on it is measured as well. Results go to
+benchmarks/results/memory-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -12,12 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 from pathlib import Path
 from typing import Any
-
-# This file has a package's name, and Python looks for packages beside the script first.
-sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
@@ -39,8 +36,8 @@ def draw(kind: str, generator: np.random.Generator, device: str, largest: float)
     while True:
         case = _draw(kind, generator, device)
         model, training, vocabulary_size, work = case
-        found = estimate(model, training, vocabulary_size, work)
-        beyond = found.peak - found.process
+        predicted = estimate(model, training, vocabulary_size, work)
+        beyond = predicted.peak - predicted.process
         positions = work.tokens // (model.stem_stride if model.stem else 1)
         directions = 2 if model.bidirectional else 1
         wide = min(2 * model.window, positions) if model.window else positions
@@ -87,10 +84,10 @@ def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Foretold and measured bytes of a case."""
+    """Predicted and measured bytes of a case."""
     model, training, vocabulary_size, work = case
-    seen = probe(model, training, vocabulary_size, work)
-    found = estimate(model, training, vocabulary_size, work, seen.imported or IMPORTED)
+    probed = probe(model, training, vocabulary_size, work)
+    predicted = estimate(model, training, vocabulary_size, work, probed.imported or IMPORTED)
     model_keys = model.model_dump(mode="json", exclude_defaults=True)
     training_keys = training.model_dump(mode="json", exclude_defaults=True)
     return {
@@ -100,21 +97,21 @@ def measure(case: Case) -> dict[str, Any]:
         "vocabulary_size": vocabulary_size,
         "model": {"kind": model.kind, **model_keys},
         "training": training_keys,
-        "process": round(found.process),
-        "predicted": found.peak,
-        "measured": seen.peak,
-        "error": found.peak / seen.peak - 1 if seen.fits else None,
-        "reason": seen.reason,
+        "process": round(predicted.process),
+        "predicted": predicted.peak,
+        "measured": probed.peak,
+        "error": predicted.peak / probed.peak - 1 if probed.fits else None,
+        "reason": probed.reason,
     }
 
 
-def told(row: dict[str, Any]) -> str:
+def format_row(row: dict[str, Any]) -> str:
     """A line of the table."""
     error = "does not fit" if row["error"] is None else f"{row['error']:+.1%}"
     sizes = " ".join(f"{key} {value}" for key, value in {**row["model"], **row["training"]}.items() if key != "kind")
     return (
-        f"{row['kind']:12}{row['rows']:5} x {row['tokens']:<6}{row['predicted'] / 1e6:9,.0f}{row['measured'] / 1e6:9,.0f} MB"
-        f"{error:>9}  {sizes}"
+        f"{row['kind']:12}{row['rows']:5} x {row['tokens']:<6}{row['predicted'] / 1e6:9,.0f}"
+        f"{row['measured'] / 1e6:9,.0f} MB{error:>9}  {sizes}"
     )
 
 
@@ -132,7 +129,7 @@ def main() -> None:
             generator = np.random.default_rng([arguments.seed, KINDS.index(kind)])
             for _ in range(arguments.shapes):
                 rows.append(measure(draw(kind, generator, device, arguments.largest * 1e9)))
-                print(told(rows[-1]), flush=True)
+                print(format_row(rows[-1]), flush=True)
         summary = {}
         for kind in arguments.kinds:
             errors = np.array([row["error"] for row in rows if row["kind"] == kind and row["error"] is not None])

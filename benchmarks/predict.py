@@ -1,12 +1,16 @@
-"""A whole genome scanned: seconds, workers, memory, and agreement with the annotation beside a regression in the same windows.
+"""Scans a whole genome: seconds, workers, memory, and agreement with the annotation, compared with a 5-mer regression.
 
     python benchmarks/predict.py FASTA GFF3 [--work DIR] [--repeats 3] [--large 10] [--only accuracy time memory]
 
-Builds examples/scan/cerevisiae.yaml and trains its model with the command line. Accuracy: calls on the test chromosomes, at the
-default thresholds, beside those of a 5-mer logistic regression fitted on the same windows, whose thresholds are the best on the
-validation chromosomes, and beside calling everything. Time: the scan alone on a running Ray, one and two workers in turn. Memory:
-unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it, windows side by side. Figures go to
-benchmarks/results/predict.json.
+Builds examples/scan/cerevisiae.yaml and trains its model with the command line.
+
+- accuracy: calls on the test chromosomes at the default thresholds, compared with calling everything and with a 5-mer
+  logistic regression fitted on the same windows, whose thresholds are the best on the validation chromosomes.
+- time: the scan alone on a running Ray, with one and two workers in turn.
+- memory: unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it,
+  with windows next to each other.
+
+Figures go to benchmarks/results/predict.json.
 """
 
 from __future__ import annotations
@@ -33,9 +37,6 @@ import numpy as np
 import ray
 import torch
 from numpy.typing import NDArray
-
-# This file lies beside a training.py, and Python looks beside the script first.
-sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
 from cluster import connection
 from pipelines.audit import kmer_regression
@@ -66,12 +67,12 @@ class RegressionScorer:
     regression: Regression
 
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        found, ends = np.empty(len(lengths)), np.append(0, np.cumsum(lengths))
+        scores, ends = np.empty(len(lengths)), np.append(0, np.cumsum(lengths))
         for first in range(0, len(lengths), MOST_ROWS):
             rows = slice(first, min(first + MOST_ROWS, len(lengths)))
             shares = kmer_regression.frequencies(codes[ends[rows.start] : ends[rows.stop]], lengths[rows])
-            found[rows] = 1 / (1 + np.exp(-self.regression.scores(shares)))
-        return found
+            scores[rows] = 1 / (1 + np.exp(-self.regression.scores(shares)))
+        return scores
 
     def to(self, device: torch.device) -> RegressionScorer:
         return self
@@ -84,15 +85,15 @@ def raygene(*arguments: str) -> None:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured on.
+    """The genome, model and folders of all measurements.
 
     Attributes:
         fasta, genes: the genome and its annotated genes.
-        dataset: built of it.
+        dataset: the dataset built from it.
         scorer: the trained model.
-        identity: its fingerprint.
-        config: of its bundle.
-        work: folder for all files.
+        identity: fingerprint of the model's bundle.
+        config: `config.json` of the bundle.
+        work: folder of all files.
     """
 
     fasta: Path
@@ -105,15 +106,15 @@ class Bench:
 
     @classmethod
     def make(cls, fasta: Path, gff3: Path, work: Path) -> Bench:
-        """Build and train, unless it is done."""
+        """Build the dataset and train the model, unless that is done."""
         files = ["--sources.0.fasta", str(fasta), "--sources.0.annotation", str(gff3)]
         dataset, folder = work / "dataset", work / "run"
         raygene("build", str(EXPERIMENT), "--output", str(dataset), *files)
         raygene("train", str(EXPERIMENT), "--dataset", str(dataset), "--output", str(folder))
-        found = bundle.load(folder / "bundle")
+        model_bundle = bundle.load(folder / "bundle")
         genes = annotation.read(gff3, ["gene"], []).genes
-        scorer = ModelScorer(found.model, found.tokenizer)
-        return cls(fasta, genes, dataset, scorer, found.fingerprint, found.config, work)
+        scorer = ModelScorer(model_bundle.model, model_bundle.tokenizer)
+        return cls(fasta, genes, dataset, scorer, model_bundle.fingerprint, model_bundle.config, work)
 
     def job(
         self,
@@ -132,7 +133,7 @@ class Bench:
         )
 
     def chromosomes(self, split: str, lengths: dict[str, int]) -> dict[str, int]:
-        """Those of a split, with their bases."""
+        """The chromosomes of a split, with their lengths in bases."""
         names = {row["chromosome"] for row in read_manifest(self.dataset)["counts"] if row["split"] == split}
         return {name: length for name, length in lengths.items() if name in names}
 
@@ -155,20 +156,20 @@ def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
 
 
 def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
-    """Those of the highest base-level F1 on a split's chromosomes, out of all pairs of `LEVELS`."""
+    """The thresholds of the highest base-level F1 on a split's chromosomes, out of all pairs of `LEVELS`."""
     lengths = bench.chromosomes(split, job.lengths)
-    tracks = {name: one for name, one in outputs.read_tracks(job.outputs, job.lengths, job.grid) if name in lengths}
+    tracks = {name: track for name, track in outputs.read_tracks(job.outputs, job.lengths, job.grid) if name in lengths}
 
-    def reached(thresholds: Thresholds) -> float:
-        found = [
+    def f1_of(thresholds: Thresholds) -> float:
+        called = [
             Feature(name, call.start, call.end, call.strand, "", None)
-            for name, one in tracks.items()
-            for call in call_genes(one, lengths[name], job.grid, thresholds)
+            for name, track in tracks.items()
+            for call in call_genes(track, lengths[name], job.grid, thresholds)
         ]
-        return accuracy.compare(found, bench.genes, lengths)["base"].f1
+        return accuracy.compare(called, bench.genes, lengths)["base"].f1
 
     pairs = itertools.combinations_with_replacement(LEVELS, 2)
-    return max((Thresholds(high, low) for low, high in pairs), key=reached)
+    return max((Thresholds(high, low) for low, high in pairs), key=f1_of)
 
 
 def measure_accuracy(bench: Bench) -> Figures:
@@ -203,9 +204,9 @@ def measure_time(bench: Bench, repeats: int) -> Figures:
     bases = sum(job.lengths.values())
     return {
         "bases": bases,
-        "seconds": {str(workers): [round(one, 1) for one in times] for workers, times in seconds.items()},
+        "seconds": {str(workers): [round(value, 1) for value in times] for workers, times in seconds.items()},
         "megabases a second, both strands": {
-            str(workers): round(bases / one / 1e6, 3) for workers, one in medians.items()
+            str(workers): round(bases / median / 1e6, 3) for workers, median in medians.items()
         },
         "two workers over one": round(medians[1] / medians[2], 2),
     }
@@ -219,24 +220,24 @@ def unique_bytes(process: Path) -> int:
 
 @contextmanager
 def watched() -> Iterator[dict[str, int]]:
-    """The most unique memory (bytes) of this process and of any Ray worker meanwhile."""
-    seen, done = {"driver": 0, "worker": 0}, threading.Event()
+    """Watch the peak of unique memory (bytes) of this process and of any Ray worker."""
+    peaks, done = {"driver": 0, "worker": 0}, threading.Event()
 
     def watch() -> None:
         while not done.wait(0.5):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    mine = int(process.name) == os.getpid()
-                    if mine or (process / "cmdline").read_bytes().startswith(b"ray::MapWorker"):
-                        name = "driver" if mine else "worker"
-                        seen[name] = max(seen[name], unique_bytes(process))
+                    is_driver = int(process.name) == os.getpid()
+                    if is_driver or (process / "cmdline").read_bytes().startswith(b"ray::MapWorker"):
+                        name = "driver" if is_driver else "worker"
+                        peaks[name] = max(peaks[name], unique_bytes(process))
                 except OSError:
                     continue
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield peaks
     finally:
         done.set()
         thread.join()
@@ -265,14 +266,14 @@ def measure_memory(bench: Bench, large: int) -> Figures:
         figures[str(count)] = {
             "megabases": round(sum(job.lengths.values()) / 1e6, 1),
             "seconds": round(seconds, 1),
-            **{f"{name}, MB": round(most / 1e6) for name, most in memory.items()},
+            **{f"{name}, MB": round(peak / 1e6) for name, peak in memory.items()},
         }
-    both = figures["1"], figures[str(large)]
-    return figures | {f"{name}, ratio": round(both[1][f"{name}, MB"] / both[0][f"{name}, MB"], 2) for name in memory}
+    small, copied = figures["1"], figures[str(large)]
+    return figures | {f"{name}, ratio": round(copied[f"{name}, MB"] / small[f"{name}, MB"], 2) for name in memory}
 
 
 def main() -> None:
-    """Measure what is asked for, and store the figures."""
+    """Measure the requested parts, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fasta", type=Path)
     parser.add_argument("annotation", type=Path)
@@ -282,21 +283,21 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=("accuracy", "time", "memory"), default=["accuracy", "time", "memory"]
     )
-    given = parser.parse_args()
-    work = given.work.absolute()
-    bench = Bench.make(given.fasta.absolute(), given.annotation.absolute(), work)
+    arguments = parser.parse_args()
+    work = arguments.work.absolute()
+    bench = Bench.make(arguments.fasta.absolute(), arguments.annotation.absolute(), work)
     connection.prepare_environment(verbose=False)
     connection.quieten()
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     measures: dict[str, Callable[[], Figures]] = {
         "accuracy": lambda: measure_accuracy(bench),
-        "time": lambda: measure_time(bench, given.repeats),
-        "memory": lambda: measure_memory(bench, given.large),
+        "time": lambda: measure_time(bench, arguments.repeats),
+        "memory": lambda: measure_memory(bench, arguments.large),
     }
     target = HERE / "results" / "predict.json"
     stored = json.loads(target.read_text()) if target.exists() else {}
     stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    for name in given.only:
+    for name in arguments.only:
         stored[name] = measures[name]()
         print(f"{name}: {json.dumps(stored[name])}", flush=True)
         target.write_text(json.dumps(stored, indent=1) + "\n")

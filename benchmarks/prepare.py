@@ -1,9 +1,9 @@
-"""Genomes to tokens beside the flow it replaces: bedtools shuffle, bedtools getfasta and a Python k-mer loop.
+"""Genomes to tokens, compared with the flow it replaces: bedtools shuffle, bedtools getfasta and a Python k-mer loop.
 
     python benchmarks/prepare.py [--megabases 50 250] [--repeats 3] [--cpus 2] [--work DIR]
 
 For each size a genome is made up (ten chromosomes, 40 genes a megabase). Both sides exclude the same genes; getfasta
-reads the very intervals that `build` has placed. Medians of one run go to benchmarks/results/prepare.json.
+reads exactly the intervals that `build` has placed. Medians of one run go to benchmarks/results/prepare.json.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def make_up(folder: Path, megabases: int) -> tuple[Path, Path]:
             lines[:, :60] = bases[: length // 60 * 60].reshape(-1, 60)
             stream.write(lines.tobytes())
             count = GENES_PER_MEGABASE * length // 1_000_000
-            room = length // count
-            sizes = np.minimum(generator.lognormal(7.3, 0.8, count).astype(int) + 60, room - 100)
-            starts = np.arange(count) * room + generator.integers(0, room - sizes - 60)
+            stretch = length // count
+            sizes = np.minimum(generator.lognormal(7.3, 0.8, count).astype(int) + 60, stretch - 100)
+            starts = np.arange(count) * stretch + generator.integers(0, stretch - sizes - 60)
             for start, size, strand in zip(starts, sizes, generator.choice(["+", "-"], count), strict=True):
                 rows.append(
                     f"chr{number}\tx\tgene\t{start + 1}\t{start + size}\t.\t{strand}\t.\tID=g{number}_{start}\n"
@@ -70,7 +70,7 @@ def make_up(folder: Path, megabases: int) -> tuple[Path, Path]:
 
 
 def timed(work: Callable[[], Any]) -> float:
-    """Seconds that it takes."""
+    """Seconds that a piece of work takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -95,29 +95,29 @@ def unique_bytes(process: Path) -> int:
 
 @contextmanager
 def largest_worker() -> Iterator[list[int]]:
-    """Watches the unique memory (bytes) of every Ray worker."""
-    seen, done = [0], threading.Event()
+    """Watch the unique memory (bytes) of every Ray worker."""
+    peak, done = [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.2):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
                     if (process / "cmdline").read_bytes().startswith(b"ray::"):
-                        seen[0] = max(seen[0], unique_bytes(process))
+                        peak[0] = max(peak[0], unique_bytes(process))
                 except OSError:
                     continue
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield peak
     finally:
         done.set()
         thread.join()
 
 
 def measure(megabases: int, repeats: int, work: Path) -> dict[str, Any]:
-    """Every figure for one size."""
+    """Measure every figure for one size."""
     fasta, annotation = make_up(work, megabases)
     source = {"genome": "made-up", "fasta": str(fasta), "annotation": str(annotation)}
     config = DatasetConfig.model_validate({"sources": [source], "tokenizer": {"k": K, "stride": STRIDE}})
@@ -198,18 +198,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("prepare-work"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     connection.prepare_environment(verbose=False)
     import ray
 
     connection.quieten()
     ray.init(
-        address="local", num_cpus=given.cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+        address="local",
+        num_cpus=arguments.cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
     )
-    sizes = [measure(megabases, given.repeats, given.work.absolute() / str(megabases)) for megabases in given.megabases]
+    sizes = [
+        measure(megabases, arguments.repeats, arguments.work.absolute() / str(megabases))
+        for megabases in arguments.megabases
+    ]
     document = {
-        "machine": {"cpus": given.cpus, "processor": platform.machine()},
-        "repeats": given.repeats,
+        "machine": {"cpus": arguments.cpus, "processor": platform.machine()},
+        "repeats": arguments.repeats,
         "sizes": sizes,
     }
     if len(sizes) > 1:

@@ -1,10 +1,11 @@
-"""How well genes and promoters are told: the examples' models over three seeds, beside a tuned 5-mer regression.
+"""How well models recognise genes and promoters: the examples over three seeds, next to a tuned 5-mer regression.
 
-    python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2] [--split test]
+    python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2]
+        [--split test]
 
-Datasets and models are made by the command line, of the examples' configurations as they are. The regression's form, scale
-and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is stored
-there is not repeated. Takes about an hour on two cores.
+The command line makes datasets and models from the examples' configurations as they are. The regression's form, scale
+and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is
+stored there is not repeated. It takes about an hour on two cores.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-
-# This file lies beside a training.py, and Python looks beside the script first.
-sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
 
 from pipelines import metrics
 from pipelines.audit import kmer_regression
@@ -53,13 +51,13 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is built.
+    """A dataset to build.
 
     Attributes:
         example: folder under `examples/`.
-        files: key of a source to file under the data folder.
-        flags: laid over the experiment.
-        tokenizer: name of the dataset whose tokenizer is taken.
+        files: file under the data folder by key of the source.
+        flags: further flags of `raygene build`.
+        tokenizer: name of the dataset whose tokenizer is used.
     """
 
     example: str
@@ -70,17 +68,17 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Task:
-    """Models trained on one dataset and judged on one.
+    """Models trained on one dataset and evaluated on one.
 
     Attributes:
-        trained: name of the dataset trained on.
-        judged: name of the dataset judged on.
-        figure: what is compared.
-        models: name to experiment, of those in the folder of the dataset trained on.
+        trained_on: name of the dataset trained on.
+        scored_on: name of the dataset evaluated on.
+        figure: the metric to compare.
+        models: experiment by name, in the example of the dataset trained on.
     """
 
-    trained: str
-    judged: str
+    trained_on: str
+    scored_on: str
     figure: str = "auroc"
     models: dict[str, str] = field(
         default_factory=lambda: {"lstm": "experiment.yaml", "transformer": "transformer.yaml"}
@@ -115,8 +113,8 @@ TASKS = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where inputs are and outputs go, which split is scored, what is stored already, and which datasets are built."""
+class Workspace:
+    """The folders of inputs and outputs, the split to score, the stored figures, and the datasets built."""
 
     data: Path
     work: Path
@@ -137,36 +135,38 @@ def raygene(*arguments: str) -> float:
     return round(time.monotonic() - began, 1)
 
 
-def build(name: str, place: Place) -> Path:
+def build(name: str, workspace: Workspace) -> Path:
     """Build a dataset, unless it is there."""
-    if name in place.built:
-        return place.built[name]
-    one, output = DATASETS[name], place.work / "datasets" / name
-    flags = [part for key, file in one.files.items() for part in (f"--sources.0.{key}", str(place.data / file))]
-    if one.tokenizer:
-        flags += ["--tokenizer.from", str(build(one.tokenizer, place))]
-    raygene("build", str(EXAMPLES / one.example / "experiment.yaml"), "--output", str(output), *flags, *one.flags)
-    place.built[name] = output
+    if name in workspace.built:
+        return workspace.built[name]
+    dataset, output = DATASETS[name], workspace.work / "datasets" / name
+    flags = [part for key, file in dataset.files.items() for part in (f"--sources.0.{key}", str(workspace.data / file))]
+    if dataset.tokenizer:
+        flags += ["--tokenizer.from", str(build(dataset.tokenizer, workspace))]
+    raygene(
+        "build", str(EXAMPLES / dataset.example / "experiment.yaml"), "--output", str(output), *flags, *dataset.flags
+    )
+    workspace.built[name] = output
     return output
 
 
-def run(task: Task, model: str, seed: int, place: Place) -> Figures:
+def run(task: Task, model: str, seed: int, workspace: Workspace) -> Figures:
     """Train a model, unless it is trained, and score the split."""
-    trained, judged = (build(name, place) for name in (task.trained, task.judged))
-    folder = place.work / "runs" / f"{task.trained}-{model}-{seed}"
-    experiment = EXAMPLES / DATASETS[task.trained].example / task.models[model]
-    flags = ("--dataset", str(trained), "--output", str(folder), "--training.seed", str(seed))
+    trained_on, scored_on = (build(name, workspace) for name in (task.trained_on, task.scored_on))
+    folder = workspace.work / "runs" / f"{task.trained_on}-{model}-{seed}"
+    experiment = EXAMPLES / DATASETS[task.trained_on].example / task.models[model]
+    flags = ("--dataset", str(trained_on), "--output", str(folder), "--training.seed", str(seed))
     seconds = raygene("train", str(experiment), *flags)
-    found = bundle.load(folder / "bundle")
-    scored = TokenDataset.open(judged, place.split)
-    found.require_tokenizer(scored.tokenizer, str(judged))
-    given = probabilities(found.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
+    model_bundle = bundle.load(folder / "bundle")
+    scored = TokenDataset.open(scored_on, workspace.split)
+    model_bundle.require_tokenizer(scored.tokenizer, str(scored_on))
+    scores = probabilities(model_bundle.model, scored.tokens, scored.lengths, TOKEN_BUDGET)
     records = journal.read(folder / METRICS)
     return {
-        "figures": metrics.binary_metrics(scored.labels, given, found.config["threshold"]),
-        "validation": {name: found.config["metrics"][f"validation_{name}"] for name in metrics.NAMES},
-        "threshold": found.config["threshold"],
-        "best epoch": found.config["metrics"]["epoch"],
+        "figures": metrics.binary_metrics(scored.labels, scores, model_bundle.config["threshold"]),
+        "validation": {name: model_bundle.config["metrics"][f"validation_{name}"] for name in metrics.NAMES},
+        "threshold": model_bundle.config["threshold"],
+        "best epoch": model_bundle.config["metrics"]["epoch"],
         "train_seconds": round(sum(record["train_seconds"] for record in records), 1),
         "command_seconds": seconds,
     }
@@ -191,16 +191,18 @@ SCALES: dict[str, Callable[[Matrix], Any]] = {
 }
 
 
-def regression(trained: Path, judged: Path, split: str) -> Figures:
-    """The 5-mer logistic regression of highest AUROC on validation; only that one is scored on the split judged.
+def regression(trained_on: Path, scored_on: Path, split: str) -> Figures:
+    """The 5-mer logistic regression of highest AUROC on validation; only that one is scored on the split.
 
-    Of each form and scale the strengths are tried in ascending order until one is worse than the last.
+    For each form and scale the strengths are tried in ascending order until one is worse than the last.
     """
-    train, validation = (TokenDataset.open(trained, name) for name in ("train", "validation"))
-    scored = TokenDataset.open(judged, split)
+    train, validation = (TokenDataset.open(trained_on, name) for name in ("train", "validation"))
+    scored = TokenDataset.open(scored_on, split)
     best: Figures = {"validation_auroc": 0.0}
     chosen: Any = None
-    for (form, fitted), (_, held_out), (_, asked) in zip(forms(train), forms(validation), forms(scored), strict=True):
+    for (form, fitted), (_, held_out), (_, to_score) in zip(
+        forms(train), forms(validation), forms(scored), strict=True
+    ):
         centre = fitted.mean(axis=0)
         for scale, divisor in ((name, rule(fitted)) for name, rule in SCALES.items()):
             reached = 0.0
@@ -208,18 +210,22 @@ def regression(trained: Path, judged: Path, split: str) -> Figures:
                 model = LogisticRegression(C=strength, max_iter=MOST_STEPS, tol=1e-3)
                 model.fit((fitted - centre) / divisor, train.labels)
                 on_validation = model.decision_function((held_out - centre) / divisor)
-                reached, before = metrics.auroc(validation.labels, on_validation), reached
-                if reached < before:
+                previous, reached = reached, metrics.auroc(validation.labels, on_validation)
+                if reached < previous:
                     break
                 if reached > best["validation_auroc"]:
                     best = {"form": form, "scale": scale, "strength": strength, "validation_auroc": reached}
-                    chosen = model, (asked - centre) / divisor, metrics.best_threshold(validation.labels, on_validation)
+                    chosen = (
+                        model,
+                        (to_score - centre) / divisor,
+                        metrics.best_threshold(validation.labels, on_validation),
+                    )
     model, rows, threshold = chosen
     return best | {"figures": metrics.binary_metrics(scored.labels, model.decision_function(rows), threshold)}
 
 
 def open_frame(dataset: TokenDataset) -> float:
-    """AUROC of a rule without a model: the longest stretch free of stop codons in any of three frames, as a share of the bases."""
+    """AUROC of the longest stretch free of stop codons in any of three frames, as a share of the bases."""
     bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
     codes, lengths = dataset.tokenizer.decode_bases(dataset.tokens, bases)
     ends = np.cumsum(lengths)
@@ -241,41 +247,41 @@ def longest_open(codes: NDArray[np.uint8]) -> float:
 
 def summary(runs: Figures, baseline: Figures, figure: str) -> Figures:
     """Mean and sample standard deviation over seeds, and how many of them it lies above the regression."""
-    values = [one["figures"][figure] for one in runs.values()]
-    mean, theirs = statistics.mean(values), baseline["figures"][figure]
-    found: Figures = {
+    values = [run["figures"][figure] for run in runs.values()]
+    mean, reference = statistics.mean(values), baseline["figures"][figure]
+    document: Figures = {
         "figure": figure,
         "values": values,
         "mean": mean,
-        "regression": theirs,
-        "difference": mean - theirs,
+        "regression": reference,
+        "difference": mean - reference,
     }
     if len(values) > 1:
         spread = statistics.stdev(values)
-        found |= {"standard deviation": spread, "deviations above": (mean - theirs) / spread if spread else None}
-    return found
+        document |= {"standard deviation": spread, "deviations above": (mean - reference) / spread if spread else None}
+    return document
 
 
-def measure(name: str, models: list[str], seeds: list[int], place: Place) -> None:
-    """Everything of a task that is not stored yet."""
-    task, entry = TASKS[name], place.stored["tasks"].setdefault(name, {})
+def measure(name: str, models: list[str], seeds: list[int], workspace: Workspace) -> None:
+    """Measure and store what is not stored yet of a task."""
+    task, entry = TASKS[name], workspace.stored["tasks"].setdefault(name, {})
     if "regression" not in entry:
-        trained, judged = build(task.trained, place), build(task.judged, place)
-        entry["regression"] = regression(trained, judged, place.split)
-        entry["open frame"] = {"auroc": open_frame(TokenDataset.open(judged, place.split))}
-        place.store()
-    for model in [one for one in task.models if one in models]:
+        trained_on, scored_on = build(task.trained_on, workspace), build(task.scored_on, workspace)
+        entry["regression"] = regression(trained_on, scored_on, workspace.split)
+        entry["open frame"] = {"auroc": open_frame(TokenDataset.open(scored_on, workspace.split))}
+        workspace.store()
+    for model in [name for name in task.models if name in models]:
         runs = entry.setdefault(model, {}).setdefault("seeds", {})
         for seed in seeds:
             if str(seed) not in runs:
-                runs[str(seed)] = run(task, model, seed, place)
+                runs[str(seed)] = run(task, model, seed, workspace)
             entry[model]["summary"] = summary(runs, entry["regression"], task.figure)
-            place.store()
+            workspace.store()
         print(f"{name}, {model}: {json.dumps(entry[model]['summary'])}", flush=True)
 
 
 def main() -> None:
-    """Measure what is asked for, and store it as it comes."""
+    """Measure the requested tasks, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("quality-work"))
@@ -283,13 +289,13 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=["lstm", "transformer"], default=["lstm", "transformer"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="validation while choosing")
-    given = parser.parse_args()
-    target = HERE / "results" / ("quality.json" if given.split == "test" else f"quality-{given.split}.json")
+    arguments = parser.parse_args()
+    target = HERE / "results" / ("quality.json" if arguments.split == "test" else f"quality-{arguments.split}.json")
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
-    place = Place(given.data.absolute(), given.work.absolute(), given.split, target, stored)
-    for name in given.only:
-        measure(name, given.models, given.seeds, place)
+    workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), arguments.split, target, stored)
+    for name in arguments.only:
+        measure(name, arguments.models, arguments.seeds, workspace)
 
 
 if __name__ == "__main__":

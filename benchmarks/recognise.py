@@ -2,8 +2,8 @@
 
     python benchmarks/recognise.py FASTA GFF3 [--work DIR] [--only NAME …]
 
-Each experiment runs through the command line: build, train on two workers, evaluate on the test split. The figures
-go to benchmarks/results/recognise.json.
+Each experiment runs through the command line: build, train on two workers, evaluate on the test split. The figures go
+to benchmarks/results/recognise.json.
 """
 
 from __future__ import annotations
@@ -79,12 +79,16 @@ def main() -> None:
     parser.add_argument("annotation", type=Path)
     parser.add_argument("--work", type=Path, default=Path("recognise-work"))
     parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
-    given = parser.parse_args()
-    source = {"genome": "R64", "fasta": str(given.fasta.absolute()), "annotation": str(given.annotation.absolute())}
+    arguments = parser.parse_args()
+    source = {
+        "genome": "R64",
+        "fasta": str(arguments.fasta.absolute()),
+        "annotation": str(arguments.annotation.absolute()),
+    }
     target = HERE / "results" / "recognise.json"
     stored = json.loads(target.read_text())["experiments"] if target.exists() else {}
-    for name in given.only:
-        folder = given.work.absolute() / name.replace(" ", "-").replace(",", "")
+    for name in arguments.only:
+        folder = arguments.work.absolute() / name.replace(" ", "-").replace(",", "")
         folder.mkdir(parents=True, exist_ok=True)
         experiment = folder / "experiment.yaml"
         experiment.write_text(yaml.safe_dump({"sources": [source], "split": SPLIT, **EXPERIMENTS[name]}))
@@ -94,8 +98,8 @@ def main() -> None:
             "train": raygene("train", str(experiment), "--dataset", dataset, "--output", run),
             "evaluate": raygene("evaluate", f"{run}/bundle", "--dataset", dataset, "--json", figures),
         }
-        found = json.loads(Path(figures).read_text())
-        stored[name] = {"seconds": seconds, **{key: found[key] for key in KEPT}}
+        report = json.loads(Path(figures).read_text())
+        stored[name] = {"seconds": seconds, **{key: report[key] for key in KEPT}}
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
 

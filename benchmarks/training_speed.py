@@ -1,11 +1,12 @@
-"""Useful tokens a second of training, beside the loop everybody writes first; padding, waiting, kinds, precisions and batches.
+"""Useful tokens a second of training, compared with a baseline loop; padding, waiting, kinds, precisions and batches.
 
     python benchmarks/training_speed.py --dataset DIR [--rows 6000] [--repeats 3] [--threads 2] [--only NAME …]
-    python benchmarks/training_speed.py --fasta FASTA --annotation GFF3        # builds the dataset first: whole genes, 3-mers
+    python benchmarks/training_speed.py --fasta FASTA --annotation GFF3        # builds the dataset: whole genes, 3-mers
 
-The loop beside takes random batches of 32, pads or packs them, and reads the loss back every step. Both sides train the
-same network on the same rows with as many sequences a step, may use as many threads, and run in a process of their own.
-Repeats take turns; medians of one run go to benchmarks/results/training-DEVICE.json. Slow cases take fewer rows.
+The baseline is the loop everybody writes first: it takes random batches of 32, pads or packs them, and reads the loss
+back every step. Both train the same network on the same rows with as many sequences a step, may use as many threads,
+and run in a process of their own. Repeats take turns; medians of one run go to benchmarks/results/training-DEVICE.json.
+Slow cases take fewer rows.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-# This file has a package's name, and Python and Ray look for packages beside the script first.
-sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
@@ -51,15 +49,16 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is measured.
+    """A case to measure.
 
     Attributes:
-        side: `ours`, `bare` (several epochs of ours), `ray` (the same on one worker), or the loop beside, `padded` or `packed`.
-        model: keys of the model beside those of `PLAIN`.
+        side: `ours`, `bare` (several epochs of ours), `ray` (the same on one worker), or a
+            baseline, `padded` or `packed`.
+        model: keys of the model in addition to those of `PLAIN`.
         training: keys of the optimisation.
         rows: of the dataset; None: all that are measured.
-        longest: tokens of a row that are taken; None: all.
-        threads: that it may use; None: as many as are given.
+        longest: tokens of a row that are used, from its start; None: all.
+        threads: the threads it may use; None: `--threads`.
     """
 
     side: str
@@ -73,11 +72,11 @@ class Case:
 def cases(gpu: bool) -> dict[str, Case]:
     """Everything that is measured, by name."""
     few = None if gpu else 32
-    found = {
-        "first try, padded": Case("padded"),
-        "first try, packed": Case("packed", rows=few),
-        "first try, padded, one thread": Case("padded", threads=1),
-        "first try, packed, one thread": Case("packed", rows=few, threads=1),
+    named = {
+        "baseline, padded": Case("padded"),
+        "baseline, packed": Case("packed", rows=few),
+        "baseline, padded, one thread": Case("padded", threads=1),
+        "baseline, packed, one thread": Case("packed", rows=few, threads=1),
         "lstm": Case("ours"),
         "lstm, packed": Case("ours", training={"layout": "packed"}, rows=few),
         "bare loop": Case("bare"),
@@ -85,23 +84,23 @@ def cases(gpu: bool) -> dict[str, Case]:
     }
     for kind in KINDS:
         rows = None if gpu or kind == "lstm" else 600
-        found[f"{kind}, short"] = Case("ours", {"kind": kind}, rows=rows, longest=SHORT)
-        found[f"{kind}, short, bf16"] = Case("ours", {"kind": kind}, {"precision": "bf16"}, rows, longest=SHORT)
+        named[f"{kind}, short"] = Case("ours", {"kind": kind}, rows=rows, longest=SHORT)
+        named[f"{kind}, short, bf16"] = Case("ours", {"kind": kind}, {"precision": "bf16"}, rows, longest=SHORT)
         if gpu:
-            found[f"{kind}, short, fp16"] = Case("ours", {"kind": kind}, {"precision": "fp16"}, longest=SHORT)
-        found[f"{kind}, short, stem of stride 2"] = Case("ours", {"kind": kind, "stem": 64}, rows=rows, longest=SHORT)
+            named[f"{kind}, short, fp16"] = Case("ours", {"kind": kind}, {"precision": "fp16"}, longest=SHORT)
+        named[f"{kind}, short, stem of stride 2"] = Case("ours", {"kind": kind, "stem": 64}, rows=rows, longest=SHORT)
     for batch in (8, 128, 512):
-        found[f"lstm, short, batch {batch}"] = Case("ours", training={"global_batch_size": batch}, longest=SHORT)
+        named[f"lstm, short, batch {batch}"] = Case("ours", training={"global_batch_size": batch}, longest=SHORT)
     if gpu:
         wide = {"embedding": 256, "hidden": 512, "layers": 4, "heads": 8}
         for kind in ("lstm", "transformer"):
-            found[f"{kind}, short, wide, bf16"] = Case(
+            named[f"{kind}, short, wide, bf16"] = Case(
                 "ours", {"kind": kind, **wide}, {"precision": "bf16", "global_batch_size": 512}, longest=SHORT
             )
-    return found
+    return named
 
 
-class FirstTry(nn.Module):
+class Baseline(nn.Module):
     """Embedding, bidirectional LSTM, mean, one logit: on padded or on packed sequences."""
 
     def __init__(self, vocabulary: int, *, packed: bool) -> None:
@@ -122,10 +121,10 @@ class FirstTry(nn.Module):
         return self.head((states * mask).sum(1) / lengths[:, None]).squeeze(-1)
 
 
-def first_try(dataset: TokenDataset, device: torch.device, *, packed: bool) -> Figures:
+def run_baseline(dataset: TokenDataset, device: torch.device, *, packed: bool) -> Figures:
     """An epoch of random batches, the loss read back every step."""
     torch.manual_seed(0)
-    model = FirstTry(dataset.tokenizer.vocabulary_size, packed=packed).to(device)
+    model = Baseline(dataset.tokenizer.vocabulary_size, packed=packed).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     order = np.random.default_rng(0).permutation(len(dataset))
     began, padded_tokens, losses = time.perf_counter(), 0, []
@@ -214,35 +213,35 @@ def measure(case: Case, directory: Path, rows: int, threads: int) -> Figures:
     dataset = chosen(dataset, np.arange(len(dataset)), case.longest)
     if case.side == "ours":
         return ours(dataset, device, case, epochs=2)
-    return first_try(dataset, device, packed=case.side == "packed")
+    return run_baseline(dataset, device, packed=case.side == "packed")
 
 
 def apart(name: str, directory: Path, rows: int, threads: int) -> Figures:
-    """One case in a process of its own; ours has the environment that raygene gives its workers."""
+    """One case in a process of its own; `ours` has the environment of raygene's workers."""
     from cluster.connection import environment
     from training.distributed.launch import ENVIRONMENT
 
-    theirs = name.startswith("first try")
-    given = os.environ | ({} if theirs else environment(verbose=False) | ENVIRONMENT)
+    is_baseline = name.startswith("baseline")
+    variables = os.environ | ({} if is_baseline else environment(verbose=False) | ENVIRONMENT)
     command = [sys.executable, __file__, "--measure", name, "--dataset", str(directory)]
     command += ["--rows", str(rows), "--threads", str(threads)]
-    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}: {done.stderr[-2000:]}")
-    found: Figures = json.loads(done.stdout.splitlines()[-1])
-    return found
+    finished = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise SystemExit(f"{name}: {finished.stderr[-2000:]}")
+    figures: Figures = json.loads(finished.stdout.splitlines()[-1])
+    return figures
 
 
 def dense_limit(device: torch.device, dtype: torch.dtype) -> float:
     """FLOP/s of a large matrix product on the device, the best of ten."""
     size = 8192 if device.type == "cuda" else 1024
-    one = torch.randn(size, size, device=device, dtype=dtype)
+    matrix = torch.randn(size, size, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(10):
         if device.type == "cuda":
             torch.cuda.synchronize()
         began = time.perf_counter()
-        one @ one
+        matrix @ matrix
         if device.type == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - began)
@@ -250,7 +249,7 @@ def dense_limit(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def flops_a_token(model: ModelConfig, longest: int) -> float:
-    """Of forward and backward: products of the body alone, 2 FLOP each multiplication and addition, backward twice forward.
+    """FLOP of forward and backward: products of the body, 2 a multiplication and addition, backward twice forward.
 
     Chowdhery et al. 2022 (PaLM), appendix B, for the transformer; positions are counted before a stem's stride.
     """
@@ -260,7 +259,7 @@ def flops_a_token(model: ModelConfig, longest: int) -> float:
     else:
         gates, directions = {"lstm": 4, "gru": 3}[model.kind], 2 if model.bidirectional else 1
         entering = [model.stem or model.embedding] + [width * directions] * (model.layers - 1)
-        forward = sum(directions * 2 * gates * width * (width + one) for one in entering)
+        forward = sum(directions * 2 * gates * width * (width + inputs) for inputs in entering)
     return 3 * forward * positions
 
 
@@ -275,32 +274,32 @@ def built(fasta: Path, annotation: Path, folder: Path) -> Path:
     return folder / "dataset"
 
 
-def report(results: dict[str, list[Figures]], given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """What is stored."""
-    found: dict[str, Any] = {
-        name: {figure: round(statistics.median(one[figure] for one in some), 4) for figure in some[0]}
-        for name, some in results.items()
+def report(results: dict[str, list[Figures]], arguments: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """The document to store."""
+    measured: dict[str, Any] = {
+        name: {figure: round(statistics.median(turn[figure] for turn in turns), 4) for figure in turns[0]}
+        for name, turns in results.items()
     }
     limits = {name: dense_limit(device, dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
-    known = cases(device.type == "cuda")
-    for name, figures in found.items():
-        case, precision = known[name], known[name].training.get("precision", "fp32")
+    by_name = cases(device.type == "cuda")
+    for name, figures in measured.items():
+        case, precision = by_name[name], by_name[name].training.get("precision", "fp32")
         if case.side in ("ours", "bare", "ray") and precision in limits and case.longest:
             model = ModelConfig.model_validate({**PLAIN, **case.model})
             share = figures["tokens_per_second"] * flops_a_token(model, case.longest) / limits[precision]
             figures["share_of_dense_limit"] = round(share, 4)
     document: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "threads": given.threads,
-        "rows": given.rows,
+        "threads": arguments.threads,
+        "rows": arguments.rows,
         "sequences a step": BATCH,
         "dense_limit_gflops": {name: round(limit / 1e9, 1) for name, limit in limits.items()},
-        "measured": found,
+        "measured": measured,
     }
-    speed = {name: figures["tokens_per_second"] for name, figures in found.items()}
-    tries = [tokens for name, tokens in speed.items() if name.startswith("first try")]
-    if tries and "lstm" in speed:
-        document["lstm over the fastest first try"] = round(speed["lstm"] / max(tries), 2)
+    speed = {name: figures["tokens_per_second"] for name, figures in measured.items()}
+    baselines = [tokens for name, tokens in speed.items() if name.startswith("baseline")]
+    if baselines and "lstm" in speed:
+        document["lstm over the fastest baseline"] = round(speed["lstm"] / max(baselines), 2)
     if {"bare loop", "one Ray worker"} <= set(speed):
         document["one Ray worker over the bare loop"] = round(speed["one Ray worker"] / speed["bare loop"], 3)
     return document
@@ -317,24 +316,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = cases(device.type == "cuda")
-    if given.measure:
-        print(json.dumps(measure(known[given.measure], given.dataset, given.rows, given.threads)))
+    by_name = cases(device.type == "cuda")
+    if arguments.measure:
+        print(json.dumps(measure(by_name[arguments.measure], arguments.dataset, arguments.rows, arguments.threads)))
         return
-    if not given.dataset and not (given.fasta and given.annotation):
+    if not arguments.dataset and not (arguments.fasta and arguments.annotation):
         parser.error("name a dataset with --dataset, or a genome with --fasta and --annotation")
     results: dict[str, list[Figures]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        directory = (given.dataset or built(given.fasta, given.annotation, Path(folder))).absolute()
-        for _ in range(given.repeats):
-            for name in given.only or known:
-                results.setdefault(name, []).append(apart(name, directory, given.rows, given.threads))
+        directory = (arguments.dataset or built(arguments.fasta, arguments.annotation, Path(folder))).absolute()
+        for _ in range(arguments.repeats):
+            for name in arguments.only or by_name:
+                results.setdefault(name, []).append(apart(name, directory, arguments.rows, arguments.threads))
                 print(f"{name}: {results[name][-1]['tokens_per_second']:,.0f} tokens/s", flush=True)
-    document = report(results, given, device)
+    document = report(results, arguments, device)
     print(json.dumps(document, indent=1))
-    if not given.only:
+    if not arguments.only:
         target = HERE / "results" / f"training-{document['device'].replace(' ', '-').lower()}.json"
         target.write_text(json.dumps(document, indent=1) + "\n")
 

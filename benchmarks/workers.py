@@ -2,8 +2,9 @@
 
     python benchmarks/workers.py --fasta FASTA --annotation GFF3 [--repeats 5] [--work DIR]
 
-Every build starts from nothing on a running Ray; runs with one and two CPUs take turns. Of each run the first build is
-told apart, for workers import and touch their memory in it. Medians of one run go to benchmarks/results/workers.json.
+Every build starts from nothing on a running Ray; runs with one and two CPUs take turns. The first build of each run is
+reported separately, because workers import and touch their memory in it. Medians of one run go to
+benchmarks/results/workers.json.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class Timed(Silent):
 
 def digest(directory: Path) -> str:
     """One SHA-256 over the names and bytes of a dataset's files."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for path in sorted(directory.rglob("*")):
         if path.is_file():
-            found.update(str(path.relative_to(directory)).encode() + path.read_bytes())
-    return found.hexdigest()
+            sha256.update(str(path.relative_to(directory)).encode() + path.read_bytes())
+    return sha256.hexdigest()
 
 
 def measure(config: DatasetConfig, cpus: int, output: Path) -> tuple[list[float], set[str]]:
@@ -73,7 +74,7 @@ def measure(config: DatasetConfig, cpus: int, output: Path) -> tuple[list[float]
     return seconds, written
 
 
-def compared(seconds: dict[int, list[float]]) -> dict[str, float]:
+def compare(seconds: dict[int, list[float]]) -> dict[str, float]:
     """Median seconds with one and with two workers, and their ratio."""
     one, two = (statistics.median(seconds[cpus]) for cpus in (1, 2))
     return {"1 worker, s": round(one, 3), "2 workers, s": round(two, 3), "two over one": round(one / two, 2)}
@@ -86,30 +87,30 @@ def main() -> None:
     parser.add_argument("--annotation", required=True)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--work", type=Path, default=Path("workers-work"))
-    given = parser.parse_args()
-    work = given.work.absolute()
+    arguments = parser.parse_args()
+    work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
     connection.quieten()
-    source = {"genome": "genome", "fasta": given.fasta, "annotation": given.annotation}
+    source = {"genome": "genome", "fasta": arguments.fasta, "annotation": arguments.annotation}
     config = DatasetConfig.model_validate(
         {"sources": [source], "tokenizer": {"k": 6, "stride": 1}, "split": {"by": "block"}}
     )
     first: dict[int, list[float]] = {1: [], 2: []}
     later: dict[int, list[float]] = {1: [], 2: []}
     written: set[str] = set()
-    for _ in range(given.repeats):
+    for _ in range(arguments.repeats):
         for cpus in later:
-            took, what = measure(config, cpus, work / "dataset")
-            first[cpus].append(took[0])
-            later[cpus] += took[1:]
-            written |= what
+            times, digests = measure(config, cpus, work / "dataset")
+            first[cpus].append(times[0])
+            later[cpus] += times[1:]
+            written |= digests
     document: dict[str, Any] = {
-        "genome": Path(given.fasta).name,
+        "genome": Path(arguments.fasta).name,
         "stage": STAGE,
-        "repeats": given.repeats,
-        "later builds": compared(later),
-        "first build of a run": compared(first),
+        "repeats": arguments.repeats,
+        "later builds": compare(later),
+        "first build of a run": compare(first),
         "the same bytes": len(written) == 1,
     }
     (HERE / "results" / "workers.json").write_text(json.dumps(document, indent=1) + "\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import parser_of_all
-from cluster.flags import spelled
+from cluster.flags import normalized
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -67,30 +67,22 @@ def commands(document: Path, program: str) -> Iterator[str]:
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    actions = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return dict(next(actions).choices) if any(True for _ in subparser_actions(parser)) else {}
-
-
-def subparser_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    return (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    """The parsers of a parser's verbs or actions; none where it has flags only."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
 
 
 def unknown_parts(words: list[str], parser: argparse.ArgumentParser) -> list[str]:
-    """Verbs and flags of a command line, after the program's name, that its parser does not know."""
-    known = subcommands(parser)
-    if known:
-        verb = words[0].strip("[]")
-        if not verb.isalpha() or verb.isupper() or verb.startswith("-"):
+    """Verbs, actions and flags of a command line that the parser does not know. Placeholders such as VERB are known."""
+    if verbs := subcommands(parser):
+        if not words or not re.fullmatch(r"[a-z]+", words[0]):
             return []
-        if "|" in words[0]:
-            return []
-        return unknown_parts(words[1:], known[verb]) if verb in known else [verb]
+        return unknown_parts(words[1:], verbs[words[0]]) if words[0] in verbs else [words[0]]
     flags = [re.split(r"[=\]]", word.lstrip("["))[0] for word in words if word.lstrip("[").startswith("--")]
-    options = parser._option_string_actions
-    placeholders = ("--", "--section.key")
-    return [
-        flag for flag in flags if flag not in placeholders and re.sub(r"\.\d+\.", ".N.", spelled(flag)) not in options
-    ]
+    known = {*parser._option_string_actions, "--", "--section.key"}
+    return [flag for flag in flags if flag not in known and re.sub(r"\.\d+\.", ".N.", normalized(flag)) not in known]
 
 
 @cache

@@ -75,8 +75,8 @@ def _export(context: Context) -> None:
     arguments, terminal = context.arguments, context.terminal
     written = export(Path(arguments.dataset), arguments.export, Path(arguments.export_to))
     terminal.say(f"{arguments.export}: {written.rows:,} intervals in {arguments.export_to}")
-    if written.cut:
+    if written.truncated:
         terminal.warn(
-            f"the last bases of {written.cut:,} intervals are missing ({written.missing_bases:,} bases in all): "
+            f"the last bases of {written.truncated:,} intervals are missing ({written.missing_bases:,} bases in all): "
             "tokens of tail drop do not show them"
         )

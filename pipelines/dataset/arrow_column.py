@@ -1,8 +1,8 @@
-"""One column of numbers as an Arrow file with a single record batch: written piece by piece, mapped as one array.
+"""One column of numbers as an Arrow file with a single record batch, written in pieces and mapped as one array.
 
-Arrow writes a record batch out of one stretch of memory. It is shown untouched pages of the right size, and what goes to
-disk in their place are the pieces as they come: writing takes the memory of one piece, whatever the length of the column.
-Mapping copies nothing; a length past 2^31 is as good as any other.
+Arrow writes a record batch from one contiguous buffer. It gets a placeholder of the right size, which is never touched,
+and the pieces are written to disk in place of it: writing needs the memory of one piece, whatever the length of the
+column. Mapping copies nothing, and a column may have more than 2^31 values.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ def write(path: Path, kind: pa.DataType, count: int, pieces: Iterable[NDArray[An
     """Write a file and wait until it is on disk.
 
     Args:
-        path: replaced if it is there.
-        kind: a type of fixed width.
-        count: values in all, at least one.
-        pieces: the values in order, each of any length.
+        path: the file; an existing one is overwritten.
+        kind: an Arrow type of fixed width.
+        count: total number of values, at least one.
+        pieces: the values in order, in arrays of any length.
 
     Raises:
         OSError: it cannot be written, or the disk is full.
         ValueError: the pieces do not add up to `count`.
     """
     size = count * kind.bit_width // 8
-    shown = pa.py_buffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
-    values = pa.Array.from_buffers(kind, count, [None, shown], null_count=0)
+    # Pages of an anonymous mapping that nobody reads take no memory.
+    placeholder = pa.py_buffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
+    values = pa.Array.from_buffers(kind, count, [None, placeholder], null_count=0)
     batch = pa.record_batch([values], names=[COLUMN])
     with path.open("wb") as stream:
-        sink = _Sink(stream, shown, (np.asarray(piece, _dtype(kind)) for piece in pieces))
+        sink = _Sink(stream, placeholder, (np.asarray(piece, _dtype(kind)) for piece in pieces))
         options = pa.ipc.IpcWriteOptions(allow_64bit=True)
         with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), batch.schema, options=options) as writer:
             writer.write_batch(batch)
-        settle(stream)
-    if sink.laid != size:
-        raise ValueError(f"{sink.laid} bytes of values instead of {size}")
+        sync_to_disk(stream)
+    if sink.written != size:
+        raise ValueError(f"{sink.written} bytes of values instead of {size}")
 
 
-def settle(stream: IO[bytes]) -> None:
-    """Wait until what was written is on disk, so that a name given afterwards never stands for less."""
+def sync_to_disk(stream: IO[bytes]) -> None:
+    """Wait until everything written is on disk, so that a file renamed afterwards is complete even after a crash."""
     stream.flush()
     os.fsync(stream.fileno())
 
@@ -59,14 +60,14 @@ def read(path: Path) -> NDArray[Any]:
 
     Raises:
         OSError: missing.
-        pyarrow.ArrowException: cut off, or not such a file.
+        pyarrow.ArrowException: truncated, or not an Arrow file.
         ValueError: not a single column in a single record batch.
     """
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
     if reader.num_record_batches != 1 or reader.schema.names != [COLUMN]:
         raise ValueError(f"{path}: not one column in one record batch")
     values = reader.get_batch(0).column(0)
-    # Not by `to_numpy`, which imports pandas: 0.2 s and 29 MB in every worker.
+    # `to_numpy` would import pandas: 0.2 s and 29 MB in every worker.
     return np.frombuffer(values.buffers()[1], _dtype(values.type), len(values))
 
 
@@ -75,20 +76,24 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any]:
 
 
 class _Sink(io.RawIOBase):
-    """Passes on what Arrow writes, but the pieces instead of the buffer that stands for them."""
+    """Writes what Arrow writes, with the pieces in place of the placeholder.
 
-    def __init__(self, stream: IO[bytes], stands_for: pa.Buffer, pieces: Iterable[NDArray[Any]]) -> None:
+    Attributes:
+        written: bytes of pieces written so far.
+    """
+
+    def __init__(self, stream: IO[bytes], placeholder: pa.Buffer, pieces: Iterable[NDArray[Any]]) -> None:
         super().__init__()
-        self.laid = 0
-        self._stream, self._address, self._pieces = stream, stands_for.address, pieces
+        self.written = 0
+        self._stream, self._address, self._pieces = stream, placeholder.address, pieces
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        given = pa.py_buffer(data)
-        if given.address != self._address:
-            return self._stream.write(given)
+        buffer = pa.py_buffer(data)
+        if buffer.address != self._address:
+            return self._stream.write(buffer)
         for piece in self._pieces:
-            self.laid += self._stream.write(np.ascontiguousarray(piece).data)
-        return given.size
+            self.written += self._stream.write(np.ascontiguousarray(piece).data)
+        return buffer.size

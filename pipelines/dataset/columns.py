@@ -1,4 +1,4 @@
-"""The columns of one split as they are worked with: token ids and offsets as flat arrays, the rest as a table."""
+"""The columns of one split: token ids, offsets and labels as flat arrays, the other columns as a table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Columns:
 
     Attributes:
         tokens: all token ids end to end, shape (tokens,), uint16 or uint32.
-        offsets: where each row starts in `tokens`, shape (rows + 1,), int64.
+        offsets: start of each row in `tokens`, and the end of the last one; shape (rows + 1,), int64.
         labels: 1 gene, 0 negative, shape (rows,), int8.
-        table: every column but the tokens, and `split`.
+        table: all columns but the tokens, with `split`.
     """
 
     tokens: NDArray[Any]
@@ -30,14 +30,14 @@ class Columns:
     table: pa.Table
 
 
-def in_memory(parts: Sequence[Part], split: str) -> Columns:
-    """Read a split into this process's own memory.
+def read_columns(parts: Sequence[Part], split: str) -> Columns:
+    """Read a split into the memory of this process.
 
     Raises:
         DatasetError: a file is missing or damaged.
     """
     groups = [group for part in parts for group in part.row_groups()]
-    table = pa.concat_tables([others(group, split) for group in groups])
+    table = pa.concat_tables([without_tokens(group, split) for group in groups])
     counts = table["token_count"].to_numpy().astype(np.int64)
     return Columns(
         tokens=np.concatenate([flat_tokens(group) for group in groups]),
@@ -48,10 +48,10 @@ def in_memory(parts: Sequence[Part], split: str) -> Columns:
 
 
 def flat_tokens(rows: pa.Table) -> NDArray[Any]:
-    """The token ids of rows end to end, shape (tokens,)."""
+    """The token ids of all rows end to end, shape (tokens,)."""
     return np.concatenate([chunk.flatten().to_numpy() for chunk in rows["tokens"].chunks])
 
 
-def others(rows: pa.Table, split: str) -> pa.Table:
-    """Every column of rows but the tokens, and the split, which the files leave to their folder's name."""
+def without_tokens(rows: pa.Table, split: str) -> pa.Table:
+    """All columns of rows but the tokens, plus `split`, which is in the name of a file's directory and not in it."""
     return rows.drop_columns(["tokens"]).append_column("split", pa.array([split] * len(rows), pa.string()))

@@ -1,6 +1,6 @@
-"""The Parquet files of one split, as the manifest lists them: whether they are there, and their rows a row group at a time.
+"""The Parquet files of a dataset as its manifest lists them, checked, and read one row group at a time.
 
-A row group holds at most 2^20 tokens, or one row: reading takes the memory of one.
+A row group has at most 2^20 tokens, or one row; reading needs the memory of one row group.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ REBUILD = "build the dataset again"
 
 @dataclass(frozen=True)
 class Part:
-    """A file of rows.
+    """A Parquet file with rows of one split.
 
     Attributes:
-        path: where it is.
-        sha256: of its bytes, by the manifest; by the file itself where the manifest does not tell.
+        path: the file.
+        sha256: of its bytes, from the manifest, or from the file itself if the manifest has none.
     """
 
     path: Path
     sha256: str
 
     def verify(self) -> None:
-        """Read the whole file (1.5 GB/s).
+        """Compare the SHA-256 of the file with the manifest's. Reads the whole file, at 1.5 GB/s.
 
         Raises:
-            DatasetError: it is not the file that the manifest tells of.
+            DatasetError: the file is missing, damaged, or another one.
         """
         try:
-            found = fingerprint.of_file(self.path)
+            sha256 = fingerprint.of_file(self.path)
         except InputError as error:
             raise DatasetError(error.problem, REBUILD) from error
-        if found != self.sha256:
+        if sha256 != self.sha256:
             raise DatasetError(
-                f"{self.path}: SHA-256 {found[:12]} is not the manifest's {self.sha256[:12]}; the file is damaged or was "
-                "replaced",
+                f"{self.path}: SHA-256 {sha256[:12]} is not the manifest's {self.sha256[:12]}; the file is damaged or "
+                "was replaced",
                 REBUILD,
             )
 
@@ -61,7 +61,7 @@ class Part:
             raise _unreadable(self.path, error) from error
 
     def row_groups(self) -> Iterator[pa.Table]:
-        """All columns, a row group at a time.
+        """All columns, one row group at a time.
 
         Raises:
             DatasetError: the file is missing or damaged.
@@ -75,24 +75,26 @@ class Part:
 
 
 def of_split(directory: Path, manifest: dict[str, Any], split: str) -> list[Part]:
-    """The files of a split in their order, each of them there and as long as the manifest tells.
+    """The files of a split in the manifest's order, after checking that they exist and have the size it gives.
 
     Raises:
-        DatasetError: the split has no files, or one is missing or of another length.
+        DatasetError: the split has no files, or one is missing or of another size.
     """
     files = [file for file in manifest["files"] if file["path"].startswith(f"split={split}/")]
     if not files:
-        raise no_rows(directory, split)
+        raise DatasetError(
+            f"{directory}: split {split} has no rows", "change the split section and build again", code="empty-split"
+        )
     return of_files(directory, files)
 
 
 def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:
-    """Files of a manifest, each of them there and as long as it tells.
+    """The files that a manifest lists, after checking that they exist and have the size it gives.
 
     Raises:
-        DatasetError: one is missing or of another length.
+        DatasetError: one is missing or of another size.
     """
-    found = []
+    parts = []
     for file in files:
         path = directory / file["path"]
         try:
@@ -102,13 +104,8 @@ def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:
             raise _unreadable(path, error) from error
         if size != file.get("bytes", size):
             raise DatasetError(f"{path}: {size} bytes long, not the manifest's {file['bytes']}", REBUILD)
-        found.append(Part(path, content))
-    return found
-
-
-def no_rows(directory: Path, split: str) -> DatasetError:
-    """The error for a split that is empty."""
-    return DatasetError(f"{directory}: split {split} has no rows", "change the split section and build again")
+        parts.append(Part(path, content))
+    return parts
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:

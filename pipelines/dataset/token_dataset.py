@@ -1,7 +1,7 @@
-"""Reading a finished token dataset: its manifest, and rows by number.
+"""Reading a finished token dataset: its manifest, and random access to the rows of a split.
 
-A split is decoded once a machine, into files that all processes map and share; opening it again takes milliseconds, and
-access in any order is free.
+A split is decoded once per machine, into files that all processes map and share. Opening it again takes milliseconds,
+and access in any order costs nothing.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """The manifest of a finished dataset.
 
     Raises:
-        DatasetError: missing (never built, or not finished), damaged, or of another format version.
+        DatasetError: missing (never built, or not finished), damaged, or of another format version. Its `code` is
+            `missing`, `damaged` or `format`.
     """
     path = directory / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DatasetError(
-            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first"
+            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first", code="missing"
         ) from error
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error})", "build the dataset again") from error
+        raise DatasetError(f"{path}: cannot be read ({error})", parts.REBUILD, code="damaged") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "raygene-dataset":
-        raise DatasetError(f"{path}: not the manifest of a raygene dataset", "name a directory made by raygene build")
+        raise DatasetError(
+            f"{path}: not the manifest of a raygene dataset", "name a directory made by raygene build", code="format"
+        )
     version = manifest.get("format_version")
     if version != schema.FORMAT_VERSION:
         raise DatasetError(
-            f"{path}: dataset format {version} is not the known {schema.FORMAT_VERSION}",
+            f"{path}: dataset format {version} is not {schema.FORMAT_VERSION}, the one this raygene reads",
             "build it again with this raygene",
+            code="format",
         )
     leakage = manifest.get("leakage")
     if leakage and "judged" in leakage:
@@ -57,12 +61,13 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
-    """Whether every file is there with the bytes the manifest tells of; reads all of them, over 1 GB/s."""
+    """Whether every file of a dataset exists with the bytes its manifest gives; reads all of them, at over 1 GB/s."""
     try:
         if Tokenizer.load(directory).fingerprint != manifest["tokenizer"]["fingerprint"]:
             return False
         files = [*manifest["files"], *manifest.get("left_out", {}).get("files", [])]
         paths = [(directory / file["path"], file) for file in files]
+        # Sizes first: they cost nothing.
         if any(path.stat().st_size != file["bytes"] for path, file in paths):
             return False
         return all(fingerprint.of_file(path) == file["sha256"] for path, file in paths)
@@ -72,17 +77,18 @@ def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class TokenDataset:
-    """Random access to the rows of one split; a map-style dataset in the sense of torch.
+    """Random access to the rows of one split; a map-style dataset in the sense of PyTorch.
 
     Attributes:
         manifest: the dataset's manifest.
-        tokenizer: the tokenizer its ids belong to.
+        tokenizer: the tokenizer of its token ids.
         split: train, validation or test.
         tokens: all token ids end to end, shape (tokens,), uint16 or uint32.
-        offsets: where each row starts in `tokens`, shape (rows + 1,), int64.
+        offsets: start of each row in `tokens`, and the end of the last one; shape (rows + 1,), int64.
         labels: 1 gene, 0 negative, shape (rows,), int8.
         table: the other columns of the rows (interval columns, gc, unknown and soft-masked share).
-        note: why this process holds a copy of its own instead of sharing the machine's; None: it shares, or was made of arrays.
+        note: why this process holds a copy of its own instead of sharing the machine's; None if it shares, or if the
+            dataset was created from arrays.
     """
 
     manifest: dict[str, Any]
@@ -100,16 +106,16 @@ class TokenDataset:
     def open(cls, directory: Path | str, split: str, fingerprint: str | None = None) -> TokenDataset:
         """Open one split of a finished dataset; its arrays are views of files that all processes of this machine share.
 
-        Where the cache (`RAYGENE_CACHE`) cannot hold them, this process reads its own copy; a warning and `note` tell why.
+        If the cache (`RAYGENE_CACHE`) cannot hold them, this process reads its own copy; a warning and `note` say why.
 
         Args:
             directory: of the dataset.
             split: train, validation or test.
-            fingerprint: of the dataset that was opened before, if it must still be the same.
+            fingerprint: of the dataset as it was opened earlier, if it must still be the same.
 
         Raises:
-            DatasetError: not a finished dataset, another one than expected, an unknown or empty split, a missing or damaged
-                file.
+            DatasetError: not a finished dataset, another one than expected, an unknown or empty split, or a missing or
+                damaged file.
         """
         directory = Path(directory).absolute()
         manifest = read_manifest(directory)
@@ -117,46 +123,60 @@ class TokenDataset:
             raise DatasetError(
                 f"{directory}: the dataset was replaced since it was first opened (fingerprint "
                 f"{manifest['fingerprint'][:12]}, not {fingerprint[:12]})",
-                "start again with the new one, or bring the old one back",
+                "start again with the new one, or restore the old one",
+                code="replaced",
             )
         if split not in schema.SPLITS:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
         tokenizer = Tokenizer.load(directory)
         if tokenizer.fingerprint != manifest["tokenizer"]["fingerprint"]:
             raise DatasetError(
-                f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
+                f"{directory}: tokenizer.json is not the one that the dataset was built with", "build it again"
             )
         files = parts.of_split(directory, manifest, split)
         note = None
         try:
-            found = split_cache.columns(manifest["fingerprint"], files, split)
+            split_columns = split_cache.open_columns(manifest["fingerprint"], files, split)
         except ResourceError as error:
             note = f"{error}; until then every process reads its own copy of split {split}"
             _log.warning(note)
-            found = columns.in_memory(files, split)
-        opened = cls(manifest, tokenizer, split, found.tokens, found.offsets, found.labels, found.table)
+            split_columns = columns.read_columns(files, split)
+        opened = cls(
+            manifest,
+            tokenizer,
+            split,
+            split_columns.tokens,
+            split_columns.offsets,
+            split_columns.labels,
+            split_columns.table,
+        )
+        # The dataclass is frozen, and these two are no arguments.
         object.__setattr__(opened, "note", note)
         object.__setattr__(opened, "_opened_from", directory)
         return opened
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """A copy in another process opens the same files, or fails; a dataset made of arrays takes them along."""
+        """Pickle as the paths to open, so that a copy shares this machine's files; a dataset of arrays pickles them."""
         if self._opened_from is None:
             return super().__reduce_ex__(protocol)
         return TokenDataset.open, (self._opened_from, self.split, self.manifest["fingerprint"])
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, shape (rows,), computed once."""
-        found = np.diff(self.offsets)
-        found.flags.writeable = False
-        return found
+        """Tokens of each row, shape (rows,); read-only, computed once."""
+        lengths = np.diff(self.offsets)
+        lengths.flags.writeable = False
+        return lengths
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, row: int) -> tuple[NDArray[Any], int]:
-        """Token ids, shape (tokens of the row,), and label of a row."""
+        """Token ids of a row, shape (tokens of the row,), and its label.
+
+        Raises:
+            IndexError: no such row.
+        """
         if not 0 <= row < len(self):
             raise IndexError(row)
         return self.tokens[self.offsets[row] : self.offsets[row + 1]], int(self.labels[row])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +24,14 @@ from pipelines.dataset.parts import Part
 from pipelines.errors import DatasetError, ResourceError, UsageError
 
 SPAWN = multiprocessing.get_context("spawn")
+
+
+class Usage(NamedTuple):
+    """What `shutil.disk_usage` returns."""
+
+    total: int
+    used: int
+    free: int
 
 
 def part(path: Path, rows: int = 12, seed: int = 0, longest: int = 50) -> Part:
@@ -45,14 +55,14 @@ def fields() -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in schema.rows(pa.uint16())]
 
 
-def same(one: columns.Columns, other: columns.Columns) -> bool:
-    arrays = ((one.tokens, other.tokens), (one.offsets, other.offsets), (one.labels, other.labels))
-    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays) and one.table.equals(other.table)
+def same(split: columns.Columns, other: columns.Columns) -> bool:
+    arrays = ((split.tokens, other.tokens), (split.offsets, other.offsets), (split.labels, other.labels))
+    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays) and split.table.equals(other.table)
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of this test's own."""
+    """An empty cache for one test."""
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "datasets"
 
@@ -66,34 +76,32 @@ def files(cache: Path) -> list[Path]:
     return sorted(path for path in cache.rglob("*") if path.is_file())
 
 
-def test_a_cached_split_is_what_its_files_hold(cache: Path, parts: list[Part]) -> None:
-    expected = columns.in_memory(parts, "train")
-    written, mapped = (split_cache.columns("d", parts, "train") for _ in range(2))
+def test_a_cached_split_has_the_rows_of_its_files(cache: Path, parts: list[Part]) -> None:
+    expected = columns.read_columns(parts, "train")
+    written, mapped = (split_cache.open_columns("d", parts, "train") for _ in range(2))
     assert same(written, expected)
     assert same(mapped, expected)
     assert [path.name for path in files(cache)] == ["labels.arrow", "offsets.arrow", "table.arrow", "tokens.arrow"]
 
 
 def test_the_parquet_files_are_decoded_once(cache: Path, parts: list[Part]) -> None:
-    expected = split_cache.columns("d", parts, "train")
-    for one in parts:
-        one.path.write_bytes(b"")
-    assert same(split_cache.columns("d", parts, "train"), expected)
+    expected = split_cache.open_columns("d", parts, "train")
+    for part_file in parts:
+        part_file.path.write_bytes(b"")
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
 
 
-def test_a_dataset_elsewhere_with_the_same_content_shares_the_entry(
-    cache: Path, parts: list[Part], tmp_path: Path
-) -> None:
-    split_cache.columns("d", parts, "train")
+def test_a_copy_of_a_dataset_shares_its_entry(cache: Path, parts: list[Part], tmp_path: Path) -> None:
+    split_cache.open_columns("d", parts, "train")
     before = files(cache)
     (tmp_path / "data").rename(tmp_path / "moved")
-    split_cache.columns("d", [Part(tmp_path / "moved" / one.path.name, one.sha256) for one in parts], "train")
+    split_cache.open_columns("d", [Part(tmp_path / "moved" / file.path.name, file.sha256) for file in parts], "train")
     assert files(cache) == before
 
 
 def test_other_content_or_another_split_gets_an_entry_of_its_own(cache: Path, parts: list[Part]) -> None:
-    whole, fewer = split_cache.columns("d", parts, "train"), split_cache.columns("d", parts[:2], "train")
-    test = split_cache.columns("d", parts, "test")
+    whole, fewer = split_cache.open_columns("d", parts, "train"), split_cache.open_columns("d", parts[:2], "train")
+    test = split_cache.open_columns("d", parts, "test")
     assert len(whole.labels) > len(fewer.labels)
     assert set(test.table["split"].to_pylist()) == {"test"}
 
@@ -103,19 +111,19 @@ def test_other_content_or_another_split_gets_an_entry_of_its_own(cache: Path, pa
 def test_a_damaged_entry_is_written_again(
     cache: Path, parts: list[Part], name: str, damage: Callable[[Path], None]
 ) -> None:
-    expected = columns.in_memory(parts, "train")
-    split_cache.columns("d", parts, "train")
+    expected = columns.read_columns(parts, "train")
+    split_cache.open_columns("d", parts, "train")
     damage(next(path for path in files(cache) if path.name == name))
-    assert same(split_cache.columns("d", parts, "train"), expected)
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
     assert len(files(cache)) == 4
 
 
 def test_files_that_do_not_fit_together_are_written_again(cache: Path, parts: list[Part]) -> None:
-    expected = split_cache.columns("d", parts, "train")
-    split_cache.columns("d", parts[:1], "test")
+    expected = split_cache.open_columns("d", parts, "train")
+    split_cache.open_columns("d", parts[:1], "test")
     train, test = (next(cache.glob(f"d/{split}-*")) for split in ("train", "test"))
     (test / "offsets.arrow").replace(train / "offsets.arrow")
-    assert same(split_cache.columns("d", parts, "train"), expected)
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
 
 
 def test_a_part_that_is_not_the_manifests_is_refused(cache: Path, parts: list[Part]) -> None:
@@ -123,58 +131,58 @@ def test_a_part_that_is_not_the_manifests_is_refused(cache: Path, parts: list[Pa
         stream.seek(20)
         stream.write(b"\0\1\2\3")
     with pytest.raises(DatasetError, match=r"part-1.parquet: SHA-256 \w+ is not the manifest's"):
-        split_cache.columns("d", parts, "train")
+        split_cache.open_columns("d", parts, "train")
     assert files(cache) == []
 
 
-def test_counts_that_do_not_tell_the_tokens_are_refused(cache: Path, parts: list[Part]) -> None:
+def test_counts_that_do_not_match_the_tokens_are_refused(cache: Path, parts: list[Part]) -> None:
     path = parts[0].path
     table = pq.read_table(path)
     pq.write_table(table.set_column(table.schema.get_field_index("token_count"), "token_count", table["label"]), path)
-    with pytest.raises(DatasetError, match="token_count does not tell the tokens"):
-        split_cache.columns("d", [Part(path, fingerprint.of_file(path))], "train")
+    with pytest.raises(DatasetError, match="token_count does not match the tokens"):
+        split_cache.open_columns("d", [Part(path, fingerprint.of_file(path))], "train")
     assert files(cache) == []
 
 
-def open_together(parts: list[Part], barrier: object, answers: object) -> None:
+def open_together(parts: list[Part], barrier: object, results: object) -> None:
     barrier.wait()  # type: ignore[attr-defined]
-    found = split_cache.columns("d", parts, "train")
-    answers.put((int(found.tokens.sum()), int(found.offsets[-1])))  # type: ignore[attr-defined]
+    split = split_cache.open_columns("d", parts, "train")
+    results.put((int(split.tokens.sum()), int(split.offsets[-1])))  # type: ignore[attr-defined]
 
 
 def test_processes_that_open_a_split_at_once_write_it_once_and_agree(cache: Path, parts: list[Part]) -> None:
-    barrier, answers = SPAWN.Barrier(3), SPAWN.Queue()
-    processes = [SPAWN.Process(target=open_together, args=(parts, barrier, answers)) for _ in range(3)]
-    for one in processes:
-        one.start()
-    found = [answers.get(timeout=60) for _ in processes]
-    for one in processes:
-        one.join()
-    expected = columns.in_memory(parts, "train")
-    assert found == [(int(expected.tokens.sum()), int(expected.offsets[-1]))] * 3
+    barrier, queue = SPAWN.Barrier(3), SPAWN.Queue()
+    processes = [SPAWN.Process(target=open_together, args=(parts, barrier, queue)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    results = [queue.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    expected = columns.read_columns(parts, "train")
+    assert results == [(int(expected.tokens.sum()), int(expected.offsets[-1]))] * 3
     assert len(files(cache)) == 4
 
 
-def hold(entry: Path, held: object) -> None:
+def write_half(entry: Path, is_writing: object) -> None:
     with storage.only_writer(entry, wait=True):
         staging = storage.staging_directory(entry, "")
         staging.mkdir()
         (staging / "tokens.arrow").write_bytes(b"half")
-        held.set()  # type: ignore[attr-defined]
+        is_writing.set()  # type: ignore[attr-defined]
         time.sleep(60)
 
 
-def test_a_writer_that_is_killed_leaves_nothing_in_the_way(cache: Path, parts: list[Part]) -> None:
-    expected = split_cache.columns("d", parts, "train")
+def test_a_writer_that_is_killed_does_not_block_others(cache: Path, parts: list[Part]) -> None:
+    expected = split_cache.open_columns("d", parts, "train")
     entry = next(cache.glob("d/train-*"))
     (entry / "tokens.arrow").unlink()
-    held = SPAWN.Event()
-    writer = SPAWN.Process(target=hold, args=(entry, held))
+    is_writing = SPAWN.Event()
+    writer = SPAWN.Process(target=write_half, args=(entry, is_writing))
     writer.start()
-    assert held.wait(60)
+    assert is_writing.wait(60)
     assert writer.pid is not None
     os.kill(writer.pid, signal.SIGKILL)
-    assert same(split_cache.columns("d", parts, "train"), expected)
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
     writer.join()
     assert sorted(path.name for path in entry.parent.iterdir()) == [entry.name]
 
@@ -188,105 +196,140 @@ from pipelines.dataset.parts import Part
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
-    split_cache.columns("d", [Part(Path(sys.argv[1]), sys.argv[2])], "train")
+    split_cache.open_columns("d", [Part(Path(sys.argv[1]), sys.argv[2])], "train")
 except ResourceError as error:
     print(error)
 """
 
 
-def test_a_file_system_that_takes_no_more_is_an_error_that_leaves_nothing(cache: Path, tmp_path: Path) -> None:
+def test_a_full_file_system_is_an_error_that_leaves_nothing(cache: Path, tmp_path: Path) -> None:
     long = part(tmp_path / "long.parquet", rows=40, longest=1000)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", FULL, str(long.path), long.sha256], capture_output=True, text=True, check=True
     )
-    assert "cannot be written (File too large): free space, or set RAYGENE_CACHE to another place" in told.stdout
+    assert "cannot be written (File too large): free space, or set RAYGENE_CACHE to another dir" in process.stdout
     assert files(cache) == []
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAYGENE_CACHE", str(parts[0].path))
     with pytest.raises(ResourceError, match="cannot be written"):
-        split_cache.columns("d", parts, "train")
+        split_cache.open_columns("d", parts, "train")
 
 
-def test_datasets_not_used_for_longest_make_room(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def three(cache: Path, parts: list[Part]) -> int:
+    """Three datasets in the cache, of which b was opened least recently, then c, then a; the bytes a fourth needs."""
     for number, name in enumerate("abc"):
-        split_cache.columns(name, parts, "train")
+        split_cache.open_columns(name, parts, "train")
         os.utime(next(cache.glob(f"{name}/train-*")), (number, number))
-    held = split_cache.columns("a", parts, "train")
-    sizes = [sum(path.stat().st_size for path in files(cache / name)) for name in "ac"]
-    room = sum(sizes) + len(held.labels) * split_cache._BYTES_A_ROW + held.tokens.nbytes
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", str(room / 2**30))
-    split_cache.columns("d", parts, "train")
-    assert sorted(path.name for path in cache.iterdir()) == ["a", "c", "d"]
+    split = split_cache.open_columns("a", parts, "train")
+    return len(split.labels) * split_cache._BYTES_PER_ROW + split.tokens.nbytes
 
 
-def test_what_is_mapped_outlives_its_entry_and_other_splits_of_the_dataset_stay(
+def names(cache: Path) -> str:
+    return "".join(sorted(path.name for path in cache.iterdir()))
+
+
+def size_of(cache: Path, datasets: str) -> int:
+    return sum(path.stat().st_size for name in datasets for path in files(cache / name))
+
+
+@pytest.mark.parametrize(
+    ("stay", "spare", "expected"),
+    [("abc", 0, "abcd"), ("abc", -1, "acd"), ("ac", 0, "acd"), ("ac", -1, "ad"), ("", 0, "d"), ("", -1, "d")],
+)
+def test_least_recently_used_datasets_are_dropped_until_the_new_one_fits_within_the_limit(
+    cache: Path,
+    parts: list[Part],
+    three: int,
+    monkeypatch: pytest.MonkeyPatch,
+    stay: str,
+    spare: int,
+    expected: str,
+) -> None:
+    limit = size_of(cache, stay) + three + spare
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", str(limit / 2**30))
+    split_cache.open_columns("d", parts, "train")
+    assert names(cache) == expected
+
+
+@pytest.mark.parametrize(("spare", "expected"), [(0, "abcd"), (-1, "d")])
+def test_datasets_are_dropped_until_the_new_one_fits_on_the_disk(
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch, spare: int, expected: str
+) -> None:
+    # A disk whose free space does not grow: everything has to go.
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, three + spare))
+    split_cache.open_columns("d", parts, "train")
+    assert names(cache) == expected
+
+
+def test_mapped_columns_outlive_their_entry_and_other_splits_of_the_dataset_stay(
     cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, expected = split_cache.columns("a", parts, "train"), columns.in_memory(parts, "train")
+    mapped, expected = split_cache.open_columns("a", parts, "train"), columns.read_columns(parts, "train")
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
-    split_cache.columns("b", parts, "train")
-    split_cache.columns("b", parts, "validation")
+    split_cache.open_columns("b", parts, "train")
+    split_cache.open_columns("b", parts, "validation")
     assert [path.name for path in cache.iterdir()] == ["b"]
     assert len(list(cache.glob("b/*-*"))) == 2
-    assert same(held, expected)
+    assert same(mapped, expected)
 
 
-def test_what_killed_processes_left_beside_another_dataset_is_removed(cache: Path, parts: list[Part]) -> None:
-    split_cache.columns("a", parts, "train")
+def test_leftovers_of_killed_processes_in_other_datasets_are_removed(cache: Path, parts: list[Part]) -> None:
+    split_cache.open_columns("a", parts, "train")
     entry = next(cache.glob("a/train-*"))
     for name in ("building-", "replaced", "dropped"):
         (cache / "a" / f".{entry.name}.{name}").mkdir()
     (cache / "a" / f".{entry.name}.lock").touch()
     (cache / "gone").mkdir()
     (cache / "gone" / f".{entry.name}.lock").touch()
-    split_cache.columns("b", parts, "train")
+    split_cache.open_columns("b", parts, "train")
     assert [path.name for path in (cache / "a").iterdir()] == [entry.name]
     assert sorted(path.name for path in cache.iterdir()) == ["a", "b"]
 
 
-def test_what_another_process_is_writing_stays_when_room_is_made(
+def test_an_entry_that_another_process_is_writing_is_not_dropped(
     cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split_cache.columns("a", parts, "train")
+    split_cache.open_columns("a", parts, "train")
     entry = next(cache.glob("a/train-*"))
     staging = storage.staging_directory(entry, "")
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
     with storage.only_writer(entry):
         staging.mkdir()
         (staging / "tokens.arrow").write_bytes(b"half")
-        split_cache.columns("b", parts, "train")
+        split_cache.open_columns("b", parts, "train")
         assert files(staging)
         assert entry.exists()
-    split_cache.columns("c", parts, "train")
+    split_cache.open_columns("c", parts, "train")
     assert [path.name for path in cache.iterdir()] == ["c"]
 
 
-def test_folders_that_are_no_entries_are_left_alone(
+def test_directories_that_are_no_entries_are_left_alone(
     cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("train-notes", ".hidden-one", f"train-{'0' * 16}.old"):
-        (cache / "mine" / name).mkdir(parents=True)
+        (cache / "user" / name).mkdir(parents=True)
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
-    split_cache.columns("a", parts, "train")
-    assert len(list((cache / "mine").iterdir())) == 3
+    split_cache.open_columns("a", parts, "train")
+    assert len(list((cache / "user").iterdir())) == 3
 
 
 def test_writers_that_drop_each_others_datasets_all_get_theirs(
     cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = columns.in_memory(parts, "train")
+    expected = columns.read_columns(parts, "train")
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda number: split_cache.columns(f"d{number % 7}", parts, "train"), range(60)))
-    assert all(same(one, expected) for one in found)
+        splits = list(pool.map(lambda number: split_cache.open_columns(f"d{number % 7}", parts, "train"), range(60)))
+    assert all(same(split, expected) for split in splits)
 
 
-def test_a_limit_that_is_no_number_is_told(cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_is_not_a_number_is_an_error(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "much")
     with pytest.raises(UsageError, match="RAYGENE_CACHE_GIB=much: not a number"):
-        split_cache.columns("d", parts, "train")
+        split_cache.open_columns("d", parts, "train")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up what only `make test-full` needs: checkers of shell scripts and Kubernetes manifests, a browser with its driver, and a tracking server and an S3 server in an
-# environment of their own, because the former wants an older pyarrow.
+# Sets up what only `make test-full` needs. Into .venv: checkers of shell scripts and Kubernetes manifests, and a browser
+# with its driver. Into .venv/full, an environment of their own because they want older packages than this project: a
+# tracking server, an S3 server, and two programs that results are compared with, sourmash and dinuc-shuf.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/apt.sh
@@ -22,12 +23,14 @@ if ! has_browser; then
 fi
 
 stamp=.venv/full/.raygene-setup
-wanted=$(cat scripts/setup-full.sh scripts/apt.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then exit 0; fi
-say "installing the browser's driver and checkers into .venv, and a tracking server and an S3 server into .venv/full (two minutes)"
+expected=$(cat scripts/setup-full.sh scripts/apt.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$expected" ]; then exit 0; fi
+say "installing the browser's driver and checkers into .venv, and servers and programs to compare with into .venv/full" \
+    "(two minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,full]' ||
     fail "pip could not install the browser's driver: check the network and the lines above, then run again"
 rm -rf .venv/full
 .venv/bin/python -m venv .venv/full
-.venv/full/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow>=3,<4' 'moto[server]>=5,<6'
-printf '%s' "$wanted" >"$stamp"
+.venv/full/bin/python -m pip install --quiet --disable-pip-version-check \
+    'mlflow>=3,<4' 'moto[server]>=5,<6' 'sourmash>=4.8,<5' 'dinuc-shuf==0.1.0b1'
+printf '%s' "$expected" >"$stamp"

@@ -1,8 +1,8 @@
-"""Checkpoints of a run: written whole or not at all by a thread of their own, the last two kept, checked when read.
+"""Checkpoints of a run: written whole or not at all by a background thread, checked when read, the last two retained.
 
-The training thread only copies what a step would change (weights and optimizer), 0.3 s a gigabyte; the best weights so
-far are shared, for nobody changes them. A file's name tells its place and the SHA-256 of its bytes. Reading one executes
-no code.
+The training thread only copies what the next step would change (weights and optimizer), 0.3 s per gigabyte. The best
+weights so far are shared, because nothing changes them. A file's name holds its epoch, its step and the SHA-256 of its
+bytes. Reading a checkpoint executes no code.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from pipelines import fingerprint, storage
 from pipelines.errors import InputError, ResourceError, StorageError, TrainingError
 from training.config import TrainingConfig
 
-KEPT = 2
+RETAINED = 2
 _NAME = re.compile(r"epoch-(\d{5})-step-(\d{8})-([0-9a-f]{16})\.pt$")
-_UNCHANGED = "best"
+_SHARED = "best"
 FORMAT = 1
+"""Version of what `State.document` holds. It is part of a run's key: another version begins anew."""
 Document = dict[str, Any]
 
 
@@ -74,8 +75,8 @@ class Checkpoint:
     Attributes:
         epoch: epochs finished.
         step: steps finished of the next epoch.
-        digest: first half of its bytes' SHA-256.
-        path: where it lies.
+        digest: the first 16 hexadecimal digits of its SHA-256.
+        path: of the file.
     """
 
     epoch: int
@@ -84,10 +85,10 @@ class Checkpoint:
     path: Path
 
     def load(self) -> Document:
-        """Its content, on the host.
+        """Read its content, to the host's memory.
 
         Raises:
-            TrainingError: its bytes are not those that were written.
+            TrainingError: the file is not as it was written.
             ResourceError: it cannot be read.
         """
         try:
@@ -95,8 +96,8 @@ class Checkpoint:
                 raise self._damaged("its bytes are not those that were written")
             document: Document = torch.load(self.path, map_location="cpu", weights_only=True)
         except (OSError, InputError) as error:
-            told = " ".join(str(error).split())[:120]
-            raise ResourceError(f"{self.path}: cannot be read ({told})", "see why, and run again") from error
+            reason = " ".join(str(error).split())[:120]
+            raise ResourceError(f"{self.path}: cannot be read ({reason})", "see why, and run again") from error
         except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
             raise self._damaged(" ".join(str(error).split())[:120]) from error
         return document
@@ -104,57 +105,58 @@ class Checkpoint:
     def _damaged(self, reason: str) -> TrainingError:
         return TrainingError(
             f"{self.path}: damaged checkpoint ({reason})",
-            "delete this file to go on from the one before it, or from the start if there is none",
+            "delete this file to resume from the one before it, or from the start if there is none",
+            code="damaged_checkpoint",
         )
 
 
 class Checkpoints:
-    """The checkpoints in a directory, of which one process is the writer.
+    """The checkpoints in a directory, which one process writes.
 
     Args:
-        directory: made when the first is saved.
+        directory: created when the first checkpoint is saved.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._under_way: Future[None] | None = None
+        self._writing: Future[None] | None = None
 
     def all(self) -> list[Checkpoint]:
-        """Those on disk, oldest first."""
-        found = []
+        """The checkpoints on disk, oldest first."""
+        checkpoints = []
         for path in self.directory.glob("epoch-*.pt"):
             if match := _NAME.match(path.name):
                 epoch, step, digest = match.groups()
-                found.append(Checkpoint(int(epoch), int(step), digest, path))
-        return sorted(found)
+                checkpoints.append(Checkpoint(int(epoch), int(step), digest, path))
+        return sorted(checkpoints)
 
     def latest(self) -> Checkpoint | None:
-        """The one that training is furthest in, if there is any."""
+        """The checkpoint furthest in training, if there is one."""
         return max(self.all(), default=None)
 
     def save(self, document: Document) -> None:
-        """Begin to write a checkpoint; waits for the one before if that is still being written.
+        """Start to write a checkpoint, after waiting for the one before if that is still being written.
 
         Args:
-            document: with `epoch` and `step`; its tensors may change as soon as this returns, but for those under `best`.
+            document: has `epoch` and `step`. Its tensors may change as soon as this returns, except those of `best`.
 
         Raises:
-            StorageError: the one before could not be written.
+            StorageError: the checkpoint before could not be written.
         """
         self.wait()
-        copy = {name: value if name == _UNCHANGED else copied(value) for name, value in document.items()}
-        self._under_way = self._writer.submit(self._write, copy)
+        copy = {name: value if name == _SHARED else copy_to_host(value) for name, value in document.items()}
+        self._writing = self._writer.submit(self._write, copy)
 
     def wait(self) -> None:
-        """Return when all is written.
+        """Wait until the last checkpoint is written.
 
         Raises:
-            StorageError: it could not be.
+            StorageError: it could not be written.
         """
-        if self._under_way is not None:
-            under_way, self._under_way = self._under_way, None
-            under_way.result()
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
     def _write(self, document: Document) -> None:
         storage.make_directory(self.directory)
@@ -172,18 +174,19 @@ class Checkpoints:
             partial.unlink(missing_ok=True)
             reason = " ".join(str(error).split())[:120]
             raise StorageError(
-                f"{self.directory}: a checkpoint cannot be written ({reason})", "free space; the last good one stays"
+                f"{self.directory}: a checkpoint cannot be written ({reason})",
+                "free disk space; the last good checkpoint stays",
             ) from error
-        for old in self.all()[:-KEPT]:
+        for old in self.all()[:-RETAINED]:
             old.path.unlink(missing_ok=True)
 
 
-def copied(value: Any) -> Any:
-    """Nested mappings and lists with every tensor copied to the host."""
+def copy_to_host(value: Any) -> Any:
+    """Copy nested mappings and lists, with every tensor copied to the host."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
+        return {key: copy_to_host(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(copied(inner) for inner in value)
+        return type(value)(copy_to_host(inner) for inner in value)
     return value

@@ -1,4 +1,4 @@
-"""The one thing workers do together: add tensors up. Alone, or over torch.distributed."""
+"""The one thing that workers do together: sum tensors. Alone, or over torch.distributed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Collective(Protocol):
-    """A group of workers of which this process is one."""
+    """A group of workers that this process is one of."""
 
     rank: int
     workers: int
@@ -41,26 +41,26 @@ class Distributed:
         dist.all_reduce(tensor)
 
 
-def sum_gradients(model: torch.nn.Module, collective: Collective, beside: Tensor) -> Tensor:
-    """Add up the gradients of all workers, and a few figures beside them, in one flat all-reduce.
+def sum_gradients(model: torch.nn.Module, collective: Collective, figures: Tensor) -> Tensor:
+    """Sum the gradients of all workers, together with a few figures, in one flat all-reduce.
 
-    A worker without rows adds zeros.
+    A worker without rows contributes zeros.
 
     Args:
-        model: whose gradients are replaced by their sums.
+        model: its gradients are replaced by their sums.
         collective: the workers.
-        beside: figures to add up, shape (n,).
+        figures: summed along with the gradients, shape (n,).
 
     Returns:
-        The sums of `beside`, shape (n,).
+        The sums of `figures`, shape (n,).
     """
     if collective.workers == 1:
-        return beside
+        return figures
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
-    flat = torch.cat([beside, *(gradient.reshape(-1) for gradient in gradients)])
+    gradients = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters]
+    flat = torch.cat([figures, *(gradient.reshape(-1) for gradient in gradients)])
     collective.sum_(flat)
-    sums, *pieces = flat.split([len(beside), *(one.numel() for one in parameters)])
+    sums, *pieces = flat.split([len(figures), *(parameter.numel() for parameter in parameters)])
     for parameter, piece in zip(parameters, pieces, strict=True):
         parameter.grad = piece.view_as(parameter)
     return sums

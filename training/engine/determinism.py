@@ -1,4 +1,4 @@
-"""Whether torch may take algorithms that give other bits each time: set once in a process, before it computes on a GPU."""
+"""Deterministic algorithms in PyTorch: set once in a process, before it computes on a GPU."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import os
 import torch
 
 WORKSPACE = ":16:8"
-"""The one size of cuBLAS's workspace with which both its products and cuDNN's LSTM repeat their bits (PyTorch's notes on RNNs)."""
+"""The one size of cuBLAS's workspace with which its products and cuDNN's LSTM both repeat their bits.
+
+See the notes of PyTorch on `torch.nn.RNN`.
+"""
 
 
-def set_deterministic(wanted: bool) -> None:
-    """Have torch take only algorithms that repeat their bits on the same device, and refuse operations without one.
+def set_deterministic(enabled: bool) -> None:
+    """Allow only algorithms that repeat their bits on the same device; operations without one raise an error.
 
     Args:
-        wanted: `training.deterministic`; if not, nothing is changed.
+        enabled: `training.deterministic`; if false, nothing is changed.
     """
-    if not wanted:
+    if not enabled:
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     torch.backends.cudnn.benchmark = False

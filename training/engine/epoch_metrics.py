@@ -1,4 +1,4 @@
-"""The books of an epoch: what its steps come to, kept in the state as their figures come in from the device."""
+"""The figures of an epoch: adds up those of its steps in the state, and decides when the loop has to end early."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from training.config import TrainingConfig
 from training.data.feed import Feed
 from training.data.step_plan import Rows
 from training.engine.observer import Observer, StepFigures
-from training.engine.schedule import rate
+from training.engine.schedule import learning_rate
 from training.engine.state import State
 from training.engine.step_metrics import DeferredMetrics, StepMetrics, lag_of
 
-MOST_SKIPPED = 100
+MAX_SKIPPED = 100
 
 
 class EpochMetrics:
-    """Keeps the sums of an epoch.
+    """Adds up the figures of an epoch's steps as they arrive from the device.
 
-    A step that tells of a wish to stop, or of a figure that is no number, ends the loop `lag` steps later, whoever has read
-    it earlier for the sake of a checkpoint: on every worker after the same step. At the end of an epoch all know all.
+    A stop request, or a loss that is not a number, ends the loop `lag` steps after its own step. This holds also for a
+    worker that has read the figure earlier because it saved a checkpoint. So all workers end after the same step.
 
     Args:
-        state: kept up to date.
+        state: whose sums are kept up to date.
         train: the rows.
-        steps: rows of every step of the epoch.
+        steps: the rows of every step of the epoch.
         config: the optimisation.
-        device: where figures come from.
-        batches: asked how long the loop has waited for it.
-        observer: told of every step.
+        device: where the figures are computed.
+        feed: counts the seconds that the loop waits for batches.
+        observer: called after every step.
     """
 
     def __init__(
@@ -43,81 +43,96 @@ class EpochMetrics:
         steps: list[Rows],
         config: TrainingConfig,
         device: torch.device,
-        batches: Feed,
+        feed: Feed,
         observer: Observer,
     ) -> None:
         self._state, self._steps, self._config = state, steps, config
-        self._lengths, self._batches, self._observer = train.lengths, batches, observer
+        self._lengths, self._feed, self._observer = train.lengths, feed, observer
         self._lag = lag_of(device)
-        self._ledger = DeferredMetrics(device, self._lag)
-        self._told = state.step
+        self._deferred = DeferredMetrics(device, self._lag)
+        self._next_step = state.step
         self._skipped = 0
-        self._last: int | None = None
+        self._last_step: int | None = None
         self._error: TrainingError | None = None
-        self._began, self._waited = time.monotonic(), 0.0
+        self._flushed_at, self._waited = time.monotonic(), 0.0
 
-    def enter(self, sums: torch.Tensor, norm: torch.Tensor) -> bool:
-        """Take a step's figures; whether it is the last."""
-        self._ledger.put(sums, norm)
-        for told in self._ledger.take():
-            self._tell(told)
-        return self._last is not None and self._state.step > self._last
+    def record(self, sums: torch.Tensor, gradient_norm: torch.Tensor) -> bool:
+        """Record a step; return whether the loop has to end after it.
 
-    def close(self) -> bool:
-        """Wait for all figures and the time, so that the state tells of every step done; whether it may be kept."""
-        for told in self._ledger.take(all_of_them=True):
-            self._tell(told)
-        now, waited = time.monotonic(), self._batches.waited
-        self._state.add(seconds=now - self._began, waited=waited - self._waited)
-        self._began, self._waited = now, waited
+        Args:
+            sums: of the step over all workers, shape (3,), as `StepSums.vector`.
+            gradient_norm: before clipping, shape ().
+        """
+        self._deferred.put(sums, gradient_norm)
+        for metrics in self._deferred.take():
+            self._add(metrics)
+        return self._last_step is not None and self._state.step > self._last_step
+
+    def flush(self) -> bool:
+        """Wait for the figures of all steps, so that the state is complete; return whether it may be saved."""
+        for metrics in self._deferred.take(wait_for_all=True):
+            self._add(metrics)
+        now, waited = time.monotonic(), self._feed.waited
+        self._state.add(seconds=now - self._flushed_at, waited=waited - self._waited)
+        self._flushed_at, self._waited = now, waited
         return self._error is None
 
-    def end(self) -> bool:
-        """Close after the last step; whether it was one that stopped the loop.
+    def finish(self) -> bool:
+        """Flush after the last step; return whether the loop was stopped before the end of the epoch.
 
         Raises:
             TrainingError: the loss or the gradient is no longer a number.
         """
-        self.close()
+        self.flush()
         if self._error is not None:
             raise self._error
-        return self._last is not None
+        return self._last_step is not None
 
-    def _tell(self, told: StepMetrics) -> None:
-        rows, number = self._steps[self._told], self._told
-        self._told += 1
-        if (error := self._judge(told, number)) is not None:
-            self._error = self._error or error
-        if (error is not None or told.stopping) and self._last is None:
-            self._last = number + self._lag
+    def _add(self, metrics: StepMetrics) -> None:
+        number, rows = self._next_step, self._steps[self._next_step]
+        self._next_step += 1
+        error = self._divergence(metrics, number)
+        self._error = self._error or error
+        if (error is not None or metrics.stop_requests) and self._last_step is None:
+            self._last_step = number + self._lag
         if self._error is not None:
             return
-        self._state.add(loss=told.loss, padded=told.padded)
+        self._state.add(loss=metrics.loss, padded=metrics.padded)
         figures = StepFigures(
             epoch=self._state.epoch + 1,
             step=number + 1,
-            loss=told.loss / len(rows),
-            gradient_norm=told.gradient_norm,
-            learning_rate=rate(self._state.epoch * len(self._steps) + number, len(self._steps), self._config),
+            loss=metrics.loss / len(rows),
+            gradient_norm=metrics.gradient_norm,
+            learning_rate=learning_rate(self._state.epoch * len(self._steps) + number, len(self._steps), self._config),
             tokens=int(self._lengths[rows].sum()),
-            padded=told.padded,
+            padded=metrics.padded,
         )
         self._observer.step_ended(self._state, figures)
 
-    def _judge(self, told: StepMetrics, number: int) -> TrainingError | None:
-        """What is wrong with a step, if anything: fp16 skips a step whose gradient overflowed, but not for ever."""
-        place = f"epoch {self._state.epoch + 1}, step {number + 1}"
-        if not math.isfinite(told.loss):
-            return diverged(f"{place}: the loss is")
-        if math.isfinite(told.gradient_norm):
+    def _divergence(self, metrics: StepMetrics, number: int) -> TrainingError | None:
+        """The error of a step whose figures are no numbers; None if they are, or if fp16 may skip the step."""
+        position = f"epoch {self._state.epoch + 1}, step {number + 1}"
+        if not math.isfinite(metrics.loss):
+            return diverged(f"{position}: the loss is")
+        if math.isfinite(metrics.gradient_norm):
             self._skipped = 0
             return None
+        # With fp16 an overflow is normal: the step is skipped and the loss scale lowered. But not for ever.
         self._skipped += 1
-        if self._config.precision != "fp16" or self._skipped > MOST_SKIPPED:
-            return diverged(f"{place}: the gradient is")
+        if self._config.precision != "fp16" or self._skipped > MAX_SKIPPED:
+            return diverged(f"{position}: the gradient is")
         return None
 
 
-def diverged(what: str) -> TrainingError:
-    """The error for a figure that is no number; `what` ends in a verb."""
-    return TrainingError(f"{what} no longer a number", "lower training.learning_rate; the last good checkpoint is kept")
+def diverged(subject: str) -> TrainingError:
+    """The error for a figure that is not a number.
+
+    Args:
+        subject: position and figure, with a verb: `epoch 1, step 2: the loss is`.
+    """
+    return TrainingError(
+        f"{subject} no longer a number",
+        "lower training.learning_rate; the last good checkpoint is kept",
+        code="diverged",
+        key="training.learning_rate",
+    )

@@ -1,14 +1,15 @@
-"""What becomes of memory that is freed while a model trains: it stays with the process, or it goes back at once.
+"""What happens to memory that is freed while a model trains on a CPU: the process retains it, or releases it at once.
 
-Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. The C library hands large blocks
-back to the system, which clears every page before it gives it out again: a third of the time of an LSTM's training step.
-Kept, they are used again. The process stays at its peak meanwhile, which gaps between blocks raise by up to twice what a step
-needs and `PAD`, and gives all back afterwards. GNU's C library only; blocks of more than 64 MiB in a thread other than the first
-are not kept unless all threads share one heap (`MALLOC_ARENA_MAX=1` before the process starts).
+Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. By default the C library
+returns large blocks to the system, which clears every page before it gives it out again: a third of the time of an LSTM's
+training step. Retained, they are used again. The process then stays at its peak, which gaps between blocks raise by up to
+twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. This works with GNU's C library only. Blocks of
+more than 64 MiB in a thread other than the first are not retained unless all threads share one heap
+(`MALLOC_ARENA_MAX=1` before the process starts).
 
-Where memory is scarce, every block of a mebibyte and more goes back at once: the process then holds what is in use and little
-more. Left to itself the library keeps blocks of up to 32 MiB in a heap whose gaps, as many as the steps make, do not fit the
-next tensor of the same size.
+Where memory is scarce, every block of a mebibyte or more is released at once, so that the process holds little more than
+what is in use. By default the library would keep blocks of up to 32 MiB in a heap whose gaps, which every step adds to, do
+not fit the next tensor of the same size.
 """
 
 from __future__ import annotations
@@ -20,50 +21,53 @@ from contextlib import contextmanager
 
 # <malloc.h>
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
-_DEFAULT_MAPPED = 65_536
-_DEFAULT_PAD = 128 << 10
+_DEFAULT_MMAP_MAX = 65_536
+_DEFAULT_TOP_PAD = 128 << 10
 # Twice the heap of a thread other than the first, which would otherwise be dropped whenever it is empty.
-PAD = 128 << 20
-# Where the library's own adjustment of the threshold ends.
-_LARGEST = 32 << 20
-_ALL = (1 << 31) - 1
-_SPARED = 1 << 20
+TOP_PAD = 128 << 20
+# Up to here the library adjusts the threshold by itself.
+_MAX_MMAP_THRESHOLD = 32 << 20
+_NEVER_TRIM = (1 << 31) - 1
+_RELEASE_FROM = 1 << 20
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Let freed blocks stay with the process within the block; give them back at its end."""
+def retain_freed_memory() -> Iterator[None]:
+    """Let freed blocks stay with the process while the context lasts; return them to the system at its end."""
     library = _library()
     if library is None:
         yield
         return
     library.mallopt(_MMAP_MAX, 0)
-    library.mallopt(_TRIM_THRESHOLD, _ALL)
-    library.mallopt(_TOP_PAD, PAD)
+    library.mallopt(_TRIM_THRESHOLD, _NEVER_TRIM)
+    library.mallopt(_TOP_PAD, TOP_PAD)
     try:
         yield
     finally:
-        library.mallopt(_TOP_PAD, _DEFAULT_PAD)
-        library.mallopt(_MMAP_MAX, _DEFAULT_MAPPED)
-        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
-        library.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)
+        library.mallopt(_TOP_PAD, _DEFAULT_TOP_PAD)
+        library.mallopt(_MMAP_MAX, _DEFAULT_MMAP_MAX)
+        _restore_thresholds(library)
         library.malloc_trim(0)
 
 
 @contextmanager
-def spared() -> Iterator[None]:
-    """Give freed blocks back to the system at once within the block."""
+def release_freed_memory() -> Iterator[None]:
+    """Return freed blocks to the system at once while the context lasts."""
     library = _library()
     if library is None:
         yield
         return
-    library.mallopt(_MMAP_THRESHOLD, _SPARED)
-    library.mallopt(_TRIM_THRESHOLD, 2 * _SPARED)
+    library.mallopt(_MMAP_THRESHOLD, _RELEASE_FROM)
+    library.mallopt(_TRIM_THRESHOLD, 2 * _RELEASE_FROM)
     try:
         yield
     finally:
-        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
-        library.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)
+        _restore_thresholds(library)
+
+
+def _restore_thresholds(library: ctypes.CDLL) -> None:
+    library.mallopt(_MMAP_THRESHOLD, _MAX_MMAP_THRESHOLD)
+    library.mallopt(_TRIM_THRESHOLD, 2 * _MAX_MMAP_THRESHOLD)
 
 
 def _library() -> ctypes.CDLL | None:

@@ -1,4 +1,4 @@
-"""How recurrent layers lay out sequences: masked or packed, whichever is faster on the device. Never changes a result.
+"""How recurrent layers lay out sequences: masked or packed, whichever is faster on the device. The result is the same.
 
 On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch, before
 training: a few forward and backward passes.
@@ -32,11 +32,11 @@ def settle(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Lay
 
     Args:
         model: on its device.
-        config: its layout; where that is auto, and the same bits are to come out again, it means masked.
-        train: rows to learn from, of which a batch is made if there is something to measure.
+        config: `layout`; where that is auto, `deterministic` means masked.
+        train: the train split, from which a batch is taken if something has to be measured.
 
     Returns:
-        The layout; None for a model that is not recurrent.
+        The layout, or None for a model that is not recurrent.
     """
     body = getattr(model, "body", None)
     if not isinstance(body, Recurrent):
@@ -47,7 +47,7 @@ def settle(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Lay
     elif device.type == "cpu" or config.deterministic:
         body.layout = "masked"
     else:
-        batch = typical(train, config).to(device)
+        batch = typical_batch(train, config).to(device)
         body.layout = faster_layout(model, batch, Precision(config.precision, device).autocast)
     return body.layout
 
@@ -55,15 +55,15 @@ def settle(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Lay
 def faster_layout(
     model: nn.Module, batch: TokenBatch, autocast: Autocast = nullcontext, clock: Clock = time.perf_counter
 ) -> Layout:
-    """The layout in which a recurrent model computes forward and backward of a batch in less time, on any device.
+    """The layout in which a recurrent model takes less time for forward and backward of a batch, on any device.
 
-    The model, its gradients and the random numbers to come are as before.
+    The model, its gradients and the state of random numbers stay as they were.
 
     Args:
         model: recurrent.
         batch: on the model's device.
-        autocast: opens what forward passes run within, as they will in training.
-        clock: seconds.
+        autocast: the context of forward passes, as in training.
+        clock: returns seconds.
     """
 
     def timed() -> float:
@@ -73,23 +73,25 @@ def faster_layout(
 
     body = model.get_submodule("body")
     assert isinstance(body, Recurrent)
-    before, training, gradients = body.layout, model.training, [one.grad for one in model.parameters()]
+    layout_before, was_training = body.layout, model.training
+    gradients = [parameter.grad for parameter in model.parameters()]
     devices = [batch.tokens.device] if batch.tokens.is_cuda else []
     seconds: dict[Layout, float] = {}
     with torch.random.fork_rng(devices):
         model.train()
         for layout in get_args(Layout):
             body.layout = layout
+            # The first pass is a warm-up and does not count.
             _pass(model, batch, autocast)
             seconds[layout] = min(timed() for _ in range(PASSES))
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         parameter.grad = gradient
-    body.layout = before
-    model.train(training)
+    body.layout = layout_before
+    model.train(was_training)
     return min(seconds, key=lambda layout: seconds[layout])
 
 
-def typical(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
+def typical_batch(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
     """A batch of the step whose longest sequence is the median of all steps' longest."""
     lengths = train.lengths
     steps = plan_epoch(lengths, config.global_batch_size, config.seed, epoch=0)

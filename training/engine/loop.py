@@ -1,8 +1,11 @@
-"""The training loop: plain PyTorch, with or without Ray.
+"""The training loop: plain PyTorch, with or without Ray. `fit` runs the epochs, `_train_epoch` the optimizer steps.
 
-A step's loss is the sum over its rows divided by their number over all workers, gradients are added up in one flat
-all-reduce, and the loop never waits to read a figure from a GPU. So the trajectory does not depend on workers or token
-budget, and a worker that has no row of a step still takes part in it.
+Everything that a step computes is in the body of `_train_epoch`, in order: learning rate, forward, loss, backward, the sum
+of the gradients over workers, clipping and the optimizer.
+
+A step's loss is the sum over its rows divided by their number over all workers, the gradients are summed in one flat
+all-reduce, and the loop never waits to read a figure from a GPU. So the trajectory does not depend on the number of
+workers or on the token budget, and a worker without a row of a step still takes part in it.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from training.engine import heap, threads
 from training.engine.collective import Collective, sum_gradients
 from training.engine.epoch_metrics import EpochMetrics, diverged
 from training.engine.observer import Observer
-from training.engine.schedule import rate
+from training.engine.schedule import learning_rate
 from training.engine.scoring import probabilities
 from training.engine.state import CPU, Record, State, start
 from training.engine.step_metrics import StepSums
@@ -45,40 +48,41 @@ def fit(
     *,
     retain_memory: bool = True,
 ) -> bool:
-    """Train until the last epoch, until patience runs out, or until a worker's observer wants to stop.
+    """Train until the last epoch, until patience runs out, or until an observer of any worker asks to stop.
 
     Args:
-        state: where to begin; the model lies on `device`. It is moved along.
+        state: where to begin, changed in place; the model is on `device`.
         train: rows to learn from.
-        validation: rows to choose the best epoch by, highest AUROC, earliest of equals.
+        validation: rows to choose the best epoch by: highest AUROC, the earliest of equals.
         config: the optimisation.
         collective: the workers.
         device: where to compute.
-        observer: told of every step and epoch.
-        retain_memory: whether a CPU has memory for three times what a step needs, which makes it faster.
+        observer: called at every phase, step and epoch.
+        retain_memory: on a CPU, whether freed memory may stay with the process. This is faster, but takes up to three
+            times the memory of a step.
 
     Returns:
-        Whether training is finished; if not, it was stopped after a step, on all workers after the same.
+        True if training is finished; False if it was stopped, on all workers after the same step.
 
     Raises:
-        TrainingError: the loss or the gradient is no longer a number; the state is not to be kept.
+        TrainingError: the loss or the gradient is no longer a number; the state must not be saved.
     """
     observer = observer or Observer()
-    cpu = device.type == "cpu"
-    with threads.suited(state.model), (heap.kept() if retain_memory else heap.spared()) if cpu else nullcontext():
+    memory = heap.retain_freed_memory() if retain_memory else heap.release_freed_memory()
+    with threads.limited_for(state.model), memory if device.type == "cpu" else nullcontext():
         while state.epoch < config.epochs and not state.out_of_patience(config.patience):
-            if not _steps(state, train, config, collective, device, observer):
+            if not _train_epoch(state, train, config, collective, device, observer):
                 return False
             began = time.monotonic()
-            scored = _validate(state, validation, config, collective, device)
-            record = _record(state, train, config) | scored
+            figures = _validate(state, validation, config, collective, device)
+            record = _training_figures(state, train) | figures
             record["seconds"] = round(record["train_seconds"] + time.monotonic() - began, 3)
-            state.close_epoch(record)
+            state.finish_epoch(record)
             observer.epoch_ended(record, state)
     return True
 
 
-def _steps(
+def _train_epoch(
     state: State,
     train: TokenDataset,
     config: TrainingConfig,
@@ -86,59 +90,59 @@ def _steps(
     device: torch.device,
     observer: Observer,
 ) -> bool:
-    """The steps left of an epoch; False if they were stopped."""
+    """Do the remaining steps of an epoch; return False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
     steps = plan_epoch(train.lengths, config.global_batch_size, config.seed, state.epoch)
-    weights = _class_weights(train, config).to(device)
-    frozen = config.freeze_embedding < 0 or state.epoch < config.freeze_embedding
-    model.get_parameter("embedding.weight").requires_grad_(not frozen)
+    class_weights = _class_weights(train, config).to(device)
+    is_frozen = config.freeze_embedding < 0 or state.epoch < config.freeze_embedding
+    model.get_parameter("embedding.weight").requires_grad_(not is_frozen)
     model.train()
-    left = enumerate(steps[state.step :], start=state.step)
-    with feed(train, left, config.budget, collective.workers, collective.rank, device) as batches:
-        books = EpochMetrics(state, train, steps, config, device, batches, observer)
-        made = iter(batches)
+    remaining = enumerate(steps[state.step :], start=state.step)
+    with feed(train, remaining, config.budget, collective.workers, collective.rank, device) as batches:
+        metrics = EpochMetrics(state, train, steps, config, device, batches, observer)
+        prepared = iter(batches)
         while True:
             with observer.phase("data"):
-                step = next(made, None)
+                step = next(prepared, None)
             if step is None:
                 break
             for group in optimizer.param_groups:
-                group["lr"] = rate(state.epoch * len(steps) + step.number, len(steps), config)
+                group["lr"] = learning_rate(state.epoch * len(steps) + step.number, len(steps), config)
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
-            tally = StepSums(device, stopping=observer.should_stop())
+            sums = StepSums(device, should_stop=observer.should_stop())
             for part in step.parts:
                 with observer.phase("copy"):
                     batch = part.to(device)
                 with observer.phase("forward"), precision.autocast():
                     losses = binary_cross_entropy_with_logits(model(batch), batch.labels, reduction="none")
-                    loss = (losses * weights[batch.labels.long()]).sum() / step.rows
+                    loss = (losses * class_weights[batch.labels.long()]).sum() / step.rows
                 with observer.phase("backward"):
                     precision.backward(loss)
-                tally.add(loss.detach() * step.rows, part.longest * len(part.counts))
+                sums.add(loss.detach() * step.rows, part.longest * len(part.counts))
             with observer.phase("reduce"):
-                sums = sum_gradients(model, collective, tally.vector())
+                global_sums = sum_gradients(model, collective, sums.vector())
             with observer.phase("optimizer"):
-                norm = precision.step(optimizer, model, config.max_grad_norm)
+                gradient_norm = precision.step(optimizer, model, config.max_grad_norm)
             state.step += 1
-            if books.enter(sums, norm):
+            if metrics.record(global_sums, gradient_norm):
                 break
-            if state.step < len(steps) and observer.checkpoint_due(state) and books.close():
+            if state.step < len(steps) and observer.checkpoint_due(state) and metrics.flush():
                 observer.checkpoint(state)
-        return not books.end()
+        return not metrics.finish()
 
 
-def _record(state: State, train: TokenDataset, config: TrainingConfig) -> Record:
-    """What an epoch's steps come to."""
-    found = state.so_far
+def _training_figures(state: State, train: TokenDataset) -> Record:
+    """The part of an epoch's record that its training steps give."""
+    sums = state.epoch_sums
     return {
         "epoch": state.epoch + 1,
-        "loss": found["loss"] / len(train),
+        "loss": sums["loss"] / len(train),
         "learning_rate": state.optimizer.param_groups[0]["lr"],
-        "padding_share": 1 - len(train.tokens) / found["padded"],
-        "train_seconds": found["seconds"],
-        "wait_share": found["waited"] / found["seconds"],
-        "tokens_per_second": round(len(train.tokens) / found["seconds"]),
+        "padding_share": 1 - len(train.tokens) / sums["padded"],
+        "train_seconds": sums["seconds"],
+        "wait_share": sums["waited"] / sums["seconds"],
+        "tokens_per_second": round(len(train.tokens) / sums["seconds"]),
     }
 
 
@@ -153,6 +157,7 @@ def _class_weights(train: TokenDataset, config: TrainingConfig) -> torch.Tensor:
 def _validate(
     state: State, validation: TokenDataset, config: TrainingConfig, collective: Collective, device: torch.device
 ) -> Record:
+    """The part of an epoch's record that validation gives."""
     with state.precision.autocast():
         scores = gathered_probabilities(state.model, validation, config.budget, collective, device)
     if not np.isfinite(scores).all():
@@ -161,18 +166,19 @@ def _validate(
     clipped = np.clip(scores, 1e-7, 1 - 1e-7)
     loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))
     figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
-    found = {f"validation_{name}": value for name, value in figures.items()}
+    record = {f"validation_{name}": value for name, value in figures.items()}
     threshold = best_threshold(labels, scores)
-    return found | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
+    return record | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
 
 
 def gathered_probabilities(
     model: nn.Module, dataset: TokenDataset, token_budget: int, collective: Collective, device: torch.device
 ) -> NDArray[np.float64]:
-    """Probabilities of all rows, each worker scoring its share; equal on every worker, shape (rows,)."""
-    mine = share(np.argsort(-dataset.lengths, kind="stable"), collective.workers, collective.rank)
+    """Probabilities of all rows, of which each worker scores its share; equal on every worker, shape (rows,)."""
+    rows = share(np.argsort(-dataset.lengths, kind="stable"), collective.workers, collective.rank)
     scores = torch.zeros(len(dataset), dtype=torch.float64, device=device)
-    own = probabilities(model, dataset.tokens, dataset.lengths, token_budget, device, mine)
-    scores[torch.from_numpy(mine)] = torch.from_numpy(own).to(device)
+    own_scores = probabilities(model, dataset.tokens, dataset.lengths, token_budget, device, rows)
+    scores[torch.from_numpy(rows)] = torch.from_numpy(own_scores).to(device)
+    # Each row is scored by one worker and zero on the others.
     collective.sum_(scores)
     return scores.cpu().numpy()

@@ -1,6 +1,6 @@
-"""What may watch a training loop: told of phases, steps and epochs, asked for checkpoints and whether to stop.
+"""The interface between the training loop and whoever watches it: callbacks for phases, steps, epochs and checkpoints.
 
-The base class does nothing, so that the loop runs without anybody watching.
+The methods of the base class do nothing, so that the loop runs without an observer.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class StepFigures:
         step: from 1, within the epoch.
         loss: mean over the step's rows.
         gradient_norm: before clipping; infinite in a step that fp16 skips.
-        learning_rate: that the step took.
-        tokens: useful ones.
+        learning_rate: of the step.
+        tokens: without padding.
         padded: tokens with their padding.
     """
 
@@ -40,25 +40,25 @@ class StepFigures:
 
 
 class Observer:
-    """Watches a run of `loop.fit` on one worker."""
+    """Watches `loop.fit` on one worker."""
 
     def phase(self, name: Phase) -> AbstractContextManager[Any]:
         """Entered around a part of a step: waiting for data, copy, forward, backward, reduce over workers, optimizer."""
         return nullcontext()
 
     def step_ended(self, state: State, figures: StepFigures) -> None:
-        """A step is done; on a GPU it is told some steps later, so that nobody waits for the device."""
+        """A step has ended; on a GPU this is called some steps later, so that the host never waits for the device."""
 
     def checkpoint_due(self, state: State) -> bool:
-        """Asked after each step but an epoch's last; `checkpoint` follows a yes."""
+        """Whether to save a checkpoint within the epoch; asked after every step but the last of an epoch."""
         return False
 
     def checkpoint(self, state: State) -> None:
-        """Everything told so far is in the state, which may be kept."""
+        """Save the state, which is complete; called after `checkpoint_due` returned True."""
 
     def epoch_ended(self, record: Record, state: State) -> None:
-        """An epoch is done and validated; the state is that before the next."""
+        """An epoch has ended and is validated; the state is the one before the next epoch."""
 
     def should_stop(self) -> bool:
-        """Asked once a step; a yes of any worker ends the loop on all of them after the same step."""
+        """Whether to stop; asked in every step. If any worker says so, all stop after the same step."""
         return False

@@ -8,9 +8,12 @@ from training.config import TrainingConfig
 
 
 def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """AdamW, Adam or SGD with momentum over all weights of a model; decay is decoupled for AdamW and an L2 term for the others."""
+    """AdamW, Adam or SGD with momentum over all weights of a model.
+
+    Weight decay is decoupled for AdamW, and an L2 term of the loss for the others.
+    """
     weights, rate, decay = list(model.parameters()), config.learning_rate, config.weight_decay
-    # Fused, a step that fp16 has to skip is skipped on the GPU, and the host need not ask.
+    # A fused optimizer skips a step that fp16 has to skip on the GPU itself, so that the host need not wait to learn of it.
     fused = all(weight.is_cuda for weight in weights) or None
     if config.optimizer == "sgd":
         return optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay, fused=fused)

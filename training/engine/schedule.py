@@ -1,4 +1,4 @@
-"""The learning rate of every step: a linear rise, then constant, exponential or cosine decay. A pure function."""
+"""The learning rate of every step: a linear warm-up, then constant, exponential or cosine decay. A pure function."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 
 from training.config import TrainingConfig
 
-LOWEST = 0.01
+COSINE_FLOOR = 0.01
 
 
-def rate(step: int, steps_per_epoch: int, config: TrainingConfig) -> float:
+def learning_rate(step: int, steps_per_epoch: int, config: TrainingConfig) -> float:
     """Learning rate of a step.
 
     Args:
         step: from 0, over all epochs.
         steps_per_epoch: optimizer steps in an epoch.
-        config: `initial_rate` rises to `learning_rate` over the `warmup` share of all steps; then `schedule` decides:
-            `constant`, `exponential` (times `gamma` an epoch, continuously) or `cosine` (half a wave, down to 1 %).
+        config: over the `warmup` share of all steps the rate rises from `initial_rate` to `learning_rate`; then
+            `schedule` decides: `constant`, `exponential` (times `gamma` per epoch, continuously) or `cosine` (half a
+            wave, down to 1 %).
     """
     steps = config.epochs * steps_per_epoch
     warmup = round(config.warmup * steps)
@@ -25,6 +26,6 @@ def rate(step: int, steps_per_epoch: int, config: TrainingConfig) -> float:
     if config.schedule == "exponential":
         return float(config.learning_rate * config.gamma ** ((step - warmup) / steps_per_epoch))
     if config.schedule == "cosine":
-        along = (step - warmup) / max(1, steps - warmup)
-        return config.learning_rate * (LOWEST + (1 - LOWEST) * 0.5 * (1 + math.cos(math.pi * along)))
+        progress = (step - warmup) / max(1, steps - warmup)
+        return config.learning_rate * (COSINE_FLOOR + (1 - COSINE_FLOOR) * 0.5 * (1 + math.cos(math.pi * progress)))
     return config.learning_rate

@@ -1,4 +1,4 @@
-"""Probabilities of sequences under a model: length-sorted batches, the same figure whatever the batch."""
+"""Probabilities of sequences under a model, in batches of similar length; a probability does not depend on its batch."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def probabilities(
         model: maps a TokenBatch to logits.
         tokens: ids of all sequences end to end, shape (tokens,).
         counts: tokens of each sequence, shape (sequences,).
-        token_budget: most padded tokens in a batch.
-        device: where the model lies (default: CPU).
+        token_budget: maximum number of tokens in a batch, with padding.
+        device: where the model is (default: CPU).
         rows: which sequences to score (default: all).
 
     Returns:
         Shape (rows,), in the order of `rows`.
     """
-    chosen = np.arange(len(counts)) if rows is None else rows
+    selected = np.arange(len(counts)) if rows is None else rows
     offsets = np.concatenate([[0], np.cumsum(counts)])
     labels = np.zeros(len(counts), np.float32)
-    scores = np.empty(len(chosen))
+    scores = np.empty(len(selected))
     training = model.training
     model.eval()
-    with torch.inference_mode(), threads.suited(model):
-        for places in scoring_batches(counts[chosen], token_budget):
-            batch = collate(tokens, offsets, labels, chosen[places])
+    with torch.inference_mode(), threads.limited_for(model):
+        for positions in scoring_batches(counts[selected], token_budget):
+            batch = collate(tokens, offsets, labels, selected[positions])
             logits = model(batch.to(device) if device else batch)
-            scores[places] = torch.sigmoid(logits.double()).cpu().numpy()
+            scores[positions] = torch.sigmoid(logits.double()).cpu().numpy()
     model.train(training)
     return scores

@@ -1,4 +1,4 @@
-"""All that a training step hands to the next, and all that resuming needs."""
+"""The state of training between two steps, which is all that resuming needs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from training.engine.precision import Precision
 
 Record = dict[str, Any]
 CPU = torch.device("cpu")
-_NOTHING = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
+_ZEROS = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
 
 
 @dataclass
 class State:
     """The state of a run between two steps.
 
-    Order and dropout are drawn anew from (seed, epoch, step), so there is no random state to keep, and the learning
+    The order of rows and dropout are drawn from (seed, epoch, step), so there is no random state to save. The learning
     rate follows from the step.
 
     Attributes:
         model: the weights.
         optimizer: over them.
-        precision: the numbers it computes in, with fp16's loss scale.
+        precision: the number format it computes in, with the loss scale of fp16.
         epoch: epochs finished.
-        step: steps finished of the epoch under way.
-        so_far: sums over those steps: loss and padded tokens of all workers, seconds and seconds waited for batches of this one.
+        step: steps finished of the current epoch.
+        epoch_sums: over those steps: loss and padded tokens of all workers; seconds, and seconds spent waiting for
+            batches, of this worker.
         best: weights of the best epoch so far.
-        best_record: its record.
-        records: of every epoch finished, in order.
+        best_record: the record of that epoch.
+        records: of all epochs finished, in order.
     """
 
     model: nn.Module
@@ -41,52 +42,55 @@ class State:
     precision: Precision
     epoch: int = 0
     step: int = 0
-    so_far: dict[str, float] = field(default_factory=lambda: dict(_NOTHING))
+    epoch_sums: dict[str, float] = field(default_factory=lambda: dict(_ZEROS))
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """Everything as plain tensors and numbers, for `torch.save`; the tensors are those in use."""
+        """Everything as plain tensors and numbers, for `torch.save`; the tensors are not copies.
+
+        The keys are the format of checkpoints and stay as they are (`checkpoints.FORMAT`).
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "precision": self.precision.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
-            "so_far": dict(self.so_far),
+            "so_far": dict(self.epoch_sums),
             "best": self.best,
             "best_record": self.best_record,
             "records": list(self.records),
         }
 
     def restore(self, document: dict[str, Any]) -> None:
-        """Go back to where `document` was taken."""
+        """Take over the content of a checkpoint, as `document` made it."""
         self.model.load_state_dict(document["model"])
         self.optimizer.load_state_dict(document["optimizer"])
         self.precision.load_state_dict(document["precision"])
-        self.epoch, self.step, self.so_far = document["epoch"], document["step"], dict(document["so_far"])
+        self.epoch, self.step, self.epoch_sums = document["epoch"], document["step"], dict(document["so_far"])
         self.best, self.best_record = document["best"], document["best_record"]
         self.records = list(document["records"])
 
     def add(self, **figures: float) -> None:
-        """Add to the sums of the epoch under way."""
+        """Add to the sums of the current epoch."""
         for name, value in figures.items():
-            self.so_far[name] += value
+            self.epoch_sums[name] += value
 
-    def close_epoch(self, record: Record) -> None:
-        """Count an epoch as done, and keep its weights if its validation AUROC is above all before."""
-        self.epoch, self.step, self.so_far = self.epoch + 1, 0, dict(_NOTHING)
+    def finish_epoch(self, record: Record) -> None:
+        """Count an epoch as finished, and keep its weights if its validation AUROC is the highest so far."""
+        self.epoch, self.step, self.epoch_sums = self.epoch + 1, 0, dict(_ZEROS)
         self.records.append(record)
         if not self.best or record["validation_auroc"] > self.best_record["validation_auroc"]:
             self.best_record = record
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
     def out_of_patience(self, patience: int) -> bool:
-        """Whether so many epochs have passed without a better one."""
+        """Whether `patience` epochs have passed without a better one; never if it is 0."""
         return bool(patience and self.epoch and self.epoch - self.best_record["epoch"] >= patience)
 
 
 def start(model: nn.Module, config: TrainingConfig, device: torch.device = CPU) -> State:
-    """The state before the first step; the model lies on `device`."""
+    """The state before the first step; the model is on `device`."""
     return State(model, optimizers.make(model, config), Precision(config.precision, device))

@@ -1,7 +1,8 @@
-"""How many threads a model's operations share on a CPU: as many as pay.
+"""How many threads the operations of a model use on a CPU: as many as make them faster.
 
-A recurrent layer is thousands of small operations in a row. Handing each to a second thread costs more than it saves:
-one LSTM step over 1,000 positions took 0.07 s on one thread, 0.06 on two that spin and 0.32 on two that sleep between.
+A recurrent layer is thousands of small operations in sequence. Handing each to a second thread costs more than it saves:
+one LSTM step over 1,000 positions took 0.07 s on one thread, 0.06 s on two that spin and 0.32 s on two that sleep in
+between.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from torch import nn
 
 
 @contextmanager
-def suited(model: nn.Module) -> Iterator[None]:
-    """Use no more threads than the model's body asks for (`most_threads`; absent: as many as there are)."""
-    given = torch.get_num_threads()
+def limited_for(model: nn.Module) -> Iterator[None]:
+    """Use at most as many threads as speed the model up (its body's `most_threads`; absent: all there are)."""
+    available = torch.get_num_threads()
     most = getattr(getattr(model, "body", None), "most_threads", None)
-    torch.set_num_threads(min(given, most or given))
+    torch.set_num_threads(min(available, most or available))
     try:
         yield
     finally:
-        torch.set_num_threads(given)
+        torch.set_num_threads(available)

@@ -254,7 +254,7 @@ class MemoryPlanner:
 
     def _retained(self, full: Estimate) -> int:
         """Bytes that a CPU's freed memory may add to the peak; 0 where they do not fit."""
-        retained = round(GAPS * (full.peak - full.process) * self._correction) + heap.PAD
+        retained = round(GAPS * (full.peak - full.process) * self._correction) + heap.TOP_PAD
         return retained if self.device.kind == "cpu" and self._needed(full) + retained <= self._usable else 0
 
     def _longest_does_not_fit(self) -> DoesNotFitError:

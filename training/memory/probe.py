@@ -108,7 +108,7 @@ def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, 
     models.body_of(model)
     imported = resident_bytes("VmRSS") if device.type == "cpu" else 0
     try:
-        with heap.spared():
+        with heap.release_freed_memory():
             _run_steps(model, training, vocabulary_size, work, device)
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
@@ -129,7 +129,7 @@ def _run_steps(
     network.get_parameter("embedding.weight").requires_grad_(training.freeze_embedding == 0)
     precision = Precision(training.precision, device)
     generator = np.random.default_rng(0)
-    with threads.suited(network):
+    with threads.limited_for(network):
         for _ in range(work.steps):
             optimizer.zero_grad(set_to_none=True)
             for _ in range(2 if work.accumulates else 1):

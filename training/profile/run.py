@@ -317,7 +317,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     network = models.fresh(spec.model, train.tokenizer, training.seed).to(device)
     layout.settle(network, training, train)
-    with threads.suited(network):
+    with threads.limited_for(network):
         used_threads = torch.get_num_threads()
     # The profiler ends the loop; there only have to be enough epochs for its steps.
     epochs = spec.plan.steps // -(-len(train) // training.global_batch_size) + 2

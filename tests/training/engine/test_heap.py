@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-KEPT = """
+RETAINING = """
 import resource, torch
 from pathlib import Path
 from training.engine import heap
@@ -25,7 +25,7 @@ def resident():
 
 print(faults())
 before = resident()
-with heap.kept():
+with heap.retain_freed_memory():
     blocks = [torch.ones(NUMBERS) for _ in range(6)]
     del blocks
     for _ in range(3):
@@ -38,14 +38,14 @@ print(resident() - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
 def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
-    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", RETAINING], capture_output=True, text=True, check=True)
     before, within, full, empty = map(int, done.stdout.split())
     assert within < before / 4
     assert full > 200
     assert empty < 80
 
 
-SPARED = """
+RELEASING = """
 import resource, torch
 from pathlib import Path
 from training.engine import heap
@@ -53,7 +53,7 @@ from training.engine import heap
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
-with heap.spared():
+with heap.release_freed_memory():
     before = resident()
     blocks = [torch.ones(1 << 20) for _ in range(40)]
     last = torch.ones(1 << 20)
@@ -65,7 +65,7 @@ with heap.spared():
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
 def test_freed_blocks_go_back_at_once_where_memory_is_scarce() -> None:
-    done = subprocess.run([sys.executable, "-c", SPARED], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", RELEASING], capture_output=True, text=True, check=True)
     full, empty = map(int, done.stdout.split())
     assert full > 150
     assert empty < 40

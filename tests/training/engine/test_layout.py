@@ -10,7 +10,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.loading import collate_rows
 from training.data.step_plan import plan_epoch
-from training.engine.layout import faster_layout, settle, typical
+from training.engine.layout import faster_layout, settle, typical_batch
 from training.engine.precision import Precision
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Recurrent
@@ -83,7 +83,7 @@ def test_no_batch_is_made_where_nothing_is_measured(train_split: TokenDataset) -
 
 
 def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:
-    batch = typical(train_split, TrainingConfig(global_batch_size=16))
+    batch = typical_batch(train_split, TrainingConfig(global_batch_size=16))
     steps = plan_epoch(train_split.lengths, 16, seed=0, epoch=0)
     longest = sorted(int(train_split.lengths[rows].max()) for rows in steps)
     assert batch.longest == longest[len(longest) // 2]

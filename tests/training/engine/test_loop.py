@@ -460,7 +460,7 @@ def test_late_figures_come_to_the_same_records(train_split: TokenDataset, valida
 def test_fp16_may_skip_steps_but_not_for_ever(
     train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(epoch_metrics, "MOST_SKIPPED", 4)
+    monkeypatch.setattr(epoch_metrics, "MAX_SKIPPED", 4)
     config = TrainingConfig(epochs=1, global_batch_size=8, precision="fp16")
     state = start(train_split, config)
     state.model.head.bias.register_hook(lambda gradient: gradient * float("nan"))

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.config import TrainingConfig
-from training.engine.schedule import rate
+from training.engine.schedule import learning_rate
 
 STEPS = 100
 
 
 def rates(**values: object) -> list[float]:
     config = TrainingConfig.model_validate({"epochs": 4, "learning_rate": 0.01, "warmup": 0.1, **values})
-    return [rate(step, STEPS, config) for step in range(4 * STEPS)]
+    return [learning_rate(step, STEPS, config) for step in range(4 * STEPS)]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "exponential", "constant"])
@@ -44,4 +44,6 @@ def test_constant_stays() -> None:
 )
 def test_every_step_has_a_rate_above_nothing(epochs: int, steps: int, warmup: float, schedule: str) -> None:
     config = TrainingConfig.model_validate({"epochs": epochs, "warmup": warmup, "schedule": schedule})
-    assert all(0 < rate(step, steps, config) <= config.learning_rate * 1.000001 for step in range(epochs * steps))
+    assert all(
+        0 < learning_rate(step, steps, config) <= config.learning_rate * 1.000001 for step in range(epochs * steps)
+    )

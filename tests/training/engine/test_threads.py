@@ -15,9 +15,9 @@ def test_recurrent_models_take_one_thread_and_give_the_others_back(kind: str, ex
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with threads.suited(model):
+        with threads.limited_for(model):
             assert torch.get_num_threads() == expected
-        with threads.suited(nn.Linear(1, 1)):
+        with threads.limited_for(nn.Linear(1, 1)):
             assert torch.get_num_threads() == 2
         assert torch.get_num_threads() == 2
     finally:

@@ -1,4 +1,4 @@
-"""The actions of `raygene submit`: each prints what a user is to know, and returns the exit status."""
+"""The actions of `raygene submit`: each shows its result and returns the exit status."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.jobs import hints, listing, outcome, package, server
-from cluster.jobs.command import Command, assumed_lines
-from cluster.jobs.environment import environment, judged
+from cluster.jobs.command import Command, made_absolute_lines
+from cluster.jobs.environment import environment, validation_errors
 from cluster.jobs.follow import Follower
-from cluster.jobs.stop import stopped
+from cluster.jobs.stop import stop_job
 from cluster.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import ResourceError
@@ -86,7 +86,7 @@ class JobActions:
             detach: return once it is sent.
         """
         runtime = environment(variables, runtime_env)
-        for line in assumed_lines(command.assumed):
+        for line in made_absolute_lines(command.made_absolute):
             self.terminal.note(line)
         _ = self.client
         if not resources.wait:
@@ -96,11 +96,11 @@ class JobActions:
             self._send(job, command, resources, runtime, runtime_env)
         except KeyboardInterrupt:
             self.terminal.note(
-                f"interrupted while the code was sent; job {job} may run: {hints.every(job, self.given_address)}"
+                f"interrupted while the code was sent; job {job} may be running. {hints.all_commands(job, self.given_address)}"
             )
             return INTERRUPTED
         if detach:
-            self.terminal.say(hints.every(job, self.given_address))
+            self.terminal.say(hints.all_commands(job, self.given_address))
             return 0
         return self.follow(job, resources.by_name)
 
@@ -111,13 +111,17 @@ class JobActions:
         with tempfile.TemporaryDirectory(prefix="raygene-job-") as folder:
             example = "yeast" if command.verb == "demo" else None
             staged = package.stage(ROOT, Path(folder), command.files, example=example)
-            for name, size in staged.left.items():
+            for name, size in staged.too_large.items():
                 self.terminal.warn(f"{name}: {size / 2**20:,.0f} MiB is not code, and is not sent")
             self.terminal.say(
                 f"job {job}: sending {staged.files} files, {staged.size / 1e6:,.1f} MB, to {self.address}"
             )
             try:
-                with self.terminal.stage("sending the code"), server.answering(self.address), judged(runtime_env):
+                with (
+                    self.terminal.stage("sending the code"),
+                    server.answering(self.address),
+                    validation_errors(runtime_env),
+                ):
                     self.client.submit_job(
                         entrypoint=shlex.join(["python", "-m", "cluster", *command.arguments]),
                         submission_id=job,
@@ -129,7 +133,7 @@ class JobActions:
             except server.UnansweredError as error:
                 look = hints.follow(job, self.given_address)
                 raise ResourceError(
-                    f"{error.problem}; the job may have been made", f"before sending it again, see '{look}'"
+                    f"{error.problem}; the job may have been created", f"before submitting it again, see '{look}'"
                 ) from error
 
     def follow(self, job: str, resources: Mapping[str, float] | None = None) -> int:
@@ -142,7 +146,9 @@ class JobActions:
         try:
             details = self._follower(job, resources).follow()
         except KeyboardInterrupt:
-            self.terminal.note(f"no longer following; the job goes on. {hints.every(job, self.given_address)}")
+            self.terminal.note(
+                f"no longer following; the job keeps running. {hints.all_commands(job, self.given_address)}"
+            )
             return INTERRUPTED
         self.terminal.note(outcome.sentence(job, details))
         return outcome.exit_status(details)
@@ -179,10 +185,10 @@ class JobActions:
             self.terminal.say(f"nothing to stop: {outcome.sentence(job, details)}")
             return 0
         try:
-            details = stopped(self.client, self.address, job, self._follower(job), self.terminal)
+            details = stop_job(self.client, self.address, job, self._follower(job), self.terminal)
         except KeyboardInterrupt:
             self.terminal.note(
-                f"no longer waiting; job {job} was asked to stop. {hints.every(job, self.given_address)}"
+                f"no longer waiting; job {job} was asked to stop. {hints.all_commands(job, self.given_address)}"
             )
             return INTERRUPTED
         if details.status.is_terminal():

@@ -1,6 +1,6 @@
-"""Ray's client of a job server, with a time for every answer: Ray's own waits for ever for a server that takes a connection and says nothing.
+"""Ray's client of a job server, with a timeout for every request: without one, Ray waits for ever for a silent server.
 
-Importing this imports Ray, a second.
+Importing this module imports Ray, which takes a second.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from ray.job_submission import JobSubmissionClient
 from cluster.port import ANSWER_S
 
 REQUEST_S = 30.0
-SENDING_S = 300.0
+UPLOAD_S = 300.0
 
 
 class Client(JobSubmissionClient):  # type: ignore[misc]
-    """Ray's client.
+    """Ray's client, with timeouts.
 
     Args:
         address: of the job server.
-        answer_s: seconds in which it has to tell its version, which is asked at once.
-        request_s: seconds in which it has to answer a question.
+        answer_s: seconds in which the server has to report its version, which is requested at once.
+        request_s: seconds in which it has to answer any later request.
     """
 
     def __init__(self, address: str, answer_s: float = ANSWER_S, request_s: float = REQUEST_S) -> None:
-        self._seconds = answer_s
+        self._timeout_s = answer_s
         super().__init__(address)
-        self._seconds = request_s
+        self._timeout_s = request_s
 
     def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
-        seconds = SENDING_S if options.get("data") is not None else self._seconds
-        return super()._do_request(method, endpoint, **{"timeout": seconds, **options})
+        timeout_s = UPLOAD_S if options.get("data") is not None else self._timeout_s
+        return super()._do_request(method, endpoint, **{"timeout": timeout_s, **options})

@@ -1,7 +1,7 @@
-"""A command line made fit for a job: checked here, its paths such as every node understands, its experiment brought along.
+"""Prepares a command line for a job: checks it, requires paths that mean the same on every node, adds the experiment file.
 
-A job runs in a temporary directory of another machine: what a relative path means here, it does not mean there. Which
-arguments are paths is told by their metavar, which is also what the help shows.
+A job runs in a temporary directory on another machine, where a relative path means something else. Which arguments are paths
+follows from their metavar, the name that the help shows for the value.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ PATHS = frozenset(
 )
 """Metavars of arguments that are paths."""
 ADDRESSES = frozenset({"BUNDLE", "PATH"})
-"""Those that may be addresses (`s3://…`) as well."""
+"""Metavars of paths that may be addresses (`s3://…`) as well."""
 EXPERIMENT = "EXPERIMENT.yaml"
 LOCAL_ONLY = frozenset({"submit"})
-SHIPPED = "submitted/experiment.yaml"
-"""Where a job finds its experiment."""
-_MARK = "\0experiment"
+SENT_EXPERIMENT = "submitted/experiment.yaml"
+"""The experiment file in a job's directory."""
+_PLACEHOLDER = "\0experiment"
 
 
 @dataclass(frozen=True)
@@ -37,83 +37,84 @@ class Command:
 
     Attributes:
         verb: of raygene.
-        arguments: the verb and what follows it, as the job is given them.
-        files: path below the job's directory to text.
-        assumed: keys of the experiment whose relative paths were made absolute, as they are read on the cluster.
+        arguments: the verb and its arguments, as the job runs them.
+        files: path in the job's directory to text.
+        made_absolute: key of the experiment to the absolute path that replaces its relative one.
     """
 
     verb: str
     arguments: list[str]
     files: dict[str, str] = field(default_factory=dict)
-    assumed: dict[str, str] = field(default_factory=dict)
+    made_absolute: dict[str, str] = field(default_factory=dict)
 
 
-def prepare(given: Sequence[str], parser: Parser) -> Command:
-    """Check a command line and make it fit for a job.
+def prepare(arguments: Sequence[str], parser: Parser) -> Command:
+    """Check a command line and prepare it for a job.
 
     Args:
-        given: the verb and what follows it.
+        arguments: the verb and its arguments.
         parser: of all verbs.
 
     Raises:
-        UsageError: no such verb or argument, or a path that means nothing on the cluster.
+        UsageError: no such verb or argument, or a path that another node would not understand.
         InputError: the experiment is missing or not YAML.
     """
-    if not given:
+    if not arguments:
         raise UsageError("raygene submit run: no verb", "put it after --, as in 'raygene submit run -- build …'")
-    require_current(given)
-    namespace, overrides = parse(parser, given)
+    require_current(arguments)
+    namespace, overrides = parse(parser, arguments)
     verb = str(namespace.verb)
     if verb in LOCAL_ONLY:
-        raise UsageError(f"raygene submit run: {verb} runs no work of its own", "submit another verb")
+        raise UsageError(f"raygene submit run: {verb} does no work of its own", "submit another verb")
     chosen = chosen_parser(parser, namespace)
-    for name, metavar, value in _given_paths(chosen, namespace):
-        _require_everywhere(name, value, addresses=metavar in ADDRESSES)
+    for name, metavar, value in _argument_paths(chosen, namespace):
+        _require_portable(name, value, addresses=metavar in ADDRESSES)
     for name, value in _overridden_paths(overrides):
-        _require_everywhere(name, value, addresses=False)
-    _require_kept(verb, namespace)
-    action = next((one for one in chosen._actions if one.metavar == EXPERIMENT), None)
+        _require_portable(name, value, addresses=False)
+    _require_persistent_report(verb, namespace)
+    action = next((action for action in chosen._actions if action.metavar == EXPERIMENT), None)
     if action is None or getattr(namespace, action.dest) is None:
-        return Command(verb, list(given))
+        return Command(verb, list(arguments))
     path = str(getattr(namespace, action.dest))
     load(Path(path), overrides)
-    text, assumed = portable(Path(path))
-    arguments = _replaced(path, given, parser, action.dest)
-    replaced = {".".join(map(str, keys)) for keys in overrides}
+    text, absolute_paths = portable(Path(path))
+    overridden = {".".join(map(str, keys)) for keys in overrides}
     return Command(
-        verb, arguments, {SHIPPED: text}, {key: there for key, there in assumed.items() if key not in replaced}
+        verb,
+        _with_sent_experiment(path, arguments, parser, action.dest),
+        {SENT_EXPERIMENT: text},
+        {key: absolute_path for key, absolute_path in absolute_paths.items() if key not in overridden},
     )
 
 
-def _given_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """Name, metavar and value of every argument of a verb that is a path; defaults too, for the job would have them."""
+def _argument_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
+    """Name, metavar and value of every argument of a verb that is a path; also of defaults, because the job would have them."""
     for action in parser._actions:
         if action.metavar not in PATHS:
             continue
         value = getattr(namespace, action.dest, None)
         name = action.option_strings[0] if action.option_strings else str(action.metavar)
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                yield name, str(action.metavar), str(one)
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None:
+                yield name, str(action.metavar), str(path)
 
 
 def _overridden_paths(overrides: Overrides) -> list[tuple[str, str]]:
     """Flag and value of every path that is given for a key of the experiment."""
-    found: list[tuple[str, str]] = []
+    paths: list[tuple[str, str]] = []
 
-    def take(key: str, value: Any) -> Any:
-        found.extend(
-            (f"--{key}", one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)
-        )
+    def collect(key: str, value: Any) -> Any:
+        values = value if isinstance(value, list) else [value]
+        paths.extend((f"--{key}", path) for path in values if isinstance(path, str))
         return value
 
     for keys, value in overrides.items():
-        with_paths(keys, value, take)
-    return found
+        with_paths(keys, value, collect)
+    return paths
 
 
-def _require_everywhere(name: str, value: str, *, addresses: bool) -> None:
-    """See that a path means the same on every node."""
+def _require_portable(name: str, value: str, *, addresses: bool) -> None:
+    """Refuse a path that does not mean the same on every node."""
     if "://" in value:
         if addresses:
             return
@@ -124,37 +125,45 @@ def _require_everywhere(name: str, value: str, *, addresses: bool) -> None:
     if not value.startswith("/"):
         raise UsageError(
             f"{name} {value}: relative, and a job runs in a temporary directory that is removed after it",
-            f"give an absolute path on storage that every node reaches (on this machine it would be {absolute(value, Path.cwd())})",
+            "give an absolute path on storage that every node reaches "
+            f"(on this machine it would be {absolute(value, Path.cwd())})",
         )
 
 
-def _require_kept(verb: str, namespace: argparse.Namespace) -> None:
-    """Refuse what would be written into the job's temporary directory by default."""
+def _require_persistent_report(verb: str, namespace: argparse.Namespace) -> None:
+    """Refuse an evaluation whose page would be written into the job's temporary directory and be lost."""
     bundles: Any = getattr(namespace, "bundles", None) or []
-    if verb == "evaluate" and any("://" in str(one) for one in bundles) and not namespace.report:
+    if verb == "evaluate" and any("://" in str(bundle) for bundle in bundles) and not namespace.report:
         raise UsageError(
             "--report: missing, and the page would be written into the job's temporary directory",
             "give an absolute path",
         )
 
 
-def _replaced(value: str, given: Sequence[str], parser: Parser, name: str) -> list[str]:
-    """A command line in which the argument of that name is the one that goes along.
+def _with_sent_experiment(value: str, arguments: Sequence[str], parser: Parser, name: str) -> list[str]:
+    """A command line in which the experiment is the file in the job's directory.
 
-    Another argument may have the same value, and a flag be written as `--flag=value`: each place is tried with a mark.
+    Another argument may have the same value, and a flag may be written as `--flag=value`: at each possible position a
+    placeholder is put in, and the command line parsed, to see whether that position is the experiment's.
+
+    Args:
+        value: the path of the experiment, as typed.
+        arguments: the command line.
+        parser: of all verbs.
+        name: attribute of the parsed arguments that holds the experiment.
     """
-    for index, one in enumerate(given):
-        flag = one.removesuffix(value) if one.startswith("--") and one.endswith(f"={value}") else ""
-        if one != value and not flag:
+    for index, argument in enumerate(arguments):
+        flag = argument.removesuffix(value) if argument.startswith("--") and argument.endswith(f"={value}") else ""
+        if argument != value and not flag:
             continue
-        trial = [*given[:index], flag + _MARK, *given[index + 1 :]]
-        if getattr(parse(parser, trial)[0], name) == _MARK:
-            return [*given[:index], flag + SHIPPED, *given[index + 1 :]]
+        trial = [*arguments[:index], flag + _PLACEHOLDER, *arguments[index + 1 :]]
+        if getattr(parse(parser, trial)[0], name) == _PLACEHOLDER:
+            return [*arguments[:index], flag + SENT_EXPERIMENT, *arguments[index + 1 :]]
     raise UsageError(
-        f"raygene submit run: {value}: cannot tell where it stands", "give the experiment right after the verb"
+        f"raygene submit run: {value}: cannot tell which argument it is", "give the experiment right after the verb"
     )
 
 
-def assumed_lines(assumed: Mapping[str, str]) -> list[str]:
-    """What to tell of relative paths in an experiment."""
-    return [f"{key}: relative to the experiment; read on the cluster as {path}" for key, path in assumed.items()]
+def made_absolute_lines(made_absolute: Mapping[str, str]) -> list[str]:
+    """A line for each relative path of an experiment that was made absolute."""
+    return [f"{key}: relative to the experiment; read on the cluster as {path}" for key, path in made_absolute.items()]

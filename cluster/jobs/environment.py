@@ -1,4 +1,4 @@
-"""The runtime environment of a job: variables, and what a file asks Ray to install; its code is sent by itself."""
+"""The runtime environment of a job: its variables, and what a file asks Ray to install. The code is sent separately."""
 
 from __future__ import annotations
 
@@ -13,78 +13,80 @@ import yaml
 from pipelines.errors import InputError, UsageError
 
 STOP_WAIT_S = 60
-"""Ray kills a job 3 s after asking it to stop, in which training may not have saved where it is."""
-_SENT = "gcs://raygene.zip"
-"""Stands for the code, which is sent by itself, where Ray judges what goes with it: a container does not."""
+"""By default Ray kills a job 3 s after asking it to stop, which may be too soon for a training to save a checkpoint."""
+_CODE_URI = "gcs://raygene.zip"
+"""Stands for the code, so that Ray validates what goes with it: a container, for one, does not."""
 
 
-def environment(given: Sequence[str], path: str | None) -> dict[str, Any]:
+def environment(variables: Sequence[str], path: str | None) -> dict[str, Any]:
     """The runtime environment of a job, without its files.
 
     Args:
-        given: `NAME=VALUE`, each.
-        path: of a YAML file with further keys of Ray's.
+        variables: `NAME=VALUE`, each.
+        path: of a YAML file with further keys of Ray's runtime environment.
 
     Raises:
-        UsageError: not of that form, not what Ray takes, or files are named in it.
+        UsageError: a variable of another form, or a file with keys that Ray or raygene refuses.
         InputError: the file is missing or not YAML.
     """
-    found = {} if path is None else _read(path)
-    variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), **_variables(path, found.get("env_vars"))}
-    for one in given:
-        name, equals, value = one.partition("=")
+    keys = {} if path is None else _read(path)
+    env_vars = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), **_env_vars(path, keys.get("env_vars"))}
+    for variable in variables:
+        name, equals, value = variable.partition("=")
         if not equals or not _is_name(name):
             raise UsageError(f"--env {name}: not of the form NAME=VALUE", "write --env NAME=VALUE")
-        variables[name] = value
-    whole = {**found, "env_vars": variables}
+        env_vars[name] = value
+    runtime_env = {**keys, "env_vars": env_vars}
     if path is not None:
-        _require_taken(path, whole)
-    return whole
+        _require_valid(path, runtime_env)
+    return runtime_env
 
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        keys = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise InputError(f"--runtime-env {path}: {told}", "name a YAML file") from error
-    if not isinstance(found, dict) or "working_dir" in found:
-        raise UsageError(f"--runtime-env {path}: holds working_dir or no keys", "raygene sends its own files")
-    return found
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise InputError(f"--runtime-env {path}: {reason}", "name a YAML file") from error
+    if not isinstance(keys, dict):
+        raise UsageError(f"--runtime-env {path}: no keys", "write keys of Ray's runtime_env, such as 'pip: [requests]'")
+    if "working_dir" in keys:
+        raise UsageError(f"--runtime-env {path}: working_dir: raygene sends its own files", "leave it out")
+    return keys
 
 
-def _variables(path: str | None, given: Any) -> dict[str, str]:
-    given = {} if given is None else given
-    if not isinstance(given, Mapping):
-        raise UsageError(f"--runtime-env {path}: env_vars: no mapping", "write 'env_vars: {NAME: value}'")
-    for name, value in given.items():
+def _env_vars(path: str | None, values: Any) -> dict[str, str]:
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise UsageError(f"--runtime-env {path}: env_vars: not a mapping", "write 'env_vars: {NAME: value}'")
+    for name, value in values.items():
         if not _is_name(str(name)) or not isinstance(value, str | int | float):
             raise UsageError(
-                f"--runtime-env {path}: env_vars: {name}: no name with a value", "write 'env_vars: {NAME: value}'"
+                f"--runtime-env {path}: env_vars: {name}: not a name with a value", "write 'env_vars: {NAME: value}'"
             )
-    return {str(name): str(value) for name, value in given.items()}
+    return {str(name): str(value) for name, value in values.items()}
 
 
 def _is_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z_]\w*", text) is not None
 
 
-def _require_taken(path: str, whole: Mapping[str, Any]) -> None:
-    """See that Ray takes it beside the code: it judges before it sends anything, in errors of several kinds."""
+def _require_valid(path: str, runtime_env: Mapping[str, Any]) -> None:
+    """Have Ray validate a runtime environment together with code, before anything is sent."""
     from ray.runtime_env import RuntimeEnv
 
     try:
-        RuntimeEnv(**{**whole, "working_dir": _SENT})
+        RuntimeEnv(**{**runtime_env, "working_dir": _CODE_URI})
     except (TypeError, ValueError, AttributeError, OSError) as error:
-        raise _refused(path, error) from error
+        raise _invalid(path, error) from error
 
 
 @contextmanager
-def judged(path: str | None) -> Iterator[None]:
-    """Turn what Ray refuses of a runtime environment as it is handed over, before it asks for the job, into one line.
+def validation_errors(path: str | None) -> Iterator[None]:
+    """Turn Ray's refusal of a runtime environment while a job is submitted into a usage error.
 
     Args:
-        path: of the file that gave it; None without one.
+        path: of the file with the runtime environment; None without one.
 
     Raises:
         UsageError: Ray refuses it.
@@ -94,15 +96,15 @@ def judged(path: str | None) -> Iterator[None]:
     try:
         yield
     except requests.RequestException:
-        # Some are ValueErrors too, and come of the server's answer.
+        # Some of these are ValueErrors too, but are about the server's answer.
         raise
     except ValueError as error:
-        raise _refused(path, error) from error
+        raise _invalid(path, error) from error
 
 
-def _refused(path: str | None, error: Exception) -> UsageError:
-    whose = f"--runtime-env {path}" if path is not None else "the runtime environment"
+def _invalid(path: str | None, error: Exception) -> UsageError:
+    source = f"--runtime-env {path}" if path is not None else "the runtime environment"
     return UsageError(
-        f"{whose}: {' '.join(str(error).split())[:200]}",
+        f"{source}: {' '.join(str(error).split())[:200]}",
         "see Ray's documentation of runtime_env",
     )

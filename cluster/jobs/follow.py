@@ -1,9 +1,9 @@
-"""Follows a job: waits until it begins, passes its log on as it grows, and comes back with how it ended.
+"""Follows a job: waits until it starts, shows its log as it grows, and returns how it ended.
 
-The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is opened again and
-what was shown is passed over; where streams do not get through, the log is asked for. Only a server that answers nothing for
-ten minutes is given up, never the job. Costs two requests a second before the job begins
-(how it does, and its log), and one in half a minute of silence.
+The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is then opened again,
+and what was shown already is skipped. Where no stream gets through, the whole log is requested instead. A server that does not
+answer for ten minutes is given up; the job is not. Costs two requests a second before the job starts (its status and its log),
+and afterwards one in every half minute of silence.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from pipelines.progress import Progress
 Answer = TypeVar("Answer")
 
 POLL_S = 1.0
-PATIENCE_S = 15.0
-ASK_S = 30.0
-"""After so long without a line, the server is asked how the job does."""
-ASKS = 10
-"""After so many such questions, the stream is opened again: it may be one that brings nothing any more."""
-DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, *[60.0] * 9)
-"""Pauses between questions to a server that does not answer: ten minutes in all."""
-FEW = DELAYS_S[:3]
+EXPLAIN_AFTER_S = 15.0
+"""A job that waits longer than this is explained."""
+SILENCE_S = 30.0
+"""After so long without a line, the job's status is requested."""
+MAX_SILENCES = 10
+"""After so many silences the stream is opened again, because it may be dead."""
+RETRY_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, *[60.0] * 9)
+"""Pauses between requests to a server that does not answer: ten minutes in all."""
+FEW_RETRY_DELAYS_S = RETRY_DELAYS_S[:3]
 SETTING_UP = "for its runtime environment"
 
 
@@ -39,11 +40,11 @@ class Follower:
         client: Ray's `JobSubmissionClient`.
         address: of the job server.
         job: its submission id.
-        progress: is told of waiting.
-        show: is given the log, piece by piece.
-        wanted: resources that the job's own process asks for.
-        given: the address as the user gave it, for commands that are told.
-        sleep: waits so many seconds.
+        progress: shows the waiting, and warnings.
+        show: is called with each new piece of the log.
+        resources: what the job's own process reserves, amount by Ray's name.
+        given_address: as the user gave it, for commands that are shown.
+        sleep: waits for some seconds.
     """
 
     def __init__(
@@ -53,29 +54,29 @@ class Follower:
         job: str,
         progress: Progress,
         show: Callable[[str], None],
-        wanted: Mapping[str, float],
-        given: str | None = None,
+        resources: Mapping[str, float],
+        given_address: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client, self._address, self._job = client, address, job
-        self._progress, self._show, self._wanted = progress, show, wanted
-        self._given, self._sleep = given, sleep
+        self._progress, self._show, self._resources = progress, show, resources
+        self._given_address, self._sleep = given_address, sleep
         self._shown = 0
 
     def details(self) -> Any:
-        """How the job does: Ray's `JobDetails`; asked again for ten minutes while the server does not answer.
+        """The job's status: Ray's `JobDetails`. Retries for ten minutes while the server does not answer.
 
         Raises:
-            ResourceError: the server is gone for good, or lets us in no more; the job may go on.
+            ResourceError: the server does not answer for ten minutes, or refuses the token; the job may still be running.
             UsageError: it knows no such job.
         """
-        return self._patiently(self._details, DELAYS_S)
+        return self._retry(self._details, RETRY_DELAYS_S)
 
     def log(self) -> str:
         """All of the job's log so far; empty before there is any.
 
         Raises:
-            ResourceError: it cannot be had.
+            ResourceError: the server does not give it.
         """
         with server.answering(self._address, self._job):
             return str(self._client.get_job_logs(self._job) or "")
@@ -86,56 +87,55 @@ class Follower:
         Raises:
             RaygeneError: as `details`.
         """
-        details = self._begun()
-        broken = 0
+        details = self._wait_until_started()
+        breaks = 0
         while not details.status.is_terminal():
             shown = self._shown
             try:
-                asyncio.run(self._tail())
-                broken = 0
+                asyncio.run(self._stream_log())
+                breaks = 0
             except (ResourceError, OSError, RuntimeError):
-                # A stream alone that breaks is no loss: what it would have brought is asked for.
-                self._rest(quietly=True)
-                broken = 0 if self._shown > shown else min(broken + 1, len(DELAYS_S) - 1)
+                # A broken stream loses nothing: the rest of the log is requested.
+                self._show_rest(quietly=True)
+                breaks = 0 if self._shown > shown else min(breaks + 1, len(RETRY_DELAYS_S) - 1)
             details = self.details()
             if not details.status.is_terminal():
-                self._sleep(DELAYS_S[broken - 1] if broken else POLL_S)
-        self._rest()
+                self._sleep(RETRY_DELAYS_S[breaks - 1] if breaks else POLL_S)
+        self._show_rest()
         return details
 
     def _details(self) -> Any:
         with server.answering(self._address, self._job):
             return self._client.get_job_info(self._job)
 
-    def _patiently(self, ask: Callable[[], Answer], delays: tuple[float, ...]) -> Answer:
+    def _retry(self, request: Callable[[], Answer], delays: tuple[float, ...]) -> Answer:
         for delay in delays:
             with suppress(server.UnansweredError):
-                return ask()
+                return request()
             self._sleep(delay)
         try:
-            return ask()
+            return request()
         except server.UnansweredError as error:
-            problem = f"lost the connection ({error.problem.removeprefix(f'{self._address}: ')[:120]})"
             raise ResourceError(
-                f"{self._address}: {problem}; the job may go on",
-                f"do not submit it again, follow it with '{hints.follow(self._job, self._given)}'",
+                f"{self._address}: lost the connection ({error.detail[:120]}); the job may still be running",
+                f"do not submit it again, follow it with '{hints.follow(self._job, self._given_address)}'",
             ) from error
 
-    def _begun(self) -> Any:
-        """Wait until the job has left the queue, and tell what it waits for."""
-        began, told = time.monotonic(), False
+    def _wait_until_started(self) -> Any:
+        """Wait until the job has left the queue, and explain a long wait."""
+        began, is_explained = time.monotonic(), False
         with self._progress.stage("waiting for the job to start (s)") as stage:
             while (details := self.details()).status == "PENDING":
-                stage.describe(self._doing(details))
-                if not told and time.monotonic() - began > PATIENCE_S:
-                    told = True
-                    self._progress.warn(self._why())
+                stage.describe(self._waiting_for(details))
+                if not is_explained and time.monotonic() - began > EXPLAIN_AFTER_S:
+                    is_explained = True
+                    self._progress.warn(self._explanation())
                 self._sleep(POLL_S)
                 stage.advance(POLL_S)
         return details
 
-    def _doing(self, details: Any) -> str:
-        """The last line of what is told of the runtime environment, else what Ray supposes the job to wait for."""
+    def _waiting_for(self, details: Any) -> str:
+        """The last line of the log of the runtime environment's setup, else what Ray takes the job to wait for."""
         lines: list[str] = []
         with suppress(ResourceError):
             lines = [line.strip() for line in self.log().splitlines() if line.strip()]
@@ -143,10 +143,10 @@ class Follower:
             return lines[-1].rpartition(" -- ")[2][:100]
         return "for resources or its runtime environment" if "resources" in (details.message or "") else SETTING_UP
 
-    def _why(self) -> str:
-        nodes = server.machines(self._address) if self._wanted else None
-        lacking = server.missing(self._wanted, nodes) if nodes is not None else None
-        stop = f"'{hints.stop(self._job, self._given)}' gives it up"
+    def _explanation(self) -> str:
+        nodes = server.node_resources(self._address) if self._resources else None
+        lacking = server.missing_resources(self._resources, nodes) if nodes is not None else None
+        stop = f"'{hints.stop(self._job, self._given_address)}' gives it up"
         if lacking:
             return f"the job waits: {lacking}; {stop}"
         return (
@@ -154,49 +154,51 @@ class Follower:
             f"that other jobs hold; {stop}"
         )
 
-    async def _tail(self) -> None:
-        """Pass the log on until its stream ends, or has been silent so long that it may be dead."""
+    async def _stream_log(self) -> None:
+        """Show the log until its stream ends, or has been silent so long that it may be dead."""
         import aiohttp
 
         pieces: AsyncIterator[str] = self._client.tail_job_logs(self._job)
-        passed = asked = 0
-        coming: asyncio.Future[str | None] | None = None
+        received = silences = 0
+        next_piece: asyncio.Future[str | None] | None = None
         try:
-            while asked < ASKS:
-                coming = coming or asyncio.ensure_future(_next(pieces))
-                await asyncio.wait({coming}, timeout=ASK_S)
-                if not coming.done():
-                    asked += 1
+            while silences < MAX_SILENCES:
+                next_piece = next_piece or asyncio.ensure_future(_next(pieces))
+                await asyncio.wait({next_piece}, timeout=SILENCE_S)
+                if not next_piece.done():
+                    silences += 1
                     if self._details().status.is_terminal():
                         return
                     continue
-                if (piece := coming.result()) is None:
+                if (piece := next_piece.result()) is None:
                     return
-                coming, asked = None, 0
-                fresh = piece[max(self._shown - passed, 0) :]
-                passed += len(piece)
-                if fresh:
-                    self._show(fresh)
-                    self._shown += len(fresh)
+                next_piece, silences = None, 0
+                # A stream begins at the log's first letter, whatever was shown of it before.
+                new = piece[max(self._shown - received, 0) :]
+                received += len(piece)
+                self._show_new(new)
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
         finally:
-            if coming is not None and not coming.done():
-                coming.cancel()
-                await asyncio.wait({coming}, timeout=POLL_S)
+            if next_piece is not None and not next_piece.done():
+                next_piece.cancel()
+                await asyncio.wait({next_piece}, timeout=POLL_S)
 
-    def _rest(self, *, quietly: bool = False) -> None:
-        """Show what the stream did not bring before it closed; at the end of a job, tell if that cannot be had."""
+    def _show_rest(self, *, quietly: bool = False) -> None:
+        """Show the part of the log that the stream did not bring; unless `quietly`, warn if it cannot be read."""
         try:
-            rest = self.log() if quietly else self._patiently(self.log, FEW)
+            log = self.log() if quietly else self._retry(self.log, FEW_RETRY_DELAYS_S)
         except ResourceError as error:
             if not quietly:
-                again = hints.follow(self._job, self._given).replace(" --follow", "")
+                again = hints.logs(self._job, self._given_address)
                 self._progress.warn(f"the last lines of the log may be missing ({error.problem[:200]}): try '{again}'")
             return
-        if fresh := rest[self._shown :]:
-            self._show(fresh)
-            self._shown += len(fresh)
+        self._show_new(log[self._shown :])
+
+    def _show_new(self, text: str) -> None:
+        if text:
+            self._show(text)
+            self._shown += len(text)
 
 
 async def _next(pieces: AsyncIterator[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Commands with which a user goes on with a job, with the address that the user had to give."""
+"""Commands that are shown to a user for a job, with the address if the user had to give one."""
 
 from __future__ import annotations
 
@@ -8,30 +8,35 @@ def follow(job: str, address: str | None) -> str:
 
     Args:
         job: its id.
-        address: as given by `--address`; None if the command needs none.
+        address: as given with `--address`; None if the command needs none.
     """
-    return f"raygene submit logs {job} --follow{_to(address)}"
+    return f"raygene submit logs {job} --follow{_option(address)}"
+
+
+def logs(job: str, address: str | None) -> str:
+    """The command that shows a job's log so far; arguments as for `follow`."""
+    return f"raygene submit logs {job}{_option(address)}"
 
 
 def stop(job: str, address: str | None) -> str:
-    """The command that ends a job. Arguments are those of `follow`."""
-    return f"raygene submit stop {job}{_to(address)}"
+    """The command that stops a job; arguments as for `follow`."""
+    return f"raygene submit stop {job}{_option(address)}"
 
 
 def status(job: str, address: str | None) -> str:
-    """The command that tells how a job does. Arguments are those of `follow`."""
-    return f"raygene submit status {job}{_to(address)}"
+    """The command that shows a job's status; arguments as for `follow`."""
+    return f"raygene submit status {job}{_option(address)}"
 
 
-def jobs(address: str | None) -> str:
-    """The command that lists all jobs. The argument is that of `follow`."""
-    return f"raygene submit list{_to(address)}"
+def list_jobs(address: str | None) -> str:
+    """The command that lists all jobs; `address` as for `follow`."""
+    return f"raygene submit list{_option(address)}"
 
 
-def every(job: str, address: str | None) -> str:
-    """What can be done with a job, as a sentence. Arguments are those of `follow`."""
-    return f"Follow it: {follow(job, address)}; how it does: {status(job, address)}; end it: {stop(job, address)}"
+def all_commands(job: str, address: str | None) -> str:
+    """A sentence with the commands to follow, check and stop a job; arguments as for `follow`."""
+    return f"Follow it: {follow(job, address)}; check it: {status(job, address)}; stop it: {stop(job, address)}"
 
 
-def _to(address: str | None) -> str:
+def _option(address: str | None) -> str:
     return f" --address {address}" if address else ""

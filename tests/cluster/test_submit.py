@@ -35,7 +35,7 @@ EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
         (["list", "--detach"], "submit list: unknown argument --detach"),
         (["run", "--tokenizer.k", "3", "--", "build"], "raygene submit run: unknown argument --tokenizer.k"),
         (["run", "--gpus", "many", "--", "inspect", "/d"], "'many' is not a number of at least 0"),
-        (["run", "--", "submit", "list"], "submit runs no work of its own"),
+        (["run", "--", "submit", "list"], "submit does no work of its own"),
         (["run", "--", "bild"], "invalid choice: 'bild'"),
         (["run", "--", "inspect", "data"], "DATASET data: relative, and a job runs in a temporary directory"),
         (["run", "--address", "127.0.0.1:6379x", "--", "inspect", "/d"], "not a job server's address"),
@@ -195,7 +195,7 @@ def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
     _, told = following.communicate(timeout=120)
     assert following.returncode == 1, told
     assert "was lost with the node or process that watched it" in told
-    assert "the same command goes on" in told
+    assert "the same command resumes" in told
 
 
 @pytest.mark.full
@@ -246,7 +246,7 @@ def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Pa
     following.send_signal(signal.SIGINT)
     _, told = following.communicate(timeout=60)
     assert following.returncode == 130
-    assert "the job goes on. Follow it: raygene submit logs" in told
+    assert "the job keeps running. Follow it: raygene submit logs" in told
     assert process in [one for one, _ in command_lines()]
     job = told.split("submit logs ")[1].split()[0]
     assert cluster.raygene("submit", "logs", job, "--follow", "--address", cluster.url).returncode == 0
@@ -257,7 +257,7 @@ def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Pa
     ("variables", "told"),
     [
         ({"RAY_AUTH_TOKEN": "0123456789abcdef"}, "refuses the token of RAY_AUTH_TOKEN"),
-        ({"RAY_AUTH_TOKEN_PATH": "", "HOME": "/nonexistent"}, "wants a token, and there is none here"),
+        ({"RAY_AUTH_TOKEN_PATH": "", "HOME": "/nonexistent"}, "requires a token, but this machine has none"),
         ({"RAY_AUTH_MODE": "disabled"}, "RAY_AUTH_MODE=disabled sends none"),
     ],
 )

@@ -18,17 +18,17 @@ from pipelines.progress import Silent
 
 @pytest.fixture
 def mute() -> Iterator[str]:
-    """A server that takes connections and says nothing."""
+    """A server that accepts connections and does not answer."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_a_server_that_takes_connections_and_says_nothing_is_told(mute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_an_error(mute: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
         monkeypatch.setenv(name, "disabled")
-    with pytest.raises(ResourceError, match="takes connections and does not answer"):
+    with pytest.raises(ResourceError, match="accepts connections but does not answer"):
         connect(mute, answer_s=0.2)
 
 
@@ -37,14 +37,14 @@ INFO = {"type": "SUBMISSION", "submission_id": "j", "entrypoint": "python -m clu
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A job server of one job that ends, whose stream of the log is opened and then brings nothing."""
-    asked = itertools.count()
+    """A job server with one job that ends, and whose log stream brings one line and then nothing."""
+    requests = itertools.count()
 
     async def version(_: web.Request) -> web.Response:
         return web.json_response({"version": "4", "ray_version": ray.__version__, "ray_commit": "x"})
 
     async def info(_: web.Request) -> web.Response:
-        return web.json_response({**INFO, "status": "RUNNING" if next(asked) < 2 else "SUCCEEDED"})
+        return web.json_response({**INFO, "status": "RUNNING" if next(requests) < 2 else "SUCCEEDED"})
 
     async def logs(_: web.Request) -> web.Response:
         return web.json_response({"logs": "a\nb\n"})
@@ -70,12 +70,12 @@ def silent() -> Iterator[str]:
     serving.join()
 
 
-def test_a_stream_of_a_real_server_that_falls_silent_hides_neither_log_nor_end(
+def test_a_silent_stream_of_a_real_server_hides_neither_log_nor_end(
     silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
         monkeypatch.setenv(name, "disabled")
-    monkeypatch.setattr(follow, "ASK_S", 0.05)
+    monkeypatch.setattr(follow, "SILENCE_S", 0.05)
     shown: list[str] = []
     details = follow.Follower(connect(silent), silent, "j", Silent(), shown.append, {}).follow()
     assert details.status == "SUCCEEDED"

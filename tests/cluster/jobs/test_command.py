@@ -7,7 +7,7 @@ import yaml
 
 from cluster.cli import parser_of_all
 from cluster.experiment import load
-from cluster.jobs.command import EXPERIMENT, PATHS, SHIPPED, Command, prepare
+from cluster.jobs.command import EXPERIMENT, PATHS, SENT_EXPERIMENT, Command, prepare
 from pipelines.errors import InputError, UsageError
 
 NO_PATHS = {
@@ -39,7 +39,7 @@ def experiment(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_argument_of_every_verb_is_known_to_be_a_path_or_none() -> None:
+def test_every_argument_of_every_verb_is_known_to_be_a_path_or_not() -> None:
     verbs = next(action.choices for action in parser_of_all()._actions if action.dest == "verb")
     assert verbs is not None
     for verb, parser in verbs.items():
@@ -48,11 +48,11 @@ def test_every_argument_of_every_verb_is_known_to_be_a_path_or_none() -> None:
                 assert action.metavar in PATHS | NO_PATHS | {EXPERIMENT}, f"{verb}: {action.dest}"
 
 
-def test_the_experiment_goes_along_with_absolute_paths_and_they_are_told(experiment: Path, tmp_path: Path) -> None:
-    found = prepared("build", experiment, "--output", "/data/set", "--tokenizer.stride", "2")
-    assert found.arguments == ["build", SHIPPED, "--output", "/data/set", "--tokenizer.stride", "2"]
-    assert found.assumed == {"sources.0.fasta": str(tmp_path / "a.fa")}
-    source = yaml.safe_load(found.files[SHIPPED])["sources"][0]
+def test_the_experiment_is_sent_with_absolute_paths_and_they_are_listed(experiment: Path, tmp_path: Path) -> None:
+    command = prepared("build", experiment, "--output", "/data/set", "--tokenizer.stride", "2")
+    assert command.arguments == ["build", SENT_EXPERIMENT, "--output", "/data/set", "--tokenizer.stride", "2"]
+    assert command.made_absolute == {"sources.0.fasta": str(tmp_path / "a.fa")}
+    source = yaml.safe_load(command.files[SENT_EXPERIMENT])["sources"][0]
     assert source["fasta"] == str(tmp_path / "a.fa")
     assert source["annotation"] == "/data/a.gff3"
     assert source["exclude"] == "s3://bucket/x.bed"
@@ -63,32 +63,32 @@ def test_paths_that_are_searched_are_made_absolute_too(tmp_path: Path) -> None:
     when = {"tokenizer.from": "emb1"}
     space = {"tokenizer.from": ["emb1", "/data/emb2"], "model.hidden": {"choice": [8, 16], "when": when}}
     path.write_text(yaml.safe_dump({"tuning": {"space": space}}))
-    found = prepared("tune", path, "--output", "/data/study")
-    here = str(tmp_path / "emb1")
-    there = yaml.safe_load(found.files[SHIPPED])["tuning"]["space"]
-    assert there["tokenizer.from"] == [here, "/data/emb2"]
-    assert there["model.hidden"] == {"choice": [8, 16], "when": {"tokenizer.from": here}}
-    assert found.assumed == {
-        "tuning.space.tokenizer.from.0": here,
-        "tuning.space.model.hidden.when.tokenizer.from": here,
+    command = prepared("tune", path, "--output", "/data/study")
+    absolute = str(tmp_path / "emb1")
+    space = yaml.safe_load(command.files[SENT_EXPERIMENT])["tuning"]["space"]
+    assert space["tokenizer.from"] == [absolute, "/data/emb2"]
+    assert space["model.hidden"] == {"choice": [8, 16], "when": {"tokenizer.from": absolute}}
+    assert command.made_absolute == {
+        "tuning.space.tokenizer.from.0": absolute,
+        "tuning.space.model.hidden.when.tokenizer.from": absolute,
     }
 
 
-def test_what_goes_along_means_the_same_in_any_folder(experiment: Path, tmp_path: Path) -> None:
+def test_a_sent_experiment_means_the_same_in_any_directory(experiment: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "experiment.yaml"
     moved.parent.mkdir()
-    moved.write_text(prepared("build", experiment, "--output", "/d").files[SHIPPED])
+    moved.write_text(prepared("build", experiment, "--output", "/d").files[SENT_EXPERIMENT])
     assert load(moved, {}) == load(experiment, {})
 
 
-def test_an_experiment_named_like_another_argument_is_told_apart(experiment: Path) -> None:
-    found = prepared("memory", "--dataset", experiment, experiment)
-    assert found.arguments == ["memory", "--dataset", str(experiment), SHIPPED]
+def test_an_experiment_named_like_another_argument_is_recognised(experiment: Path) -> None:
+    command = prepared("memory", "--dataset", experiment, experiment)
+    assert command.arguments == ["memory", "--dataset", str(experiment), SENT_EXPERIMENT]
 
 
-def test_a_relative_path_that_a_flag_replaces_is_not_told(experiment: Path) -> None:
-    found = prepared("build", experiment, "--output", "/d", "--sources.0.fasta", "/data/b.fa")
-    assert found.assumed == {}
+def test_a_relative_path_that_a_flag_replaces_is_not_listed(experiment: Path) -> None:
+    command = prepared("build", experiment, "--output", "/d", "--sources.0.fasta", "/data/b.fa")
+    assert command.made_absolute == {}
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_a_relative_path_that_a_flag_replaces_is_not_told(experiment: Path) -> N
 )
 def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, arguments: list[str], named: str) -> None:
     with pytest.raises(UsageError) as refused:
-        prepared(*[str(experiment) if one == "EXPERIMENT" else one for one in arguments])
+        prepared(*[str(experiment) if argument == "EXPERIMENT" else argument for argument in arguments])
     assert str(refused.value).startswith(f"{named}: relative, and a job runs in a temporary directory")
     assert "absolute path" in refused.value.fix
 
 
-def test_an_address_is_refused_where_files_are_written_and_taken_for_a_bundle(experiment: Path) -> None:
+def test_an_address_is_refused_for_outputs_and_accepted_for_a_bundle(experiment: Path) -> None:
     with pytest.raises(UsageError, match="--output s3://b/set: an address, where raygene reads and writes files only"):
         prepared("build", experiment, "--output", "s3://b/set")
     assert (
@@ -140,13 +140,13 @@ def test_an_address_is_refused_where_files_are_written_and_taken_for_a_bundle(ex
     )
 
 
-def test_doctor_goes_with_and_without_an_experiment(experiment: Path) -> None:
+def test_doctor_is_submitted_with_or_without_an_experiment(experiment: Path) -> None:
     assert prepared("doctor", "--storage", "s3://b/runs").arguments == ["doctor", "--storage", "s3://b/runs"]
-    assert prepared("doctor", "--experiment", experiment).arguments == ["doctor", "--experiment", SHIPPED]
-    assert prepared("doctor", f"--experiment={experiment}").arguments == ["doctor", f"--experiment={SHIPPED}"]
+    assert prepared("doctor", "--experiment", experiment).arguments == ["doctor", "--experiment", SENT_EXPERIMENT]
+    assert prepared("doctor", f"--experiment={experiment}").arguments == ["doctor", f"--experiment={SENT_EXPERIMENT}"]
 
 
-def test_a_page_that_would_lie_beside_an_address_needs_a_place() -> None:
+def test_an_evaluation_of_an_address_needs_a_path_for_its_page() -> None:
     with pytest.raises(UsageError, match="--report: missing"):
         prepared("evaluate", "s3://b/bundle", "--dataset", "/d")
     assert prepared("evaluate", "s3://b/bundle", "--dataset", "/d", "--report", "/p.html").verb == "evaluate"

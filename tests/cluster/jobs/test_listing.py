@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.jobs.listing import row, rows
+from cluster.jobs.listing import row as row_of
+from cluster.jobs.listing import rows
 
 
 @dataclass
@@ -16,10 +17,10 @@ class Job:
     entrypoint: str = "python -m cluster build /data/experiment.yaml"
 
 
-def test_the_newest_job_comes_first_and_drivers_that_nobody_submitted_are_left_out() -> None:
-    found = rows([Job("old", 1_000), Job("new", 3_000), Job(None, 9_000), Job("middle", 2_000), Job("unbegun", None)])
-    assert [one[0] for one in found] == ["new", "middle", "old", "unbegun"]
+def test_the_newest_job_comes_first_and_other_drivers_are_left_out() -> None:
+    listed = rows([Job("old", 1_000), Job("new", 3_000), Job(None, 9_000), Job("middle", 2_000), Job("unbegun", None)])
+    assert [row[0] for row in listed] == ["new", "middle", "old", "unbegun"]
 
 
-def test_a_row_tells_how_long_and_what() -> None:
-    assert row(Job("j", 1_000, 61_000, "SUCCEEDED", 0))[4:] == (60, "build /data/experiment.yaml")
+def test_a_row_has_duration_and_command() -> None:
+    assert row_of(Job("j", 1_000, 61_000, "SUCCEEDED", 0))[4:] == (60, "build /data/experiment.yaml")

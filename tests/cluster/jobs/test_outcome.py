@@ -17,11 +17,11 @@ class Ended:
 
 
 @pytest.mark.parametrize(
-    ("ended", "status", "told"),
+    ("ended", "status", "expected"),
     [
         (Ended("SUCCEEDED", 0), 0, "job j succeeded"),
-        (Ended("FAILED", 1), 1, "exit status 1 (a failure told above)"),
-        (Ended("FAILED", 2), 2, "exit status 2 (a usage error told above)"),
+        (Ended("FAILED", 1), 1, "exit status 1 (a failure shown above)"),
+        (Ended("FAILED", 2), 2, "exit status 2 (a usage error shown above)"),
         (Ended("FAILED", -9), 137, "exit status 137 (ended by signal 9)"),
         (Ended("FAILED", 139), 139, "exit status 139 (ended by signal 11)"),
         (Ended("FAILED", 77), 77, "exit status 77 (a crash)"),
@@ -34,13 +34,13 @@ class Ended:
         ),
     ],
 )
-def test_the_status_is_that_of_the_job_and_is_told(ended: Ended, status: int, told: str) -> None:
+def test_the_exit_status_is_the_jobs_own_and_the_sentence_says_so(ended: Ended, status: int, expected: str) -> None:
     assert exit_status(ended) == status
-    assert told in sentence("j", ended)
+    assert expected in sentence("j", ended)
 
 
 @pytest.mark.parametrize(
-    ("kind", "node", "told"),
+    ("kind", "node", "expected"),
     [
         ("JOB_SUPERVISOR_ACTOR_DIED", "n1", "was lost"),
         ("JobErrorType.JOB_SUPERVISOR_ACTOR_UNKNOWN_FAILURE", "n1", "was lost"),
@@ -52,25 +52,23 @@ def test_the_status_is_that_of_the_job_and_is_told(ended: Ended, status: int, to
         ("JOB_ENTRYPOINT_COMMAND_START_ERROR", "n1", "did not start"),
     ],
 )
-def test_a_job_that_ran_and_was_lost_is_told_apart_from_one_that_did_not_start(
-    kind: str, node: str | None, told: str
-) -> None:
+def test_a_lost_job_is_distinguished_from_one_that_did_not_start(kind: str, node: str | None, expected: str) -> None:
     ended = Ended("FAILED", None, "Job supervisor actor died: the node died", kind, node)
-    found = sentence("j", ended)
+    shown = sentence("j", ended)
     assert exit_status(ended) == 1
-    assert f"job j {told}" in found
-    assert "the node died" in found
-    assert ("the same command goes on" in found) == (told == "was lost")
+    assert f"job j {expected}" in shown
+    assert "the node died" in shown
+    assert ("the same command resumes" in shown) == (expected == "was lost")
 
 
-def test_of_a_long_message_the_line_with_the_error_is_told() -> None:
+def test_of_a_long_message_the_line_with_the_error_is_the_reason() -> None:
     text = "runtime_env setup failed:\nTraceback\n  File x\nERROR: No matching distribution found for none==1\n"
     assert reason(Ended("FAILED", None, text)) == "ERROR: No matching distribution found for none==1"
-    assert reason(Ended("FAILED")) == "no reason told"
+    assert reason(Ended("FAILED")) == "no reason given"
 
 
-def test_a_queued_job_that_does_not_hear_is_told_apart_from_one_that_is_slow() -> None:
+def test_a_queued_job_is_distinguished_from_one_that_is_slow_to_stop() -> None:
     assert "still queued and runs nothing" in unfinished("j", Ended("PENDING"), None)
-    told = unfinished("j", Ended("RUNNING"), "http://head:8265")
-    assert "has not ended yet" in told
-    assert "'raygene submit status j --address http://head:8265'" in told
+    shown = unfinished("j", Ended("RUNNING"), "http://head:8265")
+    assert "has not ended yet" in shown
+    assert "'raygene submit status j --address http://head:8265'" in shown

@@ -29,6 +29,10 @@ def rejected(**sections: Any) -> str:
         ({"tokenizer": {"from": "b", "k": 3, "tail": "drop"}}, "experiment.yaml: tokenizer: from and k, tail are both"),
         ({"tokenizer": {"reuse": "b"}}, "tokenizer.reuse: unknown key"),
         ({"split": {"test": 0.6, "validation": 0.5}}, "add up to 1.1"),
+        (
+            {"split": {"test": 0.5, "validation": 0.5}},
+            "validation and test add up to 1, which leaves nothing for train",
+        ),
         ({"split": {"test": 2.5}}, "split.test: 2.5: a share must be below 1"),
         ({"split": {"test": 1.0}}, "split.test: 1.0: a share must be below 1"),
         ({"split": {"test": [1.0]}}, "split.test: a share must be below 1"),
@@ -62,6 +66,11 @@ def test_the_documented_shape_is_accepted() -> None:
         "experiment.yaml",
     )
     assert config.split.test == ["IV", "VIII", "R64:XV"]
+
+
+def test_a_stride_may_be_as_large_as_k() -> None:
+    config = validate(DatasetConfig, {"sources": [SOURCE], "tokenizer": {"k": 3, "stride": 3}}, "x")
+    assert config.tokenizer.stride == 3
 
 
 @pytest.mark.parametrize(

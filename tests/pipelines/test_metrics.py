@@ -37,14 +37,29 @@ def test_the_best_threshold_is_as_good_as_any(rows: list[tuple[int, int]]) -> No
     assert chosen == pytest.approx(max(0.0, *(mcc(labels, scores >= level / 2) for level in range(14))))
 
 
-def test_every_figure_of_a_small_table() -> None:
-    found = metrics.binary_metrics([1, 1, 1, 0, 0], [0.9, 0.6, 0.2, 0.7, 0.1], 0.5)
-    assert found["precision"] == pytest.approx(2 / 3)
-    assert found["recall"] == pytest.approx(2 / 3)
-    assert found["accuracy"] == pytest.approx(3 / 5)
-    assert found["f1"] == pytest.approx(2 / 3)
-    assert found["mcc"] == pytest.approx(mcc(np.array([1, 1, 1, 0, 0]), np.array([True, True, False, True, False])))
-    assert tuple(found) == metrics.NAMES
+def test_every_metric_of_a_small_table() -> None:
+    values = metrics.binary_metrics([1, 1, 1, 0, 0], [0.9, 0.6, 0.2, 0.7, 0.1], 0.5)
+    assert values["precision"] == pytest.approx(2 / 3)
+    assert values["recall"] == pytest.approx(2 / 3)
+    assert values["accuracy"] == pytest.approx(3 / 5)
+    assert values["f1"] == pytest.approx(2 / 3)
+    assert values["mcc"] == pytest.approx(mcc(np.array([1, 1, 1, 0, 0]), np.array([True, True, False, True, False])))
+    assert tuple(values) == metrics.NAMES
+
+
+def test_a_score_at_the_threshold_is_called_a_gene() -> None:
+    assert metrics.binary_metrics([1, 0], [0.5, 0.4], 0.5)["accuracy"] == 1.0
+
+
+@given(cases, st.integers(0, 7))
+def test_metrics_from_counts_are_those_of_the_rows(rows: list[tuple[int, int]], threshold: int) -> None:
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    called = scores >= threshold
+    counts = [(called & (labels == 1)).sum(), called.sum(), labels.sum(), len(labels)]
+    values = metrics.metrics_from_counts(*(np.array([count], np.float64) for count in counts))
+    expected = metrics.binary_metrics(labels, scores, threshold)
+    for name, value in zip(("mcc", "f1", "precision", "recall", "accuracy"), values, strict=True):
+        assert value[0] == pytest.approx(expected[name]), name
 
 
 def test_one_class_has_no_auroc() -> None:

@@ -56,8 +56,9 @@ def test_rows_are_found_by_number(directory: Path) -> None:
     assert len(dataset) == 7
     assert [dataset[row][0].tolist() for row in (6, 0)] == [[9] * 7, [3]]
     assert [dataset[row][1] for row in range(7)] == [0, 1, 0, 1, 0, 1, 0]
-    with pytest.raises(IndexError):
-        dataset[7]
+    for row in (7, -1):
+        with pytest.raises(IndexError):
+            dataset[row]
 
 
 def test_offsets_count_in_64_bits(directory: Path) -> None:

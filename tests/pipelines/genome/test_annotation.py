@@ -58,6 +58,11 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path: Path) -> None:
     assert len(read(written(tmp_path, text), ["gene"], []).genes) == 1
 
 
+def test_a_feature_of_one_base_is_a_gene(tmp_path: Path) -> None:
+    annotation = read(written(tmp_path, HEAD + row(start=11, end=11)), ["gene"], [])
+    assert [(gene.start, gene.end) for gene in annotation.genes] == [(10, 11)]
+
+
 def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     path = tmp_path / "a.gff3.gz"
     path.write_bytes(gzip.compress((HEAD + row()).encode()))

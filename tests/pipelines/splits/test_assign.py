@@ -171,6 +171,18 @@ def test_genomes_of_one_sequence_are_cut_into_blocks_and_reach_every_split() -> 
     assert all(set(cut.split_names) == {"train", "validation", "test"} for cut in blocks.values())
 
 
+@pytest.mark.parametrize(("sequences", "is_cut"), [("x", True), ("xy", True), ("xyz", False)])
+def test_only_genomes_of_one_or_two_sequences_are_cut_by_themselves(sequences: str, is_cut: bool) -> None:
+    blocks = blocks_of(table({("a", name): 100 for name in sequences}), SplitConfig())
+    assert set(blocks) == ({("a", name) for name in sequences} if is_cut else set())
+
+
+def test_a_chromosome_that_leaves_a_split_as_far_from_its_share_is_not_taken() -> None:
+    assert assign._names_near_target(["a", "b"], {"a": 20, "b": 5}, 10.0) == ["b"]
+    assert assign._names_near_target(["a", "b"], {"a": 19, "b": 5}, 10.0) == ["a"]
+    assert assign._names_near_target(["a", "b"], {"a": 90, "b": 80}, 10.0) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("config", "cut"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -212,3 +214,56 @@ def test_a_gene_between_genes_without_room_has_no_partial_negative() -> None:
         assert len(result.negatives) == 0
     shortened = placed(genes, NegativesConfig(kinds={"partial": 1}), CropConfig())
     assert (np.diff(shortened.negatives, axis=1) == 40).all()
+
+
+def test_shuffled_negatives_keep_the_flank_from_features_and_off_runs_of_n() -> None:
+    genes = np.array([[start, start + 100] for start in range(500, LENGTH, 1_000)], np.int64)
+    runs_of_n = np.array([[start, start + 200] for start in range(0, LENGTH, 1_000)], np.int64)
+    chromosome = replace(site(genes), runs_of_n=runs_of_n)
+    result = place.place_negatives(chromosome, NegativesConfig(flank=150, ratio=3), CropConfig())
+    assert len(result.negatives) > 8
+    assert not intervals.overlaps(result.negatives, runs_of_n).any()
+    assert not intervals.overlaps(result.negatives, intervals.widen(genes, 150, LENGTH)).any()
+
+
+def test_partial_negatives_keep_off_runs_of_n() -> None:
+    genes = np.array([[1_000, 2_000]], np.int64)
+    chromosome = replace(site(genes), runs_of_n=np.array([[900, 990], [2_010, 2_100]], np.int64))
+    result = place.place_negatives(chromosome, NegativesConfig(kinds={"partial": 1}), CropConfig())
+    assert np.diff(result.negatives, axis=1).tolist() == [[40]]
+
+
+@pytest.mark.parametrize("kind", ["shuffle", "dinucleotide", "antisense"])
+def test_of_a_genes_negatives_the_kind_with_the_least_choice_decides_the_length(kind: str) -> None:
+    genes = np.array([[0, 1_000], [1_010, 2_000], [2_010, LENGTH - 10]], np.int64)
+    config = NegativesConfig(kinds={"partial": 1, kind: 1}, ratio=2)
+    result = place.place_negatives(site(genes), config, CropConfig())
+    with_partial = result.partners[result.kinds == PARTIAL]
+    assert len(with_partial) >= 2
+    assert (np.diff(result.windows[with_partial], axis=1) <= 40).all()
+
+
+def test_the_same_genes_and_seed_give_the_same_windows_and_negatives_in_every_version() -> None:
+    genes = np.array([[100, 1_100], [1_400, 2_100], [2_000, 2_900], [4_000, 5_000]], np.int64)
+    config = NegativesConfig(kinds={"dinucleotide": 1, "antisense": 1, "partial": 1}, ratio=1.5, seed=3)
+    result = place.place_negatives(site(genes), config, CropConfig(length=300))
+    assert result.windows.tolist() == [[363, 663], [1560, 1860], [2291, 2591], [4367, 4667]]
+    by_kind = {name: result.negatives[result.kinds == kind].tolist() for kind, name in enumerate(KINDS)}
+    assert by_kind == {
+        "shuffle": [],
+        "dinucleotide": [[363, 663], [1560, 1860], [4367, 4667]],
+        "antisense": [[2291, 2591], [4367, 4667]],
+        "partial": [[2702, 3002]],
+    }
+    assert result.partners.tolist() == [0, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shuffled_negatives_keep_clear_of_partial_ones(seed: int) -> None:
+    genes = np.array([[0, 2_900], [3_100, LENGTH]], np.int64)
+    config = NegativesConfig(kinds={"partial": 1, "shuffle": 1}, ratio=2, seed=seed, unplaced="keep")
+    result = place.place_negatives(site(genes), config, CropConfig(length=60))
+    partial, shuffled = (result.negatives[result.kinds == kind] for kind in (PARTIAL, SHUFFLE))
+    assert len(partial) > 0
+    assert len(shuffled) > 0
+    assert not intervals.overlaps(shuffled, intervals.merge(partial)).any()

@@ -13,6 +13,7 @@ from pipelines.splits.blocks import Blocks
     [
         ([[5, 15]], 10, "excluded"),
         ([[95, 105]], 10, "left the chromosome"),
+        ([[-1, 9]], 10, "left the chromosome"),
         ([[30, 41]], 10, "changed a length"),
         ([[30, 40], [39, 49]], 10, "over another"),
     ],
@@ -73,3 +74,28 @@ def test_a_matched_place_lies_in_the_blocks_of_its_split() -> None:
     assert good.sum() > 20
     assert (((spots[:, 0] >= 2_000) & (spots[:, 1] <= 3_000)) == (within == 1))[good].all()
     assert (np.abs(shares(spots[good]) - 0.5) <= 0.2).all()
+
+
+def test_an_interval_in_the_blocks_of_another_split_is_refused() -> None:
+    blocks = Blocks(np.array([2_000, 3_000]), ("train", "test"))
+    shuffler = shuffle.IntervalShuffler(intervals.empty(), blocks, ("test",))
+    with pytest.raises(AssertionError, match="outside the blocks of its split"):
+        shuffler._accept(np.array([[1_990, 2_010]]), np.array([20]), np.array([0]))
+
+
+@pytest.mark.parametrize(("length", "expected"), [(36, 30), (35, None)])
+def test_an_interval_is_shortened_to_30_bases_and_no_further(length: int, expected: int | None) -> None:
+    excluded = np.array([[0, 35], [65, 100]])
+    shuffler = shuffle.IntervalShuffler(excluded, Blocks.whole(100), ("test",))
+    placed, lengths = shuffler.place_shortened(np.array([length]), np.zeros(1, np.int64))
+    if expected is None:
+        assert placed.tolist() == [[-1, -1]]
+    else:
+        assert placed.tolist() == [[35, 65]]
+        assert lengths.tolist() == [expected]
+
+
+def test_every_run_draws_with_a_seed_of_its_own() -> None:
+    shuffler = shuffle.IntervalShuffler(intervals.empty(), Blocks.whole(1_000_000), ("test",))
+    first, second = (shuffler.place(np.full(5, 10), np.zeros(5, np.int64)) for _ in range(2))
+    assert (first != second).all()

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.build import manifest, place_negatives
+from pipelines.build.pipeline import prepare
+from pipelines.config import DatasetConfig, validate
+from pipelines.genome.source import Source
+from pipelines.progress import Silent
+from pipelines.tokens.tokenizer import Tokenizer
+from tests.conftest import make_genome
+
+SOFTWARE = {"bedtools": "2.30.0", "numpy": "2.0.0"}
+CONTENTS = {"g": {"fasta": "f" * 64, "annotation": "a" * 64}}
+
+
+def config(**sections: Any) -> DatasetConfig:
+    sources = [{"genome": "g", "fasta": "g.fa", "annotation": "g.gff3"}]
+    return validate(DatasetConfig, {"sources": sources, "tokenizer": {"k": 3}, **sections}, "test")
+
+
+def fingerprint(
+    experiment: DatasetConfig | None = None,
+    contents: dict[str, dict[str, str]] = CONTENTS,
+    tokenizer: Tokenizer | None = None,
+    software: dict[str, str] = SOFTWARE,
+) -> str:
+    return manifest.dataset_fingerprint(
+        experiment or config(), contents, tokenizer or Tokenizer(3, 1, "anchor"), software
+    )
+
+
+def test_the_fingerprint_does_not_depend_on_paths() -> None:
+    moved = [{"genome": "g", "fasta": "/data/other.fa", "annotation": "/data/other.gff3"}]
+    assert fingerprint(config(sources=moved)) == fingerprint()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"experiment": config(negatives={"seed": 1})},
+        {"experiment": config(crop={"length": 100})},
+        {"experiment": config(sources=[{"genome": "h", "fasta": "g.fa", "annotation": "g.gff3"}])},
+        {"experiment": config(tokenizer={"k": 3, "vocabulary": "observed"})},
+        {"contents": {"g": {"fasta": "e" * 64, "annotation": "a" * 64}}},
+        {"tokenizer": Tokenizer(3, 2, "anchor")},
+        {"software": SOFTWARE | {"bedtools": "2.31.0"}},
+    ],
+)
+def test_the_fingerprint_depends_on_everything_else(changed: dict[str, Any]) -> None:
+    assert fingerprint(**changed) != fingerprint()
+
+
+def sources(tmp_path: Path) -> list[Source]:
+    genomes = {name: make_genome(tmp_path / name, seed=seed, chromosomes=1) for seed, name in enumerate("ab")}
+    values = {"sources": [genome.source(name) for name, genome in genomes.items()], "tokenizer": {"k": 3}}
+    return prepare(validate(DatasetConfig, values, "test"), Silent()).sources
+
+
+def placed(*rows: tuple[str, int, int, int, str]) -> pa.Table:
+    """Rows of genome, label, length, requested length and reason."""
+    return pa.Table.from_pylist(
+        [
+            {"genome": genome, "chromosome": "chr1", "start": 0, "end": length, "strand": "+", "label": label}
+            | {"source": "gene", "split": "train", "requested_length": requested, "reason": reason}
+            for genome, label, length, requested, reason in rows
+        ],
+        schema=place_negatives.PLACED,
+    )
+
+
+def describe(tmp_path: Path, rows: pa.Table) -> dict[str, Any]:
+    is_kept = np.array(rows["reason"].to_pylist()) == ""
+    table = rows.filter(pa.array(is_kept))
+    table = table.append_column("interval_id", pa.array(np.arange(len(table))))
+    return manifest.describe_contents(sources(tmp_path), rows, table, rows.filter(pa.array(~is_kept)))
+
+
+def test_kept_shortened_and_dropped_genes_are_counted_by_genome(tmp_path: Path) -> None:
+    described = describe(
+        tmp_path,
+        placed(
+            ("a", 1, 100, 100, ""),
+            ("a", 1, 85, 100, ""),
+            ("a", 1, 90, 90, "no_match"),
+            ("a", 0, 100, 100, ""),
+            ("a", 0, -1, 100, "negative_without_room"),
+            ("b", 1, 70, 80, ""),
+            ("b", 1, 60, 80, "no_match"),
+            ("b", 1, 60, 80, "no_match"),
+        ),
+    )
+    assert described["dropped"] == {"a": {"negative_without_room": 1, "no_match": 1}, "b": {"no_match": 2}}
+    genes = described["genes"]
+    assert [(genes[name]["kept"], genes[name]["shortened"], genes[name]["negatives"]) for name in "ab"] == [
+        (2, 1, 1),
+        (1, 1, 0),
+    ]
+    assert genes["a"]["length_after"]["0%"] == 85
+    assert genes["a"]["length_after"]["100%"] == 100
+
+
+def test_the_longest_row_is_named_with_its_position(tmp_path: Path) -> None:
+    described = describe(tmp_path, placed(("a", 1, 100, 100, ""), ("b", 1, 120, 120, ""), ("b", 0, 120, 120, "")))
+    assert described["longest"] == {
+        "bases": 120, "genome": "b", "chromosome": "chr1", "start": 0, "end": 120, "strand": "+", "interval_id": 1
+    }  # fmt: skip
+
+
+def test_a_genome_without_a_kept_gene_has_no_lengths_after(tmp_path: Path) -> None:
+    described = describe(tmp_path, placed(("a", 1, 100, 100, ""), ("b", 1, 90, 90, "no_match")))
+    assert described["genes"]["b"]["length_after"] == {}
+    assert described["genes"]["b"]["usable"] == described["genes"]["b"]["annotated"] > 0

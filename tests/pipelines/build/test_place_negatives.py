@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.build import place_negatives, task_plan
+from pipelines.build.pipeline import PreparedBuild, prepare
+from pipelines.config import DatasetConfig, validate
+from pipelines.progress import Silent
+from tests.conftest import GenomeFiles
+
+
+def prepared(genome: GenomeFiles, **negatives: Any) -> PreparedBuild:
+    values = {"sources": [genome.source("g")], "tokenizer": {"k": 3}, "negatives": negatives}
+    return prepare(validate(DatasetConfig, values, "test"), Silent())
+
+
+def place(build: PreparedBuild) -> tuple[list[pa.Table], pa.Table]:
+    """Return the input tables and all rows of their output."""
+    inputs = [table for source in build.sources for table in place_negatives.chromosome_tables(source, {})]
+    mapper = place_negatives.PlaceNegatives(build.genomes, build.config.negatives, build.config.crop)
+    return inputs, pa.concat_tables([mapper(table) for table in inputs])
+
+
+def test_genes_negatives_and_missing_negatives_add_up(genome: GenomeFiles) -> None:
+    _, placed = place(prepared(genome, ratio=10))
+    rows = placed.to_pylist()
+    genes = [row for row in rows if row["label"] == 1]
+    negatives = [row for row in rows if row["label"] == 0 and row["reason"] == ""]
+    missing = [row for row in rows if row["reason"] == place_negatives.MISSING_NEGATIVE]
+    assert len(genes) == len(genome.genes)
+    assert len(negatives) + len(missing) == 10 * sum(gene["reason"] == "" for gene in genes)
+    assert missing
+    assert all((row["start"], row["end"], row["source"]) == (-1, -1, "negative") for row in missing)
+    assert all(0 <= row["start"] < row["end"] and row["source"] == "shuffle" for row in negatives)
+
+
+def test_a_negative_has_the_id_the_split_and_the_strand_of_its_gene_unless_it_is_antisense(genome: GenomeFiles) -> None:
+    _, placed = place(prepared(genome, kinds=["dinucleotide", "antisense", "partial"], ratio=3))
+    rows = placed.to_pylist()
+    genes = {row["gene_id"]: row for row in rows if row["label"] == 1}
+    negatives = [row for row in rows if row["label"] == 0 and row["reason"] == ""]
+    assert {row["source"] for row in negatives} == {"dinucleotide", "antisense", "partial"}
+    for row in negatives:
+        gene = genes[row["gene_id"]]
+        assert (row["strand"] != gene["strand"]) == (row["source"] == "antisense")
+        assert (row["chromosome"], row["split"], row["biotype"]) == (gene["chromosome"], gene["split"], None)
+        assert row["end"] - row["start"] == gene["end"] - gene["start"]
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.7])
+def test_chromosomes_placed_in_one_task_or_in_several_give_the_same_rows(
+    genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    build = prepared(genome, kinds={"shuffle": 2, "partial": 1}, ratio=ratio)
+    together, placed_together = place(build)
+    monkeypatch.setattr(task_plan, "TASK_BASES", 1)
+    apart, placed_apart = place(build)
+    assert (len(together), len(apart)) == (1, len(genome.sequences))
+    assert placed_apart.equals(placed_together)
+    assert Counter(placed_apart["label"].to_pylist())[0] == int(ratio * len(genome.genes))
+
+
+def test_an_empty_table_gives_an_empty_table(genome: GenomeFiles) -> None:
+    build = prepared(genome)
+    mapper = place_negatives.PlaceNegatives(build.genomes, build.config.negatives, build.config.crop)
+    assert mapper(place_negatives.CHROMOSOMES.empty_table()).schema == place_negatives.PLACED

@@ -29,9 +29,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-# The packages are in the directory above; Python looks in that of the script first, where names may hide theirs.
-sys.path[0] = sys.argv[0] = str(Path(__file__).parents[1])
-
 import matplotlib
 
 from cluster import connection

@@ -1,4 +1,4 @@
-# What setup.sh and setup-full.sh share: telling, failing, and installing programs with apt. To be sourced.
+# Messages, errors and apt installation for setup.sh and setup-full.sh, which source this file.
 # shellcheck shell=bash
 
 say() { printf 'setup: %s\n' "$*" >&2; }

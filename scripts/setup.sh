@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Sets up everything raygene needs in this checkout: .venv with pinned packages, and the bedtools program.
-# Running it again costs a fraction of a second; after an interruption it starts the unfinished part anew.
+# Running it again takes a fraction of a second. After an interruption it repeats the unfinished part.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/apt.sh
 source scripts/apt.sh
 
 stamp=.venv/.raygene-setup
-wanted=$(cat pyproject.toml constraints.txt scripts/setup.sh scripts/apt.sh | sha256sum | cut -d' ' -f1)
+expected=$(cat pyproject.toml constraints.txt scripts/setup.sh scripts/apt.sh | sha256sum | cut -d' ' -f1)
 
 find_python() {
     for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
@@ -55,10 +55,10 @@ install_bedtools() {
          "'conda install -c bioconda bedtools' or 'brew install bedtools', then run again"
 }
 
-if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$expected" ]; then
     python=$(find_python)
     [ -x .venv/bin/python ] && [ -f "$stamp" ] && .venv/bin/python -c '' 2>/dev/null || make_venv "$python"
     install_packages
-    printf '%s' "$wanted" >"$stamp"
+    printf '%s' "$expected" >"$stamp"
 fi
 install_bedtools

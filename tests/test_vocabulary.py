@@ -20,6 +20,8 @@ EXEMPT = (
     "docs/migration.md",
     "tests/cluster/test_former_commands.py",
     "tests/cluster/test_renamed_keys.py",
+    "tests/training/bundle/bundles/",
+    "tests/tuning/earlier_version/",
     "tests/vocabulary.txt",
 )
 

@@ -22,8 +22,17 @@ EXEMPT = (
     "tests/cluster/test_renamed_keys.py",
     "tests/training/bundle/bundles/",
     "tests/tuning/earlier_version/",
+    "tests/tuning/test_earlier_version.py",
     "tests/vocabulary.txt",
 )
+# Former names by which a file reads what earlier versions wrote, or refuses them.
+READ_BACK = {
+    ("cluster/flags.py", "--judged"),
+    ("pipelines/audit/inspection.py", "judged"),
+    ("tests/cluster/verbs/test_scan.py", "--judged"),
+    ("tuning/identity.py", "campaign"),
+    ("tuning/trial.py", "roomy"),
+}
 
 
 def retired() -> dict[str, str]:
@@ -59,5 +68,6 @@ def test_no_retired_word_is_left() -> None:
         for name, text in texts()
         for pattern, expression in patterns.items()
         for match in expression.finditer(text)
+        if (name, match.group()) not in READ_BACK
     ]
     assert not leftovers, "\n" + "\n".join(leftovers)

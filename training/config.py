@@ -74,6 +74,14 @@ class ModelConfig(Section):
         """All keys but those that name files: what a model consists of. Bundles store it, and run keys hash it."""
         return self.model_dump(mode="json", exclude={"embedding_file"})
 
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "module_of_kind": model_registry.module_of(self.kind)}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        # Another process, such as a worker of Ray, may not have imported the module of a kind that is not built in.
+        model_registry.ensure(state["__dict__"]["kind"], state.pop("module_of_kind"))
+        super().__setstate__(state)
+
     @model_validator(mode="after")
     def _options_fit(self) -> ModelConfig:
         model_registry.get(self.kind).check(self)

@@ -3,10 +3,10 @@
 A kind is what `model.kind` names: the body that reads along the sequence, and the options of `ModelConfig` that it reads.
 Importing this module imports neither PyTorch nor a body, so that `raygene --help` and a check of an experiment stay fast.
 
-A model that is not part of this project calls `register` in a module of its own, which the environment variable
-`RAYGENE_MODELS` names (several are separated by commas): `RAYGENE_MODELS=my_models raygene train … --model.kind mine`.
-Each process imports these modules when it first meets a kind that is not built in. `register` sets the variable as well, so
-that processes started afterwards, such as the workers of a local Ray, know the kind too.
+A model that is not part of this project calls `register` in a module of its own. For the command line, the environment
+variable `RAYGENE_MODELS` names that module (several are separated by commas), which is imported when a kind is not built in:
+`RAYGENE_MODELS=my_models raygene train … --model.kind mine`. A Python program imports its module itself. Ray's workers need
+nothing: a pickled `ModelConfig` carries the name of the module that registers its kind.
 """
 
 from __future__ import annotations
@@ -58,11 +58,10 @@ class ModelKind:
 
 
 _kinds: dict[str, ModelKind] = {}
-_imported: set[str] = set()
 
 
 def register(kind: ModelKind) -> None:
-    """Make a kind of model known, in this process and in those it starts from now on.
+    """Make a kind of model known in this process, and in every process that gets a `ModelConfig` of it.
 
     Raises:
         UsageError: a body that other processes cannot import, or a name that another body has already.
@@ -70,16 +69,11 @@ def register(kind: ModelKind) -> None:
     known = _kinds.get(kind.name)
     if known is not None and _address(known.body) != _address(kind.body):
         raise UsageError(f"model.kind {kind.name}: registered already, for {_address(known.body)}", "use another name")
-    if isinstance(kind.body, type):
-        if kind.body.__module__ == "__main__":
-            raise UsageError(
-                f"model.kind {kind.name}: other processes cannot import {kind.body.__name__} from the main program",
-                "move it into a module of its own",
-            )
-        modules = _own_modules()
-        if kind.body.__module__ not in modules:
-            os.environ[MODULES_VARIABLE] = ",".join([*modules, kind.body.__module__])
-        _imported.add(kind.body.__module__)
+    if isinstance(kind.body, type) and kind.body.__module__ == "__main__":
+        raise UsageError(
+            f"model.kind {kind.name}: other processes cannot import {kind.body.__name__} from the main program",
+            "move it into a module of its own",
+        )
     _kinds[kind.name] = kind
 
 
@@ -106,9 +100,27 @@ def names() -> list[str]:
     return list(_kinds)
 
 
+def module_of(name: str) -> str | None:
+    """The module that registers a kind; None for one that is built in."""
+    body = _kinds[name].body
+    return body.__module__ if isinstance(body, type) else None
+
+
+def ensure(name: str, module: str | None) -> None:
+    """Import the module that registers a kind, as `module_of` names it, if this process does not know the kind yet.
+
+    Raises:
+        UsageError: it cannot be imported.
+    """
+    if name not in _kinds and module is not None:
+        _import(module)
+
+
 def environment() -> dict[str, str]:
-    """The variables with which a process on another machine knows the same kinds."""
-    return {MODULES_VARIABLE: ",".join(modules)} if (modules := _own_modules()) else {}
+    """The variables with which another process knows the same kinds."""
+    registered = [module for name in _kinds if (module := module_of(name)) is not None]
+    modules = dict.fromkeys([*_modules_of_environment(), *registered])
+    return {MODULES_VARIABLE: ",".join(modules)} if modules else {}
 
 
 class RegisteredKind:
@@ -138,32 +150,31 @@ def _not_a_kind(text: str) -> PydanticCustomError:
 
 def _hint(name: str) -> str:
     near = difflib.get_close_matches(name, _kinds, n=1, cutoff=0.5)
-    own = f"or name the module that registers it in {MODULES_VARIABLE}"
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(_kinds)}; {own}"
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(_kinds)}"
 
 
 def _address(body: str | type) -> str:
     return body if isinstance(body, str) else f"{body.__module__}:{body.__qualname__}"
 
 
-def _own_modules() -> list[str]:
+def _modules_of_environment() -> list[str]:
     return [name.strip() for name in os.environ.get(MODULES_VARIABLE, "").split(",") if name.strip()]
 
 
 def _import_own_modules() -> None:
-    for module in _own_modules():
-        if module in _imported:
-            continue
-        _imported.add(module)
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            _imported.discard(module)
-            reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            raise UsageError(
-                f"{MODULES_VARIABLE}: {module} cannot be imported ({reason})",
-                "put it on PYTHONPATH, on every machine that runs workers",
-            ) from error
+    for module in _modules_of_environment():
+        _import(module)
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise UsageError(
+            f"{MODULES_VARIABLE}: {module}, which registers a kind of model, cannot be imported ({reason})",
+            "put it on PYTHONPATH, on every machine that runs workers",
+        ) from error
 
 
 def _heads_divide_hidden(config: ModelConfig) -> None:

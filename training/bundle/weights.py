@@ -17,6 +17,7 @@ from training import models
 from training.bundle.description import parameters
 from training.bundle.digests import RESTORE
 from training.config import ModelConfig
+from training.model_registry import MODULES_VARIABLE, UNKNOWN_KIND
 from training.models.recogniser import Recogniser
 
 DTYPE = "F32"
@@ -39,6 +40,10 @@ def architecture(described: object, shown: str) -> ModelConfig:
         key = ".".join(map(str, ("model", *first["loc"])))
         if first["type"] == "extra_forbidden":
             raise BundleError(f"{shown}: {key}: not known here", "update raygene") from error
+        if first["type"] == UNKNOWN_KIND:
+            # A bundle's text never decides what is imported: that would execute code.
+            fix = f"update raygene, or name the module that registers it in {MODULES_VARIABLE}"
+            raise BundleError(f"{shown}: {key}: {first['msg']}", fix) from error
         raise BundleError(f"{shown}: {key}: {first['msg']}", RESTORE) from error
 
 

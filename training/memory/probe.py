@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines.errors import ResourceError
 from pipelines.tokens.vocabulary import PAD
-from training import models
+from training import model_registry, models
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import heap, optimizers, threads
@@ -88,7 +88,7 @@ def probe(
             text=True,
             timeout=timeout_s,
             check=False,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=os.environ | model_registry.environment() | {"PYTHONPATH": os.pathsep.join(paths)},
         )
     except subprocess.TimeoutExpired as error:
         raise ResourceError(f"the memory probe took over {timeout_s:.0f} s", NO_PROBE) from error

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import model_registry, models
+from training import models
 from training.config import ModelConfig
 from training.data.batch import collate
 from training.models.frames import join_frames, split_frames
@@ -37,7 +37,7 @@ def test_frames_are_joined_alike_in_any_order() -> None:
     torch.testing.assert_close(join_frames(pooled[:, [2, 0, 1]].flatten(0, 1), 3), expected)
 
 
-@pytest.mark.parametrize("kind", model_registry.names())
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
 def test_with_three_frames_a_window_that_begins_bases_later_gets_the_same_logit(kind: str) -> None:
     torch.manual_seed(0)
     model = models.make(ModelConfig(kind=kind, frames=3, stem=0, hidden=32), 67).eval()

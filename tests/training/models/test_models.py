@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import model_registry, models
+from training import models
 from training.config import ModelConfig
 from training.data.batch import TokenBatch, collate
 
@@ -65,7 +65,7 @@ def test_gradients_do_not_depend_on_how_rows_are_batched(config: ModelConfig) ->
     torch.testing.assert_close(whole, cut, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", model_registry.names())
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
 def test_padding_takes_no_gradient(kind: str) -> None:
     model = models.make(ModelConfig(kind=kind, dropout=0.0), 67)
     model(batch_of(LENGTHS, [0, 6])).sum().backward()

@@ -40,9 +40,9 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
 from pipelines.tokens.vocabulary import SPECIALS
 from training.bundle import bundle
-from training.embed import head, neighbours, pairs, skipgram, task
+from training.embed import cooccurrence, head, masked_prediction, neighbours, skipgram
 from training.embed.config import EmbeddingConfig
-from training.embed.corpus import Corpus, of_fasta
+from training.embed.corpus import Corpus, from_fasta
 from training.embed.run import one_thread
 from training.engine.scoring import probabilities
 from training.models.initial_vectors import compositional
@@ -121,10 +121,10 @@ def learners(workspace: Workspace) -> None:
     """Fit the same head to vectors of other origin."""
     stored = workspace.stored.setdefault("learners", {})
     config, tokens = EmbeddingConfig(), TokenizerConfig(k=3, stride=1)
-    corpus = of_fasta([workspace.data / YEAST], HELD_OUT, tokens, config, Silent())
+    corpus = from_fasta([workspace.data / YEAST], HELD_OUT, tokens, config, Silent())
     with one_thread():
-        train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
-        held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
+        train = masked_prediction.sample_positions(corpus, held_out=False, limit=config.head_positions)
+        held_out = masked_prediction.sample_positions(corpus, held_out=True, limit=config.scored)
 
         def compare(name: str, make: Callable[[], torch.Tensor]) -> None:
             if name in stored:
@@ -134,7 +134,7 @@ def learners(workspace: Workspace) -> None:
             seconds = time.monotonic() - began
             fitted = head.fit(vectors, train.contexts, train.hidden, config.seed, lambda: None)
             kmers = np.arange(len(SPECIALS), corpus.tokenizer.vocabulary_size)
-            near = neighbours.mirror(vectors.numpy()[kmers], kmers, corpus.tokenizer, 0)
+            near = neighbours.rank_reverse_complements(vectors.numpy()[kmers], kmers, corpus.tokenizer, 0)
             stored[name] = {
                 "accuracy": float((fitted.predict(held_out.contexts) == held_out.hidden).mean()),
                 "reverse complement": near.percentile if near else None,
@@ -169,8 +169,11 @@ def learners(workspace: Workspace) -> None:
 
 def own(corpus: Corpus, **keys: float) -> torch.Tensor:
     """This project's vectors, counting included."""
-    counted = pairs.count(
-        map(corpus.tokens, corpus.train()), corpus.tokenizer.vocabulary_size, corpus.first, corpus.config.window
+    counted = cooccurrence.count(
+        map(corpus.tokens, corpus.train()),
+        corpus.tokenizer.vocabulary_size,
+        corpus.first_distance,
+        corpus.config.window,
     )
     return skipgram.learn(
         counted, corpus.tokenizer, DIMENSION, corpus.config.model_copy(update=keys), lambda: None
@@ -187,8 +190,8 @@ def by_gensim(corpus: Corpus, threads: int) -> torch.Tensor:
     sentences = []
     for codes in corpus.train():
         ids = corpus.tokens(codes)
-        for phase in range(corpus.first):
-            sentence_ids = ids[phase :: corpus.first]
+        for phase in range(corpus.first_distance):
+            sentence_ids = ids[phase :: corpus.first_distance]
             words = [
                 list(map(str, sentence_ids[at : at + SENTENCE].tolist()))
                 for at in range(0, len(sentence_ids), SENTENCE)

@@ -1,4 +1,4 @@
-"""`raygene embed`: k-mer vectors learnt out of band, judged by a task that overlap cannot solve."""
+"""`raygene embed`: k-mer vectors trained apart from a model, scored at naming hidden k-mers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from training.embed.corpus import Corpus
 
-SUMMARY = "k-mer vectors trained out of band, for model.embedding_file"
+SUMMARY = "k-mer vectors trained apart from a model, for model.embedding_file"
 SECTIONS = ("tokenizer", "embedding")
 DESCRIPTION = """\
 Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the
@@ -54,21 +54,21 @@ def run(context: Context) -> None:
     experiment = context.experiment()
     dimension = experiment.embedding.dimension or experiment.model.embedding
     arguments, terminal = context.arguments, context.terminal
-    made = embed(_corpus(context), dimension, Path(arguments.output).absolute(), terminal)
-    found = made.figures
+    embedding = embed(_corpus(context), dimension, Path(arguments.output).absolute(), terminal)
+    figures = embedding.figures
     terminal.table(
-        f"{found['positions']:,} hidden k-mers of held-out sequence, none overlapped by what is seen",
-        report.TASK_HEADER,
-        report.task_rows(found, found["head_bases"]),
+        f"{figures['positions']:,} hidden k-mers of held-out sequence, none overlapped by what is seen",
+        report.ACCURACY_HEADER,
+        report.accuracy_rows(figures, figures["head_bases"]),
     )
-    terminal.say(report.verdict(found))
-    for sentence in report.mirror_sentences(found):
+    terminal.say(report.conclude(figures))
+    for sentence in report.reverse_complement_sentences(figures):
         terminal.say(sentence)
-    terminal.table("Nearest k-mers by cosine", report.NEAREST_HEADER, report.nearest_rows(found))
+    terminal.table("Nearest k-mers by cosine", report.NEAREST_HEADER, report.nearest_rows(figures))
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(found, indent=1) + "\n")
-    terminal.say(f"page: {made.page}")
-    terminal.say(f"embedding: {made.path}")
+        storage.write_text(Path(arguments.json), json.dumps(figures, indent=1) + "\n")
+    terminal.say(f"page: {embedding.page}")
+    terminal.say(f"embedding: {embedding.path}")
 
 
 def _corpus(context: Context) -> Corpus:
@@ -86,9 +86,9 @@ def _corpus(context: Context) -> Corpus:
         if arguments.split:
             raise UsageError("--split goes with --dataset", "hold out sequences of a genome with --hold-out")
         paths = [Path(path) for path in arguments.fasta]
-        return corpus.of_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
-    found = corpus.of_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
-    if differences := corpus.differing(experiment.resolved(), found.tokenizer):
+        return corpus.from_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
+    found = corpus.from_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
+    if differences := corpus.differing_tokenizer_keys(experiment.resolved(), found.tokenizer):
         terminal.warn(
             f"{arguments.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's tokenizer counts"
         )

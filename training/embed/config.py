@@ -1,4 +1,4 @@
-"""The section `embedding` of an experiment: how k-mer vectors are learnt out of band."""
+"""The section `embedding` of an experiment: how k-mer vectors are trained apart from a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.config import Section
 
 
 class EmbeddingConfig(Section):
-    """k-mer vectors learnt out of band (skip-gram with negative sampling)."""
+    """k-mer vectors trained apart from a model (skip-gram with negative sampling)."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {
         "opposite": "opposite_strand_weight",
@@ -27,13 +27,14 @@ class EmbeddingConfig(Section):
     )
     opposite_strand_weight: float = Field(
         default=0.5,
-        description="weight of the other strand's token at a context's place as a context of its own (0: none)",
+        description="weight of the other strand's token at a context's position as a context of its own (0: none)",
         ge=0,
         le=1,
     )
     shared_bases_share: float = Field(
         default=0.8,
-        description="share of the vectors' variance that k-mers with the same bases at the same places have in common (0: as learnt)",
+        description="share of the vectors' variance that k-mers with the same bases at the same positions have in common "
+        "(0: as learnt)",
         ge=0,
         lt=1,
     )
@@ -52,7 +53,7 @@ class EmbeddingConfig(Section):
         default=0.75, description="power of the frequencies by which negatives are drawn", ge=0, le=1
     )
     subsample: float = Field(
-        default=0, description="frequency above which tokens are thinned out, such as 1e-3 (0: none)", ge=0, le=1
+        default=0, description="frequency above which tokens are subsampled, such as 1e-3 (0: none)", ge=0, le=1
     )
     min_count: int = Field(
         default=5, description="occurrences in train below which a k-mer's vector is made of its bases' parts", ge=1
@@ -68,9 +69,9 @@ class EmbeddingConfig(Section):
     )
     head_window: int = Field(
         default=16,
-        description="tokens on either side that the task's head sees, none of them overlapping",
+        description="tokens on either side that the head sees when it names hidden k-mers, none of them overlapping",
         ge=1,
         le=128,
     )
-    head_positions: int = Field(default=1_000_000, description="positions of train that the head learns from", ge=1)
-    scored: int = Field(default=400_000, description="most positions of held-out sequence that are scored", ge=1)
+    head_positions: int = Field(default=1_000_000, description="positions of train that the head is fitted on", ge=1)
+    scored: int = Field(default=400_000, description="maximum of positions of held-out sequence that are scored", ge=1)

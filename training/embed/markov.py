@@ -24,35 +24,35 @@ Numbers = NDArray[np.int64]
 
 
 def count(codes: Bytes) -> Numbers:
-    """How often each base follows each five, shape (1024, 4); stretches with another letter are left out.
+    """Count how often each base follows each five, shape (1024, 4); words with another letter do not count.
 
     Args:
-        codes: base codes 0 to 4, shape (bases,). Counts of several stretches add up.
+        codes: base codes 0 to 4, shape (bases,). Counts of several sequences can be added.
     """
     words = kmer_numbers(codes, ORDER + 1)[~holds_other(codes, ORDER + 1)]
     return np.bincount(words, minlength=STATES * 4).reshape(STATES, 4)
 
 
 @dataclass(frozen=True)
-class Markov:
-    """The model of order five.
+class MarkovModel:
+    """A Markov model of order five.
 
     Attributes:
         log_probability: of each base after each five, shape (1024, 4).
-        k: bases of the words it fills gaps with.
+        k: bases of the words that fill a gap.
     """
 
     log_probability: Floats
     k: int
 
     @classmethod
-    def fitted(cls, counts: Numbers, k: int) -> Markov:
-        """The model of the counts that `count` gives, with one more of each (Laplace)."""
-        more = counts + 1.0
-        return cls(np.log(more / more.sum(axis=1, keepdims=True)), k)
+    def fit(cls, counts: Numbers, k: int) -> MarkovModel:
+        """Fit the model to counts as `count` gives them, with one more of each (Laplace)."""
+        smoothed = counts + 1.0
+        return cls(np.log(smoothed / smoothed.sum(axis=1, keepdims=True)), k)
 
-    def from_left(self, left: Numbers) -> Numbers:
-        """The likeliest word after five bases.
+    def predict_from_left(self, left: Numbers) -> Numbers:
+        """Predict the likeliest word after five bases.
 
         Args:
             left: number of the five bases before each gap, shape (gaps,).
@@ -63,28 +63,33 @@ class Markov:
         best, _ = self._paths
         return self._word(left, best.argmax(axis=1)[left])
 
-    def from_both(self, left: Numbers, right: Numbers) -> Numbers:
-        """The likeliest word between five bases and five bases.
+    def predict_from_both(self, left: Numbers, right: Numbers) -> Numbers:
+        """Predict the likeliest word between five bases and five bases.
 
         Args:
             left: number of the five bases before each gap, shape (gaps,).
-            right: of the five after it, shape (gaps,).
+            right: number of the five bases after it, shape (gaps,).
 
         Returns:
             Numbers of words of k bases, shape (gaps,).
         """
         best, _ = self._paths
-        pairs, place = np.unique(left * STATES + right, return_inverse=True)
+        # Many gaps have the same sides, and each pair of sides is solved once.
+        pairs, pair_of_gap = np.unique(left * STATES + right, return_inverse=True)
         befores, afters = np.divmod(pairs, STATES)
         ends = np.empty(len(pairs), np.int64)
         for first in range(0, len(pairs), _AT_ONCE):
-            some = slice(first, first + _AT_ONCE)
-            ends[some] = (best[befores[some]] + self._continued[:, afters[some]].T).argmax(axis=1)
-        return self._word(befores, ends)[place]
+            batch = slice(first, first + _AT_ONCE)
+            ends[batch] = (best[befores[batch]] + self._continued[:, afters[batch]].T).argmax(axis=1)
+        return self._word(befores, ends)[pair_of_gap]
 
     @cached_property
     def _paths(self) -> tuple[Floats, list[Bytes]]:
-        """Log-probability of the best path from five bases over a word to the last five, shape (1024, 1024), and the base that left the state at each step."""
+        """The Viterbi table: the best paths from five bases over a word of k to the last five.
+
+        Returns:
+            Log-probability of each path, shape (1024, 1024), and for each step the base that left the state on it.
+        """
         best = np.full((STATES, STATES), -np.inf)
         np.fill_diagonal(best, 0)
         steps = self.log_probability.reshape(4, STATES // 4, 4)
@@ -98,13 +103,13 @@ class Markov:
     @cached_property
     def _continued(self) -> Floats:
         """Log-probability of five bases (column) after five (row), shape (1024, 1024)."""
-        found = np.zeros((STATES, STATES))
+        total = np.zeros((STATES, STATES))
         state = np.repeat(np.arange(STATES)[:, None], STATES, axis=1)
         for number in range(ORDER):
             base = (np.arange(STATES) >> 2 * (ORDER - 1 - number)) & 3
-            found += self.log_probability[state, base]
+            total += self.log_probability[state, base]
             state = (state << 2 | base) & (STATES - 1)
-        return found
+        return total
 
     def _word(self, before: Numbers, end: Numbers) -> Numbers:
         """The words on the best paths from `before` to `end`, shape as given."""

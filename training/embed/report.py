@@ -1,4 +1,4 @@
-"""What an embedding came to: the figures on screen, in JSON and on the page, which are the same."""
+"""The figures of an embedding, which are the same on screen, in JSON and on the page."""
 
 from __future__ import annotations
 
@@ -11,68 +11,74 @@ from numpy.typing import NDArray
 
 from pipelines import report
 from pipelines.tokens.tokenizer import Tokenizer
-from training.embed.chance import Check
-from training.embed.skipgram import Learnt
-from training.embed.task import Figures
+from training.embed.masked_prediction import Accuracies
+from training.embed.shuffled_control import ReverseComplementCheck
+from training.embed.skipgram import KmerVectors
 
-TASK_HEADER = ("top-1 accuracy of hidden k-mers", "sees", "accuracy")
+ACCURACY_HEADER = ("top-1 accuracy of hidden k-mers", "sees", "accuracy")
 NEAREST_HEADER = ("k-mer", "nearest, with cosine")
-_LABELLED = 64
-_POINTS = 4096
-_LEAST_DISCORDANT = 25
+# k-mers that are still legible as labels, and points that are still worth their bytes in a page.
+_MAX_LABELLED = 64
+_MAX_POINTS = 4096
+_MIN_DISCORDANT = 25
 Json = dict[str, Any]
 
 
-def figures(task: Figures, check: Check | None, nearest: list[tuple[str, list[tuple[str, float]]]]) -> Json:
+def figures(
+    accuracies: Accuracies, check: ReverseComplementCheck | None, nearest: list[tuple[str, list[tuple[str, float]]]]
+) -> Json:
     """Flat figures; the keys are described in `docs/embed.md`."""
     return {
-        "accuracy": task.embedding,
-        "accuracy_standard_error": task.standard_error,
-        "random_vectors": task.random_vectors,
-        "markov_left": task.markov_left,
-        "markov_both": task.markov_both,
-        "most_frequent": task.most_frequent,
-        "positions": task.positions,
-        "over_markov": asdict(task.over_markov),
-        "over_random_vectors": asdict(task.over_random_vectors),
-        "reverse_complement": _checked(check) if check is not None else None,
+        "accuracy": accuracies.embedding,
+        "accuracy_standard_error": accuracies.standard_error,
+        "random_vectors": accuracies.random_vectors,
+        "markov_left": accuracies.markov_left,
+        "markov_both": accuracies.markov_both,
+        "most_frequent": accuracies.most_frequent,
+        "positions": accuracies.positions,
+        "over_markov": asdict(accuracies.over_markov),
+        "over_random_vectors": asdict(accuracies.over_random_vectors),
+        "reverse_complement": _check_figures(check) if check is not None else None,
         "nearest": {kmer: dict(near) for kmer, near in nearest},
     }
 
 
-def _checked(check: Check) -> Json:
-    found: Json = {
+def _check_figures(check: ReverseComplementCheck) -> Json:
+    document: Json = {
         "learnt": {"percentile": check.everywhere.learnt},
         "shuffled": {"percentile": check.everywhere.shuffled, "copies": check.copies},
         "standard_error": check.everywhere.standard_error,
-        "above_chance": check.everywhere.above,
+        "above_chance": check.everywhere.is_above,
     }
     if check.same_gc is not None:
-        found["learnt"]["same_gc_percentile"] = check.same_gc.learnt
-        found["shuffled"]["same_gc_percentile"] = check.same_gc.shuffled
-        found |= {"same_gc_standard_error": check.same_gc.standard_error, "same_gc_above_chance": check.same_gc.above}
+        document["learnt"]["same_gc_percentile"] = check.same_gc.learnt
+        document["shuffled"]["same_gc_percentile"] = check.same_gc.shuffled
+        document |= {
+            "same_gc_standard_error": check.same_gc.standard_error,
+            "same_gc_above_chance": check.same_gc.is_above,
+        }
     delivered = check.delivered
-    found["delivered"] = {
+    document["delivered"] = {
         "percentile": delivered.percentile,
         "p": delivered.p,
         "same_gc_percentile": delivered.same_gc,
         "same_gc_p": delivered.same_gc_p,
     }
-    return found | {"kmers": check.kmers}
+    return document | {"kmers": check.kmers}
 
 
-def task_rows(found: Json, bases: int) -> list[tuple[str, str, str]]:
-    """The table under `TASK_HEADER`; `bases` is how far the head's visible tokens reach on either side."""
+def accuracy_rows(document: Json, bases: int) -> list[tuple[str, str, str]]:
+    """The rows under `ACCURACY_HEADER`; `bases` is how far the head's visible tokens reach on either side."""
     return [
         (
             "embedding, log-linear head",
             f"vectors of whole tokens within {bases} bases on either side",
-            _percent(found["accuracy"]),
+            _percent(document["accuracy"]),
         ),
-        ("random vectors, the same head", "the same tokens", _percent(found["random_vectors"])),
-        ("Markov model of order 5, posterior", "5 bases on either side", _percent(found["markov_both"])),
-        ("Markov model of order 5", "5 bases before", _percent(found["markov_left"])),
-        ("most frequent k-mer of train", "nothing", _percent(found["most_frequent"])),
+        ("random vectors, the same head", "the same tokens", _percent(document["random_vectors"])),
+        ("Markov model of order 5, posterior", "5 bases on either side", _percent(document["markov_both"])),
+        ("Markov model of order 5", "5 bases before", _percent(document["markov_left"])),
+        ("most frequent k-mer of train", "nothing", _percent(document["most_frequent"])),
     ]
 
 
@@ -80,26 +86,26 @@ def _percent(share: float) -> str:
     return f"{share:.2%}"
 
 
-def nearest_rows(found: Json) -> list[tuple[str, str]]:
-    """The table under `NEAREST_HEADER`."""
+def nearest_rows(document: Json) -> list[tuple[str, str]]:
+    """The rows under `NEAREST_HEADER`."""
     return [
         (kmer, " · ".join(f"{other} {cosine:.2f}" for other, cosine in near.items()))
-        for kmer, near in found["nearest"].items()
+        for kmer, near in document["nearest"].items()
     ]
 
 
-def verdict(found: Json) -> str:
-    """Two sentences that set the embedding against the better Markov figure, and against random vectors under its head."""
+def conclude(document: Json) -> str:
+    """Compare the embedding with the better Markov figure and with random vectors under its head, a sentence each."""
     return (
-        f"The embedding {_compared(found['over_markov'], 'the better Markov figure')}. "
-        f"It {_compared(found['over_random_vectors'], 'random vectors under the same head')}."
+        f"The embedding {_compare(document['over_markov'], 'the better Markov figure')}. "
+        f"It {_compare(document['over_random_vectors'], 'random vectors under the same head')}."
     )
 
 
-def _compared(lead: Json, other: str) -> str:
+def _compare(lead: Json, other: str) -> str:
     difference, error = lead["difference"], lead["standard_error"]
     points = f"{100 * difference:+.2f} percentage points"
-    if lead["discordant"] < _LEAST_DISCORDANT or not error:
+    if lead["discordant"] < _MIN_DISCORDANT or not error:
         return f"and {other}: too few positions to tell ({points}, {lead['discordant']} at which one alone is right)"
     points += f", {difference / error:+.1f} standard errors"
     if difference > 2 * error:
@@ -109,81 +115,93 @@ def _compared(lead: Json, other: str) -> str:
     return f"is within two standard errors of {other} ({points})"
 
 
-def mirror_sentences(found: Json) -> list[str]:
-    """What the check of reverse complements came to: what was learnt beside chance first, then what the vectors were given."""
-    one = found["reverse_complement"]
-    if one is None:
-        return [f"No two k-mers that were learnt are each other's reverse complement.{_left_out(found)}"]
-    learnt, shuffled, delivered = one["learnt"], one["shuffled"], one["delivered"]
-    told = (
-        f"In what was learnt a k-mer's reverse complement ranks {_above(one['above_chance'])} chance among its neighbours: it is "
-        f"nearer than {learnt['percentile']:.1%} of other k-mers, and than {shuffled['percentile']:.1%} in vectors learnt the same "
-        f"way from the sequence shuffled ({shuffled['copies']} times; standard error of the difference "
-        f"{one['standard_error']:.1%})"
+def reverse_complement_sentences(document: Json) -> list[str]:
+    """The result of the check of reverse complements: first in what was learnt, then in the delivered vectors."""
+    check = document["reverse_complement"]
+    if check is None:
+        return [f"No two k-mers that were learnt are each other's reverse complement.{_rare_kmers(document)}"]
+    learnt, shuffled, delivered = check["learnt"], check["shuffled"], check["delivered"]
+    in_learnt = (
+        f"In what was learnt a k-mer's reverse complement ranks {_above(check['above_chance'])} chance among its "
+        f"neighbours: it is nearer than {learnt['percentile']:.1%} of other k-mers, and than "
+        f"{shuffled['percentile']:.1%} in vectors learnt the same way from the sequence shuffled "
+        f"({shuffled['copies']} times; standard error of the difference {check['standard_error']:.1%})"
     )
-    if "same_gc_above_chance" in one:
-        told += (
-            f"; of those with as many G and C {learnt['same_gc_percentile']:.1%} and {shuffled['same_gc_percentile']:.1%}, "
-            f"{_above(one['same_gc_above_chance'])} chance (standard error {one['same_gc_standard_error']:.1%})"
+    if "same_gc_above_chance" in check:
+        in_learnt += (
+            f"; of those with as many G and C {learnt['same_gc_percentile']:.1%} and "
+            f"{shuffled['same_gc_percentile']:.1%}, {_above(check['same_gc_above_chance'])} chance "
+            f"(standard error {check['same_gc_standard_error']:.1%})"
         )
-    given = f"In the vectors delivered it is nearer than {delivered['percentile']:.1%}"
+    in_delivered = f"In the vectors delivered it is nearer than {delivered['percentile']:.1%}"
     if delivered["same_gc_percentile"] is not None:
-        given += f", and than {delivered['same_gc_percentile']:.1%} of those with as many G and C"
-    return [f"{told}. {found['strands']}{_left_out(found)}", f"{given}. {found['imposed']}"]
+        in_delivered += f", and than {delivered['same_gc_percentile']:.1%} of those with as many G and C"
+    return [
+        f"{in_learnt}. {document['strands']}{_rare_kmers(document)}",
+        f"{in_delivered}. {document['imposed']}",
+    ]
 
 
 def _above(above: bool) -> str:
     return "above" if above else "not above"
 
 
-def _left_out(found: Json) -> str:
-    number = found["left_out"]
+def _rare_kmers(document: Json) -> str:
+    """A sentence about k-mers too rare to be learnt, with a space before it; empty if there are none."""
+    number = document["left_out"]
     if not number:
         return ""
-    return f" {number:,} k-mer{'s' * (number > 1)} too seldom to be learnt {'are' if number > 1 else 'is'} left out here and below."
+    if number == 1:
+        return " 1 k-mer too rare to be learnt is left out here and below."
+    return f" {number:,} k-mers too rare to be learnt are left out here and below."
 
 
-def page(found: Json, learnt: Learnt, tokenizer: Tokenizer) -> report.Page:
-    """The figures as one HTML page with a picture of the k-mers."""
-    made = report.Page(
+def build_page(document: Json, learnt: KmerVectors, tokenizer: Tokenizer) -> report.Page:
+    """Build the HTML page: the figures, and a map of the k-mers."""
+    page = report.Page(
         "k-mer embedding",
-        f"{tokenizer.k}-mers, stride {tokenizer.stride} · {found['dimension']} numbers each · {found['about']}",
+        f"{tokenizer.k}-mers, stride {tokenizer.stride} · {document['dimension']} numbers each · {document['about']}",
     )
-    made.paragraph(verdict(found), lead=True)
-    made.table(
-        f"{found['positions']:,} hidden k-mers of held-out sequence, none overlapped by what is seen",
-        TASK_HEADER,
-        task_rows(found, found["head_bases"]),
+    page.paragraph(conclude(document), lead=True)
+    page.table(
+        f"{document['positions']:,} hidden k-mers of held-out sequence, none overlapped by what is seen",
+        ACCURACY_HEADER,
+        accuracy_rows(document, document["head_bases"]),
     )
-    for sentence in mirror_sentences(found):
-        made.paragraph(sentence)
-    picture, shares = map_of(learnt, tokenizer)
-    made.figures(
+    for sentence in reverse_complement_sentences(document):
+        page.paragraph(sentence)
+    figure, shares = principal_components(learnt, tokenizer)
+    page.figures(
         (
-            f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance, before all directions are made alike)",
-            picture,
+            f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance, before "
+            "all directions are made alike)",
+            figure,
         )
     )
-    made.table("Nearest k-mers by cosine: from the most frequent to the rarest", NEAREST_HEADER, nearest_rows(found))
-    return made
+    page.table("Nearest k-mers by cosine: from the most frequent to the rarest", NEAREST_HEADER, nearest_rows(document))
+    return page
 
 
-def map_of(learnt: Learnt, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:
-    """The k-mers in two principal components, coloured by GC, labelled where few; and the components' shares of variance."""
+def principal_components(learnt: KmerVectors, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:
+    """Draw the k-mers in two principal components, coloured by GC, labelled if they are few.
+
+    Returns:
+        The plot, and the share of variance of each component, shape (2,).
+    """
     from sklearn.decomposition import PCA
 
-    kmers, vectors = learnt.ids, learnt.stretched
-    if len(kmers) > _POINTS:
-        some = np.linspace(0, len(kmers) - 1, _POINTS).astype(int)
-        kmers, vectors = kmers[some], vectors[some]
+    kmers, vectors = learnt.ids, learnt.raw
+    if len(kmers) > _MAX_POINTS:
+        shown = np.linspace(0, len(kmers) - 1, _MAX_POINTS).astype(int)
+        kmers, vectors = kmers[shown], vectors[shown]
     pca = PCA(2, svd_solver="full")
-    places = pca.fit_transform(vectors.astype(np.float64))
-    strong = np.isin(tokenizer.letters[kmers], (1, 2)).mean(axis=1)
+    points = pca.fit_transform(vectors.astype(np.float64))
+    gc = np.isin(tokenizer.letters[kmers], (1, 2)).mean(axis=1)
     figure, axes = report.new_figure("first component", "second component")
     dots = axes.scatter(
-        places[:, 0],
-        places[:, 1],
-        c=strong,
+        points[:, 0],
+        points[:, 1],
+        c=gc,
         cmap="viridis",
         vmin=0,
         vmax=1,
@@ -191,7 +209,7 @@ def map_of(learnt: Learnt, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.flo
         linewidths=0,
     )
     figure.colorbar(dots, ax=axes, label="share of G and C")
-    if len(kmers) <= _LABELLED:
-        for id_, (x, y) in zip(kmers, places, strict=True):
+    if len(kmers) <= _MAX_LABELLED:
+        for id_, (x, y) in zip(kmers, points, strict=True):
             axes.annotate(tokenizer.vocabulary[id_], (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points")
     return figure, pca.explained_variance_ratio_

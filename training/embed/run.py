@@ -1,8 +1,8 @@
-"""Trains, judges and keeps an embedding: the whole of `raygene embed`.
+"""Trains, evaluates and writes an embedding: the whole of `raygene embed`.
 
-Four passes over what is learnt from and two over what is held out (positions are counted before they are drawn), and one over
-each shuffled copy, in one process and on one thread: 3-mers of 12 Mb take about a minute, most of it the task's two heads;
-6-mers some minutes, most of it gradient. A finished one is found again by its content and not made twice.
+Four passes over the sequence to train on and two over the sequence held out (positions are counted before they are
+drawn), and one over each shuffled copy, in one process and on one thread: 3-mers of 12 Mb take about a minute, most of it
+the two heads; 6-mers some minutes, most of it gradient. A finished embedding is found by its content and not made twice.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import SPECIALS
-from training.embed import chance, head, neighbours, pairs, report, skipgram, task
+from training.embed import cooccurrence, head, masked_prediction, neighbours, report, shuffled_control, skipgram
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus
 from training.models import embedding_file
 
 # To be raised when the same sequence, configuration and seed come to give other vectors, figures or files.
 METHOD = 2
-# The dimension is given apart, and strands are told by what is read.
-NOT_CONTENT = {"dimension", "strands"}
+# Not part of the key: it holds the dimension by itself, and `strands` shows in what is read.
+NOT_IN_KEY = {"dimension", "strands"}
 
 
 @dataclass(frozen=True)
-class Embedded:
+class FinishedEmbedding:
     """A finished embedding.
 
     Attributes:
         path: the embedding file.
-        figures: what it came to, as in the JSON beside it.
+        figures: its figures, as in the JSON file next to it.
     """
 
     path: Path
@@ -49,22 +49,22 @@ class Embedded:
 
     @property
     def page(self) -> Path:
-        """The HTML page beside the file."""
+        """The HTML page next to the file."""
         return self.path.with_suffix(".html")
 
 
-def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> Embedded:
-    """Learn vectors, score them, and write `embed-….safetensors`, and before it a page and the figures of the same name.
+def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> FinishedEmbedding:
+    """Train vectors, score them, and write a page, figures, and last `embed-….safetensors`, all of the same name.
 
     Args:
-        corpus: what to learn from, and its configuration.
+        corpus: the sequence and the configuration.
         dimension: of a vector.
         output: directory of the files.
-        progress: told of every step.
+        progress: shows every stage.
 
     Raises:
-        ResourceError: the place cannot be written, another process writes it, or memory is short.
-        TrainingError: too little sequence, or numbers that are none.
+        ResourceError: the directory cannot be written, another process writes to it, or memory is short.
+        TrainingError: too little sequence, or vectors that are not finite.
         UsageError: the vocabulary is too large.
     """
     key = key_of(corpus, dimension)
@@ -72,29 +72,31 @@ def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> E
     with storage.only_writer(output):
         storage.remove_partial(output, "embed-*-checkpoint")
         remove_unfinished(output)
-        if (found := finished(output, key, corpus.tokenizer, dimension, progress)) is not None:
-            progress.note(f"{found.path} is made of the same sequence and configuration already; nothing to do")
-            return found
+        if (previous := find_finished(output, key, corpus.tokenizer, dimension, progress)) is not None:
+            progress.note(f"{previous.path} is of the same sequence and configuration; nothing to do")
+            return previous
         with one_thread():
-            return _made(corpus, dimension, output, key, progress)
+            return _train_and_write(corpus, dimension, output, key, progress)
 
 
 def key_of(corpus: Corpus, dimension: int) -> str:
-    """SHA-256 over what decides the vectors and their figures."""
+    """SHA-256 of everything that decides the vectors and their figures."""
     return fingerprint.of_value(
         {
             "method": METHOD,
-            "config": EmbeddingConfig.with_first_names(corpus.config.model_dump(mode="json", exclude=NOT_CONTENT)),
+            "config": EmbeddingConfig.with_first_names(corpus.config.model_dump(mode="json", exclude=NOT_IN_KEY)),
             "dimension": dimension,
             "tokenizer": corpus.tokenizer.fingerprint,
-            "both": corpus.both,
+            "both": corpus.both_strands,
             "content": corpus.content,
         }
     )
 
 
-def finished(output: Path, key: str, tokenizer: Tokenizer, dimension: int, progress: Progress) -> Embedded | None:
-    """The embedding of a key in a directory, if it is there whole with its figures; a damaged one is noted."""
+def find_finished(
+    output: Path, key: str, tokenizer: Tokenizer, dimension: int, progress: Progress
+) -> FinishedEmbedding | None:
+    """Find the embedding of a key in a directory, whole and with its figures; a damaged one is noted and left."""
     damaged = []
     for path in sorted(output.glob("embed-*-checkpoint.safetensors")):
         try:
@@ -105,20 +107,20 @@ def finished(output: Path, key: str, tokenizer: Tokenizer, dimension: int, progr
             continue
         try:
             embedding_file.load(path, tokenizer, dimension)
-            told = embedding_file.read_metadata(path)
+            metadata = embedding_file.read_metadata(path)
         except BundleError as error:
             damaged.append(error.problem)
             continue
-        if told.get("key") == key and told.get("figures") == fingerprint.of_value(figures):
-            return Embedded(path, figures)
-        damaged.append(f"{path}: its figures are not those that it was written with")
+        if metadata.get("key") == key and metadata.get("figures") == fingerprint.of_value(figures):
+            return FinishedEmbedding(path, figures)
+        damaged.append(f"{path}: its figures are not those it was written with")
     for problem in damaged:
-        progress.note(f"{problem}; it is left as it is and made again")
+        progress.note(f"{problem}; it is left as it is, and the embedding is made again")
     return None
 
 
 def remove_unfinished(output: Path) -> None:
-    """Remove pages and figures of which a kill kept the embedding file from being written."""
+    """Remove pages and figures without an embedding file, which a killed process left."""
     for suffix in (".json", ".html"):
         for path in output.glob(f"embed-*-checkpoint{suffix}"):
             if not path.with_suffix(".safetensors").exists():
@@ -128,98 +130,104 @@ def remove_unfinished(output: Path) -> None:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compute on one thread, so that sums are taken in the same order wherever this runs."""
-    given = torch.get_num_threads()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
             yield
     finally:
-        torch.set_num_threads(given)
+        torch.set_num_threads(threads)
 
 
-def made_at() -> datetime:
-    """Now, or what `SOURCE_DATE_EPOCH` says, for files that are the same to the byte.
+def creation_time() -> datetime:
+    """The time now, or that of `SOURCE_DATE_EPOCH`, with which files are the same to the byte.
 
     Raises:
-        UsageError: it is no number of seconds.
+        UsageError: it is not a number of seconds.
     """
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if not given:
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    if not seconds:
         return datetime.now(UTC)
     try:
-        return datetime.fromtimestamp(int(given), UTC)
+        return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(f"SOURCE_DATE_EPOCH: {given!r} is no number of seconds", "unset it, or give one") from error
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH: {seconds!r} is not a number of seconds", "unset it, or set one"
+        ) from error
 
 
-def _made(corpus: Corpus, dimension: int, output: Path, key: str, progress: Progress) -> Embedded:
-    config, tokenizer, made = corpus.config, corpus.tokenizer, made_at()
-    progress.note(f"learning from {corpus.about}")
+def _train_and_write(corpus: Corpus, dimension: int, output: Path, key: str, progress: Progress) -> FinishedEmbedding:
+    config, tokenizer, created = corpus.config, corpus.tokenizer, creation_time()
+    progress.note(f"learning from {corpus.description}")
     with progress.stage("k-mers"):
-        pairs.occurrences(map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, config.min_count)
-    with progress.stage("the task's positions"):
-        train = task.drawn(corpus, held_out=False, wanted=config.head_positions)
-        held_out = task.drawn(corpus, held_out=True, wanted=config.scored)
-        markov = task.fitted_markov(corpus)
+        cooccurrence.count_tokens(map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, config.min_count)
+    with progress.stage("hidden k-mers"):
+        train = masked_prediction.sample_positions(corpus, held_out=False, limit=config.head_positions)
+        held_out = masked_prediction.sample_positions(corpus, held_out=True, limit=config.scored)
+        markov = masked_prediction.fit_markov(corpus)
     with progress.stage("counting pairs"):
-        counted = pairs.count(
-            map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, corpus.first, config.window
+        counts = cooccurrence.count(
+            map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, corpus.first_distance, config.window
         )
     with progress.stage("vectors", config.epochs) as stage:
-        learnt = skipgram.learn(counted, tokenizer, dimension, config, stage.advance)
-        vectors = learnt.vectors
-    one_strand, tokens = learnt, counted.tokens
+        learnt = skipgram.learn(counts, tokenizer, dimension, config, stage.advance)
+    one_strand, tokens = learnt, counts.tokens
     if config.opposite_strand_weight:
         with progress.stage("vectors of contexts within a strand", config.epochs) as stage:
-            one_strand = skipgram.learn(counted, tokenizer, dimension, chance.one_strand(config), stage.advance)
-    # The table of pairs is most of the memory, and each copy has its own.
-    del counted
-    steps = config.epochs * chance.copies(tokenizer.vocabulary_size)
+            within = shuffled_control.one_strand(config)
+            one_strand = skipgram.learn(counts, tokenizer, dimension, within, stage.advance)
+    # The table of pairs is most of the memory, and each shuffled copy has its own.
+    del counts
+    steps = config.epochs * shuffled_control.copies(tokenizer.vocabulary_size)
     with progress.stage("vectors of shuffled sequence", steps) as stage:
-        checked = chance.check(corpus, one_strand, learnt, dimension, stage.advance)
-    with progress.stage("the task's heads", 2 * -(-len(train.hidden) // head.BATCH)) as stage:
-        scored = task.score(vectors, train, held_out, markov, corpus, stage.advance)
-    near = neighbours.nearest(vectors.numpy()[learnt.ids], learnt.ids, tokenizer, tokens)
-    found = report.figures(scored, checked, near)
-    found |= {
-        "about": corpus.about,
-        "strands": _strands(corpus),
-        "imposed": _imposed(config),
+        check = shuffled_control.check(corpus, one_strand, learnt, dimension, stage.advance)
+    with progress.stage("heads", 2 * -(-len(train.hidden) // head.BATCH)) as stage:
+        accuracies = masked_prediction.score(learnt.vectors, train, held_out, markov, corpus, stage.advance)
+    near = neighbours.nearest(learnt.vectors.numpy()[learnt.ids], learnt.ids, tokenizer, tokens)
+    document = report.figures(accuracies, check, near)
+    document |= {
+        "about": corpus.description,
+        "strands": _describe_strands(corpus),
+        "imposed": _describe_imposed(config),
         "left_out": int((tokenizer.letters < 4).all(axis=1).sum()) - len(learnt.ids),
-        "both_strands": corpus.both,
+        "both_strands": corpus.both_strands,
         "dimension": dimension,
         "vocabulary": tokenizer.vocabulary_size,
         "k": tokenizer.k,
         "stride": tokenizer.stride,
-        "head_bases": (corpus.first + config.head_window - 1) * tokenizer.stride,
+        "head_bases": (corpus.first_distance + config.head_window - 1) * tokenizer.stride,
         "train_tokens": int(tokens[len(SPECIALS) :].sum()),
         "config": config.model_dump(mode="json"),
         "content": corpus.content,
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "key": key,
     }
-    path = output / embedding_file.name_of(dimension, tokenizer.vocabulary_size, scored.embedding, made)
-    report.page(found, learnt, tokenizer).write(path.with_suffix(".html"))
-    storage.write_text(path.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
-    more = {
-        "task": task.STATED,
-        "markov_left": f"{scored.markov_left:.4f}",
-        "markov_both": f"{scored.markov_both:.4f}",
-        "random_vectors": f"{scored.random_vectors:.4f}",
+    path = output / embedding_file.name_of(dimension, tokenizer.vocabulary_size, accuracies.embedding, created)
+    report.build_page(document, learnt, tokenizer).write(path.with_suffix(".html"))
+    storage.write_text(path.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
+    metadata = {
+        "task": masked_prediction.DESCRIPTION,
+        "markov_left": f"{accuracies.markov_left:.4f}",
+        "markov_both": f"{accuracies.markov_both:.4f}",
+        "random_vectors": f"{accuracies.random_vectors:.4f}",
         "key": key,
-        "figures": fingerprint.of_value(found),
+        "figures": fingerprint.of_value(document),
     }
-    embedding_file.save(vectors, tokenizer, scored.embedding, made, output, more)
-    return Embedded(path, found)
+    # Last, because an embedding file without page and figures would count as finished.
+    embedding_file.save(learnt.vectors, tokenizer, accuracies.embedding, created, output, metadata)
+    return FinishedEmbedding(path, document)
 
 
-def _strands(corpus: Corpus) -> str:
-    read = "Both strands were learnt from" if corpus.both else "Each sequence was learnt from on one strand only"
+def _describe_strands(corpus: Corpus) -> str:
+    read = (
+        "Both strands were learnt from" if corpus.both_strands else "Each sequence was learnt from on one strand only"
+    )
     return f"{read}, with contexts within a strand."
 
 
-def _imposed(config: EmbeddingConfig) -> str:
-    asked = {
+def _describe_imposed(config: EmbeddingConfig) -> str:
+    """What the configuration, and not the sequence, makes alike in the delivered vectors."""
+    shares = {
         "embedding.opposite_strand_weight": (
             config.opposite_strand_weight,
             "of a context is the other strand's token at its place",
@@ -233,7 +241,7 @@ def _imposed(config: EmbeddingConfig) -> str:
             "of its reverse complement's vector is added to each",
         ),
     }
-    told = [f"{share:g} {what} ({name})" for name, (share, what) in asked.items() if share]
-    if not told:
-        return "Nothing was imposed on them (embedding.opposite_strand_weight, embedding.shared_bases_share and embedding.reverse_complement_share 0)."
-    return f"That is imposed, and no finding: {'; '.join(told)}."
+    imposed = [f"{share:g} {what} ({name})" for name, (share, what) in shares.items() if share]
+    if not imposed:
+        return f"Nothing was imposed on them ({', '.join([*shares][:-1])} and {[*shares][-1]} 0)."
+    return f"That is imposed, and no finding: {'; '.join(imposed)}."

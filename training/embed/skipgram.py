@@ -1,8 +1,8 @@
-"""Skip-gram with negative sampling, its whole expected objective at every step.
+"""Skip-gram with negative sampling, with the whole expected objective at every step.
 
 What word2vec (Mikolov et al. 2013) draws pair by pair depends on the counts of pairs alone (Levy and Goldberg 2014), and
-k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Nothing is
-drawn but the first vectors, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to 0.2 s of
+k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Only the
+initial vectors are random, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to 0.2 s of
 one core. It runs on one thread, so that bytes do not depend on the number of cores.
 """
 
@@ -20,152 +20,164 @@ from pipelines import fingerprint
 from pipelines.errors import TrainingError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import PAD, SPECIALS
-from training.embed import pairs
+from training.embed import cooccurrence
 from training.embed.config import EmbeddingConfig
-from training.embed.pairs import Pairs
+from training.embed.cooccurrence import Cooccurrences
 
-_ROWS = 1024
-_START = 0.1
-_LEAST = 0.01
+_ROWS_AT_ONCE = 1024
+_INITIAL_SCALE = 0.1
+# Directions with less than this share of the largest singular value are not scaled up to the others.
+_MIN_SINGULAR_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What was learnt.
+class KmerVectors:
+    """Vectors of a vocabulary, and the stages of those that were learnt.
 
     Attributes:
         vectors: of all ids, shape (ids, dimension).
-        ids: of the k-mers that were learnt, ascending, shape (k-mers,).
-        stretched: their vectors as the objective has them, before all directions are made alike, shape (k-mers, dimension).
-        alike: the same after that, and before k-mers of common bases and reverse complements are drawn together.
+        ids: ids of the k-mers whose vectors were learnt, ascending, shape (k-mers,).
+        raw: their vectors as the objective gives them, before whitening, shape (k-mers, dimension).
+        whitened: the same whitened, before k-mers of common bases and reverse complements are drawn together.
     """
 
     vectors: Tensor
     ids: NDArray[np.int64]
-    stretched: NDArray[np.float32]
-    alike: NDArray[np.float32]
+    raw: NDArray[np.float32]
+    whitened: NDArray[np.float32]
 
 
 def learn(
-    counted: Pairs, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, told: Callable[[], object]
-) -> Learnt:
-    """Vectors of all ids.
+    counts: Cooccurrences, tokenizer: Tokenizer, dimension: int, config: EmbeddingConfig, on_step: Callable[[], object]
+) -> KmerVectors:
+    """Learn vectors of all ids.
 
     Args:
-        counted: counts of the corpus.
-        tokenizer: whose ids they are.
+        counts: counts of the corpus.
+        tokenizer: the tokenizer of the ids.
         dimension: of a vector.
         config: the section `embedding`.
-        told: called after every step.
+        on_step: called after every step.
 
     Returns:
-        Vectors in float32, of mean 0 and variance 1 over the k-mers that were learnt. Seldom and partial k-mers have the sum of
-        their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences, `<pad>` zeros.
+        Vectors in float32, of mean 0 and variance 1 over the k-mers that were learnt. Rare and partial k-mers have the
+        sum of their bases' parts (least squares over the others), `<unk>` and `<mask>` the mean of all occurrences,
+        `<pad>` zeros.
 
     Raises:
-        TrainingError: too few k-mers occur, or the vectors are no longer numbers.
+        TrainingError: too few k-mers occur, or the vectors are no longer finite.
     """
-    often = np.flatnonzero((counted.near.sum(axis=1) > 0) & (counted.tokens >= config.min_count))
-    pairs.enough(len(often), config.min_count)
-    near = contexts(counted.near, often, tokenizer.reverse_complements.astype(np.int64), config.opposite_strand_weight)
-    _thin(near, counted.tokens[often], config.subsample)
+    ids = np.flatnonzero((counts.pairs.sum(axis=1) > 0) & (counts.tokens >= config.min_count))
+    cooccurrence.require_enough_kmers(len(ids), config.min_count)
+    complements = tokenizer.reverse_complements.astype(np.int64)
+    contexts = context_counts(counts.pairs, ids, complements, config.opposite_strand_weight)
+    _subsample(contexts, counts.tokens[ids], config.subsample)
     generator = torch.Generator().manual_seed(fingerprint.seed(config.seed, "skip-gram"))
-    first = torch.randn(2, len(often), dimension, generator=generator) * _START
-    learnt = _descend(near, first, config, told).numpy()
-    if not np.isfinite(learnt).all():
-        raise TrainingError("the vectors are no longer numbers", "lower embedding.learning_rate")
-    alike = whitened(learnt)
-    shaped = mirrored(
-        shared(alike, often, tokenizer, config.shared_bases_share), often, tokenizer, config.reverse_complement_share
-    )
-    return Learnt(completed(shaped, often, counted.tokens, tokenizer), often, learnt, alike)
+    initial = torch.randn(2, len(ids), dimension, generator=generator) * _INITIAL_SCALE
+    raw = _optimize(contexts, initial, config, on_step).numpy()
+    if not np.isfinite(raw).all():
+        raise TrainingError("the vectors are no longer finite numbers", "lower embedding.learning_rate")
+    whitened = whiten(raw)
+    shaped = share_bases(whitened, ids, tokenizer, config.shared_bases_share)
+    shaped = add_reverse_complements(shaped, ids, tokenizer, config.reverse_complement_share)
+    return KmerVectors(complete(shaped, ids, counts.tokens, tokenizer), ids, raw, whitened)
 
 
-def contexts(
-    near: NDArray[np.int64], ids: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float
+def context_counts(
+    pairs: NDArray[np.int64], ids: NDArray[np.int64], reverse_complements: NDArray[np.int64], opposite: float
 ) -> NDArray[np.float32]:
-    """Counts of contexts among some ids, those read on the other strand included, shape (some, some).
+    """Counts of contexts among some ids, with those read on the other strand, shape (chosen ids, chosen ids).
 
     Args:
-        near: counts of all ids, shape (ids, ids).
-        ids: shape (some,).
+        pairs: counts of all ids, shape (ids, ids).
+        ids: the chosen ids, shape (chosen ids,).
         reverse_complements: of all ids, shape (ids,).
-        opposite: weight of the other strand's.
+        opposite: weight of contexts on the other strand.
     """
-    found = np.empty((len(ids), len(ids)), np.float32)
-    for low in range(0, len(ids), _ROWS):
-        rows = near[ids[low : low + _ROWS]]
-        found[low : low + _ROWS] = rows[:, ids]
+    contexts = np.empty((len(ids), len(ids)), np.float32)
+    for low in range(0, len(ids), _ROWS_AT_ONCE):
+        rows = pairs[ids[low : low + _ROWS_AT_ONCE]]
+        contexts[low : low + _ROWS_AT_ONCE] = rows[:, ids]
         if opposite:
-            found[low : low + _ROWS] += opposite * rows[:, reverse_complements[ids]]
-    return found
+            contexts[low : low + _ROWS_AT_ONCE] += opposite * rows[:, reverse_complements[ids]]
+    return contexts
 
 
-def _thin(near: NDArray[np.float32], tokens: NDArray[np.int64], subsample: float) -> None:
-    """Leave of each pair what is left when frequent tokens are thinned out as in word2vec, in place."""
-    if subsample:
-        kept = np.minimum(np.sqrt(subsample * tokens.sum() / tokens), 1.0).astype(np.float32)
-        near *= kept[:, None]
-        near *= kept
+def _subsample(contexts: NDArray[np.float32], tokens: NDArray[np.int64], threshold: float) -> None:
+    """Scale counts in place to what is left of them when frequent tokens are subsampled as in word2vec."""
+    if threshold:
+        probability = np.minimum(np.sqrt(threshold * tokens.sum() / tokens), 1.0).astype(np.float32)
+        contexts *= probability[:, None]
+        contexts *= probability
 
 
-def _descend(near: NDArray[np.float32], first: Tensor, config: EmbeddingConfig, told: Callable[[], object]) -> Tensor:
-    """Adam over the whole objective; the vectors of tokens, shape (ids, dimension). The counts are scaled in place."""
-    often = near.sum(axis=1, dtype=np.float64)
-    drawn = near.sum(axis=0, dtype=np.float64) ** config.smoothing
-    scale = len(near) / often.sum()
-    near *= np.float32(scale)
-    positive = torch.from_numpy(near)
-    rows = torch.from_numpy((config.negatives * often * scale).astype(np.float32))
-    columns = torch.from_numpy((drawn / drawn.sum()).astype(np.float32))
-    vectors, context = (one.clone().requires_grad_() for one in first)
-    optimizer = torch.optim.Adam([vectors, context], lr=config.learning_rate)
+def _optimize(
+    contexts: NDArray[np.float32], initial: Tensor, config: EmbeddingConfig, on_step: Callable[[], object]
+) -> Tensor:
+    """Minimise the whole objective with Adam; the vectors of tokens, shape (ids, dimension). Scales the counts in place.
+
+    Args:
+        contexts: counts as `context_counts` gives them, shape (ids, ids).
+        initial: vectors of tokens and of contexts, shape (2, ids, dimension).
+        config: the section `embedding`.
+        on_step: called after every step.
+    """
+    row_sums = contexts.sum(axis=1, dtype=np.float64)
+    noise = contexts.sum(axis=0, dtype=np.float64) ** config.smoothing
+    # To a mean of one positive pair a token, so that the learning rate does not depend on the length of the genome.
+    scale = len(contexts) / row_sums.sum()
+    contexts *= np.float32(scale)
+    positive = torch.from_numpy(contexts)
+    rows = torch.from_numpy((config.negatives * row_sums * scale).astype(np.float32))
+    columns = torch.from_numpy((noise / noise.sum()).astype(np.float32))
+    vectors, context_vectors = (part.clone().requires_grad_() for part in initial)
+    optimizer = torch.optim.Adam([vectors, context_vectors], lr=config.learning_rate)
     for step in range(config.epochs):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * (1 - step / config.epochs)
         with torch.no_grad():
-            vectors.grad, context.grad = torch.zeros_like(vectors), torch.zeros_like(context)
-            for low in range(0, len(near), _ROWS):
-                some = slice(low, low + _ROWS)
-                # Of -near log s(z) - negative log s(-z): negative s(z) - near s(-z).
-                slope = torch.sigmoid(vectors[some] @ context.T)
-                slope *= torch.addr(positive[some], rows[some], columns)
-                slope -= positive[some]
-                vectors.grad[some] = slope @ context
-                context.grad += slope.T @ vectors[some]
+            vectors.grad, context_vectors.grad = torch.zeros_like(vectors), torch.zeros_like(context_vectors)
+            for low in range(0, len(contexts), _ROWS_AT_ONCE):
+                batch = slice(low, low + _ROWS_AT_ONCE)
+                # The gradient of -positive log s(z) - negative log s(-z): negative s(z) - positive s(-z).
+                slope = torch.sigmoid(vectors[batch] @ context_vectors.T)
+                slope *= torch.addr(positive[batch], rows[batch], columns)
+                slope -= positive[batch]
+                vectors.grad[batch] = slope @ context_vectors
+                context_vectors.grad += slope.T @ vectors[batch]
         optimizer.step()
-        told()
+        on_step()
     return vectors.detach()
 
 
-def whitened(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The nearest vectors of mean 0 whose variance is 1 in every direction (ZCA), or less where there was hardly any.
+def whiten(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest vectors of mean 0 with variance 1 in every direction (ZCA), or less where there was hardly any.
 
-    Frequent contexts rule the objective and stretch the vectors along few directions, in which the strand is hard to see; a model
-    that starts from them would have to undo that first. Shape as given.
+    Frequent contexts dominate the objective and stretch the vectors along few directions, in which the strand is hard to
+    see; a model that starts from them would have to undo that first. Shape as given.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
-    sizes = np.maximum(sizes, _LEAST * max(sizes[0], 1e-12))
+    sizes = np.maximum(sizes, _MIN_SINGULAR_SHARE * max(sizes[0], 1e-12))
     turned = (centred @ directions.T / sizes @ directions) * np.sqrt(len(vectors))
     return turned.astype(np.float32)
 
 
-def shared(
+def share_bases(
     vectors: NDArray[np.float32], ids: NDArray[np.int64], tokenizer: Tokenizer, share: float
 ) -> NDArray[np.float32]:
-    """Vectors in which a share of the variance is what a k-mer's bases contribute each at its place, and the rest its own.
+    """Vectors in which a share of the variance is what each base contributes at its position, and the rest a k-mer's own.
 
-    k-mers that share bases are alike then, as in the start that models have otherwise. Both sides are projections of what was
-    learnt. Shape as given; of variance 1.
+    k-mers that share bases are then alike, as in the initial vectors that models have otherwise. Both parts are
+    projections of what was learnt. Shape as given; of variance 1.
 
     Args:
         vectors: of mean 0, shape (k-mers, dimension).
-        ids: of the k-mers, shape (k-mers,).
-        tokenizer: whose ids they are.
-        share: 0 leaves the vectors as they are.
+        ids: ids of the k-mers, shape (k-mers,).
+        tokenizer: the tokenizer of the ids.
+        share: share of the variance; 0 leaves the vectors as they are.
     """
-    parts = _parts(tokenizer)[ids]
+    parts = _base_indicators(tokenizer)[ids]
     common = parts @ np.linalg.lstsq(parts, vectors, rcond=None)[0]
     own = vectors - common
     if not share or min(common.std(), own.std()) < 1e-6:
@@ -173,38 +185,41 @@ def shared(
     return (np.sqrt(share) * common / common.std() + np.sqrt(1 - share) * own / own.std()).astype(np.float32)
 
 
-def mirrored(
+def add_reverse_complements(
     vectors: NDArray[np.float32], ids: NDArray[np.int64], tokenizer: Tokenizer, share: float
 ) -> NDArray[np.float32]:
-    """Each vector with a share of its reverse complement's added (its own's, where that was not learnt); of variance 1, shape as given."""
-    place = np.full(tokenizer.vocabulary_size, -1)
-    place[ids] = np.arange(len(ids))
-    other = place[tokenizer.reverse_complements.astype(np.int64)[ids]]
-    found = vectors + share * vectors[np.where(other < 0, np.arange(len(ids)), other)]
-    return (found / max(float(found.std()), 1e-9)).astype(np.float32)
+    """Add to each vector a share of its reverse complement's, or of its own if that was not learnt.
+
+    Shape as given; of variance 1.
+    """
+    row_of_id = np.full(tokenizer.vocabulary_size, -1)
+    row_of_id[ids] = np.arange(len(ids))
+    partner = row_of_id[tokenizer.reverse_complements.astype(np.int64)[ids]]
+    mixed = vectors + share * vectors[np.where(partner < 0, np.arange(len(ids)), partner)]
+    return (mixed / max(float(mixed.std()), 1e-9)).astype(np.float32)
 
 
-def _parts(tokenizer: Tokenizer) -> NDArray[np.float64]:
-    """Which base each id has at each place, less what is expected without knowing, shape (ids, 4 k)."""
+def _base_indicators(tokenizer: Tokenizer) -> NDArray[np.float64]:
+    """Which base each id has at each position, minus the expectation of a quarter, shape (ids, 4 k)."""
     known = tokenizer.letters < 4
     return np.concatenate([(tokenizer.letters == base) - known / 4 for base in range(4)], axis=1)
 
 
-def completed(
-    learnt: NDArray[np.float32], often: NDArray[np.int64], tokens: NDArray[np.int64], tokenizer: Tokenizer
+def complete(
+    learnt: NDArray[np.float32], ids: NDArray[np.int64], tokens: NDArray[np.int64], tokenizer: Tokenizer
 ) -> Tensor:
-    """Vectors of all ids from those that were learnt.
+    """Vectors of all ids from those that were learnt, shape (ids, dimension).
 
     Args:
         learnt: shape (learnt ids, dimension).
-        often: their ids, ascending.
+        ids: their ids, ascending, shape (learnt ids,).
         tokens: occurrences of each id, shape (ids,).
-        tokenizer: whose ids they are.
+        tokenizer: the tokenizer of the ids.
     """
-    parts = np.concatenate([_parts(tokenizer), np.ones((len(tokens), 1))], axis=1)
-    vectors = parts @ np.linalg.lstsq(parts[often], learnt, rcond=None)[0]
-    vectors[often] = learnt
-    share = tokens[often] / tokens[often].sum()
+    parts = np.concatenate([_base_indicators(tokenizer), np.ones((len(tokens), 1))], axis=1)
+    vectors = parts @ np.linalg.lstsq(parts[ids], learnt, rcond=None)[0]
+    vectors[ids] = learnt
+    share = tokens[ids] / tokens[ids].sum()
     vectors[: len(SPECIALS)] = share @ learnt
     vectors[PAD] = 0
     return torch.from_numpy(vectors.astype(np.float32))

@@ -17,13 +17,22 @@ from pipelines.tokens.vocabulary import SPECIALS
 from tests.conftest import GenomeFiles
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig
-from training.embed.corpus import Corpus, differing, laid, of_dataset, of_fasta, reversed_rows, shuffled, whole_kmers
+from training.embed.corpus import (
+    Corpus,
+    differing_tokenizer_keys,
+    from_dataset,
+    from_fasta,
+    lay_out,
+    reverse_complement_rows,
+    shuffle_bases,
+    whole_kmers,
+)
 
 THREE = TokenizerConfig(k=3, stride=1)
 
 
 def of_genome(genome: GenomeFiles, *hold_out: str, **keys: object) -> Corpus:
-    return of_fasta([genome.fasta], hold_out, THREE, EmbeddingConfig.model_validate(keys), Silent())
+    return from_fasta([genome.fasta], hold_out, THREE, EmbeddingConfig.model_validate(keys), Silent())
 
 
 @settings(max_examples=40, deadline=None)
@@ -39,7 +48,7 @@ def test_what_is_laid_out_has_the_tokens_of_each_sequence_and_unk_between(
     stride = min(k, stride)
     tokenizer = Tokenizer(k, stride, tail)
     codes, lengths = np.concatenate([np.array(row, np.uint8) for row in rows]), np.array([len(row) for row in rows])
-    out = laid(codes, lengths, stride, 7)
+    out = lay_out(codes, lengths, stride, 7)
     found = whole_kmers(tokenizer).encode_many(out, np.array([len(out)]))[0]
     expected = [
         whole_kmers(tokenizer).encode_many(np.array(row, np.uint8), np.array([len(row)]))[0].tolist() for row in rows
@@ -53,7 +62,7 @@ def test_what_is_laid_out_has_the_tokens_of_each_sequence_and_unk_between(
 
 
 def test_the_reverse_complement_of_rows_stays_within_them() -> None:
-    codes, lengths = reversed_rows(np.array([0, 0, 1, 4, 2, 3], np.uint8), np.array([2, 4]))
+    codes, lengths = reverse_complement_rows(np.array([0, 0, 1, 4, 2, 3], np.uint8), np.array([2, 4]))
     assert codes.tolist() == [0, 1, 4, 2, 3, 3]
     assert lengths.tolist() == [4, 2]
 
@@ -63,7 +72,7 @@ def test_shuffled_rows_have_their_own_bases_and_unknown_ones_in_place() -> None:
     lengths = np.array([50, 3, 40])
     codes = generator.integers(0, 5, lengths.sum()).astype(np.uint8)
     for rows in (lengths, np.array([93])):
-        found = shuffled(codes, rows, generator)
+        found = shuffle_bases(codes, rows, generator)
         assert ((found == OTHER) == (codes == OTHER)).all()
         assert (found != codes).any()
         for one, other in zip(np.split(found, np.cumsum(rows)), np.split(codes, np.cumsum(rows)), strict=True):
@@ -75,7 +84,7 @@ def test_a_shuffled_corpus_is_the_same_every_time_and_holds_out_the_same(genome:
     once, again, other = (np.concatenate(list(corpus.shuffled(number).train())).tolist() for number in (0, 0, 1))
     assert once == again
     assert once != other
-    assert corpus.shuffled(0).kept_back is corpus.kept_back
+    assert corpus.shuffled(0).read_held_out is corpus.read_held_out
 
 
 def test_named_sequences_are_held_out_and_the_others_read_on_both_strands(genome: GenomeFiles) -> None:
@@ -98,25 +107,25 @@ def test_without_names_the_end_of_every_sequence_is_held_out(genome: GenomeFiles
 
 def test_long_sequences_are_read_in_pieces(genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
-    monkeypatch.setattr(corpus_module, "LONGEST", 5_000)
+    monkeypatch.setattr(corpus_module, "PIECE_BASES", 5_000)
     pieces = [codes[codes != OTHER] for codes in of_genome(genome, "chr4", strands="given").train()]
     assert len(pieces) == 9
     assert np.concatenate(pieces).tolist() == np.concatenate(whole).tolist()
 
 
 def test_a_datasets_rows_are_those_of_its_tokens(dataset: Path) -> None:
-    corpus = of_dataset(dataset, "validation", EmbeddingConfig())
+    corpus = from_dataset(dataset, "validation", EmbeddingConfig())
     tokens = np.concatenate([corpus.tokens(codes) for codes in corpus.held_out()])
     assert tokens[tokens >= len(SPECIALS)].tolist() == TokenDataset.open(dataset, "validation").tokens.tolist()
-    assert not corpus.both
-    assert differing({"tokenizer": {"k": 6, "stride": 1, "tail": "anchor"}}, corpus.tokenizer) == [
+    assert not corpus.both_strands
+    assert differing_tokenizer_keys({"tokenizer": {"k": 6, "stride": 1, "tail": "anchor"}}, corpus.tokenizer) == [
         "tokenizer.k 3, not 6"
     ]
 
 
 def test_an_observed_vocabulary_is_that_of_what_is_learnt_from(genome: GenomeFiles) -> None:
     tokens = TokenizerConfig(k=6, stride=1, vocabulary="observed", min_count=20)
-    corpus = of_fasta([genome.fasta], ["chr1"], tokens, EmbeddingConfig(), Silent())
+    corpus = from_fasta([genome.fasta], ["chr1"], tokens, EmbeddingConfig(), Silent())
     assert 3 < corpus.tokenizer.vocabulary_size < 4**6
     counts = sum(
         np.bincount(corpus.tokens(codes), minlength=corpus.tokenizer.vocabulary_size) for codes in corpus.train()
@@ -125,17 +134,17 @@ def test_an_observed_vocabulary_is_that_of_what_is_learnt_from(genome: GenomeFil
 
 
 @pytest.mark.parametrize(
-    ("hold_out", "told"),
+    ("hold_out", "message"),
     [
         (["chrX"], "--hold-out chrX: no sequence of that name"),
         (["chr1", "chr2", "chr3", "chr4"], "every sequence is held out"),
     ],
 )
-def test_wrong_names_are_refused(genome: GenomeFiles, hold_out: list[str], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_wrong_names_are_refused(genome: GenomeFiles, hold_out: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         of_genome(genome, *hold_out)
 
 
-def test_a_missing_genome_is_told(tmp_path: Path) -> None:
+def test_a_missing_genome_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.fa: no such file"):
-        of_fasta([tmp_path / "none.fa"], [], THREE, EmbeddingConfig(), Silent())
+        from_fasta([tmp_path / "none.fa"], [], THREE, EmbeddingConfig(), Silent())

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from training.embed import markov
-from training.embed.markov import ORDER, STATES, Markov
+from training.embed.markov import ORDER, STATES, MarkovModel
 
 
-def random_model(k: int) -> Markov:
+def random_model(k: int) -> MarkovModel:
     counts = np.random.default_rng(k).integers(0, 50, (STATES, 4))
-    return Markov.fitted(counts, k)
+    return MarkovModel.fit(counts, k)
 
 
-def log_probability(model: Markov, before: list[int], bases: list[int]) -> float:
+def log_probability(model: MarkovModel, before: list[int], bases: list[int]) -> float:
     """Of bases after five others, one by one."""
     run, total = list(before), 0.0
     for base in bases:
@@ -47,5 +47,5 @@ def test_the_likeliest_word_is_that_of_trying_all(k: int) -> None:
     by_both = [
         max(words, key=lambda word, side=side: log_probability(model, side[0], word + side[1])) for side in sides
     ]
-    assert model.from_left(left).tolist() == [number(word) for word in by_left]
-    assert model.from_both(left, right).tolist() == [number(word) for word in by_both]
+    assert model.predict_from_left(left).tolist() == [number(word) for word in by_left]
+    assert model.predict_from_both(left, right).tolist() == [number(word) for word in by_both]

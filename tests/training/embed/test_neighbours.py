@@ -17,8 +17,8 @@ def random(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((len(KMERS), 8)).astype(np.float32)
 
 
-def mirror(vectors: np.ndarray) -> neighbours.Mirror | None:
-    return neighbours.mirror(vectors, KMERS, TOKENIZER, 0)
+def mirror(vectors: np.ndarray) -> neighbours.ReverseComplementRanks | None:
+    return neighbours.rank_reverse_complements(vectors, KMERS, TOKENIZER, 0)
 
 
 def test_reverse_complements_of_the_same_vector_rank_first() -> None:
@@ -48,12 +48,12 @@ def test_likeness_by_gc_alone_is_not_likeness_of_reverse_complements() -> None:
 @pytest.mark.parametrize("words", [("AAA", "AAC"), ("AAA", "TTT")])
 def test_kmers_without_reverse_complements_or_others_beside_them_have_no_check(words: tuple[str, str]) -> None:
     kmers = np.array([TOKENIZER.vocabulary.index(word) for word in words])
-    assert neighbours.mirror(np.ones((2, 4), np.float32), kmers, TOKENIZER, 0) is None
+    assert neighbours.rank_reverse_complements(np.ones((2, 4), np.float32), kmers, TOKENIZER, 0) is None
 
 
 def test_kmers_that_were_not_learnt_take_no_part() -> None:
     learnt = np.flatnonzero((KMERS != 5) & (KMERS != 40))
-    found = neighbours.mirror(random()[learnt], KMERS[learnt], TOKENIZER, 0)
+    found = neighbours.rank_reverse_complements(random()[learnt], KMERS[learnt], TOKENIZER, 0)
     assert found is not None
     assert found.kmers == 60
     rows = neighbours.nearest(random()[learnt], KMERS[learnt], TOKENIZER, np.arange(TOKENIZER.vocabulary_size))

@@ -6,53 +6,65 @@ from typing import Any
 import pytest
 
 from training.embed import report
-from training.embed.chance import Beside, Check
-from training.embed.neighbours import Mirror
-from training.embed.task import Figures, Lead
+from training.embed.masked_prediction import Accuracies, AccuracyDifference
+from training.embed.neighbours import ReverseComplementRanks
+from training.embed.shuffled_control import ControlComparison, ReverseComplementCheck
 
-EVEN = Lead(0.0, 0.001, 100)
+EVEN = AccuracyDifference(0.0, 0.001, 100)
 
 
-def found(lead: Lead = EVEN, over_random: Lead = EVEN, check: Check | None = None, left_out: int = 0) -> dict[str, Any]:
-    figures = Figures(10_000, 0.06, 0.055, 0.048, 0.052, 0.04, lead, over_random)
-    told = {"strands": "Both strands.", "imposed": "That is imposed.", "left_out": left_out}
-    return report.figures(figures, check, [("AAA", [("AAC", 0.5)])]) | told
+def found(
+    lead: AccuracyDifference = EVEN,
+    over_random: AccuracyDifference = EVEN,
+    check: ReverseComplementCheck | None = None,
+    left_out: int = 0,
+) -> dict[str, Any]:
+    figures = Accuracies(10_000, 0.06, 0.055, 0.048, 0.052, 0.04, lead, over_random)
+    texts = {"strands": "Both strands.", "imposed": "That is imposed.", "left_out": left_out}
+    return report.figures(figures, check, [("AAA", [("AAC", 0.5)])]) | texts
 
 
 @pytest.mark.parametrize(
-    ("lead", "told"),
+    ("lead", "expected"),
     [
-        (Lead(0.01, 0.002, 400), r"is above {} \(\+1.00 percentage points, \+5.0 standard errors\)"),
-        (Lead(0.001, 0.002, 400), r"is within two standard errors of {} \(\+0.10 percentage points"),
-        (Lead(-0.01, 0.002, 400), r"is below {} \(-1.00 percentage points"),
-        (Lead(0.01, 0.002, 24), r"and {}: too few positions to tell \(\+1.00 percentage points, 24 at which"),
-        (Lead(1.0, 0.0, 100), r"and {}: too few positions to tell"),
-        (Lead(0.0, 0.0, 0), r"and {}: too few positions to tell"),
+        (AccuracyDifference(0.01, 0.002, 400), r"is above {} \(\+1.00 percentage points, \+5.0 standard errors\)"),
+        (AccuracyDifference(0.001, 0.002, 400), r"is within two standard errors of {} \(\+0.10 percentage points"),
+        (AccuracyDifference(-0.01, 0.002, 400), r"is below {} \(-1.00 percentage points"),
+        (
+            AccuracyDifference(0.01, 0.002, 24),
+            r"and {}: too few positions to tell \(\+1.00 percentage points, 24 at which",
+        ),
+        (AccuracyDifference(1.0, 0.0, 100), r"and {}: too few positions to tell"),
+        (AccuracyDifference(0.0, 0.0, 0), r"and {}: too few positions to tell"),
     ],
 )
-def test_the_verdict_is_against_the_better_markov_figure_and_random_vectors(lead: Lead, told: str) -> None:
+def test_the_conclusion_compares_with_the_better_markov_figure_and_random_vectors(
+    lead: AccuracyDifference, expected: str
+) -> None:
     markov, random = (
-        told.format(other) for other in ("the better Markov figure", "random vectors under the same head")
+        expected.format(other) for other in ("the better Markov figure", "random vectors under the same head")
     )
-    assert re.search(f"The embedding {markov}", report.verdict(found(lead)))
-    assert re.search(f"It {random}", report.verdict(found(over_random=lead)))
-    assert "within two standard errors of the better Markov figure" in report.verdict(found(over_random=lead))
+    assert re.search(f"The embedding {markov}", report.conclude(found(lead)))
+    assert re.search(f"It {random}", report.conclude(found(over_random=lead)))
+    assert "within two standard errors of the better Markov figure" in report.conclude(found(over_random=lead))
 
 
-def checked(learnt: float) -> Check:
-    beside = Beside(learnt, 0.45, 0.05)
-    return Check(beside, Beside(0.41, 0.40, 0.05), 5, 64, Mirror(64, 64, 0.78, 0.001, 0.68, 0.001))
+def checked(learnt: float) -> ReverseComplementCheck:
+    beside = ControlComparison(learnt, 0.45, 0.05)
+    return ReverseComplementCheck(
+        beside, ControlComparison(0.41, 0.40, 0.05), 5, 64, ReverseComplementRanks(64, 64, 0.78, 0.001, 0.68, 0.001)
+    )
 
 
 @pytest.mark.parametrize(
-    ("learnt", "told"), [(0.6, "ranks above chance"), (0.54, "ranks not above"), (0.3, "not above")]
+    ("learnt", "expected"), [(0.6, "ranks above chance"), (0.54, "ranks not above"), (0.3, "not above")]
 )
 def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence_are_not(
-    learnt: float, told: str
+    learnt: float, expected: str
 ) -> None:
     whole = found(check=checked(learnt))
-    first, second = report.mirror_sentences(whole)
-    assert told in first
+    first, second = report.reverse_complement_sentences(whole)
+    assert expected in first
     assert f"nearer than {learnt:.1%} of other k-mers, and than 45.0%" in first
     assert "41.0% and 40.0%, not above chance" in first
     assert first.endswith("Both strands.")
@@ -63,12 +75,12 @@ def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence
     assert whole["reverse_complement"]["above_chance"] == (learnt > 0.55)
 
 
-def test_kmers_left_out_are_told() -> None:
-    assert report.mirror_sentences(found(left_out=1))[0].endswith(
-        "1 k-mer too seldom to be learnt is left out here and below."
+def test_kmers_left_out_are_counted() -> None:
+    assert report.reverse_complement_sentences(found(left_out=1))[0].endswith(
+        "1 k-mer too rare to be learnt is left out here and below."
     )
-    assert "1,200 k-mers too seldom" in report.mirror_sentences(found(check=checked(0.5), left_out=1_200))[0]
+    assert "1,200 k-mers too rare" in report.reverse_complement_sentences(found(check=checked(0.5), left_out=1_200))[0]
 
 
-def test_a_vocabulary_without_reverse_complements_is_told() -> None:
-    assert "No two k-mers" in report.mirror_sentences(found())[0]
+def test_a_vocabulary_without_reverse_complements_is_stated() -> None:
+    assert "No two k-mers" in report.reverse_complement_sentences(found())[0]

@@ -16,8 +16,8 @@ from training.config import ModelConfig
 from training.embed import run as run_module
 from training.embed import skipgram
 from training.embed.config import EmbeddingConfig
-from training.embed.corpus import Corpus, of_dataset, of_fasta
-from training.embed.run import Embedded, embed
+from training.embed.corpus import Corpus, from_dataset, from_fasta
+from training.embed.run import FinishedEmbedding, embed
 from training.models import embedding_file
 
 CONFIG = EmbeddingConfig(epochs=30, head_positions=3_000, scored=2_000)
@@ -25,15 +25,15 @@ KINDS = [".html", ".json", ".safetensors"]
 
 
 def of_genome(genome: GenomeFiles, config: EmbeddingConfig = CONFIG) -> Corpus:
-    return of_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=1), config, Silent())
+    return from_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=1), config, Silent())
 
 
 @pytest.fixture(scope="module")
-def made(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+def made(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> FinishedEmbedding:
     return embed(of_genome(genome), 8, tmp_path_factory.mktemp("embeddings"), Silent())
 
 
-def test_file_figures_and_page_lie_side_by_side_under_the_files_name(made: Embedded) -> None:
+def test_file_figures_and_page_have_the_same_name(made: FinishedEmbedding) -> None:
     files = sorted(made.path.parent.iterdir())
     assert [file.suffix for file in files] == KINDS
     assert {file.stem for file in files} == {made.path.stem}
@@ -41,23 +41,28 @@ def test_file_figures_and_page_lie_side_by_side_under_the_files_name(made: Embed
     assert json.loads(made.path.with_suffix(".json").read_text()) == made.figures
 
 
-def test_metadata_say_what_the_accuracy_is_of(made: Embedded) -> None:
-    told = embedding_file.read_metadata(made.path)
-    assert told["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
+def test_metadata_say_what_the_accuracy_is_of(made: FinishedEmbedding) -> None:
+    metadata = embedding_file.read_metadata(made.path)
+    assert metadata["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
     assert made.figures["head_bases"] == 18
-    assert (told["accuracy"], told["markov_both"]) == (
+    assert (metadata["accuracy"], metadata["markov_both"]) == (
         f"{made.figures['accuracy']:.4f}",
         f"{made.figures['markov_both']:.4f}",
     )
 
 
-def test_the_page_is_one_file_with_a_picture_and_every_figure(made: Embedded) -> None:
+def test_the_page_is_one_file_with_a_picture_and_every_figure(made: FinishedEmbedding) -> None:
     text = made.page.read_text()
     assert "<svg" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
     assert "src=" not in text
-    for told in (f"{made.figures['accuracy']:.2%}", f"{made.figures['markov_both']:.2%}", "reverse complement", "AAA"):
-        assert told in text
+    for expected in (
+        f"{made.figures['accuracy']:.2%}",
+        f"{made.figures['markov_both']:.2%}",
+        "reverse complement",
+        "AAA",
+    ):
+        assert expected in text
 
 
 def test_the_same_sequence_and_seed_give_the_same_bytes(
@@ -75,7 +80,7 @@ def test_the_same_sequence_and_seed_give_the_same_bytes(
 
 
 def test_a_finished_embedding_is_not_made_again(
-    made: Embedded, genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch
+    made: FinishedEmbedding, genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(skipgram, "learn", lambda *_: pytest.fail("learnt again"))
     before = {path: path.stat().st_mtime_ns for path in made.path.parent.iterdir()}
@@ -87,7 +92,7 @@ def test_a_finished_embedding_is_not_made_again(
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".json"])
 def test_a_damaged_embedding_is_noted_and_made_again(
-    made: Embedded, genome: GenomeFiles, tmp_path: Path, suffix: str
+    made: FinishedEmbedding, genome: GenomeFiles, tmp_path: Path, suffix: str
 ) -> None:
     for path in made.path.parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -98,7 +103,7 @@ def test_a_damaged_embedding_is_noted_and_made_again(
     damaged.write_bytes(content)
     progress = Silent()
     again = embed(of_genome(genome), 8, tmp_path, progress)
-    assert "it is left as it is and made again" in progress.notes[0]
+    assert "it is left as it is, and the embedding is made again" in progress.notes[0]
     assert again.figures == made.figures
     tokenizer = Tokenizer.load(again.path)
     assert torch.equal(embedding_file.load(again.path, tokenizer, 8), embedding_file.load(made.path, tokenizer, 8))
@@ -115,7 +120,7 @@ def test_strands_that_are_the_same_are_the_same_embedding(genome: GenomeFiles) -
 def test_vectors_learnt_from_a_genome_tell_more_than_random_ones(tmp_path: Path) -> None:
     fasta = Path(__file__).parents[3] / "examples" / "yeast" / "genome.fa.gz"
     config = EmbeddingConfig(head_positions=200_000, scored=100_000)
-    made = embed(of_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent())
+    made = embed(from_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent())
     lead = made.figures["over_random_vectors"]
     assert lead["difference"] > 2 * lead["standard_error"]
     assert made.figures["accuracy"] - made.figures["random_vectors"] == pytest.approx(lead["difference"])
@@ -126,10 +131,10 @@ def test_another_seed_size_or_held_out_sequence_is_another_embedding(genome: Gen
         (of_genome(genome), 8),
         (of_genome(genome), 16),
         (of_genome(genome, CONFIG.model_copy(update={"seed": 1})), 8),
-        (of_fasta([genome.fasta], ["chr3"], TokenizerConfig(k=3, stride=1), CONFIG, Silent()), 8),
-        (of_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=3), CONFIG, Silent()), 8),
-        (of_dataset(dataset, "test", CONFIG), 8),
-        (of_dataset(dataset, "validation", CONFIG), 8),
+        (from_fasta([genome.fasta], ["chr3"], TokenizerConfig(k=3, stride=1), CONFIG, Silent()), 8),
+        (from_fasta([genome.fasta], ["chr4"], TokenizerConfig(k=3, stride=3), CONFIG, Silent()), 8),
+        (from_dataset(dataset, "test", CONFIG), 8),
+        (from_dataset(dataset, "validation", CONFIG), 8),
     ]
     assert len({run_module.key_of(*one) for one in corpora}) == len(corpora)
 
@@ -157,13 +162,15 @@ def test_a_directory_belongs_to_one_process(genome: GenomeFiles, tmp_path: Path)
         embed(of_genome(genome), 8, tmp_path / "out", Silent())
 
 
-def test_a_wrong_time_is_told(genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_creation_time_that_is_not_a_number_is_refused(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH: 'yesterday' is no number of seconds"):
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH: 'yesterday' is not a number of seconds"):
         embed(of_genome(genome), 8, tmp_path, Silent())
 
 
-def test_a_model_starts_from_it_or_refuses_another_stride_or_size(made: Embedded) -> None:
+def test_a_model_starts_from_it_or_refuses_another_stride_or_size(made: FinishedEmbedding) -> None:
     config = ModelConfig(embedding=8, hidden=8, stem=8, embedding_file=str(made.path))
     model = models.fresh(config, Tokenizer(3, 1, "anchor"), 0)
     own = Tokenizer.load(made.path)

@@ -11,19 +11,19 @@ from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import MASK, PAD, UNK
 from training.embed import skipgram
 from training.embed.config import EmbeddingConfig
-from training.embed.pairs import Pairs
+from training.embed.cooccurrence import Cooccurrences
 
 TOKENIZER = Tokenizer(2, 1, "anchor")
 SIZE = TOKENIZER.vocabulary_size
 
 
-def made(near: np.ndarray) -> Pairs:
+def made(near: np.ndarray) -> Cooccurrences:
     near = near + near.T
     near[:3] = near[:, :3] = 0
-    return Pairs(near.sum(axis=1) // 2, near)
+    return Cooccurrences(near.sum(axis=1) // 2, near)
 
 
-def learn(pairs: Pairs, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
+def learn(pairs: Cooccurrences, tokenizer: Tokenizer = TOKENIZER, **keys: Any) -> torch.Tensor:
     keys = {"shared_bases_share": 0, "reverse_complement_share": 0} | keys
     return skipgram.learn(pairs, tokenizer, 6, EmbeddingConfig.model_validate(keys), lambda: None).vectors
 
@@ -33,7 +33,7 @@ RANDOM = made(np.random.default_rng(0).integers(20, 200, (SIZE, SIZE)))
 
 def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     near, first = (
-        RANDOM.near[3:, 3:].astype(np.float32),
+        RANDOM.pairs[3:, 3:].astype(np.float32),
         torch.randn(2, 16, 6, generator=torch.Generator().manual_seed(2)),
     )
     seen: list[torch.Tensor] = []
@@ -43,7 +43,7 @@ def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> 
             seen.extend(one.grad.clone() for one in self.param_groups[0]["params"])
 
     monkeypatch.setattr(torch.optim, "Adam", Kept)
-    skipgram._descend(near.copy(), first, EmbeddingConfig(epochs=1), lambda: None)
+    skipgram._optimize(near.copy(), first, EmbeddingConfig(epochs=1), lambda: None)
     vectors, context = (one.clone().requires_grad_() for one in first)
     often, drawn = near.sum(axis=1), near.sum(axis=0) ** 0.75
     negative = torch.tensor(5 * often[:, None] * drawn / drawn.sum(), dtype=torch.float32)
@@ -54,7 +54,7 @@ def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> 
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_kmers_of_like_contexts_get_like_vectors() -> None:
+def test_kmers_of_similar_contexts_get_similar_vectors() -> None:
     near = np.full((SIZE, SIZE), 10)
     near[3:11, 3:7] = 200
     near[11:, 11:15] = 200
@@ -71,10 +71,10 @@ def test_the_same_counts_give_the_same_bytes_and_another_seed_others() -> None:
 def test_contexts_of_the_other_strand_count_as_reverse_complements() -> None:
     reverse = TOKENIZER.reverse_complements.astype(np.int64)
     ids = np.array([3, 5, 7, 12])
-    found = skipgram.contexts(RANDOM.near, ids, reverse, 0.5)
+    found = skipgram.context_counts(RANDOM.pairs, ids, reverse, 0.5)
     assert found.dtype == np.float32
-    assert (found == (RANDOM.near + 0.5 * RANDOM.near[:, reverse])[np.ix_(ids, ids)]).all()
-    whole = skipgram.contexts(RANDOM.near, np.arange(SIZE), reverse, 1)
+    assert (found == (RANDOM.pairs + 0.5 * RANDOM.pairs[:, reverse])[np.ix_(ids, ids)]).all()
+    whole = skipgram.context_counts(RANDOM.pairs, np.arange(SIZE), reverse, 1)
     assert (whole == whole[:, reverse]).all()
 
 
@@ -86,7 +86,7 @@ def test_specials_have_sensible_vectors() -> None:
     assert torch.equal(found[UNK], found[MASK])
 
 
-def test_vectors_have_mean_zero_and_like_variance_in_every_direction() -> None:
+def test_vectors_have_mean_zero_and_equal_variance_in_every_direction() -> None:
     found = learn(RANDOM, epochs=20)[3:].double()
     torch.testing.assert_close(found.mean(dim=0), torch.zeros(6).double(), rtol=0, atol=1e-5)
     torch.testing.assert_close(found.T @ found / 16, torch.eye(6).double(), rtol=0, atol=1e-4)
@@ -95,22 +95,22 @@ def test_vectors_have_mean_zero_and_like_variance_in_every_direction() -> None:
 def test_what_kmers_with_the_same_bases_have_in_common_is_a_share_of_the_variance() -> None:
     raw, ids = np.random.default_rng(7).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
     raw -= raw.mean(axis=0)
-    found = skipgram.shared(raw, ids, TOKENIZER, 0.75)
-    parts = skipgram._parts(TOKENIZER)[ids]
+    found = skipgram.share_bases(raw, ids, TOKENIZER, 0.75)
+    parts = skipgram._base_indicators(TOKENIZER)[ids]
     common = parts @ np.linalg.pinv(parts) @ found
     assert common.var() == pytest.approx(0.75, rel=1e-4)
     assert (found - common).var() == pytest.approx(0.25, rel=1e-4)
-    assert np.array_equal(skipgram.shared(raw, ids, TOKENIZER, 0), raw)
+    assert np.array_equal(skipgram.share_bases(raw, ids, TOKENIZER, 0), raw)
 
 
 def test_a_share_of_the_reverse_complement_draws_both_together() -> None:
     raw, ids = np.random.default_rng(8).standard_normal((16, 6)).astype(np.float32), np.arange(3, 19)
     other = TOKENIZER.reverse_complements.astype(np.int64)[ids] - 3
-    found = skipgram.mirrored(raw, ids, TOKENIZER, 0.25)
+    found = skipgram.add_reverse_complements(raw, ids, TOKENIZER, 0.25)
     expected = raw + 0.25 * raw[other]
     np.testing.assert_allclose(found, expected / expected.std(), rtol=1e-5)
     some = np.arange(3, 11)
-    alone = skipgram.mirrored(raw[:8], some, TOKENIZER, 0.25)
+    alone = skipgram.add_reverse_complements(raw[:8], some, TOKENIZER, 0.25)
     assert np.isfinite(alone).all()
 
 
@@ -119,36 +119,36 @@ def test_directions_without_variance_are_not_blown_up() -> None:
     flat = generator.standard_normal((20, 2)) @ generator.standard_normal((2, 6)) + 1e-9 * generator.standard_normal(
         (20, 6)
     )
-    assert np.abs(skipgram.whitened(flat.astype(np.float32))).max() < 10
-    assert (skipgram.whitened(np.ones((20, 6), np.float32)) == 0).all()
+    assert np.abs(skipgram.whiten(flat.astype(np.float32))).max() < 10
+    assert (skipgram.whiten(np.ones((20, 6), np.float32)) == 0).all()
 
 
-def test_seldom_and_partial_kmers_have_the_sum_of_their_bases_parts() -> None:
+def test_rare_and_partial_kmers_have_the_sum_of_their_bases_parts() -> None:
     tokenizer = Tokenizer(2, 2, "partial")
     letters = tokenizer.letters[3:19]
     parts = np.random.default_rng(3).standard_normal((2, 4, 6)).astype(np.float32)
     parts -= parts.mean(axis=1, keepdims=True)
     sums = parts[0, letters[:, 0]] + parts[1, letters[:, 1]]
     often = np.array([id_ for id_ in range(3, 19) if id_ not in (8, 13)])
-    found = skipgram.completed(sums[often - 3], often, np.ones(tokenizer.vocabulary_size, np.int64), tokenizer).numpy()
+    found = skipgram.complete(sums[often - 3], often, np.ones(tokenizer.vocabulary_size, np.int64), tokenizer).numpy()
     np.testing.assert_allclose(found[3:19], sums, atol=1e-5)
     # A partial k-mer of one base is that base's part alone.
     np.testing.assert_allclose(found[19:], parts[0], atol=1e-5)
 
 
-def test_frequent_tokens_can_be_thinned_out() -> None:
+def test_frequent_tokens_can_be_subsampled() -> None:
     assert not torch.equal(learn(RANDOM, epochs=5, subsample=1e-3), learn(RANDOM, epochs=5))
     kept = np.ones((2, 2), np.float32)
-    skipgram._thin(kept, np.array([1, 99]), 0.25)
+    skipgram._subsample(kept, np.array([1, 99]), 0.25)
     np.testing.assert_allclose(kept, [[1, (0.25 / 0.99) ** 0.5], [(0.25 / 0.99) ** 0.5, 0.25 / 0.99]], rtol=1e-6)
 
 
-def test_too_little_sequence_is_told() -> None:
+def test_too_little_sequence_is_an_error() -> None:
     with pytest.raises(TrainingError, match=r"0 k-mers occur 5 times or more near another: give more sequence"):
-        learn(Pairs(np.zeros(SIZE, np.int64), np.zeros((SIZE, SIZE), np.int64)))
+        learn(Cooccurrences(np.zeros(SIZE, np.int64), np.zeros((SIZE, SIZE), np.int64)))
 
 
-def test_numbers_that_are_none_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skipgram, "_START", float("inf"))
+def test_vectors_that_are_not_finite_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skipgram, "_INITIAL_SCALE", float("inf"))
     with pytest.raises(TrainingError, match=r"lower embedding.learning_rate"):
         learn(RANDOM, epochs=2)

@@ -29,6 +29,14 @@ def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Eval
     }
 
 
+def test_a_probability_at_the_threshold_is_called_a_gene(evaluated: Evaluation) -> None:
+    level = replace(evaluated.models[0], probabilities=np.full(len(evaluated.dataset), 0.5), threshold=0.5)
+    assert mistakes.count(evaluated.dataset, level) == {
+        "false_positives": int((evaluated.dataset.labels == 0).sum()),
+        "false_negatives": 0,
+    }
+
+
 def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation) -> None:
     (model,) = evaluated.models
     for kind in ("FP", "FN"):

@@ -15,7 +15,7 @@ from tests.training.distributed.test_reporter import run
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.stop_signal import StopFile
 from training.distributed.train import train
-from training.embed import task
+from training.embed import masked_prediction
 from training.engine.checkpoints import Checkpoints
 from training.models import embedding_file
 from training.observability.embeddings import Embeddings, refuse_own
@@ -64,7 +64,7 @@ def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
 
 def test_files_that_no_training_wrote_stay(tmp_path: Path) -> None:
     (tmp_path / "embed-8-67-0.9-x-checkpoint.safetensors").write_bytes(b"cut off")
-    told = {"task": task.STATED, "key": "abc"}
+    told = {"task": masked_prediction.DESCRIPTION, "key": "abc"}
     embedding_file.save(torch.ones(67, 8), TOKENIZER, 0.06, datetime(2026, 1, 2, tzinfo=UTC), tmp_path, told)
     before = files(tmp_path)
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(1), weights(1))

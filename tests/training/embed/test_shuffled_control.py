@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 
 from pipelines.tokens.tokenizer import Tokenizer
-from tests.training.embed.test_task import of
-from training.embed import chance, pairs, skipgram
-from training.embed.chance import Check
+from tests.training.embed.test_masked_prediction import of
+from training.embed import cooccurrence, shuffled_control, skipgram
 from training.embed.config import EmbeddingConfig
+from training.embed.shuffled_control import ReverseComplementCheck
 
 THREE = Tokenizer(3, 1, "drop")
 
 
-def checked(codes: np.ndarray, **keys: float) -> Check:
-    corpus = replace(of(codes, codes[:100], THREE, EmbeddingConfig.model_validate(keys)), both=True)
-    counted = pairs.count(map(corpus.tokens, corpus.train()), THREE.vocabulary_size, corpus.first, corpus.config.window)
+def checked(codes: np.ndarray, **keys: float) -> ReverseComplementCheck:
+    corpus = replace(of(codes, codes[:100], THREE, EmbeddingConfig.model_validate(keys)), both_strands=True)
+    counted = cooccurrence.count(
+        map(corpus.tokens, corpus.train()), THREE.vocabulary_size, corpus.first_distance, corpus.config.window
+    )
     learnt, delivered = (
         skipgram.learn(counted, THREE, 16, config, lambda: None)
-        for config in (chance.one_strand(corpus.config), corpus.config)
+        for config in (shuffled_control.one_strand(corpus.config), corpus.config)
     )
-    found = chance.check(corpus, learnt, delivered, 16, lambda: None)
+    found = shuffled_control.check(corpus, learnt, delivered, 16, lambda: None)
     assert found is not None
     return found
 
@@ -34,9 +36,9 @@ def test_random_sequence_is_not_above_chance_whatever_the_vectors_are_given(seed
         shared_bases_share=0.8,
         reverse_complement_share=0.3,
     )
-    assert not found.everywhere.above
+    assert not found.everywhere.is_above
     assert found.same_gc is not None
-    assert not found.same_gc.above
+    assert not found.same_gc.is_above
     assert found.delivered.percentile > 0.8
 
 
@@ -46,7 +48,9 @@ def test_sequence_whose_strands_are_mixed_in_every_window_is_above_chance() -> N
     kinds = [generator.integers(0, 4, (6, 3)) for _ in range(4)]
     kinds = [np.concatenate([kind, 3 - kind[:, ::-1]]) for kind in kinds]
     codes = np.concatenate([kinds[generator.integers(4)][generator.integers(0, 12, 8)].ravel() for _ in range(6_000)])
-    assert checked(codes, opposite_strand_weight=0, shared_bases_share=0, reverse_complement_share=0).everywhere.above
+    assert checked(
+        codes, opposite_strand_weight=0, shared_bases_share=0, reverse_complement_share=0
+    ).everywhere.is_above
 
 
 def test_the_check_is_the_same_however_likeness_is_imposed() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pipelines.errors import TrainingError
 from pipelines.genome.sequence import OTHER
 from pipelines.tokens.tokenizer import Tokenizer
-from training.embed import head, task
+from training.embed import head, masked_prediction
 from training.embed.config import EmbeddingConfig
-from training.embed.corpus import Corpus, laid
+from training.embed.corpus import Corpus, lay_out
 from training.embed.markov import ORDER
 from training.models.initial_vectors import compositional
 
@@ -33,13 +33,13 @@ def test_no_visible_token_shares_a_base_with_the_hidden_one(k: int, stride: int,
     stride = min(k, stride)
     corpus = of(np.zeros(1), np.zeros(1), Tokenizer(k, stride, "drop"))
     generator = np.random.default_rng(seed)
-    codes = laid(generator.integers(0, 4, length).astype(np.uint8), np.array([length]), stride, corpus.gap)
-    starts = task.candidates(codes, k, stride)
-    before = task.gaps(corpus, codes, starts)
+    codes = lay_out(generator.integers(0, 4, length).astype(np.uint8), np.array([length]), stride, corpus.gap)
+    starts = masked_prediction.candidate_starts(codes, k, stride)
+    before = masked_prediction.mask(corpus, codes, starts)
     for row, start in enumerate(starts):
         changed = codes.copy()
         changed[start : start + k] = (changed[start : start + k] + generator.integers(1, 4, k)) % 4
-        after = task.gaps(corpus, changed, starts[row : row + 1])
+        after = masked_prediction.mask(corpus, changed, starts[row : row + 1])
         assert (after.contexts == before.contexts[row]).all()
         assert (after.left, after.right) == (before.left[row], before.right[row])
         assert after.hidden[0] != before.hidden[row]
@@ -47,7 +47,9 @@ def test_no_visible_token_shares_a_base_with_the_hidden_one(k: int, stride: int,
         changed = codes.copy()
         changed[[start - 1, start + k]] = (changed[[start - 1, start + k]] + 1) % 4
         if stride == 1 and nearest < ORDER:
-            assert (task.gaps(corpus, changed, starts[row : row + 1]).contexts != before.contexts[row]).any()
+            assert (
+                masked_prediction.mask(corpus, changed, starts[row : row + 1]).contexts != before.contexts[row]
+            ).any()
 
 
 def test_scored_positions_are_those_with_five_known_bases_on_either_side() -> None:
@@ -58,25 +60,25 @@ def test_scored_positions_are_those_with_five_known_bases_on_either_side() -> No
         for start in range(0, len(codes), 2)
         if start >= ORDER and start + 3 + ORDER <= len(codes) and OTHER not in codes[start - ORDER : start + 3 + ORDER]
     ]
-    assert task.candidates(codes, 3, 2).tolist() == expected
+    assert masked_prediction.candidate_starts(codes, 3, 2).tolist() == expected
 
 
-def test_positions_are_drawn_evenly_and_by_seed() -> None:
+def test_positions_are_sampled_evenly_and_by_seed() -> None:
     generator = np.random.default_rng(4)
     codes = generator.integers(0, 4, 20_000)
     corpus = of(codes, codes, Tokenizer(3, 1, "drop"))
-    found = task.drawn(corpus, held_out=True, wanted=2_000)
+    found = masked_prediction.sample_positions(corpus, held_out=True, limit=2_000)
     assert 1_800 < len(found.hidden) < 2_200
-    again = task.drawn(corpus, held_out=True, wanted=2_000)
+    again = masked_prediction.sample_positions(corpus, held_out=True, limit=2_000)
     assert (found.contexts == again.contexts).all()
     other = replace(corpus, config=CONFIG.model_copy(update={"seed": 1}))
-    assert len(task.drawn(other, held_out=True, wanted=2_000).hidden) != len(found.hidden)
+    assert len(masked_prediction.sample_positions(other, held_out=True, limit=2_000).hidden) != len(found.hidden)
 
 
-def test_sequence_without_a_position_is_told() -> None:
+def test_sequence_without_a_position_is_an_error() -> None:
     corpus = of(np.zeros(300), np.full(300, OTHER), Tokenizer(3, 1, "drop"))
     with pytest.raises(TrainingError, match="held-out sequence: no k-mer with five known bases"):
-        task.drawn(corpus, held_out=True, wanted=10)
+        masked_prediction.sample_positions(corpus, held_out=True, limit=10)
 
 
 def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_models() -> None:
@@ -88,9 +90,13 @@ def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_model
             codes[start] = 3 - codes[start - 8]
     tokenizer = Tokenizer(3, 1, "drop")
     corpus = of(codes[:24_000], codes[24_000:], tokenizer)
-    train, held_out = (task.drawn(corpus, held_out=side, wanted=20_000) for side in (False, True))
+    train, held_out = (
+        masked_prediction.sample_positions(corpus, held_out=side, limit=20_000) for side in (False, True)
+    )
     vectors = compositional(tokenizer.vocabulary, 16, 0)
-    found = task.score(vectors, train, held_out, task.fitted_markov(corpus), corpus, lambda: None)
+    found = masked_prediction.score(
+        vectors, train, held_out, masked_prediction.fit_markov(corpus), corpus, lambda: None
+    )
     assert found.embedding > 0.4 > 5 * found.most_frequent
     # Random vectors of 16 numbers tell 64 k-mers apart nearly as well: it is the head that sees further.
     assert found.random_vectors > 0.2
@@ -101,18 +107,18 @@ def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_model
     assert found.positions == len(held_out.hidden)
 
 
-def test_a_leads_standard_error_is_that_of_paired_differences() -> None:
+def test_the_standard_error_of_a_difference_is_that_of_paired_differences() -> None:
     generator = np.random.default_rng(8)
     one, other = generator.random(1_000) < 0.3, generator.random(1_000) < 0.2
-    lead = task.Lead.of(one, other)
+    lead = masked_prediction.AccuracyDifference.from_hits(one, other)
     differences = one.astype(float) - other
     assert lead.difference == pytest.approx(differences.mean())
     assert lead.standard_error == pytest.approx(differences.std() / 1_000**0.5)
     assert lead.discordant == np.abs(differences).sum()
-    assert task.Lead.of(one, one) == task.Lead(0, 0, 0)
+    assert masked_prediction.AccuracyDifference.from_hits(one, one) == masked_prediction.AccuracyDifference(0, 0, 0)
 
 
-def test_vectors_that_tell_nothing_leave_the_most_frequent_kmer() -> None:
+def test_vectors_without_information_leave_the_most_frequent_kmer() -> None:
     generator = np.random.default_rng(6)
     contexts, hidden = generator.integers(3, 19, (3_000, 4)), generator.choice([3, 4], 3_000, p=[0.2, 0.8])
     fitted = head.fit(torch.ones(19, 4), contexts, hidden, 0, lambda: None)

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from tuning import ranking, summary
-from tuning.config import Domain
-from tuning.results import importance, tables
+from tuning.results import tables
 from tuning.trial import State, Trial
 
 BASE = {"model": {"embedding": 32, "hidden": 32}}
@@ -173,38 +170,8 @@ def test_rows_come_best_first_and_match_their_header() -> None:
     assert all(len(row) == len(summary.header(trials, "auroc")) for row in rows)
 
 
-def test_a_table_has_a_typed_column_for_every_key() -> None:
-    trials = [trial(1, 0.7, hidden=8, dropout=0), trial(2, 0.7, hidden=16, dropout=0.5, kind="gru")]
-    table = tables.table(trials)
-    assert table["model.hidden"].type == pa.int64()
-    assert table["model.dropout"].type == pa.float64()
-    assert table["model.kind"].to_pylist() == [None, "gru"]
-    assert table["gap_auroc"].to_pylist() == pytest.approx([0.01, 0.02])
-    assert len(tables.table([])) == 0
-
-
-def test_importance_finds_the_key_that_matters() -> None:
-    space = {"model.hidden": Domain(grid=[8, 16, 32, 64]), "model.layers": Domain(int=(1, 4))}
-    trials = [
-        trial(4 * row + column, 0.5 + math.log2(hidden) / 20, hidden=hidden, layers=layers)
-        for row, hidden in enumerate((8, 16, 32, 64))
-        for column, layers in enumerate((1, 2, 3, 4))
-    ]
-    shares = importance.importance(trials, space, "auroc")
-    assert next(iter(shares)) == "model.hidden"
-    assert shares["model.hidden"] > 0.9
-    assert sum(shares.values()) == pytest.approx(1)
-    assert importance.importance(trials[:3], space, "auroc") == {}
-
-
 def test_a_reason_appears_once_with_all_of_its_trials() -> None:
     trials = [
         replace(trial(number, None, state="failed"), reason=reason) for number, reason in ((1, "a"), (2, "b"), (3, "a"))
     ]
     assert summary.reason_rows([*trials, trial(4, 0.5)]) == [("1, 3", "failed", "a"), ("2", "failed", "b")]
-
-
-def test_a_single_key_has_no_importance() -> None:
-    space = {"model.hidden": Domain(int=(4, 64)), "model.layers": Domain(int=(1, 1))}
-    trials = [trial(number, number / 10, hidden=8 * number, layers=1) for number in (1, 2, 3, 4, 5)]
-    assert importance.importance(trials, space, "auroc") == {}

@@ -1,4 +1,4 @@
-"""One trial on several workers: a run of Ray Train within a trial of Ray Tune, watched epoch by epoch.
+"""One trial on several workers: a run of Ray Train within a trial of Ray Tune, which reports each epoch as it finishes.
 
 Ray Train takes some ten seconds to reach the first step, so a trial has one worker unless more are requested.
 """
@@ -6,7 +6,7 @@ Ray Train takes some ten seconds to reach the first step, so a trial has one wor
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from queue import SimpleQueue
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.metrics import binary_metrics
@@ -16,58 +16,51 @@ from training.distributed.train import train
 from training.engine.scoring import probabilities
 from training.engine.state import Record
 from training.observability import journal
-from training.observability.runlog import METRICS
 from tuning.trials import worker
 from tuning.trials.reports import Report
 from tuning.trials.store import EPOCHS
 from tuning.trials.trial_spec import TrialSpec
 
-POLL_S = 0.5
 RUN = "run"
 
 
 def run(spec: TrialSpec, report: Report) -> None:
     """Train a trial with the function behind `raygene train`.
 
+    Training runs in a thread of its own: Ray Tune ends the thread that reports when it stops the trial.
+
     Args:
         spec: of the trial.
         report: called with each epoch.
     """
+    finished: SimpleQueue[Record | None] = SimpleQueue()
     errors: list[BaseException] = []
 
-    def work() -> None:
+    def train_in_thread() -> None:
+        resolved = {"model": spec.model.model_dump(mode="json"), "training": spec.training.model_dump(mode="json")}
         try:
-            resolved = {
-                "model": spec.model.model_dump(mode="json"),
-                "training": spec.training.model_dump(mode="json"),
-            }
-            train(spec.model, spec.training, spec.dataset, spec.folder / RUN, Silent(), resolved)
+            train(spec.model, spec.training, spec.dataset, spec.folder / RUN, Silent(), resolved, finished.put)
         except BaseException as error:
             errors.append(error)
+        finally:
+            finished.put(None)
 
-    replayed = len(journal.read(spec.folder / EPOCHS))
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    reported = 0
-    while thread.is_alive():
-        thread.join(timeout=POLL_S)
-        records = _copy_epochs(spec.folder)
-        for number, record in enumerate(records[reported:], start=reported):
-            report(worker.epoch_report(records, record["epoch"], is_replay=number < replayed))
-        reported = len(records)
+    log = spec.folder / EPOCHS
+    reported_before = len(journal.read(log))
+    threading.Thread(target=train_in_thread, daemon=True).start()
+    records: list[Record] = []
+    while (record := finished.get()) is not None:
+        records.append(record | {"trial_seconds": record["seconds"]})
+        is_replay = len(records) <= reported_before
+        if not is_replay:
+            # An epoch is on disk before it is reported, so whoever sees the report finds it.
+            journal.write(log, records)
+        report(worker.epoch_report(records, record["epoch"], is_replay=is_replay))
     if errors:
         raise errors[0]
-    records = _with_train_metrics(_copy_epochs(spec.folder), spec)
-    journal.write(spec.folder / EPOCHS, records)
+    records = _with_train_metrics(records, spec)
+    journal.write(log, records)
     report(worker.epoch_report(records, records[-1]["epoch"], is_last=True))
-
-
-def _copy_epochs(folder: Path) -> list[Record]:
-    """Write the epochs of the run so far as those of the trial, and return them."""
-    records = [record | {"trial_seconds": record["seconds"]} for record in journal.read(folder / RUN / METRICS)]
-    if records:
-        journal.write(folder / EPOCHS, records)
-    return records
 
 
 def _with_train_metrics(records: list[Record], spec: TrialSpec) -> list[Record]:

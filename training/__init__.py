@@ -1,12 +1,17 @@
-"""Token datasets to models, evaluations and predictions. Importing it starts nothing and needs no Ray.
+"""From token datasets to models, evaluations and predictions. Importing it starts nothing and needs no Ray.
 
-`load(path)` gives a trained bundle back; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop. PyTorch is imported
-at the first use, so that `raygene --help` need not wait.
+`load(path)` opens a trained bundle; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop. PyTorch
+is imported at the first use, so that `raygene --help` need not wait for it.
 
-Who calls whom in a run: `run` (the driver) plans memory (`memory`), places and launches workers (`placement`, `launch`), and shows
-what they tell over their `wire` (`follow`). A `worker` goes on from the `checkpoints` (`resume`) and calls `loop.fit`, which draws steps
-from the `feed` and keeps its `books`; a `reporter` watches it, writes the logs (`runlog`) and hears a `notice` to stop. The loop knows
-nothing of Ray.
+Who calls whom in a run:
+
+- The driver, `distributed.train.train`, plans memory (`memory_plan`), places the workers (`placement`), gives each a
+  `WorkerSpec` and starts them on Ray Train (`launch`). It shows their events (`run_progress`) and writes the `bundle`.
+- Each worker, `distributed.worker.run`, resumes from the latest checkpoint (`resume`) and calls `engine.loop.fit`.
+- `engine.loop._train_epoch` holds the optimizer step. It takes batches from `data.feed` and adds up figures in
+  `engine.epoch_metrics`. It knows nothing of Ray.
+- On the first worker a `distributed.reporter` observes the loop: it writes the logs (`runlog`), saves `checkpoints`,
+  sends events (`messages`) and listens for the driver's `stop_signal`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two splits that a model is trained on, opened and looked through."""
+"""Opens the two splits that a model is trained on, and checks them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDat
 
     Args:
         dataset: its directory.
-        fingerprint: which one it must be; None: whatever lies there.
+        fingerprint: that the dataset must have; None: any.
 
     Raises:
-        DatasetError: no finished dataset, another one than expected, or a split that is empty or lacks a class.
+        DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty or lacks a class.
     """
     train = TokenDataset.open(dataset, "train", fingerprint)
     validation = TokenDataset.open(dataset, "validation", train.manifest["fingerprint"])

@@ -160,8 +160,7 @@ def _figures(config: Config) -> str:
         )
     else:
         parts.append("Trivial rules were not scored beside it.")
-    # Bundles of earlier versions say `judged`.
-    if evaluated := leakage.get("evaluated", leakage.get("judged")):
+    if evaluated := leakage.get("evaluated"):
         parts.append(
             f"{leakage['near_duplicates']:,} of {evaluated:,} intervals of {leakage['split']} have a near-duplicate in train "
             f"(a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."

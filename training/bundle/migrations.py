@@ -1,7 +1,7 @@
-"""The configuration of bundles of older formats, brought up to the format of today, one version at a time.
+"""Brings the configuration of a bundle of an older format up to the newest, one version at a time.
 
-A migration is a pure function from the `config.json` of one version to that of the next. It is never changed once released, and none
-leads back. The rule that says when the version grows is in `docs/formats.md`.
+A migration is a pure function from the `config.json` of one version to that of the next. It is never changed once it is
+released, and there is none back. `docs/formats.md` says when the version grows.
 """
 
 from __future__ import annotations
@@ -12,32 +12,38 @@ from typing import Any
 Config = dict[str, Any]
 
 
-def _two(config: Config) -> Config:
-    """Version 2 has the files' SHA-256 and a digest of the configuration, which only reading the files can tell."""
+def _to_version_2(config: Config) -> Config:
+    """Version 2 added the SHA-256 of the files and a digest of the configuration, which only the files can tell."""
     return config
 
 
-def _three(config: Config) -> Config:
-    """Version 3 names keys of the model and training sections as PyTorch does."""
-    names = {
-        "model": {"place": "absolute_positions"},
-        "training": {"batch": "global_batch_size", "clip": "max_grad_norm"},
+def _to_version_3(config: Config) -> Config:
+    """Version 3 renamed keys of the sections `model` and `training`, and one of `dataset.leakage`."""
+    renamed = config | {
+        "model": _renamed(config.get("model"), {"place": "absolute_positions"}),
+        "training": _renamed(config.get("training"), {"batch": "global_batch_size", "clip": "max_grad_norm"}),
     }
-    return config | {
-        section: {new.get(key, key): value for key, value in config[section].items()}
-        for section, new in names.items()
-        if section in config
-    }
+    dataset = config.get("dataset")
+    if isinstance(dataset, dict) and "leakage" in dataset:
+        renamed["dataset"] = dataset | {"leakage": _renamed(dataset["leakage"], {"judged": "evaluated"})}
+    return {key: value for key, value in renamed.items() if key in config}
 
 
-MIGRATIONS: dict[int, Callable[[Config], Config]] = {1: _two, 2: _three}
+def _renamed(section: Any, names: dict[str, str]) -> Any:
+    """A section with the new names of keys, in the same order; what is no section is left for the reader to refuse."""
+    if not isinstance(section, dict):
+        return section
+    return {names.get(key, key): value for key, value in section.items()}
+
+
+MIGRATIONS: dict[int, Callable[[Config], Config]] = {1: _to_version_2, 2: _to_version_3}
 """By the version that a migration starts from; one for each from 1 on."""
 
 NEWEST = max(MIGRATIONS) + 1
 
 
 def migrated(config: Config) -> Config:
-    """A configuration of any known version as one of the newest; the argument stays as it was."""
+    """A configuration of any known version as one of the newest; the argument is not changed."""
     for version in range(config["format_version"], NEWEST):
         config = MIGRATIONS[version](dict(config)) | {"format_version": version + 1}
     return config

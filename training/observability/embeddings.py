@@ -1,8 +1,9 @@
 """`RUN/embeddings`: the token vectors of the best epoch so far, as one embedding file, while a model trains.
 
-The worker that keeps checkpoints writes it: after an epoch that is the best so far, and when training begins or goes on, if
-the file is not that of the checkpoint's best epoch. The file before is removed only then, and only if its metadata say that a training wrote it: what else lies there, files that cannot
-be read included, stays. A few megabytes a file.
+The worker that saves checkpoints writes it after every epoch that is the best so far, and when training begins or resumes,
+if the file is not that of the checkpoint's best epoch. Only then is the previous file removed, and only if its metadata say
+that training wrote it. Everything else in the directory stays, files that cannot be read included. A file takes a few
+megabytes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from training.models import embedding_file
 
 EMBEDDINGS = "embeddings"
 PATTERN = "embed-*-checkpoint.safetensors"
-STATED = "accuracy of the model in training on validation at the epoch's threshold"
+# What the accuracy in the file is of. It also marks files that training wrote, so it never changes.
+TASK = "accuracy of the model in training on validation at the epoch's threshold"
 WEIGHT = "embedding.weight"
 
 
@@ -28,40 +30,39 @@ class Embeddings:
     """The one embedding file of a run.
 
     Args:
-        directory: made when the first is written.
-        run: key of the run, by which its file is told from another's in the same directory.
-        tokenizer: of the data.
+        directory: created when the first file is written.
+        run: the beginning of the run's key, which tells its file from that of another run in the same directory.
+        tokenizer: of the dataset.
     """
 
     def __init__(self, directory: Path, run: str, tokenizer: Tokenizer) -> None:
         self._directory, self._run, self._tokenizer = directory, run, tokenizer
 
     def keep(self, record: Record, weights: dict[str, Tensor]) -> None:
-        """Make the directory hold the vectors of one epoch; those of the same run and epoch stay as they are.
+        """Make the directory hold the vectors of one epoch; a file of the same run and epoch is left untouched.
 
         Args:
-            record: of the best epoch; empty before the first, when another run's file goes.
-            weights: the model's at its end.
+            record: of the best epoch; empty before the first epoch, when only another run's file is removed.
+            weights: of the model at the end of that epoch.
 
         Raises:
-            ResourceError: the place cannot be written.
+            StorageError: the file cannot be written.
         """
         storage.remove_partial(self._directory, "embed-*-checkpoint")
-        mine = {"run": self._run, "epoch": str(record.get("epoch", 0)), "task": STATED}
-        facts = {path: self._facts(path) for path in sorted(self._directory.glob(PATTERN))}
-        trained = [path for path, told in facts.items() if told.get("task") == STATED and told.get("run")]
-        there = [path for path in trained if mine.items() <= facts[path].items()]
-        kept = there[:1]
-        if record and not kept:
+        expected = {"run": self._run, "epoch": str(record.get("epoch", 0)), "task": TASK}
+        metadata = {path: self._metadata(path) for path in sorted(self._directory.glob(PATTERN))}
+        from_training = [path for path, values in metadata.items() if values.get("task") == TASK and values.get("run")]
+        current = [path for path in from_training if expected.items() <= metadata[path].items()][:1]
+        if record and not current:
             # Records of older checkpoints have the accuracy at 0.5 only.
             accuracy = float(record.get("threshold_accuracy") or record["validation_accuracy"])
             vectors, made = weights[WEIGHT], datetime.now(UTC)
-            kept = [embedding_file.save(vectors, self._tokenizer, accuracy, made, self._directory, mine)]
-        for path in set(trained) - set(kept):
+            current = [embedding_file.save(vectors, self._tokenizer, accuracy, made, self._directory, expected)]
+        for path in set(from_training) - set(current):
             path.unlink(missing_ok=True)
 
     @staticmethod
-    def _facts(path: Path) -> dict[str, str]:
+    def _metadata(path: Path) -> dict[str, str]:
         try:
             return embedding_file.read_metadata(path)
         except BundleError:
@@ -69,13 +70,18 @@ class Embeddings:
 
 
 def refuse_own(embedding_file: str | None, output: Path) -> None:
-    """Nothing, unless a run is to start from a file in its own `embeddings`, which it would replace.
+    """Refuse a run that starts from a file in its own `embeddings`, which it would replace.
+
+    Args:
+        embedding_file: `model.embedding_file`.
+        output: the run's directory.
 
     Raises:
-        UsageError: it is.
+        UsageError: the file is there.
     """
     if embedding_file is not None and Path(embedding_file).resolve().parent == (output / EMBEDDINGS).resolve():
         raise UsageError(
-            f"model.embedding_file: {embedding_file} lies where this run keeps its own vectors and replaces them",
+            f"model.embedding_file: {embedding_file} is in the directory where this run writes its own vectors",
             "copy it elsewhere, or choose another --output",
+            key="model.embedding_file",
         )

@@ -1,7 +1,7 @@
-"""`metrics.jsonl`, a line an epoch, and `steps.jsonl`, a line every few steps: of this run, and each step once.
+"""Reads and writes JSON Lines: `metrics.jsonl`, with a line per epoch, and `steps.jsonl`, with a line every few steps.
 
-Both are brought in line with the checkpoint when training begins or goes on: what had been written of steps that are
-done again is taken out.
+When a run resumes, both are brought in line with its checkpoint: lines about steps that will be repeated are removed, so
+that each step is there once.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pipelines import storage
 
 
 def write(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Make a file hold exactly these records, one line each; a file that does is left untouched.
+    """Make a file hold exactly these records, one line each; a file that already does is left untouched.
 
     Raises:
-        ResourceError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     text = "".join(map(_line, records))
     if not path.exists() or path.read_bytes() != text.encode():
@@ -26,19 +26,19 @@ def write(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a file; none if it is missing or has a line that is no record."""
+    """Read the records of a file; return none if it is missing or has a line that is not a record."""
     try:
-        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return []
-    return found if all(isinstance(record, dict) for record in found) else []
+    return records if all(isinstance(record, dict) for record in records) else []
 
 
 def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
     """Add lines to a file.
 
     Raises:
-        ResourceError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     if not records:
         return
@@ -50,28 +50,28 @@ def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 
 def truncate(path: Path, run: str, epoch: int, step: int) -> None:
-    """Keep the lines of a run's step log up to a step; a last line that was not written whole goes too.
+    """Keep only the lines of a run's step log up to a step; a last line that was not written whole is removed too.
 
     Args:
-        path: the log; it need not be there.
-        run: the lines of another are taken out.
+        path: the log; it may be missing.
+        run: the beginning of the run's key; lines of other runs are removed.
         epoch: epochs finished.
-        step: steps finished of the next.
+        step: steps finished of the next epoch.
 
     Raises:
-        ResourceError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     if not path.exists():
         return
-    kept = []
+    records = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
         except ValueError:
             continue
         if record.get("run") == run and (record["epoch"] - 1, record["step"]) <= (epoch, step):
-            kept.append(record)
-    write(path, kept)
+            records.append(record)
+    write(path, records)
 
 
 def _line(record: dict[str, Any]) -> str:

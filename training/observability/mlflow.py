@@ -1,7 +1,7 @@
-"""A run's parameters, figures and bundle in MLflow, by the address of a tracking server. Training never fails for it.
+"""Sends a run's parameters, figures and bundle to an MLflow tracking server. Training never fails because of it.
 
-The driver sends an epoch's figures when it ends. A run is found again by its key and where it lies: going on after a kill, or running a
-finished command again, sends what is missing and nothing twice.
+The driver sends the figures of an epoch when it ends. A run is found again by its key and its output directory. So resuming
+after a kill, or running a finished command again, sends what is missing and nothing twice.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import Any
 from pipelines.errors import DependencyError
 
 KEY, OUTPUT = "raygene.run", "raygene.output"
-LONGEST = 500
-MOST_ALIKE = 1000
-PARAMETERS_AT_ONCE = 100
+# The limits of MLflow: characters of a parameter, runs in an answer, parameters in a request.
+MAX_PARAMETER_LENGTH = 500
+MAX_RUNS = 1000
+PARAMETERS_PER_REQUEST = 100
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -30,11 +31,11 @@ _ENVIRONMENT = {
 
 
 class Tracker:
-    """One run on a tracking server; after the first call that fails it warns, and does nothing any more.
+    """One run on a tracking server; after the first call that fails it warns once and does nothing more.
 
     Args:
-        uri: of the server, or of a folder or database that MLflow takes; None: nothing is tracked.
-        warn: told when the server is lost.
+        uri: of the server, or of a directory or database that MLflow accepts; None: nothing is tracked.
+        warn: called when the server cannot be reached any more.
 
     Raises:
         DependencyError: there is a URI and no MLflow.
@@ -55,32 +56,32 @@ class Tracker:
                 self._lose(error)
 
     def begin(self, experiment: str, name: str, key: str, output: str, parameters: Mapping[str, Any]) -> None:
-        """Find the run of this key and place, or make one.
+        """Find the run of this key and directory, or create one.
 
         Args:
-            experiment: MLflow's group of runs.
-            name: of a new run.
-            key: of what decides the run's result.
-            output: where the run lies.
+            experiment: MLflow's name for a group of runs.
+            name: of the run, if it is created.
+            key: of the run.
+            output: the run's directory.
             parameters: the whole configuration, nested.
         """
 
         def find() -> None:
-            found = self._client.get_experiment_by_name(experiment)
-            group = found.experiment_id if found else self._client.create_experiment(experiment)
-            # The place is compared here: MLflow's filters know no way to write a quote in a path.
-            alike = self._client.search_runs([group], f"tags.`{KEY}` = '{key}'", max_results=MOST_ALIKE)
-            run = next((one for one in alike if one.data.tags.get(OUTPUT) == output), None)
+            existing = self._client.get_experiment_by_name(experiment)
+            group = existing.experiment_id if existing else self._client.create_experiment(experiment)
+            # The directory is compared here, because MLflow's filters cannot quote a path that contains a quote.
+            candidates = self._client.search_runs([group], f"tags.`{KEY}` = '{key}'", max_results=MAX_RUNS)
+            run = next((run for run in candidates if run.data.tags.get(OUTPUT) == output), None)
             if run is not None:
                 self._run = run.info.run_id
                 self._finished = run.info.status == "FINISHED"
-                self._sent = {one.step for one in self._client.get_metric_history(self._run, "loss")}
+                self._sent = {metric.step for metric in self._client.get_metric_history(self._run, "loss")}
                 if not self._finished:
                     self._client.update_run(self._run, status="RUNNING")
                 return
-            made = self._client.create_run(group, run_name=name, tags={KEY: key, OUTPUT: output})
-            self._run = made.info.run_id
-            self._send_parameters(flat(parameters))
+            created = self._client.create_run(group, run_name=name, tags={KEY: key, OUTPUT: output})
+            self._run = created.info.run_id
+            self._send_parameters(flatten(parameters))
 
         self._attempt(find)
 
@@ -88,27 +89,27 @@ class Tracker:
         """Send the figures of epochs that have not been sent."""
         if self._client is None:
             return
-        from_here = [record for record in records if record["epoch"] not in self._sent]
+        unsent = [record for record in records if record["epoch"] not in self._sent]
 
         def send() -> None:
             from mlflow.entities import Metric
 
             now = int(time.time() * 1000)
-            for record in from_here:
+            for record in unsent:
                 figures = {name: value for name, value in record.items() if isinstance(value, int | float)}
                 epoch = int(figures.pop("epoch"))
                 self._client.log_batch(self._run, [Metric(name, value, now, epoch) for name, value in figures.items()])
                 self._sent.add(epoch)
 
-        if from_here:
+        if unsent:
             self._attempt(send)
 
     def end(self, status: str, bundle: Path | None = None) -> None:
-        """Close the run.
+        """End the run.
 
         Args:
             status: `FINISHED`, `FAILED` or `KILLED`.
-            bundle: its model, which is sent with it.
+            bundle: directory of the model, which is sent too; None: none is.
         """
 
         def close() -> None:
@@ -122,9 +123,9 @@ class Tracker:
     def _send_parameters(self, parameters: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        told = [Param(name, value) for name, value in parameters.items()]
-        for first in range(0, len(told), PARAMETERS_AT_ONCE):
-            self._client.log_batch(self._run, params=told[first : first + PARAMETERS_AT_ONCE])
+        values = [Param(name, value) for name, value in parameters.items()]
+        for first in range(0, len(values), PARAMETERS_PER_REQUEST):
+            self._client.log_batch(self._run, params=values[first : first + PARAMETERS_PER_REQUEST])
 
     def _attempt(self, work: Callable[[], None]) -> None:
         if self._client is None:
@@ -139,13 +140,13 @@ class Tracker:
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         self._warn(
             without_passwords(f"training.mlflow {self._uri}: not reached ({reason})")
-            + ": training goes on without it, and the same command sends what is missing later"
+            + ": training continues without it, and the same command sends what is missing later"
         )
 
 
 @contextmanager
 def tracked(tracker: Tracker) -> Iterator[Tracker]:
-    """Close a tracker's run as failed or killed if the block ends so; what ends well closes it itself."""
+    """End a tracker's run as failed or killed if the block raises; after success the block ends it itself."""
     try:
         yield tracker
     except KeyboardInterrupt:
@@ -156,27 +157,29 @@ def tracked(tracker: Tracker) -> Iterator[Tracker]:
         raise
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as `section.key` to text, lists by number; long texts are cut, for MLflow refuses them."""
-    found: dict[str, str] = {}
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as `section.key` to text, lists by index; long texts are cut, because MLflow refuses them."""
+    flattened: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, list):
-            value = {str(number): one for number, one in enumerate(value)}
+            value = {str(index): item for index, item in enumerate(value)}
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flatten(value, f"{prefix}{name}.")
         elif f"{prefix}{name}" != "training.mlflow":
-            found[f"{prefix}{name}"] = str(value)[:LONGEST]
-    return found
+            flattened[f"{prefix}{name}"] = str(value)[:MAX_PARAMETER_LENGTH]
+    return flattened
 
 
 def without_passwords(text: str) -> str:
-    """A text whose addresses have lost what stands before an @ in them."""
+    """A text without user names and passwords in its addresses: what is between `//` and `@` is removed."""
     return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _client(uri: str) -> Any:
     if importlib.util.find_spec("mlflow") is None:
-        raise DependencyError("training.mlflow: no MLflow here", "pip install 'raygene[mlflow]'")
+        raise DependencyError(
+            "training.mlflow: MLflow is not installed", "pip install 'raygene[mlflow]'", key="training.mlflow"
+        )
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for name in ("mlflow", "urllib3", "alembic"):

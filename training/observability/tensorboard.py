@@ -1,4 +1,4 @@
-"""TensorBoard's view of a run: one folder a run, in which steps that were done again are shown once."""
+"""TensorBoard's event files: one directory per run, in which repeated steps are shown once."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ _GROUPS = {
 
 
 class Board:
-    """Writes event files; every method raises ResourceError where the place cannot be written.
+    """Writes event files; every method raises StorageError if the directory cannot be written.
 
     Args:
-        folder: of the run.
-        steps: optimizer steps of an epoch: the axis counts steps from the start.
+        directory: of the run's event files.
+        steps: optimizer steps of an epoch, because the axis counts steps over all epochs.
     """
 
-    def __init__(self, folder: Path, steps: int) -> None:
-        self._folder, self._steps = folder, steps
+    def __init__(self, directory: Path, steps: int) -> None:
+        self._directory, self._steps = directory, steps
         self._writer: Any = None
 
     def begin(self, epoch: int, step: int) -> None:
-        """Go on after a step; what was written of later ones is hidden.
+        """Start after a step; what was written about later ones is hidden.
 
         Args:
             epoch: epochs finished.
-            step: steps finished of the next.
+            step: steps finished of the next epoch.
         """
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
         with self._writing():
-            self._writer = SummaryWriter(str(self._folder), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self._directory), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
 
     def step(self, line: dict[str, Any]) -> None:
         """Add a line of the step log."""
-        at = (line["epoch"] - 1) * self._steps + line["step"]
+        global_step = (line["epoch"] - 1) * self._steps + line["step"]
         with self._writing():
             for name, group in _GROUPS.items():
                 if line[name] is not None:
-                    self._writer.add_scalar(f"{group}/{name}", line[name], at)
+                    self._writer.add_scalar(f"{group}/{name}", line[name], global_step)
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Add what validation found."""
+        """Add the validation figures of an epoch."""
         with self._writing():
             for name, value in record.items():
                 if name.startswith("validation_"):
@@ -62,7 +62,7 @@ class Board:
             self._writer.flush()
 
     def close(self) -> None:
-        """Write out what is waiting."""
+        """Write out what is buffered."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with self._writing():
@@ -73,4 +73,4 @@ class Board:
         try:
             yield
         except OSError as error:
-            raise storage.write_error(self._folder, error) from error
+            raise storage.write_error(self._directory, error) from error

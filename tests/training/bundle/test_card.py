@@ -135,10 +135,3 @@ def test_many_sequences_are_counted_rather_than_listed() -> None:
 
 def test_figures_of_the_machine_do_not_last() -> None:
     assert lasting({"epoch": 1, "loss": 0.5, "seconds": 3.0, "tokens_per_second": 9}) == {"epoch": 1, "loss": 0.5}
-
-
-def test_the_leakage_in_a_bundle_of_an_earlier_version_is_shown_too() -> None:
-    leakage = {"split": "test", "judged": 20, "near_duplicates": 3, "threshold": 0.5, "k": 21}
-    assert "3 of 20 intervals of test have a near-duplicate in train" in model_card(
-        config(manifest() | {"leakage": leakage})
-    )

@@ -129,7 +129,7 @@ def test_a_missing_file_elsewhere_is_named(saved: Path, cache: Path, name: str) 
 
 
 def test_an_address_without_a_driver_is_told_as_that() -> None:
-    with pytest.raises(DependencyError, match=r"nonsense://host/run: no driver for nonsense:// here"):
+    with pytest.raises(DependencyError, match=r"nonsense://host/run: no driver for nonsense://"):
         training.load("nonsense://host/run")
 
 

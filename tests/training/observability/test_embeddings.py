@@ -78,7 +78,8 @@ def test_a_run_does_not_start_from_a_file_that_it_would_replace(tmp_path: Path) 
     refuse_own(str(tmp_path / "mine.safetensors"), tmp_path)
     model = ModelConfig(embedding_file=str(tmp_path / "x" / ".." / "embeddings" / "mine.safetensors"))
     with pytest.raises(
-        UsageError, match=r"mine.safetensors lies where this run keeps its own vectors.*copy it elsewhere"
+        UsageError,
+        match=r"mine.safetensors is in the directory where this run writes its own vectors.*copy it elsewhere",
     ):
         train(model, CONFIG, tmp_path / "none", tmp_path, Silent(), {})
 

@@ -18,7 +18,7 @@ from pipelines.errors import DependencyError
 from pipelines.progress import Silent
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.train import train
-from training.observability.mlflow import KEY, OUTPUT, Tracker, flat, tracked, without_passwords
+from training.observability.mlflow import KEY, OUTPUT, Tracker, flatten, tracked, without_passwords
 
 RECORDS = [{"epoch": epoch, "loss": 1 / epoch, "validation_auroc": 0.9, "note": "text"} for epoch in (1, 2, 3)]
 NOBODY = "http://somebody:secret@127.0.0.1:1"
@@ -98,9 +98,9 @@ def test_nothing_is_tracked_without_an_address() -> None:
 
 def test_a_configuration_is_told_key_by_key_and_no_secret_with_it() -> None:
     values = {"model": {"kind": "lstm"}, "split": {"test": ["IV", "XV"]}, "training": {"mlflow": NOBODY, "epochs": 2}}
-    told = flat(values)
+    told = flatten(values)
     assert told == {"model.kind": "lstm", "split.test.0": "IV", "split.test.1": "XV", "training.epochs": "2"}
-    assert len(flat({"a": "x" * 10_000})["a"]) == 500
+    assert len(flatten({"a": "x" * 10_000})["a"]) == 500
 
 
 def test_addresses_lose_their_passwords() -> None:

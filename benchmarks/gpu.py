@@ -187,7 +187,7 @@ def main() -> None:
         parser.error(f"{error.problem}; --device cpu runs the timings in small")
     rows = inventory(device)
     if device.type == "cuda":
-        devices.try_out(device)
+        devices.check_computes(device)
         rows += tests()
     else:
         torch.set_num_threads(1)

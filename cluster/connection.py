@@ -21,7 +21,7 @@ from cluster.port import check_reachable
 from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
-from training.hardware.gpus import hardware, require_names_ray_takes
+from training.hardware.gpus import hardware, require_variables_ray_accepts
 
 _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -142,7 +142,7 @@ def connect(
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
     }
     if address == "local":
-        require_names_ray_takes(hardware(), os.environ)
+        require_variables_ray_accepts(hardware(), os.environ)
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
         for name, value in (workers or {}).items():
             os.environ.setdefault(name, value)

@@ -24,7 +24,7 @@ def try_local_gpus(count: int) -> tuple[GpuProblem, ...]:
     problems = []
     for index in range(count):
         try:
-            devices.try_out(torch.device("cuda", index))
+            devices.check_computes(torch.device("cuda", index))
         except ResourceError as error:
             problems.append(_problem(error))
     return tuple(problems)

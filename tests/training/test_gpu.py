@@ -86,7 +86,7 @@ def test_the_drivers_files_and_torch_agree_that_there_is_a_gpu(gpu: torch.device
     assert hardware()
     assert build().usable
     assert devices.require("auto") == "cuda"
-    devices.try_out(gpu)
+    devices.check_computes(gpu)
 
 
 @pytest.mark.parametrize("window", [0, 7])

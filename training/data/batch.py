@@ -1,4 +1,4 @@
-"""A batch of token sequences as one flat array and their lengths: no padding until a model asks for it."""
+"""A batch of token sequences as one flat array and their lengths: padded only where a model needs it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TokenBatch:
         return TokenBatch(tokens, lengths, labels, self.counts)
 
     def pin_memory(self) -> TokenBatch:
-        """The same batch in page-locked memory, from which a GPU copies while the host goes on."""
+        """The same batch in page-locked memory, from which a GPU copies while the host continues."""
         tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
         return TokenBatch(tokens, lengths, labels, self.counts)
 
@@ -65,7 +65,7 @@ def collate(
         tokens: ids of all rows end to end, shape (tokens,).
         offsets: where each row starts, shape (all rows + 1,).
         labels: shape (all rows,).
-        rows: which rows, shape (rows,).
+        rows: row numbers to gather, shape (rows,).
     """
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts

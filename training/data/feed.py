@@ -1,7 +1,7 @@
-"""Batches made ahead of the training loop, on a thread of their own.
+"""Batches prefetched for the training loop by a thread of their own.
 
-The thread gathers rows while the device computes; NumPy and copies release the interpreter's lock. For a GPU the
-batches lie in pinned memory, from which they are copied without waiting. What the loop waits for them is counted.
+The thread gathers rows while the device computes; NumPy and copies release the interpreter's lock. For a GPU the batches are
+in pinned memory, from which they are copied asynchronously. The time that the loop waits for them is counted.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, micro_batches, share
 
 AHEAD = 8
-# In int64: 32 MiB. One step more is held by the thread, which made it before it knew of room.
+# In int64: 32 MiB. The thread holds one step more, which it makes before it waits for space in the queue.
 TOKENS_AHEAD = 2**22
 
 
 def most_tokens(step: int) -> int:
-    """Tokens that are in memory at most where a worker's steps have `step`: ahead, one in the thread and one in the loop."""
+    """The most tokens in memory for steps of `step` tokens: prefetched, one step in the thread and one in the loop."""
     return min(AHEAD * step, max(TOKENS_AHEAD, step)) + 2 * step
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one worker computes of an optimizer step.
+    """One worker's share of an optimizer step.
 
     Attributes:
         number: of the step in its epoch, from 0.
@@ -47,12 +47,12 @@ class Step:
 
     @property
     def tokens(self) -> int:
-        """Of this worker's batches."""
+        """Tokens of this worker's batches."""
         return sum(len(part.tokens) for part in self.parts)
 
 
 class Feed:
-    """The steps of an epoch for one worker, made ahead: `AHEAD` steps or `TOKENS_AHEAD` tokens, but always one.
+    """The steps of an epoch for one worker, prefetched: up to `AHEAD` steps or `TOKENS_AHEAD` tokens, but always one.
 
     Attributes:
         waited: seconds that the loop has waited for a step.
@@ -60,7 +60,7 @@ class Feed:
 
     def __init__(self, steps: Iterator[Step]) -> None:
         self.waited = 0.0
-        self._made: deque[Step] = deque()
+        self._queue: deque[Step] = deque()
         self._tokens = 0
         self._ended, self._stopped = False, False
         self._error: BaseException | None = None
@@ -71,14 +71,14 @@ class Feed:
     def __iter__(self) -> Iterator[Step]:
         while True:
             began = time.perf_counter()
-            found = self._take()
+            step = self._take()
             self.waited += time.perf_counter() - began
-            if found is None:
+            if step is None:
                 return
-            yield found
+            yield step
 
     def close(self) -> None:
-        """End the thread, whatever it has made."""
+        """End the thread, and drop what it has prefetched."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -87,9 +87,9 @@ class Feed:
     def _take(self) -> Step | None:
         """The next step; None after the last."""
         with self._changed:
-            self._changed.wait_for(lambda: self._made or self._ended)
-            if self._made:
-                step = self._made.popleft()
+            self._changed.wait_for(lambda: self._queue or self._ended)
+            if self._queue:
+                step = self._queue.popleft()
                 self._tokens -= step.tokens
                 self._changed.notify_all()
                 return step
@@ -109,18 +109,18 @@ class Feed:
             self._changed.notify_all()
 
     def _put(self, step: Step) -> bool:
-        """Add a step as soon as there is room; False if the thread is to end instead."""
+        """Add a step as soon as there is space in the queue; False if the thread is to end instead."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._has_room(step))
+            self._changed.wait_for(lambda: self._stopped or self._has_space_for(step))
             if self._stopped:
                 return False
-            self._made.append(step)
+            self._queue.append(step)
             self._tokens += step.tokens
             self._changed.notify_all()
             return True
 
-    def _has_room(self, step: Step) -> bool:
-        return not self._made or (len(self._made) < AHEAD and self._tokens + step.tokens <= TOKENS_AHEAD)
+    def _has_space_for(self, step: Step) -> bool:
+        return not self._queue or (len(self._queue) < AHEAD and self._tokens + step.tokens <= TOKENS_AHEAD)
 
 
 @contextmanager
@@ -132,25 +132,25 @@ def feed(
     rank: int,
     device: torch.device,
 ) -> Iterator[Feed]:
-    """Make the steps of an epoch ahead, and end the thread with the block.
+    """Prefetch the steps of an epoch, and end the thread with the block.
 
     Args:
-        dataset: where rows are.
+        dataset: that rows are read from.
         steps: number and rows of each step, over all workers.
         token_budget: most padded tokens in a batch.
-        workers: among how many a step is shared.
-        rank: which of them this is.
-        device: where batches go: memory is pinned for a GPU.
+        workers: how many share each step.
+        rank: of this worker.
+        device: of the model: memory is pinned for a GPU.
     """
     lengths, offsets = dataset.lengths, dataset.offsets
-    made = Feed(
+    prefetched = Feed(
         Step(number, len(rows), _parts(dataset, rows, lengths, offsets, token_budget, workers, rank, device))
         for number, rows in steps
     )
     try:
-        yield made
+        yield prefetched
     finally:
-        made.close()
+        prefetched.close()
 
 
 def _parts(

@@ -1,7 +1,7 @@
 """Training batches of a token dataset for any PyTorch loop: steps of like lengths, cut by a token budget, shared by ranks.
 
-The same steps as `raygene train` takes, a function of (lengths, batch, seed, epoch) alone. Batches are made ahead on a
-thread; gathering rows from mapped files costs some microseconds each, so that one thread keeps up with any model.
+The same steps as those of `raygene train`, a function of (lengths, global batch size, seed, epoch) alone. A thread prefetches
+batches; gathering a row from mapped files takes some microseconds, so that one thread keeps up with any model.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Loader:
     """Batches of one rank; made by `loader`.
 
     Attributes:
-        dataset: where rows are.
-        batch: rows of a step, over all ranks.
+        dataset: that rows are read from.
+        global_batch_size: rows of a step, over all ranks.
         token_budget: most padded tokens in a batch; a longer row stands alone.
         seed: of the order.
         workers: ranks that share each step.
-        rank: which of them this is.
-        device: where batches will go: memory is page-locked for a GPU.
+        rank: of this loader, from 0.
+        device: of the model: memory is page-locked for a GPU.
     """
 
     dataset: TokenDataset
-    batch: int
+    global_batch_size: int
     token_budget: int
     seed: int
     workers: int
@@ -44,60 +44,68 @@ class Loader:
     device: torch.device
 
     def epoch(self, epoch: int) -> Iterator[TokenBatch]:
-        """This rank's batches of an epoch (from 0), one after another: every row of its share once."""
+        """This rank's batches of an epoch (from 0), one after another, with each row of its share once."""
         return (part for step in self.steps(epoch) for part in step.parts)
 
     def steps(self, epoch: int, start: int = 0) -> Iterator[Step]:
-        """The steps of an epoch with this rank's batches: as many on every rank, whatever the budget.
+        """The steps of an epoch with this rank's batches; every rank has the same number of steps, whatever the budget.
 
         Args:
             epoch: from 0.
-            start: steps already taken, with any number of ranks; the others are the same.
+            start: number of steps already taken, with any number of ranks; the remaining steps do not depend on it.
         """
-        left = enumerate(self._plan(epoch)[start:], start=start)
-        with feed(self.dataset, left, self.token_budget, self.workers, self.rank, self.device) as made:
-            yield from made
+        remaining = enumerate(self._plan(epoch)[start:], start=start)
+        with feed(self.dataset, remaining, self.token_budget, self.workers, self.rank, self.device) as prefetched:
+            yield from prefetched
 
     def rows(self, epoch: int) -> list[list[int]]:
         """Row numbers of each batch that `epoch` gives: a `batch_sampler` for torch's DataLoader."""
         lengths = self.dataset.lengths
-        mine = (share(step, self.workers, self.rank) for step in self._plan(epoch))
-        return [part.tolist() for step in mine for part in micro_batches(step, lengths, self.token_budget)]
+        shares = (share(step, self.workers, self.rank) for step in self._plan(epoch))
+        return [part.tolist() for step in shares for part in micro_batches(step, lengths, self.token_budget)]
 
     def _plan(self, epoch: int) -> list[Rows]:
-        return plan_epoch(self.dataset.lengths, self.batch, self.seed, epoch)
+        return plan_epoch(self.dataset.lengths, self.global_batch_size, self.seed, epoch)
 
 
 def loader(
     dataset: TokenDataset,
     *,
-    batch: int = 64,
+    global_batch_size: int = 64,
     token_budget: int = 65_536,
     seed: int = 0,
     workers: int = 1,
     rank: int = 0,
     device: torch.device | str = "cpu",
+    **renamed: int,
 ) -> Loader:
     """Batches of a dataset.
 
     Args:
         dataset: an open split.
-        batch: rows of an optimizer step, over all ranks.
+        global_batch_size: rows of an optimizer step, over all ranks.
         token_budget: most padded tokens (longest x rows) in a batch; a longer row stands alone.
         seed: of the order of rows.
         workers: ranks that share each step, such as `torch.distributed.get_world_size()`.
-        rank: which of them this is, from 0.
-        device: where batches will go: memory is page-locked for a GPU, so that copies need not be waited for.
+        rank: of this process, from 0.
+        device: of the model: memory is page-locked for a GPU, so that copies are asynchronous.
+        renamed: catches `batch`, the earlier name of `global_batch_size`.
 
     Raises:
-        UsageError: a size below 1, or a rank that is not below workers.
+        UsageError: a size below 1, a rank that is not below workers, or the earlier name of an argument.
+        TypeError: any other argument.
     """
-    for name, value in (("batch", batch), ("token_budget", token_budget), ("workers", workers)):
+    if "batch" in renamed:
+        raise UsageError("loader: batch: renamed", "write global_batch_size")
+    if renamed:
+        raise TypeError(f"loader() got an unexpected keyword argument {next(iter(renamed))!r}")
+    sizes = {"global_batch_size": global_batch_size, "token_budget": token_budget, "workers": workers}
+    for name, value in sizes.items():
         if value < 1:
             raise UsageError(f"loader: {name} {value} is below 1", "give a positive number")
     if not 0 <= rank < workers:
         raise UsageError(f"loader: rank {rank} of {workers} workers", "count ranks from 0")
-    return Loader(dataset, batch, token_budget, seed, workers, rank, torch.device(device))
+    return Loader(dataset, global_batch_size, token_budget, seed, workers, rank, torch.device(device))
 
 
 def collate_rows(rows: Sequence[tuple[NDArray[Any], int]]) -> TokenBatch:

@@ -1,6 +1,6 @@
-"""Which sequences make an optimizer step, and how a step is cut for memory and dealt to workers.
+"""Which sequences make an optimizer step, and how a step is cut to fit memory and shared by workers.
 
-A step is a function of (lengths, batch, seed, epoch) alone: rows are shuffled, sorted by length within windows of
+A step is a function of (lengths, global batch size, seed, epoch) alone: rows are shuffled, sorted by length within windows of
 `WINDOW` steps so that a step's lengths are alike, and the steps are shuffled again. Budget and workers only
 cut a step; each row appears exactly once an epoch.
 """
@@ -16,12 +16,12 @@ WINDOW = 64
 Rows = NDArray[np.int64]
 
 
-def plan_epoch(lengths: NDArray[np.int64], batch: int, seed: int, epoch: int) -> list[Rows]:
+def plan_epoch(lengths: NDArray[np.int64], global_batch_size: int, seed: int, epoch: int) -> list[Rows]:
     """The steps of an epoch.
 
     Args:
         lengths: tokens of each row, shape (rows,).
-        batch: rows in a step; one step may be shorter.
+        global_batch_size: rows in a step; one step may be smaller.
         seed: of the run.
         epoch: from 0.
 
@@ -31,10 +31,10 @@ def plan_epoch(lengths: NDArray[np.int64], batch: int, seed: int, epoch: int) ->
     generator = np.random.default_rng(fingerprint.seed(seed, "epoch", epoch))
     order = generator.permutation(len(lengths))
     steps: list[Rows] = []
-    for first in range(0, len(order), batch * WINDOW):
-        window = order[first : first + batch * WINDOW]
+    for first in range(0, len(order), global_batch_size * WINDOW):
+        window = order[first : first + global_batch_size * WINDOW]
         window = window[np.argsort(-lengths[window], kind="stable")]
-        steps += [window[start : start + batch] for start in range(0, len(window), batch)]
+        steps += [window[start : start + global_batch_size] for start in range(0, len(window), global_batch_size)]
     return [steps[number] for number in generator.permutation(len(steps))]
 
 
@@ -55,5 +55,5 @@ def micro_batches(rows: Rows, lengths: NDArray[np.int64], token_budget: int) -> 
 
 
 def scoring_batches(lengths: NDArray[np.int64], token_budget: int) -> list[Rows]:
-    """All rows, longest first, in batches within the budget; order of no consequence to the scores."""
+    """All rows, longest first, in batches within the budget; scores do not depend on the order."""
     return micro_batches(np.argsort(-lengths, kind="stable"), lengths, token_budget)

@@ -1,6 +1,7 @@
-"""Which device a process computes on: never the CPU by accident where there is a GPU.
+"""Which device a process computes on: never the CPU by accident on a machine with a GPU.
 
-torch calls AMD's GPUs `cuda` too, and Ray calls both makers' GPU. Choosing is arithmetic; trying a GPU out takes a second.
+torch calls AMD's GPUs `cuda` too, and Ray calls those of both vendors `GPU`. Choosing runs nothing on a GPU; checking that it
+computes takes a second.
 """
 
 from __future__ import annotations
@@ -68,63 +69,63 @@ class DeviceError(ResourceError):
         return self._make(machine=machine)
 
 
-def choose(wanted: str, found: Hardware, torch_build: Build, environment: Environment) -> Literal["cpu", "cuda"]:
+def choose(requested: str, gpus: Hardware, torch_build: Build, environment: Environment) -> Literal["cpu", "cuda"]:
     """The kind of device to compute on.
 
     Args:
-        wanted: `training.device`: cpu, cuda, or auto (a GPU if there is one that is not hidden on purpose).
-        found: the machine's GPUs.
+        requested: `training.device`: cpu, cuda, or auto (a GPU if there is one that no variable hides).
+        gpus: of the machine.
         torch_build: what torch can do with them.
         environment: of the process.
 
     Raises:
-        DeviceError: there is a GPU, not hidden on purpose, that torch cannot use; or none where one is demanded.
+        DeviceError: torch cannot use a visible GPU, or cuda is requested and there is no GPU.
     """
-    if wanted == "cpu":
+    if requested == "cpu":
         return "cpu"
     if torch_build.usable:
         return "cuda"
-    seen = visible(found, environment)
-    if seen:
-        raise _unusable(seen, torch_build)
-    if wanted == "auto":
+    visible_gpus = visible(gpus, environment)
+    if visible_gpus:
+        raise _unusable(visible_gpus, torch_build)
+    if requested == "auto":
         return "cpu"
-    hiding = hidden_by(environment, "nvidia") or hidden_by(environment, "amd")
-    if found and hiding:
-        raise DeviceError(f"{hiding} hides {found}", f"unset the variable or {TO_CPU}", requested="cuda")
+    variable = hidden_by(environment, "nvidia") or hidden_by(environment, "amd")
+    if gpus and variable:
+        raise DeviceError(f"{variable} hides {gpus}", f"unset the variable or {TO_CPU}", requested="cuda")
     raise DeviceError("this machine has no GPU", TO_CPU, requested="cuda")
 
 
-def _unusable(seen: Hardware, torch_build: Build) -> DeviceError:
-    """The error for a GPU that torch cannot use."""
-    there = f"this machine has {seen}, but torch {torch_build.version}"
-    matching = {"cuda": seen.nvidia, "rocm": seen.amd, "cpu": 0}[torch_build.kind]
-    if not matching:
-        name, index = ("CUDA", "cu126") if seen.nvidia else ("ROCm", "rocm6.4")
-        made_for = {"cuda": "NVIDIA GPUs", "rocm": "AMD GPUs", "cpu": "CPUs only"}[torch_build.kind]
+def _unusable(gpus: Hardware, torch_build: Build) -> DeviceError:
+    """The error for GPUs that torch cannot use."""
+    problem = f"this machine has {gpus}, but torch {torch_build.version}"
+    supported = {"cuda": gpus.nvidia, "rocm": gpus.amd, "cpu": 0}[torch_build.kind]
+    if not supported:
+        name, index = ("CUDA", "cu126") if gpus.nvidia else ("ROCm", "rocm6.4")
+        built_for = {"cuda": "NVIDIA GPUs", "rocm": "AMD GPUs", "cpu": "CPUs only"}[torch_build.kind]
         return DeviceError(
-            f"{there} is built for {made_for}",
+            f"{problem} is built for {built_for}",
             f"install its build for {name} (pip install torch --index-url {INDEX}{index}, or a newer {name}) or {TO_CPU}",
             code=TORCH_CANNOT_USE_GPU,
         )
     fix = (
-        "update the driver or install torch for the CUDA version that the driver serves"
+        "update the driver or install torch for the CUDA version that the driver supports"
         if torch_build.kind == "cuda"
-        else "update the driver, and let this user into the groups render and video"
+        else "update the driver, and add this user to the groups render and video"
     )
     trouble = torch_build.trouble or "it finds none"
-    return DeviceError(f"{there} reaches none ({trouble})", f"{fix}, or {TO_CPU}", code=TORCH_CANNOT_USE_GPU)
+    return DeviceError(f"{problem} can use none ({trouble})", f"{fix}, or {TO_CPU}", code=TORCH_CANNOT_USE_GPU)
 
 
 def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Environment) -> int:
-    """The number under which this process's torch knows the first GPU that Ray assigned to it.
+    """The index in this process's torch of the first GPU that Ray assigned to it.
 
     Ray hides other workers' AMD GPUs (`HIP_VISIBLE_DEVICES`), but Ray Train's own `get_device` counts in
-    `CUDA_VISIBLE_DEVICES`, which names all GPUs of the node's workers: on ROCm its answer is a GPU that is not there.
+    `CUDA_VISIBLE_DEVICES`, which lists all GPUs of the node's workers: on ROCm it returns a GPU that torch does not have.
 
     Args:
-        assigned: `ray.get_gpu_ids()`: as in the visibility variable, or counted on the machine.
-        torch_build: tells which variable torch goes by.
+        assigned: `ray.get_gpu_ids()`: values of the visibility variable, or indices on the machine.
+        torch_build: decides which variable torch reads.
         environment: of the process.
 
     Raises:
@@ -132,17 +133,20 @@ def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Env
     """
     first = str(assigned[0])
     names = ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES") if torch_build.kind == "rocm" else ("CUDA_VISIBLE_DEVICES",)
-    name = next((one for one in names if environment.get(one)), None)
+    name = next((name for name in names if environment.get(name)), None)
     if name is None:
         index = int(first) if first.isdigit() else 0
     else:
-        listed = [one.strip() for one in environment[name].split(",")]
+        listed = [value.strip() for value in environment[name].split(",")]
         if first not in listed:
-            raise ResourceError(f"{name}={environment[name]}: GPU {first}, which Ray gave, is not in it", "unset it")
+            raise ResourceError(
+                f"{name}={environment[name]}: GPU {first}, which Ray assigned, is not in it", "unset it"
+            )
         index = listed.index(first)
+    # Indices count from 0: the number of GPUs itself is out of range.
     if index >= torch_build.usable:
         raise DeviceError(
-            f"Ray gave GPU {first}, but torch {torch_build.version} reaches {torch_build.usable} GPUs"
+            f"Ray assigned GPU {first}, but torch {torch_build.version} can use {torch_build.usable} GPUs"
             f"{f' ({torch_build.trouble})' if torch_build.trouble else ''}",
             f"compare 'ray status' and torch.cuda.device_count() on that node, or {TO_CPU}",
         )
@@ -150,83 +154,83 @@ def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Env
 
 
 def assigned_device(
-    wanted: str,
+    requested: str,
     assigned: Sequence[str | int],
-    found: Hardware,
+    gpus: Hardware,
     torch_build: Build,
     environment: Environment,
 ) -> torch.device:
     """The device of a worker that Ray started.
 
     Args:
-        wanted: `training.device`.
-        assigned: `ray.get_gpu_ids()`; empty for a worker that asked for no GPU.
-        found: the GPUs of the worker's machine.
+        requested: `training.device`.
+        assigned: `ray.get_gpu_ids()`; empty for a worker that requested no GPU.
+        gpus: of the worker's machine.
         torch_build: its torch.
         environment: of the worker.
 
     Raises:
         DeviceError: its machine has a GPU that torch cannot use, or that Ray does not know.
     """
-    if wanted == "cpu":
+    if requested == "cpu":
         return torch.device("cpu")
     if assigned:
         if not torch_build.usable:
-            choose("cuda", found, torch_build, environment)
+            choose("cuda", gpus, torch_build, environment)
         return torch.device("cuda", index_of(assigned, torch_build, environment))
-    if choose(wanted, found, torch_build, environment) == "cpu":
+    if choose(requested, gpus, torch_build, environment) == "cpu":
         return torch.device("cpu")
-    raise unknown_to_ray(wanted, found, environment)
+    raise unknown_to_ray(requested, gpus, environment)
 
 
-def unknown_to_ray(wanted: str, found: Hardware, environment: Environment) -> DeviceError:
+def unknown_to_ray(requested: str, gpus: Hardware, environment: Environment) -> DeviceError:
     """The error for GPUs that torch can use and Ray does not offer."""
     return DeviceError(
-        f"this machine has {visible(found, environment)} that Ray does not know",
-        f"{'pip install amdsmi on every node, or ' if found.amd else ''}start Ray with --num-gpus, or {TO_CPU}",
-        requested=wanted,
+        f"this machine has {visible(gpus, environment)} that Ray does not know",
+        f"{'pip install amdsmi on every node, or ' if gpus.amd else ''}start Ray with --num-gpus, or {TO_CPU}",
+        requested=requested,
     )
 
 
-def require(wanted: str, environment: Environment | None = None, root: Path = Path("/")) -> Literal["cpu", "cuda"]:
+def require(requested: str, environment: Environment | None = None, root: Path = Path("/")) -> Literal["cpu", "cuda"]:
     """`choose` for the machine and torch of this process.
 
     Raises:
         DeviceError: as `choose`.
     """
     environment = os.environ if environment is None else environment
-    return choose(wanted, hardware(root), build(), environment)
+    return choose(requested, hardware(root), build(), environment)
 
 
-def of_worker(wanted: str, assigned: Sequence[str | int]) -> torch.device:
-    """The device of this worker process, tried out and made torch's current one.
+def of_worker(requested: str, assigned: Sequence[str | int]) -> torch.device:
+    """The device of this worker process, checked and made torch's current one.
 
     Args:
-        wanted: `training.device`.
+        requested: `training.device`.
         assigned: `ray.get_gpu_ids()`.
 
     Raises:
         ResourceError: as `assigned_device`, or the GPU does not compute.
     """
-    device = assigned_device(wanted, assigned, hardware(), build(), os.environ)
+    device = assigned_device(requested, assigned, hardware(), build(), os.environ)
     if device.type == "cuda":
-        try_out(device)
+        check_computes(device)
         torch.cuda.set_device(device)
     return device
 
 
-def try_out(device: torch.device) -> None:
-    """Compute one number on a device: a GPU may be visible and yet too old for this torch, full, or another's.
+def check_computes(device: torch.device) -> None:
+    """Compute one number on a device: a visible GPU may be too old for this torch, full, or used by another process alone.
 
     Raises:
         DeviceError: it does not compute.
     """
     try:
-        told = (torch.ones(8, device=device) * 2).sum().item()
+        result = (torch.ones(8, device=device) * 2).sum().item()
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(
             f"{device} does not compute ({one_line(error)})",
             f"install a torch that is built for this GPU, free it, or {TO_CPU}",
         ) from error
-    if told != 16:
-        raise DeviceError(f"{device} computes 8 x 2 as {told}", f"have it repaired, and {TO_CPU}")
+    if result != 16:
+        raise DeviceError(f"{device} computes 8 x 2 as {result}", f"have it repaired, and {TO_CPU}")

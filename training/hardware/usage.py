@@ -1,4 +1,4 @@
-"""Memory that this process has used at most: of the device it computes on."""
+"""Peak memory of this process on the device it computes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Most bytes at once: what the allocator handed out on a GPU, else what was resident of this process."""
+    """Peak bytes: what the allocator handed out on a GPU, else the resident memory of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT

@@ -23,19 +23,19 @@ TEN_LINES, RANKS, DATALOADER, THREE_LINES, BUNDLE = BLOCKS
 
 
 @pytest.fixture
-def beside(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, in which the dataset is called `data`."""
+def in_folder(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with the dataset as `data`."""
     (tmp_path / "data").symlink_to(dataset)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def same(one: TokenBatch, other: TokenBatch) -> bool:
-    pairs = ((one.tokens, other.tokens), (one.lengths, other.lengths), (one.labels, other.labels))
-    return all(torch.equal(a, b) for a, b in pairs) and np.array_equal(one.counts, other.counts)
+def same(first: TokenBatch, second: TokenBatch) -> bool:
+    pairs = ((first.tokens, second.tokens), (first.lengths, second.lengths), (first.labels, second.labels))
+    return all(torch.equal(a, b) for a, b in pairs) and np.array_equal(first.counts, second.counts)
 
 
-def test_the_ten_lines_of_the_docs_train_a_model(beside: Path, validation_split: TokenDataset) -> None:
+def test_the_ten_lines_of_the_docs_train_a_model(in_folder: Path, validation_split: TokenDataset) -> None:
     assert len([line for line in TEN_LINES.splitlines() if line]) == 10
     torch.manual_seed(0)
     made: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def rank_of_the_docs(rank: int, ranks: int, port: int, answers: Any) -> None:
     made["dist"].destroy_process_group()
 
 
-def test_the_ranks_of_the_docs_end_where_one_process_does(beside: Path) -> None:
+def test_the_ranks_of_the_docs_end_with_the_same_weights_as_one_process(in_folder: Path) -> None:
     fork = multiprocessing.get_context("fork")
 
     def run(ranks: int) -> list[np.ndarray]:
@@ -64,30 +64,30 @@ def test_the_ranks_of_the_docs_end_where_one_process_does(beside: Path) -> None:
             port = free.getsockname()[1]
         answers = fork.Queue()
         started = [fork.Process(target=rank_of_the_docs, args=(rank, ranks, port, answers)) for rank in range(ranks)]
-        for one in started:
-            one.start()
+        for process in started:
+            process.start()
         weights = [answers.get(timeout=100) for _ in started]
-        for one in started:
-            one.join()
+        for process in started:
+            process.join()
         return weights
 
-    one, (first, second) = run(1)[0], run(2)
+    alone, (first, second) = run(1)[0], run(2)
     assert np.array_equal(first, second)
-    assert first == pytest.approx(one, rel=1e-4, abs=1e-6)
-    assert abs(one).max() > 1e-3
+    assert first == pytest.approx(alone, rel=1e-4, abs=1e-6)
+    assert abs(alone).max() > 1e-3
 
 
-def test_the_dataloader_of_the_docs_gives_the_loaders_batches(train_split: TokenDataset) -> None:
-    loader = training.loader(train_split, batch=16, token_budget=1000, seed=3)
+def test_the_dataloader_of_the_docs_gives_the_same_batches_as_the_loader(train_split: TokenDataset) -> None:
+    loader = training.loader(train_split, global_batch_size=16, token_budget=1000, seed=3)
     known = {"torch": torch, "training": training, "dataset": train_split, "loader": loader, "epoch": 2}
     exec(DATALOADER, known)
-    theirs, ours = list(known["batches"]), list(loader.epoch(2))
-    assert len(theirs) == len(ours) > len(train_split) // 16
-    assert all(map(same, theirs, ours))
+    of_dataloader, of_loader = list(known["batches"]), list(loader.epoch(2))
+    assert len(of_dataloader) == len(of_loader) > len(train_split) // 16
+    assert all(map(same, of_dataloader, of_loader))
 
 
-def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(beside: Path, train_split: TokenDataset) -> None:
-    small_bundle(train_split).save(beside / "run" / "bundle")
+def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(in_folder: Path, train_split: TokenDataset) -> None:
+    small_bundle(train_split).save(in_folder / "run" / "bundle")
     assert len([line for line in THREE_LINES.splitlines() if line]) <= 3
     made: dict[str, Any] = {"torch": torch}
     exec(THREE_LINES + BUNDLE, made)
@@ -96,7 +96,9 @@ def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(beside: Path, 
 
 def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDataset) -> None:
     def ids(workers: int) -> list[list[int]]:
-        loaders = [training.loader(train_split, batch=10, workers=workers, rank=rank) for rank in range(workers)]
+        loaders = [
+            training.loader(train_split, global_batch_size=10, workers=workers, rank=rank) for rank in range(workers)
+        ]
         rows = [
             tokens.tolist()
             for one in loaders
@@ -109,29 +111,39 @@ def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDatase
     assert ids(1) == ids(3) == expected
 
 
-def test_steps_go_on_where_they_stopped_with_other_ranks(train_split: TokenDataset) -> None:
+def test_steps_resume_with_another_number_of_ranks(train_split: TokenDataset) -> None:
     def rows(steps: list[Any]) -> list[list[int]]:
         return sorted(
             row.tolist() for step in steps for part in step.parts for row in part.tokens.split(part.counts.tolist())
         )
 
-    whole = list(training.loader(train_split, batch=10).steps(0))
+    whole = list(training.loader(train_split, global_batch_size=10).steps(0))
     first = whole[:7]
-    rest = [list(training.loader(train_split, batch=10, workers=2, rank=rank).steps(0, start=7)) for rank in (0, 1)]
+    rest = [
+        list(training.loader(train_split, global_batch_size=10, workers=2, rank=rank).steps(0, start=7))
+        for rank in (0, 1)
+    ]
     assert [step.number for step in rest[0]] == [step.number for step in rest[1]] == list(range(7, len(whole)))
     assert rows([*first, *rest[0], *rest[1]]) == rows(whole)
 
 
-def test_leaving_an_epoch_early_is_fine(train_split: TokenDataset) -> None:
-    loader = training.loader(train_split, batch=1)
+def test_an_epoch_can_be_left_early(train_split: TokenDataset) -> None:
+    loader = training.loader(train_split, global_batch_size=1)
     batches = loader.epoch(0)
     first = next(batches)
     del batches
     assert same(first, next(loader.epoch(0)))
 
 
+def test_the_earlier_name_of_the_batch_size_is_an_error_that_gives_the_new_one(train_split: TokenDataset) -> None:
+    with pytest.raises(UsageError, match="batch: renamed: write global_batch_size"):
+        training.loader(train_split, batch=16)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'bach'"):
+        training.loader(train_split, bach=16)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"batch": 0}, {"token_budget": 0}, {"workers": 0}, {"workers": 2, "rank": 2}, {"rank": -1}]
+    "wrong", [{"global_batch_size": 0}, {"token_budget": 0}, {"workers": 0}, {"workers": 2, "rank": 2}, {"rank": -1}]
 )
 def test_sizes_that_make_no_sense_are_refused(train_split: TokenDataset, wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="loader: "):

@@ -11,11 +11,11 @@ from training.hardware.devices import (
     TO_CPU,
     DeviceError,
     assigned_device,
+    check_computes,
     choose,
     index_of,
     of_worker,
     require,
-    try_out,
 )
 from training.hardware.gpus import Build, Hardware
 
@@ -40,18 +40,18 @@ def test_a_gpu_that_torch_sees_counts_even_where_its_files_lie_elsewhere() -> No
 @pytest.mark.parametrize(
     ("found", "build"), [(NVIDIA, FOR_CPUS), (NVIDIA, CUDA), (NVIDIA, OLD_DRIVER), (AMD, FOR_CPUS)]
 )
-def test_the_cpu_is_taken_beside_a_gpu_when_it_is_asked_for(found: Hardware, build: Build) -> None:
+def test_the_cpu_is_used_on_a_machine_with_a_gpu_when_requested(found: Hardware, build: Build) -> None:
     assert choose("cpu", found, build, {}) == "cpu"
 
 
-def test_the_cpu_is_taken_beside_a_gpu_that_is_hidden_on_purpose() -> None:
+def test_the_cpu_is_used_where_a_variable_hides_the_gpu() -> None:
     assert choose("auto", NVIDIA, FOR_CPUS, {"CUDA_VISIBLE_DEVICES": ""}) == "cpu"
     assert choose("auto", AMD, FOR_CPUS, {"HIP_VISIBLE_DEVICES": "-1"}) == "cpu"
     assert choose("auto", AMD, FOR_CPUS, {"ROCR_VISIBLE_DEVICES": ""}) == "cpu"
 
 
 @pytest.mark.parametrize("wanted", ["auto", "cuda"])
-def test_a_torch_for_cpus_beside_a_gpu_is_an_error_that_names_the_right_build(wanted: str) -> None:
+def test_a_torch_for_cpus_on_a_machine_with_a_gpu_is_an_error_that_names_the_right_build(wanted: str) -> None:
     with pytest.raises(
         ResourceError, match=r"2 NVIDIA GPUs, but torch 2.13.0\+cpu .*whl/cu126.* or set training.device"
     ):
@@ -62,21 +62,21 @@ def test_a_torch_for_cpus_beside_a_gpu_is_an_error_that_names_the_right_build(wa
         choose(wanted, AMD, FOR_CPUS, {})
 
 
-def test_a_torch_for_the_other_makers_gpus_is_an_error_that_names_the_right_build() -> None:
+def test_a_torch_for_the_other_vendors_gpus_is_an_error_that_names_the_right_build() -> None:
     with pytest.raises(ResourceError, match=r"2 AMD GPUs, but torch 2.13.0\+cu126 is built for NVIDIA GPUs: .*rocm"):
         choose("auto", AMD, Build("cuda", "2.13.0+cu126"), {})
     with pytest.raises(ResourceError, match=r"2 NVIDIA GPUs, but torch 2.13.0\+rocm6.4 is built for AMD GPUs: .*cu126"):
         choose("auto", NVIDIA, Build("rocm", "2.13.0+rocm6.4"), {})
 
 
-def test_a_driver_that_is_too_old_is_an_error_with_its_reason_and_the_mend() -> None:
-    with pytest.raises(ResourceError, match=r"reaches none \(The NVIDIA driver .*11040\)\): update the driver"):
+def test_a_driver_that_is_too_old_is_an_error_with_its_reason_and_the_fix() -> None:
+    with pytest.raises(ResourceError, match=r"can use none \(The NVIDIA driver .*11040\)\): update the driver"):
         choose("auto", NVIDIA, OLD_DRIVER, {})
     with pytest.raises(ResourceError, match=r"groups render and video"):
         choose("auto", AMD, Build("rocm", "2.13.0+rocm6.4", 0, "No HIP GPUs are available"), {})
 
 
-def test_a_gpu_that_is_demanded_and_not_there_or_hidden_is_an_error() -> None:
+def test_a_requested_gpu_that_is_missing_or_hidden_is_an_error() -> None:
     with pytest.raises(ResourceError, match=r"this machine has no GPU: set training.device to cpu"):
         choose("cuda", NONE, FOR_CPUS, {})
     with pytest.raises(ResourceError, match=r"CUDA_VISIBLE_DEVICES=-1 hides 2 NVIDIA GPUs: unset"):
@@ -90,7 +90,7 @@ def test_errors_are_one_line() -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_worker_takes_the_gpu_that_ray_gave_it() -> None:
+def test_a_worker_uses_the_gpu_that_ray_assigned_to_it() -> None:
     shared = {"CUDA_VISIBLE_DEVICES": "0,1"}
     assert assigned_device("auto", ["1"], NVIDIA, CUDA, shared) == torch.device("cuda", 1)
     assert assigned_device("cuda", [0], NVIDIA, CUDA, shared) == torch.device("cuda", 0)
@@ -109,14 +109,23 @@ def test_without_a_variable_gpus_are_counted_on_the_machine() -> None:
     assert index_of(["GPU-a"], CUDA, {}) == 0
 
 
-def test_a_gpu_that_ray_gave_and_torch_does_not_see_is_an_error() -> None:
-    with pytest.raises(ResourceError, match="GPU 3, which Ray gave, is not in it"):
+def test_a_gpu_that_ray_assigned_and_torch_does_not_see_is_an_error() -> None:
+    with pytest.raises(ResourceError, match="GPU 3, which Ray assigned, is not in it"):
         index_of(["3"], CUDA, {"CUDA_VISIBLE_DEVICES": "0,1"})
-    with pytest.raises(ResourceError, match=r"Ray gave GPU 5, but torch .* reaches 2 GPUs"):
+    with pytest.raises(ResourceError, match=r"Ray assigned GPU 5, but torch .* can use 2 GPUs"):
         index_of(["5"], CUDA, {})
 
 
-def test_a_worker_whose_torch_is_for_cpus_says_so_though_ray_gave_a_gpu() -> None:
+def test_gpus_are_counted_from_zero() -> None:
+    last = CUDA.usable - 1
+    assert index_of([str(last)], CUDA, {}) == last
+    with pytest.raises(ResourceError, match=r"Ray assigned GPU 2, but torch .* can use 2 GPUs"):
+        index_of([str(CUDA.usable)], CUDA, {})
+    with pytest.raises(ResourceError, match=r"can use 2 GPUs"):
+        index_of(["c"], CUDA, {"CUDA_VISIBLE_DEVICES": "a,b,c"})
+
+
+def test_a_worker_whose_torch_is_for_cpus_is_refused_though_ray_assigned_a_gpu() -> None:
     with pytest.raises(ResourceError, match="whl/cu126"):
         assigned_device("auto", ["0"], NVIDIA, FOR_CPUS, {"CUDA_VISIBLE_DEVICES": "0"})
 
@@ -145,14 +154,14 @@ def test_a_machine_with_a_gpu_and_this_torch_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_cpu_computes() -> None:
-    try_out(torch.device("cpu"))
+    check_computes(torch.device("cpu"))
     assert of_worker("cpu", []) == torch.device("cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU torch can use is used")
 def test_a_device_that_does_not_compute_is_an_error_with_the_reason() -> None:
     with pytest.raises(ResourceError, match=r"cuda:0 does not compute \(.*\): install a torch"):
-        try_out(torch.device("cuda", 0))
+        check_computes(torch.device("cuda", 0))
 
 
 def test_a_device_error_can_name_another_setting_and_the_machine_and_travels_between_processes() -> None:

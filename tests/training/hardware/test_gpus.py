@@ -13,7 +13,7 @@ from training.hardware.gpus import (
     hardware,
     hidden_by,
     one_line,
-    require_names_ray_takes,
+    require_variables_ray_accepts,
     visible,
 )
 
@@ -98,8 +98,8 @@ def test_an_errors_first_sentence_is_its_reason() -> None:
     assert one_line(RuntimeError()) == "RuntimeError"
 
 
-def test_a_variable_that_ray_refuses_beside_amd_gpus_is_named_before_ray_starts() -> None:
-    with pytest.raises(ResourceError, match="Ray takes HIP_VISIBLE_DEVICES only"):
-        require_names_ray_takes(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0"})
-    require_names_ray_takes(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "0"})
-    require_names_ray_takes(Hardware(nvidia=1), {"ROCR_VISIBLE_DEVICES": "0"})
+def test_a_variable_that_ray_refuses_with_amd_gpus_is_named_before_ray_starts() -> None:
+    with pytest.raises(ResourceError, match="Ray accepts only HIP_VISIBLE_DEVICES"):
+        require_variables_ray_accepts(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0"})
+    require_variables_ray_accepts(Hardware(amd=1), {"ROCR_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "0"})
+    require_variables_ray_accepts(Hardware(nvidia=1), {"ROCR_VISIBLE_DEVICES": "0"})

@@ -4,14 +4,15 @@
     python benchmarks/study.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128]
         [--seeds 3] [--epochs 6] [--precision bf16]
 
-The first builds the example genome and runs a study of so many configurations on it, some of which cannot fit the stated
-device memory. It measures what Ray Tune adds to trials of one process, one at a time, and compares a study with the same
-trials trained by `raygene train` one after another. Results go to benchmarks/results/tuning.json; minutes on two cores.
+The first builds the example genome and runs a study of so many configurations on it, some of which cannot fit the
+stated device memory. It measures what Ray Tune adds to trials of one process, one at a time, and compares a study
+with the same trials trained by `raygene train` one after another. Results go to benchmarks/results/tuning.json;
+minutes on two cores.
 
-The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of one
-length, negatives with the GC content of their gene), stops none of them early, and measures the gap between train and
-validation by size with 95 % intervals. Results go to benchmarks/results/overfit.json with plots next to it, the page to
-DIR/overfit/report.html; hours on two cores, and the same command resumes after a kill.
+The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of
+one length, negatives with the GC content of their gene), stops none of them early, and measures the gap between train
+and validation by size with 95 % intervals. Results go to benchmarks/results/overfit.json with plots next to it, the
+page to DIR/overfit/report.html; hours on two cores, and the same command resumes after a kill.
 """
 
 from __future__ import annotations
@@ -230,7 +231,9 @@ def mean_of_size(trials: list[Trial], embedding: int, hidden: int, column: str) 
 
 
 def mean_difference(trials: list[Trial], key: str, figure: str) -> summary.Mean:
-    """The mean rise of a figure from the baseline size to larger ones, over pairs that share the other size and the seed.
+    """The mean rise of a figure from the baseline size to larger ones.
+
+    Pairs share the other size and the seed.
 
     Args:
         trials: of the study.

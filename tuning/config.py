@@ -64,7 +64,7 @@ class Domain(Section):
         return tuple(self.values or self.whole or self.uniform or self.log_uniform or ())
 
     def with_whole_numbers(self) -> Domain:
-        """`uniform` as a range of whole numbers; any other kind unchanged (draws of `log_uniform` are rounded later)."""
+        """`uniform` as a range of whole numbers; other kinds unchanged (draws of `log_uniform` are rounded)."""
         if self.uniform is None:
             return self
         return Domain(int=(round(self.uniform[0]), round(self.uniform[1])), when=self.when)

@@ -103,12 +103,13 @@ def require_same(output: Path, stored: Identity, requested: Identity) -> None:
     Raises:
         UsageError: they differ; the message names the keys and both values.
     """
-    found = differences(stored, json.loads(json.dumps(requested)))
-    if not found:
+    # Through JSON, as the stored one went: tuples become lists, and keys become text.
+    different = differences(stored, json.loads(json.dumps(requested)))
+    if not different:
         return
-    text = "; ".join(found[:MAX_DIFFERENCES])
-    if len(found) > MAX_DIFFERENCES:
-        text += f"; and {len(found) - MAX_DIFFERENCES} more"
+    text = "; ".join(different[:MAX_DIFFERENCES])
+    if len(different) > MAX_DIFFERENCES:
+        text += f"; and {len(different) - MAX_DIFFERENCES} more"
     raise UsageError(
         f"{output}: holds another study ({text})",
         f"choose another --output; of tuning only {', '.join(sorted(FREE))} may change",

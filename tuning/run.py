@@ -125,11 +125,12 @@ class Run:
         devices = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
         count = self._config.max_configurations
         configurations = f"{count} configurations" if count else "all configurations"
-        plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {format_size(machine.memory)} to share"
+        memory = format_size(machine.memory)
+        plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {memory} to share"
         self._progress.note(plan + (f"; {done} trials are done" if done else ""))
         for path in self._store.set_aside:
             self._progress.note(
-                f"{path}: its row is not one that this version reads; it was moved here, and the study continues without it"
+                f"{path}: this version cannot read its row; it was moved here, and the study continues without it"
             )
 
     def _note_end(self) -> None:

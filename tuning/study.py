@@ -1,7 +1,8 @@
 """A hyperparameter study: datasets, trials that fit the memory, rows that survive any kill, and the report.
 
-A trial costs the start of a process once for each slot, and little afterwards. The same command resumes after a kill: ended
-trials keep their rows, interrupted ones resume from their checkpoints, and a finished study is reported as finished.
+A trial costs the start of a process once for each slot, and little afterwards. The same command resumes after a kill:
+ended trials keep their rows, interrupted ones resume from their checkpoints, and a finished study is reported as
+finished.
 """
 
 from __future__ import annotations

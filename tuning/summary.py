@@ -193,9 +193,9 @@ def cautions(trials: Sequence[Trial]) -> list[str]:
         return []
     decide = "decides" if len(varied) == 1 else "decide"
     return [
-        f"{_joined(varied)} {decide} which rows validation has, so metrics under different values are of different tasks, "
-        "and the best configuration may only have the easiest one; compare within one value, or evaluate the models on "
-        "one dataset with raygene evaluate"
+        f"{_joined(varied)} {decide} which rows validation has, so metrics under different values are of different "
+        "tasks, and the best configuration may only have the easiest one; compare within one value, or evaluate the "
+        "models on one dataset with raygene evaluate"
     ]
 
 

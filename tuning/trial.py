@@ -26,7 +26,8 @@ class Trial:
         key: SHA-256 of what decides the result; names the trial's folder.
         seed: `training.seed`.
         parameters: searched keys and their values.
-        state: begun, or how it ended. `repeated`: another configuration results in the same training, which is not run twice.
+        state: begun, or how it ended. `repeated`: another configuration results in the same training, which is not
+            run twice.
         reason: why it was stopped, does not fit, or failed.
         dataset: directory of the dataset.
         fingerprint: of the dataset.
@@ -115,7 +116,7 @@ class Trial:
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Trial:
-        """The trial of a row, also of one that an earlier version wrote; unknown columns of a later version are ignored.
+        """The trial of a row, also of one from an earlier version; unknown columns of a later version are ignored.
 
         Raises:
             KeyError: a column without a default is missing.

@@ -18,10 +18,10 @@ SUMMARY = "a search over configurations, each checked for memory before it start
 SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence
-decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The same
-command resumes after a kill. At its end, or for the trials so far with --report-only, it writes a table, CSV, Parquet, one
-HTML page, the best configuration as best.yaml, and its bundle."""
-# With more columns, headings break inside words at a width of 120; the page and the files then have the number of weights.
+decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The
+same command resumes after a kill. At its end, or for the trials so far with --report-only, it writes a table, CSV,
+Parquet, one HTML page, the best configuration as best.yaml, and its bundle."""
+# With more columns, headings break inside words at a width of 120. Page and files have the number of weights anyway.
 MAX_COLUMNS = 12
 EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output study --tuning.configurations 16"
 

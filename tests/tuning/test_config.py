@@ -64,8 +64,8 @@ def test_a_bare_list_is_a_grid_and_numbers_in_text_become_numbers() -> None:
 
 
 def test_a_range_of_a_whole_number_key_has_whole_numbers_and_can_be_enumerated_if_it_is_uniform() -> None:
-    given = {"model.hidden": {"uniform": [8, 11], "when": {"model.kind": "gru"}}, "tokenizer.k": {"uniform": [3, 4]}}
-    space = TuningConfig.model_validate({"space": given, "search": "grid"}).search_space
+    values = {"model.hidden": {"uniform": [8, 11], "when": {"model.kind": "gru"}}, "tokenizer.k": {"uniform": [3, 4]}}
+    space = TuningConfig.model_validate({"space": values, "search": "grid"}).search_space
     assert space["model.hidden"] == Domain(int=(8, 11), when={"model.kind": "gru"})
     assert list(space["tokenizer.k"].all_values or ()) == [3, 4]
 
@@ -74,14 +74,14 @@ def test_a_range_of_a_whole_number_key_has_whole_numbers_and_can_be_enumerated_i
 def test_each_search_draws_whole_numbers_from_a_logarithmic_range_and_recognizes_them(search: str) -> None:
     config = TuningConfig.model_validate({"space": {"model.hidden": {"log_uniform": [8, 64]}}, "search": search})
     source = make_proposals(config, {"training": {}}, 0)
-    found = [source.next() for _ in range(20)]
-    for parameters in found:
+    drawn = [source.next() for _ in range(20)]
+    for parameters in drawn:
         assert parameters is not None
         assert type(parameters["model.hidden"]) is int
         assert 8 <= parameters["model.hidden"] <= 64
         source.observe(parameters, 0.5, 0.0)
     resumed = make_proposals(config, {"training": {}}, 20)
-    for parameters in found:
+    for parameters in drawn:
         assert parameters is not None
         resumed.register(parameters)
         resumed.observe(parameters, 0.5, 0.0)
@@ -112,8 +112,8 @@ def test_a_space_can_be_set_by_flags(tmp_path: Path) -> None:
 
 
 def test_a_resolved_configuration_resolves_to_itself() -> None:
-    given = {"space": {"model.layers": {"int": [1, 3], "when": {"model.kind": "lstm"}}}, "search": "random"}
-    config = validate(Experiment, {"tuning": given}, "e")
+    values = {"space": {"model.layers": {"int": [1, 3], "when": {"model.kind": "lstm"}}}, "search": "random"}
+    config = validate(Experiment, {"tuning": values}, "e")
     assert validate(Experiment, config.resolved(), "e").tuning == config.tuning
 
 

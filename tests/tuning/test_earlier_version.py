@@ -108,8 +108,8 @@ def test_its_trials_are_resumed_in_order_under_the_same_keys(output: Path, same:
     assert [(trial.configuration, trial.seed) for trial in resumed] == [(2, 6), (3, 5), (3, 6), (4, 5), (4, 6)]
     assert [trial.key for trial in resumed[:2]] == [trial.key for trial in recorded[3:]]
     for trial in recorded:
-        again = factory.trial(trial.parameters, trial.configuration, trial.seed, Feasibility(True, 1, 1))
-        assert again.key == trial.key
+        remade = factory.trial(trial.parameters, trial.configuration, trial.seed, Feasibility(True, 1, 1))
+        assert remade.key == trial.key
 
 
 EARLIER_NAMES = {
@@ -136,13 +136,15 @@ def test_a_study_of_the_version_before_ends_with_the_results_of_an_undisturbed_o
     config = TuningConfig.model_validate(
         {"space": {"training.global_batch_size": [16, 32]}, "search": "grid", "scheduler": "none"}
     )
-    made = Study(config, BASE, dataset, tmp_path / "study")
-    whole = tune(made, ray_session, silent)[0].trials
-    (made.output / "finished.json").unlink()
-    about = made.output / "study.json"
-    (made.output / "campaign.json").write_text(json.dumps(with_earlier_names(json.loads(about.read_text()))))
-    about.unlink()
-    folders = [made.output / "trials" / trial.key[:16] for trial in whole]
+    original = Study(config, BASE, dataset, tmp_path / "study")
+    whole = tune(original, ray_session, silent)[0].trials
+    (original.output / "finished.json").unlink()
+    identity_file = original.output / "study.json"
+    (original.output / "campaign.json").write_text(
+        json.dumps(with_earlier_names(json.loads(identity_file.read_text())))
+    )
+    identity_file.unlink()
+    folders = [original.output / "trials" / trial.key[:16] for trial in whole]
     for folder in folders:
         row = with_earlier_names(json.loads((folder / "trial.json").read_text()))
         if folder == folders[1]:
@@ -151,9 +153,9 @@ def test_a_study_of_the_version_before_ends_with_the_results_of_an_undisturbed_o
             (folder / "epochs.jsonl").unlink()
         (folder / "trial.json").write_text(json.dumps(row, indent=1) + "\n")
     ended = (folders[0] / "trial.json").read_bytes()
-    resumed = tune(made, ray_session, silent)[0].trials
+    resumed = tune(original, ray_session, silent)[0].trials
     assert (folders[0] / "trial.json").read_bytes() == ended
-    assert not (made.output / "campaign.json").exists()
+    assert not (original.output / "campaign.json").exists()
     for before, after in zip(whole, resumed, strict=True):
         assert after.state == "finished"
         assert (after.key, after.parameters, after.validation_auroc, after.train_mcc) == (

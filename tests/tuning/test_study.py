@@ -58,10 +58,10 @@ def small(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFact
 
 
 def test_each_trial_has_a_row_with_metrics_gap_memory_and_time(small: tuple[Path, Silent]) -> None:
-    found = rows(small[0])
-    assert [row["number"] for row in found] == list(range(1, len(found) + 1))
-    assert [row["state"] for row in found] == ["finished", "finished", "infeasible"] * 2
-    for row in found:
+    trials = rows(small[0])
+    assert [row["number"] for row in trials] == list(range(1, len(trials) + 1))
+    assert [row["state"] for row in trials] == ["finished", "finished", "infeasible"] * 2
+    for row in trials:
         if row["state"] == "finished":
             assert 0 <= row["validation_auroc"] <= 1
             assert row["train_mcc"] is not None
@@ -104,14 +104,14 @@ def test_the_best_configuration_is_an_experiment_and_a_bundle_that_train_finds_f
 ) -> None:
     output = small[0]
     experiment = load(output / "best.yaml", {})
-    made: Bundle = bundle.load(output / "best" / "bundle")
-    assert made.config["run"] == run_key(experiment.model, experiment.training, rows(output)[0]["fingerprint"])
+    best_bundle: Bundle = bundle.load(output / "best" / "bundle")
+    assert best_bundle.config["run"] == run_key(experiment.model, experiment.training, rows(output)[0]["fingerprint"])
     finished = [row for row in rows(output) if row["state"] == "finished"]
     means: dict[int, list[float]] = {}
     for row in finished:
         means.setdefault(row["configuration"], []).append(row["validation_mcc"])
     best = max(means, key=lambda number: sum(means[number]))
-    assert made.config["metrics"]["validation_mcc"] == max(means[best])
+    assert best_bundle.config["metrics"]["validation_mcc"] == max(means[best])
 
 
 def test_a_second_run_finds_the_study_finished_and_another_study_is_refused(
@@ -140,34 +140,34 @@ def test_a_report_of_a_running_study_leaves_the_best_bundle_to_it(
 ) -> None:
     output = small[0]
     identity = json.loads((output / "study.json").read_text())["identity"]["tuning"]
-    made = Study(TuningConfig.model_validate(identity), BASE, dataset, output)
-    assert report_only(made, silent)[1].bundle is not None
+    study = Study(TuningConfig.model_validate(identity), BASE, dataset, output)
+    assert report_only(study, silent)[1].bundle is not None
     (output / "report.html").unlink()
     with storage.only_writer(output):
-        assert report_only(made, silent)[1].bundle is None
+        assert report_only(study, silent)[1].bundle is None
     assert (output / "report.html").exists()
     assert any("the study is running" in note for note in silent.notes)
     with pytest.raises(UsageError, match="no study there"):
-        report_only(Study(made.config, BASE, dataset, output / "nothing"), silent)
+        report_only(Study(study.config, BASE, dataset, output / "nothing"), silent)
 
 
 def test_infeasible_trials_are_not_started_a_failed_one_has_its_reason_and_one_stays_within_the_memory(
     make_study: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent
 ) -> None:
     hidden = [16, 24, *range(2000, 4001, 200)][:12]
-    made = make_study(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
+    study = make_study(space={"model.hidden": hidden, "model.layers": [2]}, search="grid", device_memory="1500MiB")
     model, training = keys.trial_configs(BASE, {"model.hidden": 24, "model.layers": 2}, 5, 1)
     key = run_key(model, training, read_manifest(dataset)["fingerprint"])
-    damaged = made.output / "trials" / key[:16] / "checkpoints" / f"epoch-00001-step-00000000-{'0' * 16}.pt"
+    damaged = study.output / "trials" / key[:16] / "checkpoints" / f"epoch-00001-step-00000000-{'0' * 16}.pt"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"no checkpoint")
-    trials = tune(made, ray_session, silent)[0].trials
+    trials = tune(study, ray_session, silent)[0].trials
     assert [trial.state for trial in trials] == ["finished", "failed"] + ["infeasible"] * 10
     assert "damaged checkpoint" in trials[1].reason
     assert 10**8 < (trials[0].memory_measured or 0) < 1500 * 2**20
     for trial in trials[2:]:
         assert (trial.memory_predicted or 0) > 1500 * 2**20 * 0.5
-        assert not list((made.output / "trials" / trial.key[:16]).glob("[!t]*"))
+        assert not list((study.output / "trials" / trial.key[:16]).glob("[!t]*"))
 
 
 def test_an_embedding_file_of_another_size_makes_a_configuration_infeasible(
@@ -178,8 +178,8 @@ def test_an_embedding_file_of_another_size_makes_a_configuration_infeasible(
         torch.rand(tokenizer.vocabulary_size, 8), tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), tmp_path
     )
     base = {**BASE, "model": {**BASE["model"], "embedding_file": str(file)}}
-    made = make_study(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
-    trials = tune(made, ray_session, silent)[0].trials
+    study = make_study(base, space={"model.embedding": [8, 16]}, search="grid", scheduler="none")
+    trials = tune(study, ray_session, silent)[0].trials
     assert [trial.state for trial in trials] == ["finished", "infeasible"]
     assert "model.embedding" in trials[1].reason
 
@@ -215,7 +215,7 @@ def test_a_killed_driver_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -
         return "finished" in states and any(epochs_of(output, row["key"]) for row in begun)
 
     while not is_half_way():
-        assert driver.poll() is None, "it ended before it could be killed"
+        assert driver.poll() is None, "the driver ended before it could be killed"
         time.sleep(0.05)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
@@ -231,8 +231,8 @@ def test_a_killed_driver_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -
         assert [record["epoch"] for record in epochs] == [1, 2, 3, 4, 5]
         if row["key"] in before and before[row["key"]]["state"] == "finished":
             assert row == before[row["key"]]
-        kept = began.get(row["key"], [])[:-1] if row["key"] in before else []
-        assert epochs[: len(kept)] == kept
+        expected = began.get(row["key"], [])[:-1] if row["key"] in before else []
+        assert epochs[: len(expected)] == expected
 
 
 @pytest.mark.full
@@ -242,10 +242,10 @@ def test_out_of_time_running_trials_stop_after_their_epoch_and_more_time_continu
     space, base = {"model.hidden": [8, 12, 16, 20]}, {**BASE, "training": {**BASE["training"], "epochs": 10**4}}
 
     def within(seconds: float) -> list[Trial]:
-        made = make_study(base, space=space, search="grid", scheduler="none", time_budget_s=seconds)
-        return tune(made, ray_session, silent)[0].trials
+        study = make_study(base, space=space, search="grid", scheduler="none", time_budget_s=seconds)
+        return tune(study, ray_session, silent)[0].trials
 
-    # A busy machine starts none in the first seconds, and then there are no rows.
+    # A busy machine starts no trial in the first seconds, and then there are no rows.
     seconds = next(seconds for seconds in (2, 4, 8, 16, 32, 64) if within(seconds))
     early = within(seconds)
     assert {(trial.state, trial.reason) for trial in early} == {("stopped early", "tuning.time_budget_s is used up")}
@@ -254,28 +254,28 @@ def test_out_of_time_running_trials_stop_after_their_epoch_and_more_time_continu
         f"no further configuration: tuning.time_budget_s is used up ({seconds})" in note for note in silent.notes
     )
     assert silent.notes[-1].endswith("the study is finished; nothing to do")
-    found = {trial.key: trial for trial in within(seconds + 2)}
-    assert [found[trial.key] for trial in early] == early
+    resumed = {trial.key: trial for trial in within(seconds + 2)}
+    assert [resumed[trial.key] for trial in early] == early
 
 
 @pytest.mark.full
 def test_trials_of_two_workers_have_the_metrics_of_one(
     dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:
-    # Dropout draws other numbers for other workers.
+    # With dropout, each number of workers has its own random numbers.
     space = {"model.hidden": [8, 12], "model.dropout": [0.0]}
-    found = []
+    studies = []
     for workers in (1, 2):
         config = TuningConfig.model_validate(
             {"space": space, "search": "grid", "scheduler": "none", "workers": workers}
         )
-        found.append(tune(Study(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
-    for alone, shared in zip(*found, strict=True):
+        studies.append(tune(Study(config, BASE, dataset, tmp_path / str(workers)), ray_session, silent)[0].trials)
+    for alone, shared in zip(*studies, strict=True):
         assert shared.state == "finished"
         assert shared.key == alone.key
         assert shared.validation_auroc == pytest.approx(alone.validation_auroc, abs=0.02)
         assert shared.gap("auroc") == pytest.approx(alone.gap("auroc"), abs=0.02)
-    assert bundle.load(tmp_path / "2" / "best" / "bundle").config["run"] in {trial.key for trial in found[1]}
+    assert bundle.load(tmp_path / "2" / "best" / "bundle").config["run"] in {trial.key for trial in studies[1]}
 
 
 def test_dataset_keys_build_a_dataset_for_each_value_and_never_the_same_twice(
@@ -302,9 +302,9 @@ def test_dataset_keys_build_a_dataset_for_each_value_and_never_the_same_twice(
     assert load(tmp_path / "c" / "best.yaml", {}).tokenizer.k == chosen.parameters["tokenizer.k"]
     manifests = sorted((tmp_path / "c" / "datasets").glob("*/manifest.json"))
     built = [path.stat().st_mtime_ns for path in manifests]
-    again = dataset_registry.build_all(base, config.search_space, tmp_path / "c", ray_session, silent)
+    registry = dataset_registry.build_all(base, config.search_space, tmp_path / "c", ray_session, silent)
     assert [path.stat().st_mtime_ns for path in manifests] == built
-    assert {one[:12] for one in again.fingerprints} == datasets
+    assert {name[:12] for name in registry.fingerprints} == datasets
 
 
 def test_dataset_keys_are_refused_for_an_existing_dataset(

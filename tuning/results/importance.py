@@ -1,8 +1,8 @@
 """How much of the variation in the metric each searched key explains: functional ANOVA (Hutter et al. 2014), by Optuna.
 
-The importances are shares of variance under a random forest fitted to the configurations tried, each with its mean over
-seeds. They add up to one, so a single key has none. A key that some configurations lack, or that has one value in all of
-them, cannot be compared and has none either. Takes about a second.
+The importances are shares of variance under a random forest fitted to the configurations tried, each with its mean
+over seeds. They add up to one, so a single key has none. A key that some configurations lack, or that has one value
+in all of them, cannot be compared and has none either. Takes about a second.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Which configuration is tried next: the space, the proposals from it, the queue of trials, and their early stopping."""
+"""Which configuration is tried next: the space, proposals from it, the queue of trials, and their early stopping."""

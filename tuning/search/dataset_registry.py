@@ -1,7 +1,7 @@
 """The datasets of a study: an existing one, or one for each combination of the searched keys that decide data.
 
-Each lies under its own fingerprint, so configurations share it and a later run of the study finds it. All are built before
-the first trial starts: a build needs CPUs that running trials would hold.
+Each lies under its own fingerprint, so configurations share it and a later run of the study finds it. All are built
+before the first trial starts: a build needs CPUs that running trials would hold.
 """
 
 from __future__ import annotations

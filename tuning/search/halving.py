@@ -11,9 +11,9 @@ import numpy as np
 class SuccessiveHalving:
     """Decides after an epoch whether a trial falls behind those that reached the same rung before it.
 
-    Rungs are at `grace_period` × `reduction_factor`^k epochs. A trial is compared once at each rung: it is behind if its
-    metric is below the quantile 1 − 1/`reduction_factor` of the metrics recorded there so far. The first trial at a rung
-    is never behind.
+    Rungs are at `grace_period` × `reduction_factor`^k epochs. A trial is compared once at each rung: it is behind if
+    its metric is below the quantile 1 − 1/`reduction_factor` of the metrics recorded there so far. The first trial at
+    a rung is never behind.
 
     Args:
         grace_period: epochs of the first rung.

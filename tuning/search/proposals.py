@@ -1,7 +1,7 @@
 """Sources of configurations: all of a grid, random draws, or Optuna's tree-structured Parzen estimator.
 
-All are seeded and know after a kill what was tried before: a grid and random draws start again from the beginning, and the
-queue skips what is recorded; Optuna is given the recorded results.
+All are seeded and know after a kill what was tried before: a grid and random draws start again from the beginning,
+and the queue skips what is recorded; Optuna is given the recorded results.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The order of a study's trials: interrupted ones first, then missing seeds, then new configurations that fit.
 
-A configuration that does not fit, or of which no model can be built, gets its row and counts against its neighbours in the
-search, and is never started. The queue does not know Ray.
+A configuration that does not fit, or of which no model can be built, gets its row and counts against its neighbours
+in the search, and is never started. The queue does not know Ray.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class TrialQueue:
     def return_unstarted(self, trial: Trial) -> None:
         """Take back a trial that found its deadline passed, or that the end of the time budget finds interrupted.
 
-        In time, it is handed out again. Out of time it ends if it has epochs, keeps its row if it has a checkpoint within
-        its first epoch, and otherwise leaves nothing.
+        In time, it is handed out again. Out of time it ends if it has epochs, keeps its row if it has a checkpoint
+        within its first epoch, and otherwise leaves nothing.
         """
         if not self.is_out_of_time():
             self._waiting.appendleft(trial)

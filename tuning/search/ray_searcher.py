@@ -1,7 +1,7 @@
 """The queue as a searcher of Ray Tune, with the scheduler and callbacks that a study needs.
 
-Ray Tune places trials and restarts them when a machine is lost. What is proposed, recorded and resumed is decided by the
-queue and the store: Ray Tune's own experiment state, a pickle, is never read.
+Ray Tune places trials and restarts them when a machine is lost. What is proposed, recorded and resumed is decided by
+the queue and the store: Ray Tune's own experiment state, a pickle, is never read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILES_TIMEOUT_S, POLL_S = 60.0, 0.2
 
 
 class _DriverOnly:
-    """Keeps an object in this process: Ray Tune pickles and copies all that it is given, and nothing reads the copies."""
+    """Keeps an object in this process: Ray Tune pickles and copies its arguments, and nothing reads the copies."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -53,7 +53,8 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
 
     Attributes:
         error: what has ended the study; None: nothing has.
-        is_closing: whether trials that end now were interrupted: their rows stay as they are, and the next run resumes them.
+        is_closing: whether trials that end now were interrupted: their rows stay as they are, and the next run
+            resumes them.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
             return self._store.end(trial, "finished")
         if self._queue.is_out_of_time():
             return self._store.end(trial, "stopped early", OUT_OF_TIME)
-        return self._store.end(trial, "stopped early", "behind the other trials at this epoch")
+        return self._store.end(trial, "stopped early", "behind the others at this epoch")
 
     def _wait_for_epoch(self, trial: Trial, epoch: int) -> None:
         """Return once this process sees the record of an epoch.

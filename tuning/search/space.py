@@ -1,4 +1,4 @@
-"""Configurations of a search space: keys in the order in which their conditions can be decided, sampled or enumerated."""
+"""Configurations of a search space, sampled or enumerated in an order that decides conditions first."""
 
 from __future__ import annotations
 

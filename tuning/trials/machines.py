@@ -37,7 +37,9 @@ class MachineReport:
 
 
 def smallest_machine(config: TuningConfig, device: str, output: Path, files: Sequence[Path]) -> Machine:
-    """Ask every machine of the connected cluster for its memory, unless it is configured, and check that it sees the files.
+    """The smallest machine of the connected cluster, after a check that all of them see the files.
+
+    Each machine is asked for its memory, unless that is configured.
 
     Args:
         config: `device_memory`, `device_kind`, `workers`.
@@ -79,8 +81,8 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
 def cpus_per_memory(cpus: Sequence[int], memories: Sequence[int]) -> float:
     """CPUs that share the least memory of any machine, at the rate of the machine with most CPUs for its memory.
 
-    A trial that reserves this number of CPUs times its share of the least memory never runs with more others than any of
-    the machines has memory for. For equal machines the result is their number of CPUs.
+    A trial that reserves this number of CPUs times its share of the least memory never runs with more others than any
+    of the machines has memory for. For equal machines the result is their number of CPUs.
 
     Args:
         cpus: of each machine.

@@ -70,6 +70,6 @@ def _with_train_metrics(records: list[Record], spec: TrialSpec) -> list[Record]:
     rows = worker.sample_rows(len(split), spec.gap_rows)
     scores = probabilities(trained.model, split.tokens, split.lengths, spec.training.budget, None, rows)
     metrics = binary_metrics(split.labels[rows], scores, threshold=0.5)
+    columns = {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
     best = trained.config["metrics"]["epoch"]
-    found = {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
-    return [record | found if record["epoch"] == best else record for record in records]
+    return [record | columns if record["epoch"] == best else record for record in records]

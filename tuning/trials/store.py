@@ -1,7 +1,7 @@
 """What a study has on disk: a folder for each trial with its row, epochs and checkpoints, and the table of all rows.
 
-A row is written whole or not at all, before its trial starts and when it ends. After a kill of anything the rows say what
-has ended, what was interrupted, and in which order trials were proposed.
+A row is written whole or not at all, before its trial starts and when it ends. After a kill of anything the rows say
+what has ended, what was interrupted, and in which order trials were proposed.
 """
 
 from __future__ import annotations

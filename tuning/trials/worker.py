@@ -1,7 +1,8 @@
 """One trial in one process: opens the dataset, resumes from the trial's checkpoint if there is one, and trains.
 
-The loop, the checkpoints and the weights are those of `raygene train`. Ray Train, which several workers need, is left out:
-that saves some ten seconds a trial. An epoch is on disk before it is reported, so whoever sees the report finds the weights.
+The loop, the checkpoints and the weights are those of `raygene train`. Ray Train, which several workers need, is left
+out: that saves some ten seconds a trial. An epoch is on disk before it is reported, so whoever sees the report finds
+the weights.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def test_nothing_is_marked_where_no_trial_was_completed(state: State) -> None:
 
 def test_a_page_has_the_same_bytes_for_the_same_study() -> None:
     trials = [trial(number, 8 * number, 0.5 + number / 10) for number in (1, 2, 3)]
-    first, again = (html_of(trials, shares={"model.hidden": 0.7, "model.layers": 0.3}) for _ in range(2))
-    assert first == again
+    first, second = (html_of(trials, shares={"model.hidden": 0.7, "model.layers": 0.3}) for _ in range(2))
+    assert first == second
     for name in ("score", "gap", "history", "importance"):
         assert f'id="figure-{name}"' in first
 

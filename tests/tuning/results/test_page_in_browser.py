@@ -23,7 +23,7 @@ WHY = "model.kind lstm: one sequence of 1,510 tokens takes 3.0 GiB, and the mach
 
 def trials() -> list[Trial]:
     """Forty, over five keys, some of them stopped early, infeasible or failed."""
-    found = []
+    rows = []
     for number in range(1, 41):
         state: State = "infeasible" if number % 9 == 0 else "failed" if number == 20 else "finished"
         state = "stopped early" if state == "finished" and number % 3 == 0 else state
@@ -35,7 +35,7 @@ def trials() -> list[Trial]:
             "training.learning_rate": 10 ** (-2 - number * 13 % 40 / 20),
             "crop.length": 100 * (1 + number % 3),
         }
-        found.append(
+        rows.append(
             Trial(
                 number,
                 number,
@@ -52,7 +52,7 @@ def trials() -> list[Trial]:
                 seconds=60.0 * number,
             )
         )
-    return found
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_every_panel_is_there_drawn_as_wide_as_its_place_and_told_in_words(shown
 
 
 def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
-    _, said = shown
-    assert said == []
+    _, messages = shown
+    assert messages == []
 
 
 def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:

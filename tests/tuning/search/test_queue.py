@@ -68,8 +68,8 @@ def test_after_a_kill_interrupted_trials_come_first_and_ended_ones_never(tmp_pat
     begun = [first.next() for _ in range(3)]
     assert begun[0] is not None
     finish(first, begun[0], 0.7)
-    again = drain(make_queue(tmp_path, config([8, 16, 32], seeds=2)))
-    assert [(trial.configuration, trial.seed) for trial in again] == [(1, 6), (2, 5), (2, 6), (3, 5), (3, 6)]
+    resumed = drain(make_queue(tmp_path, config([8, 16, 32], seeds=2)))
+    assert [(trial.configuration, trial.seed) for trial in resumed] == [(1, 6), (2, 5), (2, 6), (3, 5), (3, 6)]
     assert sorted(row.number for row in TrialStore(tmp_path).trials) == [1, 2, 3, 4, 5, 6]
 
 
@@ -163,9 +163,9 @@ def test_a_trial_that_another_clock_returned_too_early_is_handed_out_again(tmp_p
     begun = queue.next()
     assert begun is not None
     queue.return_unstarted(begun)
-    again = queue.next()
-    assert again is not None
-    assert (again.key, again.number) == (begun.key, begun.number)
+    returned = queue.next()
+    assert returned is not None
+    assert (returned.key, returned.number) == (begun.key, begun.number)
 
 
 def test_out_of_time_a_checkpoint_within_the_first_epoch_stays_and_a_complete_trial_is_finished(
@@ -191,6 +191,6 @@ def test_out_of_time_a_trial_with_epochs_keeps_its_metrics_and_one_without_leave
     write_epoch(queue, begun, 0.7)
     late = make_queue(tmp_path, config([8, 16], time_budget_s=100), spent=101)
     late.close()
-    row = TrialStore(tmp_path).trials
-    assert [(one.key, one.state, one.validation_auroc) for one in row] == [(begun.key, "stopped early", 0.7)]
+    rows = TrialStore(tmp_path).trials
+    assert [(row.key, row.state, row.validation_auroc) for row in rows] == [(begun.key, "stopped early", 0.7)]
     assert late.end_reason() == "tuning.time_budget_s is used up (100)"

@@ -1,7 +1,7 @@
 """HTML pages: one file that loads nothing from outside, with plots as inline SVG.
 
-The layout and the style are the template `report.html` next to this module; Jinja escapes every text put into it. A page
-is the same bytes for the same content, and follows the reader's light or dark scheme.
+The layout and the style are the template `report.html` next to this module; Jinja escapes every text put into it. A
+page is the same bytes for the same content, and follows the reader's light or dark scheme.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ class EmbeddingConfig(Section):
     )
     shared_bases_share: float = Field(
         default=0.8,
-        description="share of the vectors' variance that k-mers with the same bases at the same positions have in common "
-        "(0: as learnt)",
+        description="share of the vectors' variance that k-mers with the same bases at the same positions have in "
+        "common (0: as learnt)",
         ge=0,
         lt=1,
     )

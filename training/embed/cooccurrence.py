@@ -94,7 +94,8 @@ def require_memory(vocabulary: int) -> None:
         return
     if (needed := BYTES_PER_PAIR * vocabulary**2) > free:
         raise ResourceError(
-            f"pairs of {vocabulary:,} tokens take {capacity.format_size(needed)}, and {capacity.format_size(free)} are free",
+            f"pairs of {vocabulary:,} tokens take {capacity.format_size(needed)}, "
+            f"and {capacity.format_size(free)} are free",
             f"free some, or {fix}",
         )
 

@@ -1,4 +1,4 @@
-"""Sequence to train on and sequence held out: a dataset's rows or whole genomes, laid out so that no window crosses a border.
+"""Sequence to train on and sequence held out, of a dataset or of whole genomes, laid out so that windows do not mix them.
 
 Sequences lie end to end with other letters between them, each starting at a multiple of the stride. So every stride-th
 k-mer of the whole is a token of one sequence or `<unk>`, and a window over a border sees only `<unk>` there. A
@@ -108,7 +108,7 @@ def whole_kmers(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def lay_out(codes: Bytes, lengths: Numbers, stride: int, gap: int) -> Bytes:
-    """Put at least `gap` other letters before, between and after sequences, so that each starts at a multiple of the stride.
+    """Put at least `gap` other letters before, between and after sequences; each starts at a multiple of the stride.
 
     Args:
         codes: base codes of all sequences end to end, shape (sum of lengths,).

@@ -1,7 +1,7 @@
 """A log-linear head on frozen token vectors, which names a hidden k-mer from the visible tokens around it.
 
-log P(k-mer | tokens) = bias + the sum over slots of (vector of the token there) · (weights of that slot and k-mer), with
-weights of rank 128 at most. The vectors are centred, scaled and never changed: the head cannot know what they do not
+log P(k-mer | tokens) = bias + the sum over slots of (vector of the token there) · (weights of that slot and k-mer),
+with weights of rank 128 at most. The vectors are centred, scaled and never changed: the head cannot know what they do not
 contain. One pass over the positions, on one thread.
 """
 
@@ -95,7 +95,7 @@ def fit(
 
 
 def standardise(vectors: Tensor) -> Tensor:
-    """Centre vectors and scale them to unit variance over all numbers; those of specials become zero. Shape as given."""
+    """Centre vectors and scale them to unit variance over all numbers; specials become zero. Shape as given."""
     kmers = vectors[len(SPECIALS) :]
     scaled = (vectors - kmers.mean(dim=0)) / kmers.std().clamp_min(1e-9)
     scaled[: len(SPECIALS)] = 0

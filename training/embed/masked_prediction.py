@@ -24,7 +24,7 @@ from training.embed import head, markov
 from training.embed.corpus import Corpus
 from training.embed.markov import ORDER, MarkovModel
 
-# Written into embedding files, so that their accuracies can be told from those of other tasks.
+# Written into embedding files, to distinguish their accuracies from those of other tasks.
 DESCRIPTION = "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
 Numbers = NDArray[np.int64]
 Hits = NDArray[np.bool_]
@@ -125,7 +125,7 @@ def mask(corpus: Corpus, codes: Bytes, starts: Numbers) -> MaskedPositions:
 
 
 def sample_positions(corpus: Corpus, *, held_out: bool, limit: int) -> MaskedPositions:
-    """Draw at most about `limit` positions of train or of held-out sequence, spread evenly over it, by `embedding.seed`.
+    """Draw about `limit` positions of train or of held-out sequence at most, spread evenly, by `embedding.seed`.
 
     Raises:
         TrainingError: there is none.

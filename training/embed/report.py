@@ -173,8 +173,8 @@ def build_page(document: Json, learnt: KmerVectors, tokenizer: Tokenizer) -> rep
     figure, shares = principal_components(learnt, tokenizer)
     page.figures(
         (
-            f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance, before "
-            "all directions are made alike)",
+            f"The k-mers in their two principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance, "
+            "before all directions are made alike)",
             figure,
         )
     )

@@ -1,8 +1,9 @@
 """Trains, evaluates and writes an embedding: the whole of `raygene embed`.
 
 Four passes over the sequence to train on and two over the sequence held out (positions are counted before they are
-drawn), and one over each shuffled copy, in one process and on one thread: 3-mers of 12 Mb take about a minute, most of it
-the two heads; 6-mers some minutes, most of it gradient. A finished embedding is found by its content and not made twice.
+drawn), and one over each shuffled copy, in one process and on one thread: 3-mers of 12 Mb take about a minute, most of
+it for the two heads; 6-mers some minutes, most of it for gradients. A finished embedding is recognised by its key and
+not made again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Skip-gram with negative sampling, with the whole expected objective at every step.
 
-What word2vec (Mikolov et al. 2013) draws pair by pair depends on the counts of pairs alone (Levy and Goldberg 2014), and
-k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Only the
+What word2vec (Mikolov et al. 2013) draws pair by pair depends on the counts of pairs alone (Levy and Goldberg 2014),
+and k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Only the
 initial vectors are random, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to 0.2 s of
 one core. It runs on one thread, so that bytes do not depend on the number of cores.
 """
@@ -114,10 +114,10 @@ def _subsample(contexts: NDArray[np.float32], tokens: NDArray[np.int64], thresho
 def _optimize(
     contexts: NDArray[np.float32], initial: Tensor, config: EmbeddingConfig, on_step: Callable[[], object]
 ) -> Tensor:
-    """Minimise the whole objective with Adam; the vectors of tokens, shape (ids, dimension). Scales the counts in place.
+    """Minimise the whole objective with Adam; returns the vectors of tokens, shape (ids, dimension).
 
     Args:
-        contexts: counts as `context_counts` gives them, shape (ids, ids).
+        contexts: counts as `context_counts` gives them, shape (ids, ids); scaled in place.
         initial: vectors of tokens and of contexts, shape (2, ids, dimension).
         config: the section `embedding`.
         on_step: called after every step.
@@ -153,8 +153,8 @@ def _optimize(
 def whiten(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The nearest vectors of mean 0 with variance 1 in every direction (ZCA), or less where there was hardly any.
 
-    Frequent contexts dominate the objective and stretch the vectors along few directions, in which the strand is hard to
-    see; a model that starts from them would have to undo that first. Shape as given.
+    Frequent contexts dominate the objective and stretch the vectors along few directions, in which the strand is hard
+    to see; a model that starts from them would have to undo that first. Shape as given.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
@@ -166,7 +166,7 @@ def whiten(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def share_bases(
     vectors: NDArray[np.float32], ids: NDArray[np.int64], tokenizer: Tokenizer, share: float
 ) -> NDArray[np.float32]:
-    """Vectors in which a share of the variance is what each base contributes at its position, and the rest a k-mer's own.
+    """Vectors in which a share of the variance is what each base contributes at its position, the rest a k-mer's own.
 
     k-mers that share bases are then alike, as in the initial vectors that models have otherwise. Both parts are
     projections of what was learnt. Shape as given; of variance 1.

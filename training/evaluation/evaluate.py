@@ -1,7 +1,7 @@
 """Every model scores a split and the genes left out of the dataset; the rows are resampled for intervals.
 
-The cost is one pass of each model, the rules of the shortcut audit, and the bootstrap (see `training.evaluation.bootstrap`):
-of the whole split once for every model and the best rule, and of each slice of it once for every model.
+The cost is one pass of each model, the rules of the shortcut audit, and the bootstrap (see `bootstrap`): of the whole
+split once for every model and the best rule, and of each slice of it once for every model.
 """
 
 from __future__ import annotations

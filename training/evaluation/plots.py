@@ -53,8 +53,8 @@ def curves(evaluation: Evaluation) -> list[Plot]:
         Plot(
             "Precision and recall",
             precision,
-            f"Among as many genes as this split has ({share:.0%}), {rules}. Guessing gives the dotted line; where genes "
-            "are rarer, precision is lower.",
+            f"Among as many genes as this split has ({share:.0%}), {rules}. Guessing gives the dotted line; where "
+            "genes are rarer, precision is lower.",
             "precision-recall",
         ),
     ]
@@ -68,8 +68,8 @@ def curves(evaluation: Evaluation) -> list[Plot]:
 def probabilities(evaluation: Evaluation) -> list[Plot]:
     """Calibration, and what the threshold does."""
     text = (
-        "The share of genes among intervals of similar probability, with 95 % intervals. On the dotted line probabilities "
-        "mean what they say, for as many genes as this split has."
+        "The share of genes among intervals of similar probability, with 95 % intervals. On the dotted line "
+        "probabilities mean what they say, for as many genes as this split has."
     )
     plots = [Plot("Calibration", _calibration(evaluation), text, "calibration")]
     if len(evaluation.models) == 1:

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Figures at thresholds, each of shape (thresholds,); ratios are 0 where they divide by 0."""
+    """Metrics at thresholds, each of shape (thresholds,); ratios are 0 where they divide by 0."""
 
     threshold: Floats
     called: NDArray[np.int64]
@@ -25,7 +25,7 @@ class Sweep:
 
 
 def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
-    """Figures at each threshold; a score at or above it is called a gene.
+    """Compute metrics at each threshold; a score at or above it is called a gene.
 
     Args:
         labels: 1 gene, 0 negative, shape (rows,).
@@ -35,7 +35,8 @@ def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     thresholds = np.asarray(thresholds, dtype=np.float64)
     genes, negatives = (np.sort(scores[labels == label]) for label in (1, 0))
-    true, false = (len(one) - np.searchsorted(one, thresholds, side="left") for one in (genes, negatives))
+    # In sorted scores, those from the left insertion point on are at or above the threshold.
+    true, false = (len(ranked) - np.searchsorted(ranked, thresholds, side="left") for ranked in (genes, negatives))
     called = (true + false).astype(np.float64)
     positive, total = np.full_like(called, len(genes)), np.full_like(called, len(labels))
     mcc, f1, precision, recall, _ = metrics.metrics_from_counts(true.astype(np.float64), called, positive, total)

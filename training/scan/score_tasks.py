@@ -1,4 +1,4 @@
-"""What an actor of a scan does: score the pieces of a task, and keep them in a file that appears whole or not at all."""
+"""What an actor of a scan does: score the pieces of a task and write the scores to a file, whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of one piece of a sequence: its windows are cut, reverse-complemented for the other strand, scored, averaged.
+"""The scores of one piece: its windows are cut, reverse-complemented for the other strand, scored and averaged.
 
 Memory is that of a piece and its windows: window / stride times the piece's bases, for one strand at a time.
 """

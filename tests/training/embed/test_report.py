@@ -68,9 +68,9 @@ def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence
     assert f"nearer than {learnt:.1%} of other k-mers, and than 45.0%" in first
     assert "41.0% and 40.0%, not above chance" in first
     assert first.endswith("Both strands.")
-    assert (
-        second
-        == "In the vectors delivered it is nearer than 78.0%, and than 68.0% of those with as many G and C. That is imposed."
+    assert second == (
+        "In the vectors delivered it is nearer than 78.0%, and than 68.0% of those with as many G and C. "
+        "That is imposed."
     )
     assert whole["reverse_complement"]["above_chance"] == (learnt > 0.55)
 

@@ -11,11 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("vocabulary.txt")
-# These name former keys, flags and commands on purpose, or hold figures stored under the names of their time.
+# These name former keys, flags and commands on purpose.
 EXEMPT = (
     "CHANGELOG.md",
     "LICENSE",
-    "benchmarks/results/",
     "cluster/former_commands.py",
     "docs/migration.md",
     "tests/cluster/test_former_commands.py",

@@ -127,7 +127,7 @@ def main() -> None:
     work, data = arguments.work.absolute(), arguments.data.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
-    connection.quieten()
+    connection.silence_ray()
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     document = {}
     for number, (name, keys) in enumerate(SETS.items()):

@@ -63,7 +63,7 @@ def main() -> None:
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
-    connection.quieten()
+    connection.silence_ray()
     source = {"genome": "genome", "fasta": arguments.fasta, "annotation": arguments.annotation}
     base = {"sources": [source], "crop": {"length": arguments.length, "exact": arguments.exact}}
     document: dict[str, Any] = {

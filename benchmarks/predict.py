@@ -287,7 +287,7 @@ def main() -> None:
     work = arguments.work.absolute()
     bench = Bench.make(arguments.fasta.absolute(), arguments.annotation.absolute(), work)
     connection.prepare_environment(verbose=False)
-    connection.quieten()
+    connection.silence_ray()
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     measures: dict[str, Callable[[], Figures]] = {
         "accuracy": lambda: measure_accuracy(bench),

@@ -202,7 +202,7 @@ def main() -> None:
     connection.prepare_environment(verbose=False)
     import ray
 
-    connection.quieten()
+    connection.silence_ray()
     ray.init(
         address="local",
         num_cpus=arguments.cpus,

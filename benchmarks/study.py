@@ -158,7 +158,7 @@ def measure_costs(arguments: argparse.Namespace) -> None:
     """The first of the two benchmarks."""
     experiment = load(YEAST, {("training", "epochs"): arguments.epochs or 3})
     base, work = sections_of(experiment), arguments.work
-    with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
+    with connection.connect(experiment.cluster, Silent(), verbose=False, worker_environment=ENVIRONMENT):
         dataset = build_dataset(experiment, work / "yeast")
         parts: dict[str, Callable[[], Results]] = {
             "study": lambda: measure_study(base, dataset, work, arguments.configurations),
@@ -189,7 +189,7 @@ def measure_overfitting(arguments: argparse.Namespace) -> None:
     config = TuningConfig.model_validate(
         {"space": space, "search": "grid", "scheduler": "none", "seeds": arguments.seeds, "gap_rows": 4096}
     )
-    with connection.connect(experiment.cluster, Silent(), verbose=False, workers=ENVIRONMENT):
+    with connection.connect(experiment.cluster, Silent(), verbose=False, worker_environment=ENVIRONMENT):
         dataset = build_dataset(experiment, arguments.work / "arabidopsis")
         store, _ = tune(Study(config, base, dataset, arguments.work / "overfit"), nullcontext, Terminal())
     trials = store.trials

@@ -167,7 +167,7 @@ def on_ray(directory: Path, threads: int, epochs: int) -> Figures:
     from pipelines.progress import Silent
     from training.distributed.train import train
 
-    connection.quieten()
+    connection.silence_ray()
     ray.init(
         address="local", num_cpus=threads, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
     )

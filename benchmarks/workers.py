@@ -91,7 +91,7 @@ def main() -> None:
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
-    connection.quieten()
+    connection.silence_ray()
     source = {"genome": "genome", "fasta": arguments.fasta, "annotation": arguments.annotation}
     config = DatasetConfig.model_validate(
         {"sources": [source], "tokenizer": {"k": 6, "stride": 1}, "split": {"by": "block"}}

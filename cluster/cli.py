@@ -1,4 +1,4 @@
-"""The command `raygene`: parse, call one verb, and turn every error into one line and an exit status.
+"""The command `raygene`: parses a command line, runs one verb, and turns every error into one line and an exit status.
 
 Exit status: 0 done, 1 failure, 2 usage, 130 interrupted.
 """
@@ -27,60 +27,60 @@ _HELP = "raygene finds genes: annotated genomes in; token datasets, trained mode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; return its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in split(given)[0]
+    """Run one command line, by default that of this process; return its exit status."""
+    command_line = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in split_job(command_line)[0]
     terminal = Terminal()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
-        return _run(given, terminal)
+        return _run(command_line, terminal)
     except RaygeneError as error:
         if debug:
             raise
         terminal.error(str(error))
         return error.exit_status
     except KeyboardInterrupt:
-        terminal.error(interruption(given))
+        terminal.error(interruption(command_line))
         return 130
     except BrokenPipeError:
         return 1
     except Exception as error:
         if debug:
             raise
-        told = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         terminal.error(
-            f"internal error, {type(error).__name__}: {told}: run again with --debug and report the traceback"
+            f"internal error, {type(error).__name__}: {message}: run again with --debug and report the traceback"
         )
         return 1
 
 
 def interruption(arguments: Sequence[str]) -> str:
-    """What is left of an interrupted command line."""
+    """What to say of an interrupted command line: whether its work is kept."""
     if arguments and arguments[0] in RESUMING:
-        return "interrupted; finished work is kept, and the same command goes on with it"
+        return "interrupted; finished work is kept, and the same command resumes"
     if arguments and arguments[0] == "submit":
-        return "interrupted; a job that was handed over goes on: 'raygene submit list' shows it"
-    return "interrupted; no work is kept, and the same command begins anew"
+        return "interrupted; a job that was sent keeps running: 'raygene submit list' shows it"
+    return "interrupted; no work is kept, and the same command starts again"
 
 
-def split(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A command line, and what `submit` is given after `--` for the job."""
-    if "submit" in given[:1] and "--" in given:
-        at = list(given).index("--")
-        return list(given[:at]), list(given[at + 1 :])
-    return list(given), []
+def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line of `submit` at `--` into its own arguments and the job's; another has no second part."""
+    if "submit" in command_line[:1] and "--" in command_line:
+        index = list(command_line).index("--")
+        return list(command_line[:index]), list(command_line[index + 1 :])
+    return list(command_line), []
 
 
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _run(given: list[str], terminal: Terminal) -> int:
+def _run(command_line: list[str], terminal: Terminal) -> int:
     parser = parser_of_all()
-    own, job = split(given)
-    require_current(own, job)
-    namespace, overrides = parse(parser, own)
-    namespace.job_command = job
+    arguments, job_command = split_job(command_line)
+    require_current(arguments, job_command)
+    namespace, overrides = parse(parser, arguments)
+    namespace.job_command = job_command
     if namespace.verb is None:
         parser.print_help()
         return 0
@@ -90,10 +90,10 @@ def _run(given: list[str], terminal: Terminal) -> int:
 
 
 def parser_of_all() -> Parser:
-    """The parser of every command line."""
+    """The parser of all verbs."""
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (raygene VERB --help tells more)")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)")
     for name in VERBS:
         module = import_module(f"cluster.verbs.{name}")
         verb = subparsers.add_parser(

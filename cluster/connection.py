@@ -1,6 +1,6 @@
-"""A connection to Ray: one of our own on this machine, a running cluster, or the cluster of the job we are in.
+"""The connection to Ray: a local Ray on this machine, a running cluster, or the cluster of the job that this process is.
 
-Starting a local Ray takes 3 to 5 s; the environment that quietens it has to be set before Ray is imported.
+Starting a local Ray takes 3 to 5 s. The variables that silence it must be set before Ray is imported.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _ALWAYS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_task_oom_retries": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Waiting threads that spin slow a shared machine down: 41 s instead of 2 for one evaluation beside another process.
+    # Waiting threads that spin slow a shared machine down: an evaluation next to another process took 41 s instead of 2.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
-# Where Ray tells a job's driver what it was submitted with.
+# In this variable a job's driver finds the options that it was submitted with.
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
@@ -49,39 +49,41 @@ def usable_cpus() -> int:
 
 
 def environment(*, verbose: bool) -> dict[str, str]:
-    """What Ray and OpenMP are to read at import: bounded retries, no spinning and, unless verbose, no noise."""
+    """Variables that Ray and OpenMP read at import: bounded retries, no spinning and, unless `verbose`, no messages."""
     return _ALWAYS if verbose else _ALWAYS | _QUIET
 
 
 def prepare_environment(*, verbose: bool) -> None:
-    """Set `environment`, but for what is set already, and make the cache's path absolute for all processes to come."""
+    """Set the variables of `environment` that are not set yet, and make the cache's path absolute for all later processes."""
     storage.cache_directory()
     for name, value in environment(verbose=verbose).items():
         os.environ.setdefault(name, value)
 
 
-def address_of(config: ClusterConfig, given: str) -> str:
-    """Where Ray is: the `RAY_ADDRESS` given by the environment, else the configured one.
+def address_of(config: ClusterConfig, ray_address: str) -> str:
+    """The address of Ray: that of the environment, else the configured one.
 
-    An http address there is a dashboard's, meant for `ray job`, and no place to connect to.
+    Args:
+        config: the section `cluster`.
+        ray_address: value of `RAY_ADDRESS`, or empty. An http address is a dashboard's, meant for `ray job`, and is ignored.
     """
-    if given and not given.startswith(("http://", "https://")):
-        return given
+    if ray_address and not ray_address.startswith(("http://", "https://")):
+        return ray_address
     return config.address
 
 
-def of_job(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that the Ray job we are in was submitted with; none outside a job."""
+def job_variables(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables with which the Ray job that this process is was submitted; none outside a job."""
     try:
-        found = json.loads(environment.get(_JOB, "{}"))
-        return dict((found.get("runtime_env") or {}).get("env_vars") or {})
+        job = json.loads(environment.get(_JOB, "{}"))
+        return dict((job.get("runtime_env") or {}).get("env_vars") or {})
     except (ValueError, AttributeError, TypeError):
         return {}
 
 
-def quieten() -> None:
+def silence_ray() -> None:
     """Silence Ray's own loggers and warnings in this process."""
-    import ray.data  # noqa: F401  (it sets its own log level when imported)
+    import ray.data  # noqa: F401  (sets its own log level when imported)
 
     warnings.filterwarnings("ignore", module=r"ray(\..*)?")
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
@@ -90,11 +92,11 @@ def quieten() -> None:
         logger.propagate = False
 
 
-def require_answer(address: str) -> None:
-    """Knock at host:port first: Ray itself goes on trying a dead address for over five minutes.
+def require_reachable(address: str) -> None:
+    """Check first that host:port is open: Ray itself tries a dead address for more than five minutes.
 
     Raises:
-        ResourceError: nothing answers there.
+        ResourceError: no server listens there.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
@@ -109,21 +111,26 @@ def require_answer(address: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error's message, or its kind if it has none."""
+    """The first line of an error's message, or its type if it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 @contextmanager
 def connect(
-    config: ClusterConfig, progress: Progress, *, verbose: bool, workers: Mapping[str, str] | None = None
+    config: ClusterConfig,
+    progress: Progress,
+    *,
+    verbose: bool,
+    worker_environment: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Hold a connection to Ray; one that is open already is used and left open.
+    """Connect to Ray while the context lasts; a connection that is open already is used, and left open.
 
     Args:
         config: where Ray is.
-        progress: told of the start.
-        verbose: whether Ray's own output is shown.
-        workers: environment of all worker processes, but for what this process (local) or the job we are in has set.
+        progress: shows the start.
+        verbose: show Ray's own output.
+        worker_environment: variables of all worker processes. Those that this process (with a local Ray) or this job has
+            set already stay as they are.
 
     Raises:
         ResourceError: no cluster answers at the address.
@@ -135,7 +142,7 @@ def connect(
         yield
         return
     if not verbose:
-        quieten()
+        silence_ray()
     address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {
         "log_to_driver": verbose,
@@ -144,13 +151,14 @@ def connect(
     if address == "local":
         require_variables_ray_accepts(hardware(), os.environ)
         options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
-        for name, value in (workers or {}).items():
+        for name, value in (worker_environment or {}).items():
             os.environ.setdefault(name, value)
     else:
-        require_answer(address)
-        # Ray refuses a variable that the job we are in has set already.
-        asked = {name: value for name, value in (workers or {}).items() if name not in of_job(os.environ)}
-        options |= {"runtime_env": {"env_vars": asked}} if asked else {}
+        require_reachable(address)
+        # Ray refuses a variable that this job was submitted with.
+        set_by_job = job_variables(os.environ)
+        variables = {name: value for name, value in (worker_environment or {}).items() if name not in set_by_job}
+        options |= {"runtime_env": {"env_vars": variables}} if variables else {}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with progress.stage(title):
@@ -160,19 +168,19 @@ def connect(
             if difference := version_difference(str(error)):
                 raise ResourceError(
                     f"cluster.address {address}: {difference}",
-                    "install the cluster's versions here, or use 'raygene submit run'",
+                    "install the cluster's versions on this machine, or use 'raygene submit run'",
                 ) from error
             raise ResourceError(
                 f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
             ) from error
         except Exception as error:
-            # What Ray raises where its own processes do not come up in time has no class of its own.
+            # Ray raises errors of no common class when its own processes do not start in time.
             raise ResourceError(
                 f"cluster.address {address}: Ray did not start ({reason(error)})",
                 "run again when the machine is less busy, or with --verbose",
             ) from error
     if threading.current_thread() is threading.main_thread():
-        # Ray puts handlers of its own in their place, which exit without a word.
+        # Ray replaces them with handlers of its own, which exit without a message.
         for number, handler in handlers.items():
             signal.signal(number, handler)
     try:

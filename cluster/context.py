@@ -1,4 +1,4 @@
-"""What every verb is given: the parsed arguments, the configuration flags, and the terminal."""
+"""What every verb gets: its parsed arguments, the configuration keys given as flags, and the terminal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Context:
 
     Attributes:
         arguments: the verb's own arguments.
-        overrides: configuration keys given as flags.
-        terminal: where progress, notes and results go.
+        overrides: configuration keys given as flags, with their values.
+        terminal: shows progress, notes and results.
     """
 
     arguments: argparse.Namespace
@@ -31,26 +31,33 @@ class Context:
     terminal: Terminal
 
     def experiment(self) -> Experiment:
-        """The experiment file with the flags over it.
+        """The experiment file, with the flags' values in place of its own.
 
         Raises:
-            RaygeneError: the file or a value is wrong.
+            RaygeneError: the file cannot be read, or a value is wrong.
         """
         return load(Path(self.arguments.experiment), self.overrides)
 
     def cluster(self) -> ClusterConfig:
-        """The cluster's section out of flags alone, for a verb without an experiment.
+        """The section `cluster` from flags alone, for a verb without an experiment.
 
         Raises:
             UsageError: a wrong value, or a flag of another section.
         """
-        if others := [keys for keys in self.overrides if keys[0] != "cluster"]:
-            name = ".".join(map(str, others[0]))
+        if unknown := [keys for keys in self.overrides if keys[0] != "cluster"]:
+            name = ".".join(map(str, unknown[0]))
             raise UsageError(f"raygene {self.arguments.verb}: unknown argument --{name}", "leave it out")
         return validate(ClusterConfig, {str(keys[-1]): value for keys, value in self.overrides.items()}, "command line")
 
     def connector(
-        self, config: ClusterConfig, workers: Mapping[str, str] | None = None
+        self, config: ClusterConfig, worker_environment: Mapping[str, str] | None = None
     ) -> Callable[[], AbstractContextManager[None]]:
-        """Opens Ray when called, with this environment of its worker processes."""
-        return lambda: connect(config, self.terminal, verbose=self.arguments.verbose, workers=workers)
+        """A function that opens Ray.
+
+        Args:
+            config: where Ray is.
+            worker_environment: variables of its worker processes.
+        """
+        return lambda: connect(
+            config, self.terminal, verbose=self.arguments.verbose, worker_environment=worker_environment
+        )

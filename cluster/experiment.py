@@ -1,6 +1,6 @@
-"""The experiment file: one YAML whose sections are typed, whose keys are flags, and whose paths are relative to it.
+"""The experiment file: a YAML file with typed sections, whose keys are also flags, and whose paths are relative to it.
 
-Once loaded every path is absolute, so that an experiment written elsewhere is still the same.
+In a loaded experiment every path is absolute, so that a copy written to another directory means the same.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ class ClusterConfig(Section):
 
     address: str = Field(
         default="local",
-        description="local = a Ray of its own on this machine, auto = the Ray already running here, or host:port of a cluster; "
-        "inside a Ray job always that job's cluster",
+        description="local = start Ray on this machine, auto = the Ray that is running on this machine, or host:port of a "
+        "cluster; in a Ray job always that job's cluster",
     )
-    cpus: int | None = Field(default=None, description="CPUs of a local Ray (default: all this process may use)", ge=1)
+    cpus: int | None = Field(
+        default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1
+    )
 
 
 class Experiment(Section):
@@ -67,10 +69,13 @@ class Experiment(Section):
         return values
 
     def dataset(self, origin: str) -> DatasetConfig:
-        """The sections that decide a dataset.
+        """The sections that determine a dataset.
+
+        Args:
+            origin: name of the experiment, for errors.
 
         Raises:
-            UsageError: no sources, or the same genome name twice.
+            UsageError: no sources, or two with the same name.
         """
         if not self.sources:
             raise UsageError(f"{origin}: sources: missing", "list at least one genome with fasta and annotation")
@@ -78,7 +83,7 @@ class Experiment(Section):
         return validate(DatasetConfig, {name: getattr(self, name) for name in names}, origin)
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, ready for a YAML file that `load` takes."""
+        """Every key with its value, ready for a YAML file that `load` can read."""
         reused = (
             {"tokenizer": {"k", "stride", "tail", "vocabulary", "min_count"}}
             if self.tokenizer.reuse is not None
@@ -88,32 +93,31 @@ class Experiment(Section):
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping, of which YAML libraries keep the last."""
+    """Refuses a key that occurs twice in one mapping; PyYAML itself silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if (name := (key.tag, str(key.value))) in seen:
-                raise ConstructorError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+                raise ConstructorError(problem=f"{key.value} occurs twice", problem_mark=key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
 
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:
-    """Read an experiment file and put flags over it.
+    """Read an experiment file, and replace values by those of flags.
 
     Args:
-        path: the YAML. Its relative paths are taken relative to its folder; all are absolute in the result.
-        overrides: key path, such as ("tokenizer", "k"), to value. Their relative paths are taken relative to the
-            current directory.
+        path: of the file. Relative paths in it are relative to its directory.
+        overrides: keys, such as ("tokenizer", "k"), to value. Relative paths in them are relative to the current directory.
 
     Raises:
-        InputError: missing or not YAML.
+        InputError: the file is missing or not YAML.
         UsageError: an unknown key, a wrong type, a value out of range.
     """
-    values = _based(_read(path), Experiment, path.parent)
+    values = _with_absolute_paths(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, with_paths(keys, value, lambda _, one: absolute(one, Path.cwd())))
+        _put(values, keys, with_paths(keys, value, lambda _, value: absolute(value, Path.cwd())))
     return validate(Experiment, values, str(path))
 
 
@@ -126,31 +130,31 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
-        raise InputError(f"{path}: {line}not YAML ({getattr(error, 'problem', error)})", "mend the line") from error
+        raise InputError(f"{path}: {line}not YAML ({getattr(error, 'problem', error)})", "correct the line") from error
     if not isinstance(document, dict):
-        raise InputError(f"{path}: holds no sections", "begin with sources:")
+        raise InputError(f"{path}: has no sections", "begin with sources:")
     return document
 
 
 def portable(path: Path) -> tuple[str, dict[str, str]]:
-    """An experiment file as text that means the same in any folder.
+    """An experiment file as text that means the same in any directory.
 
     Returns:
-        The YAML with every path absolute, and the keys whose paths were relative, such as `sources.0.fasta`, with what they
-        became.
+        The YAML with every path absolute; and each key whose path was relative, such as `sources.0.fasta`, with its absolute
+        path.
 
     Raises:
         InputError: missing or not YAML.
     """
     values = _read(path)
-    based = _based(values, Experiment, path.parent.absolute())
-    return yaml.safe_dump(based, sort_keys=False, allow_unicode=True), dict(_changed(values, based))
+    changed = _with_absolute_paths(values, Experiment, path.parent.absolute())
+    return yaml.safe_dump(changed, sort_keys=False, allow_unicode=True), dict(_differences(values, changed))
 
 
 def inputs(experiment: Experiment) -> dict[str, str]:
-    """Every path or address that an experiment reads, and its key, such as `sources.0.fasta`."""
+    """Every path or address that an experiment reads to its key, such as `sources.0.fasta`."""
     sections: list[tuple[str, BaseModel]] = [
-        (f"sources.{number}", one) for number, one in enumerate(experiment.sources)
+        (f"sources.{number}", source) for number, source in enumerate(experiment.sources)
     ]
     for name in Experiment.model_fields:
         if isinstance(section := getattr(experiment, name), BaseModel):
@@ -162,48 +166,49 @@ def inputs(experiment: Experiment) -> dict[str, str]:
         for value in domain.values or []
     }
     return searched | {
-        str(value): f"{where}.{field.alias or name}"
-        for where, section in sections
+        str(value): f"{prefix}.{field.alias or name}"
+        for prefix, section in sections
         for name, field in type(section).model_fields.items()
         if is_path(field) and (value := getattr(section, name)) is not None
     }
 
 
-def _changed(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Keys, joined by points, at which two nested values of one shape differ."""
-    if isinstance(before, dict | list):
-        for key, value in before.items() if isinstance(before, dict) else enumerate(before):
-            yield from _changed(value, after[key], f"{where}.{key}".lstrip("."))
-    elif before != after:
-        yield where, str(after)
+def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Keys, joined by points, at which two nested values of the same shape differ, with the new value."""
+    if isinstance(old, dict | list):
+        for key, value in old.items() if isinstance(old, dict) else enumerate(old):
+            yield from _differences(value, new[key], f"{prefix}.{key}".lstrip("."))
+    elif old != new:
+        yield prefix, str(new)
 
 
-def _based(values: Any, model: type[BaseModel], folder: Path) -> Any:
-    """A copy in which the values of path fields are joined to the folder of the file they stand in."""
+def _with_absolute_paths(values: Any, model: type[BaseModel], directory: Path) -> Any:
+    """A copy of an experiment's values in which every path is absolute, taken relative to a directory."""
     values = copy.deepcopy(values)
     sources = values.get("sources")
     for source in sources if isinstance(sources, list) else []:
-        _join(source, SourceConfig, folder)
+        _make_absolute(source, SourceConfig, directory)
     for name, field in model.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            _join(values.get(name), section, folder)
+            _make_absolute(values.get(name), section, directory)
     if isinstance(tuning := values.get("tuning"), dict) and "space" in tuning:
-        tuning["space"] = with_paths(SPACE, tuning["space"], lambda _, one: absolute(one, folder))
+        tuning["space"] = with_paths(SPACE, tuning["space"], lambda _, value: absolute(value, directory))
     return values
 
 
-def _join(values: Any, section: type[BaseModel], folder: Path) -> None:
+def _make_absolute(values: Any, section: type[BaseModel], directory: Path) -> None:
+    """Make the paths of one section absolute, in place."""
     if not isinstance(values, dict):
         return
     for name, field in section.model_fields.items():
         key = field.alias or name
         if is_path(field) and key in values:
-            values[key] = absolute(values[key], folder)
+            values[key] = absolute(values[key], directory)
 
 
 def names_path(keys: tuple[str | int, ...]) -> bool:
-    """Whether a key holds a path."""
+    """Whether a key, such as ("tokenizer", "from"), holds a path."""
     field = Experiment.model_fields.get(str(keys[0]))
     section = SourceConfig if keys[0] == "sources" else field.annotation if field else None
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
@@ -212,23 +217,23 @@ def names_path(keys: tuple[str | int, ...]) -> bool:
 
 
 def with_paths(keys: tuple[str | int, ...], value: Any, change: Change) -> Any:
-    """The value of a key, with `change` done to it if it is a path, or to the paths in it if it is `tuning.space`.
+    """The value of a key, changed if it is a path; in `tuning.space`, the paths in it are changed.
 
     Args:
         keys: such as ("tokenizer", "from").
         value: of that key.
-        change: is given the whole key of a path, joined by points, and its value; gives another value.
+        change: gives the new value for the whole key of a path, joined by points, and its value.
     """
     if keys == SPACE:
         return change_space(
             value,
-            lambda key, one: change(f"{'.'.join(SPACE)} {key}", one) if names_path(tuple(key.split("."))) else one,
+            lambda key, item: change(f"{'.'.join(SPACE)} {key}", item) if names_path(tuple(key.split("."))) else item,
         )
     return change(".".join(map(str, keys)), value) if names_path(keys) else value
 
 
 def _put(values: dict[str, Any], keys: tuple[Any, ...], value: Any) -> None:
-    """Set a nested value; where the file holds something else than a section, leave it for validation to refuse."""
+    """Set a nested value. Where the file has a value in place of a section, it is left for validation to refuse."""
     current: Any = values
     for key, following in itertools.pairwise(keys):
         if isinstance(current, list) and isinstance(key, int):

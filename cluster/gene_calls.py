@@ -30,33 +30,34 @@ def compared(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Pat
 
 
 def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], terminal: Terminal) -> list[Feature]:
-    """Genes or calls of a file, those past the end of their sequence cut off; there may be none.
+    """Read genes or calls, of which there may be none; those that reach past the end of their sequence are cut off.
 
     Args:
         path: BED, GFF3 or GTF.
-        feature_types: GFF3 or GTF types to take.
+        feature_types: GFF3 or GTF types to read.
         lengths: bases of every sequence of the genome.
-        terminal: warned of what lies on no sequence of it.
+        terminal: shows a warning for features that are on no sequence of the genome.
 
     Raises:
-        InputError: missing or damaged, or all of it lies on other sequences.
+        InputError: the file is missing or damaged, or all of its features are on other sequences.
     """
-    every = annotation.read(path, feature_types, [], may_be_empty=True).genes
-    kept = [
-        replace(one, end=min(one.end, lengths[one.chromosome]))
-        for one in every
-        if one.start < lengths.get(one.chromosome, 0)
+    features = annotation.read(path, feature_types, [], may_be_empty=True).genes
+    placed = [
+        replace(feature, end=min(feature.end, lengths[feature.chromosome]))
+        for feature in features
+        if feature.start < lengths.get(feature.chromosome, 0)
     ]
-    if lost := len(every) - len(kept):
-        names = ", ".join(dict.fromkeys(one.chromosome for one in every if one.chromosome not in lengths))[:80]
-        where = f"on sequences that the genome lacks ({names})" if names else "past the end of their sequence"
-        if not kept:
+    if lost := len(features) - len(placed):
+        chromosomes = (feature.chromosome for feature in features)
+        unknown = ", ".join(dict.fromkeys(name for name in chromosomes if name not in lengths))[:80]
+        reason = f"on sequences that the genome lacks ({unknown})" if unknown else "past the end of their sequence"
+        if not placed:
             raise InputError(
-                f"{path}: all of its {lost:,} features lie {where}",
+                f"{path}: all of its {lost:,} features are {reason}",
                 f"make the names agree; the genome has {', '.join(list(lengths)[:3])}",
             )
-        terminal.warn(f"{path}: {lost:,} of {len(every):,} features are left out: they lie {where}")
-    return kept
+        terminal.warn(f"{path}: {lost:,} of {len(features):,} features are left out: they are {reason}")
+    return placed
 
 
 def show(
@@ -66,13 +67,21 @@ def show(
     terminal: Terminal,
     path: Path | None,
 ) -> None:
-    """Print how calls agree with genes on some sequences, and write it as JSON to `path` if there is one."""
+    """Show how calls agree with genes.
+
+    Args:
+        calls: called genes.
+        genes: annotated genes.
+        lengths: bases of the sequences that are compared; calls and genes on others are left out.
+        terminal: shows the table.
+        path: of a JSON file for the figures; None for none.
+    """
     levels = accuracy.compare(calls, genes, lengths)
-    where = ", ".join(list(lengths)[:6]) + (" …" if len(lengths) > 6 else "")
-    if elsewhere := sum(one.chromosome not in lengths for one in (*calls, *genes)):
-        terminal.note(f"{elsewhere:,} calls and genes lie on sequences that are not compared")
+    names = ", ".join(list(lengths)[:6]) + (" …" if len(lengths) > 6 else "")
+    if left_out := sum(feature.chromosome not in lengths for feature in (*calls, *genes)):
+        terminal.note(f"{left_out:,} calls and genes are on sequences that are not compared")
     terminal.table(
-        f"Calls compared with the annotation, on {where}", accuracy.HEADER, [one.row() for one in levels.values()]
+        f"Calls compared with the annotation, on {names}", accuracy.HEADER, [level.row() for level in levels.values()]
     )
     if path:
         storage.write_text(path, json.dumps(accuracy.to_json(levels, lengths), indent=1) + "\n")

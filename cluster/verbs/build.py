@@ -12,35 +12,35 @@ from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
 from pipelines.errors import UsageError
 
-SUMMARY = "genomes (FASTA + GFF3) to a token dataset"
+SUMMARY = "build a token dataset from genomes (FASTA + GFF3)"
 SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
 DESCRIPTION = """\
-Cuts genes out of annotated genomes, places as many non-gene intervals of the same length and strand beside them
-(bedtools shuffle, clear of gene-like features and runs of N), splits them, turns them into k-mer tokens and writes a
-Parquet dataset. The same inputs and keys give the same bytes on any number of CPUs; running again does nothing
-unless an input or a key has changed; a killed build goes on where it stopped."""
+Cuts genes out of annotated genomes, places one non-gene interval of the same length and strand for each (bedtools
+shuffle, away from gene-like features and runs of N), splits them, turns them into k-mer tokens and writes a Parquet
+dataset. The same inputs and keys give the same bytes on any number of CPUs. The same command resumes a killed build,
+and does nothing when the dataset is complete."""
 EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --tokenizer.k 3 --tokenizer.stride 1"
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument(
-        "--output", metavar="DATASET", help="directory of the dataset (with --dry-run: its disk is judged)"
+        "--output", metavar="DATASET", help="directory of the dataset (with --dry-run: where its disk is checked)"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="read and check every input, tell what would be made, and write nothing"
+        "--dry-run", action="store_true", help="read and check every input, estimate the dataset, and write nothing"
     )
 
 
 def run(context: Context) -> None:
-    """Build, and tell what is in the dataset and what is not."""
+    """Build, and show what is in the dataset and what was left out."""
     from pipelines.build.pipeline import build
 
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
     if context.arguments.dry_run:
-        foretell(config, Path(context.arguments.output or "."), context.terminal)
+        show_estimate(config, Path(context.arguments.output or "."), context.terminal)
         return
     if context.arguments.output is None:
         raise UsageError("raygene build: the following arguments are required: --output", "see raygene build --help")
@@ -50,29 +50,40 @@ def run(context: Context) -> None:
     context.terminal.say(f"dataset: {output}")
 
 
-def foretell(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
-    """Read the inputs and tell what a build would make of them."""
+def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
+    """Read the inputs, and show how large a dataset they would give at most.
+
+    Raises:
+        ResourceError: the disk of `output` is too small for it.
+    """
     from pipelines.build import preflight
     from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal)
-    found = preflight.estimate(config, job.sources, job.collections, job.tokenizer)
+    estimates = preflight.estimate(config, job.sources, job.collections, job.tokenizer)
     rows = [
-        (one.name, f"{one.sequences:,} of {one.all_sequences:,}", one.genes, one.rows, one.tokens, one.longest)
-        for one in found
+        (
+            genome.name,
+            f"{genome.sequences:,} of {genome.all_sequences:,}",
+            genome.genes,
+            genome.rows,
+            genome.tokens,
+            genome.longest,
+        )
+        for genome in estimates
     ]
     header = ("genome", "sequences used", "genes", "intervals", "tokens", "longest, bases")
-    terminal.table("A build would make at most", header, rows)
-    for one in found:
-        for reason, count in one.dropped.items():
-            terminal.note(f"{one.name}: {count:,} left out: {reason.replace('_', ' ')}")
-    needed, free = preflight.estimate_disk_bytes(found, job.tokenizer), preflight.free_bytes(output.absolute())
+    terminal.table("The dataset would have at most", header, rows)
+    for genome in estimates:
+        for reason, count in genome.dropped.items():
+            terminal.note(f"{genome.name}: {count:,} left out: {reason.replace('_', ' ')}")
+    needed, free = preflight.estimate_disk_bytes(estimates, job.tokenizer), preflight.free_bytes(output.absolute())
     terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
     preflight.require_disk(needed, output.absolute())
 
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:
-    """Counts by split, and the account of every gene."""
+    """Show counts by split, what became of the genes, and what was left out."""
     from pipelines.build.manifest import QUANTILES
 
     rows: Counter[tuple[str, int]] = Counter()
@@ -84,18 +95,17 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     splits = [split for split in ("train", "validation", "test") if tokens[split]]
     table = [(split, rows[split, 1], rows[split, 0], tokens[split]) for split in splits]
     terminal.table("Intervals", ("split", "genes", "negatives", "tokens"), table)
-    accounts: list[tuple[object, ...]] = []
-    lengths: list[tuple[object, ...]] = []
+    gene_rows: list[tuple[object, ...]] = []
+    length_rows: list[tuple[object, ...]] = []
     for genome, genes in manifest["genes"].items():
         share = f"{genes['kept'] / genes['annotated']:.1%}"
-        accounts.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
-        for what, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
-            lengths.append((genome, what, *(genes[name][f"{percent}%"] for percent in QUANTILES)))
-    if accounts:
-        terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), accounts)
-    shown = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
-    if accounts:
-        terminal.table("Lengths of genes in bases", ("genome", "genes", *shown), lengths)
+        gene_rows.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
+        for state, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
+            length_rows.append((genome, state, *(genes[name][f"{percent}%"] for percent in QUANTILES)))
+    if gene_rows:
+        terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), gene_rows)
+        quantiles = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
+        terminal.table("Lengths of genes in bases", ("genome", "genes", *quantiles), length_rows)
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")
@@ -103,7 +113,8 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     if leakage["evaluated"]:
         terminal.say(
             f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['evaluated']:,} {leakage['split']} intervals "
-            f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers with one in train"
+            f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers with one in "
+            "train"
         )
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:

@@ -1,4 +1,4 @@
-"""`raygene embed`: k-mer vectors trained apart from a model, scored at naming hidden k-mers."""
+"""`raygene embed`: trains k-mer vectors on their own, and scores them on a task that overlaps cannot solve."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from training.embed.corpus import Corpus
 
-SUMMARY = "k-mer vectors trained apart from a model, for model.embedding_file"
+SUMMARY = "train k-mer vectors on their own, for model.embedding_file"
 SECTIONS = ("tokenizer", "embedding")
 DESCRIPTION = """\
 Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the
-train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, a page and the
-figures beside it. The accuracy in its name is that of naming hidden k-mers of held-out sequence, told beside random vectors
-and a Markov model of order five on the same positions. --model.embedding_file of raygene train starts a model from it."""
+train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, and a page with the
+figures. The accuracy in the file's name is that of predicting hidden k-mers of held-out sequence; it is shown with those of
+random vectors and of a Markov model of order five on the same positions. --model.embedding_file of raygene train starts a
+model from it."""
 EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output embeddings"
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument(
         "--dataset", metavar="DATASET", help="learn from the train split of a dataset made by raygene build"
@@ -77,9 +78,9 @@ def _corpus(context: Context) -> Corpus:
     experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
     if (arguments.dataset is None) == (arguments.fasta is None):
         raise UsageError("raygene embed: give --dataset or --fasta, and not both", "name what to learn from")
-    for flag, given in (("--dataset", [arguments.dataset or ""]), ("--fasta", arguments.fasta or [])):
-        if remote := [path for path in given if "://" in path]:
-            raise UsageError(f"{flag} {remote[0]}: only local paths are taken", "copy it to this machine first")
+    for flag, inputs in (("--dataset", [arguments.dataset or ""]), ("--fasta", arguments.fasta or [])):
+        if remote := [path for path in inputs if "://" in path]:
+            raise UsageError(f"{flag} {remote[0]}: only local paths are accepted", "copy it to this machine first")
     if arguments.dataset and arguments.hold_out:
         raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
     if arguments.dataset is None:
@@ -87,9 +88,10 @@ def _corpus(context: Context) -> Corpus:
             raise UsageError("--split goes with --dataset", "hold out sequences of a genome with --hold-out")
         paths = [Path(path) for path in arguments.fasta]
         return corpus.from_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
-    found = corpus.from_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
-    if differences := corpus.differing_tokenizer_keys(experiment.resolved(), found.tokenizer):
+    dataset_corpus = corpus.from_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
+    if differences := corpus.differing_tokenizer_keys(experiment.resolved(), dataset_corpus.tokenizer):
         terminal.warn(
-            f"{arguments.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's tokenizer counts"
+            f"{arguments.dataset}: built with {'; '.join(differences)} as in the experiment: "
+            "the dataset's tokenizer is used"
         )
-    return found
+    return dataset_corpus

@@ -1,4 +1,4 @@
-"""`raygene evaluate`: models judged on a split."""
+"""`raygene evaluate`: metrics of models on a split of a dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.evaluation import Evaluation
 
 TOKEN_BUDGET, SAMPLES = 65_536, 1000
-SUMMARY = "models' metrics on a split, with intervals, beside trivial rules"
+SUMMARY = "compute metrics of models on a split, with confidence intervals and trivial rules"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its own
@@ -32,7 +32,7 @@ EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figur
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument(
         "bundles",
         nargs="+",
@@ -47,12 +47,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--report",
         metavar="FILE",
-        help="the HTML page (default report-SPLIT.html beside BUNDLE, or here if that is an address)",
+        help="the HTML page (default report-SPLIT.html next to BUNDLE, or in this directory if that is an address)",
     )
     parser.add_argument(
         "--mistakes",
         metavar="FILE.bed",
-        help="every mistake as BED9 (default mistakes-SPLIT.bed beside the page); several models or genomes: a file each",
+        help="every mistake as BED9 (default mistakes-SPLIT.bed next to the page); several models or genomes: a file each",
     )
     parser.add_argument(
         "--predictions",
@@ -67,7 +67,8 @@ def add_arguments(parser: Parser) -> None:
         "--resample",
         choices=("interval", "chromosome"),
         default="interval",
-        help="what a bootstrap sample draws: single intervals, genes and negatives apart, or whole chromosomes (default interval)",
+        help="what a bootstrap sample draws: single intervals, from genes and negatives separately, or whole chromosomes "
+        "(default interval)",
     )
     parser.add_argument(
         "--token-budget",
@@ -79,7 +80,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 class _Outputs(NamedTuple):
-    """Where everything goes."""
+    """Paths of all files that are written; None for those that are not."""
 
     report: Path
     mistakes: Path
@@ -93,14 +94,13 @@ def run(context: Context) -> None:
     from training.evaluation import evaluate, json_report, mistakes, model_names, page, predictions
 
     arguments, terminal = context.arguments, context.terminal
-    given, split = arguments.bundles, arguments.split
-    called = model_names.short_names(given)
-    bundles = {name: load(bundle) for name, bundle in zip(called, given, strict=True)}
-    outputs = _outputs(arguments, split, called)
+    split, names = arguments.split, model_names.short_names(arguments.bundles)
+    bundles = {name: load(bundle) for name, bundle in zip(names, arguments.bundles, strict=True)}
+    outputs = _outputs(arguments, split, names)
     if outputs.predictions:
         predictions.require_ending(outputs.predictions)
     with terminal.stage(f"evaluating on {split}"):
-        found = evaluate(
+        evaluation = evaluate(
             bundles,
             Path(arguments.dataset),
             split,
@@ -109,59 +109,61 @@ def run(context: Context) -> None:
             arguments.seed,
             arguments.resample,
         )
-    _show(found, terminal)
+    _show(evaluation, terminal)
     if outputs.json:
-        storage.write_text(outputs.json, json.dumps(json_report.to_json(found), indent=1, allow_nan=False) + "\n")
+        storage.write_text(outputs.json, json.dumps(json_report.to_json(evaluation), indent=1, allow_nan=False) + "\n")
     if outputs.predictions:
-        predictions.write(found, outputs.predictions)
-    written = mistakes.write(found, outputs.mistakes)
-    page.build_page(found).write(outputs.report)
+        predictions.write(evaluation, outputs.predictions)
+    written = mistakes.write(evaluation, outputs.mistakes)
+    page.build_page(evaluation).write(outputs.report)
     terminal.say(f"mistakes: {', '.join(map(str, written))}")
     terminal.say(f"report: {outputs.report}")
 
 
-def _show(found: Evaluation, terminal: Terminal) -> None:
+def _show(evaluation: Evaluation, terminal: Terminal) -> None:
     from training.evaluation import conclusions, tables
 
-    for text in conclusions.warnings(found):
+    for text in conclusions.warnings(evaluation):
         terminal.warn(text)
-    for table in tables.terminal_tables(found):
+    for table in tables.terminal_tables(evaluation):
         terminal.table(table.caption, table.header, table.rows)
-    if said := tables.explain_no_left_out(found):
-        terminal.say(said)
-    for model, calibrated in zip(found.models, found.calibrations, strict=True):
+    if explanation := tables.explain_no_left_out(evaluation):
+        terminal.say(explanation)
+    for model, calibration in zip(evaluation.models, evaluation.calibrations, strict=True):
         terminal.say(
-            f"Calibration of {'the model' if len(found.models) == 1 else model.name}: expected error "
-            f"{calibrated.error:.3f}, Brier score {calibrated.brier:.3f}."
+            f"Calibration of {'the model' if len(evaluation.models) == 1 else model.name}: expected error "
+            f"{calibration.error:.3f}, Brier score {calibration.brier:.3f}."
         )
-    for text in conclusions.conclude(found):
+    for text in conclusions.conclude(evaluation):
         terminal.say(text)
 
 
 def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -> _Outputs:
-    """Where files go; folders are made now, so that a place that cannot be written is told before the work.
+    """The paths of all outputs. Their directories are created now, so that one that cannot be written fails before the work.
 
     Raises:
-        UsageError: two files at one place, a folder where a file is to be, or an address.
-        ResourceError: a folder cannot be made.
+        UsageError: two outputs have the same path, or one is a directory or an address.
+        ResourceError: a directory cannot be created.
     """
     from training.evaluation import mistakes
 
-    here = remote.local_path(arguments.bundles[0])
-    folder = here.absolute().parent if here else Path.cwd()
+    bundle = remote.local_path(arguments.bundles[0])
+    folder = bundle.absolute().parent if bundle else Path.cwd()
     report = output_paths.output_file("--report", arguments.report or str(folder / f"report-{split}.html"))
-    wrong = output_paths.output_file("--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed"))
+    mistakes_path = output_paths.output_file(
+        "--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed")
+    )
     genomes = sorted(
         {row["genome"] for row in read_manifest(Path(arguments.dataset))["counts"] if row["split"] == split}
     )
-    others = {
+    optional = {
         flag: output_paths.output_file(flag, text)
         for flag, text in (("--json", arguments.json), ("--predictions", arguments.predictions))
         if text
     }
-    every = [("--report", report), *others.items()]
-    every += [("--mistakes", path) for path in mistakes.output_paths(wrong, models, genomes).values()]
-    output_paths.require_distinct(every)
-    for _, path in every:
+    written = [("--report", report), *optional.items()]
+    written += [("--mistakes", path) for path in mistakes.output_paths(mistakes_path, models, genomes).values()]
+    output_paths.require_distinct(written)
+    for _, path in written:
         storage.make_directory(path.parent)
-    return _Outputs(report, wrong, others.get("--json"), others.get("--predictions"))
+    return _Outputs(report, mistakes_path, optional.get("--json"), optional.get("--predictions"))

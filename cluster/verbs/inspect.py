@@ -10,19 +10,18 @@ from cluster.flags import Parser
 from pipelines import storage
 from pipelines.errors import UsageError
 
-SUMMARY = "what is in a dataset, and what gives the answer away"
+SUMMARY = "show what is in a dataset, and whether trivial rules solve it"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Shows counts by genome, chromosome, split and label, lengths in bases, GC, the vocabulary, every gene left out with
-its reason, and the shortcut audit: how well rules that look at almost nothing (length, GC, soft-masked share, first
-and last six bases) and a logistic regression on 5-mers tell genes from negatives on the test split. A model has to beat
-them. --export writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or
+its reason, and the shortcut audit: how well trivial rules (length, GC, soft-masked share, first and last six bases) and a
+logistic regression on 5-mers separate genes from negatives on the test split. A model has to beat them. --export writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or
 a bundle)."""
 EXAMPLE = "raygene inspect yeast --report yeast.html"
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument(
         "dataset", metavar="DATASET", help="a dataset made by raygene build (a bundle too, to export its tokenizer)"
     )
@@ -37,24 +36,24 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(context: Context) -> None:
-    """Inspect, show the tables, and write what was asked for."""
+    """Inspect, show the tables, and write the requested files."""
     from pipelines.audit.inspection import inspect
     from pipelines.dataset.token_dataset import MANIFEST
 
     arguments, terminal = context.arguments, context.terminal
     if (arguments.export is None) != (arguments.export_to is None):
-        raise UsageError("--export and --export-to go together", "say --export bed --export-to intervals.bed")
+        raise UsageError("--export and --export-to go together", "write --export bed --export-to intervals.bed")
     if arguments.export == "huggingface":
         _export_tokenizer(context)
         if not (Path(arguments.dataset) / MANIFEST).exists():
             return
-    found = inspect(Path(arguments.dataset))
-    for table in found.tables():
+    inspection = inspect(Path(arguments.dataset))
+    for table in inspection.tables():
         terminal.table(table.caption, table.header, table.rows)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(found.to_json(), indent=1) + "\n")
+        storage.write_text(Path(arguments.json), json.dumps(inspection.to_json(), indent=1) + "\n")
     if arguments.report:
-        found.page().write(Path(arguments.report))
+        inspection.page().write(Path(arguments.report))
         terminal.say(f"report: {arguments.report}")
     if arguments.export and arguments.export != "huggingface":
         _export(context)
@@ -78,5 +77,5 @@ def _export(context: Context) -> None:
     if written.truncated:
         terminal.warn(
             f"the last bases of {written.truncated:,} intervals are missing ({written.missing_bases:,} bases in all): "
-            "tokens of tail drop do not show them"
+            "tokens made with tokenizer.tail drop do not contain them"
         )

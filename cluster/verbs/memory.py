@@ -1,4 +1,4 @@
-"""`raygene memory`: will it fit, and with what token budget."""
+"""`raygene memory`: whether training fits into memory, and with what token budget."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pipelines import storage
 if TYPE_CHECKING:
     from training.memory.analysis import Analysis
 
-SUMMARY = "will it fit: what a training step takes, and the largest token budget"
+SUMMARY = "show whether training fits into memory, and the largest token budget"
 SECTIONS = ("model", "training")
 DESCRIPTION = """\
-Foretells by a formula what parameters, gradients, optimizer and activations take at the longest sequence, tries that
-sequence on the device of this machine, and tells the largest token budget that fits with headroom. Where not even one
-sequence fits, it fails and names what would make it fit. Needs no Ray. With --device-memory it plans for a device that
-need not be here, by the formula alone. Training does the same before it starts."""
+Estimates by a formula the memory of parameters, gradients, optimizer and activations at the longest sequence, tries that
+sequence on this machine's device, and shows the largest token budget that fits with headroom. If not even one sequence
+fits, it fails and names what would make it fit. Needs no Ray. With --device-memory it plans for another machine's device,
+by the formula alone. Training does the same before it starts."""
 EXAMPLE = "raygene memory examples/yeast/experiment.yaml --dataset yeast --device-memory 24GiB"
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
     parser.add_argument(
         "--device-memory",
         metavar="SIZE",
-        help="of a device that need not be here, such as 24GiB, 16GB or 512MiB (default: what is free on this machine)",
+        help="memory of another device, such as 24GiB, 16GB or 512MiB (default: what is free on this machine)",
     )
     parser.add_argument(
         "--device-kind",
         choices=("cpu", "cuda"),
-        help="whose memory (default: cuda with --device-memory, else what training would use here)",
+        help="kind of that device (default: cuda with --device-memory, else what training would use on this machine)",
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON, sizes in bytes")
 
@@ -46,25 +46,28 @@ def run(context: Context) -> None:
     from training.memory.analysis import analyse
 
     arguments, experiment = context.arguments, context.experiment()
-    named = capacity.parse_size(arguments.device_memory) if arguments.device_memory else None
+    device_memory = capacity.parse_size(arguments.device_memory) if arguments.device_memory else None
     with context.terminal.stage("planning memory"):
-        found = analyse(experiment.model, experiment.training, Path(arguments.dataset), named, arguments.device_kind)
-    show(context, found)
+        analysis = analyse(
+            experiment.model, experiment.training, Path(arguments.dataset), device_memory, arguments.device_kind
+        )
+    show(context, analysis)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(found.to_json(), indent=1) + "\n")
+        storage.write_text(Path(arguments.json), json.dumps(analysis.to_json(), indent=1) + "\n")
 
 
-def show(context: Context, found: Analysis) -> None:
-    """The table of parts and the budget."""
+def show(context: Context, analysis: Analysis) -> None:
+    """Show the parts of a step's memory, and the token budget."""
     from training.memory.analysis import HEADER
     from training.memory.capacity import format_size
 
-    plan, longest, say = found.plan, found.longest, context.terminal.say
-    context.terminal.table("Memory of a training step", HEADER, found.rows())
+    plan, longest, say = analysis.plan, analysis.longest, context.terminal.say
+    context.terminal.table("Memory of a training step", HEADER, analysis.rows())
     say(f"longest sequence: {longest.tokens:,} tokens, {longest.interval} in {longest.split}")
-    where = "GPU" if plan.device.kind == "cuda" else "machine"
+    owner = "GPU" if plan.device.kind == "cuda" else "machine"
     say(
-        f"memory of the {where}, for each worker: {format_size(plan.device.size)}, of which a step may take {format_size(plan.usable - plan.copies)}"
+        f"memory of the {owner}, for each worker: {format_size(plan.device.size)}, "
+        f"of which a step may take {format_size(plan.usable - plan.copies)}"
     )
     if plan.probe is not None:
         say(

@@ -51,7 +51,7 @@ def run(context: Context) -> None:
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
-    wanted = (
+    intervals = (
         read_sequences(Path(arguments.sequences), terminal)
         if arguments.sequences
         else read_intervals(
@@ -66,11 +66,11 @@ def run(context: Context) -> None:
         with context.connector(context.cluster())(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
             spread = score_on(actor_pool.choose_pool(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
-            prediction = predict(wanted, scorer, threshold, terminal, spread)
+            prediction = predict(intervals, scorer, threshold, terminal, spread)
     else:
         with device_errors_name_the_flag():
             scorer = scorer.to(torch.device(devices.require(arguments.device)))
-        prediction = predict(wanted, scorer, threshold, terminal)
+        prediction = predict(intervals, scorer, threshold, terminal)
     for reason, count in prediction.skipped.items():
         terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
     bed_path, tsv_path = write(prediction, Path(arguments.output))

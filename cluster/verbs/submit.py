@@ -30,7 +30,7 @@ raygene submit run --address http://HEAD:8265 -- build /data/experiment.yaml --o
 def add_arguments(parser: Parser) -> None:
     """Add a parser for each action."""
     actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", required=True, title="actions (raygene submit ACTION --help tells more)"
+        dest="action", metavar="ACTION", required=True, title="actions (see raygene submit ACTION --help)"
     )
     _add_run(actions)
     _add_action(actions, "list", "list all jobs, the newest first", "raygene submit list")

@@ -1,4 +1,4 @@
-"""`raygene train`: a token dataset to a model bundle."""
+"""`raygene train`: trains a model on a token dataset."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 from cluster.context import Context
 from cluster.flags import Parser
 
-SUMMARY = "a token dataset to a model, on one or several workers"
+SUMMARY = "train a model on a dataset, with one or several workers"
 SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
-Trains a gene recogniser with Ray Train and keeps the epoch of best validation AUROC as a bundle: weights, vocabulary
-and tokenizer in one directory. The result does not depend on the number of workers. The same command goes on after
-a kill, and does nothing when the run is finished."""
+Trains a gene recogniser with Ray Train and saves the epoch with the best validation AUROC as a bundle: weights,
+vocabulary and tokenizer in one directory. The result does not depend on the number of workers. The same command resumes
+a killed run, and does nothing when the run is finished."""
 EXAMPLE = "raygene train examples/yeast/experiment.yaml --dataset yeast --output run --training.workers 2"
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
     parser.add_argument("--output", required=True, metavar="RUN", help="directory of the run; the model is RUN/bundle")
 
 
 def run(context: Context) -> None:
-    """Train, and tell where the bundle is."""
+    """Train, and show where the bundle is."""
     from training.distributed.train import train
 
     experiment = context.experiment()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tuning.results.study_report import StudyReport
     from tuning.trial import Trial
 
-SUMMARY = "a search over configurations, each checked for memory before it starts, and its report"
+SUMMARY = "search for the best configuration, checking memory before each trial"
 SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence
@@ -27,7 +27,7 @@ EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output 
 
 
 def add_arguments(parser: Parser) -> None:
-    """The verb's own arguments."""
+    """Add the verb's own arguments."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument(
         "--dataset",

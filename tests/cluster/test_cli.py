@@ -46,7 +46,7 @@ def experiment(genome: GenomeFiles, folder: Path, **sections: object) -> Path:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_tells_units_defaults_and_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([verb, "--help"])
     told = capsys.readouterr().out
@@ -136,7 +136,7 @@ def test_a_wrong_command_line_is_one_line_and_status_2(arguments: list[str], exp
     assert expected in one_line(raygene(*arguments), 2)
 
 
-def test_wrong_inputs_are_one_line_with_culprit_and_remedy(genome: GenomeFiles, tmp_path: Path) -> None:
+def test_wrong_inputs_are_one_line_with_culprit_and_fix(genome: GenomeFiles, tmp_path: Path) -> None:
     packed = gzip.compress(genome.annotation.read_bytes())
     cut, foreign = tmp_path / "cut.gff3.gz", tmp_path / "foreign.gff3"
     cut.write_bytes(packed[: len(packed) // 2])
@@ -157,7 +157,7 @@ def test_wrong_inputs_are_one_line_with_culprit_and_remedy(genome: GenomeFiles, 
         assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_missing_bedtools_is_one_line_with_the_remedy(genome: GenomeFiles, tmp_path: Path) -> None:
+def test_a_missing_bedtools_is_one_line_with_the_fix(genome: GenomeFiles, tmp_path: Path) -> None:
     told = one_line(raygene("build", experiment(genome, tmp_path), "--output", tmp_path / "out", PATH="/nowhere"), 1)
     assert "bedtools: program not found: install it with" in told
 
@@ -174,15 +174,15 @@ def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -
     assert kept == (verb in {"demo", "build", "train", "tune", "scan"})
 
 
-def test_an_interruption_of_submit_says_that_jobs_go_on() -> None:
+def test_an_interruption_of_submit_says_that_jobs_keep_running() -> None:
     for arguments in (["submit", "stop", "j"], ["submit", "run", "--", "train", "x"]):
-        assert "a job that was handed over goes on" in interruption(arguments)
+        assert "a job that was sent keeps running" in interruption(arguments)
 
 
 def test_an_interruption_before_any_verb_promises_nothing() -> None:
     assert "no work is kept" in interruption([])
 
 
-def test_a_bundle_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_bundle_is_one_line(tmp_path: Path) -> None:
     told = one_line(raygene("evaluate", tmp_path, "--dataset", tmp_path), 1)
     assert "no model bundle there" in told

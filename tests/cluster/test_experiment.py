@@ -112,9 +112,9 @@ def test_a_flag_can_name_a_whole_new_source(path: Path) -> None:
     ("text", "error", "message"),
     [
         ("a: [1", InputError, "line 1: not YAML"),
-        ("training: {seed: 1}\ncrop:\ntraining: {epochs: 3}", InputError, "line 3: not YAML .training is given twice"),
-        ("sources:\n- genome: a\n  genome: b", InputError, "line 3: not YAML .genome is given twice"),
-        ("- 1", InputError, "holds no sections"),
+        ("training: {seed: 1}\ncrop:\ntraining: {epochs: 3}", InputError, "line 3: not YAML .training occurs twice"),
+        ("sources:\n- genome: a\n  genome: b", InputError, "line 3: not YAML .genome occurs twice"),
+        ("- 1", InputError, "has no sections"),
         ("trainings: {}", UsageError, "trainings: unknown key: did you mean training?"),
         ("training: {epoch: 3}", UsageError, "training.epoch: unknown key: did you mean epochs?"),
         ("training: {learning_rate: -1}", UsageError, "training.learning_rate: -1"),

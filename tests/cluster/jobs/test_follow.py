@@ -148,7 +148,7 @@ def test_a_refused_token_is_an_error_at_once() -> None:
     assert slept == []
 
 
-def test_last_lines_that_cannot_be_had_are_next_answer() -> None:
+def test_last_lines_that_cannot_be_read_are_a_warning() -> None:
     failed = RuntimeError("Request failed with status code 500: no agent")
     details, _, progress = followed(ScriptedClient([RUNNING, DONE], [["a\n"]], [failed]))
     assert details.status == DONE

@@ -35,7 +35,7 @@ def test_only_the_named_sequences_are_compared(
     assert main(["compare", *files, "--eval-chromosomes", "chr1"]) == 0
     shown = capsys.readouterr()
     assert "Calls compared with the annotation, on chr1" in shown.out
-    assert "lie on sequences that are not compared" in " ".join(shown.err.split())
+    assert "are on sequences that are not compared" in " ".join(shown.err.split())
     assert main(["compare", *files, "--eval-chromosomes", "chrX"]) == 2
     assert "--eval-chromosomes chrX: no such sequence" in " ".join(capsys.readouterr().err.split())
 
@@ -47,7 +47,7 @@ def test_calls_on_sequences_that_the_genome_lacks_are_counted_or_refused(
     files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
     calls.write_text("chr1\t10\t99\nchrX\t10\t99\n")
     assert main(["compare", *files]) == 0
-    assert "1 of 2 features are left out: they lie on sequences that the genome lacks (chrX)" in " ".join(
+    assert "1 of 2 features are left out: they are on sequences that the genome lacks (chrX)" in " ".join(
         capsys.readouterr().err.split()
     )
     calls.write_text("chrX\t10\t99\n")

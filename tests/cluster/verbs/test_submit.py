@@ -199,7 +199,7 @@ def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
 
 
 @pytest.mark.full
-def test_a_stopped_training_goes_on_with_the_same_command(
+def test_a_stopped_training_resumes_with_the_same_command(
     cluster: Cluster, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     path, data, run = experiment(genome, tmp_path), tmp_path / "data", tmp_path / "run"
@@ -217,7 +217,7 @@ def test_a_stopped_training_goes_on_with_the_same_command(
     assert "stopped" in cluster.raygene("submit", "list", *to).stdout
     log = cluster.raygene("submit", "logs", job, "--follow", *to)
     assert log.returncode == 130
-    assert "which is kept" in log.stdout
+    assert "which is saved" in log.stdout
     before = (run / "metrics.jsonl").read_text().splitlines()
     assert 0 < len(before) < 300
     again = cluster.raygene("submit", "run", *to, "--", *train)

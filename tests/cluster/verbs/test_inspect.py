@@ -32,7 +32,7 @@ def test_inspect_exports_and_warns_of_bases_that_tokens_do_not_show(
         assert main(["inspect", str(tmp_path / "data"), "--export", form, "--export-to", str(tmp_path / form)]) == 0
         told = capsys.readouterr()
         assert f"{form}: {rows:,} intervals in {tmp_path / form}" in told.out
-        assert ("tail drop do not show them" in told.err) == (form == "fasta")
+        assert ("tokenizer.tail drop do not contain them" in told.err) == (form == "fasta")
     assert len(pybedtools.BedTool(tmp_path / "bed")) == rows
 
 

@@ -13,7 +13,7 @@ from tests.training.conftest import write_dataset
 FEW = ("--embedding.epochs", "10", "--embedding.head-positions", "2000", "--embedding.scored", "1000")
 
 
-def test_a_genome_becomes_an_embedding_told_on_screen_and_in_json(
+def test_a_genome_becomes_an_embedding_with_figures_on_screen_and_in_json(
     genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, target = experiment(genome, tmp_path), tmp_path / "e.json"
@@ -37,13 +37,13 @@ def test_a_genome_becomes_an_embedding_told_on_screen_and_in_json(
     assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
 
 
-def test_a_datasets_tokenizer_counts_and_the_difference_is_told(
+def test_a_datasets_tokenizer_is_used_and_a_difference_is_a_warning(
     genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, data = experiment(genome, tmp_path, tokenizer={"k": 4, "stride": 1}), write_dataset(tmp_path / "data")
     assert main(["embed", str(path), "--dataset", str(data), "--output", str(tmp_path / "out"), *FEW]) == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "built with tokenizer.k 3, not 4 as in the experiment: the dataset's tokenizer counts" in told
+    assert "built with tokenizer.k 3, not 4 as in the experiment: the dataset's tokenizer is used" in told
     assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
 
 
@@ -57,11 +57,11 @@ def test_a_datasets_tokenizer_counts_and_the_difference_is_told(
         (["--fasta", "none.fa"], "none.fa: no such file: correct --fasta"),
         (["--fasta", "f", "--embedding.window", "0"], "embedding.window: 0"),
         (["--fasta", "f", "--embedding.head-window", "100000"], "embedding.head_window: 100000"),
-        (["--fasta", "f", "s3://b/f.fa"], "--fasta s3://b/f.fa: only local paths are taken: copy it"),
-        (["--dataset", "s3://b/d"], "--dataset s3://b/d: only local paths are taken: copy it"),
+        (["--fasta", "f", "s3://b/f.fa"], "--fasta s3://b/f.fa: only local paths are accepted: copy it"),
+        (["--dataset", "s3://b/d"], "--dataset s3://b/d: only local paths are accepted: copy it"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_wrong_options_are_one_line(
     genome: GenomeFiles, tmp_path: Path, given: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["embed", str(experiment(genome, tmp_path)), "--output", str(tmp_path / "out"), *given]) != 0

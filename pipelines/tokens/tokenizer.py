@@ -164,7 +164,15 @@ class Tokenizer:
         return self._layout.token_counts(lengths)
 
     def starts(self, number: NDArray[np.int64] | int, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The position of the first base of token `number` (from 0) in sequences of these lengths. Shape as broadcast."""
+        """The position of the first base of token `number` (from 0) in sequences of these lengths.
+
+        Args:
+            number: of the token, an integer or an array that broadcasts with `lengths`.
+            lengths: bases of each sequence.
+
+        Returns:
+            Shape as broadcast.
+        """
         return self._layout.starts(number, lengths)
 
     def covered_bases(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:

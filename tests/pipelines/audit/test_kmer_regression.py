@@ -31,8 +31,8 @@ def plain_loop(text: str, k: int) -> list[float]:
 @settings(deadline=None)
 @given(texts_of_bases, st.integers(1, 4))
 def test_frequencies_are_those_of_a_plain_loop(texts: list[str], k: int) -> None:
-    found = kmer_regression.frequencies(*codes_of(texts), k)
-    np.testing.assert_allclose(found, [plain_loop(text, k) for text in texts], atol=1e-6)
+    frequencies = kmer_regression.frequencies(*codes_of(texts), k)
+    np.testing.assert_allclose(frequencies, [plain_loop(text, k) for text in texts], atol=1e-6)
 
 
 def of_composition(rows: int, seed: int) -> tuple[list[str], list[int]]:
@@ -67,15 +67,15 @@ def test_tokens_of_another_size_give_the_frequencies_of_the_sequences(
     texts, labels = planted(50, 0)
     monkeypatch.setattr(kmer_regression, "CHUNK_TOKENS", 70)
     rows = np.array([3, 4, 17, 40])
-    found = kmer_regression.dataset_frequencies(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
+    frequencies = kmer_regression.dataset_frequencies(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
     expected = kmer_regression.frequencies(*codes_of([texts[row] for row in rows]))
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(frequencies, expected)
 
 
 def test_of_many_rows_a_sample_is_fitted_that_is_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kmer_regression, "MAX_ROWS", 40)
     rows = dataset(*planted(100, 0), Tokenizer(3, 1, "anchor"))
-    one, other = (kmer_regression.fit_and_score(rows, rows, None) for _ in range(2))
-    assert len(one.rows) == len(one.train_scores) == len(set(one.rows.tolist())) == 40
-    assert len(one.eval_scores) == 100
-    np.testing.assert_array_equal(one.eval_scores, other.eval_scores)
+    first, second = (kmer_regression.fit_and_score(rows, rows, None) for _ in range(2))
+    assert len(first.rows) == len(first.train_scores) == len(set(first.rows.tolist())) == 40
+    assert len(first.eval_scores) == 100
+    np.testing.assert_array_equal(first.eval_scores, second.eval_scores)

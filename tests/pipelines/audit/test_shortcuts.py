@@ -82,12 +82,12 @@ def planted(count: int, seed: int, length: int = 60) -> tuple[list[str], list[in
 def test_the_audit_finds_planted_ends_and_nothing_in_constant_columns() -> None:
     tokenizer = Tokenizer(3, 1, "anchor")
     train, scored = (dataset(*planted(2000, seed), tokenizer) for seed in (0, 1))
-    found = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(train, scored)}
-    assert found["ends"] > 0.95
-    assert found["first_six"] > 0.9
-    assert found["length"] == 0.5
-    assert found["soft_masked"] == found["unknown"] == 0.5
-    assert abs(found["gc"] - 0.5) < 0.15
+    aurocs = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(train, scored)}
+    assert aurocs["ends"] > 0.95
+    assert aurocs["first_six"] > 0.9
+    assert aurocs["length"] == 0.5
+    assert aurocs["soft_masked"] == aurocs["unknown"] == 0.5
+    assert abs(aurocs["gc"] - 0.5) < 0.15
 
 
 def test_a_rule_learns_on_train_which_way_it_points() -> None:
@@ -104,25 +104,25 @@ def test_runs_of_n_in_genes_alone_are_found() -> None:
         for number, (text, label) in enumerate(zip(texts, labels, strict=True))
     ]
     rows = dataset(hidden, labels, Tokenizer(3, 1, "anchor"))
-    found = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}
-    assert found["unknown"] > 0.8
-    assert found["length"] == 0.5
+    aurocs = {rule.name: rule.metrics["auroc"] for rule in shortcuts.audit(rows, rows)}
+    assert aurocs["unknown"] > 0.8
+    assert aurocs["length"] == 0.5
 
 
 def test_kmers_are_a_rule_only_where_a_validation_split_or_the_caller_asks_for_it() -> None:
     train, held_out, scored = (dataset(*planted(200, seed), Tokenizer(3, 1, "anchor")) for seed in range(3))
     assert "kmers" not in {rule.name for rule in shortcuts.audit(train, scored)}
     for rules in (shortcuts.audit(train, scored, held_out), shortcuts.audit(train, scored, kmers=True)):
-        found = next(rule for rule in rules if rule.name == "kmers")
-        assert found.description == "5-mer logistic regression"
-        assert len(found.scores) == len(scored)
+        rule = next(rule for rule in rules if rule.name == "kmers")
+        assert rule.description == "5-mer logistic regression"
+        assert len(rule.scores) == len(scored)
 
 
-def test_the_kmer_rule_tells_of_how_many_rows_it_was_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kmer_rule_says_how_many_rows_it_was_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortcuts.kmer_regression, "MAX_ROWS", 100)
     rows = dataset(*planted(200, 0), Tokenizer(3, 1, "anchor"))
-    found = next(rule for rule in shortcuts.audit(rows, rows, kmers=True) if rule.name == "kmers")
-    assert found.description.endswith("fitted on 100 of 200 rows of train")
+    rule = next(rule for rule in shortcuts.audit(rows, rows, kmers=True) if rule.name == "kmers")
+    assert rule.description.endswith("fitted on 100 of 200 rows of train")
 
 
 def test_without_both_labels_in_train_there_is_no_kmer_rule() -> None:

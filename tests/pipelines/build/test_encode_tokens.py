@@ -52,10 +52,10 @@ def bedtools_sequences(genome: GenomeFiles, table: pa.Table, folder: Path) -> li
     bed.write_text(
         "".join(f"{row['chromosome']}\t{row['start']}\t{row['end']}\t.\t0\t{row['strand']}\n" for row in rows)
     )
-    told = subprocess.run(
+    finished = subprocess.run(
         ["bedtools", "getfasta", "-s", "-tab", "-fi", fasta, "-bed", bed], capture_output=True, text=True, check=True
     )
-    return [line.split("\t")[1] for line in told.stdout.splitlines()]
+    return [line.split("\t")[1] for line in finished.stdout.splitlines()]
 
 
 def plain_loop(text: str, tokenizer: Tokenizer, ids: dict[str, int]) -> list[int]:
@@ -125,13 +125,13 @@ def test_a_dinucleotide_row_holds_a_seeded_shuffle_of_its_interval(genome: Genom
     )
     toy = open_genome("toy", genome.fasta, Silent())
     plain, _ = encode_tokens.strand_bases(toy, table)
-    found = [encode_tokens.dataset_bases(toy, table, seed)[0].reshape(4, -1) for seed in (1, 1, 2)]
+    bases = [encode_tokens.dataset_bases(toy, table, seed)[0].reshape(4, -1) for seed in (1, 1, 2)]
     plain = plain.reshape(4, -1)
-    assert (found[0] == found[1]).all()
+    assert (bases[0] == bases[1]).all()
     for row in (0, 3):
-        assert (found[0][row] == plain[row]).all()
+        assert (bases[0][row] == plain[row]).all()
     for row in (1, 2):
-        assert sorted(found[0][row]) == sorted(plain[row])
-        assert (found[0][row] != found[2][row]).any()
-        assert (found[0][row] != plain[row]).any()
-    assert (found[0][1] != found[0][2]).any()
+        assert sorted(bases[0][row]) == sorted(plain[row])
+        assert (bases[0][row] != bases[2][row]).any()
+        assert (bases[0][row] != plain[row]).any()
+    assert (bases[0][1] != bases[0][2]).any()

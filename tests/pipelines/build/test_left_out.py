@@ -32,15 +32,15 @@ def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
     """Genes so close that whole ones find no room, some of them over each other on the other strand."""
-    found = make_genome(tmp_path_factory.mktemp("crowded"), chromosomes=4, bases=9_000)
-    rows = [line for line in found.annotation.read_text().splitlines() if line and not line.startswith("#")]
-    genes = list(found.genes)
-    for number, (name, start, end, strand) in enumerate(found.genes[::2]):
+    genome = make_genome(tmp_path_factory.mktemp("crowded"), chromosomes=4, bases=9_000)
+    rows = [line for line in genome.annotation.read_text().splitlines() if line and not line.startswith("#")]
+    genes = list(genome.genes)
+    for number, (name, start, end, strand) in enumerate(genome.genes[::2]):
         extra = (name, start + 20, min(end + 240, 9_000), "-" if strand == "+" else "+")
         genes.append(extra)
         rows.append(f"{name}\tt\tgene\t{extra[1] + 1}\t{extra[2]}\t.\t{extra[3]}\t.\tID=more{number};biotype=lncRNA")
-    found.annotation.write_text("\n".join(["##gff-version 3", *rows, ""]))
-    return GenomeFiles(found.fasta, found.annotation, found.sequences, genes)
+    genome.annotation.write_text("\n".join(["##gff-version 3", *rows, ""]))
+    return GenomeFiles(genome.fasta, genome.annotation, genome.sequences, genes)
 
 
 @pytest.fixture(scope="module")
@@ -51,36 +51,36 @@ def built(crowded: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_se
 
 
 def of(directory: Path) -> left_out.LeftOut:
-    found = left_out.read(directory, read_manifest(directory))
-    assert found is not None
-    return found
+    genes = left_out.read(directory, read_manifest(directory))
+    assert genes is not None
+    return genes
 
 
 def test_every_gene_of_the_annotation_is_a_row_or_left_out_but_never_both(crowded: GenomeFiles, built: Path) -> None:
-    found = [of(built).table] + [TokenDataset.open(built, split).table for split in ("train", "validation", "test")]
-    places = [
+    tables = [of(built).table] + [TokenDataset.open(built, split).table for split in ("train", "validation", "test")]
+    positions = [
         (row["chromosome"], row["start"], row["end"], row["strand"])
-        for table in found
+        for table in tables
         for row in table.to_pylist()
         if row["label"] == 1
     ]
-    assert sorted(places) == sorted(crowded.genes)
-    assert 10 < len(found[0]) < len(crowded.genes) - 10
+    assert sorted(positions) == sorted(crowded.genes)
+    assert 10 < len(tables[0]) < len(crowded.genes) - 10
 
 
-def test_ids_go_on_after_those_of_the_dataset(built: Path) -> None:
+def test_ids_continue_after_those_of_the_dataset(built: Path) -> None:
     rows = sum(file["rows"] for file in read_manifest(built)["files"])
     assert of(built).table["interval_id"].to_pylist() == list(range(rows, rows + len(of(built))))
 
 
 def test_tokens_are_those_of_the_annotated_bases_on_their_strand(crowded: GenomeFiles, built: Path) -> None:
-    found, tokenizer = of(built), Tokenizer.load(built)
-    ends = np.cumsum(found.lengths)
-    for row, end, length in zip(found.table.to_pylist(), ends, found.lengths, strict=True):
+    genes, tokenizer = of(built), Tokenizer.load(built)
+    ends = np.cumsum(genes.lengths)
+    for row, end, length in zip(genes.table.to_pylist(), ends, genes.lengths, strict=True):
         text = crowded.sequences[row["chromosome"]][row["start"] : row["end"]]
         letters = np.frombuffer(text.encode(), np.uint8)
         letters = sequence.reverse_complement(letters) if row["strand"] == "-" else letters
-        assert found.tokens[end - length : end].tolist() == tokenizer.encode(letters.tobytes().decode()).tolist()
+        assert genes.tokens[end - length : end].tolist() == tokenizer.encode(letters.tobytes().decode()).tolist()
         assert row["token_count"] == length
 
 
@@ -90,9 +90,9 @@ def test_split_and_overlap_are_those_of_a_plain_search(built: Path) -> None:
     overlapping = 0
     for row in of(built).table.to_pylist():
         shared = [
-            one
-            for one in train
-            if one["chromosome"] == row["chromosome"] and one["start"] < row["end"] and row["start"] < one["end"]
+            other
+            for other in train
+            if other["chromosome"] == row["chromosome"] and other["start"] < row["end"] and row["start"] < other["end"]
         ]
         assert row["overlaps_train"] == bool(shared)
         assert row["split"] == of_chromosome[row["chromosome"]]
@@ -143,16 +143,16 @@ def test_an_older_dataset_has_none_to_read(built: Path) -> None:
 def test_a_lost_or_damaged_file_makes_the_dataset_incomplete(
     crowded: GenomeFiles, tmp_path: Path, ray_session: Any
 ) -> None:
-    output, wanted = tmp_path / "out", config(crowded, negatives={"unplaced": "drop-pair"})
-    manifest = build(wanted, output, ray_session, Silent())
+    output, experiment = tmp_path / "out", config(crowded, negatives={"unplaced": "drop-pair"})
+    manifest = build(experiment, output, ray_session, Silent())
     part = output / manifest["left_out"]["files"][0]["path"]
-    before = part.read_bytes()
-    part.write_bytes(before[:-9] + bytes([before[-9] ^ 1]) + before[-8:])
+    content = part.read_bytes()
+    part.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     assert not is_whole(output, manifest)
     with pytest.raises(DatasetError, match=r"part-00000\.parquet: SHA-256"):
         left_out.read(output, manifest)
-    build(wanted, output, ray_session, Silent())
-    assert part.read_bytes() == before
+    build(experiment, output, ray_session, Silent())
+    assert part.read_bytes() == content
 
 
 def table(*rows: tuple[str, str, int, int, str]) -> pa.Table:
@@ -165,10 +165,10 @@ def table(*rows: tuple[str, str, int, int, str]) -> pa.Table:
     return pa.table({name: pa.array(list(values), kinds.get(name)) for name, values in columns.items()})
 
 
-def test_a_gene_among_several_splits_has_none_unless_its_block_tells() -> None:
-    kept = table(("a", "1", 0, 10, "train"), ("a", "1", 20, 30, "test"), ("b", "1", 0, 10, "test"))
+def test_a_gene_on_a_chromosome_of_several_splits_has_no_split_unless_its_block_has_one() -> None:
+    rows = table(("a", "1", 0, 10, "train"), ("a", "1", 20, 30, "test"), ("b", "1", 0, 10, "test"))
     genes = table(("a", "1", 12, 18, ""), ("a", "1", 22, 28, "test"), ("b", "1", 5, 9, ""), ("a", "2", 0, 9, ""))
-    found = left_out.make_rows(genes, kept)
-    assert found["split"].to_pylist() == [None, "test", "test", None]
-    assert found["overlaps_train"].to_pylist() == [False, False, False, False]
-    assert found["interval_id"].to_pylist() == [3, 4, 5, 6]
+    left_out_rows = left_out.make_rows(genes, rows)
+    assert left_out_rows["split"].to_pylist() == [None, "test", "test", None]
+    assert left_out_rows["overlaps_train"].to_pylist() == [False, False, False, False]
+    assert left_out_rows["interval_id"].to_pylist() == [3, 4, 5, 6]

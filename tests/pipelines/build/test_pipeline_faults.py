@@ -15,26 +15,13 @@ import pytest
 
 from pipelines.build import encode_tokens, place_negatives, task_plan
 from pipelines.build.pipeline import build
-from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.token_dataset import is_whole, read_manifest
 from pipelines.errors import ResourceError
 from pipelines.progress import Silent
-from tests.conftest import GenomeFiles, make_genome
+from tests.conftest import make_genome
+from tests.pipelines.build.builds import bytes_of, dataset_config
 
 pytestmark = pytest.mark.ray
-
-
-def config(genome: GenomeFiles) -> DatasetConfig:
-    values = {
-        "sources": [genome.source()],
-        "tokenizer": {"k": 3, "stride": 1},
-        "split": {"test": ["chr4"], "validation": ["chr3"]},
-    }
-    return validate(DatasetConfig, values, "test")
-
-
-def bytes_of(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 @dataclass(frozen=True)
@@ -56,11 +43,11 @@ class DiesOnce:
             module, name = self.function.rsplit(".", 1)
             whole = getattr(__import__(module, fromlist=[name]), name)
 
-            def dies(*given: Any, **named: Any) -> Any:
+            def dies(*arguments: Any, **keywords: Any) -> Any:
                 if not self.marker.exists():
                     self.marker.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
-                return whole(*given, **named)
+                return whole(*arguments, **keywords)
 
             patch.setattr(self.function, dies)
             return self.mapper(table)
@@ -73,16 +60,16 @@ class DiesOnce:
         (place_negatives, "PlaceNegatives", "pipelines.negatives.bedtools.shuffle"),
     ],
 )
-def test_a_worker_killed_in_the_midst_changes_no_byte(
+def test_a_worker_killed_during_a_task_changes_no_byte(
     module: Any, mapper: str, function: str, tmp_path: Path, ray_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = config(make_genome(tmp_path / "genome"))
+    experiment = dataset_config(make_genome(tmp_path / "genome"))
     monkeypatch.setattr(task_plan, "TASK_BASES", 5_000)
-    build(wanted, tmp_path / "undisturbed", ray_session, Silent())
+    build(experiment, tmp_path / "undisturbed", ray_session, Silent())
     whole = getattr(module, mapper)
     marker = tmp_path / "killed"
-    monkeypatch.setattr(module, mapper, lambda *given: DiesOnce(whole(*given), function, marker))
-    build(wanted, tmp_path / "out", ray_session, Silent())
+    monkeypatch.setattr(module, mapper, lambda *arguments: DiesOnce(whole(*arguments), function, marker))
+    build(experiment, tmp_path / "out", ray_session, Silent())
     assert marker.exists()
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "undisturbed")
 
@@ -103,23 +90,23 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
-@pytest.mark.parametrize(("fault", "mended"), [("size=1m", "size=64m"), ("ro", "rw,size=64m")])
+@pytest.mark.parametrize(("fault", "fixed"), [("size=1m", "size=64m"), ("ro", "rw,size=64m")])
 def test_a_full_or_read_only_disk_leaves_the_earlier_dataset(
-    fault: str, mended: str, tmp_path: Path, small_disk: Path, ray_session: Any, monkeypatch: pytest.MonkeyPatch
+    fault: str, fixed: str, tmp_path: Path, small_disk: Path, ray_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = small_disk / "out"
-    build(config(make_genome(tmp_path / "small")), output, ray_session, Silent())
+    build(dataset_config(make_genome(tmp_path / "small")), output, ray_session, Silent())
     earlier = bytes_of(output)
-    wanted = config(make_genome(tmp_path / "large", seed=1, bases=1_500_000))
+    experiment = dataset_config(make_genome(tmp_path / "large", seed=1, bases=1_500_000))
     monkeypatch.setattr("pipelines.build.preflight.require_disk", lambda *_: None)
     remount(small_disk, fault)
     with pytest.raises(ResourceError, match="cannot be written") as caught:
-        build(wanted, output, ray_session, Silent())
+        build(experiment, output, ray_session, Silent())
     assert str(small_disk) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert bytes_of(output) == earlier
     assert is_whole(output, read_manifest(output))
-    remount(small_disk, mended)
-    build(wanted, output, ray_session, Silent())
-    build(wanted, tmp_path / "elsewhere", ray_session, Silent())
+    remount(small_disk, fixed)
+    build(experiment, output, ray_session, Silent())
+    build(experiment, tmp_path / "elsewhere", ray_session, Silent())
     assert bytes_of(output) == bytes_of(tmp_path / "elsewhere")

@@ -25,16 +25,14 @@ def config(genome: GenomeFiles) -> DatasetConfig:
     return validate(DatasetConfig, values, "test")
 
 
-def test_what_is_expected_is_what_a_spacious_genome_gives(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any
-) -> None:
-    job = prepare(config(genome), Silent())
-    (found,) = preflight.estimate(job.config, job.sources, job.collections, job.tokenizer)
-    manifest = build(job.config, tmp_path / "out", ray_session, Silent())
-    assert found.rows == sum(file["rows"] for file in manifest["files"])
-    assert found.tokens == sum(file["tokens"] for file in manifest["files"])
-    assert found.longest == manifest["longest"]["bases"]
-    assert (found.sequences, found.all_sequences) == (4, 4)
+def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    prepared = prepare(config(genome), Silent())
+    (estimate,) = preflight.estimate(prepared.config, prepared.sources, prepared.collections, prepared.tokenizer)
+    manifest = build(prepared.config, tmp_path / "out", ray_session, Silent())
+    assert estimate.rows == sum(file["rows"] for file in manifest["files"])
+    assert estimate.tokens == sum(file["tokens"] for file in manifest["files"])
+    assert estimate.longest == manifest["longest"]["bases"]
+    assert (estimate.sequences, estimate.all_sequences) == (4, 4)
 
 
 def test_a_disk_that_is_too_small_is_an_error_before_any_work(tmp_path: Path) -> None:

@@ -30,5 +30,5 @@ def test_a_task_never_spans_two_genomes_nor_too_many_bases(monkeypatch: pytest.M
         piece = rows[task]
         assert len({row["genome"] for row in piece}) == 1
         for chromosome in {row["chromosome"] for row in piece}:
-            here = [row for row in piece if row["chromosome"] == chromosome]
-            assert max(row["end"] for row in here) - min(row["start"] for row in here) <= 1000 + 50
+            of_chromosome = [row for row in piece if row["chromosome"] == chromosome]
+            assert max(row["end"] for row in of_chromosome) - min(row["start"] for row in of_chromosome) <= 1000 + 50

@@ -22,8 +22,8 @@ def stranded(draw: st.DrawFn, strands: tuple[int, ...]) -> tuple[np.ndarray, np.
 def test_a_clear_stretch_is_the_longest_run_of_bases_that_the_other_strand_leaves(
     genes: tuple[np.ndarray, np.ndarray], features: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    found = antisense.longest_clear_stretches(*genes, *features)
-    for (start, end), strand, (first, last) in zip(genes[0].tolist(), genes[1], found.tolist(), strict=True):
+    clear = antisense.longest_clear_stretches(*genes, *features)
+    for (start, end), strand, (first, last) in zip(genes[0].tolist(), genes[1], clear.tolist(), strict=True):
         covered = np.zeros(LENGTH, bool)
         for (low, high), other in zip(*features, strict=True):
             if other in {-strand, 0}:

@@ -20,11 +20,11 @@ def shuffled(letters: bytes, seed: int) -> bytes:
 
 @given(st.text("ACGTNRYacgtn", max_size=80).map(str.encode), st.integers(0, 1000))
 def test_dinucleotides_ends_and_the_case_of_every_position_stay(letters: bytes, seed: int) -> None:
-    found = shuffled(letters, seed)
-    assert pairs(found.upper()) == pairs(letters.upper())
-    assert found[:1] == letters[:1]
-    assert found[-1:] == letters[-1:]
-    assert [chr(one).islower() for one in found] == [chr(one).islower() for one in letters]
+    result = shuffled(letters, seed)
+    assert pairs(result.upper()) == pairs(letters.upper())
+    assert result[:1] == letters[:1]
+    assert result[-1:] == letters[-1:]
+    assert [chr(letter).islower() for letter in result] == [chr(letter).islower() for letter in letters]
 
 
 def test_every_sequence_of_the_same_dinucleotides_is_equally_likely() -> None:

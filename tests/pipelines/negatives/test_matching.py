@@ -22,12 +22,12 @@ def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: in
     bases = generator.choice(LETTERS, 100)
     starts = generator.integers(0, 99, 20)
     bounds = np.stack([starts, np.minimum(starts + generator.integers(1, 60, 20), 100)], axis=1)
-    before, matching.CHUNK = matching.CHUNK, chunk
+    default_chunk, matching.CHUNK = matching.CHUNK, chunk
     try:
-        found = matching.measure_shares(lambda start, end: bases[start:end], 100, ["soft_masked", "gc"], bounds)
+        shares = matching.measure_shares(lambda start, end: bases[start:end], 100, ["soft_masked", "gc"], bounds)
     finally:
-        matching.CHUNK = before
-    for (start, end), (masked, gc) in zip(bounds.tolist(), found.tolist(), strict=True):
+        matching.CHUNK = default_chunk
+    for (start, end), (masked, gc) in zip(bounds.tolist(), shares.tolist(), strict=True):
         text = bases[start:end].tobytes().decode()
         known = sum(text.upper().count(base) for base in "ACGT")
         strong = sum(text.upper().count(base) for base in "GC")
@@ -37,32 +37,32 @@ def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: in
 
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 0.5))
-def test_chosen_places_match_in_length_and_shares_and_never_overlap(seed: int, tolerance: float) -> None:
+def test_chosen_candidates_match_in_length_and_shares_and_never_overlap(seed: int, tolerance: float) -> None:
     generator = np.random.default_rng(seed)
     lengths = generator.choice([10, 20, 30], 15)
     sizes = generator.choice([10, 20, 30], 60)
     starts = generator.integers(0, 400, 60)
-    places = np.stack([starts, starts + sizes], axis=1)
-    wanted, offered = generator.random((15, 2)), generator.random((60, 2))
-    chosen = matching.choose_candidates(lengths, wanted, places, offered, tolerance)
+    candidates = np.stack([starts, starts + sizes], axis=1)
+    targets, offered_shares = generator.random((15, 2)), generator.random((60, 2))
+    chosen = matching.choose_candidates(lengths, targets, candidates, offered_shares, tolerance)
     genes = np.flatnonzero(chosen >= 0)
     assert len(set(chosen[genes].tolist())) == len(genes)
     assert (sizes[chosen[genes]] == lengths[genes]).all()
-    assert (np.abs(offered[chosen[genes]] - wanted[genes]) <= tolerance).all()
-    taken = places[chosen[genes]]
+    assert (np.abs(offered_shares[chosen[genes]] - targets[genes]) <= tolerance).all()
+    taken = candidates[chosen[genes]]
     assert intervals.merge(taken)[:, 1].sum() - intervals.merge(taken)[:, 0].sum() == lengths[genes].sum()
     for gene in np.flatnonzero(chosen < 0):
-        for spot in np.flatnonzero(sizes == lengths[gene]):
-            near = (np.abs(offered[spot] - wanted[gene]) <= tolerance).all()
-            assert not near or intervals.overlaps(places[spot : spot + 1], intervals.merge(taken)).any()
+        for candidate in np.flatnonzero(sizes == lengths[gene]):
+            near = (np.abs(offered_shares[candidate] - targets[gene]) <= tolerance).all()
+            assert not near or intervals.overlaps(candidates[candidate : candidate + 1], intervals.merge(taken)).any()
 
 
 def test_a_match_is_found_behind_many_nearer_in_gc_that_are_masked_otherwise() -> None:
     count = 5 * matching.MAX_TRIES
     starts = 10 * np.arange(count + 1)
-    offered = np.append(np.tile([0.5, 1.0], (count, 1)), [[0.515, 0.0]], axis=0)
+    offered_shares = np.append(np.tile([0.5, 1.0], (count, 1)), [[0.515, 0.0]], axis=0)
     chosen = matching.choose_candidates(
-        np.array([10]), np.array([[0.5, 0.01]]), np.stack([starts, starts + 10], axis=1), offered, 0.02
+        np.array([10]), np.array([[0.5, 0.01]]), np.stack([starts, starts + 10], axis=1), offered_shares, 0.02
     )
     assert chosen.tolist() == [count]
 
@@ -86,22 +86,22 @@ def site(genes: np.ndarray, length: int) -> place.Chromosome:
 
 def test_matched_negatives_leave_gc_without_information() -> None:
     bases, genes = chromosome()
-    told = {}
+    results = {}
     for match in (["length"], ["length", "gc"]):
         config = NegativesConfig(match=match, unplaced="drop-pair")
         crop = CropConfig(length=100)
         shares = partial(matching.measure_shares, lambda start, end: bases[start:end], len(bases), ["gc"])
         placed = place.place_negatives(site(genes, len(bases)), config, crop, shares if "gc" in match else None)
         kept = placed.windows[placed.windows[:, 0] >= 0]
-        both = np.concatenate([kept, placed.negatives])
+        bounds = np.concatenate([kept, placed.negatives])
         labels = np.repeat([1, 0], [len(kept), len(placed.negatives)])
-        told[len(match)] = auroc(labels, shares(both)[:, 0]), len(kept)
+        results[len(match)] = auroc(labels, shares(bounds)[:, 0]), len(kept)
         lost = placed.reasons[placed.windows[:, 0] < 0].tolist()
         assert len(kept) + len(lost) == len(genes)
         assert set(lost) <= {"no_match" if len(match) == 2 else "no_room_for_negative"}
-    assert told[1][0] > 0.85
-    assert told[2][0] < 0.6
-    assert told[2][1] >= 30
+    assert results[1][0] > 0.85
+    assert results[2][0] < 0.6
+    assert results[2][1] >= 30
 
 
 def test_exact_windows_leave_shorter_genes_out_by_that_name() -> None:

@@ -7,20 +7,20 @@ from pipelines.negatives.partial import GeneEdges
 OCCUPIED = np.array([[100, 300], [340, 500]])
 
 
-def test_an_edge_is_given_once_and_a_gap_never_twice() -> None:
+def test_an_edge_carries_one_negative_and_no_base_of_a_gap_two() -> None:
     edges, generator = GeneEdges(OCCUPIED, 1000), np.random.default_rng(0)
-    spots = [edges.place(gene, 100, 100, generator) for gene in (*OCCUPIED, *OCCUPIED)]
+    placed = [edges.place(gene, 100, 100, generator) for gene in (*OCCUPIED, *OCCUPIED)]
     outside = np.ones(1000, int)
     outside[100:300] = outside[340:500] = 0
     seen = np.zeros(1000, int)
-    for start, end in spots:
+    for start, end in placed:
         if start >= 0:
             seen[start:end] += outside[start:end]
     assert seen.max() == 1
-    assert sum(start >= 0 for start, _ in spots) >= 3
+    assert sum(start >= 0 for start, _ in placed) >= 3
 
 
-def test_an_edge_within_another_feature_is_none() -> None:
+def test_an_edge_inside_another_feature_carries_no_negative() -> None:
     edges = GeneEdges(np.array([[100, 500]]), 1000)
     assert edges.place(np.array([200, 300]), 50, 30, np.random.default_rng(0)).tolist() == [-1, -1]
 
@@ -35,6 +35,6 @@ def test_the_whole_range_from_a_quarter_to_three_quarters_is_drawn() -> None:
     assert (min(inside), max(inside)) == (25, 75)
 
 
-def test_at_the_ends_of_a_chromosome_the_free_bases_are_those_that_there_are() -> None:
-    spot = GeneEdges(np.array([[10, 1000]]), 1000).place(np.array([10, 1000]), 400, 30, np.random.default_rng(0))
-    assert spot.tolist() == [0, 40]
+def test_at_the_start_of_a_chromosome_a_negative_is_as_long_as_the_free_bases_allow() -> None:
+    bounds = GeneEdges(np.array([[10, 1000]]), 1000).place(np.array([10, 1000]), 400, 30, np.random.default_rng(0))
+    assert bounds.tolist() == [0, 40]

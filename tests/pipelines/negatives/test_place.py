@@ -18,8 +18,8 @@ LENGTH = 6_000
 
 @st.composite
 def gene_sets(draw: st.DrawFn) -> np.ndarray:
-    spots = draw(st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(1, 400)), min_size=1, max_size=20))
-    return np.array([(start, start + size) for start, size in spots], np.int64)
+    bounds = draw(st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(1, 400)), min_size=1, max_size=20))
+    return np.array([(start, start + size) for start, size in bounds], np.int64)
 
 
 def site(genes: np.ndarray, *, name: str = "chr1", earlier: int = 0, flips: int = 3) -> place.Chromosome:
@@ -44,11 +44,11 @@ def test_negatives_keep_clear_of_genes_and_each_other(
     genes: np.ndarray, mode: str, crop: CropConfig, ratio: float, seed: int
 ) -> None:
     result = placed(genes, NegativesConfig(unplaced=mode, ratio=ratio, seed=seed), crop)
-    spots = result.negatives
-    assert not intervals.overlaps(spots, intervals.merge(genes)).any()
-    assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
-    assert len(intervals.merge(spots)) <= len(spots)
-    assert (spots[:, 1] - spots[:, 0]).sum() == (np.diff(intervals.merge(spots), axis=1)).sum()
+    bounds = result.negatives
+    assert not intervals.overlaps(bounds, intervals.merge(genes)).any()
+    assert ((bounds[:, 0] >= 0) & (bounds[:, 1] <= LENGTH)).all()
+    assert len(intervals.merge(bounds)) <= len(bounds)
+    assert (bounds[:, 1] - bounds[:, 0]).sum() == (np.diff(intervals.merge(bounds), axis=1)).sum()
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,9 +60,9 @@ def test_a_gene_left_out_has_the_window_that_the_crop_says(
     away = result.reasons != ""
     assert (result.left_out[~away] == -1).all()
     assert (result.windows[away] == -1).all()
-    found = result.left_out[away]
-    assert np.array_equal(found[:, 1] - found[:, 0], cropping.window_lengths(genes[away], crop))
-    assert ((found[:, 0] >= genes[away, 0]) & (found[:, 1] <= genes[away, 1])).all()
+    windows = result.left_out[away]
+    assert np.array_equal(windows[:, 1] - windows[:, 0], cropping.window_lengths(genes[away], crop))
+    assert ((windows[:, 0] >= genes[away, 0]) & (windows[:, 1] <= genes[away, 1])).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -98,7 +98,7 @@ def crowded() -> np.ndarray:
     return np.array([[start, start + 900] for start in range(0, LENGTH, 1000)], np.int64)
 
 
-def test_shorten_crops_what_finds_no_room() -> None:
+def test_shorten_crops_genes_whose_negatives_do_not_fit() -> None:
     result = placed(crowded(), NegativesConfig(unplaced="shorten"), CropConfig())
     lengths = np.diff(result.windows, axis=1)
     assert len(result.negatives) == len(crowded())
@@ -128,11 +128,11 @@ def test_a_ratio_holds_over_chromosomes_of_few_genes(ratio: float) -> None:
     genes = np.array([[600, 650], [900, 960]], np.int64)
     config = NegativesConfig(ratio=ratio)
     sites = [site(genes, name=str(number), earlier=2 * number) for number in range(50)]
-    found = [place.place_negatives(one, config, CropConfig()) for one in sites]
-    assert sum(len(one.negatives) for one in found) == int(100 * ratio)
+    placements = [place.place_negatives(one, config, CropConfig()) for one in sites]
+    assert sum(len(one.negatives) for one in placements) == int(100 * ratio)
 
 
-def test_negatives_without_room_are_counted_beside_the_gene_that_stays() -> None:
+def test_missing_negatives_of_a_gene_that_is_kept_are_counted() -> None:
     result = placed(crowded(), NegativesConfig(unplaced="keep", ratio=2), CropConfig())
     assert result.missing.sum() == 2 * len(crowded())
 
@@ -148,32 +148,34 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     config = NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio, seed=seed)
     chromosome = site(genes)
     result = place.place_negatives(chromosome, config, crop)
-    spots, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
+    bounds, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
     assert {KINDS[kind] for kind in result.kinds} <= set(kinds)
-    assert (np.diff(spots, axis=1) == np.diff(cuts, axis=1)).all()
-    assert ((spots[:, 0] >= 0) & (spots[:, 1] <= LENGTH)).all()
+    assert (np.diff(bounds, axis=1) == np.diff(cuts, axis=1)).all()
+    assert ((bounds[:, 0] >= 0) & (bounds[:, 1] <= LENGTH)).all()
     assert ((cuts[:, 0] >= whole[:, 0]) & (cuts[:, 1] <= whole[:, 1])).all()
     shuffled, partial = result.kinds == SHUFFLE, result.kinds == PARTIAL
     flipped = result.kinds == ANTISENSE
     within = flipped | (result.kinds == DINUCLEOTIDE)
-    assert (spots[within] == cuts[within]).all()
+    assert (bounds[within] == cuts[within]).all()
     strands = chromosome.strands[result.partners]
-    assert antisense.is_clear(spots[flipped], strands[flipped], genes, chromosome.strands).all()
+    assert antisense.is_clear(bounds[flipped], strands[flipped], genes, chromosome.strands).all()
     assert len(np.unique(result.partners[flipped])) == flipped.sum()
-    assert not intervals.overlaps(spots[shuffled], intervals.merge(genes)).any()
-    inside = np.minimum(spots[:, 1], whole[:, 1]) - np.maximum(spots[:, 0], whole[:, 0])
-    size = np.diff(spots, axis=1)[:, 0]
+    assert not intervals.overlaps(bounds[shuffled], intervals.merge(genes)).any()
+    inside = np.minimum(bounds[:, 1], whole[:, 1]) - np.maximum(bounds[:, 0], whole[:, 0])
+    size = np.diff(bounds, axis=1)[:, 0]
     assert (4 * inside[partial] >= size[partial]).all()
     assert (4 * inside[partial] <= 3 * size[partial]).all()
-    outside = np.where(spots < whole, np.stack([spots[:, 0], whole[:, 0]], 1), np.stack([whole[:, 1], spots[:, 1]], 1))
-    free = np.concatenate([outside[partial], spots[shuffled]])
+    outside = np.where(
+        bounds < whole, np.stack([bounds[:, 0], whole[:, 0]], 1), np.stack([whole[:, 1], bounds[:, 1]], 1)
+    )
+    free = np.concatenate([outside[partial], bounds[shuffled]])
     assert not intervals.overlaps(free, intervals.merge(genes)).any()
     assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
 
 
 @settings(max_examples=60, deadline=None)
 @given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0]))
-def test_every_negative_asked_is_placed_or_counted_and_every_gene_kept_or_given_a_reason(
+def test_every_requested_negative_is_placed_or_counted_and_every_gene_kept_or_given_a_reason(
     genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float
 ) -> None:
     result = placed(genes, NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio), crop)
@@ -190,8 +192,8 @@ def test_parts_hold_over_chromosomes_however_few_their_genes(genes_each: int) ->
     config = NegativesConfig(kinds={"shuffle": 1, "dinucleotide": 3})
     total = 0
     for number in range(200 // genes_each):
-        one = site(genes, name=str(number), earlier=genes_each * number)
-        total += int((place.place_negatives(one, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
+        chromosome = site(genes, name=str(number), earlier=genes_each * number)
+        total += int((place.place_negatives(chromosome, config, CropConfig()).kinds == DINUCLEOTIDE).sum())
     assert abs(total - 150) <= 3
 
 
@@ -206,7 +208,7 @@ def test_a_gene_under_another_strands_gene_is_cut_to_what_is_clear() -> None:
     assert left.reasons.tolist() == ["gene_on_other_strand"] * 2
 
 
-def test_a_gene_between_genes_without_room_has_no_partial_negative() -> None:
+def test_a_gene_without_free_bases_next_to_it_has_no_partial_negative() -> None:
     genes = np.array([[0, 1000], [1010, 2000], [2010, LENGTH]], np.int64)
     for mode, kept in (("drop-pair", False), ("keep", True)):
         result = placed(genes, NegativesConfig(kinds={"partial": 1}, unplaced=mode), CropConfig())
@@ -267,3 +269,24 @@ def test_shuffled_negatives_keep_clear_of_partial_ones(seed: int) -> None:
     assert len(partial) > 0
     assert len(shuffled) > 0
     assert not intervals.overlaps(shuffled, intervals.merge(partial)).any()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ([1_000, 1_100], "too far in or out of its gene"),
+        ([976, 1_076], "too far in or out of its gene"),
+        ([924, 1_024], "too far in or out of its gene"),
+        ([1_950, 2_050], "touches another feature"),
+    ],
+)
+def test_a_wrong_partial_negative_is_refused(bounds: list[int], message: str) -> None:
+    gene, occupied = np.array([1_000, 2_000]), np.array([[1_000, 2_000], [2_049, 3_000]])
+    with pytest.raises(AssertionError, match=message):
+        place._verify_partial(np.array(bounds), gene, occupied)
+
+
+def test_a_partial_negative_of_a_quarter_to_three_quarters_of_its_gene_is_accepted() -> None:
+    gene = np.array([1_000, 2_000])
+    for bounds in ([975, 1_075], [925, 1_025], [1_975, 2_075]):
+        place._verify_partial(np.array(bounds), gene, gene[None])

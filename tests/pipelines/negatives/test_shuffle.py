@@ -23,57 +23,57 @@ def test_verify_catches_what_bedtools_must_not_do(placed: list[list[int]], lengt
         shuffle.verify(np.array(placed), np.full(len(placed), length), np.array([[14, 20]]), 100)
 
 
-def test_later_places_keep_clear_of_earlier_ones() -> None:
-    one = shuffle.IntervalShuffler(intervals.empty(), Blocks.whole(1000), ("test",))
-    spots = np.concatenate([one.place(np.full(3, 100), np.zeros(3, np.int64)) for _ in range(3)])
-    placed = spots[spots[:, 0] >= 0]
+def test_later_intervals_keep_clear_of_earlier_ones() -> None:
+    shuffler = shuffle.IntervalShuffler(intervals.empty(), Blocks.whole(1000), ("test",))
+    placed_bounds = np.concatenate([shuffler.place(np.full(3, 100), np.zeros(3, np.int64)) for _ in range(3)])
+    placed = placed_bounds[placed_bounds[:, 0] >= 0]
     assert np.diff(intervals.merge(placed), axis=1).sum() == 100 * len(placed)
 
 
-def test_what_finds_no_room_is_cut_until_it_does() -> None:
-    barred = np.array([[start, start + 900] for start in range(0, 10_000, 1000)])
-    one = shuffle.IntervalShuffler(barred, Blocks.whole(10_000), ("test",))
-    spots, lengths = one.place_shortened(np.array([500, 400]), np.zeros(2, np.int64))
-    assert (np.diff(spots, axis=1)[:, 0] == lengths).all()
+def test_an_interval_that_does_not_fit_is_shortened_until_it_does() -> None:
+    excluded = np.array([[start, start + 900] for start in range(0, 10_000, 1000)])
+    shuffler = shuffle.IntervalShuffler(excluded, Blocks.whole(10_000), ("test",))
+    placed, lengths = shuffler.place_shortened(np.array([500, 400]), np.zeros(2, np.int64))
+    assert (np.diff(placed, axis=1)[:, 0] == lengths).all()
     assert (lengths <= 100).all()
 
 
-def test_a_place_lies_in_the_blocks_of_its_split() -> None:
+def test_an_interval_lies_in_the_blocks_of_its_split() -> None:
     blocks = Blocks(np.array([2_000, 3_000, 10_000]), ("train", "test", "train"))
-    within = np.arange(30) % 2
-    one = shuffle.IntervalShuffler(np.array([[2_500, 2_600]]), blocks, ("test",))
-    spots = one.place(np.full(30, 20), within)
-    in_test = (spots[:, 0] >= 2_000) & (spots[:, 1] <= 3_000)
-    assert (spots[:, 0] >= 0).all()
-    assert (in_test == (within == 1)).all()
+    splits = np.arange(30) % 2
+    shuffler = shuffle.IntervalShuffler(np.array([[2_500, 2_600]]), blocks, ("test",))
+    placed = shuffler.place(np.full(30, 20), splits)
+    in_test = (placed[:, 0] >= 2_000) & (placed[:, 1] <= 3_000)
+    assert (placed[:, 0] >= 0).all()
+    assert (in_test == (splits == 1)).all()
 
 
 def test_many_small_blocks_are_used_to_their_ends_and_never_left() -> None:
     ends = np.arange(1, 201) * 50
     blocks = Blocks(ends, ("train", "test") * 100)
-    barred = np.array([[start, start + 25] for start in range(0, 10_000, 100)])
-    within = np.repeat([0, 1], [60, 90])
-    spots = shuffle.IntervalShuffler(barred, blocks, ("test",)).place(np.repeat([25, 50], [60, 90]), within)
-    placed = spots[:, 0] >= 0
+    excluded = np.array([[start, start + 25] for start in range(0, 10_000, 100)])
+    splits = np.repeat([0, 1], [60, 90])
+    bounds = shuffle.IntervalShuffler(excluded, blocks, ("test",)).place(np.repeat([25, 50], [60, 90]), splits)
+    placed = bounds[:, 0] >= 0
     assert placed.sum() > 100
-    assert (spots[placed & (within == 0), 0] % 100 == 25).all()
-    assert (spots[placed & (within == 1), 0] % 100 == 50).all()
-    assert len(np.unique(spots[placed, 0])) == placed.sum()
+    assert (bounds[placed & (splits == 0), 0] % 100 == 25).all()
+    assert (bounds[placed & (splits == 1), 0] % 100 == 50).all()
+    assert len(np.unique(bounds[placed, 0])) == placed.sum()
 
 
-def test_a_matched_place_lies_in_the_blocks_of_its_split() -> None:
+def test_a_matched_interval_lies_in_the_blocks_of_its_split() -> None:
     blocks = Blocks(np.array([2_000, 3_000, 10_000]), ("train", "test", "train"))
-    within = np.arange(30) % 2
-    one = shuffle.IntervalShuffler(intervals.empty(), blocks, ("test",))
+    splits = np.arange(30) % 2
+    shuffler = shuffle.IntervalShuffler(intervals.empty(), blocks, ("test",))
 
-    def shares(spots: np.ndarray) -> np.ndarray:
-        return (spots[:, :1] % 100) / 100
+    def shares(bounds: np.ndarray) -> np.ndarray:
+        return (bounds[:, :1] % 100) / 100
 
-    spots = one.place_matched(np.full(30, 20), within, np.full((30, 1), 0.5), shares, 50, 0.2)
-    good = spots[:, 0] >= 0
+    bounds = shuffler.place_matched(np.full(30, 20), splits, np.full((30, 1), 0.5), shares, 50, 0.2)
+    good = bounds[:, 0] >= 0
     assert good.sum() > 20
-    assert (((spots[:, 0] >= 2_000) & (spots[:, 1] <= 3_000)) == (within == 1))[good].all()
-    assert (np.abs(shares(spots[good]) - 0.5) <= 0.2).all()
+    assert (((bounds[:, 0] >= 2_000) & (bounds[:, 1] <= 3_000)) == (splits == 1))[good].all()
+    assert (np.abs(shares(bounds[good]) - 0.5) <= 0.2).all()
 
 
 def test_an_interval_in_the_blocks_of_another_split_is_refused() -> None:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines import storage
+from pipelines.build.pipeline import build, prepare
+from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
+from pipelines.progress import Silent
+from pipelines.ray_map import map_tables
+from tests.conftest import GenomeFiles
+from tests.pipelines.build.builds import connects_never, dataset_config, files_of
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.mark.parametrize("damage", ["truncated gzip", "no shared name", "missing", "unknown split name"])
+def test_an_error_leaves_no_half_written_dataset(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, damage: str
+) -> None:
+    source, split = genome.source("g"), {"test": ["chr4"], "validation": ["chr3"]}
+    if damage == "truncated gzip":
+        packed = gzip.compress(genome.fasta.read_bytes())
+        (tmp_path / "cut.fa.gz").write_bytes(packed[: len(packed) * 2 // 3])
+        source["fasta"] = str(tmp_path / "cut.fa.gz")
+    elif damage == "no shared name":
+        (tmp_path / "other.gff3").write_text(genome.annotation.read_text().replace("chr", "scaffold"))
+        source["annotation"] = str(tmp_path / "other.gff3")
+    elif damage == "missing":
+        source["fasta"] = str(tmp_path / "none.fa")
+    else:
+        split["test"] = ["chr99"]
+    output = tmp_path / "results" / "out"
+    with pytest.raises(RaygeneError) as caught:
+        build(dataset_config(genome, sources=[source], split=split), output, ray_session, Silent())
+    assert "\n" not in str(caught.value)
+    assert not output.parent.exists() or list(output.parent.iterdir()) == []
+
+
+def test_names_that_match_nothing_show_both_sides(genome: GenomeFiles, tmp_path: Path) -> None:
+    other = tmp_path / "other.gff3"
+    other.write_text(genome.annotation.read_text().replace("chr", "scaffold"))
+    source = genome.source("g") | {"annotation": str(other)}
+    with pytest.raises(InputError, match=r"the annotation has scaffold1.*the FASTA has chr1"):
+        build(dataset_config(genome, sources=[source]), tmp_path / "out", connects_never, Silent())
+
+
+def test_an_error_keeps_the_earlier_dataset(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
+    before = files_of(tmp_path / "out")
+    with pytest.raises(UsageError, match="has no interval"):
+        build(
+            dataset_config(genome, split={"test": ["chr1", "chr2", "chr3", "chr4"]}),
+            tmp_path / "out",
+            ray_session,
+            Silent(),
+        )
+    assert files_of(tmp_path / "out") == before
+
+
+def test_a_directory_that_cannot_be_written_keeps_the_finished_parts(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    output = tmp_path / "out"
+    staging = storage.staging_directory(output, prepare(dataset_config(genome), Silent()).fingerprint)
+    staging.mkdir()
+    (staging / "split=test").write_text("in the way")
+    with pytest.raises(ResourceError, match="cannot be written"):
+        build(dataset_config(genome), output, ray_session, Silent())
+    assert not output.exists()
+    (staging / "split=test").unlink()
+    build(dataset_config(genome), output, ray_session, Silent())
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_folder_of_other_files_is_never_replaced(genome: GenomeFiles, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("five years")
+    with pytest.raises(DatasetError, match="not a raygene dataset"):
+        build(dataset_config(genome), tmp_path / "out", connects_never, Silent())
+
+
+def test_a_missing_bedtools_is_reported_with_the_fix(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.negatives.bedtools.shutil.which", lambda *_, **__: None)
+    with pytest.raises(RaygeneError, match="bedtools: program not found: install it with"):
+        build(dataset_config(genome), tmp_path / "out", connects_never, Silent())
+
+
+def test_a_tampered_manifest_or_tokenizer_is_refused(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+    build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
+    manifest = read_manifest(tmp_path / "out")
+    manifest["tokenizer"]["fingerprint"] = "0" * 64
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DatasetError, match="not the one that the dataset was built with"):
+        TokenDataset.open(tmp_path / "out", "train")
+
+
+def dies(table: pa.Table) -> pa.Table:
+    os._exit(1)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_build(ray_session: Any) -> None:
+    with pytest.raises(ResourceError, match="a worker was lost 3 times"):
+        list(map_tables([pa.table({"task": [0]})], dies))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.build import encode_tokens
+from pipelines.config import DatasetConfig
+from tests.conftest import GenomeFiles, make_genome
+from tests.pipelines.build.builds import EXACT_CROP, bytes_of, dataset_config, mutated_genome
+
+pytestmark = pytest.mark.ray
+
+
+SCRIPT = """
+    import sys, ray
+    from contextlib import contextmanager
+    from pathlib import Path
+    from pipelines.build import task_plan
+    from pipelines.build.pipeline import build
+    from pipelines.config import DatasetConfig
+    from pipelines.progress import Silent
+    task_plan.TASK_BASES = 5_000
+    @contextmanager
+    def connect():
+        ray.init(address="local", num_cpus=int(sys.argv[3]), include_dashboard=False, log_to_driver=False)
+        yield
+    build(DatasetConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]), connect, Silent())
+"""
+
+
+def start_build(experiment: DatasetConfig, output: Path, cpus: int) -> subprocess.Popen[bytes]:
+    arguments = [experiment.model_dump_json(by_alias=True), str(output), str(cpus)]
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_path: Path) -> None:
+    experiment = dataset_config(genome, crop=EXACT_CROP)
+    for cpus in (1, 2):
+        assert start_build(experiment, tmp_path / str(cpus), cpus).wait(120) == 0
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+    parts = [name for name in bytes_of(tmp_path / "1") if name.endswith(".parquet")]
+    assert len([name for name in parts if name.startswith("split=")]) > 6
+    assert len([name for name in parts if name.startswith("_left_out/")]) > 2
+
+
+def test_a_family_split_does_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_path: Path) -> None:
+    twin = mutated_genome(genome, tmp_path / "twin", every=50)
+    experiment = dataset_config(genome, twin, split={"by": "family", "validation": 0.2, "test": 0.2})
+    for cpus in (1, 2):
+        assert start_build(experiment, tmp_path / str(cpus), cpus).wait(120) == 0
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+
+
+def test_a_killed_build_resumes_from_its_parts_to_the_same_bytes(tmp_path: Path) -> None:
+    genome = make_genome(tmp_path / "large", chromosomes=6, bases=150_000)
+    experiment = dataset_config(genome, crop=EXACT_CROP)
+    assert start_build(experiment, tmp_path / "whole", 2).wait(120) == 0
+    killed = start_build(experiment, tmp_path / "out", 2)
+    records = _wait_for_records(tmp_path, killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "out").exists()
+    modified = {path: path.stat().st_mtime_ns for path in records.parent.parent.rglob("*.parquet")}
+    finished = [
+        path
+        for path in modified
+        if f"{path.stem.removeprefix('part-')}.json" in {r.name for r in records.parent.iterdir()}
+    ]
+    assert finished
+    assert start_build(experiment, tmp_path / "out", 2).wait(120) == 0
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
+    moved = {tmp_path / "out" / path.relative_to(records.parent.parent): modified[path] for path in finished}
+    assert all(path.stat().st_mtime_ns == when for path, when in moved.items())
+    assert not list(tmp_path.glob(".out.building-*"))
+
+
+def _wait_for_records(folder: Path, process: subprocess.Popen[bytes]) -> Path:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        records = list(folder.glob(f".out.building-*/{encode_tokens.RECORDS}/*.json"))
+        if len(records) >= 3:
+            return records[0]
+        time.sleep(0.002)
+    raise AssertionError("the build ended before it could be killed")

@@ -1,4 +1,4 @@
-"""Sequence to train on and sequence held out, of a dataset or of whole genomes, laid out so that windows do not mix them.
+"""Sequence to train on and sequence held out, of a dataset or of whole genomes, laid out so that no window mixes two.
 
 Sequences lie end to end with other letters between them, each starting at a multiple of the stride. So every stride-th
 k-mer of the whole is a token of one sequence or `<unk>`, and a window over a border sees only `<unk>` there. A

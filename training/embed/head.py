@@ -1,8 +1,8 @@
 """A log-linear head on frozen token vectors, which names a hidden k-mer from the visible tokens around it.
 
 log P(k-mer | tokens) = bias + the sum over slots of (vector of the token there) · (weights of that slot and k-mer),
-with weights of rank 128 at most. The vectors are centred, scaled and never changed: the head cannot know what they do not
-contain. One pass over the positions, on one thread.
+with weights of rank 128 at most. The vectors are centred, scaled and never changed: the head cannot know what they do
+not contain. One pass over the positions, on one thread.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def _add_left_out(page: report.Page, evaluation: Evaluation) -> None:
     _add_table(page, table)
     page.paragraph(
         "They have no negatives to go with them, so there is recall and nothing else. Compare it with the recall "
-        "above: where it is lower, figures on the split flatter the model. Every split means all chromosomes; train of this "
-        "dataset shows no base of a gene that is evaluated."
+        "above: where it is lower, figures on the split flatter the model. Every split means all chromosomes; train of "
+        "this dataset shows no base of a gene that is evaluated."
     )
 
 

@@ -1,7 +1,7 @@
 """From token datasets to models, evaluations and predictions. Importing it starts nothing and needs no Ray.
 
-`load(path)` opens a trained bundle; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop. PyTorch
-is imported at the first use, so that `raygene --help` need not wait for it.
+`load(path)` opens a trained bundle; `loader(TokenDataset.open(path, "train"))` gives batches to any PyTorch loop.
+PyTorch is imported at the first use, so that `raygene --help` need not wait for it.
 
 Who calls whom in a run:
 

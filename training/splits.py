@@ -18,7 +18,8 @@ def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDat
         fingerprint: that the dataset must have; None: any.
 
     Raises:
-        DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty or lacks a class.
+        DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty or lacks a
+        class.
     """
     train = TokenDataset.open(dataset, "train", fingerprint)
     validation = TokenDataset.open(dataset, "validation", train.manifest["fingerprint"])

@@ -1,7 +1,8 @@
 """A model bundle: weights, tokenizer, vocabulary and what they were trained on, as one directory.
 
-Nothing in it is a pickle; loading executes nothing, needs no Ray, and reads no weight before all that surrounds it fits. A bundle
-appears whole or not at all. Loading costs a hash (1.5 GB/s) and a copy of the weights; from elsewhere, once, their way here.
+Nothing in it is a pickle. Loading executes nothing, needs no Ray, and reads no weight before everything around it is
+checked. A bundle appears whole or not at all. Loading costs a hash (1.5 GB/s) and a copy of the weights, and for an
+address elsewhere one download.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipelines.tokens.tokenizer_file import FILE_NAME
 from training.bundle import digests, weights
 from training.bundle.card import model_card
 from training.bundle.digests import CONFIG, RESTORE
-from training.bundle.download import brought
+from training.bundle.download import downloaded
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 SEALED = [WEIGHTS, FILE_NAME]
@@ -32,13 +33,13 @@ _ADDRESS_AS_PATH = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model and all that belongs to it.
+    """A trained model and everything that belongs to it.
 
     Attributes:
         model: in evaluation mode, on the CPU.
-        tokenizer: the one its embedding belongs to.
+        tokenizer: whose ids its embedding has vectors for.
         config: model sizes, threshold, genomes, metrics, fingerprints and versions; see `docs/formats.md`.
-        digest: of the `config.json` it was loaded from; None for one that was not.
+        digest: of the `config.json` it was loaded from; None if it was not loaded.
     """
 
     model: nn.Module
@@ -48,11 +49,15 @@ class Bundle:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with, or would be saved with."""
+        """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with or would be saved with."""
         return self.digest or str(self._sealed(self._weights())["digest"])
 
     def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
         """Refuse data of another tokenizer.
+
+        Args:
+            tokenizer: of the data.
+            what: names the data in the error.
 
         Raises:
             BundleError: with both fingerprints and the parameters that differ.
@@ -64,17 +69,19 @@ class Bundle:
             f"{what}: tokenizer {tokenizer.fingerprint[:12]} is not the model's {self.tokenizer.fingerprint[:12]} "
             f"(model against data: {differing})",
             "build the data with tokenizer.from naming the bundle",
+            code="tokenizer",
+            key="tokenizer.from",
         )
 
     def save(self, directory: Path) -> None:
-        """Write the bundle, replacing an earlier one when the new one is whole. The same bundle gives the same bytes.
+        """Write the bundle, and replace an earlier one when the new one is whole. The same bundle gives the same bytes.
 
         Raises:
-            ResourceError: the place cannot be written.
+            StorageError: the directory cannot be written.
         """
         content = self._weights()
         described = digests.text(self._sealed(content))
-        # Out of what is written, so that no order of keys in memory shows.
+        # The card is made from the written text, so that the order of keys in memory does not show.
         card = model_card(json.loads(described))
         staging = storage.staging_directory(directory, self.tokenizer.fingerprint)
         shutil.rmtree(staging, ignore_errors=True)
@@ -99,8 +106,8 @@ def load(path: Path | str) -> Bundle:
     """Read a bundle.
 
     Args:
-        path: a directory, or as text the address of one: `file://…`, `s3://…`, `gs://…`, `https://…`, and whatever fsspec has a
-            driver for. From elsewhere the files are copied into the cache first, once.
+        path: a directory, or as text the address of one: `file://…`, `s3://…`, `gs://…`, `https://…`, and whatever
+            fsspec has a driver for. The files of an address are copied into the cache once.
 
     Raises:
         BundleError: missing, not reachable, damaged, of a newer format, or with a tokenizer that is not its own.
@@ -112,12 +119,12 @@ def load(path: Path | str) -> Bundle:
         raise BundleError(error.problem, error.fix) from error
     if directory is not None:
         return _read(directory, str(directory))
-    with brought(str(path), SEALED) as (copy, shown):
+    with downloaded(str(path), SEALED) as (copy, shown):
         return _read(copy, shown)
 
 
 def _read(directory: Path, shown: str) -> Bundle:
-    opened = digests.read(_content(directory / CONFIG, shown), f"{shown}/{CONFIG}", SEALED)
+    opened = digests.read(_read_config(directory / CONFIG, shown), f"{shown}/{CONFIG}", SEALED)
     config = opened.config
     architecture = weights.architecture(config["model"], f"{shown}/{CONFIG}")
     try:
@@ -139,15 +146,15 @@ def _read(directory: Path, shown: str) -> Bundle:
     return Bundle(model.eval(), tokenizer, config, opened.digest or digests.sealed(config, files)["digest"])
 
 
-def _content(path: Path, shown: str) -> bytes:
+def _read_config(path: Path, shown: str) -> bytes:
     try:
         if path.stat().st_size > digests.LARGEST:
             raise BundleError(f"{shown}/{CONFIG}: too large for a configuration", RESTORE)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        remedy = "name a directory RUN/bundle"
+        fix = "name a directory RUN/bundle"
         if _ADDRESS_AS_PATH.match(shown):
-            remedy = "give an address as text, since a Path changes it"
-        raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", remedy) from error
+            fix = "give an address as text, since a Path changes it"
+        raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", fix, code="missing") from error
     except OSError as error:
         raise BundleError(f"{shown}/{CONFIG}: cannot be read ({error.strerror or error})", RESTORE) from error

@@ -1,4 +1,4 @@
-"""The model card: what a bundle is, for whoever finds it later. Every figure in it is one of `config.json`.
+"""The model card, `README.md` of a bundle: what the model is, for whoever finds it. Every figure is from `config.json`.
 
 It opens with the YAML block that model hubs read, so that a bundle can be uploaded as it is.
 """
@@ -30,7 +30,7 @@ Config = dict[str, Any]
 
 
 def model_card(config: Config) -> str:
-    """Markdown from a bundle's `config.json`."""
+    """The card in Markdown, from a bundle's `config.json`."""
     parts = [
         _front_matter(config),
         "# A gene recogniser by raygene",
@@ -42,8 +42,8 @@ def model_card(config: Config) -> str:
         _figures(config),
         _limits(config),
         _making(config),
-        "## Licence\n\nNone is stated here: it is for whoever publishes this model, with an eye to the licences of the data above. "
-        "Add `license: …` to the first lines of this file.",
+        "## Licence\n\nNone is stated here. Whoever publishes this model chooses one, with regard to the licences of "
+        "the data above, and adds `license: …` to the first lines of this file.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -65,8 +65,9 @@ def _loading() -> str:
     return (
         "## Use\n\n```python\nimport training\n\n"
         'bundle = training.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
-        "`bundle.model` maps a batch to logits, `bundle.tokenizer` makes its tokens, `bundle.config` holds all that is told here. For intervals "
-        "of a genome:\n\n```sh\nraygene predict RUN/bundle --fasta FASTA --intervals BED --output FILE.tsv\n```"
+        "`bundle.model` maps a batch to logits, `bundle.tokenizer` makes its tokens, and `bundle.config` holds "
+        "everything that this card says. For intervals of a genome:\n\n```sh\nraygene predict RUN/bundle --fasta FASTA "
+        "--intervals BED --output FILE.tsv\n```"
     )
 
 
@@ -76,9 +77,9 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
 
 
 def _labelled(config: Config) -> bool:
-    """Whether all of its data are labelled sequences."""
+    """Whether the model was trained on labelled sequences, without a genome and its annotation."""
     inputs = config["dataset"].get("inputs", [])
-    return bool(inputs) and not any("fasta_sha256" in one for one in inputs)
+    return bool(inputs) and not any("fasta_sha256" in source for source in inputs)
 
 
 def _shown(config: Config) -> str:
@@ -95,17 +96,19 @@ def _shown(config: Config) -> str:
 def _data(config: Config) -> str:
     dataset = config["dataset"]
     inputs = [
-        (one["genome"], name.removesuffix("_sha256"), f"`{content}`")
-        for one in dataset.get("inputs", [])
-        for name, content in one.items()
+        (source["genome"], name.removesuffix("_sha256"), f"`{sha256}`")
+        for source in dataset.get("inputs", [])
+        for name, sha256 in source.items()
         if name != "genome"
     ]
     blocks = dataset.get("split_in_blocks")
-    splits = [(name, f"{one['genes']:,}", _kinds(one), _names(one)) for name, one in dataset.get("splits", {}).items()]
+    splits = [
+        (name, f"{split['genes']:,}", _kinds(split), _names(split)) for name, split in dataset.get("splits", {}).items()
+    ]
     by = dataset["config"].get("split", {}).get("by")
     how = f"Split by {by}" if by else ""
     if blocks:
-        how += f"; {', '.join(blocks)} in contiguous blocks of sequences, so that a name may stand in several splits"
+        how += f"; {', '.join(blocks)} in contiguous blocks, so that a sequence may be in several splits"
     negatives = dataset["config"].get("negatives", {}).get("kinds", {})
     kinds = [] if _labelled(config) else [f"- `{kind}` negatives: {NEGATIVES.get(kind, kind)}." for kind in negatives]
     return "\n\n".join(
@@ -138,32 +141,33 @@ def _figures(config: Config) -> str:
     rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
     rows += [
         (f"rule: {RULES.get(name, name)}", "none" if value is None else f"{value:.4f}")
-        for name, value in sorted(shortcuts.items(), key=lambda one: -(one[1] or 0))
+        for name, value in sorted(shortcuts.items(), key=lambda item: -(item[1] or 0))
     ]
     others = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"validation_{name}" in metrics]
-    told = ", ".join(f"{name} {metrics[f'validation_{name}']:.4f}" for name in others)
+    at_threshold = ", ".join(f"{name} {metrics[f'validation_{name}']:.4f}" for name in others)
     leakage = config["dataset"].get("leakage") or {}
     parts = [
         "## How well it does",
-        f"On validation, by which epoch {metrics['epoch']} and the decision threshold {config['threshold']:.4f} (highest MCC) were chosen, "
-        "so that these figures flatter it a little; none on test was taken when this card was written (`raygene evaluate` does).",
+        f"These figures are from validation, by which epoch {metrics['epoch']} and the decision threshold "
+        f"{config['threshold']:.4f} (highest MCC) were chosen, so that they are a little too good. "
+        "`raygene evaluate` measures the model on test; this card holds no such figure.",
         _table(("AUROC on validation", ""), rows),
         (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "")
-        + (f"At the threshold: {told}." if told else ""),
+        + (f"At the threshold: {at_threshold}." if at_threshold else ""),
     ]
     if shortcuts:
         best = max(value or 0 for value in shortcuts.values())
         parts.append(
-            "The rules are fitted on train and look at nothing else than what is named: what a model has learnt shows beside them. "
-            "A regression on 5-mers, which `raygene evaluate` fits, is not among them."
+            "Each rule is fitted on train and uses only the property that it is named for: compare the model with "
+            "them. A regression on 5-mers, which `raygene evaluate` fits, is not among them."
             + (" **The model is not above the best of them.**" if metrics["validation_auroc"] <= best else "")
         )
     else:
-        parts.append("Trivial rules were not scored beside it.")
+        parts.append("Trivial rules were not scored for comparison.")
     if evaluated := leakage.get("evaluated"):
         parts.append(
-            f"{leakage['near_duplicates']:,} of {evaluated:,} intervals of {leakage['split']} have a near-duplicate in train "
-            f"(a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."
+            f"{leakage['near_duplicates']:,} of {evaluated:,} intervals of {leakage['split']} have a near-duplicate in "
+            f"train (a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."
         )
     return "\n\n".join(part for part in parts if part)
 
@@ -177,21 +181,29 @@ def _bounds(config: Config) -> Iterator[str]:
     longest = dataset["longest"]["bases"]
     if _labelled(config):
         yield f"For sequences like the labelled ones it was trained on, of at most {longest:,} bases."
-        yield "Its negatives are those of the collection. How it does on any others was not measured."
+        yield "Its negatives are those of the collection. How good it is on others was not measured."
     else:
-        yield f"For telling genes from other intervals of {', '.join(config['genomes'])}, each read on the strand that is asked about, shown as above."
+        genomes = ", ".join(config["genomes"])
+        yield f"For telling genes from other intervals of {genomes}, each read on its own strand and shown as above."
         kinds = dataset["config"].get("negatives", {}).get("kinds", {})
         absent = [NEGATIVES[kind] for kind in ("antisense", "partial") if kind not in kinds]
         if absent:
-            yield f"**Not for scanning a genome**: a scan meets {' and '.join(absent)}, and none were among its negatives."
+            yield (
+                f"**Not for scanning a genome**: a scan meets {' and '.join(absent)}, and none were among its "
+                "negatives."
+            )
         else:
             yield (
-                "A scan of a genome meets genes on the other strand and pieces of genes; both were among its negatives. How precise it is in a scan "
-                "was not measured here: `raygene scan --annotation` tells, on sequences that it was not trained on."
+                "A scan of a genome meets genes on the other strand and pieces of genes; both were among its "
+                "negatives. How precise it is in a scan was not measured here: `raygene scan --annotation` measures "
+                "it, on sequences that it was not trained on."
             )
         yield f"No interval longer than {longest:,} bases was seen; longer ones were not measured."
     yield "Other organisms than those named were not measured."
-    yield "A probability is one among the shares of genes and negatives above. Where genes are rarer, fewer of those called are genes."
+    yield (
+        "A probability assumes the shares of genes and negatives above. Where genes are rarer, fewer of the called "
+        "intervals are genes."
+    )
 
 
 def _making(config: Config) -> str:
@@ -203,14 +215,13 @@ def _making(config: Config) -> str:
     lines = [f"{name}: {_flow(values)}" for name, values in sections.items() if values]
     size = f", {config['parameters']:,} parameters" if "parameters" in config else ""
     data = {f"{name} (dataset)": version for name, version in config["dataset"].get("versions", {}).items()}
-    told = ", ".join(f"{name} {version}" for name, version in (versions | data).items())
+    software = ", ".join(f"{name} {version}" for name, version in (versions | data).items())
     run = f" Run `{config['run']}`." if "run" in config else ""
     return (
-        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. Tokens: {tokenizer['k']}-mers, stride "
-        f"{tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of "
-        f"`raygene build`, with these sections of the experiment:\n\n```yaml\n"
-        + "\n".join(lines)
-        + f"\n```\n\n{told}.{run}"
+        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. "
+        f"Tokens: {tokenizer['k']}-mers, stride {tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} "
+        f"ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of `raygene build`, with "
+        "these sections of the experiment:\n\n```yaml\n" + "\n".join(lines) + f"\n```\n\n{software}.{run}"
     )
 
 

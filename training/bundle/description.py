@@ -1,6 +1,6 @@
-"""What a bundle says of its model: how it was made, of what, and how well it did. No time, speed or place is in it.
+"""A bundle's description of its model: how it was made, from which data, and how good it is.
 
-So the same run gives the same description, wherever and how fast it was trained.
+It holds no time, speed or path. So the same run gives the same description, wherever and however fast it was trained.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from training.bundle.digests import FORMAT
 from training.bundle.migrations import NEWEST
 from training.config import ModelConfig, TrainingConfig
 
-MOST_NAMES = 200
-# Figures of an epoch that tell of a machine, not of a model.
-OF_A_MACHINE = {
+MAX_NAMES = 200
+# Figures of an epoch that depend on the machine, not on the model.
+MACHINE_FIGURES = {
     "padding_share",
     "peak_memory_bytes",
     "seconds",
@@ -26,7 +26,7 @@ OF_A_MACHINE = {
     "train_seconds",
     "wait_share",
 }
-# An address within somebody's network is nothing to publish.
+# An address within a private network is not to be published.
 PRIVATE = {"mlflow", "mlflow_experiment"}
 
 
@@ -38,14 +38,14 @@ def describe(
     threshold: float,
     versions: dict[str, str],
 ) -> dict[str, Any]:
-    """The content of `config.json`, its digests aside.
+    """The content of `config.json` without its digests.
 
     Args:
-        model: sizes of the model.
+        model: the architecture.
         training: the training section.
         manifest: of the dataset trained on.
         record: metrics of the epoch whose weights are kept.
-        threshold: from which probability on an interval is called a gene.
+        threshold: the probability from which an interval is called a gene.
         versions: of the software.
     """
     return {
@@ -64,43 +64,43 @@ def describe(
 
 
 def published(training: TrainingConfig) -> dict[str, Any]:
-    """The training section as a bundle shows it."""
+    """The training section as a bundle holds it: without private addresses."""
     return training.model_dump(mode="json", exclude=PRIVATE)
 
 
 def lasting(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of an epoch that tell of the model."""
-    return {name: value for name, value in record.items() if name not in OF_A_MACHINE}
+    """The figures of an epoch that do not depend on the machine."""
+    return {name: value for name, value in record.items() if name not in MACHINE_FIGURES}
 
 
 def parameters(model: nn.Module) -> int:
-    """Numbers that are learnt."""
-    return sum(one.numel() for one in model.parameters())
+    """Number of learnt parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def data(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What a bundle keeps of its dataset's manifest; entries that a manifest lacks are left out."""
-    kept = ("fingerprint", "config", "longest", "inputs", "leakage", "split_in_blocks", "versions")
-    found = {name: manifest[name] for name in kept if manifest.get(name) is not None}
-    return found | ({"splits": _splits(manifest["counts"])} if manifest.get("counts") else {})
+    """The part of a dataset's manifest that a bundle holds; entries that the manifest lacks are left out."""
+    names = ("fingerprint", "config", "longest", "inputs", "leakage", "split_in_blocks", "versions")
+    values = {name: manifest[name] for name in names if manifest.get(name) is not None}
+    return values | ({"splits": _splits(manifest["counts"])} if manifest.get("counts") else {})
 
 
 def _splits(counts: list[dict[str, Any]]) -> dict[str, Any]:
-    """By split: rows by the source of the interval, and `genome:chromosome` of each sequence (or how many, if over 200)."""
+    """By split: rows by source of the interval, and `genome:chromosome` of each sequence (if over 200, their number)."""
     splits: dict[str, Any] = {}
     for split in ("train", "validation", "test"):
-        here = [row for row in counts if row["split"] == split]
-        if not here:
+        of_split = [row for row in counts if row["split"] == split]
+        if not of_split:
             continue
         rows: dict[str, int] = {}
-        for row in here:
+        for row in of_split:
             rows[row["source"]] = rows.get(row["source"], 0) + row["rows"]
-        names = list(dict.fromkeys(f"{row['genome']}:{row['chromosome']}" for row in here))
-        genes = sum(row["rows"] for row in here if row["label"] == 1)
+        names = list(dict.fromkeys(f"{row['genome']}:{row['chromosome']}" for row in of_split))
+        genes = sum(row["rows"] for row in of_split if row["label"] == 1)
         splits[split] = {
             "genes": genes,
-            "negatives": sum(row["rows"] for row in here) - genes,
+            "negatives": sum(row["rows"] for row in of_split) - genes,
             "rows": rows,
             "sequences": len(names),
-        } | ({"names": names} if len(names) <= MOST_NAMES else {})
+        } | ({"names": names} if len(names) <= MAX_NAMES else {})
     return splits

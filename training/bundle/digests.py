@@ -1,7 +1,7 @@
-"""A bundle's `config.json`: written with the digests of what it stands for, and read only while they hold.
+"""A bundle's `config.json`: written with the digests of the bundle's files, and refused if they do not fit.
 
-`files` has the SHA-256 and the size of the files beside it, `digest` the SHA-256 of the canonical JSON of all the rest. That tells
-damage and mix-ups, not forgery: whoever rewrites everything can write new digests too.
+`files` has the SHA-256 and the size of the files next to it, `digest` the SHA-256 of the canonical JSON of everything
+else in it. This detects damage and mix-ups, not forgery: whoever rewrites everything can write new digests too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Files = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Opened:
-    """A configuration that was read.
+    """The content of a `config.json`.
 
     Attributes:
-        config: of the newest format, without `files` and `digest`.
+        config: in the newest format, without `files` and `digest`.
         files: SHA-256 and bytes by name; None in format 1, which has none.
-        digest: as it stands in the file; None in format 1.
+        digest: as the file has it; None in format 1.
     """
 
     config: dict[str, Any]
@@ -40,24 +40,24 @@ class Opened:
 
 
 def sealed(config: dict[str, Any], files: Files) -> dict[str, Any]:
-    """What `config.json` holds: the configuration with `files` and `digest`."""
+    """The content of `config.json`: the configuration with `files` and `digest`."""
     whole = config | {"format": FORMAT, "format_version": NEWEST, "files": files}
     whole.pop("digest", None)
     return whole | {"digest": fingerprint.of_value(whole)}
 
 
 def text(whole: dict[str, Any]) -> str:
-    """The bytes of `config.json`."""
+    """The text of `config.json`."""
     return json.dumps(whole, indent=1, sort_keys=True) + "\n"
 
 
 def facts(content: bytes) -> dict[str, Any]:
-    """What `files` says of a file with these bytes."""
+    """The entry of `files` for a file with these bytes."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def measured(directory: Path, names: list[str]) -> Files:
-    """SHA-256 and bytes of files.
+    """The entries of `files` for files in a directory.
 
     Raises:
         InputError: one is missing or cannot be read.
@@ -69,35 +69,42 @@ def measured(directory: Path, names: list[str]) -> Files:
 
 
 def check(directory: Path, files: Files, shown: str) -> None:
-    """Hold files against what `config.json` says of them.
+    """Compare files with their entries in `config.json`.
+
+    Args:
+        directory: of the files.
+        files: the entries.
+        shown: the bundle's name in errors.
 
     Raises:
         BundleError: one is missing, of another size or of other bytes.
     """
-    for name, wanted in sorted(files.items()):
+    for name, expected in sorted(files.items()):
         path = directory / name
         try:
             size = path.stat().st_size
-            same = size == wanted["bytes"] and fingerprint.of_file(path) == wanted["sha256"]
+            same = size == expected["bytes"] and fingerprint.of_file(path) == expected["sha256"]
         except (OSError, InputError) as error:
             raise BundleError(f"{shown}/{name}: cannot be read ({error})", RESTORE) from error
         if not same:
             raise BundleError(
-                f"{shown}/{name}: its {size:,} bytes are not the {wanted['bytes']:,} that {CONFIG} names by their SHA-256",
+                f"{shown}/{name}: its {size:,} bytes are not the {expected['bytes']:,} that {CONFIG} names by their "
+                "SHA-256",
                 RESTORE,
+                code="damaged",
             )
 
 
 def read(content: bytes, shown: str, names: list[str]) -> Opened:
-    """A configuration out of the bytes of `config.json`.
+    """Read a configuration from the bytes of `config.json`.
 
     Args:
-        content: those bytes.
-        shown: where they are from.
-        names: the files that the bundle has to have.
+        content: the bytes.
+        shown: the file's name in errors.
+        names: of the files that the bundle has to have.
 
     Raises:
-        BundleError: no JSON, of something else, of a newer format, changed since it was written, or incomplete.
+        BundleError: not JSON, not a bundle's, of a newer format, changed since it was written, or incomplete.
     """
     whole = _parsed(content, shown)
     if whole.get("format") != FORMAT:
@@ -106,15 +113,17 @@ def read(content: bytes, shown: str, names: list[str]) -> Opened:
     if type(version) is not int or version < 1:
         raise BundleError(f"{shown}: format_version {version!r} is not a version", RESTORE)
     if version > NEWEST:
-        raise BundleError(f"{shown}: bundle format {version} is newer than the known {NEWEST}", "update raygene")
+        raise BundleError(
+            f"{shown}: bundle format {version} is newer than the known {NEWEST}", "update raygene", code="newer"
+        )
     digest = whole.pop("digest", None)
     if (digest is not None or version > 1) and digest != fingerprint.of_value(whole):
-        raise BundleError(f"{shown}: changed since it was written: its digest does not fit", RESTORE)
+        raise BundleError(f"{shown}: changed since it was written: its digest does not fit", RESTORE, code="damaged")
     config = migrated(whole)
     files = config.pop("files", None)
-    _complete(config, shown)
+    _require_complete(config, shown)
     if version > 1:
-        _fit(files, names, shown)
+        _require_entries(files, names, shown)
     return Opened(config, files if version > 1 else None, digest)
 
 
@@ -122,7 +131,7 @@ def _parsed(content: bytes, shown: str) -> dict[str, Any]:
     if len(content) > LARGEST:
         raise BundleError(f"{shown}: {len(content):,} bytes are too many for a configuration", RESTORE)
     try:
-        whole = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
+        whole = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{shown}: cannot be read ({' '.join(str(error).split())[:120]})", RESTORE) from error
     if not isinstance(whole, dict):
@@ -130,14 +139,14 @@ def _parsed(content: bytes, shown: str) -> dict[str, Any]:
     return whole
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise ValueError("a key stands there twice")
-    return found
+    return values
 
 
-def _complete(config: dict[str, Any], shown: str) -> None:
+def _require_complete(config: dict[str, Any], shown: str) -> None:
     if missing := {"model", "threshold", "tokenizer", "dataset", "genomes", "metrics"} - set(config):
         raise BundleError(f"{shown}: {min(missing)}: missing", RESTORE)
     tokenizer, threshold = config["tokenizer"], config["threshold"]
@@ -156,11 +165,12 @@ def _complete(config: dict[str, Any], shown: str) -> None:
         raise BundleError(f"{shown}: threshold: not a number", RESTORE)
 
 
-def _fit(files: Any, names: list[str], shown: str) -> None:
-    """Whether `files` names exactly those of a bundle: a name decides what is read and where it is put."""
-    facts = files.values() if isinstance(files, dict) else []
-    whole = all(
-        isinstance(one, dict) and isinstance(one.get("sha256"), str) and type(one.get("bytes")) is int for one in facts
+def _require_entries(files: Any, names: list[str], shown: str) -> None:
+    """Refuse `files` unless it names exactly a bundle's files: a name decides what is read and where it is written."""
+    entries = files.values() if isinstance(files, dict) else []
+    are_whole = all(
+        isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and type(entry.get("bytes")) is int
+        for entry in entries
     )
-    if not isinstance(files, dict) or set(files) != set(names) or not whole:
+    if not isinstance(files, dict) or set(files) != set(names) or not are_whole:
         raise BundleError(f"{shown}: files: not SHA-256 and bytes of {' and '.join(sorted(names))}", RESTORE)

@@ -1,7 +1,8 @@
-"""A bundle at an address elsewhere, brought here: its files are copied into the cache once, and known there by its digest.
+"""Downloads a bundle from an address: its files are copied into the cache once, under its digest.
 
-Only what fits the digests is kept: an entry cannot hold another bundle's files. A bundle of format 1, which has none, is copied anew
-each time, into a temporary directory, and so is any where the cache cannot be written.
+Only files that fit the digests are stored, so that an entry cannot hold the files of another bundle. A bundle of format
+1, which has no digests, is copied into a temporary directory each time; so is any bundle if the cache cannot be
+written.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from training.bundle.digests import CONFIG, LARGEST, Opened
 
 
 @contextmanager
-def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
-    """Give a directory with the bundle's files, for as long as the block lasts, and the address as it may be told.
+def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
+    """Give a directory with the bundle's files, which lasts as long as the context, and the address without secrets.
 
     Args:
         address: of the bundle.
-        names: its files beside `config.json`.
+        names: of its files next to `config.json`.
 
     Raises:
         BundleError: none there, not reachable, or not whole.
@@ -35,7 +36,8 @@ def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
     except remote.MissingError as error:
         raise BundleError(
             f"{remote.redacted(address)}: no model bundle there (no {CONFIG})",
-            "correct the address: it names a folder RUN/bundle",
+            "correct the address, which has to name a directory RUN/bundle",
+            code="missing",
         ) from error
     except InputError as error:
         raise BundleError(error.problem, error.fix) from error
@@ -55,19 +57,19 @@ def brought(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], opened: Opened) -> None:
-    """Copy what is not there yet; each file appears whole, and only if it is the right one."""
+    """Copy the files that are missing; each appears whole, and only if its bytes are the right ones."""
     for name in names:
-        wanted = {name: opened.files[name]} if opened.files else {}
-        if wanted and _holds(entry, wanted):
+        expected = {name: opened.files[name]} if opened.files else {}
+        if expected and _holds(entry, expected):
             continue
         with storage.replacing(entry / name) as temporary:
             try:
-                folder.copy(name, temporary, wanted[name]["bytes"] if wanted else None)
+                folder.copy(name, temporary, expected[name]["bytes"] if expected else None)
             except InputError as error:
                 raise BundleError(error.problem, error.fix) from error
-            if wanted:
+            if expected:
                 facts = digests.measured(temporary.parent, [temporary.name])[temporary.name]
-                if facts != wanted[name]:
+                if facts != expected[name]:
                     raise BundleError(
                         f"{folder.address}/{name}: not the bytes that {CONFIG} names by their SHA-256", digests.RESTORE
                     )
@@ -75,9 +77,9 @@ def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], 
         temporary.write_bytes(content)
 
 
-def _holds(entry: Path, wanted: digests.Files) -> bool:
+def _holds(entry: Path, expected: digests.Files) -> bool:
     try:
-        digests.check(entry, wanted, "")
+        digests.check(entry, expected, "")
     except BundleError:
         return False
     return True

@@ -1,6 +1,6 @@
-"""A model out of its weights' file: names, types and shapes are held against the architecture before anything is allocated.
+"""Reads a model from a file of weights, whose names, types and shapes are first compared with the architecture.
 
-The file is safetensors, which holds numbers and no code. Reading takes the memory of the weights twice for a moment.
+The file is safetensors, which holds numbers and no code. Reading takes twice the memory of the weights for a moment.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ DTYPE = "F32"
 
 
 def architecture(described: object, shown: str) -> ModelConfig:
-    """The sizes of a model.
+    """The validated architecture of a model.
 
     Args:
         described: `model` of a bundle's configuration.
-        shown: the file it stands in.
+        shown: the file's name in errors.
 
     Raises:
-        BundleError: a key that is not known, or a value out of range.
+        BundleError: an unknown key, or a value out of range.
     """
     try:
         return ModelConfig.model_validate(described)
@@ -39,7 +39,7 @@ def architecture(described: object, shown: str) -> ModelConfig:
         first = error.errors()[0]
         key = ".".join(map(str, ("model", *first["loc"])))
         if first["type"] == "extra_forbidden":
-            raise BundleError(f"{shown}: {key}: not known here", "update raygene") from error
+            raise BundleError(f"{shown}: {key}: not known here", "update raygene", code="newer") from error
         if first["type"] == UNKNOWN_KIND:
             # A bundle's text never decides what is imported: that would execute code.
             fix = f"update raygene, or name the module that registers it in {MODULES_VARIABLE}"
@@ -47,8 +47,8 @@ def architecture(described: object, shown: str) -> ModelConfig:
         raise BundleError(f"{shown}: {key}: {first['msg']}", RESTORE) from error
 
 
-def weights_of(config: ModelConfig, vocabulary_size: int) -> int:
-    """Numbers that a model of these sizes learns. Nothing is allocated; it costs a few milliseconds.
+def count_parameters(config: ModelConfig, vocabulary_size: int) -> int:
+    """Number of parameters of a model. Nothing is allocated; it costs a few milliseconds.
 
     Args:
         config: the architecture.
@@ -59,24 +59,25 @@ def weights_of(config: ModelConfig, vocabulary_size: int) -> int:
 
 
 def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> Recogniser:
-    """The model whose weights a file holds, on the CPU. Torch's random state stays as it was.
+    """Read the model whose weights a file holds, to the CPU. PyTorch's random state stays as it was.
 
     Args:
         path: the file.
         config: the architecture.
         vocabulary_size: number of token ids.
-        shown: the file's name in messages.
+        shown: the file's name in errors.
 
     Raises:
-        BundleError: not safetensors, or a weight that is missing, not of the model, of another type or shape, or no number.
+        BundleError: not safetensors, or a weight that is missing, not of the model, of another type or shape, or not a
+            number.
     """
     with torch.device("meta"):
-        wanted = models.make(config, vocabulary_size).state_dict()
+        expected = models.make(config, vocabulary_size).state_dict()
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: _facts(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
-            _same(found, wanted, shown)
-            tensors = {name: file.get_tensor(name) for name in wanted}
+            stored = {name: _type_and_shape(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
+            _require_same(stored, expected, shown)
+            tensors = {name: file.get_tensor(name) for name in expected}
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise BundleError(f"{shown}: cannot be loaded ({reason})", RESTORE) from error
@@ -89,17 +90,17 @@ def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> R
     return model
 
 
-def _facts(part: object) -> tuple[str, tuple[int, ...]]:
+def _type_and_shape(part: object) -> tuple[str, tuple[int, ...]]:
     return part.get_dtype(), tuple(part.get_shape())  # type: ignore[attr-defined]
 
 
-def _same(found: dict[str, tuple[str, tuple[int, ...]]], wanted: dict[str, Tensor], shown: str) -> None:
-    if missing := wanted.keys() - found.keys():
+def _require_same(stored: dict[str, tuple[str, tuple[int, ...]]], expected: dict[str, Tensor], shown: str) -> None:
+    if missing := expected.keys() - stored.keys():
         raise BundleError(f"{shown}: {min(missing)} is missing", RESTORE)
-    if extra := found.keys() - wanted.keys():
+    if extra := stored.keys() - expected.keys():
         raise BundleError(f"{shown}: {min(extra)[:80]} is not a weight of the model", RESTORE)
-    for name, tensor in wanted.items():
-        dtype, shape = found[name]
+    for name, tensor in expected.items():
+        dtype, shape = stored[name]
         if (dtype, shape) != (DTYPE, tuple(tensor.shape)):
             raise BundleError(
                 f"{shown}: {name} is {dtype} of shape {shape}, not {DTYPE} of shape {tuple(tensor.shape)}", RESTORE

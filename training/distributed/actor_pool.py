@@ -1,4 +1,4 @@
-"""How many actors of a cluster score sequences, and on what: every GPU there is, else every CPU, unless set otherwise."""
+"""How many actors of a cluster score sequences, and on what: every GPU, else every CPU, unless set otherwise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks every machine of a cluster, before workers start, for a GPU that would be left unused.
 
-Without the check Ray would start the workers, and torch.distributed would fail with a message that names no fix. It costs
-one small task per machine, a second in all; torch is imported only where there is a GPU.
+Without the check Ray would start the workers, and torch.distributed would fail with a message that names no fix. It
+costs one small task per machine, a second in all; torch is imported only where there is a GPU.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Starts a function on the workers of Ray Train, receives their events, and passes an interrupt on to them.
 
-It takes about 10 s until the function runs. When a worker dies, Ray starts all of them again; the workers themselves know
-what to resume from, and Ray keeps no state beyond the call.
+It takes about 10 s until the function runs. When a worker dies, Ray starts all of them again; the workers themselves
+know what to resume from, and Ray keeps no state beyond the call.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def launch(
     failure: BaseException | None = None
     try:
         with _receiving(queue, handle):
-            # Once training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray as well.
+            # After training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray too.
             failure = interruptible.run(
                 trainer.fit, ask_to_stop, lambda: RETURN_S if ended.is_set() else interruptible.GRACE_S
             )

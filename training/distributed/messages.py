@@ -1,7 +1,7 @@
 """What the driver and the workers of a run send each other: a specification to each worker, and events back.
 
-An event is a frozen dataclass whose class says what happened; the driver tells them apart with `match`. A worker sends its
-events in order from a thread of its own, so that computing never waits for the network.
+An event is a frozen dataclass whose class says what happened; the driver tells them apart with `match`. A worker sends
+its events in order from a thread of its own, so that computing never waits for the network.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which part of a cluster each worker gets: a GPU or not, and how many CPUs.
 
-Ray waits for ever, and in silence, for resources that no node has or that other work occupies. So the request is compared
-first with what the nodes have, and then with what is free.
+Ray waits for ever, and in silence, for resources that no node has or that other work occupies. So the request is
+compared first with what the nodes have, and then with what is free.
 """
 
 from __future__ import annotations

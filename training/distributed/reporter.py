@@ -1,4 +1,4 @@
-"""What a worker under Ray does besides computing: log, save checkpoints, report to the driver, listen for a stop signal."""
+"""What a worker does besides computing: log, save checkpoints, report to the driver, listen for a stop signal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Trains a model on Ray Train: checks, starts the workers, shows their progress, and writes the best epoch as a bundle.
 
-Reaching the first step takes about 10 s. A run has a key of all that decides its result. So the same command resumes from
-the last checkpoint after a kill, and returns at once when the run is finished.
+Reaching the first step takes about 10 s. A run has a key of all that decides its result. So the same command resumes
+from the last checkpoint after a kill, and returns at once when the run is finished.
 """
 
 from __future__ import annotations

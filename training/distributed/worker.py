@@ -63,7 +63,7 @@ def run(spec: WorkerSpec, events: EventQueue) -> None:
 
 
 def explained(error: Exception) -> RaygeneError | None:
-    """The error that the driver is to raise if this one would come again; None if it may not, and a retry is worth it."""
+    """The error for the driver to raise if this one would come again; None if it may not, so that a retry is worth it."""
     if isinstance(error, RaygeneError):
         return error
     text = " ".join(str(error).split())[:160]

@@ -1,15 +1,15 @@
 """What happens to memory that is freed while a model trains on a CPU: the process retains it, or releases it at once.
 
 Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. By default the C library
-returns large blocks to the system, which clears every page before it gives it out again: a third of the time of an LSTM's
-training step. Retained, they are used again. The process then stays at its peak, which gaps between blocks raise by up to
-twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. This works with GNU's C library only. Blocks of
-more than 64 MiB in a thread other than the first are not retained unless all threads share one heap
+returns large blocks to the system, which clears every page before it gives it out again: a third of the time of an
+LSTM's training step. Retained, they are used again. The process then stays at its peak, which gaps between blocks raise
+by up to twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. This works with GNU's C library only.
+Blocks of more than 64 MiB in a thread other than the first are not retained unless all threads share one heap
 (`MALLOC_ARENA_MAX=1` before the process starts).
 
-Where memory is scarce, every block of a mebibyte or more is released at once, so that the process holds little more than
-what is in use. By default the library would keep blocks of up to 32 MiB in a heap whose gaps, which every step adds to, do
-not fit the next tensor of the same size.
+Where memory is scarce, every block of a mebibyte or more is released at once, so that the process holds little more
+than what is in use. By default the library would keep blocks of up to 32 MiB in a heap whose gaps, which every step
+adds to, do not fit the next tensor of the same size.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How recurrent layers lay out sequences: masked or packed, whichever is faster on the device. The result is the same.
 
-On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch, before
+On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch,
+before
 training: a few forward and backward passes.
 """
 

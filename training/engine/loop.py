@@ -1,7 +1,7 @@
 """The training loop: plain PyTorch, with or without Ray. `fit` runs the epochs, `_train_epoch` the optimizer steps.
 
-Everything that a step computes is in the body of `_train_epoch`, in order: learning rate, forward, loss, backward, the sum
-of the gradients over workers, clipping and the optimizer.
+Everything that a step computes is in the body of `_train_epoch`, in order: learning rate, forward, loss, backward, the
+sum of the gradients over workers, clipping and the optimizer.
 
 A step's loss is the sum over its rows divided by their number over all workers, the gradients are summed in one flat
 all-reduce, and the loop never waits to read a figure from a GPU. So the trajectory does not depend on the number of

@@ -47,7 +47,7 @@ class Observer:
         return nullcontext()
 
     def step_ended(self, state: State, figures: StepFigures) -> None:
-        """A step has ended; on a GPU this is called some steps later, so that the host never waits for the device."""
+        """A step has ended; on a GPU this is called some steps later, so that the host never waits for it."""
 
     def checkpoint_due(self, state: State) -> bool:
         """Whether to save a checkpoint within the epoch; asked after every step but the last of an epoch."""

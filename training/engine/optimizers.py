@@ -13,7 +13,7 @@ def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
     Weight decay is decoupled for AdamW, and an L2 term of the loss for the others.
     """
     weights, rate, decay = list(model.parameters()), config.learning_rate, config.weight_decay
-    # A fused optimizer skips a step that fp16 has to skip on the GPU itself, so that the host need not wait to learn of it.
+    # Where fp16 has to skip a step, a fused optimizer does so on the GPU, and the host need not wait to learn of it.
     fused = all(weight.is_cuda for weight in weights) or None
     if config.optimizer == "sgd":
         return optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay, fused=fused)

@@ -1,4 +1,4 @@
-"""Probabilities of sequences under a model, in batches of similar length; a probability does not depend on its batch."""
+"""Probabilities of sequences under a model, in batches of similar length. They do not depend on the batches."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How many threads the operations of a model use on a CPU: as many as make them faster.
 
-A recurrent layer is thousands of small operations in sequence. Handing each to a second thread costs more than it saves:
-one LSTM step over 1,000 positions took 0.07 s on one thread, 0.06 s on two that spin and 0.32 s on two that sleep in
-between.
+A recurrent layer is thousands of small operations in sequence. Handing each to a second thread costs more than it
+saves: one LSTM step over 1,000 positions took 0.07 s on one thread, 0.06 s on two that spin and 0.32 s on two that
+sleep in between.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """`RUN/embeddings`: the token vectors of the best epoch so far, as one embedding file, while a model trains.
 
-The worker that saves checkpoints writes it after every epoch that is the best so far, and when training begins or resumes,
-if the file is not that of the checkpoint's best epoch. Only then is the previous file removed, and only if its metadata say
-that training wrote it. Everything else in the directory stays, files that cannot be read included. A file takes a few
-megabytes.
+The worker that saves checkpoints writes it after every epoch that is the best so far, and when training begins or
+resumes, if the file is not that of the checkpoint's best epoch. Only then is the previous file removed, and only if its
+metadata say that training wrote it. Everything else in the directory stays, files that cannot be read included. A file
+takes a few megabytes.
 """
 
 from __future__ import annotations

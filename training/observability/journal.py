@@ -1,7 +1,7 @@
 """Reads and writes JSON Lines: `metrics.jsonl`, with a line per epoch, and `steps.jsonl`, with a line every few steps.
 
-When a run resumes, both are brought in line with its checkpoint: lines about steps that will be repeated are removed, so
-that each step is there once.
+When a run resumes, both are brought in line with its checkpoint: lines about steps that will be repeated are removed,
+so that each step is there once.
 """
 
 from __future__ import annotations

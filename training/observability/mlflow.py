@@ -1,7 +1,7 @@
 """Sends a run's parameters, figures and bundle to an MLflow tracking server. Training never fails because of it.
 
-The driver sends the figures of an epoch when it ends. A run is found again by its key and its output directory. So resuming
-after a kill, or running a finished command again, sends what is missing and nothing twice.
+The driver sends the figures of an epoch when it ends. A run is found again by its key and its output directory. So
+resuming after a kill, or running a finished command again, sends what is missing and nothing twice.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def tracked(tracker: Tracker) -> Iterator[Tracker]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as `section.key` to text, lists by index; long texts are cut, because MLflow refuses them."""
+    """A nested configuration as `section.key` to text, lists by index; texts too long for MLflow are cut."""
     flattened: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, list):

@@ -1,7 +1,7 @@
 """The figures of a run on disk: `metrics.jsonl`, `steps.jsonl` and TensorBoard's files.
 
-The worker that saves checkpoints writes them, and writes all steps up to a checkpoint before the checkpoint itself. So a
-log holds each step once, whichever process is killed.
+The worker that saves checkpoints writes them, and writes all steps up to a checkpoint before the checkpoint itself. So
+a log holds each step once, whichever process is killed.
 """
 
 from __future__ import annotations

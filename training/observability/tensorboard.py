@@ -43,7 +43,8 @@ class Board:
 
         self.close()
         with self._writing():
-            self._writer = SummaryWriter(str(self._directory), purge_step=epoch * self._steps + step + 1)  # type: ignore[no-untyped-call]
+            purge_step = epoch * self._steps + step + 1
+            self._writer = SummaryWriter(str(self._directory), purge_step=purge_step)  # type: ignore[no-untyped-call]
 
     def step(self, line: dict[str, Any]) -> None:
         """Add a line of the step log."""

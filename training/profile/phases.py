@@ -1,7 +1,7 @@
-"""Where a training step's time goes, by phase, and what to do about the largest loss. Pure functions over timings.
+"""Where the time of a training step goes, by phase, and what to do about the largest overhead. Pure functions.
 
-Forward and backward are the work; everything else is what a step loses. A loss is named when it is above what a healthy
-run shows, `MOST`; if none is, the work itself is the bottleneck.
+Forward and backward are the work; everything else is overhead. An overhead is the bottleneck if its share is above that
+of a healthy run, `MAX_SHARES`. If none is, the work itself is the bottleneck.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from training.engine.observer import PHASES
 
 OTHER = "other"
 WORK = ("forward", "backward")
-MOST = {"data": 0.05, "copy": 0.10, "reduce": 0.15, "optimizer": 0.15, OTHER: 0.15}
-"""Share of a step's time above which a phase is a loss worth naming."""
-MOST_PADDING = 0.10
-LEAST_BUSY = 0.6
-"""Share of a step in which a GPU that is fed well computes."""
-MOST_TAKEN = 0.15
+MAX_SHARES = {"data": 0.05, "copy": 0.10, "reduce": 0.15, "optimizer": 0.15, OTHER: 0.15}
+"""Share of a step's time above which the overhead of a phase is worth naming."""
+MAX_PADDING = 0.10
+"""Share of padding among the tokens."""
+MIN_GPU_BUSY = 0.6
+"""Share of a step in which a GPU computes that gets its work in time."""
+MAX_CPU_WAIT = 0.15
 """Share of a step in which other processes had the CPUs."""
-SAID = {
+MEANINGS = {
     "data": "waiting for batches",
     "copy": "copying batches to the device",
     "forward": "forward pass and loss",
     "backward": "backward pass",
-    "reduce": "adding up gradients: waiting for other workers",
+    "reduce": "summing gradients: waiting for other workers",
     "optimizer": "clipping and the optimizer's step",
     OTHER: "everything else: the loop in Python",
 }
@@ -36,8 +37,8 @@ class StepTimes:
     """One step of one worker.
 
     Attributes:
-        seconds: from waiting for its data to waiting for the next step's.
-        phases: seconds of each phase that it had.
+        seconds: from the start of its data phase to that of the next step.
+        phases: seconds of each of its phases.
     """
 
     seconds: float
@@ -46,17 +47,18 @@ class StepTimes:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run was, as far as advice depends on it.
+    """The properties of a run that the advice depends on.
 
     Attributes:
         device: `cpu` or `cuda`.
-        workers: processes.
-        threads: CPUs of each.
-        used: of them, how many the model's operations use.
+        workers: number of processes.
+        threads: CPUs of each process.
+        used: of these, how many the model's operations use.
         precision: of the forward pass.
         padding: share of padding among the tokens.
         busy: share of a step in which the GPU computes; None on CPUs.
-        queued: share of a step in which the loop's thread waited for a CPU; None on GPUs and where nobody tells.
+        queued: share of a step in which the loop's thread waited for a CPU; None on GPUs and where the system does not
+            measure it.
     """
 
     device: str
@@ -71,12 +73,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """What holds training up most.
+    """What slows training down most.
 
     Attributes:
         name: a phase, `compute`, `padding`, `launches` or `contention`.
         share: of a step's time.
-        advice: what it is, and what to do about it.
+        advice: what the bottleneck is, and what to do about it.
     """
 
     name: str
@@ -88,67 +90,77 @@ class Bottleneck:
 
 
 def seconds_by_phase(steps: Sequence[StepTimes]) -> dict[str, float]:
-    """Seconds of all steps by phase, in the order of a step; what no phase covers is `other`."""
-    found = {name: sum(step.phases.get(name, 0.0) for step in steps) for name in PHASES}
+    """Seconds of all steps by phase, in the order of a step; the rest of the time is `other`."""
+    seconds = {name: sum(step.phases.get(name, 0.0) for step in steps) for name in PHASES}
     total = sum(step.seconds for step in steps)
-    return found | {OTHER: max(0.0, total - sum(found.values()))}
+    return seconds | {OTHER: max(0.0, total - sum(seconds.values()))}
 
 
 def shares(seconds: dict[str, float]) -> dict[str, float]:
-    """Each phase's part of the time, adding up to 1."""
+    """The share of each phase in the time; they add up to 1."""
     total = sum(seconds.values())
     return {name: value / total if total else 0.0 for name, value in seconds.items()}
 
 
-def bottleneck(found: dict[str, float], setting: Setting) -> Bottleneck:
-    """The largest loss above what is healthy, or the work itself.
+def bottleneck(phase_shares: dict[str, float], setting: Setting) -> Bottleneck:
+    """The largest overhead above that of a healthy run, or the work itself.
 
     Args:
-        found: share of each phase.
-        setting: what the run was.
+        phase_shares: share of each phase, as `shares`.
+        setting: the run.
     """
-    losses = [(share, name) for name, share in found.items() if share > MOST.get(name, 1.0)]
-    compute = sum(found.get(name, 0.0) for name in WORK)
-    if setting.padding > MOST_PADDING:
-        losses.append((setting.padding * compute, "padding"))
-    if setting.queued is not None and setting.queued > MOST_TAKEN:
-        losses.append((setting.queued, "contention"))
-    if setting.busy is not None and setting.busy < LEAST_BUSY:
-        # A GPU that waits for the host shows in forward and backward, unless another phase holds it up.
-        losses.append((max(0.0, 1 - setting.busy - sum(share for share, _ in losses)), "launches"))
-    if not losses:
+    overheads = [(share, name) for name, share in phase_shares.items() if share > MAX_SHARES.get(name, 1.0)]
+    compute = sum(phase_shares.get(name, 0.0) for name in WORK)
+    if setting.padding > MAX_PADDING:
+        overheads.append((setting.padding * compute, "padding"))
+    if setting.queued is not None and setting.queued > MAX_CPU_WAIT:
+        overheads.append((setting.queued, "contention"))
+    if setting.busy is not None and setting.busy < MIN_GPU_BUSY:
+        # A GPU that waits for the host makes forward and backward long, unless another phase holds it up.
+        overheads.append((max(0.0, 1 - setting.busy - sum(share for share, _ in overheads)), "launches"))
+    if not overheads:
         return Bottleneck(
-            "compute", compute, f"{compute:.0%} of a step is forward and backward. {_of_compute(setting)}"
+            "compute", compute, f"{compute:.0%} of a step is forward and backward. {_compute_advice(setting)}"
         )
-    share, name = max(losses)
+    share, name = max(overheads)
     return Bottleneck(name, share, _ADVICE[name].format(share=share, workers=setting.workers))
 
 
 _ADVICE = {
-    "data": "{share:.0%} of a step waits for batches: they are made by one thread beside each worker; give workers a CPU "
-    "more each (fewer training.workers, or more cluster.cpus), or cut steps into fewer pieces (training.token_budget)",
-    "copy": "{share:.0%} of a step copies batches to the device: raise training.token_budget, so that copies are fewer and larger",
-    "reduce": "{share:.0%} of a step adds up gradients of {workers} workers, mostly waiting for the slowest: raise training.global_batch_size, so that they meet "
-    "less often, take fewer training.workers, or see that no worker shares its CPUs and that the network is the fast one",
-    "optimizer": "{share:.0%} of a step is the optimizer: raise training.global_batch_size, so that steps are fewer and larger, or take a smaller model",
-    OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.global_batch_size and training.token_budget, so that steps are fewer and larger",
-    "padding": "{share:.0%} of a step computes on padding: sequences of one step differ much in length; take a smaller "
-    "training.global_batch_size or training.token_budget, or cut sequences to a length (crop.length)",
-    "contention": "for {share:.0%} of a step other threads or processes had the CPUs while this one wanted to compute: end them, or take "
-    "fewer training.workers, and measure again",
-    "launches": "the GPU is idle for {share:.0%} of a step, while the host sends it small pieces of work: raise training.token_budget "
-    "and training.global_batch_size, or take a model with fewer and larger operations (a stem of larger stride, the transformer)",
+    "data": "{share:.0%} of a step waits for batches, which one more thread of each worker prepares: give each worker "
+    "one more CPU (fewer training.workers, or more cluster.cpus), or cut steps into fewer batches "
+    "(training.token_budget)",
+    "copy": "{share:.0%} of a step copies batches to the device: raise training.token_budget, so that copies are fewer "
+    "and larger",
+    "reduce": "{share:.0%} of a step sums the gradients of {workers} workers, mostly waiting for the slowest: raise "
+    "training.global_batch_size, so that they wait less often, use fewer training.workers, or see that no worker "
+    "shares its CPUs and that the network is the fast one",
+    "optimizer": "{share:.0%} of a step is the optimizer: raise training.global_batch_size, so that steps are fewer "
+    "and larger, or use a smaller model",
+    OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.global_batch_size and "
+    "training.token_budget, so that steps are fewer and larger",
+    "padding": "{share:.0%} of a step computes on padding, because the sequences of a step differ much in length: use "
+    "a smaller training.global_batch_size or training.token_budget, or crop sequences to a length (crop.length)",
+    "contention": "for {share:.0%} of a step other threads or processes had the CPUs while this one was ready to "
+    "compute: end them, or use fewer training.workers, and measure again",
+    "launches": "the GPU is idle for {share:.0%} of a step, while the host sends it small pieces of work: raise "
+    "training.token_budget and training.global_batch_size, or use a model with fewer and larger operations (a stem of "
+    "larger stride, the transformer)",
 }
 
 
-def _of_compute(setting: Setting) -> str:
-    """What speeds the work itself up."""
+def _compute_advice(setting: Setting) -> str:
+    """What makes the work itself faster."""
     if setting.device == "cpu":
         if setting.used < setting.threads:
             return (
                 f"This model uses {setting.used} of its {setting.threads} CPUs: training.workers "
-                f"{setting.workers * setting.threads // setting.used} use all. Beyond that: a GPU, a larger model.stem_stride, a smaller model"
+                f"{setting.workers * setting.threads // setting.used} use all. Beyond that: a GPU, a larger "
+                "model.stem_stride, a smaller model"
             )
-        return "All CPUs are at it: take more of them (training.workers), a GPU, a larger model.stem_stride or a smaller model"
+        return (
+            "All CPUs are in use: use more of them (training.workers), a GPU, a larger model.stem_stride or a smaller "
+            "model"
+        )
     faster = "training.precision bf16, " if setting.precision == "fp32" else ""
-    return f"The GPU is at it: take {faster}more GPUs (training.workers), a larger model.stem_stride or a smaller model"
+    return f"The GPU is in use: use {faster}more GPUs (training.workers), a larger model.stem_stride or a smaller model"

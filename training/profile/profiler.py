@@ -1,8 +1,9 @@
-"""Times the phases of training steps, and records a trace of a few more of them with torch's profiler.
+"""Times the phases of training steps, and records a trace of a few more steps with PyTorch's profiler.
 
-Phases are timed on steps during which torch's profiler sleeps, for it slows steps down. On a CPU a phase lasts from call
-to return. On a GPU events lie in its stream instead, so that nobody waits for it: a phase lasts from when the GPU reaches
-its beginning to when it reaches its end, and time in which the GPU has nothing to do belongs to the phase the host is in.
+Phases are timed on steps during which PyTorch's profiler is off, because it slows steps down. On a CPU a phase lasts
+from call to return. On a GPU events are put into its stream instead, so that the host never waits for it. A phase then
+lasts from when the GPU reaches its beginning to when it reaches its end. Time in which the GPU is idle belongs to the
+phase that the host is in.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ MARK = "raygene: "
 
 @dataclass(frozen=True)
 class Plan:
-    """How many steps to do what with.
+    """How many steps are used for what.
 
     Attributes:
-        settle: first steps, not counted: memory is found and kernels are chosen.
+        settle: first steps, which do not count: memory is allocated and kernels are chosen.
         timed: steps whose phases are timed.
-        warmup: steps in which torch's profiler settles.
-        active: steps it records.
+        warmup: steps in which PyTorch's profiler warms up.
+        active: steps that it records.
     """
 
     settle: int = 5
@@ -45,19 +46,19 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """All of them."""
+        """Number of all steps."""
         return self.settle + self.timed + self.warmup + self.active
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator of torch over the recorded steps.
+    """An operator of PyTorch over the recorded steps.
 
     Attributes:
-        name: as torch calls it.
-        seconds: a step, in the operator itself, not in those it calls; of the device that computes.
-        calls: a step.
-        share: of all operators' seconds.
+        name: PyTorch's name for it.
+        seconds: per step, in the operator itself and not in those it calls, on the device that computes.
+        calls: per step.
+        share: of the seconds of all operators.
     """
 
     name: str
@@ -68,19 +69,20 @@ class Operator:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a worker has seen.
+    """What a worker has measured.
 
     Attributes:
-        steps: that were timed.
-        seconds: of all of them, by phase.
-        tokens: useful ones in them, over all workers.
+        steps: number of timed steps.
+        seconds: of all timed steps, by phase.
+        tokens: in the timed steps, without padding, over all workers.
         padded: tokens with padding, over all workers.
         operators: of the recorded steps, longest first.
-        slowdown: of a padded token in the recorded steps; 0.1 is 10 % longer.
+        slowdown: by how much longer a token took in the recorded steps; 0.1 is 10 %.
         busy: seconds that a GPU computed in a recorded step; None on CPUs.
-        queued: seconds that the loop's thread waited for a CPU in the timed steps; None on GPUs and where nobody tells.
-        memory: most bytes at once, of the device.
-        trace: the file of recorded steps.
+        queued: seconds that the loop's thread waited for a CPU in the timed steps; None on GPUs and where the system
+            does not measure it.
+        memory: peak bytes of the device.
+        trace: file of the recorded steps.
     """
 
     steps: int
@@ -96,17 +98,17 @@ class Measured:
 
 
 class Clock(Protocol):
-    """Tells how much time lies between two moments."""
+    """Measures the time between two marks."""
 
     def mark(self) -> Any:
-        """This moment."""
+        """Mark this moment."""
 
     def seconds(self, began: Any, ended: Any) -> float:
-        """Between two marks; may wait for the device."""
+        """Seconds between two marks; may wait for the device."""
 
 
 class HostClock:
-    """The host's own."""
+    """The clock of the host."""
 
     def mark(self) -> float:
         return time.perf_counter()
@@ -116,7 +118,7 @@ class HostClock:
 
 
 class StreamClock:
-    """Events in the current stream of a GPU: marking does not wait for it."""
+    """Events in the current stream of a GPU; a mark does not wait for the GPU."""
 
     def mark(self) -> torch.cuda.Event:
         event = torch.cuda.Event(enable_timing=True)
@@ -130,11 +132,11 @@ class StreamClock:
 
 @dataclass
 class _Marks:
-    """A step under way, or done.
+    """The marks of one step.
 
     Attributes:
-        began: a mark of the clock.
-        phases: name, and marks of beginning and end.
+        began: when the step began.
+        phases: name, mark of the beginning, mark of the end.
         queued: seconds waited for a CPU before the step, then within it.
     """
 
@@ -148,13 +150,13 @@ class _Marks:
 
 
 class Profiler(Observer):
-    """Watches a run of `loop.fit` until enough steps are timed and recorded, then wants to stop.
+    """Watches `loop.fit` until enough steps are timed and recorded, then stops it.
 
     Args:
         plan: the steps.
         device: where the loop computes.
         trace: file of the recorded steps, `….json.gz`, for Perfetto or Chrome.
-        clock: times phases; the device's own if absent.
+        clock: times the phases (default: that of the device).
     """
 
     def __init__(self, plan: Plan, device: torch.device, trace: Path, clock: Clock | None = None) -> None:
@@ -164,7 +166,7 @@ class Profiler(Observer):
         self._profile = profile(
             activities=activities,
             schedule=schedule(wait=plan.settle + plan.timed, warmup=plan.warmup, active=plan.active, repeat=1),
-            on_trace_ready=self._keep,
+            on_trace_ready=self._save_trace,
             profile_memory=True,
         )
         self._open: _Marks | None = None
@@ -177,7 +179,7 @@ class Profiler(Observer):
     @contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
         if name == "data":
-            self._turn()
+            self._begin_step()
         assert self._open is not None
         began = self._clock.mark()
         recording = len(self._steps) >= self._plan.settle + self._plan.timed and not self._done
@@ -192,30 +194,30 @@ class Profiler(Observer):
         return self._done
 
     def close(self) -> None:
-        """End the recording, which otherwise ends with its last step."""
+        """Stop the recording if the loop ended before its last step."""
         if self._open is not None and not self._done:
             self._profile.stop()
 
     def measured(self) -> Measured:
-        """What was seen; to be asked after the loop has returned.
+        """What was measured; call it after the loop has returned.
 
         Raises:
             ValueError: the loop ended before a step was timed.
         """
-        told = [
+        times = [
             StepTimes(self._clock.seconds(marks.began, ended), self._by_phase(marks)) for marks, ended in self._steps
         ]
         timed = slice(self._plan.settle, self._plan.settle + self._plan.timed)
         recorded = slice(self._plan.settle + self._plan.timed + self._plan.warmup, self._plan.steps)
-        if not told[timed]:
+        if not times[timed]:
             raise ValueError("no step was timed")
-        figures = self._figures[timed][: len(told[timed])]
-        usual, slowed = (self._seconds_per_token(told, which) for which in (timed, recorded))
+        figures = self._figures[timed][: len(times[timed])]
+        usual, slowed = (self._seconds_per_token(times, which) for which in (timed, recorded))
         return Measured(
-            steps=len(told[timed]),
-            seconds=seconds_by_phase(told[timed]),
-            tokens=sum(one.tokens for one in figures),
-            padded=sum(one.padded for one in figures),
+            steps=len(times[timed]),
+            seconds=seconds_by_phase(times[timed]),
+            tokens=sum(step.tokens for step in figures),
+            padded=sum(step.padded for step in figures),
             operators=self._operators,
             slowdown=slowed / usual - 1 if slowed else 0.0,
             busy=self._busy,
@@ -224,8 +226,8 @@ class Profiler(Observer):
             trace=str(self._trace),
         )
 
-    def _turn(self) -> None:
-        """A step has ended, or an epoch, and another begins."""
+    def _begin_step(self) -> None:
+        """Begin a step, which ends the one before; after the last step of an epoch there is none to end."""
         now = self._clock.mark()
         queued = None if self._device.type == "cuda" else queued_seconds()
         if self._open is None:
@@ -243,45 +245,45 @@ class Profiler(Observer):
         return sum(seconds) if seconds else None
 
     def _by_phase(self, marks: _Marks) -> dict[str, float]:
-        found: dict[str, float] = {}
+        seconds: dict[str, float] = {}
         for name, began, ended in marks.phases:
-            found[name] = found.get(name, 0.0) + self._clock.seconds(began, ended)
-        return found
+            seconds[name] = seconds.get(name, 0.0) + self._clock.seconds(began, ended)
+        return seconds
 
-    def _seconds_per_token(self, told: list[StepTimes], which: slice) -> float:
-        steps = told[which]
-        padded = sum(one.padded for one in self._figures[which][: len(steps)])
+    def _seconds_per_token(self, times: list[StepTimes], which: slice) -> float:
+        steps = times[which]
+        padded = sum(figures.padded for figures in self._figures[which][: len(steps)])
         return sum(step.seconds for step in steps) / padded if padded else 0.0
 
-    def _keep(self, found: profile) -> None:
-        """Write the trace and take the operators' times, when torch's profiler has recorded its last step."""
+    def _save_trace(self, recorded: profile) -> None:
+        """Write the trace and take over the times of operators, when PyTorch's profiler has recorded its last step."""
         self._done = True
         try:
             self._trace.parent.mkdir(parents=True, exist_ok=True)
-            found.export_chrome_trace(str(self._trace))
+            recorded.export_chrome_trace(str(self._trace))
         except OSError as error:
             raise write_error(self._trace, error) from error
         on_gpu = self._device.type == "cuda"
-        self._operators = operators(found.key_averages(), self._plan.active, on_gpu=on_gpu)
+        self._operators = operators(recorded.key_averages(), self._plan.active, on_gpu=on_gpu)
         if on_gpu:
-            self._busy = sum(one.seconds for one in self._operators)
+            self._busy = sum(operator.seconds for operator in self._operators)
 
 
 def operators(averages: Any, steps: int, *, on_gpu: bool) -> list[Operator]:
     """Operators by their own time on the device that computes, longest first.
 
     Args:
-        averages: `key_averages()` of torch's profiler.
-        steps: that it recorded.
-        on_gpu: whether a GPU's time counts; that of the CPU otherwise.
+        averages: `key_averages()` of PyTorch's profiler.
+        steps: number of steps that it recorded.
+        on_gpu: whether the time on a GPU counts; otherwise that on the CPU.
     """
     seconds = {}
-    for one in averages:
-        if one.device_type.name != "CPU" or one.key.startswith((MARK, "ProfilerStep", "[memory]")):
+    for average in averages:
+        if average.device_type.name != "CPU" or average.key.startswith((MARK, "ProfilerStep", "[memory]")):
             continue
-        spent = one.self_device_time_total if on_gpu else one.self_cpu_time_total
-        if spent > 0:
-            seconds[one.key] = (spent / 1e6 / steps, one.count / steps)
-    total = sum(spent for spent, _ in seconds.values())
-    found = [Operator(name, spent, calls, spent / total) for name, (spent, calls) in seconds.items()]
-    return sorted(found, key=lambda one: -one.seconds)
+        microseconds = average.self_device_time_total if on_gpu else average.self_cpu_time_total
+        if microseconds > 0:
+            seconds[average.key] = (microseconds / 1e6 / steps, average.count / steps)
+    total = sum(per_step for per_step, _ in seconds.values())
+    rows = [Operator(name, per_step, calls, per_step / total) for name, (per_step, calls) in seconds.items()]
+    return sorted(rows, key=lambda operator: -operator.seconds)

@@ -1,7 +1,7 @@
-"""Profiles training: real steps of an experiment on its dataset, timed by phase on every worker, and nothing kept of the model.
+"""Profiles training: real steps of an experiment, timed by phase on every worker. The model is discarded.
 
-One worker on this machine runs in this process; several, or those of a cluster, run on Ray Train as they do in training.
-Takes 60 steps, and 10 s more with Ray.
+One worker on this machine runs in this process. Several workers, or those of a cluster, run on Ray Train as they do in
+training. It takes 60 steps, and 10 s more with Ray.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from training.engine.determinism import set_deterministic
 from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory.plan import MemoryPlan
-from training.profile.phases import SAID, Bottleneck, Setting, bottleneck, shares
+from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measured, Plan, Profiler
 from training.splits import open_splits
 
 Splits = tuple[TokenDataset, TokenDataset]
-SHOWN = 10
+MAX_OPERATORS = 10
 TRACE = "trace-worker-{}.json.gz"
 PHASE_HEADER = ("phase", "share", "ms a step", "what it is")
 OPERATOR_HEADER = ("operator", "share of all operators", "ms a step", "calls a step")
@@ -95,8 +95,8 @@ class Profile:
     """Where the time of training steps goes, over all workers.
 
     Attributes:
-        device: its name.
-        setting: what the run was.
+        device: name of the GPU, or `CPU`.
+        setting: properties of the run.
         measured: by worker.
         plan: the steps.
     """
@@ -108,27 +108,28 @@ class Profile:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Of a step by phase, mean over steps and workers."""
-        steps = sum(one.steps for one in self.measured)
-        return {name: sum(one.seconds[name] for one in self.measured) / steps for name in self.measured[0].seconds}
+        """Seconds of a step by phase, mean over steps and workers."""
+        steps = sum(worker.steps for worker in self.measured)
+        phases = self.measured[0].seconds
+        return {name: sum(worker.seconds[name] for worker in self.measured) / steps for name in phases}
 
     @property
     def step_seconds(self) -> float:
-        """Of a step."""
+        """Seconds of a step."""
         return sum(self.seconds.values())
 
     @property
     def bottleneck(self) -> Bottleneck:
-        """What holds training up most."""
+        """What slows training down most."""
         return bottleneck(shares(self.seconds), self.setting)
 
     @property
     def tokens_per_second(self) -> float:
-        """Useful tokens of all workers."""
+        """Tokens without padding, over all workers."""
         return self.measured[0].tokens / self.measured[0].steps / self.step_seconds
 
     def to_json(self) -> dict[str, Any]:
-        """Everything on screen, flat."""
+        """Everything that the screen shows, without nesting."""
         first = self.measured[0]
         return {
             "device": self.device,
@@ -138,44 +139,48 @@ class Profile:
             "tokens_per_second": self.tokens_per_second,
             "shares": shares(self.seconds),
             "milliseconds": {name: 1e3 * value for name, value in self.seconds.items()},
-            "reduce_share_by_worker": [shares(one.seconds)["reduce"] for one in self.measured],
+            "reduce_share_by_worker": [shares(worker.seconds)["reduce"] for worker in self.measured],
             "bottleneck": self.bottleneck.name,
             "advice": self.bottleneck.advice,
-            "operators": [asdict(one) for one in first.operators[:SHOWN]],
-            "peak_memory_bytes": max(one.memory for one in self.measured),
+            "operators": [asdict(operator) for operator in first.operators[:MAX_OPERATORS]],
+            "peak_memory_bytes": max(worker.memory for worker in self.measured),
             "recording_slowdown": first.slowdown,
-            "traces": [one.trace for one in self.measured],
+            "traces": [worker.trace for worker in self.measured],
         }
 
     def phase_rows(self) -> list[tuple[str, str, str, str]]:
         """A row for each phase, as `PHASE_HEADER`."""
-        found = shares(self.seconds)
-        return [(name, f"{found[name]:.1%}", f"{1e3 * self.seconds[name]:.2f}", SAID[name]) for name in found]
+        seconds = self.seconds
+        return [
+            (name, f"{share:.1%}", f"{1e3 * seconds[name]:.2f}", MEANINGS[name])
+            for name, share in shares(seconds).items()
+        ]
 
     def operator_rows(self) -> list[tuple[str, str, str, str]]:
         """A row for each of the longest operators of the first worker, as `OPERATOR_HEADER`."""
         return [
-            (one.name, f"{one.share:.1%}", f"{1e3 * one.seconds:.2f}", f"{one.calls:,.0f}")
-            for one in self.measured[0].operators[:SHOWN]
+            (operator.name, f"{operator.share:.1%}", f"{1e3 * operator.seconds:.2f}", f"{operator.calls:,.0f}")
+            for operator in self.measured[0].operators[:MAX_OPERATORS]
         ]
 
     def sentences(self) -> list[str]:
-        """Speed, memory, the bottleneck, and how the figures came about."""
+        """Speed, memory, the bottleneck, and how the figures were measured, in sentences."""
         first, plan = self.measured[0], self.plan
         lines = [
             f"{self.tokens_per_second:,.0f} tokens/s on {self.setting.workers} × {self.device}: "
-            f"{1e3 * self.step_seconds:.1f} ms and {first.tokens / first.steps:,.0f} tokens a step, {self.setting.padding:.1%} padding, "
-            f"memory {max(one.memory for one in self.measured) / 2**30:.2f} GiB at most"
+            f"{1e3 * self.step_seconds:.1f} ms and {first.tokens / first.steps:,.0f} tokens a step, "
+            f"{self.setting.padding:.1%} padding, memory {max(worker.memory for worker in self.measured) / 2**30:.2f} "
+            "GiB at most"
         ]
         if self.setting.workers > 1:
-            waits = [shares(one.seconds)["reduce"] for one in self.measured]
+            waits = [shares(worker.seconds)["reduce"] for worker in self.measured]
             lines.append(f"reduce is {min(waits):.0%} on the slowest worker, {max(waits):.0%} on the quickest")
         if self.setting.busy is not None:
             lines.append(f"the GPU computes in {self.setting.busy:.0%} of a step")
         return [
             *lines,
             f"bottleneck: {self.bottleneck}",
-            f"phases: {first.steps} steps after the first {plan.settle}, torch's profiler asleep; operators and trace: "
+            f"phases: {first.steps} steps after the first {plan.settle}, PyTorch's profiler off; operators and trace: "
             f"{plan.active} later steps, which it made {max(0.0, first.slowdown):.0%} slower",
         ]
 
@@ -190,21 +195,21 @@ def profile(
     connect: Callable[[], AbstractContextManager[None]] | None,
     cpus: int,
 ) -> Profile:
-    """Train for a few steps and tell where their time goes.
+    """Train for a few steps and measure where their time goes.
 
     Args:
         model: the architecture.
         training: the optimisation.
         dataset: directory of a token dataset, readable by every worker.
-        output: directory for the traces, one a worker.
+        output: directory for the traces, one per worker.
         plan: the steps.
-        progress: told of the stages.
+        progress: shows the stages.
         connect: opens Ray; None: one worker in this process.
-        cpus: that this process may use, without Ray.
+        cpus: number of CPUs that this process may use, without Ray.
 
     Raises:
         DatasetError: no finished dataset, or a split without both classes.
-        ResourceError: the cluster or machine lacks what is asked for, or another process writes to `output`.
+        ResourceError: the cluster or machine lacks the requested resources, or another process writes to `output`.
         TrainingError: the loss is no longer a number, or a worker died.
     """
     splits = open_splits(dataset)

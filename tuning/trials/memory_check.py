@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.tokens.tokenizer import Tokenizer
-from training.bundle.weights import weights_of
+from training.bundle.weights import count_parameters
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.distributed import memory_plan
@@ -103,7 +103,7 @@ def check_memory(
         lambda tokens: bases(tokenizer, tokens),
         probe if training.probe else None,
     )
-    weights = weights_of(model, tokenizer.vocabulary_size)
+    weights = count_parameters(model, tokenizer.vocabulary_size)
     try:
         plan = memory_plan.cap_budget(
             lambda config: replace(planner, training=config).plan_probing_if_tight(), training

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from training.bundle.card import model_card
-from training.bundle.description import MOST_NAMES, data, lasting
+from training.bundle.description import MAX_NAMES, data, lasting
 
 
 def manifest(kinds: tuple[str, ...] = ("shuffle",), chromosomes: int = 3) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_the_card_opens_with_what_model_hubs_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "text",
     [
         'bundle = training.load("RUN/bundle")',
         f"| R64 | fasta | `{'f' * 64}` |",
@@ -87,8 +87,8 @@ def test_the_card_opens_with_what_model_hubs_read() -> None:
         "Other organisms than those named were not measured.",
     ],
 )
-def test_the_card_tells(told: str) -> None:
-    assert told in model_card(config())
+def test_the_card_says(text: str) -> None:
+    assert text in model_card(config())
 
 
 def test_a_model_that_lacks_a_kind_of_negatives_is_not_for_scans() -> None:
@@ -97,11 +97,11 @@ def test_a_model_that_lacks_a_kind_of_negatives_is_not_for_scans() -> None:
     assert "a scan meets intervals over an edge of a gene, 25 to 75 % of them inside, and none" in card
     both = model_card(config(manifest(("shuffle", "antisense", "partial"))))
     assert "Not for scanning" not in both
-    assert "How precise it is in a scan was not measured here: `raygene scan --annotation` tells" in both
+    assert "How precise it is in a scan was not measured here: `raygene scan --annotation` measures it" in both
     assert "10 shuffle, 10 antisense, 10 partial" in both
 
 
-def test_nothing_is_told_that_was_not_measured() -> None:
+def test_what_was_not_measured_is_left_out() -> None:
     card = model_card(config(shortcuts=None))
     assert "rule:" not in card
     assert "Trivial rules were not scored" in card
@@ -126,10 +126,10 @@ def test_labelled_sequences_are_not_called_windows_of_genes() -> None:
 
 
 def test_many_sequences_are_counted_rather_than_listed() -> None:
-    splits = data(manifest(chromosomes=MOST_NAMES + 3))["splits"]
-    assert splits["train"]["sequences"] == MOST_NAMES + 1
+    splits = data(manifest(chromosomes=MAX_NAMES + 3))["splits"]
+    assert splits["train"]["sequences"] == MAX_NAMES + 1
     assert "names" not in splits["train"]
-    assert f"{MOST_NAMES + 1} sequences" in model_card(config(manifest(chromosomes=MOST_NAMES + 3)))
+    assert f"{MAX_NAMES + 1} sequences" in model_card(config(manifest(chromosomes=MAX_NAMES + 3)))
     assert " … (18 in all)" in model_card(config(manifest(chromosomes=20)))
 
 

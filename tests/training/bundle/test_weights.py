@@ -103,7 +103,7 @@ def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
 def test_what_a_model_learns_is_counted_without_making_it(kind: str) -> None:
     config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "absolute_positions": True})
     state = torch.get_rng_state()
-    assert weights.weights_of(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
+    assert weights.count_parameters(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
     torch.set_rng_state(state)
-    weights.weights_of(config, 67)
+    weights.count_parameters(config, 67)
     assert torch.equal(torch.get_rng_state(), state)

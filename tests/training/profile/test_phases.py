@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.engine.observer import PHASES
-from training.profile.phases import MOST, OTHER, SAID, Setting, StepTimes, bottleneck, seconds_by_phase, shares
+from training.profile.phases import (
+    MAX_SHARES,
+    MEANINGS,
+    OTHER,
+    Setting,
+    StepTimes,
+    bottleneck,
+    seconds_by_phase,
+    shares,
+)
 
 ALONE = Setting(device="cpu", workers=1, threads=1, used=1, precision="fp32", padding=0.02)
 HEALTHY = {"data": 0.01, "copy": 0.0, "forward": 0.35, "backward": 0.55, "reduce": 0.0, "optimizer": 0.05, OTHER: 0.04}
@@ -31,10 +40,10 @@ def test_phases_and_what_none_of_them_covers_add_up_to_the_time(found: list[dict
 
 
 def test_every_phase_has_a_meaning() -> None:
-    assert set(SAID) == {*PHASES, OTHER}
+    assert set(MEANINGS) == {*PHASES, OTHER}
 
 
-@pytest.mark.parametrize("name", sorted(MOST))
+@pytest.mark.parametrize("name", sorted(MAX_SHARES))
 def test_a_loss_above_what_is_healthy_is_named_with_its_share_and_a_key_to_change(name: str) -> None:
     found = bottleneck(with_share(name, 0.32), replace(ALONE, workers=3))
     assert (found.name, found.share) == (name, 0.32)
@@ -54,7 +63,7 @@ def test_losses_within_what_is_healthy_leave_the_work_itself() -> None:
 def test_idle_cpus_are_offered_as_workers() -> None:
     advice = bottleneck(HEALTHY, replace(ALONE, workers=2, threads=4)).advice
     assert "uses 1 of its 4 CPUs: training.workers 8 use all" in advice
-    assert "All CPUs are at it" in bottleneck(HEALTHY, replace(ALONE, threads=4, used=4)).advice
+    assert "All CPUs are in use" in bottleneck(HEALTHY, replace(ALONE, threads=4, used=4)).advice
 
 
 def test_a_busy_gpu_is_offered_half_precision_unless_it_has_it() -> None:

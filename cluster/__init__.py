@@ -2,12 +2,12 @@
 
 This package imports all others, and none imports it.
 
-- `cli` runs a command line: `flags` and `flag_types` parse it, `former_commands` refuses the spellings of earlier versions,
-  `context` is what a verb gets, `terminal` shows what it prints.
-- `verbs` has a module for each verb: its arguments, and a call of the package that does the work. What several verbs share is
-  in `scoring`, `gene_calls` and `output_paths`.
+- `cli` runs a command line: `flags` and `flag_types` parse it, `former_commands` refuses the spellings of earlier
+  versions, `context` is what a verb gets, `terminal` shows what it prints.
+- `verbs` has a module for each verb: its arguments, and a call of the package that does the work. What several verbs
+  share is in `scoring`, `gene_calls` and `output_paths`.
 - `experiment` reads the experiment file; `path_keys` knows which of its keys are paths.
 - `connection` opens Ray; `port` checks whether a server listens at all.
-- `jobs` sends verbs to a cluster as Ray jobs; `doctor` checks a machine or cluster; `recipes` has files for Docker, KubeRay
-  and Slurm.
+- `jobs` sends verbs to a cluster as Ray jobs; `doctor` checks a machine or cluster; `recipes` has files for Docker,
+  KubeRay and Slurm.
 """

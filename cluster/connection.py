@@ -1,4 +1,4 @@
-"""The connection to Ray: a local Ray on this machine, a running cluster, or the cluster of the job that this process is.
+"""The connection to Ray: a local Ray on this machine, a running cluster, or the cluster of this job.
 
 Starting a local Ray takes 3 to 5 s. The variables that silence it must be set before Ray is imported.
 """
@@ -35,7 +35,7 @@ _ALWAYS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_task_oom_retries": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Waiting threads that spin slow a shared machine down: an evaluation next to another process took 41 s instead of 2.
+    # Waiting threads that spin slow a shared machine: an evaluation next to another process took 41 s, not 2.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
@@ -54,7 +54,7 @@ def environment(*, verbose: bool) -> dict[str, str]:
 
 
 def prepare_environment(*, verbose: bool) -> None:
-    """Set the variables of `environment` that are not set yet, and make the cache's path absolute for all later processes."""
+    """Set the variables of `environment` that are not set yet, and make the cache's path absolute."""
     storage.cache_directory()
     for name, value in environment(verbose=verbose).items():
         os.environ.setdefault(name, value)
@@ -65,7 +65,8 @@ def address_of(config: ClusterConfig, ray_address: str) -> str:
 
     Args:
         config: the section `cluster`.
-        ray_address: value of `RAY_ADDRESS`, or empty. An http address is a dashboard's, meant for `ray job`, and is ignored.
+        ray_address: value of `RAY_ADDRESS`, or empty. An http address is a dashboard's, meant for `ray job`, and is
+            ignored.
     """
     if ray_address and not ray_address.startswith(("http://", "https://")):
         return ray_address
@@ -129,8 +130,8 @@ def connect(
         config: where Ray is.
         progress: shows the start.
         verbose: show Ray's own output.
-        worker_environment: variables of all worker processes. Those that this process (with a local Ray) or this job has
-            set already stay as they are.
+        worker_environment: variables of all worker processes. Those that this process (with a local Ray) or this job
+            has set already stay as they are.
 
     Raises:
         ResourceError: no cluster answers at the address.

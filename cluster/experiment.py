@@ -39,8 +39,8 @@ class ClusterConfig(Section):
 
     address: str = Field(
         default="local",
-        description="local = start Ray on this machine, auto = the Ray that is running on this machine, or host:port of a "
-        "cluster; in a Ray job always that job's cluster",
+        description="local = start Ray on this machine, auto = the Ray that is running on this machine, or host:port "
+        "of a cluster; in a Ray job always that job's cluster",
     )
     cpus: int | None = Field(
         default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1
@@ -109,7 +109,8 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
 
     Args:
         path: of the file. Relative paths in it are relative to its directory.
-        overrides: keys, such as ("tokenizer", "k"), to value. Relative paths in them are relative to the current directory.
+        overrides: keys, such as ("tokenizer", "k"), to value. Relative paths in them are relative to the current
+            directory.
 
     Raises:
         InputError: the file is missing or not YAML.
@@ -140,8 +141,8 @@ def portable(path: Path) -> tuple[str, dict[str, str]]:
     """An experiment file as text that means the same in any directory.
 
     Returns:
-        The YAML with every path absolute; and each key whose path was relative, such as `sources.0.fasta`, with its absolute
-        path.
+        The YAML with every path absolute; and each key whose path was relative, such as `sources.0.fasta`, with its
+        absolute path.
 
     Raises:
         InputError: missing or not YAML.

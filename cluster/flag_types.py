@@ -1,4 +1,4 @@
-"""What the type of a configuration key means for its flag: how many values it takes, its help, and how they are read."""
+"""What the type of a configuration key means for its flag: how many values it takes, its help, and their parsing."""
 
 from __future__ import annotations
 

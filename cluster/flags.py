@@ -59,8 +59,8 @@ def add_sections(parser: argparse.ArgumentParser, visible: Sequence[str]) -> Non
 
     Args:
         parser: of a verb.
-        visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds all
-            sections.
+        visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds
+            all sections.
     """
     for name, field in Experiment.model_fields.items():
         section = field.annotation
@@ -135,7 +135,7 @@ def _unknown_argument(prog: str, flag: str, flags: Sequence[str], arguments: Seq
 
 
 def normalized(argument: str) -> str:
-    """A flag with underscores in keys of sections and dashes in a verb's own flags; other arguments are returned as they are."""
+    """A flag with underscores in a section's key, and dashes in a verb's own flag; other arguments stay as they are."""
     if not argument.startswith("--"):
         return argument
     name, equals, value = argument[2:].partition("=")

@@ -1,4 +1,4 @@
-"""Paths of the files that a verb writes, checked before any work: local, and apart from its inputs and from each other."""
+"""Paths of the files that a verb writes, checked before any work: local, and distinct from inputs and each other."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def is_path(field: FieldInfo) -> bool:
 
 
 def absolute(value: Any, directory: Path) -> Any:
-    """A path made absolute, taken relative to a directory; an address, or a value that is not text, is returned as it is.
+    """A path made absolute, relative to a directory; an address, or a value that is not text, is returned as it is.
 
     Raises:
         UsageError: `~name` of a user without a home directory.

@@ -121,8 +121,8 @@ class Terminal:
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table of the result; columns that hold only numbers are aligned to the right.
 
-        In a narrow terminal text folds and headings wrap, but a number is never cut or folded: where not even the numbers
-        fit, the table is wider than the terminal.
+        In a narrow terminal text folds and headings wrap, but a number is never cut or folded: where not even the
+        numbers fit, the table is wider than the terminal.
         """
         from pipelines.report import format_cell  # plots come with it, and --help need not wait for them
 

@@ -1,6 +1,6 @@
-"""What time it is on another node, within the time that the answer takes: milliseconds, for the process there runs already.
+"""Reads the clock of another node, to within the time that its answer takes: milliseconds in a running process.
 
-Imports nothing else of raygene, for what an import takes would be taken for the clock's error.
+Imports nothing else of raygene, because the time of an import would be taken for the clock's error.
 """
 
 from __future__ import annotations
@@ -16,65 +16,76 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """A clock, read between two moments of this machine's; all in seconds since 1970."""
+    """A reading of a clock between two moments of this machine's; all in seconds since 1970.
 
-    asked: float
-    told: float
-    heard: float
+    Attributes:
+        sent: when the request was sent.
+        time: what the clock showed.
+        received: when the answer arrived.
+    """
+
+    sent: float
+    time: float
+    received: float
 
     @property
     def least(self) -> float:
-        """Seconds by which the clock is off at least, whenever it was read."""
-        return max(self.asked - self.told, self.told - self.heard, 0.0)
+        """Seconds by which the clock is off at least, whenever between the two moments it was read."""
+        return max(self.sent - self.time, self.time - self.received, 0.0)
 
     @property
     def most(self) -> float:
         """Seconds by which it is off at most."""
-        return max(abs(self.told - self.asked), abs(self.heard - self.told))
+        return max(abs(self.time - self.sent), abs(self.received - self.time))
 
 
 def now() -> float:
-    """Seconds since 1970, here."""
+    """Seconds since 1970 on this machine."""
     return time.time()
 
 
 def read(
-    asks: Sequence[Callable[[], Answer]],
+    requests: Sequence[Callable[[], Answer]],
     ready: Callable[[list[Answer], float], Sequence[Answer]],
-    tell: Callable[[Answer], float | None],
-    seconds: float,
+    value: Callable[[Answer], float | None],
+    timeout_s: float,
     rounds: int = ROUNDS,
 ) -> list[Reading | None]:
-    """Ask every clock several times, all at once, and keep of each the answer that came fastest: the first may have to start a process.
+    """Read several clocks at once, each several times; return the reading of each whose answer came fastest.
+
+    The first answer may have to wait for a process to start.
 
     Args:
-        asks: each asks one clock, and returns what its answer will be had from.
-        ready: those of some that are there, as soon as one is, or after so many seconds.
-        tell: the clock's seconds of an answer that is there; None if it failed.
-        seconds: for all of it.
-        rounds: how often each is asked.
+        requests: each asks one clock, and returns a reference to its answer.
+        ready: the answers that have arrived out of a list, once there is one, or after so many seconds.
+        value: the clock's seconds in an answer that has arrived; None if the request failed.
+        timeout_s: seconds for all readings together.
+        rounds: how often each clock is read.
 
     Returns:
-        A reading for each; None of a clock that gave no answer in time.
+        A reading for each clock; None for one that gave no answer in time.
     """
-    readings: list[list[Reading]] = [[] for _ in asks]
-    open_: dict[Answer, tuple[int, float]] = {}
+    readings: list[list[Reading]] = [[] for _ in requests]
+    pending: dict[Answer, tuple[int, float]] = {}
 
-    def ask(index: int) -> None:
-        asked = time.time()
-        open_[asks[index]()] = index, asked
+    def send(index: int) -> None:
+        sent = time.time()
+        pending[requests[index]()] = index, sent
 
-    end = time.monotonic() + seconds
-    for index in range(len(asks)):
-        ask(index)
-    while open_ and (left := end - time.monotonic()) > 0:
-        found = ready(list(open_), left)
-        heard = time.time()
-        for answer in found:
-            index, asked = open_.pop(answer)
-            if (told := tell(answer)) is None:
+    deadline = time.monotonic() + timeout_s
+    for index in range(len(requests)):
+        send(index)
+    while pending and (left := deadline - time.monotonic()) > 0:
+        answers = ready(list(pending), left)
+        received = time.time()
+        for answer in answers:
+            index, sent = pending.pop(answer)
+            if (seconds := value(answer)) is None:
                 continue
-            readings[index].append(Reading(asked, told, heard))
+            readings[index].append(Reading(sent, seconds, received))
             if len(readings[index]) < rounds:
-                ask(index)
-    return [min(each, key=lambda one: one.heard - one.asked, default=None) for each in readings]
+                send(index)
+    return [
+        min(clock_readings, key=lambda reading: reading.received - reading.sent, default=None)
+        for clock_readings in readings
+    ]

@@ -117,7 +117,7 @@ def _examine_cluster(connect: Connect, request: Request) -> tuple[list[NodeRepor
 
 @contextmanager
 def _probes(outputs: Sequence[str]) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Write a file from here into every output directory that takes one, for other nodes to see; remove them at the end."""
+    """Write a file into every output directory that takes one, for other nodes to see; remove them at the end."""
     written = []
     try:
         for output in outputs:

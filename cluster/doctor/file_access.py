@@ -52,7 +52,7 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 def try_writing(directory: str) -> str:
-    """Why no file can be written into a directory; empty if one can. Of a missing directory the nearest parent is tried."""
+    """Why no file can be written into a directory, or its nearest existing parent; empty if one can."""
     try:
         probe = probe_path(directory)
         write_probe(probe)

@@ -96,7 +96,8 @@ class JobActions:
             self._send(job, command, resources, runtime, runtime_env)
         except KeyboardInterrupt:
             self.terminal.note(
-                f"interrupted while the code was sent; job {job} may be running. {hints.all_commands(job, self.given_address)}"
+                f"interrupted while the code was sent; job {job} may be running. "
+                f"{hints.all_commands(job, self.given_address)}"
             )
             return INTERRUPTED
         if detach:

@@ -1,7 +1,7 @@
-"""Prepares a command line for a job: checks it, requires paths that mean the same on every node, adds the experiment file.
+"""Prepares a command line for a job: checks it and its paths, and adds the experiment file.
 
-A job runs in a temporary directory on another machine, where a relative path means something else. Which arguments are paths
-follows from their metavar, the name that the help shows for the value.
+A job runs in a temporary directory on another machine, where a relative path means something else. Which arguments are
+paths follows from their metavar, the name that the help shows for the value.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
 
 
 def _argument_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """Name, metavar and value of every argument of a verb that is a path; also of defaults, because the job would have them."""
+    """Name, metavar and value of every argument that is a path; also of defaults, because the job would have them."""
     for action in parser._actions:
         if action.metavar not in PATHS:
             continue

@@ -1,9 +1,9 @@
 """Follows a job: waits until it starts, shows its log as it grows, and returns how it ended.
 
-The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is then opened again,
-and what was shown already is skipped. Where no stream gets through, the whole log is requested instead. A server that does not
-answer for ten minutes is given up; the job is not. Costs two requests a second before the job starts (its status and its log),
-and afterwards one in every half minute of silence.
+The log is read through a stream that may break or fall silent for good (a proxy, a sleeping laptop): it is then opened
+again, and what was shown already is skipped. Where no stream gets through, the whole log is requested instead. A server
+that does not answer for ten minutes is given up; the job is not. Costs two requests a second before the job starts (its
+status and its log), and afterwards one in every half minute of silence.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Follower:
         """The job's status: Ray's `JobDetails`. Retries for ten minutes while the server does not answer.
 
         Raises:
-            ResourceError: the server does not answer for ten minutes, or refuses the token; the job may still be running.
+            ResourceError: the server does not answer for ten minutes, or refuses the token; the job may still be
+                running.
             UsageError: it knows no such job.
         """
         return self._retry(self._details, RETRY_DELAYS_S)

@@ -38,8 +38,8 @@ class Details(Protocol):
 def exit_status(details: Details) -> int:
     """The exit status for a job that has ended.
 
-    It is the job's own; 128 plus the number of the signal that ended it; 130 if it was stopped; 1 if it never started or was
-    lost.
+    It is the job's own; 128 plus the number of the signal that ended it; 130 if it was stopped; 1 if it never started
+    or was lost.
     """
     status, code = str(details.status), details.driver_exit_code
     if status == "SUCCEEDED":

@@ -1,9 +1,9 @@
 """What a job's directory holds: the four packages, the experiments of the examples, and the files of its command.
 
-It has about 1.25 MB: no data and no git history. Files that a `.gitignore` names are left out where git can tell. Ray leaves
-them out in any case when it packs the directory, which is why the `.gitignore` is sent along. An installation has no
-`.gitignore` of its own: that of a project around its environment is about other files. Symbolic links are refused: what they
-point to is either outside the checkout or in it twice.
+It has about 1.25 MB: no data and no git history. Files that a `.gitignore` names are left out where git can tell. Ray
+leaves them out in any case when it packs the directory, which is why the `.gitignore` is sent along. An installation
+has no `.gitignore` of its own: that of a project around its environment is about other files. Symbolic links are
+refused: what they point to is either outside the checkout or in it twice.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The job server of a cluster: its address, the connection to it, and its errors as lines on which a user can act.
 
-Ray itself reads the token, from `RAY_AUTH_TOKEN`, the file of `RAY_AUTH_TOKEN_PATH` or `~/.ray/auth_token`. It is never shown.
+Ray itself reads the token, from `RAY_AUTH_TOKEN`, the file of `RAY_AUTH_TOKEN_PATH` or `~/.ray/auth_token`. It is never
+shown.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A Ray cluster within one Slurm allocation, and a verb on it; all of it ends with the verb.
+# Starts a Ray cluster in one Slurm allocation and runs a verb on it; the cluster ends with the verb.
 #
 #   sbatch slurm.sh build /scratch/me/experiment.yaml --output /scratch/me/dataset
-#   sbatch slurm.sh train /scratch/me/experiment.yaml --dataset /scratch/me/dataset --output /scratch/me/run --training.workers 8
+#   sbatch slurm.sh train /scratch/me/experiment.yaml --dataset /scratch/me/dataset --output /scratch/me/run
 #
-# Change: nodes, time, partition and GPUs below (no GPUs for build); paths lie on a file system that all nodes mount.
+# Change: nodes, time, partition and GPUs below (no GPUs for build). All paths are on a file system that all nodes mount.
 # Change: RAYGENE_ENV, to the virtual environment of raygene, on such a file system too.
-# Nodes are taken whole: at its end Ray stops every Ray process of the user on them.
-# Slurm warns 120 s before the time is up; the verb saves where it is, and the same sbatch goes on from there.
+# Nodes are exclusive, because Ray stops every Ray process of the user on them at its end.
+# Slurm sends a signal 120 s before the time is up; the verb saves its work, and the same sbatch command resumes.
 #SBATCH --job-name=raygene
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -27,27 +27,28 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 
-# A token of this job's own: others on the network reach Ray's ports, and must not get in.
+# A token for this job alone: others on the network can reach Ray's ports, and must not be let in.
 RAY_AUTH_TOKEN_PATH=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.ray-token-XXXXXXXX")
-# The verb's process on this first node: it is told to save; and the mark that Ray has started, for Ray leaves with status 0
-# where it has not.
+# Holds the id of the verb's process on this first node, which gets the signal to save. It also shows that Ray has
+# started, because Ray exits with status 0 where it has not.
 mark=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ran-XXXXXXXX")
-# The step's own status: bash may lose it where a signal comes just as the step ends.
+# The exit status of the step: bash may lose it if a signal arrives just as the step ends.
 ended=$(mktemp "${SLURM_SUBMIT_DIR:-$PWD}/.raygene-ended-XXXXXXXX")
 trap 'rm -f "$RAY_AUTH_TOKEN_PATH" "$mark" "$ended"' EXIT
 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH RAY_USAGE_STATS_ENABLED=0
-# Of another cluster, if the shell of sbatch had them; a token in a variable would come before that in the file.
+# Of another cluster, if the shell of sbatch had set them; a token in a variable would take precedence over the file.
 unset RAY_ADDRESS RAY_API_SERVER_ADDRESS RAY_AUTH_TOKEN
-# Ray gives its nodes 30 s to come up, in which a shared file system may not have loaded Python on all of them.
+# Ray gives its nodes 30 s to start, in which a shared file system may not have loaded Python on all of them.
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=${RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT:-600}
-# Ray's sockets need a short path on a disk of the node; the cache of decoded splits a disk of the node.
+# Ray's sockets need a short path on a disk of the node, and the cache of decoded splits needs a disk of the node.
 export RAY_TMPDIR=/tmp RAYGENE_CACHE=${RAYGENE_CACHE:-/tmp/raygene-$(id -un)}
 
 if [ "$SLURM_JOB_NUM_NODES" -eq 1 ]; then
     host=127.0.0.1
 else
-    # The name of a Debian machine means 127.0.1.1 to itself, which is nothing to the others. This script runs on the first node.
+    # A Debian machine resolves its own name to 127.0.1.1, which other nodes cannot reach. This script runs on the first
+    # node.
     first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
     host=$(getent ahostsv4 "$first" | awk '!found && $1 !~ /^127\./ { print $1; found = 1 }')
     host=${host:-$(hostname -I | awk '{ print $1 }')}
@@ -55,7 +56,7 @@ fi
 address=$host:$((20000 + SLURM_JOB_ID % 10000))
 
 signalled=
-# The verb may have ended just now, and with it the process that would be told.
+# The verb may have just ended, so that there is no process to get the signal.
 trap 'signalled=1; if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")" 2>/dev/null || true; fi' TERM
 {
     code=0
@@ -66,7 +67,7 @@ trap 'signalled=1; if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")" 2>/dev/nu
     echo "$code" >"$ended"
 } &
 step=$!
-# A signal ends the wait, not the step.
+# A signal ends the wait, but not the step.
 while true; do
     signalled='' status=0
     wait "$step" || status=$?

@@ -113,8 +113,8 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     if leakage["evaluated"]:
         terminal.say(
             f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['evaluated']:,} {leakage['split']} intervals "
-            f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers with one in "
-            "train"
+            f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers "
+            "with one in train"
         )
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:

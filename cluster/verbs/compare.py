@@ -12,8 +12,8 @@ SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Compares genes called by raygene scan or any other program with known genes, base by base and gene by gene: sensitivity,
-precision and F1 at each level, next to those of calling every base a gene. Features on sequences that the genome lacks are
-left out with a warning. Needs no model."""
+precision and F1 at each level, next to those of calling every base a gene. Features on sequences that the genome lacks
+are left out with a warning. Needs no model."""
 EXAMPLE = "raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta genome.fa.gz --json figures.json"
 
 

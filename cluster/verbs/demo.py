@@ -16,9 +16,9 @@ from pipelines.errors import InputError
 SUMMARY = "run every step on a small real genome, in a few minutes"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
-Takes six chromosomes of baker's yeast through build, inspect, train, predict and evaluate, and prints the metrics on the
-test split. Everything is written to --output: the dataset, the run with its bundle and metrics, two HTML pages, and the
-scored genes as BED and TSV. A second run reuses finished work."""
+Takes six chromosomes of baker's yeast through build, inspect, train, predict and evaluate, and prints the metrics on
+the test split. Everything is written to --output: the dataset, the run with its bundle and metrics, two HTML pages, and
+the scored genes as BED and TSV. A second run reuses finished work."""
 EXAMPLE = "raygene demo --output demo"
 
 

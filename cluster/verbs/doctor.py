@@ -18,10 +18,10 @@ from pipelines.errors import UsageError
 SUMMARY = "check this machine or a cluster, and say what to fix"
 SECTIONS = ("sources", "cluster")
 DESCRIPTION = """\
-Checks Python, Ray, torch and its GPU driver, bedtools, GPUs, memory, shared memory, disks, clocks and CPU frequency of this
-machine, or with --cluster.address of every node of a cluster; with --experiment whether every node reads its inputs, with
---storage whether every node writes there and sees what others wrote. Each line is ok, a warning, or a failure with its fix;
-one failure makes the exit status 1. Starts no Ray of its own."""
+Checks Python, Ray, torch and its GPU driver, bedtools, GPUs, memory, shared memory, disks, clocks and CPU frequency of
+this machine, or with --cluster.address of every node of a cluster; with --experiment whether every node reads its
+inputs, with --storage whether every node writes there and sees what others wrote. Each line is ok, a warning, or a
+failure with its fix; one failure makes the exit status 1. Starts no Ray of its own."""
 EXAMPLE = """\
 raygene doctor
   raygene doctor --cluster.address auto --gpus 4 --experiment mine/experiment.yaml --storage /data/runs"""

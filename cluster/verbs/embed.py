@@ -18,10 +18,10 @@ SUMMARY = "train k-mer vectors on their own, for model.embedding_file"
 SECTIONS = ("tokenizer", "embedding")
 DESCRIPTION = """\
 Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the
-train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, and a page with the
-figures. The accuracy in the file's name is that of predicting hidden k-mers of held-out sequence; it is shown with those of
-random vectors and of a Markov model of order five on the same positions. --model.embedding_file of raygene train starts a
-model from it."""
+train split of a dataset, or from whole genomes, and writes one embedding file with the tokenizer in it, and a page with
+the figures. The accuracy in the file's name is that of predicting hidden k-mers of held-out sequence; it is shown with
+those of random vectors and of a Markov model of order five on the same positions. --model.embedding_file of raygene
+train starts a model from it."""
 EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output embeddings"
 
 

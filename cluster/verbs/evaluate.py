@@ -22,12 +22,12 @@ TOKEN_BUDGET, SAMPLES = 65_536, 1000
 SUMMARY = "compute metrics of models on a split, with confidence intervals and trivial rules"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
-Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its own
-decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences by
-bootstrap; figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out. Writes
-one self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several bundles are
-compared on the same rows. A dataset of another tokenizer is refused. To compare called genes with an annotation, use raygene
-compare."""
+Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its
+own decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences
+by bootstrap; figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out.
+Writes one self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several
+bundles are compared on the same rows. A dataset of another tokenizer is refused. To compare called genes with an
+annotation, use raygene compare."""
 EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figures.json"
 
 
@@ -52,7 +52,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--mistakes",
         metavar="FILE.bed",
-        help="every mistake as BED9 (default mistakes-SPLIT.bed next to the page); several models or genomes: a file each",
+        help="every mistake as BED9 (default mistakes-SPLIT.bed next to the page); a file for each model and genome",
     )
     parser.add_argument(
         "--predictions",
@@ -67,8 +67,8 @@ def add_arguments(parser: Parser) -> None:
         "--resample",
         choices=("interval", "chromosome"),
         default="interval",
-        help="what a bootstrap sample draws: single intervals, from genes and negatives separately, or whole chromosomes "
-        "(default interval)",
+        help="what a bootstrap sample draws: single intervals, from genes and negatives separately, or whole "
+        "chromosomes (default interval)",
     )
     parser.add_argument(
         "--token-budget",
@@ -139,7 +139,8 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
 
 
 def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -> _Outputs:
-    """The paths of all outputs. Their directories are created now, so that one that cannot be written fails before the work.
+    """The paths of all outputs, whose directories are created, so that one that cannot be written fails before the
+    work.
 
     Raises:
         UsageError: two outputs have the same path, or one is a directory or an address.

@@ -14,9 +14,9 @@ SUMMARY = "show what is in a dataset, and whether trivial rules solve it"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Shows counts by genome, chromosome, split and label, lengths in bases, GC, the vocabulary, every gene left out with
-its reason, and the shortcut audit: how well trivial rules (length, GC, soft-masked share, first and last six bases) and a
-logistic regression on 5-mers separate genes from negatives on the test split. A model has to beat them. --export writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or
-a bundle)."""
+its reason, and the shortcut audit: how well trivial rules (length, GC, soft-masked share, first and last six bases) and
+a logistic regression on 5-mers separate genes from negatives on the test split. A model has to beat them. --export
+writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or a bundle)."""
 EXAMPLE = "raygene inspect yeast --report yeast.html"
 
 

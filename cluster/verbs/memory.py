@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 SUMMARY = "show whether training fits into memory, and the largest token budget"
 SECTIONS = ("model", "training")
 DESCRIPTION = """\
-Estimates by a formula the memory of parameters, gradients, optimizer and activations at the longest sequence, tries that
-sequence on this machine's device, and shows the largest token budget that fits with headroom. If not even one sequence
-fits, it fails and names what would make it fit. Needs no Ray. With --device-memory it plans for another machine's device,
-by the formula alone. Training does the same before it starts."""
+Estimates by a formula the memory of parameters, gradients, optimizer and activations at the longest sequence, tries
+that sequence on this machine's device, and shows the largest token budget that fits with headroom. If not even one
+sequence fits, it fails and names what would make it fit. Needs no Ray. With --device-memory it plans for another
+machine's device, by the formula alone. Training does the same before it starts."""
 EXAMPLE = "raygene memory examples/yeast/experiment.yaml --dataset yeast --device-memory 24GiB"
 
 

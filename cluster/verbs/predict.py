@@ -13,9 +13,9 @@ from pipelines.errors import UsageError
 SUMMARY = "score intervals of a genome, or sequences, with a trained model"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
-Scores with a trained model either intervals of a genome, each on its own strand (--fasta with --intervals), or every sequence
-of a FASTA file as it is written (--sequences). Writes BED6, whose score is 1000 times the probability, and TSV with the
-probability itself and the call at the model's threshold. To find genes in a whole genome, use raygene scan."""
+Scores with a trained model either intervals of a genome, each on its own strand (--fasta with --intervals), or every
+sequence of a FASTA file as it is written (--sequences). Writes BED6, whose score is 1000 times the probability, and TSV
+with the probability itself and the call at the model's threshold. To find genes in a whole genome, use raygene scan."""
 EXAMPLE = """\
 raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --output scored.tsv
   raygene predict run/bundle --sequences transcripts.fa --output scored.tsv"""
@@ -65,7 +65,8 @@ def run(context: Context) -> None:
 
         with context.connector(context.cluster())(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
-            spread = score_on(actor_pool.choose_pool(nodes_of(ray.nodes()), arguments.workers, arguments.device))  # type: ignore[no-untyped-call]
+            nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+            spread = score_on(actor_pool.choose_pool(nodes, arguments.workers, arguments.device))
             prediction = predict(intervals, scorer, threshold, terminal, spread)
     else:
         with device_errors_name_the_flag():

@@ -13,10 +13,10 @@ from pipelines.errors import UsageError
 SUMMARY = "find genes in a whole genome with a trained model"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
-Scores a whole genome in overlapping windows on both strands, through Ray, and calls genes where the score is high. Writes the
-calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in JSON. The same command resumes a killed
-scan. The model must have been trained on windows, with antisense and partial negatives (examples/scan). With --annotation the
-calls are compared with known genes, as raygene compare does."""
+Scores a whole genome in overlapping windows on both strands, through Ray, and calls genes where the score is high.
+Writes the calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in JSON. The same command
+resumes a killed scan. The model must have been trained on windows, with antisense and partial negatives
+(examples/scan). With --annotation the calls are compared with known genes, as raygene compare does."""
 EXAMPLE = """\
 raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
   raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3 --annotation genes.gff3.gz --eval-chromosomes chr8"""
@@ -95,8 +95,9 @@ def run(context: Context) -> None:
     if counts.unscored:
         terminal.note(f"{counts.unscored:,} bases have no score: too many unknown letters around them")
     terminal.say(
-        f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: {counts.calls['+']:,} calls on the "
-        f"forward strand, {counts.calls['-']:,} on the reverse, {counts.called_bases:,} bases in all"
+        f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: "
+        f"{counts.calls['+']:,} calls on the forward strand, {counts.calls['-']:,} on the reverse, "
+        f"{counts.called_bases:,} bases in all"
     )
     if genes is not None:
         path = Path(arguments.json) if arguments.json else None

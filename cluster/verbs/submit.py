@@ -13,15 +13,15 @@ from cluster.flags import Parser, add_output_flags
 SUMMARY = "run any other verb as a job of a Ray cluster; list, follow and stop jobs"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
-Runs a verb as a job of a Ray cluster, through the cluster's job server, and lists, follows and stops such jobs. A token is
-taken from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token."""
+Runs a verb as a job of a Ray cluster, through the cluster's job server, and lists, follows and stops such jobs. A token
+is taken from RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token."""
 EXAMPLE = """\
 raygene submit run --address http://HEAD:8265 -- build /data/experiment.yaml --output /data/yeast
   raygene submit logs raygene-train-3f9a1c20 --follow"""
 RUN_DESCRIPTION = """\
-Sends the code of this checkout and the experiment, without data, to the job server of a Ray cluster, runs the verb after --
-there, shows its log as it grows, and exits with its status. Paths must mean the same on every node, and are checked before
-anything is sent. Ctrl-C ends the following, not the job."""
+Sends the code of this checkout and the experiment, without data, to the job server of a Ray cluster, runs the verb
+after -- there, shows its log as it grows, and exits with its status. Paths must mean the same on every node, and are
+checked before anything is sent. Ctrl-C ends the following, not the job."""
 RUN_EXAMPLE = """\
 raygene submit run --address http://HEAD:8265 -- build /data/experiment.yaml --output /data/yeast
   raygene submit run --detach -- train /data/experiment.yaml --dataset /data/yeast --output /data/run"""
@@ -71,7 +71,8 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
         type=_amount,
         default=0.0,
         metavar="X",
-        help="GPUs that the job's own process reserves, for verbs that compute in it (default 0; workers reserve their own)",
+        help="GPUs that the job's own process reserves, for verbs that compute in it (default 0; workers reserve "
+        "their own)",
     )
     parser.add_argument(
         "--wait", action="store_true", help="queue even where no node has these resources: nodes are added on demand"

@@ -12,7 +12,8 @@ from cluster.cli import main
     [
         (
             ["predict", "b", "--fasta", "g.fa", "--scan", "--output", "o.gff3"],
-            "raygene predict --scan: is a verb of its own: write 'raygene scan BUNDLE --fasta FASTA --output FILE.gff3'",
+            "raygene predict --scan: is a verb of its own: "
+            "write 'raygene scan BUNDLE --fasta FASTA --output FILE.gff3'",
         ),
         (
             ["evaluate", "--calls", "c.gff3", "--fasta", "g.fa", "--annotation", "a.gff3"],

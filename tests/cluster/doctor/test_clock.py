@@ -18,11 +18,11 @@ def test_the_true_error_lies_between_the_least_and_the_most(off: float, there: f
     assert abs(off) <= reading.most + 1e-5
 
 
-def there(futures: list[Future[float]], seconds: float) -> list[Future[float]]:
+def arrived(futures: list[Future[float]], seconds: float) -> list[Future[float]]:
     return [*wait(futures, seconds, FIRST_COMPLETED).done]
 
 
-def told(future: Future[float]) -> float | None:
+def value_of(future: Future[float]) -> float | None:
     return None if future.exception() else future.result()
 
 
@@ -34,13 +34,13 @@ def test_of_several_answers_the_fastest_counts() -> None:
         return now()
 
     with ThreadPoolExecutor() as pool:
-        (reading,) = read([lambda: pool.submit(slow)], there, told, 60)
+        (reading,) = read([lambda: pool.submit(slow)], arrived, value_of, 60)
     assert reading is not None
     assert reading.least == 0
-    assert reading.heard - reading.asked < 0.05
+    assert reading.received - reading.sent < 0.05
 
 
-def test_a_clock_that_is_silent_or_fails_is_untold_and_costs_the_others_nothing() -> None:
+def test_a_clock_that_is_silent_or_fails_has_no_reading_and_costs_the_others_nothing() -> None:
     release = Event()
 
     def silent() -> float:
@@ -52,6 +52,6 @@ def test_a_clock_that_is_silent_or_fails_is_untold_and_costs_the_others_nothing(
 
     with ThreadPoolExecutor() as pool:
         asks = [partial(pool.submit, one) for one in (silent, now, failing)]
-        readings = read(asks, there, told, 0.5)
+        readings = read(asks, arrived, value_of, 0.5)
         release.set()
     assert [reading is not None for reading in readings] == [False, True, False]

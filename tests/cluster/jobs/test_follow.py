@@ -30,7 +30,7 @@ class Details:
 
 @dataclass
 class ScriptedClient:
-    """A client with an answer for each request and a stream for each opening; either may fail. The last answer is repeated."""
+    """A client with an answer for each request and a stream for each opening; the last answer stays, and any may fail."""
 
     statuses: list[JobStatus | Exception]
     streams: list[list[str | Exception]] = field(default_factory=list)

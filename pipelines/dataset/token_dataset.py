@@ -131,7 +131,7 @@ class TokenDataset:
         tokenizer = Tokenizer.load(directory)
         if tokenizer.fingerprint != manifest["tokenizer"]["fingerprint"]:
             raise DatasetError(
-                f"{directory}: tokenizer.json is not the one that the dataset was built with", "build it again"
+                f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
             )
         files = parts.of_split(directory, manifest, split)
         note = None

@@ -165,7 +165,7 @@ def test_a_dataset_is_whole_until_a_byte_of_a_file_changes(directory: Path) -> N
 def test_a_dataset_with_another_tokenizer_is_not_whole_and_does_not_open(directory: Path) -> None:
     Tokenizer(2, 1, "anchor").save(directory)
     assert not is_whole(directory, read_manifest(directory))
-    with pytest.raises(DatasetError, match=r"tokenizer.json is not the one that the dataset was built with"):
+    with pytest.raises(DatasetError, match=r"tokenizer.json is not the one the dataset was built with"):
         TokenDataset.open(directory, "train")
 
 

@@ -1,4 +1,4 @@
-"""The sections of an experiment that decide a model and how it is trained."""
+"""The sections of an experiment that define a model and its training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from training import model_registry
 from training.model_registry import RegisteredKind
 
 UNPLANNED_BUDGET = 65_536
+"""Padded tokens in a batch where memory is not planned; on a CPU larger batches are no faster."""
 
-# user:password@ in an address, also with a slash in the password; not a port and an @ further on.
+# user:password@ in an address, also with a slash in the password; but not a port followed by an @ later on.
 _PASSWORD = re.compile(r"://[^/@\s]*:(?!\d+/)[^@\s]*@")
 
 
@@ -27,8 +28,8 @@ class ModelConfig(Section):
     embedding: int = Field(default=32, description="size of a token's vector", ge=4, le=1024)
     embedding_file: str | None = Field(
         default=None,
-        description="embedding file (.safetensors) with the initial token vectors; its tokenizer has to be the dataset's, "
-        "its size model.embedding",
+        description="embedding file (.safetensors) with the initial token vectors; its tokenizer has to be that of "
+        "the dataset, its size model.embedding",
         json_schema_extra=PATH,
     )
     hidden: int = Field(
@@ -100,90 +101,97 @@ class TrainingConfig(Section):
     )
     min_workers: int | None = Field(
         default=None,
-        description="with how many to go on when a node is lost and no other takes its place (default: as many as workers)",
+        description="number of workers to continue with when a lost node is not replaced (default: as many as workers)",
         ge=1,
     )
-    retries: int = Field(default=3, description="times that dead workers are started again", ge=0)
+    retries: int = Field(default=3, description="how often workers are restarted after a crash", ge=0)
     seed: int = Field(default=0, description="seed of weights, order and dropout", ge=0)
-    optimizer: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="what steps")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="optimizer")
     learning_rate: float = Field(default=3e-3, description="highest learning rate", gt=0, le=1)
-    initial_rate: float = Field(default=0, description="learning rate from which it rises", ge=0, le=1)
-    warmup: float = Field(default=0.05, description="share of all steps over which the rate rises", ge=0, lt=1)
+    initial_rate: float = Field(default=0, description="learning rate at the start of the warm-up", ge=0, le=1)
+    warmup: float = Field(default=0.05, description="share of all steps over which the learning rate rises", ge=0, lt=1)
     schedule: Literal["cosine", "exponential", "constant"] = Field(
-        default="cosine", description="what the rate does after the warm-up: cosine falls to 1 % at the end"
+        default="cosine", description="learning rate after the warm-up: cosine falls to 1 % at the end"
     )
-    gamma: float = Field(default=0.9, description="factor of the rate an epoch (schedule exponential)", gt=0, le=1)
-    weight_decay: float = Field(default=0.01, description="decay of weights", ge=0, le=1)
+    gamma: float = Field(
+        default=0.9, description="factor of the learning rate for each epoch (schedule exponential)", gt=0, le=1
+    )
+    weight_decay: float = Field(default=0.01, description="weight decay", ge=0, le=1)
     momentum: float = Field(default=0.9, description="momentum (optimizer sgd)", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = Field(
-        default="none", description="weight of a row in the loss: balanced = both classes count alike in all of train"
+        default="none",
+        description="weight of a sequence in the loss: balanced = both classes have the same total weight in train",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
-        default="fp32", description="numbers of the forward pass; weights stay fp32"
+        default="fp32", description="number format of the forward pass; weights stay fp32"
     )
     freeze_embedding: int = Field(
-        default=0, description="epochs during which token vectors stay as they were (-1: always)", ge=-1
+        default=0, description="epochs during which token vectors are not trained (-1: all)", ge=-1
     )
-    max_grad_norm: float = Field(default=1.0, description="largest norm of the gradient", gt=0)
+    max_grad_norm: float = Field(default=1.0, description="norm above which the gradient is clipped", gt=0)
     checkpoint_steps: int = Field(
-        default=0, description="optimizer steps between checkpoints within an epoch (0: none for their number)", ge=0
+        default=0, description="optimizer steps between checkpoints within an epoch (0: no limit)", ge=0
     )
     checkpoint_seconds: float = Field(
-        default=300, description="seconds between checkpoints within an epoch (0: none for their age)", ge=0
+        default=300, description="seconds between checkpoints within an epoch (0: no limit)", ge=0
     )
-    log_steps: int = Field(default=20, description="optimizer steps to a line of steps.jsonl and TensorBoard", ge=1)
-    tensorboard: bool = Field(default=True, description="write TensorBoard's event files to RUN/tensorboard")
+    log_steps: int = Field(default=20, description="optimizer steps between lines of steps.jsonl and TensorBoard", ge=1)
+    tensorboard: bool = Field(default=True, description="write TensorBoard event files to RUN/tensorboard")
     mlflow: str | None = Field(
         default=None,
-        description="address of an MLflow tracking server, for parameters, figures and bundle (default: none); a password belongs in "
-        "MLFLOW_TRACKING_PASSWORD",
+        description="address of an MLflow tracking server for parameters, metrics and the bundle (default: none); set "
+        "a password in MLFLOW_TRACKING_PASSWORD",
     )
-    mlflow_experiment: str = Field(default="raygene", description="MLflow's name for a group of runs", min_length=1)
+    mlflow_experiment: str = Field(default="raygene", description="name of the MLflow experiment", min_length=1)
     patience: int = Field(
-        default=0, description="epochs without a better validation AUROC before stopping (0: never)", ge=0
+        default=0, description="epochs without a better validation AUROC before training stops (0: never)", ge=0
     )
     token_budget: int | None = Field(
         default=None,
-        description="most padded tokens in memory at once; cuts a step, never changes it (default: as many as fit)",
+        description="maximum of padded tokens in a batch; cuts a step, never changes it (default: as many as fit)",
         ge=1,
     )
-    headroom: float = Field(default=0.1, description="share of a device's memory that training leaves free", ge=0, lt=1)
-    probe: bool = Field(default=True, description="try the longest sequence on the device before training")
+    headroom: float = Field(default=0.1, description="share of a device's memory that stays free", ge=0, lt=1)
+    probe: bool = Field(
+        default=True, description="measure the memory of the longest sequence on the device before training"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description="auto = GPUs where the cluster has any (NVIDIA or AMD, both are cuda here), else CPU",
+        description="auto = GPUs if the cluster has any (NVIDIA or AMD, both are called cuda), else CPU",
     )
     layout: Literal["auto", "masked", "packed"] = Field(
         default="auto",
-        description="how recurrent layers lay out sequences; the result is the same: auto = masked on CPU, the faster of both on a GPU",
+        description="how recurrent layers lay out sequences, with the same result: auto = masked on a CPU, the faster "
+        "one on a GPU",
     )
     deterministic: bool = Field(
-        default=False, description="only algorithms that give the same bits again on the same device (slower on GPUs)"
+        default=False,
+        description="use only algorithms that give the same bits again on the same device (slower on GPUs)",
     )
 
     @property
     def budget(self) -> int:
-        """Most padded tokens in memory at once; where neither given nor planned, what suits small models."""
+        """Maximum of padded tokens in a batch; without a budget or a plan, a value that suits small models."""
         return self.token_budget or UNPLANNED_BUDGET
 
     @model_validator(mode="after")
-    def _rate_rises(self) -> TrainingConfig:
+    def _initial_rate_is_lower(self) -> TrainingConfig:
         if self.initial_rate > self.learning_rate:
             raise ValueError(f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}")
         return self
 
     @model_validator(mode="after")
-    def _no_password(self) -> TrainingConfig:
-        # What is configured is written to files and bundles. Not a field's validator: its error would show the value.
+    def _mlflow_has_no_password(self) -> TrainingConfig:
+        # The configuration is written to files and bundles. A field validator would show the password in its error.
         if self.mlflow and _PASSWORD.search(self.mlflow):
             raise ValueError(
-                "mlflow has a password in its address, which would be written beside the results; give "
+                "mlflow has a password in its address, which would be written next to the results; set "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"
             )
         return self
 
     @model_validator(mode="after")
-    def _fewer_are_fewer(self) -> TrainingConfig:
+    def _min_workers_is_lower(self) -> TrainingConfig:
         if self.min_workers is not None and self.min_workers > self.workers:
             raise ValueError(f"min_workers {self.min_workers} is above workers {self.workers}")
         return self

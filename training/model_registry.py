@@ -1,12 +1,13 @@
-"""The kinds of model by name. To add one, write a body in `training/models/` and a `register` line at the end of this file.
+"""The kinds of model by name. To add one, write a body in `training/models/` and register it at the end of this file.
 
-A kind is what `model.kind` names: the body that reads along the sequence, and the options of `ModelConfig` that it reads.
-Importing this module imports neither PyTorch nor a body, so that `raygene --help` and a check of an experiment stay fast.
+A kind is what `model.kind` names: the body that reads along the sequence, and the options of `ModelConfig` that it
+reads. Importing this module imports neither PyTorch nor a body, so that `raygene --help` and a check of an experiment
+stay fast.
 
 A model that is not part of this project calls `register` in a module of its own. For the command line, the environment
-variable `RAYGENE_MODELS` names that module (several are separated by commas), which is imported when a kind is not built in:
-`RAYGENE_MODELS=my_models raygene train … --model.kind mine`. A Python program imports its module itself. Ray's workers need
-nothing: a pickled `ModelConfig` carries the name of the module that registers its kind.
+variable `RAYGENE_MODELS` names that module (several are separated by commas), which is imported when a kind is not
+built in: `RAYGENE_MODELS=my_models raygene train … --model.kind mine`. A Python program imports its module itself.
+A pickled `ModelConfig` carries the name of the module that registers its kind, so that Ray's workers import it.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def environment() -> dict[str, str]:
 
 
 class RegisteredKind:
-    """Marks a text of a configuration as the name of a kind: pydantic checks it, and the command line lists the names."""
+    """Marks a configuration key as the name of a kind: pydantic checks it, and the command line lists the names."""
 
     def choices(self) -> list[str]:
         """What the text may be."""

@@ -1,4 +1,4 @@
-"""Bytes by how a CPU's allocator hands them out: mapped one by one and returned when freed, or carved out of the heap."""
+"""Bytes by how a CPU's allocator provides them: mapped one by one and returned when freed, or taken from a heap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as stages that run one after the other: what each saves for its backward pass, and what it needs meanwhile."""
+"""A model as stages that run in turn: what each saves for its backward pass, and what it needs while it runs."""
 
 from __future__ import annotations
 

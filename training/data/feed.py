@@ -1,7 +1,8 @@
 """Batches prefetched for the training loop by a thread of their own.
 
-The thread gathers rows while the device computes; NumPy and copies release the interpreter's lock. For a GPU the batches are
-in pinned memory, from which they are copied asynchronously. The time that the loop waits for them is counted.
+The thread gathers rows while the device computes; NumPy and copies release the interpreter's lock. For a GPU the
+batches are in pinned memory, from which they are copied asynchronously. The time that the loop waits for them is
+counted.
 """
 
 from __future__ import annotations

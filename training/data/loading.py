@@ -1,7 +1,9 @@
-"""Training batches of a token dataset for any PyTorch loop: steps of like lengths, cut by a token budget, shared by ranks.
+"""Training batches of a token dataset for any PyTorch loop: steps of like lengths, cut by a token budget, shared by
+ranks.
 
-The same steps as those of `raygene train`, a function of (lengths, global batch size, seed, epoch) alone. A thread prefetches
-batches; gathering a row from mapped files takes some microseconds, so that one thread keeps up with any model.
+The same steps as those of `raygene train`, a function of (lengths, global batch size, seed, epoch) alone. A thread
+prefetches batches; gathering a row from mapped files takes some microseconds, so that one thread keeps up with any
+model.
 """
 
 from __future__ import annotations

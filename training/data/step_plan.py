@@ -1,7 +1,7 @@
 """Which sequences make an optimizer step, and how a step is cut to fit memory and shared by workers.
 
-A step is a function of (lengths, global batch size, seed, epoch) alone: rows are shuffled, sorted by length within windows of
-`WINDOW` steps so that a step's lengths are alike, and the steps are shuffled again. Budget and workers only
+A step is a function of (lengths, global batch size, seed, epoch) alone: rows are shuffled, sorted by length within
+windows of `WINDOW` steps so that a step's lengths are alike, and the steps are shuffled again. Budget and workers only
 cut a step; each row appears exactly once an epoch.
 """
 

@@ -1,7 +1,7 @@
 """Plans a run's memory where its workers will run: on this machine, or in tasks on the cluster's machines.
 
-On a CPU batches of more than `UNPLANNED_BUDGET` tokens are no faster, so that a plan does not exceed it. A run that resumes
-keeps its budget, because with dropout the order of random numbers depends on it.
+On a CPU batches of more than `UNPLANNED_BUDGET` tokens are no faster, so that a plan does not exceed it. A run that
+resumes keeps its budget, because with dropout the order of random numbers depends on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which device a process computes on: never the CPU by accident on a machine with a GPU.
 
-torch calls AMD's GPUs `cuda` too, and Ray calls those of both vendors `GPU`. Choosing runs nothing on a GPU; checking that it
-computes takes a second.
+torch calls AMD's GPUs `cuda` too, and Ray calls those of both vendors `GPU`. Choosing runs nothing on a GPU; checking
+that it computes takes a second.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def _unusable(gpus: Hardware, torch_build: Build) -> DeviceError:
         built_for = {"cuda": "NVIDIA GPUs", "rocm": "AMD GPUs", "cpu": "CPUs only"}[torch_build.kind]
         return DeviceError(
             f"{problem} is built for {built_for}",
-            f"install its build for {name} (pip install torch --index-url {INDEX}{index}, or a newer {name}) or {TO_CPU}",
+            f"install its build for {name} (pip install torch --index-url {INDEX}{index}, or a newer {name}) "
+            f"or {TO_CPU}",
             code=TORCH_CANNOT_USE_GPU,
         )
     fix = (
@@ -121,7 +122,8 @@ def index_of(assigned: Sequence[str | int], torch_build: Build, environment: Env
     """The index in this process's torch of the first GPU that Ray assigned to it.
 
     Ray hides other workers' AMD GPUs (`HIP_VISIBLE_DEVICES`), but Ray Train's own `get_device` counts in
-    `CUDA_VISIBLE_DEVICES`, which lists all GPUs of the node's workers: on ROCm it returns a GPU that torch does not have.
+    `CUDA_VISIBLE_DEVICES`, which lists all GPUs of the node's workers: on ROCm it returns a GPU that torch does not
+    have.
 
     Args:
         assigned: `ray.get_gpu_ids()`: values of the visibility variable, or indices on the machine.
@@ -220,7 +222,8 @@ def of_worker(requested: str, assigned: Sequence[str | int]) -> torch.device:
 
 
 def check_computes(device: torch.device) -> None:
-    """Compute one number on a device: a visible GPU may be too old for this torch, full, or used by another process alone.
+    """Compute one number on a device: a visible GPU may be too old for this torch, full, or used by another process
+    alone.
 
     Raises:
         DeviceError: it does not compute.

@@ -1,4 +1,4 @@
-"""The longest-sequence analysis of an experiment and a dataset: what a step takes part by part, and the budget that fits."""
+"""The longest-sequence analysis of an experiment and a dataset: memory of a step by part, and the budget that fits."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def available_memory(kind: str, workers: int = 1) -> int:
     """Bytes that one worker may use on this machine.
 
     Args:
-        kind: cpu (what is free or what the control group allows, whichever is less, shared by the workers) or cuda (what
-            is free on the current GPU; each worker has a GPU of its own).
+        kind: cpu (what is free or what the control group allows, whichever is less, shared by the workers) or cuda
+            (what is free on the current GPU; each worker has a GPU of its own).
         workers: on this machine.
 
     Raises:

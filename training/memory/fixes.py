@@ -1,4 +1,4 @@
-"""Changes that would make a model fit: each a configuration key with the mildest value that does, least harmful first."""
+"""Changes that would make a model fit: configuration keys with the mildest value that does, least harmful first."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Peak memory of a training step as a pure function of configuration and batch: it runs nothing and takes microseconds.
 
-Parameters, gradients and optimizer state follow from the model's sizes; activations from what torch saves for the backward
-pass, part by part (`training.models.memory_stages`). The peak is the busiest moment of forward, backward and optimizer. On
-a CPU it is the resident memory of a fresh process; on a GPU it is what torch's allocator hands out.
+Parameters, gradients and optimizer state follow from the model's sizes; activations from what torch saves for the
+backward pass, part by part (`training.models.memory_stages`). The peak is the busiest moment of forward, backward and
+optimizer. On a CPU it is the resident memory of a fresh process; on a GPU it is what torch's allocator hands out.
 """
 
 from __future__ import annotations

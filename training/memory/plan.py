@@ -1,7 +1,8 @@
 """How many tokens a worker may process at once: the largest budget that fits a device's memory.
 
-The longest sequence has to fit alone. A formula estimates what a step takes; a probe runs two steps of the longest sequence
-and corrects the formula upwards where more was used. Planning takes milliseconds without a probe, some seconds with one.
+The longest sequence has to fit alone. A formula estimates what a step takes; a probe runs two steps of the longest
+sequence and corrects the formula upwards where more was used. Planning takes milliseconds without a probe, some seconds
+with one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from training.memory.probe import Probe
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
 GAPS = 2.0
-"""What gaps between blocks add on a CPU that retains its heap, as a share of a step; the heap's last growth comes on top."""
+"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth."""
 TIGHT = 0.5
 """Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
 SHOWN_FIXES = 4
@@ -77,10 +78,10 @@ class MemoryPlan:
         full: the estimate of the largest batch.
         probe: what the probe of one longest sequence measured; None: none ran.
         correction: measured over estimated peak of that sequence; at least 1.
-        copies: bytes that the best weights so far and a checkpoint being written take in addition to a step on a CPU; 0 on a
-            GPU, whose copies are in its host's memory.
-        retained: bytes beyond the peak that a CPU may retain of freed memory while it trains, which is faster; 0: there is not
-            enough memory for that.
+        copies: bytes that the best weights so far and a checkpoint being written take in addition to a step on a CPU; 0
+            on a GPU, whose copies are in its host's memory.
+        retained: bytes beyond the peak that a CPU may retain of freed memory while it trains, which is faster; 0: there
+            is not enough memory for that.
     """
 
     token_budget: int
@@ -270,16 +271,16 @@ class MemoryPlanner:
         is_gpu = self.device.kind == "cuda"
         deducted = "training.headroom" if is_gpu else "training.headroom, the worker itself and its prefetched batches"
         error = DoesNotFitError(
-            f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {format_size(needed)}, and the "
-            f"{'GPU' if is_gpu else 'machine'} has {format_size(max(0, usable))} of {format_size(self.device.size)} "
-            f"available (without {deducted}){reason}",
+            f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {format_size(needed)}, and "
+            f"the {'GPU' if is_gpu else 'machine'} has {format_size(max(0, usable))} of "
+            f"{format_size(self.device.size)} available (without {deducted}){reason}",
             f"set {shown}" if shown else "use a device with more memory",
         )
         error.fixes, error.needed = proposed, needed
         return error
 
     def _needed_when_changed(self, model: ModelConfig, training: TrainingConfig, tokens: int) -> int:
-        """Bytes that one sequence of so many tokens takes with another configuration."""
+        """Bytes that one sequence of a number of tokens takes with another configuration."""
         changed = replace(self, model=model, training=training)
         estimated = estimate(model, training, self.vocabulary_size, changed._work(1, tokens), self._imported)
         return self._needed(estimated)
@@ -314,8 +315,8 @@ class MemoryPlanner:
 
 
 def _copies(estimated: Estimate, kind: Device) -> int:
-    """Bytes that training on a CPU holds apart from its steps: the best weights so far, and weights and optimizer state of a
-    checkpoint that is being written."""
+    """Bytes that training on a CPU holds apart from its steps: the best weights so far, and weights and optimizer state
+    of a checkpoint that is being written."""
     return round(2 * estimated.parameters + estimated.optimizer) if kind == "cpu" else 0
 
 

@@ -1,10 +1,10 @@
 """Attention within sequences, in one of two layouts.
 
-Padded rows work anywhere. Packed rows, without padding, need a GPU in half precision that serves them: NVIDIA from Ampere
-on, or AMD where PyTorch's flash attention is built for the GPU.
+Padded rows work anywhere. Packed rows, without padding, need a GPU in half precision that serves them: NVIDIA from
+Ampere on, or AMD where PyTorch's flash attention is built for the GPU.
 
-Both take queries, keys and values of every position and give the same result. A window limits how far a position looks to
-either side. Padded without a window, a score is computed for every pair of positions; with one, only for pairs in
+Both take queries, keys and values of every position and give the same result. A window limits how far a position looks
+to either side. Padded without a window, a score is computed for every pair of positions; with one, only for pairs in
 neighbouring blocks, so that memory grows with positions x window.
 """
 

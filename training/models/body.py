@@ -15,8 +15,8 @@ from training.cost.stage import Stage
 class Body(nn.Module):
     """The base of all kinds of model: new vectors at the same positions, those of a row independent of other rows.
 
-    A subclass has a `forward` from `Positions` to `Positions`, and `memory_stages`. It reads its sizes from the configuration
-    and sets `width` and `directions` by `output_size`.
+    A subclass has a `forward` from `Positions` to `Positions`, and `memory_stages`. It reads its sizes from the
+    configuration and sets `width` and `directions` by `output_size`.
 
     Args:
         config: the model section.
@@ -26,7 +26,8 @@ class Body(nn.Module):
         width: of a position's vector that goes out.
         directions: 2 if the second half of that vector was read from the end of the sequence, else 1.
         most_threads: CPU threads that speed one operation up; None: all there are.
-        time_major: whether it copies its input to (positions, rows, width) and returns a transposed view of such a tensor.
+        time_major: whether it copies its input to (positions, rows, width) and returns a transposed view of such a
+            tensor.
         library_bytes: resident memory of the libraries that its kernels load on a CPU.
     """
 

@@ -1,7 +1,7 @@
 """Token vectors as one safetensors file that carries its tokenizer: token, id and vector travel together.
 
-The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkpoint.safetensors`. Loading executes nothing.
-A digest in the metadata covers all of it; files of format 1 have none, and still load.
+The file is called `embed-[dimension]-[vocabulary]-[accuracy]-[date-time]-checkpoint.safetensors`. Loading executes
+nothing. A digest in the metadata covers all of it; files of format 1 have none, and still load.
 """
 
 from __future__ import annotations

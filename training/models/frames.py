@@ -1,9 +1,9 @@
 """A sequence read as several interleaved ones: with three of them, as its three reading frames.
 
-The frames pass through the same weights side by side, each as many times shorter, so that the body does the same work in
-fewer steps. Their outputs are joined by mean and maximum, which do not depend on the order of the frames: which reading
-frame a window begins in does not matter, only that there is one. Fickett (1982, doi:10.1093/nar/10.17.5303) and open
-reading frames both recognise coding sequence by what repeats every third base.
+The frames pass through the same weights side by side, each as many times shorter, so that the body does the same work
+in fewer steps. Their outputs are joined by mean and maximum, which do not depend on the order of the frames: which
+reading frame a window begins in does not matter, only that there is one. Fickett (1982, doi:10.1093/nar/10.17.5303) and
+open reading frames both recognise coding sequence by what repeats every third base.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """GRUs side by side over padded, time-major sequences on CPU, with their gradient written out.
 
-PyTorch has a fused LSTM for CPUs but no fused GRU (Cho et al. 2014, arXiv:1406.1078): that runs step by step, through some
-fifteen recorded operations each way. Here one step of both directions costs six operations forward and four backward. Every
-gradient within a step is the state's times a factor, so the factors of all steps are computed at once beforehand, and the
-weights' gradients at once afterwards. Gates are computed again rather than saved: a view of a tensor for each step costs as
-much as the arithmetic.
+PyTorch has a fused LSTM for CPUs but no fused GRU (Cho et al. 2014, arXiv:1406.1078): that runs step by step, through
+some fifteen recorded operations each way. Here one step of both directions costs six operations forward and four
+backward. Every gradient within a step is the state's times a factor, so the factors of all steps are computed at once
+beforehand, and the weights' gradients at once afterwards. Gates are computed again rather than saved: a view of a
+tensor for each step costs as much as the arithmetic.
 """
 
 from __future__ import annotations

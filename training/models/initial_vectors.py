@@ -1,8 +1,8 @@
 """Initial vectors of k-mers: k-mers that share bases start out alike.
 
 A k-mer's vector is the sum of one random vector for each (position, base), scaled to unit variance; a partial k-mer has
-fewer positions. Every vector is free to move in training; but what is learnt from frequent k-mers holds for similar rare
-k-mers from the first step.
+fewer positions. Every vector is free to move in training; but what is learnt from frequent k-mers holds for similar
+rare k-mers from the first step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, a logit.
+"""A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, a
+logit.
 
 Token vectors may include the position, and the body may read a sequence as interleaved ones, its reading frames, whose
 pooled vectors are then joined.

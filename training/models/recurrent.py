@@ -1,9 +1,9 @@
 """LSTM and GRU layers in one or two directions, over masked or packed sequences: the same weights, the same result.
 
-Masked: the backward direction is a second network over sequences reversed within their own length, so that padding never
-enters a state. Packed: every time step computes only the rows that reach it. On a CPU masked is 5 to 30 times faster; on a
-GPU `training.engine.layout` measures both. States are time-major between the layers, as the libraries require, and reversing
-moves whole vectors: gathering number by number took a fifth of a training step.
+Masked: the backward direction is a second network over sequences reversed within their own length, so that padding
+never enters a state. Packed: every time step computes only the rows that reach it. On a CPU masked is 5 to 30 times
+faster; on a GPU `training.engine.layout` measures both. States are time-major between the layers, as the libraries
+require, and reversing moves whole vectors: gathering number by number took a fifth of a training step.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Directed(nn.Module):
 
         Args:
             states: time-major, shape (positions, rows, width); packed, shape (real positions, width).
-            reverse: the index of each position when every sequence is reversed, over the flat leading dimensions; None for
-                one direction.
+            reverse: the index of each position when every sequence is reversed, over the flat leading dimensions; None
+                for one direction.
             batch_sizes: rows at each time step if packed (on the host).
         """
         inputs = [states] if reverse is None else [states, swapped(states, reverse)]
@@ -150,7 +150,8 @@ def rows_at(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def reversal(mask: Tensor, lengths: Tensor) -> Tensor:
-    """The index of each position when sequences are reversed within their length, time-major, shape (positions x rows,).
+    """The index of each position when sequences are reversed within their length, time-major, shape (positions x
+    rows,).
 
     Positions after the end map to themselves, so that reversing twice changes nothing.
     """

@@ -1,8 +1,8 @@
 """Memory of LSTM and GRU layers.
 
-On a CPU, oneDNN's LSTM keeps a workspace of gates and cell states from forward to backward. `models.gru` keeps gates and
-states in float32; in half precision torch's GRU runs operation by operation at each position, and seven results are saved.
-On a GPU, cuDNN and MIOpen keep a reserve of about the gates and a state or two.
+On a CPU, oneDNN's LSTM keeps a workspace of gates and cell states from forward to backward. `models.gru` keeps gates
+and states in float32; in half precision torch's GRU runs operation by operation at each position, and seven results are
+saved. On a GPU, cuDNN and MIOpen keep a reserve of about the gates and a state or two.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _saves_input(config: ModelConfig, shape: Shape, layer: int) -> bool:
 def _lstm_workspace(width: int, hidden: int, shape: Shape) -> tuple[Amount, Amount]:
     """What an LSTM's forward pass keeps for one direction, and what its backward pass needs in addition.
 
-    oneDNN lays out gates, states and gradients of states as one piece, of which only the backward pass touches the last.
+    oneDNN lays out gates, states and gradients of states as one piece, of which only the backward pass touches the
+    last.
     """
     if shape.device == "cuda":
         return shape.states(LSTM_RESERVE * hidden), NOTHING

@@ -24,8 +24,8 @@ class Transformer(Body):
     """Attention layers.
 
     Args:
-        config: `hidden` is the width, `heads` and `layers` are their numbers, and `window` limits how far a position looks
-            (0: everywhere).
+        config: `hidden` is the width, `heads` and `layers` are their numbers, and `window` limits how far a position
+            looks (0: everywhere).
         width: of a position's vector that comes in.
 
     Attributes:
@@ -60,9 +60,9 @@ class Transformer(Body):
     def memory_stages(cls, config: ModelConfig, shape: Shape, width: int) -> Iterator[Stage]:
         """The input projection, two stages a layer, and the last norm.
 
-        Attention runs in torch's flash kernels, which save no scores. Within a window it runs in the plain kernel, block by
-        block, and saves every score of neighbouring blocks. On GPUs in half precision positions are packed, and no score is
-        saved.
+        Attention runs in torch's flash kernels, which save no scores. Within a window it runs in the plain kernel,
+        block by block, and saves every score of neighbouring blocks. On GPUs in half precision positions are packed,
+        and no score is saved.
         """
         hidden, unit = config.hidden, shape.states(config.hidden)
         inputs = shape.states(width)

@@ -47,7 +47,7 @@ class Seen:
 
 
 def run(dataset: TokenDataset, steps: list[tuple[int, Rows]], budget: int, workers: int) -> list[Seen]:
-    """Ranks as threads that wait for each other in every step: one that took another number would be waited for in vain."""
+    """Ranks as threads that wait for each other in each step: with different numbers of steps they would deadlock."""
     together = threading.Barrier(workers)
     seen = [Seen() for _ in range(workers)]
 

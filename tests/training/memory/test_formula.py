@@ -65,7 +65,7 @@ def activations(found: Estimate) -> float:
 @given(configurations, st.integers(2, 200), st.integers(20, 20_000), st.sampled_from(["cpu", "cuda"]))
 def test_more_rows_and_longer_ones_take_more(model: ModelConfig, rows: int, tokens: int, device: Any) -> None:
     work = Work(rows, tokens, device)
-    # Tensors of less than 128 KiB stay in a CPU's heap when freed, and twice as large ones go back: some of those count once less.
+    # Small tensors stay in a CPU's heap when freed, and larger ones go back, so that some of these count once less.
     here = estimate(model, FP32, 4099, work).peak - (8 * 128 * 2**10 if device == "cpu" else 0)
     assert here <= estimate(model, FP32, 4099, replace(work, rows=2 * rows)).peak * 1.001
     assert here <= estimate(model, FP32, 4099, replace(work, tokens=2 * tokens)).peak * 1.001

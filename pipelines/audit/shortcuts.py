@@ -49,7 +49,7 @@ def audit(
         train: the split that rules are fitted on.
         evaluated: the split that they are evaluated on.
         validation: the split that chooses the penalty of the k-mer regression; with it, that rule is included.
-        kmers: include the k-mer regression without a validation split too. It takes seconds to minutes, the others none.
+        kmers: include the k-mer regression without a validation split too; it alone takes seconds to minutes.
     """
     columns: dict[str, tuple[str, Callable[[TokenDataset], Scores]]] = {
         "length": ("length in bases", lambda dataset: base_lengths(dataset).astype(np.float64)),

@@ -1,1 +1,1 @@
-"""Negatives: `place` makes them on one chromosome; each kind has a module of its own, and bedtools draws the shuffled."""
+"""Negatives: `place` makes those of a chromosome; each kind has its own module, and bedtools draws shuffled ones."""

@@ -33,7 +33,8 @@ def find() -> Path:
     if program is None:
         raise DependencyError(
             "bedtools: program not found",
-            "install it with 'apt-get install bedtools', 'conda install -c bioconda bedtools' or 'brew install bedtools'",
+            "install it with 'apt-get install bedtools', 'conda install -c bioconda bedtools' or "
+            "'brew install bedtools'",
         )
     return Path(program)
 

@@ -82,7 +82,7 @@ class Placement:
         negatives: start and end of each negative, shape (negatives, 2).
         partners: index of the gene that each negative belongs to, shape (negatives,).
         kinds: index of each negative's kind in `KINDS`, shape (negatives,).
-        missing: requested negatives of each gene that could not be placed, shape (genes,); 0 where the gene is left out.
+        missing: requested negatives of each gene that could not be placed, shape (genes,); 0 for a gene left out.
         reasons: why each gene is left out, empty where it is not, shape (genes,).
         left_out: start and end of the window of each gene that is left out, shape (genes, 2); -1, -1 where it is kept.
     """

@@ -65,7 +65,7 @@ class IntervalShuffler:
         """Place intervals; shorten those that do not fit to `SHRINK` of their length until they do.
 
         Returns:
-            Start and end, shape (n, 2), -1, -1 where not even `MIN_LENGTH` bases fit; and the final lengths, shape (n,).
+            Start and end, shape (n, 2), -1, -1 where not even `MIN_LENGTH` bases fit; and final lengths, shape (n,).
         """
         lengths = lengths.copy()
         placed = self.place(lengths, splits)

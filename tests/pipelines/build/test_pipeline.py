@@ -70,7 +70,7 @@ def test_genomes_of_one_sequence_all_have_rows_in_train(tmp_path: Path, ray_sess
 def test_families_of_several_genomes_leave_no_near_duplicate_of_test_in_train(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any
 ) -> None:
-    """The second genome is the first with every fiftieth base changed; only the family split keeps the pairs together."""
+    """The second genome is the first with every fiftieth base changed; only the family split keeps pairs together."""
     twin = mutated_genome(genome, tmp_path / "twin", every=50)
     shares: dict[str, dict[str, Any]] = {}
     for by in ("random", "family"):

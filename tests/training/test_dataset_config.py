@@ -31,7 +31,7 @@ def test_the_experiment_that_built_the_dataset_differs_in_nothing() -> None:
     assert reconcile(experiment(**cropped), built(**cropped)) == (experiment(**cropped), [])
 
 
-def test_each_differing_key_is_told_with_both_values_and_the_dataset_wins() -> None:
+def test_each_differing_key_is_listed_with_both_values_and_the_dataset_counts() -> None:
     theirs = {"tokenizer": {"k": 3}, "negatives": {"ratio": 2}, "split": {"test": ["chr1", "chr2"]}}
     agreed, differences = reconcile(experiment(), built(**theirs))
     assert differences == ["negatives.ratio 2.0, not 1.0", "tokenizer.k 3, not 6", "split.test chr1 chr2, not 0.1"]
@@ -51,7 +51,7 @@ def test_a_tokenizer_taken_from_elsewhere_is_not_compared_but_written_as_it_is()
     assert agreed["tokenizer"] == built(tokenizer={"k": 3})["tokenizer"]
 
 
-def test_an_experiment_without_sources_is_not_held_against_those_of_the_dataset() -> None:
+def test_an_experiment_without_sources_is_not_compared_with_those_of_the_dataset() -> None:
     assert reconcile(experiment() | {"sources": []}, built()) == (experiment() | {"sources": []}, [])
     assert reconcile({"model": {"hidden": 8}}, built()) == ({"model": {"hidden": 8}}, [])
 

@@ -125,8 +125,8 @@ def _data(config: Config) -> str:
 
 
 def _kinds(split: Config) -> str:
-    told = ", ".join(f"{count:,} {name}" for name, count in split["rows"].items() if name not in ("gene", "sequence"))
-    return told or f"{split['negatives']:,}"
+    rows = ", ".join(f"{count:,} {name}" for name, count in split["rows"].items() if name not in ("gene", "sequence"))
+    return rows or f"{split['negatives']:,}"
 
 
 def _names(split: Config) -> str:

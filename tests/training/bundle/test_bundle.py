@@ -245,7 +245,7 @@ def test_unknown_keys_elsewhere_are_kept(saved: Path, tmp_path: Path) -> None:
     assert training.load(tmp_path / "again").config["later"] == {"a": 1}
 
 
-def test_a_path_made_of_an_address_is_told_as_that() -> None:
+def test_a_path_made_of_an_address_is_an_error_that_says_so() -> None:
     assert "give an address as text" in refusal(Path("s3://bucket/run/bundle"))
 
 

@@ -115,7 +115,7 @@ def test_a_configuration_of_many_megabytes_is_not_parsed(monkeypatch: pytest.Mon
     assert "too many for a configuration" in refusal(content())
 
 
-def test_files_are_held_against_their_size_and_bytes(tmp_path: Path) -> None:
+def test_files_are_compared_with_their_size_and_bytes(tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / name).write_bytes(name.encode())
     digests.check(tmp_path, FILES, "bundle")

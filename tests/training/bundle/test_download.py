@@ -128,7 +128,7 @@ def test_a_missing_file_elsewhere_is_named(saved: Path, cache: Path, name: str) 
     assert "\n" not in str(caught.value)
 
 
-def test_an_address_without_a_driver_is_told_as_that() -> None:
+def test_an_address_without_a_driver_is_an_error_that_says_so() -> None:
     with pytest.raises(DependencyError, match=r"nonsense://host/run: no driver for nonsense://"):
         training.load("nonsense://host/run")
 

@@ -152,7 +152,7 @@ def test_a_killed_worker_costs_steps_but_changes_nothing(
     require_same(tmp_path, undisturbed)
 
 
-def test_a_worker_told_to_go_saves_first_and_no_step_is_lost(
+def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
     progress = Silent()
@@ -192,7 +192,7 @@ def test_a_killed_driver_is_followed_by_one_with_other_workers_and_the_result_is
     require_same(output, undisturbed)
 
 
-def test_a_driver_told_to_go_keeps_the_last_step_first(
+def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
     output = tmp_path / "run"
@@ -222,7 +222,7 @@ def test_a_damaged_checkpoint_is_an_error_with_a_way_on(killed: Path, dataset: P
 
 
 @pytest.mark.full
-def test_a_lost_node_leaves_a_run_that_goes_on_with_fewer_workers(
+def test_a_lost_node_leaves_a_run_that_resumes_with_fewer_workers(
     dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
     import ray

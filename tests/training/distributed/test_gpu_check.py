@@ -27,7 +27,7 @@ def test_the_machine_whose_gpus_cannot_be_used_is_named() -> None:
         check([FOR_CPUS], "auto")
 
 
-def test_gpus_that_ray_does_not_count_are_told_with_the_package_it_counts_by() -> None:
+def test_gpus_that_ray_does_not_count_are_an_error_that_names_the_missing_package() -> None:
     with pytest.raises(
         ResourceError, match=r"machine 10\.0\.0\.4: .*4 AMD GPUs that Ray does not know: pip install amdsmi"
     ):
@@ -40,13 +40,13 @@ def test_gpus_that_ray_counts_and_nobody_sees_are_an_error() -> None:
     check([NodeInventory("without device files", 1, Hardware(), CUDA, {})], "auto")
 
 
-def test_nothing_is_asked_of_gpus_when_cpus_are_wanted_or_gpus_are_hidden() -> None:
+def test_gpus_are_not_checked_when_only_cpus_are_requested_or_gpus_are_hidden() -> None:
     check([FOR_CPUS, UNKNOWN], "cpu")
     check([NodeInventory("one", 2, Hardware(nvidia=2), Build("cpu", "x"), {"CUDA_VISIBLE_DEVICES": ""})], "auto")
 
 
 @pytest.mark.ray
-def test_every_machine_of_the_cluster_is_looked_at(ray_session: Any) -> None:
+def test_every_machine_of_the_cluster_is_inspected(ray_session: Any) -> None:
     (inventory,) = inventory_cluster()
     assert inventory.hardware == hardware()
     assert inventory.gpus == 0 or inventory.hardware

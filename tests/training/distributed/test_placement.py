@@ -72,7 +72,7 @@ def test_what_other_work_holds_is_awaited() -> None:
     )
 
 
-def test_ray_is_asked_for_the_share() -> None:
+def test_the_resources_have_rays_names() -> None:
     assert Placement(3, use_gpu=True).resources == {"CPU": 3, "GPU": 1}
     assert Placement(3, use_gpu=False).resources == {"CPU": 3}
 

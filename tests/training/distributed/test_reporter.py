@@ -91,7 +91,7 @@ def test_tensorboard_shows_steps_and_epochs(
     assert found["validation/auroc"] == found["validation/loss"] == [10, 20]
 
 
-def test_a_stopped_run_goes_on_and_shows_every_step_once(
+def test_a_stopped_run_resumes_and_shows_every_step_once(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=1)

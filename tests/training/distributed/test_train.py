@@ -97,7 +97,7 @@ def test_a_finished_run_starts_no_worker_and_writes_nothing(
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_a_finished_run_has_its_own_epochs_back_after_another_began_in_its_place(
+def test_a_finished_run_gets_its_own_epochs_back_after_another_began_in_its_directory(
     trained: Path, dataset: Path, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(trained, tmp_path / "run")
@@ -106,7 +106,7 @@ def test_a_finished_run_has_its_own_epochs_back_after_another_began_in_its_place
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
 
-def test_a_dataset_built_with_other_values_is_told_and_its_values_are_kept(
+def test_a_dataset_built_with_other_values_is_a_warning_and_its_values_count(
     trained: Path, dataset: Path, tmp_path: Path
 ) -> None:
     copy, progress = shutil.copytree(trained, tmp_path / "run"), Silent()

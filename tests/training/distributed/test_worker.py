@@ -9,7 +9,7 @@ from training.distributed.worker import explained
 CPU = torch.device("cpu")
 
 
-def test_an_error_of_the_family_is_told_as_it_is() -> None:
+def test_an_error_of_the_family_is_reported_as_it_is() -> None:
     error = DatasetError("rows: none", "build again")
     assert explained(error) is error
 
@@ -40,7 +40,7 @@ def test_a_defect_is_one_line_and_not_tried_again() -> None:
     assert "\n" not in str(found)
 
 
-def test_an_operation_without_a_deterministic_form_is_told_with_its_key() -> None:
+def test_an_operation_without_a_deterministic_form_is_an_error_that_names_the_key() -> None:
     found = explained(RuntimeError("cumsum_cuda does not have a deterministic implementation"))
     assert isinstance(found, TrainingError)
     assert str(found).startswith("training.deterministic: ")

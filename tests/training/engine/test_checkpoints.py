@@ -102,7 +102,9 @@ def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "epoch-notes.pt").read_text() == "mine"
 
 
-def test_a_place_that_cannot_be_written_is_told_at_the_next_save_and_the_last_good_one_stays(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_an_error_at_the_next_save_and_the_last_good_one_stays(
+    tmp_path: Path,
+) -> None:
     checkpoints = saved(tmp_path / "kept", (1, 0))
     blocked = Checkpoints(tmp_path / "file")
     (tmp_path / "file").write_text("")

@@ -49,7 +49,7 @@ def test_the_same_run_gives_the_same_bits_and_no_operation_is_refused(
 
 
 @pytest.mark.usefixtures("_as_before")
-def test_it_is_set_for_the_whole_process_only_when_it_is_wanted() -> None:
+def test_it_is_set_for_the_whole_process_only_when_enabled() -> None:
     set_deterministic(False)
     assert not torch.are_deterministic_algorithms_enabled()
     assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ

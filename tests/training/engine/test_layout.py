@@ -66,7 +66,7 @@ def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_
 
 
 @pytest.mark.parametrize(("wanted", "found"), [("masked", "masked"), ("packed", "packed"), ("auto", "masked")])
-def test_a_layout_asked_for_is_set_and_a_cpu_takes_masked(train_split: TokenDataset, wanted: str, found: str) -> None:
+def test_a_configured_layout_is_set_and_a_cpu_uses_masked(train_split: TokenDataset, wanted: str, found: str) -> None:
     model = model_of("gru")
     assert settle(model, TrainingConfig.model_validate({"layout": wanted}), train_split) == found
     assert isinstance(model.body, Recurrent)

@@ -139,7 +139,7 @@ def test_the_curve_does_not_depend_on_the_token_budget(
     np.testing.assert_allclose(curves[1], curves[2], rtol=1e-5)
 
 
-def test_going_on_from_any_epoch_equals_never_having_stopped(
+def test_resuming_from_any_epoch_equals_never_having_stopped(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=4, global_batch_size=16)
@@ -183,7 +183,7 @@ def test_training_stops_when_patience_runs_out(train_split: TokenDataset, valida
     assert len(records) == state.best_record["epoch"] + 2 < 30
 
 
-def test_a_loss_that_is_no_number_is_an_error_with_a_remedy(
+def test_a_loss_that_is_not_a_number_is_an_error_with_a_fix(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16)
@@ -204,7 +204,7 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_going_on_from_any_step_equals_never_having_stopped(
+def test_resuming_from_any_step_equals_never_having_stopped(
     train_split: TokenDataset, validation_split: TokenDataset, precision: str
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, checkpoint_steps=3, precision=precision)
@@ -230,7 +230,7 @@ def test_going_on_from_any_step_equals_never_having_stopped(
             assert torch.equal(tensor, resumed.model.state_dict()[name])
 
 
-def test_going_on_with_another_number_of_workers_keeps_the_curve(
+def test_resuming_with_another_number_of_workers_gives_the_same_curve(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, checkpoint_steps=4)
@@ -344,7 +344,7 @@ def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing
         torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
-def test_a_gradient_that_is_no_number_ends_training_before_it_is_kept(
+def test_a_gradient_that_is_not_a_number_ends_training_before_it_is_saved(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=1, global_batch_size=16, checkpoint_steps=1)
@@ -403,7 +403,7 @@ def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps
 
 @pytest.mark.usefixtures("late")
 @pytest.mark.parametrize("step", [3, 9, 15])
-def test_with_late_figures_a_loss_that_is_no_number_is_never_kept_and_no_worker_is_left_waiting(
+def test_with_late_figures_a_loss_that_is_not_a_number_is_never_saved_and_no_worker_is_left_waiting(
     train_split: TokenDataset, validation_split: TokenDataset, step: int
 ) -> None:
     config = TrainingConfig(epochs=1, global_batch_size=8)

@@ -46,7 +46,7 @@ def test_the_best_epoch_takes_the_place_of_the_one_before(tmp_path: Path) -> Non
     assert (embedding_file.load(only, TOKENIZER, 8)[PAD + 1 :] == 3).all()
 
 
-def test_the_file_of_the_epoch_that_training_goes_on_from_is_not_written_again(tmp_path: Path) -> None:
+def test_the_file_of_the_epoch_that_training_resumes_from_is_not_written_again(tmp_path: Path) -> None:
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
     (before,) = files(tmp_path)
     stamp = before.stat().st_mtime_ns
@@ -98,7 +98,7 @@ def test_training_keeps_the_vectors_of_its_best_epoch(
     assert torch.equal(found[PAD + 1 :], state.best["embedding.weight"][PAD + 1 :])
 
 
-def test_a_run_that_goes_on_brings_the_file_in_line_with_its_checkpoint(
+def test_a_resumed_run_brings_the_file_in_line_with_its_checkpoint(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     first = CONFIG.model_copy(update={"epochs": 1})

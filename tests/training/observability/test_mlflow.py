@@ -96,7 +96,7 @@ def test_nothing_is_tracked_without_an_address() -> None:
     assert warnings == []
 
 
-def test_a_configuration_is_told_key_by_key_and_no_secret_with_it() -> None:
+def test_a_configuration_is_sent_key_by_key_without_secrets() -> None:
     values = {"model": {"kind": "lstm"}, "split": {"test": ["IV", "XV"]}, "training": {"mlflow": NOBODY, "epochs": 2}}
     told = flatten(values)
     assert told == {"model.kind": "lstm", "split.test.0": "IV", "split.test.1": "XV", "training.epochs": "2"}
@@ -107,7 +107,7 @@ def test_addresses_lose_their_passwords() -> None:
     assert without_passwords(f"at {NOBODY}/api: no") == "at http://127.0.0.1:1/api: no"
 
 
-def test_a_server_that_is_away_is_one_warning_and_training_goes_on() -> None:
+def test_a_server_that_cannot_be_reached_is_one_warning_and_training_continues() -> None:
     pytest.importorskip("mlflow")
     warnings: list[str] = []
     tracker = begun(NOBODY, "raygene", warnings)
@@ -146,7 +146,7 @@ def test_the_same_configuration_elsewhere_is_a_run_of_its_own(folder: str, place
 
 
 @pytest.mark.full
-def test_a_run_that_goes_on_is_found_again_and_has_each_epoch_once(server: str, tmp_path: Path) -> None:
+def test_a_resumed_run_is_found_again_and_has_each_epoch_once(server: str, tmp_path: Path) -> None:
     warnings: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         interrupted(begun(server, "again", warnings))

@@ -67,7 +67,7 @@ def test_phases_are_timed_on_the_steps_between_settling_and_recording(tmp_path: 
     assert found.busy is None
 
 
-def test_it_wants_to_stop_when_the_last_step_is_recorded(tmp_path: Path, state: loop.State) -> None:
+def test_it_stops_when_the_last_step_is_recorded(tmp_path: Path, state: loop.State) -> None:
     hands = Hands()
     profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", hands)
     assert steps_by_hand(profiler, hands, state, [1.0] * 30) == SHORT.steps

@@ -37,7 +37,7 @@ def test_nvidia_gpus_are_counted_by_their_device_files(tmp_path: Path) -> None:
     assert hardware(tmp_path) == Hardware(nvidia=2)
 
 
-def test_amd_gpus_are_render_nodes_beside_the_compute_driver(tmp_path: Path) -> None:
+def test_amd_gpus_are_render_nodes_where_there_is_a_compute_driver(tmp_path: Path) -> None:
     lay_out(tmp_path, ["dri/card0", "dri/renderD128", "dri/renderD129"])
     assert hardware(tmp_path) == Hardware()
     lay_out(tmp_path, ["kfd"])
@@ -55,7 +55,7 @@ def test_graphics_within_a_cpu_are_no_gpu_to_compute_on(tmp_path: Path) -> None:
     assert not hardware(tmp_path)
 
 
-def test_an_amd_gpu_that_tells_no_memory_of_its_own_counts(tmp_path: Path) -> None:
+def test_an_amd_gpu_that_reports_no_memory_of_its_own_counts(tmp_path: Path) -> None:
     lay_out(tmp_path, ["kfd", "dri/renderD128"], vendor="0x1002", memory=0)
     assert hardware(tmp_path) == Hardware(amd=1)
 
@@ -79,12 +79,12 @@ def test_amds_own_variables_hide_no_nvidia_gpu_and_nvidias_hides_both() -> None:
     assert visible(both, {"CUDA_VISIBLE_DEVICES": ""}) == Hardware()
 
 
-def test_hardware_is_told_in_words() -> None:
+def test_hardware_is_described_in_words() -> None:
     assert str(Hardware(2, 1)) == "2 NVIDIA GPUs and 1 AMD GPU"
     assert str(Hardware()) == "no GPU"
 
 
-def test_a_build_tells_what_torch_it_is() -> None:
+def test_a_build_describes_the_installed_torch() -> None:
     found = build()
     assert found.version == torch.__version__
     assert (found.kind == "cpu") == (torch.version.cuda is None and torch.version.hip is None)

@@ -108,7 +108,7 @@ def test_the_peak_of_a_fresh_process_is_within_a_tenth(
     model: dict[str, Any], training: dict[str, Any], work: Work
 ) -> None:
     config, optimisation = ModelConfig(**model), TrainingConfig(**training)
-    seen = probe(config, optimisation, 1027, work)
-    assert seen.fits
-    foretold = estimate(config, optimisation, 1027, work, seen.imported)
-    assert foretold.peak == pytest.approx(seen.peak, rel=0.1)
+    measured = probe(config, optimisation, 1027, work)
+    assert measured.fits
+    predicted = estimate(config, optimisation, 1027, work, measured.imported)
+    assert predicted.peak == pytest.approx(measured.peak, rel=0.1)

@@ -32,7 +32,7 @@ def saved(tmp_path: Path) -> Path:
     return embedding_file.save(vectors(), TOKENIZER, 0.41234, MADE, tmp_path)
 
 
-def test_the_name_tells_dimension_vocabulary_accuracy_and_time(saved: Path) -> None:
+def test_the_name_has_dimension_vocabulary_accuracy_and_time(saved: Path) -> None:
     assert saved.name == "embed-8-67-0.4123-20260304T050607Z-checkpoint.safetensors"
     elsewhere = MADE.astimezone(timezone(timedelta(hours=9)))
     assert embedding_file.name_of(8, 67, 0.41234, elsewhere) == saved.name
@@ -108,7 +108,7 @@ def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -
         ({"tokenizer": Tokenizer(4, 1, "anchor").json}, "its tokenizer is not the one that its fingerprint names"),
     ],
 )
-def test_metadata_that_is_not_whole_is_refused(saved: Path, changed: dict[str, str], told: str) -> None:
+def test_incomplete_metadata_is_refused(saved: Path, changed: dict[str, str], told: str) -> None:
     with pytest.raises(BundleError, match=told) as caught:
         embedding_file.load(rewritten(saved, **changed), TOKENIZER, 8)
     assert "\n" not in str(caught.value)
@@ -157,7 +157,7 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path, monkeypatch: pytes
     assert not Path("exploded").exists()
 
 
-def test_a_missing_file_is_told_by_its_key(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_that_names_its_key(tmp_path: Path) -> None:
     config = ModelConfig(embedding=8, embedding_file=str(tmp_path / "none.safetensors"))
     with pytest.raises(BundleError, match=r"no such embedding file: correct model.embedding_file"):
         models.fresh(config, TOKENIZER, 0)

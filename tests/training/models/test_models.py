@@ -41,7 +41,7 @@ def batch_of(lengths: list[int], rows: list[int]) -> TokenBatch:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_a_row_has_the_same_logit_alone_and_beside_longer_rows(config: ModelConfig) -> None:
+def test_a_row_has_the_same_logit_alone_and_next_to_longer_rows(config: ModelConfig) -> None:
     torch.manual_seed(0)
     model = models.make(config, 67).eval()
     with torch.inference_mode():

@@ -104,7 +104,7 @@ def test_a_misspelt_field_would_be_found(manifest: dict[str, Any]) -> None:
         jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
 
 
-def test_the_cluster_takes_nobody_without_its_token(manifest: dict[str, Any]) -> None:
+def test_the_cluster_accepts_no_client_without_its_token(manifest: dict[str, Any]) -> None:
     assert manifest["spec"]["rayClusterSpec"]["authOptions"]["mode"] == "token"
 
 

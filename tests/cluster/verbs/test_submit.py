@@ -186,7 +186,7 @@ def watcher(process: int) -> int:
 
 
 @pytest.mark.full
-def test_a_job_that_is_lost_is_told_apart_from_one_that_did_not_start(
+def test_a_lost_job_is_distinguished_from_one_that_did_not_start(
     cluster: Cluster, dataset: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -228,7 +228,7 @@ def test_a_stopped_training_resumes_with_the_same_command(
 
 
 @pytest.mark.full
-def test_following_can_be_left_and_the_job_goes_on(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+def test_following_can_be_ended_and_the_job_keeps_running(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train = ["train", EXAMPLE, "--dataset", dataset, "--output", run, "--training.epochs", "1"]
     following = subprocess.Popen(
@@ -272,7 +272,7 @@ def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
 
 
 @pytest.mark.full
-def test_gpus_that_no_node_has_are_told_before_anything_is_sent(cluster: Cluster, tmp_path: Path) -> None:
+def test_gpus_that_no_node_has_are_an_error_before_anything_is_sent(cluster: Cluster, tmp_path: Path) -> None:
     build = ["build", EXAMPLE, "--output", tmp_path / "out"]
     told = one_line(cluster.raygene("submit", "run", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
     assert "--gpus 2: no node has 2 GPUs: of 1 node the largest has 0 GPUs" in told

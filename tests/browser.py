@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTHS = {"desk": 1280, "phone": 400}
+WIDTHS = {"desktop": 1280, "phone": 400}
 WINDOWS = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
 
 
@@ -38,7 +38,7 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def window(browser: Any, file: Path, width: str, scheme: str) -> Iterator[tuple[Any, list[str]]]:
-    """A page in a window of a width and scheme; what the console says, and every address that is asked for."""
+    """A page in a window of a width and scheme; the messages of the console, and every requested address."""
     opened = browser.new_page(viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme)
     said: list[str] = []
     opened.on("console", lambda message: said.append(message.text))

@@ -81,8 +81,10 @@ def test_a_genome_goes_from_files_to_scored_intervals(genome: GenomeFiles, tmp_p
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     again = raygene("train", path, "--dataset", tmp_path / "data", "--output", tmp_path / "run")
     assert "trained already" in again.stderr
-    judged = raygene("evaluate", tmp_path / "run/bundle", "--dataset", tmp_path / "data", "--json", tmp_path / "e.json")
-    assert judged.returncode == 0, judged.stderr
+    evaluated = raygene(
+        "evaluate", tmp_path / "run/bundle", "--dataset", tmp_path / "data", "--json", tmp_path / "e.json"
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
     figures = json.loads((tmp_path / "e.json").read_text())
     assert {"auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy", "shortcuts"} <= set(figures)
     assert (tmp_path / "run" / "report-test.html").exists()

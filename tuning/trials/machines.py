@@ -39,7 +39,7 @@ class MachineReport:
 def smallest_machine(config: TuningConfig, device: str, output: Path, files: Sequence[Path]) -> Machine:
     """The smallest machine of the connected cluster, after a check that all of them see the files.
 
-    Each machine is asked for its memory, unless that is configured.
+    Each machine reports its memory, unless that is configured.
 
     Args:
         config: `device_memory`, `device_kind`, `workers`.

@@ -46,7 +46,7 @@ def test_a_named_device_needs_no_device(
     assert found["probed_longest"] is None
 
 
-def test_what_does_not_fit_fails_with_a_remedy(
+def test_what_does_not_fit_fails_with_a_fix(
     dataset: Path, experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--dataset", str(dataset), "--device-memory", "64MiB", "--model.hidden", "1024"]

@@ -31,7 +31,7 @@ def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
-    """Genes so close that whole ones find no room, some of them over each other on the other strand."""
+    """Genes so close that negatives of whole ones do not fit, some of them overlapping on the other strand."""
     genome = make_genome(tmp_path_factory.mktemp("crowded"), chromosomes=4, bases=9_000)
     rows = [line for line in genome.annotation.read_text().splitlines() if line and not line.startswith("#")]
     genes = list(genome.genes)

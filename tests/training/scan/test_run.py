@@ -64,7 +64,7 @@ def content(scan: run.Scan) -> list[bytes]:
 
 
 def never() -> AbstractContextManager[Any]:
-    raise AssertionError("Ray was asked for")
+    raise AssertionError("Ray was requested")
 
 
 def test_calls_read_back_as_sorted_intervals_within_their_sequences(scanned: run.Scan) -> None:

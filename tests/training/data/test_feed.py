@@ -39,17 +39,17 @@ def dataset_of(rows: int, longest: int, seed: int) -> TokenDataset:
 
 
 @dataclass
-class Seen:
+class RankRecord:
     """What one rank met: the step numbers at which it met all others, and its batches."""
 
     meetings: list[int] = field(default_factory=list)
     parts: list[tuple[int, TokenBatch]] = field(default_factory=list)
 
 
-def run(dataset: TokenDataset, steps: list[tuple[int, Rows]], budget: int, workers: int) -> list[Seen]:
+def run(dataset: TokenDataset, steps: list[tuple[int, Rows]], budget: int, workers: int) -> list[RankRecord]:
     """Ranks as threads that wait for each other in each step: with different numbers of steps they would deadlock."""
     together = threading.Barrier(workers)
-    seen = [Seen() for _ in range(workers)]
+    seen = [RankRecord() for _ in range(workers)]
 
     def rank_of(rank: int) -> None:
         with feed(dataset, steps, budget, workers, rank, CPU) as batches:

@@ -193,7 +193,7 @@ def test_a_loss_that_is_not_a_number_is_an_error_with_a_fix(
         loop.fit(state, train_split, validation_split, config, Alone(), CPU)
 
 
-def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_remedy(
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_an_error_with_a_fix(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=1, global_batch_size=160)

@@ -23,6 +23,7 @@ from pipelines import __version__
 from pipelines.errors import RaygeneError
 
 RESUMING = ("demo", "build", "train", "tune", "scan")
+"""Verbs that keep finished work when they are interrupted."""
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def interruption(arguments: Sequence[str]) -> str:
-    """What to say of an interrupted command line: whether its work is kept."""
+    """The message for an interrupted command line: whether its finished work is kept."""
     if arguments and arguments[0] in RESUMING:
         return "interrupted; finished work is kept, and the same command resumes"
     if arguments and arguments[0] == "submit":

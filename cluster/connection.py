@@ -32,8 +32,11 @@ _QUIET = {
 }
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray before 2.60 hides all GPUs from a worker that reserves none.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray would retry a task that runs out of memory for ever.
     "RAY_task_oom_retries": "1",
+    # Ray Tune would write logs of its own in addition to raygene's.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Waiting threads that spin slow a shared machine: an evaluation next to another process took 41 s, not 2.
     "OMP_WAIT_POLICY": "PASSIVE",

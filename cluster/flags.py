@@ -174,7 +174,7 @@ def _split_source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
             continue
         number, key, inline = match.groups()
         if number == "N":
-            raise UsageError(f"{argument}: N is to be a number", "count the genomes from 0")
+            raise UsageError(f"{argument}: N must be a number", "count the genomes from 0")
         field = SourceConfig.model_fields.get(key)
         many = field is not None and flag_types.takes_many(field)
         values = [] if inline is None else [inline]

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Sets up what only `make test-full` needs. Into .venv: checkers of shell scripts and Kubernetes manifests, and a browser
-# with its driver. Into .venv/full, an environment of their own because they want older packages than this project: a
-# tracking server, an S3 server, and two programs that results are compared with, sourmash and dinuc-shuf.
+# Sets up what only `make test-full` needs.
+# Into .venv: checkers of shell scripts and Kubernetes manifests, and a browser with its driver.
+# Into .venv/full, apart because they require older packages than this project: a tracking server, an S3 server, and two
+# programs that results are compared with, sourmash and dinuc-shuf.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/apt.sh
@@ -18,15 +19,15 @@ has_browser() {
 if ! has_browser; then
     say "installing the browser chromium"
     apt_install chromium && has_browser ||
-        fail "no browser found and chromium could not be installed: run 'apt-get install chromium' as root, or name one:" \
-             "RAYGENE_BROWSER=/path/to/chrome make test-full"
+        fail "no browser found and chromium could not be installed: run 'apt-get install chromium' as root," \
+             "or name one: RAYGENE_BROWSER=/path/to/chrome make test-full"
 fi
 
 stamp=.venv/full/.raygene-setup
 expected=$(cat scripts/setup-full.sh scripts/apt.sh pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$expected" ]; then exit 0; fi
-say "installing the browser's driver and checkers into .venv, and servers and programs to compare with into .venv/full" \
-    "(two minutes)"
+say "installing the browser's driver and checkers into .venv," \
+    "and servers and programs to compare with into .venv/full (two minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,full]' ||
     fail "pip could not install the browser's driver: check the network and the lines above, then run again"
 rm -rf .venv/full

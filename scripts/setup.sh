@@ -44,8 +44,9 @@ install_bedtools() {
     say "installing the bedtools program"
     if apt_install bedtools; then return; fi
     for conda in mamba conda micromamba; do
-        if command -v "$conda" >/dev/null &&
-           "$conda" create -y -q -p "$PWD/.venv/conda-bedtools" -c conda-forge -c bioconda bedtools >/dev/null 2>&1; then
+        command -v "$conda" >/dev/null || continue
+        if "$conda" create -y -q -p "$PWD/.venv/conda-bedtools" -c conda-forge -c bioconda bedtools >/dev/null 2>&1
+        then
             ln -sf ../conda-bedtools/bin/bedtools .venv/bin/bedtools
             return
         fi

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer", bound=Hashable)
 ROUNDS = 3
+"""How often each clock is read: the first answer may have to wait for a process to start."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class Reading:
     received: float
 
     @property
-    def least(self) -> float:
-        """Seconds by which the clock is off at least, whenever between the two moments it was read."""
+    def min_skew(self) -> float:
+        """Seconds by which the clock is off at least, at whatever moment between the two it was read."""
         return max(self.sent - self.time, self.time - self.received, 0.0)
 
     @property
-    def most(self) -> float:
+    def max_skew(self) -> float:
         """Seconds by which it is off at most."""
         return max(abs(self.time - self.sent), abs(self.received - self.time))
 
@@ -51,12 +52,10 @@ def read(
     timeout_s: float,
     rounds: int = ROUNDS,
 ) -> list[Reading | None]:
-    """Read several clocks at once, each several times; return the reading of each whose answer came fastest.
-
-    The first answer may have to wait for a process to start.
+    """Read several clocks at once, each several times; return for each the reading whose answer came fastest.
 
     Args:
-        requests: each asks one clock, and returns a reference to its answer.
+        requests: each queries one clock, and returns a reference to its answer.
         ready: the answers that have arrived out of a list, once there is one, or after so many seconds.
         value: the clock's seconds in an answer that has arrived; None if the request failed.
         timeout_s: seconds for all readings together.

@@ -46,8 +46,8 @@ def gather_reports(request: Request) -> tuple[list[NodeReport], list[Finding]]:
             name,
             facts,
             node_tasks.gpus(node),
-            reading.least if reading else None,
-            reading.most if reading else None,
+            reading.min_skew if reading else None,
+            reading.max_skew if reading else None,
         )
         for (node, name, facts), reading in zip(answered, readings, strict=True)
     ]
@@ -55,8 +55,8 @@ def gather_reports(request: Request) -> tuple[list[NodeReport], list[Finding]]:
 
 
 def _read_clocks(nodes: Sequence[Node]) -> list[Reading | None]:
-    asks: list[Callable[[], Any]] = [partial(node_tasks.start, clock.now, node) for node in nodes]
-    return clock.read(asks, _first_ready, _seconds, CLOCK_TIMEOUT_S)
+    requests: list[Callable[[], Any]] = [partial(node_tasks.start, clock.now, node) for node in nodes]
+    return clock.read(requests, _first_ready, _seconds, CLOCK_TIMEOUT_S)
 
 
 def _first_ready(answers: list[Any], seconds: float) -> list[Any]:

@@ -13,6 +13,7 @@ from cluster.port import ANSWER_S
 
 REQUEST_S = 30.0
 UPLOAD_S = 300.0
+"""For requests with data: the code of a job may have to pass a slow network."""
 
 
 class Client(JobSubmissionClient):  # type: ignore[misc]

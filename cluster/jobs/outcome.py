@@ -93,7 +93,7 @@ def unfinished(job: str, details: Details, address: str | None) -> str:
 
 
 def reason(details: Details) -> str:
-    """The most telling line of a job's message: the last one with an error, else the first."""
+    """The most informative line of a job's message: the last one with an error, else the first."""
     lines = [line.strip() for line in (details.message or "no reason given").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors[-1] if errors else lines[0])[:300]

@@ -4,8 +4,9 @@
 #   sbatch slurm.sh build /scratch/me/experiment.yaml --output /scratch/me/dataset
 #   sbatch slurm.sh train /scratch/me/experiment.yaml --dataset /scratch/me/dataset --output /scratch/me/run
 #
-# Change: nodes, time, partition and GPUs below (no GPUs for build). All paths are on a file system that all nodes mount.
-# Change: RAYGENE_ENV, to the virtual environment of raygene, on such a file system too.
+# Change: nodes, time, partition and GPUs below (no GPUs for build).
+# Change: RAYGENE_ENV, to the virtual environment of raygene.
+# All paths, that of RAYGENE_ENV included, lie on a file system that all nodes mount.
 # Nodes are exclusive, because Ray stops every Ray process of the user on them at its end.
 # Slurm sends a signal 120 s before the time is up; the verb saves its work, and the same sbatch command resumes.
 #SBATCH --job-name=raygene
@@ -50,7 +51,8 @@ else
     # A Debian machine resolves its own name to 127.0.1.1, which other nodes cannot reach. This script runs on the first
     # node.
     first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-    host=$(getent ahostsv4 "$first" | awk '!found && $1 !~ /^127\./ { print $1; found = 1 }')
+    # awk reads to the end: under pipefail, a pipe that it closes early would end this script.
+    host=$(getent ahostsv4 "$first" | awk '!address && $1 !~ /^127\./ { address = $1 } END { print address }')
     host=${host:-$(hostname -I | awk '{ print $1 }')}
 fi
 address=$host:$((20000 + SLURM_JOB_ID % 10000))
@@ -63,7 +65,8 @@ trap 'signalled=1; if [ -s "$mark" ]; then kill -TERM "$(cat "$mark")" 2>/dev/nu
     # shellcheck disable=SC2016
     srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \
         ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --disable-usage-stats -- \
-        bash -c 'echo $$ >"$1"; export RAY_ADDRESS=$2; shift 2; exec raygene "$@"' raygene "$mark" "$address" "$@" || code=$?
+        bash -c 'echo $$ >"$1"; export RAY_ADDRESS=$2; shift 2; exec raygene "$@"' \
+        raygene "$mark" "$address" "$@" || code=$?
     echo "$code" >"$ended"
 } &
 step=$!

@@ -30,7 +30,7 @@ raygene doctor
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
-        "--gpus", type=int, metavar="N", help="GPUs that there must be (default: what the experiment requires)"
+        "--gpus", type=int, metavar="N", help="GPUs required (default: as many as the experiment requires)"
     )
     parser.add_argument(
         "--experiment", metavar="EXPERIMENT.yaml", help="an experiment whose inputs every node must read"
@@ -51,7 +51,7 @@ def run(context: Context) -> int:
 
     arguments, terminal = context.arguments, context.terminal
     if arguments.gpus is not None and arguments.gpus < 0:
-        raise UsageError(f"--gpus {arguments.gpus}: less than none", "give a number of at least 0")
+        raise UsageError(f"--gpus {arguments.gpus}: a negative number", "give a number of at least 0")
     experiment, config = _configuration(context)
     outputs = [str(absolute(path, Path.cwd())) for path in arguments.storage]
     gpus = _required_gpus(experiment) if arguments.gpus is None else arguments.gpus

@@ -15,9 +15,9 @@ SUMMARY = "show where a training step spends its time, with a trace"
 SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
 Trains for a few steps, as raygene train would, and shows where they spend their time: waiting for batches, copying
-them, forward, backward, summing gradients over workers, the optimizer, and the rest. Names the bottleneck and what to do
-about it, lists the longest operators, and writes a trace of three steps for https://ui.perfetto.dev. The model is not
-saved."""
+them, forward, backward, summing gradients over workers, the optimizer, and the rest. Names the bottleneck and what to
+do about it, lists the longest operators, and writes a trace of three steps for https://ui.perfetto.dev. The model is
+not saved."""
 EXAMPLE = (
     "raygene profile examples/yeast/experiment.yaml --dataset yeast --output profile --training.token_budget 32768"
 )

@@ -1,6 +1,6 @@
-"""A node of `ray_nodes` that is lost while it works, and what Ray knows of its tasks and actors afterwards.
+"""Kills a node of `ray_nodes` while it works, and lists the tasks and actors that Ray records afterwards.
 
-The node's workers are frozen before they are killed with it: what was in flight then has certainly not ended.
+The node's workers are suspended before they are killed with it, so that the work in progress has certainly not ended.
 """
 
 from __future__ import annotations
@@ -16,86 +16,93 @@ from typing import Any
 
 from tests.cluster.ray_nodes import BIN, Cluster, command_lines
 
-PATIENCE_S = 240
+TIMEOUT_S = 240
 
 
 def status(process: int) -> list[str]:
-    """State, parent and what follows of a process, as Linux tells them."""
+    """State, parent and the later fields of `/proc/PID/stat` (proc(5))."""
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Ids of all processes that one has started, and that those have."""
+    """Ids of all processes that a process has started, directly or through others."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parents[int(folder.name)] = int(status(int(folder.name))[1])
-    found, wave = [], {ancestor}
-    while wave:
-        wave = {process for process, parent in parents.items() if parent in wave}
-        found += sorted(wave)
-    return found
+    processes, generation = [], {ancestor}
+    while generation:
+        generation = {process for process, parent in parents.items() if parent in generation}
+        processes += sorted(generation)
+    return processes
 
 
-def titles(node: int) -> dict[int, str]:
-    """Of each worker of a node what Ray says that it does: `ray::` and a task or an actor's method, or IDLE."""
-    within = set(descendants(node))
-    named = {process: line[0] for process, line in command_lines() if process in within}
-    return {process: name for process, name in named.items() if name.startswith("ray::") and "Agent" not in name}
+def worker_titles(node: int) -> dict[int, str]:
+    """The process title of each worker of a node: `ray::` and its task or actor method, or `ray::IDLE`."""
+    processes = set(descendants(node))
+    titles = {process: line[0] for process, line in command_lines() if process in processes}
+    return {process: title for process, title in titles.items() if title.startswith("ray::") and "Agent" not in title}
 
 
-def freeze(processes: list[int]) -> None:
-    """Stop processes, and wait until they have."""
-    send(processes, signal.SIGSTOP)
+def suspend(processes: list[int]) -> None:
+    """Suspend processes, and wait until they do not run any more."""
+    send_signal(processes, signal.SIGSTOP)
     for process in processes:
         with suppress(OSError):
             while status(process)[0] not in "TZX":
                 time.sleep(0.001)
 
 
-def send(processes: list[int], number: signal.Signals) -> None:
+def send_signal(processes: list[int], number: signal.Signals) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process, number)
 
 
-def caught_at(node: int, work: str, driver: subprocess.Popen[str]) -> str:
-    """Freeze a node's workers at a moment when one of them does `work`; what Ray calls it."""
-    deadline = time.monotonic() + PATIENCE_S
+def suspend_during(node: int, work: str, driver: subprocess.Popen[str]) -> str:
+    """Suspend the workers of a node that do some work, at a moment when there is one; return its title.
+
+    Args:
+        node: process id of `ray start`.
+        work: part of the title of the worker.
+        driver: the process of the verb, which must not end before.
+    """
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         assert driver.poll() is None, f"it ended before its node was lost: {driver.communicate()}"
-        workers = [process for process, title in titles(node).items() if work in title]
-        freeze(workers)
-        if doing := [title for process, title in titles(node).items() if process in workers and work in title]:
-            return doing[0]
-        send(workers, signal.SIGCONT)
+        workers = [process for process, title in worker_titles(node).items() if work in title]
+        suspend(workers)
+        # A worker may have ended its task just before it was suspended.
+        if working := [title for process, title in worker_titles(node).items() if process in workers and work in title]:
+            return working[0]
+        send_signal(workers, signal.SIGCONT)
         time.sleep(0.02)
-    raise AssertionError(f"no worker of the node did {work}: {titles(node)}")
+    raise AssertionError(f"no worker of the node did {work}: {worker_titles(node)}")
 
 
-def thaw(node: int) -> None:
-    """Have a node's workers go on."""
-    send(list(titles(node)), signal.SIGCONT)
+def resume(node: int) -> None:
+    """Let the workers of a node continue."""
+    send_signal(list(worker_titles(node)), signal.SIGCONT)
 
 
-def lose(cluster: Cluster, node: subprocess.Popen[bytes]) -> None:
-    """Kill every process of a node at once: its raylet, its agents and its workers, frozen or not."""
-    # Those that are stopped start no others while the rest are listed.
-    send([node.pid, *descendants(node.pid)], signal.SIGSTOP)
-    send([*descendants(node.pid), node.pid], signal.SIGKILL)
+def kill_node(cluster: Cluster, node: subprocess.Popen[bytes]) -> None:
+    """Kill every process of a node at once: its raylet, its agents and its workers, suspended or not."""
+    # A suspended process starts no others while the rest are listed.
+    send_signal([node.pid, *descendants(node.pid)], signal.SIGSTOP)
+    send_signal([*descendants(node.pid), node.pid], signal.SIGKILL)
     node.wait()
     cluster.processes.remove(node)
 
 
-def listed(cluster: Cluster, what: str) -> list[dict[str, Any]]:
-    """Everything of a kind that Ray knows: nodes, actors, or tasks with each attempt at them."""
+def list_records(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
+    """All of Ray's records of a kind: `nodes`, `actors`, or `tasks` with a record for each attempt."""
     options = ["--address", cluster.url, "--detail", "--format=json", "--limit=10000"]
     done = subprocess.run(
-        [str(BIN / "ray"), "list", what, *options],
+        [str(BIN / "ray"), "list", kind, *options],
         env=cluster.environment(),
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    records: list[dict[str, Any]] = json.loads(done.stdout)
+    return records

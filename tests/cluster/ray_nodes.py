@@ -1,7 +1,7 @@
-"""Real Ray nodes of a test's own: a head with token authentication on loopback, and further nodes beside it.
+"""Real Ray nodes for one test module: a head with token authentication on loopback, and further nodes that join it.
 
-Every node is a process group of its own, and is ended by it: other Ray on the machine is left alone. Nodes do not have the
-checkout on their path, so that a job runs the code that was sent to it.
+Every node is a process group of its own, and only its processes are ended: other Ray on the machine is left alone.
+Nodes do not have the checkout on their path, so that a job runs the code that was sent to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ def free_port() -> int:
 
 @dataclass
 class Cluster:
-    """A head and its nodes."""
+    """A head and the nodes that have joined it.
+
+    Attributes:
+        gcs, dashboard: ports of the head.
+        token: file with the token that clients need.
+        folder: logs and working directory of the nodes.
+        scratch: Ray's own temporary directory.
+        processes: of `ray start`, the head's first.
+    """
 
     gcs: int
     dashboard: int
@@ -48,7 +56,7 @@ class Cluster:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.dashboard}"
 
-    def environment(self, **more: str) -> dict[str, str]:
+    def environment(self, **extra: str) -> dict[str, str]:
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name != "PYTHONPATH"
         }
@@ -59,13 +67,19 @@ class Cluster:
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_USAGE_STATS_ENABLED": "0",
             "COLUMNS": "300",
-            **more,
+            **extra,
         }
 
-    def start(self, options: Sequence[object], before: Sequence[str] = (), **environment: str) -> None:
-        """Start a node in a process group of its own."""
+    def start(self, options: Sequence[object], prefix: Sequence[str] = (), **environment: str) -> None:
+        """Start a node in a process group of its own.
+
+        Args:
+            options: of `ray start`.
+            prefix: command that starts `ray start`, such as `unshare -m`.
+            environment: further variables of the node.
+        """
         agent = f"--dashboard-agent-listen-port={free_port()}"
-        command = [*before, str(BIN / "ray"), "start", *map(str, options), agent, "--block", "--disable-usage-stats"]
+        command = [*prefix, str(BIN / "ray"), "start", *map(str, options), agent, "--block", "--disable-usage-stats"]
         log = (self.folder / f"node-{len(self.processes)}.log").open("wb")
         self.processes.append(
             subprocess.Popen(
@@ -78,13 +92,13 @@ class Cluster:
             )
         )
 
-    def node(self, before: Sequence[str] = (), **environment: str) -> None:
-        """Start a node that joins, and wait until it has."""
-        self.start([f"--address={self.address}", "--num-cpus=1"], before, **environment)
+    def node(self, prefix: Sequence[str] = (), **environment: str) -> None:
+        """Start a node, and wait until it has joined; arguments as for `start`."""
+        self.start([f"--address={self.address}", "--num-cpus=1"], prefix, **environment)
         self.wait_for(len(self.processes))
 
     def wait_for(self, nodes: int) -> None:
-        """Wait until so many nodes live."""
+        """Wait until the cluster has this many living nodes."""
         program = f"""
 import ray, sys, time
 ray.init(address={self.address!r}, log_to_driver=False, logging_level="ERROR")
@@ -105,6 +119,7 @@ sys.exit(1)
         raise RuntimeError(f"no cluster of {nodes} nodes came up: see {self.folder}")
 
     def raygene(self, *arguments: object, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb as a client of this cluster."""
         return subprocess.run(
             [sys.executable, "-m", "cluster", *map(str, arguments)],
             capture_output=True,
@@ -115,6 +130,7 @@ sys.exit(1)
         )
 
     def stop(self) -> None:
+        """End every node, and whatever its processes have left."""
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
@@ -122,7 +138,7 @@ sys.exit(1)
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
-        # All processes of these nodes have their folder in the command line.
+        # All processes that Ray has started for these nodes have its temporary directory in their command line.
         for process_id, line in command_lines():
             if any(str(self.scratch) in argument for argument in line):
                 with suppress(ProcessLookupError):
@@ -131,11 +147,11 @@ sys.exit(1)
 
 def command_lines() -> list[tuple[int, list[str]]]:
     """Id and command line of every process of this machine."""
-    found = []
+    lines = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            found.append((int(folder.name), (folder / "cmdline").read_text(errors="replace").split("\0")))
-    return found
+            lines.append((int(folder.name), (folder / "cmdline").read_text(errors="replace").split("\0")))
+    return lines
 
 
 @contextmanager

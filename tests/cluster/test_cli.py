@@ -49,22 +49,22 @@ def experiment(genome: GenomeFiles, folder: Path, **sections: object) -> Path:
 def test_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([verb, "--help"])
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     assert left.value.code == 0
-    assert f"raygene {verb}" in told
-    assert "example:" in told
-    assert "==SUPPRESS==" not in told
+    assert f"raygene {verb}" in text
+    assert "example:" in text
+    assert "==SUPPRESS==" not in text
 
 
 def test_every_key_of_the_sections_a_verb_uses_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     for verb, sections in [("build", ["negatives", "crop", "tokenizer", "split"]), ("train", ["model", "training"])]:
         with pytest.raises(SystemExit):
             main([verb, "--help"])
-        told = capsys.readouterr().out
+        text = capsys.readouterr().out
         for section in sections:
             model = Experiment.model_fields[section].annotation
             for name, field in model.model_fields.items():  # type: ignore[union-attr]
-                assert f"--{section}.{field.alias or name} " in told
+                assert f"--{section}.{field.alias or name} " in text
 
 
 @pytest.mark.ray
@@ -74,8 +74,8 @@ def test_a_genome_goes_from_files_to_scored_intervals(genome: GenomeFiles, tmp_p
     assert built.returncode == 0, built.stderr
     assert "Traceback" not in built.stderr
     assert "ray." not in built.stderr.lower().replace("raygene", "")
-    seen = raygene("inspect", tmp_path / "data", "--json", tmp_path / "i.json", "--report", tmp_path / "i.html")
-    assert seen.returncode == 0, seen.stderr
+    inspected = raygene("inspect", tmp_path / "data", "--json", tmp_path / "i.json", "--report", tmp_path / "i.html")
+    assert inspected.returncode == 0, inspected.stderr
     trained = raygene("train", path, "--dataset", tmp_path / "data", "--output", tmp_path / "run")
     assert trained.returncode == 0, trained.stderr
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
@@ -154,26 +154,26 @@ def test_wrong_inputs_are_one_line_with_culprit_and_fix(genome: GenomeFiles, tmp
     path = experiment(genome, tmp_path)
     before = sorted(tmp_path.iterdir())
     for flags, status, expected in cases:
-        told = one_line(raygene("build", path, "--output", tmp_path / "out", *flags), status)
-        assert expected in told
+        line = one_line(raygene("build", path, "--output", tmp_path / "out", *flags), status)
+        assert expected in line
         assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_missing_bedtools_is_one_line_with_the_fix(genome: GenomeFiles, tmp_path: Path) -> None:
-    told = one_line(raygene("build", experiment(genome, tmp_path), "--output", tmp_path / "out", PATH="/nowhere"), 1)
-    assert "bedtools: program not found: install it with" in told
+    line = one_line(raygene("build", experiment(genome, tmp_path), "--output", tmp_path / "out", PATH="/nowhere"), 1)
+    assert "bedtools: program not found: install it with" in line
 
 
 def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text("training: {epochs: 1}")
-    told = one_line(raygene("demo", "--example", tmp_path, "--output", tmp_path / "out"), 2)
-    assert "experiment.yaml: sources: missing" in told
+    line = one_line(raygene("demo", "--example", tmp_path, "--output", tmp_path / "out"), 2)
+    assert "experiment.yaml: sources: missing" in line
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
-    kept = "finished work is kept" in interruption([verb, "--output", "x"])
-    assert kept == (verb in {"demo", "build", "train", "tune", "scan"})
+    is_promised = "finished work is kept" in interruption([verb, "--output", "x"])
+    assert is_promised == (verb in {"demo", "build", "train", "tune", "scan"})
 
 
 def test_an_interruption_of_submit_says_that_jobs_keep_running() -> None:
@@ -186,5 +186,5 @@ def test_an_interruption_before_any_verb_promises_nothing() -> None:
 
 
 def test_a_directory_that_is_not_a_bundle_is_one_line(tmp_path: Path) -> None:
-    told = one_line(raygene("evaluate", tmp_path, "--dataset", tmp_path), 1)
-    assert "no model bundle there" in told
+    line = one_line(raygene("evaluate", tmp_path, "--dataset", tmp_path), 1)
+    assert "no model bundle there" in line

@@ -35,7 +35,7 @@ def test_a_relative_experiment_gives_absolute_paths(path: Path, monkeypatch: pyt
     assert load(Path(path.name), {}) == load(path, {})
 
 
-def test_a_home_is_found_and_a_uri_stays(tmp_path: Path) -> None:
+def test_a_tilde_is_the_home_directory_and_a_uri_stays(tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text("sources: [{genome: a, fasta: ~/a.fa, annotation: 's3://bucket/a.gff3'}]")
     source = load(path, {}).sources[0]
@@ -50,11 +50,11 @@ def test_a_home_directory_of_no_user_is_a_usage_error(path: Path) -> None:
 def test_flags_win_and_their_paths_are_relative_to_the_current_directory(
     path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = tmp_path_factory.mktemp("here")
-    monkeypatch.chdir(here)
-    found = load(path, {("tokenizer", "k"): 5, ("sources", 0, "fasta"): "b.fa", ("model", "hidden"): 8})
-    assert (found.tokenizer.k, found.tokenizer.stride, found.model.hidden) == (5, 2, 8)
-    assert found.sources[0].fasta == str(here / "b.fa")
+    directory = tmp_path_factory.mktemp("current")
+    monkeypatch.chdir(directory)
+    experiment = load(path, {("tokenizer", "k"): 5, ("sources", 0, "fasta"): "b.fa", ("model", "hidden"): 8})
+    assert (experiment.tokenizer.k, experiment.tokenizer.stride, experiment.model.hidden) == (5, 2, 8)
+    assert experiment.sources[0].fasta == str(directory / "b.fa")
 
 
 def test_a_tokenizer_given_as_a_flag_is_relative_to_the_current_directory(
@@ -80,11 +80,11 @@ def test_the_resolved_configuration_loads_to_the_same_experiment_from_anywhere(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = load(Path(path.name), {("training", "epochs"): 3, ("sources", 0, "annotation"): "b.gff3"})
+    experiment = load(Path(path.name), {("training", "epochs"): 3, ("sources", 0, "annotation"): "b.gff3"})
     elsewhere = tmp_path / "run" / "experiment.yaml"
     elsewhere.parent.mkdir()
-    elsewhere.write_text(yaml.safe_dump(found.resolved()))
-    assert load(elsewhere, {}) == found
+    elsewhere.write_text(yaml.safe_dump(experiment.resolved()))
+    assert load(elsewhere, {}) == experiment
 
 
 def test_a_resolved_tokenizer_that_is_reused_loads_again(tmp_path: Path) -> None:

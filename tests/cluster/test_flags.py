@@ -54,7 +54,7 @@ def test_a_flag_sets_its_key(arguments: list[str], expected: dict[tuple[str | in
         (["--tokenizer.min-coumt", "4"], "unknown argument --tokenizer.min-coumt: did you mean --tokenizer.min_count"),
         (["--out_putt=x"], "unknown argument --out_putt"),
         (["--sources.0.fasta"], "no value"),
-        (["--sources.N.fasta", "a.fa"], "--sources.N.fasta: N is to be a number"),
+        (["--sources.N.fasta", "a.fa"], "--sources.N.fasta: N must be a number"),
         (["--tokenizer.k"], "expected one argument"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A node that is killed in the midst of work: the work ends as if nothing had happened."""
+"""A node that is killed while it works: the work ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.losing_nodes import PATIENCE_S, caught_at, listed, lose, thaw
+from tests.cluster.losing_nodes import TIMEOUT_S, kill_node, list_records, resume, suspend_during
 from tests.cluster.ray_nodes import ROOT, Cluster, head
 from tests.training.conftest import write_dataset
 from training.observability import journal
@@ -26,12 +26,12 @@ TRAINING = "ImplicitFunc.train"
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A head with one CPU; each test has a second node join, and loses it."""
-    with head(tmp_path_factory.mktemp("head"), cpus=1) as made:
-        yield made
+    with head(tmp_path_factory.mktemp("head"), cpus=1) as started:
+        yield started
 
 
-def begun(cluster: Cluster, *arguments: object) -> subprocess.Popen[str]:
-    """A verb that runs on the cluster."""
+def start_verb(cluster: Cluster, *arguments: object) -> subprocess.Popen[str]:
+    """Start a verb that runs on the cluster."""
     return subprocess.Popen(
         [sys.executable, "-m", "cluster", *map(str, arguments), "--cluster.address", cluster.address],
         env=cluster.environment(),
@@ -43,27 +43,27 @@ def begun(cluster: Cluster, *arguments: object) -> subprocess.Popen[str]:
 
 
 def wait_until(condition: Callable[[], bool], driver: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         assert driver.poll() is None, f"it ended too early: {driver.communicate()}"
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def ended(driver: subprocess.Popen[str]) -> str:
-    """What a verb has said that has ended well."""
-    told = driver.communicate(timeout=PATIENCE_S)
-    assert driver.returncode == 0, told
-    return "".join(told)
+def wait_for_success(driver: subprocess.Popen[str]) -> str:
+    """Wait until a verb has ended with status 0; return its output."""
+    output = driver.communicate(timeout=TIMEOUT_S)
+    assert driver.returncode == 0, output
+    return "".join(output)
 
 
-def failed_elsewhere(cluster: Cluster, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Attempts at tasks that came to nothing on a node that is no longer there."""
-    there = {row["node_id"] for row in listed(cluster, "nodes") if row["state"] == "ALIVE"}
-    return [row for row in tasks if row["state"] == "FAILED" and row["node_id"] not in there]
+def failures_on_lost_nodes(cluster: Cluster, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The failed attempts at tasks whose node is not alive any more."""
+    living = {row["node_id"] for row in list_records(cluster, "nodes") if row["state"] == "ALIVE"}
+    return [row for row in tasks if row["state"] == "FAILED" and row["node_id"] not in living]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def file_contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -71,8 +71,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def genomes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment on the example's genome, several times over."""
     values = yaml.safe_load((YEAST / "experiment.yaml").read_text())
-    one = values["sources"][0] | {name: str(YEAST / values["sources"][0][name]) for name in ("fasta", "annotation")}
-    values["sources"] = [one | {"genome": f"R64-{number}"} for number in range(GENOMES)]
+    source = values["sources"][0] | {name: str(YEAST / values["sources"][0][name]) for name in ("fasta", "annotation")}
+    values["sources"] = [source | {"genome": f"R64-{number}"} for number in range(GENOMES)]
     path = tmp_path_factory.mktemp("genomes") / "experiment.yaml"
     path.write_text(yaml.safe_dump(values))
     return path
@@ -81,33 +81,33 @@ def genomes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(cluster: Cluster, genomes: Path) -> Path:
     output = genomes.with_name("undisturbed")
-    ended(begun(cluster, "build", genomes, "--output", output))
+    wait_for_success(start_verb(cluster, "build", genomes, "--output", output))
     return output
 
 
 @pytest.mark.parametrize(
-    ("task", "sign"),
+    ("task", "first_output"),
     [("PlaceNegatives", "*"), ("EachTask", ".data.building-*/.records/*.json")],
     ids=["placing negatives", "encoding tokens"],
 )
 def test_a_node_lost_during_a_build_costs_tasks_and_changes_no_byte(
-    cluster: Cluster, genomes: Path, undisturbed: Path, tmp_path: Path, task: str, sign: str
+    cluster: Cluster, genomes: Path, undisturbed: Path, tmp_path: Path, task: str, first_output: str
 ) -> None:
     cluster.node()
-    before = {row["task_id"] for row in listed(cluster, "tasks")}
-    driver = begun(cluster, "build", genomes, "--output", tmp_path / "data")
-    wait_until(lambda: any(tmp_path.glob(sign)), driver)
+    before = {row["task_id"] for row in list_records(cluster, "tasks")}
+    driver = start_verb(cluster, "build", genomes, "--output", tmp_path / "data")
+    wait_until(lambda: any(tmp_path.glob(first_output)), driver)
     node = cluster.processes[-1]
-    name = caught_at(node.pid, f"MapBatches({task})", driver).removeprefix("ray::")
-    lose(cluster, node)
-    ended(driver)
-    tasks = [row for row in listed(cluster, "tasks") if row["task_id"] not in before]
-    lost = failed_elsewhere(cluster, tasks)
+    name = suspend_during(node.pid, f"MapBatches({task})", driver).removeprefix("ray::")
+    kill_node(cluster, node)
+    wait_for_success(driver)
+    tasks = [row for row in list_records(cluster, "tasks") if row["task_id"] not in before]
+    lost = failures_on_lost_nodes(cluster, tasks)
     assert name in {row["name"] for row in lost}
     for row in lost:
-        again = [one for one in tasks if one["task_id"] == row["task_id"] and one["state"] == "FINISHED"]
-        assert [one["attempt_number"] > row["attempt_number"] for one in again] == [True]
-    assert contents(tmp_path / "data") == contents(undisturbed)
+        retries = [task for task in tasks if task["task_id"] == row["task_id"] and task["state"] == "FINISHED"]
+        assert [retry["attempt_number"] > row["attempt_number"] for retry in retries] == [True]
+    assert file_contents(tmp_path / "data") == file_contents(undisturbed)
 
 
 def epochs(output: Path) -> dict[str, list[dict[str, Any]]]:
@@ -115,29 +115,29 @@ def epochs(output: Path) -> dict[str, list[dict[str, Any]]]:
     return {path.parent.name: journal.read(path) for path in output.glob("trials/*/epochs.jsonl")}
 
 
-def not_over(output: Path) -> set[str]:
+def running_trials(output: Path) -> set[str]:
     """Folders of the trials that have begun and not ended."""
     return {row["key"][:16] for row in journal.read(output / "trials.jsonl") if row["state"] == "begun"}
 
 
-def caught_in_an_epoch(output: Path, node: int, driver: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
-    """Freeze a node while its trial has ended two epochs or more and not its last; that trial, and those epochs."""
+def suspend_in_an_epoch(output: Path, node: int, driver: subprocess.Popen[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Suspend a node between the second and the last epoch of its trial; return that trial and its epochs so far."""
     while True:
         wait_until(lambda: any(2 <= len(records) < EPOCHS for records in epochs(output).values()), driver)
-        caught_at(node, TRAINING, driver)
+        suspend_during(node, TRAINING, driver)
         before = epochs(output)
-        # The other node's trial goes on, or there is none: so it is known which is frozen.
-        wait_until(lambda before=before: epochs(output) != before or len(not_over(output)) == 1, driver)
-        after, open_still = epochs(output), not_over(output)
+        # Which trial is suspended shows in that the other node's advances, or in that there is no other.
+        wait_until(lambda before=before: epochs(output) != before or len(running_trials(output)) == 1, driver)
+        after, running = epochs(output), running_trials(output)
         for trial, records in before.items():
-            if trial in open_still and after[trial] == records and 2 <= len(records) < EPOCHS:
+            if trial in running and after[trial] == records and 2 <= len(records) < EPOCHS:
                 return trial, records
-        thaw(node)
+        resume(node)
 
 
-def trainings(cluster: Cluster) -> list[dict[str, Any]]:
+def training_calls(cluster: Cluster) -> list[dict[str, Any]]:
     """Calls by which Ray Tune waits for the next epoch of a trial."""
-    return [row for row in listed(cluster, "tasks") if row["func_or_class_name"] == TRAINING]
+    return [row for row in list_records(cluster, "tasks") if row["func_or_class_name"] == TRAINING]
 
 
 def figures(output: Path) -> list[dict[str, Any]]:
@@ -164,19 +164,19 @@ def test_a_node_lost_during_a_study_costs_part_of_an_epoch_and_changes_no_figure
     experiment.write_text(yaml.safe_dump(values))
     tune = ["tune", experiment, "--dataset", data, "--output"]
     cluster.node()
-    ended(begun(cluster, *tune, undisturbed))
-    assert failed_elsewhere(cluster, trainings(cluster)) == []
-    driver = begun(cluster, *tune, output)
+    wait_for_success(start_verb(cluster, *tune, undisturbed))
+    assert failures_on_lost_nodes(cluster, training_calls(cluster)) == []
+    driver = start_verb(cluster, *tune, output)
     node = cluster.processes[-1]
-    lost, done = caught_in_an_epoch(output, node.pid, driver)
-    lose(cluster, node)
-    assert "its process or machine was lost; it resumes after epoch" in ended(driver)
-    assert len(failed_elsewhere(cluster, trainings(cluster))) == 1
+    lost, done = suspend_in_an_epoch(output, node.pid, driver)
+    kill_node(cluster, node)
+    assert "its process or machine was lost; it resumes after epoch" in wait_for_success(driver)
+    assert len(failures_on_lost_nodes(cluster, training_calls(cluster))) == 1
     after = epochs(output)[lost]
     assert [record["epoch"] for record in after] == list(range(1, EPOCHS + 1))
     # Times are in them: epochs before the last, whose checkpoint may not have been written, were not done again.
     assert after[: len(done) - 1] == done[:-1]
     assert {row["state"] for row in figures(output)} == {"finished"}
     assert figures(output) == figures(undisturbed)
-    weights = [place / "best" / "bundle" / "model.safetensors" for place in (output, undisturbed)]
+    weights = [study / "best" / "bundle" / "model.safetensors" for study in (output, undisturbed)]
     assert weights[0].read_bytes() == weights[1].read_bytes()

@@ -71,7 +71,7 @@ def test_a_table_without_rows_shows_its_heading(capsys: pytest.CaptureFixture[st
 def test_a_position_on_chromosome_x_is_not_an_emoji(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
     terminal.say("GRCh38:X:100-200(+)")
-    terminal.table("", ("place",), [("GRCh38:X:100-200(+)",)])
+    terminal.table("", ("interval",), [("GRCh38:X:100-200(+)",)])
     terminal.error("GRCh38:train:1")
     shown = capsys.readouterr()
     assert shown.out.count("GRCh38:X:100-200(+)") == 2

@@ -12,7 +12,7 @@ from training.hardware.gpus import Build, Hardware
 GIB = 1 << 30
 CPU, CUDA = Build("cpu", "2.13.0+cpu"), Build("cuda", "2.13.0+cu126", 2)
 HEALTHY = NodeFacts(
-    host="one",
+    host="node-1",
     python="3.11.7",
     ray="2.60.0",
     torch=CPU,
@@ -35,7 +35,7 @@ HEALTHY = NodeFacts(
 
 
 def nodes(*changes: dict[str, object], gpus: int = 0, skew: float = 0.0) -> list[NodeReport]:
-    """A healthy node, and one more for each set of changed facts."""
+    """A healthy node, and a further node for each set of changed facts."""
     changed = [
         NodeReport(f"10.0.0.{number}", replace(HEALTHY, **facts), gpus, skew)  # type: ignore[arg-type]
         for number, facts in enumerate(changes, 2)

@@ -26,6 +26,6 @@ def test_files_of_one_path_that_differ_between_nodes_are_a_failure() -> None:
 
 def test_storage_that_is_not_shared_or_not_writable_is_named_by_node() -> None:
     reports = nodes({"unseen": ("/data",)}, {"unwritten": {"/data": "Permission denied"}})
-    found = problems(check_outputs(reports, ["/data"]))
-    assert [(level, node) for level, node, _ in found] == [("failure", "10.0.0.2"), ("failure", "10.0.0.3")]
+    failures = problems(check_outputs(reports, ["/data"]))
+    assert [(level, node) for level, node, _ in failures] == [("failure", "10.0.0.2"), ("failure", "10.0.0.3")]
     assert check_outputs(reports, []) == []

@@ -13,8 +13,8 @@ from tests.conftest import start_ray
 
 
 @pytest.fixture
-def apart() -> Iterator[None]:
-    """No Ray while a test has one of its own, and after it the one that others share."""
+def without_shared_ray() -> Iterator[None]:
+    """Stops the Ray that tests share while a test starts its own, and starts it again afterwards."""
     shared = ray.is_initialized()
     ray.shutdown()
     yield
@@ -37,7 +37,7 @@ def test_a_gpu_that_does_not_compute_is_reported_with_its_fix() -> None:
 @WITHOUT_GPU
 @pytest.mark.ray
 @pytest.mark.full
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("without_shared_ray")
 def test_every_free_gpu_is_tested_and_reserved_ones_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_test, "TIMEOUT_S", 15.0)
     monkeypatch.setattr(nodes, "_has_usable_gpus", lambda facts: True)
@@ -65,7 +65,7 @@ def test_every_free_gpu_is_tested_and_reserved_ones_are_left_alone(monkeypatch: 
 @WITHOUT_GPU
 @pytest.mark.ray
 @pytest.mark.full
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("without_shared_ray")
 def test_a_slow_clock_and_a_slow_gpu_cost_a_node_none_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> float:
         time.sleep(600)

@@ -9,7 +9,7 @@ from tests.cluster.doctor.healthy_nodes import HEALTHY, nodes
 
 
 @pytest.mark.parametrize(("skew", "level"), [(1.0, "ok"), (30.0, "warning"), (4000.0, "failure")])
-def test_a_clock_that_is_off_is_found(skew: float, level: str) -> None:
+def test_a_clock_that_is_off_is_a_warning_or_a_failure(skew: float, level: str) -> None:
     assert worst(check_clocks(nodes({}, skew=skew))) == level
     assert worst(check_clocks([NodeReport("the only node, and not this machine", HEALTHY, 0, skew)])) == level
     assert check_clocks([NodeReport("this machine", HEALTHY, None, skew)]) == []

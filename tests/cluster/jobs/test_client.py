@@ -17,7 +17,7 @@ from pipelines.progress import Silent
 
 
 @pytest.fixture
-def mute() -> Iterator[str]:
+def unresponsive_server() -> Iterator[str]:
     """A server that accepts connections and does not answer."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -25,18 +25,18 @@ def mute() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_a_server_that_does_not_answer_is_an_error(mute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_an_error(unresponsive_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
         monkeypatch.setenv(name, "disabled")
     with pytest.raises(ResourceError, match="accepts connections but does not answer"):
-        connect(mute, answer_s=0.2)
+        connect(unresponsive_server, answer_s=0.2)
 
 
 INFO = {"type": "SUBMISSION", "submission_id": "j", "entrypoint": "python -m cluster build"}
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
+def silent_stream_server() -> Iterator[str]:
     """A job server with one job that ends, and whose log stream brings one line and then nothing."""
     requests = itertools.count()
 
@@ -71,12 +71,14 @@ def silent() -> Iterator[str]:
 
 
 def test_a_silent_stream_of_a_real_server_hides_neither_log_nor_end(
-    silent: str, monkeypatch: pytest.MonkeyPatch
+    silent_stream_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
         monkeypatch.setenv(name, "disabled")
     monkeypatch.setattr(follow, "SILENCE_S", 0.05)
     shown: list[str] = []
-    details = follow.Follower(connect(silent), silent, "j", Silent(), shown.append, {}).follow()
+    details = follow.Follower(
+        connect(silent_stream_server), silent_stream_server, "j", Silent(), shown.append, {}
+    ).follow()
     assert details.status == "SUCCEEDED"
     assert "".join(shown) == "a\nb\n"

@@ -27,13 +27,13 @@ NO_PATHS = {
 }
 
 
-def prepared(*given: object) -> Command:
-    return prepare([*map(str, given)], parser_of_all())
+def prepared(*arguments: object) -> Command:
+    return prepare([*map(str, arguments)], parser_of_all())
 
 
 @pytest.fixture
 def experiment(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.yaml"
+    path = tmp_path / "experiment.yaml"
     source = {"genome": "A", "fasta": "a.fa", "annotation": "/data/a.gff3", "exclude": "s3://bucket/x.bed"}
     path.write_text(yaml.safe_dump({"sources": [source], "tokenizer": {"k": 4}}))
     return path
@@ -59,7 +59,7 @@ def test_the_experiment_is_sent_with_absolute_paths_and_they_are_listed(experime
 
 
 def test_paths_that_are_searched_are_made_absolute_too(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
+    path = tmp_path / "experiment.yaml"
     when = {"tokenizer.from": "emb1"}
     space = {"tokenizer.from": ["emb1", "/data/emb2"], "model.hidden": {"choice": [8, 16], "when": when}}
     path.write_text(yaml.safe_dump({"tuning": {"space": space}}))
@@ -152,7 +152,7 @@ def test_an_evaluation_of_an_address_needs_a_path_for_its_page() -> None:
     assert prepared("evaluate", "s3://b/bundle", "--dataset", "/d", "--report", "/p.html").verb == "evaluate"
 
 
-def test_a_wrong_key_and_a_missing_experiment_are_found_before_anything_is_sent(
+def test_a_wrong_key_and_a_missing_experiment_are_refused_before_anything_is_sent(
     experiment: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"tokenizer\.k"):

@@ -1,4 +1,4 @@
-"""Following a scripted job, with which every break of the stream can be tried, unlike on a real cluster."""
+"""Follows a scripted job, so that every break of the stream can be tested, unlike on a real cluster."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Details:
 
 @dataclass
 class ScriptedClient:
-    """A client with an answer for each request and a stream for each opening; the last answer stays, and any may fail."""
+    """A client with an answer for each request and a stream for each opening; the last answer is given again.
+
+    An answer or a piece of a stream that is an exception is raised.
+    """
 
     statuses: list[JobStatus | Exception]
     streams: list[list[str | Exception]] = field(default_factory=list)

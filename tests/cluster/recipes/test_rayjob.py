@@ -1,4 +1,4 @@
-"""The manifest against the fields that KubeRay's API reference (ray.io/v1) documents, and its pods against Kubernetes' schema."""
+"""The manifest against the fields in KubeRay's API reference (ray.io/v1), and its pods against Kubernetes' schema."""
 
 from __future__ import annotations
 
@@ -16,65 +16,67 @@ from cluster.jobs.command import prepare
 from pipelines.errors import InputError
 
 RECIPES = Path(__file__).parents[3] / "cluster" / "recipes"
-TEXT, WHOLE, NUMBER, YES = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}
-TEXTS = {"type": "object", "additionalProperties": TEXT}
+STRING, INTEGER, NUMBER, BOOLEAN = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}
+STRINGS = {"type": "object", "additionalProperties": STRING}
 ANY: dict[str, Any] = {"type": "object"}
 
 
-def only(required: list[str], **fields: Any) -> dict[str, Any]:
+def object_of(required: list[str], **fields: Any) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
-WORKERS = only(
+WORKERS = object_of(
     ["groupName", "template"],
-    suspend=YES,
-    groupName=TEXT,
-    replicas=WHOLE,
-    minReplicas=WHOLE,
-    maxReplicas=WHOLE,
-    idleTimeoutSeconds=WHOLE,
-    rayStartParams=TEXTS,
+    suspend=BOOLEAN,
+    groupName=STRING,
+    replicas=INTEGER,
+    minReplicas=INTEGER,
+    maxReplicas=INTEGER,
+    idleTimeoutSeconds=INTEGER,
+    rayStartParams=STRINGS,
     template=ANY,
     scaleStrategy=ANY,
-    numOfHosts=WHOLE,
+    numOfHosts=INTEGER,
 )
-AUTHENTICATION = only([], mode={"enum": ["disabled", "token"]}, secretName=TEXT, enableK8sTokenAuth=YES)
-HEAD = only(["template"], template=ANY, headService=ANY, enableIngress=YES, rayStartParams=TEXTS, serviceType=TEXT)
-CLUSTER = only(
+AUTHENTICATION = object_of([], mode={"enum": ["disabled", "token"]}, secretName=STRING, enableK8sTokenAuth=BOOLEAN)
+HEAD = object_of(
+    ["template"], template=ANY, headService=ANY, enableIngress=BOOLEAN, rayStartParams=STRINGS, serviceType=STRING
+)
+CLUSTER = object_of(
     ["headGroupSpec"],
-    suspend=YES,
-    managedBy=TEXT,
+    suspend=BOOLEAN,
+    managedBy=STRING,
     authOptions=AUTHENTICATION,
     autoscalerOptions=ANY,
-    headServiceAnnotations=TEXTS,
-    enableInTreeAutoscaling=YES,
+    headServiceAnnotations=STRINGS,
+    enableInTreeAutoscaling=BOOLEAN,
     gcsFaultToleranceOptions=ANY,
     headGroupSpec=HEAD,
-    rayVersion=TEXT,
+    rayVersion=STRING,
     workerGroupSpecs={"type": "array", "items": WORKERS},
 )
-JOB = only(
+JOB = object_of(
     ["entrypoint"],
-    activeDeadlineSeconds=WHOLE,
-    backoffLimit=WHOLE,
+    activeDeadlineSeconds=INTEGER,
+    backoffLimit=INTEGER,
     rayClusterSpec=CLUSTER,
     submitterPodTemplate=ANY,
-    metadata=TEXTS,
-    clusterSelector=TEXTS,
+    metadata=STRINGS,
+    clusterSelector=STRINGS,
     submitterConfig=ANY,
-    managedBy=TEXT,
-    entrypoint=TEXT,
-    runtimeEnvYAML=TEXT,
-    jobId=TEXT,
+    managedBy=STRING,
+    entrypoint=STRING,
+    runtimeEnvYAML=STRING,
+    jobId=STRING,
     submissionMode={"enum": ["K8sJobMode", "HTTPMode", "InteractiveMode"]},
-    entrypointResources=TEXT,
+    entrypointResources=STRING,
     entrypointNumCpus=NUMBER,
     entrypointNumGpus=NUMBER,
-    ttlSecondsAfterFinished=WHOLE,
-    shutdownAfterJobFinishes=YES,
-    suspend=YES,
+    ttlSecondsAfterFinished=INTEGER,
+    shutdownAfterJobFinishes=BOOLEAN,
+    suspend=BOOLEAN,
 )
-RAYJOB = only(
+RAYJOB = object_of(
     ["apiVersion", "kind", "metadata", "spec"],
     apiVersion={"const": "ray.io/v1"},
     kind={"const": "RayJob"},
@@ -85,8 +87,8 @@ RAYJOB = only(
 
 @pytest.fixture
 def manifest() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((RECIPES / "rayjob.yaml").read_text())
-    return found
+    document: dict[str, Any] = yaml.safe_load((RECIPES / "rayjob.yaml").read_text())
+    return document
 
 
 def templates(manifest: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,7 +100,7 @@ def test_every_field_is_one_that_kuberay_documents_and_of_its_type(manifest: dic
     jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
 
 
-def test_a_misspelt_field_would_be_found(manifest: dict[str, Any]) -> None:
+def test_a_misspelt_field_is_refused(manifest: dict[str, Any]) -> None:
     manifest["spec"]["rayClusterSpec"]["workerGroupSpec"] = []
     with pytest.raises(jsonschema.ValidationError, match="workerGroupSpec"):
         jsonschema.Draft202012Validator(RAYJOB).validate(manifest)
@@ -124,10 +126,10 @@ def test_a_pod_that_must_leave_has_as_long_as_a_job_that_is_stopped(manifest: di
 
 
 def test_the_cache_ends_below_the_limit_of_its_volume(manifest: dict[str, Any]) -> None:
-    most = int(yaml.safe_load(manifest["spec"]["runtimeEnvYAML"])["env_vars"]["RAYGENE_CACHE_GIB"])
+    limit_gib = int(yaml.safe_load(manifest["spec"]["runtimeEnvYAML"])["env_vars"]["RAYGENE_CACHE_GIB"])
     for template in templates(manifest):
         (cache,) = [volume for volume in template["spec"]["volumes"] if volume["name"] == "cache"]
-        assert most < int(cache["emptyDir"]["sizeLimit"].removesuffix("Gi"))
+        assert limit_gib < int(cache["emptyDir"]["sizeLimit"].removesuffix("Gi"))
 
 
 def test_the_command_is_one_that_raygene_takes(manifest: dict[str, Any]) -> None:
@@ -162,5 +164,5 @@ def test_every_mount_has_its_volume(manifest: dict[str, Any]) -> None:
 def test_the_pods_pass_the_published_schema_of_kubernetes(manifest: dict[str, Any]) -> None:
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     for template in templates(manifest):
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": template["spec"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": template["spec"]}
         validate.validate(pod, "1.28", strict=True)

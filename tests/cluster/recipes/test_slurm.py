@@ -26,7 +26,7 @@ def test_its_directives_come_before_its_commands() -> None:
 
 
 def stand_ins(folder: Path, **bodies: str) -> Path:
-    """Programs of a test's own, each a line of shell."""
+    """Programs that a test puts in place of others, each a line of shell; return their directory."""
     folder.mkdir(parents=True)
     for name, body in bodies.items():
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
@@ -53,16 +53,17 @@ SRUN = 'while [ "$1" != ray ]; do shift; done; exec "$@"'
 def test_a_verb_finds_the_ray_of_the_allocation_and_is_given_its_own_arguments_alone(
     tmp_path: Path, nodes: int
 ) -> None:
-    ours = stand_ins(
+    programs = stand_ins(
         tmp_path / "env" / "bin",
         activate="",
         scontrol="echo localhost",
         hostname="echo 10.1.2.3 fd00::1",
         srun=SRUN,
         ray=f'echo "ray $*" >&2; {SRUN.replace("ray", "--")}'.replace('exec "$@"', 'shift; exec "$@"'),
-        raygene='echo "$@"; echo "$RAY_ADDRESS ${RAY_AUTH_TOKEN:-unset} $RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"; exit 3',
+        raygene='echo "$@"; '
+        'echo "$RAY_ADDRESS ${RAY_AUTH_TOKEN:-unset} $RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT"; exit 3',
     )
-    environment = allocation(ours, tmp_path, nodes) | {
+    environment = allocation(programs, tmp_path, nodes) | {
         "RAY_ADDRESS": "elsewhere:1",
         "RAY_AUTH_TOKEN": "of another cluster",
     }
@@ -74,16 +75,17 @@ def test_a_verb_finds_the_ray_of_the_allocation_and_is_given_its_own_arguments_a
 
 
 def test_a_warning_after_the_verb_has_ended_leaves_with_the_status_of_the_step(tmp_path: Path) -> None:
-    ours = stand_ins(
+    programs = stand_ins(
         tmp_path / "env" / "bin",
         activate="",
         srun=SRUN,
-        ray='while [ "$1" != -- ]; do shift; done; shift; "$@"; kill -TERM $script; sleep 0.2; kill -TERM $script; exit 3',
+        ray='while [ "$1" != -- ]; do shift; done; shift; "$@"; '
+        "kill -TERM $script; sleep 0.2; kill -TERM $script; exit 3",
         raygene="exit 3",
     )
     done = subprocess.run(
         ["bash", "-c", 'script=$$ exec bash "$@"', "bash", SCRIPT, "inspect", "/data/set"],
-        env=allocation(ours, tmp_path, 1),
+        env=allocation(programs, tmp_path, 1),
         capture_output=True,
         text=True,
         timeout=60,
@@ -105,9 +107,9 @@ def test_shellcheck_has_nothing_to_say() -> None:
 def test_the_verb_runs_on_a_ray_of_its_own_and_its_status_is_the_scripts(
     tmp_path: Path, flags: list[str], status: int
 ) -> None:
-    # Ray ends every Ray process that it sees: in a namespace of its own it sees none but its own.
-    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
-    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+    # `symmetric-run` ends every Ray process that it sees: in a process namespace it sees no other test's.
+    namespace = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("process namespaces cannot be made here: they need root")
     scratch = tmp_path / "submit"
     scratch.mkdir()
@@ -121,7 +123,7 @@ def test_the_verb_runs_on_a_ray_of_its_own_and_its_status_is_the_scripts(
         "SLURM_JOB_NUM_NODES": "1",
         "SLURM_SUBMIT_DIR": str(scratch),
     }
-    command = [*apart, "bash", str(SCRIPT), "build", str(EXAMPLE), "--output", str(tmp_path / "yeast"), *flags]
+    command = [*namespace, "bash", str(SCRIPT), "build", str(EXAMPLE), "--output", str(tmp_path / "yeast"), *flags]
     done = subprocess.run(command, env=environment, cwd=scratch, capture_output=True, text=True)
     assert done.returncode == status, done.stdout + done.stderr
     assert (tmp_path / "yeast" / "manifest.json").exists() == (status == 0)

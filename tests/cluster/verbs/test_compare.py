@@ -18,9 +18,9 @@ def test_an_annotation_compared_with_itself_agrees_in_everything(
     files = [str(genome.annotation), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
     assert main(["compare", *files, "--json", str(figures)]) == 0, capsys.readouterr().err
     assert "genes, half of both overlaps" in capsys.readouterr().out
-    found = json.loads(figures.read_text())
-    assert {found[level]["f1"] for level in ("base", "base_stranded", "touched", "half")} == {1.0}
-    assert found["everything"]["sensitivity"] == 1
+    levels = json.loads(figures.read_text())
+    assert {levels[level]["f1"] for level in ("base", "base_stranded", "touched", "half")} == {1.0}
+    assert levels["everything"]["sensitivity"] == 1
 
 
 def test_the_figures_do_not_overwrite_an_input(capsys: pytest.CaptureFixture[str]) -> None:

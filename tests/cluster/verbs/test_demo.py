@@ -31,8 +31,8 @@ def test_the_demo_goes_through_every_verb_and_again(
     (example / "experiment.yaml").write_text(EXPERIMENT)
     arguments = ["demo", "--example", str(example), "--output", str(output)]
     assert main(arguments) == 0, capsys.readouterr().err
-    told = capsys.readouterr().out
-    assert all(f"raygene {verb}" in told for verb in ("build", "inspect", "train", "predict", "evaluate"))
+    text = capsys.readouterr().out
+    assert all(f"raygene {verb}" in text for verb in ("build", "inspect", "train", "predict", "evaluate"))
     assert json.loads((output / "figures.json").read_text())["auroc"] > 0
     for name in ("dataset.html", "report-test.html", "genes.tsv", "genes.bed", "run/bundle/model.safetensors"):
         assert (output / name).stat().st_size > 0

@@ -16,15 +16,16 @@ from tests.cluster.test_cli import experiment, raygene
 from tests.conftest import GenomeFiles
 
 
-def lines(told: str, level: str) -> list[str]:
-    return [line for line in told.splitlines() if line.startswith(level)]
+def lines(text: str, level: str) -> list[str]:
+    """The lines of doctor's output that have a level."""
+    return [line for line in text.splitlines() if line.startswith(level)]
 
 
 def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
-    found = tmp_path / "found.json"
-    done = raygene("doctor", "--experiment", path, "--storage", tmp_path, "--json", found, RAY_ADDRESS="")
-    document = json.loads(found.read_text())
+    report = tmp_path / "report.json"
+    done = raygene("doctor", "--experiment", path, "--storage", tmp_path, "--json", report, RAY_ADDRESS="")
+    document = json.loads(report.read_text())
     assert done.returncode == (document["status"] == "failure")
     assert "inputs         2 readable" in done.stdout
     assert f"storage        {tmp_path}: can be written" in done.stdout
@@ -60,16 +61,18 @@ def test_an_unreachable_cluster_is_a_failure_and_this_machine_is_checked() -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
-        (["--gpus", "-1"], "--gpus -1: less than none"),
+        (["--gpus", "-1"], "--gpus -1: a negative number"),
         (["--tokenizer.k", "3"], "unknown argument --tokenizer.k"),
         (["--sources.0.fasta", "/a.fa"], "unknown argument --sources.0.fasta"),
     ],
 )
-def test_a_wrong_command_line_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_refused(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["doctor", *arguments]) == 2
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert expected in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +86,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     hidden, tools = folder / "hidden", folder / "tools"
     hidden.mkdir()
     tools.mkdir()
-    for place in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
-        for tool in Path(place).glob("*"):
+    for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for tool in Path(directory).glob("*"):
             if tool.name != "bedtools" and not (tools / tool.name).is_symlink():
                 (tools / tool.name).symlink_to(tool)
-    with head(folder, cpus=1) as made:
-        covered = f'mount -t tmpfs none "{hidden}" && exec "$@"'
-        made.node(["unshare", "-m", "bash", "-c", covered, "node"], PATH=f"{BIN}:{tools}")
-        yield made
+    with head(folder, cpus=1) as started:
+        cover_hidden = f'mount -t tmpfs none "{hidden}" && exec "$@"'
+        started.node(["unshare", "-m", "bash", "-c", cover_hidden, "node"], PATH=f"{BIN}:{tools}")
+        yield started
 
 
 @pytest.mark.full
@@ -100,8 +103,8 @@ def test_every_node_is_checked_and_the_one_with_problems_named(
     hidden = cluster.folder / "hidden"
     fasta = hidden / "genome.fa"
     shutil.copyfile(genome.fasta, fasta)
-    path, found = experiment(genome, tmp_path), tmp_path / "found.json"
-    flags = ["--experiment", path, "--sources.0.fasta", fasta, "--storage", hidden, "--gpus", "1", "--json", found]
+    path, report = experiment(genome, tmp_path), tmp_path / "report.json"
+    flags = ["--experiment", path, "--sources.0.fasta", fasta, "--storage", hidden, "--gpus", "1", "--json", report]
     done = cluster.raygene("doctor", "--cluster.address", cluster.address, *flags)
     assert done.returncode == 1, done.stderr
     failures = lines(done.stdout, "failure")
@@ -112,7 +115,7 @@ def test_every_node_is_checked_and_the_one_with_problems_named(
     assert any("0 of 1 required" in line for line in failures)
     assert any("Ray" in line and "2 nodes" in line for line in lines(done.stdout, "ok"))
     assert not list(hidden.glob(".raygene-doctor-*"))
-    assert len(json.loads(found.read_text())["nodes"]) == 2
+    assert len(json.loads(report.read_text())["nodes"]) == 2
 
 
 @pytest.mark.full

@@ -17,7 +17,7 @@ def test_a_genome_becomes_an_embedding_with_figures_on_screen_and_in_json(
     genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, target = experiment(genome, tmp_path), tmp_path / "e.json"
-    given = (
+    options = (
         "--fasta",
         str(genome.fasta),
         "--hold-out",
@@ -27,13 +27,13 @@ def test_a_genome_becomes_an_embedding_with_figures_on_screen_and_in_json(
         "--json",
         str(target),
     )
-    assert main(["embed", str(path), *given, *FEW]) == 0
-    told, found = capsys.readouterr().out, json.loads(target.read_text())
+    assert main(["embed", str(path), *options, *FEW]) == 0
+    text, figures = capsys.readouterr().out, json.loads(target.read_text())
     for share in ("accuracy", "random_vectors", "markov_left", "markov_both", "most_frequent"):
-        assert f"{found[share]:.2%}" in told
-    assert found["both_strands"]
-    assert "Both strands were learnt from" in told
-    assert found["dimension"] == 8
+        assert f"{figures[share]:.2%}" in text
+    assert figures["both_strands"]
+    assert "Both strands were learnt from" in text
+    assert figures["dimension"] == 8
     assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
 
 
@@ -42,13 +42,13 @@ def test_a_datasets_tokenizer_is_used_and_a_difference_is_a_warning(
 ) -> None:
     path, data = experiment(genome, tmp_path, tokenizer={"k": 4, "stride": 1}), write_dataset(tmp_path / "data")
     assert main(["embed", str(path), "--dataset", str(data), "--output", str(tmp_path / "out"), *FEW]) == 0
-    told = " ".join(capsys.readouterr().err.split())
-    assert "built with tokenizer.k 3, not 4 as in the experiment: the dataset's tokenizer is used" in told
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "built with tokenizer.k 3, not 4 as in the experiment: the dataset's tokenizer is used" in warning
     assert list((tmp_path / "out").glob("embed-8-67-*-checkpoint.safetensors"))
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("options", "expected"),
     [
         ([], "give --dataset or --fasta, and not both"),
         (["--dataset", "d", "--fasta", "f"], "give --dataset or --fasta, and not both"),
@@ -62,7 +62,7 @@ def test_a_datasets_tokenizer_is_used_and_a_difference_is_a_warning(
     ],
 )
 def test_wrong_options_are_one_line(
-    genome: GenomeFiles, tmp_path: Path, given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, options: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["embed", str(experiment(genome, tmp_path)), "--output", str(tmp_path / "out"), *given]) != 0
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert main(["embed", str(experiment(genome, tmp_path)), "--output", str(tmp_path / "out"), *options]) != 0
+    assert expected in " ".join(capsys.readouterr().err.split())

@@ -28,11 +28,13 @@ def test_inspect_exports_and_warns_of_bases_that_tokens_do_not_show(
     values = {"sources": [genome.source()], "tokenizer": {"k": 4, "stride": 4, "tail": "drop"}}
     build(validate(DatasetConfig, values, "test"), tmp_path / "data", ray_session, Silent())
     rows = 2 * len(genome.genes)
-    for form in ("bed", "fasta"):
-        assert main(["inspect", str(tmp_path / "data"), "--export", form, "--export-to", str(tmp_path / form)]) == 0
-        told = capsys.readouterr()
-        assert f"{form}: {rows:,} intervals in {tmp_path / form}" in told.out
-        assert ("tokenizer.tail drop do not contain them" in told.err) == (form == "fasta")
+    for file_format in ("bed", "fasta"):
+        target = tmp_path / file_format
+        arguments = ["inspect", str(tmp_path / "data"), "--export", file_format, "--export-to", str(target)]
+        assert main(arguments) == 0
+        shown = capsys.readouterr()
+        assert f"{file_format}: {rows:,} intervals in {target}" in shown.out
+        assert ("tokenizer.tail drop do not contain them" in shown.err) == (file_format == "fasta")
     assert len(pybedtools.BedTool(tmp_path / "bed")) == rows
 
 

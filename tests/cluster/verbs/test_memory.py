@@ -24,26 +24,26 @@ def experiment(tmp_path: Path) -> Path:
 def test_it_shows_parts_probe_and_budget_and_writes_them(
     dataset: Path, experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = tmp_path / "memory.json"
-    assert main(["memory", str(experiment), "--dataset", str(dataset), "--json", str(figures)]) == 0
-    told = capsys.readouterr().out
+    target = tmp_path / "memory.json"
+    assert main(["memory", str(experiment), "--dataset", str(dataset), "--json", str(target)]) == 0
+    text = capsys.readouterr().out
     for word in ("activations", "optimizer", "longest sequence: ", "measured: ", "token budget: "):
-        assert word in told
-    found = json.loads(figures.read_text())
-    assert found["sequences"] == 16
-    assert found["probed_longest"] == pytest.approx(found["predicted_longest"], rel=0.1)
+        assert word in text
+    figures = json.loads(target.read_text())
+    assert figures["sequences"] == 16
+    assert figures["probed_longest"] == pytest.approx(figures["predicted_longest"], rel=0.1)
 
 
 def test_a_named_device_needs_no_device(
     dataset: Path, experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = tmp_path / "memory.json"
-    arguments = ["--dataset", str(dataset), "--device-memory", "24GiB", "--json", str(figures)]
+    target = tmp_path / "memory.json"
+    arguments = ["--dataset", str(dataset), "--device-memory", "24GiB", "--json", str(target)]
     assert main(["memory", str(experiment), *arguments]) == 0
-    found = json.loads(figures.read_text())
-    assert found["device_kind"] == "cuda"
-    assert found["device_memory"] == 24 * 2**30
-    assert found["probed_longest"] is None
+    figures = json.loads(target.read_text())
+    assert figures["device_kind"] == "cuda"
+    assert figures["device_memory"] == 24 * 2**30
+    assert figures["probed_longest"] is None
 
 
 def test_what_does_not_fit_fails_with_a_fix(

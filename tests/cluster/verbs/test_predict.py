@@ -68,15 +68,22 @@ def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
     build(validate(DatasetConfig, config, "test"), tmp_path / "data", ray_session, Silent())
     test = TokenDataset.open(tmp_path / "data", "test")
     small_bundle(test).save(tmp_path / "bundle")
-    told, rows = tmp_path / "p.tsv", tmp_path / "rows.bed"
-    evaluated = ["evaluate", str(tmp_path / "bundle"), "--dataset", str(tmp_path / "data"), "--predictions", str(told)]
+    predictions, rows = tmp_path / "p.tsv", tmp_path / "rows.bed"
+    evaluated = [
+        "evaluate",
+        str(tmp_path / "bundle"),
+        "--dataset",
+        str(tmp_path / "data"),
+        "--predictions",
+        str(predictions),
+    ]
     assert main([*evaluated, "--samples", "100"]) == 0, capsys.readouterr().err
-    lines = [line.split("\t") for line in told.read_text().splitlines()[1:]]
+    lines = [line.split("\t") for line in predictions.read_text().splitlines()[1:]]
     expected = {line[0]: float(line[-1]) for line in lines}
     rows.write_text("".join("\t".join([line[2], line[3], line[4], line[0], "0", line[5]]) + "\n" for line in lines))
     predict = ["predict", str(tmp_path / "bundle"), "--fasta", str(genome.fasta), "--intervals", str(rows)]
-    for more in ([], ["--workers", "2", "--token-budget", "300"], ["--token-budget", "1"]):
-        assert main([*predict, "--output", str(tmp_path / "s.tsv"), *more]) == 0, capsys.readouterr().err
+    for options in ([], ["--workers", "2", "--token-budget", "300"], ["--token-budget", "1"]):
+        assert main([*predict, "--output", str(tmp_path / "s.tsv"), *options]) == 0, capsys.readouterr().err
         scored = [line.split("\t") for line in (tmp_path / "s.tsv").read_text().splitlines()[1:]]
         assert {line[4] for line in scored} == set(expected)
         assert max(abs(float(line[6]) - expected[line[4]]) for line in scored) < 1e-5

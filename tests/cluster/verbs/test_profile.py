@@ -32,10 +32,10 @@ def test_it_prints_where_the_time_goes_and_writes_figures_and_trace(
         str(tmp_path / "f.json"),
     ]
     assert main(["profile", str(experiment), *arguments, "--cluster.cpus", "1"]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     for word in ("backward", "waiting for batches", "bottleneck: ", "aten::", "8 steps after the first 5"):
-        assert word in told
-    assert str(tmp_path / "out" / "trace-worker-0.json.gz") in told.replace("\n", "")
+        assert word in text
+    assert str(tmp_path / "out" / "trace-worker-0.json.gz") in text.replace("\n", "")
     assert json.loads((tmp_path / "f.json").read_text())["steps"] == 8
 
 

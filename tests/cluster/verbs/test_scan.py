@@ -53,8 +53,8 @@ def test_a_scan_with_an_annotation_shows_and_writes_the_comparison(
     assert "bases, everything called" in shown
     written = json.loads(figures.read_text())
     assert written["base"]["annotated"] == sum(
-        len(one)
-        for one in pybedtools.BedTool(str(genome.annotation))
+        len(gene)
+        for gene in pybedtools.BedTool(str(genome.annotation))
         .filter(lambda f: f.chrom == "chr1" and f[2] == "gene")
         .sort()
         .merge()
@@ -112,12 +112,12 @@ def test_a_model_that_may_not_scan_is_refused_with_the_configuration_that_makes_
 
 
 def test_an_input_is_never_overwritten(genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    taken = tmp_path / "genes.gff3"
-    taken.write_bytes(genome.annotation.read_bytes())
-    options = ["--fasta", str(genome.fasta), "--annotation", str(taken), "--output", str(taken)]
+    annotation = tmp_path / "genes.gff3"
+    annotation.write_bytes(genome.annotation.read_bytes())
+    options = ["--fasta", str(genome.fasta), "--annotation", str(annotation), "--output", str(annotation)]
     assert main(["scan", str(bundle(tmp_path / "b")), *options]) == 2
     assert "which is --annotation's" in capsys.readouterr().err
-    assert taken.read_bytes() == genome.annotation.read_bytes()
+    assert annotation.read_bytes() == genome.annotation.read_bytes()
 
 
 @pytest.mark.parametrize(

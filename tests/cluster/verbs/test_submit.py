@@ -42,7 +42,7 @@ EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
         (["run", "--address", "ray://h:10001", "--", "inspect", "/d"], "not a job server's address"),
     ],
 )
-def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
+def test_a_wrong_command_line_is_refused_before_any_request_to_a_cluster(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["submit", *arguments]) == 2
@@ -50,14 +50,14 @@ def test_a_wrong_command_line_is_refused_before_anything_is_asked_of_a_cluster(
 
 
 def test_a_job_server_that_is_not_there_is_one_line() -> None:
-    told = one_line(raygene("submit", "list", "--address", "http://127.0.0.1:1"), 1)
-    assert "no job server there" in told
+    line = one_line(raygene("submit", "list", "--address", "http://127.0.0.1:1"), 1)
+    assert "no job server there" in line
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with head(tmp_path_factory.mktemp("head")) as made:
-        yield made
+    with head(tmp_path_factory.mktemp("head")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,11 @@ import json, pathlib, cluster, pipelines, ray, training, tuning
 
 def where():
     import cluster, pipelines, training, tuning
-    return [one.__file__ for one in (cluster, pipelines, training, tuning)]
+    return [package.__file__ for package in (cluster, pipelines, training, tuning)]
 
 ray.init(address="auto")
-found = where() + ray.get(ray.remote(num_cpus=0)(where).remote())
-print(json.dumps({"here": str(pathlib.Path.cwd()), "found": found}))
+files = where() + ray.get(ray.remote(num_cpus=0)(where).remote())
+print(json.dumps({"directory": str(pathlib.Path.cwd()), "files": files}))
 """
 
 
@@ -96,16 +96,16 @@ def test_a_job_and_its_tasks_run_the_code_that_was_sent(cluster: Cluster, tmp_pa
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"here"'))
-    assert "working_dir_files" in told["here"]
+    answer = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"directory"'))
+    assert "working_dir_files" in answer["directory"]
     # Ray unpacks what was sent once a node, for the job's process and for its tasks.
-    assert {Path(one).parents[1] for one in told["found"]} == {Path(told["here"])}
+    assert {Path(file).parents[1] for file in answer["files"]} == {Path(answer["directory"])}
 
 
 @pytest.mark.full
-def test_a_dataset_built_by_a_job_is_that_of_a_build_here(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
-    assert raygene("build", EXAMPLE, "--output", tmp_path / "here").returncode == 0
-    manifests = [json.loads((place / "manifest.json").read_text()) for place in (dataset, tmp_path / "here")]
+def test_a_dataset_built_by_a_job_is_that_of_a_local_build(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
+    assert raygene("build", EXAMPLE, "--output", tmp_path / "local").returncode == 0
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (dataset, tmp_path / "local")]
     assert manifests[0]["files"] == manifests[1]["files"]
 
 
@@ -127,19 +127,19 @@ def test_a_trained_bundle_comes_back_with_status_0_and_scores_in_a_further_job(
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("flags", "status", "told"),
+    ("flags", "status", "expected"),
     [
         (["--split.test", "chr77"], 2, "no chromosome 'chr77'"),
         (["--sources.0.fasta", "/none.fa"], 1, "/none.fa: no such file"),
     ],
 )
 def test_an_error_of_the_user_leaves_with_the_status_it_has_without_a_cluster(
-    cluster: Cluster, tmp_path: Path, flags: list[str], status: int, told: str
+    cluster: Cluster, tmp_path: Path, flags: list[str], status: int, expected: str
 ) -> None:
     build = ["build", EXAMPLE, "--output", tmp_path / "out", *flags]
     done = cluster.raygene("submit", "run", "--address", cluster.url, "--", *build)
     assert done.returncode == status
-    assert told in done.stdout
+    assert expected in done.stdout
     assert f"failed with exit status {status}" in done.stderr
 
 
@@ -171,9 +171,9 @@ def test_a_crash_leaves_with_the_signal_that_caused_it(cluster: Cluster, dataset
     run = tmp_path / "run"
     following = training(cluster, dataset, run)
     os.kill(driver(run), signal.SIGKILL)
-    _, told = following.communicate(timeout=120)
-    assert following.returncode == 137, told
-    assert "ended by signal 9" in told
+    _, errors = following.communicate(timeout=120)
+    assert following.returncode == 137, errors
+    assert "ended by signal 9" in errors
 
 
 def watcher(process: int) -> int:
@@ -192,10 +192,10 @@ def test_a_lost_job_is_distinguished_from_one_that_did_not_start(
     run = tmp_path / "run"
     following = training(cluster, dataset, run)
     os.kill(watcher(driver(run)), signal.SIGKILL)
-    _, told = following.communicate(timeout=120)
-    assert following.returncode == 1, told
-    assert "was lost with the node or process that watched it" in told
-    assert "the same command resumes" in told
+    _, errors = following.communicate(timeout=120)
+    assert following.returncode == 1, errors
+    assert "was lost with the node or process that watched it" in errors
+    assert "the same command resumes" in errors
 
 
 @pytest.mark.full
@@ -206,9 +206,9 @@ def test_a_stopped_training_resumes_with_the_same_command(
     to = ["--address", cluster.url]
     assert cluster.raygene("submit", "run", *to, "--", "build", path, "--output", data).returncode == 0
     train = ["train", path, "--dataset", data, "--output", run, "--training.epochs", "300"]
-    handed = cluster.raygene("submit", "run", *to, "--detach", "--", *train)
-    assert handed.returncode == 0
-    job = handed.stdout.split()[1].rstrip(":")
+    sent = cluster.raygene("submit", "run", *to, "--detach", "--", *train)
+    assert sent.returncode == 0
+    job = sent.stdout.split()[1].rstrip(":")
     while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_text():
         time.sleep(0.2)
     stopped = cluster.raygene("submit", "stop", job, *to)
@@ -244,17 +244,17 @@ def test_following_can_be_ended_and_the_job_keeps_running(cluster: Cluster, data
     process = driver(run)
     time.sleep(2)
     following.send_signal(signal.SIGINT)
-    _, told = following.communicate(timeout=60)
+    _, errors = following.communicate(timeout=60)
     assert following.returncode == 130
-    assert "the job keeps running. Follow it: raygene submit logs" in told
-    assert process in [one for one, _ in command_lines()]
-    job = told.split("submit logs ")[1].split()[0]
+    assert "the job keeps running. Follow it: raygene submit logs" in errors
+    assert process in [running for running, _ in command_lines()]
+    job = errors.split("submit logs ")[1].split()[0]
     assert cluster.raygene("submit", "logs", job, "--follow", "--address", cluster.url).returncode == 0
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "expected"),
     [
         ({"RAY_AUTH_TOKEN": "0123456789abcdef"}, "refuses the token of RAY_AUTH_TOKEN"),
         ({"RAY_AUTH_TOKEN_PATH": "", "HOME": "/nonexistent"}, "requires a token, but this machine has none"),
@@ -262,11 +262,11 @@ def test_following_can_be_ended_and_the_job_keeps_running(cluster: Cluster, data
     ],
 )
 def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
-    cluster: Cluster, variables: dict[str, str], told: str
+    cluster: Cluster, variables: dict[str, str], expected: str
 ) -> None:
     done = cluster.raygene("submit", "list", "--address", cluster.url, **variables)
     line = one_line(done, 1)
-    assert told in line
+    assert expected in line
     assert "0123456789abcdef" not in done.stdout + done.stderr
     assert cluster.token.read_text() not in done.stdout + done.stderr
 
@@ -274,8 +274,8 @@ def test_a_wrong_or_missing_token_is_refused_in_one_line_that_does_not_show_it(
 @pytest.mark.full
 def test_gpus_that_no_node_has_are_an_error_before_anything_is_sent(cluster: Cluster, tmp_path: Path) -> None:
     build = ["build", EXAMPLE, "--output", tmp_path / "out"]
-    told = one_line(cluster.raygene("submit", "run", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
-    assert "--gpus 2: no node has 2 GPUs: of 1 node the largest has 0 GPUs" in told
+    line = one_line(cluster.raygene("submit", "run", "--address", cluster.url, "--gpus", "2", "--", *build), 1)
+    assert "--gpus 2: no node has 2 GPUs: of 1 node the largest has 0 GPUs" in line
 
 
 @pytest.mark.full

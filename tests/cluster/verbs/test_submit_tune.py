@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.losing_nodes import PATIENCE_S
+from tests.cluster.losing_nodes import TIMEOUT_S
 from tests.cluster.ray_nodes import Cluster, head
 from tests.training.conftest import write_dataset
 from training.bundle import bundle
@@ -23,14 +23,14 @@ HIDDEN = [8, 12, 16, 20, 24, 28]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with head(tmp_path_factory.mktemp("head")) as made:
-        yield made
+    with head(tmp_path_factory.mktemp("head")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def tune(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
-    """A command that tunes, but for its output."""
-    folder = tmp_path_factory.mktemp("given")
+    """The command of a study, without its output."""
+    folder = tmp_path_factory.mktemp("inputs")
     values = {
         "model": {"embedding": 8, "stem": 8, "dropout": 0.0},
         "training": {"epochs": EPOCHS, "global_batch_size": 8, "seed": 5, "device": "cpu"},
@@ -74,22 +74,22 @@ def test_a_study_run_by_a_job_leaves_its_rows_and_the_best_bundle(whole: Path) -
     assert not list(whole.glob(".ray-*"))
 
 
-def half_way(output: Path) -> bool:
+def is_half_way(output: Path) -> bool:
     """Whether a trial has finished, and another has ended an epoch."""
-    found = rows(output)
-    begun = [key for key, row in found.items() if row["state"] == "begun" and epochs(output, key)]
-    return bool(begun) and any(row["state"] == "finished" for row in found.values())
+    trials = rows(output)
+    running = [key for key, row in trials.items() if row["state"] == "begun" and epochs(output, key)]
+    return bool(running) and any(row["state"] == "finished" for row in trials.values())
 
 
 def test_a_stopped_study_resumes_with_the_same_command_and_no_finished_trial_runs_twice(
     cluster: Cluster, tune: list[object], whole: Path, tmp_path: Path
 ) -> None:
     to, output = ["--address", cluster.url], tmp_path / "study"
-    handed = cluster.raygene("submit", "run", *to, "--detach", "--", *tune, output)
-    assert handed.returncode == 0, handed.stderr
-    job = handed.stdout.split()[1].rstrip(":")
-    deadline = time.monotonic() + PATIENCE_S
-    while not half_way(output):
+    sent = cluster.raygene("submit", "run", *to, "--detach", "--", *tune, output)
+    assert sent.returncode == 0, sent.stderr
+    job = sent.stdout.split()[1].rstrip(":")
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_half_way(output):
         assert time.monotonic() < deadline, cluster.raygene("submit", "logs", job, *to).stdout
         time.sleep(0.05)
     stopped = cluster.raygene("submit", "stop", job, *to)
@@ -107,8 +107,8 @@ def test_a_stopped_study_resumes_with_the_same_command_and_no_finished_trial_run
         if key in finished:
             assert (rows(output)[key], done) == (row, reached[key])
         # Times are in them: epochs before the last, whose checkpoint may not have been written, were not done again.
-        kept = reached[key][:-1]
-        assert done[: len(kept)] == kept
+        unchanged = reached[key][:-1]
+        assert done[: len(unchanged)] == unchanged
     assert figures(output) == figures(whole)
-    weights = [place / "best" / "bundle" / "model.safetensors" for place in (output, whole)]
+    weights = [study / "best" / "bundle" / "model.safetensors" for study in (output, whole)]
     assert weights[0].read_bytes() == weights[1].read_bytes()

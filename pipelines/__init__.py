@@ -2,7 +2,8 @@
 
 Folders, each of which imports only those above it:
 
-- modules at the root: errors, storage, fingerprints, progress, schemas, configuration, reports, remote files, metrics
+- modules at the root: errors, storage, fingerprints, progress, schemas, configuration, reports, remote files, metrics,
+  and maps over tables on Ray (`ray_map`)
 - `genome`: sequences, intervals, annotations and the file formats that hold them
 - `tokens`: the k-mer tokenizer
 - `dataset` (a token dataset on disk) and `splits` (train, validation and test)

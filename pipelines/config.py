@@ -361,7 +361,7 @@ def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
 
 def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) -> UsageError:
     first = error.errors()[0]
-    # pydantic's locations hold the branches of unions too, which are no keys.
+    # pydantic's locations also contain the branches of unions, which are not keys.
     location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":

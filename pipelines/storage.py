@@ -60,7 +60,8 @@ def remove_partial(directory: Path, name: str = "") -> None:
 
     Args:
         directory: where to look.
-        name: the file's name, or a pattern, whose leftovers go. Empty: those of every file, in subdirectories too.
+        name: name, or glob pattern, of the files whose leftovers are removed. Empty: those of all files, also in
+            subdirectories.
     """
     leftovers = directory.glob(f".{name}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
     for leftover in leftovers:

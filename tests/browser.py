@@ -25,8 +25,8 @@ def chromium() -> Iterator[Any]:
     driver = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: scripts/setup-full.sh does it"
     )
-    wanted = os.environ.get("RAYGENE_BROWSER")
-    program = next(filter(None, map(shutil.which, [wanted] if wanted else NAMES)), None)
+    requested = os.environ.get("RAYGENE_BROWSER")
+    program = next(filter(None, map(shutil.which, [requested] if requested else NAMES)), None)
     if program is None:
         pytest.skip(f"no browser found: install one of {', '.join(NAMES)}, or name one in RAYGENE_BROWSER")
     with driver.sync_playwright() as running:
@@ -40,17 +40,17 @@ def chromium() -> Iterator[Any]:
 def window(browser: Any, file: Path, width: str, scheme: str) -> Iterator[tuple[Any, list[str]]]:
     """A page in a window of a width and scheme; the messages of the console, and every requested address."""
     opened = browser.new_page(viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme)
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda asked: said.append(asked.url) if not asked.url.startswith("file:") else None)
+    messages: list[str] = []
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
+    opened.on("request", lambda request: messages.append(request.url) if not request.url.startswith("file:") else None)
     opened.goto(file.as_uri())
-    yield opened, said
+    yield opened, messages
     opened.close()
 
 
 def drawn(image: bytes, colour: str) -> int:
     """How many pixels of a screenshot have a colour such as `#2f7d5b`."""
     pixels = (matplotlib.image.imread(io.BytesIO(image), format="png") * 255).round()[:, :, :3]
-    wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-    return int((np.abs(pixels - wanted).max(axis=2) <= 8).sum())
+    expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    return int((np.abs(pixels - expected).max(axis=2) <= 8).sum())

@@ -51,8 +51,8 @@ def name_of(document: Path) -> str:
 
 def blocks(text: str) -> list[str]:
     """Code blocks, with continued lines joined."""
-    found = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return [re.sub(r" *\\\n *", " ", block) for block in found]
+    texts = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(r" *\\\n *", " ", block) for block in texts]
 
 
 def commands(document: Path, program: str) -> Iterator[str]:

@@ -281,15 +281,21 @@ def row(
 def main() -> None:
     """Write the requested files and report what is in them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the two files go")
-    parser.add_argument("--scale", type=float, default=0.001, help="size over that of maize (default 0.001)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("folder", type=Path, help="directory to write the two files to")
+    parser.add_argument("--scale", type=float, default=0.001, help="size relative to maize (default 0.001)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default 0)")
     masking = parser.add_mutually_exclusive_group()
-    masking.add_argument("--hard", action="store_const", const="hard", dest="masking", help="repeats as N")
-    masking.add_argument("--capitals", action="store_const", const="none", dest="masking", help="as MaizeGDB's FASTA")
+    masking.add_argument("--hard", action="store_const", const="hard", dest="masking", help="mask repeats as N")
+    masking.add_argument(
+        "--capitals",
+        action="store_const",
+        const="none",
+        dest="masking",
+        help="do not mask repeats, as in MaizeGDB's FASTA",
+    )
     arguments = parser.parse_args()
     if not 0.0005 <= arguments.scale <= 1:
-        parser.error("--scale lies between 0.0005 and 1")
+        parser.error("--scale must be between 0.0005 and 1")
     try:
         written = write(arguments.folder, arguments.scale, arguments.seed, arguments.masking or "soft")
     except FileExistsError as error:

@@ -50,7 +50,7 @@ def frequencies(codes: NDArray[np.uint8], lengths: NDArray[np.int64], k: int = K
         number = number * 4 + (code & 3)
         is_counted &= code != sequence.OTHER
     row = np.repeat(np.arange(len(lengths)), lengths)
-    # A k-mer that begins in one sequence and ends in the next is none.
+    # A k-mer that begins in one sequence and ends in the next does not count.
     is_counted &= row[:size] == row[len(codes) - size :]
     cells = row[:size][is_counted] * 4**k + number[is_counted]
     counts = np.bincount(cells, minlength=len(lengths) * 4**k).reshape(len(lengths), 4**k).astype(np.float32)

@@ -80,8 +80,8 @@ def _find_overlaps_with_train(
     genes: pa.Table, gene_chromosomes: NDArray[np.int64], table: pa.Table, row_chromosomes: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return whether each gene shares a base with a row of train, shape (genes,)."""
-    # All chromosomes on one axis, a base apart.
-    size = int(max(np.max(rows["end"].to_numpy(), initial=0) for rows in (genes, table))) + 1
+    # All chromosomes end to end on one axis, each as long as the longest.
+    size = int(max(np.max(rows["end"].to_numpy(), initial=0) for rows in (genes, table)))
     gene_bounds, row_bounds = (
         np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1) + number[:, None] * size
         for rows, number in ((genes, gene_chromosomes), (table, row_chromosomes))

@@ -114,15 +114,15 @@ def _describe_genes(source: Source, placed: pa.Table, table: pa.Table) -> dict[s
     """Count genes annotated, kept and shortened; give lengths in bases before and after, at `QUANTILES` per cent."""
     name = source.genome.name
     lengths_before = np.array([gene.end - gene.start for genes in source.genes.values() for gene in genes])
-    kept = _select(placed, name, 1)
-    kept = kept.filter(pc.equal(kept["reason"], ""))
-    lengths_after = kept["end"].to_numpy() - kept["start"].to_numpy()
+    genes = _select(placed, name, 1)
+    kept_genes = genes.filter(pc.equal(genes["reason"], ""))
+    lengths_after = kept_genes["end"].to_numpy() - kept_genes["start"].to_numpy()
     return {
         "annotated": source.features,
         "usable": len(lengths_before),
-        "kept": len(kept),
+        "kept": len(kept_genes),
         "negatives": len(_select(table, name, 0)),
-        "shortened": int((lengths_after < kept["requested_length"].to_numpy()).sum()),
+        "shortened": int((lengths_after < kept_genes["requested_length"].to_numpy()).sum()),
         "length_before": _length_quantiles(lengths_before),
         "length_after": _length_quantiles(lengths_after),
     }

@@ -150,7 +150,7 @@ class TokenDataset:
             split_columns.labels,
             split_columns.table,
         )
-        # The dataclass is frozen, and these two are no arguments.
+        # The dataclass is frozen, and its constructor does not take these two.
         object.__setattr__(opened, "note", note)
         object.__setattr__(opened, "_opened_from", directory)
         return opened

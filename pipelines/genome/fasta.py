@@ -16,7 +16,7 @@ import shutil
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyfaidx
@@ -75,7 +75,7 @@ class Genome:
         end = min(end, record.rlen)
         if start >= end:
             return np.empty(0, np.uint8)
-        return _read_letters(faidx.file.fileno(), record.offset, record.lenc, record.lenb, start, end)
+        return _read_letters(faidx.file, record, start, end)
 
     def runs_of_n(self, chromosome: str, min_length: int) -> NDArray[np.int64]:
         """Start and end of every maximal run of N or n of at least `min_length` bases, shape (runs, 2)."""
@@ -92,22 +92,33 @@ class Genome:
             self._faidx = None
 
 
-def _read_letters(descriptor: int, offset: int, letters: int, width: int, start: int, end: int) -> Bytes:
-    """The letters [start, end) of a sequence that begins at byte `offset`.
+def _read_letters(file: IO[bytes], record: Any, start: int, end: int) -> Bytes:
+    """The letters [start, end) of a sequence.
 
-    Its lines have `letters` letters and `width` bytes.
+    Args:
+        file: the plain FASTA file, open.
+        record: the sequence's line of the index, as pyfaidx reads it: `lenc` letters and `lenb` bytes a line.
+        start: first letter.
+        end: the letter after the last one; larger than `start`, at most the length.
+
+    Raises:
+        InputError: the file ends before the last letter.
     """
+    letters, width = record.lenc, record.lenb
     column = start % letters
-    first = offset + start // letters * width + column
-    count = offset + (end - 1) // letters * width + (end - 1) % letters + 1 - first
-    # Whole lines, of which those bytes are read that hold the letters: line ends then are the last columns of a table.
+    first = record.offset + start // letters * width + column
+    count = record.offset + (end - 1) // letters * width + (end - 1) % letters + 1 - first
+    # The buffer has whole lines, of which only the requested bytes are read: line ends are the last columns of a table.
     lines = np.empty(-(-(column + count) // width) * width, np.uint8)
     buffer = lines.data[column : column + count]
     done = 0
     while done < count:
-        read = os.preadv(descriptor, [buffer[done : done + _MAX_READ]], first + done)
+        read = os.preadv(file.fileno(), [buffer[done : done + _MAX_READ]], first + done)
         if not read:
-            raise InputError("FASTA file: shorter than its index says", "remove the cache and run again")
+            raise InputError(
+                f"{file.name}: shorter than when it was indexed",
+                f"run again; if it is in {storage.cache_directory()}, remove it first",
+            )
         done += read
     return lines.reshape(-1, width)[:, :letters].reshape(-1)[column : column + end - start]
 

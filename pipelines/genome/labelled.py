@@ -177,7 +177,7 @@ def _fasta_records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
         )
     labels = _read_labels(file.labels)
     name, parts = "", []
-    # A header that is in no file ends the last sequence.
+    # The empty header, which is not in the file, ends the last sequence.
     for number, line in [*lines_of(file.path), (0, ">")]:
         if not line.startswith(">"):
             parts.append(_letters(line.strip(), file.path, number))

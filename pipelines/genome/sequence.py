@@ -38,7 +38,7 @@ _CODE = _code_table().tobytes()
 
 
 def reverse_complement(sequence: Bytes) -> Bytes:
-    """The other strand of ASCII letters, 5' to 3', case kept; bytes that are no IUPAC code stay. Shape as given."""
+    """The other strand of ASCII letters, 5' to 3', case kept; other bytes than IUPAC codes stay. Shape as given."""
     return np.frombuffer(sequence[::-1].tobytes().translate(_COMPLEMENT), np.uint8)
 
 

@@ -52,8 +52,8 @@ def _draw_exits(codes: NDArray[np.int64], letters: int, generator: np.random.Gen
 def _draw_last_exits(exits: list[NDArray[np.int64]], last_letter: int, generator: np.random.Generator) -> list[int]:
     """Draw, for each letter, the exit taken last, so that all of them lead to the last letter.
 
-    They form a random tree by loop-erased walks (Wilson 1996, doi:10.1145/237814.237880); an exit to the letter itself
-    is in none.
+    They form a random tree by loop-erased walks (Wilson 1996, doi:10.1145/237814.237880), in which no exit leads to the
+    letter itself.
     """
     away = [np.flatnonzero(following != letter) for letter, following in enumerate(exits)]
     chosen = [0] * len(exits)

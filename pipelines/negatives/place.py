@@ -178,7 +178,7 @@ def place_negatives(
 def _draw_requests(
     chromosome: Chromosome, config: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
 ) -> _Requests:
-    """Deal the negatives of each usable gene, genes in a drawn order, kinds spread evenly."""
+    """Draw the number of negatives of each usable gene and spread the kinds evenly over them, genes in random order."""
     copies = _draw_copies(chromosome.genes_before, len(chromosome.genes), config.ratio, generator)
     order = generator.permutation(len(copies))
     number = math.floor(chromosome.genes_before * config.ratio) + np.arange(int(copies.sum()))

@@ -48,7 +48,7 @@ class IntervalShuffler:
 
         Args:
             lengths: bases of each, shape (n,).
-            splits: index of each one's split in the blocks' `names`, shape (n,).
+            splits: index of each one's split in the blocks' `split_names`, shape (n,).
 
         Returns:
             Start and end, shape (n, 2); -1, -1 where one could not be placed.

@@ -64,7 +64,8 @@ class Leakage:
 
     Attributes:
         evaluated: intervals with at least one sampled k-mer.
-        near: those of whose sampled k-mers at least the share `NEAR` is in a single interval of the other split.
+        near: those that have at least the share `NEAR` of their sampled k-mers in common with one interval of the other
+            split.
     """
 
     evaluated: int
@@ -90,7 +91,7 @@ def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[n
     positions = _sampled_positions(codes, one_in)
     ends = np.cumsum(lengths)
     owner = np.searchsorted(ends, positions, side="right")
-    # k-mers across the end of a sequence are none.
+    # A k-mer that begins in one sequence and ends in the next does not count.
     inside = positions + K <= ends[owner]
     positions, owner = positions[inside], owner[inside]
     letters = codes[positions[:, None] + np.arange(K)]
@@ -106,7 +107,7 @@ def repeated_kmers(sketches: Sketches, genomes: int) -> Hashes:
 
     Args:
         sketches: of all intervals of a dataset.
-        genomes: number of genomes; a gene that each of many genomes has is no repeat.
+        genomes: number of genomes; a gene that occurs once in each of many genomes is not a repeat.
 
     Returns:
         Ascending, shape (repeats,).

@@ -214,7 +214,7 @@ def holds_other(codes: NDArray[np.uint8], k: int) -> NDArray[np.bool_]:
 def _over_windows(
     values: NDArray[Any], k: int, join: Callable[[NDArray[Any], NDArray[Any], int], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Every window of `k` values, joined; windows of 1, 2, 4 … values are put together as the bits of k say.
+    """Every window of `k` values, joined: windows of 1, 2, 4 … values, those whose bit of k is set, are put together.
 
     Args:
         values: shape (n,).

@@ -55,18 +55,18 @@ def outline(text: str) -> Outline:
 
 
 def page() -> report.Page:
-    made = report.Page(HOSTILE, HOSTILE)
-    made.heading(HOSTILE)
-    made.paragraph(HOSTILE, lead=True)
-    made.table(HOSTILE, ("name", HOSTILE), [(HOSTILE, 1), ("other", 2_000)], best=1)
+    filled = report.Page(HOSTILE, HOSTILE)
+    filled.heading(HOSTILE)
+    filled.paragraph(HOSTILE, lead=True)
+    filled.table(HOSTILE, ("name", HOSTILE), [(HOSTILE, 1), ("other", 2_000)], best=1)
     plots = []
     for end in (1, 2):
         figure, axes = report.new_figure(HOSTILE, HOSTILE)
         axes.plot([0, 1], [0, end], marker="o", label=HOSTILE)
         axes.legend()
         plots.append((HOSTILE, figure))
-    made.figures(*plots)
-    return made
+    filled.figures(*plots)
+    return filled
 
 
 def test_whatever_the_text_is_it_stays_text() -> None:
@@ -115,9 +115,9 @@ def test_plots_leave_the_global_settings_as_they_were() -> None:
 
 
 def test_columns_of_numbers_are_aligned_and_the_best_row_is_marked() -> None:
-    made = report.Page("t")
-    made.table("c", ("name", "score", "mixed"), [("a", 0.25, 1), ("b", None, "x")], best=1)
-    text = made.html()
+    small_page = report.Page("t")
+    small_page.table("c", ("name", "score", "mixed"), [("a", 0.25, 1), ("b", None, "x")], best=1)
+    text = small_page.html()
     assert '<th scope=col>name</th><th scope=col class="n">score</th>' in text
     assert '<td>a</td><td class="n">0.250</td><td>1</td>' in text
     assert '<tr class=best><td>b</td><td class="n"></td><td>x</td>' in text
@@ -125,24 +125,24 @@ def test_columns_of_numbers_are_aligned_and_the_best_row_is_marked() -> None:
 
 
 def test_a_folded_table_shows_its_caption_and_opens_without_a_script() -> None:
-    made = report.Page("t")
-    made.table(HOSTILE, ("n",), [(1,), (report.MISSING,)], folded=True)
-    parsed = outline(made.html())
+    small_page = report.Page("t")
+    small_page.table(HOSTILE, ("n",), [(1,), (report.MISSING,)], folded=True)
+    parsed = outline(small_page.html())
     assert {tag: parsed.tags.count(tag) for tag in ("details", "summary", "caption", "script")} == {
         "details": 1, "summary": 1, "caption": 0, "script": 0,
     }  # fmt: skip
     assert HOSTILE in parsed.text
-    assert f'<td class="n">{report.MISSING}</td>' in made.html()
+    assert f'<td class="n">{report.MISSING}</td>' in small_page.html()
 
 
 def test_a_plot_may_have_a_name_and_a_text_after_its_title() -> None:
-    made = report.Page("t")
+    small_page = report.Page("t")
     figure, _ = report.new_figure("x", "y")
-    made.figures(report.Plot("Title", figure, HOSTILE, "roc"))
-    parsed = outline(made.html())
+    small_page.figures(report.Plot("Title", figure, HOSTILE, "roc"))
+    parsed = outline(small_page.html())
     assert "figure-roc" in parsed.ids
     assert any(HOSTILE in text for text in parsed.text)
-    assert "<figcaption><b>Title.</b> " in made.html()
+    assert "<figcaption><b>Title.</b> " in small_page.html()
 
 
 def test_a_row_of_another_width_than_the_header_is_refused() -> None:
@@ -162,7 +162,7 @@ def test_the_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path) -> 
     for _ in range(2):
         page().write(path)
     assert path.read_text(encoding="utf-8") == page().html()
-    assert [one.name for one in path.parent.iterdir()] == ["page.html"]
+    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -184,15 +184,15 @@ def test_pages_follow_a_dark_scheme() -> None:
 
 
 def test_a_template_syntax_in_a_name_stays_text() -> None:
-    made = report.Page("{{ 7 * 7 }}")
-    made.paragraph("{% raw %}")
-    assert "{{ 7 * 7 }}" in made.html()
-    assert "{% raw %}" in made.html()
+    small_page = report.Page("{{ 7 * 7 }}")
+    small_page.paragraph("{% raw %}")
+    assert "{{ 7 * 7 }}" in small_page.html()
+    assert "{% raw %}" in small_page.html()
 
 
 def test_a_plot_is_described_by_its_alternative_text_or_its_title() -> None:
-    made = report.Page("t")
+    small_page = report.Page("t")
     plots = [report.new_figure("x", "y")[0] for _ in range(2)]
-    made.figures(report.Plot("Title", plots[0], alt_text=HOSTILE), report.Plot("Other", plots[1]))
-    labels = [value for name, value in outline(made.html()).attributes if name == "aria-label"]
+    small_page.figures(report.Plot("Title", plots[0], alt_text=HOSTILE), report.Plot("Other", plots[1]))
+    labels = [value for name, value in outline(small_page.html()).attributes if name == "aria-label"]
     assert labels == [HOSTILE, "Other"]

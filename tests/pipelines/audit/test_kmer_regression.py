@@ -42,8 +42,8 @@ def of_composition(rows: int, seed: int) -> tuple[list[str], list[int]]:
     texts = []
     for label in labels:
         text = "".join(generator.choice(list("ACGT"), size=100))
-        at = int(generator.integers(10, 80))
-        texts.append(text[:at] + ("AGCTA", "ACGTA")[label] + text[at:])
+        position = int(generator.integers(10, 80))
+        texts.append(text[:position] + ("AGCTA", "ACGTA")[label] + text[position:])
     return texts, labels
 
 

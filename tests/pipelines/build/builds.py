@@ -1,4 +1,4 @@
-"""Builds of small genomes, and what lies in the datasets they write."""
+"""Configurations of builds of small genomes, and the files of the datasets they write."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def mutated_genome(genome: GenomeFiles, folder: Path, every: int) -> GenomeFiles
     folder.mkdir()
     other = str.maketrans("ACGTacgt", "CATGcatg")
     sequences = {
-        name: "".join(base.translate(other) if at % every == 0 else base for at, base in enumerate(text))
+        name: "".join(base.translate(other) if position % every == 0 else base for position, base in enumerate(text))
         for name, text in genome.sequences.items()
     }
     (folder / "genome.fa").write_text("".join(f">{name}\n{text}\n" for name, text in sequences.items()))

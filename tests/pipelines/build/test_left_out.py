@@ -36,9 +36,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
     rows = [line for line in genome.annotation.read_text().splitlines() if line and not line.startswith("#")]
     genes = list(genome.genes)
     for number, (name, start, end, strand) in enumerate(genome.genes[::2]):
-        extra = (name, start + 20, min(end + 240, 9_000), "-" if strand == "+" else "+")
-        genes.append(extra)
-        rows.append(f"{name}\tt\tgene\t{extra[1] + 1}\t{extra[2]}\t.\t{extra[3]}\t.\tID=more{number};biotype=lncRNA")
+        first, last, other_strand = start + 20, min(end + 240, 9_000), "-" if strand == "+" else "+"
+        genes.append((name, first, last, other_strand))
+        rows.append(f"{name}\tt\tgene\t{first + 1}\t{last}\t.\t{other_strand}\t.\tID=more{number};biotype=lncRNA")
     genome.annotation.write_text("\n".join(["##gff-version 3", *rows, ""]))
     return GenomeFiles(genome.fasta, genome.annotation, genome.sequences, genes)
 
@@ -50,14 +50,16 @@ def built(crowded: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_se
     return output
 
 
-def of(directory: Path) -> left_out.LeftOut:
+def left_out_of(directory: Path) -> left_out.LeftOut:
     genes = left_out.read(directory, read_manifest(directory))
     assert genes is not None
     return genes
 
 
 def test_every_gene_of_the_annotation_is_a_row_or_left_out_but_never_both(crowded: GenomeFiles, built: Path) -> None:
-    tables = [of(built).table] + [TokenDataset.open(built, split).table for split in ("train", "validation", "test")]
+    tables = [left_out_of(built).table] + [
+        TokenDataset.open(built, split).table for split in ("train", "validation", "test")
+    ]
     positions = [
         (row["chromosome"], row["start"], row["end"], row["strand"])
         for table in tables
@@ -70,11 +72,11 @@ def test_every_gene_of_the_annotation_is_a_row_or_left_out_but_never_both(crowde
 
 def test_ids_continue_after_those_of_the_dataset(built: Path) -> None:
     rows = sum(file["rows"] for file in read_manifest(built)["files"])
-    assert of(built).table["interval_id"].to_pylist() == list(range(rows, rows + len(of(built))))
+    assert left_out_of(built).table["interval_id"].to_pylist() == list(range(rows, rows + len(left_out_of(built))))
 
 
 def test_tokens_are_those_of_the_annotated_bases_on_their_strand(crowded: GenomeFiles, built: Path) -> None:
-    genes, tokenizer = of(built), Tokenizer.load(built)
+    genes, tokenizer = left_out_of(built), Tokenizer.load(built)
     ends = np.cumsum(genes.lengths)
     for row, end, length in zip(genes.table.to_pylist(), ends, genes.lengths, strict=True):
         text = crowded.sequences[row["chromosome"]][row["start"] : row["end"]]
@@ -88,7 +90,7 @@ def test_split_and_overlap_are_those_of_a_plain_search(built: Path) -> None:
     of_chromosome = {"chr1": "train", "chr2": "train", "chr3": "validation", "chr4": "test"}
     train = TokenDataset.open(built, "train").table.to_pylist()
     overlapping = 0
-    for row in of(built).table.to_pylist():
+    for row in left_out_of(built).table.to_pylist():
         shared = [
             other
             for other in train
@@ -97,13 +99,13 @@ def test_split_and_overlap_are_those_of_a_plain_search(built: Path) -> None:
         assert row["overlaps_train"] == bool(shared)
         assert row["split"] == of_chromosome[row["chromosome"]]
         overlapping += bool(shared)
-    assert 0 < overlapping < len(of(built))
+    assert 0 < overlapping < len(left_out_of(built))
 
 
 def test_the_manifest_counts_them_by_reason(built: Path) -> None:
     manifest = read_manifest(built)
-    assert manifest["left_out"]["reasons"] == {"no_room_for_negative": len(of(built))}
-    assert manifest["left_out"]["genes"] == manifest["dropped"]["g"]["no_room_for_negative"] == len(of(built))
+    assert manifest["left_out"]["reasons"] == {"no_room_for_negative": len(left_out_of(built))}
+    assert manifest["left_out"]["genes"] == manifest["dropped"]["g"]["no_room_for_negative"] == len(left_out_of(built))
 
 
 def test_other_readers_of_the_dataset_do_not_see_them(built: Path) -> None:
@@ -117,11 +119,11 @@ def test_windows_follow_the_crop_and_short_genes_lose_their_margins(
 ) -> None:
     crop = {"length": 150, "exact": True}
     manifest = build(config(genome, crop=crop), tmp_path / "out", ray_session, Silent())
-    short = {place for place in genome.genes if place[2] - place[1] - 12 < 150}
+    short = {gene for gene in genome.genes if gene[2] - gene[1] - 12 < 150}
     by_reason = manifest["left_out"]["reasons"]
     assert by_reason["shorter_than_crop"] == len(short)
     genes = {(name, strand, end): start for name, start, end, strand in genome.genes}
-    for row in of(tmp_path / "out").table.to_pylist():
+    for row in left_out_of(tmp_path / "out").table.to_pylist():
         if row["reason"] == "shorter_than_crop":
             start = genes[row["chromosome"], row["strand"], row["end"] + 6]
             assert row["start"] == start + 6
@@ -131,7 +133,7 @@ def test_a_dataset_without_them_says_so_in_its_manifest(genome: GenomeFiles, tmp
     manifest = build(config(genome), tmp_path / "out", ray_session, Silent())
     assert manifest["left_out"] == {"genes": 0, "reasons": {}, "files": []}
     assert not (tmp_path / "out" / left_out.FOLDER).exists()
-    assert len(of(tmp_path / "out")) == 0
+    assert len(left_out_of(tmp_path / "out")) == 0
 
 
 def test_an_older_dataset_has_none_to_read(built: Path) -> None:

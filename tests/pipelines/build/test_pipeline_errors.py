@@ -95,12 +95,14 @@ def test_a_missing_bedtools_is_reported_with_the_fix(
         build(dataset_config(genome), tmp_path / "out", connects_never, Silent())
 
 
-def test_a_tampered_manifest_or_tokenizer_is_refused(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+def test_a_manifest_that_names_another_tokenizer_is_refused(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
     build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
     manifest = read_manifest(tmp_path / "out")
     manifest["tokenizer"]["fingerprint"] = "0" * 64
     (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(DatasetError, match="not the one that the dataset was built with"):
+    with pytest.raises(DatasetError, match="not the one the dataset was built with"):
         TokenDataset.open(tmp_path / "out", "train")
 
 

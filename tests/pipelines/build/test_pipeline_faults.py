@@ -41,13 +41,13 @@ class DiesOnce:
     def __call__(self, table: pa.Table) -> pa.Table:
         with pytest.MonkeyPatch.context() as patch:
             module, name = self.function.rsplit(".", 1)
-            whole = getattr(__import__(module, fromlist=[name]), name)
+            original = getattr(__import__(module, fromlist=[name]), name)
 
             def dies(*arguments: Any, **keywords: Any) -> Any:
                 if not self.marker.exists():
                     self.marker.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
-                return whole(*arguments, **keywords)
+                return original(*arguments, **keywords)
 
             patch.setattr(self.function, dies)
             return self.mapper(table)
@@ -66,9 +66,9 @@ def test_a_worker_killed_during_a_task_changes_no_byte(
     experiment = dataset_config(make_genome(tmp_path / "genome"))
     monkeypatch.setattr(task_plan, "TASK_BASES", 5_000)
     build(experiment, tmp_path / "undisturbed", ray_session, Silent())
-    whole = getattr(module, mapper)
+    original = getattr(module, mapper)
     marker = tmp_path / "killed"
-    monkeypatch.setattr(module, mapper, lambda *arguments: DiesOnce(whole(*arguments), function, marker))
+    monkeypatch.setattr(module, mapper, lambda *arguments: DiesOnce(original(*arguments), function, marker))
     build(experiment, tmp_path / "out", ray_session, Silent())
     assert marker.exists()
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "undisturbed")

@@ -3,28 +3,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.build import preflight
+from pipelines import schema
+from pipelines.build import encode_tokens, preflight
 from pipelines.build.pipeline import build, prepare
 from pipelines.config import DatasetConfig, validate
 from pipelines.errors import ResourceError
+from pipelines.genome import sequence
 from pipelines.progress import Silent
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 
-pytestmark = pytest.mark.ray
 
-
-def config(genome: GenomeFiles) -> DatasetConfig:
-    values = {
+def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
+    values: dict[str, Any] = {
         "sources": [genome.source("g")],
         "crop": {"length": 100},
         "tokenizer": {"k": 3, "stride": 1},
         "split": {"test": ["chr4"], "validation": ["chr3"]},
+        **sections,
     }
     return validate(DatasetConfig, values, "test")
 
 
+@pytest.mark.ray
 def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
     prepared = prepare(config(genome), Silent())
     (estimate,) = preflight.estimate(prepared.config, prepared.sources, prepared.collections, prepared.tokenizer)
@@ -38,3 +43,47 @@ def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tm
 def test_a_disk_that_is_too_small_is_an_error_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"needs about 1,000,000\.00 GB and .* are free"):
         preflight.require_disk(10**15, tmp_path / "not" / "there" / "yet")
+
+
+def estimated(genome: GenomeFiles, **sections: Any) -> preflight.Estimate:
+    prepared = prepare(config(genome, **sections), Silent())
+    (estimate,) = preflight.estimate(prepared.config, prepared.sources, [], prepared.tokenizer)
+    return estimate
+
+
+@pytest.mark.parametrize("ratio", [0.5, 3])
+def test_rows_and_tokens_grow_with_the_negatives_per_gene(genome: GenomeFiles, ratio: float) -> None:
+    even, other = estimated(genome), estimated(genome, negatives={"ratio": ratio})
+    assert other.genes == even.genes == len(genome.genes)
+    assert other.rows == int(len(genome.genes) * (1 + ratio))
+    assert other.tokens == int(even.tokens / 2 * (1 + ratio))
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer(3, 1, "anchor"), Tokenizer(6, 3, "anchor")])
+def test_the_estimated_bytes_are_those_of_a_file_of_random_bases_or_a_little_more(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    rows, length = 2_000, 500
+    bases = np.frombuffer(b"ACGT", np.uint8)[np.random.default_rng(0).integers(0, 4, rows * length)]
+    starts = np.arange(rows) * 1_000
+    values: dict[str, Any] = {
+        "interval_id": np.arange(rows),
+        "genome": ["g"] * rows,
+        "chromosome": ["chr1"] * rows,
+        "start": starts,
+        "end": starts + length,
+        "strand": ["+"] * rows,
+        "label": np.arange(rows) % 2,
+        "source": ["gene", "shuffle"] * (rows // 2),
+        "gene_id": [f"gene{number // 2}" for number in range(rows)],
+    }
+    table = pa.table({name: pa.array(values.get(name, [None] * rows), kind) for name, kind in interval_fields()})
+    encoded = encode_tokens.encode(table, bases, sequence.base_codes(bases), np.full(rows, length), tokenizer)
+    entry = encode_tokens.write_part(encoded, tmp_path, "part.parquet", tokenizer)
+    estimate = preflight.Estimate("g", 1, 1, rows // 2, {}, rows, entry["tokens"], length)
+    # 6 bits of a 3-mer do not fill a byte stream: they compress better than the estimate says.
+    assert 0.95 <= preflight.estimate_disk_bytes([estimate], tokenizer) / entry["bytes"] <= 1.3
+
+
+def interval_fields() -> list[tuple[str, pa.DataType]]:
+    return [(field.name, field.type) for field in schema.INTERVALS]

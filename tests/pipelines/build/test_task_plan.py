@@ -32,3 +32,37 @@ def test_a_task_never_spans_two_genomes_nor_too_many_bases(monkeypatch: pytest.M
         for chromosome in {row["chromosome"] for row in piece}:
             of_chromosome = [row for row in piece if row["chromosome"] == chromosome]
             assert max(row["end"] for row in of_chromosome) - min(row["start"] for row in of_chromosome) <= 1000 + 50
+
+
+def test_a_task_of_overlapping_intervals_has_a_bounded_number_of_bases() -> None:
+    # All on one stretch of 500 bases, 40 of them on each start.
+    rows = [
+        {"genome": "a", "chromosome": "1", "start": start, "end": start + 100}
+        for start in range(0, 400, 50)
+        for _ in range(40)
+    ]
+    tasks = task_plan.task_rows(pa.Table.from_pylist(rows), limit=1_000)
+    assert [row for task in tasks for row in rows[task]] == rows
+    assert len(tasks) > 1
+    assert all(100 * (task.stop - task.start) <= 2 * 1_000 + 100 for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("megabases", "expected"),
+    [(100, 4_000_000), (4 * 64, 4_000_000), (5 * 64, 5_000_000), (16 * 64, 16_000_000), (2_000, 16_000_000)],
+)
+def test_a_task_spans_a_64th_of_what_all_intervals_span_between_4_and_16_megabases(
+    megabases: int, expected: int
+) -> None:
+    # Two chromosomes of half the bases each; what lies before the first interval does not count.
+    half = megabases * 500_000
+    rows = [
+        {"genome": "a", "chromosome": name, "start": 7 + start, "end": 7 + end}
+        for name in ("1", "2")
+        for start, end in ((0, 10), (half - 10, half))
+    ]
+    assert task_plan.task_bases(pa.Table.from_pylist(rows)) == expected
+
+
+def test_no_intervals_give_the_smallest_tasks() -> None:
+    assert task_plan.task_bases(pa.table({"genome": [], "chromosome": []})) == task_plan.TASK_BASES

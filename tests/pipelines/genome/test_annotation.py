@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.config import GENE_LIKE
 from pipelines.errors import InputError
-from pipelines.genome.annotation import read
+from pipelines.genome.annotation import format_of, read
 from pipelines.genome.features import Annotation
 
 HEAD = "##gff-version 3\n"
@@ -139,3 +139,21 @@ def test_a_file_of_no_known_format_is_an_error_with_its_line(tmp_path: Path) -> 
     path.write_text("# note\nchrI 10 20\n")
     with pytest.raises(InputError, match="line 2: neither GFF3, GTF nor BED"):
         read(path, ["gene"], GENE_LIKE)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        ("a.gff", 'chrI\ts\tgene\t1\t9\t.\t+\t.\tgene_id "a"', "GTF"),
+        ("a.gtf", "chrI\ts\tgene\t1\t9\t.\t+\t.\tID=a", "GFF3"),
+        ("a.gtf.gz", "chrI\ts\tgene\t1\t9\t.\t+\t.\t.", "GTF"),
+        ("a.txt", "chrI\ts\tgene\t1\t9\t.\t+\t.\t.", "GFF3"),
+        ("a.bed", "##FASTA", "BED"),
+        ("a.txt", "", "GFF3"),
+    ],
+)
+def test_the_first_row_decides_the_format_and_the_name_where_the_row_does_not(
+    tmp_path: Path, name: str, line: str, expected: str
+) -> None:
+    (tmp_path / name).write_text(f"# note\n{line}\n")
+    assert format_of(tmp_path / name) == expected

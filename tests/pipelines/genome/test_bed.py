@@ -43,7 +43,7 @@ def test_a_row_that_is_not_bed_is_an_error_with_its_line(tmp_path: Path, line: s
         bed.read_intervals(path, ["gene"])
 
 
-def test_gff3_is_known_by_its_name(tmp_path: Path) -> None:
+def test_of_gff3_the_features_of_the_requested_types_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.gff3"
     path.write_text("I\ts\tgene\t1\t10\t.\t+\t.\tID=a\nI\ts\texon\t1\t5\t.\t+\t.\tID=b\n")
     assert [(feature.start, feature.end) for feature in bed.read_intervals(path, ["gene"])] == [(0, 10)]

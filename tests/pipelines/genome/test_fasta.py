@@ -123,6 +123,16 @@ def test_a_file_that_is_not_good_fasta_is_an_error(tmp_path: Path, content: str,
         open_genome("toy", path, Silent())
 
 
+def test_a_file_that_became_shorter_after_it_was_indexed_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\nACGT\n")
+    opened = open_genome("toy", path, Silent())
+    path.write_text(">a\nACGT\n")
+    assert opened.sequence("a", 0, 4).tobytes() == b"ACGT"
+    with pytest.raises(InputError, match=r"a\.fa: shorter than when it was indexed: run again"):
+        opened.sequence("a", 0, 8)
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         open_genome("toy", tmp_path / "none.fa", Silent())

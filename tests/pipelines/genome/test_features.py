@@ -26,6 +26,6 @@ def test_sequences_whose_new_names_are_equal_are_merged() -> None:
     annotation.exclude("1", 0, 10, "+")
     annotation.exclude("chr1", 20, 30, "+")
     renamed = annotation.renamed(lambda name: name.removeprefix("chr"))
-    assert [one.chromosome for one in renamed.genes] == ["1", "1"]
+    assert [gene.chromosome for gene in renamed.genes] == ["1", "1"]
     assert renamed.excluded == {"1": [(0, 10, 1), (20, 30, 1)]}
     assert annotation.renamed(lambda name: name) is annotation

@@ -37,10 +37,10 @@ def test_overlaps_equals_a_base_by_base_check(array: np.ndarray, others: np.ndar
 @given(lists)
 def test_overlapping_intervals_share_a_cluster(array: np.ndarray) -> None:
     cluster = intervals.clusters(array)
-    for one in range(len(array)):
-        for other in range(len(array)):
-            if covered(array[one : one + 1]) & covered(array[other : other + 1]):
-                assert cluster[one] == cluster[other]
+    for first in range(len(array)):
+        for second in range(len(array)):
+            if covered(array[first : first + 1]) & covered(array[second : second + 1]):
+                assert cluster[first] == cluster[second]
 
 
 def test_intervals_that_only_touch_merge_but_do_not_overlap() -> None:

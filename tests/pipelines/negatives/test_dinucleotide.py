@@ -11,7 +11,7 @@ from pipelines.negatives import dinucleotide
 
 
 def pairs(letters: bytes) -> Counter[bytes]:
-    return Counter(letters[at : at + 2] for at in range(len(letters) - 1))
+    return Counter(letters[start : start + 2] for start in range(len(letters) - 1))
 
 
 def shuffled(letters: bytes, seed: int) -> bytes:

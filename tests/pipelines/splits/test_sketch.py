@@ -120,7 +120,7 @@ def test_an_interval_is_similar_from_the_required_share_of_its_kmers_on_and_from
 
     def pairs(min_share: float) -> list[tuple[int, int]]:
         parts = sketch.similar_pairs(sketches, others, nothing, min_share)
-        return [pair for rows, found in parts for pair in zip(rows.tolist(), found.tolist(), strict=True)]
+        return [pair for rows, other_rows in parts for pair in zip(rows.tolist(), other_rows.tolist(), strict=True)]
 
     assert pairs(0.5) == [(0, 0), (1, 1), (2, 2)]
     assert pairs(0.51) == [(1, 1), (2, 2)]

@@ -85,7 +85,7 @@ def test_reverse_complements_and_unknown_bases_are_treated_alike(run_in_full_env
     gapped[::200] = ord("N")
     sequences = [letters, sequence.reverse_complement(letters), gapped]
     reference = sourmash(run_in_full_environment, sequences, [(0, 1), (0, 2)], 10)
-    forward, reverse, with_gaps = (hashes_of(each, 10) for each in sequences)
+    forward, reverse, with_gaps = (hashes_of(bases, 10) for bases in sequences)
     assert forward == reverse
     assert reference["containment"][0] == 1
     assert len(forward & with_gaps) / len(forward) == pytest.approx(reference["containment"][1], abs=0.03)

@@ -17,7 +17,7 @@ IUPAC = "ACGTacgtNnRYSWKM"
 
 
 @st.composite
-def made(draw: st.DrawFn) -> Tokenizer:
+def tokenizers_of_any_kind(draw: st.DrawFn) -> Tokenizer:
     k = draw(st.integers(1, 5))
     complete = Tokenizer(k, draw(st.integers(1, k)), draw(st.sampled_from(["anchor", "drop", "partial"])))
     if not draw(st.booleans()):
@@ -32,7 +32,7 @@ def exported(tokenizer: Tokenizer, folder: Path) -> Any:
     return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
-@given(made(), st.text(IUPAC, min_size=1, max_size=60))
+@given(tokenizers_of_any_kind(), st.text(IUPAC, min_size=1, max_size=60))
 def test_ids_of_presplit_kmers_agree(
     tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer, bases: str
 ) -> None:
@@ -68,8 +68,8 @@ def test_raw_sequence_is_not_cut_wrongly_where_kmers_overlap(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("stride", "tail", "said"),
+    ("stride", "tail", "expected"),
     [(1, "anchor", "cannot cut"), (3, "drop", "multiple of 3"), (3, "partial", "at least 3")],
 )
-def test_it_says_where_ids_agree(stride: int, tail: str, said: str) -> None:
-    assert said in huggingface.agreement(Tokenizer(3, stride, tail))
+def test_it_says_where_ids_agree(stride: int, tail: str, expected: str) -> None:
+    assert expected in huggingface.agreement(Tokenizer(3, stride, tail))

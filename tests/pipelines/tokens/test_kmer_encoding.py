@@ -17,7 +17,9 @@ base_codes = st.lists(st.integers(0, 4), max_size=40).map(lambda codes: np.array
 def test_kmer_numbers_are_those_of_a_plain_loop(codes: np.ndarray, k: int) -> None:
     numbers = kmer_encoding.kmer_numbers(codes, k)
     windows = [codes[first : first + k] for first in range(len(codes) - k + 1)]
-    expected = [sum(int(code) % 4 * 4 ** (k - 1 - place) for place, code in enumerate(window)) for window in windows]
+    expected = [
+        sum(int(code) % 4 * 4 ** (k - 1 - position) for position, code in enumerate(window)) for window in windows
+    ]
     assert numbers.tolist() == expected
     assert numbers.dtype == (np.uint16 if k <= 8 else np.uint32)
     assert kmer_encoding.holds_other(codes, k).tolist() == [4 in window for window in windows]

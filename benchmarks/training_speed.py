@@ -151,7 +151,7 @@ def ours(dataset: TokenDataset, device: torch.device, case: Case, epochs: int) -
         {"global_batch_size": BATCH, "learning_rate": 1e-3, **case.training, "epochs": epochs}
     )
     network = models.fresh(ModelConfig.model_validate({**PLAIN, **case.model}), dataset.tokenizer, 0).to(device)
-    layout.settle(network, config, dataset)
+    layout.set_layout(network, config, dataset)
     state = loop.start(network, config, device)
     loop.fit(state, dataset, first_rows(dataset, 64), config, Alone(), device)
     return medians(state.records[1:])

@@ -92,12 +92,12 @@ class Run:
         callback = ray_searcher.RestartCallback(searcher)
         self._note_plan()
 
-        def ask_to_stop() -> None:
+        def request_stop() -> None:
             searcher.is_closing = True
 
         config, output = self._config, self._store.output
         try:
-            tuner.fit(searcher, scheduler, stopper, callback, config, self._training, output, ask_to_stop)
+            tuner.fit(searcher, scheduler, stopper, callback, config, self._training, output, request_stop)
         finally:
             # After an interrupt Ray Tune's thread may still run: it must write no more rows.
             searcher.is_closing = True

@@ -30,9 +30,9 @@ def gather_reports(request: Request) -> tuple[list[NodeReport], list[Finding]]:
     import ray
     from ray.exceptions import RayError
 
-    nodes = node_tasks.living()
+    nodes = node_tasks.living_nodes()
     answers = [node_tasks.start(gather, node, request) for node in nodes]
-    node_tasks.finished(answers, TIMEOUT_S - CLOCK_TIMEOUT_S)
+    node_tasks.wait(answers, TIMEOUT_S - CLOCK_TIMEOUT_S)
     answered: list[tuple[Node, str, NodeFacts]] = []
     failures: list[Finding] = []
     for node, name, answer in zip(nodes, node_names(nodes), answers, strict=True):

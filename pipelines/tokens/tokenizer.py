@@ -150,14 +150,18 @@ class Tokenizer:
         storage.write_text(directory / tokenizer_file.FILE_NAME, self.text)
 
     @classmethod
-    def load(cls, location: Path) -> Tokenizer:
+    def load(cls, location: Path, shown: str | None = None) -> Tokenizer:
         """Read the tokenizer of a dataset or bundle, of a `tokenizer.json`, or of an embedding file.
+
+        Args:
+            location: a file, or a directory with a `tokenizer.json`.
+            shown: the file's name in errors (default: its path).
 
         Raises:
             DatasetError: missing, damaged, of another format version, or with a vocabulary that does not belong to its
                 k.
         """
-        return cls(*tokenizer_file.read(location))
+        return cls(*tokenizer_file.read(location, shown))
 
     def token_counts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of sequences of these lengths (bases). Shape as given."""

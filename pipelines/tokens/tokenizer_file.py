@@ -46,21 +46,28 @@ def document(layout: KmerLayout, vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def read(location: Path) -> TokenizerParameters:
+def read(location: Path, shown: str | None = None) -> TokenizerParameters:
     """Read the tokenizer of a dataset or bundle, of a `tokenizer.json`, or of an embedding file.
+
+    Args:
+        location: a file, or a directory with a `tokenizer.json`.
+        shown: the file's name in errors (default: its path).
 
     Raises:
         DatasetError: missing, damaged, of another format version, or with a vocabulary that does not belong to its k.
     """
     path = location if location.is_file() else location / FILE_NAME
+    shown = shown or str(path)
     try:
         in_metadata = path.suffix == ".safetensors"
         content = json.loads(_metadata(path) if in_metadata else path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no tokenizer there", "name a dataset or a bundle made by raygene") from error
+        raise DatasetError(f"{shown}: no tokenizer there", "name a dataset or a bundle made by raygene") from error
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error})", _RESTORE) from error
-    return _parse(content, path)
+        # Without the path, which may be that of a copy.
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{shown}: cannot be read ({reason})", _RESTORE) from error
+    return _parse(content, shown)
 
 
 def _metadata(path: Path) -> str:
@@ -69,29 +76,29 @@ def _metadata(path: Path) -> str:
         return (file.metadata() or {}).get("tokenizer", "")
 
 
-def _parse(content: Any, path: Path) -> TokenizerParameters:
+def _parse(content: Any, shown: str) -> TokenizerParameters:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DatasetError(f"{path}: not a raygene tokenizer", "name a dataset or a bundle made by raygene")
+        raise DatasetError(f"{shown}: not a raygene tokenizer", "name a dataset or a bundle made by raygene")
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise DatasetError(
-            f"{path}: tokenizer format {version} is not {FORMAT_VERSION}, the one this raygene reads", "update raygene"
+            f"{shown}: tokenizer format {version} is not {FORMAT_VERSION}, the one this raygene reads", "update raygene"
         )
     try:
         config = TokenizerConfig(k=content["k"], stride=content["stride"], tail=content["tail"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: k, stride or tail is missing or wrong", "restore the file") from error
+        raise DatasetError(f"{shown}: k, stride or tail is missing or wrong", "restore the file") from error
     complete = Vocabulary(config.k, has_partial=config.tail == "partial")
     vocabulary = content.get("vocabulary")
     if content.get("observed"):
-        observed_words = _word_numbers(vocabulary, complete, path)
+        observed_words = _word_numbers(vocabulary, complete, shown)
         return TokenizerParameters(config.k, config.stride, config.tail, observed_words)
     if vocabulary != complete.tokens:
-        raise DatasetError(f"{path}: the vocabulary is not that of all {config.k}-mers", _RESTORE)
+        raise DatasetError(f"{shown}: the vocabulary is not that of all {config.k}-mers", _RESTORE)
     return TokenizerParameters(config.k, config.stride, config.tail, None)
 
 
-def _word_numbers(vocabulary: Any, complete: Vocabulary, path: Path) -> tuple[int, ...]:
+def _word_numbers(vocabulary: Any, complete: Vocabulary, shown: str) -> tuple[int, ...]:
     """The numbers of the words of an observed vocabulary, ascending."""
     number_of = {word: number for number, word in enumerate(complete.tokens[len(SPECIALS) :])}
     words = vocabulary[len(SPECIALS) :] if isinstance(vocabulary, list) else []
@@ -99,5 +106,5 @@ def _word_numbers(vocabulary: Any, complete: Vocabulary, path: Path) -> tuple[in
     # -1, the number of an unknown word, breaks the order too.
     ascending = all(number < following for number, following in itertools.pairwise((-1, *numbers)))
     if not numbers or vocabulary[: len(SPECIALS)] != list(SPECIALS) or not ascending:
-        raise DatasetError(f"{path}: the vocabulary is not {complete.k}-mers in the order of ACGT", _RESTORE)
+        raise DatasetError(f"{shown}: the vocabulary is not {complete.k}-mers in the order of ACGT", _RESTORE)
     return numbers

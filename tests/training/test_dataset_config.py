@@ -32,23 +32,23 @@ def test_the_experiment_that_built_the_dataset_differs_in_nothing() -> None:
 
 
 def test_each_differing_key_is_listed_with_both_values_and_the_dataset_counts() -> None:
-    theirs = {"tokenizer": {"k": 3}, "negatives": {"ratio": 2}, "split": {"test": ["chr1", "chr2"]}}
-    agreed, differences = reconcile(experiment(), built(**theirs))
+    dataset_values = {"tokenizer": {"k": 3}, "negatives": {"ratio": 2}, "split": {"test": ["chr1", "chr2"]}}
+    reconciled, differences = reconcile(experiment(), built(**dataset_values))
     assert differences == ["negatives.ratio 2.0, not 1.0", "tokenizer.k 3, not 6", "split.test chr1 chr2, not 0.1"]
-    assert agreed == experiment(**theirs)
+    assert reconciled == experiment(**dataset_values)
 
 
 def test_a_crop_on_one_side_only_is_a_difference() -> None:
-    agreed, differences = reconcile(experiment(), built(crop={"length": 100}))
-    assert (agreed["crop"]["length"], differences) == (100, ["crop.length 100, not none"])
-    agreed, differences = reconcile(experiment(crop={"length": 100}), built())
-    assert ("length" in agreed["crop"], differences) == (False, ["crop.length none, not 100"])
+    reconciled, differences = reconcile(experiment(), built(crop={"length": 100}))
+    assert (reconciled["crop"]["length"], differences) == (100, ["crop.length 100, not none"])
+    reconciled, differences = reconcile(experiment(crop={"length": 100}), built())
+    assert ("length" in reconciled["crop"], differences) == (False, ["crop.length none, not 100"])
 
 
-def test_a_tokenizer_taken_from_elsewhere_is_not_compared_but_written_as_it_is() -> None:
-    agreed, differences = reconcile(experiment(tokenizer={"from": "bundle"}), built(tokenizer={"k": 3}))
+def test_a_tokenizer_reused_by_from_is_not_compared_and_the_datasets_is_written() -> None:
+    reconciled, differences = reconcile(experiment(tokenizer={"from": "bundle"}), built(tokenizer={"k": 3}))
     assert differences == []
-    assert agreed["tokenizer"] == built(tokenizer={"k": 3})["tokenizer"]
+    assert reconciled["tokenizer"] == built(tokenizer={"k": 3})["tokenizer"]
 
 
 def test_an_experiment_without_sources_is_not_compared_with_those_of_the_dataset() -> None:
@@ -57,11 +57,11 @@ def test_an_experiment_without_sources_is_not_compared_with_those_of_the_dataset
 
 
 def test_sources_keep_their_paths_and_take_the_datasets_other_values() -> None:
-    theirs = [SOURCE | {"feature_types": ["mRNA"]}, SOURCE | {"genome": "other"}]
-    agreed, differences = reconcile(experiment(), built(sources=theirs))
+    dataset_sources = [SOURCE | {"feature_types": ["mRNA"]}, SOURCE | {"genome": "other"}]
+    reconciled, differences = reconcile(experiment(), built(sources=dataset_sources))
     assert differences == ["sources toy other, not toy", "sources.toy.feature_types mRNA, not gene"]
-    mine, other = agreed["sources"]
-    assert mine == experiment(sources=[theirs[0]])["sources"][0]
+    toy, other = reconciled["sources"]
+    assert toy == experiment(sources=[dataset_sources[0]])["sources"][0]
     assert (other["genome"], other["feature_types"]) == ("other", ["gene"])
     assert not {"fasta", "annotation"} & set(other)
 

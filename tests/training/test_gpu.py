@@ -1,4 +1,4 @@
-"""What only a GPU can show, NVIDIA or AMD. `python benchmarks/gpu.py` runs these and prints a table."""
+"""Tests that need a GPU, NVIDIA or AMD. `python benchmarks/gpu.py` runs them and prints a table."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def gpu() -> torch.device:
 
 
 def positions(device: torch.device, lengths: list[int], width: int = 16) -> Positions:
-    found = torch.tensor(lengths)
-    mask = torch.arange(max(lengths)) < found[:, None]
+    lengths_tensor = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < lengths_tensor[:, None]
     states = torch.randn(*mask.shape, width, generator=torch.Generator().manual_seed(1)) * mask[..., None]
-    return Positions(states.to(device), mask.to(device), found.to(device), np.array(lengths))
+    return Positions(states.to(device), mask.to(device), lengths_tensor.to(device), np.array(lengths))
 
 
 def batch_of(split: TokenDataset, rows: int = 24) -> TokenBatch:
@@ -92,21 +92,22 @@ def test_the_drivers_files_and_torch_agree_that_there_is_a_gpu(gpu: torch.device
 @pytest.mark.parametrize("window", [0, 7])
 @pytest.mark.parametrize("half", HALF)
 def test_attention_without_padding_equals_the_padded_one(gpu: torch.device, half: str, window: int) -> None:
-    found = positions(gpu, [70, 33, 1])
-    packed, padded = Packed(found, window), Padded(found, window)
-    given = [torch.randn(*found.mask.shape, 4, 16, device=gpu, dtype=TYPES[half]) for _ in range(3)]
-    if not Packed.is_available(given[0], 16):
+    sequences = positions(gpu, [70, 33, 1])
+    packed, padded = Packed(sequences, window), Padded(sequences, window)
+    queries_keys_values = [torch.randn(*sequences.mask.shape, 4, 16, device=gpu, dtype=TYPES[half]) for _ in range(3)]
+    if not Packed.is_available(queries_keys_values[0], 16):
         pytest.skip("this GPU has no attention without padding in half precision: the padded one is used")
-    ahead = [one.clone().requires_grad_() for one in given]
-    beside = [one.float().requires_grad_() for one in given]
-    flat = [one.flatten(0, 1)[found.mask.flatten()] for one in ahead]
-    mine, expected = packed.attend(*flat), padded.attend(*beside)[found.mask]
-    torch.testing.assert_close(mine.float(), expected, rtol=0.02, atol=0.02)
+    in_half = [tensor.clone().requires_grad_() for tensor in queries_keys_values]
+    in_fp32 = [tensor.float().requires_grad_() for tensor in queries_keys_values]
+    flat = [tensor.flatten(0, 1)[sequences.mask.flatten()] for tensor in in_half]
+    attended, expected = packed.attend(*flat), padded.attend(*in_fp32)[sequences.mask]
+    torch.testing.assert_close(attended.float(), expected, rtol=0.02, atol=0.02)
     weights = torch.randn_like(expected)
-    (mine.float() * weights).sum().backward()
+    (attended.float() * weights).sum().backward()
     (expected * weights).sum().backward()
-    for one, other in zip(ahead, beside, strict=True):
-        torch.testing.assert_close(one.grad[found.mask].float(), other.grad[found.mask], rtol=0.05, atol=0.05)
+    for tensor, oracle in zip(in_half, in_fp32, strict=True):
+        gradient, oracle_gradient = tensor.grad[sequences.mask].float(), oracle.grad[sequences.mask]
+        torch.testing.assert_close(gradient, oracle_gradient, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("hidden", [64, 24])
@@ -114,11 +115,11 @@ def test_attention_without_padding_equals_the_padded_one(gpu: torch.device, half
 def test_the_transformer_gives_the_same_with_and_without_padding(gpu: torch.device, half: str, hidden: int) -> None:
     torch.manual_seed(0)
     model = Transformer(ModelConfig(kind="transformer", hidden=hidden), 16).to(gpu).eval()
-    found = positions(gpu, [70, 33, 1])
+    sequences = positions(gpu, [70, 33, 1])
     with torch.inference_mode():
-        expected = model(found).states * found.mask[..., None]
+        expected = model(sequences).states * sequences.mask[..., None]
         with torch.autocast("cuda", TYPES[half]):
-            states = model(found).states * found.mask[..., None]
+            states = model(sequences).states * sequences.mask[..., None]
     torch.testing.assert_close(states.float(), expected, rtol=0.05, atol=0.05)
 
 
@@ -134,11 +135,11 @@ def test_either_layout_equals_a_bidirectional_network_on_packed_sequences(
     for name, value in body.named_parameters():
         _, _, direction, own = name.split(".")
         getattr(oracle, own if direction == "ahead" else f"{own}_reverse").data.copy_(value.data)
-    found = positions(gpu, [70, 33, 1])
-    packed, _ = oracle(pack_padded_sequence(found.states, found.lengths.cpu(), batch_first=True))
+    sequences = positions(gpu, [70, 33, 1])
+    packed, _ = oracle(pack_padded_sequence(sequences.states, sequences.lengths.cpu(), batch_first=True))
     expected, _ = pad_packed_sequence(packed, batch_first=True)
-    mine = body(found).states * found.mask[..., None]
-    torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-4)
+    states = body(sequences).states * sequences.mask[..., None]
+    torch.testing.assert_close(states, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,19 +155,19 @@ def test_a_row_gets_the_same_logit_on_gpu_and_cpu(gpu: torch.device, train_split
 def test_the_curve_is_that_of_the_cpu(
     gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str
 ) -> None:
-    mine = curve(train_split, validation_split, gpu, {"kind": kind})
+    on_gpu = curve(train_split, validation_split, gpu, {"kind": kind})
     np.testing.assert_allclose(
-        mine, curve(train_split, validation_split, torch.device("cpu"), {"kind": kind}), rtol=5e-3
+        on_gpu, curve(train_split, validation_split, torch.device("cpu"), {"kind": kind}), rtol=5e-3
     )
 
 
 @pytest.mark.parametrize(("kind", "half"), itertools.product(KINDS, HALF))
-def test_half_precision_learns_alike(
+def test_half_precision_gives_nearly_the_curve_of_fp32(
     gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, half: str
 ) -> None:
-    whole = curve(train_split, validation_split, gpu, {"kind": kind}, precision="fp32")
-    mine = curve(train_split, validation_split, gpu, {"kind": kind}, precision=half)
-    np.testing.assert_allclose(mine, whole, rtol=0.05)
+    in_fp32 = curve(train_split, validation_split, gpu, {"kind": kind}, precision="fp32")
+    in_half = curve(train_split, validation_split, gpu, {"kind": kind}, precision=half)
+    np.testing.assert_allclose(in_half, in_fp32, rtol=0.05)
 
 
 @pytest.mark.usefixtures("deterministic")
@@ -174,17 +175,17 @@ def test_half_precision_learns_alike(
 def test_deterministic_training_gives_the_same_bits_again(
     gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str
 ) -> None:
-    one, again = (curve(train_split, validation_split, gpu, {"kind": kind}, deterministic=True) for _ in range(2))
-    assert one == again
+    first, second = (curve(train_split, validation_split, gpu, {"kind": kind}, deterministic=True) for _ in range(2))
+    assert first == second
 
 
-def test_batches_lie_in_memory_that_the_gpu_copies_by_itself(gpu: torch.device, train_split: TokenDataset) -> None:
+def test_batches_are_in_pinned_memory(gpu: torch.device, train_split: TokenDataset) -> None:
     steps = list(enumerate(plan_epoch(train_split.lengths, 16, 0, 0)))
     with feed(train_split, steps, 65_536, 1, 0, gpu) as batches:
         assert all(part.tokens.is_pinned() for step in batches for part in step.parts)
 
 
-class Unwaiting(Observer):
+class ForbidsWaiting(Observer):
     """Makes it an error that the host waits for the GPU within the phases of a step; the first steps may."""
 
     def __init__(self) -> None:
@@ -204,7 +205,7 @@ class Unwaiting(Observer):
 def test_nothing_of_a_step_waits_for_the_gpu(
     gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
 ) -> None:
-    curve(train_split, validation_split, gpu, {"kind": kind}, Unwaiting(), precision=precision)
+    curve(train_split, validation_split, gpu, {"kind": kind}, ForbidsWaiting(), precision=precision)
 
 
 @pytest.mark.ray

@@ -52,9 +52,9 @@ def test_a_configuration_is_the_same_after_pickling() -> None:
 
 
 def test_a_body_of_the_main_program_is_refused() -> None:
-    body = type("Mine", (Body,), {"__module__": "__main__"})
-    with pytest.raises(UsageError, match="other processes cannot import Mine"):
-        register(ModelKind("mine", body))
+    body = type("Own", (Body,), {"__module__": "__main__"})
+    with pytest.raises(UsageError, match="other processes cannot import Own"):
+        register(ModelKind("own", body))
 
 
 def python(code: str, **variables: str) -> str:
@@ -64,7 +64,10 @@ def python(code: str, **variables: str) -> str:
 
 
 def test_reading_a_configuration_imports_no_torch() -> None:
-    code = "import sys; from training.config import ModelConfig; ModelConfig(kind='transformer'); print('torch' in sys.modules)"
+    code = (
+        "import sys; from training.config import ModelConfig; "
+        "ModelConfig(kind='transformer'); print('torch' in sys.modules)"
+    )
     assert python(code) == "False"
 
 
@@ -72,15 +75,18 @@ def test_the_variable_names_a_module_that_registers_a_kind(tmp_path: Path) -> No
     (tmp_path / "my_models.py").write_text(
         "from training.model_registry import ModelKind, register\n"
         "from training.models.recurrent import Recurrent\n"
-        "class Mine(Recurrent): ...\n"
-        "register(ModelKind('mine', Mine))\n"
+        "class Own(Recurrent): ...\n"
+        "register(ModelKind('own', Own))\n"
     )
-    code = f"import sys; sys.path.append({str(tmp_path)!r}); from training.config import ModelConfig; print(ModelConfig(kind='mine').kind)"
-    assert python(code, RAYGENE_MODELS="my_models") == "mine"
+    code = (
+        f"import sys; sys.path.append({str(tmp_path)!r}); from training.config import ModelConfig; "
+        "print(ModelConfig(kind='own').kind)"
+    )
+    assert python(code, RAYGENE_MODELS="my_models") == "own"
     assert "unknown kind of model" in python(code)
 
 
 def test_a_module_that_cannot_be_imported_is_an_error_that_names_the_variable() -> None:
-    code = "from training.config import ModelConfig; ModelConfig(kind='mine')"
+    code = "from training.config import ModelConfig; ModelConfig(kind='own')"
     message = python(code, RAYGENE_MODELS="no_such_module")
     assert "RAYGENE_MODELS: no_such_module, which registers a kind of model, cannot be imported" in message

@@ -27,7 +27,8 @@ from training.bundle.digests import CONFIG, RESTORE
 from training.bundle.download import downloaded
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
-SEALED = [WEIGHTS, FILE_NAME]
+DIGESTED_FILES = [WEIGHTS, FILE_NAME]
+# `Path` makes one slash of the two in an address.
 _ADDRESS_AS_PATH = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
 
 
@@ -50,7 +51,7 @@ class Bundle:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with or would be saved with."""
-        return self.digest or str(self._sealed(self._weights())["digest"])
+        return self.digest or str(self._config_with_digests(self._weights())["digest"])
 
     def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
         """Refuse data of another tokenizer.
@@ -80,7 +81,7 @@ class Bundle:
             StorageError: the directory cannot be written.
         """
         content = self._weights()
-        described = digests.text(self._sealed(content))
+        described = digests.text(self._config_with_digests(content))
         # The card is made from the written text, so that the order of keys in memory does not show.
         card = model_card(json.loads(described))
         staging = storage.staging_directory(directory, self.tokenizer.fingerprint)
@@ -97,9 +98,10 @@ class Bundle:
         tensors = {name: tensor.contiguous().cpu() for name, tensor in self.model.state_dict().items()}
         return save(tensors, metadata={"tokenizer": self.tokenizer.fingerprint})
 
-    def _sealed(self, content: bytes) -> dict[str, Any]:
-        files = {WEIGHTS: digests.facts(content), FILE_NAME: digests.facts(self.tokenizer.text.encode())}
-        return digests.sealed(self.config, files)
+    def _config_with_digests(self, content: bytes) -> dict[str, Any]:
+        contents = {WEIGHTS: content, FILE_NAME: self.tokenizer.text.encode()}
+        files = {name: digests.entry_of_bytes(data) for name, data in contents.items()}
+        return digests.with_digests(self.config, files)
 
 
 def load(path: Path | str) -> Bundle:
@@ -119,31 +121,28 @@ def load(path: Path | str) -> Bundle:
         raise BundleError(error.problem, error.fix) from error
     if directory is not None:
         return _read(directory, str(directory))
-    with downloaded(str(path), SEALED) as (copy, shown):
+    with downloaded(str(path), DIGESTED_FILES) as (copy, shown):
         return _read(copy, shown)
 
 
 def _read(directory: Path, shown: str) -> Bundle:
-    opened = digests.read(_read_config(directory / CONFIG, shown), f"{shown}/{CONFIG}", SEALED)
-    config = opened.config
+    stored = digests.read(_read_config(directory / CONFIG, shown), f"{shown}/{CONFIG}", DIGESTED_FILES)
+    config = stored.config
     architecture = weights.architecture(config["model"], f"{shown}/{CONFIG}")
     try:
-        tokenizer = Tokenizer.load(directory)
+        tokenizer = Tokenizer.load(directory, shown=f"{shown}/{FILE_NAME}")
     except DatasetError as error:
-        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
+        raise BundleError(error.problem, RESTORE) from error
     if tokenizer.fingerprint != config["tokenizer"]["fingerprint"]:
         raise BundleError(
             f"{shown}: {FILE_NAME} ({tokenizer.fingerprint[:12]}) is not the one the model was trained with "
             f"({config['tokenizer']['fingerprint'][:12]})",
             RESTORE,
         )
-    try:
-        files = opened.files or digests.measured(directory, SEALED)
-    except InputError as error:
-        raise BundleError(error.problem.replace(str(directory), shown), RESTORE) from error
+    files = stored.files or digests.entries_of_files(directory, DIGESTED_FILES, shown)
     digests.check(directory, files, shown)
     model = weights.read(directory / WEIGHTS, architecture, tokenizer.vocabulary_size, f"{shown}/{WEIGHTS}")
-    return Bundle(model.eval(), tokenizer, config, opened.digest or digests.sealed(config, files)["digest"])
+    return Bundle(model.eval(), tokenizer, config, stored.digest or digests.with_digests(config, files)["digest"])
 
 
 def _read_config(path: Path, shown: str) -> bytes:

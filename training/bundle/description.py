@@ -44,7 +44,7 @@ def describe(
         model: the architecture.
         training: the training section.
         manifest: of the dataset trained on.
-        record: metrics of the epoch whose weights are kept.
+        record: metrics of the epoch whose weights the bundle holds.
         threshold: the probability from which an interval is called a gene.
         versions: of the software.
     """
@@ -58,7 +58,7 @@ def describe(
         "tokenizer": manifest["tokenizer"],
         "dataset": data(manifest),
         "genomes": [source["genome"] for source in manifest["config"]["sources"]],
-        "metrics": lasting(record),
+        "metrics": without_machine_figures(record),
         "versions": versions | {"torch": torch.__version__, "python": platform.python_version()},
     }
 
@@ -68,7 +68,7 @@ def published(training: TrainingConfig) -> dict[str, Any]:
     return training.model_dump(mode="json", exclude=PRIVATE)
 
 
-def lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+def without_machine_figures(record: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of an epoch that do not depend on the machine."""
     return {name: value for name, value in record.items() if name not in MACHINE_FIGURES}
 
@@ -86,7 +86,7 @@ def data(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _splits(counts: list[dict[str, Any]]) -> dict[str, Any]:
-    """By split: rows by source of the interval, and `genome:chromosome` of each sequence (if over 200, their number)."""
+    """By split: rows by source of the interval, and `genome:chromosome` of each sequence, or their number if over 200."""
     splits: dict[str, Any] = {}
     for split in ("train", "validation", "test"):
         of_split = [row for row in counts if row["split"] == split]

@@ -19,13 +19,14 @@ from training.bundle.migrations import NEWEST, migrated
 
 FORMAT = "raygene-bundle"
 CONFIG = "config.json"
+# A configuration is a few hundred kilobytes at most: more is not one, and is not worth parsing.
 LARGEST = 64 << 20
 RESTORE = "restore the bundle from where it was made"
 Files = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Opened:
+class StoredConfig:
     """The content of a `config.json`.
 
     Attributes:
@@ -39,33 +40,49 @@ class Opened:
     digest: str | None
 
 
-def sealed(config: dict[str, Any], files: Files) -> dict[str, Any]:
+def with_digests(config: dict[str, Any], files: Files) -> dict[str, Any]:
     """The content of `config.json`: the configuration with `files` and `digest`."""
-    whole = config | {"format": FORMAT, "format_version": NEWEST, "files": files}
-    whole.pop("digest", None)
-    return whole | {"digest": fingerprint.of_value(whole)}
+    document = config | {"format": FORMAT, "format_version": NEWEST, "files": files}
+    document.pop("digest", None)
+    return document | {"digest": fingerprint.of_value(document)}
 
 
-def text(whole: dict[str, Any]) -> str:
+def text(document: dict[str, Any]) -> str:
     """The text of `config.json`."""
-    return json.dumps(whole, indent=1, sort_keys=True) + "\n"
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
-def facts(content: bytes) -> dict[str, Any]:
-    """The entry of `files` for a file with these bytes."""
+def entry_of_bytes(content: bytes) -> dict[str, Any]:
+    """The entry of `files` for a file with these bytes: SHA-256 and size."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def measured(directory: Path, names: list[str]) -> Files:
+def entries_of_files(directory: Path, names: list[str], shown: str) -> Files:
     """The entries of `files` for files in a directory.
 
+    Args:
+        directory: of the files.
+        names: of the files.
+        shown: the bundle's name in errors.
+
     Raises:
-        InputError: one is missing or cannot be read.
+        BundleError: one is missing or cannot be read.
     """
-    return {
-        name: {"sha256": fingerprint.of_file(directory / name), "bytes": (directory / name).stat().st_size}
-        for name in names
-    }
+    return {name: _entry_of_file(directory / name, f"{shown}/{name}") for name in names}
+
+
+def _entry_of_file(path: Path, shown: str) -> dict[str, Any]:
+    try:
+        return {"sha256": fingerprint.of_file(path), "bytes": path.stat().st_size}
+    except (OSError, InputError) as error:
+        raise _unreadable(shown, error) from error
+
+
+def _unreadable(shown: str, error: OSError | InputError) -> BundleError:
+    """The error for a file that cannot be read. It leaves out the file's path, which may be that of a copy."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    reason = getattr(cause, "strerror", None) or error
+    return BundleError(f"{shown}: cannot be read ({reason})", RESTORE)
 
 
 def check(directory: Path, files: Files, shown: str) -> None:
@@ -77,7 +94,7 @@ def check(directory: Path, files: Files, shown: str) -> None:
         shown: the bundle's name in errors.
 
     Raises:
-        BundleError: one is missing, of another size or of other bytes.
+        BundleError: one is missing, or has another size or other bytes.
     """
     for name, expected in sorted(files.items()):
         path = directory / name
@@ -85,7 +102,7 @@ def check(directory: Path, files: Files, shown: str) -> None:
             size = path.stat().st_size
             same = size == expected["bytes"] and fingerprint.of_file(path) == expected["sha256"]
         except (OSError, InputError) as error:
-            raise BundleError(f"{shown}/{name}: cannot be read ({error})", RESTORE) from error
+            raise _unreadable(f"{shown}/{name}", error) from error
         if not same:
             raise BundleError(
                 f"{shown}/{name}: its {size:,} bytes are not the {expected['bytes']:,} that {CONFIG} names by their "
@@ -95,7 +112,7 @@ def check(directory: Path, files: Files, shown: str) -> None:
             )
 
 
-def read(content: bytes, shown: str, names: list[str]) -> Opened:
+def read(content: bytes, shown: str, names: list[str]) -> StoredConfig:
     """Read a configuration from the bytes of `config.json`.
 
     Args:
@@ -106,43 +123,43 @@ def read(content: bytes, shown: str, names: list[str]) -> Opened:
     Raises:
         BundleError: not JSON, not a bundle's, of a newer format, changed since it was written, or incomplete.
     """
-    whole = _parsed(content, shown)
-    if whole.get("format") != FORMAT:
+    document = _parse(content, shown)
+    if document.get("format") != FORMAT:
         raise BundleError(f"{shown}: not the configuration of a raygene bundle", "name a directory RUN/bundle")
-    version = whole.get("format_version")
+    version = document.get("format_version")
     if type(version) is not int or version < 1:
         raise BundleError(f"{shown}: format_version {version!r} is not a version", RESTORE)
     if version > NEWEST:
         raise BundleError(
             f"{shown}: bundle format {version} is newer than the known {NEWEST}", "update raygene", code="newer"
         )
-    digest = whole.pop("digest", None)
-    if (digest is not None or version > 1) and digest != fingerprint.of_value(whole):
+    digest = document.pop("digest", None)
+    if (digest is not None or version > 1) and digest != fingerprint.of_value(document):
         raise BundleError(f"{shown}: changed since it was written: its digest does not fit", RESTORE, code="damaged")
-    config = migrated(whole)
+    config = migrated(document)
     files = config.pop("files", None)
     _require_complete(config, shown)
     if version > 1:
         _require_entries(files, names, shown)
-    return Opened(config, files if version > 1 else None, digest)
+    return StoredConfig(config, files if version > 1 else None, digest)
 
 
-def _parsed(content: bytes, shown: str) -> dict[str, Any]:
+def _parse(content: bytes, shown: str) -> dict[str, Any]:
     if len(content) > LARGEST:
         raise BundleError(f"{shown}: {len(content):,} bytes are too many for a configuration", RESTORE)
     try:
-        whole = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{shown}: cannot be read ({' '.join(str(error).split())[:120]})", RESTORE) from error
-    if not isinstance(whole, dict):
+    if not isinstance(document, dict):
         raise BundleError(f"{shown}: not the configuration of a raygene bundle", "name a directory RUN/bundle")
-    return whole
+    return document
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key occurs twice")
     return values
 
 
@@ -168,9 +185,9 @@ def _require_complete(config: dict[str, Any], shown: str) -> None:
 def _require_entries(files: Any, names: list[str], shown: str) -> None:
     """Refuse `files` unless it names exactly a bundle's files: a name decides what is read and where it is written."""
     entries = files.values() if isinstance(files, dict) else []
-    are_whole = all(
+    are_complete = all(
         isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and type(entry.get("bytes")) is int
         for entry in entries
     )
-    if not isinstance(files, dict) or set(files) != set(names) or not are_whole:
+    if not isinstance(files, dict) or set(files) != set(names) or not are_complete:
         raise BundleError(f"{shown}: files: not SHA-256 and bytes of {' and '.join(sorted(names))}", RESTORE)

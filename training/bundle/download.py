@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines import remote, storage
 from pipelines.errors import BundleError, InputError, ResourceError
 from training.bundle import digests
-from training.bundle.digests import CONFIG, LARGEST, Opened
+from training.bundle.digests import CONFIG, LARGEST, StoredConfig
 
 
 @contextmanager
@@ -41,25 +41,25 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
         ) from error
     except InputError as error:
         raise BundleError(error.problem, error.fix) from error
-    opened = digests.read(content, f"{folder.address}/{CONFIG}", names)
-    if opened.digest:
-        entry = storage.cache_directory() / "bundles" / opened.digest
+    stored = digests.read(content, f"{folder.address}/{CONFIG}", names)
+    if stored.digest:
+        entry = storage.cache_directory() / "bundles" / stored.digest
         try:
-            _fill(entry, folder, content, names, opened)
+            _fill(entry, folder, content, names, stored)
         except ResourceError:
             pass
         else:
             yield entry, folder.address
             return
     with tempfile.TemporaryDirectory(prefix="raygene-") as temporary:
-        _fill(Path(temporary), folder, content, names, opened)
+        _fill(Path(temporary), folder, content, names, stored)
         yield Path(temporary), folder.address
 
 
-def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], opened: Opened) -> None:
+def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], stored: StoredConfig) -> None:
     """Copy the files that are missing; each appears whole, and only if its bytes are the right ones."""
     for name in names:
-        expected = {name: opened.files[name]} if opened.files else {}
+        expected = {name: stored.files[name]} if stored.files else {}
         if expected and _holds(entry, expected):
             continue
         with storage.replacing(entry / name) as temporary:
@@ -68,8 +68,8 @@ def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], 
             except InputError as error:
                 raise BundleError(error.problem, error.fix) from error
             if expected:
-                facts = digests.measured(temporary.parent, [temporary.name])[temporary.name]
-                if facts != expected[name]:
+                entries = digests.entries_of_files(temporary.parent, [temporary.name], folder.address)
+                if entries[temporary.name] != expected[name]:
                     raise BundleError(
                         f"{folder.address}/{name}: not the bytes that {CONFIG} names by their SHA-256", digests.RESTORE
                     )

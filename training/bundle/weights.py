@@ -39,7 +39,7 @@ def architecture(described: object, shown: str) -> ModelConfig:
         first = error.errors()[0]
         key = ".".join(map(str, ("model", *first["loc"])))
         if first["type"] == "extra_forbidden":
-            raise BundleError(f"{shown}: {key}: not known here", "update raygene", code="newer") from error
+            raise BundleError(f"{shown}: {key}: unknown key", "update raygene", code="newer") from error
         if first["type"] == UNKNOWN_KIND:
             # A bundle's text never decides what is imported: that would execute code.
             fix = f"update raygene, or name the module that registers it in {MODULES_VARIABLE}"

@@ -97,7 +97,7 @@ def inventory_cluster() -> list[NodeInventory]:
     import ray
     from ray.exceptions import RayError
 
-    nodes = node_tasks.living()
+    nodes = node_tasks.living_nodes()
     references = [node_tasks.start(inspect_machine, node, node_tasks.gpus(node) > 0) for node in nodes]
     try:
         answers = ray.get(references, timeout=ANSWER_S)

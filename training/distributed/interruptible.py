@@ -14,13 +14,13 @@ Interrupt = Callable[[], None]
 
 
 def run(
-    work: Callable[[], Any], ask_to_stop: Interrupt | None = None, grace: Callable[[], float] = lambda: GRACE_S
+    work: Callable[[], Any], request_stop: Interrupt | None = None, grace: Callable[[], float] = lambda: GRACE_S
 ) -> Exception | None:
     """Run work, and pass an interrupt on to it.
 
     Args:
         work: called once, on a thread of its own.
-        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the work may end by itself; None: an
+        request_stop: called at the first interrupt (SIGINT, SIGTERM), after which the work may end by itself; None: an
             interrupt is raised at once.
         grace: seconds that the work has to end by itself; called again and again, for it may change.
 
@@ -28,7 +28,7 @@ def run(
         The exception that the work raised, or None.
 
     Raises:
-        KeyboardInterrupt: there was an interrupt. If `ask_to_stop` was called, it is raised when the work has ended,
+        KeyboardInterrupt: there was an interrupt. If `request_stop` was called, it is raised when the work has ended,
             when the grace has, or at the second interrupt.
     """
     failure: BaseException | None = None
@@ -43,17 +43,17 @@ def run(
     thread = threading.Thread(target=catch_failure, daemon=True)
     with _collected_interrupts() as interrupts:
         thread.start()
-        asked_at = None
+        requested_at = None
         while thread.is_alive():
             thread.join(timeout=0.1)
-            if interrupts and asked_at is None:
-                if ask_to_stop is None:
+            if interrupts and requested_at is None:
+                if request_stop is None:
                     raise KeyboardInterrupt
-                ask_to_stop()
-                asked_at = time.monotonic()
-            if asked_at is not None and (len(interrupts) > 1 or time.monotonic() - asked_at > grace()):
+                request_stop()
+                requested_at = time.monotonic()
+            if requested_at is not None and (len(interrupts) > 1 or time.monotonic() - requested_at > grace()):
                 raise KeyboardInterrupt
-    if asked_at is not None:
+    if requested_at is not None:
         raise KeyboardInterrupt
     if failure is not None and not isinstance(failure, Exception):
         raise failure

@@ -56,7 +56,7 @@ def launch(
     group: WorkerGroup,
     scratch: Path,
     on_event: OnEvent,
-    ask_to_stop: Interrupt | None = None,
+    request_stop: Interrupt | None = None,
 ) -> None:
     """Run a function on every worker until it returns on all of them.
 
@@ -67,13 +67,13 @@ def launch(
         scratch: a directory that every node can write; Ray's own files are in it while the function runs.
         on_event: called with every event in order, but for `WorkerFailed`, on a thread of its own. An exception that it
             raises is raised when the workers have returned.
-        ask_to_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have
+        request_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have
             `interruptible.GRACE_S` to send `TrainingEnded` and return; None: an interrupt ends them at once.
 
     Raises:
         RaygeneError: the error of a worker's `WorkerFailed`.
         TrainingError: workers died more often than `group.max_failures`.
-        KeyboardInterrupt: there was an interrupt; if `ask_to_stop` was called, after the workers have returned.
+        KeyboardInterrupt: there was an interrupt; if `request_stop` was called, after the workers have returned.
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -131,7 +131,7 @@ def launch(
         with _receiving(queue, handle):
             # After training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray too.
             failure = interruptible.run(
-                trainer.fit, ask_to_stop, lambda: RETURN_S if ended.is_set() else interruptible.GRACE_S
+                trainer.fit, request_stop, lambda: RETURN_S if ended.is_set() else interruptible.GRACE_S
             )
     except KeyboardInterrupt as interrupt:
         failure = interrupt

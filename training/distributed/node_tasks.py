@@ -8,7 +8,7 @@ from typing import Any
 Node = dict[str, Any]
 
 
-def living() -> list[Node]:
+def living_nodes() -> list[Node]:
     """The living nodes, as `ray.nodes()` describes them."""
     import ray
 
@@ -25,7 +25,7 @@ def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float
 
     Args:
         function: of a module that is installed on the node.
-        node: one of `living()`.
+        node: one of `living_nodes()`.
         arguments: of the function.
         gpus: to reserve.
     """
@@ -38,7 +38,7 @@ def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float
     return task.options(num_gpus=gpus, scheduling_strategy=this_node_only).remote(*arguments)
 
 
-def finished(references: Sequence[Any], seconds: float) -> list[Any]:
+def wait(references: Sequence[Any], seconds: float) -> list[Any]:
     """Wait until all tasks have ended, `seconds` at most; return the references of those that have."""
     import ray
 

@@ -106,7 +106,7 @@ class Reporter(StopListener):
         self._checkpoints.wait()
 
     def should_stop(self) -> bool:
-        return super().should_stop() or self._stop_file.is_asked()
+        return super().should_stop() or self._stop_file.is_requested()
 
     def _log_window(self) -> None:
         """Log the steps since the last line as one line."""

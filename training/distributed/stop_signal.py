@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines import storage
 
+# On a network file system a look at the file costs milliseconds, and the loop would take one in every step.
 CHECK_INTERVAL_S = 0.2
 _terminated = threading.Event()
 
@@ -42,9 +43,9 @@ class StopFile:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "stop"
-        self._checked_at, self._is_there = 0.0, False
+        self._checked_at, self._exists = 0.0, False
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Ask all workers to save and stop.
 
         Raises:
@@ -57,12 +58,12 @@ class StopFile:
             raise storage.write_error(self.path, error) from error
 
     def clear(self) -> None:
-        """Withdraw an earlier `ask`."""
+        """Withdraw an earlier request."""
         self.path.unlink(missing_ok=True)
 
-    def is_asked(self) -> bool:
-        """Whether `ask` was called; looks at the file a few times a second at most."""
+    def is_requested(self) -> bool:
+        """Whether a stop is requested; looks at the file a few times a second at most."""
         now = time.monotonic()
         if now - self._checked_at >= CHECK_INTERVAL_S:
-            self._checked_at, self._is_there = now, self.path.exists()
-        return self._is_there
+            self._checked_at, self._exists = now, self.path.exists()
+        return self._exists

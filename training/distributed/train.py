@@ -104,10 +104,10 @@ class Run:
         The bundle holds them without what depends on the machine, such as seconds. `metrics.jsonl` and the last
         checkpoint hold that too, and are preferred while they agree with the bundle.
         """
-        lasting = [description.lasting(record) for record in finished.config["records"]]
+        expected = [description.without_machine_figures(record) for record in finished.config["records"]]
         for source in (lambda: journal.read(self.output / METRICS), self._checkpoint_records):
             records = source()
-            if [description.lasting(record) for record in records] == lasting:
+            if [description.without_machine_figures(record) for record in records] == expected:
                 return records
         return list(finished.config["records"])
 
@@ -139,7 +139,7 @@ class Run:
         rules = shortcuts.audit(self.train, self.validation)
         config |= {
             "run": self.key,
-            "records": [description.lasting(record) for record in document["records"]],
+            "records": [description.without_machine_figures(record) for record in document["records"]],
             "parameters": description.parameters(network),
             "shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)},
         }
@@ -272,14 +272,14 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
     for leftover in run.output.glob(".ray-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
-    def ask_to_stop() -> None:
-        stop_file.ask()
+    def request_stop() -> None:
+        stop_file.request()
         logger.note("interrupted: saving a checkpoint before training stops; interrupt again to stop at once")
 
     with progress.stage("training", training.epochs * run.steps) as stage:
         reporter = ProgressReporter(run.steps, logger, stage, epochs)
         try:
-            launch(worker.run, spec, group, run.output, reporter, ask_to_stop)
+            launch(worker.run, spec, group, run.output, reporter, request_stop)
         except KeyboardInterrupt:
             if saved := reporter.saved_position:
                 logger.note(f"stopped after epoch {saved.epoch + 1}, step {saved.step} of {run.steps}, which is saved")

@@ -52,18 +52,18 @@ def run(spec: WorkerSpec, events: EventQueue) -> None:
     except MachineLeavesError:
         raise
     except Exception as error:
-        lasting_error = explained(error)
-        if lasting_error is None:
+        permanent_error = explain(error)
+        if permanent_error is None:
             # For example a collective that another worker has left: Ray starts all of them again.
             raise
-        events.send_and_wait(WorkerFailed(lasting_error))
+        events.send_and_wait(WorkerFailed(permanent_error))
         if not isinstance(error, TrainingError) and spec.training.workers > 1:
             # The others may be well and waiting for this one: only a failure ends them.
             raise
 
 
-def explained(error: Exception) -> RaygeneError | None:
-    """The error for the driver to raise if this one would come again; None if it may not, so that a retry is worth it."""
+def explain(error: Exception) -> RaygeneError | None:
+    """The error for the driver to raise, if a retry would meet the same error again; None if a retry may succeed."""
     if isinstance(error, RaygeneError):
         return error
     text = " ".join(str(error).split())[:160]
@@ -101,7 +101,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     model = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
-    layout.settle(model, config, train)
+    layout.set_layout(model, config, train)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(spec.checkpoints)
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()

@@ -1,8 +1,7 @@
 """How recurrent layers lay out sequences: masked or packed, whichever is faster on the device. The result is the same.
 
-On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch,
-before
-training: a few forward and backward passes.
+On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch
+before training: a few forward and backward passes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Clock = Callable[[], float]
 PASSES = 3
 
 
-def settle(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Layout | None:
+def set_layout(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Layout | None:
     """Set the layout of a model's body.
 
     Args:

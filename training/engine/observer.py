@@ -43,14 +43,14 @@ class Observer:
     """Watches `loop.fit` on one worker."""
 
     def phase(self, name: Phase) -> AbstractContextManager[Any]:
-        """Entered around a part of a step: waiting for data, copy, forward, backward, reduce over workers, optimizer."""
+        """The context of a part of a step: waiting for data, copy, forward, backward, sum over workers, optimizer."""
         return nullcontext()
 
     def step_ended(self, state: State, figures: StepFigures) -> None:
         """A step has ended; on a GPU this is called some steps later, so that the host never waits for it."""
 
     def checkpoint_due(self, state: State) -> bool:
-        """Whether to save a checkpoint within the epoch; asked after every step but the last of an epoch."""
+        """Whether to save a checkpoint within the epoch; called after every step but the last of an epoch."""
         return False
 
     def checkpoint(self, state: State) -> None:
@@ -60,5 +60,5 @@ class Observer:
         """An epoch has ended and is validated; the state is the one before the next epoch."""
 
     def should_stop(self) -> bool:
-        """Whether to stop; asked in every step. If any worker says so, all stop after the same step."""
+        """Whether to stop; called in every step. If it is True on any worker, all stop after the same step."""
         return False

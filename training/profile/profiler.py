@@ -68,7 +68,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What a worker has measured.
 
     Attributes:
@@ -198,7 +198,7 @@ class Profiler(Observer):
         if self._open is not None and not self._done:
             self._profile.stop()
 
-    def measured(self) -> Measured:
+    def measured(self) -> Measurement:
         """What was measured; call it after the loop has returned.
 
         Raises:
@@ -213,7 +213,7 @@ class Profiler(Observer):
             raise ValueError("no step was timed")
         figures = self._figures[timed][: len(times[timed])]
         usual, slowed = (self._seconds_per_token(times, which) for which in (timed, recorded))
-        return Measured(
+        return Measurement(
             steps=len(times[timed]),
             seconds=seconds_by_phase(times[timed]),
             tokens=sum(step.tokens for step in figures),

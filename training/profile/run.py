@@ -24,7 +24,7 @@ from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
 from training.distributed.placement import max_workers_per_node, nodes_of, place
-from training.distributed.worker import explained
+from training.distributed.worker import explain
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
 from training.engine.determinism import set_deterministic
@@ -32,7 +32,7 @@ from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory.plan import MemoryPlan
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
-from training.profile.profiler import Measured, Plan, Profiler
+from training.profile.profiler import Measurement, Plan, Profiler
 from training.splits import open_splits
 
 Splits = tuple[TokenDataset, TokenDataset]
@@ -87,7 +87,7 @@ class WorkerProfile(WorkerEvent):
     warnings: tuple[str, ...]
     threads: int
     used_threads: int
-    measured: Measured
+    measured: Measurement
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Profile:
 
     device: str
     setting: Setting
-    measured: Sequence[Measured]
+    measured: Sequence[Measurement]
     plan: Plan
 
     @property
@@ -259,7 +259,7 @@ def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) 
         try:
             return profile_worker(_with_memory_plan(spec, memory), device, Alone())
         except torch.OutOfMemoryError as error:
-            raise explained(error) or error from error
+            raise explain(error) or error from error
 
 
 def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[WorkerProfile]:
@@ -304,8 +304,8 @@ def run_worker(spec: ProfileSpec, events: EventQueue) -> None:
         collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
         events.send_and_wait(profile_worker(spec, device, collective))
     except Exception as error:
-        if lasting_error := explained(error):
-            events.send_and_wait(WorkerFailed(lasting_error))
+        if permanent_error := explain(error):
+            events.send_and_wait(WorkerFailed(permanent_error))
         raise
 
 
@@ -321,7 +321,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     torch.set_num_threads(spec.threads)
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     network = models.fresh(spec.model, train.tokenizer, training.seed).to(device)
-    layout.settle(network, training, train)
+    layout.set_layout(network, training, train)
     with threads.limited_for(network):
         used_threads = torch.get_num_threads()
     # The profiler ends the loop; there only have to be enough epochs for its steps.
@@ -349,7 +349,11 @@ def assemble(workers: Sequence[WorkerProfile], training: TrainingConfig, plan: P
     measured, worker = [profile.measured for profile in workers], workers[0]
     first = worker.measured
     step_seconds = sum(first.seconds.values()) / first.steps
-    queued = [one.queued / sum(one.seconds.values()) for one in measured if one.queued is not None]
+    queued = [
+        measurement.queued / sum(measurement.seconds.values())
+        for measurement in measured
+        if measurement.queued is not None
+    ]
     setting = Setting(
         device=worker.device,
         workers=len(workers),

@@ -50,7 +50,7 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
     Raises:
         ResourceError: the cluster has no such device, or a machine did not answer or does not share the files.
     """
-    listing = node_tasks.living()
+    listing = node_tasks.living_nodes()
     nodes = nodes_of(listing)
     placement = place(nodes, config.workers, device)
     usable = [

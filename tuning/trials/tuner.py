@@ -32,7 +32,7 @@ def fit(
     config: TuningConfig,
     training: TrainingConfig,
     output: Path,
-    ask_to_stop: Interrupt,
+    request_stop: Interrupt,
 ) -> None:
     """Run trials until the searcher suggests no more.
 
@@ -44,7 +44,7 @@ def fit(
         config: of the study.
         training: how often a trial is restarted after its process has died.
         output: a directory that every node writes; Ray's own files are in it while it runs.
-        ask_to_stop: called at an interrupt; afterwards `stopper` must stop all trials.
+        request_stop: called at an interrupt; afterwards `stopper` must stop all trials.
 
     Raises:
         TrainingError: Ray Tune failed.
@@ -80,7 +80,7 @@ def fit(
         ),
     )
     try:
-        failure = interruptible.run(tuner.fit, ask_to_stop)
+        failure = interruptible.run(tuner.fit, request_stop)
     finally:
         shutil.rmtree(output / name, ignore_errors=True)
     if failure is not None:

@@ -23,7 +23,7 @@ from training import models
 from training.config import TrainingConfig
 from training.data.step_plan import Rows
 from training.distributed.resume import resume
-from training.distributed.worker import explained
+from training.distributed.worker import explain
 from training.engine import layout, loop
 from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.collective import Alone
@@ -64,7 +64,7 @@ def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None
     except (StorageError, DatasetError) as error:
         report(StudyFailed(error.problem, error.fix))
     except Exception as error:
-        permanent = explained(error)
+        permanent = explain(error)
         if permanent is None:
             # The study reads the file if Ray gives up on the trial.
             storage.write_text(spec.folder / ERROR, "".join(traceback.format_exception_only(error)))
@@ -91,7 +91,7 @@ def run(spec: TrialSpec, report: Report) -> None:
         torch.cuda.set_per_process_memory_fraction(spec.gpus, device)
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     network = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
-    layout.settle(network, config, train)
+    layout.set_layout(network, config, train)
     state = loop.start(network, config, device)
     checkpoints = Checkpoints(spec.folder / CHECKPOINTS)
     resume(state, checkpoints, Alone(), device)

@@ -14,7 +14,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
-from tests.training.made import small_bundle
+from tests.training.small_bundle import small_bundle
 
 pytestmark = pytest.mark.ray
 KINDS = ("shuffle", "antisense", "partial")

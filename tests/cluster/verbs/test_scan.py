@@ -13,7 +13,7 @@ from cluster.cli import main
 from pipelines.dataset.token_dataset import TokenDataset
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
-from tests.training.made import small_bundle
+from tests.training.small_bundle import small_bundle
 
 pytestmark = pytest.mark.ray
 KINDS = ("shuffle", "antisense", "partial")

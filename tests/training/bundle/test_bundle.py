@@ -16,7 +16,7 @@ import training
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError
 from pipelines.tokens.tokenizer import Tokenizer
-from tests.training.made import config_of, resealed, small_bundle
+from tests.training.small_bundle import config_of, small_bundle, with_new_digests
 from training.bundle.bundle import Bundle
 from training.bundle.migrations import NEWEST
 from training.config import ModelConfig
@@ -40,7 +40,7 @@ def saved(bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def refusal(saved: Path) -> str:
-    """What loading says; always in one line."""
+    """The error of loading, which is always one line."""
     with pytest.raises(BundleError) as caught:
         training.load(saved)
     assert "\n" not in str(caught.value)
@@ -48,7 +48,7 @@ def refusal(saved: Path) -> str:
 
 
 def aged(saved: Path) -> Path:
-    """The same bundle as format 1 had it."""
+    """The same bundle with a configuration of format 1."""
     (saved / "config.json").write_text(OLD.read_text())
     return saved
 
@@ -102,8 +102,8 @@ try:
 except ImportError:
     print(bundle.fingerprint)
 """
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert told.strip() == config_of(saved)["digest"]
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert printed.strip() == config_of(saved)["digest"]
 
 
 def test_loading_leaves_torchs_random_state_alone(saved: Path) -> None:
@@ -128,12 +128,12 @@ def test_a_file_cut_short_is_refused_in_one_line(saved: Path, name: str) -> None
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(name=st.sampled_from(["model.safetensors", "tokenizer.json"]), place=st.floats(0, 1, exclude_max=True))
+@given(name=st.sampled_from(["model.safetensors", "tokenizer.json"]), position=st.floats(0, 1, exclude_max=True))
 def test_any_flipped_bit_of_weights_or_tokenizer_is_refused_by_the_name_of_the_file(
-    saved: Path, name: str, place: float
+    saved: Path, name: str, position: float
 ) -> None:
     content = (saved / name).read_bytes()
-    at = int(place * len(content) * 8)
+    at = int(position * len(content) * 8)
     flipped = bytearray(content)
     flipped[at // 8] ^= 1 << at % 8
     (saved / name).write_bytes(flipped)
@@ -151,17 +151,17 @@ def test_a_flipped_bit_that_no_digest_covers_is_a_refusal_or_a_model_and_nothing
     flipped = bytearray(content)
     flipped[at // 8] ^= 1 << at % 8
     (saved / "model.safetensors").write_bytes(flipped)
-    told = "model.safetensors"
+    message = "model.safetensors"
     try:
         training.load(saved)
     except BundleError as error:
-        told = str(error)
+        message = str(error)
     (saved / "model.safetensors").write_bytes(content)
-    assert "model.safetensors" in told
+    assert "model.safetensors" in message
 
 
 def test_the_readme_may_be_edited(saved: Path) -> None:
-    (saved / "README.md").write_text("license: mine")
+    (saved / "README.md").write_text("license: mit")
     assert isinstance(training.load(saved), Bundle)
 
 
@@ -177,7 +177,7 @@ class Bomb:
 def test_a_pickle_in_the_place_of_any_file_is_refused_and_not_executed(saved: Path, name: str, tmp_path: Path) -> None:
     torch.save(Bomb(tmp_path / "exploded"), saved / name)
     if name != "config.json":
-        resealed(saved)
+        with_new_digests(saved)
     assert name in refusal(saved)
     assert not (tmp_path / "exploded").exists()
 
@@ -190,7 +190,7 @@ def test_a_bundle_of_format_1_is_loaded_and_saved_as_one_of_today(saved: Path, t
     assert config_of(tmp_path / "new")["format_version"] == NEWEST
 
 
-def test_a_bundle_of_format_1_is_known_by_its_weights_too(saved: Path) -> None:
+def test_the_fingerprint_of_a_bundle_of_format_1_depends_on_its_weights(saved: Path) -> None:
     before = training.load(aged(saved)).fingerprint
     tensors = load_file(saved / "model.safetensors")
     save_file({name: tensor + 1 for name, tensor in tensors.items()}, saved / "model.safetensors")
@@ -200,9 +200,9 @@ def test_a_bundle_of_format_1_is_known_by_its_weights_too(saved: Path) -> None:
 def test_another_tokenizer_json_is_refused_with_both_fingerprints(saved: Path, bundle: Bundle) -> None:
     other = Tokenizer(3, 2, "anchor")
     other.save(saved)
-    told = refusal(saved)
-    assert other.fingerprint[:12] in told
-    assert bundle.tokenizer.fingerprint[:12] in told
+    message = refusal(saved)
+    assert other.fingerprint[:12] in message
+    assert bundle.tokenizer.fingerprint[:12] in message
 
 
 def test_data_of_another_tokenizer_are_refused_with_what_differs(bundle: Bundle) -> None:
@@ -219,33 +219,36 @@ def test_data_of_the_same_tokenizer_are_accepted(bundle: Bundle) -> None:
 
 def test_a_model_of_another_size_than_its_weights_is_refused_by_the_weight(saved: Path) -> None:
     other = ModelConfig(embedding=8, hidden=16, stem=8).architecture()
-    told = refusal(resealed(saved, lambda config: config.update(model=other)))
+    message = refusal(with_new_digests(saved, lambda config: config.update(model=other)))
     assert (
-        "model.safetensors: body.layers.0.ahead.weight_ih_l0 is F32 of shape (32, 8), not F32 of shape (64, 8)" in told
+        "model.safetensors: body.layers.0.ahead.weight_ih_l0 is F32 of shape (32, 8), not F32 of shape (64, 8)"
+        in message
     )
 
 
 def test_a_model_too_large_for_any_memory_is_refused_before_it_is_made(saved: Path) -> None:
     huge = ModelConfig(embedding=1024, hidden=4096, stem=1024, layers=48).architecture()
-    assert "body.layers.1.ahead.bias_hh_l0 is missing" in refusal(resealed(saved, lambda one: one.update(model=huge)))
+    assert "body.layers.1.ahead.bias_hh_l0 is missing" in refusal(
+        with_new_digests(saved, lambda config: config.update(model=huge))
+    )
 
 
 def test_a_key_of_the_model_that_is_not_known_asks_for_a_newer_raygene(saved: Path) -> None:
-    assert "config.json: model.depth: not known here: update raygene" in refusal(
-        resealed(saved, lambda config: config["model"].update(depth=3))
+    assert "config.json: model.depth: unknown key: update raygene" in refusal(
+        with_new_digests(saved, lambda config: config["model"].update(depth=3))
     )
     assert "config.json: model.hidden: " in refusal(
-        resealed(saved, lambda config: config.update(model={"hidden": 10**9}))
+        with_new_digests(saved, lambda config: config.update(model={"hidden": 10**9}))
     )
 
 
 def test_unknown_keys_elsewhere_are_kept(saved: Path, tmp_path: Path) -> None:
-    resealed(saved, lambda config: config.update(later={"a": 1}))
+    with_new_digests(saved, lambda config: config.update(later={"a": 1}))
     training.load(saved).save(tmp_path / "again")
     assert training.load(tmp_path / "again").config["later"] == {"a": 1}
 
 
-def test_a_path_made_of_an_address_is_an_error_that_says_so() -> None:
+def test_an_address_given_as_a_path_is_an_error_that_says_so() -> None:
     assert "give an address as text" in refusal(Path("s3://bucket/run/bundle"))
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from training.bundle.card import model_card
-from training.bundle.description import MAX_NAMES, data, lasting
+from training.bundle.description import MAX_NAMES, data, without_machine_figures
 
 
 def manifest(kinds: tuple[str, ...] = ("shuffle",), chromosomes: int = 3) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def manifest(kinds: tuple[str, ...] = ("shuffle",), chromosomes: int = 3) -> dic
     }
 
 
-def config(described: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def config(described: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     return {
         "model": {"kind": "lstm", "embedding": 32, "hidden": 16},
         "training": {"epochs": 3, "seed": 0},
@@ -46,25 +46,26 @@ def config(described: dict[str, Any] | None = None, **more: Any) -> dict[str, An
         "shortcuts": {"length": 0.5, "gc": 0.83},
         "parameters": 45_985,
         "versions": {"raygene": "0.1.0"},
-        **more,
+        **changes,
     }
 
 
 def front_matter(card: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
-    return found
+    values: dict[str, Any] = yaml.safe_load(card.split("---\n")[1])
+    return values
 
 
 def test_the_card_opens_with_what_model_hubs_read() -> None:
     card = model_card(config())
     assert card.startswith("---\n")
-    found = front_matter(card)
-    assert (found["library_name"], found["pipeline_tag"]) == ("raygene", "text-classification")
-    assert {"genomics", "lstm"} <= set(found["tags"])
-    assert "license" not in found
-    (result,) = found["model-index"][0]["results"]
+    values = front_matter(card)
+    assert (values["library_name"], values["pipeline_tag"]) == ("raygene", "text-classification")
+    assert {"genomics", "lstm"} <= set(values["tags"])
+    assert "license" not in values
+    (result,) = values["model-index"][0]["results"]
     assert result["dataset"] == {"type": "raygene-dataset", "name": "R64", "split": "validation"}
-    assert {one["type"]: one["value"] for one in result["metrics"]} == {"roc_auc": 0.9, "matthews_correlation": 0.7}
+    metrics = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert metrics == {"roc_auc": 0.9, "matthews_correlation": 0.7}
 
 
 @pytest.mark.parametrize(
@@ -112,9 +113,9 @@ def test_what_was_not_measured_is_left_out() -> None:
 
 
 def test_a_model_that_a_rule_equals_says_so() -> None:
-    told = "The model is not above the best of them."
-    assert told not in model_card(config())
-    assert told in model_card(config(shortcuts={"gc": 0.9}))
+    warning = "The model is not above the best of them."
+    assert warning not in model_card(config())
+    assert warning in model_card(config(shortcuts={"gc": 0.9}))
 
 
 def test_labelled_sequences_are_not_called_windows_of_genes() -> None:
@@ -134,4 +135,7 @@ def test_many_sequences_are_counted_rather_than_listed() -> None:
 
 
 def test_figures_of_the_machine_do_not_last() -> None:
-    assert lasting({"epoch": 1, "loss": 0.5, "seconds": 3.0, "tokens_per_second": 9}) == {"epoch": 1, "loss": 0.5}
+    assert without_machine_figures({"epoch": 1, "loss": 0.5, "seconds": 3.0, "tokens_per_second": 9}) == {
+        "epoch": 1,
+        "loss": 0.5,
+    }

@@ -1,4 +1,4 @@
-"""Bundles at addresses elsewhere: fsspec's memory, and a real S3 server where there is one."""
+"""Bundles at addresses: in fsspec's memory, and on a real S3 server if there is one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ import training
 from cluster.cli import main
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DependencyError
-from tests.training.made import config_of, resealed, small_bundle
+from tests.training.small_bundle import config_of, small_bundle, with_new_digests
 from training.bundle.bundle import Bundle
 
 OLD = Path(__file__).parent / "bundles" / "config-1.json"
@@ -28,7 +29,7 @@ ADDRESS = "memory://models/run/bundle"
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with nothing in it."""
+    """The directory of bundles in an empty cache."""
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "bundles"
 
@@ -39,8 +40,8 @@ def saved(train_split: TokenDataset, tmp_path: Path) -> Path:
     return tmp_path / "bundle"
 
 
-def sent(saved: Path) -> None:
-    """The bundle as it is now, in memory."""
+def send(saved: Path) -> None:
+    """Put the bundle at `ADDRESS`, in memory."""
     memory = fsspec.filesystem("memory")
     if memory.exists("/models"):
         memory.rm("/models", recursive=True)
@@ -48,9 +49,9 @@ def sent(saved: Path) -> None:
         memory.pipe(f"/models/run/bundle/{path.name}", path.read_bytes())
 
 
-def same(one: Bundle, other: Bundle) -> bool:
-    weights = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
-    return one.fingerprint == other.fingerprint and all(bool((left == right).all()) for left, right in weights)
+def same(first: Bundle, second: Bundle) -> bool:
+    weights = zip(first.model.state_dict().values(), second.model.state_dict().values(), strict=True)
+    return first.fingerprint == second.fingerprint and all(bool((left == right).all()) for left, right in weights)
 
 
 def test_a_file_address_is_the_directory(saved: Path, cache: Path) -> None:
@@ -58,8 +59,8 @@ def test_a_file_address_is_the_directory(saved: Path, cache: Path) -> None:
     assert not cache.exists()
 
 
-def test_a_bundle_elsewhere_is_copied_once_and_known_by_its_digest(saved: Path, cache: Path) -> None:
-    sent(saved)
+def test_a_bundle_at_an_address_is_copied_once_under_its_digest(saved: Path, cache: Path) -> None:
+    send(saved)
     assert same(training.load(ADDRESS), training.load(saved))
     (entry,) = cache.iterdir()
     assert entry.name == config_of(saved)["digest"]
@@ -69,15 +70,15 @@ def test_a_bundle_elsewhere_is_copied_once_and_known_by_its_digest(saved: Path, 
 
 
 def test_another_bundle_at_the_same_address_is_another_entry(saved: Path, cache: Path) -> None:
-    sent(saved)
+    send(saved)
     training.load(ADDRESS)
-    sent(resealed(saved, lambda config: config.update(threshold=0.9)))
+    send(with_new_digests(saved, lambda config: config.update(threshold=0.9)))
     assert training.load(ADDRESS).config["threshold"] == 0.9
     assert len(list(cache.iterdir())) == 2
 
 
 def test_a_damaged_entry_is_copied_again(saved: Path, cache: Path) -> None:
-    sent(saved)
+    send(saved)
     training.load(ADDRESS)
     (entry,) = cache.iterdir()
     (entry / "model.safetensors").write_bytes(b"damaged")
@@ -85,11 +86,11 @@ def test_a_damaged_entry_is_copied_again(saved: Path, cache: Path) -> None:
     assert same(training.load(ADDRESS), training.load(saved))
 
 
-def test_a_changed_file_elsewhere_is_refused_by_its_address_and_not_kept(saved: Path, cache: Path) -> None:
+def test_a_changed_file_elsewhere_is_refused_by_its_address_and_not_stored(saved: Path, cache: Path) -> None:
     content = bytearray((saved / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (saved / "model.safetensors").write_bytes(content)
-    sent(saved)
+    send(saved)
     with pytest.raises(
         BundleError, match=r"memory://models/run/bundle/model.safetensors: not the bytes that config.json"
     ):
@@ -97,32 +98,44 @@ def test_a_changed_file_elsewhere_is_refused_by_its_address_and_not_kept(saved: 
     assert [path.name for entry in cache.iterdir() for path in entry.iterdir()] == []
 
 
-def test_a_file_that_goes_on_past_its_size_is_refused(saved: Path, cache: Path) -> None:
+def test_a_file_larger_than_its_size_is_refused(saved: Path, cache: Path) -> None:
     with (saved / "tokenizer.json").open("a") as stream:
         stream.write(" ")
-    sent(saved)
+    send(saved)
     with pytest.raises(BundleError, match=r"memory://models/run/bundle/tokenizer.json: larger than the"):
         training.load(ADDRESS)
 
 
-def test_a_bundle_of_format_1_is_loaded_and_not_kept(saved: Path, cache: Path) -> None:
+def test_a_bundle_of_format_1_is_loaded_and_not_stored(saved: Path, cache: Path) -> None:
     (saved / "config.json").write_text(OLD.read_text())
-    sent(saved)
+    send(saved)
     assert same(training.load(ADDRESS), training.load(saved))
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "no JSON"])
+def test_an_error_of_a_copied_tokenizer_names_the_address_and_not_the_copy(
+    saved: Path, cache: Path, content: str
+) -> None:
+    (saved / "config.json").write_text(OLD.read_text())
+    (saved / "tokenizer.json").write_text(content)
+    send(saved)
+    with pytest.raises(BundleError, match=r"^memory://models/run/bundle/tokenizer.json: ") as caught:
+        training.load(ADDRESS)
+    assert str(tempfile.gettempdir()) not in str(caught.value)
 
 
 def test_where_the_cache_cannot_be_written_the_bundle_is_loaded_all_the_same(saved: Path, cache: Path) -> None:
     cache.parent.parent.mkdir(exist_ok=True)
     cache.parent.write_text("a file in its place")
-    sent(saved)
+    send(saved)
     assert same(training.load(ADDRESS), training.load(saved))
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_elsewhere_is_named(saved: Path, cache: Path, name: str) -> None:
     (saved / name).unlink()
-    sent(saved)
+    send(saved)
     with pytest.raises(BundleError, match=rf"memory://models/run/bundle: no .*{name}.*: correct the address") as caught:
         training.load(ADDRESS)
     assert "\n" not in str(caught.value)
@@ -133,7 +146,10 @@ def test_an_address_without_a_driver_is_an_error_that_says_so() -> None:
         training.load("nonsense://host/run")
 
 
-@pytest.mark.parametrize("verb", [["evaluate", "--dataset", "x"], ["predict", "--fasta", "x", "--intervals", "y", "--output", "z.tsv"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "verb",
+    [["evaluate", "--dataset", "x"], ["predict", "--fasta", "x", "--intervals", "y", "--output", "z.tsv"]],
+)
 def test_the_verbs_take_addresses(verb: list[str], cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb[0], "memory://nowhere/bundle", *verb[1:]]) == 1
     assert "memory://nowhere/bundle: no model bundle there" in capsys.readouterr().err
@@ -145,16 +161,16 @@ def store() -> Iterator[str]:
     program = os.environ.get("RAYGENE_MOTO") or ""
     if not shutil.which(program):
         pytest.skip("RAYGENE_MOTO is not set: it names the moto_server program, an S3 server")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
     command = [program, "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    made = urllib.request.Request(f"http://127.0.0.1:{port}/models", method="PUT")
+    creation = urllib.request.Request(f"http://127.0.0.1:{port}/models", method="PUT")
     try:
         for _ in range(300):
             try:
-                urllib.request.urlopen(made, timeout=1).close()
+                urllib.request.urlopen(creation, timeout=1).close()
                 break
             except (OSError, urllib.error.URLError):
                 time.sleep(0.2)
@@ -169,7 +185,7 @@ def credentials(store: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The environment as users of S3 have it; gives the server's address."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "me",
-        "AWS_SECRET_ACCESS_KEY": "mine",
+        "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": store,
     }.items():
@@ -177,7 +193,7 @@ def credentials(store: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return store
 
 
-def uploaded(saved: Path, key: str) -> str:
+def upload(saved: Path, key: str) -> str:
     from pyarrow import fs
 
     system, folder = fs.FileSystem.from_uri(f"s3://models/{key}")
@@ -189,13 +205,13 @@ def uploaded(saved: Path, key: str) -> str:
 
 @pytest.mark.full
 def test_a_bundle_is_loaded_from_s3(credentials: str, saved: Path, cache: Path) -> None:
-    address = uploaded(saved, "run/bundle")
-    for given in (
+    address = upload(saved, "run/bundle")
+    for spelling in (
         address,
         f"{address}/",
         f"{address}?scheme=http&endpoint_override={credentials.removeprefix('http://')}",
     ):
-        assert same(training.load(given), training.load(saved))
+        assert same(training.load(spelling), training.load(saved))
     assert len(list(cache.iterdir())) == 1
 
 
@@ -203,7 +219,7 @@ def test_a_bundle_is_loaded_from_s3(credentials: str, saved: Path, cache: Path) 
 def test_a_changed_bundle_on_s3_is_refused(credentials: str, saved: Path, cache: Path) -> None:
     (saved / "tokenizer.json").write_text((saved / "tokenizer.json").read_text().replace("\n", "\r"))
     with pytest.raises(BundleError, match=r"s3://models/changed/tokenizer.json: not the bytes"):
-        training.load(uploaded(saved, "changed"))
+        training.load(upload(saved, "changed"))
 
 
 @pytest.mark.full

@@ -15,7 +15,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
 from training import models
 from training.bundle import digests
-from training.bundle.bundle import SEALED
+from training.bundle.bundle import DIGESTED_FILES
 from training.bundle.digests import read
 from training.bundle.migrations import MIGRATIONS, NEWEST, migrated
 from training.bundle.weights import architecture
@@ -45,9 +45,9 @@ def test_an_old_configuration_becomes_one_of_today_and_is_itself_unchanged(path:
 
 
 def test_a_model_of_format_1_means_what_it_meant() -> None:
-    opened = read(STORED[0].read_bytes(), "config.json", ["model.safetensors", "tokenizer.json"])
-    config = architecture(opened.config["model"], "config.json")
-    assert (opened.files, opened.digest) == (None, None)
+    stored = read(STORED[0].read_bytes(), "config.json", ["model.safetensors", "tokenizer.json"])
+    config = architecture(stored.config["model"], "config.json")
+    assert (stored.files, stored.digest) == (None, None)
     assert (config.kind, config.hidden, config.stem_stride, config.frames, config.absolute_positions) == (
         "lstm",
         8,
@@ -85,7 +85,7 @@ def with_weights(path: Path, folder: Path) -> Path:
     network = models.fresh(architecture(migrated(old)["model"], path.name), Tokenizer(3, 1, "anchor"), 7)
     save_file(network.state_dict(), folder / "model.safetensors")
     if old["format_version"] > 1:
-        old["files"] = digests.measured(folder, SEALED)
+        old["files"] = digests.entries_of_files(folder, DIGESTED_FILES, "old")
         del old["digest"]
         old["digest"] = fingerprint.of_value(old)
     (folder / "config.json").write_text(json.dumps(old))

@@ -37,33 +37,36 @@ def put(name: str, value: Callable[[Tensor], Tensor]) -> Callable[[Tensors], Ten
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
-@pytest.mark.parametrize("more", [{}, {"frames": 3, "absolute_positions": True, "pooling": "attention", "stem": 0}])
-def test_every_kind_of_model_comes_back(kind: str, more: dict[str, object], tmp_path: Path) -> None:
-    config = ModelConfig.model_validate({"kind": kind, "embedding": 8, "hidden": 8, **more})
+@pytest.mark.parametrize("options", [{}, {"frames": 3, "absolute_positions": True, "pooling": "attention", "stem": 0}])
+def test_every_kind_of_model_is_read_back(kind: str, options: dict[str, object], tmp_path: Path) -> None:
+    config = ModelConfig.model_validate({"kind": kind, "embedding": 8, "hidden": 8, **options})
     state = models.make(config, 67).state_dict()
     save_file(state, tmp_path / "w")
-    found = weights.read(tmp_path / "w", config, 67, "w").state_dict()
-    assert all(torch.equal(found[name], state[name]) for name in state)
-    assert not any(one.is_meta for one in weights.read(tmp_path / "w", config, 67, "w").buffers())
+    loaded = weights.read(tmp_path / "w", config, 67, "w").state_dict()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+    assert not any(buffer.is_meta for buffer in weights.read(tmp_path / "w", config, 67, "w").buffers())
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda tensors: {name: tensors[name] for name in tensors if name != "head.bias"}, "head.bias is missing"),
         (lambda tensors: tensors | {"more": torch.zeros(2)}, "more is not a weight of the model"),
         (put("head.bias", Tensor.half), "head.bias is F16 of shape (1,), not F32 of shape (1,)"),
         (put("head.bias", Tensor.long), "head.bias is I64 of shape (1,)"),
-        (put("head.weight", lambda one: one.T.contiguous()), "head.weight is F32 of shape (32, 1), not F32 of shape (1, 32)"),
-        (put("head.bias", lambda one: one * torch.nan), "head.bias holds values that are no numbers"),
-        (put("embedding.weight", lambda one: one / 0), "embedding.weight holds values that are no numbers"),
+        (
+            put("head.weight", lambda weight: weight.T.contiguous()),
+            "head.weight is F32 of shape (32, 1), not F32 of shape (1, 32)",
+        ),
+        (put("head.bias", lambda weight: weight * torch.nan), "head.bias holds values that are no numbers"),
+        (put("embedding.weight", lambda weight: weight / 0), "embedding.weight holds values that are no numbers"),
     ],
-)  # fmt: skip
+)
 def test_weights_that_are_not_the_models_are_refused_by_name(
-    path: Path, change: Callable[[Tensors], Tensors], told: str
+    path: Path, change: Callable[[Tensors], Tensors], message: str
 ) -> None:
     save_file(change(load_file(path)), path)
-    assert told in refusal(path)
+    assert message in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_a_missing_file_is_refused(path: Path) -> None:
     assert "cannot be loaded" in refusal(path)
 
 
-def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
+def test_a_model_too_large_for_memory_is_not_allocated(path: Path) -> None:
     """Its 48 layers of 4096 in two directions would take 38 GiB."""
     config = ModelConfig(embedding=1024, hidden=4096, stem=1024, layers=48)
     with pytest.raises(BundleError, match="is missing"):
@@ -100,10 +103,11 @@ def test_a_model_that_no_memory_holds_is_not_made(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
-def test_what_a_model_learns_is_counted_without_making_it(kind: str) -> None:
+def test_parameters_are_counted_without_allocating_the_model(kind: str) -> None:
     config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "absolute_positions": True})
     state = torch.get_rng_state()
-    assert weights.count_parameters(config, 67) == sum(one.numel() for one in models.make(config, 67).parameters())
+    expected = sum(parameter.numel() for parameter in models.make(config, 67).parameters())
+    assert weights.count_parameters(config, 67) == expected
     torch.set_rng_state(state)
     weights.count_parameters(config, 67)
     assert torch.equal(torch.get_rng_state(), state)

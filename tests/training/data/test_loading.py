@@ -15,7 +15,7 @@ import training
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.metrics import binary_metrics
-from tests.training.made import small_bundle
+from tests.training.small_bundle import small_bundle
 from training.data.batch import TokenBatch
 
 BLOCKS = re.findall(r"```python\n(.*?)```", Path(__file__).parents[3].joinpath("docs/python.md").read_text(), re.DOTALL)
@@ -38,21 +38,21 @@ def same(first: TokenBatch, second: TokenBatch) -> bool:
 def test_the_ten_lines_of_the_docs_train_a_model(in_folder: Path, validation_split: TokenDataset) -> None:
     assert len([line for line in TEN_LINES.splitlines() if line]) == 10
     torch.manual_seed(0)
-    made: dict[str, Any] = {}
-    exec(TEN_LINES, made)
+    namespace: dict[str, Any] = {}
+    exec(TEN_LINES, namespace)
     batch = training.collate_rows([validation_split[row] for row in range(len(validation_split))])
     with torch.inference_mode():
-        scores = torch.sigmoid(made["model"](batch.padded()).squeeze(1)).numpy()
+        scores = torch.sigmoid(namespace["model"](batch.padded()).squeeze(1)).numpy()
     assert binary_metrics(validation_split.labels, scores, threshold=0.5)["auroc"] > 0.9
 
 
 def rank_of_the_docs(rank: int, ranks: int, port: int, answers: Any) -> None:
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": ranks, "RANK": rank}
     os.environ |= {name: str(value) for name, value in group.items()}
-    made: dict[str, Any] = {}
-    exec(RANKS, made)
-    answers.put(made["model"].weight.detach().numpy())
-    made["dist"].destroy_process_group()
+    namespace: dict[str, Any] = {}
+    exec(RANKS, namespace)
+    answers.put(namespace["model"].weight.detach().numpy())
+    namespace["dist"].destroy_process_group()
 
 
 def test_the_ranks_of_the_docs_end_with_the_same_weights_as_one_process(in_folder: Path) -> None:
@@ -79,9 +79,9 @@ def test_the_ranks_of_the_docs_end_with_the_same_weights_as_one_process(in_folde
 
 def test_the_dataloader_of_the_docs_gives_the_same_batches_as_the_loader(train_split: TokenDataset) -> None:
     loader = training.loader(train_split, global_batch_size=16, token_budget=1000, seed=3)
-    known = {"torch": torch, "training": training, "dataset": train_split, "loader": loader, "epoch": 2}
-    exec(DATALOADER, known)
-    of_dataloader, of_loader = list(known["batches"]), list(loader.epoch(2))
+    namespace = {"torch": torch, "training": training, "dataset": train_split, "loader": loader, "epoch": 2}
+    exec(DATALOADER, namespace)
+    of_dataloader, of_loader = list(namespace["batches"]), list(loader.epoch(2))
     assert len(of_dataloader) == len(of_loader) > len(train_split) // 16
     assert all(map(same, of_dataloader, of_loader))
 
@@ -89,9 +89,9 @@ def test_the_dataloader_of_the_docs_gives_the_same_batches_as_the_loader(train_s
 def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(in_folder: Path, train_split: TokenDataset) -> None:
     small_bundle(train_split).save(in_folder / "run" / "bundle")
     assert len([line for line in THREE_LINES.splitlines() if line]) <= 3
-    made: dict[str, Any] = {"torch": torch}
-    exec(THREE_LINES + BUNDLE, made)
-    assert made["probability"].shape == (1,)
+    namespace: dict[str, Any] = {"torch": torch}
+    exec(THREE_LINES + BUNDLE, namespace)
+    assert namespace["probability"].shape == (1,)
 
 
 def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDataset) -> None:
@@ -101,8 +101,8 @@ def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDatase
         ]
         rows = [
             tokens.tolist()
-            for one in loaders
-            for part in one.epoch(1)
+            for loader in loaders
+            for part in loader.epoch(1)
             for tokens in part.tokens.split(part.counts.tolist())
         ]
         return sorted(rows)
@@ -117,14 +117,14 @@ def test_steps_resume_with_another_number_of_ranks(train_split: TokenDataset) ->
             row.tolist() for step in steps for part in step.parts for row in part.tokens.split(part.counts.tolist())
         )
 
-    whole = list(training.loader(train_split, global_batch_size=10).steps(0))
-    first = whole[:7]
+    steps = list(training.loader(train_split, global_batch_size=10).steps(0))
+    first = steps[:7]
     rest = [
         list(training.loader(train_split, global_batch_size=10, workers=2, rank=rank).steps(0, start=7))
         for rank in (0, 1)
     ]
-    assert [step.number for step in rest[0]] == [step.number for step in rest[1]] == list(range(7, len(whole)))
-    assert rows([*first, *rest[0], *rest[1]]) == rows(whole)
+    assert [step.number for step in rest[0]] == [step.number for step in rest[1]] == list(range(7, len(steps)))
+    assert rows([*first, *rest[0], *rest[1]]) == rows(steps)
 
 
 def test_an_epoch_can_be_left_early(train_split: TokenDataset) -> None:

@@ -13,14 +13,14 @@ LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=300).map(lambda len
 def test_every_row_is_trained_on_exactly_once_an_epoch(
     lengths: np.ndarray, batch: int, workers: int, budget: int, epoch: int
 ) -> None:
-    seen = [
+    trained_rows = [
         row
         for step in plan_epoch(lengths, batch, seed=7, epoch=epoch)
         for rank in range(workers)
         for part in micro_batches(share(step, workers, rank), lengths, budget)
         for row in part.tolist()
     ]
-    assert sorted(seen) == list(range(len(lengths)))
+    assert sorted(trained_rows) == list(range(len(lengths)))
 
 
 @given(LENGTHS, st.integers(1, 40), st.integers(1, 4), st.integers(1, 2000))

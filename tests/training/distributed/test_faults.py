@@ -1,4 +1,4 @@
-"""Workers, drivers and nodes that are really killed or told to go, and what becomes of the run."""
+"""Runs whose workers, drivers or nodes are killed or terminated, with real processes and signals."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def undisturbed(dataset: Path) -> loop.State:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    found = []
+    records = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            found.append(json.loads(line))
+            records.append(json.loads(line))
         except ValueError:
-            return found
-    return found
+            return records
+    return records
 
 
 def log(output: Path) -> str:
@@ -90,7 +90,7 @@ def pid_of_worker(output: Path, rank: int) -> int:
 
 
 def await_steps(output: Path, count: int = ENOUGH) -> None:
-    """Wait until so many steps are told of."""
+    """Wait until so many steps are logged."""
     deadline = time.monotonic() + 120
     while len(lines(output / "steps.jsonl")) < count:
         assert time.monotonic() < deadline
@@ -116,20 +116,22 @@ def driver(tmp_path: Path, dataset: Path, output: Path, config: TrainingConfig) 
 
 
 def require_same(output: Path, expected: loop.State) -> None:
-    """The run at `output` ended as the undisturbed one, each step logged once."""
+    """Check that the run at `output` ended as the undisturbed one, with each step logged once."""
     records = lines(output / "metrics.jsonl")
     assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
     for name in ("loss", "validation_loss"):
-        found = [[record[name] for record in some] for some in (records, expected.records)]
-        np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
-    places = [(line["epoch"], line["step"]) for line in lines(output / "steps.jsonl")]
-    assert places == [(epoch, step) for epoch in range(1, LONG.epochs + 1) for step in range(1, 81)]
+        curves = [[record[name] for record in epochs] for epochs in (records, expected.records)]
+        np.testing.assert_allclose(curves[0], curves[1], rtol=1e-4)
+    positions = [(line["epoch"], line["step"]) for line in lines(output / "steps.jsonl")]
+    assert positions == [(epoch, step) for epoch in range(1, LONG.epochs + 1) for step in range(1, 81)]
     weights = bundle.load(output / "bundle").model.state_dict()
     for name, tensor in expected.best.items():
         torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("rank", [1, pytest.param(0, marks=pytest.mark.full)], ids=["another", "the one that keeps"])
+@pytest.mark.parametrize(
+    "rank", [1, pytest.param(0, marks=pytest.mark.full)], ids=["another worker", "the worker that saves"]
+)
 def test_a_killed_worker_costs_steps_but_changes_nothing(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State, rank: int
 ) -> None:
@@ -171,7 +173,7 @@ def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(
 
 @pytest.fixture(scope="module")
 def killed(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose driver was killed in the midst of an epoch."""
+    """A run whose driver was killed in the middle of an epoch."""
     folder = tmp_path_factory.mktemp("killed")
     process = driver(folder, dataset, folder / "run", LONG)
     await_steps(folder / "run", 120)
@@ -200,25 +202,25 @@ def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(
     await_steps(output)
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(timeout=60) == 130
-    kept = Checkpoints(next(output.glob("checkpoints-*"))).latest()
-    assert kept is not None
+    checkpoint = Checkpoints(next(output.glob("checkpoints-*"))).latest()
+    assert checkpoint is not None
     last = lines(output / "steps.jsonl")[-1]
-    assert (kept.epoch, kept.step) >= (last["epoch"] - 1, last["step"])
-    assert f"stopped after epoch {kept.epoch + 1}, step {kept.step} of 80, which is saved" in log(output)
+    assert (checkpoint.epoch, checkpoint.step) >= (last["epoch"] - 1, last["step"])
+    assert f"stopped after epoch {checkpoint.epoch + 1}, step {checkpoint.step} of 80, which is saved" in log(output)
     train(MODEL, LONG, dataset, output, Silent(), {})
     require_same(output, undisturbed)
 
 
-def test_a_damaged_checkpoint_is_an_error_with_a_way_on(killed: Path, dataset: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_an_error_that_says_how_to_resume(killed: Path, dataset: Path, tmp_path: Path) -> None:
     output = shutil.copytree(killed, tmp_path / "run")
-    before, latest = Checkpoints(next(output.glob("checkpoints-*"))).all()
+    earlier, latest = Checkpoints(next(output.glob("checkpoints-*"))).all()
     content = bytearray(latest.path.read_bytes())
     content[len(content) // 2] ^= 255
     latest.path.write_bytes(content)
     with pytest.raises(TrainingError, match=f"{latest.path.name}: damaged checkpoint .*delete this file"):
         train(MODEL, LONG, dataset, output, Silent(), {})
     latest.path.unlink()
-    assert before.load()["epoch"] == before.epoch
+    assert earlier.load()["epoch"] == earlier.epoch
 
 
 @pytest.mark.full

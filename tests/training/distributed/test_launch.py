@@ -64,12 +64,14 @@ def test_events_of_workers_arrive_in_order_and_nothing_is_left_behind(ray_sessio
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_that_a_worker_reports_is_raised_and_not_tried_again(ray_session: Any, tmp_path: Path) -> None:
+def test_an_error_that_a_worker_reports_is_raised_and_not_retried(ray_session: Any, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="build again"):
         launch(refuse, None, ONE, tmp_path, lambda event: None)
 
 
-def test_a_failure_is_tried_again_as_often_as_allowed_and_shown_in_a_line(ray_session: Any, tmp_path: Path) -> None:
+def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(
+    ray_session: Any, tmp_path: Path
+) -> None:
     events: list[WorkerEvent] = []
     with pytest.raises(TrainingError, match="is on fire") as caught:
         launch(fail, None, ONE, tmp_path, events.append)

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
@@ -74,10 +73,10 @@ def test_a_line_is_written_every_few_steps_and_at_the_end_of_an_epoch(
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=4, tensorboard=False)
     state, events, _ = run(tmp_path, train_split, validation_split, config)
-    found = lines(tmp_path / "steps.jsonl")
-    assert [(line["epoch"], line["step"]) for line in found] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
-    assert all(set(line) == KEYS for line in found)
-    assert found == [{"run": "abc", **asdict(event.line)} for event in events if isinstance(event, StepsLogged)]
+    step_lines = lines(tmp_path / "steps.jsonl")
+    assert [(line["epoch"], line["step"]) for line in step_lines] == [(e, s) for e in (1, 2) for s in (4, 8, 10)]
+    assert all(set(line) == KEYS for line in step_lines)
+    assert step_lines == [{"run": "abc", **asdict(event.line)} for event in events if isinstance(event, StepsLogged)]
     assert lines(tmp_path / "metrics.jsonl") == state.records
     assert state.records[0]["peak_memory_bytes"] > 2**20
 
@@ -86,36 +85,39 @@ def test_tensorboard_shows_steps_and_epochs(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     run(tmp_path, train_split, validation_split, TrainingConfig(epochs=2, global_batch_size=16, log_steps=5))
-    found = scalars(tmp_path / "boards")
-    assert found["train/loss"] == found["speed/tokens_per_second"] == [5, 10, 15, 20]
-    assert found["validation/auroc"] == found["validation/loss"] == [10, 20]
+    steps_of = scalars(tmp_path / "boards")
+    assert steps_of["train/loss"] == steps_of["speed/tokens_per_second"] == [5, 10, 15, 20]
+    assert steps_of["validation/auroc"] == steps_of["validation/loss"] == [10, 20]
 
 
 def test_a_stopped_run_resumes_and_shows_every_step_once(
     tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, log_steps=1)
-    StopFile(tmp_path / "checkpoints").ask()
+    StopFile(tmp_path / "checkpoints").request()
     _, _, finished = run(tmp_path, train_split, validation_split, config)
     assert not finished
     assert [line["step"] for line in lines(tmp_path / "steps.jsonl")] == [1]
     StopFile(tmp_path / "checkpoints").clear()
     # What a killed writer leaves behind: steps after the checkpoint, and half a line.
+    later, other_run, half = (
+        '{"run": "abc", "epoch": 1, "step": 2}',
+        '{"run": "other", "epoch": 1, "step": 1}',
+        '{"epoch"',
+    )
     with (tmp_path / "steps.jsonl").open("a") as stream:
-        stream.write(
-            '{"run": "abc", "epoch": 1, "step": 2, "loss": 9}\n{"run": "other", "epoch": 1, "step": 1}\n{"epoch": 1, "st'
-        )
+        stream.write(f"{later}\n{other_run}\n{half}")
     state, _, finished = run(tmp_path, train_split, validation_split, config)
     assert finished
-    places = [(line["epoch"], line["step"]) for line in lines(tmp_path / "steps.jsonl")]
-    assert places == [(epoch, step) for epoch in (1, 2) for step in range(1, 11)]
+    positions = [(line["epoch"], line["step"]) for line in lines(tmp_path / "steps.jsonl")]
+    assert positions == [(epoch, step) for epoch in (1, 2) for step in range(1, 11)]
     assert scalars(tmp_path / "boards")["train/loss"] == list(range(1, 21))
     assert [record["epoch"] for record in state.records] == [1, 2]
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(True, True), (False, False)])
-def test_the_driver_asks_to_stop_by_a_file(tmp_path: Path, asked: bool, expected: bool) -> None:
-    stop = StopFile(tmp_path / "run")
-    if asked:
-        stop.ask()
-    assert StopFile(tmp_path / "run").is_asked() is expected
+def test_the_driver_requests_a_stop_by_a_file(tmp_path: Path) -> None:
+    assert not StopFile(tmp_path / "run").is_requested()
+    StopFile(tmp_path / "run").request()
+    assert StopFile(tmp_path / "run").is_requested()
+    StopFile(tmp_path / "run").clear()
+    assert not StopFile(tmp_path / "run").is_requested()

@@ -36,7 +36,7 @@ def record(epoch: int, auroc: float = 0.9) -> Record:
 
 
 class Stage:
-    """Keeps what is shown."""
+    """Records what is shown."""
 
     def __init__(self) -> None:
         self.done, self.text = 0.0, ""
@@ -48,7 +48,7 @@ class Stage:
         self.text = text
 
 
-class Following:
+class ReportedRun:
     """A reporter of a run of 100 steps an epoch, and what it writes to."""
 
     def __init__(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Following:
 
 
 def test_progress_shows_loss_speed_padding_waiting_and_memory(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=2))
     run.report(StepsLogged(LINE))
     assert run.stage.done == 40
@@ -70,15 +70,15 @@ def test_progress_shows_loss_speed_padding_waiting_and_memory(tmp_path: Path) ->
     assert run.progress.notes == run.progress.warnings == []
 
 
-def test_a_resumed_run_says_from_where(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+def test_a_resumed_run_names_its_checkpoint(tmp_path: Path) -> None:
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(2, 50), (record(1), record(2)), workers=1))
     assert run.progress.notes == ["resuming from the checkpoint at epoch 3, step 50 of 100 with 1 worker"]
     assert run.stage.done == 250
 
 
 def test_the_loss_of_a_worker_is_a_warning_with_the_number_of_repeated_steps(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=2))
     run.report(PositionReached(Position(1, 30)))
     run.report(TrainingBegan(Position(1, 0), (record(1),), workers=1))
@@ -92,7 +92,7 @@ def test_the_loss_of_a_worker_is_a_warning_with_the_number_of_repeated_steps(tmp
 
 
 def test_more_workers_than_before_are_not_reported_as_a_loss(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=1))
     run.report(TrainingBegan(Position(0, 10), (), workers=2))
     (warning,) = run.progress.warnings
@@ -102,21 +102,21 @@ def test_more_workers_than_before_are_not_reported_as_a_loss(tmp_path: Path) -> 
 
 
 def test_the_log_names_the_machines_of_the_workers(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(WorkerStarted(rank=0, workers=2, pid=12, host="node7", device="CPU"))
     assert "worker 0 of 2: process 12 on node7, CPU" in run.log.read_text()
     assert not run.progress.notes
 
 
 def test_a_warning_of_several_workers_is_shown_once(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(WarningRaised("the cache is full"))
     run.report(WarningRaised("the cache is full"))
     assert run.progress.warnings == ["the cache is full"]
 
 
 def test_the_saved_position_is_that_of_the_workers_that_ended_last(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=1))
     assert run.report.saved_position is None
     run.report(TrainingEnded(Position(0, 7)))
@@ -126,7 +126,7 @@ def test_the_saved_position_is_that_of_the_workers_that_ended_last(tmp_path: Pat
 
 
 def test_each_epoch_is_handed_on_once_though_workers_repeat_it(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=2))
     run.report(EpochFinished(record(1)))
     run.report(EpochFinished(record(2)))
@@ -138,7 +138,7 @@ def test_each_epoch_is_handed_on_once_though_workers_repeat_it(tmp_path: Path) -
 
 
 def test_an_epoch_whose_event_was_lost_is_handed_on_when_its_checkpoint_is_resumed(tmp_path: Path) -> None:
-    run = Following(tmp_path)
+    run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(0, 0), (), workers=2))
     run.report(EpochFinished(record(1)))
     run.report(TrainingBegan(Position(2, 0), (record(1), record(2)), workers=2))
@@ -148,8 +148,8 @@ def test_an_epoch_whose_event_was_lost_is_handed_on_when_its_checkpoint_is_resum
 def test_a_log_that_cannot_be_written_costs_one_warning(tmp_path: Path) -> None:
     progress = Silent()
     logger = RunLogger(tmp_path / "absent" / "train.log", progress)
-    logger.note("one")
-    logger.note("two")
-    assert progress.notes == ["one", "two"]
+    logger.note("first")
+    logger.note("second")
+    assert progress.notes == ["first", "second"]
     (warning,) = progress.warnings
     assert "train.log: cannot be written" in warning

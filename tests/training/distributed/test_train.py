@@ -19,7 +19,7 @@ from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
-from training.distributed import train as run_module
+from training.distributed import train as train_module
 from training.distributed.launch import error_of_ray
 from training.distributed.run_key import run_key
 from training.distributed.train import train
@@ -55,12 +55,12 @@ def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -
     assert training.load(trained / "bundle").config["genomes"] == ["toy"]
 
 
-def test_a_run_leaves_the_vectors_of_the_epoch_kept_as_an_embedding_file(trained: Path) -> None:
+def test_a_run_leaves_the_vectors_of_its_best_epoch_as_an_embedding_file(trained: Path) -> None:
     bundle = training.load(trained / "bundle")
-    (kept,) = (trained / "embeddings").iterdir()
-    told, best = embedding_file.read_metadata(kept), bundle.config["metrics"]
-    assert (told["epoch"], told["accuracy"]) == (str(best["epoch"]), f"{best['threshold_accuracy']:.4f}")
-    vectors = embedding_file.load(kept, bundle.tokenizer, 8)
+    (path,) = (trained / "embeddings").iterdir()
+    metadata, metrics = embedding_file.read_metadata(path), bundle.config["metrics"]
+    assert (metadata["epoch"], metadata["accuracy"]) == (str(metrics["epoch"]), f"{metrics['threshold_accuracy']:.4f}")
+    vectors = embedding_file.load(path, bundle.tokenizer, 8)
     assert torch.equal(vectors[1:], bundle.model.state_dict()["embedding.weight"][1:])
 
 
@@ -68,8 +68,8 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
     bundle, validation = training.load(trained / "bundle"), TokenDataset.open(dataset, "validation")
     scores = [record["validation_auroc"] for record in journal(trained)]
     assert bundle.config["metrics"]["epoch"] == int(np.argmax(scores)) + 1
-    found = probabilities(bundle.model, validation.tokens, validation.lengths, 65_536)
-    loss = -np.log(np.where(validation.labels == 1, found, 1 - found)).mean()
+    scores_of_best = probabilities(bundle.model, validation.tokens, validation.lengths, 65_536)
+    loss = -np.log(np.where(validation.labels == 1, scores_of_best, 1 - scores_of_best)).mean()
     assert loss == pytest.approx(bundle.config["metrics"]["validation_loss"], rel=1e-4)
 
 
@@ -89,7 +89,7 @@ def test_a_finished_run_starts_no_worker_and_writes_nothing(
 ) -> None:
     progress = Silent()
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*") if path.name != "experiment.yaml"}
-    monkeypatch.setattr(run_module, "launch", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.setattr(train_module, "launch", lambda *_: pytest.fail("a worker was started"))
     records: list[dict[str, Any]] = []
     train(MODEL, CONFIG, dataset, trained, progress, RESOLVED, records.append)
     assert records == journal(trained)
@@ -131,7 +131,7 @@ def test_a_run_that_lost_its_bundle_makes_it_again_without_training(
 def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, dataset: Path, tmp_path: Path) -> None:
     train_split, validation = (TokenDataset.open(dataset, name) for name in ("train", "validation"))
     key = training.load(trained / "bundle").config["run"]
-    run = run_module.Run(
+    run = train_module.Run(
         MODEL, CONFIG, dataset, shutil.copytree(trained, tmp_path / "run"), train_split, validation, key
     )
     document = run.final_checkpoint()
@@ -147,11 +147,14 @@ def test_the_bundle_has_the_rules_on_validation_and_what_it_was_made_of(trained:
     config = training.load(trained / "bundle").config
     rules = shortcuts.audit(TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation"))
     assert config["shortcuts"] == {rule.name: rule.metrics["auroc"] for rule in rules}
-    assert config["parameters"] == sum(one.numel() for one in training.load(trained / "bundle").model.parameters())
+    model = training.load(trained / "bundle").model
+    assert config["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     assert "mlflow" not in config["training"]
 
 
-def test_a_finished_run_of_an_earlier_format_is_still_found(trained: Path, dataset: Path, tmp_path: Path) -> None:
+def test_a_finished_run_with_a_bundle_of_an_earlier_format_is_not_trained_again(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
     copy, progress = shutil.copytree(trained, tmp_path / "run"), Silent()
     path = copy / "bundle" / "config.json"
     old = json.loads(path.read_text()) | {"format_version": 1, "records": journal(trained)}
@@ -173,7 +176,7 @@ def test_a_finished_run_keeps_its_journal_where_checkpoints_are_gone(
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
 
-def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_session: Any, tmp_path: Path) -> None:
+def test_a_dataset_that_only_workers_cannot_read_is_an_error_of_one_line(ray_session: Any, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "dataset", rows=16)
 
     class Vanishing(Silent):
@@ -186,9 +189,9 @@ def test_a_dataset_that_only_workers_cannot_read_comes_out_as_one_line(ray_sessi
     assert "Traceback" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("failure", "told"), [(ValueError(), "ValueError"), (ValueError("a\nb\n"), "b")])
-def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, told: str) -> None:
-    assert str(error_of_ray(failure)).startswith(f"training stopped ({told}): run the same command")
+@pytest.mark.parametrize(("failure", "reason"), [(ValueError(), "ValueError"), (ValueError("a\nb\n"), "b")])
+def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, reason: str) -> None:
+    assert str(error_of_ray(failure)).startswith(f"training stopped ({reason}): run the same command")
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_starts(
@@ -219,15 +222,15 @@ def test_workers_budget_and_device_do_not_make_another_run() -> None:
 
 
 def test_the_content_of_an_embedding_file_makes_another_run_and_its_path_does_not(tmp_path: Path) -> None:
-    tokenizer, made = Tokenizer(3, 1, "anchor"), datetime(2026, 1, 1, tzinfo=UTC)
+    tokenizer, created = Tokenizer(3, 1, "anchor"), datetime(2026, 1, 1, tzinfo=UTC)
     vectors = torch.zeros(tokenizer.vocabulary_size, 8)
-    path = embedding_file.save(vectors, tokenizer, 0.5, made, tmp_path)
+    path = embedding_file.save(vectors, tokenizer, 0.5, created, tmp_path)
     paths = [
         path,
         shutil.copy(path, tmp_path / "copy"),
-        embedding_file.save(vectors + 1, tokenizer, 0.6, made, tmp_path),
+        embedding_file.save(vectors + 1, tokenizer, 0.6, created, tmp_path),
     ]
-    keys = [run_key(MODEL.model_copy(update={"embedding_file": str(one)}), CONFIG, "d") for one in paths]
+    keys = [run_key(MODEL.model_copy(update={"embedding_file": str(path)}), CONFIG, "d") for path in paths]
     assert keys[0] == keys[1]
     assert len({*keys, run_key(MODEL, CONFIG, "d")}) == 3
 
@@ -242,8 +245,8 @@ def test_a_run_starts_from_its_embedding_file_and_keeps_it_where_it_is_frozen(
     bundle = train(
         MODEL.model_copy(update={"embedding_file": str(path)}), config, dataset, tmp_path / "run", Silent(), {}
     )
-    found = bundle.model.get_parameter("embedding.weight").detach()
-    assert torch.equal(found[1:], vectors[1:])
+    trained_vectors = bundle.model.get_parameter("embedding.weight").detach()
+    assert torch.equal(trained_vectors[1:], vectors[1:])
 
 
 def test_an_embedding_of_another_tokenizer_is_refused_before_anything_starts(dataset: Path, tmp_path: Path) -> None:

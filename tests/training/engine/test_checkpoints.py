@@ -22,28 +22,28 @@ def document(epoch: int, step: int = 0) -> dict[str, Any]:
     }
 
 
-def saved(folder: Path, *places: tuple[int, int]) -> Checkpoints:
+def saved(folder: Path, *positions: tuple[int, int]) -> Checkpoints:
     checkpoints = Checkpoints(folder)
-    for place in places:
-        checkpoints.save(document(*place))
+    for position in positions:
+        checkpoints.save(document(*position))
     checkpoints.wait()
     return checkpoints
 
 
-def test_the_latest_is_the_furthest_and_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_the_latest_checkpoint_is_the_furthest_in_training_and_is_read_as_it_was_written(tmp_path: Path) -> None:
     latest = saved(tmp_path, (0, 9), (0, 10), (1, 0)).latest()
     assert latest is not None
-    found = latest.load()
-    assert (found["epoch"], found["step"], found["optimizer"]["groups"]) == (1, 0, [1, 2])
-    assert torch.equal(found["model"]["w"], torch.ones(3))
+    content = latest.load()
+    assert (content["epoch"], content["step"], content["optimizer"]["groups"]) == (1, 0, [1, 2])
+    assert torch.equal(content["model"]["w"], torch.ones(3))
 
 
-def test_the_last_two_are_kept(tmp_path: Path) -> None:
-    found = saved(tmp_path, (0, 5), (1, 0), (1, 5), (2, 0)).all()
-    assert [(one.epoch, one.step) for one in found] == [(1, 5), (2, 0)]
+def test_the_last_two_checkpoints_are_retained(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, (0, 5), (1, 0), (1, 5), (2, 0)).all()
+    assert [(checkpoint.epoch, checkpoint.step) for checkpoint in checkpoints] == [(1, 5), (2, 0)]
 
 
-def test_there_is_none_where_nothing_was_saved(tmp_path: Path) -> None:
+def test_a_directory_without_checkpoints_has_no_latest_one(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "absent").latest() is None
 
 
@@ -53,18 +53,18 @@ def test_what_changes_after_saving_is_not_in_the_checkpoint(tmp_path: Path) -> N
     state["model"]["w"].fill_(7)
     state["optimizer"]["state"][0]["step"].fill_(7)
     checkpoints.wait()
-    (kept,) = checkpoints.all()
-    found = kept.load()
-    assert found["model"]["w"].tolist() == [1, 1, 1]
-    assert found["optimizer"]["state"][0]["step"] == 1
+    (checkpoint,) = checkpoints.all()
+    content = checkpoint.load()
+    assert content["model"]["w"].tolist() == [1, 1, 1]
+    assert content["optimizer"]["state"][0]["step"] == 1
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[:-10], lambda content: b"", lambda content: content[::-1]])
-def test_a_damaged_one_is_refused_with_the_way_on(tmp_path: Path, spoil: Any) -> None:
-    (kept,) = saved(tmp_path, (1, 0)).all()
-    kept.path.write_bytes(spoil(kept.path.read_bytes()))
+def test_a_damaged_checkpoint_is_an_error_that_says_how_to_resume(tmp_path: Path, spoil: Any) -> None:
+    (checkpoint,) = saved(tmp_path, (1, 0)).all()
+    checkpoint.path.write_bytes(spoil(checkpoint.path.read_bytes()))
     with pytest.raises(TrainingError, match=r"epoch-00001.*damaged checkpoint.*delete this file"):
-        kept.load()
+        checkpoint.load()
 
 
 def test_a_file_that_would_execute_code_is_refused(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_file_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil"
     path.write_bytes(pickle.dumps(Evil()))
     path.rename(tmp_path / f"epoch-00001-step-00000000-{fingerprint.of_file(path)[:16]}.pt")
-    (kept,) = Checkpoints(tmp_path).all()
+    (checkpoint,) = Checkpoints(tmp_path).all()
     with pytest.raises(TrainingError, match="damaged checkpoint"):
-        kept.load()
+        checkpoint.load()
     assert not (tmp_path / "executed").exists()
 
 
@@ -90,22 +90,22 @@ def test_half_a_file_under_a_name_that_fits_it_is_refused(tmp_path: Path) -> Non
     (tmp_path / "half").write_bytes((tmp_path / "half").read_bytes()[:600])
     digest = fingerprint.of_file(tmp_path / "half")[:16]
     (tmp_path / "half").rename(tmp_path / f"epoch-00001-step-00000000-{digest}.pt")
-    (kept,) = Checkpoints(tmp_path).all()
+    (checkpoint,) = Checkpoints(tmp_path).all()
     with pytest.raises(TrainingError, match="damaged checkpoint") as caught:
-        kept.load()
+        checkpoint.load()
     assert "\n" not in str(caught.value)
 
 
 def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "epoch-notes.pt").write_text("mine")
+    (tmp_path / "epoch-notes.pt").write_text("notes")
     saved(tmp_path, (1, 0), (2, 0), (3, 0))
-    assert (tmp_path / "epoch-notes.pt").read_text() == "mine"
+    assert (tmp_path / "epoch-notes.pt").read_text() == "notes"
 
 
 def test_a_directory_that_cannot_be_written_is_an_error_at_the_next_save_and_the_last_good_one_stays(
     tmp_path: Path,
 ) -> None:
-    checkpoints = saved(tmp_path / "kept", (1, 0))
+    checkpoints = saved(tmp_path / "good", (1, 0))
     blocked = Checkpoints(tmp_path / "file")
     (tmp_path / "file").write_text("")
     blocked.save(document(2))

@@ -21,7 +21,7 @@ def model_with_gradients(*gradients: Sequence[float] | None) -> nn.ParameterList
 
 
 def in_a_group(models: Sequence[nn.Module], figures: Sequence[Tensor]) -> list[Tensor]:
-    """The sums that each worker of a group is given."""
+    """The sums that each worker of a group receives."""
     board: list[Any] = [None] * len(models)
     barrier, sums = threading.Barrier(len(models)), list(figures)
 

@@ -34,7 +34,7 @@ def weights(train: TokenDataset, validation: TokenDataset, kind: str, precision:
     )
     state = loop.start(models.fresh(model, train.tokenizer, 0), config)
     loop.fit(state, train, validation, config, Alone(), CPU)
-    return torch.cat([one.reshape(-1) for one in state.model.state_dict().values()])
+    return torch.cat([tensor.reshape(-1) for tensor in state.model.state_dict().values()])
 
 
 @pytest.mark.usefixtures("_as_before")
@@ -44,8 +44,8 @@ def test_the_same_run_gives_the_same_bits_and_no_operation_is_refused(
     train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
 ) -> None:
     set_deterministic(True)
-    one, again = (weights(train_split, validation_split, kind, precision) for _ in range(2))
-    assert torch.equal(one, again)
+    first, second = (weights(train_split, validation_split, kind, precision) for _ in range(2))
+    assert torch.equal(first, second)
 
 
 @pytest.mark.usefixtures("_as_before")

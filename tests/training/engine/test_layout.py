@@ -10,7 +10,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.loading import collate_rows
 from training.data.step_plan import plan_epoch
-from training.engine.layout import faster_layout, settle, typical_batch
+from training.engine.layout import faster_layout, set_layout, typical_batch
 from training.engine.precision import Precision
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Recurrent
@@ -29,22 +29,22 @@ def batch_of(dataset: TokenDataset):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("slow", ["masked", "packed"])
 def test_the_faster_of_the_two_layouts_is_chosen(train_split: TokenDataset, slow: str) -> None:
-    model, now = model_of(), [0]
+    model, ticks = model_of(), [0]
     body = model.body
     assert isinstance(body, Recurrent)
 
     def move_the_clock(*_: object) -> None:
-        now[0] += 2 if body.layout == slow else 1
+        ticks[0] += 2 if body.layout == slow else 1
 
     body.register_forward_pre_hook(move_the_clock)
-    assert faster_layout(model, batch_of(train_split), clock=lambda: now[0]) != slow
+    assert faster_layout(model, batch_of(train_split), clock=lambda: ticks[0]) != slow
 
 
-def test_layouts_are_timed_in_the_numbers_of_training(train_split: TokenDataset) -> None:
-    model, seen = model_of(), set()
-    model.body.register_forward_pre_hook(lambda *_: seen.add(torch.is_autocast_enabled("cpu")))
+def test_layouts_are_timed_in_the_precision_of_training(train_split: TokenDataset) -> None:
+    model, autocast_states = model_of(), set()
+    model.body.register_forward_pre_hook(lambda *_: autocast_states.add(torch.is_autocast_enabled("cpu")))
     faster_layout(model, batch_of(train_split), Precision("bf16", torch.device("cpu")).autocast)
-    assert seen == {True}
+    assert autocast_states == {True}
 
 
 def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_split: TokenDataset) -> None:
@@ -65,21 +65,23 @@ def test_measuring_leaves_model_gradients_and_random_numbers_as_they_were(train_
     assert model.body.layout == "masked"
 
 
-@pytest.mark.parametrize(("wanted", "found"), [("masked", "masked"), ("packed", "packed"), ("auto", "masked")])
-def test_a_configured_layout_is_set_and_a_cpu_uses_masked(train_split: TokenDataset, wanted: str, found: str) -> None:
+@pytest.mark.parametrize(("configured", "expected"), [("masked", "masked"), ("packed", "packed"), ("auto", "masked")])
+def test_a_configured_layout_is_set_and_a_cpu_uses_masked(
+    train_split: TokenDataset, configured: str, expected: str
+) -> None:
     model = model_of("gru")
-    assert settle(model, TrainingConfig.model_validate({"layout": wanted}), train_split) == found
+    assert set_layout(model, TrainingConfig.model_validate({"layout": configured}), train_split) == expected
     assert isinstance(model.body, Recurrent)
-    assert model.body.layout == found
+    assert model.body.layout == expected
 
 
 def test_a_transformer_has_no_layout_to_choose(train_split: TokenDataset) -> None:
-    assert settle(model_of("transformer"), TrainingConfig(layout="packed"), train_split) is None
+    assert set_layout(model_of("transformer"), TrainingConfig(layout="packed"), train_split) is None
 
 
 def test_no_batch_is_made_where_nothing_is_measured(train_split: TokenDataset) -> None:
     empty = replace(train_split, labels=train_split.labels[:0], offsets=train_split.offsets[:1])
-    assert settle(model_of(), TrainingConfig(), empty) == "masked"
+    assert set_layout(model_of(), TrainingConfig(), empty) == "masked"
 
 
 def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> None:

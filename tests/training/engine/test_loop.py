@@ -143,10 +143,10 @@ def test_resuming_from_any_epoch_equals_never_having_stopped(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=4, global_batch_size=16)
-    whole, end, documents = fit(train_split, validation_split, config, dropout=0.3)
+    uninterrupted, end, documents = fit(train_split, validation_split, config, dropout=0.3)
     for epoch, document in enumerate(documents, start=1):
         rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=document)
-        assert [record["loss"] for record in rest] == [record["loss"] for record in whole[epoch:]]
+        assert [record["loss"] for record in rest] == [record["loss"] for record in uninterrupted[epoch:]]
         assert resumed.best_record["epoch"] == end.best_record["epoch"]
         for name, tensor in end.model.state_dict().items():
             assert torch.equal(tensor, resumed.model.state_dict()[name])
@@ -213,7 +213,7 @@ def test_resuming_from_any_step_equals_never_having_stopped(
     def keep(state: loop.State) -> None:
         within.append(copy.deepcopy(state.document()))
 
-    whole, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_checkpoint=keep)
+    uninterrupted, end, _ = fit(train_split, validation_split, config, dropout=0.3, on_checkpoint=keep)
     assert [(document["epoch"], document["step"]) for document in within] == [
         (0, 3),
         (0, 6),
@@ -224,8 +224,8 @@ def test_resuming_from_any_step_equals_never_having_stopped(
     ]
     for document in within[1::3]:
         rest, resumed, _ = fit(train_split, validation_split, config, dropout=0.3, document=copy.deepcopy(document))
-        np.testing.assert_allclose(losses(rest), losses(whole)[document["epoch"] :], rtol=1e-12)
-        assert rest[0]["padding_share"] == pytest.approx(whole[document["epoch"]]["padding_share"])
+        np.testing.assert_allclose(losses(rest), losses(uninterrupted)[document["epoch"] :], rtol=1e-12)
+        assert rest[0]["padding_share"] == pytest.approx(uninterrupted[document["epoch"]]["padding_share"])
         for name, tensor in end.model.state_dict().items():
             assert torch.equal(tensor, resumed.model.state_dict()[name])
 
@@ -235,14 +235,14 @@ def test_resuming_with_another_number_of_workers_gives_the_same_curve(
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16, checkpoint_steps=4)
     within: list[dict[str, Any]] = []
-    whole, _, _ = fit(
+    uninterrupted, _, _ = fit(
         train_split,
         validation_split,
         config,
         on_checkpoint=lambda state: within.append(copy.deepcopy(state.document())),
     )
     for state in fit_together(train_split, validation_split, config, workers=3, document=within[0]):
-        np.testing.assert_allclose(losses(state.records), losses(whole), rtol=1e-5)
+        np.testing.assert_allclose(losses(state.records), losses(uninterrupted), rtol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
@@ -271,10 +271,10 @@ def test_frozen_token_vectors_stay_until_they_are_thawed(
     first = start(train_split, config).model.get_parameter("embedding.weight").detach().clone()
     _, _, documents = fit(train_split, validation_split, config)
     weights = [first, *(document["model"]["embedding.weight"] for document in documents)]
-    assert [not torch.equal(one, other) for one, other in itertools.pairwise(weights)] == moves
+    assert [not torch.equal(weight, following) for weight, following in itertools.pairwise(weights)] == moves
 
 
-def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDataset) -> None:
+def test_balanced_weights_give_both_classes_the_same_total_weight(train_split: TokenDataset) -> None:
     rare = np.flatnonzero(train_split.labels == 1)[20:]
     labels = train_split.labels.copy()
     labels[rare] = 0
@@ -284,30 +284,35 @@ def test_balanced_weights_make_both_classes_count_alike(train_split: TokenDatase
 
 
 class Watcher(Observer):
-    """Keeps every step's figures, wants to stop from the `last` step on, and keeps checkpoints after every `often` steps."""
+    """Records the figures of every step and the positions of checkpoints; asks to stop from step `stop_at` on.
 
-    def __init__(self, last: int | None = None, often: int = 0) -> None:
+    Args:
+        stop_at: number of the step, counted over all epochs from 1; None: never.
+        checkpoint_steps: a checkpoint is due after so many steps of an epoch; 0: never.
+    """
+
+    def __init__(self, stop_at: int | None = None, checkpoint_steps: int = 0) -> None:
         self.figures: list[StepFigures] = []
-        self.kept: list[tuple[int, int]] = []
-        self._last, self._often, self._asked = last, often, 0
+        self.saved: list[tuple[int, int]] = []
+        self._stop_at, self._checkpoint_steps, self._calls = stop_at, checkpoint_steps, 0
 
     def step_ended(self, state: loop.State, figures: StepFigures) -> None:
         self.figures.append(figures)
 
     def checkpoint_due(self, state: loop.State) -> bool:
-        return bool(self._often) and state.step % self._often == 0
+        return bool(self._checkpoint_steps) and state.step % self._checkpoint_steps == 0
 
     def checkpoint(self, state: loop.State) -> None:
-        self.kept.append((state.epoch, state.step))
+        self.saved.append((state.epoch, state.step))
 
     def should_stop(self) -> bool:
-        self._asked += 1
-        return self._last is not None and self._asked >= self._last
+        self._calls += 1
+        return self._stop_at is not None and self._calls >= self._stop_at
 
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are read eight steps late, as those of a GPU are."""
+    """Make the loop read the figures of a step eight steps late, as it does on a GPU."""
     monkeypatch.setattr(epoch_metrics, "lag_of", lambda device: 8)
 
 
@@ -326,20 +331,20 @@ def test_fifty_steps_have_the_same_loss_whatever_the_workers_and_the_budget(
     expected = step_losses(train_split, validation_split, config, workers=1)
     assert len(expected) >= 50
     for workers, budget in ((2, 65_536), (1, 300), (2, 1_000), (4, 1)):
-        found = step_losses(train_split, validation_split, config.model_copy(update={"token_budget": budget}), workers)
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        budgeted = config.model_copy(update={"token_budget": budget})
+        np.testing.assert_allclose(step_losses(train_split, validation_split, budgeted, workers), expected, rtol=1e-4)
 
 
 def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing_is_lost(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16)
-    whole, end, _ = fit(train_split, validation_split, config)
-    watchers = [Watcher(), Watcher(last=13), Watcher()]
+    uninterrupted, end, _ = fit(train_split, validation_split, config)
+    watchers = [Watcher(), Watcher(stop_at=13), Watcher()]
     states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
     assert [(state.epoch, state.step) for state in states] == [(1, 3)] * 3
     _, resumed, _ = fit(train_split, validation_split, config, document=states[2].document())
-    np.testing.assert_allclose(losses(resumed.records), losses(whole), rtol=1e-5)
+    np.testing.assert_allclose(losses(resumed.records), losses(uninterrupted), rtol=1e-5)
     for name, tensor in end.model.state_dict().items():
         torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
@@ -348,7 +353,7 @@ def test_a_gradient_that_is_not_a_number_ends_training_before_it_is_saved(
     train_split: TokenDataset, validation_split: TokenDataset
 ) -> None:
     config = TrainingConfig(epochs=1, global_batch_size=16, checkpoint_steps=1)
-    state, kept = start(train_split, config), []
+    state, saved_steps = start(train_split, config), []
     state.model.head.bias.register_hook(lambda gradient: gradient * float("nan") if state.step == 4 else gradient)
 
     class Keeper(Watcher):
@@ -356,14 +361,14 @@ def test_a_gradient_that_is_not_a_number_ends_training_before_it_is_saved(
             return True
 
         def checkpoint(self, state: loop.State) -> None:
-            kept.append(state.step)
+            saved_steps.append(state.step)
 
     with pytest.raises(TrainingError, match="epoch 1, step 5: the gradient is no longer a number"):
         loop.fit(state, train_split, validation_split, config, Alone(), CPU, Keeper())
-    assert kept == [1, 2, 3, 4]
+    assert saved_steps == [1, 2, 3, 4]
 
 
-def test_steps_tell_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+def test_steps_report_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     watcher = Watcher()
     config = TrainingConfig(epochs=1, global_batch_size=16)
     state = start(train_split, config)
@@ -391,11 +396,11 @@ def test_the_loop_of_the_docs_trains_without_ray(
 @pytest.mark.parametrize(
     ("last", "stopped"), [(3, (0, 11)), (11, (0, 19)), (24, (1, 12)), (25, (1, 13)), (38, (1, 20))]
 )
-def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_keeps_checkpoints(
+def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_saves_checkpoints(
     train_split: TokenDataset, validation_split: TokenDataset, last: int, stopped: tuple[int, int]
 ) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=8)
-    watchers = [Watcher(often=2), Watcher(last), Watcher()]
+    watchers = [Watcher(checkpoint_steps=2), Watcher(last), Watcher()]
     states = fit_together(train_split, validation_split, config, 3, observers=watchers, finish=False)
     assert {(state.epoch, state.step) for state in states} == {stopped}
     assert len({len(watcher.figures) for watcher in watchers}) == 1
@@ -407,13 +412,13 @@ def test_with_late_figures_a_loss_that_is_not_a_number_is_never_saved_and_no_wor
     train_split: TokenDataset, validation_split: TokenDataset, step: int
 ) -> None:
     config = TrainingConfig(epochs=1, global_batch_size=8)
-    watchers = [Watcher(often=2), Watcher()]
+    watchers = [Watcher(checkpoint_steps=2), Watcher()]
     errors: list[TrainingError] = []
 
     class Spoiling(Watcher):
         def should_stop(self) -> bool:
             super().should_stop()
-            if self._asked == step:
+            if self._calls == step:
                 states[1].model.head.bias.data.fill_(float("nan"))
             return False
 
@@ -443,13 +448,13 @@ def test_with_late_figures_a_loss_that_is_not_a_number_is_never_saved_and_no_wor
         thread.join(timeout=120)
     assert len(errors) == 2
     assert all(f"epoch 1, step {step}: " in str(error) for error in errors)
-    assert [place for place in watchers[0].kept if place[1] >= step] == []
+    assert [position for position in watchers[0].saved if position[1] >= step] == []
 
 
 @pytest.mark.usefixtures("late")
-def test_late_figures_come_to_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+def test_late_figures_give_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     config = TrainingConfig(epochs=2, global_batch_size=16)
-    watcher, state = Watcher(often=3), start(train_split, config)
+    watcher, state = Watcher(checkpoint_steps=3), start(train_split, config)
     loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
     assert [(figures.epoch, figures.step) for figures in watcher.figures] == [
         (e, s) for e in (1, 2) for s in range(1, 11)

@@ -47,10 +47,10 @@ def test_the_gradient_is_clipped_at_its_true_size() -> None:
 
 
 def test_a_scale_is_restored() -> None:
-    one, other = Precision("fp16", CPU), Precision("fp16", CPU)
-    state = one.state_dict() | {"scale": 8.0}
-    other.load_state_dict(state)
-    assert other.state_dict()["scale"] == 8.0
+    precision, restored = Precision("fp16", CPU), Precision("fp16", CPU)
+    state = precision.state_dict() | {"scale": 8.0}
+    restored.load_state_dict(state)
+    assert restored.state_dict()["scale"] == 8.0
 
 
 def test_fp16_on_cpus_is_refused_with_what_to_take_instead() -> None:

@@ -19,11 +19,11 @@ def rates(**values: object) -> list[float]:
 
 @pytest.mark.parametrize("schedule", ["cosine", "exponential", "constant"])
 def test_the_rate_rises_over_the_warm_up_and_never_after(schedule: str) -> None:
-    found = rates(schedule=schedule, initial_rate=0.001)
-    assert found[0] > 0.001
-    assert all(one < other for one, other in itertools.pairwise(found[:40]))
-    assert all(one >= other for one, other in itertools.pairwise(found[39:]))
-    assert max(found) == pytest.approx(0.01)
+    learning_rates = rates(schedule=schedule, initial_rate=0.001)
+    assert learning_rates[0] > 0.001
+    assert all(rate < following for rate, following in itertools.pairwise(learning_rates[:40]))
+    assert all(rate >= following for rate, following in itertools.pairwise(learning_rates[39:]))
+    assert max(learning_rates) == pytest.approx(0.01)
 
 
 def test_cosine_falls_to_a_hundredth() -> None:
@@ -31,8 +31,8 @@ def test_cosine_falls_to_a_hundredth() -> None:
 
 
 def test_exponential_falls_by_gamma_an_epoch() -> None:
-    found = rates(schedule="exponential", gamma=0.5)
-    assert found[240] / found[140] == pytest.approx(0.5)
+    learning_rates = rates(schedule="exponential", gamma=0.5)
+    assert learning_rates[240] / learning_rates[140] == pytest.approx(0.5)
 
 
 def test_constant_stays() -> None:

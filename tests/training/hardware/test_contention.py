@@ -19,7 +19,7 @@ def test_a_system_that_does_not_report_it_gives_none(tmp_path: Path) -> None:
     assert queued_seconds(tmp_path / "empty") is None
 
 
-@pytest.mark.skipif(not SCHEDULER.exists(), reason=f"{sys.platform} does not tell how long a thread waits")
+@pytest.mark.skipif(not SCHEDULER.exists(), reason=f"{sys.platform} does not report how long a thread waits")
 def test_the_waiting_time_of_this_thread_never_falls() -> None:
     first, second = queued_seconds(), queued_seconds()
     assert first is not None

@@ -33,15 +33,13 @@ def test_auto_is_the_gpu_where_there_is_one_and_the_cpu_where_there_is_none() ->
     assert choose("auto", NONE, Build("cuda", "2.13.0+cu126"), {}) == "cpu"
 
 
-def test_a_gpu_that_torch_sees_counts_even_where_its_files_lie_elsewhere() -> None:
+def test_a_gpu_that_torch_sees_counts_even_without_its_device_files() -> None:
     assert choose("auto", NONE, CUDA, {}) == "cuda"
 
 
-@pytest.mark.parametrize(
-    ("found", "build"), [(NVIDIA, FOR_CPUS), (NVIDIA, CUDA), (NVIDIA, OLD_DRIVER), (AMD, FOR_CPUS)]
-)
-def test_the_cpu_is_used_on_a_machine_with_a_gpu_when_requested(found: Hardware, build: Build) -> None:
-    assert choose("cpu", found, build, {}) == "cpu"
+@pytest.mark.parametrize(("gpus", "build"), [(NVIDIA, FOR_CPUS), (NVIDIA, CUDA), (NVIDIA, OLD_DRIVER), (AMD, FOR_CPUS)])
+def test_the_cpu_is_used_on_a_machine_with_a_gpu_when_requested(gpus: Hardware, build: Build) -> None:
+    assert choose("cpu", gpus, build, {}) == "cpu"
 
 
 def test_the_cpu_is_used_where_a_variable_hides_the_gpu() -> None:
@@ -50,16 +48,16 @@ def test_the_cpu_is_used_where_a_variable_hides_the_gpu() -> None:
     assert choose("auto", AMD, FOR_CPUS, {"ROCR_VISIBLE_DEVICES": ""}) == "cpu"
 
 
-@pytest.mark.parametrize("wanted", ["auto", "cuda"])
-def test_a_torch_for_cpus_on_a_machine_with_a_gpu_is_an_error_that_names_the_right_build(wanted: str) -> None:
+@pytest.mark.parametrize("requested", ["auto", "cuda"])
+def test_a_torch_for_cpus_on_a_machine_with_a_gpu_is_an_error_that_names_the_right_build(requested: str) -> None:
     with pytest.raises(
         ResourceError, match=r"2 NVIDIA GPUs, but torch 2.13.0\+cpu .*whl/cu126.* or set training.device"
     ):
-        choose(wanted, NVIDIA, FOR_CPUS, {})
+        choose(requested, NVIDIA, FOR_CPUS, {})
     with pytest.raises(
         ResourceError, match=r"2 AMD GPUs, but torch 2.13.0\+cpu .*whl/rocm6.4.* or set training.device"
     ):
-        choose(wanted, AMD, FOR_CPUS, {})
+        choose(requested, AMD, FOR_CPUS, {})
 
 
 def test_a_torch_for_the_other_vendors_gpus_is_an_error_that_names_the_right_build() -> None:
@@ -84,9 +82,9 @@ def test_a_requested_gpu_that_is_missing_or_hidden_is_an_error() -> None:
 
 
 def test_errors_are_one_line() -> None:
-    for found, build in ((NVIDIA, FOR_CPUS), (AMD, FOR_CPUS), (NVIDIA, OLD_DRIVER)):
+    for gpus, build in ((NVIDIA, FOR_CPUS), (AMD, FOR_CPUS), (NVIDIA, OLD_DRIVER)):
         with pytest.raises(ResourceError) as caught:
-            choose("auto", found, build, {})
+            choose("auto", gpus, build, {})
         assert "\n" not in str(caught.value)
 
 

@@ -19,7 +19,7 @@ from training.hardware.gpus import (
 
 
 def lay_out(root: Path, names: list[str], *, vendor: str | None = None, memory: int | None = None) -> Path:
-    """Device files, and what the system tells of render nodes."""
+    """Create device files, and the files in which the system describes render nodes."""
     for name in names:
         path = root / "dev" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def test_amd_gpus_are_render_nodes_where_there_is_a_compute_driver(tmp_path: Pat
     assert hardware(tmp_path) == Hardware(amd=2)
 
 
-def test_a_render_node_of_another_maker_is_no_amd_gpu(tmp_path: Path) -> None:
+def test_a_render_node_of_another_vendor_is_not_an_amd_gpu(tmp_path: Path) -> None:
     lay_out(tmp_path, ["kfd", "dri/renderD128"], vendor="0x8086")
     lay_out(tmp_path, ["dri/renderD129"], vendor="0x1002", memory=64 << 30)
     assert hardware(tmp_path) == Hardware(amd=1)
@@ -85,10 +85,10 @@ def test_hardware_is_described_in_words() -> None:
 
 
 def test_a_build_describes_the_installed_torch() -> None:
-    found = build()
-    assert found.version == torch.__version__
-    assert (found.kind == "cpu") == (torch.version.cuda is None and torch.version.hip is None)
-    assert bool(found.usable) == torch.cuda.is_available()
+    installed = build()
+    assert installed.version == torch.__version__
+    assert (installed.kind == "cpu") == (torch.version.cuda is None and torch.version.hip is None)
+    assert bool(installed.usable) == torch.cuda.is_available()
     assert Build("cpu", "2.13.0+cpu").usable == 0
 
 

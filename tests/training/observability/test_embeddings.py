@@ -36,10 +36,10 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def test_the_best_epoch_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    kept = Embeddings(tmp_path / "embeddings", "abc", TOKENIZER)
-    kept.keep(record(1, 0.6), weights(1))
-    kept.keep(record(3, 0.7), weights(3))
+def test_the_file_of_the_best_epoch_replaces_that_of_the_one_before(tmp_path: Path) -> None:
+    embeddings = Embeddings(tmp_path / "embeddings", "abc", TOKENIZER)
+    embeddings.keep(record(1, 0.6), weights(1))
+    embeddings.keep(record(3, 0.7), weights(3))
     (only,) = files(tmp_path / "embeddings")
     assert only.name.startswith("embed-8-67-0.7000-")
     assert embedding_file.read_metadata(only)["epoch"] == "3"
@@ -48,11 +48,11 @@ def test_the_best_epoch_takes_the_place_of_the_one_before(tmp_path: Path) -> Non
 
 def test_the_file_of_the_epoch_that_training_resumes_from_is_not_written_again(tmp_path: Path) -> None:
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
-    (before,) = files(tmp_path)
-    stamp = before.stat().st_mtime_ns
+    (path,) = files(tmp_path)
+    stamp = path.stat().st_mtime_ns
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
-    assert files(tmp_path) == [before]
-    assert before.stat().st_mtime_ns == stamp
+    assert files(tmp_path) == [path]
+    assert path.stat().st_mtime_ns == stamp
 
 
 def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
 
 def test_files_that_no_training_wrote_stay(tmp_path: Path) -> None:
     (tmp_path / "embed-8-67-0.9-x-checkpoint.safetensors").write_bytes(b"cut off")
-    told = {"task": masked_prediction.DESCRIPTION, "key": "abc"}
-    embedding_file.save(torch.ones(67, 8), TOKENIZER, 0.06, datetime(2026, 1, 2, tzinfo=UTC), tmp_path, told)
+    metadata = {"task": masked_prediction.DESCRIPTION, "key": "abc"}
+    embedding_file.save(torch.ones(67, 8), TOKENIZER, 0.06, datetime(2026, 1, 2, tzinfo=UTC), tmp_path, metadata)
     before = files(tmp_path)
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(1), weights(1))
     assert len(files(tmp_path)) == 3
@@ -89,13 +89,13 @@ def test_training_keeps_the_vectors_of_its_best_epoch(
 ) -> None:
     state, _, _ = run(tmp_path, train_split, validation_split, CONFIG)
     (only,) = files(tmp_path / "embeddings")
-    told = embedding_file.read_metadata(only)
-    assert (told["epoch"], told["accuracy"]) == (
+    metadata = embedding_file.read_metadata(only)
+    assert (metadata["epoch"], metadata["accuracy"]) == (
         str(state.best_record["epoch"]),
         f"{state.best_record['threshold_accuracy']:.4f}",
     )
-    found = embedding_file.load(only, train_split.tokenizer, 8)
-    assert torch.equal(found[PAD + 1 :], state.best["embedding.weight"][PAD + 1 :])
+    vectors = embedding_file.load(only, train_split.tokenizer, 8)
+    assert torch.equal(vectors[PAD + 1 :], state.best["embedding.weight"][PAD + 1 :])
 
 
 def test_a_resumed_run_brings_the_file_in_line_with_its_checkpoint(
@@ -103,11 +103,11 @@ def test_a_resumed_run_brings_the_file_in_line_with_its_checkpoint(
 ) -> None:
     first = CONFIG.model_copy(update={"epochs": 1})
     run(tmp_path, train_split, validation_split, first)
-    (kept,) = files(tmp_path / "embeddings")
-    vectors = embedding_file.load(kept, train_split.tokenizer, 8)
-    kept.unlink()
+    (path,) = files(tmp_path / "embeddings")
+    vectors = embedding_file.load(path, train_split.tokenizer, 8)
+    path.unlink()
     # As after a kill between an epoch's checkpoint and its embedding file.
-    StopFile(tmp_path / "checkpoints").ask()
+    StopFile(tmp_path / "checkpoints").request()
     run(tmp_path, train_split, validation_split, CONFIG)
     (again,) = files(tmp_path / "embeddings")
     assert torch.equal(embedding_file.load(again, train_split.tokenizer, 8), vectors)

@@ -1,4 +1,4 @@
-"""MLflow, its client in this process and a real server of its own beside it."""
+"""MLflow: its client in this process, and a real server next to it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NOBODY = "http://somebody:secret@127.0.0.1:1"
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def runs(address: str, experiment: str) -> list[Any]:
 def history(address: str, run: Any, name: str) -> list[tuple[int, float]]:
     mlflow = pytest.importorskip("mlflow")
     client = mlflow.tracking.MlflowClient(tracking_uri=address)
-    return [(one.step, one.value) for one in client.get_metric_history(run.info.run_id, name)]
+    return [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, name)]
 
 
 def begun(address: str, experiment: str, warnings: list[str]) -> Tracker:
@@ -98,8 +98,8 @@ def test_nothing_is_tracked_without_an_address() -> None:
 
 def test_a_configuration_is_sent_key_by_key_without_secrets() -> None:
     values = {"model": {"kind": "lstm"}, "split": {"test": ["IV", "XV"]}, "training": {"mlflow": NOBODY, "epochs": 2}}
-    told = flatten(values)
-    assert told == {"model.kind": "lstm", "split.test.0": "IV", "split.test.1": "XV", "training.epochs": "2"}
+    parameters = flatten(values)
+    assert parameters == {"model.kind": "lstm", "split.test.0": "IV", "split.test.1": "XV", "training.epochs": "2"}
     assert len(flatten({"a": "x" * 10_000})["a"]) == 500
 
 
@@ -134,14 +134,14 @@ def test_a_store_that_mlflow_refuses_is_one_warning(tmp_path: Path, monkeypatch:
     assert "not reached" in warning
 
 
-@pytest.mark.parametrize("place", ["/b", "/o'clock"])
-def test_the_same_configuration_elsewhere_is_a_run_of_its_own(folder: str, place: str) -> None:
+@pytest.mark.parametrize("other_output", ["/b", "/o'clock"])
+def test_the_same_configuration_elsewhere_is_a_run_of_its_own(folder: str, other_output: str) -> None:
     warnings: list[str] = []
-    for output in ("/a", place, "/a", place):
+    for output in ("/a", other_output, "/a", other_output):
         tracker = Tracker(folder, warnings.append)
         tracker.begin("apart", "run", "key", output, {})
         tracker.epochs(RECORDS[:1])
-    assert sorted(run.data.tags[OUTPUT] for run in runs(folder, "apart")) == ["/a", place]
+    assert sorted(run.data.tags[OUTPUT] for run in runs(folder, "apart")) == ["/a", other_output]
     assert warnings == []
 
 
@@ -182,6 +182,6 @@ def test_training_sends_parameters_every_epoch_and_the_bundle(server: str, datas
     expected = [(record["epoch"], record["validation_auroc"]) for record in bundle.config["records"]]
     assert history(server, run, "validation_auroc") == expected
     client = mlflow.tracking.MlflowClient(tracking_uri=server)
-    files = {one.path for one in client.list_artifacts(run.info.run_id, "bundle")}
+    files = {file.path for file in client.list_artifacts(run.info.run_id, "bundle")}
     assert {"bundle/config.json", "bundle/model.safetensors", "bundle/tokenizer.json"} <= files
     assert progress.warnings == []

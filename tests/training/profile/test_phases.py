@@ -30,12 +30,12 @@ def with_share(name: str, share: float) -> dict[str, float]:
 
 
 @given(steps, times)
-def test_phases_and_what_none_of_them_covers_add_up_to_the_time(found: list[dict[str, float]], beyond: float) -> None:
-    told = [StepTimes(sum(phases.values()) + beyond, phases) for phases in found]
-    seconds = seconds_by_phase(told)
+def test_phases_and_the_rest_add_up_to_the_time(phases_of_steps: list[dict[str, float]], rest: float) -> None:
+    step_times = [StepTimes(sum(phases.values()) + rest, phases) for phases in phases_of_steps]
+    seconds = seconds_by_phase(step_times)
     assert list(seconds) == [*PHASES, OTHER]
-    assert sum(seconds.values()) == pytest.approx(sum(step.seconds for step in told))
-    assert seconds[OTHER] == pytest.approx(beyond * len(told), abs=1e-9)
+    assert sum(seconds.values()) == pytest.approx(sum(step.seconds for step in step_times))
+    assert seconds[OTHER] == pytest.approx(rest * len(step_times), abs=1e-9)
     assert sum(shares(seconds).values()) == pytest.approx(1 if sum(seconds.values()) else 0)
 
 
@@ -44,20 +44,20 @@ def test_every_phase_has_a_meaning() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MAX_SHARES))
-def test_a_loss_above_what_is_healthy_is_named_with_its_share_and_a_key_to_change(name: str) -> None:
-    found = bottleneck(with_share(name, 0.32), replace(ALONE, workers=3))
-    assert (found.name, found.share) == (name, 0.32)
-    assert str(found).startswith(f"{name}: 32% of a step")
-    assert "training." in found.advice
+def test_an_overhead_above_that_of_a_healthy_run_is_named_with_its_share_and_a_key_to_change(name: str) -> None:
+    slowest = bottleneck(with_share(name, 0.32), replace(ALONE, workers=3))
+    assert (slowest.name, slowest.share) == (name, 0.32)
+    assert str(slowest).startswith(f"{name}: 32% of a step")
+    assert "training." in slowest.advice
 
 
-def test_the_largest_of_several_losses_is_named() -> None:
+def test_the_largest_of_several_overheads_is_named() -> None:
     assert bottleneck(with_share("data", 0.2) | {"reduce": 0.3}, ALONE).name == "reduce"
 
 
-def test_losses_within_what_is_healthy_leave_the_work_itself() -> None:
-    found = bottleneck(HEALTHY, ALONE)
-    assert (found.name, found.share) == ("compute", pytest.approx(0.9))
+def test_overheads_of_a_healthy_run_leave_the_work_itself() -> None:
+    slowest = bottleneck(HEALTHY, ALONE)
+    assert (slowest.name, slowest.share) == ("compute", pytest.approx(0.9))
 
 
 def test_idle_cpus_are_offered_as_workers() -> None:
@@ -73,8 +73,8 @@ def test_a_busy_gpu_is_offered_half_precision_unless_it_has_it() -> None:
 
 
 def test_padding_costs_its_share_of_the_work() -> None:
-    found = bottleneck(HEALTHY, replace(ALONE, padding=0.74))
-    assert (found.name, found.share) == ("padding", pytest.approx(0.74 * 0.9))
+    slowest = bottleneck(HEALTHY, replace(ALONE, padding=0.74))
+    assert (slowest.name, slowest.share) == ("padding", pytest.approx(0.74 * 0.9))
 
 
 def test_a_gpu_that_idles_while_no_phase_explains_it_is_sent_too_little_at_a_time() -> None:
@@ -84,6 +84,6 @@ def test_a_gpu_that_idles_while_no_phase_explains_it_is_sent_too_little_at_a_tim
 
 
 def test_cpus_that_other_processes_have_are_named_before_the_work_is_blamed() -> None:
-    found = bottleneck(HEALTHY, replace(ALONE, queued=0.54))
-    assert (found.name, found.share) == ("contention", 0.54)
+    slowest = bottleneck(HEALTHY, replace(ALONE, queued=0.54))
+    assert (slowest.name, slowest.share) == ("contention", 0.54)
     assert bottleneck(HEALTHY, replace(ALONE, queued=0.05)).name == "compute"

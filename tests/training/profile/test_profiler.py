@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 SHORT = Plan(settle=1, timed=4, warmup=1, active=2)
 
 
-class Hands:
+class ManualClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
@@ -35,19 +35,26 @@ class Hands:
         return ended - began
 
 
-def steps_by_hand(profiler: Profiler, hands: Hands, state: loop.State, lasting: Sequence[float]) -> int:
-    """Steps in which every phase takes a second, backward what is given, and half a second goes by outside of phases."""
-    for number, seconds in enumerate(lasting):
+def run_steps(profiler: Profiler, clock: ManualClock, state: loop.State, backward_seconds: Sequence[float]) -> int:
+    """Run steps in which every phase takes a second, but backward, and half a second passes outside of phases.
+
+    Args:
+        backward_seconds: of each step.
+
+    Returns:
+        The number of steps until the profiler stopped them.
+    """
+    for number, seconds in enumerate(backward_seconds):
         for name in PHASES:
             with profiler.phase(name):
-                hands.now += seconds if name == "backward" else 1.0
+                clock.now += seconds if name == "backward" else 1.0
                 if name == "backward":
                     torch.ones(8, 8) @ torch.ones(8, 8)
             if name == "data" and profiler.should_stop():
                 return number
-        hands.now += 0.5
+        clock.now += 0.5
         profiler.step_ended(state, StepFigures(1, number + 1, 0.7, 1.0, 1e-3, tokens=90, padded=100))
-    return len(lasting)
+    return len(backward_seconds)
 
 
 @pytest.fixture
@@ -57,56 +64,58 @@ def state(train_split: TokenDataset) -> loop.State:
 
 
 def test_phases_are_timed_on_the_steps_between_settling_and_recording(tmp_path: Path, state: loop.State) -> None:
-    hands = Hands()
-    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", hands)
-    steps_by_hand(profiler, hands, state, [50.0, 2.0, 2.0, 2.0, 2.0, 99.0, 4.0, 4.0, 1.0])
-    found = profiler.measured()
-    assert (found.steps, found.tokens, found.padded) == (4, 360, 400)
-    assert found.seconds == {name: 8.0 if name == "backward" else 4.0 for name in PHASES} | {OTHER: 2.0}
-    assert found.slowdown == pytest.approx(9.5 / 7.5 - 1)
-    assert found.busy is None
+    clock = ManualClock()
+    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", clock)
+    run_steps(profiler, clock, state, [50.0, 2.0, 2.0, 2.0, 2.0, 99.0, 4.0, 4.0, 1.0])
+    measured = profiler.measured()
+    assert (measured.steps, measured.tokens, measured.padded) == (4, 360, 400)
+    assert measured.seconds == {name: 8.0 if name == "backward" else 4.0 for name in PHASES} | {OTHER: 2.0}
+    assert measured.slowdown == pytest.approx(9.5 / 7.5 - 1)
+    assert measured.busy is None
 
 
 def test_it_stops_when_the_last_step_is_recorded(tmp_path: Path, state: loop.State) -> None:
-    hands = Hands()
-    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", hands)
-    assert steps_by_hand(profiler, hands, state, [1.0] * 30) == SHORT.steps
+    clock = ManualClock()
+    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", clock)
+    assert run_steps(profiler, clock, state, [1.0] * 30) == SHORT.steps
 
 
 def test_the_wait_at_the_end_of_an_epoch_is_no_step(tmp_path: Path, state: loop.State) -> None:
-    hands = Hands()
-    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", hands)
+    clock = ManualClock()
+    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", clock)
     for _ in range(4):
-        steps_by_hand(profiler, hands, state, [1.0, 1.0, 1.0])
+        run_steps(profiler, clock, state, [1.0, 1.0, 1.0])
         with profiler.phase("data"):
-            hands.now += 7.0
-        hands.now += 1000.0
-    found = profiler.measured()
-    assert found.steps == 4
-    assert found.seconds["data"] == 4.0
-    assert found.seconds[OTHER] == 2.0
+            clock.now += 7.0
+        clock.now += 1000.0
+    measured = profiler.measured()
+    assert measured.steps == 4
+    assert measured.seconds["data"] == 4.0
+    assert measured.seconds[OTHER] == 2.0
 
 
 def test_the_trace_names_the_phases_and_the_operators_within(tmp_path: Path, state: loop.State) -> None:
-    hands, path = Hands(), tmp_path / "further" / "trace.json.gz"
-    profiler = Profiler(SHORT, CPU, path, hands)
-    steps_by_hand(profiler, hands, state, [1.0] * 9)
+    clock, path = ManualClock(), tmp_path / "further" / "trace.json.gz"
+    profiler = Profiler(SHORT, CPU, path, clock)
+    run_steps(profiler, clock, state, [1.0] * 9)
     with gzip.open(path, "rt") as stream:
         names = [event.get("name") for event in json.load(stream)["traceEvents"]]
     assert {f"{MARK}{name}" for name in PHASES} <= set(names)
     assert names.count(f"{MARK}backward") == SHORT.active
     operators = profiler.measured().operators
-    assert "aten::mm" in [one.name for one in operators]
-    assert not [one for one in operators if one.name.startswith(MARK)]
-    assert sum(one.share for one in operators) == pytest.approx(1)
-    assert [one.seconds for one in operators] == sorted((one.seconds for one in operators), reverse=True)
-    assert next(one for one in operators if one.name == "aten::mm").calls == 1
+    assert "aten::mm" in [operator.name for operator in operators]
+    assert not [operator for operator in operators if operator.name.startswith(MARK)]
+    assert sum(operator.share for operator in operators) == pytest.approx(1)
+    assert [operator.seconds for operator in operators] == sorted(
+        (operator.seconds for operator in operators), reverse=True
+    )
+    assert next(operator for operator in operators if operator.name == "aten::mm").calls == 1
 
 
 def test_a_loop_that_ends_early_leaves_what_was_timed(tmp_path: Path, state: loop.State) -> None:
-    hands = Hands()
-    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", hands)
-    steps_by_hand(profiler, hands, state, [1.0, 1.0, 1.0])
+    clock = ManualClock()
+    profiler = Profiler(SHORT, CPU, tmp_path / "trace.json.gz", clock)
+    run_steps(profiler, clock, state, [1.0, 1.0, 1.0])
     profiler.close()
     assert profiler.measured().steps == 1
     assert profiler.measured().operators == []
@@ -114,10 +123,10 @@ def test_a_loop_that_ends_early_leaves_what_was_timed(tmp_path: Path, state: loo
 
 def test_a_trace_that_cannot_be_written_is_an_error_naming_it(tmp_path: Path, state: loop.State) -> None:
     (tmp_path / "file").touch()
-    hands = Hands()
-    profiler = Profiler(SHORT, CPU, tmp_path / "file" / "trace.json.gz", hands)
+    clock = ManualClock()
+    profiler = Profiler(SHORT, CPU, tmp_path / "file" / "trace.json.gz", clock)
     with pytest.raises(ResourceError, match=r"trace\.json\.gz"):
-        steps_by_hand(profiler, hands, state, [1.0] * 9)
+        run_steps(profiler, clock, state, [1.0] * 9)
 
 
 def test_watching_does_not_change_training(
@@ -132,5 +141,5 @@ def test_watching_does_not_change_training(
         assert loop.fit(state, train_split, validation_split, config, Alone(), CPU, observer)
         if observer:
             observer.close()
-        weights.append(torch.cat([one.reshape(-1) for one in network.state_dict().values()]))
+        weights.append(torch.cat([tensor.reshape(-1) for tensor in network.state_dict().values()]))
     assert torch.equal(*weights)

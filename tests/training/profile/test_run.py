@@ -40,21 +40,21 @@ def spec(dataset: Path, output: Path) -> ProfileSpec:
 
 def test_one_worker_is_profiled_in_this_process(dataset: Path, tmp_path: Path) -> None:
     training = TrainingConfig(global_batch_size=16, epochs=1, token_budget=1024)
-    found = profile(MODEL, training, dataset, tmp_path / "out", PLAN, Silent(), None, 1)
-    document = json.loads(json.dumps(found.to_json()))
+    measured_profile = profile(MODEL, training, dataset, tmp_path / "out", PLAN, Silent(), None, 1)
+    document = json.loads(json.dumps(measured_profile.to_json()))
     assert (document["device"], document["workers"], document["steps"]) == ("cpu", 1, 12)
     assert sum(document["shares"].values()) == pytest.approx(1)
     assert document["tokens_per_second"] > 0
     assert 0 <= document["padding"] < 0.5
-    assert any(one["name"].startswith("aten::") for one in document["operators"])
+    assert any(operator["name"].startswith("aten::") for operator in document["operators"])
     assert document["peak_memory_bytes"] > 1 << 20
     with gzip.open(document["traces"][0], "rt") as stream:
         assert json.load(stream)["traceEvents"]
-    assert [row[0] for row in found.phase_rows()] == list(document["shares"])
-    assert all(len(row) == len(PHASE_HEADER) for row in found.phase_rows())
-    told = "\n".join(found.sentences())
-    assert f"bottleneck: {document['bottleneck']}: " in told
-    assert "12 steps after the first 2" in told
+    assert [row[0] for row in measured_profile.phase_rows()] == list(document["shares"])
+    assert all(len(row) == len(PHASE_HEADER) for row in measured_profile.phase_rows())
+    text = "\n".join(measured_profile.sentences())
+    assert f"bottleneck: {document['bottleneck']}: " in text
+    assert "12 steps after the first 2" in text
 
 
 def test_steps_are_taken_from_as_many_epochs_as_they_need(dataset: Path, tmp_path: Path) -> None:
@@ -68,14 +68,14 @@ def test_several_workers_are_profiled_on_ray(
     ray_session: Callable[[], AbstractContextManager[None]], dataset: Path, tmp_path: Path
 ) -> None:
     training = TrainingConfig(global_batch_size=16, workers=2)
-    found = profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), ray_session, 1)
-    document = found.to_json()
+    measured_profile = profile(MODEL, training, dataset, tmp_path, PLAN, Silent(), ray_session, 1)
+    document = measured_profile.to_json()
     assert document["workers"] == 2
     assert len(document["reduce_share_by_worker"]) == 2
     assert document["shares"]["reduce"] > 0
-    assert [Path(one).name for one in document["traces"]] == [f"trace-worker-{rank}.json.gz" for rank in range(2)]
-    assert all(Path(one).exists() for one in document["traces"])
-    assert any("slowest worker" in sentence for sentence in found.sentences())
+    assert [Path(trace).name for trace in document["traces"]] == [f"trace-worker-{rank}.json.gz" for rank in range(2)]
+    assert all(Path(trace).exists() for trace in document["traces"])
+    assert any("slowest worker" in sentence for sentence in measured_profile.sentences())
 
 
 def test_a_dataset_of_one_class_is_refused(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_dataset_of_one_class_is_refused(tmp_path: Path) -> None:
         profile(MODEL, TrainingConfig(), folder, tmp_path / "out", PLAN, Silent(), None, 1)
 
 
-def test_a_folder_that_another_profile_writes_is_refused(dataset: Path, tmp_path: Path) -> None:
+def test_a_directory_that_another_profile_writes_is_refused(dataset: Path, tmp_path: Path) -> None:
     with (
         storage.only_writer(tmp_path / "out"),
         pytest.raises(ResourceError, match="another process is writing it"),

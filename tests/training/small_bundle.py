@@ -1,4 +1,4 @@
-"""Small bundles as tests need them: whole ones, and ones whose digests were written anew after a change."""
+"""Small bundles for tests: complete ones, and ones that were changed and given digests that fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.bundle import digests
-from training.bundle.bundle import SEALED, Bundle
+from training.bundle.bundle import DIGESTED_FILES, Bundle
 from training.bundle.description import describe, parameters
 from training.config import ModelConfig
 
@@ -26,14 +26,15 @@ def small_bundle(split: TokenDataset) -> Bundle:
 
 
 def config_of(saved: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((saved / "config.json").read_text())
-    return found
+    """The content of a bundle's `config.json`."""
+    config: dict[str, Any] = json.loads((saved / "config.json").read_text())
+    return config
 
 
-def resealed(saved: Path, change: Callable[[dict[str, Any]], None] = lambda config: None) -> Path:
-    """A bundle whose configuration is changed and whose digests fit again, as whoever means harm would leave it."""
+def with_new_digests(saved: Path, change: Callable[[dict[str, Any]], None] = lambda config: None) -> Path:
+    """Change a bundle's configuration and write digests that fit, as an attacker would; return the bundle."""
     config = config_of(saved)
     change(config)
-    whole = digests.sealed(config, digests.measured(saved, SEALED))
-    (saved / "config.json").write_text(json.dumps(whole))
+    document = digests.with_digests(config, digests.entries_of_files(saved, DIGESTED_FILES, str(saved)))
+    (saved / "config.json").write_text(json.dumps(document))
     return saved

@@ -37,7 +37,7 @@ def read(output: Path) -> tuple[Identity, float] | None:
         return _with_current_names(document["identity"]), float(document["seconds"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})", "choose another --output") from error
 
 
@@ -67,12 +67,12 @@ def mark_unfinished(output: Path) -> None:
 
 
 def finished_by(output: Path) -> Identity | None:
-    """The limits by which a study has finished; None if it has not."""
+    """The limits by which a study has finished; None if it has not, or the file is damaged."""
     try:
-        limits: Identity = json.loads((output / FINISHED).read_text(encoding="utf-8"))
+        limits = json.loads((output / FINISHED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return TuningConfig.with_current_names(limits)
+    return TuningConfig.with_current_names(limits) if isinstance(limits, dict) else None
 
 
 def _with_current_names(identity: Identity) -> Identity:

@@ -13,7 +13,7 @@ from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.terminal import Terminal
 from pipelines import remote, storage
-from pipelines.dataset.token_dataset import read_manifest
+from pipelines.dataset.token_dataset import read_counts
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -154,9 +154,7 @@ def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -
     mistakes_path = output_paths.output_file(
         "--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed")
     )
-    genomes = sorted(
-        {row["genome"] for row in read_manifest(Path(arguments.dataset))["counts"] if row["split"] == split}
-    )
+    genomes = sorted({row["genome"] for row in read_counts(Path(arguments.dataset)) if row["split"] == split})
     optional = {
         flag: output_paths.output_file(flag, text)
         for flag, text in (("--json", arguments.json), ("--predictions", arguments.predictions))

@@ -60,6 +60,18 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
+def read_counts(directory: Path) -> list[dict[str, Any]]:
+    """The `counts` of the manifest: rows by split, genome and chromosome.
+
+    Raises:
+        DatasetError: as `read_manifest`, or the manifest has no counts (its `code` is then `damaged`).
+    """
+    counts = read_manifest(directory).get("counts")
+    if not isinstance(counts, list):
+        raise DatasetError(f"{directory / MANIFEST}: counts: missing", parts.REBUILD, code="damaged")
+    return counts
+
+
 def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
     """Whether every file of a dataset exists with the bytes its manifest gives; reads all of them, at over 1 GB/s."""
     try:

@@ -24,8 +24,14 @@ def test_another_study_is_refused_with_the_keys_and_both_values(tmp_path: Path) 
     identity.require_same(tmp_path, STORED, STORED)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": {}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": {}}', '{"identity": [], "seconds": 1}'])
 def test_a_damaged_file_is_an_error(text: str, tmp_path: Path) -> None:
     (tmp_path / identity.STUDY).write_text(text)
     with pytest.raises(UsageError, match="cannot be read"):
         identity.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "1"])
+def test_a_damaged_mark_of_a_finished_study_is_no_mark(text: str, tmp_path: Path) -> None:
+    (tmp_path / identity.FINISHED).write_text(text)
+    assert identity.finished_by(tmp_path) is None

@@ -231,11 +231,11 @@ def _describe_imposed(config: EmbeddingConfig) -> str:
     shares = {
         "embedding.opposite_strand_weight": (
             config.opposite_strand_weight,
-            "of a context is the other strand's token at its place",
+            "of a context is the other strand's token at its position",
         ),
         "embedding.shared_bases_share": (
             config.shared_bases_share,
-            "of the variance is what k-mers with the same bases at the same places have in common",
+            "of the variance is what k-mers with the same bases at the same positions have in common",
         ),
         "embedding.reverse_complement_share": (
             config.reverse_complement_share,

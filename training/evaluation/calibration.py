@@ -71,5 +71,5 @@ def calibration(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -
         mean, share = float(totals[number]) / rows, positive / rows
         low, high = number / bins, (number + 1) / bins
         filled.append(Bin(low, high, rows, mean, share, wilson_interval(positive, rows)))
-    error = sum(one.rows * abs(one.mean - one.genes) for one in filled) / len(labels)
+    error = sum(bin_.rows * abs(bin_.mean - bin_.genes) for bin_ in filled) / len(labels)
     return Calibration(filled, error, float(np.mean((probabilities - labels) ** 2)))

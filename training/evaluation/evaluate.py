@@ -20,7 +20,7 @@ from pipelines.audit import shortcuts
 from pipelines.audit.shortcuts import Rule
 from pipelines.build import left_out
 from pipelines.build.left_out import LeftOut
-from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
 from training.bundle.bundle import Bundle
 from training.engine.scoring import probabilities
@@ -170,7 +170,7 @@ def evaluate(
 
     Raises:
         BundleError: the dataset has another tokenizer than a model.
-        DatasetError: no such split, or only one class in it.
+        DatasetError: no such split, only one class in it, or a manifest without counts.
         UsageError: too few samples, or too few chromosomes to draw.
     """
     dataset = TokenDataset.open(directory, split)
@@ -238,7 +238,7 @@ def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArra
 
 
 def _open_split_if_present(directory: Path, split: str) -> TokenDataset | None:
-    present = {row["split"] for row in read_manifest(directory)["counts"]}
+    present = {row["split"] for row in read_counts(directory)}
     return TokenDataset.open(directory, split) if split in present else None
 
 

@@ -31,7 +31,7 @@ def to_json(evaluation: Evaluation) -> Json:
         "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
         "rules": {rule.name: rule.metrics | {"threshold": rule.threshold} for rule in evaluation.rules},
         "best_rule": {"name": evaluation.rules[0].name, "intervals": _intervals(evaluation.rule_intervals)},
-        "differences": [_difference(one) for one in evaluation.differences],
+        "differences": [_difference(difference) for difference in evaluation.differences],
         "bootstrap": {
             "samples": evaluation.resampling.samples,
             "seed": evaluation.resampling.seed,
@@ -77,34 +77,37 @@ def _model(evaluation: Evaluation, number: int) -> Json:
     }
 
 
-def _difference(one: Difference) -> Json:
-    values = {name: {"value": one.values[name], "interval": _interval(one.intervals[name])} for name in metrics.NAMES}
-    return {"first": one.first, "second": one.second, **values}
+def _difference(difference: Difference) -> Json:
+    values = {
+        name: {"value": difference.values[name], "interval": _interval(difference.intervals[name])}
+        for name in metrics.NAMES
+    }
+    return {"first": difference.first, "second": difference.second, **values}
 
 
-def _bin(one: Bin) -> Json:
+def _bin(bin_: Bin) -> Json:
     return {
-        "low": one.low,
-        "high": one.high,
-        "rows": one.rows,
-        "mean_probability": one.mean,
-        "share_of_genes": one.genes,
-        "interval": list(one.interval),
+        "low": bin_.low,
+        "high": bin_.high,
+        "rows": bin_.rows,
+        "mean_probability": bin_.mean,
+        "share_of_genes": bin_.genes,
+        "interval": list(bin_.interval),
     }
 
 
-def _slice(one: Slice) -> Json:
-    counts = {"name": one.name, "rows": one.genes + one.negatives, "genes": one.genes, "negatives": one.negatives}
-    return {**counts, **one.metrics, "auroc_interval": _interval(one.interval)}
+def _slice(part: Slice) -> Json:
+    counts = {"name": part.name, "rows": part.genes + part.negatives, "genes": part.genes, "negatives": part.negatives}
+    return {**counts, **part.metrics, "auroc_interval": _interval(part.interval)}
 
 
-def _left_out(one: Recall) -> Json:
-    counts = {"reason": one.name, "split": one.among, "genes": one.genes, "evaluated": one.evaluated}
-    return {**counts, **_recall(one)}
+def _left_out(recall: Recall) -> Json:
+    counts = {"reason": recall.name, "split": recall.among, "genes": recall.genes, "evaluated": recall.evaluated}
+    return {**counts, **_recall(recall)}
 
 
-def _recall(one: Recall) -> Json:
-    return {"called": one.called, "recall": one.share, "interval": _interval(one.interval)}
+def _recall(recall: Recall) -> Json:
+    return {"called": recall.called, "recall": recall.share, "interval": _interval(recall.interval)}
 
 
 def _intervals(intervals: Intervals) -> Json:

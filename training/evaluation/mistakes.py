@@ -78,8 +78,15 @@ def table(dataset: TokenDataset, model: ModelEvaluation, kind: str, limit: int) 
     total = len(mistake_rows(dataset, model, kind))
     what = "Negatives called genes" if kind == "FP" else "Genes missed"
     rows: list[tuple[object, ...]] = [
-        (one.position, one.strand, one.source, one.gene_id or "", one.biotype or "", one.probability)
-        for one in mistakes
+        (
+            mistake.position,
+            mistake.strand,
+            mistake.source,
+            mistake.gene_id or "",
+            mistake.biotype or "",
+            mistake.probability,
+        )
+        for mistake in mistakes
     ]
     header = ("position", "strand", "source", "gene", "biotype", "probability")
     return Table(f"{what}: the {len(mistakes):,} most confident of {total:,}", header, rows)
@@ -121,8 +128,11 @@ def write(evaluation: Evaluation, path: Path) -> list[Path]:
 def _bed_lines(mistakes: list[Mistake], description: str) -> Iterator[str]:
     description = description.translate(WITHOUT_CONTROLS).replace('"', "'")[:_DESCRIPTION]
     yield f'track name="mistakes" description="{description}: FP red, FN blue" itemRgb="On"\n'
-    for one in sorted(mistakes, key=lambda one: (one.chromosome, one.start, one.end, one.strand, one.interval_id)):
-        gene = quote((one.gene_id or str(one.interval_id))[:_GENE], safe=_SAFE)
-        name = f"{one.kind}:{gene}:{one.source}:p={one.probability:.3f}"
-        columns = (one.chromosome, one.start, one.end, name, bed_score(one.probability), one.strand)
-        yield "\t".join(str(column) for column in (*columns, one.start, one.end, COLOURS[one.kind])) + "\n"
+    for mistake in sorted(
+        mistakes,
+        key=lambda mistake: (mistake.chromosome, mistake.start, mistake.end, mistake.strand, mistake.interval_id),
+    ):
+        gene = quote((mistake.gene_id or str(mistake.interval_id))[:_GENE], safe=_SAFE)
+        name = f"{mistake.kind}:{gene}:{mistake.source}:p={mistake.probability:.3f}"
+        columns = (mistake.chromosome, mistake.start, mistake.end, name, bed_score(mistake.probability), mistake.strand)
+        yield "\t".join(str(column) for column in (*columns, mistake.start, mistake.end, COLOURS[mistake.kind])) + "\n"

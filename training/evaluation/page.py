@@ -131,7 +131,7 @@ def _data(evaluation: Evaluation) -> Table:
     tokenizer, manifest = evaluation.dataset.tokenizer, evaluation.dataset.manifest
     crop = manifest["config"]["crop"]
     window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
-    chromosomes = [one.name for one in evaluation.models[0].slices["chromosome"]]
+    chromosomes = [chromosome.name for chromosome in evaluation.models[0].slices["chromosome"]]
     rows: list[tuple[object, ...]] = [
         ("dataset", manifest["fingerprint"]),
         ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),

@@ -185,10 +185,10 @@ def _calibration(evaluation: Evaluation) -> Figure:
     axes.plot([0, 1], [0, 1], color=report.INK, linewidth=0.8, linestyle=":")
     for number, (model, calibrated) in enumerate(zip(evaluation.models, evaluation.calibrations, strict=True)):
         colour, line = _style(number)
-        share = np.array([one.genes for one in calibrated.bins])
-        errors = np.abs(np.array([one.interval for one in calibrated.bins]).T - share)
+        share = np.array([bin_.genes for bin_ in calibrated.bins])
+        errors = np.abs(np.array([bin_.interval for bin_ in calibrated.bins]).T - share)
         label = f"{model.name}: error {calibrated.error:.3f}, Brier {calibrated.brier:.3f}"
-        mean = [one.mean for one in calibrated.bins]
+        mean = [bin_.mean for bin_ in calibrated.bins]
         axes.errorbar(mean, share, yerr=errors, color=colour, linestyle=line, label=label, **_ERROR_BARS)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
@@ -228,7 +228,7 @@ def _sweeps(evaluation: Evaluation) -> Figure:
 
 def _lengths(evaluation: Evaluation) -> Figure:
     figure, axes = report.new_figure("length, bases", "AUROC")
-    names = [one.name for one in evaluation.models[0].slices["length"]]
+    names = [part.name for part in evaluation.models[0].slices["length"]]
     for number, model in enumerate(evaluation.models):
         colour, line = _style(number)
         at = np.arange(len(names)) + _shift(evaluation, number)
@@ -251,11 +251,15 @@ def _slices_plot(evaluation: Evaluation, by: str, chosen: list[int]) -> Figure:
     """AUROC of the slices of these numbers, one line each, from top to bottom."""
     figure, axes = report.new_figure("AUROC", "", height=max(1.6, 0.9 + 0.27 * len(chosen)))
     for number, model in enumerate(evaluation.models):
-        values, errors = _auroc_values([model.slices[by][one] for one in chosen])
+        values, errors = _auroc_values([model.slices[by][slice_number] for slice_number in chosen])
         at = np.arange(len(chosen)) + _shift(evaluation, number)
         colour, _ = _style(number)
         axes.errorbar(values, at, xerr=errors, color=colour, linestyle="none", label=model.name, **_ERROR_BARS)
-    axes.set_yticks(range(len(chosen)), [evaluation.models[0].slices[by][one].name[:30] for one in chosen], fontsize=9)
+    axes.set_yticks(
+        range(len(chosen)),
+        [evaluation.models[0].slices[by][slice_number].name[:30] for slice_number in chosen],
+        fontsize=9,
+    )
     axes.set_ylim(len(chosen) - 0.4, -0.6)
     axes.set_xlim(*_auroc_range(evaluation))
     _legend(evaluation, axes)
@@ -275,15 +279,15 @@ def _auroc_range(evaluation: Evaluation) -> tuple[float, float]:
 
 def _largest(slices: list[Slice]) -> list[int]:
     """Numbers of the slices with most rows, at most `MAX_SLICES`, in their order."""
-    sizes = [one.genes + one.negatives for one in slices]
+    sizes = [part.genes + part.negatives for part in slices]
     return sorted(np.argsort(-np.array(sizes), kind="stable")[:MAX_SLICES].tolist())
 
 
 def _auroc_values(slices: list[Slice]) -> tuple[list[float], list[list[float]]]:
     """AUROC and the distances to the ends of its interval; NaN and 0 without an interval."""
     values, below, above = list[float](), list[float](), list[float]()
-    for one in slices:
-        auroc, ends = one.metrics["auroc"], one.interval
+    for part in slices:
+        auroc, ends = part.metrics["auroc"], part.interval
         values.append(auroc if auroc is not None and ends is not None else np.nan)
         below.append(max(values[-1] - ends[0], 0.0) if ends else 0.0)
         above.append(max(ends[1] - values[-1], 0.0) if ends else 0.0)

@@ -62,7 +62,7 @@ def by_biotype(dataset: TokenDataset, called: NDArray[np.bool_]) -> list[Recall]
         members = names == name
         total = int(members.sum())
         rows.append(Recall(str(name), total, total, int(gene_called[members].sum())))
-    return sorted(rows, key=lambda one: (-one.genes, one.name))
+    return sorted(rows, key=lambda recall: (-recall.genes, recall.name))
 
 
 def of_left_out(genes: LeftOut, called: NDArray[np.bool_], split: str) -> list[Recall]:

@@ -71,7 +71,7 @@ def _group_by_name(names: NDArray[np.object_]) -> list[tuple[str, Rows]]:
     distinct, first_rows, number = np.unique(names.astype(str), return_index=True, return_inverse=True)
     order = np.argsort(number, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(number))[:-1])
-    return [(str(distinct[one]), rows[one]) for one in np.argsort(first_rows).tolist()]
+    return [(str(distinct[group]), rows[group]) for group in np.argsort(first_rows).tolist()]
 
 
 def evaluate_slices(

@@ -66,11 +66,11 @@ def differences(evaluation: Evaluation) -> Table:
     """Paired differences in AUROC and MCC."""
     rows: Rows = [
         (
-            f"{one.first} − {one.second}",
-            *_difference(one.values["auroc"], one.intervals["auroc"]),
-            *_difference(one.values["mcc"], one.intervals["mcc"]),
+            f"{difference.first} − {difference.second}",
+            *_difference(difference.values["auroc"], difference.intervals["auroc"]),
+            *_difference(difference.values["mcc"], difference.intervals["mcc"]),
         )
-        for one in evaluation.differences
+        for difference in evaluation.differences
     ]
     return Table("Differences, paired", ("", "AUROC", "95 %", "MCC", "95 %"), rows)
 
@@ -99,10 +99,10 @@ def by_slice(evaluation: Evaluation, by: str, names: Sequence[str] = ("auprc", "
     rows: Rows = []
     for number in range(len(evaluation.models[0].slices[by])):
         for model in evaluation.models:
-            one = model.slices[by][number]
-            values = [_or_missing(one.metrics[name]) for name in names]
-            cells = (_or_missing(one.metrics["auroc"]), format_interval(one.interval), *values)
-            rows.append((*_name_cell(evaluation, model.name), one.name, one.genes, one.negatives, *cells))
+            part = model.slices[by][number]
+            values = [_or_missing(part.metrics[name]) for name in names]
+            cells = (_or_missing(part.metrics["auroc"]), format_interval(part.interval), *values)
+            rows.append((*_name_cell(evaluation, model.name), part.name, part.genes, part.negatives, *cells))
     labels = ("prec." if name == "precision" else METRIC_LABELS[name] for name in names)
     header = (*_name_cell(evaluation, "model"), by, "genes", "neg.", "AUROC", "95 %", *labels)
     return Table(CAPTIONS[by], header, rows)
@@ -113,14 +113,14 @@ def biotypes(evaluation: Evaluation) -> Table | None:
     rows: Rows = [
         (
             *_name_cell(evaluation, model.name),
-            one.name,
-            one.genes,
-            one.called,
-            _or_missing(one.share),
-            format_interval(one.interval),
+            recall.name,
+            recall.genes,
+            recall.called,
+            _or_missing(recall.share),
+            format_interval(recall.interval),
         )
         for of_all_models in zip(*(model.biotypes for model in evaluation.models), strict=True)
-        for model, one in zip(evaluation.models, of_all_models, strict=True)
+        for model, recall in zip(evaluation.models, of_all_models, strict=True)
     ]
     header = (*_name_cell(evaluation, "model"), "biotype", "genes", "called", "recall", "95 %")
     return Table("Genes by biotype", header, rows) if rows else None
@@ -129,19 +129,19 @@ def biotypes(evaluation: Evaluation) -> Table | None:
 def left_out(evaluation: Evaluation) -> Table | None:
     """Recall on genes left out next to that on the split's own genes; None if there are none."""
     rows: Rows = [
-        (*_name_cell(evaluation, model.name), *_left_out_cells(one, evaluation.dataset.split))
+        (*_name_cell(evaluation, model.name), *_left_out_cells(recall, evaluation.dataset.split))
         for of_all_models in zip(*(model.left_out for model in evaluation.models), strict=True)
-        for model, one in zip(evaluation.models, of_all_models, strict=True)
+        for model, recall in zip(evaluation.models, of_all_models, strict=True)
     ]
     columns = ("genes left out", "of", "all", "evaluated", "called", "recall", "95 %")
     caption = "Recall on genes that the dataset leaves out; those with a base in train are not evaluated"
     return Table(caption, (*_name_cell(evaluation, "model"), *columns), rows) if rows else None
 
 
-def _left_out_cells(one: Recall, split: str) -> tuple[object, ...]:
-    among = EVERY if one.among == EVERY else split
-    counts = (one.genes, one.evaluated, one.called)
-    return (one.name.replace("_", " "), among, *counts, _or_missing(one.share), format_interval(one.interval))
+def _left_out_cells(recall: Recall, split: str) -> tuple[object, ...]:
+    among = EVERY if recall.among == EVERY else split
+    counts = (recall.genes, recall.evaluated, recall.called)
+    return (recall.name.replace("_", " "), among, *counts, _or_missing(recall.share), format_interval(recall.interval))
 
 
 def explain_no_left_out(evaluation: Evaluation) -> str | None:
@@ -157,8 +157,8 @@ def explain_no_left_out(evaluation: Evaluation) -> str | None:
 def calibration(evaluation: Evaluation, number: int) -> Table:
     """The reliability bins of one model."""
     rows: Rows = [
-        (f"{one.low:.1f}–{one.high:.1f}", one.rows, one.mean, one.genes, format_interval(one.interval))
-        for one in evaluation.calibrations[number].bins
+        (f"{bin_.low:.1f}–{bin_.high:.1f}", bin_.rows, bin_.mean, bin_.genes, format_interval(bin_.interval))
+        for bin_ in evaluation.calibrations[number].bins
     ]
     header = ("probability", "intervals", "mean", "share of genes", "95 %")
     return Table(f"Calibration{_of_model(evaluation, number)}", header, rows)

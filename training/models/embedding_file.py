@@ -33,16 +33,18 @@ TENSOR = "embedding.weight"
 RESTORE = "restore the file from where it was made"
 
 
-def name_of(dimension: int, vocabulary: int, accuracy: float, made: datetime) -> str:
+def name_of(dimension: int, vocabulary: int, accuracy: float, created: datetime) -> str:
     """The file's name, with the time in UTC to the second."""
-    return f"embed-{dimension}-{vocabulary}-{accuracy:.4f}-{made.astimezone(UTC):%Y%m%dT%H%M%SZ}-checkpoint.safetensors"
+    return (
+        f"embed-{dimension}-{vocabulary}-{accuracy:.4f}-{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-checkpoint.safetensors"
+    )
 
 
 def save(
     vectors: Tensor,
     tokenizer: Tokenizer,
     accuracy: float,
-    made: datetime,
+    created: datetime,
     directory: Path,
     extra: Mapping[str, str] | None = None,
 ) -> Path:
@@ -50,9 +52,9 @@ def save(
 
     Args:
         vectors: one for each id, shape (vocabulary, dimension).
-        tokenizer: the one whose ids they belong to.
+        tokenizer: the tokenizer of the ids.
         accuracy: of the task they were learnt by, 0 to 1; part of the name and the metadata.
-        made: the time, with its time zone.
+        created: the time, with its time zone; part of the name and the metadata.
         directory: of the file.
         extra: further metadata.
 
@@ -68,7 +70,7 @@ def save(
             f"vectors of shape {tuple(vectors.shape)} do not fit a tokenizer of {tokenizer.vocabulary_size} ids",
             "give one vector for each id",
         )
-    path = directory / name_of(vectors.shape[1], len(vectors), accuracy, made)
+    path = directory / name_of(vectors.shape[1], len(vectors), accuracy, created)
     metadata = {
         **(extra or {}),
         "format": FORMAT,
@@ -76,7 +78,7 @@ def save(
         "tokenizer": tokenizer.json,
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "accuracy": f"{accuracy:.4f}",
-        "made": made.astimezone(UTC).isoformat(timespec="seconds"),
+        "made": created.astimezone(UTC).isoformat(timespec="seconds"),
     }
     stored = vectors.detach().float().cpu().contiguous()
     metadata["digest"] = _digest(metadata, stored)

@@ -108,7 +108,11 @@ def _by_sequence(features: Iterable[Feature], lengths: Mapping[str, int]) -> dic
 
 def _intervals(features: Sequence[Feature], strands: Sequence[str]) -> Intervals:
     """Start and end of the features on one of the strands or on none, shape (features, 2)."""
-    ends = [(one.start, one.end) for one in features if one.strand in strands or one.strand not in STRANDS]
+    ends = [
+        (feature.start, feature.end)
+        for feature in features
+        if feature.strand in strands or feature.strand not in STRANDS
+    ]
     return np.array(ends, np.int64).reshape(-1, 2)
 
 
@@ -160,7 +164,7 @@ def _overlap_counts(calls: Sequence[Feature], genes: Sequence[Feature], share: f
 
 def _signs(features: Sequence[Feature]) -> NDArray[np.int64]:
     """+1 or -1 by strand, 0 without one; shape (features,)."""
-    return np.array([SIGNS.get(one.strand, 0) for one in features], np.int64)
+    return np.array([SIGNS.get(feature.strand, 0) for feature in features], np.int64)
 
 
 def to_json(levels: Mapping[str, Level], lengths: Mapping[str, int]) -> dict[str, object]:

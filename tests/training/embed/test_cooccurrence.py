@@ -23,9 +23,9 @@ def test_pairs_are_those_of_a_loop(
             for other, context in enumerate(ids):
                 near = first <= abs(other - at) < first + window
                 expected[token, context] += near and token > 2 and context > 2
-    found = cooccurrence.count(stretches, vocabulary, first, window)
-    assert (found.pairs == expected).all()
-    assert (found.tokens == np.bincount(np.concatenate(stretches), minlength=vocabulary)).all()
+    counts = cooccurrence.count(stretches, vocabulary, first, window)
+    assert (counts.pairs == expected).all()
+    assert (counts.tokens == np.bincount(np.concatenate(stretches), minlength=vocabulary)).all()
 
 
 def test_a_vocabulary_without_a_table_of_pairs_is_refused() -> None:

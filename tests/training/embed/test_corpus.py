@@ -42,23 +42,23 @@ def of_genome(genome: GenomeFiles, *hold_out: str, **keys: object) -> Corpus:
     stride=st.integers(1, 5),
     tail=st.sampled_from(["anchor", "drop", "partial"]),
 )
-def test_what_is_laid_out_has_the_tokens_of_each_sequence_and_unk_between(
+def test_laid_out_sequences_keep_their_tokens_with_unk_between_them(
     rows: list[list[int]], k: int, stride: int, tail: str
 ) -> None:
     stride = min(k, stride)
     tokenizer = Tokenizer(k, stride, tail)
     codes, lengths = np.concatenate([np.array(row, np.uint8) for row in rows]), np.array([len(row) for row in rows])
     out = lay_out(codes, lengths, stride, 7)
-    found = whole_kmers(tokenizer).encode_many(out, np.array([len(out)]))[0]
+    tokens = whole_kmers(tokenizer).encode_many(out, np.array([len(out)]))[0]
     expected = [
         whole_kmers(tokenizer).encode_many(np.array(row, np.uint8), np.array([len(row)]))[0].tolist() for row in rows
     ]
     known = [token for row in expected for token in row if token >= len(SPECIALS)]
-    assert found[found >= len(SPECIALS)].tolist() == known
+    assert tokens[tokens >= len(SPECIALS)].tolist() == known
     assert (out[:7] == OTHER).all()
     assert (out[-7:] == OTHER).all()
     if len(rows) == 1:
-        assert found[-(-7 // stride) : -(-7 // stride) + len(expected[0])].tolist() == expected[0]
+        assert tokens[-(-7 // stride) : -(-7 // stride) + len(expected[0])].tolist() == expected[0]
 
 
 def test_the_reverse_complement_of_rows_stays_within_them() -> None:
@@ -72,11 +72,11 @@ def test_shuffled_rows_have_their_own_bases_and_unknown_ones_in_place() -> None:
     lengths = np.array([50, 3, 40])
     codes = generator.integers(0, 5, lengths.sum()).astype(np.uint8)
     for rows in (lengths, np.array([93])):
-        found = shuffle_bases(codes, rows, generator)
-        assert ((found == OTHER) == (codes == OTHER)).all()
-        assert (found != codes).any()
-        for one, other in zip(np.split(found, np.cumsum(rows)), np.split(codes, np.cumsum(rows)), strict=True):
-            assert sorted(one) == sorted(other)
+        shuffled = shuffle_bases(codes, rows, generator)
+        assert ((shuffled == OTHER) == (codes == OTHER)).all()
+        assert (shuffled != codes).any()
+        for row, original in zip(np.split(shuffled, np.cumsum(rows)), np.split(codes, np.cumsum(rows)), strict=True):
+            assert sorted(row) == sorted(original)
 
 
 def test_a_shuffled_corpus_is_the_same_every_time_and_holds_out_the_same(genome: GenomeFiles) -> None:
@@ -91,16 +91,16 @@ def test_named_sequences_are_held_out_and_the_others_read_on_both_strands(genome
     corpus = of_genome(genome, "chr2", "chr4")
     assert sum((codes != OTHER).sum() for codes in corpus.held_out()) == 2 * (12_000 - 30)
     assert sum((codes != OTHER).sum() for codes in corpus.train()) == 4 * (12_000 - 30)
-    one = of_genome(genome, "chr2", "chr4", strands="given")
-    assert sum((codes != OTHER).sum() for codes in one.train()) == 2 * (12_000 - 30)
+    forward_only = of_genome(genome, "chr2", "chr4", strands="given")
+    assert sum((codes != OTHER).sum() for codes in forward_only.train()) == 2 * (12_000 - 30)
 
 
 def test_without_names_the_end_of_every_sequence_is_held_out(genome: GenomeFiles) -> None:
     corpus = of_genome(genome, held_out=0.25, strands="given")
     assert [(codes != OTHER).sum() for codes in corpus.held_out()] == [3_000] * 4
     learnt = [codes[codes != OTHER] for codes in corpus.train()]
-    kept_back = [codes[codes != OTHER] for codes in corpus.held_out()]
-    for name, first, last in zip(genome.sequences, learnt, kept_back, strict=True):
+    held_out = [codes[codes != OTHER] for codes in corpus.held_out()]
+    for name, first, last in zip(genome.sequences, learnt, held_out, strict=True):
         text = genome.sequences[name].upper().replace("N", "")
         assert "".join("ACGT"[code] for code in [*first, *last]) == text
 
@@ -123,7 +123,7 @@ def test_a_datasets_rows_are_those_of_its_tokens(dataset: Path) -> None:
     ]
 
 
-def test_an_observed_vocabulary_is_that_of_what_is_learnt_from(genome: GenomeFiles) -> None:
+def test_an_observed_vocabulary_is_observed_in_the_sequence_to_train_on(genome: GenomeFiles) -> None:
     tokens = TokenizerConfig(k=6, stride=1, vocabulary="observed", min_count=20)
     corpus = from_fasta([genome.fasta], ["chr1"], tokens, EmbeddingConfig(), Silent())
     assert 3 < corpus.tokenizer.vocabulary_size < 4**6

@@ -16,10 +16,10 @@ def random_model(k: int) -> MarkovModel:
 
 def log_probability(model: MarkovModel, before: list[int], bases: list[int]) -> float:
     """Of bases after five others, one by one."""
-    run, total = list(before), 0.0
+    bases_so_far, total = list(before), 0.0
     for base in bases:
-        total += model.log_probability[number(run[-ORDER:]), base]
-        run.append(base)
+        total += model.log_probability[number(bases_so_far[-ORDER:]), base]
+        bases_so_far.append(base)
     return total
 
 
@@ -41,7 +41,7 @@ def test_counts_are_those_of_a_loop_and_leave_out_unknown_bases() -> None:
 def test_the_likeliest_word_is_that_of_trying_all(k: int) -> None:
     model, generator = random_model(k), np.random.default_rng(9)
     sides = generator.integers(0, 4, (3, 2, ORDER)).tolist()
-    left, right = (np.array([number(side[place]) for side in sides]) for place in (0, 1))
+    left, right = (np.array([number(side[column]) for side in sides]) for column in (0, 1))
     words = [list(word) for word in itertools.product(range(4), repeat=k)]
     by_left = [max(words, key=lambda word, side=side: log_probability(model, side[0], word)) for side in sides]
     by_both = [

@@ -20,18 +20,20 @@ from training.models.initial_vectors import compositional
 CONFIG = EmbeddingConfig(head_window=6, head_positions=20_000, scored=3_000)
 
 
-def of(train: np.ndarray, held_out: np.ndarray, tokenizer: Tokenizer, config: EmbeddingConfig = CONFIG) -> Corpus:
+def corpus_of(
+    train: np.ndarray, held_out: np.ndarray, tokenizer: Tokenizer, config: EmbeddingConfig = CONFIG
+) -> Corpus:
     def rows(codes: np.ndarray):  # type: ignore[no-untyped-def]
         return lambda: iter([(codes.astype(np.uint8), np.array([len(codes)]))])
 
-    return Corpus(tokenizer, config, False, rows(train), rows(held_out), {}, "made up")
+    return Corpus(tokenizer, config, False, rows(train), rows(held_out), {}, "a sequence")
 
 
 @settings(max_examples=60, deadline=None)
 @given(k=st.integers(1, 7), stride=st.integers(1, 7), length=st.integers(11, 60), seed=st.integers(0, 99))
 def test_no_visible_token_shares_a_base_with_the_hidden_one(k: int, stride: int, length: int, seed: int) -> None:
     stride = min(k, stride)
-    corpus = of(np.zeros(1), np.zeros(1), Tokenizer(k, stride, "drop"))
+    corpus = corpus_of(np.zeros(1), np.zeros(1), Tokenizer(k, stride, "drop"))
     generator = np.random.default_rng(seed)
     codes = lay_out(generator.integers(0, 4, length).astype(np.uint8), np.array([length]), stride, corpus.gap)
     starts = masked_prediction.candidate_starts(codes, k, stride)
@@ -66,17 +68,17 @@ def test_scored_positions_are_those_with_five_known_bases_on_either_side() -> No
 def test_positions_are_sampled_evenly_and_by_seed() -> None:
     generator = np.random.default_rng(4)
     codes = generator.integers(0, 4, 20_000)
-    corpus = of(codes, codes, Tokenizer(3, 1, "drop"))
-    found = masked_prediction.sample_positions(corpus, held_out=True, limit=2_000)
-    assert 1_800 < len(found.hidden) < 2_200
+    corpus = corpus_of(codes, codes, Tokenizer(3, 1, "drop"))
+    sampled = masked_prediction.sample_positions(corpus, held_out=True, limit=2_000)
+    assert 1_800 < len(sampled.hidden) < 2_200
     again = masked_prediction.sample_positions(corpus, held_out=True, limit=2_000)
-    assert (found.contexts == again.contexts).all()
+    assert (sampled.contexts == again.contexts).all()
     other = replace(corpus, config=CONFIG.model_copy(update={"seed": 1}))
-    assert len(masked_prediction.sample_positions(other, held_out=True, limit=2_000).hidden) != len(found.hidden)
+    assert len(masked_prediction.sample_positions(other, held_out=True, limit=2_000).hidden) != len(sampled.hidden)
 
 
 def test_sequence_without_a_position_is_an_error() -> None:
-    corpus = of(np.zeros(300), np.full(300, OTHER), Tokenizer(3, 1, "drop"))
+    corpus = corpus_of(np.zeros(300), np.full(300, OTHER), Tokenizer(3, 1, "drop"))
     with pytest.raises(TrainingError, match="held-out sequence: no k-mer with five known bases"):
         masked_prediction.sample_positions(corpus, held_out=True, limit=10)
 
@@ -89,33 +91,35 @@ def test_what_lies_beyond_five_bases_is_seen_by_the_head_and_not_by_markov_model
         if generator.random() < 0.9:
             codes[start] = 3 - codes[start - 8]
     tokenizer = Tokenizer(3, 1, "drop")
-    corpus = of(codes[:24_000], codes[24_000:], tokenizer)
+    corpus = corpus_of(codes[:24_000], codes[24_000:], tokenizer)
     train, held_out = (
         masked_prediction.sample_positions(corpus, held_out=side, limit=20_000) for side in (False, True)
     )
     vectors = compositional(tokenizer.vocabulary, 16, 0)
-    found = masked_prediction.score(
+    accuracies = masked_prediction.score(
         vectors, train, held_out, masked_prediction.fit_markov(corpus), corpus, lambda: None
     )
-    assert found.embedding > 0.4 > 5 * found.most_frequent
+    assert accuracies.embedding > 0.4 > 5 * accuracies.most_frequent
     # Random vectors of 16 numbers tell 64 k-mers apart nearly as well: it is the head that sees further.
-    assert found.random_vectors > 0.2
-    assert found.over_markov.difference == pytest.approx(found.embedding - max(found.markov_left, found.markov_both))
-    assert found.over_random_vectors.difference == pytest.approx(found.embedding - found.random_vectors)
-    assert found.markov_left < 0.1
-    assert found.markov_both < 0.2
-    assert found.positions == len(held_out.hidden)
+    assert accuracies.random_vectors > 0.2
+    assert accuracies.over_markov.difference == pytest.approx(
+        accuracies.embedding - max(accuracies.markov_left, accuracies.markov_both)
+    )
+    assert accuracies.over_random_vectors.difference == pytest.approx(accuracies.embedding - accuracies.random_vectors)
+    assert accuracies.markov_left < 0.1
+    assert accuracies.markov_both < 0.2
+    assert accuracies.positions == len(held_out.hidden)
 
 
 def test_the_standard_error_of_a_difference_is_that_of_paired_differences() -> None:
     generator = np.random.default_rng(8)
-    one, other = generator.random(1_000) < 0.3, generator.random(1_000) < 0.2
-    lead = masked_prediction.AccuracyDifference.from_hits(one, other)
-    differences = one.astype(float) - other
-    assert lead.difference == pytest.approx(differences.mean())
-    assert lead.standard_error == pytest.approx(differences.std() / 1_000**0.5)
-    assert lead.discordant == np.abs(differences).sum()
-    assert masked_prediction.AccuracyDifference.from_hits(one, one) == masked_prediction.AccuracyDifference(0, 0, 0)
+    first, second = generator.random(1_000) < 0.3, generator.random(1_000) < 0.2
+    comparison = masked_prediction.AccuracyDifference.from_hits(first, second)
+    differences = first.astype(float) - second
+    assert comparison.difference == pytest.approx(differences.mean())
+    assert comparison.standard_error == pytest.approx(differences.std() / 1_000**0.5)
+    assert comparison.discordant == np.abs(differences).sum()
+    assert masked_prediction.AccuracyDifference.from_hits(first, first) == masked_prediction.AccuracyDifference(0, 0, 0)
 
 
 def test_vectors_without_information_leave_the_most_frequent_kmer() -> None:

@@ -13,7 +13,7 @@ from training.embed.shuffled_control import ControlComparison, ReverseComplement
 EVEN = AccuracyDifference(0.0, 0.001, 100)
 
 
-def found(
+def document(
     lead: AccuracyDifference = EVEN,
     over_random: AccuracyDifference = EVEN,
     check: ReverseComplementCheck | None = None,
@@ -44,15 +44,15 @@ def test_the_conclusion_compares_with_the_better_markov_figure_and_random_vector
     markov, random = (
         expected.format(other) for other in ("the better Markov figure", "random vectors under the same head")
     )
-    assert re.search(f"The embedding {markov}", report.conclude(found(lead)))
-    assert re.search(f"It {random}", report.conclude(found(over_random=lead)))
-    assert "within two standard errors of the better Markov figure" in report.conclude(found(over_random=lead))
+    assert re.search(f"The embedding {markov}", report.conclude(document(lead)))
+    assert re.search(f"It {random}", report.conclude(document(over_random=lead)))
+    assert "within two standard errors of the better Markov figure" in report.conclude(document(over_random=lead))
 
 
-def checked(learnt: float) -> ReverseComplementCheck:
-    beside = ControlComparison(learnt, 0.45, 0.05)
+def check_of(learnt: float) -> ReverseComplementCheck:
+    everywhere = ControlComparison(learnt, 0.45, 0.05)
     return ReverseComplementCheck(
-        beside, ControlComparison(0.41, 0.40, 0.05), 5, 64, ReverseComplementRanks(64, 64, 0.78, 0.001, 0.68, 0.001)
+        everywhere, ControlComparison(0.41, 0.40, 0.05), 5, 64, ReverseComplementRanks(64, 64, 0.78, 0.001, 0.68, 0.001)
     )
 
 
@@ -62,8 +62,8 @@ def checked(learnt: float) -> ReverseComplementCheck:
 def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence_are_not(
     learnt: float, expected: str
 ) -> None:
-    whole = found(check=checked(learnt))
-    first, second = report.reverse_complement_sentences(whole)
+    figures = document(check=check_of(learnt))
+    first, second = report.reverse_complement_sentences(figures)
     assert expected in first
     assert f"nearer than {learnt:.1%} of other k-mers, and than 45.0%" in first
     assert "41.0% and 40.0%, not above chance" in first
@@ -72,15 +72,17 @@ def test_reverse_complements_are_above_chance_only_if_those_of_shuffled_sequence
         "In the vectors delivered it is nearer than 78.0%, and than 68.0% of those with as many G and C. "
         "That is imposed."
     )
-    assert whole["reverse_complement"]["above_chance"] == (learnt > 0.55)
+    assert figures["reverse_complement"]["above_chance"] == (learnt > 0.55)
 
 
 def test_kmers_left_out_are_counted() -> None:
-    assert report.reverse_complement_sentences(found(left_out=1))[0].endswith(
+    assert report.reverse_complement_sentences(document(left_out=1))[0].endswith(
         "1 k-mer too rare to be learnt is left out here and below."
     )
-    assert "1,200 k-mers too rare" in report.reverse_complement_sentences(found(check=checked(0.5), left_out=1_200))[0]
+    assert (
+        "1,200 k-mers too rare" in report.reverse_complement_sentences(document(check=check_of(0.5), left_out=1_200))[0]
+    )
 
 
 def test_a_vocabulary_without_reverse_complements_is_stated() -> None:
-    assert "No two k-mers" in report.reverse_complement_sentences(found())[0]
+    assert "No two k-mers" in report.reverse_complement_sentences(document())[0]

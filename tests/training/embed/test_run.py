@@ -29,36 +29,36 @@ def of_genome(genome: GenomeFiles, config: EmbeddingConfig = CONFIG) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def made(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> FinishedEmbedding:
+def finished(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> FinishedEmbedding:
     return embed(of_genome(genome), 8, tmp_path_factory.mktemp("embeddings"), Silent())
 
 
-def test_file_figures_and_page_have_the_same_name(made: FinishedEmbedding) -> None:
-    files = sorted(made.path.parent.iterdir())
+def test_file_figures_and_page_have_the_same_name(finished: FinishedEmbedding) -> None:
+    files = sorted(finished.path.parent.iterdir())
     assert [file.suffix for file in files] == KINDS
-    assert {file.stem for file in files} == {made.path.stem}
-    assert made.path.name.startswith(f"embed-8-67-{made.figures['accuracy']:.4f}-")
-    assert json.loads(made.path.with_suffix(".json").read_text()) == made.figures
+    assert {file.stem for file in files} == {finished.path.stem}
+    assert finished.path.name.startswith(f"embed-8-67-{finished.figures['accuracy']:.4f}-")
+    assert json.loads(finished.path.with_suffix(".json").read_text()) == finished.figures
 
 
-def test_metadata_say_what_the_accuracy_is_of(made: FinishedEmbedding) -> None:
-    metadata = embedding_file.read_metadata(made.path)
+def test_metadata_name_the_task_of_the_accuracy(finished: FinishedEmbedding) -> None:
+    metadata = embedding_file.read_metadata(finished.path)
     assert metadata["task"] == "top-1 accuracy of k-mers hidden with all that overlap them, on held-out sequence"
-    assert made.figures["head_bases"] == 18
+    assert finished.figures["head_bases"] == 18
     assert (metadata["accuracy"], metadata["markov_both"]) == (
-        f"{made.figures['accuracy']:.4f}",
-        f"{made.figures['markov_both']:.4f}",
+        f"{finished.figures['accuracy']:.4f}",
+        f"{finished.figures['markov_both']:.4f}",
     )
 
 
-def test_the_page_is_one_file_with_a_picture_and_every_figure(made: FinishedEmbedding) -> None:
-    text = made.page.read_text()
+def test_the_page_is_one_file_with_a_picture_and_every_figure(finished: FinishedEmbedding) -> None:
+    text = finished.page.read_text()
     assert "<svg" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
     assert "src=" not in text
     for expected in (
-        f"{made.figures['accuracy']:.2%}",
-        f"{made.figures['markov_both']:.2%}",
+        f"{finished.figures['accuracy']:.2%}",
+        f"{finished.figures['markov_both']:.2%}",
         "reverse complement",
         "AAA",
     ):
@@ -80,23 +80,23 @@ def test_the_same_sequence_and_seed_give_the_same_bytes(
 
 
 def test_a_finished_embedding_is_not_made_again(
-    made: FinishedEmbedding, genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch
+    finished: FinishedEmbedding, genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(skipgram, "learn", lambda *_: pytest.fail("learnt again"))
-    before = {path: path.stat().st_mtime_ns for path in made.path.parent.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in finished.path.parent.iterdir()}
     progress = Silent()
-    assert embed(of_genome(genome), 8, made.path.parent, progress) == made
-    assert {path: path.stat().st_mtime_ns for path in made.path.parent.iterdir()} == before
+    assert embed(of_genome(genome), 8, finished.path.parent, progress) == finished
+    assert {path: path.stat().st_mtime_ns for path in finished.path.parent.iterdir()} == before
     assert "nothing to do" in progress.notes[-1]
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".json"])
 def test_a_damaged_embedding_is_noted_and_made_again(
-    made: FinishedEmbedding, genome: GenomeFiles, tmp_path: Path, suffix: str
+    finished: FinishedEmbedding, genome: GenomeFiles, tmp_path: Path, suffix: str
 ) -> None:
-    for path in made.path.parent.iterdir():
+    for path in finished.path.parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    damaged = tmp_path / made.path.with_suffix(suffix).name
+    damaged = tmp_path / finished.path.with_suffix(suffix).name
     content = bytearray(damaged.read_bytes())
     at = -20 if suffix == ".safetensors" else content.index(b"0.0")
     content[at] ^= 1
@@ -104,9 +104,9 @@ def test_a_damaged_embedding_is_noted_and_made_again(
     progress = Silent()
     again = embed(of_genome(genome), 8, tmp_path, progress)
     assert "it is left as it is, and the embedding is made again" in progress.notes[0]
-    assert again.figures == made.figures
+    assert again.figures == finished.figures
     tokenizer = Tokenizer.load(again.path)
-    assert torch.equal(embedding_file.load(again.path, tokenizer, 8), embedding_file.load(made.path, tokenizer, 8))
+    assert torch.equal(embedding_file.load(again.path, tokenizer, 8), embedding_file.load(finished.path, tokenizer, 8))
 
 
 def test_strands_that_are_the_same_are_the_same_embedding(genome: GenomeFiles) -> None:
@@ -117,13 +117,15 @@ def test_strands_that_are_the_same_are_the_same_embedding(genome: GenomeFiles) -
     assert auto == both != given
 
 
-def test_vectors_learnt_from_a_genome_tell_more_than_random_ones(tmp_path: Path) -> None:
+def test_vectors_learnt_from_a_genome_predict_better_than_random_ones(tmp_path: Path) -> None:
     fasta = Path(__file__).parents[3] / "examples" / "yeast" / "genome.fa.gz"
     config = EmbeddingConfig(head_positions=200_000, scored=100_000)
-    made = embed(from_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent())
-    lead = made.figures["over_random_vectors"]
+    finished = embed(
+        from_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent()
+    )
+    lead = finished.figures["over_random_vectors"]
     assert lead["difference"] > 2 * lead["standard_error"]
-    assert made.figures["accuracy"] - made.figures["random_vectors"] == pytest.approx(lead["difference"])
+    assert finished.figures["accuracy"] - finished.figures["random_vectors"] == pytest.approx(lead["difference"])
 
 
 def test_another_seed_size_or_held_out_sequence_is_another_embedding(genome: GenomeFiles, dataset: Path) -> None:
@@ -136,7 +138,7 @@ def test_another_seed_size_or_held_out_sequence_is_another_embedding(genome: Gen
         (from_dataset(dataset, "test", CONFIG), 8),
         (from_dataset(dataset, "validation", CONFIG), 8),
     ]
-    assert len({run_module.key_of(*one) for one in corpora}) == len(corpora)
+    assert len({run_module.key_of(*arguments) for arguments in corpora}) == len(corpora)
 
 
 def test_what_a_kill_leaves_is_no_embedding_and_is_removed(
@@ -151,8 +153,8 @@ def test_what_a_kill_leaves_is_no_embedding_and_is_removed(
     monkeypatch.undo()
     assert not list(tmp_path.glob("*.safetensors"))
     (tmp_path / ".embed-8-67-0.1-x-checkpoint.safetensors.ab.partial").touch()
-    made = embed(of_genome(genome), 8, tmp_path, Silent())
-    assert {path.stem for path in tmp_path.iterdir()} == {made.path.stem}
+    finished = embed(of_genome(genome), 8, tmp_path, Silent())
+    assert {path.stem for path in tmp_path.iterdir()} == {finished.path.stem}
 
 
 def test_a_directory_belongs_to_one_process(genome: GenomeFiles, tmp_path: Path) -> None:
@@ -170,11 +172,11 @@ def test_a_creation_time_that_is_not_a_number_is_refused(
         embed(of_genome(genome), 8, tmp_path, Silent())
 
 
-def test_a_model_starts_from_it_or_refuses_another_stride_or_size(made: FinishedEmbedding) -> None:
-    config = ModelConfig(embedding=8, hidden=8, stem=8, embedding_file=str(made.path))
+def test_a_model_starts_from_it_or_refuses_another_stride_or_size(finished: FinishedEmbedding) -> None:
+    config = ModelConfig(embedding=8, hidden=8, stem=8, embedding_file=str(finished.path))
     model = models.fresh(config, Tokenizer(3, 1, "anchor"), 0)
-    own = Tokenizer.load(made.path)
-    assert torch.equal(model.get_parameter("embedding.weight"), embedding_file.load(made.path, own, 8))
+    own = Tokenizer.load(finished.path)
+    assert torch.equal(model.get_parameter("embedding.weight"), embedding_file.load(finished.path, own, 8))
     with pytest.raises(BundleError, match="stride 1 against 3"):
         models.fresh(config, Tokenizer(3, 3, "anchor"), 0)
     with pytest.raises(BundleError, match=r"vectors of 8 numbers, but model.embedding is 16"):

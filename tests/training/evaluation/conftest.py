@@ -51,12 +51,12 @@ def save_bundle(bundle: Bundle, folder: Path) -> Path:
 
 
 def spread(path: Path) -> None:
-    """Give rows places: two genomes, chromosomes that both have, and biotypes of genes."""
+    """Give rows positions: two genomes, chromosomes that both have, and biotypes of genes."""
     columns = pq.ParquetFile(path).read()
     rows = len(columns)
     generator = np.random.default_rng(1)
     start = generator.integers(0, 10_000, rows)
-    placed = {
+    positions = {
         "genome": ["toy" if row % 8 < 5 else "<other>" for row in range(rows)],
         "chromosome": [f"chr{row // 2 % 3}" for row in range(rows)],
         "start": start,
@@ -66,9 +66,9 @@ def spread(path: Path) -> None:
             BIOTYPES[row // 2 % 3] if label else None for row, label in enumerate(columns["label"].to_pylist())
         ],
     }
-    for name, values in placed.items():
-        place = columns.column_names.index(name)
-        columns = columns.set_column(place, name, pa.array(values, columns.schema.field(name).type))
+    for name, values in positions.items():
+        number = columns.column_names.index(name)
+        columns = columns.set_column(number, name, pa.array(values, columns.schema.field(name).type))
     pq.write_table(columns, path)
 
 

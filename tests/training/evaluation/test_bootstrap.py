@@ -26,7 +26,7 @@ scored = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(scored, st.sampled_from([0.0, 0.3, 0.5, 0.95, 2.0]))
 def test_figures_of_all_rows_are_those_of_scikit_learn(pairs: list[tuple[int, float]], threshold: float) -> None:
-    labels, scores = np.array([one for one, _ in pairs]), np.array([score for _, score in pairs])
+    labels, scores = np.array([label for label, _ in pairs]), np.array([score for _, score in pairs])
     expected = metrics.binary_metrics(labels, scores, threshold)
     assert bootstrap.quick_metrics(labels, scores, threshold) == pytest.approx(expected, nan_ok=True)
 
@@ -35,9 +35,9 @@ def test_figures_of_all_rows_are_those_of_scikit_learn(pairs: list[tuple[int, fl
 def test_samples_have_the_figures_of_a_plain_loop_over_the_rows_drawn(decimals: int) -> None:
     labels, scores = rows(decimals=decimals)
     resampling = Resampling(samples=40, seed=3)
-    (found,) = bootstrap.replicates(labels, [RankedRows.from_scores(labels, scores, 0.6)], resampling)
+    (samples,) = bootstrap.replicates(labels, [RankedRows.from_scores(labels, scores, 0.6)], resampling)
     counts = np.concatenate([*bootstrap.sample_weights(labels, resampling)]).astype(int)
-    for sample, weights in zip(found, counts, strict=True):
+    for sample, weights in zip(samples, counts, strict=True):
         drawn = np.repeat(np.arange(len(labels)), weights)
         assert dict(zip(metrics.NAMES, sample, strict=True)) == pytest.approx(
             metrics.binary_metrics(labels[drawn], scores[drawn], 0.6)
@@ -63,25 +63,27 @@ def test_rows_of_a_unit_are_drawn_together() -> None:
 def test_the_same_seed_gives_the_same_samples_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, scores = rows()
     ranked = [RankedRows.from_scores(labels, scores, 0.6)]
-    found = bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1))
+    samples_of_seed_1 = bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1))
     monkeypatch.setattr(bootstrap, "_CELLS", 1000)
-    assert np.array_equal(bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1)), found)
-    assert not np.array_equal(bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=2)), found)
+    assert np.array_equal(bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=1)), samples_of_seed_1)
+    assert not np.array_equal(bootstrap.replicates(labels, ranked, Resampling(samples=50, seed=2)), samples_of_seed_1)
 
 
 def test_models_see_the_same_samples_so_that_equal_models_never_differ() -> None:
     labels, scores = rows()
-    one = RankedRows.from_scores(labels, scores, 0.6)
-    found = bootstrap.replicates(labels, [one, replace(one)], Resampling(samples=30))
-    assert np.array_equal(found[0], found[1])
+    ranked = RankedRows.from_scores(labels, scores, 0.6)
+    metrics_by_model = bootstrap.replicates(labels, [ranked, replace(ranked)], Resampling(samples=30))
+    assert np.array_equal(metrics_by_model[0], metrics_by_model[1])
 
 
 def test_the_interval_covers_the_figure_and_narrows_with_more_rows() -> None:
     widths = []
     for count in (120, 1200):
         labels, scores = rows(count)
-        (found,) = bootstrap.replicates(labels, [RankedRows.from_scores(labels, scores, 0.6)], Resampling(samples=300))
-        low, high = bootstrap.percentile_interval(found[:, 0]) or (1.0, 0.0)
+        (samples,) = bootstrap.replicates(
+            labels, [RankedRows.from_scores(labels, scores, 0.6)], Resampling(samples=300)
+        )
+        low, high = bootstrap.percentile_interval(samples[:, 0]) or (1.0, 0.0)
         assert low < metrics.auroc(labels, scores) < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2

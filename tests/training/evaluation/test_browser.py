@@ -1,4 +1,4 @@
-"""The page of an evaluation in a real browser: every panel drawn, nothing said on the console."""
+"""The page of an evaluation in a real browser: every panel is drawn, and nothing is printed on the console."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[
         yield opened
 
 
-def test_every_panel_is_there_drawn_and_as_wide_as_its_place(shown: tuple[Any, list[str]]) -> None:
+def test_every_panel_is_drawn_wide_enough_and_has_a_caption(shown: tuple[Any, list[str]]) -> None:
     opened, _ = shown
     for panel in PANELS:
         plot = opened.locator(f"#figure-{panel} svg")
@@ -50,8 +50,8 @@ def test_every_panel_is_there_drawn_and_as_wide_as_its_place(shown: tuple[Any, l
 
 
 def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
-    _, said = shown
-    assert said == []
+    _, messages = shown
+    assert messages == []
 
 
 def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:
@@ -60,7 +60,7 @@ def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> N
 
 
 def test_text_stands_out_from_the_paper(shown: tuple[Any, list[str]]) -> None:
-    """At least the contrast of 4.5 that WCAG 2 asks for."""
+    """The contrast is at least 4.5, as WCAG 2 requires."""
     opened, _ = shown
     style = "getComputedStyle(document.querySelector('{}'))"
     paper = _luminance(opened.evaluate(style.format("body") + ".backgroundColor"))
@@ -72,7 +72,7 @@ def test_text_stands_out_from_the_paper(shown: tuple[Any, list[str]]) -> None:
 
 def _luminance(colour: str) -> float:
     """Relative luminance of `rgb(r, g, b)`, as WCAG 2 defines it."""
-    channels = np.array([float(one) for one in colour.split("(")[1].rstrip(")").split(",")[:3]]) / 255
+    channels = np.array([float(channel) for channel in colour.split("(")[1].rstrip(")").split(",")[:3]]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
 

@@ -16,23 +16,23 @@ pairs = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_
 
 
 @given(pairs)
-def test_bins_error_and_brier_score_are_those_of_a_plain_loop(given: list[tuple[int, float]]) -> None:
-    labels, probabilities = [label for label, _ in given], [probability for _, probability in given]
+def test_bins_error_and_brier_score_are_those_of_a_plain_loop(drawn: list[tuple[int, float]]) -> None:
+    labels, probabilities = [label for label, _ in drawn], [probability for _, probability in drawn]
     bins: dict[int, list[int]] = {}
     for row, probability in enumerate(probabilities):
         bins.setdefault(min(int(probability * 10), 9), []).append(row)
-    found = calibration(labels, probabilities)
+    calibrated = calibration(labels, probabilities)
     error = 0.0
-    assert len(found.bins) == len(bins)
-    for one, number in zip(found.bins, sorted(bins), strict=True):
+    assert len(calibrated.bins) == len(bins)
+    for bin_, number in zip(calibrated.bins, sorted(bins), strict=True):
         rows = bins[number]
         mean = sum(probabilities[row] for row in rows) / len(rows)
         share = sum(labels[row] for row in rows) / len(rows)
-        assert (one.low, one.high, one.rows) == (number / 10, (number + 1) / 10, len(rows))
-        assert (one.mean, one.genes) == pytest.approx((mean, share))
-        error += len(rows) / len(given) * abs(mean - share)
-    assert found.error == pytest.approx(error)
-    assert found.brier == pytest.approx(sum((p - y) ** 2 for y, p in given) / len(given))
+        assert (bin_.low, bin_.high, bin_.rows) == (number / 10, (number + 1) / 10, len(rows))
+        assert (bin_.mean, bin_.genes) == pytest.approx((mean, share))
+        error += len(rows) / len(drawn) * abs(mean - share)
+    assert calibrated.error == pytest.approx(error)
+    assert calibrated.brier == pytest.approx(sum((p - y) ** 2 for y, p in drawn) / len(drawn))
 
 
 def test_probabilities_that_come_true_have_a_small_error_and_bold_ones_a_large_one() -> None:
@@ -67,4 +67,4 @@ def test_nothing_is_known_without_a_trial() -> None:
 
 def test_a_probability_on_an_edge_belongs_to_the_bin_above_and_1_to_the_last() -> None:
     bins = calibration([1, 0, 1], [0.5, 1.0, 0.0], bins=2).bins
-    assert [(one.low, one.rows) for one in bins] == [(0.0, 1), (0.5, 2)]
+    assert [(bin_.low, bin_.rows) for bin_ in bins] == [(0.0, 1), (0.5, 2)]

@@ -23,7 +23,7 @@ def with_samples(evaluated: Evaluation, model: float, rule: float, spread: float
     """The evaluation as if AUROC of bootstrap samples lay so far apart, give or take."""
     shape = evaluated.rule_samples.shape
     swing = np.linspace(-spread, spread, shape[0])[:, None]
-    models = [replace(one, samples=np.full(shape, model) + swing) for one in evaluated.models]
+    models = [replace(evaluation, samples=np.full(shape, model) + swing) for evaluation in evaluated.models]
     return replace(evaluated, models=models, rule_samples=np.full(shape, rule))
 
 
@@ -43,9 +43,9 @@ def test_the_conclusion_warns_where_a_rule_gives_the_answer_away(evaluated: Eval
 def test_the_conclusion_gives_the_fix_that_fits_the_rule(
     evaluated: Evaluation, rule: str, crop: int | None, opening: str, fix: str
 ) -> None:
-    (said,) = conclusions.conclude(with_best_rule(evaluated, rule, 0.998, crop))
-    assert said.startswith(opening)
-    assert fix in said
+    (sentence,) = conclusions.conclude(with_best_rule(evaluated, rule, 0.998, crop))
+    assert sentence.startswith(opening)
+    assert fix in sentence
 
 
 def test_the_conclusion_says_how_far_the_model_is_from_the_best_rule(evaluated: Evaluation) -> None:
@@ -63,18 +63,18 @@ def test_a_difference_whose_interval_holds_zero_may_be_chance(evaluated: Evaluat
 
 
 def test_every_one_of_several_models_has_its_own_sentence(side_by_side: Evaluation) -> None:
-    said = conclusions.conclude(side_by_side)
-    assert [one.split(":")[0] for one in said] == ["first", "second"]
+    sentences = conclusions.conclude(side_by_side)
+    assert [sentence.split(":")[0] for sentence in sentences] == ["first", "second"]
 
 
 def test_a_model_of_another_dataset_is_warned_about_with_both_fingerprints(evaluated: Evaluation) -> None:
-    here = evaluated.dataset.manifest["fingerprint"]
+    evaluated_on = evaluated.dataset.manifest["fingerprint"]
     (model,) = evaluated.models
-    trained = {"dataset": {"fingerprint": "0123456789abcdef"}}
-    elsewhere = replace(evaluated, models=[replace(model, config=model.config | trained)])
-    assert conclusions.warnings(elsewhere) == [
-        f"the model was trained on dataset 0123456789ab and is evaluated on dataset {here[:12]}: "
+    other = {"dataset": {"fingerprint": "0123456789abcdef"}}
+    evaluation = replace(evaluated, models=[replace(model, config=model.config | other)])
+    assert conclusions.warnings(evaluation) == [
+        f"the model was trained on dataset 0123456789ab and is evaluated on dataset {evaluated_on[:12]}: "
         "split test may hold intervals it was trained on"
     ]
-    same = {"dataset": {"fingerprint": here}}
+    same = {"dataset": {"fingerprint": evaluated_on}}
     assert conclusions.warnings(replace(evaluated, models=[replace(model, config=model.config | same)])) == []

@@ -40,23 +40,23 @@ def test_models_side_by_side_have_the_figures_that_each_has_alone(
     assert side_by_side.models[1].metrics != alone.metrics
 
 
-def test_every_model_is_set_against_the_best_rule_and_every_other_model(side_by_side: Evaluation) -> None:
-    pairs = [(one.first, one.second) for one in side_by_side.differences]
+def test_every_model_is_compared_with_the_best_rule_and_every_other_model(side_by_side: Evaluation) -> None:
+    pairs = [(difference.first, difference.second) for difference in side_by_side.differences]
     assert pairs == [("first", "best rule"), ("second", "best rule"), ("first", "second")]
     first, second = side_by_side.models
     paired = side_by_side.differences[2]
     assert paired.values["auroc"] == first.metrics["auroc"] - second.metrics["auroc"]
-    place = metrics.NAMES.index("auroc")
+    column = metrics.NAMES.index("auroc")
     assert paired.intervals["auroc"] == bootstrap.percentile_interval(
-        first.samples[:, place] - second.samples[:, place]
+        first.samples[:, column] - second.samples[:, column]
     )
 
 
-def test_whole_chromosomes_are_drawn_when_asked_for(directory: Path) -> None:
+def test_whole_chromosomes_are_drawn_on_request(directory: Path) -> None:
     bundles = {"model": bundle_for(TOKENIZER)}
-    found = evaluate(bundles, directory, "test", 4096, samples=200, unit="chromosome")
-    alone = evaluate(bundles, directory, "test", 4096, samples=200)
-    assert found.models[0].intervals["auroc"] != alone.models[0].intervals["auroc"]
+    by_chromosome = evaluate(bundles, directory, "test", 4096, samples=200, unit="chromosome")
+    by_interval = evaluate(bundles, directory, "test", 4096, samples=200)
+    assert by_chromosome.models[0].intervals["auroc"] != by_interval.models[0].intervals["auroc"]
 
 
 def test_too_few_chromosomes_or_samples_are_refused(directory: Path, tmp_path: Path) -> None:
@@ -70,9 +70,17 @@ def test_too_few_chromosomes_or_samples_are_refused(directory: Path, tmp_path: P
         evaluate(bundles, directory, "test", 4096, samples=99)
 
 
+def test_a_manifest_without_counts_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = write_dataset(tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"manifest\.json: counts: missing") as raised:
+        evaluate({"model": bundle_for(TOKENIZER)}, path, "test", 4096, samples=100)
+    assert raised.value.code == "damaged"
+    assert "\n" not in str(raised.value)
+
+
 def test_the_train_split_can_be_evaluated_too(directory: Path) -> None:
-    found = evaluate({"model": bundle_for(TOKENIZER)}, directory, "train", 4096, samples=100)
-    assert (found.dataset.split, len(found.dataset), found.genes) == ("train", 480, 240)
+    evaluation = evaluate({"model": bundle_for(TOKENIZER)}, directory, "train", 4096, samples=100)
+    assert (evaluation.dataset.split, len(evaluation.dataset), evaluation.genes) == ("train", 480, 240)
 
 
 def test_a_dataset_of_another_tokenizer_is_refused_naming_the_model_where_there_are_several(directory: Path) -> None:

@@ -30,17 +30,17 @@ def test_parts_intervals_calibration_sweep_and_genes_left_out_are_written(writte
     low, high = written["intervals"]["auroc"]
     assert low <= written["auroc"] <= high
     for by in BY:
-        assert sum(one["rows"] for one in written[f"by_{by}"]) == written["rows"]
-    assert sum(one["rows"] for one in written["calibration"]["bins"]) == written["rows"]
-    assert sum(one["genes"] for one in written["by_biotype"]) == written["genes"]
+        assert sum(entry["rows"] for entry in written[f"by_{by}"]) == written["rows"]
+    assert sum(entry["rows"] for entry in written["calibration"]["bins"]) == written["rows"]
+    assert sum(entry["genes"] for entry in written["by_biotype"]) == written["genes"]
     assert len(written["sweep"]) == 19
     assert written["bootstrap"] == {"samples": 200, "seed": 0, "unit": "interval", "level": 0.95}
-    assert {one["split"] for one in written["left_out"]} == {"test", "every split"}
+    assert {entry["split"] for entry in written["left_out"]} == {"test", "every split"}
     assert written["differences"][0]["second"] == "best rule"
 
 
 def test_several_models_are_listed_and_the_first_is_flat_as_well(side_by_side: Evaluation) -> None:
-    found = json_report.to_json(side_by_side)
-    assert [one["name"] for one in found["models"]] == ["first", "second"]
-    first = {key: value for key, value in found["models"][0].items() if key != "name"}
-    assert {key: found[key] for key in first} == first
+    document = json_report.to_json(side_by_side)
+    assert [model["name"] for model in document["models"]] == ["first", "second"]
+    first = {key: value for key, value in document["models"][0].items() if key != "name"}
+    assert {key: document[key] for key in first} == first

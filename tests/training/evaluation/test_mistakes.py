@@ -21,8 +21,8 @@ def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Eval
             expected["FP"].append((-probability, number))
         if label == 1 and probability < model.threshold:
             expected["FN"].append((probability, number))
-    for kind, found in expected.items():
-        assert mistakes.mistake_rows(evaluated.dataset, model, kind).tolist() == [number for _, number in sorted(found)]
+    for kind, rows in expected.items():
+        assert mistakes.mistake_rows(evaluated.dataset, model, kind).tolist() == [number for _, number in sorted(rows)]
     assert mistakes.count(evaluated.dataset, model) == {
         "false_positives": len(expected["FP"]),
         "false_negatives": len(expected["FN"]),
@@ -40,21 +40,22 @@ def test_a_probability_at_the_threshold_is_called_a_gene(evaluated: Evaluation) 
 def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation) -> None:
     (model,) = evaluated.models
     for kind in ("FP", "FN"):
-        for row, one in zip(
+        for row, mistake in zip(
             mistakes.mistake_rows(evaluated.dataset, model, kind),
             mistakes.most_confident(evaluated.dataset, model, kind, 3),
             strict=False,
         ):
             expected = evaluated.dataset.table.slice(int(row), 1).to_pylist()[0]
             assert (
-                one.position == f"{expected['genome']}:{expected['chromosome']}:{expected['start']}-{expected['end']}"
+                mistake.position
+                == f"{expected['genome']}:{expected['chromosome']}:{expected['start']}-{expected['end']}"
             )
-            assert (one.gene_id, one.biotype, one.source) == (
+            assert (mistake.gene_id, mistake.biotype, mistake.source) == (
                 expected["gene_id"],
                 expected["biotype"],
                 expected["source"],
             )
-            assert one.probability == model.probabilities[row]
+            assert mistake.probability == model.probabilities[row]
 
 
 def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(evaluated: Evaluation, tmp_path: Path) -> None:
@@ -67,8 +68,8 @@ def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(evaluated: Evalua
         assert lines[0].startswith('track name="mistakes" description="model, test, ')
         rows = [columns for _, columns in bed_reader.rows(file)]
         assert len(rows) == len(lines) - 1
-        places = [(row[0], int(row[1]), int(row[2])) for row in rows]
-        assert places == sorted(places)
+        positions = [(row[0], int(row[1]), int(row[2])) for row in rows]
+        assert positions == sorted(positions)
         for row in rows:
             assert len(row) == 9
             assert (row[6], row[7]) == (row[1], row[2])
@@ -85,9 +86,9 @@ def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(evaluated: Evalua
 
 def test_one_genome_gives_one_file_of_the_requested_name(evaluated: Evaluation, tmp_path: Path) -> None:
     table = evaluated.dataset.table
-    place = table.column_names.index("genome")
-    alone = replace(evaluated.dataset, table=table.set_column(place, "genome", pa.array(["toy"] * len(table))))
-    assert mistakes.write(replace(evaluated, dataset=alone), tmp_path / "m.bed") == [tmp_path / "m.bed"]
+    column = table.column_names.index("genome")
+    one_genome = replace(evaluated.dataset, table=table.set_column(column, "genome", pa.array(["toy"] * len(table))))
+    assert mistakes.write(replace(evaluated, dataset=one_genome), tmp_path / "m.bed") == [tmp_path / "m.bed"]
 
 
 def test_without_a_mistake_the_file_has_its_header_only(evaluated: Evaluation, tmp_path: Path) -> None:

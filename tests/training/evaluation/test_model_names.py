@@ -19,8 +19,8 @@ def test_models_are_named_by_the_last_parts_of_their_paths_that_differ() -> None
 
 
 def test_paths_that_only_differ_in_the_folder_bundle_keep_their_whole_names() -> None:
-    found = model_names.short_names([Path("/a"), Path("/a/bundle")])
-    assert found == ["/a", "/a/bundle"]
+    names = model_names.short_names([Path("/a"), Path("/a/bundle")])
+    assert names == ["/a", "/a/bundle"]
 
 
 def test_a_bundle_named_twice_is_refused() -> None:

@@ -65,19 +65,19 @@ def test_the_page_holds_intervals_parts_genes_left_out_and_mistakes(text: str) -
 
 
 def test_a_rule_above_the_model_is_the_highlighted_row(evaluated: Evaluation) -> None:
-    found = page.build_page(with_best_rule(evaluated, "gc", 0.95)).html()
-    assert re.findall(r"<tr class=best><td>([^<]+)", found) == ["rule: share of G and C"]
+    html = page.build_page(with_best_rule(evaluated, "gc", 0.95)).html()
+    assert re.findall(r"<tr class=best><td>([^<]+)", html) == ["rule: share of G and C"]
 
 
 def test_a_model_above_every_rule_is_the_highlighted_row(evaluated: Evaluation) -> None:
-    found = page.build_page(with_best_rule(evaluated, "gc", 0.6)).html()
-    assert re.findall(r"<tr class=best><td>([^<]+)", found) == ["model"]
+    html = page.build_page(with_best_rule(evaluated, "gc", 0.6)).html()
+    assert re.findall(r"<tr class=best><td>([^<]+)", html) == ["model"]
 
 
 def test_models_side_by_side_are_on_one_page(side_by_side: Evaluation) -> None:
-    found = page.build_page(side_by_side).html()
-    assert 'id="figure-histogram-2"' in found
-    assert "first − second" in found
+    html = page.build_page(side_by_side).html()
+    assert 'id="figure-histogram-2"' in html
+    assert "first − second" in html
 
 
 def test_a_dataset_without_genes_left_out_has_a_line_instead_of_their_table(evaluated: Evaluation) -> None:

@@ -20,8 +20,8 @@ def with_slices(evaluated: Evaluation, by: str, slices: list[Slice]) -> Evaluati
     return replace(evaluated, models=models)
 
 
-def by_name(found: list[plots.Plot]) -> dict[str, plots.Plot]:
-    return {plot.name: plot for plot in found}
+def by_name(drawn: list[plots.Plot]) -> dict[str, plots.Plot]:
+    return {plot.name: plot for plot in drawn}
 
 
 def points(figure: Figure) -> list[tuple[float, float]]:
@@ -36,11 +36,11 @@ def test_the_dot_of_a_model_is_at_the_rates_of_its_own_threshold(evaluated: Eval
     called = scores >= threshold
     values = metrics.binary_metrics(labels, scores, threshold)
     model = replace(evaluated.models[0], threshold=threshold, metrics=values)
-    found = by_name(plots.curves(replace(evaluated, models=[model])))
-    assert points(found["roc"].figure) == [
+    drawn = by_name(plots.curves(replace(evaluated, models=[model])))
+    assert points(drawn["roc"].figure) == [
         pytest.approx((called[labels == 0].mean(), called[labels == 1].mean())),
     ]
-    assert points(found["precision-recall"].figure) == [
+    assert points(drawn["precision-recall"].figure) == [
         pytest.approx((called[labels == 1].mean(), labels[called].mean())),
     ]
 
@@ -73,8 +73,8 @@ def test_of_many_chromosomes_those_with_most_rows_are_drawn_in_their_order(evalu
 def test_genomes_and_chromosomes_share_an_axis_that_holds_every_value(evaluated: Evaluation) -> None:
     evaluation = with_slices(evaluated, "chromosome", [slice_of(0.62, (0.47, 0.7)), slice_of(0.9, (0.8, 1.0))])
     evaluation = with_slices(evaluation, "genome", [slice_of(0.8, (0.75, 0.9))])
-    found = by_name(plots.slices(evaluation))
-    ranges = [found[name].figure.axes[0].get_xlim() for name in ("genome", "chromosome")]
+    drawn = by_name(plots.slices(evaluation))
+    ranges = [drawn[name].figure.axes[0].get_xlim() for name in ("genome", "chromosome")]
     assert ranges == [pytest.approx((0.445, 1.005))] * 2
 
 

@@ -23,9 +23,9 @@ def test_the_figures_can_be_computed_again_from_the_table(evaluated: Evaluation,
 
 def test_parquet_holds_the_same_with_a_column_for_each_model(side_by_side: Evaluation, tmp_path: Path) -> None:
     predictions.write(side_by_side, tmp_path / "p.parquet")
-    found = pq.read_table(tmp_path / "p.parquet")
+    table = pq.read_table(tmp_path / "p.parquet")
     for model in side_by_side.models:
-        assert found[f"probability:{model.name}"].to_pylist() == model.probabilities.tolist()
+        assert table[f"probability:{model.name}"].to_pylist() == model.probabilities.tolist()
 
 
 def test_another_ending_is_refused(evaluated: Evaluation, tmp_path: Path) -> None:

@@ -15,21 +15,27 @@ from training.evaluation import Evaluation, evaluate, tables
 def test_genes_left_out_are_evaluated_by_reason_without_those_over_train(
     directory: Path, evaluated: Evaluation
 ) -> None:
-    hidden = left_out.read(directory, read_manifest(directory))
-    assert hidden is not None
-    scores = probabilities(bundle_for(TOKENIZER).model, hidden.tokens, hidden.lengths, 4096)
+    genes = left_out.read(directory, read_manifest(directory))
+    assert genes is not None
+    scores = probabilities(bundle_for(TOKENIZER).model, genes.tokens, genes.lengths, 4096)
     expected: dict[tuple[str, str], list[int]] = {}
-    for row, score in zip(hidden.table.to_pylist(), scores, strict=True):
+    for row, score in zip(genes.table.to_pylist(), scores, strict=True):
         for among in ["every split"] + ["test"] * (row["split"] == "test"):
             counts = expected.setdefault((among, row["reason"]), [0, 0, 0])
             counts[0] += 1
             counts[1] += not row["overlaps_train"]
             counts[2] += not row["overlaps_train"] and score >= 0.5
-    found = {(one.among, one.name): [one.genes, one.evaluated, one.called] for one in evaluated.models[0].left_out}
-    assert found == expected
-    assert [one.among for one in evaluated.models[0].left_out] == ["test", "test", "every split", "every split"]
-    one = evaluated.models[0].left_out[0]
-    assert (one.share, one.interval) == (one.called / one.evaluated, wilson_interval(one.called, one.evaluated))
+    actual = {
+        (recall.among, recall.name): [recall.genes, recall.evaluated, recall.called]
+        for recall in evaluated.models[0].left_out
+    }
+    assert actual == expected
+    assert [recall.among for recall in evaluated.models[0].left_out] == ["test", "test", "every split", "every split"]
+    recall = evaluated.models[0].left_out[0]
+    assert (recall.share, recall.interval) == (
+        recall.called / recall.evaluated,
+        wilson_interval(recall.called, recall.evaluated),
+    )
 
 
 def test_recall_by_biotype_is_that_of_a_plain_loop(evaluated: Evaluation) -> None:
@@ -38,18 +44,20 @@ def test_recall_by_biotype_is_that_of_a_plain_loop(evaluated: Evaluation) -> Non
     for row, called in zip(evaluated.dataset.table.to_pylist(), model.probabilities >= model.threshold, strict=True):
         if row["label"] == 1:
             expected.setdefault(row["biotype"] or "unspecified", []).append(bool(called))
-    assert {one.name: (one.genes, one.called) for one in model.biotypes} == {
+    assert {recall.name: (recall.genes, recall.called) for recall in model.biotypes} == {
         name: (len(called), sum(called)) for name, called in expected.items()
     }
-    assert [one.genes for one in model.biotypes] == sorted((one.genes for one in model.biotypes), reverse=True)
+    assert [recall.genes for recall in model.biotypes] == sorted(
+        (recall.genes for recall in model.biotypes), reverse=True
+    )
 
 
-def without(directory: Path, folder: Path, kept: object) -> Evaluation:
+def without(directory: Path, folder: Path, left_out_entry: object) -> Evaluation:
     """The evaluation of a dataset with another account of genes left out."""
     shutil.copytree(directory, folder)
     manifest = read_manifest(folder)
     manifest.pop("left_out")
-    manifest |= {"left_out": kept} if kept else {}
+    manifest |= {"left_out": left_out_entry} if left_out_entry else {}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return evaluate({"model": bundle_for(TOKENIZER)}, folder, "test", 4096, samples=100)
 
@@ -57,6 +65,6 @@ def without(directory: Path, folder: Path, kept: object) -> Evaluation:
 def test_a_dataset_that_keeps_none_or_leaves_none_out_says_so_in_a_line(directory: Path, tmp_path: Path) -> None:
     older = without(directory, tmp_path / "older", None)
     assert "does not keep them" in (tables.explain_no_left_out(older) or "")
-    whole = without(directory, tmp_path / "whole", {"genes": 0, "reasons": {}, "files": []})
-    assert "every usable gene is in the dataset" in (tables.explain_no_left_out(whole) or "")
-    assert tables.left_out(older) is tables.left_out(whole) is None
+    complete = without(directory, tmp_path / "whole", {"genes": 0, "reasons": {}, "files": []})
+    assert "every usable gene is in the dataset" in (tables.explain_no_left_out(complete) or "")
+    assert tables.left_out(older) is tables.left_out(complete) is None

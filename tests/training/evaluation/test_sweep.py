@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import metrics
@@ -11,14 +11,15 @@ from training.evaluation.sweep import sweep
 pairs = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(pairs, st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.99, 1.0, 1.5]), min_size=1, max_size=5))
 def test_figures_at_each_threshold_are_those_of_scikit_learn(
-    given: list[tuple[int, float]], thresholds: list[float]
+    rows: list[tuple[int, float]], thresholds: list[float]
 ) -> None:
-    labels, scores = np.array([label for label, _ in given]), np.array([score for _, score in given])
-    found = sweep(labels, scores, thresholds)
-    for place, threshold in enumerate(thresholds):
+    labels, scores = np.array([label for label, _ in rows]), np.array([score for _, score in rows])
+    swept = sweep(labels, scores, thresholds)
+    for number, threshold in enumerate(thresholds):
         expected = metrics.binary_metrics(labels, scores, threshold)
-        assert found.called[place] == (scores >= threshold).sum()
+        assert swept.called[number] == (scores >= threshold).sum()
         for name in ("precision", "recall", "f1", "mcc"):
-            assert getattr(found, name)[place] == pytest.approx(expected[name])
+            assert getattr(swept, name)[number] == pytest.approx(expected[name])

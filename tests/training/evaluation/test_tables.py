@@ -24,12 +24,12 @@ def test_models_side_by_side_share_the_table_with_the_rules(side_by_side: Evalua
 def test_the_share_called_genes_is_shown_for_every_source(evaluated: Evaluation) -> None:
     kinds = np.array(evaluated.dataset.table["source"].to_pylist())
     (model,) = evaluated.models
-    found = tables.sources(evaluated).rows
-    assert [row[0] for row in found] == ["gene", "shuffle"]
-    for source, rows, called, share in found:
-        here = kinds == source
-        assert rows == here.sum()
-        assert called == (model.probabilities[here] >= model.threshold).sum()
+    table_rows = tables.sources(evaluated).rows
+    assert [row[0] for row in table_rows] == ["gene", "shuffle"]
+    for source, rows, called, share in table_rows:
+        members = kinds == source
+        assert rows == members.sum()
+        assert called == (model.probabilities[members] >= model.threshold).sum()
         assert share == called / rows
 
 
@@ -40,13 +40,13 @@ def test_the_bundles_threshold_is_marked_among_others(evaluated: Evaluation) -> 
     assert row[2:] == pytest.approx((model["precision"], model["recall"], model["f1"], model["mcc"]))
 
 
-@pytest.mark.parametrize("which", ["evaluated", "side_by_side"])
+@pytest.mark.parametrize("fixture", ["evaluated", "side_by_side"])
 def test_no_table_of_the_terminal_is_wider_than_80_columns(
-    which: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    fixture: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found: Evaluation = request.getfixturevalue(which)
+    evaluation: Evaluation = request.getfixturevalue(fixture)
     terminal = Terminal(80)
-    for table in tables.terminal_tables(found):
+    for table in tables.terminal_tables(evaluation):
         terminal.table(table.caption, table.header, table.rows)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -35,10 +35,10 @@ def scored(bundle: Bundle, genome: GenomeFiles, intervals: Path) -> predict.Pred
 
 
 def test_every_gene_has_the_probability_of_its_own_sequence(bundle: Bundle, genome: GenomeFiles) -> None:
-    found = scored(bundle, genome, genome.annotation)
-    assert len(found.features) == len(genome.genes)
+    prediction = scored(bundle, genome, genome.annotation)
+    assert len(prediction.features) == len(genome.genes)
     flip = str.maketrans("ACGTacgtN", "TGCAtgcaN")
-    for feature, probability in zip(found.features, found.probabilities, strict=True):
+    for feature, probability in zip(prediction.features, prediction.probabilities, strict=True):
         text = genome.sequences[feature.chromosome][feature.start : feature.end]
         text = text.translate(flip)[::-1] if feature.strand == "-" else text
         tokens = bundle.tokenizer.encode(text)
@@ -54,35 +54,38 @@ def test_probabilities_are_the_same_by_a_pool_of_actors_and_in_any_batches(
     alone = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer, 65_536), 0.5, Silent())
     for budget, score_tables in ((1, predict.score_locally), (2_000, predict.score_on(Pool(2, use_gpu=False)))):
         scorer = ModelScorer(bundle.model, bundle.tokenizer, budget)
-        found = predict.predict(selected, scorer, 0.5, Silent(), score_tables)
-        np.testing.assert_allclose(found.probabilities, alone.probabilities, atol=1e-6, rtol=0)
+        prediction = predict.predict(selected, scorer, 0.5, Silent(), score_tables)
+        np.testing.assert_allclose(prediction.probabilities, alone.probabilities, atol=1e-6, rtol=0)
 
 
 def test_sequences_are_scored_as_they_are_written(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "some.fa"
     path.write_text(">one\nACGTACGTGGTTACA\n>empty\n>two words\nTTGACA\n")
     selected = predict.read_sequences(path, Silent())
-    found = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, Silent())
-    assert [(one.chromosome, one.start, one.end) for one in found.features] == [("one", 0, 15), ("two", 0, 6)]
-    assert found.skipped == {"empty_sequence": 1}
+    prediction = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, Silent())
+    assert [(feature.chromosome, feature.start, feature.end) for feature in prediction.features] == [
+        ("one", 0, 15),
+        ("two", 0, 6),
+    ]
+    assert prediction.skipped == {"empty_sequence": 1}
     tokens = bundle.tokenizer.encode("ACGTACGTGGTTACA")
     alone = probabilities(bundle.model, tokens, np.array([len(tokens)]), 4096)[0]
-    assert found.probabilities[0] == pytest.approx(alone, abs=1e-6)
+    assert prediction.probabilities[0] == pytest.approx(alone, abs=1e-6)
 
 
 def test_both_files_hold_every_interval_sorted_and_read_back(
     bundle: Bundle, genome: GenomeFiles, tmp_path: Path
 ) -> None:
-    found = scored(bundle, genome, genome.annotation)
-    bed_path, tsv_path = predict.write(found, tmp_path / "scores.bed")
+    prediction = scored(bundle, genome, genome.annotation)
+    bed_path, tsv_path = predict.write(prediction, tmp_path / "scores.bed")
     rows = list(pybedtools.BedTool(str(bed_path)))
-    assert len(rows) == len(found.features)
+    assert len(rows) == len(prediction.features)
     assert all(0 <= int(row.score) <= 1000 for row in rows)
-    places = [(row.chrom, row.start) for row in rows]
-    assert places == sorted(places)
+    positions = [(row.chrom, row.start) for row in rows]
+    assert positions == sorted(positions)
     lines = [line.split("\t") for line in tsv_path.read_text().splitlines()]
     assert tuple(lines[0]) == predict.COLUMNS
-    assert [(line[0], int(line[1])) for line in lines[1:]] == places
+    assert [(line[0], int(line[1])) for line in lines[1:]] == positions
     assert all((float(line[6]) >= 0.5) == (line[7] == "gene") for line in lines[1:])
 
 
@@ -105,26 +108,26 @@ def test_an_output_of_another_ending_is_refused() -> None:
 
 
 def gff3(path: Path, *rows: tuple[str, str]) -> Path:
-    """A GFF3 file of genes at one place, given strand and id."""
+    """A GFF3 file of genes at the same position, one for each strand and id."""
     lines = [f"chr1\ttest\tgene\t1001\t1200\t.\t{strand}\t.\tID={name}\n" for strand, name in rows]
     path.write_text("".join(lines))
     return path
 
 
-def test_a_question_mark_for_a_strand_is_read_forward_and_told(
+def test_a_question_mark_for_a_strand_is_read_forward_with_a_warning(
     bundle: Bundle, genome: GenomeFiles, tmp_path: Path
 ) -> None:
     intervals, progress = gff3(tmp_path / "some.gff3", ("?", "a"), ("+", "b"), ("?", "c"), ("-", "d")), Silent()
     selected = predict.read_intervals(genome.fasta, intervals, ["gene"], progress)
-    found = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, progress)
-    assert [feature.strand for feature in found.features] == [".", "+", ".", "-"]
-    assert found.probabilities[0] == pytest.approx(found.probabilities[1])
+    prediction = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), 0.5, progress)
+    assert [feature.strand for feature in prediction.features] == [".", "+", ".", "-"]
+    assert prediction.probabilities[0] == pytest.approx(prediction.probabilities[1])
     assert progress.warnings == [f"{intervals}: 2 intervals of unknown strand (?) are read forward"]
 
 
 def test_control_characters_in_a_name_break_no_line(bundle: Bundle, genome: GenomeFiles, tmp_path: Path) -> None:
-    found = scored(bundle, genome, gff3(tmp_path / "some.gff3", ("+", "a%09b%0Ac%C2%85d"), ("-", "e")))
-    bed_path, tsv_path = predict.write(found, tmp_path / "scores.bed")
+    prediction = scored(bundle, genome, gff3(tmp_path / "some.gff3", ("+", "a%09b%0Ac%C2%85d"), ("-", "e")))
+    bed_path, tsv_path = predict.write(prediction, tmp_path / "scores.bed")
     for path, columns, name in ((bed_path, 6, 3), (tsv_path, len(predict.COLUMNS), 4)):
         rows = [line.split("\t") for line in path.read_text().splitlines()]
         assert {len(row) for row in rows} == {columns}

@@ -30,7 +30,7 @@ def codes_of(*sequences: str) -> tuple[np.ndarray, np.ndarray]:
 def test_each_sequence_has_the_probability_that_it_has_alone(model_scorer: ModelScorer) -> None:
     sequences = ["ACGTACGTAC", "GGGTTTNNACG", "TTT"]
     together = model_scorer(*codes_of(*sequences))
-    alone = [model_scorer(*codes_of(one))[0] for one in sequences]
+    alone = [model_scorer(*codes_of(text))[0] for text in sequences]
     np.testing.assert_allclose(together, alone, atol=1e-6)
     assert ((together > 0) & (together < 1)).all()
 
@@ -51,12 +51,12 @@ def test_the_default_token_budget_is_that_of_the_device(
         return np.zeros(len(counts))
 
     monkeypatch.setattr(scorer, "probabilities", record)
-    for one in (
+    for configured in (
         model_scorer,
         replace(model_scorer, device=torch.device("cuda")),
         replace(model_scorer, token_budget=9),
     ):
-        one(*codes_of("ACGT"))
+        configured(*codes_of("ACGT"))
     assert budgets == [scorer.CPU_TOKENS, scorer.GPU_TOKENS, 9]
 
 

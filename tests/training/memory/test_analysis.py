@@ -33,7 +33,7 @@ def test_the_json_has_what_the_table_shows(dataset: Path) -> None:
     assert figures["probed_longest"] is None
 
 
-def test_a_given_size_is_of_a_gpu_elsewhere_unless_its_kind_is_given() -> None:
+def test_a_requested_size_is_that_of_a_remote_gpu_unless_its_kind_is_stated() -> None:
     device = device_to_plan_for(TrainingConfig(workers=2), 24 * GIB, None)
     assert (device.kind, device.size, device.is_local) == ("cuda", 24 * GIB, False)
 

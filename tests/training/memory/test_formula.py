@@ -31,8 +31,8 @@ def test_weights_are_those_of_the_model(kind: str, stem: int, pooling: str) -> N
     [({"optimizer": "adamw"}, 8), ({"optimizer": "sgd"}, 4), ({"optimizer": "sgd", "momentum": 0}, 0)],
 )
 def test_an_optimizer_keeps_its_numbers_for_every_weight(changed: dict[str, Any], bytes_a_weight: int) -> None:
-    found = estimate(ModelConfig(), TrainingConfig(**changed), 70, WORK)
-    assert found.optimizer == bytes_a_weight * found.parameters / 4
+    estimated = estimate(ModelConfig(), TrainingConfig(**changed), 70, WORK)
+    assert estimated.optimizer == bytes_a_weight * estimated.parameters / 4
 
 
 def test_frozen_token_vectors_have_neither_gradient_nor_state() -> None:
@@ -57,8 +57,8 @@ configurations = st.builds(
 )
 
 
-def activations(found: Estimate) -> float:
-    return found.peak - found.process
+def activations(estimated: Estimate) -> float:
+    return estimated.peak - estimated.process
 
 
 @settings(max_examples=200, deadline=None)
@@ -66,9 +66,9 @@ def activations(found: Estimate) -> float:
 def test_more_rows_and_longer_ones_take_more(model: ModelConfig, rows: int, tokens: int, device: Any) -> None:
     work = Work(rows, tokens, device)
     # Small tensors stay in a CPU's heap when freed, and larger ones go back, so that some of these count once less.
-    here = estimate(model, FP32, 4099, work).peak - (8 * 128 * 2**10 if device == "cpu" else 0)
-    assert here <= estimate(model, FP32, 4099, replace(work, rows=2 * rows)).peak * 1.001
-    assert here <= estimate(model, FP32, 4099, replace(work, tokens=2 * tokens)).peak * 1.001
+    peak = estimate(model, FP32, 4099, work).peak - (8 * 128 * 2**10 if device == "cpu" else 0)
+    assert peak <= estimate(model, FP32, 4099, replace(work, rows=2 * rows)).peak * 1.001
+    assert peak <= estimate(model, FP32, 4099, replace(work, tokens=2 * tokens)).peak * 1.001
 
 
 @settings(max_examples=100, deadline=None)

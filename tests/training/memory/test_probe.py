@@ -24,15 +24,15 @@ def program(folder: Path, text: str) -> str:
 
 def test_a_process_that_is_killed_means_that_it_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program(tmp_path, "kill -9 $$"))
-    found = probe(SMALL, TrainingConfig(), 67, WORK)
-    assert not found.fits
-    assert "killed" in found.reason
+    result = probe(SMALL, TrainingConfig(), 67, WORK)
+    assert not result.fits
+    assert "killed" in result.reason
 
 
 def test_an_allocation_that_is_refused_means_that_it_does_not_fit() -> None:
-    found = measure(SMALL.model_copy(update={"embedding": 1024}), TrainingConfig(), 10**11, WORK)
-    assert not found.fits
-    assert "refused" in found.reason
+    result = measure(SMALL.model_copy(update={"embedding": 1024}), TrainingConfig(), 10**11, WORK)
+    assert not result.fits
+    assert "refused" in result.reason
 
 
 def test_another_failure_is_an_error_with_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

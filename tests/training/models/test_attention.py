@@ -13,48 +13,48 @@ from training.models.transformer import rotate
 
 
 def positions(lengths: list[int], width: int = 8) -> Positions:
-    found = torch.tensor(lengths)
-    mask = torch.arange(max(lengths)) < found[:, None]
+    sizes = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < sizes[:, None]
     generator = torch.Generator().manual_seed(sum(lengths))
-    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, found, np.array(lengths))
+    return Positions(torch.randn(*mask.shape, width, generator=generator), mask, sizes, np.array(lengths))
 
 
 @given(st.lists(st.integers(1, 23), min_size=1, max_size=4), st.integers(1, 12))
 def test_attention_by_blocks_equals_attention_under_a_band(lengths: list[int], window: int) -> None:
-    found = positions(lengths)
+    batch = positions(lengths)
     query, key, value = torch.randn(3, len(lengths), 2, max(lengths), 4, generator=torch.Generator().manual_seed(1))
-    place = torch.arange(max(lengths))
-    band = ((place[:, None] - place).abs() <= window) & found.mask[:, None, None, :]
+    index = torch.arange(max(lengths))
+    band = ((index[:, None] - index).abs() <= window) & batch.mask[:, None, None, :]
     band = band | torch.eye(max(lengths), dtype=torch.bool)
     expected = scaled_dot_product_attention(query, key, value, attn_mask=band)
-    mine = windowed(query, key, value, found.mask, window)
-    real = found.mask[:, None, :, None]
-    torch.testing.assert_close(mine * real, expected * real, rtol=1e-5, atol=1e-5)
+    attended = windowed(query, key, value, batch.mask, window)
+    real = batch.mask[:, None, :, None]
+    torch.testing.assert_close(attended * real, expected * real, rtol=1e-5, atol=1e-5)
 
 
 @given(st.lists(st.integers(1, 23), min_size=1, max_size=4))
 def test_packing_and_unpacking_keep_what_is_real(lengths: list[int]) -> None:
-    found = positions(lengths)
-    packed = Packed(found, 0)
-    flat = packed.into(found.states)
+    batch = positions(lengths)
+    packed = Packed(batch, 0)
+    flat = packed.into(batch.states)
     assert flat.shape == (sum(lengths), 8)
-    torch.testing.assert_close(packed.back(flat), found.states * found.mask[..., None])
+    torch.testing.assert_close(packed.back(flat), batch.states * batch.mask[..., None])
     assert packed.indices.tolist() == [index for length in lengths for index in range(length)]
 
 
 def test_without_padding_no_mask_is_needed_and_the_result_is_the_same() -> None:
-    found = positions([6, 6])
+    batch = positions([6, 6])
     parts = [torch.randn(2, 6, 2, 4) for _ in range(3)]
-    beside_longer = Positions(found.states, found.mask, found.lengths, np.array([6, 5]))
-    torch.testing.assert_close(Padded(found, 0).attend(*parts), Padded(beside_longer, 0).attend(*parts))
+    with_mask = Positions(batch.states, batch.mask, batch.lengths, np.array([6, 5]))
+    torch.testing.assert_close(Padded(batch, 0).attend(*parts), Padded(with_mask, 0).attend(*parts))
 
 
 def test_rotary_scores_depend_on_distance_alone() -> None:
     query, key = torch.randn(1, 1, 8), torch.randn(1, 1, 8)
     rates = 10_000.0 ** -(torch.arange(0, 8, 2) / 8)
 
-    def score(one: int, other: int) -> torch.Tensor:
-        return (rotate(query, torch.tensor([[one]]) * rates) * rotate(key, torch.tensor([[other]]) * rates)).sum()
+    def score(first: int, second: int) -> torch.Tensor:
+        return (rotate(query, torch.tensor([[first]]) * rates) * rotate(key, torch.tensor([[second]]) * rates)).sum()
 
     torch.testing.assert_close(score(3, 10), score(103, 110), rtol=1e-4, atol=1e-4)
     assert not torch.isclose(score(3, 10), score(3, 11))

@@ -19,7 +19,7 @@ from training.bundle.description import describe
 from training.config import ModelConfig
 from training.models import embedding_file
 
-MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TOKENIZER = Tokenizer(3, 1, "anchor")
 
 
@@ -29,19 +29,19 @@ def vectors(tokenizer: Tokenizer = TOKENIZER, size: int = 8) -> torch.Tensor:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    return embedding_file.save(vectors(), TOKENIZER, 0.41234, MADE, tmp_path)
+    return embedding_file.save(vectors(), TOKENIZER, 0.41234, CREATED, tmp_path)
 
 
 def test_the_name_has_dimension_vocabulary_accuracy_and_time(saved: Path) -> None:
     assert saved.name == "embed-8-67-0.4123-20260304T050607Z-checkpoint.safetensors"
-    elsewhere = MADE.astimezone(timezone(timedelta(hours=9)))
+    elsewhere = CREATED.astimezone(timezone(timedelta(hours=9)))
     assert embedding_file.name_of(8, 67, 0.41234, elsewhere) == saved.name
 
 
 def test_vectors_come_back_with_a_zero_for_padding(saved: Path) -> None:
-    found = embedding_file.load(saved, TOKENIZER, 8)
-    assert torch.equal(found[PAD + 1 :], vectors()[PAD + 1 :])
-    assert (found[PAD] == 0).all()
+    loaded = embedding_file.load(saved, TOKENIZER, 8)
+    assert torch.equal(loaded[PAD + 1 :], vectors()[PAD + 1 :])
+    assert (loaded[PAD] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_vectors_come_back_with_a_zero_for_padding(saved: Path) -> None:
     ],
 )
 def test_the_tokenizer_travels_in_the_file_and_builds_can_take_it(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    path = embedding_file.save(vectors(tokenizer), tokenizer, 0.5, MADE, tmp_path)
+    path = embedding_file.save(vectors(tokenizer), tokenizer, 0.5, CREATED, tmp_path)
     assert Tokenizer.load(path) == tokenizer
     assert Tokenizer.from_config(TokenizerConfig.model_validate({"from": str(path)})) == tokenizer
     with safe_open(path, framework="pt") as file:
@@ -65,8 +65,8 @@ def test_another_tokenizer_is_refused_with_both_fingerprints_and_what_differs(sa
     other = Tokenizer(3, 2, "drop")
     with pytest.raises(BundleError) as caught:
         embedding_file.load(saved, other, 8)
-    for told in (TOKENIZER.fingerprint[:12], other.fingerprint[:12], "stride 1 against 2, tail anchor against drop"):
-        assert told in str(caught.value)
+    for part in (TOKENIZER.fingerprint[:12], other.fingerprint[:12], "stride 1 against 2, tail anchor against drop"):
+        assert part in str(caught.value)
     observed = TOKENIZER.restrict_to_observed(np.arange(TOKENIZER.vocabulary_size) % 2, 1)
     with pytest.raises(BundleError, match="file against data: the vocabulary"):
         embedding_file.load(saved, observed, 8)
@@ -79,7 +79,7 @@ def test_another_dimension_is_refused_with_both(saved: Path) -> None:
 
 def test_vectors_that_do_not_fit_the_tokenizer_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"shape \(3, 8\) do not fit a tokenizer of 67 ids"):
-        embedding_file.save(torch.zeros(3, 8), TOKENIZER, 0.5, MADE, tmp_path)
+        embedding_file.save(torch.zeros(3, 8), TOKENIZER, 0.5, CREATED, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,7 +95,7 @@ def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"format": "other"}, "not a raygene embedding file"),
         ({"format_version": "9"}, "embedding format 9 is newer than the known 2: update raygene"),
@@ -108,15 +108,15 @@ def rewritten(saved: Path, tensor: torch.Tensor | None = None, **changed: str) -
         ({"tokenizer": Tokenizer(4, 1, "anchor").json}, "its tokenizer is not the one that its fingerprint names"),
     ],
 )
-def test_incomplete_metadata_is_refused(saved: Path, changed: dict[str, str], told: str) -> None:
-    with pytest.raises(BundleError, match=told) as caught:
+def test_incomplete_metadata_is_refused(saved: Path, changed: dict[str, str], message: str) -> None:
+    with pytest.raises(BundleError, match=message) as caught:
         embedding_file.load(rewritten(saved, **changed), TOKENIZER, 8)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_of_format_1_is_read_without_a_digest(saved: Path) -> None:
-    found = embedding_file.load(rewritten(saved), TOKENIZER, 8)
-    assert torch.equal(found[PAD + 1 :], vectors()[PAD + 1 :])
+    loaded = embedding_file.load(rewritten(saved), TOKENIZER, 8)
+    assert torch.equal(loaded[PAD + 1 :], vectors()[PAD + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_vectors_that_are_not_one_for_each_id_are_refused(saved: Path, wrong: to
         embedding_file.load(rewritten(saved, wrong), TOKENIZER, 8)
 
 
-def test_vectors_that_are_no_numbers_are_refused(saved: Path) -> None:
+def test_vectors_that_are_not_finite_are_refused(saved: Path) -> None:
     with pytest.raises(BundleError, match=r"embedding.weight holds values that are not finite"):
         embedding_file.load(rewritten(saved, torch.full((67, 8), torch.nan)), TOKENIZER, 8)
 
@@ -166,10 +166,12 @@ def test_a_missing_file_is_an_error_that_names_its_key(tmp_path: Path) -> None:
 
 
 def test_a_fresh_model_starts_from_the_file_and_is_otherwise_the_same(saved: Path) -> None:
-    plain = models.fresh(ModelConfig(embedding=8), TOKENIZER, 0).state_dict()
-    given = models.fresh(ModelConfig(embedding=8, embedding_file=str(saved)), TOKENIZER, 0).state_dict()
-    assert torch.equal(given["embedding.weight"], embedding_file.load(saved, TOKENIZER, 8))
-    assert all(torch.equal(plain[name], given[name]) for name in plain if name != "embedding.weight")
+    random_weights = models.fresh(ModelConfig(embedding=8), TOKENIZER, 0).state_dict()
+    weights = models.fresh(ModelConfig(embedding=8, embedding_file=str(saved)), TOKENIZER, 0).state_dict()
+    assert torch.equal(weights["embedding.weight"], embedding_file.load(saved, TOKENIZER, 8))
+    assert all(
+        torch.equal(random_weights[name], weights[name]) for name in random_weights if name != "embedding.weight"
+    )
 
 
 def test_a_model_is_known_by_the_files_content_and_not_by_its_path(saved: Path, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_a_model_is_known_by_the_files_content_and_not_by_its_path(saved: Path, 
 
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(saved.read_bytes())
-    other = embedding_file.save(vectors() + 1, TOKENIZER, 0.7, MADE, tmp_path)
+    other = embedding_file.save(vectors() + 1, TOKENIZER, 0.7, CREATED, tmp_path)
     assert identity(saved) == identity(copy)
     assert identity(saved) != identity(other)
     assert identity(None) == ModelConfig(embedding=8).architecture()

@@ -14,20 +14,20 @@ from training.models.positions import Positions
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(2, 5))
-def test_a_frame_is_every_so_manieth_position(lengths: list[int], frames: int) -> None:
-    found = torch.tensor(lengths)
-    mask = torch.arange(max(lengths)) < found[:, None]
+def test_a_frame_takes_every_nth_position(lengths: list[int], frames: int) -> None:
+    sizes = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < sizes[:, None]
     states = torch.randn(*mask.shape, 2, generator=torch.Generator().manual_seed(0)) * mask[..., None]
     total = sum(max(length, frames) for length in lengths)
-    split = split_frames(Positions(states, mask, found, np.array(lengths)), frames)
+    split = split_frames(Positions(states, mask, sizes, np.array(lengths)), frames)
     assert int(split.mask.sum()) == int(split.lengths.sum()) == split.total == total
     assert split.counts.tolist() == split.lengths.tolist()
     for row, length in enumerate(lengths):
         for frame in range(frames):
             expected = states[row, frame:length:frames] if frame < length else torch.zeros(1, 2)
-            mine = split.states[row * frames + frame]
-            torch.testing.assert_close(mine[split.mask[row * frames + frame]], expected)
-            assert mine[~split.mask[row * frames + frame]].abs().sum() == 0
+            states_of_frame = split.states[row * frames + frame]
+            torch.testing.assert_close(states_of_frame[split.mask[row * frames + frame]], expected)
+            assert states_of_frame[~split.mask[row * frames + frame]].abs().sum() == 0
 
 
 def test_frames_are_joined_alike_in_any_order() -> None:

@@ -17,22 +17,22 @@ def test_states_and_gradients_are_those_of_pytorchs_gru(positions: int, cells: i
     networks = cells_of(cells)
     states = torch.randn(positions, cells, rows, 5, dtype=torch.double, requires_grad=True)
     expected = torch.stack([cell(states[:, number])[0] for number, cell in enumerate(networks)], dim=1)
-    found = gru.run(networks, states)
-    torch.testing.assert_close(found, expected)
+    actual = gru.run(networks, states)
+    torch.testing.assert_close(actual, expected)
     weights = [states, *(parameter for cell in networks for parameter in cell.parameters())]
-    outside = torch.randn_like(found)
-    theirs, ours = (torch.autograd.grad(one, weights, outside) for one in (expected, found))
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other)
+    outside = torch.randn_like(actual)
+    expected_gradients, gradients = (torch.autograd.grad(gradient, weights, outside) for gradient in (expected, actual))
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient)
 
 
-def test_states_that_take_no_gradient_get_none() -> None:
+def test_states_that_require_no_gradient_get_none() -> None:
     networks = cells_of(1)
     gru.run(networks, torch.randn(4, 1, 2, 5, dtype=torch.double)).sum().backward()
     assert all(parameter.grad is not None for parameter in networks[0].parameters())
 
 
-def test_it_stands_in_for_a_gru_on_cpu_in_its_own_precision_only() -> None:
+def test_it_replaces_a_gru_on_a_cpu_in_its_own_precision_only() -> None:
     states = torch.zeros(2, 1, 3, 5)
     assert gru.fits([nn.GRU(5, 7)], states)
     assert not gru.fits([nn.LSTM(5, 7)], states)

@@ -14,13 +14,13 @@ from training.models.initial_vectors import compositional
 def test_kmers_that_share_bases_start_out_alike() -> None:
     tokenizer = Tokenizer(6, 3, "anchor")
     vectors = compositional(tokenizer.vocabulary, 64, seed=0)
-    one, near, far = (vectors[tokenizer.vocabulary.index(kmer)] for kmer in ("ACGTAC", "ACGTAG", "CATGCT"))
-    assert torch.cosine_similarity(one, near, dim=0) > 0.5
-    assert abs(torch.cosine_similarity(one, far, dim=0)) < 0.5
+    kmer_vector, near, far = (vectors[tokenizer.vocabulary.index(kmer)] for kmer in ("ACGTAC", "ACGTAG", "CATGCT"))
+    assert torch.cosine_similarity(kmer_vector, near, dim=0) > 0.5
+    assert abs(torch.cosine_similarity(kmer_vector, far, dim=0)) < 0.5
 
 
 @pytest.mark.parametrize("k", [1, 3, 6])
-def test_vectors_have_unit_variance_and_padding_none(k: int) -> None:
+def test_vectors_have_unit_variance_and_padding_is_zero(k: int) -> None:
     vectors = compositional(Tokenizer(k, 1, "anchor").vocabulary, 256, seed=1)
     assert (vectors[PAD] == 0).all()
     assert float(vectors[PAD + 1 :].std()) == pytest.approx(1, abs=0.15)

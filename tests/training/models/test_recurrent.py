@@ -18,10 +18,10 @@ LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=6)
 
 
 def positions(lengths: list[int], width: int = 5) -> Positions:
-    found = torch.tensor(lengths)
-    mask = torch.arange(max(lengths)) < found[:, None]
+    sizes = torch.tensor(lengths)
+    mask = torch.arange(max(lengths)) < sizes[:, None]
     states = torch.randn(*mask.shape, width, generator=torch.Generator().manual_seed(0)) * mask[..., None]
-    return Positions(states, mask, found, np.array(lengths))
+    return Positions(states, mask, sizes, np.array(lengths))
 
 
 def batch_of(lengths: list[int]) -> TokenBatch:
@@ -39,11 +39,11 @@ def test_two_directions_equal_a_bidirectional_network_on_packed_sequences(cell: 
         getattr(oracle, name).data.copy_(value.data)
     for name, value in layer.back.named_parameters():
         getattr(oracle, f"{name}_reverse").data.copy_(value.data)
-    given_ = positions([7, 4, 1])
-    packed, _ = oracle(pack_padded_sequence(given_.states, given_.lengths, batch_first=True))
+    batch = positions([7, 4, 1])
+    packed, _ = oracle(pack_padded_sequence(batch.states, batch.lengths, batch_first=True))
     expected, _ = pad_packed_sequence(packed, batch_first=True)
-    found = layer(given_.states.transpose(0, 1), reversal(given_.mask, given_.lengths), None).transpose(0, 1)
-    torch.testing.assert_close(found * given_.mask[..., None], expected, rtol=1e-5, atol=1e-6)
+    actual = layer(batch.states.transpose(0, 1), reversal(batch.mask, batch.lengths), None).transpose(0, 1)
+    torch.testing.assert_close(actual * batch.mask[..., None], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -69,37 +69,37 @@ def test_packed_sequences_give_the_logits_and_gradients_of_masked_ones(
 
     masked, packed = computed("masked"), computed("packed")
     assert len(masked) == len(packed) == 1 + len(list(model.parameters()))
-    for one, other in zip(masked, packed, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    for from_masked, from_packed in zip(masked, packed, strict=True):
+        torch.testing.assert_close(from_masked, from_packed, rtol=1e-5, atol=1e-5)
 
 
 @settings(deadline=None)
 @given(LENGTHS)
 def test_positions_are_packed_as_torch_packs_them(lengths: list[int]) -> None:
-    found = positions(lengths)
-    packing = Packing(found)
-    expected = pack_padded_sequence(found.states, found.lengths, batch_first=True, enforce_sorted=False)
-    assert packing.batch_sizes.tolist() == expected.batch_sizes.tolist() == rows_at(found.counts).tolist()
-    assert torch.equal(found.states.reshape(-1, 5)[packing.flat_index], expected.data)
+    batch = positions(lengths)
+    packing = Packing(batch)
+    expected = pack_padded_sequence(batch.states, batch.lengths, batch_first=True, enforce_sorted=False)
+    assert packing.batch_sizes.tolist() == expected.batch_sizes.tolist() == rows_at(batch.counts).tolist()
+    assert torch.equal(batch.states.reshape(-1, 5)[packing.flat_index], expected.data)
 
 
 @settings(deadline=None)
 @given(LENGTHS)
 def test_both_orders_reverse_every_sequence_within_its_length(lengths: list[int]) -> None:
-    found = positions(lengths)
-    packing, flat = Packing(found), found.states.reshape(-1, 5)
+    batch = positions(lengths)
+    packing, flat = Packing(batch), batch.states.reshape(-1, 5)
     packed = torch.zeros_like(flat).index_copy(
         0, packing.flat_index, swapped(flat[packing.flat_index], packing.reverse)
     )
-    masked = swapped(found.states.transpose(0, 1).contiguous(), reversal(found.mask, found.lengths)).transpose(0, 1)
+    masked = swapped(batch.states.transpose(0, 1).contiguous(), reversal(batch.mask, batch.lengths)).transpose(0, 1)
     for row, length in enumerate(lengths):
-        expected = found.states[row, :length].flip(0)
-        assert torch.equal(packed.view(found.states.shape)[row, :length], expected)
+        expected = batch.states[row, :length].flip(0)
+        assert torch.equal(packed.view(batch.states.shape)[row, :length], expected)
         assert torch.equal(masked[row, :length], expected)
 
 
 def test_the_gradient_of_an_order_that_undoes_itself_is_that_order() -> None:
-    found = positions([4, 1, 3])
-    order = reversal(found.mask, found.lengths)
-    states = found.states.transpose(0, 1).contiguous().double().requires_grad_()
-    torch.autograd.gradcheck(lambda given_: swapped(given_, order), states)
+    batch = positions([4, 1, 3])
+    order = reversal(batch.mask, batch.lengths)
+    states = batch.states.transpose(0, 1).contiguous().double().requires_grad_()
+    torch.autograd.gradcheck(lambda values: swapped(values, order), states)

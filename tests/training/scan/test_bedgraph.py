@@ -18,21 +18,21 @@ SEQUENCE = st.tuples(st.integers(30, 200), st.integers(0, 2**32 - 1))
 
 def drawn(length: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
-    found = generator.choice([0, 1, 5_000, SCALE, int(NO_SCORE)], GRID.bins(length))
-    return found.astype(np.uint16)
+    scores = generator.choice([0, 1, 5_000, SCALE, int(NO_SCORE)], GRID.bins(length))
+    return scores.astype(np.uint16)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(SEQUENCE, min_size=1, max_size=5))
 def test_what_is_written_is_read_back(tmp_path: Path, sequences: list[tuple[int, int]]) -> None:
     lengths = {f"s{number}": length for number, (length, _) in enumerate(sequences)}
-    scores = {f"s{number}": drawn(*one) for number, one in enumerate(sequences)}
+    scores = {f"s{number}": drawn(*sequence) for number, sequence in enumerate(sequences)}
     path = tmp_path / "a.bedgraph"
     text = "".join(line for name in lengths for line in bedgraph.lines(name, lengths[name], scores[name], GRID))
     path.write_text("# a comment\n" + text)
-    found = dict(bedgraph.read(path, lengths, GRID))
-    assert list(found) == list(lengths)
-    assert all((found[name] == scores[name]).all() for name in lengths)
+    read_scores = dict(bedgraph.read(path, lengths, GRID))
+    assert list(read_scores) == list(lengths)
+    assert all((read_scores[name] == scores[name]).all() for name in lengths)
 
 
 def test_neighbours_of_one_score_are_one_line_and_unscored_bins_none() -> None:

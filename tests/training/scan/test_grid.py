@@ -15,13 +15,13 @@ LENGTHS = st.integers(60, 300)
 
 def means_by_hand(grid: Grid, length: int, score: dict[int, float]) -> list[float]:
     """Each bin's mean over the windows that cover its middle, by loops."""
-    size, found = grid.window, []
+    size, means = grid.window, []
     for start in range(0, length, grid.stride):
         end = min(start + grid.stride, length)
         middle = (start + end - 1) // 2
         over = [value for first, value in score.items() if first <= middle < first + size and not np.isnan(value)]
-        found.append(float(np.mean(over)) if over else float("nan"))
-    return found
+        means.append(float(np.mean(over)) if over else float("nan"))
+    return means
 
 
 def windows_by_hand(grid: Grid, length: int) -> list[int]:
@@ -33,9 +33,9 @@ def test_a_bin_is_the_mean_of_the_windows_over_its_middle(grid: Grid, length: in
     generator = np.random.default_rng(seed)
     starts = grid.starts(length, 0, grid.bins(length))
     scores = np.where(generator.random(len(starts)) < 0.2, np.nan, generator.random(len(starts)))
-    found = grid.means(starts, scores, grid.middles(length, 0, grid.bins(length)))
+    actual = grid.means(starts, scores, grid.middles(length, 0, grid.bins(length)))
     expected = means_by_hand(grid, length, dict(zip(starts.tolist(), scores.tolist(), strict=True)))
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
 @given(GRIDS, LENGTHS, st.integers(0, 2**32 - 1), st.integers(1, 40))
@@ -48,7 +48,7 @@ def test_bins_scored_in_pieces_are_those_of_the_whole(grid: Grid, length: int, s
         return grid.means(starts, value[starts], grid.middles(length, first, last)).tolist()
 
     parts = [scored(first, min(first + piece, bins)) for first in range(0, bins, piece)]
-    np.testing.assert_allclose([one for part in parts for one in part], scored(0, bins), atol=1e-12)
+    np.testing.assert_allclose([score for part in parts for score in part], scored(0, bins), atol=1e-12)
 
 
 @given(GRIDS, LENGTHS)
@@ -64,6 +64,6 @@ def test_the_last_window_is_flush_with_the_end() -> None:
 
 
 @pytest.mark.parametrize("stride", [0, 41])
-def test_a_stride_that_is_none_or_leaves_bases_out_is_refused(stride: int) -> None:
+def test_a_stride_of_0_or_beyond_the_window_is_refused(stride: int) -> None:
     with pytest.raises(UsageError, match="not from 1 to the window of 40"):
         Grid(40, stride)

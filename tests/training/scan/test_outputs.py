@@ -75,7 +75,7 @@ def test_a_file_that_changed_or_is_missing_does_not_match_the_record(tmp_path: P
 
 
 @pytest.mark.parametrize("other", [{"counts": {}, "files": {}}, {"counts": None, "files": {}}, []])
-def test_a_record_of_another_form_is_none(tmp_path: Path, other: object) -> None:
+def test_a_record_of_another_form_is_ignored(tmp_path: Path, other: object) -> None:
     paths, _ = write(tmp_path)
     paths.record.write_text(json.dumps(other))
     assert paths.read_record() is None
@@ -85,8 +85,8 @@ def test_the_tracks_give_the_scores_back(tmp_path: Path) -> None:
     lengths = {"a": 35, "b": 20}
     paths = Outputs.of(tmp_path / "genes.gff3")
     outputs.write(paths, zip(lengths, SCORES, strict=True), lengths, GRID, Thresholds(), dict(RECORD), tracks=True)
-    found = dict(outputs.read_tracks(paths, lengths, GRID))
-    assert all((found[name] == scores).all() for name, scores in zip(lengths, SCORES, strict=True))
+    read_scores = dict(outputs.read_tracks(paths, lengths, GRID))
+    assert all((read_scores[name] == scores).all() for name, scores in zip(lengths, SCORES, strict=True))
     assert [(call.chromosome, call.start, call.end, call.strand) for call in paths.read_calls()] == [
         ("a", 0, 20, "+"),
         ("b", 0, 20, "-"),

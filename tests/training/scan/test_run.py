@@ -54,9 +54,9 @@ def job(genome_file: Path, folder: Path, thresholds: Thresholds | None = None) -
 
 @pytest.fixture(scope="module")
 def scanned(genome_file: Path, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> run.Scan:
-    found = job(genome_file, tmp_path_factory.mktemp("scan"))
-    run.scan(found, ray_session, 2, "cpu", Silent())
-    return found
+    finished = job(genome_file, tmp_path_factory.mktemp("scan"))
+    run.scan(finished, ray_session, 2, "cpu", Silent())
+    return finished
 
 
 def content(scan: run.Scan) -> list[bytes]:
@@ -70,13 +70,13 @@ def never() -> AbstractContextManager[Any]:
 def test_calls_read_back_as_sorted_intervals_within_their_sequences(scanned: run.Scan) -> None:
     gff3, bed = (list(pybedtools.BedTool(str(path))) for path in (scanned.outputs.gff3, scanned.outputs.bed))
     assert len(gff3) > 20
-    assert [(one.chrom, one.start, one.end, one.strand) for one in gff3] == [
-        (one.chrom, one.start, one.end, one.strand) for one in bed
+    assert [(call.chrom, call.start, call.end, call.strand) for call in gff3] == [
+        (call.chrom, call.start, call.end, call.strand) for call in bed
     ]
-    places = [(one.chrom.encode(), one.start) for one in bed]
-    assert places == sorted(places)
-    assert all(0 <= one.start < one.end <= LENGTHS[one.chrom] and 0 <= int(one.score) <= 1000 for one in bed)
-    assert {one.strand for one in bed} == {"+", "-"}
+    positions = [(call.chrom.encode(), call.start) for call in bed]
+    assert positions == sorted(positions)
+    assert all(0 <= call.start < call.end <= LENGTHS[call.chrom] and 0 <= int(call.score) <= 1000 for call in bed)
+    assert {call.strand for call in bed} == {"+", "-"}
     assert scanned.outputs.gff3.read_text().startswith("##gff-version 3\n")
 
 
@@ -85,16 +85,16 @@ def test_tracks_are_sorted_by_bedtools_own_measure_and_do_not_overlap(scanned: r
         tool = pybedtools.BedTool(str(path))
         text = "".join(line for line in path.read_text().splitlines(keepends=True) if line[0] != "#")
         assert "".join(map(str, tool.sort())) == text
-        merged = sum(len(one) for one in tool.merge(d=-1))
-        assert merged == sum(len(one) for one in tool)
-        assert all(0 <= float(one.name) <= 1 for one in tool)
+        merged = sum(len(line) for line in tool.merge(d=-1))
+        assert merged == sum(len(line) for line in tool)
+        assert all(0 <= float(line.name) <= 1 for line in tool)
 
 
 def test_every_base_is_scored_or_counted(scanned: run.Scan) -> None:
     counts = json.loads(scanned.outputs.record.read_text())["counts"]
     assert counts["bases"] == sum(LENGTHS.values()) - LENGTHS["tiny"]
     for path in scanned.outputs.tracks:
-        assert sum(len(one) for one in pybedtools.BedTool(str(path))) == counts["bases"] - counts["unscored"]
+        assert sum(len(line) for line in pybedtools.BedTool(str(path))) == counts["bases"] - counts["unscored"]
     assert 2_700 < counts["unscored"] < 3_000
 
 
@@ -132,11 +132,11 @@ def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    kept = len(list(again.staging.glob("[0-9]*.npy")))
-    assert 0 < kept < len(tasks.plan_tasks(again.genome.lengths, GRID))
+    scored = len(list(again.staging.glob("[0-9]*.npy")))
+    assert 0 < scored < len(tasks.plan_tasks(again.genome.lengths, GRID))
     progress = Silent()
     run.scan(again, ray_session, 2, "cpu", progress)
-    assert any(f"{kept} of " in note and "scored before" in note for note in progress.notes)
+    assert any(f"{scored} of " in note and "scored before" in note for note in progress.notes)
     assert content(again) == content(scanned)
     assert not again.staging.exists()
 
@@ -148,7 +148,7 @@ def test_a_finished_scan_is_not_made_again(scanned: run.Scan) -> None:
     assert content(scanned) == before
 
 
-def test_other_thresholds_call_anew_from_the_tracks_without_a_model(
+def test_other_thresholds_call_again_from_the_tracks_without_a_model(
     scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
 ) -> None:
     folder = tmp_path / "copied"
@@ -176,17 +176,17 @@ def test_a_file_that_was_changed_since_is_made_again(
 def test_what_killed_writers_left_is_removed(scanned: run.Scan, genome_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copied"
     shutil.copytree(scanned.outputs.gff3.parent, folder)
-    left, foreign = folder / ".genes.bed.0123.partial", folder / "deeper" / ".genes.bed.0123.partial"
+    leftover, foreign = folder / ".genes.bed.0123.partial", folder / "deeper" / ".genes.bed.0123.partial"
     foreign.parent.mkdir()
-    for path in (left, foreign):
+    for path in (leftover, foreign):
         path.touch()
     run.scan(job(genome_file, folder), never, None, "cpu", Silent())
-    assert not left.exists()
+    assert not leftover.exists()
     assert foreign.exists()
 
 
 @pytest.mark.parametrize("record", ["[]", "{", '{"counts": null, "files": []}', '{"counts": {}, "files": {}}'])
-def test_a_record_that_is_none_is_no_record(scanned: run.Scan, tmp_path: Path, record: str) -> None:
+def test_a_damaged_record_is_ignored(scanned: run.Scan, tmp_path: Path, record: str) -> None:
     outputs = Outputs.of(tmp_path / "genes.gff3")
     outputs.record.write_text(record)
     assert outputs.read_record() is None

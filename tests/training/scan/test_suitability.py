@@ -22,7 +22,7 @@ def test_a_suitable_model_scans_in_its_own_windows_a_quarter_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "window", "reason"),
+    ("bundle_config", "window", "reason"),
     [
         (config(None, "shuffle", "antisense", "partial"), None, "trained on whole genes"),
         (SUITABLE, 300, "windows of 240 bases, not of 300"),
@@ -32,10 +32,10 @@ def test_a_suitable_model_scans_in_its_own_windows_a_quarter_apart() -> None:
     ],
 )
 def test_an_unsuitable_model_is_refused_with_the_configuration_that_makes_one(
-    given: dict[str, Any], window: int | None, reason: str
+    bundle_config: dict[str, Any], window: int | None, reason: str
 ) -> None:
     with pytest.raises(BundleError) as refused:
-        suitability.grid_for_bundle(given, window, None, "run/bundle")
+        suitability.grid_for_bundle(bundle_config, window, None, "run/bundle")
     assert reason in str(refused.value)
     assert f"crop: {{length: {window or 240}}}" in str(refused.value)
     assert "kinds: [shuffle, antisense, partial]" in str(refused.value)

@@ -26,7 +26,7 @@ def drawn(length: int, seed: int = 0, alphabet: str = "ACGT") -> str:
 
 def by_hand(text: str, grid: Grid) -> np.ndarray:
     """Every bin's score on both strands, window by window, as text."""
-    size, found = grid.window, []
+    size, rows = grid.window, []
     starts = grid.starts(len(text), 0, grid.bins(len(text))).tolist()
     for strand in "+-":
         row = []
@@ -39,25 +39,25 @@ def by_hand(text: str, grid: Grid) -> np.ndarray:
                     read = window if strand == "+" else window.translate(FLIP)[::-1]
                     shares.append(sum(letter in "AG" for letter in read) / size)
             row.append(round(float(np.mean(shares)) * SCALE) if shares else int(NO_SCORE))
-        found.append(row)
-    return np.array(found)
+        rows.append(row)
+    return np.array(rows)
 
 
-def test_scores_are_those_of_windows_cut_as_text_and_turned_round() -> None:
+def test_scores_are_those_of_windows_cut_and_reverse_complemented_as_text() -> None:
     text, grid = drawn(1013), Grid(100, 30)
     piece = Piece("a", len(text), 0, grid.bins(len(text)))
-    found = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
-    assert np.abs(found.astype(int) - by_hand(text, grid)).max() <= 1
+    actual = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
+    assert np.abs(actual.astype(int) - by_hand(text, grid)).max() <= 1
 
 
 def test_windows_that_are_mostly_unknown_have_no_score() -> None:
     text, grid = drawn(300) + "N" * 400 + drawn(200, 1, "ACGTN"), Grid(100, 25)
     piece = Piece("a", len(text), 0, grid.bins(len(text)))
-    found = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
+    actual = windows.score_piece(piece, OneSequence(text), grid, PurineShare())
     expected = by_hand(text, grid)
-    assert ((found == NO_SCORE) == (expected == int(NO_SCORE))).all()
-    assert (found == NO_SCORE).any()
-    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert ((actual == NO_SCORE) == (expected == int(NO_SCORE))).all()
+    assert (actual == NO_SCORE).any()
+    assert np.abs(actual.astype(int) - expected).max() <= 1
 
 
 def test_a_sequence_of_unknown_letters_alone_has_no_score() -> None:

@@ -76,7 +76,7 @@ def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[
         yield opened
 
 
-def test_every_panel_is_there_drawn_as_wide_as_its_place_and_told_in_words(shown: tuple[Any, list[str]]) -> None:
+def test_every_panel_is_drawn_wide_enough_and_described_in_words(shown: tuple[Any, list[str]]) -> None:
     opened, _ = shown
     for panel, colour in PANELS.items():
         plot = opened.locator(f"#figure-{panel} svg")

@@ -31,15 +31,15 @@ def test_random_configurations_follow_from_the_seed_and_are_in_the_space() -> No
 
 def test_optuna_finds_high_values_and_avoids_configurations_that_do_not_fit() -> None:
     source = OptunaProposals({"model.hidden": Domain(int=(4, 1000))}, BASE, 0, 0)
-    seen = []
+    sizes = []
     for _ in range(60):
         parameters = source.next()
         size = parameters["model.hidden"]
-        seen.append(size)
+        sizes.append(size)
         source.observe(parameters, None if size > 500 else size / 1000, max(0.0, size / 500 - 1))
-    late = seen[-20:]
+    late = sizes[-20:]
     assert sum(250 < size <= 500 for size in late) > sum(size > 500 for size in late)
-    assert max(size for size in seen if size <= 500) > 450
+    assert max(size for size in sizes if size <= 500) > 450
 
 
 def test_optuna_resumes_from_recorded_results_and_proposes_no_running_configuration_again() -> None:

@@ -20,7 +20,7 @@ test-full: setup  ## the tests, and those that need several nodes or a server or
 	@RAYGENE_MLFLOW=$(CURDIR)/.venv/full/bin/mlflow RAYGENE_MOTO=$(CURDIR)/.venv/full/bin/moto_server \
 		RAYGENE_FULL_PYTHON=$(CURDIR)/.venv/full/bin/python python -m pytest -m "full or not full"
 
-lint: setup  ## style, types and the one-way rule between packages
+lint: setup  ## style, types and the layers between packages
 	ruff check .
 	ruff format --check .
 	mypy

@@ -39,5 +39,5 @@ def sweep(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike) -> Sweep:
     true, false = (len(ranked) - np.searchsorted(ranked, thresholds, side="left") for ranked in (genes, negatives))
     called = (true + false).astype(np.float64)
     positive, total = np.full_like(called, len(genes)), np.full_like(called, len(labels))
-    mcc, f1, precision, recall, _ = metrics.metrics_from_counts(true.astype(np.float64), called, positive, total)
+    mcc, f1, precision, recall, *_ = metrics.metrics_from_counts(true.astype(np.float64), called, positive, total)
     return Sweep(thresholds, true + false, precision, recall, f1, mcc)

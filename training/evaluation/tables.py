@@ -14,9 +14,9 @@ from training.evaluation.recall import EVERY, Recall
 from training.evaluation.slices import BY
 from training.evaluation.sweep import sweep
 
-METRIC_LABELS = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "f1": "F1"} | {
-    name: name for name in ("precision", "recall", "accuracy")
-}
+_ABBREVIATIONS = ("auroc", "auprc", "mcc", "f1")
+METRIC_LABELS = {name: name.upper() if name in _ABBREVIATIONS else name for name in metrics.NAMES}
+"""Headings of columns, in the order of `metrics.NAMES`."""
 CAPTIONS = {"genome": "By genome", "chromosome": "By chromosome", "length": "By length, in bases"}
 THRESHOLDS = tuple(np.arange(1, 20) / 20)
 Interval = tuple[float, float] | None

@@ -76,8 +76,8 @@ def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks]) 
     genes_before = [0, *itertools.accumulate(counts)]
     genome = source.genome.name
     rows = [
-        _chromosome_row(source, name, before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
-        for name, before in zip(names, genes_before, strict=False)
+        _chromosome_row(source, name, count_before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
+        for name, count_before in zip(names, genes_before, strict=False)
     ]
     groups = task_plan.group_sizes(source.lengths.values())
     return [pa.Table.from_pylist(rows[group], schema=CHROMOSOMES) for group in groups]

@@ -65,9 +65,10 @@ def overlaps(intervals: Intervals, merged: Intervals) -> NDArray[np.bool_]:
     """Whether each interval shares a base with a merged set, shape (n,)."""
     if len(merged) == 0:
         return np.zeros(len(intervals), np.bool_)
-    before = np.searchsorted(merged[:, 1], intervals[:, 0], side="right")
-    inside = before < len(merged)
-    return inside & (merged[np.minimum(before, len(merged) - 1), 0] < intervals[:, 1])
+    # If any of the merged intervals overlaps, the first that ends after the start does.
+    candidate = np.searchsorted(merged[:, 1], intervals[:, 0], side="right")
+    exists = candidate < len(merged)
+    return exists & (merged[np.minimum(candidate, len(merged) - 1), 0] < intervals[:, 1])
 
 
 def clusters(intervals: Intervals) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ def find() -> Path:
     """Return the bedtools program on the PATH or next to this Python.
 
     Raises:
-        DependencyError: there is none.
+        DependencyError: it is not installed.
     """
     program = shutil.which("bedtools") or shutil.which("bedtools", path=str(Path(sys.executable).parent))
     if program is None:

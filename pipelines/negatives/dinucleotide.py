@@ -55,13 +55,13 @@ def _draw_last_exits(exits: list[NDArray[np.int64]], last_letter: int, generator
     They form a random tree by loop-erased walks (Wilson 1996, doi:10.1145/237814.237880), in which no exit leads to the
     letter itself.
     """
-    away = [np.flatnonzero(following != letter) for letter, following in enumerate(exits)]
+    leaving = [np.flatnonzero(following != letter) for letter, following in enumerate(exits)]
     chosen = [0] * len(exits)
     in_tree = {last_letter}
     for start in range(len(exits)):
         letter = start
         while letter not in in_tree:
-            chosen[letter] = int(away[letter][generator.integers(len(away[letter]))])
+            chosen[letter] = int(leaving[letter][generator.integers(len(leaving[letter]))])
             letter = int(exits[letter][chosen[letter]])
         letter = start
         while letter not in in_tree:

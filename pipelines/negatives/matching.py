@@ -138,13 +138,13 @@ class _TakenIntervals:
         self._ends: list[int] = []
 
     def overlaps(self, start: int, end: int) -> bool:
-        before = bisect_left(self._starts, end) - 1
-        return before >= 0 and self._ends[before] > start
+        previous = bisect_left(self._starts, end) - 1
+        return previous >= 0 and self._ends[previous] > start
 
     def add(self, start: int, end: int) -> None:
-        at = bisect_left(self._starts, start)
-        self._starts.insert(at, start)
-        self._ends.insert(at, end)
+        position = bisect_left(self._starts, start)
+        self._starts.insert(position, start)
+        self._ends.insert(position, end)
 
 
 class _CandidateBin:

@@ -54,10 +54,11 @@ class GeneEdges:
     def _gap(self, gene: NDArray[np.int64], side: int) -> int | None:
         """Return the gap that borders on an edge (side 0 the gene's start, 1 its end); None inside other features."""
         if side == 0:
-            at = int(np.searchsorted(self._starts, gene[0]))
-            return at if at < len(self._starts) and self._starts[at] == gene[0] else None
-        at = int(np.searchsorted(self._ends, gene[1]))
-        return at + 1 if at < len(self._ends) and self._ends[at] == gene[1] else None
+            gap = int(np.searchsorted(self._starts, gene[0]))
+            return gap if gap < len(self._starts) and self._starts[gap] == gene[0] else None
+        gap_before = int(np.searchsorted(self._ends, gene[1]))
+        is_edge = gap_before < len(self._ends) and self._ends[gap_before] == gene[1]
+        return gap_before + 1 if is_edge else None
 
     def _free_bases(self, gene: NDArray[np.int64], side: int) -> int:
         """Return the free bases next to an edge; 0 where the edge already carries a negative."""

@@ -101,10 +101,10 @@ class _Requests:
     """The negatives to place; those of one gene follow each other, and the first decides the length of its window.
 
     Attributes:
-        gene: index of each one's gene, shape (requests,).
-        kind: index of each one's kind, shape (requests,).
-        is_first: whether each is its gene's first, shape (requests,).
-        bounds: start and end, -1, -1 until it is placed, shape (requests, 2).
+        gene: index of each request's gene, shape (requests,).
+        kind: index of each request's kind in `KINDS`, shape (requests,).
+        is_first: whether each request is the first of its gene, shape (requests,).
+        bounds: start and end of each negative; -1, -1 until it is placed, shape (requests, 2).
     """
 
     gene: NDArray[np.int64]
@@ -114,7 +114,7 @@ class _Requests:
 
     @property
     def is_placed(self) -> NDArray[np.bool_]:
-        """Whether each is placed, shape (requests,)."""
+        """Whether each negative is placed, shape (requests,)."""
         return self.bounds[:, 0] != UNPLACED
 
     def of_kind(self, kind: int, *, first: bool | None = None) -> NDArray[np.int64]:
@@ -275,10 +275,10 @@ def _place_further_shuffled(
     waiting = requests.of_kind(SHUFFLE, first=False)
     waiting = waiting[~np.isin(requests.gene[waiting], failed)]
     while len(waiting):
-        _, one_each = np.unique(requests.gene[waiting], return_index=True)
-        genes = requests.gene[waiting[one_each]]
-        requests.bounds[waiting[one_each]] = shuffler.place(lengths[genes], splits[genes])
-        waiting = np.delete(waiting, one_each)
+        _, next_of_each = np.unique(requests.gene[waiting], return_index=True)
+        genes = requests.gene[waiting[next_of_each]]
+        requests.bounds[waiting[next_of_each]] = shuffler.place(lengths[genes], splits[genes])
+        waiting = np.delete(waiting, next_of_each)
 
 
 def _place_on_windows(chromosome: Chromosome, requests: _Requests, windows: Intervals) -> None:

@@ -48,7 +48,7 @@ class IntervalShuffler:
 
         Args:
             lengths: bases of each, shape (n,).
-            splits: index of each one's split in the blocks' `split_names`, shape (n,).
+            splits: index of each interval's split in the blocks' `split_names`, shape (n,).
 
         Returns:
             Start and end, shape (n, 2); -1, -1 where one could not be placed.
@@ -92,7 +92,7 @@ class IntervalShuffler:
 
         Args:
             lengths: bases of each, shape (n,).
-            splits: index of each one's split, shape (n,).
+            splits: index of each interval's split, shape (n,).
             target_shares: the composition each is to have, shape (n, shares).
             measure_shares: gives the composition of intervals.
             candidates: candidates drawn for each.

@@ -274,3 +274,20 @@ def test_a_split_of_one_class_is_an_error() -> None:
     only_genes = (rows["chromosome"].to_numpy(zero_copy_only=False) != "chr1") | (rows["label"].to_numpy() == 1)
     with pytest.raises(UsageError, match="test has only genes"):
         assign.assign(rows.filter(pa.array(only_genes)), SplitConfig(test=["chr1"]))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"test": ["chr9"]}, "split.test: no chromosome 'chr9' with intervals: choose among chr1, chr2"),
+        ({"validation": ["b:chr2"]}, "split.validation: no chromosome 'b:chr2'"),
+        ({"by": "genome", "test": ["chr1"]}, "split.test: no genome 'chr1': choose among a, b"),
+    ],
+)
+def test_a_name_that_no_genome_has_is_an_error_before_any_work(config: dict[str, object], message: str) -> None:
+    chromosomes = {"a": ["chr1", "chr2"], "b": ["chr1"]}
+    assign.check_names(SplitConfig(test=["a:chr2"], validation=["chr1"]), chromosomes)
+    assign.check_names(SplitConfig(by="genome", test=["b"]), chromosomes)
+    with pytest.raises(UsageError, match=message) as caught:
+        assign.check_names(SplitConfig.model_validate(config), chromosomes)
+    assert caught.value.key in ("split.test", "split.validation")

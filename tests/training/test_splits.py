@@ -21,6 +21,6 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
         open_splits(write_dataset(tmp_path / "one", classes=1))
 
 
-def test_another_dataset_than_the_one_meant_is_refused(dataset: Path) -> None:
+def test_a_dataset_with_another_fingerprint_is_refused(dataset: Path) -> None:
     with pytest.raises(DatasetError, match="was replaced"):
         open_splits(dataset, "0" * 64)

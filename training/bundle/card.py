@@ -1,4 +1,4 @@
-"""The model card, `README.md` of a bundle: what the model is, for whoever finds it. Every figure is from `config.json`.
+"""The model card, `README.md` of a bundle: what the model is and how good it is. Every figure is from `config.json`.
 
 It opens with the YAML block that model hubs read, so that a bundle can be uploaded as it is.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-SHOWN_NAMES = 12
+MAX_SHOWN_NAMES = 12
 RULES = {
     "length": "length in bases",
     "gc": "share of G and C",
@@ -133,7 +133,7 @@ def _names(split: Config) -> str:
     names = split.get("names", [])
     if not names:
         return f"{split['sequences']:,} sequences"
-    return ", ".join(names[:SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > SHOWN_NAMES else "")
+    return ", ".join(names[:MAX_SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > MAX_SHOWN_NAMES else "")
 
 
 def _figures(config: Config) -> str:

@@ -1,7 +1,7 @@
 """A bundle's `config.json`: written with the digests of the bundle's files, and refused if they do not fit.
 
 `files` has the SHA-256 and the size of the files next to it, `digest` the SHA-256 of the canonical JSON of everything
-else in it. This detects damage and mix-ups, not forgery: whoever rewrites everything can write new digests too.
+else in it. This detects damage and mix-ups, not forgery: an attacker who rewrites everything can write new digests too.
 """
 
 from __future__ import annotations

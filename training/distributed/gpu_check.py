@@ -16,6 +16,7 @@ from training.hardware import devices
 from training.hardware.devices import DeviceError
 from training.hardware.gpus import VARIABLES, Build, Hardware, build, hardware, hidden_by
 
+# A task has to start a process there and may have to import torch.
 ANSWER_S = 60.0
 NO_GPU = Build("cpu", "")
 
@@ -28,7 +29,7 @@ class NodeInventory:
         host: name or address of the machine.
         gpus: as Ray counts them.
         hardware: as the drivers' device files show it.
-        torch_build: its torch; `NO_GPU` where nobody looked, because there is no GPU.
+        torch_build: its torch; `NO_GPU` if it was not imported, because there is no GPU.
         environment: the variables there that hide GPUs from Ray's workers.
     """
 

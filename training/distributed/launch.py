@@ -24,6 +24,7 @@ from training.distributed.placement import Placement
 
 # Two things are rightly slow: the first decoding of a split on a node, and a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
+# Ray looks so often whether its workers have ended; its default of 2 s would lengthen every short run.
 POLL_S = 0.25
 RETURN_S = 5.0
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.

@@ -66,7 +66,7 @@ class EpochReports:
 
     Args:
         tracker: gets the records for MLflow.
-        on_epoch: called with each record; None: nobody is.
+        on_epoch: called with each record; None: only the tracker gets them.
     """
 
     def __init__(self, tracker: Tracker, on_epoch: OnEpoch | None = None) -> None:

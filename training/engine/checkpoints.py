@@ -24,6 +24,7 @@ from pipelines import fingerprint, storage
 from pipelines.errors import InputError, ResourceError, StorageError, TrainingError
 from training.config import TrainingConfig
 
+# If the last one is damaged, training resumes from the one before it.
 RETAINED = 2
 _NAME = re.compile(r"epoch-(\d{5})-step-(\d{8})-([0-9a-f]{16})\.pt$")
 _SHARED = "best"

@@ -17,6 +17,7 @@ from training.engine.schedule import learning_rate
 from training.engine.state import State
 from training.engine.step_metrics import DeferredMetrics, StepMetrics, lag_of
 
+# In a row. Each of them halves the loss scale, which begins at 2^16: so many have another cause than the scale.
 MAX_SKIPPED = 100
 
 

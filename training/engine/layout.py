@@ -24,6 +24,7 @@ from training.models.recurrent import Layout, Recurrent
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 Clock = Callable[[], float]
+# The fastest of a few passes counts, because other work on the machine only slows passes down.
 PASSES = 3
 
 

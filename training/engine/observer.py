@@ -1,4 +1,4 @@
-"""The interface between the training loop and whoever watches it: callbacks for phases, steps, epochs and checkpoints.
+"""The interface through which the training loop is observed: callbacks for phases, steps, epochs and checkpoints.
 
 The methods of the base class do nothing, so that the loop runs without an observer.
 """

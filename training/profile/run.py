@@ -275,14 +275,14 @@ def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[W
     spec = replace(_with_memory_plan(spec, memory), threads=placement.cpus)
     profiles: list[WorkerProfile] = []
 
-    def keep(event: WorkerEvent) -> None:
+    def collect(event: WorkerEvent) -> None:
         if isinstance(event, WorkerProfile):
             profiles.append(event)
 
     kind = "GPU" if placement.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
         group = WorkerGroup(training.workers, training.workers, placement, max_failures=0)
-        launch(run_worker, spec, group, spec.output, keep)
+        launch(run_worker, spec, group, spec.output, collect)
     for warning in sorted({warning for profile in profiles for warning in profile.warnings}):
         progress.warn(warning)
     return profiles

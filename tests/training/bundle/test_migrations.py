@@ -28,7 +28,7 @@ def test_there_is_a_migration_from_every_older_version() -> None:
     assert sorted(MIGRATIONS) == list(range(1, NEWEST))
 
 
-def test_a_configuration_of_every_older_version_is_kept_with_the_tests() -> None:
+def test_a_configuration_of_every_older_version_is_stored_with_the_tests() -> None:
     assert [path.name for path in STORED] == [f"config-{version}.json" for version in range(1, NEWEST)]
 
 
@@ -44,7 +44,7 @@ def test_an_old_configuration_becomes_one_of_today_and_is_itself_unchanged(path:
         assert new[key] == old[key]
 
 
-def test_a_model_of_format_1_means_what_it_meant() -> None:
+def test_a_model_of_format_1_has_the_same_architecture() -> None:
     stored = read(STORED[0].read_bytes(), "config.json", ["model.safetensors", "tokenizer.json"])
     config = architecture(stored.config["model"], "config.json")
     assert (stored.files, stored.digest) == (None, None)

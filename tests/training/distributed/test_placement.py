@@ -40,7 +40,7 @@ def test_a_gpu_without_a_cpu_beside_it_serves_no_worker() -> None:
         place([Node(0, 1), Node(4, 0)], 1, "auto")
 
 
-def test_too_few_gpus_or_cpus_are_an_error_that_says_what_is_there() -> None:
+def test_too_few_gpus_or_cpus_are_an_error_with_those_of_the_cluster() -> None:
     with pytest.raises(ResourceError, match=r"16 CPUs and 2 GPUs on 2 nodes: set training.workers to 2"):
         place([Node(8, 2), Node(8, 0)], 3, "cuda")
     with pytest.raises(ResourceError, match=r"training.workers 9 need a CPU each.*set training.workers to 8"):

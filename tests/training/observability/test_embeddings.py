@@ -55,7 +55,7 @@ def test_the_file_of_the_epoch_that_training_resumes_from_is_not_written_again(t
     assert path.stat().st_mtime_ns == stamp
 
 
-def test_files_of_other_runs_and_of_killed_writers_go(tmp_path: Path) -> None:
+def test_files_of_other_runs_and_of_killed_writers_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".embed-8-67-0.9-x-checkpoint.safetensors.abc.partial").write_bytes(b"cut off")
     Embeddings(tmp_path, "other", TOKENIZER).keep(record(1), weights(1))
     Embeddings(tmp_path, "abc", TOKENIZER).keep({}, {})
@@ -75,11 +75,11 @@ def test_files_that_no_training_wrote_stay(tmp_path: Path) -> None:
 
 def test_a_run_does_not_start_from_a_file_that_it_would_replace(tmp_path: Path) -> None:
     refuse_own(None, tmp_path)
-    refuse_own(str(tmp_path / "mine.safetensors"), tmp_path)
-    model = ModelConfig(embedding_file=str(tmp_path / "x" / ".." / "embeddings" / "mine.safetensors"))
+    refuse_own(str(tmp_path / "own.safetensors"), tmp_path)
+    model = ModelConfig(embedding_file=str(tmp_path / "x" / ".." / "embeddings" / "own.safetensors"))
     with pytest.raises(
         UsageError,
-        match=r"mine.safetensors is in the directory where this run writes its own vectors.*copy it elsewhere",
+        match=r"own.safetensors is in the directory where this run writes its own vectors.*copy it elsewhere",
     ):
         train(model, CONFIG, tmp_path / "none", tmp_path, Silent(), {})
 

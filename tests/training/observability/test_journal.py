@@ -27,3 +27,23 @@ def test_a_file_that_holds_the_records_already_is_left_untouched(tmp_path: Path)
     before = path.stat().st_ino
     journal.write(path, [dict(reversed(record.items())) for record in RECORDS])
     assert path.stat().st_ino == before
+
+
+def test_a_step_log_is_cut_at_a_position_of_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "steps.jsonl"
+    positions = [("abc", 1, 5), ("abc", 2, 1), ("other", 1, 1), ("abc", 2, 2)]
+    journal.append(path, [{"run": run, "epoch": epoch, "step": step} for run, epoch, step in positions])
+    with path.open("a") as stream:
+        stream.write('{"run": "abc", "ep')
+    # One epoch and one step are finished; epochs in the file count from 1.
+    journal.truncate(path, "abc", epoch=1, step=1)
+    assert [(record["epoch"], record["step"]) for record in journal.read(path)] == [(1, 5), (2, 1)]
+
+
+def test_a_file_that_is_missing_or_has_a_line_that_is_not_a_record_has_no_records(tmp_path: Path) -> None:
+    assert journal.read(tmp_path / "absent.jsonl") == []
+    for text in ('{"epoch": 1}\n{"ep', "[1]\n"):
+        (tmp_path / "metrics.jsonl").write_text(text)
+        assert journal.read(tmp_path / "metrics.jsonl") == []
+    journal.truncate(tmp_path / "absent.jsonl", "abc", 0, 0)
+    assert not (tmp_path / "absent.jsonl").exists()

@@ -21,7 +21,7 @@ from training.distributed.train import train
 from training.observability.mlflow import KEY, OUTPUT, Tracker, flatten, tracked, without_passwords
 
 RECORDS = [{"epoch": epoch, "loss": 1 / epoch, "validation_auroc": 0.9, "note": "text"} for epoch in (1, 2, 3)]
-NOBODY = "http://somebody:secret@127.0.0.1:1"
+UNREACHABLE = "http://somebody:secret@127.0.0.1:1"
 
 
 def free_port() -> int:
@@ -66,7 +66,7 @@ def history(address: str, run: Any, name: str) -> list[tuple[int, float]]:
     return [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, name)]
 
 
-def begun(address: str, experiment: str, warnings: list[str]) -> Tracker:
+def start_tracker(address: str, experiment: str, warnings: list[str]) -> Tracker:
     tracker = Tracker(address, warnings.append)
     tracker.begin(experiment, "run", "key", "/out", {"training": {"epochs": 3}, "sources": [{"genome": "toy"}]})
     return tracker
@@ -80,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return (tmp_path / "mlruns").as_uri()
 
 
-def interrupted(tracker: Tracker) -> None:
+def track_interrupted(tracker: Tracker) -> None:
     with tracked(tracker):
         tracker.epochs(RECORDS[:1])
         tracker.epochs(RECORDS[:2])
@@ -97,20 +97,24 @@ def test_nothing_is_tracked_without_an_address() -> None:
 
 
 def test_a_configuration_is_sent_key_by_key_without_secrets() -> None:
-    values = {"model": {"kind": "lstm"}, "split": {"test": ["IV", "XV"]}, "training": {"mlflow": NOBODY, "epochs": 2}}
+    values = {
+        "model": {"kind": "lstm"},
+        "split": {"test": ["IV", "XV"]},
+        "training": {"mlflow": UNREACHABLE, "epochs": 2},
+    }
     parameters = flatten(values)
     assert parameters == {"model.kind": "lstm", "split.test.0": "IV", "split.test.1": "XV", "training.epochs": "2"}
     assert len(flatten({"a": "x" * 10_000})["a"]) == 500
 
 
 def test_addresses_lose_their_passwords() -> None:
-    assert without_passwords(f"at {NOBODY}/api: no") == "at http://127.0.0.1:1/api: no"
+    assert without_passwords(f"at {UNREACHABLE}/api: no") == "at http://127.0.0.1:1/api: no"
 
 
 def test_a_server_that_cannot_be_reached_is_one_warning_and_training_continues() -> None:
     pytest.importorskip("mlflow")
     warnings: list[str] = []
-    tracker = begun(NOBODY, "raygene", warnings)
+    tracker = start_tracker(UNREACHABLE, "raygene", warnings)
     tracker.epochs(RECORDS)
     tracker.end("FINISHED")
     (warning,) = warnings
@@ -129,7 +133,7 @@ def test_a_store_that_mlflow_refuses_is_one_warning(tmp_path: Path, monkeypatch:
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
     warnings: list[str] = []
-    begun((tmp_path / "mlruns").as_uri(), "raygene", warnings).epochs(RECORDS)
+    start_tracker((tmp_path / "mlruns").as_uri(), "raygene", warnings).epochs(RECORDS)
     (warning,) = warnings
     assert "not reached" in warning
 
@@ -149,12 +153,12 @@ def test_the_same_configuration_elsewhere_is_a_run_of_its_own(folder: str, other
 def test_a_resumed_run_is_found_again_and_has_each_epoch_once(server: str, tmp_path: Path) -> None:
     warnings: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        interrupted(begun(server, "again", warnings))
+        track_interrupted(start_tracker(server, "again", warnings))
     (run,) = runs(server, "again")
     assert run.info.status == "KILLED"
     (tmp_path / "config.json").write_text("{}")
     for _ in range(2):
-        tracker = begun(server, "again", warnings)
+        tracker = start_tracker(server, "again", warnings)
         tracker.epochs(RECORDS)
         tracker.end("FINISHED", tmp_path)
     (run,) = runs(server, "again")

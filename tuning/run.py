@@ -45,7 +45,7 @@ class Run:
         base: sections of the experiment.
         store: rows of earlier runs.
         datasets: of the study.
-        about: identity of the study, which is stored with the time spent.
+        study_identity: identity of the study, which is stored with the time spent.
         spent: seconds of earlier runs.
         progress: shows each trial.
     """
@@ -56,12 +56,12 @@ class Run:
         base: Mapping[str, Any],
         store: TrialStore,
         datasets: DatasetRegistry,
-        about: identity.Identity,
+        study_identity: identity.Identity,
         spent: float,
         progress: Progress,
     ) -> None:
         self._config, self._base, self._store, self._progress = config, base, store, progress
-        self._clock, self._last_saved, self._identity = Clock(spent), spent, about
+        self._clock, self._last_saved, self._identity = Clock(spent), spent, study_identity
         self._training = TrainingConfig.model_validate(base["training"])
         files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.paths)]
         self._machine = machines.smallest_machine(config, self._training.device, store.output, files)

@@ -82,8 +82,8 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
     with storage.only_writer(study.output):
         storage.remove_partial(study.output)
         datasets = _open_datasets(study, connect, progress)
-        about = study.identity(datasets.fingerprints)
-        spent = _begin_or_resume(study.output, about)
+        study_identity = study.identity(datasets.fingerprints)
+        spent = _begin_or_resume(study.output, study_identity)
         store = TrialStore(study.output)
         is_finished = identity.finished_by(study.output) == _limits(study, store)
         if is_finished and all(trial.has_ended for trial in store.trials):
@@ -91,7 +91,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
             return store, write_report(store, study.config, study.base, spent)
         identity.mark_unfinished(study.output)
         with connect():
-            run = Run(study.config, study.base, store, datasets, about, spent, progress)
+            run = Run(study.config, study.base, store, datasets, study_identity, spent, progress)
             spent = run.run()
         if not run.deferred:
             identity.mark_finished(study.output, _limits(study, store))
@@ -113,8 +113,8 @@ def report_only(study: Study, progress: Progress) -> tuple[TrialStore, StudyRepo
     stored = identity.read(study.output)
     if stored is None:
         raise UsageError(f"{study.output}: no study there", "name the --output of raygene tune")
-    about, seconds = stored
-    identity.require_same(study.output, about, study.identity(about["datasets"]))
+    stored_identity, seconds = stored
+    identity.require_same(study.output, stored_identity, study.identity(stored_identity["datasets"]))
     store = TrialStore(study.output, read_only=True)
     try:
         with storage.only_writer(study.output):
@@ -153,12 +153,12 @@ def _open_datasets(study: Study, connect: Connect, progress: Progress) -> Datase
     return dataset_registry.build_all(study.base, search_space, study.output, connect, progress)
 
 
-def _begin_or_resume(output: Path, about: identity.Identity) -> float:
+def _begin_or_resume(output: Path, requested: identity.Identity) -> float:
     """Store the identity of a study, or compare it with the stored one; returns the seconds spent by earlier runs."""
     stored = identity.read(output)
     if stored is not None:
-        identity.require_same(output, stored[0], about)
+        identity.require_same(output, stored[0], requested)
     spent = stored[1] if stored is not None else 0.0
     # Also on resume: an earlier version wrote the file under another name.
-    identity.write(output, about, spent)
+    identity.write(output, requested, spent)
     return spent

@@ -142,7 +142,7 @@ def reason_rows(trials: Sequence[Trial]) -> list[tuple[object, ...]]:
     for trial in trials:
         if trial.reason:
             numbers.setdefault((trial.state, trial.reason), []).append(str(trial.number))
-    return [(", ".join(some), state, reason) for (state, reason), some in numbers.items()]
+    return [(", ".join(of_reason), state, reason) for (state, reason), of_reason in numbers.items()]
 
 
 def sizes(trials: Sequence[Trial], base: Mapping[str, Any], metric: str) -> list[Size]:

@@ -1,6 +1,6 @@
 """How often k-mers occur near each other without sharing a base: all that skip-gram needs to know of a sequence.
 
-A pair of tokens that overlap tells nothing but the overlap, so the nearest tokens that count are the first without a
+Overlapping tokens share bases, whatever the sequence means, so the nearest tokens that count are the first without a
 common base. One pass, 30 M (k 6) to 250 M (k 3) pairs a second and core; memory is 8 bytes times the vocabulary squared
 here, and 14 while vectors are trained on it.
 """

@@ -19,6 +19,7 @@ from torch import Tensor
 from pipelines import fingerprint
 from pipelines.tokens.vocabulary import SPECIALS
 
+# Keeps the head affordable for 4,096 k-mers: full weights would be slots x dimension x k-mers.
 RANK = 128
 BATCH = 1024
 LEARNING_RATE = 3e-3

@@ -30,7 +30,7 @@ from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus
 from training.models import embedding_file
 
-# To be raised when the same sequence, configuration and seed come to give other vectors, figures or files.
+# Part of the key: raise it when the same sequence, configuration and seed give other vectors, figures or files.
 METHOD = 2
 # Not part of the key: it holds the dimension by itself, and `strands` shows in what is read.
 NOT_IN_KEY = {"dimension", "strands"}
@@ -245,4 +245,4 @@ def _describe_imposed(config: EmbeddingConfig) -> str:
     imposed = [f"{share:g} {what} ({name})" for name, (share, what) in shares.items() if share]
     if not imposed:
         return f"Nothing was imposed on them ({', '.join([*shares][:-1])} and {[*shares][-1]} 0)."
-    return f"That is imposed, and no finding: {'; '.join(imposed)}."
+    return f"That is imposed by the configuration, and is not a finding: {'; '.join(imposed)}."

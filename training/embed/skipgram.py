@@ -2,8 +2,8 @@
 
 What word2vec (Mikolov et al. 2013) draws pair by pair depends on the counts of pairs alone (Levy and Goldberg 2014),
 and k-mers are few: so each step takes the gradient over all pairs and all negatives at once, instead of a sample. Only
-the initial vectors are random, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to 0.2 s
-of one core. It runs on one thread, so that bytes do not depend on the number of cores.
+the initial vectors are random, and the length of the genome does not matter. A step over 4,096 k-mers takes 0.1 to
+0.2 s of one core. It runs on one thread, so that bytes do not depend on the number of cores.
 """
 
 from __future__ import annotations

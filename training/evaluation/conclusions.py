@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.evaluation.evaluate import Difference, Evaluation, ModelEvaluation
 
 ENDS = ("first_six", "last_six", "ends")
+# A trivial rule that reaches this AUROC gives the answer away.
 LEAK_AUROC = 0.95
 
 

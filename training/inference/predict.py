@@ -1,8 +1,8 @@
 """The probability of being a gene for given intervals of a genome, or for sequences, as TSV and BED.
 
 Bases are cut and encoded by the code that builds datasets, batch by batch, in this process or by a pool of actors:
-memory grows with the number of intervals, but not with their bases. Each file is written whole or not at all, BED before
-TSV.
+memory grows with the number of intervals, but not with their bases. Each file is written whole or not at all, BED
+before TSV.
 """
 
 from __future__ import annotations

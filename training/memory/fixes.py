@@ -62,7 +62,7 @@ def _combined(
     """Each key in turn at its smallest value, until one makes it fit; empty if none does."""
     settings: dict[str, object] = {}
     for number in range(len(list(_ladders(model, training, longest, bases)))):
-        # Each ladder starts anew from the values that the ladders before it have ended at.
+        # The ladders are computed again: each starts from the values at which the ladders before it ended.
         ladder = list(_ladders(model, training, longest, bases))[number]
         for changed_settings, changed in ladder:
             size = peak(*changed)

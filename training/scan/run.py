@@ -36,7 +36,7 @@ from training.scan.tasks import Piece
 
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-scan", 1
-# Part of the key: to be raised when the same inputs come to give other scores.
+# Part of the key: raise it when the same inputs give other scores.
 REVISION = 2
 # Lines of BED and bedGraph that begin so are not data.
 RESERVED_NAMES = ("#", "track", "browser")

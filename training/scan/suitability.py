@@ -13,6 +13,7 @@ from training.scan.grid import Grid
 
 REQUIRED_NEGATIVES = ("shuffle", "antisense", "partial")
 EXAMPLE = "examples/scan/experiment.yaml"
+# With the default stride, a quarter of the window.
 WINDOWS_OVER_A_BASE = 4
 
 

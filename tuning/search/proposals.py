@@ -36,7 +36,7 @@ class Proposals(Protocol):
         """The next configuration, which may have been tried before; None where there are no more."""
 
     def register(self, parameters: Parameters) -> None:
-        """Count a configuration as being tried that this source has not just proposed, such as a recorded one."""
+        """Note that a configuration is being tried which this source has not just proposed, such as a recorded one."""
 
     def observe(self, parameters: Parameters, value: float | None, excess: float) -> None:
         """Take the result of a configuration into account.

@@ -50,7 +50,8 @@ def run(spec: TrialSpec, report: Report) -> None:
     threading.Thread(target=train_in_thread, daemon=True).start()
     records: list[Record] = []
     while (record := finished.get()) is not None:
-        records.append(record | {"trial_seconds": record["seconds"]})
+        # Records that only a finished run's bundle still holds have no seconds.
+        records.append(record | {"trial_seconds": record.get("seconds", 0.0)})
         is_replay = len(records) <= reported_before
         if not is_replay:
             # An epoch is on disk before it is reported, so whoever sees the report finds it.

@@ -30,7 +30,7 @@ class TrialStore:
         read_only: whether another process may be writing; nothing is written or moved.
 
     Attributes:
-        set_aside: folders whose row this version cannot read; they were moved here, and their trials run anew.
+        set_aside: folders whose row this version cannot read; they were moved here, and their trials run again.
 
     Raises:
         ResourceError: a row cannot be read, or the directory cannot be written.

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError
 from pipelines.genome.sequence import OTHER
 from pipelines.tokens.tokenizer import Tokenizer
-from training.embed import head, masked_prediction
+from training.embed import masked_prediction
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, lay_out
 from training.embed.markov import ORDER
@@ -120,10 +119,3 @@ def test_the_standard_error_of_a_difference_is_that_of_paired_differences() -> N
     assert comparison.standard_error == pytest.approx(differences.std() / 1_000**0.5)
     assert comparison.discordant == np.abs(differences).sum()
     assert masked_prediction.AccuracyDifference.from_hits(first, first) == masked_prediction.AccuracyDifference(0, 0, 0)
-
-
-def test_vectors_without_information_leave_the_most_frequent_kmer() -> None:
-    generator = np.random.default_rng(6)
-    contexts, hidden = generator.integers(3, 19, (3_000, 4)), generator.choice([3, 4], 3_000, p=[0.2, 0.8])
-    fitted = head.fit(torch.ones(19, 4), contexts, hidden, 0, lambda: None)
-    assert (fitted.predict(contexts) == 4).all()

@@ -26,6 +26,19 @@ def train_three_epochs_and_fail(*arguments: Any) -> None:
     raise TrainingError("workers died", "run again")
 
 
+def test_epochs_that_only_a_bundle_still_holds_take_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def report_records_without_seconds(*arguments: Any) -> None:
+        for record in RECORDS:
+            arguments[-1]({name: value for name, value in record.items() if name != "seconds"})
+        raise TrainingError("workers died", "run again")
+
+    monkeypatch.setattr(multi_worker, "train", report_records_without_seconds)
+    spec = TrialSpec(ModelConfig(), TrainingConfig(workers=2), tmp_path, "", tmp_path, 8, True, 1, 0)
+    with pytest.raises(TrainingError, match="workers died"):
+        multi_worker.run(spec, lambda report: None)
+    assert [record["trial_seconds"] for record in journal.read(tmp_path / EPOCHS)] == [0.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize("epochs_before", [0, 2])
 def test_epochs_are_reported_in_order_those_of_an_earlier_process_as_replays(
     epochs_before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -76,8 +76,12 @@ def measure(config: DatasetConfig, cpus: int, output: Path) -> tuple[list[float]
 
 def compare(seconds: dict[int, list[float]]) -> dict[str, float]:
     """Median seconds with one and with two workers, and their ratio."""
-    one, two = (statistics.median(seconds[cpus]) for cpus in (1, 2))
-    return {"1 worker, s": round(one, 3), "2 workers, s": round(two, 3), "two over one": round(one / two, 2)}
+    one_cpu, two_cpus = (statistics.median(seconds[cpus]) for cpus in (1, 2))
+    return {
+        "1 worker, s": round(one_cpu, 3),
+        "2 workers, s": round(two_cpus, 3),
+        "two over one": round(one_cpu / two_cpus, 2),
+    }
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ _QUIET = {
 }
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray before 2.60 hides all GPUs from a worker that reserves none.
+    # A worker that reserves no GPU keeps CUDA_VISIBLE_DEVICES as it is; newer Ray does so by itself.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Ray would retry a task that runs out of memory for ever.
     "RAY_task_oom_retries": "1",

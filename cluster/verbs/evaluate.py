@@ -60,7 +60,7 @@ def add_arguments(parser: Parser) -> None:
         help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
     )
     parser.add_argument(
-        "--samples", type=int, default=SAMPLES, metavar="N", help=f"bootstrap samples (default {SAMPLES})"
+        "--samples", type=int, default=SAMPLES, metavar="N", help=f"bootstrap samples, at least 100 (default {SAMPLES})"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
     parser.add_argument(

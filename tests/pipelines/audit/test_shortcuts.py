@@ -90,6 +90,17 @@ def test_the_audit_finds_planted_ends_and_nothing_in_constant_columns() -> None:
     assert abs(aurocs["gc"] - 0.5) < 0.15
 
 
+def test_six_bases_score_the_log_odds_of_their_counts_in_train_plus_a_half() -> None:
+    tokenizer = Tokenizer(3, 1, "anchor")
+    train = dataset(["ATGAAACC"] * 3 + ["TTTTTTCC"] * 2, [1, 1, 0, 0, 0], tokenizer)
+    scored = dataset(["ATGAAAGG", "TTTTTTGG", "CCCCCCGG"], [1, 0, 0], tokenizer)
+    rule = next(rule for rule in shortcuts.audit(train, scored) if rule.name == "first_six")
+    # Two genes and three negatives in train, and half an occurrence of each of the 4^6 hexamers.
+    genes, negatives = 2 + 4**6 / 2, 3 + 4**6 / 2
+    counts = np.array([[2.5, 1.5], [0.5, 2.5], [0.5, 0.5]])
+    assert rule.scores == pytest.approx(np.log(counts[:, 0] / genes) - np.log(counts[:, 1] / negatives))
+
+
 def test_a_rule_learns_on_train_which_way_it_points() -> None:
     tokenizer = Tokenizer(3, 1, "anchor")
     texts, labels = ["AAAATTTT" * 4] * 20 + ["GGGGCCCC" * 4] * 20, [1] * 20 + [0] * 20

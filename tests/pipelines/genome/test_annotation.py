@@ -30,6 +30,14 @@ def test_a_gene_comes_out_half_open_with_decoded_id_and_biotype(tmp_path: Path) 
     assert (gene.gene_id, gene.biotype) == ("gene;a", "protein_coding")
 
 
+@pytest.mark.parametrize(
+    ("attributes", "expected"), [("ID=a;Name=b", "a"), ("Name=b", "b"), ("ID=;Name=b", "b"), ("Note=c", "chrI:10-20")]
+)
+def test_a_gene_has_its_id_its_name_or_its_position(tmp_path: Path, attributes: str, expected: str) -> None:
+    (gene,) = read(written(tmp_path, HEAD + row(attributes=attributes)), ["gene"], []).genes
+    assert gene.gene_id == expected
+
+
 def test_comments_crlf_and_trailing_fasta_are_no_features(tmp_path: Path) -> None:
     text = HEAD + "# comment\n" + row() + "###\n\n" + row(start=31, end=40) + "##FASTA\n>chrI\nACGT\n"
     assert len(read(written(tmp_path, text.replace("\n", "\r\n")), ["gene"], []).genes) == 2
@@ -106,6 +114,13 @@ def genes_of(annotation: Annotation) -> list[tuple[str, int, int, str, str | Non
 def test_gtf_genes_are_its_gene_rows(tmp_path: Path) -> None:
     text = gtf("gene", 11, 90, "a", extra='gene_biotype "tRNA";') + gtf("transcript", 11, 50, "a")
     assert genes_of(read(written(tmp_path, text), ["gene"], GENE_LIKE)) == [("a", 10, 90, "+", "tRNA")]
+
+
+def test_gtf_genes_are_not_derived_where_gene_rows_follow_their_parts(tmp_path: Path) -> None:
+    text = gtf("transcript", 11, 50, "a") + gtf("exon", 11, 20, "a") + gtf("gene", 11, 90, "a")
+    annotation = read(written(tmp_path, text), ["gene"], ["gene"])
+    assert genes_of(annotation) == [("a", 10, 90, "+", None)]
+    assert annotation.excluded == {"chrI": [(10, 90, 1)]}
 
 
 @pytest.mark.parametrize("kind", ["transcript", "mRNA", "exon"])

@@ -86,7 +86,7 @@ def data(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _splits(counts: list[dict[str, Any]]) -> dict[str, Any]:
-    """By split: rows by source of the interval, and `genome:chromosome` of each sequence, or their number if over 200."""
+    """Each split: rows by source, and its sequences as `genome:chromosome`, or their number alone if over 200."""
     splits: dict[str, Any] = {}
     for split in ("train", "validation", "test"):
         of_split = [row for row in counts if row["split"] == split]

@@ -74,7 +74,8 @@ def test_leakage_is_shown_where_the_manifest_has_it(inspection: Inspection) -> N
     without = {key: value for key, value in inspection.manifest.items() if key != "leakage"}
     assert "leakage" not in replace(inspection, manifest=without).to_json()
     leakage = {
-        "split": "test", "intervals": 81, "evaluated": 80, "near_duplicates": 10, "share": 0.125, "k": 21, "threshold": 0.5
+        "split": "test", "intervals": 81, "evaluated": 80, "near_duplicates": 10, "share": 0.125, "k": 21,
+        "threshold": 0.5
     }  # fmt: skip
     leaking = replace(inspection, manifest=inspection.manifest | {"leakage": leakage})
     assert leaking.to_json()["leakage"] == leakage

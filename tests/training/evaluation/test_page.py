@@ -16,12 +16,12 @@ PANELS = ("roc", "precision-recall", "histogram", "calibration", "threshold", "l
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[str] = []
+        self.tags: list[str] = []
         self.links: list[str] = []
         self.ids: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
+        self.tags.append(tag)
         self.links += [value for name, value in attributes if name in {"src", "href"} and value]
         self.ids += [value for name, value in attributes if name == "id" and value]
 
@@ -32,11 +32,11 @@ def text(evaluated: Evaluation) -> str:
 
 
 def test_the_page_is_one_file_with_a_panel_for_everything_and_no_script(text: str) -> None:
-    tags = Tags()
-    tags.feed(text)
-    assert [name for name in tags.ids if name.startswith("figure-")] == [f"figure-{panel}" for panel in PANELS]
-    assert not [link for link in tags.links if not link.startswith("#")]
-    assert "script" not in tags.seen
+    parser = Tags()
+    parser.feed(text)
+    assert [name for name in parser.ids if name.startswith("figure-")] == [f"figure-{panel}" for panel in PANELS]
+    assert not [link for link in parser.links if not link.startswith("#")]
+    assert "script" not in parser.tags
 
 
 def test_the_page_repeats_byte_by_byte(evaluated: Evaluation, text: str) -> None:

@@ -117,7 +117,10 @@ def require_same(output: Path, stored: Identity, requested: Identity) -> None:
 
 
 def differences(stored: Any, requested: Any, key: str = "") -> list[str]:
-    """The leaves in which two nested mappings differ, as `KEY VALUE there, VALUE here`; a missing key counts."""
+    """The leaves in which two nested mappings differ, as `KEY: OLD in the study, NEW requested`.
+
+    A key that only one of them has counts.
+    """
     if isinstance(stored, Mapping) and isinstance(requested, Mapping):
         names = [*stored, *(name for name in requested if name not in stored)]
         return [
@@ -125,7 +128,7 @@ def differences(stored: Any, requested: Any, key: str = "") -> list[str]:
             for name in names
             for difference in differences(stored.get(name), requested.get(name), f"{key}.{name}" if key else str(name))
         ]
-    return [] if stored == requested else [f"{key} {_format(stored)} there, {_format(requested)} here"]
+    return [] if stored == requested else [f"{key}: {_format(stored)} in the study, {_format(requested)} requested"]
 
 
 def _format(value: Any) -> str:

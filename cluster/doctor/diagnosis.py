@@ -12,7 +12,7 @@ from cluster.doctor import (
     file_access,
     file_checks,
     gpu_checks,
-    gpu_test,
+    gpu_probe,
     nodes,
     software_checks,
     speed_checks,
@@ -103,7 +103,7 @@ def diagnose(connect: Connect | None, inputs: Mapping[str, str], outputs: Sequen
 def _examine_this_machine(request: Request) -> NodeReport:
     facts = gather(request)
     usable = facts.torch.usable if facts.torch else 0
-    return NodeReport(facts.host, facts, gpu_problems=gpu_test.try_local_gpus(usable))
+    return NodeReport(facts.host, facts, gpu_problems=gpu_probe.try_local_gpus(usable))
 
 
 def _examine_cluster(connect: Connect, request: Request) -> tuple[list[NodeReport], list[Finding]]:

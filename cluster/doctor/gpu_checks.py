@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.doctor import gpu_test
+from cluster.doctor import gpu_probe
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_report import NodeReport, joined, node_name
 from training.distributed import gpu_check
@@ -55,7 +55,7 @@ def _check_node(report: NodeReport, node: str) -> list[Finding]:
             Finding(
                 "warning",
                 "GPUs",
-                f"{report.unresponsive_gpus} did not answer in {gpu_test.TIMEOUT_S:.0f} s",
+                f"{report.unresponsive_gpus} did not answer in {gpu_probe.TIMEOUT_S:.0f} s",
                 "run again when the machine is less busy; if it happens again, check that node's driver",
                 node,
             )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cluster.doctor import clock, gpu_test
+from cluster.doctor import clock, gpu_probe
 from cluster.doctor.clock import Reading
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_facts import NodeFacts, Request, gather
@@ -79,7 +79,7 @@ def _with_gpu_tests(nodes: Sequence[Node], reports: Sequence[NodeReport]) -> lis
     """The reports with the results of testing every GPU that no other work has reserved, all at once."""
     tests = [
         [
-            node_tasks.start(gpu_test.try_reserved_gpu, node, gpus=1)
+            node_tasks.start(gpu_probe.try_reserved_gpu, node, gpus=1)
             for _ in range(report.gpus or 0 if _has_usable_gpus(report.facts) else 0)
         ]
         for node, report in zip(nodes, reports, strict=True)
@@ -111,7 +111,7 @@ def _run_gpu_tests(tests: list[Any]) -> tuple[dict[Any, str], dict[Any, GpuProbl
     from ray.exceptions import RayError
 
     started, results = dict[Any, str](), dict[Any, GpuProblem | None]()
-    deadline = time.monotonic() + gpu_test.TIMEOUT_S
+    deadline = time.monotonic() + gpu_probe.TIMEOUT_S
     while (running := [test for test in tests if test not in results]) and (left := deadline - time.monotonic()) > 0:
         for test in _first_ready(running, left):
             try:

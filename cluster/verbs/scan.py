@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser, positive
-from cluster.scoring import add_scoring_options, device_errors_name_the_flag
+from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from pipelines.errors import UsageError
 
 SUMMARY = "find genes in a whole genome with a trained model"

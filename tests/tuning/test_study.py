@@ -129,9 +129,9 @@ def test_a_second_run_finds_the_study_finished_and_another_study_is_refused(
     assert any("finished; nothing to do" in note for note in silent.notes)
     assert (output / "trials.jsonl").read_bytes() == before
     other = config.model_copy(update={"seed": 9})
-    with pytest.raises(UsageError, match=r"holds another study.*seed 0 there, 9 here"):
+    with pytest.raises(UsageError, match=r"holds another study.*seed: 0 in the study, 9 requested"):
         tune(Study(other, BASE, dataset, output), never_connect, silent)
-    with pytest.raises(UsageError, match=r"holds another study.*seed 0 there, 9 here"):
+    with pytest.raises(UsageError, match=r"holds another study.*seed: 0 in the study, 9 requested"):
         report_only(Study(other, BASE, dataset, output), silent)
 
 

@@ -26,13 +26,13 @@ from pipelines.ray_map import map_tables_on_actors
 from training.distributed import actor_pool, gpu_check
 from training.distributed.placement import nodes_of
 from training.inference.scorer import Scorer
-from training.scan import outputs, scores, tasks
+from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
 from training.scan.outputs import Counts, Outputs, match_record
+from training.scan.pieces import Piece
 from training.scan.score_tasks import ScoreTasks, score_path
 from training.scan.scores import Scores
-from training.scan.tasks import Piece
 
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-scan", 1
@@ -67,7 +67,7 @@ class Scan:
         """SHA-256 of everything that decides the scores."""
         parts = (
             REVISION,
-            tasks.TASK_BASES,
+            pieces.TASK_BASES,
             self.model_fingerprint,
             self.genome.content,
             self.grid.window,
@@ -84,7 +84,7 @@ class Scan:
     def lengths(self) -> dict[str, int]:
         """Bases of the scanned sequences, in the order of the files."""
         lengths = self.genome.lengths
-        return {name: lengths[name] for name in tasks.scanned_sequences(lengths, self.grid)}
+        return {name: lengths[name] for name in pieces.scanned_sequences(lengths, self.grid)}
 
     def record(self) -> dict[str, Any]:
         """What the record says besides counts and files."""
@@ -110,7 +110,7 @@ def open_genome(path: Path, grid: Grid, progress: Progress) -> Genome:
         InputError: missing or damaged, no sequence as long as a window, or a name that BED and bedGraph cannot hold.
     """
     genome = fasta.open_genome(path.name.partition(".")[0], path, progress)
-    names = tasks.scanned_sequences(genome.lengths, grid)
+    names = pieces.scanned_sequences(genome.lengths, grid)
     if not names:
         raise InputError(f"{path}: no sequence has the {grid.window} bases of a window", "give a genome")
     if reserved := [name for name in names if name.startswith(RESERVED_NAMES) or not name.isprintable()]:
@@ -148,7 +148,7 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
         for leftover in job.staging.parent.glob(f".{job.outputs.gff3.name}.building-*"):
             if leftover != job.staging:
                 shutil.rmtree(leftover, ignore_errors=True)
-        plan = tasks.plan_tasks(job.genome.lengths, job.grid)
+        plan = pieces.plan_tasks(job.genome.lengths, job.grid)
         if remaining := _remaining_tasks(job, plan, progress):
             with connect():
                 _score(job, plan, remaining, workers, device, progress)

@@ -11,7 +11,7 @@ from pipelines.genome.fasta import Genome
 from training.inference.scorer import Scorer, to_assigned_gpu
 from training.scan import scores, windows
 from training.scan.grid import Grid
-from training.scan.tasks import Piece
+from training.scan.pieces import Piece
 
 
 def score_path(staging: Path, task: int) -> Path:

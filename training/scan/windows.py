@@ -12,8 +12,8 @@ from pipelines.genome import sequence
 from pipelines.genome.labelled import Sequences
 from training.inference.scorer import Scorer
 from training.scan.grid import Grid
+from training.scan.pieces import Piece
 from training.scan.scores import Scores, pack
-from training.scan.tasks import Piece
 
 MAX_UNKNOWN_SHARE = 0.5
 _COMPLEMENT = np.array([3, 2, 1, 0, sequence.OTHER], np.uint8)

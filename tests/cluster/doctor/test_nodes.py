@@ -7,7 +7,7 @@ import pytest
 import ray
 import torch
 
-from cluster.doctor import clock, gpu_test, nodes
+from cluster.doctor import clock, gpu_probe, nodes
 from cluster.doctor.node_facts import Request
 from tests.conftest import start_ray
 
@@ -28,8 +28,8 @@ WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine
 
 @WITHOUT_GPU
 def test_a_gpu_that_does_not_compute_is_reported_with_its_fix() -> None:
-    assert gpu_test.try_local_gpus(0) == ()
-    (problem,) = gpu_test.try_local_gpus(1)
+    assert gpu_probe.try_local_gpus(0) == ()
+    (problem,) = gpu_probe.try_local_gpus(1)
     assert problem.message.startswith("cuda:0 does not compute")
     assert "install a torch that is built for this GPU" in problem.fix
 
@@ -39,7 +39,7 @@ def test_a_gpu_that_does_not_compute_is_reported_with_its_fix() -> None:
 @pytest.mark.full
 @pytest.mark.usefixtures("without_shared_ray")
 def test_every_free_gpu_is_tested_and_reserved_ones_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_test, "TIMEOUT_S", 15.0)
+    monkeypatch.setattr(gpu_probe, "TIMEOUT_S", 15.0)
     monkeypatch.setattr(nodes, "_has_usable_gpus", lambda facts: True)
     ray.init(num_cpus=1, num_gpus=2, include_dashboard=False, log_to_driver=False)
     try:
@@ -75,11 +75,11 @@ def test_a_slow_clock_and_a_slow_gpu_cost_a_node_none_of_its_facts(monkeypatch: 
         yield str(ray.get_gpu_ids()[0])
         time.sleep(600)
 
-    monkeypatch.setattr(gpu_test, "TIMEOUT_S", 10.0)
+    monkeypatch.setattr(gpu_probe, "TIMEOUT_S", 10.0)
     monkeypatch.setattr(nodes, "CLOCK_TIMEOUT_S", 1.0)
     monkeypatch.setattr(nodes, "_has_usable_gpus", lambda facts: True)
     monkeypatch.setattr(clock, "now", late)
-    monkeypatch.setattr(gpu_test, "try_reserved_gpu", hanging)
+    monkeypatch.setattr(gpu_probe, "try_reserved_gpu", hanging)
     ray.init(num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
         (report,), failures = nodes.gather_reports(Request())

@@ -20,7 +20,7 @@ from pipelines.errors import InputError, ResourceError
 from pipelines.genome import fasta
 from pipelines.progress import Silent
 from tests.training.scan.purines import PurineShare
-from training.scan import run, tasks
+from training.scan import pieces, run
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
 from training.scan.outputs import Outputs
@@ -133,7 +133,7 @@ def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
     process.send_signal(signal.SIGKILL)
     process.wait()
     scored = len(list(again.staging.glob("[0-9]*.npy")))
-    assert 0 < scored < len(tasks.plan_tasks(again.genome.lengths, GRID))
+    assert 0 < scored < len(pieces.plan_tasks(again.genome.lengths, GRID))
     progress = Silent()
     run.scan(again, ray_session, 2, "cpu", progress)
     assert any(f"{scored} of " in note and "scored before" in note for note in progress.notes)

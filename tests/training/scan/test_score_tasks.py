@@ -10,8 +10,8 @@ from pipelines.progress import Silent
 from tests.training.scan.purines import PurineShare
 from training.scan import scores, windows
 from training.scan.grid import Grid
+from training.scan.pieces import Piece
 from training.scan.score_tasks import ScoreTasks, score_path
-from training.scan.tasks import Piece
 
 
 def test_the_file_of_a_task_holds_the_scores_of_its_pieces_one_after_another(tmp_path: Path) -> None:

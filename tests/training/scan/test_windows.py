@@ -6,8 +6,8 @@ from pipelines.genome.sequence import Bytes
 from tests.training.scan.purines import PurineShare
 from training.scan import windows
 from training.scan.grid import Grid
+from training.scan.pieces import Piece
 from training.scan.scores import NO_SCORE, SCALE
-from training.scan.tasks import Piece
 
 FLIP = str.maketrans("ACGTN", "TGCAN")
 

@@ -1,4 +1,4 @@
-"""A genome cut into the tasks of a scan: pieces of its sequences, small ones together. Depends on content alone."""
+"""A genome cut into pieces, and pieces put together as the tasks of a scan. Depends on the content alone."""
 
 from __future__ import annotations
 

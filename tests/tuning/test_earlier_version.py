@@ -72,7 +72,8 @@ def test_its_identity_is_that_of_the_same_study_and_its_file_is_replaced(output:
 def test_another_study_is_refused_in_the_current_names(output: Path, same: Study) -> None:
     other = same.identity([DATASET])
     other["training"] = {**other["training"], "global_batch_size": 32}
-    with pytest.raises(UsageError, match=r"holds another study \(training.global_batch_size 8 there, 32 here\)"):
+    difference = r"training.global_batch_size: 8 in the study, 32 requested"
+    with pytest.raises(UsageError, match=rf"holds another study \({difference}\)"):
         study._begin_or_resume(output, other)
     assert (output / "campaign.json").exists()
 

@@ -182,6 +182,19 @@ def _torch_config() -> Any:
     return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
 
 
+def _decoded_or_failed(message: bytes) -> WorkerEvent:
+    """The event of a message; one that cannot be read ends the run, because it may have been the one that matters."""
+    try:
+        return decoded(message)
+    except Exception as error:
+        return WorkerFailed(
+            TrainingError(
+                f"internal error: an event of a worker cannot be read, {type(error).__name__}: {error}",
+                "see that all machines have the same version of raygene, and run again with --verbose",
+            )
+        )
+
+
 @contextmanager
 def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
     """Handle events on a thread while the block lasts, and those still in the queue at its end."""
@@ -192,7 +205,7 @@ def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
     def receive() -> None:
         while True:
             try:
-                event = decoded(queue.get(block=True, timeout=0.5))
+                message = queue.get(block=True, timeout=0.5)
             except Empty:
                 if block_ended.is_set():
                     return
@@ -200,7 +213,7 @@ def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
             except Exception:
                 # The queue's actor is gone, and Ray with it.
                 return
-            handle(event)
+            handle(_decoded_or_failed(message))
 
     receiver = threading.Thread(target=receive, daemon=True)
     receiver.start()

@@ -164,12 +164,14 @@ class EventQueue:
 
     def __init__(self, driver_queue: Any) -> None:
         self._driver_queue = driver_queue
-        self._pending: queue.SimpleQueue[WorkerEvent | threading.Event] = queue.SimpleQueue()
+        self._pending: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         threading.Thread(target=self._forward, daemon=True, name="events").start()
 
     def send(self, event: WorkerEvent) -> None:
         """Send an event soon, without waiting."""
-        self._pending.put(event)
+        # As bytes, so that the actor that holds the queue need not import PyTorch to pass an event on. Pickled here,
+        # so that an event which cannot be pickled is an error of its sender, and later changes of it do not count.
+        self._pending.put(pickle.dumps(event))
 
     def send_and_wait(self, event: WorkerEvent) -> None:
         """Send an event and wait until it and all before it have arrived: for the last one of a worker.
@@ -177,7 +179,7 @@ class EventQueue:
         Gives up after `SEND_TIMEOUT_S`.
         """
         arrived = threading.Event()
-        self._pending.put(event)
+        self.send(event)
         self._pending.put(arrived)
         arrived.wait(SEND_TIMEOUT_S)
 
@@ -188,8 +190,7 @@ class EventQueue:
                 item.set()
                 continue
             try:
-                # As bytes, so that the actor that holds the queue need not import PyTorch to pass an event on.
-                self._driver_queue.put(pickle.dumps(item))
+                self._driver_queue.put(item)
             except Exception:
                 # The queue lives on the driver's machine: without it, this process is about to end as well.
                 return

@@ -40,6 +40,11 @@ def count(last: int, events: EventQueue) -> None:
     events.send_and_wait(Counted(last))
 
 
+def send_unreadable(spec: None, events: EventQueue) -> None:
+    events._pending.put(b"no pickle")
+    events.send_and_wait(Counted(1))
+
+
 def refuse(spec: None, events: EventQueue) -> None:
     events.send_and_wait(WorkerFailed(DatasetError("rows: none", "build again")))
     raise RuntimeError("after which Ray would start it again")
@@ -67,6 +72,11 @@ def test_events_of_workers_arrive_in_order_and_nothing_is_left_behind(ray_sessio
 def test_an_error_that_a_worker_reports_is_raised_and_not_retried(ray_session: Any, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="build again"):
         launch(refuse, None, ONE, tmp_path, lambda event: None)
+
+
+def test_an_event_that_cannot_be_read_ends_the_run(ray_session: Any, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="an event of a worker cannot be read"):
+        launch(send_unreadable, None, ONE, tmp_path, lambda event: None)
 
 
 def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(

@@ -53,5 +53,10 @@ def test_an_event_is_bytes_to_the_process_that_holds_the_queue() -> None:
     assert isinstance(received.get_nowait(), bytes)
 
 
+def test_an_event_that_cannot_be_pickled_is_an_error_of_its_sender() -> None:
+    with pytest.raises(Exception, match="pickle"):
+        EventQueue(queue.Queue()).send(WarningRaised(lambda: "text"))  # type: ignore[arg-type]
+
+
 def test_positions_are_ordered_by_epoch_and_then_by_step() -> None:
     assert Position(0, 99) < Position(1, 0) < Position(1, 1)

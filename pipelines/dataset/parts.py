@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines import fingerprint
 from pipelines.errors import DatasetError, InputError
-from pipelines.genome import contents
+from pipelines.inputs import contents
 
 REBUILD = "build the dataset again"
 

@@ -16,7 +16,7 @@ from typing import Literal
 from pipelines.errors import InputError
 from pipelines.genome import bed_reader, gff3, gtf
 from pipelines.genome.features import Annotation, Feature
-from pipelines.genome.numbered_lines import lines_of
+from pipelines.inputs.numbered_lines import lines_of
 
 __all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.genome.features import Feature
-from pipelines.genome.numbered_lines import coordinate, lines_of
+from pipelines.inputs.numbered_lines import coordinate, lines_of
 
 _HEADERS = ("track", "browser")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
-from pipelines.genome.numbered_lines import lines_of
+from pipelines.inputs.numbered_lines import lines_of
 
 REPORT_HEADER = "# Sequence-Name"
 REPORT_NAMES = ("Sequence-Name", "GenBank-Accn", "RefSeq-Accn", "UCSC-style-name")

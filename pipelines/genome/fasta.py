@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from pipelines import storage
 from pipelines.errors import InputError
-from pipelines.genome import contents, fasta_index
+from pipelines.genome import fasta_index
 from pipelines.genome.sequence import Bytes
+from pipelines.inputs import contents
 from pipelines.progress import Progress
 
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from pipelines.errors import InputError
 from pipelines.genome.features import Annotation, Feature
-from pipelines.genome.numbered_lines import coordinate, lines_of
+from pipelines.inputs.numbered_lines import coordinate, lines_of
 
 BIOTYPES = ("biotype", "gene_biotype", "gene_type")
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipelines import fingerprint, schema
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
-from pipelines.genome.numbered_lines import lines_of
 from pipelines.genome.sequence import Bytes, reverse_complement
+from pipelines.inputs.numbered_lines import lines_of
 
 _LABELS = {"1": 1, "gene": 1, "true": 1, "0": 0, "negative": 0, "false": 0}
 _ENDINGS = {".gz", ".csv", ".tsv", ".txt", ".fa", ".fasta", ".fna"}

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pipelines import fingerprint, storage
 from pipelines.errors import BundleError, DatasetError, InputError
-from pipelines.genome import contents
+from pipelines.inputs import contents
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import PAD
 from training.config import ModelConfig

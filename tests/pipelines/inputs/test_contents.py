@@ -9,7 +9,7 @@ import pytest
 
 from pipelines import fingerprint
 from pipelines.errors import InputError
-from pipelines.genome import contents
+from pipelines.inputs import contents
 
 
 @pytest.fixture

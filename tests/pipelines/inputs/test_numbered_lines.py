@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.genome.numbered_lines import MAX_DIGITS, coordinate, lines_of
+from pipelines.inputs.numbered_lines import MAX_DIGITS, coordinate, lines_of
 
 
 @pytest.mark.parametrize("is_gzip", [False, True])

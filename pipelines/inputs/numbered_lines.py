@@ -14,10 +14,18 @@ from pathlib import Path
 from pipelines.errors import InputError
 
 MAX_DIGITS = 15
+# The longest row of an annotation or a table of names. The longest of Ensembl and RefSeq have some 10,000 letters.
+MAX_ROW = 1 << 20
+_BLOCK = 1 << 18
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path, longest: int | None = None) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and text of every line of a plain or gzip file, without line ends.
+
+    Args:
+        path: plain or gzip.
+        longest: of a longer line only the first `longest` + 1 letters are given (`require_row` refuses it); None reads
+            every line whole.
 
     Raises:
         InputError: missing, unreadable, or a damaged gzip stream.
@@ -27,12 +35,47 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
             stream = gzip.open(raw) if is_gzip else raw
             with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[arg-type]
-                for number, line in enumerate(text, 1):
-                    yield number, line.rstrip("\r\n")
+                yield from enumerate(text_lines(text, longest), 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the gzip stream is damaged or cut off", "fetch the file again") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
+
+
+def text_lines(text: io.TextIOBase, longest: int | None) -> Iterator[str]:
+    """The lines of a text stream without line ends; of a line that is longer, its first `longest` + 1 letters."""
+    pieces: list[str] = []
+    size = 0
+    while block := text.read(_BLOCK):
+        first, *lines = block.split("\n")
+        if longest is None or size <= longest:
+            pieces.append(first)
+            size += len(first)
+        if not lines:
+            continue
+        yield _cut("".join(pieces), longest)
+        *whole, last = lines
+        yield from whole if longest is None or len(block) <= longest else (_cut(line, longest) for line in whole)
+        pieces, size = [last], len(last)
+    if size:
+        yield _cut("".join(pieces), longest)
+
+
+def _cut(line: str, longest: int | None) -> str:
+    return line if longest is None or len(line) <= longest else line[: longest + 1]
+
+
+def require_row(line: str, path: Path, number: int) -> None:
+    """Refuse a line that `lines_of` cut.
+
+    Raises:
+        InputError: longer than `MAX_ROW`.
+    """
+    if len(line) > MAX_ROW:
+        raise InputError(
+            f"{path}: line {number}: longer than {MAX_ROW:,} letters",
+            "give a file of rows with line ends; no annotation has a row of this length",
+        )
 
 
 def coordinate(text: str, path: Path, number: int) -> int:

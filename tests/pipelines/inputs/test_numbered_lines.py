@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.inputs.numbered_lines import MAX_DIGITS, coordinate, lines_of
+from pipelines.inputs import numbered_lines
+from pipelines.inputs.numbered_lines import MAX_DIGITS, MAX_ROW, coordinate, lines_of, require_row
 
 
 @pytest.mark.parametrize("is_gzip", [False, True])
@@ -37,3 +39,32 @@ def test_a_coordinate_has_only_ascii_digits_and_fits_a_chromosome() -> None:
             coordinate(text, Path("a"), 7)
     with pytest.raises(InputError, match="larger than any chromosome"):
         coordinate("1" * (MAX_DIGITS + 1), Path("a"), 7)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("longest", [None, 3, 10, 10**6])
+def test_lines_are_those_of_the_text_whatever_the_block_size(
+    tmp_path: Path, end: str, longest: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["", "a", "bcdefgh" * 9, "", "ij", "k" * 64, "l"]
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join(lines).encode())
+    for block in (1, 2, 7, 64, 10_000):
+        monkeypatch.setattr(numbered_lines, "_BLOCK", block)
+        expected = [line if longest is None else line[: longest + 1] for line in lines]
+        assert [line for _, line in lines_of(path, longest)] == expected
+
+
+def test_a_file_of_one_endless_line_takes_no_memory_and_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.gff3.gz"
+    with gzip.open(path, "wb", compresslevel=1) as packed:
+        for _ in range(64):
+            packed.write(b"x" * 2**20)
+    tracemalloc.start()
+    ((number, line),) = lines_of(path, MAX_ROW)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(line) == MAX_ROW + 1
+    assert peak < 16 * 2**20
+    with pytest.raises(InputError, match="line 1: longer than 1,048,576 letters"):
+        require_row(line, path, number)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipelines import fingerprint, schema
 from pipelines.config import PATH, DatasetConfig, SourceConfig
 from pipelines.genome.source import Source
+from pipelines.splits.named_rows import NamedRows
 from pipelines.tokens.tokenizer import Tokenizer
 
 PATH_KEYS = {name for name, field in SourceConfig.model_fields.items() if field.json_schema_extra == PATH}
@@ -91,10 +95,19 @@ def describe_contents(sources: list[Source], placed: pa.Table, table: pa.Table, 
         table: the dataset's interval table.
         dropped: the rows of `placed` with a reason.
     """
+    names = [source.genome.name for source in sources]
+    genes = _Genes.of(placed)
+    negatives = NamedRows(table.filter(pc.equal(table["label"], 0))["genome"])
+    reasons = _count_reasons(dropped)
     return {
         "counts": _count_rows(table),
-        "genes": {source.genome.name: _describe_genes(source, placed, table) for source in sources},
-        "dropped": {source.genome.name: _count_dropped(source, dropped) for source in sources},
+        "genes": {
+            name: _describe_genes(source, genes.of_genome(name), len(negatives.of(name)))
+            for name, source in zip(names, sources, strict=True)
+        },
+        "dropped": {
+            name: _count_dropped(source, reasons.get(name, {})) for name, source in zip(names, sources, strict=True)
+        },
         "longest": _describe_longest(table),
     }
 
@@ -105,24 +118,44 @@ def _count_rows(table: pa.Table) -> list[dict[str, Any]]:
     return [{**{key: row[key] for key in keys}, "rows": row["count_all"]} for row in grouped.to_pylist()]
 
 
-def _select(table: pa.Table, genome: str, label: int) -> pa.Table:
-    is_selected = (table["genome"].to_numpy(zero_copy_only=False) == genome) & (table["label"].to_numpy() == label)
-    return table.filter(pa.array(is_selected))
+@dataclass(frozen=True)
+class _Genes:
+    """The genes of all genomes as columns, each of shape (genes,)."""
+
+    genomes: NamedRows
+    lengths: NDArray[np.int64]
+    requested_lengths: NDArray[np.int64]
+    is_kept: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, placed: pa.Table) -> _Genes:
+        genes = placed.filter(pc.equal(placed["label"], 1))
+        return cls(
+            NamedRows(genes["genome"]),
+            genes["end"].to_numpy() - genes["start"].to_numpy(),
+            genes["requested_length"].to_numpy(),
+            pc.equal(genes["reason"], "").to_numpy(),
+        )
+
+    def of_genome(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lengths of a genome's kept genes, and the lengths that were requested for them."""
+        rows = self.genomes.of(name)
+        kept = rows[self.is_kept[rows]]
+        return self.lengths[kept], self.requested_lengths[kept]
 
 
-def _describe_genes(source: Source, placed: pa.Table, table: pa.Table) -> dict[str, Any]:
+def _describe_genes(
+    source: Source, kept: tuple[NDArray[np.int64], NDArray[np.int64]], negatives: int
+) -> dict[str, Any]:
     """Count genes annotated, kept and shortened; give lengths in bases before and after, at `QUANTILES` per cent."""
-    name = source.genome.name
     lengths_before = np.array([gene.end - gene.start for genes in source.genes.values() for gene in genes])
-    genes = _select(placed, name, 1)
-    kept_genes = genes.filter(pc.equal(genes["reason"], ""))
-    lengths_after = kept_genes["end"].to_numpy() - kept_genes["start"].to_numpy()
+    lengths_after, requested_lengths = kept
     return {
         "annotated": source.features,
         "usable": len(lengths_before),
-        "kept": len(kept_genes),
-        "negatives": len(_select(table, name, 0)),
-        "shortened": int((lengths_after < kept_genes["requested_length"].to_numpy()).sum()),
+        "kept": len(lengths_after),
+        "negatives": negatives,
+        "shortened": int((lengths_after < requested_lengths).sum()),
         "length_before": _length_quantiles(lengths_before),
         "length_after": _length_quantiles(lengths_after),
     }
@@ -134,11 +167,19 @@ def _length_quantiles(lengths: np.ndarray[Any, Any]) -> dict[str, int]:
     return {f"{percent}%": round(float(np.percentile(lengths, percent))) for percent in QUANTILES}
 
 
-def _count_dropped(source: Source, dropped: pa.Table) -> dict[str, int]:
-    reasons = Counter(source.dropped)
-    of_genome = pc.equal(dropped["genome"], source.genome.name)
-    reasons.update(dropped.filter(of_genome)["reason"].to_pylist())
-    return {reason: count for reason, count in sorted(reasons.items()) if count}
+def _count_reasons(dropped: pa.Table) -> dict[str, dict[str, int]]:
+    """The number of dropped records by genome and reason."""
+    counts: dict[str, dict[str, int]] = {}
+    grouped = dropped.group_by(["genome", "reason"], use_threads=False).aggregate([([], "count_all")])
+    for row in grouped.to_pylist():
+        counts.setdefault(row["genome"], {})[row["reason"]] = row["count_all"]
+    return counts
+
+
+def _count_dropped(source: Source, reasons: Mapping[str, int]) -> dict[str, int]:
+    counts = Counter(source.dropped)
+    counts.update(reasons)
+    return {reason: count for reason, count in sorted(counts.items()) if count}
 
 
 def _describe_longest(table: pa.Table) -> dict[str, Any]:

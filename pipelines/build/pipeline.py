@@ -261,9 +261,11 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
     table = placed.filter(is_kept).drop_columns(["requested_length", "reason"])
     # Groups of labelled sequences that must stay together, numbered over all collections; -1 where there is none.
     groups = [np.full(len(table), -1, np.int64)]
+    next_group = 0
     for collection in prepared.collections:
-        table = pa.concat_tables([table, collection.rows()])
-        groups.append(collection.groups() + 1 + max(int(numbers.max(initial=-1)) for numbers in groups))
+        groups.append(collection.groups() + next_group)
+        next_group = max(next_group, int(groups[-1].max(initial=-1)) + 1)
+    table = pa.concat_tables([table, *(collection.rows() for collection in prepared.collections)])
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
     family = _find_families(prepared, table, progress) if config.by == "family" else None
     splits = assign.assign(table, config, np.concatenate(groups), family)

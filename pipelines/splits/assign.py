@@ -21,6 +21,7 @@ from pipelines.errors import UsageError
 from pipelines.genome import intervals
 from pipelines.splits import blocks, families
 from pipelines.splits.blocks import Blocks
+from pipelines.splits.named_rows import NamedRows, number_pairs
 
 # A genome with at most this many sequences is cut into blocks even if the split is by chromosome.
 FEW_SEQUENCES = 2
@@ -82,13 +83,12 @@ def assign(
         UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
             class.
     """
-    genomes = _strings(table["genome"])
-    chromosomes = _strings(table["chromosome"])
+    genomes, chromosomes = NamedRows(table["genome"]), NamedRows(table["chromosome"])
     splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
     has_split = splits != ""
     for split in ("validation", "test"):
         for name in _listed_names(config, split):
-            rows = genomes == name if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
+            rows = genomes.of(name) if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
             if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
                 raise UsageError(
                     f"split.{split}: {name} is listed twice",
@@ -108,7 +108,7 @@ def assign(
         splits[splits == ""] = "train"
         unassigned = splits == ""
     # Genomes in blocks and labelled sequences have their shares already; the shares left are of the other genomes.
-    in_blocks: NDArray[np.bool_] = np.isin(genomes, np.unique(genomes[has_split].astype(str)))
+    in_blocks: NDArray[np.bool_] = np.isin(genomes.numbers, genomes.numbers[has_split])
     _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, shares, config.seed)
     splits[splits == ""] = "train"
     _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
@@ -127,7 +127,7 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
         UsageError: a name that no genome has.
     """
     pairs = [(genome, name) for genome, names in chromosomes.items() for name in names]
-    genomes, names = (np.array(column, dtype=object) for column in zip(*pairs, strict=True))
+    genomes, names = (NamedRows(pa.chunked_array([list(column)])) for column in zip(*pairs, strict=True))
     for split in ("validation", "test"):
         for name in _listed_names(config, split):
             if config.by != "genome":
@@ -155,14 +155,15 @@ def _listed_names(config: SplitConfig, split: str) -> list[str]:
     return value if isinstance(value, list) else []
 
 
-def _rows_named(name: str, genomes: Names, chromosomes: Names, split: str) -> NDArray[np.bool_]:
+def _rows_named(name: str, genomes: NamedRows, chromosomes: NamedRows, split: str) -> NDArray[np.int64]:
     """The rows on a chromosome: of every genome, or of one if the name is `genome:chromosome`."""
-    rows = chromosomes == name
-    if not rows.any() and ":" in name:
+    rows = chromosomes.of(name)
+    if len(rows) == 0 and ":" in name:
         genome, chromosome = name.split(":", 1)
-        rows = (genomes == genome) & (chromosomes == chromosome)
-    if not rows.any():
-        known = ", ".join(dict.fromkeys(chromosomes))
+        rows = chromosomes.of(chromosome)
+        rows = rows[genomes.numbers[rows] == genomes.number(genome)]
+    if len(rows) == 0:
+        known = ", ".join(chromosomes.names)
         known = known if len(known) < 200 else known[:200] + " …"
         raise UsageError(
             f"split.{split}: no chromosome {name!r} with intervals", f"choose among {known}", key=f"split.{split}"
@@ -174,7 +175,7 @@ def _assign_by_name(
     splits: Names,
     unassigned: NDArray[np.bool_],
     counted: NDArray[np.bool_],
-    names_of_rows: Names,
+    names_of_rows: NamedRows,
     shares: dict[str, float],
     seed: int,
 ) -> None:
@@ -188,15 +189,16 @@ def _assign_by_name(
         shares: held-out split to its share.
         seed: seed of the order.
     """
-    names, counts = np.unique(names_of_rows[unassigned].astype(str), return_counts=True)
-    size = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    counts = np.bincount(names_of_rows.numbers[unassigned], minlength=len(names_of_rows.names)).tolist()
+    size = {name: count for name, count in sorted(zip(names_of_rows.names, counts, strict=True)) if count}
     remaining = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
         if share == 0 or not remaining:
             continue
         held_out = _names_near_target(remaining, size, share * int(counted.sum()))
-        splits[unassigned & np.isin(names_of_rows, held_out)] = split
-        remaining = [name for name in remaining if name not in held_out]
+        splits[unassigned & names_of_rows.are_any_of(held_out)] = split
+        taken = set(held_out)
+        remaining = [name for name in remaining if name not in taken]
 
 
 @dataclass(frozen=True)
@@ -208,16 +210,16 @@ class _Clusters:
 
 
 def _clusters(
-    genomes: Names, chromosomes: Names, bounds: intervals.Intervals, groups: NDArray[np.int64] | None
+    genomes: NamedRows, chromosomes: NamedRows, bounds: intervals.Intervals, groups: NDArray[np.int64] | None
 ) -> _Clusters:
-    numbers = np.full(len(genomes), -1, np.int64) if groups is None else groups.copy()
+    numbers = np.full(len(bounds), -1, np.int64) if groups is None else groups.copy()
     labelled = numbers >= 0
-    next_number = int(numbers.max(initial=-1)) + 1
-    for genome, chromosome in dict.fromkeys(zip(genomes[~labelled], chromosomes[~labelled], strict=True)):
-        rows = (genomes == genome) & (chromosomes == chromosome)
-        cluster = intervals.clusters(bounds[rows])
-        numbers[rows] = next_number + cluster
-        next_number += int(cluster.max()) + 1
+    unlabelled = ~labelled
+    # All chromosomes end to end on one axis, with a base between them, so that one sort finds the clusters of all.
+    chromosome = number_pairs(genomes.numbers[unlabelled], chromosomes.numbers[unlabelled])
+    size = int(bounds[unlabelled, 1].max(initial=0)) + 1
+    on_axis = bounds[unlabelled] + chromosome[:, None] * size
+    numbers[unlabelled] = int(numbers.max(initial=-1)) + 1 + intervals.clusters(on_axis)
     return _Clusters(numbers, labelled)
 
 

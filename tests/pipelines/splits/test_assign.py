@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import fingerprint
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
 from pipelines.splits import assign
 from pipelines.splits.blocks import Blocks
+from pipelines.splits.named_rows import NamedRows
 
 
 def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int = 60) -> pa.Table:
@@ -246,6 +249,80 @@ def test_no_two_intervals_that_overlap_are_in_different_splits(
         cluster_end, cluster_split = cluster.get((genome, chromosome), (0, split))
         assert start >= cluster_end or split == cluster_split
         cluster[genome, chromosome] = (max(cluster_end, end) if start < cluster_end else end, split)
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.sampled_from("wxyz"), st.integers(0, 900), st.integers(1, 90), st.integers(-1, 2)
+    ),
+    max_size=60,
+)
+
+
+@given(ROWS)
+def test_clusters_are_those_of_each_chromosome_taken_alone(drawn: list[tuple[str, str, int, int, int]]) -> None:
+    genomes, chromosomes = [row[0] for row in drawn], [row[1] for row in drawn]
+    bounds = np.array([(start, start + length) for _, _, start, length, _ in drawn], np.int64).reshape(-1, 2)
+    groups = np.array([row[4] for row in drawn], np.int64)
+    columns = (NamedRows(pa.chunked_array([names], pa.string())) for names in (genomes, chromosomes))
+    clusters = assign._clusters(*columns, bounds, groups)
+    expected, next_number = groups.copy(), int(groups.max(initial=-1)) + 1
+    unlabelled = [row for row in range(len(drawn)) if groups[row] < 0]
+    for name in dict.fromkeys((genomes[row], chromosomes[row]) for row in unlabelled):
+        rows = [row for row in unlabelled if (genomes[row], chromosomes[row]) == name]
+        expected[rows] = next_number + intervals.clusters(bounds[rows])
+        next_number = int(expected[rows].max()) + 1
+    assert clusters.groups.tolist() == expected.tolist()
+    assert clusters.labelled.tolist() == (groups >= 0).tolist()
+
+
+@given(ROWS, st.floats(0.05, 0.4), st.floats(0.0, 0.4), st.integers(0, 5), st.lists(st.booleans(), min_size=60))
+def test_names_are_held_out_as_an_obvious_loop_holds_them_out(
+    drawn: list[tuple[str, str, int, int, int]], test: float, validation: float, seed: int, assigned: list[bool]
+) -> None:
+    names = [row[1] for row in drawn]
+    splits = np.array(["train" if is_assigned else "" for is_assigned in assigned[: len(names)]], dtype=object)
+    unassigned = splits == ""
+    shares = {"test": test, "validation": validation}
+    expected = splits.copy()
+    size = Counter(sorted(name for name, split in zip(names, splits, strict=True) if not split))
+    remaining = sorted(sorted(size), key=lambda name: fingerprint.seed(seed, "split", name))
+    for split, share in shares.items():
+        if share and remaining:
+            held_out = assign._names_near_target(remaining, size, share * len(names))
+            for row, name in enumerate(names):
+                expected[row] = split if unassigned[row] and name in held_out else expected[row]
+            remaining = [name for name in remaining if name not in held_out]
+    counted = np.full(len(names), True)
+    assign._assign_by_name(splits, unassigned, counted, NamedRows(pa.chunked_array([names], pa.string())), shares, seed)
+    assert splits.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"by": "chromosome"},
+        {"by": "random"},
+        {"test": [f"chr{number}" for number in range(0, 50_000, 5)], "validation": ["a:chr1"]},
+    ],
+)
+def test_a_hundred_thousand_rows_on_half_as_many_contigs_take_seconds(config: dict[str, object]) -> None:
+    contigs = 50_000
+    names = np.repeat([f"chr{number}" for number in range(contigs)], 2)
+    rows = pa.table(
+        {
+            "genome": ["a"] * len(names),
+            "chromosome": names,
+            "start": np.tile([0, 200], contigs),
+            "end": np.tile([150, 350], contigs),
+            "label": pa.array(np.tile([1, 0], contigs), pa.int8()),
+        }
+    )
+    began = time.process_time()
+    splits = assign.assign(rows, SplitConfig.model_validate(config))
+    # It takes less than a second; a pass over all rows for each contig takes minutes.
+    assert time.process_time() - began < 20
+    assert 0 < (splits == "test").sum() < len(rows) / 2
 
 
 def test_the_same_seed_gives_the_same_split_and_others_differ() -> None:

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field, model_validator
-from yaml.constructor import ConstructorError
 
 from cluster.path_keys import Change, absolute, change_space, is_path
+from pipelines import yaml_reader, yaml_writer
 from pipelines.config import (
     CropConfig,
     DatasetConfig,
@@ -83,25 +82,13 @@ class Experiment(Section):
         return validate(DatasetConfig, {name: getattr(self, name) for name in names}, origin)
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, ready for a YAML file that `load` can read."""
+        """Every key with its value, which `yaml_writer` turns into a file that `load` can read."""
         reused = (
             {"tokenizer": {"k", "stride", "tail", "vocabulary", "min_count"}}
             if self.tokenizer.reuse is not None
             else None
         )
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that occurs twice in one mapping; PyYAML itself silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if (name := (key.tag, str(key.value))) in seen:
-                raise ConstructorError(problem=f"{key.value} occurs twice", problem_mark=key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
 
 
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:
@@ -123,15 +110,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: {reason}", "name an experiment file") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise InputError(f"{path}: {line}not YAML ({getattr(error, 'problem', error)})", "correct the line") from error
+    document = yaml_reader.read(path, "an experiment file")
     if not isinstance(document, dict):
         raise InputError(f"{path}: has no sections", "begin with sources:")
     return document
@@ -149,7 +128,7 @@ def portable(path: Path) -> tuple[str, dict[str, str]]:
     """
     values = _read(path)
     changed = _with_absolute_paths(values, Experiment, path.parent.absolute())
-    return yaml.safe_dump(changed, sort_keys=False, allow_unicode=True), dict(_differences(values, changed))
+    return yaml_writer.dump(changed), dict(_differences(values, changed))
 
 
 def inputs(experiment: Experiment) -> dict[str, str]:

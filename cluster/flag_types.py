@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -11,6 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from cluster.path_keys import is_path
+from pipelines import yaml_reader
 from training.model_registry import RegisteredKind
 
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
@@ -62,16 +62,17 @@ def parse_value(raw: str | list[str], field: FieldInfo) -> Any:
     members = list(_members(field.annotation))
     if isinstance(raw, list):
         # The one value of a key that takes a share or names may be a share. A whole number is a name, except 0.
-        share = parse_scalar(raw[0]) if float in members and len(raw) == 1 else None
-        return share if isinstance(share, float | str) or raw == ["0"] else raw
+        value = parse_scalar(raw[0]) if float in members and len(raw) == 1 else None
+        is_text = isinstance(value, str) and (value == raw[0] or raw[0][:1] in {'"', "'"})
+        return value if is_text or isinstance(value, float) or raw == ["0"] else raw
     return raw if members == [str] else parse_scalar(raw)
 
 
 def parse_scalar(text: str) -> Any:
-    """A value as YAML reads it; also numbers such as 1e-3, which YAML 1.1 takes for text."""
+    """A value as the experiment file would have it; what is not YAML is text."""
     try:
-        return float(text) if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", text) else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+        return yaml_reader.parse(text)
+    except yaml.YAMLError:
         return text
 
 

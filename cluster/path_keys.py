@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
+from pipelines import yaml_reader
 from pipelines.errors import UsageError
 
 LISTS = ("grid", "choice")
@@ -27,11 +28,15 @@ def is_path(field: FieldInfo) -> bool:
 
 
 def absolute(value: Any, directory: Path) -> Any:
-    """A path made absolute, relative to a directory; an address, or a value that is not text, is returned as it is.
+    """A path made absolute, relative to a directory; an address, or a value that is no path, is returned as it is.
+
+    A number is the name of a file.
 
     Raises:
         UsageError: `~name` of a user without a home directory.
     """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str) or "://" in value:
         return value
     try:
@@ -52,7 +57,7 @@ def change_space(space: Any, change: Change) -> Any:
         if not all(equals for _, equals, _ in pairs):
             return space
         try:
-            space = {key: yaml.safe_load(text) for key, _, text in pairs}
+            space = {key: yaml_reader.parse(text) for key, _, text in pairs}
         except yaml.YAMLError:
             return space
     if not isinstance(space, Mapping):

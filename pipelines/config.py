@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -17,25 +17,48 @@ from pydantic import (
     Field,
     JsonValue,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from pipelines.errors import UsageError
+from pipelines.yaml_reader import PlainFloat
 
 PATH: dict[str, JsonValue] = {"path": True}
+_MAX_SHOWN = 80
 _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
+
+
+def accepts(annotation: Any, kind: type) -> bool:
+    """Whether an annotation, or a member of it if it is a union, is this type or any type."""
+    return annotation in (kind, Any) or any(accepts(part, kind) for part in get_args(annotation))
 
 
 class Section(BaseModel):
     """A part of the configuration: immutable, and without unknown keys."""
 
     # A value may hold a password, and a traceback shows pydantic's own messages: they leave values out.
+    # Numbers are coerced to text for names such as 12.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
     )
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Earlier name of a key to its current one. An earlier name in an experiment is an error that gives the new one."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        # True is an int in Python, so that pydantic would take it for 1.
+        if isinstance(value, bool) and not accepts(cls.model_fields[str(info.field_name)].annotation, bool):
+            raise ValueError("true and false are no value of this key; quote a name")
+        return value
 
     @classmethod
     def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,24 +79,51 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _as_share_or_list(value: Any) -> Any:
-    """Normalise a share to a number below 1, and names to a list of strings.
+def _as_name(item: Any) -> str:
+    """A name as it was written."""
+    if isinstance(item, PlainFloat):
+        return item.text
+    if isinstance(item, str | int) and not isinstance(item, bool):
+        return str(item)
+    if isinstance(item, bool | float):
+        raise ValueError(f"{item!r} in place of a name; if it is one, quote it")
+    if item is None:
+        raise ValueError("null or nothing in place of a name; if it is one, quote it")
+    raise ValueError("a list or mapping in place of a name; give names in one list")
 
-    A whole number of 1 or more is the name of a chromosome.
+
+def _as_names(value: Any) -> list[str]:
+    return [_as_name(item) for item in _as_list(value)]
+
+
+def _as_share_or_list(value: Any) -> Any:
+    """Normalise a share to a number below 1, and names to a list of text.
+
+    A whole number of 1 or more is the name of a chromosome, and so is an unquoted 3.10 in a list.
     """
-    items = value if isinstance(value, list | tuple) else [value]
-    if any(isinstance(item, float) for item in items):
+    is_list = isinstance(value, list | tuple)
+    items = list(value) if is_list else [value]
+    numbers = [item for item in items if isinstance(item, float) and not _is_name(item, is_listed=is_list)]
+    if numbers:
         if len(items) > 1:
             raise ValueError("a share is a single number; to name a chromosome with a decimal point, quote it")
-        if items[0] >= 1:
+        if numbers[0] >= 1:
             raise ValueError("a share must be below 1; to name a chromosome with a decimal point, quote it")
-        return items[0]
-    # `type`, since True is an int too.
-    is_name = isinstance(value, str | list | tuple) or (type(value) is int and value >= 1)
-    return [str(item) for item in items] if is_name else value
+        if is_list and isinstance(numbers[0], PlainFloat):
+            raise ValueError(
+                f"[{numbers[0]}] could be a share or a name; write a share without brackets, or quote a name"
+            )
+        return numbers[0]
+    is_name = is_list or isinstance(value, str | PlainFloat) or (type(value) is int and value >= 1)
+    return _as_names(items) if is_name else value
 
 
-Names = Annotated[list[str], BeforeValidator(lambda value: [str(item) for item in _as_list(value)])]
+def _is_name(number: float, *, is_listed: bool) -> bool:
+    """Whether an unquoted fraction in place of a share or names can only be a name."""
+    return isinstance(number, PlainFloat) and number >= 1 and (is_listed or "." not in number.text)
+
+
+Names = Annotated[list[str], BeforeValidator(_as_names)]
 ShareOrList = Annotated[
     Annotated[float, Field(ge=0, lt=1)] | list[str],
     BeforeValidator(_as_share_or_list),
@@ -373,8 +423,19 @@ def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) ->
     value = first.get("input")
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(value, str | int | float | bool):
-        message = f"{value!r}: {message[0].lower() + message[1:]}"
+        message = f"{shortened(value)}: {message[0].lower() + message[1:]}"
+    if first["type"] == "string_type" and value is None:
+        message += "; if it is a name, quote it"
     return UsageError(f"{origin}: {key}: {message}", code="invalid-value", key=key)
+
+
+def shortened(value: Any) -> str:
+    """A value as in Python, cut where it is longer than a line of a message."""
+    try:
+        text = value.text if isinstance(value, PlainFloat) else repr(value)
+    except ValueError:  # Python refuses to write whole numbers of more than 4,300 digits.
+        return "a number of thousands of digits"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _unknown_key(model: type[BaseModel], location: list[int | str], origin: str) -> UsageError:

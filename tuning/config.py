@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from pipelines import yaml_reader
 from pipelines.config import Section
 from pipelines.errors import UsageError
 from tuning import keys
@@ -63,6 +64,21 @@ class Domain(Section):
         """The values of a list or the bounds of a range: where these are valid, all are."""
         return tuple(self.values or self.whole or self.uniform or self.log_uniform or ())
 
+    def with_typed_values(self, key: str) -> Domain:
+        """The domain with values of the key's type in place of text and unquoted fractions."""
+        changed: dict[str, Any] = {
+            kind: [keys.typed_value(key, value) for value in values]
+            for kind in ("grid", "choice")
+            if (values := getattr(self, kind)) is not None
+        }
+        changed["when"] = {
+            other: [keys.typed_value(other, value) for value in condition]
+            if isinstance(condition, list)
+            else keys.typed_value(other, condition)
+            for other, condition in self.when.items()
+        }
+        return self.model_copy(update=changed)
+
     def with_whole_numbers(self) -> Domain:
         """`uniform` as a range of whole numbers; other kinds unchanged (draws of `log_uniform` are rounded)."""
         if self.uniform is None:
@@ -75,11 +91,11 @@ def _as_space(value: Any) -> Any:
     if isinstance(value, list | tuple):
         pairs = [str(flag).partition("=") for flag in value]
         if malformed := [key for key, equals, _ in pairs if not equals]:
-            raise ValueError(f"{malformed[0]}: write KEY=VALUES, such as 'model.hidden=[16, 32]'")
+            raise ValueError(f"{malformed[0][:60]}: write KEY=VALUES, such as 'model.hidden=[16, 32]'")
         try:
-            value = {key: yaml.safe_load(text) for key, _, text in pairs}
+            value = {key: yaml_reader.parse(text) for key, _, text in pairs}
         except yaml.YAMLError as error:
-            raise ValueError(f"not YAML ({getattr(error, 'problem', error)})") from None
+            raise ValueError(yaml_reader.problem_of(error)) from None
     if not isinstance(value, Mapping):
         return value
     return {str(key): {"grid": domain} if isinstance(domain, list) else domain for key, domain in value.items()}
@@ -184,11 +200,14 @@ class TuningConfig(Section):
                 raise ValueError(f"{key} takes no numbers, so it cannot have a range; give a list")
             for value in domain.values_to_check:
                 keys.validate_value(key, value)
-            if self.space and keys.numeric_type(key) is int:
-                self.space[key] = domain = domain.with_whole_numbers()
             for other, condition in domain.when.items():
                 for value in condition if isinstance(condition, list) else [condition]:
                     keys.validate_value(other, value)
+            domain = domain.with_typed_values(key)
+            if keys.numeric_type(key) is int:
+                domain = domain.with_whole_numbers()
+            if self.space:
+                self.space[key] = domain
             if keys.decides_dataset(key) and domain.all_values is None:
                 raise ValueError(f"each value of {key} needs its own dataset; give a list or int")
             if self.search == "grid" and domain.all_values is None:

@@ -128,7 +128,17 @@ def differences(stored: Any, requested: Any, key: str = "") -> list[str]:
             for name in names
             for difference in differences(stored.get(name), requested.get(name), f"{key}.{name}" if key else str(name))
         ]
-    return [] if stored == requested else [f"{key}: {_format(stored)} in the study, {_format(requested)} requested"]
+    if stored == requested or (isinstance(stored, str) and _as_number(stored) == requested):
+        return []
+    return [f"{key}: {_format(stored)} in the study, {_format(requested)} requested"]
+
+
+def _as_number(text: str) -> float | None:
+    """A number that an earlier version stored as text, such as 1e-3."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _format(value: Any) -> str:

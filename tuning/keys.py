@@ -10,8 +10,18 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, renamed_key, validate
+from pipelines.config import (
+    CropConfig,
+    NegativesConfig,
+    SplitConfig,
+    TokenizerConfig,
+    accepts,
+    renamed_key,
+    shortened,
+    validate,
+)
 from pipelines.errors import RaygeneError, UsageError
+from pipelines.yaml_reader import PlainFloat
 from training.config import ModelConfig, TrainingConfig
 
 DATASET_SECTIONS: dict[str, type[BaseModel]] = {
@@ -66,18 +76,33 @@ def field(key: str) -> FieldInfo:
 
 
 def validate_value(key: str, value: Any) -> Any:
-    """A value converted to the key's type: YAML reads 1e-3 as text, and it becomes a number.
+    """A value converted to the key's type.
 
     Raises:
         ValueError: there is no such key, or it does not accept this value.
     """
     info = field(key)
+    if isinstance(value, bool) and not accepts(info.annotation, bool):
+        raise ValueError(f"{key} {value}: true and false are no value of this key; quote a name")
     kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{key} {value!r}: {message[0].lower() + message[1:]}") from None
+        raise ValueError(f"{key} {shortened(value)}: {message[0].lower() + message[1:]}") from None
+
+
+def typed_value(key: str, value: Any) -> Any:
+    """A value that `validate_value` accepts, for a study's files.
+
+    Text that stands for a number or a boolean becomes one, and an unquoted fraction a number, or a name if the key
+    holds names. Other values stay as they are written.
+    """
+    typed = validate_value(key, value)
+    if isinstance(value, str):
+        return typed if isinstance(typed, bool | int | float) else value
+    items = value if isinstance(value, list) else [value]
+    return typed if any(isinstance(item, PlainFloat) for item in items) else value
 
 
 def numeric_type(key: str) -> type[int] | type[float] | None:

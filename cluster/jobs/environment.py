@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from pipelines import yaml_reader
 from pipelines.errors import InputError, UsageError
 
 STOP_WAIT_S = 60
@@ -44,10 +43,9 @@ def environment(variables: Sequence[str], path: str | None) -> dict[str, Any]:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        keys = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise InputError(f"--runtime-env {path}: {reason}", "name a YAML file") from error
+        keys = yaml_reader.read(Path(path), "a YAML file") or {}
+    except InputError as error:
+        raise InputError(f"--runtime-env {error.problem}", error.fix) from error
     if not isinstance(keys, dict):
         raise UsageError(f"--runtime-env {path}: no keys", "write keys of Ray's runtime_env, such as 'pip: [requests]'")
     if "working_dir" in keys:

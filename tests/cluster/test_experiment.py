@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from cluster.experiment import load
+from cluster.experiment import load, portable
+from pipelines import yaml_writer
 from pipelines.errors import InputError, UsageError
 
 TEXT = """
@@ -167,3 +171,137 @@ def test_a_password_in_mlflows_address_is_refused_without_showing_it(tmp_path: P
 def test_an_address_of_mlflow_without_a_password_is_taken(tmp_path: Path, address: str) -> None:
     (tmp_path / "e.yaml").write_text("sources: []\n")
     assert load(tmp_path / "e.yaml", {("training", "mlflow"): address}).training.mlflow == address
+
+
+NAMES = ["1_2", "010", "1:30", "0x10", "on", "NO", "1e3", "2024-01-01", "0b1", "1_000.5", "=", "<<", "12", "3.10"]
+NAME_KEYS: dict[str, Callable[[Any], str]] = {
+    "sources: [{genome: g, fasta: f, annotation: a, chromosomes: [NAME]}]": lambda e: e.sources[0].chromosomes[0],
+    "sources: [{genome: g, fasta: f, annotation: a, chromosomes: NAME}]": lambda e: e.sources[0].chromosomes[0],
+    "sources: [{genome: g, fasta: f, annotation: a, biotypes: [x, NAME]}]": lambda e: e.sources[0].biotypes[1],
+    "sources: [{genome: g, fasta: f, annotation: a, feature_types: [NAME]}]": lambda e: e.sources[0].feature_types[0],
+    "sources: [{genome: g, fasta: NAME, annotation: a}]": lambda e: Path(e.sources[0].fasta).name,
+    "sources: [{genome: xNAME, fasta: f, annotation: a}]": lambda e: e.sources[0].genome[1:],
+    "negatives: {exclude_types: [NAME]}": lambda e: e.negatives.exclude_types[0],
+    "split: {test: [NAME]}": lambda e: e.split.test[0],
+    "split: {validation: [II, NAME]}": lambda e: e.split.validation[1],
+    "split: {test: ['g:NAME']}": lambda e: e.split.test[0][2:],
+    "tokenizer: {from: NAME}": lambda e: Path(e.tokenizer.reuse).name,
+    "training: {mlflow_experiment: NAME}": lambda e: e.training.mlflow_experiment,
+    "training: {mlflow: NAME}": lambda e: e.training.mlflow,
+    "cluster: {address: NAME}": lambda e: e.cluster.address,
+    "tuning: {space: {split.test: [[NAME]]}}": lambda e: str(e.tuning.space["split.test"].grid[0][0]),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", NAME_KEYS)
+def test_a_name_is_taken_as_written_and_written_as_it_is_read(tmp_path: Path, text: str, name: str) -> None:
+    if "xNAME" in text and not re.fullmatch(r"[\w.-]+", name):
+        pytest.skip("no name of a genome")
+    path, again = tmp_path / "e.yaml", tmp_path / "again.yaml"
+    path.write_text(text.replace("NAME", name) + "\n")
+    experiment = load(path, {})
+    assert NAME_KEYS[text](experiment) == name
+    for copied in (yaml_writer.dump(experiment.resolved()), portable(path)[0]):
+        again.write_text(copied)
+        assert NAME_KEYS[text](load(again, {})) == name
+
+
+@pytest.mark.parametrize("name", ["true", "False", "~", "null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sources: [{genome: g, fasta: f, annotation: a, chromosomes: [I, NAME]}]",
+        "sources: [{genome: NAME, fasta: f, annotation: a}]",
+        "split: {test: [I, NAME, II]}",
+        "negatives: {exclude_types: [NAME , a]}",
+        "split:\n  test:\n  - I\n  - NAME",
+    ],
+)
+def test_a_name_that_every_reader_takes_for_another_value_has_to_be_quoted(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(text.replace("NAME", name) + "\n")
+    with pytest.raises(UsageError, match="quote"):
+        load(path, {})
+    path.write_text(text.replace("NAME", f"'{name}'") + "\n")
+    if "genome: NAME" not in text or name.isalpha():
+        load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("0.1", 0.1),
+        (".5", 0.5),
+        ("0.10", 0.1),
+        ("1e-1", 0.1),
+        ("0", 0.0),
+        ("'0.1'", ["0.1"]),
+        ("['0.1', II]", ["0.1", "II"]),
+        ("7", ["7"]),
+        ("1e3", ["1e3"]),
+        ("00", ["00"]),
+        ("[3.10, II]", ["3.10", "II"]),
+        ("1:30", ["1:30"]),
+    ],
+)
+def test_an_unquoted_number_below_1_is_a_share_and_all_else_a_name(
+    tmp_path: Path, written: str, expected: object
+) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(f"split: {{test: {written}}}\n")
+    assert load(path, {}).split.test == expected
+
+
+@pytest.mark.parametrize("written", ["[0.1]", "[.5]", "[0.1, II]", "2.5"])
+def test_a_number_that_could_be_a_share_or_a_name_is_refused(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(f"split: {{test: {written}}}\n")
+    with pytest.raises(UsageError, match=r"split\.test: .*quote"):
+        load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ("training.epochs", "010", 10),
+        ("training.epochs", "1_000", 1000),
+        ("training.epochs", "1e3", 1000),
+        ("training.epochs", "1:30", None),
+        ("training.epochs", "0x10", None),
+        ("training.epochs", "0b1", None),
+        ("training.epochs", "true", None),
+        ("training.learning_rate", "1e-3", 0.001),
+        ("training.learning_rate", "1:30", None),
+        ("training.learning_rate", "true", None),
+        ("training.learning_rate", ".nan", None),
+        ("training.probe", "off", False),
+        ("training.probe", "yes", True),
+        ("training.probe", "010", None),
+    ],
+)
+def test_a_number_is_decimal_or_refused(tmp_path: Path, key: str, written: str, expected: object) -> None:
+    path = tmp_path / "e.yaml"
+    section, name = key.split(".")
+    path.write_text(f"{section}: {{{name}: {written}}}\n")
+    if expected is None:
+        with pytest.raises(UsageError, match=key):
+            load(path, {})
+    else:
+        assert getattr(getattr(load(path, {}), section), name) == expected
+
+
+def test_values_of_a_space_have_the_type_of_their_key(tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(
+        "tuning: {space: {model.bidirectional: [on, false], model.hidden: [010, 16], training.learning_rate: [1e-3],\n"
+        "  split.test: [[010, 1_2], 0.1], training.gamma: {choice: [0.9], when: {model.bidirectional: yes}}}}\n"
+    )
+    space = load(path, {}).tuning.space or {}
+    assert space["model.bidirectional"].grid == [True, False]
+    assert space["model.hidden"].grid == [10, 16]
+    assert space["training.learning_rate"].grid == [0.001]
+    assert space["split.test"].grid == [["010", "1_2"], 0.1]
+    assert space["training.gamma"].when == {"model.bidirectional": True}

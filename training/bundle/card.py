@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import yaml
+from pipelines import yaml_writer
 
 MAX_SHOWN_NAMES = 12
 RULES = {
@@ -58,7 +58,7 @@ def _front_matter(config: Config) -> str:
         data = {"type": "raygene-dataset", "name": ", ".join(config["genomes"]), "split": "validation"}
         result = {"task": {"type": "text-classification"}, "dataset": data, "metrics": figures}
         values["model-index"] = [{"name": f"raygene {config['model']['kind']}", "results": [result]}]
-    return f"---\n{yaml.safe_dump(values, sort_keys=False)}---"
+    return f"---\n{yaml_writer.dump(values)}---"
 
 
 def _loading() -> str:
@@ -226,4 +226,4 @@ def _making(config: Config) -> str:
 
 
 def _flow(values: Any) -> str:
-    return yaml.safe_dump(values, default_flow_style=True, width=float("inf"), sort_keys=False).strip()
+    return yaml_writer.dump(values, flow=True).strip()

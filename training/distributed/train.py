@@ -12,9 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipelines import __version__, storage
+from pipelines import __version__, storage, yaml_writer
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, ResourceError, TrainingError
@@ -190,7 +188,7 @@ def train(
     epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
         resolved = _reconciled(run, resolved, progress)
-        storage.write_text(output / "experiment.yaml", yaml.safe_dump(resolved, sort_keys=False))
+        storage.write_text(output / "experiment.yaml", yaml_writer.dump(resolved))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
         trained, records = _finish(run, progress, epochs)
         journal.write(output / METRICS, records)

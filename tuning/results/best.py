@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipelines import fingerprint, storage
+from pipelines import fingerprint, storage, yaml_writer
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import TrainingError
 from training import dataset_config
@@ -44,7 +42,7 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     values = keys.with_parameters(base, parameters)
     reconciled, _ = dataset_config.reconcile(values, read_manifest(dataset)["config"])
     head = f"# {lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}\n"
-    storage.write_text(store.output / EXPERIMENT, head + yaml.safe_dump(reconciled, sort_keys=False))
+    storage.write_text(store.output / EXPERIMENT, head + yaml_writer.dump(reconciled))
     checkpoints = store.checkpoints(trial)
     latest = checkpoints.latest()
     if latest is None:

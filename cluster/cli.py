@@ -17,10 +17,10 @@ from cluster import connection
 from cluster.context import Context
 from cluster.flags import Parser, add_output_flags, add_sections, has_actions, parse
 from cluster.former_commands import require_current
-from cluster.terminal import Terminal
+from cluster.terminal import Terminal, clean_messages_of_libraries
 from cluster.verbs import VERBS
 from pipelines import __version__
-from pipelines.errors import RaygeneError
+from pipelines.errors import RaygeneError, one_line
 
 RESUMING = ("demo", "build", "train", "tune", "scan")
 """Verbs that keep finished work when they are interrupted."""
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in split_job(command_line)[0]
     terminal = Terminal()
+    clean_messages_of_libraries()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         return _run(command_line, terminal)
@@ -48,11 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        message = " ".join(str(error).split())[:300]
+        message = one_line(error, 300)
         terminal.error(
             f"internal error, {type(error).__name__}: {message}: run again with --debug and report the traceback"
         )
         return 1
+    finally:
+        terminal.flush()
 
 
 def interruption(arguments: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
 from cluster.port import check_reachable
 from pipelines import storage
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
 from training.hardware.gpus import hardware, require_variables_ray_accepts
 
@@ -116,7 +116,7 @@ def require_reachable(address: str) -> None:
 
 def reason(error: Exception) -> str:
     """The first line of an error's message, or its type if it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return one_line((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
 @contextmanager

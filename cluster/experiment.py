@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.path_keys import Change, absolute, change_space, is_path
 from pipelines import yaml_reader, yaml_writer
+from pipelines.address import has_credentials
 from pipelines.config import (
     CropConfig,
     DatasetConfig,
@@ -44,6 +45,16 @@ class ClusterConfig(Section):
     cpus: int | None = Field(
         default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1
     )
+
+    @model_validator(mode="after")
+    def _address_has_no_password(self) -> ClusterConfig:
+        # As for training.mlflow: a field validator would show the password in its error.
+        if has_credentials(self.address):
+            raise ValueError(
+                "address has a password in it, which would be written next to the results; set RAY_ADDRESS, and the "
+                "cluster's token as RAY_AUTH_TOKEN, in the environment instead"
+            )
+        return self
 
 
 class Experiment(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,4 +83,4 @@ def show(
         f"Calls compared with the annotation, on {names}", accuracy.HEADER, [level.row() for level in levels.values()]
     )
     if path:
-        storage.write_text(path, json.dumps(accuracy.to_json(levels, lengths), indent=1) + "\n")
+        storage.write_json(path, accuracy.to_json(levels, lengths))

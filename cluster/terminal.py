@@ -1,22 +1,30 @@
 """What a command shows: progress, notes and one-line errors on standard error, results on standard output.
 
-On a terminal progress is a live bar; in a log it is a line every few seconds.
+On a terminal progress is a live bar; in a log it is a line every few seconds. Every text passes `display.shown`: what
+comes from files, addresses and other programs cannot command the terminal, and no credential is shown.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 import time
+import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from pipelines.display import log_of_another_program, shown
 from pipelines.progress import Stage
 
 LOG_INTERVAL_S = 5.0
@@ -24,6 +32,8 @@ LOG_WIDTH = 120
 """Width of a table where standard output is not a terminal."""
 MAX_ROWS = 40
 MIN_TEXT_WIDTH = 8
+MAX_PENDING = 1 << 16
+"""Characters of an unfinished line of a log that are kept back."""
 
 
 class _Bar:
@@ -36,7 +46,7 @@ class _Bar:
         self._progress.advance(self._task, amount)
 
     def describe(self, text: str) -> None:
-        self._progress.update(self._task, detail=text)
+        self._progress.update(self._task, detail=shown(text))
 
 
 class _Log:
@@ -51,7 +61,7 @@ class _Log:
         self._log()
 
     def describe(self, text: str) -> None:
-        self._detail = text
+        self._detail = shown(text)
 
     def _log(self) -> None:
         if time.monotonic() - self._last < LOG_INTERVAL_S:
@@ -72,51 +82,72 @@ class Terminal:
     def __init__(self, width: int | None = None) -> None:
         self._errors = Console(stderr=True, emoji=False)
         self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else LOG_WIDTH))
+        self._pending = ""
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
         """Show the progress of a stage, and at its end its duration if that is two seconds or more."""
         began = time.monotonic()
+        title = shown(title)
         if self._errors.is_terminal:
             columns = (
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[detail]}"),
+                TextColumn("{task.fields[detail]}", markup=False),
             )
             with Progress(*columns, console=self._errors, transient=True) as progress:
                 yield _Bar(progress, progress.add_task(title, total=total, detail=""))
         else:
             yield _Log(self._errors, title, total)
         if (seconds := time.monotonic() - began) >= 2:
-            self._errors.print(f"{title}: {seconds:.0f} s", style="dim", highlight=False)
+            self._errors.print(Text(f"{title}: {seconds:.0f} s", "dim"), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Show a fact worth knowing."""
-        self._errors.print(escape(text), highlight=False, soft_wrap=True)
+        self._print(self._errors, text)
 
     def warn(self, text: str) -> None:
         """Show a fact worth acting on."""
-        self._errors.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        self._print(self._errors, text, ("warning:", "yellow"))
 
     def error(self, text: str) -> None:
         """Show an error as one line."""
-        self._errors.print(f"[bold red]raygene: error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        self._print(self._errors, text, ("raygene: error:", "bold red"))
 
     def heading(self, text: str) -> None:
         """Begin a part of a longer result."""
-        self._output.rule(f"[bold]{escape(text)}", align="left", style="dim")
+        self.flush()
+        self._output.rule(Text(shown(text), "bold"), align="left", style="dim")
 
     def say(self, text: str) -> None:
         """Print a line of the result."""
-        self._output.print(escape(text), highlight=False, soft_wrap=True)
+        self._print(self._output, text)
 
     def write(self, text: str) -> None:
-        """Write text as it is, such as another process's log."""
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        """Write a piece of another process's log; an unfinished line waits for its end, for it may break a secret."""
+        text = self._pending + text
+        lines = text.removesuffix("\r")
+        end = max(lines.rfind("\n") + 1, lines.rfind("\r") + 1, len(text) - MAX_PENDING)
+        self._pending = text[end:]
+        self._write(text[:end])
+
+    def flush(self) -> None:
+        """Write what `write` has kept back."""
+        text, self._pending = self._pending, ""
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        if text:
+            sys.stdout.write(log_of_another_program(text))
+            sys.stdout.flush()
+
+    def _print(self, console: Console, text: str, *before: tuple[str, str]) -> None:
+        self.flush()
+        words = [part for word in before for part in (word, " ")]
+        console.print(Text.assemble(*words, shown(text)), highlight=False, soft_wrap=True)
 
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table of the result; columns that hold only numbers are aligned to the right.
@@ -126,22 +157,24 @@ class Terminal:
         """
         from pipelines.report import format_cell  # plots come with it, and --help need not wait for them
 
+        self.flush()
+        header = [shown(name) for name in header]
         table = Table(
-            title=caption,
+            title=Text(shown(caption)),
             title_justify="left",
             title_style="bold",
             box=box.SIMPLE_HEAD,
             pad_edge=False,
             padding=(0, 1, 0, 0),
         )
-        cells = [[format_cell(cell) for cell in row] for row in rows]
+        cells = [[shown(format_cell(cell)) for cell in row] for row in rows]
         min_widths = []
         for index, name in enumerate(header):
             column = [row[index] for row in cells]
             is_numeric = all(map(_is_number, column))
             min_widths.append(_min_width(name, column[:MAX_ROWS], is_numeric=is_numeric))
             table.add_column(
-                escape(name),
+                Text(name),
                 justify="right" if is_numeric else "left",
                 min_width=min_widths[-1],
                 # Without it rich takes away from this column first and, as it may not, exceeds the terminal.
@@ -149,7 +182,7 @@ class Terminal:
                 overflow="fold",
             )
         for row in cells[:MAX_ROWS]:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(Text, row))
         # Two characters between columns, and one at each edge.
         width = max(sum(min_widths) + 2 * len(min_widths), self._output.width)
         Console(width=width, emoji=False).print(table, crop=False)
@@ -167,3 +200,37 @@ def _min_width(name: str, column: Sequence[str], *, is_numeric: bool) -> int:
 def _is_number(cell: str) -> bool:
     text = cell.replace(",", "").rstrip("%").strip()
     return text in {"", "–"} or text.replace(".", "", 1).lstrip("-").isdigit()
+
+
+def clean_messages_of_libraries() -> None:
+    """Have tracebacks, warnings and log messages of all libraries in this process pass `display` as well.
+
+    A driver's exception quotes the whole address, and so does the traceback that `--debug` shows.
+    """
+    sys.excepthook = _show_traceback
+    sys.unraisablehook = lambda event: _show_traceback(event.exc_type, event.exc_value, event.exc_traceback)
+    threading.excepthook = lambda event: _show_traceback(event.exc_type, event.exc_value, event.exc_traceback)
+    logging.setLogRecordFactory(_clean_record)
+    warnings.formatwarning = _format_warning
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, /) -> None:
+    sys.stderr.write(log_of_another_program("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _clean_record(*arguments: Any, **keywords: Any) -> logging.LogRecord:
+    record = logging.LogRecord(*arguments, **keywords)
+    try:
+        record.msg, record.args = log_of_another_program(record.getMessage()), None
+    except (TypeError, ValueError, KeyError):
+        # The message does not fit its arguments; logging itself reports it.
+        return record
+    if record.exc_info and record.exc_info[0]:
+        record.exc_text = log_of_another_program("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
+    return record
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return log_of_another_program(f"{filename}:{lineno}: {category.__name__}: {message}\n")

@@ -5,11 +5,13 @@ Anything outside this family that reaches the terminal is a defect of raygene.
 
 from __future__ import annotations
 
+from pipelines.address import masked
+
 
 class RaygeneError(Exception):
     """A problem that a user can fix.
 
-    The text is for people and may change; programs read the class, `code` and `key`.
+    The text is for people and may change; programs read the class, `code` and `key`. Credentials in it are masked.
 
     Args:
         problem: what is wrong, beginning with the file, line or key concerned.
@@ -22,15 +24,23 @@ class RaygeneError(Exception):
     code = "error"
 
     def __init__(self, problem: str, fix: str = "", *, code: str | None = None, key: str | None = None) -> None:
-        super().__init__(problem, fix)
-        self.problem = problem
-        self.fix = fix
+        # Most texts quote a path or an address, or what a driver said about one.
+        self.problem, self.fix = masked(problem), masked(fix)
+        super().__init__(self.problem, self.fix)
         self.code = code or type(self).code
         self.key = key
 
     def __str__(self) -> str:
         text = f"{self.problem}: {self.fix}" if self.fix else self.problem
         return " ".join(text.split())
+
+
+def one_line(error: object, limit: int) -> str:
+    """An error's message, or a text, as one line of at most `limit` letters, without credentials.
+
+    They are masked first: half of a secret would not be found.
+    """
+    return " ".join(masked(str(error)).split())[:limit]
 
 
 class UsageError(RaygeneError):

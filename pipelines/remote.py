@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from pipelines.errors import DependencyError, InputError
+from pipelines.address import masked
+from pipelines.errors import DependencyError, InputError, one_line
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HDFS = {"hdfs", "viewfs"}
@@ -22,7 +23,6 @@ _ARROW = {"s3", "gs", "gcs", "abfs", "abfss"} | _HDFS
 _BLOCK = 1 << 20
 # Google's driver retries for a quarter of an hour by default.
 _RETRY_LIMIT = "retry_limit_seconds=20"
-_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@|\?[^\s'\")]+")
 
 OpenFile = Callable[[str], AbstractContextManager[IO[bytes]]]
 
@@ -53,12 +53,13 @@ def _split(address: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as error:
-        raise InputError(f"{_CREDENTIALS.sub('', address)}: not an address ({error})", "correct it") from error
+        raise InputError(f"{address}: not an address ({error})", "correct it") from error
 
 
 def redacted(address: str) -> str:
     """An address that is safe to show: without user, password and query."""
-    parts = _split(address)
+    # Masked first, for a password may hold a slash.
+    parts = _split(masked(address))
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
@@ -125,7 +126,7 @@ class Folder:
 
 
 def _unreachable(address: str, error: Exception) -> InputError | DependencyError:
-    reason = _CREDENTIALS.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
+    reason = one_line(error, 200) or type(error).__name__
     if isinstance(error, ImportError):
         return DependencyError(
             f"{address}: no driver for it is installed ({reason})", "install it, or copy the files to a local folder"
@@ -159,7 +160,7 @@ def open_folder(address: str) -> Folder:
     except Exception as error:
         if scheme in _HDFS:
             # Arrow raises the same exception for a missing library and for a name node that does not answer.
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise DependencyError(
                 f"{display}: cannot be opened ({reason})",
                 "check the address and that Java and Hadoop's libhdfs are installed",

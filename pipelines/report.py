@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +18,11 @@ from typing import Literal, NamedTuple
 
 import matplotlib as mpl
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pipelines import storage
+from pipelines.display import shown
 
 MISSING = "–"
 # A cell of more letters is a sentence: it wraps.
@@ -174,9 +177,14 @@ class Page:
 
 @cache
 def _template() -> Template:
-    """The template of every page, which escapes what is put into it."""
+    """The template of every page: what is put into it passes `display.shown`, and its HTML is escaped."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        autoescape=True,
+        finalize=lambda value: shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.from_string(resources.files("pipelines").joinpath("report.html").read_text(encoding="utf-8"))
 
@@ -209,10 +217,27 @@ def new_figure(x: str, y: str, height: float = 4.0) -> tuple[Figure, mpl.axes.Ax
     return figure, axes
 
 
+def plain(name: str, limit: int | None = None) -> str:
+    """A name as a text of a plot.
+
+    Args:
+        name: any text. In matplotlib what stands between two dollar signs is a formula, and a label that begins with an
+            underscore is left out of a legend.
+        limit: characters that are shown at most.
+    """
+    text = shown(name)
+    if limit is not None:
+        text = text[:limit]
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def _svg(figure: Figure, prefix: str) -> str:
     """The plot as an SVG element; `prefix` keeps its ids apart from those of other plots on the page."""
     stream = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "raygene", "svg.fonttype": "path"}):
+    with mpl.rc_context({"svg.hashsalt": "raygene", "svg.fonttype": "path"}), warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box, and its name stands in the tables.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -7,13 +7,16 @@ old one stays until the new one is complete. Renames within one directory are at
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from pipelines.address import masked_values
 from pipelines.errors import BusyError, StorageError
 
 _PARTIAL = ".partial"
@@ -53,6 +56,17 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, document: Any, *, allow_nan: bool = True) -> None:
+    """Write figures for programs, with every credential in their texts masked; else as `write_text`.
+
+    Args:
+        path: of the file.
+        document: of mappings, lists and scalars.
+        allow_nan: whether a number may be none; JSON itself has no NaN.
+    """
+    write_text(path, json.dumps(masked_values(document), indent=1, allow_nan=allow_nan) + "\n")
 
 
 def remove_partial(directory: Path, name: str = "") -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from pipelines.address import has_credentials
 from pipelines.config import PATH, Section
 from training import model_registry
 from training.model_registry import RegisteredKind
 
 UNPLANNED_BUDGET = 65_536
 """Padded tokens in a batch where memory is not planned; on a CPU larger batches are no faster."""
-
-# user:password@ in an address, also with a slash in the password; but not a port followed by an @ later on.
-_PASSWORD = re.compile(r"://[^/@\s]*:(?!\d+/)[^@\s]*@")
 
 
 class ModelConfig(Section):
@@ -183,7 +180,7 @@ class TrainingConfig(Section):
     @model_validator(mode="after")
     def _mlflow_has_no_password(self) -> TrainingConfig:
         # The configuration is written to files and bundles. A field validator would show the password in its error.
-        if self.mlflow and _PASSWORD.search(self.mlflow):
+        if self.mlflow and has_credentials(self.mlflow):
             raise ValueError(
                 "mlflow has a password in its address, which would be written next to the results; set "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment instead"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import one_line
+
 NO_SIZE = -1
 UNWRITABLE = (OSError, ValueError, NotImplementedError)
 """What Arrow raises where no file can be written; the last for an address of a kind that it was built without."""
@@ -42,7 +44,7 @@ def size_of(path: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+    return getattr(error, "strerror", None) or one_line(error, 200) or type(error).__name__
 
 
 def _system(address: str) -> tuple[Any, str]:

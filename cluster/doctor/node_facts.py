@@ -17,7 +17,7 @@ from typing import Any
 
 from cluster.doctor import file_access
 from pipelines import storage
-from pipelines.errors import DependencyError
+from pipelines.errors import DependencyError, one_line
 from pipelines.negatives import bedtools
 from training.hardware.gpus import VARIABLES, Build, Hardware, hardware
 
@@ -150,7 +150,7 @@ def _torch() -> tuple[Build | None, str]:
 
         return build(), ""
     except (ImportError, OSError) as error:
-        return None, " ".join(str(error).split())[:200]
+        return None, one_line(error, 200)
 
 
 def _bedtools() -> tuple[str, str]:

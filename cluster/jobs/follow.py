@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from cluster.jobs import hints, server
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
 
 Answer = TypeVar("Answer")
@@ -141,7 +141,7 @@ class Follower:
         with suppress(ResourceError):
             lines = [line.strip() for line in self.log().splitlines() if line.strip()]
         if lines:
-            return lines[-1].rpartition(" -- ")[2][:100]
+            return one_line(lines[-1].rpartition(" -- ")[2], 100)
         return "for resources or its runtime environment" if "resources" in (details.message or "") else SETTING_UP
 
     def _explanation(self) -> str:

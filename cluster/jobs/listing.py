@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from pipelines.errors import one_line
+
 HEADER = ("job", "status", "exit", "began", "seconds", "command")
 NONE = "–"
 
@@ -30,5 +32,5 @@ def row(details: Any) -> tuple[object, ...]:
         NONE if exit_code is None else exit_code,
         datetime.fromtimestamp(began_ms / 1000).isoformat(" ", "seconds") if began_ms else NONE,
         round((ended_ms - began_ms) / 1000) if began_ms and ended_ms else NONE,
-        details.entrypoint.removeprefix("python -m cluster ")[:200],
+        one_line(details.entrypoint.removeprefix("python -m cluster "), 200),
     )

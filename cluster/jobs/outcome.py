@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cluster.jobs import hints
+from pipelines.errors import one_line
 
 STOPPED = 130
 NO_PYTHON = "the node that ran it has no 'python' on the PATH of its Ray: start Ray there from raygene's environment"
@@ -96,4 +97,4 @@ def reason(details: Details) -> str:
     """The most informative line of a job's message: the last one with an error, else the first."""
     lines = [line.strip() for line in (details.message or "no reason given").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors[-1] if errors else lines[0])[:300]
+    return one_line(errors[-1] if errors else lines[0], 300)

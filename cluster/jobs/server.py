@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from cluster.jobs import hints
 from cluster.port import ANSWER_S, check_reachable
+from pipelines.address import masked
 from pipelines.errors import ResourceError, UsageError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
@@ -164,7 +165,7 @@ def answering(address: str, job: str = "") -> Iterator[None]:
         ) from error
     except (RuntimeError, ValueError) as error:
         # Ray puts the HTTP status into the text of a plain RuntimeError, and nowhere else.
-        text = " ".join(str(error).split())
+        text = " ".join(masked(str(error)).split())
         if job and "status code 404" in text:
             raise UsageError(f"{job}: no such job at {address}", f"see '{hints.list_jobs(address)}'") from error
         raise UnansweredError(address, _shortened(text), "see the head node's log, or its dashboard") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def run(context: Context) -> int:
         terminal.say(str(finding))
     terminal.say(diagnosis.summary)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(diagnosis.to_json(), indent=1) + "\n")
+        storage.write_json(Path(arguments.json), diagnosis.to_json())
     return int(diagnosis.status == "failure")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +66,7 @@ def run(context: Context) -> None:
         terminal.say(sentence)
     terminal.table("Nearest k-mers by cosine", report.NEAREST_HEADER, report.nearest_rows(figures))
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(figures, indent=1) + "\n")
+        storage.write_json(Path(arguments.json), figures)
     terminal.say(f"page: {embedding.page}")
     terminal.say(f"embedding: {embedding.path}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -111,7 +110,7 @@ def run(context: Context) -> None:
         )
     _show(evaluation, terminal)
     if outputs.json:
-        storage.write_text(outputs.json, json.dumps(json_report.to_json(evaluation), indent=1, allow_nan=False) + "\n")
+        storage.write_json(outputs.json, json_report.to_json(evaluation), allow_nan=False)
     if outputs.predictions:
         predictions.write(evaluation, outputs.predictions)
     written = mistakes.write(evaluation, outputs.mistakes)

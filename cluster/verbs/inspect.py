@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cluster.context import Context
@@ -51,7 +50,7 @@ def run(context: Context) -> None:
     for table in inspection.tables():
         terminal.table(table.caption, table.header, table.rows)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(inspection.to_json(), indent=1) + "\n")
+        storage.write_json(Path(arguments.json), inspection.to_json())
     if arguments.report:
         inspection.page().write(Path(arguments.report))
         terminal.say(f"report: {arguments.report}")

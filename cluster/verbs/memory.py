@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ def run(context: Context) -> None:
         )
     show(context, analysis)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(analysis.to_json(), indent=1) + "\n")
+        storage.write_json(Path(arguments.json), analysis.to_json())
 
 
 def show(context: Context, analysis: Analysis) -> None:

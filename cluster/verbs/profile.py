@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -63,6 +62,6 @@ def run(context: Context) -> None:
     for sentence in result.sentences():
         terminal.say(sentence)
     if arguments.json:
-        storage.write_text(Path(arguments.json), json.dumps(result.to_json(), indent=1) + "\n")
+        storage.write_json(Path(arguments.json), result.to_json())
     for worker in result.measured:
         terminal.say(f"trace: {worker.trace} (open it at https://ui.perfetto.dev)")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
 import re
+import subprocess
+import sys
 
 import pytest
+from rich.console import Console
 
 from cluster.terminal import Terminal
 
@@ -76,3 +80,70 @@ def test_a_position_on_chromosome_x_is_not_an_emoji(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr()
     assert shown.out.count("GRCh38:X:100-200(+)") == 2
     assert "GRCh38:train:1" in shown.err
+
+
+HOSTILE = "chr\x1b[2J\r\u202e\x9b1 [bold]x[/] [/red] https://u:S3CR3T@host"
+
+
+def test_no_name_commands_the_terminal_and_no_credential_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    for show in (terminal.note, terminal.warn, terminal.error, terminal.say, terminal.heading):
+        show(HOSTILE)
+    terminal.table(HOSTILE, (HOSTILE, "n"), [(HOSTILE, 1)])
+    with terminal.stage(HOSTILE, 2) as stage:
+        stage.describe(HOSTILE)
+        stage.advance()
+    captured = capfd.readouterr()
+    text = captured.out + captured.err
+    assert not set(text) & set("\x1b\r\x9b\u202e")
+    assert "S3CR3T" not in text
+    assert text.count("[/red]") >= 6
+
+
+def test_a_live_bar_takes_brackets_for_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    terminal = Terminal()
+    monkeypatch.setattr(terminal, "_errors", Console(file=stream, force_terminal=True, width=200))
+    with terminal.stage("reading [/red]", 2) as stage:
+        stage.describe("\x1b[2J[/blue]")
+        stage.advance()
+    assert "[/red]" in stream.getvalue()
+    assert "\x1b[2J" not in stream.getvalue()
+
+
+def test_a_secret_in_two_pieces_of_a_log_is_masked(capfd: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    for piece in ("one\ntwo https://u:S3C", "R3T@host\x1b[2J", " three\r", "\nfour"):
+        terminal.write(piece)
+    terminal.flush()
+    assert capfd.readouterr().out == "one\ntwo https://***@host\\x1b[2J three\nfour"
+
+
+def test_tracebacks_warnings_and_logs_of_libraries_are_clean(capfd: pytest.CaptureFixture[str]) -> None:
+    script = """
+import logging, threading, warnings
+from cluster.terminal import clean_messages_of_libraries
+clean_messages_of_libraries()
+logging.getLogger("driver").warning("Retrying after %s", "/x?token=S3CR3T \x1b[2J")
+warnings.warn("proxy http://u:S3CR3T@proxy")
+def fail():
+    try:
+        raise OSError("https://u:S3CR3T@host \\x1b[2J")
+    except OSError as error:
+        raise ValueError("wrapped") from error
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+try:
+    fail()
+except ValueError:
+    logging.getLogger("driver").exception("failed")
+fail()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "S3CR3T" not in done.stderr
+    assert "\x1b" not in done.stderr
+    assert done.stderr.count("https://***@host") == 3
+    assert "Retrying after" in done.stderr
+    assert "UserWarning: proxy http://***@proxy" in done.stderr

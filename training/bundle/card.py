@@ -5,12 +5,16 @@ It opens with the YAML block that model hubs read, so that a bundle can be uploa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines import yaml_writer
+from pipelines.display import shown
 
 MAX_SHOWN_NAMES = 12
+# Characters that Markdown, its tables, formulas or HTML take for something else within a line.
+_MARKS = re.compile(r"[\\`*<>&\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.|@|!(?=\[)|#")
 RULES = {
     "length": "length in bases",
     "gc": "share of G and C",
@@ -72,8 +76,21 @@ def _loading() -> str:
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    """A table; names in its cells are escaped by the caller."""
     lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _name(text: object) -> str:
+    """A name as Markdown that shows it as it is: no link, no HTML, no formula, and no end of a cell."""
+    return _MARKS.sub(lambda mark: f"&#{ord(mark.group())};", shown(str(text)))
+
+
+def _fenced(language: str, text: str) -> str:
+    """A block of code, whose fence is longer than any within it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _labelled(config: Config) -> bool:
@@ -96,7 +113,7 @@ def _shown(config: Config) -> str:
 def _data(config: Config) -> str:
     dataset = config["dataset"]
     inputs = [
-        (source["genome"], name.removesuffix("_sha256"), f"`{sha256}`")
+        (_name(source["genome"]), _name(name.removesuffix("_sha256")), f"`{sha256}`")
         for source in dataset.get("inputs", [])
         for name, sha256 in source.items()
         if name != "genome"
@@ -106,15 +123,15 @@ def _data(config: Config) -> str:
         (name, f"{split['genes']:,}", _kinds(split), _names(split)) for name, split in dataset.get("splits", {}).items()
     ]
     by = dataset["config"].get("split", {}).get("by")
-    how = f"Split by {by}" if by else ""
+    how = f"Split by {_name(by)}" if by else ""
     if blocks:
-        how += f"; {', '.join(blocks)} in contiguous blocks, so that a sequence may be in several splits"
+        how += f"; {', '.join(map(_name, blocks))} in contiguous blocks, so that a sequence may be in several splits"
     negatives = dataset["config"].get("negatives", {}).get("kinds", {})
     kinds = [] if _labelled(config) else [f"- `{kind}` negatives: {NEGATIVES.get(kind, kind)}." for kind in negatives]
     return "\n\n".join(
         [
             "## What it was trained on",
-            f"Genomes: {', '.join(config['genomes'])}. Genes shown as: {_shown(config)}. "
+            f"Genomes: {', '.join(map(_name, config['genomes']))}. Genes shown as: {_shown(config)}. "
             f"Longest interval: {dataset['longest']['bases']:,} bases. Dataset `{dataset['fingerprint']}`.",
             *([_table(("source", "file", "SHA-256"), inputs)] if inputs else []),
             *([how + "."] if how else []),
@@ -125,7 +142,9 @@ def _data(config: Config) -> str:
 
 
 def _kinds(split: Config) -> str:
-    rows = ", ".join(f"{count:,} {name}" for name, count in split["rows"].items() if name not in ("gene", "sequence"))
+    rows = ", ".join(
+        f"{count:,} {_name(name)}" for name, count in split["rows"].items() if name not in ("gene", "sequence")
+    )
     return rows or f"{split['negatives']:,}"
 
 
@@ -133,14 +152,16 @@ def _names(split: Config) -> str:
     names = split.get("names", [])
     if not names:
         return f"{split['sequences']:,} sequences"
-    return ", ".join(names[:MAX_SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > MAX_SHOWN_NAMES else "")
+    return ", ".join(map(_name, names[:MAX_SHOWN_NAMES])) + (
+        f" … ({len(names)} in all)" if len(names) > MAX_SHOWN_NAMES else ""
+    )
 
 
 def _figures(config: Config) -> str:
     metrics, shortcuts = config["metrics"], config.get("shortcuts") or {}
     rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
     rows += [
-        (f"rule: {RULES.get(name, name)}", "none" if value is None else f"{value:.4f}")
+        (f"rule: {RULES.get(name) or _name(name)}", "none" if value is None else f"{value:.4f}")
         for name, value in sorted(shortcuts.items(), key=lambda item: -(item[1] or 0))
     ]
     others = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"validation_{name}" in metrics]
@@ -183,7 +204,7 @@ def _bounds(config: Config) -> Iterator[str]:
         yield f"For sequences like the labelled ones it was trained on, of at most {longest:,} bases."
         yield "Its negatives are those of the collection. How good it is on others was not measured."
     else:
-        genomes = ", ".join(config["genomes"])
+        genomes = ", ".join(map(_name, config["genomes"]))
         yield f"For telling genes from other intervals of {genomes}, each read on its own strand and shown as above."
         kinds = dataset["config"].get("negatives", {}).get("kinds", {})
         absent = [NEGATIVES[kind] for kind in ("antisense", "partial") if kind not in kinds]
@@ -213,6 +234,7 @@ def _making(config: Config) -> str:
     }
     sections |= {"model": model, "training": config["training"]}
     lines = [f"{name}: {_flow(values)}" for name, values in sections.items() if values]
+    text = "\n".join(lines)
     size = f", {config['parameters']:,} parameters" if "parameters" in config else ""
     data = {f"{name} (dataset)": version for name, version in config["dataset"].get("versions", {}).items()}
     software = ", ".join(f"{name} {version}" for name, version in (versions | data).items())
@@ -221,7 +243,7 @@ def _making(config: Config) -> str:
         f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. "
         f"Tokens: {tokenizer['k']}-mers, stride {tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} "
         f"ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of `raygene build`, with "
-        "these sections of the experiment:\n\n```yaml\n" + "\n".join(lines) + f"\n```\n\n{software}.{run}"
+        f"these sections of the experiment:\n\n{_fenced('yaml', text)}\n\n{software}.{run}"
     )
 
 

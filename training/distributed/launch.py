@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipelines.errors import TrainingError
+from pipelines.errors import TrainingError, one_line
 from training.distributed import interruptible, stop_signal
 from training.distributed.interruptible import Interrupt
 from training.distributed.messages import EventQueue, TrainingBegan, TrainingEnded, WorkerEvent, WorkerFailed, decoded
@@ -159,7 +159,7 @@ def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
     It quotes the last line of Ray's message, which has the cause.
     """
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    reason = lines[-1][:200] if lines else type(failure).__name__
+    reason = one_line(lines[-1], 200) if lines else type(failure).__name__
     return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
 
 

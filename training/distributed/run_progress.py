@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.display import shown
 from pipelines.progress import Progress, Stage
 from training.distributed.messages import (
     EpochFinished,
@@ -53,7 +54,7 @@ class RunLogger:
             return
         try:
             with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}\n")
+                stream.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {shown(text)}\n")
         except OSError as error:
             self._is_lost = True
             self._progress.warn(

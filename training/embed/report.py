@@ -211,5 +211,7 @@ def principal_components(learnt: KmerVectors, tokenizer: Tokenizer) -> tuple[Fig
     figure.colorbar(dots, ax=axes, label="share of G and C")
     if len(kmers) <= _MAX_LABELLED:
         for id_, (x, y) in zip(kmers, points, strict=True):
-            axes.annotate(tokenizer.vocabulary[id_], (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points")
+            axes.annotate(
+                report.plain(tokenizer.vocabulary[id_]), (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points"
+            )
     return figure, pca.explained_variance_ratio_

@@ -205,7 +205,7 @@ def _train_and_write(corpus: Corpus, dimension: int, output: Path, key: str, pro
     }
     path = output / embedding_file.name_of(dimension, tokenizer.vocabulary_size, accuracies.embedding, created)
     report.build_page(document, learnt, tokenizer).write(path.with_suffix(".html"))
-    storage.write_text(path.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
+    storage.write_json(path.with_suffix(".json"), document)
     metadata = {
         "task": masked_prediction.DESCRIPTION,
         "markov_left": f"{accuracies.markov_left:.4f}",

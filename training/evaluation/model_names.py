@@ -22,19 +22,27 @@ def short_names(bundles: Sequence[Path | str]) -> list[str]:
     """
     if len(bundles) == 1:
         return [ONLY_MODEL]
-    paths = [_parts(bundle) for bundle in bundles]
-    for path, bundle in zip(paths, bundles, strict=True):
-        if paths.count(path) > 1:
+    identities = [_identity(bundle) for bundle in bundles]
+    for identity, bundle in zip(identities, bundles, strict=True):
+        if identities.count(identity) > 1:
             raise UsageError(f"{bundle}: named twice", "name each bundle once")
+    paths = [_parts(bundle) for bundle in bundles]
     parts = [path[:-1] if path[-1] == BUNDLE else path for path in paths]
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(path[-length:]) for path in parts]
         if len(set(names)) == len(names):
             return names
-    return [str(bundle) for bundle in bundles]
+    whole = [str(bundle) if remote.local_path(bundle) else remote.redacted(str(bundle)) for bundle in bundles]
+    # Addresses may differ in their queries alone, which may be secrets.
+    return whole if len(set(whole)) == len(whole) else [f"{name} ({n})" for n, name in enumerate(whole, start=1)]
 
 
 def _parts(bundle: Path | str) -> tuple[str, ...]:
-    """The parts of an absolute local path, or of an address."""
+    """The parts of an absolute local path, or of an address without its credentials."""
     path = remote.local_path(bundle)
-    return path.resolve().parts if path else tuple(str(bundle).rstrip("/").split("/"))
+    return path.resolve().parts if path else tuple(remote.redacted(str(bundle)).split("/"))
+
+
+def _identity(bundle: Path | str) -> str:
+    path = remote.local_path(bundle)
+    return str(path.resolve()) if path else str(bundle).rstrip("/")

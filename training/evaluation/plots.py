@@ -16,7 +16,7 @@ from training.evaluation.evaluate import Evaluation, ModelEvaluation
 from training.evaluation.slices import MIN_ROWS, Slice
 from training.evaluation.sweep import sweep
 
-MAX_RULES, MAX_SLICES = 3, 25
+MAX_RULES, MAX_SLICES, MAX_LETTERS = 3, 25, 30
 # Enough for a smooth line at the size of the plot, and a page of some 100 kB.
 MAX_POINTS = 400
 COLOURS = (report.GENE, report.ACCENT, report.NEGATIVE, "#7a4fa3", "#a67c00", "#1d7f93")
@@ -119,7 +119,7 @@ def _curves(evaluation: Evaluation, compute: Callable[..., Curve], x: str, y: st
     for number, model in enumerate(evaluation.models):
         colour, line = _style(number)
         curve = compute(evaluation.dataset.labels, model.probabilities)
-        _curve(axes, curve, colour, line, 2.2, f"{model.name} {model.metrics[metric]:.3f}")
+        _curve(axes, curve, colour, line, 2.2, f"{report.plain(model.name)} {model.metrics[metric]:.3f}")
         axes.plot(*_own_point(evaluation, model, metric), "o", color=colour, markersize=6)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.02)
@@ -187,7 +187,7 @@ def _calibration(evaluation: Evaluation) -> Figure:
         colour, line = _style(number)
         share = np.array([bin_.genes for bin_ in calibrated.bins])
         errors = np.abs(np.array([bin_.interval for bin_ in calibrated.bins]).T - share)
-        label = f"{model.name}: error {calibrated.error:.3f}, Brier {calibrated.brier:.3f}"
+        label = f"{report.plain(model.name)}: error {calibrated.error:.3f}, Brier {calibrated.brier:.3f}"
         mean = [bin_.mean for bin_ in calibrated.bins]
         axes.errorbar(mean, share, yerr=errors, color=colour, linestyle=line, label=label, **_ERROR_BARS)
     axes.set_xlim(-0.02, 1.02)
@@ -219,7 +219,9 @@ def _sweeps(evaluation: Evaluation) -> Figure:
     for number, model in enumerate(evaluation.models):
         colour, line = _style(number)
         swept = sweep(evaluation.dataset.labels, model.probabilities, SWEEP_THRESHOLDS)
-        axes.plot(SWEEP_THRESHOLDS, swept.mcc, color=colour, linestyle=line, linewidth=1.8, label=model.name)
+        axes.plot(
+            SWEEP_THRESHOLDS, swept.mcc, color=colour, linestyle=line, linewidth=1.8, label=report.plain(model.name)
+        )
         axes.plot([model.threshold], [model.metrics["mcc"]], "o", color=colour, markersize=6)
     axes.set_xlim(0, 1)
     axes.legend(ncols=2, **_LEGEND_ABOVE)
@@ -233,7 +235,12 @@ def _lengths(evaluation: Evaluation) -> Figure:
         colour, line = _style(number)
         at = np.arange(len(names)) + _shift(evaluation, number)
         axes.errorbar(
-            at, *_auroc_values(model.slices["length"]), color=colour, linestyle=line, label=model.name, **_ERROR_BARS
+            at,
+            *_auroc_values(model.slices["length"]),
+            color=colour,
+            linestyle=line,
+            label=report.plain(model.name),
+            **_ERROR_BARS,
         )
     axes.set_xticks(
         range(len(names)),
@@ -254,10 +261,12 @@ def _slices_plot(evaluation: Evaluation, by: str, chosen: list[int]) -> Figure:
         values, errors = _auroc_values([model.slices[by][slice_number] for slice_number in chosen])
         at = np.arange(len(chosen)) + _shift(evaluation, number)
         colour, _ = _style(number)
-        axes.errorbar(values, at, xerr=errors, color=colour, linestyle="none", label=model.name, **_ERROR_BARS)
+        axes.errorbar(
+            values, at, xerr=errors, color=colour, linestyle="none", label=report.plain(model.name), **_ERROR_BARS
+        )
     axes.set_yticks(
         range(len(chosen)),
-        [evaluation.models[0].slices[by][slice_number].name[:30] for slice_number in chosen],
+        [report.plain(evaluation.models[0].slices[by][slice_number].name, MAX_LETTERS) for slice_number in chosen],
         fontsize=9,
     )
     axes.set_ylim(len(chosen) - 0.4, -0.6)

@@ -47,7 +47,7 @@ def write(evaluation: Evaluation, path: Path) -> None:
             pq.write_table(table, temporary, compression="zstd")
             return
         with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write("\t".join(table.column_names) + "\n")
+            stream.write("\t".join(name.translate(WITHOUT_CONTROLS) for name in table.column_names) + "\n")
             for batch in table.to_batches():
                 for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     stream.write("\t".join(str(cell).translate(WITHOUT_CONTROLS) for cell in row) + "\n")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import DependencyError
+from pipelines.address import masked
+from pipelines.errors import DependencyError, one_line
 
 KEY, OUTPUT = "raygene.run", "raygene.output"
 # The limits of MLflow: characters of a parameter, runs in an answer, parameters in a request.
@@ -137,10 +137,10 @@ class Tracker:
 
     def _lose(self, error: Exception) -> None:
         self._client = None
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        reason = one_line(error, 200) or type(error).__name__
         self._warn(
-            without_passwords(f"training.mlflow {self._uri}: not reached ({reason})")
-            + ": training continues without it, and the same command sends what is missing later"
+            f"training.mlflow {masked(str(self._uri))}: not reached ({reason}): training continues without it, and the "
+            "same command sends what is missing later"
         )
 
 
@@ -158,7 +158,10 @@ def tracked(tracker: Tracker) -> Iterator[Tracker]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as `section.key` to text, lists by index; texts too long for MLflow are cut."""
+    """A nested configuration as `section.key` to text, lists by index.
+
+    Texts that are too long for MLflow are cut, and credentials masked.
+    """
     flattened: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, list):
@@ -166,13 +169,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flattened |= flatten(value, f"{prefix}{name}.")
         elif f"{prefix}{name}" != "training.mlflow":
-            flattened[f"{prefix}{name}"] = str(value)[:MAX_PARAMETER_LENGTH]
+            flattened[f"{prefix}{name}"] = masked(str(value))[:MAX_PARAMETER_LENGTH]
     return flattened
-
-
-def without_passwords(text: str) -> str:
-    """A text without user names and passwords in its addresses: what is between `//` and `@` is removed."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _client(uri: str) -> Any:

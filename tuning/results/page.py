@@ -202,7 +202,7 @@ def history(comparable: Sequence[tuple[Trial, float]], name: str) -> Figure:
 def bars(shares: dict[str, float]) -> Figure:
     """A bar for each key, the most important at the top."""
     figure, axes = report.new_figure("share of the variation", "", height=1.2 + 0.4 * len(shares))
-    names = [lines.short_name(key) for key in shares][::-1]
+    names = [report.plain(lines.short_name(key)) for key in shares][::-1]
     values = list(shares.values())[::-1]
     drawn = axes.barh(names, values, color=report.ACCENT)
     axes.bar_label(drawn, [f"{share:.0%}" for share in values], padding=3, fontsize=8)

@@ -16,7 +16,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, one_line
 from tuning.config import TuningConfig
 from tuning.search.halving import SuccessiveHalving
 from tuning.search.queue import OUT_OF_TIME, TrialQueue
@@ -157,7 +157,7 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
     def _last_error(self, trial: Trial) -> str:
         path: Path = self._store.folder(trial) / ERROR
         try:
-            return path.read_text(encoding="utf-8").strip().splitlines()[-1][:200]
+            return one_line(path.read_text(encoding="utf-8").strip().splitlines()[-1], 200)
         except (OSError, IndexError):
             return "its process died several times; --verbose shows more"
 

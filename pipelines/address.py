@@ -1,0 +1,140 @@
+"""Credentials in addresses, and in any text that quotes one: found, and masked before the text is shown or written.
+
+An address may hold a user and a password (`https://USER:PASSWORD@HOST`), a query or a fragment with a token or a
+signature, and a driver's error may quote all of it. Other texts hold `password=…`, headers and keys of known forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+MASK = "***"
+LONGEST_NAME = 20
+"""Letters of a user name; what is longer in its place is a token."""
+
+# A query goes on to white space or a quote. Marks that a sentence puts after an address end it only before those.
+_REST = r"(?:[^\s\"'`<>(){}\[\],:;.#]|[(){}\[\]',:;.](?![\s\"'`,:;.)\]}]|$))"
+_SCHEME = r"(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*:/{1,2}|(?<![:/\w.])//)"
+# Their user part is a container, which is no secret: abfss://CONTAINER@ACCOUNT.dfs.core.windows.net.
+_CONTAINERS = ("abfs:", "abfss:", "wasb:", "wasbs:", "adl:")
+_USER = re.compile(
+    rf"(?P<scheme>{_SCHEME})"
+    # A password may hold a slash, a port does not: HOST:8080/PATH@2 has no password.
+    r"(?P<user>[^\s/?#@:]*:(?!\d{0,5}(?:[/?#]|$))[^\s@]{0,2048}@(?:[^\s/?#@]*@)*|[^\s/?#]*@"
+    # A user part that was encoded as a whole.
+    r"|[^\s/?#@]*%(?:25)*3A[^\s/?#@]*?%(?:25)*40)",
+    re.IGNORECASE,
+)
+_QUERY = re.compile(
+    rf"(?P<address>(?:{_SCHEME})[^?#\s\"'`<>]*)(?P<query>\?{_REST}*)?(?P<fragment>#(?:{_REST}|#)*)?", re.IGNORECASE
+)
+# A path with its query alone, as an HTTP library quotes it: /bundle/config.json?sig=….
+_PATH_QUERY = re.compile(rf"(?P<before>\?)(?=[\w.~%-]+=){_REST}+")
+_ENCODED_USER = re.compile(
+    r"(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*%(?:25)*3A(?:%(?:25)*2F){2})[^\s&'\"]*?%(?:25)*40",
+    re.IGNORECASE,
+)
+_ENCODED_QUERY = re.compile(
+    r"(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*%(?:25)*3A(?:%(?:25)*2F){2}[^\s&'\"]*?%(?:25)*3F)[^\s&'\"]*",
+    re.IGNORECASE,
+)
+
+_NAMES = (
+    r"(?:[\w.-]*[_.-])?(?:pass(?:word|wd|phrase)?|pwd|secret(?:[_-]?key)?|token|signature|sig|credentials?|"
+    r"api[_-]?key|access[_-]?key(?:[_-]?id)?|account[_-]?key|private[_-]?key|client[_-]?secret|"
+    r"shared[_-]?access[_-]?(?:key|signature)|authorization|auth)"
+    r"|X-Amz-[\w-]+|X-Goog-[\w-]+|SharedAccessSignature|AccountKey|AWSAccessKeyId|GoogleAccessId"
+    r"|[a-z]*(?:Password|Secret|Token|AccessKey|ApiKey)|sas"
+)
+_NAME = re.compile(_NAMES, re.IGNORECASE)
+_ASSIGNED = re.compile(
+    rf"(?P<before>(?:(?<![\w.-])|(?<=%3F)|(?<=%26))(?:{_NAMES})(?:=|%(?:25)*3D))"
+    r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,'\"()\[\]{}<>]+)",
+    re.IGNORECASE,
+)
+# As Python and JSON write mappings: 'password': 'x'.
+_QUOTED = re.compile(
+    rf"(?P<before>(?P<quote>\\?['\"])(?:{_NAMES})(?P=quote)\s*:\s*b?)(?P<open>\\?['\"]).*?(?P=open)", re.IGNORECASE
+)
+_HEADER = re.compile(
+    r"(?P<before>\b(?:Proxy-)?Authorization['\"]?\s*[:=,]\s*(?:b?['\"])?"
+    r"(?:(?:Basic|Bearer|Token|Digest|AWS4-HMAC-SHA256)\s+)?+"
+    r"|\b(?:Bearer|Basic)\s+(?=[\w.~+/=-]{16,})"
+    r"|\b(?:X-(?:Auth|Api|Amz|Ray|Vault|Goog)[\w-]*|(?:Set-)?Cookie)['\"]?\s*:\s*(?:b?['\"])?)[^\s'\",;]+",
+    re.IGNORECASE,
+)
+# Tokens that are known by their form, wherever they stand.
+_KNOWN = re.compile(
+    r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{20,}"
+    r"|xox[abprs]-[\w-]{10,}|ya29\.[\w-]{20,}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+)
+_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL)
+# Without any of these there is nothing to mask, and most texts have none.
+_POSSIBLE = re.compile(
+    r"[=@?#%]|//|BEGIN|AKIA|ASIA|gh\w_|hub_pat|glpat|hf_|xox|ya29|AIza|eyJ|auth|bearer|basic|cookie"
+    r"|['\"]\s*[:,]|X-",
+    re.IGNORECASE,
+)
+
+
+def masked(text: str) -> str:
+    """A text with every credential in it replaced by `***`; a text without one is returned as it is.
+
+    Queries and fragments of addresses are masked as a whole, because any of their parts may be a secret.
+    """
+    if not _POSSIBLE.search(text):
+        return text
+    text = _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)
+    text = _USER.sub(_without_user, text)
+    text = _QUERY.sub(_without_query, text)
+    text = _PATH_QUERY.sub(rf"\g<before>{MASK}", text)
+    text = _ENCODED_USER.sub(rf"\g<scheme>{MASK}%40", text)
+    text = _ENCODED_QUERY.sub(rf"\g<scheme>{MASK}", text)
+    text = _HEADER.sub(rf"\g<before>{MASK}", text)
+    text = _ASSIGNED.sub(rf"\g<before>{MASK}", text)
+    text = _QUOTED.sub(rf"\g<before>\g<open>{MASK}\g<open>", text)
+    return _KNOWN.sub(MASK, text)
+
+
+def masked_values(value: Any) -> Any:
+    """A copy of a document (of mappings, lists and scalars) in which every text is masked, keys included."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {masked(key) if isinstance(key, str) else key: masked_values(item) for key, item in value.items()}
+    return [masked_values(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def has_credentials(address: str) -> bool:
+    """Whether an address holds a password, a token in place of a user, or a secret in its query or fragment.
+
+    A query without a secret, such as `?endpoint_override=…&scheme=http`, is none.
+    """
+    if "://" not in address:
+        return False
+    user = _USER.match(address)
+    if user and _without_user(user) != user.group():
+        name = unquote(user["user"]).rstrip("@")
+        # A short user name alone tells who, not how: ssh://git@host. A long one is a token.
+        if ":" in name or len(name) > LONGEST_NAME or _KNOWN.search(name):
+            return True
+    _, _, parts = address.partition("?") if "?" in address else address.partition("#")
+    # Encoded more than once, as by a proxy that carries an address in its own query.
+    parts = unquote(unquote(parts))
+    names = re.findall(r"(?:^|[?&;#])\s*([^=&;#?]*)=", parts)
+    return any(_NAME.fullmatch(name) for name in names) or _KNOWN.search(parts) is not None
+
+
+def _without_user(match: re.Match[str]) -> str:
+    scheme, user = match["scheme"], match["user"]
+    if user == "@" or (scheme.lower().startswith(_CONTAINERS) and ":" not in user):
+        return match.group()
+    return f"{scheme}{MASK}@"
+
+
+def _without_query(match: re.Match[str]) -> str:
+    parts = ((match["query"] or "", "?"), (match["fragment"] or "", "#"))
+    return match["address"] + "".join(f"{mark}{MASK}" if len(part) > 1 else part for part, mark in parts)

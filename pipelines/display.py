@@ -1,0 +1,64 @@
+"""Text made fit to be shown: names and messages come from files and addresses, and may hold anything.
+
+Control characters, characters without width and those that turn the direction of writing are shown by their codes, as
+in `\\x1b` and `\\u202e`, so that a name cannot move the cursor, hide a part of itself or begin a line of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from pipelines.address import masked
+
+# They have no width and are letters to Unicode: fillers of Hangul, a braille cell without dots.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+_ANY_BLANK = re.compile(f"[{_BLANK}]")
+# Colours and weights of terminals, without those that hide text: concealed (8), or black on black.
+_PLAIN_COLOUR = re.compile(r"\x1b\[(?:(?:0?[0-4]|2[1-4]|3[1-79]|9[0-7]|39)?(?:;(?:0?[0-4]|2[1-4]|3[1-79]|9[0-7]))*)m")
+
+
+def escaped(text: str, allowed: str = "") -> str:
+    r"""A text in which characters that are not printable are shown by their codes, as in `\x1b`.
+
+    Args:
+        text: any.
+        allowed: characters that stay, such as a newline.
+    """
+    if text.isprintable() and not _ANY_BLANK.search(text):
+        return text
+    return "".join(
+        character if character in allowed or _is_visible(character) else _code(character) for character in text
+    )
+
+
+def shown(text: str, allowed: str = "") -> str:
+    """A text fit for a screen, a page or a log: without credentials, and with its control characters escaped."""
+    return escaped(masked(text), allowed)
+
+
+def log_of_another_program(text: str) -> str:
+    r"""Lines that another program wrote, fit for a screen: its newlines, tabs and plain colours stay.
+
+    A carriage return, by which programs write over a line of progress, begins a new line.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    pieces = []
+    end = 0
+    for match in _PLAIN_COLOUR.finditer(text):
+        pieces += [shown(text[end : match.start()], "\n\t"), match.group()]
+        end = match.end()
+    return "".join([*pieces, shown(text[end:], "\n\t")])
+
+
+def _is_visible(character: str) -> bool:
+    # Spaces of all widths are visible enough, and stand in text and numbers.
+    return (character.isprintable() and character not in _BLANK) or unicodedata.category(character) == "Zs"
+
+
+def _code(character: str) -> str:
+    names = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    number = ord(character)
+    return names.get(character) or (
+        f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    )

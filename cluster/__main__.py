@@ -2,6 +2,10 @@
 
 import sys
 
-from cluster.cli import main
+from cluster.imports import raygene_imports
+
+raygene_imports.search_working_directory_last()
+
+from cluster.cli import main  # noqa: E402  (only now is it certain whose packages these imports find)
 
 sys.exit(main())

@@ -12,11 +12,14 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
+from cluster.imports import raygene_imports
+from cluster.local_ray import network, token
+from cluster.local_ray.folder import run_folder
 from cluster.port import check_reachable
 from pipelines import storage
 from pipelines.errors import ResourceError, one_line
@@ -119,6 +122,21 @@ def reason(error: Exception) -> str:
     return one_line((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
+def _runtime_env(address: str, worker_environment: Mapping[str, str]) -> dict[str, Any]:
+    """The runtime environment of this driver's workers in a running cluster."""
+    # Ray refuses a variable that this job was submitted with.
+    set_by_job = job_variables(os.environ)
+    variables = {name: value for name, value in worker_environment.items() if name not in set_by_job}
+    runtime_env: dict[str, Any] = {"env_vars": variables} if variables else {}
+    # A job's workers look into the job's own files first, and a function does not pass Ray's client.
+    if _JOB not in os.environ and "://" not in address:
+        import ray.cloudpickle
+
+        ray.cloudpickle.register_pickle_by_value(raygene_imports)
+        runtime_env["worker_process_setup_hook"] = raygene_imports.setup_hook()
+    return runtime_env
+
+
 @contextmanager
 def connect(
     config: ClusterConfig,
@@ -140,6 +158,10 @@ def connect(
         ResourceError: no cluster answers at the address.
     """
     prepare_environment(verbose=verbose)
+    address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
+    if address == "local":
+        for name, value in network.loopback_variables().items():
+            os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
@@ -147,47 +169,47 @@ def connect(
         return
     if not verbose:
         silence_ray()
-    address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
     }
-    if address == "local":
-        require_variables_ray_accepts(hardware(), os.environ)
-        options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False}
-        for name, value in (worker_environment or {}).items():
-            os.environ.setdefault(name, value)
-    else:
-        require_reachable(address)
-        # Ray refuses a variable that this job was submitted with.
-        set_by_job = job_variables(os.environ)
-        variables = {name: value for name, value in (worker_environment or {}).items() if name not in set_by_job}
-        options |= {"runtime_env": {"env_vars": variables}} if variables else {}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
-    with progress.stage(title):
-        try:
-            ray.init(address=address, **options)
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-            if difference := version_difference(str(error)):
+    with ExitStack() as local_ray:
+        if address == "local":
+            require_variables_ray_accepts(hardware(), os.environ)
+            for name, value in (worker_environment or {}).items():
+                os.environ.setdefault(name, value)
+            token.prepare(os.environ, progress.warn)
+            folder = local_ray.enter_context(run_folder(os.environ, keep=verbose))
+            os.environ.update(raygene_imports.variables(os.environ))
+            options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False, "_temp_dir": str(folder)}
+        else:
+            require_reachable(address)
+            options |= {"runtime_env": _runtime_env(address, worker_environment or {})}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        with progress.stage(title):
+            try:
+                ray.init(address=address, **options)
+            except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+                if difference := version_difference(str(error)):
+                    raise ResourceError(
+                        f"cluster.address {address}: {difference}",
+                        "install the cluster's versions on this machine, or use 'raygene submit run'",
+                    ) from error
                 raise ResourceError(
-                    f"cluster.address {address}: {difference}",
-                    "install the cluster's versions on this machine, or use 'raygene submit run'",
+                    f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
                 ) from error
-            raise ResourceError(
-                f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
-            ) from error
-        except Exception as error:
-            # Ray raises errors of no common class when its own processes do not start in time.
-            raise ResourceError(
-                f"cluster.address {address}: Ray did not start ({reason(error)})",
-                "run again when the machine is less busy, or with --verbose",
-            ) from error
-    if threading.current_thread() is threading.main_thread():
-        # Ray replaces them with handlers of its own, which exit without a message.
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+            except Exception as error:
+                # Ray raises errors of no common class when its own processes do not start in time.
+                raise ResourceError(
+                    f"cluster.address {address}: Ray did not start ({reason(error)})",
+                    "run again when the machine is less busy, or with --verbose",
+                ) from error
+        if threading.current_thread() is threading.main_thread():
+            # Ray replaces them with handlers of its own, which exit without a message.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        try:
+            yield
+        finally:
+            ray.shutdown()

@@ -1,0 +1,94 @@
+"""The token of a local Ray, without which nobody runs code in it.
+
+Ray takes it from `RAY_AUTH_TOKEN`, the file of `RAY_AUTH_TOKEN_PATH` or `~/.ray/auth_token`. Where there is none, it
+would write that file for everybody to read.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+from pipelines.errors import ResourceError
+
+_PRIVATE = 0o600
+
+
+def prepare(environment: MutableMapping[str, str], warn: Callable[[str], None]) -> None:
+    """Have a token ready for a local Ray, in a file that only its user reads.
+
+    Args:
+        environment: of this process; gets `RAY_AUTH_TOKEN` where the file cannot be written.
+        warn: called with a sentence if others can read the file, and that cannot be changed.
+
+    Raises:
+        ResourceError: the file of `RAY_AUTH_TOKEN_PATH` cannot be read or is empty.
+    """
+    if environment.get("RAY_AUTH_MODE", "token").lower() != "token" or environment.get("RAY_AUTH_TOKEN"):
+        return
+    if named := environment.get("RAY_AUTH_TOKEN_PATH"):
+        require_token_in(named)
+        return
+    path = default_path()
+    try:
+        if not has_token(path):
+            _write(path)
+        elif path.stat().st_mode & 0o077:
+            path.chmod(_PRIVATE)
+    except OSError as error:
+        if has_token(path):
+            warn(f"{path}: others can read Ray's token, and its mode cannot be changed ({error.strerror or error})")
+        else:
+            environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def default_path() -> Path:
+    """The file in which Ray looks for a token if no variable names one."""
+    return Path("~/.ray/auth_token").expanduser()
+
+
+def has_token(path: Path) -> bool:
+    """Whether a file can be read and holds a token."""
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError:
+        return False
+
+
+def require_token_in(path: str) -> None:
+    """Require that the file which `RAY_AUTH_TOKEN_PATH` names holds a token.
+
+    Raises:
+        ResourceError: it cannot be read, or is empty.
+    """
+    fix = "name the file that holds the cluster's token, or unset RAY_AUTH_TOKEN_PATH"
+    try:
+        if not Path(path).expanduser().read_bytes().strip():
+            raise ResourceError(f"RAY_AUTH_TOKEN_PATH {path}: the file is empty", fix)
+    except OSError as error:
+        raise ResourceError(f"RAY_AUTH_TOKEN_PATH {path}: cannot be read ({error.strerror or error})", fix) from error
+
+
+def _write(path: Path) -> None:
+    """Write a new token, unless another process has just done so.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as stream:
+            stream.write(secrets.token_hex(32))
+        if path.exists():
+            # Empty: Ray would not start with it.
+            temporary.replace(path)
+        else:
+            with suppress(FileExistsError):
+                path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)

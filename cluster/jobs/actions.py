@@ -75,6 +75,7 @@ class JobActions:
         runtime_env: str | None,
         *,
         detach: bool,
+        send_anyway: Sequence[str] = (),
     ) -> int:
         """Send a job and follow it to its end.
 
@@ -84,6 +85,7 @@ class JobActions:
             variables: `NAME=VALUE`, each.
             runtime_env: path of a YAML file with Ray's runtime environment.
             detach: return once it is sent.
+            send_anyway: files of the packages that are sent although they look like a secret.
         """
         runtime = environment(variables, runtime_env)
         for line in made_absolute_lines(command.made_absolute):
@@ -93,7 +95,7 @@ class JobActions:
             server.require_resources(self.address, resources.by_name)
         job = f"raygene-{command.verb}-{uuid.uuid4().hex[:8]}"
         try:
-            self._send(job, command, resources, runtime, runtime_env)
+            self._send(job, command, resources, runtime, runtime_env, send_anyway)
         except KeyboardInterrupt:
             self.terminal.note(
                 f"interrupted while the code was sent; job {job} may be running. "
@@ -106,14 +108,20 @@ class JobActions:
         return self.follow(job, resources.by_name)
 
     def _send(
-        self, job: str, command: Command, resources: Resources, runtime: Mapping[str, Any], runtime_env: str | None
+        self,
+        job: str,
+        command: Command,
+        resources: Resources,
+        runtime: Mapping[str, Any],
+        runtime_env: str | None,
+        send_anyway: Sequence[str],
     ) -> None:
         """Upload the code and start the job."""
         with tempfile.TemporaryDirectory(prefix="raygene-job-") as folder:
             example = "yeast" if command.verb == "demo" else None
-            staged = package.stage(ROOT, Path(folder), command.files, example=example)
-            for name, size in staged.too_large.items():
-                self.terminal.warn(f"{name}: {size / 2**20:,.0f} MiB is not code, and is not sent")
+            staged = package.stage(ROOT, Path(folder), command.files, example=example, send_anyway=send_anyway)
+            for line in hints.left_behind(staged.too_large, staged.private, staged.unusual):
+                self.terminal.warn(line)
             self.terminal.say(
                 f"job {job}: sending {staged.files} files, {staged.size / 1e6:,.1f} MB, to {self.address}"
             )

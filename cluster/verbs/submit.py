@@ -64,6 +64,13 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
         "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, uv, …; no container)"
     )
     parser.add_argument(
+        "--send",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a file of the packages that is sent although it looks like a secret; may be repeated",
+    )
+    parser.add_argument(
         "--cpus", type=_amount, default=0.0, metavar="X", help="CPUs that the job's own process reserves (default 0)"
     )
     parser.add_argument(
@@ -119,7 +126,14 @@ def run(context: Context) -> int:
         case "run":
             command = prepare(arguments.job_command, parser_of_all())
             resources = Resources(arguments.cpus, arguments.gpus, wait=arguments.wait)
-            return actions.run(command, resources, arguments.env, arguments.runtime_env, detach=arguments.detach)
+            return actions.run(
+                command,
+                resources,
+                arguments.env,
+                arguments.runtime_env,
+                detach=arguments.detach,
+                send_anyway=arguments.send,
+            )
         case "list":
             return actions.list()
         case "status":

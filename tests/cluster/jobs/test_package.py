@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from cluster.jobs import package
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, StorageError, UsageError
 
 ROOT = Path(__file__).parents[3]
 
@@ -132,4 +133,81 @@ def test_a_package_without_code_to_run_is_refused(tmp_path: Path, ignored: str, 
     if not ignored:
         (root / "cluster" / "cli.py").unlink()
     with pytest.raises(ResourceError, match=f"cluster/cli.py {expected}"):
+        package.stage(root, tmp_path / "out", {})
+
+
+SECRETS = (".env", "credentials.json", "deploy.pem", "id_rsa", "token.txt")
+
+
+def with_secrets(root: Path) -> Path:
+    """A checkout with a secret of several kinds in a package, one of them ignored by git, and code of similar names."""
+    for name in SECRETS:
+        (checkout_once(root) / "training" / name).write_text("secret")
+    (root / "training" / "notes.txt").write_text("-----BEGIN RSA PRIVATE KEY-----\nabc\n")
+    (root / "training" / "tokens").mkdir()
+    (root / "training" / "tokens" / "tokenizer.py").write_text("x = 1")
+    (root / "training" / "credentials.py").write_text("x = 1")
+    (root / ".gitignore").write_text("*.pem\n")
+    return root
+
+
+def checkout_once(root: Path) -> Path:
+    return root if root.exists() else checkout(root)
+
+
+def test_what_looks_like_a_secret_is_left_behind_and_listed(tmp_path: Path) -> None:
+    staged = package.stage(with_secrets(tmp_path / "root"), tmp_path / "out", {})
+    code_files = {"cluster/cli.py", "training/credentials.py", "training/run.py", "training/tokens/tokenizer.py"}
+    assert files(tmp_path / "out") == {".gitignore", *code_files}
+    assert staged.private == sorted(f"training/{name}" for name in (*SECRETS, "notes.txt"))
+
+
+def test_a_secret_that_is_named_is_sent(tmp_path: Path) -> None:
+    root = with_secrets(tmp_path / "root")
+    named = ["training/.env", "training/notes.txt", "training/token.txt"]
+    staged = package.stage(root, tmp_path / "out", {}, send_anyway=named)
+    assert set(named) <= files(tmp_path / "out")
+    assert staged.private == ["training/credentials.json", "training/deploy.pem", "training/id_rsa"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("training/none.pem", "no file of"), ("training/deploy.pem", "gitignore or .rayignore names")],
+)
+def test_a_file_that_cannot_be_sent_is_refused_by_name(tmp_path: Path, name: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=f"--send {name}: .*{expected}"):
+        package.stage(with_secrets(tmp_path / "root"), tmp_path / "out", {}, send_anyway=[name])
+
+
+def test_a_link_to_a_key_is_left_behind_like_the_key(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "root")
+    (root / "training" / "id_rsa").symlink_to("/root/.ssh/id_rsa")
+    assert package.stage(root, tmp_path / "out", {}).private == ["training/id_rsa"]
+
+
+def test_what_is_no_regular_file_is_left_behind_and_listed(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "root")
+    os.mkfifo(root / "training" / "pipe")
+    assert package.stage(root, tmp_path / "out", {}).unusual == ["training/pipe"]
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = checkout(tmp_path / "root")
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ResourceError, match=r"cli.py: cannot be read \(Permission denied\), so that it cannot be sent"):
+        package.stage(root, tmp_path / "out", {})
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = checkout(tmp_path / "root")
+
+    def fail(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(StorageError, match="No space left on device"):
         package.stage(root, tmp_path / "out", {})

@@ -91,6 +91,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
             stage.describe(source.genome)
             if source.labelled:
                 collections.append(read_collection(source))
+                _warn_of_labels(collections[-1], progress)
             else:
                 sources.append(read_source(source, config.negatives, progress))
             stage.advance()
@@ -106,6 +107,24 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
         genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     return PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
+
+
+def _warn_of_labels(collection: Collection, progress: Progress) -> None:
+    """Warn of labels that no sequence uses."""
+    if unused := collection.dropped["label_without_sequence"]:
+        progress.warn(f"{collection.name}: {unused:,} labels have names that no sequence has")
+    if any(file.labels for file in collection.files) and not collection.reads_labels:
+        progress.warn(f"{collection.name}: sources.labels is not used; CSV and TSV have labels of their own")
+
+
+def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
+    """Warn of equal sequences with different labels, which no model can tell apart."""
+    sequences, rows = collection.contradictions()
+    if sequences:
+        progress.warn(
+            f"{collection.name}: {sequences:,} sequences have both labels, in {rows:,} of {len(collection.rows()):,} "
+            "rows (reverse complements count as equal); no model can tell these apart"
+        )
 
 
 def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:

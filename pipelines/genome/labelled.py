@@ -6,7 +6,6 @@ the chromosome is the file's name without its endings, and a row's start is wher
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +21,10 @@ from pipelines.config import SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome.sequence import Bytes, reverse_complement
 from pipelines.inputs.numbered_lines import lines_of
+from pipelines.labels import records
+from pipelines.labels.labels_file import Label, read_labels
+from pipelines.labels.records import LabelledSequence
 
-_LABELS = {"1": 1, "gene": 1, "true": 1, "0": 0, "negative": 0, "false": 0}
 _ENDINGS = {".gz", ".csv", ".tsv", ".txt", ".fa", ".fasta", ".fna"}
 
 
@@ -66,7 +67,7 @@ class Collection:
         name: the collection's name in the experiment.
         files: where the sequences are.
         contents: configuration key to the SHA-256 of the file it names.
-        dropped: number of sequences that are not used, by reason; complete once the files are read.
+        dropped: number of sequences and labels that are not used, by reason; complete once the files are read.
     """
 
     def __init__(self, name: str, files: list[LabelledFile], contents: dict[str, str]) -> None:
@@ -74,6 +75,8 @@ class Collection:
         self.files = files
         self.contents = contents
         self.dropped: Counter[str] = Counter()
+        self._groups: NDArray[np.int64] | None = None
+        self._labels: dict[Path, dict[str, Label]] = {}
         self._content: dict[str, tuple[Bytes, pa.Table]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -83,12 +86,26 @@ class Collection:
     def _files_content(self) -> dict[str, tuple[Bytes, pa.Table]]:
         """The letters and rows of each file, by its chromosome."""
         if self._content is None:
-            self._content = {file.chromosome: self._parse(file) for file in self.files}
+            content = {file.chromosome: self._parse(file) for file in self.files}
+            self._count_unused_labels(content)
+            self._content = content
         return self._content
+
+    def _count_unused_labels(self, content: dict[str, tuple[Bytes, pa.Table]]) -> None:
+        if self._labels:
+            named = {name for _, table in content.values() for name in table["gene_id"].to_pylist()}
+            unused = sum(name not in named for labels in self._labels.values() for name in labels)
+            if unused:
+                self.dropped["label_without_sequence"] += unused
 
     def sequence(self, chromosome: str, start: int, end: int) -> Bytes:
         """The letters of [start, end) of a file's concatenated sequences, shape (end - start,)."""
         return self._files_content[chromosome][0][start:end]
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether a file of the collection takes its labels from a file of labels."""
+        return bool(self._files_content) and bool(self._labels)
 
     def rows(self) -> pa.Table:
         """The sequences as rows with genome, chromosome, start, end, strand, label, source, gene_id, biotype and split.
@@ -98,8 +115,20 @@ class Collection:
         """
         return pa.concat_tables([table for _, table in self._files_content.values()])
 
+    def contradictions(self) -> tuple[int, int]:
+        """Number of groups of equal sequences (see `groups`) that have both labels, and number of their rows."""
+        groups, labels = self.groups(), self.rows()["label"].to_numpy()
+        rows, genes = np.bincount(groups), np.bincount(groups, weights=labels).astype(np.int64)
+        is_both = (genes > 0) & (genes < rows)
+        return int(is_both.sum()), int(rows[is_both].sum())
+
     def groups(self) -> NDArray[np.int64]:
         """The group of each row, shape (rows,); equal sequences and reverse complements share a group."""
+        if self._groups is None:
+            self._groups = self._find_groups()
+        return self._groups
+
+    def _find_groups(self) -> NDArray[np.int64]:
         group_of: dict[bytes, int] = {}
         groups = []
         for letters, table in self._files_content.values():
@@ -111,23 +140,24 @@ class Collection:
         return np.array(groups, np.int64)
 
     def _parse(self, file: LabelledFile) -> tuple[Bytes, pa.Table]:
-        names, sequences, labels = [], [], []
-        for name, letters, label in _records(file):
-            if not letters:
+        names, labels, lengths = list[str](), list[int](), list[int]()
+        concatenated = bytearray()
+        for record in self._records(file):
+            if not record.letters:
                 self.dropped["empty_sequence"] += 1
                 continue
-            names.append(name)
-            sequences.append(letters)
-            labels.append(label)
+            names.append(record.name)
+            labels.append(record.label)
+            lengths.append(len(record.letters))
+            concatenated += record.letters
         if not names:
             raise InputError(f"{file.path}: holds no sequence", "give a file with at least one")
-        lengths = np.array([len(letters) for letters in sequences], np.int64)
-        ends = np.cumsum(lengths)
+        ends = np.cumsum(np.array(lengths, np.int64))
         count = len(names)
         columns = {
             "genome": pa.repeat(self.name, count),
             "chromosome": pa.repeat(file.chromosome, count),
-            "start": pa.array(ends - lengths),
+            "start": pa.array(ends - np.array(lengths, np.int64)),
             "end": pa.array(ends),
             "strand": pa.repeat("+", count),
             "label": pa.array(labels, pa.int8()),
@@ -137,8 +167,24 @@ class Collection:
             "split": pa.repeat(file.split, count),
         }
         fields = [schema.INTERVALS.field(name) for name in columns]
-        concatenated = np.frombuffer("".join(sequences).encode("ascii"), np.uint8)
-        return concatenated, pa.table(columns, schema=pa.schema(fields))
+        return np.frombuffer(concatenated, np.uint8), pa.table(columns, schema=pa.schema(fields))
+
+    def _records(self, file: LabelledFile) -> Iterator[LabelledSequence]:
+        first = next((line for _, line in lines_of(file.path, 1) if line.strip()), "")
+        if not first.startswith(">"):
+            return records.table_records(file.path, file.chromosome)
+        if file.labels is None:
+            raise InputError(
+                f"{file.path}: FASTA holds no labels",
+                "set sources.labels to a file of two columns",
+                key="sources.labels",
+            )
+        return records.fasta_records(file.path, self._labels_of(file.labels), file.labels)
+
+    def _labels_of(self, path: Path) -> dict[str, Label]:
+        if path not in self._labels:
+            self._labels[path] = read_labels(path)
+        return self._labels[path]
 
 
 def read_collection(config: SourceConfig) -> Collection:
@@ -159,87 +205,3 @@ def read_collection(config: SourceConfig) -> Collection:
     collection = Collection(config.genome, files, contents)
     collection.rows()
     return collection
-
-
-def _records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
-    """Name, letters and label of every sequence of a file."""
-    first = next((line for _, line in lines_of(file.path) if line.strip()), "")
-    if first.startswith(">"):
-        yield from _fasta_records(file)
-    else:
-        yield from _table_records(file)
-
-
-def _fasta_records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
-    if file.labels is None:
-        raise InputError(
-            f"{file.path}: FASTA holds no labels", "set sources.labels to a file of two columns", key="sources.labels"
-        )
-    labels = _read_labels(file.labels)
-    name, parts = "", []
-    # The empty header, which is not in the file, ends the last sequence.
-    for number, line in [*lines_of(file.path), (0, ">")]:
-        if not line.startswith(">"):
-            parts.append(_letters(line.strip(), file.path, number))
-            continue
-        if name:
-            if name not in labels:
-                raise InputError(f"{file.labels}: no label of {name!r} in {file.path}", "add its line")
-            yield name, "".join(parts), labels[name]
-        name, parts = (line[1:].split() or [""])[0], []
-        if number and not name:
-            raise InputError(f"{file.path}: line {number}: a sequence without a name", "name it")
-
-
-def _read_labels(path: Path) -> dict[str, int]:
-    """Name to label from a file of two columns; the first line may be a header."""
-    labels = {}
-    for number, line in lines_of(path):
-        columns = line.replace(",", "\t").split("\t")
-        if not line.strip() or line.startswith("#"):
-            continue
-        if len(columns) < 2:
-            raise InputError(f"{path}: line {number}: one column instead of two", "give name and label")
-        if number == 1 and columns[1].strip().lower() not in _LABELS:
-            continue
-        labels[columns[0].strip()] = _label(columns[1], path, number)
-    return labels
-
-
-def _table_records(file: LabelledFile) -> Iterator[tuple[str, str, int]]:
-    lines = iter(lines_of(file.path))
-    _, header = next(lines, (0, ""))
-    delimiter = "\t" if "\t" in header else ","
-    columns = [name.strip().strip('"').lower() for name in header.split(delimiter)]
-    if missing := {"sequence", "label"} - set(columns):
-        raise InputError(
-            f"{file.path}: line 1: no column {min(missing)!r}", "give CSV or TSV with the columns sequence and label"
-        )
-    position = {name: columns.index(name) for name in ("sequence", "label", "name") if name in columns}
-    for number, line in lines:
-        if not line.strip():
-            continue
-        try:
-            (row,) = csv.reader([line], delimiter=delimiter, strict=True)
-        except (csv.Error, ValueError) as error:
-            raise InputError(f"{file.path}: line {number}: not a row of CSV ({error})", "fix the line") from error
-        if len(row) != len(columns):
-            raise InputError(
-                f"{file.path}: line {number}: {len(row)} columns instead of {len(columns)}", "fix the line"
-            )
-        name = row[position["name"]] if "name" in position else f"{file.chromosome}:{number}"
-        letters = _letters(row[position["sequence"]].strip(), file.path, number)
-        yield name, letters, _label(row[position["label"]], file.path, number)
-
-
-def _letters(text: str, path: Path, number: int) -> str:
-    if text and not (text.isascii() and text.isalpha()):
-        raise InputError(f"{path}: line {number}: {text[:20]!r} is not a sequence", "use letters of the IUPAC code")
-    return text
-
-
-def _label(text: str, path: Path, number: int) -> int:
-    label = _LABELS.get(text.strip().lower())
-    if label is None:
-        raise InputError(f"{path}: line {number}: label {text.strip()[:20]!r}", "use 1 (gene) or 0 (negative)")
-    return label

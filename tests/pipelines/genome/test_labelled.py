@@ -135,3 +135,21 @@ def test_tokens_are_those_of_the_sequences_and_equal_sequences_share_a_split(tmp
             assert seen.setdefault(text, split) == split
     assert manifest["leakage"]["near_duplicates"] == 0
     assert sum(count["rows"] for count in manifest["counts"]) == 320
+
+
+def test_labels_without_a_sequence_are_counted_over_all_files(tmp_path: Path) -> None:
+    paths = {split: written(tmp_path, f"{split}.fa", f">{split}\nAC\n") for split in ("train", "validation")}
+    labels = written(tmp_path, "l.tsv", "name\tlabel\ntrain\t1\nvalidation\t0\nother\t1\n")
+    assert read_collection(source(**paths, labels=labels)).dropped == {"label_without_sequence": 1}
+
+
+def test_equal_sequences_with_both_labels_are_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "sequence,label\nAACG,1\ncgtt,0\nAACC,1\nAACC,1\naacg,1\n")
+    assert read_collection(source(sequences=path)).contradictions() == (1, 3)
+
+
+def test_labels_of_the_third_column_are_read_by_their_header(tmp_path: Path) -> None:
+    path = written(tmp_path, "s.fa", ">s1\nACGT\n>s2\nAAAA\n")
+    labels = written(tmp_path, "l.tsv", "name\tlength\tlabel\ns1\t1\t0\ns2\t0\t1\n")
+    rows = read_collection(source(sequences=path, labels=labels)).rows().to_pylist()
+    assert [(row["gene_id"], row["label"]) for row in rows] == [("s1", 0), ("s2", 1)]

@@ -1,0 +1,126 @@
+"""Files of labels: a name and a label in each row, in columns that the header names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import InputError
+from pipelines.inputs.delimited import Row, column_name, read_table
+
+NAME_COLUMNS = ("name", "id", "seq_id", "sequence_id", "seqid", "sequence_name", "accession", "sequence", "seq")
+LABEL_COLUMNS = ("label", "labels", "target", "class", "y")
+_LABELS = {"1": 1, "1.0": 1, "gene": 1, "true": 1, "0": 0, "0.0": 0, "negative": 0, "false": 0}
+
+
+@dataclass(frozen=True)
+class Label:
+    """The label of one name.
+
+    Attributes:
+        value: 1 gene, 0 negative.
+        line: of the file, from 1.
+    """
+
+    value: int
+    line: int
+
+
+def read_labels(path: Path) -> dict[str, Label]:
+    """Name to label.
+
+    A header that names a column of names and one of labels (`NAME_COLUMNS` and `LABEL_COLUMNS`, in this order, in
+    either case) decides where they are. Two columns without such names are name and label; their first row may be a
+    header. Lines that begin with # are comments, a header apart.
+
+    Raises:
+        InputError: unreadable, more columns than two without names for them, two columns of one name, a name without a
+            label, a label that is none, or a name that occurs twice; with the line.
+    """
+    table = read_table(path, {*NAME_COLUMNS, *LABEL_COLUMNS}, loose=True)
+    rows = [table.header, *table.rows]
+    positions: tuple[int, int] | None = None
+    labels: dict[str, Label] = {}
+    for index, row in enumerate(rows):
+        if positions is None and (named := _named_columns(row, path)):
+            positions = named
+            continue
+        if row.fields[0].startswith("#"):
+            continue
+        if len(row.fields) < 2:
+            raise InputError(f"{path}: line {row.number}: one column instead of two", "give name and label")
+        if positions is None:
+            positions = _positions_without_names(row, path)
+            if index == _first_row(rows) and not is_label(row.fields[1]):
+                continue
+        _add(labels, row, positions, path)
+    return labels
+
+
+def is_label(text: str) -> bool:
+    """Whether a field is a label."""
+    return text.strip().lower() in _LABELS
+
+
+def label_of(text: str, path: Path, number: int) -> int:
+    """A field as 1 (gene) or 0 (negative).
+
+    Raises:
+        InputError: neither.
+    """
+    label = _LABELS.get(text.strip().lower())
+    if label is None:
+        shown = repr(text.strip()[:20]) if text.strip() else "empty"
+        raise InputError(f"{path}: line {number}: label {shown}", "use 1 (gene) or 0 (negative)")
+    return label
+
+
+def require_single(names: list[str], column: str, path: Path, number: int) -> None:
+    """Refuse a header that has a column twice.
+
+    Raises:
+        InputError: it has.
+    """
+    if names.count(column) > 1:
+        raise InputError(f"{path}: line {number}: two columns {column!r}", "rename one")
+
+
+def _first_row(rows: list[Row]) -> int:
+    return next((index for index, row in enumerate(rows) if not row.fields[0].startswith("#")), 0)
+
+
+def _named_columns(row: Row, path: Path) -> tuple[int, int] | None:
+    """Where name and label are, if the row is a header that says so."""
+    names = [column_name(field) for field in row.fields]
+    found = [next((name for name in known if name in names), None) for known in (NAME_COLUMNS, LABEL_COLUMNS)]
+    name, label = found
+    if name is None or label is None or name == label:
+        return None
+    for column in (name, label):
+        require_single(names, column, path, row.number)
+    return names.index(name), names.index(label)
+
+
+def _positions_without_names(row: Row, path: Path) -> tuple[int, int]:
+    further = [field for field in row.fields[2:] if field.strip()]
+    if further and (not is_label(row.fields[1]) or any(is_label(field) for field in further)):
+        raise InputError(
+            f"{path}: line {row.number}: {len(row.fields)} columns, of which no header says which is the label",
+            "name the columns in the first line, such as name and label",
+        )
+    return 0, 1
+
+
+def _add(labels: dict[str, Label], row: Row, positions: tuple[int, int], path: Path) -> None:
+    if len(row.fields) <= max(positions):
+        raise InputError(f"{path}: line {row.number}: {len(row.fields)} columns, of which none is the label", "add it")
+    name = row.fields[positions[0]].strip()
+    if not name:
+        raise InputError(f"{path}: line {row.number}: a label without a name", "name the sequence")
+    label = Label(label_of(row.fields[positions[1]], path, row.number), row.number)
+    if earlier := labels.get(name):
+        same = "the same label" if earlier.value == label.value else "another label"
+        raise InputError(
+            f"{path}: line {row.number}: {name[:60]!r} has {same} in line {earlier.line}", "keep one of the two lines"
+        )
+    labels[name] = label

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
+from pipelines.inputs import name_pattern
 from pipelines.inputs.numbered_lines import lines_of
 
 REPORT_HEADER = "# Sequence-Name"
@@ -117,13 +117,13 @@ def _matching_names(requested: list[str], names: list[str], fasta: str | None) -
     key = "sources.chromosomes"
     if len(requested) == 1 and len(requested[0]) > 2 and requested[0][0] == requested[0][-1] == "/":
         try:
-            pattern = re.compile(requested[0][1:-1])
-        except re.error as error:
+            return name_pattern.matching(requested[0][1:-1], names)
+        except ValueError as error:
             raise InputError(
-                f"{key}: {requested[0]} is not a regular expression ({error})", "correct it", key=key
+                f"{key}: {requested[0][:60]}: {error}", "correct it, or list the names", key=key
             ) from error
-        return {name for name in names if pattern.fullmatch(name)}
-    if unknown := [name for name in requested if name not in names]:
+    known = set(names)
+    if unknown := [name for name in requested if name not in known]:
         raise InputError(f"{fasta}: {key}: no sequence {unknown[0]!r}", f"choose among {list_names(names, 8)}", key=key)
     return set(requested)
 

@@ -8,6 +8,7 @@ import pytest
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome import contigs
+from pipelines.inputs import name_pattern
 
 LENGTHS = {"chr1": 300, "chr2": 200, "chrM": 16, "scaffold_9": 5}
 
@@ -103,3 +104,10 @@ def test_a_list_of_names_in_a_message_is_cut() -> None:
     assert contigs.list_names(["a", "b", "c"]) == "a, b, c"
     assert contigs.list_names(["a", "b", "c", "d"]) == "a, b, c, …"
     assert contigs.list_names([]) == ""
+
+
+def test_a_pattern_that_never_ends_is_an_error_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_pattern, "TIME_LIMIT_S", 0.3)
+    with pytest.raises(InputError, match=r"sources\.chromosomes: /\(a\+\)\+/ takes more than") as caught:
+        contigs.select({"a" * 50 + "!": 9}, set(), source(chromosomes=["/(a+)+/"]))
+    assert caught.value.key == "sources.chromosomes"

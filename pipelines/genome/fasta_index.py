@@ -1,13 +1,15 @@
 """The index of a FASTA file: the position of every sequence, a check that its lines are even, and its runs of N.
 
-The format is samtools' .fai (name, length, offset, letters per line, bytes per line), which pyfaidx reads. Runs of N
-are found in the same pass, so that no one reads a whole genome for them again. About 0.7 GB/s; memory is one block.
+The format is samtools' .fai (name, length, offset, letters per line, bytes per line). Runs of N are found in the same
+pass, so that no one reads a whole genome for them again. About 0.7 GB/s; memory is one block.
 """
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from pipelines.errors import InputError
 from pipelines.genome import sequence
 
 BLOCK = 1 << 22
+MAX_HEADER = 1 << 20
 _NEWLINE, _RETURN, _SPACE = ord("\n"), ord("\r"), ord(" ")
 
 
@@ -57,41 +60,64 @@ class Index:
     runs_of_n: NDArray[np.int64]
 
 
-def scan(path: Path, original: Path) -> Index:
-    """Read a plain FASTA file once and index it.
+def parse(text: str) -> Iterator[Record]:
+    """The records of the text of an index."""
+    for line in text.split("\n")[:-1]:
+        name, *numbers = line.split("\t")
+        yield Record(name, *map(int, numbers))
+
+
+def scan(descriptor: int, original: Path) -> Index:
+    """Read a plain FASTA file once and index it. A byte order mark and blank lines before the first header are skipped.
 
     Args:
-        path: the file.
-        original: the file that the user named, for errors; `path` may be its unpacked copy.
+        descriptor: of the open file.
+        original: the file that the user named, for errors; what is open may be its unpacked copy.
 
     Raises:
         InputError: not FASTA, a header without a name, a name that occurs twice, or lines of unequal length.
     """
-    with path.open("rb") as stream:
-        descriptor = stream.fileno()
-        size = os.fstat(descriptor).st_size
-        headers = _headers(descriptor, size)
-        if not headers or headers[0] != 0:
-            raise InputError(f"{original}: not a FASTA file (it does not begin with '>')", "name a FASTA file")
-        records: list[Record] = []
-        runs: list[NDArray[np.int64]] = []
-        seen: set[str] = set()
-        for number, (start, end) in enumerate(itertools.pairwise([*headers, size])):
-            record = _record_at(descriptor, start, end, original)
-            if record.name in seen:
-                raise InputError(f"{original}: two sequences have the name {record.name!r}", "rename one")
-            seen.add(record.name)
-            runs_of_n = _check_lines(descriptor, record, original)
-            records.append(record)
-            runs.append(np.column_stack([np.full(len(runs_of_n), number), runs_of_n]))
+    size = os.fstat(descriptor).st_size
+    first = first_header(os.pread(descriptor, BLOCK, 0), original)
+    headers = _headers(descriptor, first, size)
+    records: list[Record] = []
+    runs: list[NDArray[np.int64]] = []
+    seen: set[str] = set()
+    for number, (start, end) in enumerate(itertools.pairwise([*headers, size])):
+        record = _record_at(descriptor, start, end, original)
+        if record.name in seen:
+            raise InputError(f"{original}: two sequences have the name {record.name!r}", "rename one")
+        seen.add(record.name)
+        runs_of_n = _check_lines(descriptor, record, original)
+        records.append(record)
+        runs.append(np.column_stack([np.full(len(runs_of_n), number), runs_of_n]))
     return Index(records, np.concatenate(runs))
 
 
-def _headers(descriptor: int, size: int) -> list[int]:
+def first_header(block: bytes, original: Path) -> int:
+    """The position of the first header of a file that begins with a block.
+
+    Raises:
+        InputError: the file does not begin with one.
+    """
+    body = block.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    if body.startswith(b">"):
+        return len(block) - len(body)
+    if not body:
+        raise InputError(f"{original}: not a FASTA file (it is empty)", "name a FASTA file")
+    if body.startswith(b"@"):
+        raise InputError(f"{original}: a FASTQ file, not FASTA", "convert it, for example with seqtk seq -a")
+    if body.startswith(b";"):
+        raise InputError(f"{original}: begins with a ';' comment, not with '>'", "remove the lines that begin with ';'")
+    line = body[:40].splitlines()[0].decode("utf-8", "replace")
+    raise InputError(f"{original}: not a FASTA file (it begins with {line!r}, not with '>')", "name a FASTA file")
+
+
+def _headers(descriptor: int, first_header: int, size: int) -> list[int]:
     """Positions of the lines that begin with '>', ascending."""
     positions = []
     last_byte = b"\n"
-    for first in range(0, size, BLOCK):
+    for first in range(first_header, size, BLOCK):
         # The last byte of the block before decides whether a '>' at the start of this one begins a line.
         block = last_byte + os.pread(descriptor, BLOCK, first)
         index = block.find(b">", 1)
@@ -120,7 +146,15 @@ def _find_newline(descriptor: int, first: int, last: int) -> int:
 def _record_at(descriptor: int, start: int, end: int, original: Path) -> Record:
     """The record of the sequence whose header and lines are the bytes [start, end), from its header and first line."""
     header_end = _find_newline(descriptor, start, end)
-    words = os.pread(descriptor, header_end - start - 1, start + 1).split(maxsplit=1)
+    header = os.pread(descriptor, min(header_end - start - 1, MAX_HEADER), start + 1)
+    if b"\r" in header[:-1]:
+        raise InputError(
+            f"{original}: has CR line ends, as old Macs wrote them",
+            "convert it, with tr '\\r' '\\n' < OLD > NEWconvert it: tr '\\r' '\\n' < OLD > NEW, and name the new file",
+        )
+    if len(header) == MAX_HEADER:
+        raise InputError(f"{original}: a header of more than {MAX_HEADER:,} bytes ({header[:20]!r})", "break its line")
+    words = header.split(maxsplit=1)
     try:
         name = words[0].decode("utf-8")
     except (IndexError, UnicodeDecodeError) as error:
@@ -171,6 +205,8 @@ def _check_lines(descriptor: int, record: Record, original: Path) -> NDArray[np.
         ends_before, ends_including = _line_end_bytes(record, first), _line_end_bytes(record, last)
         is_complete = len(ends) == ends_including - ends_before
         if not is_complete or (column < record.letters).any() or (block[ends] != expected).any():
+            if b"\0" in raw:
+                raise InputError(f"{original}: sequence {record.name!r} holds NUL bytes", "fetch the file again")
             raise _uneven(original, record.name)
         if b"N" in raw or b"n" in raw:
             runs = sequence.runs_of_n(block[block > _SPACE], 1) + (first - ends_before)

@@ -6,6 +6,7 @@ the chromosome is the file's name without its endings, and a row's start is wher
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, schema
+from pipelines import schema
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome.sequence import Bytes, reverse_complement
+from pipelines.inputs import contents as input_contents
 from pipelines.inputs.numbered_lines import lines_of
 from pipelines.labels import records
 from pipelines.labels.labels_file import Label, read_labels
@@ -61,32 +63,39 @@ class LabelledFile:
 class Collection:
     """Labelled sequences under one name; each process reads the files once, when they are first needed.
 
-    It pickles as the paths of its files.
+    It pickles as the paths of its files and their content; each process checks that it reads the same.
 
     Attributes:
         name: the collection's name in the experiment.
         files: where the sequences are.
         contents: configuration key to the SHA-256 of the file it names.
+        machine: where the SHA-256 were taken.
         dropped: number of sequences and labels that are not used, by reason; complete once the files are read.
     """
 
-    def __init__(self, name: str, files: list[LabelledFile], contents: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, files: list[LabelledFile], contents: dict[str, str], machine: str | None = None
+    ) -> None:
         self.name = name
         self.files = files
         self.contents = contents
+        self.machine = machine or platform.node()
         self.dropped: Counter[str] = Counter()
         self._groups: NDArray[np.int64] | None = None
         self._labels: dict[Path, dict[str, Label]] = {}
         self._content: dict[str, tuple[Bytes, pa.Table]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.name, self.files, self.contents))
+        return (type(self), (self.name, self.files, self.contents, self.machine))
 
     @property
     def _files_content(self) -> dict[str, tuple[Bytes, pa.Table]]:
         """The letters and rows of each file, by its chromosome."""
         if self._content is None:
-            content = {file.chromosome: self._parse(file) for file in self.files}
+            expected = {file.path: self.contents[file.split or "sequences"] for file in self.files}
+            expected |= {file.labels: self.contents["labels"] for file in self.files if file.labels}
+            with input_contents.holding(expected, self.machine):
+                content = {file.chromosome: self._parse(file) for file in self.files}
             self._count_unused_labels(content)
             self._content = content
         return self._content
@@ -199,9 +208,9 @@ def read_collection(config: SourceConfig) -> Collection:
     repeated = [name for name, count in Counter(file.chromosome for file in files).items() if count > 1]
     if repeated:
         raise InputError(f"{files[0].path}: two files of {config.genome} have the name {repeated[0]}", "rename one")
-    contents = {file.split or "sequences": fingerprint.of_file(file.path) for file in files}
+    contents = {file.split or "sequences": input_contents.of_file(file.path) for file in files}
     if labels:
-        contents["labels"] = fingerprint.of_file(labels)
+        contents["labels"] = input_contents.of_file(labels)
     collection = Collection(config.genome, files, contents)
     collection.rows()
     return collection

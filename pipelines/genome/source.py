@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import fingerprint
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome import annotation, bed_reader, contigs, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Annotation, Feature
 from pipelines.genome.intervals import Intervals
+from pipelines.inputs import contents
 from pipelines.progress import Progress
 
 STRANDS = frozenset("+-")
@@ -66,12 +66,19 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
         InputError: a file is missing or damaged, FASTA and annotation share no sequence name, a requested chromosome
             does not exist, or no gene is left.
     """
-    fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
-    for path in (fasta_path, annotation_path, *(Path(path) for path in (config.aliases, config.exclude) if path)):
+    others = [Path(path) for path in (config.annotation, config.aliases, config.exclude) if path]
+    for path in (Path(str(config.fasta)), *others):
         if not path.exists():
             raise InputError(
                 f"{path}: no such file", f"check the paths of genome {config.genome} under sources", key="sources"
             )
+    with contents.unchanged(*others):
+        return _read_unchanged(config, negatives, progress)
+
+
+def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: Progress) -> Source:
+    """Read a source whose files are watched, so that their hashes are those of what is parsed."""
+    fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
     genome = fasta.open_genome(config.genome, fasta_path, progress)
     lengths = genome.lengths
     to_fasta_name = contigs.name_translator(config, lengths)
@@ -89,15 +96,13 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
     used = {name: length for name, length in selection.lengths.items() if name in genes}
     progress.note(f"{config.genome}: {len(used):,} of {len(lengths):,} sequences used ({selection.reason})")
     _warn_of_unmatched_names(annotated, lengths, config, progress)
-    contents = {"fasta": genome.content, "annotation": fingerprint.of_file(annotation_path)}
-    contents |= {
-        key: fingerprint.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))
-    }
+    digests = {"fasta": genome.content, "annotation": contents.of_file(annotation_path)}
+    digests |= {key: contents.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))}
     user_excluded = _user_excluded(config, used, to_fasta_name, progress)
     none = np.empty((0, 3), np.int64)
     return Source(
         genome=genome,
-        contents=contents,
+        contents=digests,
         lengths=used,
         genes=genes,
         excluded={

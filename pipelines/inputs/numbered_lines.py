@@ -1,17 +1,16 @@
-"""Numbered lines of plain or gzip text files, and the coordinates in them.
+"""Numbered lines of plain or compressed text files, and the coordinates in them.
 
 Decoding never fails: a byte order mark is skipped, and bytes that are not UTF-8 become U+FFFD.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import InputError
+from pipelines.inputs import compression, contents
 
 MAX_DIGITS = 15
 # The longest row of an annotation or a table of names. The longest of Ensembl and RefSeq have some 10,000 letters.
@@ -20,24 +19,26 @@ _BLOCK = 1 << 18
 
 
 def lines_of(path: Path, longest: int | None = None) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and text of every line of a plain or gzip file, without line ends.
+    """Line number (from 1) and text of every line of a plain or compressed file, without line ends.
 
     Args:
-        path: plain or gzip.
+        path: plain or compressed.
         longest: of a longer line only the first `longest` + 1 letters are given (`require_row` refuses it); None reads
             every line whole.
 
     Raises:
-        InputError: missing, unreadable, or a damaged gzip stream.
+        InputError: missing, unreadable, no regular file, a damaged compressed stream, or no text.
     """
     try:
-        with path.open("rb") as raw:
-            is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
-            stream = gzip.open(raw) if is_gzip else raw
-            with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[arg-type]
-                yield from enumerate(text_lines(text, longest), 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip stream is damaged or cut off", "fetch the file again") from error
+        with (
+            contents.open_regular(path) as raw,
+            compression.decompressed(raw, path) as plain,
+            io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace") as text,
+        ):
+            for number, line in enumerate(text_lines(text, longest), 1):
+                if "\0" in line:
+                    raise InputError(f"{path}: line {number}: holds NUL bytes", "fetch the file again")
+                yield number, line
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
 

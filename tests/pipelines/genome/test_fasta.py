@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import os
+import pickle
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pyarrow as pa
 import pyfaidx
 import pysam
 import pytest
@@ -12,8 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import storage
-from pipelines.errors import InputError
-from pipelines.genome.fasta import open_genome
+from pipelines.errors import InputError, StorageError
+from pipelines.genome import fasta_cache
+from pipelines.genome.fasta import Genome, open_genome
+from pipelines.inputs import contents
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 
@@ -109,8 +120,22 @@ def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: Geno
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a FASTA file"),
-        ("chr1\t1\t2\n", "not a FASTA file"),
+        ("", r"not a FASTA file \(it is empty\)"),
+        ("\n\n", r"not a FASTA file \(it is empty\)"),
+        ("chr1\t1\t2\n", r"not a FASTA file \(it begins with 'chr1\\t1\\t2', not with '>'\)"),
+        ("@read\nACGT\n+\nIIII\n", "a FASTQ file, not FASTA: convert it, for example with seqtk seq -a"),
+        ("; a comment\n>a\nACGT\n", "begins with a ';' comment, not with '>'"),
+        (
+            ">a\rACGT\r>b\rAC\r",
+            r"has CR line ends, .*: convert it, with tr '\\r' '\\n' < OLD > NEW",
+        ),
+        (">a\nACGT\n\nACGT\n", "lines of sequence 'a' have unequal lengths"),
+        (">a\nACGT\n; comment\nACGT\n", "lines of sequence 'a' have unequal lengths"),
+        (">a\nACGT\0\0\n", "sequence 'a' holds NUL bytes: fetch the file again"),
+        ("<!DOCTYPE html>\n<html>", "an HTML page, perhaps of a download that failed: fetch the file again"),
+        ('<?xml version="1.0"?><Error>', "an XML document"),
+        ("LOCUS       NC_001133  230218 bp    DNA", "a GenBank file: convert it to FASTA and GFF3"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not the file itself"),
         (">a\nACGT\nAC\nACGT\n", "lines of sequence 'a' have unequal lengths"),
         (">a\nACGT\n>a\nACGT\n", "two sequences have the name 'a'"),
         (">\nACGT\n", "without a readable name"),
@@ -123,16 +148,120 @@ def test_a_file_that_is_not_good_fasta_is_an_error(tmp_path: Path, content: str,
         open_genome("toy", path, Silent())
 
 
-def test_a_file_that_became_shorter_after_it_was_indexed_is_an_error_that_names_it(tmp_path: Path) -> None:
+CHANGED = r"a\.fa: changed while it was read: run the same command again"
+
+
+@pytest.mark.parametrize("other", [">a\nACGT\n", ">a\nACGT\nACGA\n", ">b\nACGT\nACGT\n", ""])
+def test_a_file_that_changed_after_it_was_opened_is_an_error(tmp_path: Path, other: str) -> None:
     path = tmp_path / "a.fa"
     path.write_text(">a\nACGT\nACGT\n")
     opened = open_genome("toy", path, Silent())
-    path.write_text(">a\nACGT\n")
     assert opened.sequence("a", 0, 4).tobytes() == b"ACGT"
-    with pytest.raises(InputError, match=r"a\.fa: shorter than when it was indexed: run again"):
-        opened.sequence("a", 0, 8)
+    path.write_text(other)
+    with pytest.raises(InputError, match=CHANGED):
+        opened.sequence("a", 0, 4)
+
+
+def test_a_file_that_changed_before_another_process_opens_it_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\n")
+    sent = pickle.dumps(open_genome("toy", path, Silent()))
+    path.write_text(">a\nACGA\n")
+    with pytest.raises(InputError, match=CHANGED):
+        _ = pickle.loads(sent).lengths
+
+
+def test_another_file_on_another_machine_is_an_error_that_names_the_machines(tmp_path: Path) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\n")
+    genome = Genome("toy", path, "0" * 64, machine="head")
+    with pytest.raises(InputError, match=r"a\.fa: another file on machine .* than on head: put one copy on storage"):
+        _ = genome.lengths
+    path.unlink()
+    with pytest.raises(InputError, match=r"a\.fa: No such file or directory \(on machine .*: put it where"):
+        _ = genome.lengths
+
+
+def test_a_file_that_is_touched_or_rewritten_with_the_same_bytes_reads_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\n")
+    opened = open_genome("toy", path, Silent())
+    os.utime(path, ns=(0, 0))
+    assert opened.sequence("a", 0, 4).tobytes() == b"ACGT"
+    path.write_text(">a\nACGT\n")
+    assert opened.sequence("a", 1, 4).tobytes() == b"CGT"
+
+
+def test_a_file_that_another_was_renamed_over_reads_on_as_it_was(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.fa", tmp_path / "b.fa"
+    path.write_text(">a\nACGT\n")
+    opened = open_genome("toy", path, Silent())
+    other.write_text(">a\nTTTT\n")
+    other.rename(path)
+    assert opened.sequence("a", 0, 4).tobytes() == b"ACGT"
+    with pytest.raises(InputError, match=CHANGED):
+        _ = pickle.loads(pickle.dumps(opened)).lengths
+
+
+def test_letters_read_while_the_file_was_another_are_never_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\n")
+    opened, preadv, edits = open_genome("toy", path, Silent()), os.preadv, [">a\nTTTT\n", ">a\nACGT\n"]
+
+    def edit_and_restore(*arguments: Any) -> int:
+        if not edits:
+            return preadv(*arguments)
+        path.write_text(edits.pop(0))
+        read = preadv(*arguments)
+        path.write_text(edits.pop(0))
+        return read
+
+    monkeypatch.setattr(os, "preadv", edit_and_restore)
+    assert opened.sequence("a", 0, 4).tobytes() == b"ACGT"
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         open_genome("toy", tmp_path / "none.fa", Silent())
+
+
+@pytest.mark.parametrize("before", ["\ufeff", "\n\n", "\ufeff\r\n"])
+def test_a_byte_order_mark_and_blank_lines_before_the_first_header_are_skipped(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(before + ">a\nACGT\nAC\n>b\nGG\n", encoding="utf-8")
+    opened = open_genome("toy", path, Silent())
+    assert opened.lengths == {"a": 6, "b": 2}
+    assert opened.sequence("a", 2, 6).tobytes() == b"GTAC"
+    assert opened.sequence("b", 0, 2).tobytes() == b"GG"
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, partial(pa.compress, codec="zstd", asbytes=True)])
+def test_other_compressions_than_gzip_are_read_whatever_the_name(
+    genome: GenomeFiles, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "genome.fa"
+    path.write_bytes(pack(genome.fasta.read_bytes()))
+    opened = open_genome("toy", path, Silent())
+    for name, text in genome.sequences.items():
+        assert opened.sequence(name, 0, len(text)).tobytes().decode() == text
+
+
+def test_a_compressed_file_that_is_no_fasta_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.fa.gz"
+    path.write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(InputError, match=r"bomb\.fa\.gz: not text \(it begins with NUL bytes\) within gzip"):
+        open_genome("toy", path, Silent())
+    assert not list((storage.cache_directory() / "genomes").glob(f"*{contents.of_file(path)}*"))
+
+
+def test_unpacking_stops_before_the_disk_is_full(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fasta_cache, "RESERVE", shutil.disk_usage(storage.cache_directory()).free + 10**12)
+    monkeypatch.setattr(fasta_cache, "RESERVED_SHARE", 1.0)
+    path = tmp_path / "genome.fa.gz"
+    path.write_bytes(gzip.compress(genome.fasta.read_bytes() + b"A"))
+    with pytest.raises(StorageError, match=r"GB are left while unpacking .*genome\.fa\.gz: free space, or set RAYG"):
+        open_genome("toy", path, Silent())

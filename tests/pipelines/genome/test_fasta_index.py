@@ -16,6 +16,11 @@ from pipelines.genome import fasta_index
 BLOCK_SIZES = [7, 64, 1 << 22]
 
 
+def scan(path: Path) -> fasta_index.Index:
+    with path.open("rb") as stream:
+        return fasta_index.scan(stream.fileno(), path)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.text("ACGTNnacgtRY", min_size=1, max_size=90), min_size=1, max_size=4),
@@ -34,7 +39,7 @@ def test_the_index_is_that_of_pyfaidx_and_the_runs_those_of_a_regular_expression
         patch.setattr(fasta_index, "BLOCK", block)
         path = Path(folder, "a.fa")
         path.write_bytes((line_end.join(lines) + line_end * blank).encode())
-        index = fasta_index.scan(path, path)
+        index = scan(path)
         oracle = pyfaidx.Faidx(str(path)).index
     assert [(record.name, record.length, record.offset) for record in index.records] == [
         (name, record.rlen, record.offset) for name, record in oracle.items()
@@ -59,15 +64,15 @@ def test_lines_are_even_or_refused(lines: list[str], block: int) -> None:
         path = Path(folder, "a.fa")
         path.write_text(">s\n" + "\n".join(lines) + "\n")
         if even:
-            assert fasta_index.scan(path, path).records[0].length == len("".join(lines))
+            assert scan(path).records[0].length == len("".join(lines))
         else:
             with pytest.raises(InputError, match="unequal length"):
-                fasta_index.scan(path, path)
+                scan(path)
 
 
 def test_sequences_without_letters_have_no_length_and_no_runs(tmp_path: Path) -> None:
     path = tmp_path / "a.fa"
     path.write_text(">a\n>b\nNN\n>c\n\n")
-    index = fasta_index.scan(path, path)
+    index = scan(path)
     assert [record.length for record in index.records] == [0, 2, 0]
     assert np.array_equal(index.runs_of_n, [[1, 0, 2]])

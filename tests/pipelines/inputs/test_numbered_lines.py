@@ -20,7 +20,7 @@ def test_lines_come_with_their_numbers_and_without_their_ends(tmp_path: Path, is
 
 
 def test_a_directory_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Is a directory: check the path"):
+    with pytest.raises(InputError, match="is a directory: name a file"):
         list(lines_of(tmp_path))
 
 

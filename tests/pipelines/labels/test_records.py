@@ -47,7 +47,7 @@ def test_a_sequence_may_have_the_length_of_a_chromosome(tmp_path: Path, ending: 
         ("sequence,label\nAC,\n", "line 2: label empty"),
         ("sequence,label\nAC,1\nAC,nan\n", "line 3: label 'nan'"),
         ("sequence,label\nMKVLAE,1\n", "line 2: 'L' is a letter of proteins"),
-        ("sequence,label\nAC\0GT,1\n", "line 2: 'AC.x00GT' is not a sequence"),
+        ("sequence,label\nAC\0GT,1\n", "line 2: holds NUL bytes"),
         ("sequence,label\nAC,1,x\n", "line 2: 3 columns instead of 2"),
         ("sequence,label\nACÄ,1\n", "line 2: 'ACÄ' is not a sequence"),
         ('sequence,label\nAC,1\n"GG,0\n', "line 3: not a row of CSV"),

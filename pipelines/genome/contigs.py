@@ -119,9 +119,7 @@ def _matching_names(requested: list[str], names: list[str], fasta: str | None) -
         try:
             return name_pattern.matching(requested[0][1:-1], names)
         except ValueError as error:
-            raise InputError(
-                f"{key}: {requested[0][:60]}: {error}", "correct it, or list the names", key=key
-            ) from error
+            raise InputError(f"{key}: {requested[0][:60]} {error}", "correct it, or list the names", key=key) from error
     known = set(names)
     if unknown := [name for name in requested if name not in known]:
         raise InputError(f"{fasta}: {key}: no sequence {unknown[0]!r}", f"choose among {list_names(names, 8)}", key=key)

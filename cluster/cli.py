@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cluster import connection
+from cluster import connection, output_paths
 from cluster.context import Context
-from cluster.flags import Parser, add_output_flags, add_sections, has_actions, parse
+from cluster.flags import Parser, add_output_flags, add_sections, chosen_parser, has_actions, parse
 from cluster.former_commands import require_current
 from cluster.terminal import Terminal, clean_messages_of_libraries
 from cluster.verbs import VERBS
@@ -90,7 +90,24 @@ def _run(command_line: list[str], terminal: Terminal) -> int:
         return 0
     connection.prepare_environment(verbose=namespace.verbose)
     verb = import_module(f"cluster.verbs.{namespace.verb}")
-    return verb.run(Context(namespace, overrides, terminal)) or 0
+    context = Context(namespace, overrides, terminal)
+    _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
+    return verb.run(context) or 0
+
+
+def _require_outputs_apart(context: Context, verb: Any, parser: argparse.ArgumentParser) -> None:
+    """Refuse a command line whose outputs would overwrite what it reads, or each other.
+
+    A verb may have functions `written` and `read`, which add the paths that follow from an option.
+    """
+    read, written = output_paths.declared(parser, context.arguments)
+    if not written or getattr(context.arguments, "dry_run", False):
+        return
+    written += verb.written(context) if hasattr(verb, "written") else []
+    read += verb.read(context) if hasattr(verb, "read") else []
+    if getattr(context.arguments, "experiment", None) is not None:
+        read += output_paths.read_by(context.experiment())
+    output_paths.require_apart(written, read)
 
 
 def parser_of_all() -> Parser:

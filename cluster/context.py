@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cluster.connection import connect
@@ -31,11 +32,15 @@ class Context:
     terminal: Terminal
 
     def experiment(self) -> Experiment:
-        """The experiment file, with the flags' values in place of its own.
+        """The experiment file, with the flags' values in place of its own; it is read once.
 
         Raises:
             RaygeneError: the file cannot be read, or a value is wrong.
         """
+        return self._experiment
+
+    @cached_property
+    def _experiment(self) -> Experiment:
         return load(Path(self.arguments.experiment), self.overrides)
 
     def cluster(self) -> ClusterConfig:

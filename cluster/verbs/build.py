@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
 from pipelines.errors import UsageError
@@ -24,9 +25,14 @@ EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --toke
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument(
-        "--output", metavar="DATASET", help="directory of the dataset (with --dry-run: where its disk is checked)"
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_DATASET,
+        metavar="DATASET",
+        help="directory of the dataset (with --dry-run: where its disk is checked)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="read and check every input, estimate the dataset, and write nothing"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 
 SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
@@ -19,9 +19,13 @@ EXAMPLE = "raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta ge
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("calls", metavar="CALLS", help="BED, GFF3 or GTF of called genes")
-    parser.add_argument("--annotation", required=True, metavar="FILE", help="GFF3, GTF or BED of known genes")
-    parser.add_argument("--fasta", required=True, metavar="FASTA", help="the genome in which the genes were called")
+    parser.add_argument("calls", type=PathRole.READ, metavar="CALLS", help="BED, GFF3 or GTF of called genes")
+    parser.add_argument(
+        "--annotation", type=PathRole.READ, required=True, metavar="FILE", help="GFF3, GTF or BED of known genes"
+    )
+    parser.add_argument(
+        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome in which the genes were called"
+    )
     parser.add_argument(
         "--feature-types",
         nargs="+",
@@ -32,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the comparison as JSON")
+    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
 
 
 def run(context: Context) -> None:
@@ -42,9 +46,6 @@ def run(context: Context) -> None:
 
     arguments, terminal = context.arguments, context.terminal
     calls, annotation, genome = Path(arguments.calls), Path(arguments.annotation), Path(arguments.fasta)
-    if arguments.json:
-        read = [("CALLS", calls), ("--fasta", genome), ("--annotation", annotation)]
-        output_paths.require_distinct([("--json", output_paths.output_file("--json", arguments.json))], read)
     lengths = fasta.open_genome("genome", genome, terminal).lengths
     compared = gene_calls.compared(lengths, arguments.eval_chromosomes, genome)
     genes = gene_calls.read(annotation, arguments.feature_types, lengths, terminal)

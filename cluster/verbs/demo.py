@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
+from cluster import output_paths
 from cluster.connection import connect
 from cluster.context import Context
 from cluster.experiment import load
 from cluster.flags import Parser
+from cluster.output_paths import FlaggedPath, PathRole
 from cluster.verbs import build, evaluate, inspect, predict, train
 from pipelines.errors import InputError
 
@@ -24,19 +26,34 @@ EXAMPLE = "raygene demo --output demo"
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("--output", default="demo", metavar="DIR", help="directory for all results (default demo)")
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_FOLDER,
+        default="demo",
+        metavar="DIR",
+        help="directory for all results (default demo)",
+    )
     parser.add_argument(
         "--example",
+        type=PathRole.SEARCHED,
         default=str(Path(__file__).parents[2] / "examples" / "yeast"),
         metavar="DIR",
         help="directory with experiment.yaml (default examples/yeast of the checkout)",
     )
 
 
+def read(context: Context) -> list[FlaggedPath]:
+    """The example's experiment, and what it reads."""
+    path = _experiment_file(context)
+    if not path.exists():
+        return []
+    return [("--example", path), *output_paths.read_by(load(path, context.overrides))]
+
+
 def run(context: Context) -> None:
     """Run every verb in turn, with one local Ray."""
-    example, output = Path(context.arguments.example), Path(context.arguments.output)
-    path = example / "experiment.yaml"
+    output = Path(context.arguments.output)
+    path = _experiment_file(context)
     if not path.exists():
         raise InputError(f"{path}: no example there", "run it from a checkout, or name the directory with --example")
     experiment = load(path, context.overrides)
@@ -57,6 +74,10 @@ def run(context: Context) -> None:
             context.terminal.heading(f"raygene {verb.__name__.rsplit('.', 1)[1]}")
             overrides = context.overrides if verb in (build, train) else {}
             verb.run(Context(_parsed(verb, arguments, context.arguments), overrides, context.terminal))
+
+
+def _experiment_file(context: Context) -> Path:
+    return Path(context.arguments.example) / "experiment.yaml"
 
 
 def _parsed(verb: ModuleType, arguments: list[str], common: argparse.Namespace) -> argparse.Namespace:

@@ -9,6 +9,7 @@ from cluster.connection import address_of
 from cluster.context import Context
 from cluster.experiment import ClusterConfig, Experiment, inputs, load
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from cluster.path_keys import absolute
 from pipelines import storage
 from pipelines.config import validate
@@ -32,16 +33,25 @@ def add_arguments(parser: Parser) -> None:
         "--gpus", type=int, metavar="N", help="GPUs required (default: as many as the experiment requires)"
     )
     parser.add_argument(
-        "--experiment", metavar="EXPERIMENT.yaml", help="an experiment whose inputs every node must read"
+        "--experiment",
+        type=PathRole.READ,
+        metavar="EXPERIMENT.yaml",
+        help="an experiment whose inputs every node must read",
     )
     parser.add_argument(
         "--storage",
+        type=PathRole.PROBED,
         nargs="+",
         default=[],
         metavar="PATH",
         help="directories or addresses (s3://…) for outputs, to which every node must write",
     )
-    parser.add_argument("--json", metavar="FILE", help="write every line, and what every node reported, as JSON")
+    parser.add_argument(
+        "--json",
+        type=PathRole.WRITTEN_FILE,
+        metavar="FILE",
+        help="write every line, and what every node reported, as JSON",
+    )
 
 
 def run(context: Context) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from pipelines import storage
 from pipelines.errors import UsageError
 
@@ -26,11 +27,18 @@ EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
     parser.add_argument(
-        "--dataset", metavar="DATASET", help="learn from the train split of a dataset made by raygene build"
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
     )
-    parser.add_argument("--fasta", nargs="+", metavar="FASTA", help="or from whole genomes: plain, gzip or bgzip")
+    parser.add_argument(
+        "--dataset",
+        type=PathRole.READ,
+        metavar="DATASET",
+        help="learn from the train split of a dataset made by raygene build",
+    )
+    parser.add_argument(
+        "--fasta", type=PathRole.READ, nargs="+", metavar="FASTA", help="or from whole genomes: plain, gzip or bgzip"
+    )
     parser.add_argument(
         "--hold-out",
         nargs="+",
@@ -42,8 +50,14 @@ def add_arguments(parser: Parser) -> None:
         choices=("validation", "test"),
         help="split of the dataset that is scored (default validation)",
     )
-    parser.add_argument("--output", required=True, metavar="DIR", help="directory for the embedding file and its page")
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_FOLDER,
+        required=True,
+        metavar="DIR",
+        help="directory for the embedding file and its page",
+    )
+    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON")
 
 
 def run(context: Context) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser, positive
+from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.dataset.token_dataset import read_counts
+from pipelines.errors import DatasetError
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -34,27 +35,33 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
         "bundles",
+        type=PathRole.READ,
         nargs="+",
         metavar="BUNDLE",
         help="a model made by raygene train, or its address (s3://…); several are compared on the same rows",
     )
-    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+    )
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="which rows (default test)"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON")
     parser.add_argument(
         "--report",
+        type=PathRole.WRITTEN_FILE,
         metavar="FILE",
         help="the HTML page (default report-SPLIT.html next to BUNDLE, or in this directory if that is an address)",
     )
     parser.add_argument(
         "--mistakes",
+        type=PathRole.WRITTEN_FILE,
         metavar="FILE.bed",
         help="every mistake as BED9 (default mistakes-SPLIT.bed next to the page); a file for each model and genome",
     )
     parser.add_argument(
         "--predictions",
+        type=PathRole.WRITTEN_FILE,
         metavar="FILE",
         help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
     )
@@ -78,13 +85,25 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
-class _Outputs(NamedTuple):
-    """Paths of all files that are written; None for those that are not."""
+def written(context: Context) -> list[Written]:
+    """The page and the mistakes, which have default names, and a file of mistakes for each model and genome."""
+    from training.evaluation import mistakes, model_names
 
-    report: Path
-    mistakes: Path
-    json: Path | None
-    predictions: Path | None
+    arguments = context.arguments
+    report, mistakes_path = _default_outputs(arguments)
+    models = model_names.short_names(arguments.bundles)
+    try:
+        counts = read_counts(Path(arguments.dataset))
+    except DatasetError:
+        # Said when it is opened.
+        counts = []
+    genomes = sorted({row["genome"] for row in counts if row["split"] == arguments.split})
+    others = mistakes.output_paths(mistakes_path, models, genomes).values()
+    defaults = [("--report", report, arguments.report), ("--mistakes", mistakes_path, arguments.mistakes)]
+    return [
+        *(Written(flag, output_paths.output_file(flag, str(path))) for flag, path, given in defaults if not given),
+        *(Written("--mistakes", path) for path in others if path != mistakes_path),
+    ]
 
 
 def run(context: Context) -> None:
@@ -95,9 +114,12 @@ def run(context: Context) -> None:
     arguments, terminal = context.arguments, context.terminal
     split, names = arguments.split, model_names.short_names(arguments.bundles)
     bundles = {name: load(bundle) for name, bundle in zip(names, arguments.bundles, strict=True)}
-    outputs = _outputs(arguments, split, names)
-    if outputs.predictions:
-        predictions.require_ending(outputs.predictions)
+    report, mistakes_path = _default_outputs(arguments)
+    if arguments.predictions:
+        predictions.require_ending(Path(arguments.predictions))
+    for path in (report, mistakes_path, *map(Path, filter(None, (arguments.json, arguments.predictions)))):
+        # One that cannot be created fails before the work.
+        storage.make_directory(path.parent)
     with terminal.stage(f"evaluating on {split}"):
         evaluation = evaluate(
             bundles,
@@ -109,14 +131,14 @@ def run(context: Context) -> None:
             arguments.resample,
         )
     _show(evaluation, terminal)
-    if outputs.json:
-        storage.write_json(outputs.json, json_report.to_json(evaluation), allow_nan=False)
-    if outputs.predictions:
-        predictions.write(evaluation, outputs.predictions)
-    written = mistakes.write(evaluation, outputs.mistakes)
-    page.build_page(evaluation).write(outputs.report)
-    terminal.say(f"mistakes: {', '.join(map(str, written))}")
-    terminal.say(f"report: {outputs.report}")
+    if arguments.json:
+        storage.write_json(Path(arguments.json), json_report.to_json(evaluation), allow_nan=False)
+    if arguments.predictions:
+        predictions.write(evaluation, Path(arguments.predictions))
+    paths = mistakes.write(evaluation, mistakes_path)
+    page.build_page(evaluation).write(report)
+    terminal.say(f"mistakes: {', '.join(map(str, paths))}")
+    terminal.say(f"report: {report}")
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:
@@ -137,31 +159,10 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
         terminal.say(text)
 
 
-def _outputs(arguments: argparse.Namespace, split: str, models: Sequence[str]) -> _Outputs:
-    """The paths of all outputs, whose directories are created, so that one that cannot be written fails before the
-    work.
-
-    Raises:
-        UsageError: two outputs have the same path, or one is a directory or an address.
-        ResourceError: a directory cannot be created.
-    """
-    from training.evaluation import mistakes
-
+def _default_outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    """The paths of the page and of the mistakes, as given or next to the first bundle."""
     bundle = remote.local_path(arguments.bundles[0])
     folder = bundle.absolute().parent if bundle else Path.cwd()
-    report = output_paths.output_file("--report", arguments.report or str(folder / f"report-{split}.html"))
-    mistakes_path = output_paths.output_file(
-        "--mistakes", arguments.mistakes or str(report.parent / f"mistakes-{split}.bed")
-    )
-    genomes = sorted({row["genome"] for row in read_counts(Path(arguments.dataset)) if row["split"] == split})
-    optional = {
-        flag: output_paths.output_file(flag, text)
-        for flag, text in (("--json", arguments.json), ("--predictions", arguments.predictions))
-        if text
-    }
-    written = [("--report", report), *optional.items()]
-    written += [("--mistakes", path) for path in mistakes.output_paths(mistakes_path, models, genomes).values()]
-    output_paths.require_distinct(written)
-    for _, path in written:
-        storage.make_directory(path.parent)
-    return _Outputs(report, mistakes_path, optional.get("--json"), optional.get("--predictions"))
+    report = Path(remote.local_path(arguments.report or str(folder / f"report-{arguments.split}.html")) or "")
+    given = remote.local_path(arguments.mistakes) if arguments.mistakes else None
+    return report, given or report.parent / f"mistakes-{arguments.split}.bed"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from pipelines import storage
 from pipelines.errors import UsageError
 
@@ -22,16 +23,21 @@ EXAMPLE = "raygene inspect yeast --report yeast.html"
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
-        "dataset", metavar="DATASET", help="a dataset made by raygene build (a bundle too, to export its tokenizer)"
+        "dataset",
+        type=PathRole.READ,
+        metavar="DATASET",
+        help="a dataset made by raygene build (a bundle too, to export its tokenizer)",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
-    parser.add_argument("--report", metavar="FILE", help="write one self-contained HTML page with plots")
+    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON")
+    parser.add_argument(
+        "--report", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write one self-contained HTML page with plots"
+    )
     parser.add_argument(
         "--export",
         choices=("bed", "gff3", "fasta", "huggingface"),
         help="write every interval as such, or the tokenizer as a tokenizer.json, to the file of --export-to",
     )
-    parser.add_argument("--export-to", metavar="FILE", help="the file that --export writes")
+    parser.add_argument("--export-to", type=PathRole.WRITTEN_FILE, metavar="FILE", help="the file that --export writes")
 
 
 def run(context: Context) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from pipelines import storage
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ EXAMPLE = "raygene memory examples/yeast/experiment.yaml --dataset yeast --devic
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
-    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
+    parser.add_argument(
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
+    parser.add_argument(
+        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+    )
     parser.add_argument(
         "--device-memory",
         metavar="SIZE",
@@ -36,7 +41,9 @@ def add_arguments(parser: Parser) -> None:
         choices=("cpu", "cuda"),
         help="kind of that device (default: cuda with --device-memory, else what training would use on this machine)",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON, sizes in bytes")
+    parser.add_argument(
+        "--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON, sizes in bytes"
+    )
 
 
 def run(context: Context) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole, Written
 from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from pipelines.errors import UsageError
 
@@ -23,18 +23,38 @@ raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --out
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
-    parser.add_argument("--fasta", metavar="FASTA", help="the genome of --intervals: plain, gzip or bgzip")
-    scored = parser.add_mutually_exclusive_group(required=True)
-    scored.add_argument("--intervals", metavar="FILE", help="BED, GFF3 or GTF: intervals of the genome to score")
-    scored.add_argument("--sequences", metavar="FASTA", help="sequences to score, each as it is written")
     parser.add_argument(
-        "--output", required=True, metavar="FILE", help="FILE.bed or FILE.tsv; both are written, whichever is named"
+        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
+    )
+    parser.add_argument(
+        "--fasta", type=PathRole.READ, metavar="FASTA", help="the genome of --intervals: plain, gzip or bgzip"
+    )
+    scored = parser.add_mutually_exclusive_group(required=True)
+    scored.add_argument(
+        "--intervals", type=PathRole.READ, metavar="FILE", help="BED, GFF3 or GTF: intervals of the genome to score"
+    )
+    scored.add_argument(
+        "--sequences", type=PathRole.READ, metavar="FASTA", help="sequences to score, each as it is written"
+    )
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_FILE,
+        required=True,
+        metavar="FILE",
+        help="FILE.bed or FILE.tsv; both are written, whichever is named",
     )
     parser.add_argument(
         "--feature-types", nargs="+", metavar="TYPE", help="GFF3 or GTF types of --intervals to score (default gene)"
     )
     add_scoring_options(parser, "none; this process scores alone")
+
+
+def written(context: Context) -> list[Written]:
+    """The file next to that of --output."""
+    from training.inference.predict import prediction_files
+
+    path = Path(context.arguments.output)
+    return [Written("--output", other) for other in prediction_files(path) if other != path]
 
 
 def run(context: Context) -> None:
@@ -84,15 +104,9 @@ def run(context: Context) -> None:
 
 
 def _require_valid(context: Context) -> None:
-    """Refuse options that would be ignored, and outputs that would overwrite an input."""
-    from training.inference.predict import prediction_files
-
+    """Refuse options that would be ignored."""
     arguments = context.arguments
     context.cluster()
-    written = [("--output", path) for path in prediction_files(output_paths.output_file("--output", arguments.output))]
-    names = ("fasta", "intervals", "sequences")
-    read = [(f"--{name}", Path(getattr(arguments, name))) for name in names if getattr(arguments, name)]
-    output_paths.require_distinct(written, read)
     if arguments.sequences and arguments.fasta:
         raise UsageError("--fasta: not used with --sequences, which names the FASTA file", "leave it out")
     if arguments.intervals and not arguments.fasta:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cluster.connection import address_of, usable_cpus
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole, Written
 from pipelines import storage
 
 SUMMARY = "show where a training step spends its time, with a trace"
@@ -25,13 +26,31 @@ STEPS = 50
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
-    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
-    parser.add_argument("--output", required=True, metavar="DIR", help="directory for the traces, one per worker")
+    parser.add_argument(
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
+    parser.add_argument(
+        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+    )
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_FOLDER,
+        required=True,
+        metavar="DIR",
+        help="directory for the traces, one per worker",
+    )
     parser.add_argument(
         "--steps", type=int, default=STEPS, metavar="N", help=f"steps whose phases are timed (default {STEPS})"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON")
+
+
+def written(context: Context) -> list[Written]:
+    """The traces, one for each worker."""
+    from training.profile.run import TRACE
+
+    output, workers = Path(context.arguments.output), context.experiment().training.workers
+    return [Written("--output", output / TRACE.format(rank)) for rank in range(workers)]
 
 
 def run(context: Context) -> None:

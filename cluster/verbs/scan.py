@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import output_paths
 from cluster.context import Context
 from cluster.flags import Parser, positive
+from cluster.output_paths import PathRole, Written
 from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from pipelines.errors import UsageError
 
@@ -24,10 +24,15 @@ raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)")
-    parser.add_argument("--fasta", required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip")
+    parser.add_argument(
+        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
+    )
+    parser.add_argument(
+        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip"
+    )
     parser.add_argument(
         "--output",
+        type=PathRole.WRITTEN_FILE,
         required=True,
         metavar="FILE.gff3",
         help="the calls; the other files are written next to it, under the same name",
@@ -50,14 +55,22 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--min-length", type=int, default=0, metavar="N", help="bases of the shortest call (default 0)")
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
     comparison = parser.add_argument_group("comparison with known genes")
-    comparison.add_argument("--annotation", metavar="FILE", help="GFF3, GTF or BED of known genes")
+    comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
     comparison.add_argument(
         "--feature-types", nargs="+", metavar="TYPE", help="GFF3 or GTF types that are genes (default gene)"
     )
     comparison.add_argument(
         "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
     )
-    comparison.add_argument("--json", metavar="FILE", help="write the comparison as JSON")
+    comparison.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
+
+
+def written(context: Context) -> list[Written]:
+    """The files next to that of --output."""
+    from training.scan.outputs import Outputs
+
+    path = Path(context.arguments.output)
+    return [Written("--output", other) for other in Outputs.of(path).all if other != path]
 
 
 def run(context: Context) -> None:
@@ -106,18 +119,9 @@ def run(context: Context) -> None:
 
 
 def _require_valid(context: Context) -> None:
-    """Refuse options that would be ignored, and outputs that would overwrite an input."""
-    from training.scan.outputs import Outputs
-
+    """Refuse options that would be ignored."""
     arguments = context.arguments
     context.cluster()
-    written = [("--output", path) for path in Outputs.of(output_paths.output_file("--output", arguments.output)).all]
-    if arguments.json:
-        written.append(("--json", output_paths.output_file("--json", arguments.json)))
-    read = [
-        (f"--{name}", Path(getattr(arguments, name))) for name in ("fasta", "annotation") if getattr(arguments, name)
-    ]
-    output_paths.require_distinct(written, read)
     for name in ("feature_types", "eval_chromosomes", "json"):
         if getattr(arguments, name) is not None and arguments.annotation is None:
             flag = f"--{name.replace('_', '-')}"

@@ -9,6 +9,7 @@ import textwrap
 
 from cluster.context import Context
 from cluster.flags import Parser, add_output_flags
+from cluster.output_paths import PathRole
 
 SUMMARY = "run any other verb as a job of a Ray cluster; list, follow and stop jobs"
 SECTIONS: tuple[str, ...] = ()
@@ -61,7 +62,10 @@ def _add_run(actions: argparse._SubParsersAction[Parser]) -> None:
         help="an environment variable for the job; may be repeated",
     )
     parser.add_argument(
-        "--runtime-env", metavar="YAML", help="a file with a Ray runtime environment (pip, conda, uv, …; no container)"
+        "--runtime-env",
+        type=PathRole.READ,
+        metavar="YAML",
+        help="a file with a Ray runtime environment (pip, conda, uv, …; no container)",
     )
     parser.add_argument(
         "--send",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 
 SUMMARY = "train a model on a dataset, with one or several workers"
 SECTIONS = ("model", "training", "cluster")
@@ -18,9 +19,19 @@ EXAMPLE = "raygene train examples/yeast/experiment.yaml --dataset yeast --output
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
-    parser.add_argument("--dataset", required=True, metavar="DATASET", help="a dataset made by raygene build")
-    parser.add_argument("--output", required=True, metavar="RUN", help="directory of the run; the model is RUN/bundle")
+    parser.add_argument(
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
+    parser.add_argument(
+        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+    )
+    parser.add_argument(
+        "--output",
+        type=PathRole.WRITTEN_FOLDER,
+        required=True,
+        metavar="RUN",
+        help="directory of the run; the model is RUN/bundle",
+    )
 
 
 def run(context: Context) -> None:

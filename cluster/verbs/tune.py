@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
+from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,13 +29,18 @@ EXAMPLE = "raygene tune examples/yeast/experiment.yaml --dataset yeast --output 
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it")
+    parser.add_argument(
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
     parser.add_argument(
         "--dataset",
+        type=PathRole.READ,
         metavar="DATASET",
         help="a dataset made by raygene build (default: built from the experiment, one for each value of its keys)",
     )
-    parser.add_argument("--output", required=True, metavar="STUDY", help="directory of the study")
+    parser.add_argument(
+        "--output", type=PathRole.WRITTEN_FOLDER, required=True, metavar="STUDY", help="directory of the study"
+    )
     parser.add_argument(
         "--report-only", action="store_true", help="report the trials so far, also of a running study; train nothing"
     )

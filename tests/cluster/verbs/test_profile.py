@@ -40,6 +40,6 @@ def test_it_prints_where_the_time_goes_and_writes_figures_and_trace(
 
 
 def test_no_steps_are_a_usage_error(tmp_path: Path, experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--dataset", str(tmp_path), "--output", str(tmp_path / "out"), "--steps", "0"]
+    arguments = ["--dataset", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--steps", "0"]
     assert main(["profile", str(experiment), *arguments]) == 2
     assert "--steps 0" in capsys.readouterr().err

@@ -1,0 +1,275 @@
+"""Every output of every verb is held apart from every input: each pair of options is tried from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import output_paths
+from cluster.cli import main, parser_of_all
+from cluster.flags import Parser
+from cluster.output_paths import PathRole, Written, require_apart
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import UsageError
+from tests.conftest import make_genome
+from tests.training.conftest import write_dataset
+from tests.training.small_bundle import small_bundle
+
+WRITTEN = {PathRole.WRITTEN_FILE, PathRole.WRITTEN_FOLDER, PathRole.WRITTEN_DATASET}
+NO_PATHS = {"TYPE", "NAME", "N", "X", "SIZE", "URL", "JOB", "NAME=VALUE", "SHARE|NAME", "true|false", None}
+"""Metavars of options that take no path. One that is not here needs a role."""
+ENDINGS = {("predict", "--output"): ".bed", ("scan", "--output"): ".gff3", ("evaluate", "--predictions"): ".tsv"}
+ALTERNATIVES = {"predict": [("--sequences",), ("--intervals", "--fasta")], "embed": [("--dataset",), ("--fasta",)]}
+"""Inputs of a verb that exclude each other."""
+
+
+@cache
+def parsers() -> dict[str, Parser]:
+    (verbs,) = [action for action in parser_of_all()._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: verb for name, verb in verbs.choices.items() if name != "submit"}
+
+
+def options(parser: argparse.ArgumentParser) -> dict[str, PathRole]:
+    return {
+        (action.option_strings or [str(action.metavar)])[0]: action.type
+        for action in parser._actions
+        if isinstance(action.type, PathRole)
+    }
+
+
+PAIRS = [
+    (verb, output, source)
+    for verb, parser in parsers().items()
+    for output, role in options(parser).items()
+    if role in WRITTEN
+    for source in [name for name, role in options(parser).items() if role is PathRole.READ]
+]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A real file or directory for every input option."""
+
+    folder: Path
+
+    def of(self, verb: str, option: str) -> Path:
+        names = {
+            "EXPERIMENT.yaml": "experiment.yaml",
+            "--experiment": "experiment.yaml",
+            "DATASET": "dataset",
+            "--dataset": "dataset",
+            "BUNDLE": "run/bundle",
+            "CALLS": "calls.gff3",
+            "--fasta": "genome.fa",
+            "--sequences": "genome.fa",
+            "--annotation": "genes.gff3",
+            "--intervals": "genes.gff3",
+        }
+        return self.folder / names[option]
+
+    def hashes(self) -> dict[str, str]:
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("inputs")
+    genome = make_genome(folder)
+    (folder / "calls.gff3").write_text(genome.annotation.read_text())
+    (folder / "excluded.bed").write_text("chr1\t0\t10\n")
+    (folder / "aliases.tsv").write_text("chr1\tchr1\n")
+    source = {**genome.source(), "exclude": str(folder / "excluded.bed"), "aliases": str(folder / "aliases.tsv")}
+    (folder / "vectors.safetensors").write_bytes(b"vectors")
+    small_bundle(TokenDataset.open(write_dataset(folder / "dataset"), "train")).save(folder / "run" / "bundle")
+    values = {
+        "sources": [source],
+        "tokenizer": {"from": str(folder / "run" / "bundle")},
+        "model": {"embedding_file": str(folder / "vectors.safetensors")},
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(values))
+    return Inputs(folder)
+
+
+def command(verb: str, inputs: Inputs, given: dict[str, str], required: str = "") -> list[str]:
+    """A command line with a real input for every option, and the given paths; `required` is never left out."""
+    parser = parsers()[verb]
+    choices = ALTERNATIVES.get(verb, [()])
+    chosen = next((names for names in choices if required in names), choices[0])
+    left_out = {name for names in choices for name in names} - set(chosen)
+    line, positional = [verb], list[str]()
+    for name, role in options(parser).items():
+        if name in left_out or (role is not PathRole.READ and name not in given):
+            continue
+        value = given.get(name) or str(inputs.of(verb, name))
+        if name.startswith("--"):
+            line += [name, value]
+        else:
+            positional.append(value)
+    for action in parser._actions:
+        flag = (action.option_strings or [""])[0]
+        if action.required and action.type in WRITTEN and flag not in line:
+            line += [flag, str(inputs.folder.parent / f"elsewhere-{verb}{ENDINGS.get((verb, flag), '')}")]
+    return [verb, *positional, *line[1:]]
+
+
+def refused(line: list[str], inputs: Inputs, capsys: pytest.CaptureFixture[str], *flags: str) -> None:
+    """The command line ends with status 2 and one line that names the flags, and no input has changed."""
+    before = inputs.hashes()
+    capsys.readouterr()
+    status = main(line)
+    captured = capsys.readouterr()
+    assert status == 2, (line, captured)
+    assert len(captured.err.splitlines()) == 1, captured.err
+    assert captured.err.startswith("raygene: error: "), captured.err
+    for flag in flags:
+        assert flag in captured.err, (line, captured.err)
+    assert inputs.hashes() == before
+
+
+def test_every_option_with_a_path_says_whether_it_is_read_or_written() -> None:
+    for verb, parser in parsers().items():
+        for action in parser._actions:
+            if action.nargs == 0 or action.choices or "." in action.dest or action.dest.startswith("sources"):
+                continue
+            assert isinstance(action.type, PathRole) or action.metavar in NO_PATHS, f"{verb} {action.option_strings}"
+
+
+def aimed_at(target: Path, ending: str, folder: Path) -> Iterator[Path]:
+    """Paths that lead to a file, or into a directory, in every way that a file system has."""
+    folder.mkdir()
+    if target.is_dir():
+        inner = next(path for path in sorted(target.rglob("*")) if path.is_file())
+        yield from (target / f"new{ending}", inner, target / "deeper" / f"new{ending}")
+        link = folder / "directory"
+        link.symlink_to(target)
+        yield link / f"new{ending}"
+        return
+    yield target
+    (folder / f"symbolic{ending}").symlink_to(target)
+    yield folder / f"symbolic{ending}"
+    os.link(target, folder / f"hard{ending}")
+    yield folder / f"hard{ending}"
+    yield Path(os.path.relpath(target))
+    yield target.parent / ".." / target.parent.name / target.name
+
+
+@pytest.mark.parametrize(("verb", "output", "source"), PAIRS)
+def test_no_output_overwrites_an_input(
+    verb: str, output: str, source: str, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = inputs.of(verb, source)
+    ending = ENDINGS.get((verb, output), "")
+    is_folder = options(parsers()[verb])[output] is not PathRole.WRITTEN_FILE
+    if is_folder:
+        for path in (target, target.parent, target.parent.parent, *([target / "new"] if target.is_dir() else [])):
+            refused(command(verb, inputs, {output: str(path)}, source), inputs, capsys, output)
+        return
+    for path in aimed_at(target, ending, tmp_path / "links"):
+        if not path.name.endswith(ending):
+            continue
+        flags = (output, source) if not target.is_dir() else (output,)
+        refused(command(verb, inputs, {output: str(path)}, source), inputs, capsys, *flags)
+
+
+EXPERIMENTS = [(verb, output) for verb, output, source in PAIRS if source in ("EXPERIMENT.yaml", "--experiment")]
+KEYS = {
+    "sources.0.fasta": "genome.fa",
+    "sources.0.annotation": "genes.gff3",
+    "sources.0.exclude": "excluded.bed",
+    "sources.0.aliases": "aliases.tsv",
+    "model.embedding_file": "vectors.safetensors",
+    "tokenizer.from": "run/bundle/tokenizer.json",
+}
+
+
+@pytest.mark.parametrize(("verb", "output"), EXPERIMENTS)
+def test_no_output_overwrites_what_the_experiment_names(
+    verb: str, output: str, inputs: Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, name in KEYS.items():
+        refused(command(verb, inputs, {output: str(inputs.folder / name)}), inputs, capsys, output, key.split(".")[-1])
+
+
+@pytest.mark.parametrize(("verb", "output"), sorted({(verb, output) for verb, output, _ in PAIRS}))
+def test_nothing_is_written_into_a_bundle_or_dataset_that_is_not_even_read(
+    verb: str, output: str, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_bundle(TokenDataset.open(write_dataset(tmp_path / "data"), "train")).save(tmp_path / "other")
+    other = Inputs(tmp_path)
+    before = other.hashes()
+    for folder, kind in (("other", "model bundle"), ("data", "dataset")):
+        path = tmp_path / folder / f"new{ENDINGS.get((verb, output), '')}"
+        refused(command(verb, inputs, {output: str(path)}), inputs, capsys, output, kind)
+    assert other.hashes() == before
+
+
+def test_files_next_to_an_output_are_held_apart_too(
+    inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("x.bed", "x.json", "x.plus.bedgraph"):
+        (tmp_path / name).write_bytes((inputs.folder / "genome.fa").read_bytes())
+        line = ["scan", str(inputs.folder / "run" / "bundle"), "--fasta", str(tmp_path / name)]
+        refused([*line, "--output", str(tmp_path / "x.gff3")], inputs, capsys, "--output", "--fasta")
+        assert (tmp_path / name).read_bytes() == (inputs.folder / "genome.fa").read_bytes()
+    (tmp_path / "y.bed").write_text("chr1\t0\t10\n")
+    line = ["predict", str(inputs.folder / "run" / "bundle"), "--fasta", str(inputs.folder / "genome.fa")]
+    line += ["--intervals", str(tmp_path / "y.bed"), "--output", str(tmp_path / "y.tsv")]
+    refused(line, inputs, capsys, "--output", "--intervals")
+
+
+def test_two_outputs_never_share_a_path(tmp_path: Path) -> None:
+    def both(first: str, second: str, role: PathRole = PathRole.WRITTEN_FILE) -> None:
+        require_apart([Written("--json", tmp_path / first), Written("--report", tmp_path / second, role)])
+
+    both("a", "b")
+    both("folder/figures.json", "folder", PathRole.WRITTEN_FOLDER)
+    for first, second in (("a", "a"), ("a", "./x/../a"), ("a", "A"), ("\u00e9", "e\u0301"), ("a", "a/b")):
+        with pytest.raises(UsageError, match=r"--report: would overwrite .* which is --json's"):
+            both(first, second)
+    with pytest.raises(UsageError, match="would overwrite"):
+        both("folder", "folder/deeper", PathRole.WRITTEN_FOLDER)
+    with pytest.raises(UsageError, match="would overwrite"):
+        both("folder", "folder", PathRole.WRITTEN_FOLDER)
+    (tmp_path / "real").write_text("")
+    os.link(tmp_path / "real", tmp_path / "linked")
+    with pytest.raises(UsageError, match="would overwrite"):
+        both("real", "linked")
+
+
+def test_a_device_is_no_output() -> None:
+    for path in ("/dev/null", "/dev/stdout"):
+        with pytest.raises(UsageError, match="not a regular file"):
+            output_paths.output_file("--json", path)
+
+
+def test_a_run_directory_takes_the_report_next_to_its_bundle(inputs: Inputs) -> None:
+    run = inputs.folder / "run"
+    written = [Written("--report", run / "report-test.html"), Written("--mistakes", run / "mistakes-test.bed")]
+    require_apart(written, [("BUNDLE", run / "bundle"), ("--dataset", inputs.folder / "dataset")])
+
+
+def test_many_inputs_are_compared_in_time_in_proportion(tmp_path: Path) -> None:
+    read = [(f"sources.{number}.fasta", tmp_path / f"{number}.fa") for number in range(5_000)]
+    with pytest.raises(UsageError, match=r"sources\.4999\.fasta"):
+        require_apart([Written("--json", tmp_path / "4999.fa")], read)
+
+
+def test_an_output_given_as_a_file_address_is_written_there(
+    inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = command("compare", inputs, {"--json": (tmp_path / "figures.json").as_uri()})
+    assert main(line) == 0, capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]

@@ -19,7 +19,7 @@ from cluster.flags import Parser, add_output_flags, add_sections, chosen_parser,
 from cluster.former_commands import require_current
 from cluster.terminal import Terminal, clean_messages_of_libraries
 from cluster.verbs import VERBS
-from pipelines import __version__
+from pipelines import __version__, os_errors
 from pipelines.errors import RaygeneError, one_line
 
 RESUMING = ("demo", "build", "train", "tune", "scan")
@@ -45,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.error(interruption(command_line))
         return 130
     except BrokenPipeError:
+        return 1
+    except (OSError, MemoryError) as error:
+        if debug:
+            raise
+        terminal.error(str(os_errors.explained(error, "raygene")))
         return 1
     except Exception as error:
         if debug:

@@ -21,7 +21,7 @@ from cluster.imports import raygene_imports
 from cluster.local_ray import network, token
 from cluster.local_ray.folder import run_folder
 from cluster.port import check_reachable
-from pipelines import storage
+from pipelines import os_errors, storage
 from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
 from training.hardware.gpus import hardware, require_variables_ray_accepts
@@ -122,6 +122,29 @@ def reason(error: Exception) -> str:
     return one_line((str(error).strip() or type(error).__name__).splitlines()[0], 200)
 
 
+def _start_error(address: str, error: Exception) -> ResourceError:
+    """The error for what Ray raised instead of starting, or of connecting."""
+    from ray.exceptions import AuthenticationError
+
+    name = f"cluster.address {address}"
+    if difference := version_difference(str(error)):
+        return ResourceError(
+            f"{name}: {difference}", "install the cluster's versions on this machine, or use 'raygene submit run'"
+        )
+    if isinstance(error, AuthenticationError) or "uthentication" in str(error):
+        return ResourceError(
+            f"{name}: its token is missing here, or wrong ({reason(error)})",
+            "set RAY_AUTH_TOKEN_PATH to a file with the token that 'ray get-auth-token' prints on the head node",
+        )
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+        return os_errors.explained(error, f"{name}: Ray did not start")
+    if address == "local":
+        return ResourceError(
+            f"{name}: Ray did not start ({reason(error)})", "run again when the machine is less busy, or with --verbose"
+        )
+    return ResourceError(f"{name}: no Ray there ({reason(error)})", "start one or use local")
+
+
 def _runtime_env(address: str, worker_environment: Mapping[str, str]) -> dict[str, Any]:
     """The runtime environment of this driver's workers in a running cluster."""
     # Ray refuses a variable that this job was submitted with.
@@ -185,26 +208,15 @@ def connect(
             options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False, "_temp_dir": str(folder)}
         else:
             require_reachable(address)
+            token.require_usable(os.environ, token.default_path())
             options |= {"runtime_env": _runtime_env(address, worker_environment or {})}
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with progress.stage(title):
             try:
                 ray.init(address=address, **options)
-            except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-                if difference := version_difference(str(error)):
-                    raise ResourceError(
-                        f"cluster.address {address}: {difference}",
-                        "install the cluster's versions on this machine, or use 'raygene submit run'",
-                    ) from error
-                raise ResourceError(
-                    f"cluster.address {address}: no Ray there ({reason(error)})", "start one or use local"
-                ) from error
             except Exception as error:
-                # Ray raises errors of no common class when its own processes do not start in time.
-                raise ResourceError(
-                    f"cluster.address {address}: Ray did not start ({reason(error)})",
-                    "run again when the machine is less busy, or with --verbose",
-                ) from error
+                # Ray raises errors of no common class.
+                raise _start_error(address, error) from error
         if threading.current_thread() is threading.main_thread():
             # Ray replaces them with handlers of its own, which exit without a message.
             for number, handler in handlers.items():

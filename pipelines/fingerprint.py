@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipelines import os_errors
 from pipelines.errors import InputError
 
 _BLOCK = 1 << 20
@@ -37,7 +38,7 @@ def of_file(path: Path) -> str:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
+        raise InputError(f"{path}: {os_errors.cause(error)}", os_errors.read_fix(error)) from error
     return digest.hexdigest()
 
 

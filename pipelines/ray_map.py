@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines import os_errors
 from pipelines.errors import RaygeneError, ResourceError
 
 MAX_RETRIES = 2
@@ -96,6 +97,8 @@ def _results(tables: list[pa.Table], function: Any, options: dict[str, Any]) -> 
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, RaygeneError):
             raise error.cause from None
+        if isinstance(error.cause, OSError):
+            raise os_errors.explained(error.cause, "a worker") from error
         raise
     except ray.exceptions.RayError as error:
         reason = " ".join(str(error).split())[:200]

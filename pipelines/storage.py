@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pipelines import os_errors
 from pipelines.address import masked_values
 from pipelines.errors import BusyError, StorageError
 
@@ -25,7 +26,7 @@ _PARTIAL = ".partial"
 def write_error(path: Path, error: OSError) -> StorageError:
     """The error for a file or directory that cannot be written."""
     return StorageError(
-        f"{path}: cannot be written ({error.strerror or error})", "free space or choose another location"
+        f"{path}: cannot be written ({os_errors.cause(error)})", os_errors.fix(error, "choose another location")
     )
 
 
@@ -109,16 +110,16 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError) as error:
-                # EWOULDBLOCK; some file systems answer EACCES instead.
-                raise BusyError(
-                    f"{directory}: another process is writing it", "wait for it, or choose another location"
-                ) from error
             except OSError as error:
-                # ENOLCK and its like: nobody holds the lock, this file system cannot give one. Waiting would not help.
+                if error.errno in os_errors.HELD_LOCK:
+                    raise BusyError(
+                        f"{directory}: another process is writing it", "wait for it, or choose another location"
+                    ) from error
+                # Nobody holds the lock: this file system gives none. Waiting would not help.
+                supported = "choose a location on a file system that supports file locks"
                 raise StorageError(
-                    f"{directory}: cannot be locked ({error.strerror or error})",
-                    "choose a location on a file system that supports file locks",
+                    f"{directory}: cannot be locked ({os_errors.cause(error)})",
+                    supported if error.errno in os_errors.NO_LOCKS else os_errors.fix(error, supported),
                 ) from error
             if not _is_open_at(stream.fileno(), path):
                 continue

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.jobs import hints
+from cluster.local_ray import token
 from cluster.port import ANSWER_S, check_reachable
 from pipelines.address import masked
 from pipelines.errors import ResourceError, UsageError
@@ -86,8 +87,14 @@ def _normalized(source: str, text: str) -> str:
 
 
 def use_token(environment: MutableMapping[str, str], home: Path) -> None:
-    """Have Ray send its token if there is one and `RAY_AUTH_MODE` is not set: by default Ray sends none."""
-    has_token = any(environment.get(name) for name in _TOKENS) or (home / ".ray" / "auth_token").exists()
+    """Have Ray send its token if there is one and `RAY_AUTH_MODE` is not set: by default Ray sends none.
+
+    Raises:
+        ResourceError: the token cannot be read.
+    """
+    path = home / ".ray" / "auth_token"
+    token.require_usable(environment, path)
+    has_token = any(environment.get(name) for name in _TOKENS) or token.has_token(path)
     if has_token and "RAY_AUTH_MODE" not in environment:
         environment["RAY_AUTH_MODE"] = "token"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
+from pipelines import os_errors
 from pipelines.errors import ResourceError
 
 _PRIVATE = 0o600
@@ -41,7 +42,7 @@ def prepare(environment: MutableMapping[str, str], warn: Callable[[str], None]) 
             path.chmod(_PRIVATE)
     except OSError as error:
         if has_token(path):
-            warn(f"{path}: others can read Ray's token, and its mode cannot be changed ({error.strerror or error})")
+            warn(f"{path}: others can read Ray's token, and its mode cannot be changed ({os_errors.cause(error)})")
         else:
             environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
@@ -59,6 +60,32 @@ def has_token(path: Path) -> bool:
         return False
 
 
+def require_usable(environment: Mapping[str, str], path: Path) -> None:
+    """Require that the token which this process would send to a cluster can be read, if there is one.
+
+    Args:
+        environment: of this process.
+        path: the file in which Ray looks for a token if no variable names one.
+
+    Raises:
+        ResourceError: it cannot.
+    """
+    if environment.get("RAY_AUTH_MODE", "token").lower() != "token" or environment.get("RAY_AUTH_TOKEN"):
+        return
+    if named := environment.get("RAY_AUTH_TOKEN_PATH"):
+        require_token_in(named)
+        return
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: Ray's token cannot be read ({os_errors.cause(error)})",
+            f"{os_errors.read_fix(error)}, or set RAY_AUTH_TOKEN_PATH",
+        ) from error
+
+
 def require_token_in(path: str) -> None:
     """Require that the file which `RAY_AUTH_TOKEN_PATH` names holds a token.
 
@@ -70,7 +97,7 @@ def require_token_in(path: str) -> None:
         if not Path(path).expanduser().read_bytes().strip():
             raise ResourceError(f"RAY_AUTH_TOKEN_PATH {path}: the file is empty", fix)
     except OSError as error:
-        raise ResourceError(f"RAY_AUTH_TOKEN_PATH {path}: cannot be read ({error.strerror or error})", fix) from error
+        raise ResourceError(f"RAY_AUTH_TOKEN_PATH {path}: cannot be read ({os_errors.cause(error)})", fix) from error
 
 
 def _write(path: Path) -> None:

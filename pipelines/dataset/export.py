@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import schema, storage
+from pipelines import os_errors, schema, storage
 from pipelines.dataset.columns import flat_tokens
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import DatasetError
@@ -109,8 +109,10 @@ def _rows(directory: Path, manifest: dict[str, Any], split: str, tokenizer: Toke
             for group in range(parquet.num_row_groups):
                 yield from _rows_of_table(parquet.read_row_group(group, columns=columns), split, tokenizer)
         except (OSError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise DatasetError(f"{path}: cannot be read ({reason})", "build the dataset again") from error
+            reason = os_errors.cause(error)[:120]
+            raise DatasetError(
+                f"{path}: cannot be read ({reason})", os_errors.read_fix(error, "build the dataset again")
+            ) from error
 
 
 def _rows_of_table(table: pa.Table, split: str, tokenizer: Tokenizer | None) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import fingerprint
+from pipelines import fingerprint, os_errors
 from pipelines.errors import DatasetError, InputError
 from pipelines.inputs import contents
 
@@ -109,5 +109,8 @@ def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
-    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
-    return DatasetError(f"{path}: cannot be read ({reason})", REBUILD)
+    # An InputError says what the operating system refused; a missing or damaged file is to be built again.
+    system = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
+    return DatasetError(
+        f"{path}: cannot be read ({os_errors.cause(system)[:120]})", os_errors.read_fix(system, REBUILD)
+    )

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, schema, storage
+from pipelines import fingerprint, os_errors, schema, storage
 from pipelines.dataset import arrow_column
 from pipelines.dataset.columns import Columns, flat_tokens, without_tokens
 from pipelines.dataset.parts import REBUILD, Part
@@ -89,8 +89,8 @@ def _write_and_map(entry: Path, parts: Sequence[Part], split: str) -> Columns:
         storage.swap_in(staging, entry)
     except OSError as error:
         raise ResourceError(
-            f"{entry}: cannot be written ({error.strerror or error})",
-            "free space, or set RAYGENE_CACHE to another directory",
+            f"{entry}: cannot be written ({os_errors.cause(error)})",
+            f"{os_errors.fix(error, 'choose another location')} (RAYGENE_CACHE names the cache's directory)",
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

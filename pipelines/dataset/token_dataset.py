@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, schema
+from pipelines import fingerprint, os_errors, schema
 from pipelines.dataset import columns, parts, split_cache
 from pipelines.errors import DatasetError, InputError, ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
@@ -40,7 +40,13 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise DatasetError(
             f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first", code="missing"
         ) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read ({os_errors.cause(error)})",
+            os_errors.read_fix(error, parts.REBUILD),
+            code="unreadable",
+        ) from error
+    except ValueError as error:
         raise DatasetError(f"{path}: cannot be read ({error})", parts.REBUILD, code="damaged") from error
     if not isinstance(manifest, dict) or manifest.get("format") != "raygene-dataset":
         raise DatasetError(

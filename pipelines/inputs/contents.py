@@ -18,7 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines import fingerprint, storage
+from pipelines import fingerprint, os_errors, storage
 from pipelines.errors import InputError, ResourceError
 
 # Seconds since the last write before a hash is cached.
@@ -81,7 +81,7 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: {error.strerror or error}", "check the path and its permissions")
+    return InputError(f"{path}: {os_errors.cause(error)}", os_errors.read_fix(error))
 
 
 def of_file(path: Path) -> str:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines import os_errors
 from pipelines.errors import InputError
 from pipelines.inputs import compression, contents
 
@@ -40,7 +41,7 @@ def lines_of(path: Path, longest: int | None = None) -> Iterator[tuple[int, str]
                     raise InputError(f"{path}: line {number}: holds NUL bytes", "fetch the file again")
                 yield number, line
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", "check the path and its permissions") from error
+        raise InputError(f"{path}: {os_errors.cause(error)}", os_errors.read_fix(error)) from error
 
 
 def text_lines(text: io.TextIOBase, longest: int | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from pipelines import os_errors
 from pipelines.config import TokenizerConfig
 from pipelines.errors import DatasetError
 from pipelines.tokens.kmer_encoding import KmerLayout
@@ -66,7 +67,7 @@ def read(location: Path, shown: str | None = None) -> TokenizerParameters:
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
         # Without the path, which may be that of a copy.
         reason = getattr(error, "strerror", None) or error
-        raise DatasetError(f"{shown}: cannot be read ({reason})", _RESTORE) from error
+        raise DatasetError(f"{shown}: cannot be read ({reason})", os_errors.read_fix(error, _RESTORE)) from error
     return _parse(content, shown)
 
 

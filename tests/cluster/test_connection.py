@@ -6,8 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from ray.exceptions import AuthenticationError
 
-from cluster.connection import address_of, environment, job_variables, prepare_environment, reason, require_reachable
+from cluster.connection import (
+    _start_error,
+    address_of,
+    environment,
+    job_variables,
+    prepare_environment,
+    reason,
+    require_reachable,
+)
 from cluster.experiment import ClusterConfig
 from pipelines.errors import ResourceError
 
@@ -62,6 +71,32 @@ def test_verbose_leaves_out_only_the_variables_that_silence() -> None:
 )
 def test_a_reason_is_one_line_even_of_an_empty_message(error: Exception, expected: str) -> None:
     assert reason(error) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "expected"),
+    [
+        (
+            "local",
+            OSError(28, "No space left on device", "/tmp/x"),
+            "/tmp/x: No space left on device: free space there",
+        ),
+        (
+            "local",
+            OSError(24, "Too many open files"),
+            "Ray did not start: Too many open files: raise the limit of open",
+        ),
+        ("local", RuntimeError("a process died"), "Ray did not start (a process died): run again when"),
+        (
+            "h:6379",
+            AuthenticationError("no token was found"),
+            "its token is missing here, or wrong (no token was found",
+        ),
+        ("h:6379", ConnectionError("refused"), "no Ray there (refused): start one or use local"),
+    ],
+)
+def test_the_reason_why_ray_does_not_start_is_named(address: str, error: Exception, expected: str) -> None:
+    assert expected in str(_start_error(address, error))
 
 
 def test_a_relative_cache_path_means_the_same_in_processes_of_other_directories(

@@ -17,7 +17,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from pipelines import remote, storage
+from pipelines import os_errors, remote, storage
 from pipelines.errors import BundleError, DatasetError, InputError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.tokenizer_file import FILE_NAME
@@ -156,4 +156,6 @@ def _read_config(path: Path, shown: str) -> bytes:
             fix = "give an address as text, since a Path changes it"
         raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", fix, code="missing") from error
     except OSError as error:
-        raise BundleError(f"{shown}/{CONFIG}: cannot be read ({error.strerror or error})", RESTORE) from error
+        raise BundleError(
+            f"{shown}/{CONFIG}: cannot be read ({os_errors.cause(error)})", os_errors.read_fix(error, RESTORE)
+        ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import fingerprint
+from pipelines import fingerprint, os_errors
 from pipelines.errors import BundleError, InputError
 from training.bundle.migrations import NEWEST, migrated
 
@@ -82,7 +82,8 @@ def _unreadable(shown: str, error: OSError | InputError) -> BundleError:
     """The error for a file that cannot be read. It leaves out the file's path, which may be that of a copy."""
     cause = error if isinstance(error, OSError) else error.__cause__
     reason = getattr(cause, "strerror", None) or error
-    return BundleError(f"{shown}: cannot be read ({reason})", RESTORE)
+    fix = os_errors.read_fix(cause, RESTORE) if cause else RESTORE
+    return BundleError(f"{shown}: cannot be read ({reason})", fix)
 
 
 def check(directory: Path, files: Files, shown: str) -> None:

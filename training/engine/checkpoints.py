@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import fingerprint, storage
+from pipelines import fingerprint, os_errors, storage
 from pipelines.errors import InputError, ResourceError, StorageError, TrainingError
 from training.config import TrainingConfig
 
@@ -176,7 +176,7 @@ class Checkpoints:
             reason = " ".join(str(error).split())[:120]
             raise StorageError(
                 f"{self.directory}: a checkpoint cannot be written ({reason})",
-                "free disk space; the last good checkpoint stays",
+                f"{os_errors.fix(error, 'free disk space')}; the last good checkpoint stays",
             ) from error
         for old in self.all()[:-RETAINED]:
             old.path.unlink(missing_ok=True)

@@ -43,6 +43,22 @@ def test_another_address_is_refused_by_its_flag_or_variable(address: str) -> Non
             address_of(option, environment, print)
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("missing", "RAY_AUTH_TOKEN_PATH .*missing: cannot be read .No such file or directory."),
+        ("empty", "RAY_AUTH_TOKEN_PATH .*empty: the file is empty"),
+        ("", "auth_token: Ray's token cannot be read .Is a directory."),
+    ],
+)
+def test_a_token_that_cannot_be_read_is_not_one_that_is_refused(tmp_path: Path, named: str, expected: str) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / ".ray" / "auth_token").mkdir(parents=True)
+    environment = {"RAY_AUTH_TOKEN_PATH": str(tmp_path / named)} if named else {}
+    with pytest.raises(ResourceError, match=expected):
+        use_token(environment, tmp_path)
+
+
 def test_a_token_is_sent_if_there_is_one_unless_the_user_forbids_it(tmp_path: Path) -> None:
     for variables, expected in [
         ({}, {}),

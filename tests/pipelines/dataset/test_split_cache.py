@@ -208,7 +208,7 @@ def test_a_full_file_system_is_an_error_that_leaves_nothing(cache: Path, tmp_pat
     process = subprocess.run(
         [sys.executable, "-c", FULL, str(long.path), long.sha256], capture_output=True, text=True, check=True
     )
-    assert "cannot be written (File too large): free space, or set RAYGENE_CACHE to another dir" in process.stdout
+    assert "cannot be written (File too large): raise the limit of file sizes" in process.stdout
     assert files(cache) == []
 
 

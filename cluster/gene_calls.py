@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster.terminal import Terminal
 from pipelines import storage
 from pipelines.errors import InputError, UsageError
-from pipelines.genome import annotation
+from pipelines.genome import annotation, contigs
 from pipelines.genome.features import Feature
 from training.scan import accuracy
 
@@ -25,7 +25,8 @@ def compared(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Pat
             f"--eval-chromosomes {unknown[0]}: no such sequence in {fasta}",
             f"there are {', '.join(list(lengths)[:5])}, …",
         )
-    return {name: length for name, length in lengths.items() if not names or name in names}
+    chosen = set(names or lengths)
+    return {name: length for name, length in lengths.items() if name in chosen}
 
 
 def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], terminal: Terminal) -> list[Feature]:
@@ -40,7 +41,7 @@ def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], t
     Raises:
         InputError: the file is missing or damaged, or all of its features are on other sequences.
     """
-    features = annotation.read(path, feature_types, [], may_be_empty=True).genes
+    features = contigs.in_fasta(annotation.read(path, feature_types, [], may_be_empty=True).genes, lengths)
     placed = [
         replace(feature, end=min(feature.end, lengths[feature.chromosome]))
         for feature in features

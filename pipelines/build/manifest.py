@@ -43,17 +43,29 @@ def _config_without_paths(config: DatasetConfig, tokenizer: Tokenizer) -> dict[s
 
 
 def dataset_fingerprint(
-    config: DatasetConfig, contents: dict[str, dict[str, str]], tokenizer: Tokenizer, software: dict[str, str]
+    config: DatasetConfig,
+    contents: dict[str, dict[str, str]],
+    tokenizer: Tokenizer,
+    software: dict[str, str],
+    reading_rules: dict[str, list[str]] | None = None,
 ) -> str:
-    """Return a SHA-256 over everything that decides a dataset's bytes."""
-    return fingerprint.of_value(
-        {
-            "config": _config_without_paths(config, tokenizer),
-            "inputs": list(contents.values()),
-            "tokenizer": tokenizer.fingerprint,
-            "versions": software,
-        }
-    )
+    """Return a SHA-256 over everything that decides a dataset's bytes.
+
+    Args:
+        config: the sections that decide content.
+        contents: SHA-256 of each input, by genome or collection and configuration key.
+        tokenizer: of the dataset's tokens.
+        software: as `versions` returns it.
+        reading_rules: by genome, the rules by which a file gives other genes than it gave before these rules. Only
+            such genomes are here, so that the datasets of all others keep their fingerprint.
+    """
+    document = {
+        "config": _config_without_paths(config, tokenizer),
+        "inputs": list(contents.values()),
+        "tokenizer": tokenizer.fingerprint,
+        "versions": software,
+    }
+    return fingerprint.of_value(document | ({"reading_rules": reading_rules} if reading_rules else {}))
 
 
 def describe_inputs(
@@ -108,6 +120,8 @@ def describe_contents(sources: list[Source], placed: pa.Table, table: pa.Table, 
         "dropped": {
             name: _count_dropped(source, reasons.get(name, {})) for name, source in zip(names, sources, strict=True)
         },
+        "unused_rows": {name: dict(sorted(source.unused.items())) for name, source in zip(names, sources, strict=True)},
+        "reading_rules": {name: source.rules for name, source in zip(names, sources, strict=True) if source.rules},
         "longest": _describe_longest(table),
     }
 

@@ -61,7 +61,8 @@ class PreparedBuild:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
-        return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions)
+        rules = {source.genome.name: source.rules for source in self.sources if source.rules}
+        return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions, rules)
 
     @property
     def genomes(self) -> dict[str, Any]:

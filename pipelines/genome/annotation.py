@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import InputError
-from pipelines.genome import bed_reader, gff3, gtf
+from pipelines.genome import bed_reader
 from pipelines.genome.features import Annotation, Feature
-from pipelines.inputs.numbered_lines import lines_of
+from pipelines.genome.gff import reader
+from pipelines.genome.gff.attributes import dialect_of
+from pipelines.genome.gff.rows import feature_lines
 
 __all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
 
 Format = Literal["GFF3", "GTF", "BED"]
 _ENDINGS: dict[str, Format] = {".gff": "GFF3", ".gff3": "GFF3", ".gtf": "GTF", ".bed": "BED"}
-_GFF3_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s*=')
-_GTF_ATTRIBUTE = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
 
 
 def read(
@@ -52,8 +52,13 @@ def read(
     if file_format == "BED":
         annotation = _read_bed(path, may_be_empty)
     else:
-        reader = gff3.read if file_format == "GFF3" else gtf.read
-        annotation = reader(path, _pattern(feature_types), _pattern([*exclude_types, *feature_types]))
+        is_gene, is_gene_like = _pattern(feature_types), _pattern([*exclude_types, *feature_types])
+        annotation = reader.read(path, is_gene, is_gene_like, file_format)
+        if not annotation.genes and annotation.unnamed and not may_be_empty:
+            raise InputError(
+                f"{path}: line {annotation.unnamed}: an exon or CDS that names neither a gene nor a transcript",
+                "give gene rows, or name the gene in column 9 (gene_id of GTF, Parent of GFF3)",
+            )
         if not annotation.genes and not may_be_empty:
             raise InputError(
                 f"{path}: no feature of type {', '.join(feature_types)}",
@@ -71,11 +76,9 @@ def format_of(path: Path) -> Format:
     """
     name = path.name.lower().removesuffix(".gz")
     format_by_name = next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
-    for number, line in lines_of(path):
-        if line.startswith(("##FASTA", ">")):
-            break
+    for number, line in feature_lines(path):
         columns = line.split("\t")
-        if not line.strip() or line.startswith("#") or bed_reader.is_header(columns):
+        if not line or bed_reader.is_header(columns):
             continue
         file_format = _format_of_row(columns) or format_by_name or ("GFF3" if len(columns) == 9 else None)
         if file_format is None:
@@ -90,11 +93,8 @@ def format_of(path: Path) -> Format:
 def _format_of_row(columns: list[str]) -> Format | None:
     if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
         return "BED"
-    if len(columns) == 9 and _GFF3_ATTRIBUTE.match(columns[8]):
-        return "GFF3"
-    if len(columns) == 9 and _GTF_ATTRIBUTE.match(columns[8]):
-        return "GTF"
-    return None
+    dialect = dialect_of(columns[8]) if len(columns) == 9 else ""
+    return dialect if dialect in ("GFF3", "GTF") else None
 
 
 def _pattern(names: Sequence[str]) -> Callable[[str], bool]:

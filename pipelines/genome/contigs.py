@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
+from pipelines.genome.features import Feature
 from pipelines.inputs import name_pattern
-from pipelines.inputs.numbered_lines import lines_of
+from pipelines.inputs.numbered_lines import MAX_ROW, lines_of, require_row
 
 REPORT_HEADER = "# Sequence-Name"
 REPORT_NAMES = ("Sequence-Name", "GenBank-Accn", "RefSeq-Accn", "UCSC-style-name")
+# The header of chromAlias.txt of UCSC begins with `#` and names whose names a column has.
+TABLE_AUTHORITIES = {"ucsc", "genbank", "refseq"}
+# The columns of sequence_report.tsv of NCBI Datasets, in lower case.
+SEQUENCE_REPORT_NAMES = {
+    "chromosome name",
+    "sequence name",
+    "genbank seq accession",
+    "refseq seq accession",
+    "ucsc style name",
+}
 
 
 @dataclass(frozen=True)
@@ -28,54 +40,124 @@ class Selection:
     reason: str
 
 
-def name_translator(config: SourceConfig, fasta_names: Iterable[str]) -> Callable[[str], str]:
-    """A function that translates the names of other files to those of the FASTA file.
+class NameTranslator:
+    """Translates the names of other files to those of the FASTA file.
 
-    A name of the FASTA file stays, whatever the aliases say. A name without a translation is returned unchanged.
+    A name of the FASTA file stays, whatever the aliases say. A name as written comes before the same name decoded
+    (`%2C` is a comma in GFF3). A name without a translation is returned unchanged.
 
     Args:
         config: the source, with `aliases` and `ignore_chr`.
         fasta_names: names of the FASTA sequences.
 
+    Attributes:
+        has_new_rules: whether a name was translated otherwise than by versions before these rules.
+
     Raises:
         InputError: the file of aliases is missing or has a line of one column.
     """
-    names = set(fasta_names)
-    aliases = _read_aliases(Path(config.aliases), names) if config.aliases else {}
-    bare = {_without_chr(name): name for name in sorted(names)} if config.ignore_chr else {}
 
-    def translate(name: str) -> str:
-        if name in names:
+    def __init__(self, config: SourceConfig, fasta_names: Iterable[str]) -> None:
+        self._names = set(fasta_names)
+        self._aliases = _read_aliases(Path(config.aliases), self._names) if config.aliases else _Aliases({}, {})
+        self._bare = {_without_chr(name): name for name in sorted(self._names)} if config.ignore_chr else {}
+        self.has_new_rules = False
+
+    def translate(self, name: str, *, is_decoded: bool = False) -> str:
+        """The FASTA name of a name.
+
+        Args:
+            name: as written in a file.
+            is_decoded: whether earlier versions decoded the names of this file.
+        """
+        if name in self._names and (not is_decoded or "%" not in name):
             return name
-        return aliases.get(name) or bare.get(_without_chr(name)) or name
+        decoded = unquote(name)
+        translated = next((found for found in map(self._found, (name, decoded)) if found), name)
+        before = self._found_before(decoded if is_decoded else name)
+        self.has_new_rules |= translated in self._names and translated != before
+        return translated
 
-    return translate
+    def _found(self, name: str) -> str | None:
+        if name in self._names:
+            return name
+        return self._aliases.pairs.get(name) or self._aliases.others.get(name) or self._bare.get(_without_chr(name))
+
+    def _found_before(self, name: str) -> str | None:
+        if name in self._names:
+            return name
+        return self._aliases.pairs.get(name) or self._bare.get(_without_chr(name))
+
+
+def in_fasta(features: Iterable[Feature], fasta_names: Container[str]) -> list[Feature]:
+    """Features with the names of their sequences decoded where only the decoded name is in the FASTA file."""
+    return [
+        replace(feature, chromosome=decoded)
+        if "%" in feature.chromosome
+        and feature.chromosome not in fasta_names
+        and (decoded := unquote(feature.chromosome)) in fasta_names
+        else feature
+        for feature in features
+    ]
 
 
 def _without_chr(name: str) -> str:
     return name[3:] if name.lower().startswith("chr") else name
 
 
-def _read_aliases(path: Path, names: set[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Aliases:
+    """Other names of FASTA sequences.
+
+    Attributes:
+        pairs: other name to FASTA name, of the columns that every version has read.
+        others: those of the further columns of tables with a header.
+    """
+
+    pairs: dict[str, str]
+    others: dict[str, str]
+
+
+def _read_aliases(path: Path, names: set[str]) -> _Aliases:
     """Other name to FASTA name; lines without a FASTA name are skipped."""
-    aliases: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    others: dict[str, set[str]] = {}
     columns: list[int] = []
-    for number, line in lines_of(path):
+    further: list[int] = []
+    for number, line in lines_of(path, MAX_ROW):
+        require_row(line, path, number)
         if line.startswith(REPORT_HEADER):
             header = line.removeprefix("# ").split("\t")
             columns = [header.index(name) for name in REPORT_NAMES if name in header]
+        elif "\t" in line and not further and not columns:
+            further = _name_columns(line)
         if line.startswith("#") or not line.strip():
             continue
         fields = line.split("\t") if "\t" in line else line.split()
         if len(fields) < 2 or (columns and len(fields) <= max(columns)):
             raise InputError(
                 f"{path}: line {number}: {len(fields)} columns",
-                "give two columns (other name, FASTA name) or an NCBI assembly report",
+                "give two columns (other name, FASTA name), an NCBI assembly report, or a chromAlias table of UCSC",
             )
         synonyms = [fields[column] for column in columns] if columns else fields[:2]
         fasta_name = next((name for name in reversed(synonyms) if name in names), None)
-        aliases |= {name: fasta_name for name in synonyms if fasta_name and name not in names}
-    return aliases
+        pairs |= {name: fasta_name for name in synonyms if name and fasta_name and name not in names}
+        synonyms = [fields[column].strip() for column in further if column < len(fields)]
+        if fasta_name := next((name for name in synonyms if name in names), None):
+            for name in filter(None, synonyms):
+                others.setdefault(name, set()).add(fasta_name)
+    # A name of several sequences, such as "na" or the chromosome of unplaced scaffolds, is none.
+    return _Aliases(pairs, {name: found.pop() for name, found in others.items() if len(found) == 1})
+
+
+def _name_columns(line: str) -> list[int]:
+    """The columns that hold names of sequences, if a line is the header of a table of names."""
+    header = [name.strip().lower() for name in line.lstrip("#").split("\t")]
+    if line.startswith("#") and TABLE_AUTHORITIES & set(header):
+        return [*range(len(header))]
+    if not line.startswith("#") and len(SEQUENCE_REPORT_NAMES & set(header)) > 1:
+        return [number for number, name in enumerate(header) if name in SEQUENCE_REPORT_NAMES]
+    return []
 
 
 def select(lengths: dict[str, int], with_genes: set[str], config: SourceConfig) -> Selection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
 
 SIGNS = {"+": 1, "-": -1}
 
@@ -34,12 +35,29 @@ class Annotation:
             or 0 where it is unknown.
         types: how often each type of column 3 occurs.
         dropped: number of features of the requested types that are not used as genes, by reason.
+        unused: number of rows that belong to no gene, by reason.
+        unnamed: number of the first line of an exon or CDS that names no gene and no transcript; 0 if there is none.
+        derived: number of genes that have no row of their own.
+        circular: names of the sequences that a row says are circular.
+        has_encoded_names: whether earlier versions decoded `%2C` in names of sequences.
+        rules: what was read otherwise than by versions before these rules, so that no old dataset passes for a new
+            one; empty for most files.
     """
 
     genes: list[Feature] = field(default_factory=list)
     excluded: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     types: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    unused: Counter[str] = field(default_factory=Counter)
+    unnamed: int = 0
+    derived: int = 0
+    circular: set[str] = field(default_factory=set)
+    has_encoded_names: bool = False
+    rules: set[str] = field(default_factory=set)
+
+    def decoded(self, name: str) -> str:
+        """A name of a sequence as the specification of the file's format decodes it."""
+        return unquote(name) if self.has_encoded_names else name
 
     @property
     def chromosomes(self) -> list[str]:
@@ -52,11 +70,12 @@ class Annotation:
 
     def renamed(self, name_of: Callable[[str], str]) -> Annotation:
         """The same annotation with its sequences renamed; names that become equal are merged."""
-        names = {name: name_of(name) for name in self.chromosomes}
+        names = {name: name_of(name) for name in [*self.chromosomes, *self.circular]}
         if all(old == new for old, new in names.items()):
             return self
         excluded: dict[str, list[tuple[int, int, int]]] = {}
         for name, rows in self.excluded.items():
             excluded.setdefault(names[name], []).extend(rows)
         genes = [replace(gene, chromosome=names[gene.chromosome]) for gene in self.genes]
-        return replace(self, genes=genes, excluded=excluded)
+        circular = {name_of(name) for name in self.circular}
+        return replace(self, genes=genes, excluded=excluded, circular=circular)

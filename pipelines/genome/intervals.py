@@ -33,20 +33,21 @@ def widen(intervals: Intervals, flank: int, length: int) -> Intervals:
     return np.stack([np.maximum(intervals[:, 0] - flank, 0), np.minimum(intervals[:, 1] + flank, length)], axis=1)
 
 
-def within(annotated: Intervals, length: int) -> Intervals:
-    """Annotated intervals clipped to [0, length); what reaches past the end continues at the beginning.
+def within(annotated: Intervals, length: int, *, is_circular: bool) -> Intervals:
+    """Annotated intervals clipped to [0, length); what reaches past the end of a circle continues at its beginning.
 
     GFF3 writes a feature across the origin of a circular sequence with an end past the end of the sequence.
 
     Args:
         annotated: start, end and any further columns, shape (n, columns).
         length: bases of the sequence.
+        is_circular: whether the sequence is a circle.
 
     Returns:
-        Shape (m, columns); an interval across the origin gives two rows.
+        Shape (m, columns); an interval across the origin of a circle gives two rows.
     """
     inside = annotated[annotated[:, 0] < length]
-    wrapped = inside[inside[:, 1] > length]
+    wrapped = inside[inside[:, 1] > length] if is_circular else inside[:0]
     wrapped[:, 0], wrapped[:, 1] = 0, wrapped[:, 1] - length
     clipped = np.concatenate([inside, wrapped])
     clipped[:, 1] = np.minimum(clipped[:, 1], length)

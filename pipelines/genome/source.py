@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ class Source:
             end and strand (+1, -1, or 0 where it is unknown or both).
         features: number of features of the requested types in the file, dropped ones included.
         dropped: number of dropped genes, by reason.
+        unused: number of rows of the annotation that belong to no gene, by reason.
+        rules: what was read otherwise than by versions before these rules; part of a dataset's fingerprint.
     """
 
     genome: Genome
@@ -46,6 +49,8 @@ class Source:
     excluded: dict[str, Intervals]
     features: int
     dropped: Counter[str]
+    unused: Counter[str]
+    rules: list[str]
 
     def bounds(self) -> dict[str, Intervals]:
         """Start and end of the genes of each chromosome, shape (genes, 2)."""
@@ -81,36 +86,66 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
     fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
     genome = fasta.open_genome(config.genome, fasta_path, progress)
     lengths = genome.lengths
-    to_fasta_name = contigs.name_translator(config, lengths)
+    names = contigs.NameTranslator(config, lengths)
     annotated = annotation.read(annotation_path, config.feature_types, negatives.exclude_types, config.biotypes)
     original_names = annotated.chromosomes
-    annotated = annotated.renamed(to_fasta_name)
+    annotated = annotated.renamed(partial(names.translate, is_decoded=annotated.has_encoded_names))
     _require_shared_names(annotated.chromosomes, original_names, config, lengths)
     selection = contigs.select(lengths, {gene.chromosome for gene in annotated.genes}, config)
     genes, dropped = _filter_genes(annotated.genes, selection.lengths, set(lengths))
     dropped += annotated.dropped
     features = len(annotated.genes) + annotated.dropped.total()
     if not genes:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        raise InputError(f"{annotation_path}: no gene is left of {features} ({reasons})", "correct the annotation")
+        raise _no_gene_left(config, annotated.genes, features, dropped, lengths)
     used = {name: length for name, length in selection.lengths.items() if name in genes}
     progress.note(f"{config.genome}: {len(used):,} of {len(lengths):,} sequences used ({selection.reason})")
+    _report_rows(annotated, config, progress)
     _warn_of_unmatched_names(annotated, lengths, config, progress)
     digests = {"fasta": genome.content, "annotation": contents.of_file(annotation_path)}
     digests |= {key: contents.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))}
-    user_excluded = _user_excluded(config, used, to_fasta_name, progress)
     none = np.empty((0, 3), np.int64)
+    user_excluded = _user_excluded(config, used, names.translate, progress)
+    avoided = {
+        name: [np.array(annotated.excluded.get(name) or none, np.int64), user_excluded.get(name, none)] for name in used
+    }
+    rules = set(annotated.rules)
+    if names.has_new_rules:
+        rules.add("names of sequences")
+    if _warn_of_rows_past_the_end(avoided, used, annotated.circular, config, progress):
+        rules.add("ends of linear sequences")
     return Source(
         genome=genome,
         contents=digests,
         lengths=used,
         genes=genes,
         excluded={
-            name: np.concatenate([_gene_like(annotated, name, length), user_excluded.get(name, none)])
-            for name, length in used.items()
+            name: np.concatenate(
+                [intervals.within(rows, used[name], is_circular=name in annotated.circular) for rows in both]
+            )
+            for name, both in avoided.items()
         },
         features=features,
         dropped=dropped,
+        unused=annotated.unused,
+        rules=sorted(rules),
+    )
+
+
+def _no_gene_left(
+    config: SourceConfig, genes: list[Feature], features: int, dropped: Counter[str], lengths: dict[str, int]
+) -> InputError:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
+    problem = f"{config.annotation}: no gene is left of {features} ({reasons})"
+    if not (dropped["past_the_end"] or dropped["unknown_sequence"]):
+        return InputError(problem, "correct the annotation")
+    on_sequence = [gene for gene in genes if gene.chromosome in lengths]
+    last = max(on_sequence, key=lambda gene: gene.end, default=None)
+    reach = f"; genes reach base {last.end:,} of {last.chromosome}" if last else ""
+    name, length = max(lengths.items(), key=lambda item: item[1])
+    return InputError(
+        problem,
+        "check that both files are of one assembly, and that neither is damaged or cut off: "
+        f"{config.fasta} has {len(lengths):,} sequences, the longest {name} of {length:,} bases{reach}",
     )
 
 
@@ -118,9 +153,10 @@ def _require_shared_names(
     renamed: list[str], original_names: list[str], config: SourceConfig, lengths: dict[str, int]
 ) -> None:
     if not set(renamed) & set(lengths):
+        how = f"{config.aliases} translates none of them" if config.aliases else "for example with sources.aliases"
         raise InputError(
             f"{config.annotation}: shares no sequence name with {config.fasta}",
-            "make the names agree, for example with sources.aliases; the annotation has "
+            f"make the names agree ({how}); the annotation has "
             f"{contigs.list_names(original_names)}, the FASTA has {contigs.list_names(lengths)}",
             key="sources.aliases",
         )
@@ -130,11 +166,13 @@ def _warn_of_unmatched_names(
     annotated: Annotation, lengths: dict[str, int], config: SourceConfig, progress: Progress
 ) -> None:
     """Warn of sequences that only one of the two files has."""
-    not_in_fasta = [name for name in annotated.chromosomes if name not in lengths]
+    annotated_names = annotated.chromosomes
+    not_in_fasta = [name for name in annotated_names if name not in lengths]
     if not not_in_fasta:
         return
     genes = sum(gene.chromosome not in lengths for gene in annotated.genes)
-    not_annotated = [name for name in lengths if name not in set(annotated.chromosomes)]
+    has_annotation = set(annotated_names)
+    not_annotated = [name for name in lengths if name not in has_annotation]
     progress.warn(
         f"{config.genome}: {len(not_in_fasta):,} sequences of the annotation are not in the FASTA file, with {genes:,} "
         f"genes ({contigs.list_names(not_in_fasta)}); {len(not_annotated):,} sequences of the FASTA file have no "
@@ -144,9 +182,49 @@ def _warn_of_unmatched_names(
     )
 
 
-def _gene_like(annotated: Annotation, name: str, length: int) -> Intervals:
-    rows = np.array(annotated.excluded.get(name) or np.empty((0, 3)), np.int64)
-    return intervals.within(rows, length)
+def _report_rows(annotated: Annotation, config: SourceConfig, progress: Progress) -> None:
+    """Say how many genes have no row, which are at several places, and how many rows are in no gene."""
+    if annotated.derived:
+        progress.note(f"{config.genome}: {annotated.derived:,} genes have no row of their own and span their parts")
+    places = Counter(gene.gene_id for gene in annotated.genes)
+    if several := [name for name, count in places.items() if count > 1]:
+        progress.note(
+            f"{config.genome}: gene ids at several places, of which each is a gene: {len(several):,} "
+            f"({contigs.list_names(several)})"
+        )
+    if annotated.unused:
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in annotated.unused.most_common())
+        progress.note(
+            f"{config.genome}: {annotated.unused.total():,} rows of the annotation are in no gene ({reasons})"
+        )
+    if annotated.unnamed:
+        progress.warn(
+            f"{config.annotation}: line {annotated.unnamed}: an exon or CDS names neither a gene nor a transcript; "
+            f"{annotated.unused['without_gene_name']:,} such rows are in no gene"
+        )
+
+
+def _warn_of_rows_past_the_end(
+    avoided: dict[str, list[Intervals]],
+    lengths: dict[str, int],
+    circular: set[str],
+    config: SourceConfig,
+    progress: Progress,
+) -> bool:
+    """Warn of rows past the end of linear sequences; whether one of them begins before the end."""
+    past = {
+        name: np.concatenate([rows[rows[:, 1] > lengths[name]] for rows in both])
+        for name, both in avoided.items()
+        if name not in circular
+    }
+    past = {name: rows for name, rows in past.items() if len(rows)}
+    if past:
+        progress.warn(
+            f"{config.genome}: {sum(map(len, past.values())):,} intervals that negatives avoid end past the end of "
+            f"their sequence and are cut there ({contigs.list_names(past)}); no row of the annotation says "
+            "Is_circular=true of these sequences"
+        )
+    return any(bool((rows[:, 0] < lengths[name]).any()) for name, rows in past.items())
 
 
 def _user_excluded(
@@ -164,11 +242,7 @@ def _user_excluded(
         rows.setdefault(name, []).append((start, end, 0))
     if unused:
         progress.warn(f"{config.genome}: {unused:,} rows of {path} are on sequences that are not used")
-    return {
-        name: intervals.within(np.array(on_sequence, np.int64), lengths[name])
-        for name, on_sequence in rows.items()
-        if name in lengths
-    }
+    return {name: np.array(on_sequence, np.int64) for name, on_sequence in rows.items() if name in lengths}
 
 
 def _filter_genes(

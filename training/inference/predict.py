@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipelines import schema, storage
 from pipelines.build import encode_tokens, task_plan
 from pipelines.errors import InputError, UsageError
-from pipelines.genome import bed, fasta, sequence
+from pipelines.genome import bed, contigs, fasta, sequence
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Feature
 from pipelines.genome.labelled import Sequences
@@ -87,7 +87,8 @@ def read_intervals(
         InputError: a file is missing or damaged, or no interval lies on a sequence of the FASTA file.
     """
     genome = fasta.open_genome("genome", fasta_path, progress)
-    intervals = _with_known_strands(bed.read_intervals(intervals_path, feature_types), intervals_path, progress)
+    intervals = contigs.in_fasta(bed.read_intervals(intervals_path, feature_types), genome.lengths)
+    intervals = _with_known_strands(intervals, intervals_path, progress)
     features, skipped = _sort_and_filter(intervals, genome, intervals_path)
     return ScoringInput(genome, features, skipped)
 

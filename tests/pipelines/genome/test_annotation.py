@@ -86,7 +86,8 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
         (HEAD + row(end=10**30), "line 2: 1000.* is larger than any chromosome"),
         (HEAD + row(start=0), "line 2: start 0"),
         (HEAD + "chrI gene 1 2\n", "line 2: 1 columns instead of 9"),
-        (HEAD + row(kind="exon"), "no feature of type gene"),
+        (HEAD + row(kind="exon"), "line 2: an exon or CDS that names neither a gene nor a transcript"),
+        (HEAD + row(kind="tRNA"), "no feature of type gene"),
         ("", "no feature of type gene"),
     ],
 )

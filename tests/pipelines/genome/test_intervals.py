@@ -50,9 +50,10 @@ def test_intervals_that_only_touch_merge_but_do_not_overlap() -> None:
     assert intervals.gaps(intervals.merge(touching), 12).tolist() == [[2, 5]]
 
 
-def test_a_feature_across_the_origin_lies_at_both_ends() -> None:
+def test_a_feature_across_the_origin_of_a_circle_lies_at_both_ends_and_is_cut_at_the_end_of_a_line() -> None:
     annotated = np.array([[2, 9], [55, 70], [60, 65], [70, 80]])
-    assert intervals.within(annotated, LENGTH).tolist() == [[2, 9], [55, 60], [0, 10]]
+    assert intervals.within(annotated, LENGTH, is_circular=True).tolist() == [[2, 9], [55, 60], [0, 10]]
+    assert intervals.within(annotated, LENGTH, is_circular=False).tolist() == [[2, 9], [55, 60]]
 
 
 @given(lists, st.integers(0, 9))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,90 @@ def test_intervals_without_length_or_strand_are_counted(genome: GenomeFiles, tmp
     source = read(genome, annotation=str(tmp_path / "genes.bed"))
     assert source.dropped == {"zero_length": 1, "unknown_strand": 1}
     assert source.features == 3
+
+
+def gff3(folder: Path, text: str) -> str:
+    path = folder / "a.gff3"
+    path.write_text("".join("\t".join(line.split(" ")) + "\n" for line in text.splitlines()))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("region", "is_circular"),
+    [
+        ("chr1 x region 1 12000 . + . ID=chr1;Is_circular=true", True),
+        ("chr1 x chromosome 1 12000 . + . ID=chr1;Is_circular=True", True),
+        ("chr1 x region 1 12000 . + . ID=chr1;Is_circular=false", False),
+        ("chr2 x region 1 14000 . + . ID=chr2;Is_circular=true", False),
+        ("chr1 x region 50 90 . + . ID=plasmid;Is_circular=true", False),
+        ("chr1 x region 1 12000 . + . ID=chr1;Note=not_Is_circular=true", False),
+    ],
+)
+def test_only_a_sequence_that_is_declared_circular_goes_on_at_its_beginning(
+    genome: GenomeFiles, tmp_path: Path, region: str, is_circular: bool
+) -> None:
+    progress = Silent()
+    annotation = gff3(tmp_path, f"{region}\nchr1 x gene 101 200 . + . ID=a\nchr1 x gene 11991 12010 . - . ID=b")
+    (tmp_path / "exclude.bed").write_text("chr1\t11900\t12050\nchr1\t13000\t13001\n")
+    source = read(genome, progress, annotation=annotation, exclude=str(tmp_path / "exclude.bed"))
+    rows = source.excluded["chr1"].tolist()
+    assert [11_990, 12_000, -1] in rows
+    assert [11_900, 12_000, 0] in rows
+    assert ([0, 10, -1] in rows) == is_circular
+    assert ([0, 50, 0] in rows) == is_circular
+    assert source.dropped == {"past_the_end": 1}
+    assert any("3 intervals that negatives avoid end past the end" in text for text in progress.warnings) != is_circular
+    assert ("ends of linear sequences" in source.rules) != is_circular
+
+
+def test_rows_that_begin_past_the_end_are_counted_and_change_no_dataset(genome: GenomeFiles, tmp_path: Path) -> None:
+    progress = Silent()
+    (tmp_path / "exclude.bed").write_text("chr1\t13000\t13001\n")
+    source = read(genome, progress, exclude=str(tmp_path / "exclude.bed"))
+    assert "1 intervals that negatives avoid end past the end" in progress.warnings[0]
+    assert source.rules == []
+
+
+def test_genes_without_a_row_and_rows_without_a_gene_are_reported(genome: GenomeFiles, tmp_path: Path) -> None:
+    progress = Silent()
+    annotation = gff3(
+        tmp_path,
+        "chr1 x mRNA 101 200 . + . ID=a.1;Parent=a\nchr1 x mRNA 301 400 . - . ID=b.1;Parent=a\n"
+        "chr1 x exon 501 600 . - . .\nchr2 x tRNA 1 9 . + . ID=t",
+    )
+    source = read(genome, progress, annotation=annotation)
+    assert [gene.gene_id for gene in source.genes["chr1"]] == ["a", "a"]
+    assert source.unused == {"other_type": 1, "without_gene_name": 1}
+    assert source.rules == ["genes without a row"]
+    assert "g: 2 genes have no row of their own and span their parts" in progress.notes
+    assert "g: gene ids at several places, of which each is a gene: 1 (a)" in progress.notes
+    assert any("2 rows of the annotation are in no gene (1 " in text for text in progress.notes)
+    assert "line 3: an exon or CDS names neither a gene nor a transcript" in progress.warnings[0]
+
+
+def test_where_no_gene_lies_on_the_sequences_neither_file_is_blamed_alone(genome: GenomeFiles, tmp_path: Path) -> None:
+    annotation = gff3(tmp_path, "chr1 x gene 1 99999 . + . ID=a\nchr9 x gene 1 9 . + . ID=b")
+    with pytest.raises(InputError, match=r"1 past_the_end, 1 unknown_sequence\): check that both .* reach base 99,999"):
+        read(genome, annotation=annotation)
+
+
+def test_twenty_thousand_sequences_are_read_in_seconds(tmp_path: Path) -> None:
+    contigs = 20_000
+    names = [f"scaffold_{number}" for number in range(contigs)]
+    (tmp_path / "g.fa").write_text("".join(f">{name}\nACGTACGTAC\n" for name in names))
+    rows = [f"{name}\tx\tgene\t1\t9\t.\t+\t.\tID=g" for name in [*names, "absent"]]
+    (tmp_path / "a.gff3").write_text("\n".join(rows))
+    (tmp_path / "exclude.bed").write_text("".join(f"{name}\t0\t1\n" for name in names[::2]))
+    config = SourceConfig(
+        genome="g",
+        fasta=str(tmp_path / "g.fa"),
+        annotation=str(tmp_path / "a.gff3"),
+        chromosomes=names,
+        exclude=str(tmp_path / "exclude.bed"),
+    )
+    started = time.process_time()
+    source = read_source(config, NegativesConfig(), Silent())
+    # 168 s while every sequence was compared with all.
+    assert time.process_time() - started < 10
+    assert len(source.genes) == contigs
+    assert source.dropped == {"unknown_sequence": 1}

@@ -129,7 +129,7 @@ class JobActions:
                 with (
                     self.terminal.stage("sending the code"),
                     server.answering(self.address),
-                    validation_errors(runtime_env),
+                    validation_errors(runtime_env, runtime),
                 ):
                     self.client.submit_job(
                         entrypoint=shlex.join(["python", "-m", "cluster", *command.arguments]),

@@ -16,6 +16,7 @@ from cluster.experiment import load, portable, with_paths
 from cluster.flags import Overrides, Parser, chosen_parser, parse
 from cluster.former_commands import require_current
 from cluster.path_keys import absolute
+from pipelines.address import has_credentials
 from pipelines.errors import UsageError
 
 PATHS = frozenset(
@@ -62,6 +63,8 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     if not arguments:
         raise UsageError("raygene submit run: no verb", "put it after --, as in 'raygene submit run -- build …'")
     require_current(arguments)
+    for argument in arguments:
+        _require_no_credentials(argument.partition("=")[0] if argument.startswith("--") else "an argument", argument)
     namespace, overrides = parse(parser, arguments)
     verb = str(namespace.verb)
     if verb in LOCAL_ONLY:
@@ -78,6 +81,8 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     path = str(getattr(namespace, action.dest))
     load(Path(path), overrides)
     text, absolute_paths = portable(Path(path))
+    for word in text.split():
+        _require_no_credentials(path, word.strip("'\",[]{}"))
     overridden = {".".join(map(str, keys)) for keys in overrides}
     return Command(
         verb,
@@ -127,6 +132,16 @@ def _require_portable(name: str, value: str, *, addresses: bool) -> None:
             f"{name} {value}: relative, and a job runs in a temporary directory that is removed after it",
             "give an absolute path on storage that every node reaches "
             f"(on this machine it would be {absolute(value, Path.cwd())})",
+        )
+
+
+def _require_no_credentials(origin: str, text: str) -> None:
+    """Refuse an address with a password: Ray keeps a job's command line and code, and shows them in its dashboard."""
+    address = text.partition("=")[2] if text.startswith("--") else text
+    if has_credentials(address):
+        raise UsageError(
+            f"raygene submit run: {origin}: {address}: has credentials in it, which the cluster would keep and show",
+            "leave them out, and give them to the driver by variables that the nodes have",
         )
 
 

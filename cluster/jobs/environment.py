@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import yaml_reader
-from pipelines.errors import InputError, UsageError
+from pipelines.address import MASK
+from pipelines.errors import InputError, UsageError, one_line
 
 STOP_WAIT_S = 60
 """By default Ray kills a job 3 s after asking it to stop, which may be too soon for a training to save a checkpoint."""
+MIN_SECRET = 4
 _CODE_URI = "gcs://raygene.zip"
 """Stands for the code, so that Ray validates what goes with it: a container, for one, does not."""
 
@@ -76,15 +78,16 @@ def _require_valid(path: str, runtime_env: Mapping[str, Any]) -> None:
     try:
         RuntimeEnv(**{**runtime_env, "working_dir": _CODE_URI})
     except (TypeError, ValueError, AttributeError, OSError) as error:
-        raise _invalid(path, error) from error
+        raise _invalid(path, error, runtime_env) from error
 
 
 @contextmanager
-def validation_errors(path: str | None) -> Iterator[None]:
+def validation_errors(path: str | None, runtime_env: Mapping[str, Any]) -> Iterator[None]:
     """Turn Ray's refusal of a runtime environment while a job is submitted into a usage error.
 
     Args:
         path: of the file with the runtime environment; None without one.
+        runtime_env: the environment, whose variables may be secrets that Ray quotes.
 
     Raises:
         UsageError: Ray refuses it.
@@ -97,12 +100,16 @@ def validation_errors(path: str | None) -> Iterator[None]:
         # Some of these are ValueErrors too, but are about the server's answer.
         raise
     except ValueError as error:
-        raise _invalid(path, error) from error
+        raise _invalid(path, error, runtime_env) from error
 
 
-def _invalid(path: str | None, error: Exception) -> UsageError:
+def _invalid(path: str | None, error: Exception, runtime_env: Mapping[str, Any]) -> UsageError:
+    text = str(error)
+    for value in runtime_env.get("env_vars", {}).values():
+        # Shorter ones, such as 1, are no secrets, and stand in words.
+        text = text.replace(value, MASK) if len(value) >= MIN_SECRET else text
     source = f"--runtime-env {path}" if path is not None else "the runtime environment"
     return UsageError(
-        f"{source}: {' '.join(str(error).split())[:200]}",
+        f"{source}: {one_line(text, 200)}",
         "see Ray's documentation of runtime_env",
     )

@@ -230,7 +230,7 @@ def _sweeps(evaluation: Evaluation) -> Figure:
 
 def _lengths(evaluation: Evaluation) -> Figure:
     figure, axes = report.new_figure("length, bases", "AUROC")
-    names = [part.name for part in evaluation.models[0].slices["length"]]
+    names = [report.plain(part.name) for part in evaluation.models[0].slices["length"]]
     for number, model in enumerate(evaluation.models):
         colour, line = _style(number)
         at = np.arange(len(names)) + _shift(evaluation, number)

@@ -53,7 +53,17 @@ def test_a_missing_file_with_a_runtime_environment_is_an_error(tmp_path: Path) -
 
 
 def test_rays_refusal_of_a_runtime_environment_is_not_a_failure_of_the_server() -> None:
-    with pytest.raises(UsageError, match=r"^--runtime-env env\.yaml: a local path"), validation_errors("env.yaml"):
+    with pytest.raises(UsageError, match=r"^--runtime-env env\.yaml: a local path"), validation_errors("env.yaml", {}):
         raise ValueError("a local path")
-    with pytest.raises(requests.exceptions.JSONDecodeError), validation_errors("env.yaml"):
+    with pytest.raises(requests.exceptions.JSONDecodeError), validation_errors("env.yaml", {}):
         requests.Response().json()
+
+
+def test_rays_refusal_does_not_show_the_values_of_variables() -> None:
+    variables = {"env_vars": {"AWS_SECRET_ACCESS_KEY": "wJalr/K7MDENG", "A": "1"}}
+    with (
+        pytest.raises(UsageError, match=r"expected str, got \*\*\* and 1") as refused,
+        validation_errors(None, variables),
+    ):
+        raise ValueError("expected str, got wJalr/K7MDENG and 1")
+    assert "wJalr" not in str(refused.value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -139,3 +140,53 @@ def test_figures_of_the_machine_do_not_last() -> None:
         "epoch": 1,
         "loss": 0.5,
     }
+
+
+HOSTILE = (
+    "a|b",
+    "`x`",
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "*b* __c__ ~~d~~",
+    "$x$",
+    "\x1b[2J\u202e",
+    "&lt;",
+    "https://evil.example",
+    "www.evil.example",
+    "@user",
+    "![x](y)",
+    "a\\b",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_in_the_card_is_no_markdown(name: str) -> None:
+    described = manifest()
+    described["config"]["sources"][0]["genome"] = name
+    described["inputs"][0]["genome"] = name
+    for row in described["counts"]:
+        row |= {"genome": name, "chromosome": name}
+    card = model_card(config(described, genomes=[name]))
+    _, front, body = card.split("---\n", 2) if card.count("---\n") >= 2 else ("", "", card)
+    assert isinstance(yaml.safe_load(front), dict)
+    prose = re.sub(r"(?ms)^(`{3,})yaml$.*?^\1$", "", body)
+    plain = prose.replace("`<unk>`", "")
+    for mark in ("<script", "[x](", "*b*", "__c__", "~~", "$", "\x1b", "\u202e", "&lt;", "://", "www.", "@user"):
+        assert mark not in plain.replace("s3://…", "").replace("gs://…", "").replace("https://…", "")
+    rows = [line for line in plain.splitlines() if line.startswith("| ")]
+    assert {line.count("|") for line in rows} <= {3, 4, 5}
+
+
+def test_a_name_cannot_end_the_block_of_yaml() -> None:
+    described = manifest()
+    described["config"]["sources"][0]["genome"] = "x\n```\n# Heading\n"
+    card = model_card(config(described))
+    assert "\n````yaml\n" in card
+    assert card.count("\n````\n") == 1
+
+
+def test_an_ordinary_name_stays_as_it_is() -> None:
+    described = manifest()
+    for row in described["counts"]:
+        row["genome"] = "S_cerevisiae-R64.1"
+    assert "S_cerevisiae-R64.1:c0" in model_card(config(described))

@@ -7,6 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipelines import metrics
+from pipelines.display import shown
+from pipelines.report import Page
 from training.evaluation import Evaluation, plots
 from training.evaluation.slices import MIN_ROWS, Slice
 
@@ -96,3 +98,40 @@ def test_precision_is_not_drawn_where_nothing_is_called(evaluated: Evaluation) -
 
 def test_no_two_of_the_first_24_models_look_the_same() -> None:
     assert len({plots._style(number) for number in range(24)}) == 24
+
+
+HOSTILE = (
+    "$x$ $\\frac{$",
+    "$$",
+    "a_{b}^\\",
+    "_hidden",
+    "</svg><script>alert(1)</script>",
+    "\x1b[2J\u202e",
+    "染色体",
+    "--> <!--",
+    "%d",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_every_plot_draws_every_name_as_it_is(name: str, side_by_side: Evaluation) -> None:
+    models = [
+        replace(
+            model,
+            name=f"{name}{number}",
+            slices={by: [replace(part, name=name) for part in parts] for by, parts in model.slices.items()},
+        )
+        for number, model in enumerate(side_by_side.models)
+    ]
+    hostile = replace(side_by_side, models=models)
+    page = Page(name, name)
+    for drawn in (plots.curves(hostile), plots.probabilities(hostile), plots.slices(hostile)):
+        page.figures(*drawn)
+    html = page.html()
+    assert "<script" not in html
+    assert not set(html) & set("\x1b\u202e")
+    legend = plots.slices(hostile)[0].figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text().strip().replace("\\$", "$") for text in legend.get_texts()] == [
+        shown(f"{name}{number}") for number in range(2)
+    ]

@@ -20,6 +20,7 @@ from cluster.doctor import (
 from cluster.doctor.findings import Finding, Level, worst
 from cluster.doctor.node_facts import Request, gather, versions
 from cluster.doctor.node_report import NodeReport
+from cluster.local_ray import checks
 from pipelines.errors import ResourceError
 
 Connect = Callable[[], AbstractContextManager[None]]
@@ -92,6 +93,9 @@ def diagnose(connect: Connect | None, inputs: Mapping[str, str], outputs: Sequen
         *gpu_checks.check_gpus(reports, gpus),
         *capacity_checks.check_memory(reports),
         *capacity_checks.check_disks(reports),
+        *checks.check_network(reports),
+        *checks.check_runs(reports),
+        *checks.check_token(reports),
         *speed_checks.check_clocks(reports),
         *speed_checks.check_cpu_frequency(reports),
         *file_checks.check_inputs(reports, inputs),

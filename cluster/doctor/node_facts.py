@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.doctor import file_access
+from cluster.local_ray import folder, network, token
+from cluster.local_ray.folder import Run
+from cluster.local_ray.network import OpenPort
 from pipelines import storage
 from pipelines.errors import DependencyError, one_line
 from pipelines.negatives import bedtools
@@ -70,6 +73,9 @@ class NodeFacts:
         unread: reason by input that cannot be read.
         unwritten: reason by output that cannot be written.
         unseen: outputs in which this node does not see the driver's probe.
+        open_ports: ports of Ray's processes of this user that other machines can reach.
+        runs: folders of this user's local Rays, living and ended.
+        token_readers: the mode of the file with Ray's token, such as `0644`, if others can read it; else empty.
     """
 
     host: str
@@ -91,6 +97,9 @@ class NodeFacts:
     unread: dict[str, str]
     unwritten: dict[str, str]
     unseen: tuple[str, ...]
+    open_ports: tuple[OpenPort, ...] = ()
+    runs: tuple[Run, ...] = ()
+    token_readers: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -129,6 +138,9 @@ def gather(request: Request, root: Path = SYSTEM) -> NodeFacts:
         unread=unread,
         unwritten={output: reason for output in request.outputs if (reason := file_access.try_writing(output))},
         unseen=tuple(output for output, probe in request.probes if not file_access.exists(probe)),
+        open_ports=network.open_ports(root),
+        runs=tuple(folder.runs(os.environ)),
+        token_readers=token.readable_by_others(os.environ),
     )
 
 
@@ -180,7 +192,7 @@ def _disk(path: Path) -> Disk | None:
 def _disks() -> tuple[Disk, ...]:
     """The file systems of the cache and of temporary files; one for each device."""
     disks: dict[int, Disk] = {}
-    for directory in (storage.cache_directory(), Path(os.environ.get("RAY_TMPDIR") or "/tmp")):
+    for directory in (storage.cache_directory(), *folder.parents(os.environ)[:1]):
         existing = next((path for path in (directory, *directory.parents) if path.exists()), Path("/"))
         if (disk := _disk(existing)) is not None:
             disks.setdefault(existing.stat().st_dev, disk)

@@ -33,18 +33,18 @@ _ENOUGH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """The folder of a run of this user.
+class Run:
+    """A run of this user.
 
     Attributes:
-        path: the folder.
+        folder: its folder.
         size: bytes of its files.
-        in_use: whether the run, or a process that it started, may still live.
+        lives: whether it, or a process that it started, may still live.
     """
 
-    path: Path
+    folder: str
     size: int
-    in_use: bool
+    lives: bool
 
 
 def parents(environment: Mapping[str, str]) -> list[Path]:
@@ -84,13 +84,13 @@ def remove_ended(parent: Path) -> None:
                 _remove(folder)
 
 
-def leftovers(environment: Mapping[str, str]) -> list[Leftover]:
-    """The folders of this user's runs, living and ended."""
+def runs(environment: Mapping[str, str]) -> list[Run]:
+    """The runs of this user that have a folder, living and ended."""
     found = []
     for parent in parents(environment):
         for folder in _folders(parent):
             with _locked(folder) as is_locked:
-                found.append(Leftover(folder, _size(folder), not is_locked or _has_processes(folder)))
+                found.append(Run(str(folder), _size(folder), not is_locked or _has_processes(folder)))
     return found
 
 
@@ -199,7 +199,12 @@ def _has_processes(folder: Path) -> bool:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    size = 0
+    for path in folder.rglob("*"):
+        # Ray removes files meanwhile.
+        with suppress(OSError):
+            size += path.lstat().st_blocks * 512
+    return size
 
 
 def _remove(folder: Path) -> None:

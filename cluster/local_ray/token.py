@@ -86,6 +86,18 @@ def require_usable(environment: Mapping[str, str], path: Path) -> None:
         ) from error
 
 
+def readable_by_others(environment: Mapping[str, str]) -> str:
+    """The mode of the file with Ray's token if others can read it, such as `0644`; else empty."""
+    if environment.get("RAY_AUTH_TOKEN"):
+        return ""
+    path = Path(environment.get("RAY_AUTH_TOKEN_PATH") or default_path())
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError:
+        return ""
+    return f"{mode:04o}" if mode & 0o077 else ""
+
+
 def require_token_in(path: str) -> None:
     """Require that the file which `RAY_AUTH_TOKEN_PATH` names holds a token.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.local_ray import folder
-from cluster.local_ray.folder import MARKER, leftovers, remove_ended, run_folder
+from cluster.local_ray.folder import MARKER, remove_ended, run_folder, runs
 from pipelines.errors import ResourceError
 
 HOLD = """
@@ -77,7 +77,7 @@ def test_the_folder_of_a_living_run_stays(environment: dict[str, str]) -> None:
     with run_folder(environment) as living, run_folder(environment) as other:
         assert living.exists()
         assert other != living
-        assert [run.in_use for run in leftovers(environment)] == [True, True]
+        assert [run.lives for run in runs(environment)] == [True, True]
 
 
 def test_the_folder_of_a_killed_run_stays_while_a_process_of_it_lives(parent: Path) -> None:
@@ -131,10 +131,10 @@ def test_folders_that_raygene_did_not_make_or_others_can_enter_stay(parent: Path
 def test_several_starts_at_once_remove_it_once(parent: Path, environment: dict[str, str]) -> None:
     path = killed_run(parent)
     start = HOLD.replace("sleep(60)", "sleep(0)")
-    runs = [subprocess.Popen([sys.executable, "-c", start, str(parent)]) for _ in range(4)]
-    assert [run.wait() for run in runs] == [0, 0, 0, 0]
+    starts = [subprocess.Popen([sys.executable, "-c", start, str(parent)]) for _ in range(4)]
+    assert [process.wait() for process in starts] == [0, 0, 0, 0]
     assert not path.exists()
-    assert leftovers(environment) == []
+    assert runs(environment) == []
 
 
 def test_the_temporary_directory_of_the_environment_is_used_unless_its_path_is_too_long(

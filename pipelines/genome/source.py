@@ -195,7 +195,7 @@ def _report_rows(annotated: Annotation, config: SourceConfig, progress: Progress
     if annotated.unused:
         reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in annotated.unused.most_common())
         progress.note(
-            f"{config.genome}: {annotated.unused.total():,} rows of the annotation are in no gene ({reasons})"
+            f"{config.genome}: {annotated.unused.total():,} rows of the annotation are not used for genes ({reasons})"
         )
     if annotated.unnamed:
         progress.warn(

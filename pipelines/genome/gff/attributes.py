@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ _GTF_PAIR = re.compile(r'(?:^|;)\s*([^\s;"]+)[ \t]+(?:"([^"]*)"|([^\s;"]+))')
 # Attributes that name a gene, the surest first, as `_plain` writes keys. `name` is last: GFF3 has it on every row.
 _GENE_KEYS = ("geneid", "locustag", "gene")
 _TRANSCRIPT_KEYS = ("transcriptid", "proteinid")
+_PLAIN_KEYS = {"id", *_GENE_KEYS, *_TRANSCRIPT_KEYS, "name", "genename", "exonnumber"}
 # What stands for no value.
 _NONE = frozenset({"", ".", "-"})
 
@@ -151,13 +153,19 @@ def quick_value(text: str, key: str, end: str) -> str | None:
 
 
 def _plain(pairs: dict[str, str], dialect: Dialect) -> dict[str, str]:
-    """Decoded values by key in lower case without underscores: gene_id, geneId and geneID are one; no empty ones."""
+    """Decoded values of the keys that name something; no empty ones."""
     plain: dict[str, str] = {}
     for key, value in pairs.items():
-        value = value.strip().strip('"')
-        if value not in _NONE:
-            plain.setdefault(key.lower().replace("_", ""), unquote(value) if dialect == "GFF3" else value)
+        if (name := _plain_key(key)) and (value := value.strip().strip('"')) not in _NONE:
+            plain.setdefault(name, unquote(value) if dialect == "GFF3" and "%" in value else value)
     return plain
+
+
+@lru_cache(1024)
+def _plain_key(key: str) -> str | None:
+    """A key in lower case without underscores, so that gene_id, geneId and geneID are one; None if it names nothing."""
+    plain = key.lower().replace("_", "")
+    return plain if plain in _PLAIN_KEYS else None
 
 
 def _biotype(pairs: dict[str, str], dialect: Dialect) -> str | None:

@@ -40,6 +40,8 @@ class _Reader:
     file_dialect: str
     path: Path
     sequences: dict[str, SequenceRows] = field(default_factory=dict)
+    # Sequence and parent of the last row of a gene that has a row: those of a gene follow one another.
+    last_part: tuple[str, str] = ("", "")
 
     def sequence(self, name: str) -> SequenceRows:
         found = self.sequences.get(name)
@@ -69,8 +71,18 @@ class _Reader:
         sequence.gene_rows.append((*location(columns, self.path, number), columns[6]))
 
     def transcript(self, columns: list[str], number: int) -> None:
-        names = part_names(columns[8], is_transcript=True)
-        sequence = self.sequence(columns[0])
+        sequence, text = self.sequence(columns[0]), columns[8]
+        if (own := quick_value(text, "ID=", ";")) and quick_value(text, "Parent=", ";") in sequence.genes:
+            sequence.known.add(own)
+            return
+        if (
+            (gene := quick_value(text, 'gene_id "', '"'))
+            and (span := sequence.genes.get(gene))
+            and _overlaps(columns, span)
+        ):
+            sequence.known.add(quick_value(text, 'transcript_id "', '"') or "")
+            return
+        names = part_names(text, is_transcript=True)
         if names.parents and names.parents[0] in sequence.genes:
             sequence.known.add(names.transcript or "")
             return
@@ -87,9 +99,15 @@ class _Reader:
         sequence.add_transcript(names, start, end, columns[6], number)
 
     def part(self, columns: list[str], number: int, *, is_exon: bool) -> None:
-        sequence, text = self.sequence(columns[0]), columns[8]
+        text = columns[8]
         parent = quick_value(text, "Parent=", ";")
+        if parent is not None and self.last_part == (columns[0], parent):
+            return
+        sequence = self.sequence(columns[0])
         if parent is not None:
+            if parent in sequence.known or parent in sequence.genes:
+                self.last_part = (columns[0], parent)
+                return
             if sequence.takes(parent):
                 return
             if parent in sequence.others:

@@ -13,6 +13,8 @@ from pipelines.errors import InputError
 from pipelines.inputs.numbered_lines import MAX_ROW, coordinate, lines_of, require_row
 
 COLUMNS = 9
+# First letters of lines that are no row, or may be none.
+_SPECIAL = frozenset({"", "#", ">", " ", "\t"})
 
 
 class Rows:
@@ -32,21 +34,19 @@ class Rows:
         Raises:
             InputError: missing or damaged, a line that is neither row, comment nor sequence (with its number).
         """
-        seen_sequences = False
+        seen_sequences = 0
         for number, line in feature_lines(self._path):
-            if not line:
-                seen_sequences = True
-                continue
             columns = line.split("\t")
-            if len(columns) != COLUMNS:
-                if line.startswith(("track ", "browser ")):
-                    continue
+            if len(columns) == COLUMNS:
+                self.after_sequences += seen_sequences
+                yield number, columns
+            elif not line:
+                seen_sequences = 1
+            elif not line.startswith(("track ", "browser ")):
                 raise InputError(
                     f"{self._path}: line {number}: {len(columns)} columns instead of 9",
                     "give tab-separated GFF3 or GTF",
                 )
-            self.after_sequences += seen_sequences
-            yield number, columns
 
 
 def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -60,15 +60,23 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     in_sequences = False
     for number, line in lines_of(path, MAX_ROW):
-        if not line or line.isspace():
-            continue
-        if line[0] == "#":
+        first = line[:1]
+        if first not in _SPECIAL:
+            if not in_sequences:
+                if len(line) > MAX_ROW:
+                    require_row(line, path, number)
+                yield number, line
+            elif "\t" in line.rstrip():
+                require_row(line, path, number)
+                in_sequences = False
+                yield number, line
+        elif first == "#":
             if line.startswith("##FASTA"):
                 in_sequences = True
                 yield number, ""
             elif line.startswith("##gff-version"):
                 in_sequences = False
-        elif line[0] == ">":
+        elif first == ">":
             if _is_row(line):
                 raise InputError(
                     f"{path}: line {number}: a row whose sequence name begins with '>'", "remove the '>' from the names"
@@ -76,12 +84,9 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
             if not in_sequences:
                 in_sequences = True
                 yield number, ""
-        elif not in_sequences:
+        elif line and not line.isspace() and not in_sequences:
+            # A row whose first column is empty or begins with a space.
             require_row(line, path, number)
-            yield number, line
-        elif "\t" in line.rstrip():
-            require_row(line, path, number)
-            in_sequences = False
             yield number, line
 
 

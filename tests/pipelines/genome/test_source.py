@@ -193,7 +193,7 @@ def test_genes_without_a_row_and_rows_without_a_gene_are_reported(genome: Genome
     assert source.rules == ["genes without a row"]
     assert "g: 2 genes have no row of their own and span their parts" in progress.notes
     assert "g: gene ids at several places, of which each is a gene: 1 (a)" in progress.notes
-    assert any("2 rows of the annotation are in no gene (1 " in text for text in progress.notes)
+    assert any("2 rows of the annotation are not used for genes (1 " in text for text in progress.notes)
     assert "line 3: an exon or CDS names neither a gene nor a transcript" in progress.warnings[0]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.genome.features import Feature
-from pipelines.inputs.numbered_lines import coordinate, lines_of
+from pipelines.inputs.numbered_lines import MAX_ROW, coordinate, lines_of, require_row
 
 _HEADERS = ("track", "browser")
 
@@ -22,10 +22,17 @@ def is_header(columns: list[str]) -> bool:
 
 
 def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of every row of a BED file; comments and header lines are skipped."""
-    for number, line in lines_of(path):
+    """Line number and columns of every row of a BED file; comments and header lines are skipped.
+
+    Raises:
+        InputError: missing or damaged, or a line without end.
+    """
+    for number, line in lines_of(path, MAX_ROW):
+        if line.startswith("#"):
+            continue
+        require_row(line, path, number)
         columns = line.split("\t")
-        if line.strip() and not line.startswith("#") and not is_header(columns):
+        if line.strip() and not is_header(columns):
             yield number, columns
 
 

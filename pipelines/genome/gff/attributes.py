@@ -99,7 +99,7 @@ def gene_names(text: str, dialect: Dialect) -> GeneNames:
     plain = _plain(pairs, dialect)
     names = [plain[key] for key in ("id", *_GENE_KEYS, "name") if key in plain]
     if dialect == "bare" or (dialect == "GTF" and not pairs):
-        names.append(_bare(text))
+        names += filter(None, [_bare(text)])
     elif dialect == "GFF3" and gene_id:
         gene_id = unquote(gene_id)
     return GeneNames(gene_id or next(iter(names), None), names, _biotype(pairs, dialect), is_standard=bool(gene_id))
@@ -173,8 +173,9 @@ def _biotype(pairs: dict[str, str], dialect: Dialect) -> str | None:
     return unquote(biotype) if biotype and dialect == "GFF3" else biotype
 
 
-def _bare(text: str) -> str:
-    return text.strip().split(";")[0].split()[0].strip('"') if text.strip(" ;") else ""
+def _bare(text: str) -> str | None:
+    """The first word of column 9."""
+    return next(iter(text.replace(";", " ").replace('"', " ").split()), None)
 
 
 def _list(value: str) -> list[str]:

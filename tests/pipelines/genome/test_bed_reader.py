@@ -39,3 +39,16 @@ def test_rows_keep_their_line_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.bed"
     path.write_text("# note\n\ntrack name=x\nI\t0\t10\n")
     assert list(bed_reader.rows(path)) == [(4, ["I", "0", "10"])]
+
+
+def test_a_line_without_end_is_refused_and_a_comment_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text("#" * 2_000_000 + "\nI\t0\t10\n" + "I\t0\t10" + "\tx" * 1_000_000 + "\n")
+    with pytest.raises(InputError, match="line 3: longer than 1,048,576 letters"):
+        list(bed_reader.rows(path))
+
+
+def test_rows_after_every_kind_of_header_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text("browser position I:1-9\ntrack name=a\nI\t0\t10\n\n# note\ntrack\tname=b\nII\t5\t9\n")
+    assert [columns for _, columns in bed_reader.rows(path)] == [["I", "0", "10"], ["II", "5", "9"]]

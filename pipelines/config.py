@@ -415,7 +415,9 @@ def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) ->
     location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":
-        return _unknown_key(model, location, origin)
+        # The last part is the key itself, whatever it looks like.
+        sections = location[:-1] if location[-1:] == [first["loc"][-1]] else location
+        return _unknown_key(model, [*sections, first["loc"][-1]], origin)
     if first["type"] == "missing":
         return UsageError(
             f"{origin}: {key}: missing", f"set it in the YAML file or as --{key}", code="missing-key", key=key

@@ -27,6 +27,9 @@ def rejected(**sections: Any) -> str:
         ({"tokenizer": {"k": 3, "stride": 4}}, "stride 4 is above k 3"),
         ({"tokenizer": {"k": "x"}}, "tokenizer.k: 'x': input should be a valid integer"),
         ({"tokenizer": {"from": "b", "k": 3, "tail": "drop"}}, "experiment.yaml: tokenizer: from and k, tail are both"),
+        ({"tokenizer": {"k[0]": 3}}, "experiment.yaml: tokenizer.k[0]: unknown key"),
+        ({"[]": 3}, "experiment.yaml: []: unknown key"),
+        ({"str": {"k": 3}}, "experiment.yaml: str: unknown key"),
         ({"tokenizer": {"reuse": "b"}}, "tokenizer.reuse: unknown key"),
         ({"split": {"test": 0.6, "validation": 0.5}}, "add up to 1.1"),
         (

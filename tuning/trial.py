@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from tuning import keys
 
 State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
@@ -119,11 +121,15 @@ class Trial:
         """The trial of a row, also of one from an earlier version; unknown columns of a later version are ignored.
 
         Raises:
-            KeyError: a column without a default is missing.
-            TypeError: as above.
+            ValueError: not a row, or a column without a default is missing or a value is of another type.
         """
+        if not isinstance(row, Mapping) or not isinstance(row.get("parameters"), dict):
+            raise ValueError("not the row of a trial")
         known = {field.name for field in fields(cls)}
         values = {RENAMED.get(name, name): value for name, value in row.items()}
         values = {name: value for name, value in values.items() if name in known}
         values["parameters"] = {keys.with_current_name(key): value for key, value in row["parameters"].items()}
-        return cls(**values)
+        # Values stay as they are, such as a whole number of CPUs; one that had to be converted is of another type.
+        if (validated := TypeAdapter(cls).validate_python(values)) != (trial := cls(**values)):
+            raise ValueError(f"a value of another type, not {validated}")
+        return trial

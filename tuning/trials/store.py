@@ -51,7 +51,7 @@ class TrialStore:
                     f"{path}: cannot be read ({error.strerror or error})",
                     "see why, and run again: its trial is not lost",
                 ) from error
-            except (KeyError, ValueError, TypeError):
+            except (ValueError, RecursionError):
                 if not read_only:
                     self.set_aside.append(self._move_aside(path.parent))
         self._trials = {trial.key: trial for trial in sorted(trials, key=lambda trial: trial.number)}

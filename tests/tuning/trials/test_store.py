@@ -33,6 +33,13 @@ def test_a_row_that_cannot_be_read_now_is_an_error(store: TrialStore, tmp_path: 
         TrialStore(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["[]", "[" * 5000, "{", '{"parameters": []}', '{"parameters": {}}', "number", "null"])
+def test_a_row_that_is_none_is_moved_aside(store: TrialStore, tmp_path: Path, text: str) -> None:
+    path = store.folder(TRIAL) / "trial.json"
+    path.write_text(path.read_text().replace('"number": 1', '"number": "1"') if text == "number" else text)
+    assert [trial.number for trial in TrialStore(tmp_path).trials] == [2]
+
+
 def test_a_row_of_another_version_is_moved_aside_with_all_files_of_its_trial(store: TrialStore, tmp_path: Path) -> None:
     folder = store.folder(TRIAL)
     (folder / "trial.json").write_text("{}")

@@ -20,7 +20,7 @@ from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from pipelines.genome import intervals
 from pipelines.genome.sequence import runs_of_n
 from pipelines.progress import Silent
-from tests.cluster.test_cli import raygene
+from tests.cluster.command_line import run_alone
 
 EXPERIMENT = Path(look_alike.__file__).with_name("experiment.yaml")
 CHROMOSOMES = [str(number) for number in range(1, 11)]
@@ -145,7 +145,7 @@ def test_a_dry_run_reports_ten_sequences_and_every_gene_on_them(
 ) -> None:
     written = genomes[masking]
     path = written.fasta.with_name("experiment.yaml")
-    finished = raygene("build", path, "--output", tmp_path / "out", "--dry-run", *flags(written, masking))
+    finished = run_alone("build", path, "--output", tmp_path / "out", "--dry-run", *flags(written, masking))
     assert finished.returncode == 0, finished.stderr
     on_chromosomes = sum(list(written.genes.values())[:10])
     (line,) = (line.split() for line in finished.stdout.splitlines() if line.split()[:1] == ["B73"])

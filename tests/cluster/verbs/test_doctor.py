@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
+from tests.cluster.command_line import experiment, run_alone
 from tests.cluster.ray_nodes import BIN, Cluster, head
-from tests.cluster.test_cli import experiment, raygene
 from tests.conftest import GenomeFiles
 
 
@@ -24,7 +24,7 @@ def lines(text: str, level: str) -> list[str]:
 def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
     report = tmp_path / "report.json"
-    done = raygene("doctor", "--experiment", path, "--storage", tmp_path, "--json", report, RAY_ADDRESS="")
+    done = run_alone("doctor", "--experiment", path, "--storage", tmp_path, "--json", report, RAY_ADDRESS="")
     document = json.loads(report.read_text())
     assert done.returncode == (document["status"] == "failure")
     assert "inputs         2 readable" in done.stdout
@@ -37,7 +37,7 @@ def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_p
 def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
     flags = ["--gpus", "99", "--experiment", path, "--sources.0.fasta", "/none.fa", "--storage", "/proc/none"]
-    done = raygene("doctor", *flags, PATH="/nowhere", RAY_ADDRESS="")
+    done = run_alone("doctor", *flags, PATH="/nowhere", RAY_ADDRESS="")
     assert done.returncode == 1
     failures = lines(done.stdout, "failure")
     assert any("GPUs" in line and "of 99 required" in line for line in failures)
@@ -49,12 +49,12 @@ def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp
 
 def test_a_training_on_gpus_requires_one_for_each_worker(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path, training={"device": "cuda", "workers": 64})
-    done = raygene("doctor", "--experiment", path, RAY_ADDRESS="")
+    done = run_alone("doctor", "--experiment", path, RAY_ADDRESS="")
     assert "of 64 required" in done.stdout
 
 
 def test_an_unreachable_cluster_is_a_failure_and_this_machine_is_checked() -> None:
-    done = raygene("doctor", "--cluster.address", "127.0.0.1:1", RAY_ADDRESS="")
+    done = run_alone("doctor", "--cluster.address", "127.0.0.1:1", RAY_ADDRESS="")
     assert done.returncode == 1
     assert any("no Ray there" in line for line in lines(done.stdout, "failure"))
     assert lines(done.stdout, "ok")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from tests.cluster.test_cli import experiment
+from tests.cluster.command_line import experiment
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
 

@@ -14,8 +14,8 @@ import pytest
 
 from cluster.cli import main
 from cluster.jobs import package
+from tests.cluster.command_line import experiment, one_line, run_alone
 from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
-from tests.cluster.test_cli import experiment, one_line, raygene
 from tests.conftest import GenomeFiles
 
 EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"
@@ -50,7 +50,7 @@ def test_a_wrong_command_line_is_refused_before_any_request_to_a_cluster(
 
 
 def test_a_job_server_that_is_not_there_is_one_line() -> None:
-    line = one_line(raygene("submit", "list", "--address", "http://127.0.0.1:1"), 1)
+    line = one_line(run_alone("submit", "list", "--address", "http://127.0.0.1:1"), 1)
     assert "no job server there" in line
 
 
@@ -104,7 +104,7 @@ def test_a_job_and_its_tasks_run_the_code_that_was_sent(cluster: Cluster, tmp_pa
 
 @pytest.mark.full
 def test_a_dataset_built_by_a_job_is_that_of_a_local_build(cluster: Cluster, dataset: Path, tmp_path: Path) -> None:
-    assert raygene("build", EXAMPLE, "--output", tmp_path / "local").returncode == 0
+    assert run_alone("build", EXAMPLE, "--output", tmp_path / "local").returncode == 0
     manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (dataset, tmp_path / "local")]
     assert manifests[0]["files"] == manifests[1]["files"]
 

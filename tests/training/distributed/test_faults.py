@@ -34,7 +34,7 @@ from training.engine.collective import Alone
 pytestmark = pytest.mark.ray
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
 LONG = TrainingConfig(
-    epochs=6,
+    epochs=4,
     global_batch_size=2,
     optimizer="sgd",
     learning_rate=0.005,
@@ -182,32 +182,36 @@ def killed(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFac
     return folder / "run"
 
 
-def test_a_killed_driver_is_followed_by_one_with_other_workers_and_the_result_is_the_same(
-    killed: Path, dataset: Path, tmp_path: Path, undisturbed: loop.State
-) -> None:
-    output = shutil.copytree(killed, tmp_path / "run")
-    assert not (output / "bundle").exists()
-    records: list[dict[str, Any]] = []
-    train(MODEL, TWO, dataset, output, Silent(), {}, records.append)
-    assert "resuming from the checkpoint at" in log(output)
-    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
-    require_same(output, undisturbed)
-
-
-def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(
-    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
-) -> None:
-    output = tmp_path / "run"
-    process = driver(tmp_path, dataset, output, LONG)
-    await_steps(output)
+@pytest.fixture(scope="module")
+def terminated(killed: Path, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The killed run, which a second driver resumed until it was sent SIGTERM; and that driver's exit status."""
+    folder = tmp_path_factory.mktemp("terminated")
+    output = shutil.copytree(killed, folder / "run")
+    process = driver(folder, dataset, output, LONG)
+    await_steps(output, 180)
     os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(timeout=60) == 130
+    return output, process.wait(timeout=60)
+
+
+def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(terminated: tuple[Path, int]) -> None:
+    output, status = terminated
+    assert status == 130
     checkpoint = Checkpoints(next(output.glob("checkpoints-*"))).latest()
     assert checkpoint is not None
     last = lines(output / "steps.jsonl")[-1]
     assert (checkpoint.epoch, checkpoint.step) >= (last["epoch"] - 1, last["step"])
     assert f"stopped after epoch {checkpoint.epoch + 1}, step {checkpoint.step} of 80, which is saved" in log(output)
-    train(MODEL, LONG, dataset, output, Silent(), {})
+
+
+def test_killed_and_terminated_drivers_are_followed_by_one_with_other_workers_and_the_result_is_the_same(
+    terminated: tuple[Path, int], dataset: Path, tmp_path: Path, undisturbed: loop.State
+) -> None:
+    output = shutil.copytree(terminated[0], tmp_path / "run")
+    assert not (output / "bundle").exists()
+    records: list[dict[str, Any]] = []
+    train(MODEL, TWO, dataset, output, Silent(), {}, records.append)
+    assert log(output).count("resuming from the checkpoint at") == 2
+    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
     require_same(output, undisturbed)
 
 

@@ -43,8 +43,9 @@ def losses(output: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def trained(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run on one worker."""
+    """A finished run on one worker, in a directory where a killed driver had left its scratch files."""
     output = tmp_path_factory.mktemp("runs") / "run"
+    (output / ".ray-0123456789ab").mkdir(parents=True)
     train(MODEL, CONFIG, dataset, output, Silent(), RESOLVED)
     return output
 
@@ -53,6 +54,10 @@ def test_a_run_leaves_its_configuration_its_epochs_and_a_bundle(trained: Path) -
     assert yaml.safe_load((trained / "experiment.yaml").read_text()) == RESOLVED
     assert [record["epoch"] for record in journal(trained)] == [1, 2, 3]
     assert training.load(trained / "bundle").config["genomes"] == ["toy"]
+
+
+def test_what_a_killed_driver_left_behind_is_cleared_away(trained: Path) -> None:
+    assert not list(trained.glob(".ray-*"))
 
 
 def test_a_run_leaves_the_vectors_of_its_best_epoch_as_an_embedding_file(trained: Path) -> None:
@@ -258,6 +263,7 @@ def test_an_embedding_of_another_tokenizer_is_refused_before_anything_starts(dat
         train(model, CONFIG, dataset, tmp_path / "run", Silent(), {})
 
 
+@pytest.mark.full
 def test_a_dataset_that_is_replaced_when_workers_start_is_refused(ray_session: Any, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "dataset", rows=16)
 
@@ -271,9 +277,3 @@ def test_a_dataset_that_is_replaced_when_workers_start_is_refused(ray_session: A
 
     with pytest.raises(DatasetError, match="was replaced since"):
         train(MODEL, CONFIG, folder, tmp_path / "run", Replacing(), {})
-
-
-def test_what_a_killed_driver_left_behind_is_cleared_away(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
-    (tmp_path / ".ray-0123456789ab").mkdir()
-    train(MODEL, TrainingConfig(epochs=1, global_batch_size=16, tensorboard=False), dataset, tmp_path, Silent(), {})
-    assert not list(tmp_path.glob(".ray-*"))

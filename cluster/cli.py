@@ -1,6 +1,8 @@
 """The command `raygene`: parses a command line, runs one verb, and turns every error into one line and an exit status.
 
-Exit status: 0 done, 1 failure, 2 usage, 130 interrupted.
+Exit status: 0 done, 1 failure, 2 usage, 129, 130 and 143 ended by SIGHUP, SIGINT and SIGTERM.
+
+What takes long to import is imported by the functions that need it, after signals are handled.
 """
 
 from __future__ import annotations
@@ -10,17 +12,20 @@ import signal
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cluster import connection, output_paths
-from cluster.context import Context
-from cluster.flags import Parser, add_output_flags, add_sections, chosen_parser, has_actions, parse
 from cluster.former_commands import require_current
-from cluster.terminal import Terminal, clean_messages_of_libraries
+from cluster.process import signals
 from cluster.verbs import VERBS
 from pipelines import __version__, os_errors
 from pipelines.errors import RaygeneError, one_line
+
+if TYPE_CHECKING:
+    from cluster.context import Context
+    from cluster.flags import Parser
+    from cluster.terminal import Terminal
 
 RESUMING = ("demo", "build", "train", "tune", "scan")
 """Verbs that keep finished work when they are interrupted."""
@@ -28,48 +33,79 @@ _HELP = "raygene finds genes: annotated genomes in; token datasets, trained mode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line, by default that of this process; return its exit status."""
-    command_line = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command line; return its exit status.
+
+    Args:
+        arguments: the command line; None: that of this process, which is ended as defined when a signal comes.
+    """
+    if arguments is not None:
+        return _run_and_report(list(arguments))
+    command_line = sys.argv[1:]
+    options = split_job(command_line)[0]
+    silence = not {"--debug", "--verbose"} & set(options)
+    signals.install(lambda number: interruption(command_line, number), silence=silence)
+    return signals.finish(_run_and_report(command_line))
+
+
+def _run_and_report(command_line: list[str]) -> int:
+    """Run a command line, and turn what it raises into one line and an exit status."""
+    from cluster.terminal import Terminal, clean_messages_of_libraries
+
     debug = "--debug" in split_job(command_line)[0]
     terminal = Terminal()
     clean_messages_of_libraries()
     try:
-        signal.signal(signal.SIGTERM, _interrupt)
-        return _run(command_line, terminal)
-    except RaygeneError as error:
-        if debug:
+        status = _run(command_line, terminal)
+    except BaseException as error:
+        number = signals.received()
+        if isinstance(error, KeyboardInterrupt) and number is None:
+            number = next((number for number in error.args if number in signals.NUMBERS), signal.SIGINT)
+        if number is not None:
+            # Where code in C was interrupted, something else than KeyboardInterrupt may arrive here.
+            with suppress(OSError, ValueError):
+                # The terminal may be closed.
+                terminal.error(interruption(command_line, number))
+            signals.mark_reported(number)
+            return 128 + number
+        if debug or not isinstance(error, Exception):
             raise
-        terminal.error(str(error))
-        return error.exit_status
-    except KeyboardInterrupt:
-        terminal.error(interruption(command_line))
-        return 130
-    except BrokenPipeError:
-        return 1
-    except (OSError, MemoryError) as error:
-        if debug:
-            raise
-        terminal.error(str(os_errors.explained(error, "raygene")))
-        return 1
-    except Exception as error:
-        if debug:
-            raise
-        message = one_line(error, 300)
-        terminal.error(
-            f"internal error, {type(error).__name__}: {message}: run again with --debug and report the traceback"
-        )
-        return 1
+        return _report(error, terminal)
     finally:
         terminal.flush()
+    number = signals.received()
+    return status if number is None or status == 0 else 128 + number
 
 
-def interruption(arguments: Sequence[str]) -> str:
-    """The message for an interrupted command line: whether its finished work is kept."""
+def _report(error: Exception, terminal: Terminal) -> int:
+    """Show an error as one line; return the exit status."""
+    if isinstance(error, RaygeneError):
+        terminal.error(str(error))
+        return error.exit_status
+    if isinstance(error, BrokenPipeError):
+        return 1
+    if isinstance(error, OSError | MemoryError):
+        terminal.error(str(os_errors.explained(error, "raygene")))
+        return 1
+    message = one_line(error, 300)
+    terminal.error(
+        f"internal error, {type(error).__name__}: {message}: run again with --debug and report the traceback"
+    )
+    return 1
+
+
+def interruption(arguments: Sequence[str], number: int = signal.SIGINT) -> str:
+    """The message for an interrupted command line: whether its finished work is kept.
+
+    Args:
+        arguments: the command line.
+        number: the signal that ended it.
+    """
+    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
     if arguments and arguments[0] in RESUMING:
-        return "interrupted; finished work is kept, and the same command resumes"
+        return f"interrupted{by}; finished work is kept, and the same command resumes"
     if arguments and arguments[0] == "submit":
-        return "interrupted; a job that was sent keeps running: 'raygene submit list' shows it"
-    return "interrupted; no work is kept, and the same command starts again"
+        return f"interrupted{by}; a job that was sent keeps running: 'raygene submit list' shows it"
+    return f"interrupted{by}; no work is kept, and the same command starts again"
 
 
 def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -80,11 +116,11 @@ def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(command_line), []
 
 
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def _run(command_line: list[str], terminal: Terminal) -> int:
+    from cluster import connection
+    from cluster.context import Context
+    from cluster.flags import chosen_parser, parse
+
     parser = parser_of_all()
     arguments, job_command = split_job(command_line)
     require_current(arguments, job_command)
@@ -96,6 +132,7 @@ def _run(command_line: list[str], terminal: Terminal) -> int:
     connection.prepare_environment(verbose=namespace.verbose)
     verb = import_module(f"cluster.verbs.{namespace.verb}")
     context = Context(namespace, overrides, terminal)
+    signals.begin_work()
     _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
     return verb.run(context) or 0
 
@@ -105,6 +142,8 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
 
     A verb may have functions `written` and `read`, which add the paths that follow from an option.
     """
+    from cluster import output_paths
+
     read, written = output_paths.declared(parser, context.arguments)
     if not written or getattr(context.arguments, "dry_run", False):
         return
@@ -117,6 +156,8 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
 
 def parser_of_all() -> Parser:
     """The parser of all verbs."""
+    from cluster.flags import Parser, add_output_flags, add_sections, has_actions
+
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +19,8 @@ from cluster.imports import raygene_imports
 from cluster.local_ray import network, token
 from cluster.local_ray.folder import run_folder
 from cluster.port import check_reachable
+from cluster.process import signals
+from cluster.process.ray_watch import watched_ray
 from pipelines import os_errors, storage
 from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
@@ -210,18 +210,12 @@ def connect(
             require_reachable(address)
             token.require_usable(os.environ, token.default_path())
             options |= {"runtime_env": _runtime_env(address, worker_environment or {})}
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        with progress.stage(title):
+        # Ray sets handlers of its own, which exit without a message.
+        with progress.stage(title), signals.kept_while_ray_starts():
             try:
                 ray.init(address=address, **options)
             except Exception as error:
                 # Ray raises errors of no common class.
                 raise _start_error(address, error) from error
-        if threading.current_thread() is threading.main_thread():
-            # Ray replaces them with handlers of its own, which exit without a message.
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        try:
+        with watched_ray(is_local=address == "local"):
             yield
-        finally:
-            ray.shutdown()

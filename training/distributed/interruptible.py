@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 GRACE_S = 30.0
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Interrupt = Callable[[], None]
 
 
@@ -20,8 +21,8 @@ def run(
 
     Args:
         work: called once, on a thread of its own.
-        request_stop: called at the first interrupt (SIGINT, SIGTERM), after which the work may end by itself; None: an
-            interrupt is raised at once.
+        request_stop: called at the first interrupt (one of `INTERRUPTS`), after which the work may end by itself;
+            None: an interrupt is raised at once.
         grace: seconds that the work has to end by itself; called again and again, for it may change.
 
     Returns:
@@ -29,7 +30,7 @@ def run(
 
     Raises:
         KeyboardInterrupt: there was an interrupt. If `request_stop` was called, it is raised when the work has ended,
-            when the grace has, or at the second interrupt.
+            when the grace has, or at the second interrupt. Its argument is the signal's number.
     """
     failure: BaseException | None = None
 
@@ -48,13 +49,14 @@ def run(
             thread.join(timeout=0.1)
             if interrupts and requested_at is None:
                 if request_stop is None:
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(interrupts[0])
                 request_stop()
                 requested_at = time.monotonic()
             if requested_at is not None and (len(interrupts) > 1 or time.monotonic() - requested_at > grace()):
-                raise KeyboardInterrupt
-    if requested_at is not None:
-        raise KeyboardInterrupt
+                raise KeyboardInterrupt(interrupts[0])
+    # It may have come while the work ended by itself.
+    if interrupts:
+        raise KeyboardInterrupt(interrupts[0])
     if failure is not None and not isinstance(failure, Exception):
         raise failure
     return failure
@@ -62,12 +64,13 @@ def run(
 
 @contextmanager
 def _collected_interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of being ended by them; only the main thread can."""
+    """Collect interrupts in a list instead of being ended by them; only the main thread can."""
     signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
     for number in previous:
         signal.signal(number, lambda number, frame: signals.append(number))
     try:

@@ -1,0 +1,246 @@
+"""Ends this process as defined at SIGINT, SIGTERM and SIGHUP: one line, and 128 plus the signal's number as its status.
+
+Before the verb begins there is nothing to save, and a signal ends the process at once. While it works, the first signal
+raises KeyboardInterrupt, so that the verb can save and release what it holds; a second one ends it at once, and so does
+the end of `DEADLINE_S`. From the first signal on nobody else writes to standard error: threads of Ray and Python would
+tell of what they lost. After the verb has ended, signals are ignored: its result is complete.
+
+A thread sees to it that this holds where the main thread is in code that does not return to Python: it nudges the main
+thread, and ends the process itself when the deadline has passed.
+
+An ending by a signal skips Python's finalisation (`os._exit`), in which a half-started Ray crashes.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+from cluster.process import children
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEADLINE_S = 20.0
+"""Seconds from the first signal, or from the end of what a verb saves after it, to the end of the process."""
+START_DEADLINE_S = 3.0
+"""The same while Ray starts: there is nothing to save yet, and a half-started Ray may wait for processes that ended."""
+DEBOUNCE_S = 1.0
+"""A signal that follows so soon is the same request: a terminal and a program that watches may both send one. Longer
+than `_NUDGE_AFTER_S`, after which the second of two that came at once may be handled."""
+_NUDGE = signal.SIGURG
+_NUDGE_AFTER_S = 0.5
+_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
+
+
+@dataclass
+class _State:
+    """Of this process.
+
+    Attributes:
+        message: the line for a signal; None: this process is not run by `handled`.
+        is_working: whether KeyboardInterrupt is raised at a signal.
+        deadline_s: how long the ending may take.
+        is_silenced: whether others are kept from standard error.
+        number: the first signal.
+        at: when it came.
+        ending: status and line of an ending that was decided; None before.
+        is_reported: whether the line is written.
+        stderr: descriptor of standard error.
+    """
+
+    message: Callable[[int], str] | None = None
+    may_silence: bool = True
+    is_working: bool = False
+    deadline_s: float = DEADLINE_S
+    is_silenced: bool = False
+    number: int | None = None
+    at: float = 0.0
+    ending: tuple[int, str] | None = None
+    is_reported: bool = False
+    stderr: int = 2
+
+
+_state = _State()
+
+
+def install(message: Callable[[int], str], *, silence: bool) -> None:
+    """Handle signals from now on; to be called first, by the main thread of a process that is a command.
+
+    A signal that is ignored already stays so: `nohup` and a shell's background jobs count on it.
+
+    Args:
+        message: the line for the number of a signal.
+        silence: keep others from standard error after a signal.
+    """
+    _state.message, _state.may_silence = message, silence
+    for number in NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _on_signal)
+    signal.signal(_NUDGE, _ignore)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    _thread.start_new_thread(_attend, (reading, threading.get_ident()))
+    children.adopt_orphans()
+
+
+def begin_work() -> None:
+    """From now on the first signal raises KeyboardInterrupt in the main thread."""
+    _state.is_working = True
+
+
+def received() -> int | None:
+    """The number of the first signal; None if there was none."""
+    return _state.number
+
+
+def mark_reported(number: int) -> None:
+    """Note that the line for a signal is written, so that it is not written again."""
+    _state.is_reported = True
+    _state.ending = _state.ending or (128 + number, "")
+
+
+def begin_ending(status: int | None = None, line: str = "") -> None:
+    """Keep others from standard error, and end this process when the deadline has passed, if it has not ended by then.
+
+    Without effect in a process that is not run as a command.
+
+    Args:
+        status: exit status of this ending; None: that of the signal.
+        line: what is written then.
+    """
+    if _state.message is None:
+        return
+    if status is not None and _state.ending is None:
+        _state.ending = status, line
+    _silence_others()
+    # Without a lock of `threading`, which the interrupted code may hold.
+    _thread.start_new_thread(_end_in, (_state.deadline_s,))
+
+
+def finish(status: int) -> int:
+    """Ignore signals from now on, and end what this process has started; after a signal or a failure end it here too.
+
+    Returns:
+        `status`, for `sys.exit`.
+    """
+    ignore()
+    children.kill_all()
+    is_cut_short = _state.number is not None or _state.ending is not None
+    # A Ray that did not start, or did not end, is in no state to be finalised.
+    if not is_cut_short and (status == 0 or "ray" not in sys.modules):
+        return status
+    _state.is_reported = True
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+def ignore() -> None:
+    """Ignore signals from now on."""
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def kept_while_ray_starts() -> Iterator[None]:
+    """Keep the handlers of `NUMBERS` while Ray starts in the block: its own exit without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    original = signal.signal
+
+    def keep(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number in NUMBERS else original(number, handler)
+
+    signal.signal = keep  # type: ignore[assignment]
+    _state.deadline_s = START_DEADLINE_S
+    try:
+        yield
+    finally:
+        signal.signal = original
+        _state.deadline_s = DEADLINE_S
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    is_first = _state.number is None
+    if not is_first and time.monotonic() - _state.at < DEBOUNCE_S:
+        return
+    if is_first:
+        _state.number, _state.at = number, time.monotonic()
+    if not is_first or not _state.is_working:
+        _end_now()
+    begin_ending()
+    raise KeyboardInterrupt(number)
+
+
+def _attend(arrivals: int, main_thread: int) -> None:
+    """Have every signal handled.
+
+    Args:
+        arrivals: a descriptor from which the number of each can be read when it has come.
+        main_thread: which runs its handler, but only between two steps of Python.
+    """
+    while arrived := os.read(arrivals, 1):
+        number = arrived[0]
+        if number not in NUMBERS:
+            continue
+        time.sleep(_NUDGE_AFTER_S)
+        # Interrupts a call of the system. The interpreter may also have lost the first of two signals until now.
+        signal.pthread_kill(main_thread, _NUDGE)
+        if _state.number is None:
+            _thread.start_new_thread(_end_if_unhandled, (number, _state.deadline_s))
+
+
+def _end_if_unhandled(number: int, seconds: float) -> None:
+    time.sleep(seconds)
+    if _state.number is None and signal.getsignal(number) is _on_signal:
+        _state.number = number
+        _end_now()
+
+
+def _end_in(seconds: float) -> None:
+    time.sleep(seconds)
+    _end_now()
+
+
+def _end_now() -> NoReturn:
+    """Write the line unless that is done, kill what was started, and exit, from whatever thread."""
+    number = _state.number or signal.SIGINT
+    status, line = _state.ending or (128 + number, _state.message(number) if _state.message else "")
+    if not _state.is_reported:
+        with suppress(OSError):
+            start = _SHOW_CURSOR if os.isatty(_state.stderr) else b""
+            os.write(_state.stderr, start + f"raygene: error: {line}\n".encode(errors="replace"))
+    children.kill_all()
+    os._exit(status)
+
+
+def _ignore(*arguments: object) -> None:
+    pass
+
+
+def _silence_others() -> None:
+    """Leave standard error to this project: the descriptor that others write to leads nowhere from now on."""
+    if _state.is_silenced or not _state.may_silence:
+        return
+    _state.is_silenced = True
+    sys.unraisablehook = _ignore
+    threading.excepthook = _ignore
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+        copy = os.dup(2)
+        sys.stderr = os.fdopen(copy, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+        _state.stderr = copy
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)

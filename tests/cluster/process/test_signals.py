@@ -1,0 +1,276 @@
+"""Signals to commands, which are processes of their own: one line and a defined status, whatever they are doing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SAYS = {
+    signal.SIGINT: "raygene: error: interrupted; ",
+    signal.SIGTERM: "raygene: error: interrupted by SIGTERM; ",
+    signal.SIGHUP: "raygene: error: interrupted by SIGHUP; ",
+}
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import cluster.cli
+
+PLACE = Path(sys.argv[1])
+
+def step(name):
+    PLACE.write_text(name)
+
+{program}
+experiment = PLACE.with_name("experiment.yaml")
+experiment.write_text("training: {{epochs: 1}}")
+sys.argv = ["raygene", "build", str(experiment), "--output", str(PLACE.with_name("data"))]
+sys.exit(cluster.cli.main())
+"""
+"""A command whose verb is replaced: it tells where it is in a file."""
+VERB = """
+import cluster.verbs.build as verb
+def run(context):
+{body}
+verb.run = run
+"""
+
+
+def start(tmp_path: Path, program: str, *, ignored: signal.Signals | None = None) -> subprocess.Popen[str]:
+    """Start a command, and wait until it has come to its first step."""
+    script, place = tmp_path / "command.py", tmp_path / "step"
+    script.write_text(PROGRAM.format(program=program))
+
+    def set_handlers() -> None:
+        for number in NUMBERS:
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(place)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=set_handlers,
+    )
+    wait_for(place)
+    return process
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + 60
+    while not path.exists() or not path.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def verb(body: str) -> str:
+    return VERB.format(body="".join(f"    {line}\n" for line in body.strip().splitlines()))
+
+
+def one_line(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    _, errors = process.communicate(timeout=60)
+    (line,) = errors.splitlines()
+    assert process.returncode == 128 + number
+    assert line.startswith(SAYS[number])
+    return line
+
+
+LOADING = """
+import cluster.former_commands
+def wait(*arguments):
+    step("loading")
+    import time
+    time.sleep(60)
+cluster.cli.require_current = wait
+"""
+WAITING = """
+import time
+step("working")
+time.sleep(60)
+"""
+SWALLOWING = """
+import time
+class Swallows:
+    def __del__(self):
+        step("working")
+        time.sleep(60)
+def hide():
+    Swallows()
+hide()
+time.sleep(60)
+"""
+SHUTTING_DOWN = """
+import time
+step("working")
+try:
+    time.sleep(60)
+finally:
+    step("ending")
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("program", [LOADING, verb(WAITING)], ids=["while modules load", "while the verb works"])
+def test_a_signal_is_one_line_and_128_plus_its_number(tmp_path: Path, program: str, number: signal.Signals) -> None:
+    process = start(tmp_path, program)
+    process.send_signal(number)
+    assert "the same command resumes" in one_line(process, number)
+
+
+def test_a_second_signal_ends_a_command_that_is_still_saving(tmp_path: Path) -> None:
+    process = start(tmp_path, verb(SHUTTING_DOWN))
+    process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while (tmp_path / "step").read_text() != "ending":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(1.2)
+    process.send_signal(signal.SIGINT)
+    one_line(process, signal.SIGTERM)
+
+
+def test_code_that_never_returns_to_python_ends_at_the_deadline(tmp_path: Path) -> None:
+    waiting = """
+import ctypes
+from cluster.process import signals
+signals._state.deadline_s = 1.0
+mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+lock(mutex)
+step("working")
+lock(mutex)
+"""
+    process = start(tmp_path, verb(waiting))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
+def test_a_signal_sent_twice_at_once_is_one_request(tmp_path: Path) -> None:
+    saving = SHUTTING_DOWN.replace('step("ending")\n    time.sleep(60)', 'time.sleep(0.5)\n    step("saved")')
+    process = start(tmp_path, verb(saving))
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in {130, 143}
+    assert len(errors.splitlines()) == 1
+    assert (tmp_path / "step").read_text() == "saved"
+
+
+def test_code_that_swallows_the_interrupt_ends_at_the_deadline(tmp_path: Path) -> None:
+    quick = "import cluster.process.signals as signals\nsignals._state.deadline_s = 1.0\n"
+    process = start(tmp_path, verb(quick + SWALLOWING))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
+def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(tmp_path: Path) -> None:
+    converting = """
+try:
+    import time
+    step("working")
+    time.sleep(60)
+except BaseException:
+    raise SystemError("returned a result with an exception set")
+"""
+    process = start(tmp_path, verb(converting))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
+def test_a_handler_of_a_library_does_not_replace_ours_while_ray_starts(tmp_path: Path) -> None:
+    starting = """
+import signal, sys, time
+from cluster.process import signals
+with signals.kept_while_ray_starts():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+    step("working")
+    time.sleep(60)
+"""
+    process = start(tmp_path, verb(starting))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
+def test_what_others_write_after_a_signal_is_not_shown(tmp_path: Path) -> None:
+    noisy = """
+import os, threading, time
+def fail():
+    time.sleep(0.5)
+    os.write(2, b"E0000 core_worker.cc: lost connection\\n")
+    raise RuntimeError("lost connection")
+threading.Thread(target=fail).start()
+step("working")
+try:
+    time.sleep(60)
+finally:
+    time.sleep(1)
+"""
+    process = start(tmp_path, verb(noisy))
+    process.send_signal(signal.SIGINT)
+    one_line(process, signal.SIGINT)
+
+
+def test_processes_of_a_command_end_with_it_whoever_their_parent_is(tmp_path: Path) -> None:
+    starting = """
+import subprocess, time
+shell = "sleep 300 & echo $!; (sleep 301 & echo $!) ; exit"
+done = subprocess.run(["sh", "-c", shell], stdout=open({path!r}, "w"))
+step("working")
+time.sleep(60)
+""".format(path=str(tmp_path / "pids"))
+    process = start(tmp_path, verb(starting))
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+    assert not any("sleep" in command(pid) for pid in pids)
+
+
+def command(pid: int) -> str:
+    path = Path(f"/proc/{pid}/cmdline")
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_signal_after_the_work_is_done_changes_nothing(tmp_path: Path) -> None:
+    finalising = (
+        verb("pass")
+        + """
+import atexit, time
+def wait():
+    step("finalising")
+    time.sleep(1)
+atexit.register(wait)
+"""
+    )
+    process = start(tmp_path, finalising)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_ignored_signal_stays_ignored_as_nohup_and_background_jobs_ask(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(tmp_path, verb("import time\nstep('working')\ntime.sleep(1)"), ignored=number)
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
+
+
+def test_a_closed_standard_error_costs_the_line_and_not_the_status(tmp_path: Path) -> None:
+    process = start(tmp_path, verb("import os, time\nos.close(2)\nstep('working')\ntime.sleep(60)"))
+    process.send_signal(signal.SIGHUP)
+    process.wait(timeout=60)
+    assert process.returncode == 129

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import fingerprint, storage, yaml_writer
 from pipelines.dataset.token_dataset import read_manifest
+from pipelines.display import shown
 from pipelines.errors import TrainingError
 from training import dataset_config
 from training.distributed.train import Run
@@ -41,8 +42,9 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     parameters = {**trial.parameters, "training.seed": trial.seed, "training.workers": workers}
     values = keys.with_parameters(base, parameters)
     reconciled, _ = dataset_config.reconcile(values, read_manifest(dataset)["config"])
-    head = f"# {lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}\n"
-    storage.write_text(store.output / EXPERIMENT, head + yaml_writer.dump(reconciled))
+    # A line break in a value or a path would end the comment.
+    head = shown(f"{lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}")
+    storage.write_text(store.output / EXPERIMENT, f"# {head}\n" + yaml_writer.dump(reconciled))
     checkpoints = store.checkpoints(trial)
     latest = checkpoints.latest()
     if latest is None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines import storage
+from pipelines.address import masked
 from pipelines.errors import ResourceError
 from training.engine.checkpoints import Checkpoints
 from training.observability import journal
@@ -107,7 +108,7 @@ class TrialStore:
             ResourceError: the directory cannot be written.
         """
         order = 1 + max((other.ended or 0 for other in self._trials.values()), default=0)
-        ended = replace(trial.with_epochs(self.epochs(trial)), state=state, reason=reason, ended=order)
+        ended = replace(trial.with_epochs(self.epochs(trial)), state=state, reason=masked(reason), ended=order)
         self.write(ended)
         return ended
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pipelines import fingerprint, storage
+from pipelines.address import masked
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
 from pipelines.metrics import binary_metrics
@@ -67,7 +68,7 @@ def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None
         permanent = explain(error)
         if permanent is None:
             # The study reads the file if Ray gives up on the trial.
-            storage.write_text(spec.folder / ERROR, "".join(traceback.format_exception_only(error)))
+            storage.write_text(spec.folder / ERROR, masked("".join(traceback.format_exception_only(error))))
             raise
         report(TrialFailed(permanent.problem))
 

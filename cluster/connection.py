@@ -99,6 +99,11 @@ def silence_ray() -> None:
         logger.propagate = False
 
 
+def _named(address: str) -> str:
+    """The address with the key or variable that gives it."""
+    return f"{'RAY_ADDRESS' if os.environ.get('RAY_ADDRESS') == address else 'cluster.address'} {address}"
+
+
 def require_reachable(address: str) -> None:
     """Check first that host:port is open: Ray itself tries a dead address for more than five minutes.
 
@@ -112,7 +117,7 @@ def require_reachable(address: str) -> None:
         check_reachable(host.strip("[]"), int(port))
     except OSError as error:
         raise ResourceError(
-            f"cluster.address {address}: no Ray there ({error.strerror or error})",
+            f"{_named(address)}: no Ray there ({error.strerror or error})",
             "start one with 'ray start --head' or use local",
         ) from error
 
@@ -126,7 +131,7 @@ def _start_error(address: str, error: Exception) -> ResourceError:
     """The error for what Ray raised instead of starting, or of connecting."""
     from ray.exceptions import AuthenticationError
 
-    name = f"cluster.address {address}"
+    name = _named(address)
     if difference := version_difference(str(error)):
         return ResourceError(
             f"{name}: {difference}", "install the cluster's versions on this machine, or use 'raygene submit run'"
@@ -139,9 +144,10 @@ def _start_error(address: str, error: Exception) -> ResourceError:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return os_errors.explained(error, f"{name}: Ray did not start")
     if address == "local":
-        return ResourceError(
-            f"{name}: Ray did not start ({reason(error)})", "run again when the machine is less busy, or with --verbose"
-        )
+        ours = {*environment(verbose=False), *network.loopback_variables(), *raygene_imports.variables({})}
+        own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in {*ours, "RAY_AUTH_MODE"})
+        fix = f"correct or unset {', '.join(own)}" if own else "run again when the machine is less busy"
+        return ResourceError(f"{name}: Ray did not start ({reason(error)})", f"{fix}, or see more with --verbose")
     return ResourceError(f"{name}: no Ray there ({reason(error)})", "start one or use local")
 
 

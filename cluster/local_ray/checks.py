@@ -20,9 +20,8 @@ def check_network(reports: Sequence[NodeReport]) -> list[Finding]:
             continue
         shown = ", ".join(f"{port.process} {port.port}" for port in ports[:_SHOWN])
         rest = f" and {len(ports) - _SHOWN} more" if len(ports) > _SHOWN else ""
-        message = (
-            f"{len(ports)} port{'s' if len(ports) > 1 else ''} of Ray can be reached from other machines: {shown}{rest}"
-        )
+        noun = "port" if len(ports) == 1 else "ports"
+        message = f"{len(ports)} {noun} of Ray can be reached from other machines: {shown}{rest}"
         node = node_name(report, reports)
         if all(port.wants_token for port in ports):
             findings.append(Finding("ok", "network", f"{message}; they want its token", node=node))

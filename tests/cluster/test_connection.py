@@ -86,7 +86,7 @@ def test_a_reason_is_one_line_even_of_an_empty_message(error: Exception, expecte
             OSError(24, "Too many open files"),
             "Ray did not start: Too many open files: raise the limit of open",
         ),
-        ("local", RuntimeError("a process died"), "Ray did not start (a process died): run again when"),
+        ("local", RuntimeError("a process died"), "Ray did not start (a process died): "),
         (
             "h:6379",
             AuthenticationError("no token was found"),
@@ -97,6 +97,21 @@ def test_a_reason_is_one_line_even_of_an_empty_message(error: Exception, expecte
 )
 def test_the_reason_why_ray_does_not_start_is_named(address: str, error: Exception, expected: str) -> None:
     assert expected in str(_start_error(address, error))
+
+
+def test_variables_of_ray_that_the_user_has_set_are_named_where_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", "x")
+    message = str(_start_error("local", ValueError("Expecting value: line 1")))
+    assert "Ray did not start (Expecting value: line 1): correct or unset " in message
+    assert "RAY_OVERRIDE_RESOURCES" in message
+
+
+def test_an_address_is_named_by_what_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(_start_error("h:1", ValueError("x"))).startswith("cluster.address h:1: ")
+    monkeypatch.setenv("RAY_ADDRESS", "h:1")
+    assert str(_start_error("h:1", ValueError("x"))).startswith("RAY_ADDRESS h:1: ")
 
 
 def test_a_relative_cache_path_means_the_same_in_processes_of_other_directories(

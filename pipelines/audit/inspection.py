@@ -115,7 +115,7 @@ class Inspection:
             rows.append((genome, "annotated", genes["annotated"]))
             rows += [
                 (genome, f"left out: {reason.replace('_', ' ')}", count)
-                for reason, count in self.manifest["dropped"][genome].items()
+                for reason, count in self.manifest["dropped"].get(genome, {}).items()
             ]
             rows += [
                 (genome, "kept", genes["kept"]),

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from pipelines import schema
 from pipelines.build import encode_tokens
 from pipelines.dataset import columns, parts
+from pipelines.dataset.manifest import LEFT_OUT
+from pipelines.dataset.row_checks import checked_row_groups
 from pipelines.genome import intervals, sequence
 from pipelines.genome.labelled import Sequences
 from pipelines.tokens.tokenizer import Tokenizer
 
-FOLDER = "_left_out"
+FOLDER = LEFT_OUT
 KEY = "left_out"
 
 
@@ -150,9 +152,11 @@ def read(directory: Path, manifest: dict[str, Any]) -> LeftOut | None:
     if KEY not in manifest:
         return None
     files = parts.of_files(directory, manifest[KEY]["files"])
+    vocabulary_size = manifest.get("tokenizer", {}).get("size")
+    groups: list[pa.Table] = []
     for part in files:
-        part.verify()
-    groups = [group for part in files for group in part.row_groups()]
+        with part.verified():
+            groups += checked_row_groups(part, vocabulary_size, schema.left_out)
     if not groups:
         empty = schema.left_out(pa.uint32()).empty_table()
         return LeftOut(np.zeros(0, np.uint32), np.zeros(0, np.int64), empty.drop_columns(["tokens"]))

@@ -8,6 +8,7 @@ inputs and parameters have the fingerprint of the existing dataset does nothing;
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 from pipelines import schema, storage
 from pipelines.build import encode_tokens, left_out, manifest, place_negatives, preflight, task_plan
 from pipelines.config import DatasetConfig
-from pipelines.dataset.token_dataset import MANIFEST, is_whole, read_manifest
+from pipelines.dataset.manifest import MANIFEST, read_manifest, sealed_text
+from pipelines.dataset.token_dataset import is_whole
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.source import Source, read_source
@@ -36,6 +38,7 @@ from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
 MAX_TASKS_IN_GROUP = 4
+_PART = re.compile(r"part-\d+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
 
 def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
     prepared = prepare(config, progress)
-    if existing := _existing_manifest(output, prepared.fingerprint):
+    if existing := _existing_manifest(output, prepared.fingerprint, progress):
         progress.note(f"{output} is up to date")
         return existing
     estimates = preflight.estimate(config, prepared.sources, prepared.collections, prepared.tokenizer)
@@ -184,9 +187,9 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     tokenizer.save(staging)
     shutil.rmtree(staging / encode_tokens.RECORDS)
     storage.remove_partial(staging)
-    storage.write_text(staging / MANIFEST, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    storage.write_text(staging / MANIFEST, sealed_text(document))
     storage.swap_in(staging, output)
-    return document
+    return read_manifest(output)
 
 
 def _check_target(output: Path) -> None:
@@ -197,24 +200,37 @@ def _check_target(output: Path) -> None:
             raise DatasetError(
                 f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
             )
-        read_manifest(output)
+        try:
+            read_manifest(output)
+        except DatasetError as error:
+            # A damaged dataset is built again; a directory that may be something else is left alone.
+            if error.code != "damaged" or not any(output.glob("split=*/")):
+                raise
         known = {MANIFEST, "tokenizer.json", left_out.FOLDER, *(f"split={name}" for name in schema.SPLITS)}
-        if other := sorted({path.name for path in output.iterdir()} - known):
+        other = {path.name for path in output.iterdir()} - known
+        other |= {f"{path.parent.name}/{path.name}" for path in output.glob("*/*") if not _PART.fullmatch(path.name)}
+        if other:
             raise DatasetError(
-                f"{output}: holds {other[0]}, which a rebuild would remove", "move it out of the dataset"
+                f"{output}: holds {min(other)}, which a rebuild would remove", "move it out of the dataset"
             )
     storage.make_directory(output.parent)
 
 
-def _existing_manifest(output: Path, expected_fingerprint: str) -> dict[str, Any] | None:
+def _existing_manifest(output: Path, expected_fingerprint: str, progress: Progress) -> dict[str, Any] | None:
     """Return the manifest of an undamaged dataset with this fingerprint; None where there is none."""
     if not (output / MANIFEST).exists():
         return None
     try:
         document = read_manifest(output)
-    except DatasetError:
+    except DatasetError as error:
+        progress.note(f"{error.problem}; it is built again")
         return None
-    return document if document["fingerprint"] == expected_fingerprint and is_whole(output, document) else None
+    if document["fingerprint"] != expected_fingerprint:
+        return None
+    if not is_whole(output, document):
+        progress.note(f"{output}: a file is missing or damaged; it is built again")
+        return None
+    return document
 
 
 def _warm_up_workers() -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.dataset.parts import Part
+from pipelines.dataset.row_checks import checked_row_groups
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,21 @@ class Columns:
     table: pa.Table
 
 
-def read_columns(parts: Sequence[Part], split: str) -> Columns:
+def read_columns(parts: Sequence[Part], split: str, vocabulary_size: int | None = None) -> Columns:
     """Read a split into the memory of this process.
 
+    Args:
+        parts: its files.
+        split: its name.
+        vocabulary_size: the number of token ids; None if it is not known.
+
     Raises:
-        DatasetError: a file is missing or damaged.
+        DatasetError: a file is missing, damaged, or not the one that the manifest lists.
     """
-    groups = [group for part in parts for group in part.row_groups()]
+    groups: list[pa.Table] = []
+    for part in parts:
+        with part.verified():
+            groups += checked_row_groups(part, vocabulary_size)
     table = pa.concat_tables([without_tokens(group, split) for group in groups])
     counts = table["token_count"].to_numpy().astype(np.int64)
     return Columns(

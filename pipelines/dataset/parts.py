@@ -6,6 +6,7 @@ A row group has at most 2^20 tokens, or one row; reading needs the memory of one
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,13 @@ class Part:
     Attributes:
         path: the file.
         sha256: of its bytes, from the manifest, or from the file itself if the manifest has none.
+        rows, tokens: how many it has according to the manifest; None if that does not say.
     """
 
     path: Path
     sha256: str
+    rows: int | None = None
+    tokens: int | None = None
 
     def verify(self) -> None:
         """Compare the SHA-256 of the file with the manifest's. Reads the whole file, at 1.5 GB/s.
@@ -49,6 +53,26 @@ class Part:
                 REBUILD,
             )
 
+    @contextmanager
+    def verified(self) -> Iterator[None]:
+        """As `verify`, and at the end of the context check that what was read in it is what was hashed.
+
+        Raises:
+            DatasetError: as `verify`, or the file was changed within the context.
+        """
+        before = self._status()
+        self.verify()
+        yield
+        if self._status() != before:
+            raise DatasetError(f"{self.path}: changed while it was read", "run again once nothing writes it")
+
+    def _status(self) -> tuple[int, ...]:
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
     def column(self, name: str) -> pa.ChunkedArray:
         """One column of all rows.
 
@@ -58,7 +82,7 @@ class Part:
         try:
             return pq.ParquetFile(self.path).read([name])[name]
         except (OSError, pa.ArrowException, KeyError) as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
     def row_groups(self) -> Iterator[pa.Table]:
         """All columns, one row group at a time.
@@ -71,7 +95,7 @@ class Part:
                 for number in range(file.num_row_groups):
                     yield file.read_row_group(number)
         except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
 
 def of_split(directory: Path, manifest: dict[str, Any], split: str) -> list[Part]:
@@ -92,23 +116,29 @@ def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:
     """The files that a manifest lists, after checking that they exist and have the size it gives.
 
     Raises:
-        DatasetError: one is missing or of another size.
+        DatasetError: one is missing, not inside the dataset, or of another size.
     """
-    parts = []
+    parts, root = [], directory.resolve()
     for file in files:
         path = directory / file["path"]
         try:
+            target = path.resolve(strict=True)
+            if not target.is_relative_to(root) or not target.is_file():
+                raise DatasetError(
+                    f"{path}: not a file inside the dataset", "put the file itself there, or " + REBUILD, code="damaged"
+                )
             size = path.stat().st_size
             content = file.get("sha256") or contents.of_file(path)
         except (OSError, InputError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if size != file.get("bytes", size):
             raise DatasetError(f"{path}: {size} bytes long, not the manifest's {file['bytes']}", REBUILD)
-        parts.append(Part(path, content))
+        parts.append(Part(path, content, file.get("rows"), file.get("tokens")))
     return parts
 
 
-def _unreadable(path: Path, error: Exception) -> DatasetError:
+def unreadable(path: Path, error: Exception) -> DatasetError:
+    """The error for a file of a dataset that cannot be read."""
     # An InputError says what the operating system refused; a missing or damaged file is to be built again.
     system = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
     return DatasetError(

@@ -3,16 +3,18 @@
 The first process to open a split writes its files while others wait: Parquet is decoded once per machine, with one row
 group in memory. Then all processes share one copy of the pages, and rows in any order cost nothing. An entry is named
 by its content: the dataset's fingerprint and the SHA-256 of the split's files. It appears by rename, once its bytes are
-on disk.
+on disk, with a record of them: an entry that was damaged or edited since is written again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,28 +23,33 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import fingerprint, os_errors, schema, storage
-from pipelines.dataset import arrow_column
+from pipelines.dataset import arrow_column, file_record
 from pipelines.dataset.columns import Columns, flat_tokens, without_tokens
-from pipelines.dataset.parts import REBUILD, Part
+from pipelines.dataset.manifest import REBUILD
+from pipelines.dataset.parts import Part
+from pipelines.dataset.row_checks import checked_row_groups, token_type, totals
 from pipelines.errors import DatasetError, ResourceError, UsageError
 
 LIMIT = "RAYGENE_CACHE_GIB"
 DEFAULT_GIB = 100.0
 FORMAT = 1
-TOKENS, OFFSETS, LABELS, TABLE = "tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"
+FILES = TOKENS, OFFSETS, LABELS, TABLE = "tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"
+VOCABULARY = "vocabulary_size"
+_log = logging.getLogger(__name__)
 # Estimated bytes of a row apart from its token ids: offset, label, and the interval's columns with names.
 _BYTES_PER_ROW = 250
 _NAME = rf"(?:{'|'.join(schema.SPLITS)})-[0-9a-f]{{16}}"
 _ENTRY, _HIDDEN = re.compile(_NAME), re.compile(rf"\.({_NAME})\.")
 
 
-def open_columns(dataset: str, parts: Sequence[Part], split: str) -> Columns:
-    """The columns of a split, mapped from the cache; an entry that is missing or damaged is written first.
+def open_columns(dataset: str, parts: Sequence[Part], split: str, vocabulary_size: int | None = None) -> Columns:
+    """The columns of a split, mapped from the cache; an entry that is missing, damaged or edited is written first.
 
     Args:
         dataset: fingerprint of the dataset.
         parts: its files of that split.
         split: the split.
+        vocabulary_size: the number of token ids; None if it is not known.
 
     Raises:
         DatasetError: a file is missing, damaged, or not the one that the manifest lists.
@@ -50,19 +57,22 @@ def open_columns(dataset: str, parts: Sequence[Part], split: str) -> Columns:
     """
     key = fingerprint.of_value([FORMAT, split, [part.sha256 for part in parts]])
     entry = storage.cache_directory() / "datasets" / dataset / f"{split}-{key[:16]}"
-    columns = _map(entry)
+    columns = _map(entry, vocabulary_size)
     if columns is None:
         with storage.only_writer(entry, wait=True):
             # Another process may have written it meanwhile.
-            columns = _map(entry) or _write_and_map(entry, parts, split)
+            columns = _map(entry, vocabulary_size) or _write_and_map(entry, parts, split, vocabulary_size)
+    _require_counts(parts, columns)
     # The time of last use decides which entries are dropped first; a read-only cache does not record it.
     with suppress(OSError):
         os.utime(entry)
     return columns
 
 
-def _map(entry: Path) -> Columns | None:
-    """The columns of an entry; None if it is missing, truncated or inconsistent."""
+def _map(entry: Path, vocabulary_size: int | None) -> Columns | None:
+    """The columns of an entry; None if it is missing, or not what was written."""
+    if not file_record.fits(entry, FILES, {VOCABULARY: vocabulary_size}):
+        return None
     try:
         with pa.ipc.open_file(pa.memory_map(str(entry / TABLE))) as reader:
             table = reader.read_all()
@@ -73,19 +83,45 @@ def _map(entry: Path) -> Columns | None:
     return Columns(tokens, offsets, labels, table) if is_consistent else None
 
 
-def _write_and_map(entry: Path, parts: Sequence[Part], split: str) -> Columns:
+def _require_counts(parts: Sequence[Part], columns: Columns) -> None:
+    """Compare an entry, whose files may have been checked against another manifest, with what this one lists."""
+    listed = [(part.rows, part.tokens) for part in parts]
+    for number, (actual, what) in enumerate(((len(columns.labels), "rows"), (len(columns.tokens), "tokens"))):
+        counts = [pair[number] for pair in listed]
+        expected = sum(count or 0 for count in counts)
+        if None not in counts and actual != expected:
+            raise DatasetError(
+                f"{parts[0].path.parent}: {actual:,} {what}, not the manifest's {expected:,}", REBUILD, code="damaged"
+            )
+
+
+def _write_and_map(entry: Path, parts: Sequence[Part], split: str, vocabulary_size: int | None) -> Columns:
     """Write an entry, which replaces a damaged one, and map it."""
-    for part in parts:
-        part.verify()
-    counts = [part.column("token_count").to_numpy().sum(dtype=np.int64) for part in parts]
-    rows, tokens = sum(len(part.column("label")) for part in parts), int(sum(counts))
-    kind = next(parts[0].row_groups())["tokens"].type.value_type
+    if file_record.exists(entry):
+        _log.warning("%s: damaged or changed since it was written; it is written again", entry)
+    with ExitStack() as verified:
+        for part in parts:
+            verified.enter_context(part.verified())
+        _write_entry(entry, parts, split, vocabulary_size)
+    columns = _map(entry, vocabulary_size)
+    if columns is None:
+        raise ResourceError(f"{entry}: cannot be read after it was written", "set RAYGENE_CACHE to another directory")
+    return columns
+
+
+def _write_entry(entry: Path, parts: Sequence[Part], split: str, vocabulary_size: int | None) -> None:
+    kinds = [token_type(part) for part in parts]
+    if different := next((part for part, kind in zip(parts, kinds, strict=True) if kind != kinds[0]), None):
+        raise DatasetError(f"{different.path}: its token ids are not {kinds[0]} as in {parts[0].path}", REBUILD)
+    kind = kinds[0]
+    rows, tokens = (sum(counts) for counts in zip(*map(totals, parts), strict=True))
     staging = storage.staging_directory(entry, "")
     try:
         _remove_leftovers(entry)
         storage.make_directory(staging)
         _free_space(entry.parents[1], entry.parent, tokens * kind.bit_width // 8 + rows * _BYTES_PER_ROW)
-        _write(staging, parts, split, kind, rows, tokens)
+        _write(staging, _Rows(parts, split, vocabulary_size), kind, rows, tokens)
+        file_record.write(staging, FILES, {VOCABULARY: vocabulary_size})
         storage.swap_in(staging, entry)
     except OSError as error:
         raise ResourceError(
@@ -94,30 +130,37 @@ def _write_and_map(entry: Path, parts: Sequence[Part], split: str) -> Columns:
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    columns = _map(entry)
-    if columns is None:
-        raise ResourceError(f"{entry}: cannot be read after it was written", "set RAYGENE_CACHE to another directory")
-    return columns
 
 
-def _write(staging: Path, parts: Sequence[Part], split: str, kind: pa.DataType, rows: int, tokens: int) -> None:
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that an entry holds; attributes as the arguments of `open_columns`."""
+
+    parts: Sequence[Part]
+    split: str
+    vocabulary_size: int | None
+
+
+def _write(staging: Path, source: _Rows, kind: pa.DataType, rows: int, tokens: int) -> None:
     try:
-        arrow_column.write(staging / TOKENS, kind, tokens, _tokens_and_table(staging / TABLE, parts, split))
+        arrow_column.write(staging / TOKENS, kind, tokens, _tokens_and_table(staging / TABLE, source))
     except ValueError as error:
-        raise DatasetError(f"{parts[0].path}: token_count does not match the tokens ({error})", REBUILD) from error
+        raise DatasetError(
+            f"{source.parts[0].path}: token_count does not match the tokens ({error})", REBUILD
+        ) from error
     with pa.ipc.open_file(pa.memory_map(str(staging / TABLE))) as reader:
         arrow_column.write(staging / OFFSETS, pa.int64(), rows + 1, _offsets(reader))
         arrow_column.write(staging / LABELS, pa.int8(), rows, (batch["label"].to_numpy() for batch in _batches(reader)))
 
 
-def _tokens_and_table(path: Path, parts: Sequence[Part], split: str) -> Iterator[NDArray[Any]]:
+def _tokens_and_table(path: Path, source: _Rows) -> Iterator[NDArray[Any]]:
     """Yield the token ids of one row group after another; write the other columns to `path`, a batch per part."""
     writer = None
     with path.open("wb") as stream:
-        for part in parts:
+        for part in source.parts:
             groups = []
-            for group in part.row_groups():
-                groups.append(without_tokens(group, split))
+            for group in checked_row_groups(part, source.vocabulary_size):
+                groups.append(without_tokens(group, source.split))
                 yield flat_tokens(group)
             table = pa.concat_tables(groups).combine_chunks()
             writer = writer or pa.ipc.new_file(stream, table.schema)

@@ -1,4 +1,4 @@
-"""Reading a finished token dataset: its manifest, and random access to the rows of a split.
+"""Reading a finished token dataset: random access to the rows of a split.
 
 A split is decoded once per machine, into files that all processes map and share. Opening it again takes milliseconds,
 and access in any order costs nothing.
@@ -6,8 +6,8 @@ and access in any order costs nothing.
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,65 +17,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, os_errors, schema
+from pipelines import schema
 from pipelines.dataset import columns, parts, split_cache
-from pipelines.errors import DatasetError, InputError, ResourceError
+from pipelines.dataset.manifest import MANIFEST as MANIFEST
+from pipelines.dataset.manifest import read_counts as read_counts
+from pipelines.dataset.manifest import read_manifest as read_manifest
+from pipelines.errors import DatasetError, ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
 
-MANIFEST = "manifest.json"
 _log = logging.getLogger(__name__)
-
-
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a finished dataset.
-
-    Raises:
-        DatasetError: missing (never built, or not finished), damaged, or of another format version. Its `code` is
-            `missing`, `damaged` or `format`.
-    """
-    path = directory / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DatasetError(
-            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first", code="missing"
-        ) from error
-    except OSError as error:
-        raise DatasetError(
-            f"{path}: cannot be read ({os_errors.cause(error)})",
-            os_errors.read_fix(error, parts.REBUILD),
-            code="unreadable",
-        ) from error
-    except ValueError as error:
-        raise DatasetError(f"{path}: cannot be read ({error})", parts.REBUILD, code="damaged") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != "raygene-dataset":
-        raise DatasetError(
-            f"{path}: not the manifest of a raygene dataset", "name a directory made by raygene build", code="format"
-        )
-    version = manifest.get("format_version")
-    if version != schema.FORMAT_VERSION:
-        raise DatasetError(
-            f"{path}: dataset format {version} is not {schema.FORMAT_VERSION}, the one this raygene reads",
-            "build it again with this raygene",
-            code="format",
-        )
-    leakage = manifest.get("leakage")
-    if leakage and "judged" in leakage:
-        # The name of this key in datasets of earlier versions.
-        leakage["evaluated"] = leakage.pop("judged")
-    return manifest
-
-
-def read_counts(directory: Path) -> list[dict[str, Any]]:
-    """The `counts` of the manifest: rows by split, genome and chromosome.
-
-    Raises:
-        DatasetError: as `read_manifest`, or the manifest has no counts (its `code` is then `damaged`).
-    """
-    counts = read_manifest(directory).get("counts")
-    if not isinstance(counts, list):
-        raise DatasetError(f"{directory / MANIFEST}: counts: missing", parts.REBUILD, code="damaged")
-    return counts
 
 
 def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
@@ -84,13 +34,30 @@ def is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
         if Tokenizer.load(directory).fingerprint != manifest["tokenizer"]["fingerprint"]:
             return False
         files = [*manifest["files"], *manifest.get("left_out", {}).get("files", [])]
-        paths = [(directory / file["path"], file) for file in files]
-        # Sizes first: they cost nothing.
-        if any(path.stat().st_size != file["bytes"] for path, file in paths):
+        if not all("bytes" in file and "sha256" in file for file in files):
             return False
-        return all(fingerprint.of_file(path) == file["sha256"] for path, file in paths)
-    except (OSError, DatasetError, InputError):
+        # Sizes first: they cost nothing.
+        for part in parts.of_files(directory, files):
+            part.verify()
+    except DatasetError:
         return False
+    return True
+
+
+def _load_tokenizer(directory: Path, described: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer of a dataset, after checking that it is the one that the manifest describes."""
+    tokenizer = Tokenizer.load(directory)
+    actual = {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size}
+    if tokenizer.fingerprint != described["fingerprint"]:
+        raise DatasetError(f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again")
+    for key, value in actual.items():
+        if described.get(key, value) != value:
+            raise DatasetError(
+                f"{directory / MANIFEST}: tokenizer.{key}: {described[key]!r} is not the {value!r} of tokenizer.json",
+                parts.REBUILD,
+                code="damaged",
+            )
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -146,19 +113,15 @@ class TokenDataset:
             )
         if split not in schema.SPLITS:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
-        tokenizer = Tokenizer.load(directory)
-        if tokenizer.fingerprint != manifest["tokenizer"]["fingerprint"]:
-            raise DatasetError(
-                f"{directory}: tokenizer.json is not the one the dataset was built with", "build it again"
-            )
+        tokenizer = _load_tokenizer(directory, manifest["tokenizer"])
         files = parts.of_split(directory, manifest, split)
         note = None
         try:
-            split_columns = split_cache.open_columns(manifest["fingerprint"], files, split)
+            split_columns = split_cache.open_columns(manifest["fingerprint"], files, split, tokenizer.vocabulary_size)
         except ResourceError as error:
             note = f"{error}; until then every process reads its own copy of split {split}"
             _log.warning(note)
-            split_columns = columns.read_columns(files, split)
+            split_columns = columns.read_columns(files, split, tokenizer.vocabulary_size)
         opened = cls(
             manifest,
             tokenizer,

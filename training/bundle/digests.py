@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import fingerprint, os_errors
+from pipelines import fingerprint, os_errors, sealed_json
 from pipelines.errors import BundleError, InputError
 from training.bundle.migrations import NEWEST, migrated
 
@@ -43,8 +43,7 @@ class StoredConfig:
 def with_digests(config: dict[str, Any], files: Files) -> dict[str, Any]:
     """The content of `config.json`: the configuration with `files` and `digest`."""
     document = config | {"format": FORMAT, "format_version": NEWEST, "files": files}
-    document.pop("digest", None)
-    return document | {"digest": fingerprint.of_value(document)}
+    return sealed_json.sealed(document)
 
 
 def text(document: dict[str, Any]) -> str:
@@ -134,9 +133,10 @@ def read(content: bytes, shown: str, names: list[str]) -> StoredConfig:
         raise BundleError(
             f"{shown}: bundle format {version} is newer than the known {NEWEST}", "update raygene", code="newer"
         )
-    digest = document.pop("digest", None)
-    if (digest is not None or version > 1) and digest != fingerprint.of_value(document):
+    has_digest = document.get(sealed_json.DIGEST) is not None
+    if (has_digest or version > 1) and not sealed_json.is_intact(document):
         raise BundleError(f"{shown}: changed since it was written: its digest does not fit", RESTORE, code="damaged")
+    digest = document.pop(sealed_json.DIGEST, None)
     config = migrated(document)
     files = config.pop("files", None)
     _require_complete(config, shown)
@@ -149,19 +149,12 @@ def _parse(content: bytes, shown: str) -> dict[str, Any]:
     if len(content) > LARGEST:
         raise BundleError(f"{shown}: {len(content):,} bytes are too many for a configuration", RESTORE)
     try:
-        document = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
+        document = sealed_json.parse(content, LARGEST)
+    except ValueError as error:
         raise BundleError(f"{shown}: cannot be read ({' '.join(str(error).split())[:120]})", RESTORE) from error
     if not isinstance(document, dict):
         raise BundleError(f"{shown}: not the configuration of a raygene bundle", "name a directory RUN/bundle")
     return document
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a key occurs twice")
-    return values
 
 
 def _require_complete(config: dict[str, Any], shown: str) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ import pytest
 
 from pipelines import storage
 from pipelines.build.pipeline import build, prepare
-from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
 from pipelines.progress import Silent
 from pipelines.ray_map import map_tables
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.builds import connects_never, dataset_config, files_of
+from tests.pipelines.dataset import small_dataset
 
 pytestmark = pytest.mark.ray
 
@@ -99,9 +99,7 @@ def test_a_manifest_that_names_another_tokenizer_is_refused(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any
 ) -> None:
     build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
-    manifest = read_manifest(tmp_path / "out")
-    manifest["tokenizer"]["fingerprint"] = "0" * 64
-    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    small_dataset.change(tmp_path / "out", "tokenizer", "fingerprint", to="0" * 64)
     with pytest.raises(DatasetError, match="not the one the dataset was built with"):
         TokenDataset.open(tmp_path / "out", "train")
 

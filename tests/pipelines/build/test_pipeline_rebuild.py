@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from pipelines.build.pipeline import build
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.errors import DatasetError
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles, make_genome
@@ -33,7 +35,9 @@ def test_moved_inputs_rebuild_nothing_but_another_k_does(tmp_path: Path, ray_ses
     assert TokenDataset.open(tmp_path / "out", "train").tokenizer.k == 4
 
 
-@pytest.mark.parametrize("damage", ["lost", "one byte changed", "another tokenizer"])
+@pytest.mark.parametrize(
+    "damage", ["lost", "one byte changed", "another tokenizer", "an edited manifest", "half a manifest"]
+)
 def test_a_damaged_dataset_is_built_again(genome: GenomeFiles, tmp_path: Path, ray_session: Any, damage: str) -> None:
     build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
     before = bytes_of(tmp_path / "out")
@@ -44,10 +48,37 @@ def test_a_damaged_dataset_is_built_again(genome: GenomeFiles, tmp_path: Path, r
         content = bytearray(part.read_bytes())
         content[len(content) // 2] ^= 1
         part.write_bytes(content)
+    elif damage == "an edited manifest":
+        text = (tmp_path / "out" / "manifest.json").read_text()
+        (tmp_path / "out" / "manifest.json").write_text(text.replace('"test"', '"train"', 1))
+    elif damage == "half a manifest":
+        os.truncate(tmp_path / "out" / "manifest.json", 100)
     else:
         Tokenizer(4, 1, "anchor").save(tmp_path / "out")
-    build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
+    progress = Silent()
+    build(dataset_config(genome), tmp_path / "out", ray_session, progress)
     assert bytes_of(tmp_path / "out") == before
+    assert any("it is built again" in note for note in progress.notes)
+
+
+@pytest.mark.parametrize("text", ["{", '{"name": "a web application"}'])
+def test_a_directory_whose_manifest_is_of_something_else_is_left_alone(
+    genome: GenomeFiles, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"manifest\.json: "):
+        build(dataset_config(genome), tmp_path / "out", connects_never, Silent())
+    assert (tmp_path / "out" / "manifest.json").read_text() == text
+
+
+def test_a_file_among_the_parts_that_is_not_the_datasets_is_not_removed(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    build(dataset_config(genome), tmp_path / "out", ray_session, Silent())
+    (tmp_path / "out" / "split=train" / "notes.txt").write_text("mine")
+    with pytest.raises(DatasetError, match=r"holds split=train/notes\.txt, which a rebuild would remove"):
+        build(dataset_config(genome, tokenizer={"k": 4}), tmp_path / "out", connects_never, Silent())
 
 
 def test_a_linked_output_stays_a_link(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:

@@ -40,10 +40,17 @@ def part(path: Path, rows: int = 12, seed: int = 0, longest: int = 50) -> Part:
     counts = generator.integers(1, longest, rows)
     values = {
         "interval_id": np.arange(rows),
+        "genome": ["toy"] * rows,
+        "chromosome": ["chr1"] * rows,
+        "start": np.arange(rows),
+        "end": np.arange(rows) + 1,
+        "strand": ["+"] * rows,
+        "source": ["gene"] * rows,
         "label": generator.integers(0, 2, rows),
         "tokens": [generator.integers(3, 67, count) for count in counts],
         "token_count": counts,
         "gene_id": [f"gene{number}" for number in range(rows)],
+        **{name: np.zeros(rows, np.float32) for name in ("gc", "unknown_share", "soft_masked_share")},
     }
     table = pa.table({name: pa.array(values.get(name, [None] * rows), kind) for name, kind in fields()})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +88,13 @@ def test_a_cached_split_has_the_rows_of_its_files(cache: Path, parts: list[Part]
     written, mapped = (split_cache.open_columns("d", parts, "train") for _ in range(2))
     assert same(written, expected)
     assert same(mapped, expected)
-    assert [path.name for path in files(cache)] == ["labels.arrow", "offsets.arrow", "table.arrow", "tokens.arrow"]
+    assert [path.name for path in files(cache)] == [
+        "labels.arrow",
+        "offsets.arrow",
+        "record.json",
+        "table.arrow",
+        "tokens.arrow",
+    ]
 
 
 def test_the_parquet_files_are_decoded_once(cache: Path, parts: list[Part]) -> None:
@@ -115,7 +128,77 @@ def test_a_damaged_entry_is_written_again(
     split_cache.open_columns("d", parts, "train")
     damage(next(path for path in files(cache) if path.name == name))
     assert same(split_cache.open_columns("d", parts, "train"), expected)
-    assert len(files(cache)) == 4
+    assert len(files(cache)) == 5
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def restore_times(path: Path) -> None:
+    """An edit that puts the time of modification back: the time of status change tells it."""
+    status = path.stat()
+    flip_a_bit(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", ["tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"])
+@pytest.mark.parametrize("edit", [flip_a_bit, restore_times])
+def test_an_edited_entry_is_written_again_with_a_note(
+    cache: Path, parts: list[Part], name: str, edit: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = columns.read_columns(parts, "train")
+    split_cache.open_columns("d", parts, "train")
+    edit(next(path for path in files(cache) if path.name == name))
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
+    assert "damaged or changed since it was written; it is written again" in caplog.text
+    caplog.clear()
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", "null", '{"tokens.arrow": 3}', "[" * 100_000, "\x00"])
+def test_an_entry_without_a_proper_record_is_written_again(cache: Path, parts: list[Part], text: str | None) -> None:
+    expected = columns.read_columns(parts, "train")
+    split_cache.open_columns("d", parts, "train")
+    record = next(path for path in files(cache) if path.name == "record.json")
+    if text is None:
+        record.unlink()
+    else:
+        record.write_text(text)
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
+    assert len(files(cache)) == 5
+
+
+def test_a_copied_cache_is_used_after_its_files_were_hashed_once(
+    cache: Path, parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = split_cache.open_columns("d", parts, "train")
+    shutil.copytree(tmp_path / "cache", tmp_path / "copy")
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "copy"))
+    hashed: list[Path] = []
+    of_file = fingerprint.of_file
+    monkeypatch.setattr(fingerprint, "of_file", lambda path: hashed.append(path) or of_file(path))
+    for _ in range(2):
+        assert same(split_cache.open_columns("d", parts, "train"), expected)
+    assert sorted(path.name for path in hashed) == ["labels.arrow", "offsets.arrow", "table.arrow", "tokens.arrow"]
+    assert caplog.text == ""
+
+
+def test_opening_an_entry_again_reads_no_file_as_a_whole(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_cache.open_columns("d", parts, "train")
+    monkeypatch.setattr(fingerprint, "of_file", None)
+    split_cache.open_columns("d", parts, "train")
+
+
+def test_an_entry_checked_against_a_larger_vocabulary_is_checked_again(cache: Path, parts: list[Part]) -> None:
+    split_cache.open_columns("d", parts, "train", 67)
+    with pytest.raises(DatasetError, match=r"token id \d+ is not one of the vocabulary's 10"):
+        split_cache.open_columns("d", parts, "train", 10)
 
 
 def test_files_that_do_not_fit_together_are_written_again(cache: Path, parts: list[Part]) -> None:
@@ -160,7 +243,7 @@ def test_processes_that_open_a_split_at_once_write_it_once_and_agree(cache: Path
         process.join()
     expected = columns.read_columns(parts, "train")
     assert results == [(int(expected.tokens.sum()), int(expected.offsets[-1]))] * 3
-    assert len(files(cache)) == 4
+    assert len(files(cache)) == 5
 
 
 def write_half(entry: Path, is_writing: object) -> None:

@@ -26,6 +26,14 @@ def directory(tmp_path: Path) -> Path:
     files = []
     for split, rows in COUNTS.items():
         values = {
+            "interval_id": range(rows),
+            "genome": ["toy"] * rows,
+            "chromosome": ["chr1"] * rows,
+            "start": range(rows),
+            "end": range(1, rows + 1),
+            "strand": ["+"] * rows,
+            "source": ["gene"] * rows,
+            **{name: [0.0] * rows for name in ("gc", "unknown_share", "soft_masked_share")},
             "label": [row % 2 for row in range(rows)],
             "tokens": [[row + 3] * (row + 1) for row in range(rows)],
             "token_count": [row + 1 for row in range(rows)],

@@ -1,0 +1,289 @@
+"""The manifest of a finished dataset, `manifest.json`: read, compared with its digest, and checked key by key.
+
+A manifest may come from anywhere, and what it says names files and directories. So it is refused unless every value has
+its type, every file lies inside the dataset, and the digest is that of the rest. Datasets of earlier versions have no
+digest; they open with a note.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
+
+from pipelines import os_errors, schema, sealed_json
+from pipelines.errors import DatasetError
+
+MANIFEST = "manifest.json"
+FORMAT = "raygene-dataset"
+LEFT_OUT = "_left_out"
+REBUILD = "build the dataset again"
+# Several million rows of counts.
+LARGEST = 1 << 30
+_log = logging.getLogger(__name__)
+_noted: set[Path] = set()
+_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+
+
+class Entry(dict[str, Any]):
+    """A JSON object of a manifest; a key that it lacks is a `DatasetError` that names file and key.
+
+    Args:
+        shown: the manifest's path, for the error.
+        values: keys and values.
+    """
+
+    __slots__ = ("shown",)
+
+    def __init__(self, shown: str, values: Any = ()) -> None:
+        super().__init__(values)
+        self.shown = shown
+
+    def __missing__(self, key: str) -> Any:
+        raise DatasetError(f"{self.shown}: {key}: missing", REBUILD, code="damaged")
+
+    def __reduce__(self) -> Any:
+        return Entry, (self.shown, dict(self))
+
+
+def _plain_name(value: str) -> str:
+    folder, _, name = value.partition("/")
+    if folder != LEFT_OUT and folder not in {f"split={split}" for split in schema.SPLITS}:
+        raise ValueError("not a file of a split, such as split=train/part-00000.parquet")
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        raise ValueError("not the plain name of a file inside the dataset")
+    return value
+
+
+def _each_once(files: list[_File]) -> list[_File]:
+    path, times = Counter(file.path for file in files).most_common(1)[0] if files else ("", 1)
+    if times > 1:
+        raise ValueError(f"{path} is listed {times} times")
+    return files
+
+
+# No genome is longer, and no dataset larger; what is computed with it stays within 64 bits.
+Count = Annotated[int, Field(ge=0, lt=1 << 56)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+Split = Literal["train", "validation", "test"]
+Label = Annotated[int, Field(ge=0, le=1)]
+# The value of a part that the manifest lacks; one that is null is refused.
+_ABSENT: Any = None
+
+
+class _Part(BaseModel):
+    """A part of the manifest. A key may be absent, in a dataset of another version; if it is there, it has its type."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class _File(_Part):
+    path: Annotated[str, AfterValidator(_plain_name)]
+    sha256: Sha256 = ""
+    bytes: Count = 0
+    rows: Count = 0
+    tokens: Count = 0
+    shorter_than_k: Count = 0
+    unknown_tokens: Count = 0
+    longest_tokens: Count = 0
+
+
+_Files = Annotated[list[_File], AfterValidator(_each_once)]
+
+
+class _Counts(TypedDict):
+    # One for every chromosome, split, label and source: checking a dict takes a fifth of the time of making a model.
+    __pydantic_config__ = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)  # type: ignore[misc]
+    genome: str
+    chromosome: str
+    split: Split
+    label: Label
+    source: str
+    rows: Count
+
+
+class _Genes(_Part):
+    annotated: Count
+    usable: Count
+    kept: Count
+    negatives: Count
+    shortened: Count
+    length_before: dict[str, Count] = {}
+    length_after: dict[str, Count] = {}
+
+
+class _LeftOut(_Part):
+    genes: Count
+    reasons: dict[str, Count]
+    files: _Files
+
+
+class _Longest(_Part):
+    bases: Count
+    genome: str = ""
+    chromosome: str = ""
+    start: Count = 0
+    end: Count = 0
+    strand: str = ""
+    interval_id: Count = 0
+
+
+class _Leakage(_Part):
+    split: Split = "test"
+    intervals: Count = 0
+    evaluated: Count = 0
+    near_duplicates: Count = 0
+    share: Share | None = None
+    k: Count = 0
+    threshold: Share = 0
+
+
+class _Tokenizer(_Part):
+    fingerprint: Sha256
+    k: Count = 0
+    stride: Count = 0
+    tail: str = ""
+    size: Count = 0
+
+
+class _Source(_Part):
+    genome: str
+
+
+class _Crop(_Part):
+    length: Count | None
+
+
+class _Config(_Part):
+    sources: list[_Source]
+    crop: _Crop
+    tokenizer: dict[str, Any] = {}
+    negatives: dict[str, Any] = {}
+    split: dict[str, Any] = {}
+
+
+class _Manifest(_Part):
+    """The keys that raygene reads."""
+
+    fingerprint: Sha256
+    tokenizer: _Tokenizer = _ABSENT
+    files: _Files = []
+    config: _Config = _ABSENT
+    inputs: list[dict[str, str]] = []
+    versions: dict[str, str] = {}
+    counts: list[_Counts] = []
+    genes: dict[str, _Genes] = {}
+    dropped: dict[str, dict[str, Count]] = {}
+    left_out: _LeftOut = _ABSENT
+    longest: _Longest = _ABSENT
+    leakage: _Leakage | None = None
+    split_in_blocks: list[str] = []
+
+
+def sealed_text(document: Mapping[str, Any]) -> str:
+    """The text of `manifest.json`: the document with its digest."""
+    return json.dumps(sealed_json.sealed(document), indent=1, sort_keys=True) + "\n"
+
+
+def read_manifest(directory: Path) -> Entry:
+    """The manifest of a finished dataset.
+
+    Raises:
+        DatasetError: missing (never built, or not finished), damaged or changed since it was written, or of another
+            format version. Its `code` is `missing`, `damaged` or `format`.
+    """
+    path = directory / MANIFEST
+    document = _read(directory, path)
+    if not isinstance(document, Entry) or document.get("format") != FORMAT:
+        raise DatasetError(
+            f"{path}: not the manifest of a raygene dataset", "name a directory made by raygene build", code="format"
+        )
+    version = document.get("format_version")
+    if type(version) is not int or version != schema.FORMAT_VERSION:
+        shown = reprlib.repr(version)
+        raise DatasetError(
+            f"{path}: dataset format {shown} is not {schema.FORMAT_VERSION}, the one this raygene reads",
+            "build it again with this raygene",
+            code="format",
+        )
+    if sealed_json.DIGEST not in document:
+        _note_once(path)
+    elif not sealed_json.is_intact(document):
+        raise DatasetError(f"{path}: changed since it was written: its digest does not fit", REBUILD, code="damaged")
+    _require_types(document, path)
+    if "config" in document:
+        # Parts of it are written as YAML, which takes plain dictionaries only.
+        document["config"] = json.loads(json.dumps(document["config"]))
+    leakage = document.get("leakage")
+    if leakage and "judged" in leakage:
+        # The name of this key in datasets of earlier versions.
+        leakage["evaluated"] = leakage.pop("judged")
+    return document
+
+
+def _read(directory: Path, path: Path) -> Any:
+    try:
+        if path.exists() and not path.is_file():
+            raise DatasetError(f"{path}: not a file", REBUILD, code="damaged")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        return sealed_json.parse(content, LARGEST, lambda pairs: Entry(str(path), pairs), strict=True)
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first", code="missing"
+        ) from error
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read ({os_errors.cause(error)})", os_errors.read_fix(error, REBUILD), code="unreadable"
+        ) from error
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise DatasetError(f"{path}: cannot be read ({reason})", REBUILD, code="damaged") from error
+
+
+def _require_types(document: Mapping[str, Any], path: Path) -> None:
+    try:
+        _Manifest.model_validate(document)
+    except (ValidationError, RecursionError) as error:
+        raise DatasetError(f"{path}: {_first_problem(error)}", REBUILD, code="damaged") from error
+
+
+def _first_problem(error: ValidationError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    first = error.errors()[0]
+    key, value = ".".join(str(part)[:80] for part in first["loc"]), first.get("input")
+    if first["type"] == "missing":
+        return f"{key}: missing"
+    message = first["msg"].removeprefix("Value error, ")
+    shown = f"{reprlib.repr(value)}: " if isinstance(value, str | int | float) or value is None else ""
+    return f"{key}: {shown}{message[0].lower()}{message[1:]}"
+
+
+def _note_once(path: Path) -> None:
+    """Tell that changes to a manifest cannot be noticed, once in a process."""
+    if path not in _noted:
+        _noted.add(path)
+        _log.warning(
+            "%s: of an earlier version, without a digest: changes to it are not noticed; building the dataset in a "
+            "new directory adds one",
+            path,
+        )
+
+
+def read_counts(directory: Path) -> list[dict[str, Any]]:
+    """The `counts` of the manifest: rows by split, genome and chromosome.
+
+    Raises:
+        DatasetError: as `read_manifest`, or the manifest has no counts (its `code` is then `damaged`).
+    """
+    return read_manifest(directory)["counts"]

@@ -117,9 +117,10 @@ def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(command_line: list[str], terminal: Terminal) -> int:
-    from cluster import connection
+    from cluster import connection, input_files
     from cluster.context import Context
     from cluster.flags import chosen_parser, parse
+    from pipelines.inputs.spool import Spool
 
     parser = parser_of_all()
     arguments, job_command = split_job(command_line)
@@ -131,10 +132,12 @@ def _run(command_line: list[str], terminal: Terminal) -> int:
         return 0
     connection.prepare_environment(verbose=namespace.verbose)
     verb = import_module(f"cluster.verbs.{namespace.verb}")
-    context = Context(namespace, overrides, terminal)
     signals.begin_work()
-    _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
-    return verb.run(context) or 0
+    with Spool(terminal.note) as spool:
+        input_files.take_arguments(chosen_parser(parser, namespace), namespace, spool)
+        context = Context(namespace, overrides, terminal, spool)
+        _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
+        return verb.run(context) or 0
 
 
 def _require_outputs_apart(context: Context, verb: Any, parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 from cluster.connection import connect
 from cluster.experiment import ClusterConfig, Experiment, load
 from cluster.flags import Overrides
+from cluster.input_files import take_experiment
 from cluster.terminal import Terminal
 from pipelines.config import validate
 from pipelines.errors import UsageError
+from pipelines.inputs.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,13 @@ class Context:
         arguments: the verb's own arguments.
         overrides: configuration keys given as flags, with their values.
         terminal: shows progress, notes and results.
+        spool: reads pipes that the experiment names.
     """
 
     arguments: argparse.Namespace
     overrides: Overrides
     terminal: Terminal
+    spool: Spool | None = None
 
     def experiment(self) -> Experiment:
         """The experiment file, with the flags' values in place of its own; it is read once.
@@ -41,7 +45,8 @@ class Context:
 
     @cached_property
     def _experiment(self) -> Experiment:
-        return load(Path(self.arguments.experiment), self.overrides)
+        experiment = load(Path(self.arguments.experiment), self.overrides)
+        return take_experiment(experiment, getattr(self.arguments, "verb", ""), self.spool)
 
     def cluster(self) -> ClusterConfig:
         """The section `cluster` from flags alone, for a verb without an experiment.

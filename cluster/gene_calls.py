@@ -11,6 +11,7 @@ from pipelines import storage
 from pipelines.errors import InputError, UsageError
 from pipelines.genome import annotation, contigs
 from pipelines.genome.features import Feature
+from pipelines.inputs import contents
 from training.scan import accuracy
 
 
@@ -41,7 +42,8 @@ def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], t
     Raises:
         InputError: the file is missing or damaged, or all of its features are on other sequences.
     """
-    features = contigs.in_fasta(annotation.read(path, feature_types, [], may_be_empty=True).genes, lengths)
+    with contents.unchanged(path):
+        features = contigs.in_fasta(annotation.read(path, feature_types, [], may_be_empty=True).genes, lengths)
     placed = [
         replace(feature, end=min(feature.end, lengths[feature.chromosome]))
         for feature in features

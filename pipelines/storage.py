@@ -35,10 +35,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same directory; rename it to `path` on success, remove it on failure.
 
     Raises:
-        StorageError: the directory cannot be written, or the disk is full.
+        StorageError: the directory cannot be written, or the disk is full, or a device or pipe would be replaced.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
+        if path.exists() and not path.is_file():
+            raise StorageError(f"{path}: is no regular file", "name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
@@ -68,6 +70,28 @@ def write_json(path: Path, document: Any, *, allow_nan: bool = True) -> None:
         allow_nan: whether a number may be none; JSON itself has no NaN.
     """
     write_text(path, json.dumps(masked_values(document), indent=1, allow_nan=allow_nan) + "\n")
+
+
+# Bytes of a disk that large copies leave free; of a small disk a share.
+RESERVE, RESERVED_SHARE = 1 << 30, 0.05
+
+
+def require_room(folder: Path, purpose: str) -> None:
+    """Refuse to write on, where a disk is nearly full.
+
+    Args:
+        folder: on the disk.
+        purpose: what is being done, for the error.
+
+    Raises:
+        StorageError: less than `RESERVE` bytes, or `RESERVED_SHARE` of the disk, are free.
+    """
+    disk = shutil.disk_usage(folder)
+    if disk.free < min(RESERVE, disk.total * RESERVED_SHARE):
+        raise StorageError(
+            f"{folder}: {disk.free / 1e9:.2f} GB are free, too few for {purpose}",
+            "free space, or set RAYGENE_CACHE to a folder on a larger disk",
+        )
 
 
 def remove_partial(directory: Path, name: str = "") -> None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.experiment import load, portable, with_paths
+from cluster.experiment import inputs, load, portable, with_paths
 from cluster.flags import Overrides, Parser, chosen_parser, parse
 from cluster.former_commands import require_current
 from cluster.path_keys import absolute
 from pipelines.address import has_credentials
 from pipelines.errors import UsageError
+from pipelines.inputs import spool
 
 PATHS = frozenset(
     {"BUNDLE", "CALLS", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "FILE.gff3", "PATH", "RUN", "STUDY"}
@@ -79,7 +80,9 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     if action is None or getattr(namespace, action.dest) is None:
         return Command(verb, list(arguments))
     path = str(getattr(namespace, action.dest))
-    load(Path(path), overrides)
+    require_job_file(str(action.metavar), path)
+    for named, key in inputs(load(Path(path), overrides)).items():
+        require_job_file(key, named)
     text, absolute_paths = portable(Path(path))
     for word in text.split():
         _require_no_credentials(path, word.strip("'\",[]{}"))
@@ -120,6 +123,7 @@ def _overridden_paths(overrides: Overrides) -> list[tuple[str, str]]:
 
 def _require_portable(name: str, value: str, *, addresses: bool) -> None:
     """Refuse a path that does not mean the same on every node."""
+    require_job_file(name, value)
     if "://" in value:
         if addresses:
             return
@@ -143,6 +147,18 @@ def _require_no_credentials(origin: str, text: str) -> None:
             f"raygene submit run: {origin}: {address}: has credentials in it, which the cluster would keep and show",
             "leave them out, and give them to the driver by variables that the nodes have",
         )
+
+
+def require_job_file(name: str, value: str) -> None:
+    """Refuse a pipe, a socket or a device of this machine.
+
+    Raises:
+        UsageError: with the option or key.
+    """
+    fix = "write it to a file on storage that every node mounts"
+    spool.require_no_pipe(name, value, fix)
+    if value.startswith(("/dev/", "/proc/")) and value != "/dev/null":
+        raise UsageError(f"{name} {value}: of this process, which a job does not have", fix)
 
 
 def _require_persistent_report(verb: str, namespace: argparse.Namespace) -> None:

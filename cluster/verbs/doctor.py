@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.connection import address_of
 from cluster.context import Context
-from cluster.experiment import ClusterConfig, Experiment, inputs, load
+from cluster.experiment import ClusterConfig, Experiment, inputs
 from cluster.flags import Parser
 from cluster.output_paths import PathRole
 from cluster.path_keys import absolute
@@ -81,7 +81,7 @@ def _configuration(context: Context) -> tuple[Experiment | None, ClusterConfig]:
     """The experiment, if there is one, and the section that says where Ray is."""
     if context.arguments.experiment is None:
         return None, context.cluster()
-    experiment = load(Path(context.arguments.experiment), context.overrides)
+    experiment = context.experiment()
     return experiment, validate(ClusterConfig, experiment.cluster.model_dump(), "cluster")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.genome import annotation, bed_reader
 from pipelines.genome.features import Feature
+from pipelines.inputs import contents
 
 
 def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
@@ -20,6 +21,12 @@ def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
     Raises:
         InputError: missing or damaged, a row that is not of its format (with its line number), no interval.
     """
+    # The first rows are read twice.
+    with contents.unchanged(path):
+        return _read_intervals(path, feature_types)
+
+
+def _read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
     if annotation.format_of(path) != "BED":
         return annotation.read(path, feature_types, []).genes
     features = [_parse_row(columns, path, number) for number, columns in bed_reader.rows(path)]

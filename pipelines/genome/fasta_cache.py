@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,14 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import fingerprint, storage
-from pipelines.errors import InputError, StorageError
+from pipelines.errors import InputError
 from pipelines.genome import fasta_index
 from pipelines.genome.fasta_index import Record
 from pipelines.inputs import compression, contents, foreign
 
 BLOCK = 1 << 22
-# Bytes of the disk that unpacking leaves free; of a small disk a share.
-RESERVE, RESERVED_SHARE = 1 << 30, 0.05
 _FORMAT = 1
 
 
@@ -279,7 +276,7 @@ def _unpack(entry: Entry, original: io.BufferedReader, fasta: Path, machine: str
                 # Refuses what is no FASTA before the rest of it fills the disk.
                 fasta_index.first_header(stream.peek(BLOCK), fasta)
                 while block := stream.read(BLOCK):
-                    _require_room(temporary.parent, fasta)
+                    storage.require_room(temporary.parent, f"unpacking {fasta}")
                     plain.update(block)
                     copy.write(block)
         except InputError:
@@ -297,12 +294,3 @@ def _require_content(packed: _Hashed, entry: Entry, fasta: Path, machine: str) -
         pass
     if packed.digest.hexdigest() != entry.content:
         raise contents.changed(fasta, machine)
-
-
-def _require_room(folder: Path, fasta: Path) -> None:
-    disk = shutil.disk_usage(folder)
-    if disk.free < min(RESERVE, disk.total * RESERVED_SHARE):
-        raise StorageError(
-            f"{folder}: {disk.free / 1e9:.2f} GB are left while unpacking {fasta}",
-            "free space, or set RAYGENE_CACHE to a folder on a larger disk",
-        )

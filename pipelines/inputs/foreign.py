@@ -85,7 +85,7 @@ def name_of(head: bytes) -> tuple[str, str] | None:
         if len(head) >= 4 and in_order == {True, False}:
             return "UTF-16 text", "convert it with iconv -f UTF-16LE -t UTF-8 (or UTF-16BE)"
         # Further on they are an error with their line.
-        if b"\0" in head[:16]:
+        if b"\0" in head[:4]:
             return "not text (it begins with NUL bytes)", "name a text file, or fetch it again"
     return None
 

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 
 from pipelines import storage
 from pipelines.errors import InputError, StorageError
-from pipelines.genome import fasta_cache
 from pipelines.genome.fasta import Genome, open_genome
 from pipelines.inputs import contents
 from pipelines.progress import Silent
@@ -259,9 +258,9 @@ def test_a_compressed_file_that_is_no_fasta_leaves_nothing_in_the_cache(tmp_path
 def test_unpacking_stops_before_the_disk_is_full(
     genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fasta_cache, "RESERVE", shutil.disk_usage(storage.cache_directory()).free + 10**12)
-    monkeypatch.setattr(fasta_cache, "RESERVED_SHARE", 1.0)
+    monkeypatch.setattr(storage, "RESERVE", shutil.disk_usage(storage.cache_directory()).free + 10**12)
+    monkeypatch.setattr(storage, "RESERVED_SHARE", 1.0)
     path = tmp_path / "genome.fa.gz"
     path.write_bytes(gzip.compress(genome.fasta.read_bytes() + b"A"))
-    with pytest.raises(StorageError, match=r"GB are left while unpacking .*genome\.fa\.gz: free space, or set RAYG"):
+    with pytest.raises(StorageError, match=r"GB are free, too few for unpacking .*genome\.fa\.gz: free"):
         open_genome("toy", path, Silent())

@@ -7,20 +7,16 @@ them would be missing for the others.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cluster.experiment import Experiment, inputs, portable
+from cluster.output_paths import PathRole
 from pipelines.errors import UsageError
 from pipelines.inputs.spool import Spool, require_no_pipe
 
 READ_ONCE = frozenset({"annotation", "calls", "experiment", "fasta", "intervals", "sequences"})
-"""Arguments that may be pipes."""
-WHOLE = frozenset({"bundle", "bundles", "dataset", "example", "runtime_env"})
-"""Arguments that name folders, or files that are no streams."""
-OUTPUTS = frozenset({"export_to", "json", "mistakes", "output", "predictions", "report", "storage"})
-"""Arguments that name what is written: whole, by renaming, which would replace a pipe or a device."""
+"""Arguments that may be pipes; others name folders, or files that are no streams."""
 _TO_FILE = "write it to a file first, and name that"
 
 
@@ -36,38 +32,21 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
         UsageError: a pipe, socket or device where none can be used, or one pipe in two places.
         InputError: a pipe that cannot be read.
     """
-    for name, option, value in _paths(parser, namespace):
-        if name in OUTPUTS:
-            _require_replaceable(option, value)
-        elif name in WHOLE:
-            require_no_pipe(option, value, "name the directory or file itself")
-    for name, option, value in _paths(parser, namespace):
-        if name in READ_ONCE:
-            copy = spool.file_of(option, value)
-            _replace(namespace, name, value, copy)
-            if name == "experiment" and copy != value:
-                _require_absolute(option, value, copy)
-
-
-def _require_replaceable(option: str, name: str) -> None:
-    """Refuse an output that is there and no file: what is written appears by renaming, in its place."""
-    path = Path(name)
-    is_special = path.absolute().is_relative_to("/proc") or (path.exists() and not (path.is_file() or path.is_dir()))
-    is_of_process = path.absolute().is_relative_to("/dev") and not path.absolute().is_relative_to("/dev/shm")
-    if is_special or is_of_process:
-        raise UsageError(f"{option} {name}: is a device or stream, and results are written whole", "name a file")
-
-
-def _paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """Attribute, option and value of every argument that is a path."""
     for action in parser._actions:
-        if action.dest not in READ_ONCE | WHOLE | OUTPUTS:
+        if action.type not in (PathRole.READ, PathRole.SEARCHED):
             continue
-        value = getattr(namespace, action.dest, None)
         option = action.option_strings[0] if action.option_strings else str(action.metavar)
+        value = getattr(namespace, action.dest, None)
         for path in value if isinstance(value, list) else [value]:
-            if path is not None:
-                yield action.dest, option, str(path)
+            if path is None:
+                continue
+            if action.dest not in READ_ONCE:
+                require_no_pipe(option, path, "name the directory or file itself")
+                continue
+            copy = spool.file_of(option, path)
+            _replace(namespace, action.dest, path, copy)
+            if action.dest == "experiment" and copy != path:
+                _require_absolute(option, path, copy)
 
 
 def _replace(namespace: argparse.Namespace, name: str, old: str, new: str) -> None:

@@ -306,6 +306,18 @@ class TokenizerConfig(Section):
         description="complete = all 4^k k-mers, observed = those that occur in train; others become <unk>",
     )
     min_count: int = Field(default=1, description="occurrences in train that a k-mer needs to be observed", ge=1)
+    warn_unknown: float = Field(
+        default=0.1,
+        description="share of <unk> tokens of a source from which on build warns; it changes no dataset",
+        ge=0,
+        le=1,
+    )
+    max_unknown: float = Field(
+        default=0.5,
+        description="share of <unk> tokens of a source above which build ends in an error; it changes no dataset",
+        ge=0,
+        le=1,
+    )
     reuse: str | None = Field(
         default=None,
         alias="from",

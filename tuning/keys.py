@@ -32,6 +32,8 @@ DATASET_SECTIONS: dict[str, type[BaseModel]] = {
 }
 # Sections that decide which rows validation has, not how they are encoded.
 TASK_SECTIONS = ("negatives", "crop", "split")
+# Keys of these sections that only say when a build warns or ends.
+NO_CONTENT = ("tokenizer.warn_unknown", "tokenizer.max_unknown")
 # Keys that a tokenizer taken from elsewhere (`tokenizer.from`) brings along.
 TOKENIZER_KEYS = ("k", "stride", "tail", "vocabulary", "min_count")
 SECTIONS: dict[str, type[BaseModel]] = {"model": ModelConfig, "training": TrainingConfig, **DATASET_SECTIONS}
@@ -70,6 +72,8 @@ def field(key: str) -> FieldInfo:
         raise ValueError(f"{key} is not a key of the configuration; {hint}")
     if key == "training.seed":
         raise ValueError("training.seed is not searched; set tuning.seeds to train each configuration several times")
+    if key in NO_CONTENT:
+        raise ValueError(f"{key} does not change what is built; set it in the {section} section")
     if section == "training" and name in NOT_CONTENT:
         raise ValueError(f"{key} does not change what is learnt; set it in the training section")
     return fields[key]

@@ -12,8 +12,11 @@ from cluster.flags import Parser, positive
 from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 from pipelines import remote, storage
-from pipelines.dataset.token_dataset import read_counts
+from pipelines.config import TokenizerConfig
+from pipelines.dataset.token_dataset import read_counts, read_manifest
 from pipelines.errors import DatasetError
+from pipelines.progress import Progress
+from pipelines.tokens import unknown_share
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -106,6 +109,15 @@ def written(context: Context) -> list[Written]:
     ]
 
 
+def _warn_of_unknown_tokens(dataset: Path, split: str, progress: Progress) -> None:
+    """Warn if many tokens of the split are `<unk>`; a build has already refused those of which most are."""
+    files = [file for file in read_manifest(dataset)["files"] if file["path"].startswith(f"split={split}/")]
+    tokens = sum(file.get("tokens", 0) for file in files)
+    if tokens:
+        share = sum(file.get("unknown_tokens", 0) for file in files) / tokens
+        unknown_share.check(f"{dataset}, split {split}", share, TokenizerConfig().warn_unknown, 1.0, None, progress)
+
+
 def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
     from training import load
@@ -131,6 +143,7 @@ def run(context: Context) -> None:
             arguments.resample,
         )
     _show(evaluation, terminal)
+    _warn_of_unknown_tokens(Path(arguments.dataset), split, terminal)
     if arguments.json:
         storage.write_json(Path(arguments.json), json_report.to_json(evaluation), allow_nan=False)
     if arguments.predictions:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
 from pipelines.splits import assign, families, sketch
 from pipelines.splits.blocks import Blocks
+from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
@@ -383,8 +385,15 @@ def _encode_rows(
     storage.make_directory(staging / encode_tokens.RECORDS)
     seed = prepared.config.negatives.seed
     mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_spacing(table))
+    unknown: dict[str, Counter[str]] = {}
     with progress.stage("encoding tokens", len(table)) as stage:
-        return {"files": _write_tasks(_cut_into_tasks(table), mapper, staging, stage)}
+        files = _write_tasks(_cut_into_tasks(table), mapper, staging, stage, unknown)
+    section = prepared.config.tokenizer
+    for name, counts in unknown.items():
+        share = counts["unknown_tokens"] / max(counts["tokens"], 1)
+        limits = (section.warn_unknown, section.max_unknown)
+        unknown_share.check(name, share, *limits, "tokenizer.max_unknown", progress)
+    return {"files": files}
 
 
 def _encode_left_out(
@@ -399,9 +408,20 @@ def _encode_left_out(
 
 
 def _write_tasks(
-    tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], staging: Path, stage: Stage
+    tasks: list[pa.Table],
+    mapper: Callable[[pa.Table], pa.Table],
+    staging: Path,
+    stage: Stage,
+    tokens_of: dict[str, Counter[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Have a map write every task; return the manifest's entries on the files, in the order of their paths.
+
+    Args:
+        tasks: tables of intervals, each of one genome.
+        mapper: writes the files of a task, and returns its record.
+        staging: directory that becomes the dataset.
+        stage: shows the rows that are written.
+        tokens_of: receives `tokens` and `unknown_tokens` of each genome.
 
     Raises:
         DatasetError: the records do not add up to all rows and tasks.
@@ -410,7 +430,12 @@ def _write_tasks(
     files = []
     for records in map_tables(_group_tasks(tasks), encode_tokens.EachTask(mapper)):
         for text in records["record"].to_pylist():
-            new_files = json.loads(text)["files"]
+            record = json.loads(text)
+            new_files = record["files"]
+            if tokens_of is not None:
+                counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
+                for key in ("tokens", "unknown_tokens"):
+                    counts[key] += sum(file[key] for file in new_files)
             rows = sum(file["rows"] for file in new_files)
             stage.advance(rows)
             files += new_files

@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.genome import sequence
+from pipelines.inputs import alphabet
 
 BLOCK = 1 << 22
+SAMPLE = 1 << 16
+"""Bytes of each block whose letters are checked: a protein shows in the first, and all would take half the time again.
+"""
 MAX_HEADER = 1 << 20
 _NEWLINE, _RETURN, _SPACE = ord("\n"), ord("\r"), ord(" ")
 
@@ -208,6 +212,8 @@ def _check_lines(descriptor: int, record: Record, original: Path) -> NDArray[np.
             if b"\0" in raw:
                 raise InputError(f"{original}: sequence {record.name!r} holds NUL bytes", "fetch the file again")
             raise _uneven(original, record.name)
+        if letter := alphabet.foreign_letter(raw[:SAMPLE]):
+            raise InputError(f"{original}: sequence {record.name[:60]!r}: {alphabet.describe(letter)}", alphabet.FIX)
         if b"N" in raw or b"n" in raw:
             runs = sequence.runs_of_n(block[block > _SPACE], 1) + (first - ends_before)
             if len(runs) and len(runs_of_n[-1]) and runs_of_n[-1][-1, 1] == runs[0, 0]:

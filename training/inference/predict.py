@@ -26,7 +26,8 @@ from pipelines.genome.labelled import Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from training.distributed.actor_pool import Pool
-from training.inference.scorer import Scorer, to_assigned_gpu
+from training.inference import unknown_tokens
+from training.inference.scorer import ModelScorer, Scorer, to_assigned_gpu
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
 _STRANDS = {"+", "-", "."}
@@ -155,7 +156,13 @@ def predict(
         threshold: an interval with a probability at or above it is called a gene.
         progress: shows the stages.
         score_tables: `score_locally`, or `score_on` a pool.
+
+    Raises:
+        InputError: most tokens are `<unk>` to the model.
     """
+    if isinstance(scorer, ModelScorer):
+        places = [(feature.chromosome, feature.start, feature.end, feature.strand) for feature in intervals.features]
+        unknown_tokens.check(str(intervals.genome.fasta), places, intervals.genome, scorer.tokenizer, progress)
     table = _table(intervals.features)
     tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows(table)]
     scores = np.empty(len(table))

@@ -25,7 +25,8 @@ from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from training.distributed import actor_pool, gpu_check
 from training.distributed.placement import nodes_of
-from training.inference.scorer import Scorer
+from training.inference import unknown_tokens
+from training.inference.scorer import ModelScorer, Scorer
 from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
@@ -33,6 +34,7 @@ from training.scan.outputs import Counts, Outputs, match_record
 from training.scan.pieces import Piece
 from training.scan.score_tasks import ScoreTasks, score_path
 from training.scan.scores import Scores
+from training.scan.windows import MAX_UNKNOWN_SHARE
 
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-scan", 1
@@ -132,6 +134,7 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
 
     Raises:
         ResourceError: the cluster lacks the workers, or another process writes the same output.
+        InputError: most tokens are `<unk>` to the model.
     """
     with storage.only_writer(job.outputs.gff3):
         for path in job.outputs.all:
@@ -148,6 +151,11 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
         for leftover in job.staging.parent.glob(f".{job.outputs.gff3.name}.building-*"):
             if leftover != job.staging:
                 shutil.rmtree(leftover, ignore_errors=True)
+        if isinstance(job.scorer, ModelScorer):
+            unknown_tokens.check_windows(
+                *(str(job.genome.fasta), job.lengths, job.grid.window, MAX_UNKNOWN_SHARE),
+                *(job.genome, job.scorer.tokenizer, progress),
+            )
         plan = pieces.plan_tasks(job.genome.lengths, job.grid)
         if remaining := _remaining_tasks(job, plan, progress):
             with connect():

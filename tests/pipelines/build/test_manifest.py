@@ -56,6 +56,12 @@ def test_the_fingerprint_depends_on_everything_else(changed: dict[str, Any]) -> 
     assert fingerprint(**changed) != fingerprint()
 
 
+def test_limits_of_unknown_tokens_change_no_fingerprint() -> None:
+    tokenizer = {"k": 3, "stride": 1}
+    limited = tokenizer | {"warn_unknown": 0.2, "max_unknown": 1.0}
+    assert fingerprint(config(tokenizer=tokenizer)) == fingerprint(config(tokenizer=limited))
+
+
 def sources(tmp_path: Path) -> list[Source]:
     genomes = {name: make_genome(tmp_path / name, seed=seed, chromosomes=1) for seed, name in enumerate("ab")}
     values = {"sources": [genome.source(name) for name, genome in genomes.items()], "tokenizer": {"k": 3}}

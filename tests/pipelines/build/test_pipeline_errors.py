@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import storage
 from pipelines.build.pipeline import build, prepare
+from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, InputError, RaygeneError, ResourceError, UsageError
 from pipelines.progress import Silent
@@ -111,3 +112,19 @@ def dies(table: pa.Table) -> pa.Table:
 def test_a_worker_that_dies_again_and_again_ends_the_build(ray_session: Any) -> None:
     with pytest.raises(ResourceError, match="a worker was lost 3 times"):
         list(map_tables([pa.table({"task": [0]})], dies))
+
+
+def test_a_source_of_unknown_letters_is_refused_unless_the_limit_is_raised(tmp_path: Path, ray_session: Any) -> None:
+    bases = str.maketrans("01", "AC")
+    rows = [f"{'N' * 60}{f'{number:06b}'.translate(bases)}GATTACA" for number in range(60)]
+    path = tmp_path / "c.csv"
+    path.write_text("sequence,label\n" + "".join(f"{row},{number % 2}\n" for number, row in enumerate(rows)))
+    sections: dict[str, Any] = {"sources": [{"genome": "c", "sequences": str(path)}]}
+    tokenizer = {"k": 3, "stride": 1}
+    with pytest.raises(InputError, match=r"c: 8\d% of its tokens are <unk>") as caught:
+        build(validate(DatasetConfig, sections | {"tokenizer": tokenizer}, "x"), tmp_path / "o", ray_session, Silent())
+    assert caught.value.key == "tokenizer.max_unknown"
+    assert not (tmp_path / "o").exists()
+    limited = sections | {"tokenizer": tokenizer | {"max_unknown": 1.0}}
+    build(validate(DatasetConfig, limited, "x"), tmp_path / "o", ray_session, Silent())
+    assert (tmp_path / "o" / "manifest.json").exists()

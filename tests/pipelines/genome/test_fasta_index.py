@@ -76,3 +76,28 @@ def test_sequences_without_letters_have_no_length_and_no_runs(tmp_path: Path) ->
     index = scan(path)
     assert [record.length for record in index.records] == [0, 2, 0]
     assert np.array_equal(index.runs_of_n, [[1, 0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        (">sp|P1 a protein\nMKVLAEQ\n", "'L' is a letter of proteins"),
+        (">a\nACGT\n>b\nmkvlaeq\n", "sequence 'b': 'l' is a letter of proteins"),
+        (">a\nACGT*\n", "'\\*' is a letter of proteins"),
+        (">a\nHello1\n", "'e' is a letter of proteins"),
+        (">a\n0123\n", "'0' is no nucleotide"),
+        (">a\n" + "A" * (1 << 22) + "E\n", "'E' is a letter of proteins"),
+    ],
+)
+def test_letters_that_are_no_nucleotides_are_named_with_their_sequence(tmp_path: Path, text: str, letter: str) -> None:
+    path = tmp_path / "p.fa"
+    path.write_text(text)
+    with pytest.raises(InputError, match=letter):
+        scan(path)
+
+
+@pytest.mark.parametrize("letters", ["acguACGU", "RYSWKMBDHVNryswkmbdhvn", "NNNNNNNN", "ACGTXXXX", "AC--GT.."])
+def test_rna_ambiguity_codes_masks_and_gaps_are_accepted(tmp_path: Path, letters: str) -> None:
+    path = tmp_path / "p.fa"
+    path.write_text(f">a\n{letters}\n")
+    assert [record.length for record in scan(path).records] == [len(letters)]

@@ -7,11 +7,12 @@ package of their own. Nothing is written there, and no address is shown with a p
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pipelines.address import masked
@@ -21,10 +22,17 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HDFS = {"hdfs", "viewfs"}
 _ARROW = {"s3", "gs", "gcs", "abfs", "abfss"} | _HDFS
 _BLOCK = 1 << 20
+# Seconds that a web server may take to accept a connection, and to send the next bytes.
+CONNECT_S, SILENCE_S = 20.0, 60.0
+# From this many seconds on, a file has to arrive at this many bytes a second on average.
+SLOW_AFTER_S, SLOWEST = 60.0, 1_000
+MAX_REDIRECTS = 5
+# Bytes of a file for which nothing smaller is said.
+LARGEST = 16 << 30
 # Google's driver retries for a quarter of an hour by default.
 _RETRY_LIMIT = "retry_limit_seconds=20"
 
-OpenFile = Callable[[str], AbstractContextManager[IO[bytes]]]
+OpenFile = Callable[[str], AbstractContextManager[Any]]
 
 
 class MissingError(InputError):
@@ -87,7 +95,7 @@ class Folder:
         self._stream(name, max_bytes, blocks.append)
         return b"".join(blocks)
 
-    def copy(self, name: str, target: Path, max_bytes: int | None = None) -> None:
+    def copy(self, name: str, target: Path, max_bytes: int = LARGEST) -> None:
         """Copy a file to a local path.
 
         Raises:
@@ -97,13 +105,16 @@ class Folder:
         with target.open("wb") as stream:
             self._stream(name, max_bytes, stream.write)
 
-    def _stream(self, name: str, max_bytes: int | None, write: Callable[[bytes], Any]) -> None:
-        size = 0
+    def _stream(self, name: str, max_bytes: int, write: Callable[[bytes], Any]) -> None:
+        size, began = 0, time.monotonic()
         try:
             stream = self.open_file(name)
+        except InputError:
+            raise
         except Exception as error:
             raise self._read_error(name, error) from error
         with stream as source:
+            self._require_size(name, getattr(source, "announced_bytes", None) or 0, max_bytes)
             while True:
                 try:
                     block = bytes(source.read(_BLOCK))
@@ -112,11 +123,18 @@ class Folder:
                 if not block:
                     return
                 size += len(block)
-                if max_bytes is not None and size > max_bytes:
+                self._require_size(name, size, max_bytes)
+                seconds = time.monotonic() - began
+                if seconds > SLOW_AFTER_S and size < SLOWEST * seconds:
                     raise InputError(
-                        f"{self.address}/{name}: larger than the {max_bytes:,} bytes it may have", "restore it"
+                        f"{self.address}/{name}: only {size:,} bytes came in {seconds:.0f} s",
+                        "try again later, or copy the files to a local folder by other means",
                     )
                 write(block)
+
+    def _require_size(self, name: str, size: int, max_bytes: int) -> None:
+        if size > max_bytes:
+            raise InputError(f"{self.address}/{name}: larger than the {max_bytes:,} bytes it may have", "restore it")
 
     def _read_error(self, name: str, error: Exception) -> InputError | DependencyError:
         """The error for whatever a driver raises; every driver has exception classes of its own."""
@@ -191,21 +209,52 @@ def _open_with_fsspec(address: str) -> OpenFile:
     return lambda name: system.open(f"{path.rstrip('/')}/{name}", "rb")
 
 
+class _WebFile:
+    """A file from a web server, while it arrives.
+
+    Attributes:
+        announced_bytes: its size according to the server; None if that does not say.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        # Of a compressed answer it would be the compressed size.
+        is_plain = stream.r.headers.get("Content-Encoding", "identity") == "identity"
+        self.announced_bytes: int | None = stream.r.content_length if is_plain else None
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+    def __enter__(self) -> _WebFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
 def _open_on_web(address: str) -> OpenFile:
+    import aiohttp
     import fsspec
 
     parts = urlsplit(address)
-    system = fsspec.filesystem(parts.scheme.lower())
+    # No limit to the total: large files take their time.
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+    system = fsspec.filesystem(parts.scheme.lower(), client_kwargs={"timeout": limits})
 
-    def open_file(name: str) -> AbstractContextManager[IO[bytes]]:
+    def open_file(name: str) -> Any:
         url = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment=""))
+        shown = f"{redacted(address)}/{name}"
         try:
-            return system.open(url, "rb", block_size=0)
-        except FileNotFoundError as error:
-            # fsspec raises it for a server that does not answer or refuses, too.
-            cause = error.__cause__
-            if cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
-                raise
-            raise cause from None
+            # A size keeps fsspec from asking for it first, in a request of its own.
+            stream = system.open(url, "rb", block_size=0, size=1, max_redirects=MAX_REDIRECTS)
+        except aiohttp.TooManyRedirects as error:
+            raise InputError(f"{shown}: redirected more than {MAX_REDIRECTS} times", "correct the address") from error
+        except (aiohttp.NonHttpUrlClientError, aiohttp.InvalidURL) as error:
+            raise InputError(f"{shown}: redirected to what is no web address", "correct the address") from error
+        hops = [*stream.r.history, stream.r]
+        if parts.scheme.lower() == "https" and any(hop.url.scheme != "https" for hop in hops):
+            stream.close()
+            raise InputError(f"{shown}: redirected from https to http", "correct the address")
+        return _WebFile(stream)
 
     return open_file

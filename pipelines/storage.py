@@ -220,11 +220,18 @@ def recover(directory: Path) -> None:
 def cache_directory() -> Path:
     """The directory of indexes, unpacked genomes and datasets that this machine keeps.
 
-    It is `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`. The first call makes a relative
-    `RAYGENE_CACHE` absolute in the environment: Ray's workers inherit it, and have another working directory.
+    It is `RAYGENE_CACHE`, else `XDG_CACHE_HOME/raygene`, else `~/.cache/raygene`; if there is none yet, it is made for
+    its owner alone. The first call makes a relative `RAYGENE_CACHE` absolute in the environment: Ray's workers inherit
+    it, and have another working directory.
     """
     if setting := os.environ.get("RAYGENE_CACHE"):
         directory = Path(setting).absolute()
         os.environ["RAYGENE_CACHE"] = str(directory)
-        return directory
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "raygene"
+    else:
+        directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "raygene"
+    if not directory.exists():
+        # Whoever writes there reports what cannot be made.
+        with suppress(OSError):
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700)
+    return directory

@@ -29,7 +29,7 @@ EXEMPT = (
 READ_BACK = {
     ("cluster/flags.py", "--judged"),
     ("cluster/flags.py", "judged"),
-    ("pipelines/dataset/token_dataset.py", "judged"),
+    ("pipelines/dataset/manifest.py", "judged"),
     ("tests/cluster/verbs/test_scan.py", "--judged"),
     ("tests/cluster/verbs/test_scan.py", "judged"),
     ("tests/pipelines/dataset/test_token_dataset.py", "judged"),

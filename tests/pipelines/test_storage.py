@@ -5,6 +5,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,16 @@ def test_a_relative_cache_directory_does_not_move_with_the_working_directory(
     for folder in (tmp_path, tmp_path / "elsewhere"):
         monkeypatch.chdir(folder)
         assert storage.cache_directory() == tmp_path / "cache"
+
+
+def test_a_cache_that_is_made_is_for_its_owner_alone_and_one_that_is_there_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "new" / "cache"))
+    assert stat.S_IMODE(storage.cache_directory().stat().st_mode) == 0o700
+    (tmp_path / "shared").mkdir(mode=0o755)
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "shared"))
+    assert stat.S_IMODE(storage.cache_directory().stat().st_mode) == 0o755
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "file" / "cache"))
+    assert storage.cache_directory() == tmp_path / "file" / "cache"

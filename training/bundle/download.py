@@ -1,5 +1,7 @@
 """Downloads a bundle from an address: its files are copied into the cache once, under its digest.
 
+A download is bounded: by the sizes that `config.json` gives, and those by a limit (`RAYGENE_BUNDLE_GIB`).
+
 Only files that fit the digests are stored, so that an entry cannot hold the files of another bundle. A bundle of format
 1, which has no digests, is copied into a temporary directory each time; so is any bundle if the cache cannot be
 written.
@@ -7,15 +9,19 @@ written.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines import remote, storage
-from pipelines.errors import BundleError, InputError, ResourceError
+from pipelines.errors import BundleError, InputError, ResourceError, UsageError
 from training.bundle import digests
 from training.bundle.digests import CONFIG, LARGEST, StoredConfig
+
+LIMIT = "RAYGENE_BUNDLE_GIB"
+DEFAULT_GIB = 16.0
 
 
 @contextmanager
@@ -58,13 +64,21 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
 
 def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], stored: StoredConfig) -> None:
     """Copy the files that are missing; each appears whole, and only if its bytes are the right ones."""
+    limit = _limit()
+    declared = sum(max(entry["bytes"], 0) for entry in (stored.files or {}).values())
+    if declared > limit:
+        raise BundleError(
+            f"{folder.address}: its files have {declared:,} bytes, more than the {limit:,} that a download may have",
+            f"set {LIMIT} to a larger number of GiB, if they are right",
+            code="too-large",
+        )
     for name in names:
         expected = {name: stored.files[name]} if stored.files else {}
         if expected and _holds(entry, expected):
             continue
         with storage.replacing(entry / name) as temporary:
             try:
-                folder.copy(name, temporary, expected[name]["bytes"] if expected else None)
+                folder.copy(name, temporary, expected[name]["bytes"] if expected else limit)
             except InputError as error:
                 raise BundleError(error.problem, error.fix) from error
             if expected:
@@ -75,6 +89,19 @@ def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], 
                     )
     with storage.replacing(entry / CONFIG) as temporary:
         temporary.write_bytes(content)
+
+
+def _limit() -> int:
+    """How many bytes the files of a bundle at an address may have.
+
+    Raises:
+        UsageError: the environment variable is not a number.
+    """
+    value = os.environ.get(LIMIT, str(DEFAULT_GIB))
+    try:
+        return int(float(value) * 2**30)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{LIMIT}={value}: not a number", "set it to a number of GiB, such as 16") from error
 
 
 def _holds(entry: Path, expected: digests.Files) -> bool:

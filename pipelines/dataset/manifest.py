@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import reprlib
 from collections import Counter
@@ -235,7 +236,8 @@ def _read(directory: Path, path: Path) -> Any:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: not a file", REBUILD, code="damaged")
         with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
+            # Python allocates as many bytes as it is told to read.
+            content = stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
         return sealed_json.parse(content, LARGEST, lambda pairs: Entry(str(path), pairs), strict=True)
     except FileNotFoundError as error:
         raise DatasetError(

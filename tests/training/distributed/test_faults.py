@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,45 +130,64 @@ def require_same(output: Path, expected: loop.State) -> None:
         torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "rank", [1, pytest.param(0, marks=pytest.mark.full)], ids=["another worker", "the worker that saves"]
-)
-def test_a_killed_worker_costs_steps_but_changes_nothing(
-    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State, rank: int
+LOST = r"a worker was lost; resuming from the checkpoint at .* with 2 workers: (\d+) steps"
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """A run of two workers, of which one is killed, and later its successor is sent SIGTERM."""
+
+    output: Path
+    warnings: list[str]
+    records: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def disturbed(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Disturbed:
+    output, progress = tmp_path_factory.mktemp("disturbed"), Silent()
+
+    def disturb() -> None:
+        await_steps(output)
+        os.kill(pid_of_worker(output, 1), signal.SIGKILL)
+        await_steps(output, 180)
+        os.kill(pid_of_worker(output, 1), signal.SIGTERM)
+
+    disturbing = meanwhile(disturb)
+    records: list[dict[str, Any]] = []
+    train(MODEL, TWO, dataset, output, progress, {}, records.append)
+    disturbing.join()
+    return Disturbed(output, progress.warnings, records)
+
+
+def test_a_killed_worker_costs_steps_but_changes_nothing(disturbed: Disturbed, undisturbed: loop.State) -> None:
+    assert [record["epoch"] for record in disturbed.records] == list(range(1, LONG.epochs + 1))
+    lost = re.search(LOST, disturbed.warnings[0])
+    assert lost
+    assert int(lost[1]) >= 1
+    assert disturbed.warnings[0] in log(disturbed.output)
+    require_same(disturbed.output, undisturbed)
+
+
+def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(disturbed: Disturbed) -> None:
+    (_, warning) = disturbed.warnings
+    assert ": 0 steps are repeated" in warning
+
+
+@pytest.mark.full
+def test_a_killed_worker_that_saves_costs_steps_but_changes_nothing(
+    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
     progress = Silent()
 
     def kill() -> None:
         await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, rank), signal.SIGKILL)
+        os.kill(pid_of_worker(tmp_path, 0), signal.SIGKILL)
 
     killing = meanwhile(kill)
-    records: list[dict[str, Any]] = []
-    train(MODEL, TWO, dataset, tmp_path, progress, {}, records.append)
-    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
+    train(MODEL, TWO, dataset, tmp_path, progress, {})
     killing.join()
     (warning,) = progress.warnings
-    lost = re.search(r"a worker was lost; resuming from the checkpoint at .* with 2 workers: (\d+) steps", warning)
-    assert lost
-    assert int(lost[1]) >= 1
-    assert warning in log(tmp_path)
-    require_same(tmp_path, undisturbed)
-
-
-def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(
-    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
-) -> None:
-    progress = Silent()
-
-    def terminate() -> None:
-        await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, 1), signal.SIGTERM)
-
-    terminating = meanwhile(terminate)
-    train(MODEL, TWO, dataset, tmp_path, progress, {})
-    terminating.join()
-    (warning,) = progress.warnings
-    assert ": 0 steps are repeated" in warning
+    assert re.search(LOST, warning)
     require_same(tmp_path, undisturbed)
 
 

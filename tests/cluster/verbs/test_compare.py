@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import pybedtools
 import pytest
 
 from cluster.cli import main
@@ -21,6 +24,53 @@ def test_an_annotation_compared_with_itself_agrees_in_everything(
     levels = json.loads(figures.read_text())
     assert {levels[level]["f1"] for level in ("base", "base_stranded", "touched", "half")} == {1.0}
     assert levels["everything"]["sensitivity"] == 1
+
+
+def merged_bases(*tools: Any) -> int:
+    """Bases of the intervals that all of these share, each counted once."""
+    shared = tools[0].sort().merge()
+    for tool in tools[1:]:
+        shared = shared.intersect(tool.sort().merge())
+    return sum(len(row) for row in shared)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_figures_are_those_of_bedtools(genome: GenomeFiles, tmp_path: Path, seed: int) -> None:
+    random, rows = Random(seed), []
+    for number, (name, start, end, strand) in enumerate(genome.genes):
+        for _ in range(random.choice((0, 1, 1, 2))):
+            first = max(start + random.randint(-150, 150), 0)
+            last = max(first + 1, end + random.randint(-150, 150))
+            rows.append(f"{name}\t{first}\t{last}\tc{number}\t0\t{random.choice(('+', '-', strand, strand))}")
+    calls, figures = tmp_path / "calls.bed", tmp_path / "f.json"
+    calls.write_text("\n".join(rows))
+    files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+    assert main(["compare", *files, "--json", str(figures)]) == 0
+    called, annotated = pybedtools.BedTool(str(calls)), pybedtools.BedTool(str(genome.annotation))
+    expected = {"base": (merged_bases(annotated), merged_bases(called), *[merged_bases(called, annotated)] * 2)}
+    by_strand = []
+    for strand in "+-":
+        tools = [tool.filter(lambda row, strand=strand: row.strand == strand).saveas() for tool in (annotated, called)]
+        by_strand.append([*map(merged_bases, tools), *[merged_bases(*tools)] * 2])
+    expected["base_stranded"] = tuple(map(sum, zip(*by_strand, strict=True)))
+    for level, options in {"touched": {}, "half": {"f": 0.5, "r": True}}.items():
+        hits = [
+            len(first.intersect(second, s=True, u=True, **options))
+            for first, second in ((annotated, called), (called, annotated))
+        ]
+        expected[level] = (len(annotated), len(called), *hits)
+    written = json.loads(figures.read_text())
+    for level, (genes, number, recovered, correct) in expected.items():
+        sensitivity, precision = recovered / genes, correct / number
+        assert written[level] == pytest.approx(
+            {
+                "annotated": genes,
+                "called": number,
+                "sensitivity": sensitivity,
+                "precision": precision,
+                "f1": 2 * sensitivity * precision / (sensitivity + precision),
+            }
+        ), level
 
 
 def test_the_figures_do_not_overwrite_an_input(capsys: pytest.CaptureFixture[str]) -> None:

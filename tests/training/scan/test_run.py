@@ -90,6 +90,57 @@ def test_tracks_are_sorted_by_bedtools_own_measure_and_do_not_overlap(scanned: r
         assert all(0 <= float(line.name) <= 1 for line in tool)
 
 
+def bins_of(track: Path) -> dict[tuple[str, int], float]:
+    """Sequence and start of every bin that a track has a score for, with the score."""
+    bins = {}
+    for name, start, end, score in (line.split("\t") for line in track.read_text().splitlines() if line[0] != "#"):
+        bins |= {(name, first): float(score) for first in range(int(start), int(end), GRID.stride)}
+    return bins
+
+
+def test_the_score_of_every_bin_is_the_mean_of_the_windows_over_its_middle(
+    scanned: run.Scan, genome_file: Path
+) -> None:
+    name, letters = "chr10", ""
+    expected: list[dict[tuple[str, int], float]] = [{}, {}]
+    for record in genome_file.read_text().split(">")[1:]:
+        if record.split()[0] == name:
+            letters = record.split("\n", 1)[1].replace("\n", "")
+    last = len(letters) - GRID.window
+    starts = sorted({*range(0, last + 1, GRID.stride), last})
+    windows = [(start, letters[start : start + GRID.window]) for start in starts]
+    for start in range(0, len(letters), GRID.stride):
+        middle = (start + min(start + GRID.stride, len(letters)) - 1) // 2
+        near = [text for first, text in windows[max(start // GRID.stride - 5, 0) :][:12] if 0 <= middle - first < 200]
+        near += [text for first, text in windows[-1:] if text not in near and 0 <= middle - first < 200]
+        # The reverse complement has a purine where the window has a pyrimidine.
+        for strand, pair in enumerate(("AG", "CT")):
+            shares = [sum(map(text.count, pair)) / len(text) for text in near]
+            expected[strand][name, start] = sum(shares) / len(shares)
+    for track, values in zip(scanned.outputs.tracks, expected, strict=True):
+        written = {key: score for key, score in bins_of(track).items() if key[0] == name}
+        assert written.keys() == values.keys()
+        assert max(abs(written[key] - values[key]) for key in values) <= 0.00005 + 1e-9
+
+
+def test_calls_are_the_stretches_of_the_tracks_between_two_thresholds(scanned: run.Scan) -> None:
+    tracks = [bins_of(track) for track in scanned.outputs.tracks]
+    expected = []
+    for name, length in LENGTHS.items():
+        for own, other, strand in ((*tracks, "+"), (*tracks[::-1], "-")):
+            stretch: list[int] = []
+            for start in range(0, length + GRID.stride, GRID.stride):
+                score = own.get((name, start), -1.0)
+                if score >= 0.55 and score >= other.get((name, start), -1.0):
+                    stretch.append(start)
+                    continue
+                if any(own[name, first] >= 0.6 for first in stretch):
+                    expected.append((name, stretch[0], min(stretch[-1] + GRID.stride, length), strand))
+                stretch = []
+    calls = [line.split("\t") for line in scanned.outputs.bed.read_text().splitlines() if line[0] != "#"]
+    assert sorted((call[0], int(call[1]), int(call[2]), call[5].strip()) for call in calls) == sorted(expected)
+
+
 def test_every_base_is_scored_or_counted(scanned: run.Scan) -> None:
     counts = json.loads(scanned.outputs.record.read_text())["counts"]
     assert counts["bases"] == sum(LENGTHS.values()) - LENGTHS["tiny"]

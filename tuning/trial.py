@@ -132,4 +132,6 @@ class Trial:
         # Values stay as they are, such as a whole number of CPUs; one that had to be converted is of another type.
         if (validated := TypeAdapter(cls).validate_python(values)) != (trial := cls(**values)):
             raise ValueError(f"a value of another type, not {validated}")
+        if min(trial.number, trial.configuration) < 1:
+            raise ValueError("numbers from 1 on")
         return trial

@@ -140,16 +140,50 @@ def parts_gtf(gene: Gene) -> list[str]:
     ]
 
 
+def braker_gtf(gene: Gene) -> list[str]:
+    """BRAKER's and AUGUSTUS' GTF: gene and transcript rows hold a bare id."""
+    rows = [_row(gene, "gene", gene.start, gene.end, gene.name, "AUGUSTUS")]
+    for name, exons in _isoforms(gene):
+        text = f'transcript_id "{name}"; gene_id "{gene.name}";'
+        rows.append(_row(gene, "transcript", exons[0][0], exons[-1][1], name, "AUGUSTUS"))
+        for exon in exons:
+            rows += [_row(gene, kind, *exon, text, "AUGUSTUS") for kind in ("CDS", "exon")]
+    return rows
+
+
+def jgi_gff(gene: Gene) -> list[str]:
+    """JGI's older GFF: exons and CDS of one transcript, with bare words for keys."""
+    number = gene.name.removeprefix("g")
+    return [
+        _row(gene, kind, *exon, f'name "fgenesh1_{gene.name}"; {key} {number}', "JGI")
+        for exon in gene.exons
+        for kind, key in (("exon", "transcriptId"), ("CDS", "proteinId"))
+    ]
+
+
+def transcripts_gff3(gene: Gene) -> list[str]:
+    """GFF3 whose transcripts name their gene by an attribute, without a row of the gene."""
+    rows = []
+    for name, exons in _isoforms(gene):
+        text = f"ID={name};geneID={gene.name}"
+        rows.append(_row(gene, "transcript", exons[0][0], exons[-1][1], text))
+        rows += [_row(gene, "exon", *exon, f"Parent={name}") for exon in exons]
+    return rows
+
+
 Writer = Callable[[Gene], list[str]]
 GFF3: dict[str, tuple[Writer, Callable[[Gene], str]]] = {
     "Ensembl GFF3": (ensembl_gff3, lambda gene: f"gene:{gene.name}"),
     "NCBI GFF3": (ncbi_gff3, lambda gene: f"gene-{gene.name}"),
     "Prokka GFF3": (prokka_gff3, lambda gene: f"{gene.name}_gene"),
+    "GFF3 of transcripts": (transcripts_gff3, lambda gene: gene.name),
 }
 GTF: dict[str, tuple[Writer, Callable[[Gene], str]]] = {
     "Ensembl GTF": (ensembl_gtf, lambda gene: gene.name),
     "GTF of transcripts": (transcripts_gtf, lambda gene: gene.name),
     "GTF of exons and CDS": (parts_gtf, lambda gene: gene.name),
+    "BRAKER's GTF": (braker_gtf, lambda gene: gene.name),
+    "JGI's GFF": (jgi_gff, lambda gene: f"fgenesh1_{gene.name}"),
 }
 """Name of a dialect to its writer and the id that a reader gives a gene."""
 
@@ -163,6 +197,20 @@ def gff3(genes: Iterable[Gene], write: Writer) -> str:
 def gtf(genes: Iterable[Gene], writers: Sequence[Writer], random: Random) -> str:
     """A GTF file whose genes are written by any of the writers."""
     return "\n".join(["#!genome-build x", *(row for gene in genes for row in random.choice(writers)(gene)), ""])
+
+
+def respelled(row: str, random: Random) -> str:
+    """A row whose attributes are in another order, with other blanks and ends, and with a note."""
+    columns = row.split("\t")
+    if row.startswith("#") or len(columns) < 9 or ("=" not in columns[8] and ";" not in columns[8]):
+        return row
+    is_gff3 = "=" in columns[8]
+    parts = [part.strip() for part in columns[8].split(";") if part.strip()]
+    parts.append(random.choice(("Note=a%3B gene_id %22x%22", "Alias=x,y") if is_gff3 else ('note "x; y=z"', "level 2")))
+    random.shuffle(parts)
+    joint = random.choice((";", "; ") if is_gff3 else ("; ", ";", " ; "))
+    columns[8] = joint.join(parts) + random.choice(("", ";"))
+    return "\t".join(columns)
 
 
 def bed(genes: Iterable[Gene], columns: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -44,6 +45,58 @@ def test_genes_of_one_dialect_are_read_back(name: str, number: int, tmp_path: Pa
     read = {(gene.chromosome, gene.start): gene for on_sequence in source.genes.values() for gene in on_sequence}
     for gene in genes:
         assert read[gene.chromosome, gene.start].gene_id == identify(gene)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_genes_of_any_dialects_in_one_file_are_read_back(number: int, tmp_path: Path) -> None:
+    random = Random(number)
+    genes = dialects.draw_genes(random)
+    writers = [write for write, _ in dialects.GTF.values()]
+    assert_read_back(source_of(tmp_path, dialects.gtf(genes, random.sample(writers, 3), random)), genes)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_genes_are_read_back_from_rows_in_any_order(number: int, tmp_path: Path) -> None:
+    random = Random(number)
+    genes = dialects.draw_genes(random)
+    write, _ = (dialects.GFF3 | dialects.GTF)[random.choice([*dialects.GFF3, *dialects.GTF])]
+    rows = [row for gene in genes for row in write(gene) if not row.startswith("#")]
+    random.shuffle(rows)
+    assert_read_back(source_of(tmp_path, "\n".join(rows)), genes)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_genes_are_read_back_from_attributes_in_any_spelling(number: int, tmp_path: Path) -> None:
+    random = Random(number)
+    genes = dialects.draw_genes(random)
+    write, _ = random.choice([*(dialects.GFF3 | dialects.GTF).values()])
+    rows = [dialects.respelled(row, random) for gene in genes for row in write(gene)]
+    assert_read_back(source_of(tmp_path, "\n".join(rows)), genes)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_one_gene_id_at_two_far_loci_is_two_genes(number: int, tmp_path: Path) -> None:
+    random = Random(number)
+    write, _ = random.choice([dialects.GTF["GTF of transcripts"], dialects.GTF["GTF of exons and CDS"]])
+    genes = [gene for gene in dialects.draw_genes(random) if gene.transcripts == 1 and gene.chromosome == "c1"]
+    copies = [replace(gene, name=f"copy{index // 2}") for index, gene in enumerate([genes[0], genes[-1]])]
+    rows = [
+        row.replace('transcript_id "', f'transcript_id "{index}_')
+        for index, gene in enumerate(copies)
+        for row in write(gene)
+    ]
+    others = [row for gene in genes[1:-1] for row in write(gene)]
+    assert_read_back(source_of(tmp_path, "\n".join([*rows, *others])), genes)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_files_with_sequences_that_were_joined_are_read_to_their_ends(number: int, tmp_path: Path) -> None:
+    random = Random(number)
+    genes, letters = dialects.draw_genes(random), dialects.fasta(random)
+    write, _ = random.choice([*dialects.GFF3.values()])
+    parts = [[gene for gene in genes if gene.chromosome in names] for names in (("c1", "c3"), ("c2",))]
+    text = "".join(f"{dialects.gff3(part, write)}##FASTA\n{letters}" for part in parts)
+    assert_read_back(source_of(tmp_path, text, letters), genes)
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -23,14 +23,17 @@ from safetensors.torch import load
 from cluster import experiment
 from cluster.experiment import Experiment
 from pipelines import fingerprint
-from pipelines.dataset.token_dataset import TokenDataset, is_whole, read_counts, read_manifest
+from pipelines.audit.inspection import inspect
+from pipelines.build import left_out
+from pipelines.dataset.manifest import read_counts, read_manifest, sealed_text
+from pipelines.dataset.token_dataset import TokenDataset, is_whole
 from pipelines.errors import RaygeneError
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.fuzz import mutation
 from tests.fuzz.harness import CASES, MANY_CASES, Target, run_cases, written
 from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
-from training.bundle import bundle, digests
+from training.bundle import bundle, description, digests
 from training.bundle.bundle import DIGESTED_FILES
 from training.models import embedding_file
 from tuning.config import TuningConfig
@@ -123,12 +126,19 @@ def check_manifest(seeds: Path) -> Callable[[Random, Path], None]:
         dataset = folder / "dataset"
         if not dataset.exists():
             shutil.copytree(seeds / "dataset", dataset)
-        written(dataset, "manifest.json", changed_json(text, random))
+        content = changed_json(text, random)
+        document = parsed(content)
+        if isinstance(document, dict) and random.random() < 0.6:
+            content = sealed_text(document).encode()
+        written(dataset, "manifest.json", content)
         manifest = read_manifest(dataset)
-        is_whole(dataset, manifest)
-        for split in ("train", "test"):
+        for split in ("train", "validation", "test"):
             check_split(TokenDataset.open(dataset, split))
-        read_counts(dataset)
+        is_whole(dataset, manifest)
+        left_out.read(dataset, manifest)
+        assert all(count["rows"] > 0 for count in read_counts(dataset))
+        inspect(dataset)
+        description.data(manifest)
 
     return check
 
@@ -241,6 +251,7 @@ def check_trial(random: Random, folder: Path) -> None:
 
 TARGETS: dict[str, Callable[[Path], Callable[[Random, Path], None]]] = {
     "experiment": lambda seeds: check_experiment,
+    "manifest": check_manifest,
     "tokenizer": check_tokenizer,
     "trial of a study": lambda seeds: check_trial,
     "embedding file": check_embedding,

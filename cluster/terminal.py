@@ -167,7 +167,8 @@ class Terminal:
             pad_edge=False,
             padding=(0, 1, 0, 0),
         )
-        cells = [[shown(format_cell(cell)) for cell in row] for row in rows]
+        cells = [[format_cell(cell) for cell in row] for row in rows]
+        shown_cells = [[shown(cell) for cell in row] for row in cells[:MAX_ROWS]]
         min_widths = []
         for index, name in enumerate(header):
             column = [row[index] for row in cells]
@@ -181,7 +182,7 @@ class Terminal:
                 no_wrap=is_numeric and cell_len(name) <= min_widths[-1],
                 overflow="fold",
             )
-        for row in cells[:MAX_ROWS]:
+        for row in shown_cells:
             table.add_row(*map(Text, row))
         # Two characters between columns, and one at each edge.
         width = max(sum(min_widths) + 2 * len(min_widths), self._output.width)

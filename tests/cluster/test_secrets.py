@@ -204,3 +204,37 @@ def test_a_job_is_refused_a_command_line_and_an_experiment_with_a_secret(folder:
 def test_every_option_that_may_hold_an_address_is_tried() -> None:
     assert {name for _, name in PLACES} >= {"BUNDLE", "--dataset", "--fasta", "--storage", "--output", "--json"}
     assert "URL" in NO_PATHS
+
+
+@pytest.mark.ray
+@pytest.mark.full
+def test_training_and_a_study_leave_no_trace_of_a_secret(
+    folder: Path, server: str, ray_session: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    dataset = write_dataset(folder / "data")
+    path = folder / "experiment.yaml"
+    source = {"genome": "toy", "fasta": f"https://u:{SECRET}@h/g.fa", "annotation": f"s3://K:{SECRET}@bucket/a.gff3"}
+    values = {
+        "sources": [source],
+        "tokenizer": {"from": f"https://h/bundle?sig={SECRET}"},
+        "model": {"embedding": 8, "hidden": 8, "stem": 8},
+        "training": {"epochs": 1, "mlflow": f"{(folder / 'runs').as_uri()}", "probe": False},
+        "tuning": {"space": {"model.hidden": [8]}, "configurations": 1},
+    }
+    path.write_text(yaml.safe_dump(values))
+    monkeypatch.setenv("https_proxy", f"http://u:{SECRET}@127.0.0.1:9")
+    train = ["train", str(path), "--dataset", str(dataset), "--output", str(folder / "run")]
+    assert main(train) == 0, capfd.readouterr().err
+    key = json.loads((folder / "run" / "bundle" / "config.json").read_text())["run"]
+    path.write_text(path.read_text().replace(f"sig={SECRET}", f"sig={SECRET}rotated"))
+    assert main(train) == 0
+    assert "trained already" in capfd.readouterr().err
+    assert json.loads((folder / "run" / "bundle" / "config.json").read_text())["run"] == key
+    tune = ["tune", str(path), "--dataset", str(dataset), "--output", str(folder / "study")]
+    assert main(tune) == 0, capfd.readouterr().err
+    assert leaks(folder, capfd.readouterr(), path) == []
+    assert "https://***@h/g.fa" in (folder / "run" / "experiment.yaml").read_text()
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    assert leaks(session, capfd.readouterr()) == []

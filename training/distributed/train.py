@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import __version__, storage, yaml_writer
+from pipelines.address import masked_values
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, ResourceError, TrainingError
@@ -188,7 +189,7 @@ def train(
     epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
         resolved = _reconciled(run, resolved, progress)
-        storage.write_text(output / "experiment.yaml", yaml_writer.dump(resolved))
+        storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
         trained, records = _finish(run, progress, epochs)
         journal.write(output / METRICS, records)

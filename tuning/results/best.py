@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import fingerprint, storage, yaml_writer
+from pipelines.address import masked_values
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import shown
 from pipelines.errors import TrainingError
@@ -44,7 +45,7 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     reconciled, _ = dataset_config.reconcile(values, read_manifest(dataset)["config"])
     # A line break in a value or a path would end the comment.
     head = shown(f"{lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}")
-    storage.write_text(store.output / EXPERIMENT, f"# {head}\n" + yaml_writer.dump(reconciled))
+    storage.write_text(store.output / EXPERIMENT, f"# {head}\n" + yaml_writer.dump(masked_values(reconciled)))
     checkpoints = store.checkpoints(trial)
     latest = checkpoints.latest()
     if latest is None:

@@ -19,6 +19,7 @@ from pipelines.genome.features import Annotation, Feature
 from pipelines.genome.gff import reader
 from pipelines.genome.gff.attributes import dialect_of
 from pipelines.genome.gff.rows import feature_lines
+from pipelines.inputs import compression
 
 __all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
 
@@ -74,7 +75,7 @@ def format_of(path: Path) -> Format:
     Raises:
         InputError: missing or damaged, or neither the first row nor the name is of a known format.
     """
-    name = path.name.lower().removesuffix(".gz")
+    name = compression.plain_name(path.name.lower())
     format_by_name = next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
     for number, line in feature_lines(path):
         columns = line.split("\t")

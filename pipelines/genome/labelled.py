@@ -21,13 +21,14 @@ from pipelines import schema
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome.sequence import Bytes, reverse_complement
+from pipelines.inputs import compression
 from pipelines.inputs import contents as input_contents
 from pipelines.inputs.numbered_lines import lines_of
 from pipelines.labels import records
 from pipelines.labels.labels_file import Label, read_labels
 from pipelines.labels.records import LabelledSequence
 
-_ENDINGS = {".gz", ".csv", ".tsv", ".txt", ".fa", ".fasta", ".fna"}
+_ENDINGS = {*compression.ENDINGS, ".csv", ".tsv", ".txt", ".fa", ".fasta", ".fna"}
 
 
 class Sequences(Protocol):

@@ -23,6 +23,8 @@ from pipelines.inputs import foreign
 BUFFER = 1 << 18
 # xz -9 needs 65 MB; a header can ask for 4 GB.
 LZMA_MEMORY = 1 << 29
+ENDINGS = (".gz", ".bgz", ".bz2", ".xz", ".lzma", ".zst")
+"""Endings of the names of compressed files."""
 _XZ = b"\xfd7zXZ\0"
 
 
@@ -40,6 +42,12 @@ def kind_of(head: bytes) -> str | None:
     if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5):
         return "Zstandard"
     return None
+
+
+def plain_name(name: str) -> str:
+    """The name of a file without the ending of its compression, if it has one."""
+    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)]
 
 
 def decompressed(stream: io.BufferedReader[Any], path: Path) -> io.BufferedReader[Any]:

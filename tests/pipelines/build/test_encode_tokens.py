@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pipelines import schema
 from pipelines.build import encode_tokens
+from pipelines.errors import InputError
 from pipelines.genome import sequence
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
@@ -135,3 +137,26 @@ def test_a_dinucleotide_row_holds_a_seeded_shuffle_of_its_interval(genome: Genom
         assert (bases[0][row] != bases[2][row]).any()
         assert (bases[0][row] != plain[row]).any()
     assert (bases[0][1] != bases[0][2]).any()
+
+
+def test_a_part_of_an_edited_genome_is_never_written_and_one_of_the_restored_genome_is(
+    genome: GenomeFiles, tmp_path: Path
+) -> None:
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(genome.fasta.read_bytes())
+    table = intervals(genome, 50).append_column("task", pa.array(np.zeros(50, np.int64)))
+    toy, tokenizer = open_genome("toy", fasta, Silent()), Tokenizer(3, 1, "anchor")
+
+    def write(folder: Path) -> list[bytes]:
+        (folder / encode_tokens.RECORDS).mkdir(parents=True, exist_ok=True)
+        # As a worker receives it: each process opens the genome for itself.
+        pickle.loads(pickle.dumps(encode_tokens.WriteParts({"toy": toy}, tokenizer, folder, 0, 16)))(table)
+        return [path.read_bytes() for path in sorted(folder.rglob("*.parquet"))]
+
+    whole = write(tmp_path / "whole")
+    fasta.write_bytes(genome.fasta.read_bytes().replace(b"A", b"C"))
+    with pytest.raises(InputError, match=r"genome\.fa: changed while it was read: run the same command again"):
+        write(tmp_path / "resumed")
+    assert not [path for path in (tmp_path / "resumed").rglob("*") if path.is_file()]
+    fasta.write_bytes(genome.fasta.read_bytes())
+    assert write(tmp_path / "resumed") == whole

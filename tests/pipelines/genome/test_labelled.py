@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, SourceConfig, validate
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError
-from pipelines.genome.labelled import read_collection
+from pipelines.genome.labelled import Collection, read_collection
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 
@@ -153,3 +157,36 @@ def test_labels_of_the_third_column_are_read_by_their_header(tmp_path: Path) -> 
     labels = written(tmp_path, "l.tsv", "name\tlength\tlabel\ns1\t1\t0\ns2\t0\t1\n")
     rows = read_collection(source(sequences=path, labels=labels)).rows().to_pylist()
     assert [(row["gene_id"], row["label"]) for row in rows] == [("s1", 0), ("s2", 1)]
+
+
+@pytest.mark.parametrize("edited", ["a.fa", "labels.tsv"])
+def test_sequences_or_labels_that_changed_are_not_read_by_another_process(tmp_path: Path, edited: str) -> None:
+    path = written(tmp_path, "a.fa", ">x\nACGT\n>y\nTT\n")
+    labels = written(tmp_path, "labels.tsv", "y\t0\nx\t1\n")
+    sent = pickle.dumps(read_collection(source(sequences=path, labels=labels)))
+    assert len(pickle.loads(sent).rows()) == 2
+    written(tmp_path, edited, (tmp_path / edited).read_text() + "\n")
+    with pytest.raises(InputError, match=f"{edited}: changed while it was read: run the same command again"):
+        pickle.loads(sent).sequence("a", 0, 2)
+
+
+def test_another_file_on_another_machine_is_an_error_that_names_it(tmp_path: Path) -> None:
+    collection = read_collection(source(sequences=written(tmp_path, "a.csv", "sequence,label\nAC,1\n")))
+    other = Collection("c", collection.files, {"sequences": "0" * 64}, "head")
+    with pytest.raises(InputError, match=r"a\.csv: another file on machine .* than on head"):
+        other.rows()
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("bz2", bz2.compress), ("xz", lzma.compress), ("gz", gzip.compress)])
+def test_the_name_of_a_compressed_file_has_none_of_its_endings(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / f"a.csv.{ending}").write_bytes(pack(b"sequence,label\nAC,1\n"))
+    rows = read_collection(source(sequences=str(tmp_path / f"a.csv.{ending}"))).rows().to_pylist()
+    assert [row["chromosome"] for row in rows] == ["a"]
+
+
+def test_a_byte_order_mark_in_sequences_and_labels_is_skipped(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.fa", "\ufeff>x\nACGT\n")
+    rows = read_collection(source(sequences=path, labels=written(tmp_path, "l.tsv", "\ufeffx\t1\n"))).rows()
+    assert rows["gene_id"].to_pylist() == ["x"]

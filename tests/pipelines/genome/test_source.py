@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
+from pipelines.genome import source as source_module
 from pipelines.genome.source import Source, read_source
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
@@ -223,3 +224,21 @@ def test_twenty_thousand_sequences_are_read_in_seconds(tmp_path: Path) -> None:
     assert time.process_time() - started < 10
     assert len(source.genes) == contigs
     assert source.dropped == {"unknown_sequence": 1}
+
+
+@pytest.mark.parametrize("key", ["annotation", "aliases", "exclude"])
+def test_a_file_that_is_edited_while_a_source_is_read_is_an_error(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    files = {"annotation": genome.annotation.read_text(), "aliases": "one\tchr1\n", "exclude": "chr1\t10\t20\n"}
+    path = tmp_path / key
+    path.write_text(files[key])
+    warn = source_module._warn_of_unmatched_names
+
+    def edit(*arguments: Any) -> None:
+        path.write_text(files[key] + "\n")
+        warn(*arguments)
+
+    monkeypatch.setattr(source_module, "_warn_of_unmatched_names", edit)
+    with pytest.raises(InputError, match=f"{key}: changed while it was read: run the same command again"):
+        read(genome, **{key: str(path)})

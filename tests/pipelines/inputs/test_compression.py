@@ -110,3 +110,8 @@ def test_lines_of_text_come_out_of_any_compression(tmp_path: Path, kind: str) ->
 def test_a_plain_file_is_read_as_it_is(tmp_path: Path) -> None:
     assert read(tmp_path / "a", b"BZhello\n") == b"BZhello\n"
     assert isinstance(compression.decompressed(io.BufferedReader(io.BytesIO(b"x")), tmp_path), io.BufferedReader)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(("name", "plain"), [("a.gff3.GZ", "a.gff3"), ("a.xz", "a"), ("a.bed", "a.bed"), ("gz", "gz")])
+def test_the_name_without_the_ending_of_a_compression(name: str, plain: str) -> None:
+    assert compression.plain_name(name) == plain

@@ -43,7 +43,10 @@ def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], t
         InputError: the file is missing or damaged, or all of its features are on other sequences.
     """
     with contents.unchanged(path):
-        features = contigs.in_fasta(annotation.read(path, feature_types, [], may_be_empty=True).genes, lengths)
+        annotated = annotation.read(path, feature_types, [], may_be_empty=True)
+    if unused := annotated.describe_unused():
+        terminal.note(f"{path}: {unused}")
+    features = contigs.in_fasta(annotated.genes, lengths)
     placed = [
         replace(feature, end=min(feature.end, lengths[feature.chromosome]))
         for feature in features

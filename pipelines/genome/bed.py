@@ -9,26 +9,31 @@ from pipelines.errors import InputError
 from pipelines.genome import annotation, bed_reader
 from pipelines.genome.features import Feature
 from pipelines.inputs import contents
+from pipelines.progress import Progress
 
 
-def read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
+def read_intervals(path: Path, feature_types: Sequence[str], progress: Progress | None = None) -> list[Feature]:
     """Read intervals in file order.
 
     Args:
         path: BED, GFF3 or GTF, plain or gzip; the first row decides.
         feature_types: GFF3 or GTF types to take; of a BED file every row is taken.
+        progress: where the number of rows that give no interval is reported.
 
     Raises:
         InputError: missing or damaged, a row that is not of its format (with its line number), no interval.
     """
     # The first rows are read twice.
     with contents.unchanged(path):
-        return _read_intervals(path, feature_types)
+        return _read_intervals(path, feature_types, progress)
 
 
-def _read_intervals(path: Path, feature_types: Sequence[str]) -> list[Feature]:
+def _read_intervals(path: Path, feature_types: Sequence[str], progress: Progress | None) -> list[Feature]:
     if annotation.format_of(path) != "BED":
-        return annotation.read(path, feature_types, []).genes
+        annotated = annotation.read(path, feature_types, [])
+        if progress and (unused := annotated.describe_unused()):
+            progress.note(f"{path}: {unused}")
+        return annotated.genes
     features = [_parse_row(columns, path, number) for number, columns in bed_reader.rows(path)]
     if not features:
         raise InputError(f"{path}: holds no interval", "give a BED, GFF3 or GTF file with at least one")

@@ -64,6 +64,11 @@ class Annotation:
         """Names of the sequences that have a gene or a gene-like feature, in file order."""
         return list(dict.fromkeys([*self.excluded, *(gene.chromosome for gene in self.genes)]))
 
+    def describe_unused(self) -> str:
+        """How many rows belong to no gene, and why, for a message; empty if all do."""
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in self.unused.most_common())
+        return f"{self.unused.total():,} rows of the annotation are not used for genes ({reasons})" if reasons else ""
+
     def exclude(self, chromosome: str, start: int, end: int, strand: str) -> None:
         """Add a gene-like interval, which negatives avoid."""
         self.excluded.setdefault(chromosome, []).append((start, end, SIGNS.get(strand, 0)))

@@ -192,11 +192,8 @@ def _report_rows(annotated: Annotation, config: SourceConfig, progress: Progress
             f"{config.genome}: gene ids at several places, of which each is a gene: {len(several):,} "
             f"({contigs.list_names(several)})"
         )
-    if annotated.unused:
-        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in annotated.unused.most_common())
-        progress.note(
-            f"{config.genome}: {annotated.unused.total():,} rows of the annotation are not used for genes ({reasons})"
-        )
+    if unused := annotated.describe_unused():
+        progress.note(f"{config.genome}: {unused}")
     if annotated.unnamed:
         progress.warn(
             f"{config.annotation}: line {annotated.unnamed}: an exon or CDS names neither a gene nor a transcript; "

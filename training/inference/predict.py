@@ -88,7 +88,7 @@ def read_intervals(
         InputError: a file is missing or damaged, or no interval lies on a sequence of the FASTA file.
     """
     genome = fasta.open_genome("genome", fasta_path, progress)
-    intervals = contigs.in_fasta(bed.read_intervals(intervals_path, feature_types), genome.lengths)
+    intervals = contigs.in_fasta(bed.read_intervals(intervals_path, feature_types, progress), genome.lengths)
     intervals = _with_known_strands(intervals, intervals_path, progress)
     features, skipped = _sort_and_filter(intervals, genome, intervals_path)
     return ScoringInput(genome, features, skipped)

@@ -50,6 +50,7 @@ def test_the_fingerprint_does_not_depend_on_paths() -> None:
         {"contents": {"g": {"fasta": "e" * 64, "annotation": "a" * 64}}},
         {"tokenizer": Tokenizer(3, 2, "anchor")},
         {"software": SOFTWARE | {"bedtools": "2.31.0"}},
+        {"reading_rules": {"g": ["genes without a row"]}},
     ],
 )
 def test_the_fingerprint_depends_on_everything_else(changed: dict[str, Any]) -> None:

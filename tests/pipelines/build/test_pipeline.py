@@ -27,6 +27,7 @@ def test_every_annotated_gene_is_in_the_dataset_or_counted(
         "chr1\tt\tgene\t11990\t12100\t.\t+\t.\tID=past",
         "chr1\tt\tgene\t300\t340\t.\t.\t.\tID=unstranded",
         "chrX\tt\tgene\t1\t90\t.\t+\t.\tID=elsewhere",
+        "chr1\tt\tintron\t300\t340\t.\t+\t.\tID=intron",
     ]
     first = genome.annotation.read_text().splitlines()[1]
     annotation = tmp_path / "more.gff3"
@@ -36,6 +37,8 @@ def test_every_annotated_gene_is_in_the_dataset_or_counted(
     assert manifest["dropped"]["g"] == {"duplicate": 1, "past_the_end": 1, "unknown_sequence": 1, "unknown_strand": 1}
     assert manifest["genes"]["g"]["annotated"] == manifest["genes"]["g"]["kept"] + 4
     assert manifest["genes"]["g"]["kept"] == len(genome.genes)
+    assert manifest["unused_rows"] == {"g": {"other_type": 1}}
+    assert manifest["reading_rules"] == {"g": ["ends of linear sequences"]}
 
 
 def test_every_row_is_in_one_split_and_rows_are_in_a_fixed_order(

@@ -132,3 +132,16 @@ def test_control_characters_in_a_name_break_no_line(bundle: Bundle, genome: Geno
         rows = [line.split("\t") for line in path.read_text().splitlines()]
         assert {len(row) for row in rows} == {columns}
         assert [row[name] for row in rows[-2:]] == ["a b c d", "e"]
+
+
+def test_names_as_written_match_and_rows_that_give_no_interval_are_counted(tmp_path: Path) -> None:
+    fasta, intervals = tmp_path / "g.fa", tmp_path / "a.gtf"
+    fasta.write_text(">chr%2C1\nACGTACGTAC\n>b,2\nACGTACGTAC\n")
+    attributes = {"chr%2C1": "gene_id a", "b%2C2": "gene_id b", "chr%252C1": "."}
+    intervals.write_text("".join(f"{name}\tx\texon\t1\t9\t.\t+\t.\t{text}\n" for name, text in attributes.items()))
+    progress = Silent()
+    selected = predict.read_intervals(fasta, intervals, ["gene"], progress)
+    assert [(feature.chromosome, feature.gene_id) for feature in selected.features] == [("chr%2C1", "a"), ("b,2", "b")]
+    assert any(
+        "1 rows of the annotation are not used for genes (1 without gene name)" in text for text in progress.notes
+    )

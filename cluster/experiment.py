@@ -43,7 +43,7 @@ class ClusterConfig(Section):
         "of a cluster; in a Ray job always that job's cluster",
     )
     cpus: int | None = Field(
-        default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1
+        default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1, le=4_096
     )
 
     @model_validator(mode="after")

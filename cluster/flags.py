@@ -17,10 +17,12 @@ from pydantic.fields import FieldInfo
 
 from cluster import flag_types
 from cluster.experiment import Experiment
-from pipelines.config import SourceConfig, renamed_key
+from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
-_SOURCE_FLAG = re.compile(r"--sources\.(\d+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
+_SOURCE_FLAG = re.compile(r"--sources\.([0-9]+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
+_MAX_SHOWN = 1_000
+_MAX_SOURCES = 10_000
 Overrides = dict[tuple[str | int, ...], Any]
 
 
@@ -33,13 +35,25 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{self.prog}: {message}", f"see {self.prog} --help")
+        shown = message if len(message) <= _MAX_SHOWN else f"{message[:_MAX_SHOWN]}…"
+        raise UsageError(f"{self.prog}: {shown}", f"see {self.prog} --help")
 
 
 def positive(text: str) -> int:
     """Read a whole number of at least 1; for the `type` of an argument."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return _whole(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """Read a whole number of at least 0; for the `type` of an argument."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, lowest: int) -> int:
+    if not re.fullmatch("[0-9]+", text) or (not text.strip("0") and lowest):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of at least {lowest}")
+    if len(text) > len(str(MAX_WHOLE)) or int(text) > MAX_WHOLE:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is larger than {MAX_WHOLE:,}")
     return int(text)
 
 
@@ -175,6 +189,9 @@ def _split_source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
         number, key, inline = match.groups()
         if number == "N":
             raise UsageError(f"{argument}: N must be a number", "count the genomes from 0")
+        # A flag can name the genome after the last one; the list is as long as its number says.
+        if len(number) > len(str(_MAX_SOURCES)) or int(number) >= _MAX_SOURCES:
+            raise UsageError(f"--sources.{number[:20]}.{key}: more than {_MAX_SOURCES:,} genomes", "count them from 0")
         field = SourceConfig.model_fields.get(key)
         many = field is not None and flag_types.takes_many(field)
         values = [] if inline is None else [inline]

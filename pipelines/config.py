@@ -27,6 +27,8 @@ from pipelines.yaml_reader import PlainFloat
 
 PATH: dict[str, JsonValue] = {"path": True}
 _MAX_SHOWN = 80
+MAX_WHOLE, MAX_SEED = 10**15, 2**63 - 1
+"""Largest whole numbers of keys: sums of a few numbers below 10^15 have room in 64 bits; seeds are not added up."""
 _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 
 
@@ -58,6 +60,14 @@ class Section(BaseModel):
         # True is an int in Python, so that pydantic would take it for 1.
         if isinstance(value, bool) and not accepts(cls.model_fields[str(info.field_name)].annotation, bool):
             raise ValueError("true and false are no value of this key; quote a name")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _whole_numbers_are_bounded(cls, value: Any, info: ValidationInfo) -> Any:
+        largest = MAX_SEED if info.field_name == "seed" else MAX_WHOLE
+        if type(value) is int and abs(value) > largest:
+            raise ValueError(f"larger than {largest:,}")
         return value
 
     @classmethod
@@ -146,7 +156,7 @@ def _as_parts(value: Any) -> Any:
             if kind not in KINDS:
                 near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(KINDS)}"
-                raise ValueError(f"unknown kind of negatives {kind!r}; {hint}")
+                raise ValueError(f"unknown kind of negatives {shortened(kind)}; {hint}")
             parts[kind] = 1.0 if part == "" else part
     return {kind: parts[kind] for kind in KINDS if kind in parts} if parts else value
 

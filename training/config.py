@@ -94,7 +94,7 @@ class TrainingConfig(Section):
     epochs: int = Field(default=10, description="passes over the train split", ge=1, le=10_000)
     global_batch_size: int = Field(default=64, description="sequences per optimizer step, over all workers", ge=1)
     workers: int = Field(
-        default=1, description="processes that share each step; the result does not depend on it", ge=1
+        default=1, description="processes that share each step; the result does not depend on it", ge=1, le=10_000
     )
     min_workers: int | None = Field(
         default=None,

@@ -14,6 +14,7 @@ from pipelines.errors import UsageError
 from tuning import keys
 
 Search = Literal["optuna", "random", "grid"]
+MAX_DATASETS = 10_000
 KINDS = ("grid", "choice", "int", "uniform", "log_uniform")
 
 
@@ -145,6 +146,7 @@ class TuningConfig(Section):
         default=1,
         description="times that each configuration is trained, with training.seed and the seeds after it",
         ge=1,
+        le=10_000,
     )
     metric: Literal["auroc", "mcc"] = Field(
         default="auroc", description="validation metric to maximize, at the epoch that is kept (that of highest AUROC)"
@@ -162,7 +164,7 @@ class TuningConfig(Section):
         description="configurations in a row without an improvement after which the study ends (0: never)",
         ge=0,
     )
-    workers: int = Field(default=1, description="workers of each trial; more than one use Ray Train", ge=1)
+    workers: int = Field(default=1, description="workers of each trial; more than one use Ray Train", ge=1, le=10_000)
     concurrent: int | None = Field(
         default=None,
         description="maximum number of trials at once (default: as many as CPUs, GPUs and memory allow)",
@@ -210,6 +212,8 @@ class TuningConfig(Section):
                 self.space[key] = domain
             if keys.decides_dataset(key) and domain.all_values is None:
                 raise ValueError(f"each value of {key} needs its own dataset; give a list or int")
+            if keys.decides_dataset(key) and len(domain.all_values or ()) > MAX_DATASETS:
+                raise ValueError(f"each value of {key} needs its own dataset; give at most {MAX_DATASETS:,} values")
             if self.search == "grid" and domain.all_values is None:
                 raise ValueError(
                     f"{key} is a range, which a grid cannot enumerate; give a list, or set search to random"

@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster.connection import address_of
 from cluster.context import Context
 from cluster.experiment import ClusterConfig, Experiment, inputs
-from cluster.flags import Parser
+from cluster.flags import Parser, not_negative
 from cluster.output_paths import PathRole
 from cluster.path_keys import absolute
 from pipelines import storage
@@ -30,7 +30,7 @@ raygene doctor
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
-        "--gpus", type=int, metavar="N", help="GPUs required (default: as many as the experiment requires)"
+        "--gpus", type=not_negative, metavar="N", help="GPUs required (default: as many as the experiment requires)"
     )
     parser.add_argument(
         "--experiment",

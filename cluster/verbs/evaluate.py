@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster import output_paths
 from cluster.context import Context
-from cluster.flags import Parser, positive
+from cluster.flags import Parser, not_negative, positive
 from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 from pipelines import remote, storage
@@ -69,9 +69,13 @@ def add_arguments(parser: Parser) -> None:
         help="the probability of every row, for figures of your own: FILE.tsv or FILE.parquet",
     )
     parser.add_argument(
-        "--samples", type=int, default=SAMPLES, metavar="N", help=f"bootstrap samples, at least 100 (default {SAMPLES})"
+        "--samples",
+        type=not_negative,
+        default=SAMPLES,
+        metavar="N",
+        help=f"bootstrap samples, at least 100 (default {SAMPLES})",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the bootstrap (default 0)")
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the bootstrap (default 0)")
     parser.add_argument(
         "--resample",
         choices=("interval", "chromosome"),

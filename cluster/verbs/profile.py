@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.connection import address_of, usable_cpus
 from cluster.context import Context
-from cluster.flags import Parser
+from cluster.flags import Parser, not_negative
 from cluster.output_paths import PathRole, Written
 from pipelines import storage
 
@@ -21,7 +21,7 @@ not saved."""
 EXAMPLE = (
     "raygene profile examples/yeast/experiment.yaml --dataset yeast --output profile --training.token_budget 32768"
 )
-STEPS = 50
+STEPS, MAX_STEPS = 50, 1_000_000
 
 
 def add_arguments(parser: Parser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
         help="directory for the traces, one per worker",
     )
     parser.add_argument(
-        "--steps", type=int, default=STEPS, metavar="N", help=f"steps whose phases are timed (default {STEPS})"
+        "--steps", type=not_negative, default=STEPS, metavar="N", help=f"steps whose phases are timed (default {STEPS})"
     )
     parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the figures as JSON")
 
@@ -60,8 +60,8 @@ def run(context: Context) -> None:
     from training.profile.run import OPERATOR_HEADER, PHASE_HEADER, profile
 
     arguments, terminal = context.arguments, context.terminal
-    if arguments.steps < 1:
-        raise UsageError(f"--steps {arguments.steps}: no step to time", "give at least 1")
+    if not 1 <= arguments.steps <= MAX_STEPS:
+        raise UsageError(f"--steps {arguments.steps}: no number of steps to time", f"give 1 to {MAX_STEPS:,}")
     experiment = context.experiment()
     dataset, output = Path(arguments.dataset).absolute(), Path(arguments.output).absolute()
     is_local = address_of(experiment.cluster, os.environ.get("RAY_ADDRESS", "")) == "local"

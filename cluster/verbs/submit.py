@@ -111,8 +111,8 @@ def _add_action(
 
 
 def _amount(text: str) -> float:
-    if not re.fullmatch(r"\d+(\.\d+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of at least 0")
     return float(text)
 
 

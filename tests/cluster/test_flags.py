@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
 
-from cluster.flags import Parser, add_sections, parse
+from cluster.flags import Parser, add_sections, not_negative, parse, positive
 from pipelines.errors import UsageError
 
 
@@ -66,3 +67,40 @@ def test_a_wrong_flag_is_a_usage_error(arguments: list[str], message: str) -> No
 def test_a_verb_that_reads_no_genomes_refuses_flags_for_them() -> None:
     with pytest.raises(UsageError, match=r"raygene train: unknown argument --sources.0.fasta"):
         parsed("--sources.0.fasta", "a.fa", verb="train")
+
+
+@pytest.mark.parametrize("number", ["10000", "99999999999", "9" * 5_000])
+def test_a_flag_of_a_genome_that_cannot_be_counted_is_refused(number: str) -> None:
+    with pytest.raises(UsageError, match="more than 10,000 genomes") as caught:
+        parsed(f"--sources.{number}.fasta", "a.fa")
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "1e3", "\u0663", "", "nan", "9" * 16, "9" * 1_000_000])
+def test_an_argument_of_whole_numbers_is_bounded(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        positive(text)
+    assert len(str(caught.value)) < 120
+
+
+def test_whole_numbers_of_arguments_are_decimal() -> None:
+    assert (positive("010"), positive("1"), not_negative("0")) == (10, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--split.test", "010"], {("split", "test"): "010"}),
+        (["--split.test", "1_2"], {("split", "test"): "1_2"}),
+        (["--split.test", "1:30"], {("split", "test"): "1:30"}),
+        (["--split.test", "on"], {("split", "test"): "on"}),
+        (["--split.test", "null"], {("split", "test"): ["null"]}),
+        (["--split.test", "true"], {("split", "test"): ["true"]}),
+        (["--split.test", "0.1", "010"], {("split", "test"): ["0.1", "010"]}),
+        (["--sources.0.chromosomes", "010", "null", "3.10"], {("sources", 0, "chromosomes"): ["010", "null", "3.10"]}),
+        (["--sources.0.genome", "010"], {("sources", 0, "genome"): "010"}),
+        (["--model.embedding-file", "010"], {("model", "embedding_file"): "010"}),
+    ],
+)
+def test_names_of_flags_are_taken_as_typed(arguments: list[str], expected: dict[tuple[str | int, ...], Any]) -> None:
+    assert parsed(*arguments) == expected

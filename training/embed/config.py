@@ -23,7 +23,10 @@ class EmbeddingConfig(Section):
         default=None, description="size of a token's vector (default: model.embedding)", ge=4, le=1024
     )
     window: int = Field(
-        default=4, description="tokens on either side that count as context, from the first that shares no base", ge=1
+        default=4,
+        description="tokens on either side that count as context, from the first that shares no base",
+        ge=1,
+        le=10_000,
     )
     opposite_strand_weight: float = Field(
         default=0.5,
@@ -48,7 +51,9 @@ class EmbeddingConfig(Section):
         default="auto",
         description="strands that are read: auto = both of a genome, and a dataset's rows as they are",
     )
-    negatives: float = Field(default=5, description="negative samples for each pair of token and context", gt=0)
+    negatives: float = Field(
+        default=5, description="negative samples for each pair of token and context", gt=0, le=1_000
+    )
     smoothing: float = Field(
         default=0.75, description="power of the frequencies by which negatives are drawn", ge=0, le=1
     )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipelines import metrics
 
 LEVEL = 0.95
-MIN_SAMPLES, MIN_UNITS = 100, 5
+MIN_SAMPLES, MAX_SAMPLES, MIN_UNITS = 100, 1_000_000, 5
 # Weights (samples x rows) that are in memory at a time: 512 kB in float64, which stays in the L2 cache.
 _CELLS = 1 << 16
 Floats = NDArray[np.float64]

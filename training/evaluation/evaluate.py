@@ -219,6 +219,8 @@ def evaluate(
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:
     """The `units` of a `Resampling`, after a check of what the user chose."""
+    if samples > bootstrap.MAX_SAMPLES:
+        raise UsageError(f"--samples {samples}: more than fit in memory", f"draw {bootstrap.MAX_SAMPLES:,} or fewer")
     if samples < bootstrap.MIN_SAMPLES:
         raise UsageError(
             f"--samples {samples}: too few for an interval of 95 %", f"draw {bootstrap.MIN_SAMPLES} or more"

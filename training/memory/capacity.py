@@ -32,10 +32,11 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: not a size, or below one byte.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    # No memory has a size of as many digits, and the number of bytes has to be finite.
+    match = re.fullmatch(r"([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*([a-z]*)", text.strip().lower())
     size = float(match[1]) * UNITS.get(match[2], 0) if match else 0
     if not match or size < 1:
-        raise UsageError(f"{text}: not a memory size", "write it like 24GiB, 16GB or 512MiB")
+        raise UsageError(f"{text[:40]}: not a memory size", "write it like 24GiB, 16GB or 512MiB")
     return int(size)
 
 

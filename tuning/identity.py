@@ -34,11 +34,15 @@ def read(output: Path) -> tuple[Identity, float] | None:
         path = output / EARLIER_STUDY
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return _with_current_names(document["identity"]), float(document["seconds"])
+        seconds = document["seconds"]
+        if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+            raise ValueError("seconds is not a number of seconds")
+        return _with_current_names(document["identity"]), float(seconds)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})", "choose another --output") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UsageError(f"{path}: cannot be read ({reason})", "choose another --output") from error
 
 
 def write(output: Path, identity: Identity, seconds: float) -> None:
@@ -70,7 +74,7 @@ def finished_by(output: Path) -> Identity | None:
     """The limits by which a study has finished; None if it has not, or the file is damaged."""
     try:
         limits = json.loads((output / FINISHED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return TuningConfig.with_current_names(limits) if isinstance(limits, dict) else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import reprlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,8 @@ def read(location: Path, shown: str | None = None) -> TokenizerParameters:
     """
     path = location if location.is_file() else location / FILE_NAME
     shown = shown or str(path)
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{shown}: not a file", _RESTORE)
     try:
         in_metadata = path.suffix == ".safetensors"
         content = json.loads(_metadata(path) if in_metadata else path.read_text(encoding="utf-8"))
@@ -81,9 +84,10 @@ def _parse(content: Any, shown: str) -> TokenizerParameters:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DatasetError(f"{shown}: not a raygene tokenizer", "name a dataset or a bundle made by raygene")
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version != FORMAT_VERSION:
         raise DatasetError(
-            f"{shown}: tokenizer format {version} is not {FORMAT_VERSION}, the one this raygene reads", "update raygene"
+            f"{shown}: tokenizer format {reprlib.repr(version)} is not {FORMAT_VERSION}, the one this raygene reads",
+            "update raygene",
         )
     try:
         config = TokenizerConfig(k=content["k"], stride=content["stride"], tail=content["tail"])

@@ -27,14 +27,28 @@ def test_another_study_is_refused_with_the_keys_and_both_values(tmp_path: Path) 
     identity.require_same(tmp_path, STORED, STORED)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": {}}', '{"identity": [], "seconds": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"identity": {}}',
+        '{"identity": [], "seconds": 1}',
+        '{"identity": {}, "seconds": NaN}',
+        '{"identity": {}, "seconds": -1}',
+        '{"identity": {}, "seconds": "1"}',
+        '{"identity": {"tuning": []}, "seconds": 1}',
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_file_is_an_error(text: str, tmp_path: Path) -> None:
     (tmp_path / identity.STUDY).write_text(text)
     with pytest.raises(UsageError, match="cannot be read"):
         identity.read(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "1"])
+@pytest.mark.parametrize("text", ["", "[]", "1", "[" * 100_000])
 def test_a_damaged_mark_of_a_finished_study_is_no_mark(text: str, tmp_path: Path) -> None:
     (tmp_path / identity.FINISHED).write_text(text)
     assert identity.finished_by(tmp_path) is None

@@ -82,7 +82,7 @@ def _restore(state: State, checkpoint: Checkpoint) -> None:
     document = checkpoint.load()
     try:
         state.restore(document)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TrainingError(
             f"{checkpoint.path}: does not fit the model ({reason})",

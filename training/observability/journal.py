@@ -29,7 +29,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     """Read the records of a file; return none if it is missing or has a line that is not a record."""
     try:
         records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     return records if all(isinstance(record, dict) for record in records) else []
 
@@ -50,7 +50,7 @@ def append(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 
 def truncate(path: Path, run: str, epoch: int, step: int) -> None:
-    """Keep only the lines of a run's step log up to a step; a last line that was not written whole is removed too.
+    """Keep only the lines of a run's step log up to a step; a line that is damaged or not whole is removed too.
 
     Args:
         path: the log; it may be missing.
@@ -63,15 +63,21 @@ def truncate(path: Path, run: str, epoch: int, step: int) -> None:
     """
     if not path.exists():
         return
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if record.get("run") == run and (record["epoch"] - 1, record["step"]) <= (epoch, step):
-            records.append(record)
-    write(path, records)
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise storage.write_error(path, error) from error
+    write(path, [record for line in lines if (record := _record_up_to(line, run, epoch, step)) is not None])
+
+
+def _record_up_to(line: bytes, run: str, epoch: int, step: int) -> dict[str, Any] | None:
+    """The record of a line; None if it is of another run or of a later step, or was damaged."""
+    try:
+        record = json.loads(line)
+        is_earlier = record["run"] == run and (int(record["epoch"]) - 1, int(record["step"])) <= (epoch, step)
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
+    return record if is_earlier else None
 
 
 def _line(record: dict[str, Any]) -> str:

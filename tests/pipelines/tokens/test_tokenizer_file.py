@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines import fingerprint
 from pipelines.errors import DatasetError
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.pipelines.dataset import small_dataset
 
 
 def test_a_saved_tokenizer_loads_with_the_same_fingerprint(tmp_path: Path) -> None:
@@ -75,4 +80,28 @@ def test_a_tokenizer_is_read_by_its_directory_or_its_file(tmp_path: Path) -> Non
 def test_a_damaged_tokenizer_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(DatasetError, match=r"tokenizer.json: cannot be read .*: restore the file or build again"):
+        Tokenizer.load(tmp_path)
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from([Tokenizer(2, 1, "anchor"), Tokenizer(2, 1, "anchor", (0, 3, 5))]))
+def test_a_file_changed_in_any_way_is_read_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, tokenizer: Tokenizer
+) -> None:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save(folder)
+    path = folder / "tokenizer.json"
+    document = data.draw(small_dataset.mutations(json.loads(path.read_text())))
+    path.write_text(json.dumps(document))
+    try:
+        Tokenizer.load(folder)
+    except DatasetError as error:
+        assert str(path) in str(error)  # noqa: PT017
+        assert len(str(error)) < 600  # noqa: PT017
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_directory_or_a_pipe_in_its_place_is_refused(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "tokenizer.json")
+    with pytest.raises(DatasetError, match=r"tokenizer\.json: not a file"):
         Tokenizer.load(tmp_path)

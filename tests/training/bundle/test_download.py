@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -18,8 +19,9 @@ import pytest
 
 import training
 from cluster.cli import main
+from pipelines import sealed_json
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.errors import BundleError, DependencyError
+from pipelines.errors import BundleError, DependencyError, UsageError
 from tests.training.small_bundle import config_of, small_bundle, with_new_digests
 from training.bundle.bundle import Bundle
 
@@ -235,3 +237,33 @@ def test_an_s3_server_that_does_not_answer_is_one_line(credentials: str, cache: 
     with pytest.raises(BundleError, match=r"^s3://models/run: cannot be reached .*: check the address") as caught:
         training.load("s3://key:secret@models/run?scheme=http&endpoint_override=127.0.0.1:1")
     assert "secret" not in str(caught.value)
+
+
+def test_a_bundle_that_declares_more_than_a_download_may_have_is_refused_before_it_is_copied(
+    saved: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = config_of(saved)
+    document["files"]["model.safetensors"]["bytes"] = 10**15
+    text = (saved / "config.json").read_text()
+    (saved / "config.json").write_text(json.dumps(sealed_json.sealed(document)))
+    send(saved)
+    with pytest.raises(BundleError, match=r"more than the 17,179,869,184 .*: set RAYGENE_BUNDLE_GIB"):
+        training.load(ADDRESS)
+    (saved / "config.json").write_text(text)
+    send(saved)
+    monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "0.000001")
+    with pytest.raises(BundleError, match="more than the 1,073 that a download may have"):
+        training.load(ADDRESS)
+    monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "much")
+    with pytest.raises(UsageError, match="RAYGENE_BUNDLE_GIB=much: not a number"):
+        training.load(ADDRESS)
+
+
+def test_the_files_of_a_bundle_of_format_1_are_bounded_too(
+    saved: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (saved / "config.json").write_text(OLD.read_text())
+    send(saved)
+    monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "0.000001")
+    with pytest.raises(BundleError, match="larger than the 1,073 bytes it may have"):
+        training.load(ADDRESS)

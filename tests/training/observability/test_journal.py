@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from training.observability import journal
 
 RECORDS = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.4}]
@@ -47,3 +49,31 @@ def test_a_file_that_is_missing_or_has_a_line_that_is_not_a_record_has_no_record
         assert journal.read(tmp_path / "metrics.jsonl") == []
     journal.truncate(tmp_path / "absent.jsonl", "abc", 0, 0)
     assert not (tmp_path / "absent.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"3",
+        b"null",
+        b'"text"',
+        b"{}",
+        b'{"run": "abc"}',
+        b'{"run": "abc", "epoch": "one", "step": 1}',
+        b'{"run": "abc", "epoch": 1, "step": null}',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"run": "abc", "epoch": 1, "st',
+    ],
+)
+def test_damaged_lines_of_a_step_log_are_removed_and_the_others_stay(tmp_path: Path, line: bytes) -> None:
+    path, good = tmp_path / "steps.jsonl", b'{"epoch": 1, "run": "abc", "step": 1}'
+    path.write_bytes(line + b"\n" + good + b"\n" + line)
+    journal.truncate(path, "abc", epoch=1, step=1)
+    assert path.read_bytes() == good + b"\n"
+
+
+def test_records_nested_without_end_are_no_records(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("[" * 100_000)
+    assert journal.read(tmp_path / "metrics.jsonl") == []

@@ -9,6 +9,7 @@ This package imports all others, and none imports it.
 - `experiment` reads the experiment file; `path_keys` knows which of its keys are paths.
 - `connection` opens Ray; `port` checks whether a server listens at all; `local_ray` has the folder and the token of a
   Ray that a verb starts, and `imports` decides which modules its workers find.
+- `process` ends a command as defined: its signals, what it has started, and a Ray that is lost.
 - `jobs` sends verbs to a cluster as Ray jobs; `doctor` checks a machine or cluster; `recipes` has files for Docker,
   KubeRay and Slurm.
 """

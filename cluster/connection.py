@@ -90,13 +90,15 @@ def job_variables(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 def silence_ray() -> None:
     """Silence Ray's own loggers and warnings in this process."""
-    import ray.data  # noqa: F401  (sets its own log level when imported)
+    import ray.data  # sets its own log level when imported
 
     warnings.filterwarnings("ignore", module=r"ray(\..*)?")
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL)
         logger.propagate = False
+    # It tells on standard output, which is for results, of every worker that is lost.
+    ray._private.worker.print_to_stdstream = lambda data, **options: None
 
 
 def _named(address: str) -> str:
@@ -210,6 +212,8 @@ def connect(
                 os.environ.setdefault(name, value)
             token.prepare(os.environ, progress.warn)
             folder = local_ray.enter_context(run_folder(os.environ, keep=verbose))
+            os.environ[storage.RUN_FOLDER] = str(folder)
+            local_ray.callback(os.environ.pop, storage.RUN_FOLDER, None)
             os.environ.update(raygene_imports.variables(os.environ))
             options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False, "_temp_dir": str(folder)}
         else:

@@ -20,6 +20,8 @@ from pipelines import os_errors
 from pipelines.address import masked_values
 from pipelines.errors import BusyError, StorageError
 
+RUN_FOLDER = "RAYGENE_RUN_FOLDER"
+"""The variable that names a folder for temporary files of a run's processes; it goes with the run or the next one."""
 _PARTIAL = ".partial"
 
 

@@ -75,10 +75,12 @@ class Process:
             return fields[0] not in "ZX" and fields[19] == self.started
         return False
 
-    def title(self) -> str:
+    def is_working(self) -> bool:
+        """Whether it is a worker of Ray that does something; Ray's agents have such titles too."""
+        title = ""
         with suppress(OSError):
-            return Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").split("\0")[0]
-        return ""
+            title = Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").split("\0")[0]
+        return title.startswith("ray::") and "IDLE" not in title and "Agent" not in title
 
 
 def processes() -> dict[Process, int]:
@@ -154,8 +156,7 @@ class Run:
         living = [process for process in self.processes if process.is_alive()]
         names = {process.name for process in living}
         if "gcs_server" in names:
-            titles = (process.title() for process in living)
-            is_working = any(title.startswith("ray::") and "IDLE" not in title for title in titles)
+            is_working = any(process.is_working() for process in living)
             phase = WORKING if is_working or WORKING in self.phases else STARTING
         else:
             phase = ENDING if STARTING in self.phases else BEFORE
@@ -188,10 +189,7 @@ class Run:
         living = [process for process in self.processes if process.is_alive()]
         if name != "worker":
             return [process for process in living if process.name == name]
-        return sorted(
-            (process for process in living if process.title().startswith("ray::") and "IDLE" not in process.title()),
-            key=lambda process: int(process.started),
-        )
+        return sorted((process for process in living if process.is_working()), key=lambda process: int(process.started))
 
 
 def strike(run: Run, target: str, generator: random.Random) -> bool:
@@ -241,11 +239,11 @@ def kill(run: Run, target: str, phase: str, share: float, durations: dict[str, f
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
     record["stderr"] = run.errors.read_text(errors="replace").splitlines()[-20:]
-    record["problems"] = problems + judge(record)
+    record["problems"] = problems + problems_of(record)
     return record
 
 
-def judge(record: dict[str, Any]) -> list[str]:
+def problems_of(record: dict[str, Any]) -> list[str]:
     """What is wrong with status and messages of a killed run."""
     target, status, lines, problems = record["target"], record["status"], record["stderr"], []
     errors = [line for line in lines if line.startswith("raygene: error:")]
@@ -468,11 +466,11 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
     inputs = Inputs(folder)
-    done = {(entry["seed"], entry["chain"]) for entry in read(folder)}
+    done = {(entry["seed"], entry["chain"], entry["verb"]) for entry in read(folder)}
     references: dict[str, Reference] = {}
     for number in range(-(-arguments.kills // KILLS_PER_CHAIN)):
         verb = arguments.verbs[number % len(arguments.verbs)]
-        if (arguments.seed, number) in done:
+        if (arguments.seed, number, verb) in done:
             continue
         if verb not in references:
             references[verb] = Reference(verb, inputs, folder)

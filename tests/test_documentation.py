@@ -20,7 +20,7 @@ from cluster.flags import normalized
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DOCUMENTS += sorted(ROOT.glob("examples/*/README.md"))
-SCRIPTS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("examples/*/*.py")])
+SCRIPTS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("examples/*/*.py")])
 PACKAGES = ("pipelines", "training", "tuning", "cluster")
 MIGRATION = ROOT / "docs" / "migration.md"  # names former commands and modules on purpose
 LONGEST_LINE = 120

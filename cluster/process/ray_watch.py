@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from cluster.process import children, signals
 from pipelines.errors import ResourceError
 
-INTERVAL_S = 0.5
+INTERVAL_S = 0.1
+"""Short, because Ray's library writes lines of its own soon after a loss."""
 GCS_INTERVAL_S = 5.0
 GCS_PATIENCE_S = 40.0
 """A head that restarts with its state stored elsewhere comes back within this time."""

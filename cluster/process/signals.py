@@ -2,7 +2,7 @@
 
 Before the verb begins there is nothing to save, and a signal ends the process at once. While it works, the first signal
 raises KeyboardInterrupt, so that the verb can save and release what it holds; a second one ends it at once, and so does
-the end of `DEADLINE_S`. From the first signal on nobody else writes to standard error: threads of Ray and Python would
+the end of `DEADLINE_S`. From the first signal on nobody else writes to the terminal: threads of Ray and Python would
 tell of what they lost. After the verb has ended, signals are ignored: its result is complete.
 
 A thread sees to it that this holds where the main thread is in code that does not return to Python: it nudges the main
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from cluster.process import children
 
@@ -48,7 +48,7 @@ class _State:
         message: the line for a signal; None: this process is not run by `handled`.
         is_working: whether KeyboardInterrupt is raised at a signal.
         deadline_s: how long the ending may take.
-        is_silenced: whether others are kept from standard error.
+        is_silenced: whether others are kept from the terminal.
         number: the first signal.
         at: when it came.
         ending: status and line of an ending that was decided; None before.
@@ -78,7 +78,7 @@ def install(message: Callable[[int], str], *, silence: bool) -> None:
 
     Args:
         message: the line for the number of a signal.
-        silence: keep others from standard error after a signal.
+        silence: keep others from writing to the terminal after a signal.
     """
     _state.message, _state.may_silence = message, silence
     for number in NUMBERS:
@@ -109,7 +109,7 @@ def mark_reported(number: int) -> None:
 
 
 def begin_ending(status: int | None = None, line: str = "") -> None:
-    """Keep others from standard error, and end this process when the deadline has passed, if it has not ended by then.
+    """Keep others from writing to the terminal, and end this process at the deadline if it has not ended by then.
 
     Without effect in a process that is not run as a command.
 
@@ -230,17 +230,25 @@ def _ignore(*arguments: object) -> None:
 
 
 def _silence_others() -> None:
-    """Leave standard error to this project: the descriptor that others write to leads nowhere from now on."""
+    """Leave standard output and error to this project: the descriptors that others write to lead nowhere."""
     if _state.is_silenced or not _state.may_silence:
         return
     _state.is_silenced = True
     sys.unraisablehook = _ignore
     threading.excepthook = _ignore
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
-        copy = os.dup(2)
-        sys.stderr = os.fdopen(copy, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
-        _state.stderr = copy
+    sys.stdout = _set_apart(sys.stdout, 1)
+    sys.stderr = _set_apart(sys.stderr, 2)
+
+
+def _set_apart(stream: TextIO, descriptor: int) -> TextIO:
+    """The same stream on a descriptor of its own, while `descriptor` leads nowhere; `stream` if that is impossible."""
+    with suppress(OSError, ValueError, RuntimeError):
+        stream.flush()
+        copy = os.dup(descriptor)
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
+        os.dup2(nowhere, descriptor)
         os.close(nowhere)
+        if descriptor == _state.stderr:
+            _state.stderr = copy
+        return os.fdopen(copy, "w", buffering=1, encoding=stream.encoding, errors="backslashreplace")
+    return stream

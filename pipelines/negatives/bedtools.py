@@ -5,7 +5,10 @@ A shuffle costs a process start (about 10 ms) plus up to 1,000 draws for each in
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,11 +19,14 @@ import numpy as np
 import pybedtools
 from numpy.typing import NDArray
 
+from pipelines import storage
 from pipelines.errors import DependencyError
 from pipelines.genome.intervals import Intervals
 
 # A shuffle takes milliseconds, and at most some 10 ms for an interval that bedtools cannot place.
 TIMEOUT_S, TIMEOUT_PER_INTERVAL_S = 30.0, 0.1
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def find() -> Path:
@@ -83,7 +89,8 @@ def shuffle(
     fitting = np.flatnonzero(lengths <= largest_gaps[sequences])
     if len(fitting) == 0:
         return placed
-    with tempfile.TemporaryDirectory(prefix="raygene-shuffle-") as folder:
+    # The folder of this run's Ray, where there is one, is removed also after a kill.
+    with tempfile.TemporaryDirectory(prefix="raygene-shuffle-", dir=os.environ.get(storage.RUN_FOLDER)) as folder:
         requested_bed, excluded_bed, genome = (
             Path(folder, name) for name in ("requested.bed", "excluded.bed", "genome")
         )
@@ -112,7 +119,13 @@ def _run_shuffle(bed: Path, options: dict[str, object], timeout_s: float) -> str
     _, *arguments = pybedtools.BedTool(str(bed)).handle_kwargs("shuffleBed", i=str(bed), stream=True, **options)[0]
     try:
         finished = subprocess.run(
-            [find(), "shuffle", *arguments], capture_output=True, text=True, check=False, timeout=timeout_s
+            [find(), "shuffle", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            # The time limit ends with this process, and bedtools would go on for ever.
+            preexec_fn=_end_with_parent if _prctl else None,
         )
     except subprocess.TimeoutExpired as error:
         raise DependencyError(
@@ -122,6 +135,12 @@ def _run_shuffle(bed: Path, options: dict[str, object], timeout_s: float) -> str
         reason = " ".join(finished.stderr.split())[:200] or f"exit status {finished.returncode}"
         raise DependencyError(f"bedtools shuffle failed ({reason})", "check the installed bedtools")
     return finished.stdout
+
+
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it has ended (prctl(2))."""
+    if _prctl:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _largest_gap(excluded: Intervals, size: int) -> int:

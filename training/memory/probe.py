@@ -14,6 +14,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -159,8 +161,16 @@ def resident_bytes(key: str) -> int:
     raise ResourceError(f"{STATUS}: has no {key}", "probe on Linux, or set training.probe to false")
 
 
+def _end_with_parent(parent: int) -> None:
+    """End this process when the one that started it has ended, for nobody would read the result."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main() -> None:
     """Read a request from standard input, and write what was measured to standard output."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     request: dict[str, Any] = json.loads(sys.stdin.read())
     measured = measure(
         ModelConfig.model_validate(request["model"]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,31 @@ def test_a_bedtools_that_does_not_finish_is_an_error(
     monkeypatch.setattr(bedtools, "TIMEOUT_S", 0.2)
     with pytest.raises(DependencyError, match="did not finish within 0 s"):
         shuffle()
+
+
+def test_a_bedtools_that_does_not_finish_ends_with_the_process_that_started_it(
+    fake_bedtools: FakeBedtools, tmp_path: Path
+) -> None:
+    path = tmp_path / "pid"
+    fake_bedtools(f"echo $$ > {path}.new; mv {path}.new {path}; exec sleep 300")
+    # pybedtools asks bedtools itself for its programs when it is imported.
+    program = (
+        "import os; fake = os.environ['PATH']; os.environ['PATH'] = fake.partition(':')[2]\n"
+        "import numpy as np; from pipelines.negatives import bedtools; from pipelines.genome import intervals\n"
+        "os.environ['PATH'] = fake\n"
+        "bedtools.shuffle(np.full(1, 10), np.zeros(1, np.int64), [1_000], [intervals.empty()], 1)"
+    )
+    started = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[3])
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    started.kill()
+    started.wait()
+    command_line = Path("/proc", path.read_text().strip(), "cmdline")
+    while command_line.exists() and "sleep" in command_line.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_an_interval_on_another_sequence_is_an_error(fake_bedtools: FakeBedtools) -> None:

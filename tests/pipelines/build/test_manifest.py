@@ -29,9 +29,10 @@ def fingerprint(
     contents: dict[str, dict[str, str]] = CONTENTS,
     tokenizer: Tokenizer | None = None,
     software: dict[str, str] = SOFTWARE,
+    reading_rules: dict[str, list[str]] | None = None,
 ) -> str:
     return manifest.dataset_fingerprint(
-        experiment or config(), contents, tokenizer or Tokenizer(3, 1, "anchor"), software
+        experiment or config(), contents, tokenizer or Tokenizer(3, 1, "anchor"), software, reading_rules
     )
 
 

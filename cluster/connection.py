@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
 from cluster.imports import raygene_imports
 from cluster.local_ray import network, token
-from cluster.local_ray.folder import run_folder
+from cluster.local_ray.folder import FOR_RAY, run_folder
 from cluster.port import check_reachable
 from cluster.process import signals
 from cluster.process.ray_watch import watched_ray
@@ -44,6 +45,9 @@ _ALWAYS = {
     # Waiting threads that spin slow a shared machine: an evaluation next to another process took 41 s, not 2.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# With fewer, Ray's own processes run out of them.
+_OPEN_FILES = 1024
 
 # In this variable a job's driver finds the options that it was submitted with.
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -149,8 +153,18 @@ def _start_error(address: str, error: Exception) -> ResourceError:
         ours = {*environment(verbose=False), *network.loopback_variables(), *raygene_imports.variables({})}
         own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in {*ours, "RAY_AUTH_MODE"})
         fix = f"correct or unset {', '.join(own)}" if own else "run again when the machine is less busy"
+        fix = _low_limit() or fix
         return ResourceError(f"{name}: Ray did not start ({reason(error)})", f"{fix}, or see more with --verbose")
     return ResourceError(f"{name}: no Ray there ({reason(error)})", "start one or use local")
+
+
+def _low_limit() -> str:
+    """What to do about a limit of this process with which Ray does not start; empty if there is none."""
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return "raise the limit of file sizes (ulimit -f), which the memory that processes share counts against"
+    if 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < _OPEN_FILES:
+        return f"raise the limit of open files (ulimit -n) to {_OPEN_FILES} or more"
+    return ""
 
 
 def _runtime_env(address: str, worker_environment: Mapping[str, str]) -> dict[str, Any]:
@@ -215,7 +229,11 @@ def connect(
             os.environ[storage.RUN_FOLDER] = str(folder)
             local_ray.callback(os.environ.pop, storage.RUN_FOLDER, None)
             os.environ.update(raygene_imports.variables(os.environ))
-            options |= {"num_cpus": config.cpus or usable_cpus(), "include_dashboard": False, "_temp_dir": str(folder)}
+            options |= {
+                "num_cpus": config.cpus or usable_cpus(),
+                "include_dashboard": False,
+                "_temp_dir": str(folder / FOR_RAY),
+            }
         else:
             require_reachable(address)
             token.require_usable(os.environ, token.default_path())

@@ -24,8 +24,10 @@ from pipelines.errors import ResourceError
 
 PREFIX = "raygene-"
 MARKER = "raygene-run.json"
+FOR_RAY = "r"
+"""What Ray takes for its own inside the folder: it opens its directory to everybody, which must not be ours."""
 _SOCKET_BYTES = 107
-_BELOW = len("/raygene-12345678/session_2026-11-28_17-35-13_028786_4194304/sockets/plasma_store")
+_BELOW = len("/raygene-12345678/r/session_2026-11-28_17-35-13_028786_4194304/sockets/plasma_store")
 LONGEST = _SOCKET_BYTES - _BELOW
 """Bytes of the longest directory in which Ray's sockets still get a path: Unix allows them 107 bytes."""
 _ENOUGH_BYTES = 16 << 20

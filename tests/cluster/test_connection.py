@@ -108,6 +108,21 @@ def test_variables_of_ray_that_the_user_has_set_are_named_where_it_does_not_star
     assert "RAY_OVERRIDE_RESOURCES" in message
 
 
+LIMITED = """
+import resource
+from cluster.connection import _start_error
+resource.setrlimit(resource.RLIMIT_{name}, (64, 64))
+print(_start_error("local", RuntimeError("x")))
+"""
+
+
+@pytest.mark.parametrize(("name", "expected"), [("FSIZE", "ulimit -f"), ("NOFILE", "ulimit -n")])
+def test_a_limit_with_which_ray_does_not_start_is_named(name: str, expected: str) -> None:
+    code = LIMITED.format(name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert expected in done.stdout, done.stderr
+
+
 def test_an_address_is_named_by_what_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(_start_error("h:1", ValueError("x"))).startswith("cluster.address h:1: ")
     monkeypatch.setenv("RAY_ADDRESS", "h:1")

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +29,7 @@ with run_folder({"RAY_TMPDIR": sys.argv[1]}) as folder:
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """A directory of a short path: sockets have to fit."""
-    directory = Path("/tmp") / f"rg{os.getpid()}{time.monotonic_ns() % 10**6}"
-    directory.mkdir()
+    directory = Path(tempfile.mkdtemp(prefix="g", dir="/tmp"))
     yield directory
     shutil.rmtree(directory)
 
@@ -163,4 +162,4 @@ def test_a_directory_that_was_chosen_and_is_unfit_is_named(parent: Path, name: s
 
 def test_the_longest_directory_leaves_room_for_sockets() -> None:
     session = "session_2026-11-28_17-35-13_028786_4194304"
-    assert folder.LONGEST + len(f"/raygene-12345678/{session}/sockets/plasma_store") == 107
+    assert folder.LONGEST + len(f"/raygene-12345678/r/{session}/sockets/plasma_store") == 107

@@ -1,0 +1,82 @@
+"""A local Ray as a verb starts it, in a folder whose modules have the names of raygene's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json, os, stat
+from pathlib import Path
+from cluster.connection import connect
+from cluster.experiment import ClusterConfig
+from cluster.local_ray import network
+from pipelines.progress import Silent
+
+def modules():
+    import my_models, pipelines.errors, random, training.config
+    return [pipelines.__file__, training.__file__, random.__file__, my_models.__file__]
+
+def ports_of_this_ray():
+    children = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            children.setdefault(int(status.read_text().rpartition(")")[2].split()[1]), []).append(status.parent)
+        except OSError:
+            pass
+    ports, processes = network._ports_of_all_addresses(Path("/")), [Path("/proc", str(os.getpid()))]
+    for process in processes:
+        processes += children.get(int(process.name), [])
+        for descriptor in process.glob("fd/*"):
+            if (link := network._link(descriptor)) in ports:
+                yield [process.name, ports[link]]
+
+with connect(ClusterConfig(cpus=1), Silent(), verbose=False):
+    import ray
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    found = {"task": ray.get(ray.remote(modules).remote())}
+    actor = ray.remote(type("A", (), {"run": lambda self: modules()})).remote()
+    found["actor"] = ray.get(actor.run.remote())
+    found["mode"] = stat.S_IMODE(session.parents[1].stat().st_mode)
+    found["open"] = sorted(ports_of_this_ray())
+found["left"] = session.parents[1].exists()
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.full
+@pytest.mark.parametrize("text", ["", "raise RuntimeError('of the user')"])
+def test_a_local_ray_is_private_and_its_workers_import_what_is_installed(tmp_path: Path, text: str) -> None:
+    for package in ("pipelines", "tests", "tuning"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(text)
+    (tmp_path / "training.py").write_text(text)
+    (tmp_path / "random.py").write_text(text)
+    (tmp_path / "my_models.py").write_text("")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "program").mkdir()
+    program = tmp_path / "program" / "run.py"
+    program.write_text(PROGRAM)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path / "home"),
+    }
+    done = subprocess.run(
+        [sys.executable, program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    found = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else pytest.fail(done.stderr[-2000:])
+    for process in ("task", "actor"):
+        pipelines, training, random, my_models = found[process]
+        assert pipelines == str(ROOT / "pipelines" / "__init__.py")
+        assert training == str(ROOT / "training" / "__init__.py")
+        assert not random.startswith(str(tmp_path))
+        assert my_models == str(tmp_path / "my_models.py")
+    assert (found["mode"], found["open"], found["left"]) == (0o700, [], False)
+    assert (tmp_path / "home" / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600

@@ -47,7 +47,7 @@ _NAMES = (
     r"api[_-]?key|access[_-]?key(?:[_-]?id)?|account[_-]?key|private[_-]?key|client[_-]?secret|"
     r"shared[_-]?access[_-]?(?:key|signature)|authorization|auth)"
     r"|X-Amz-[\w-]+|X-Goog-[\w-]+|SharedAccessSignature|AccountKey|AWSAccessKeyId|GoogleAccessId"
-    r"|[a-z]*(?:Password|Secret|Token|AccessKey|ApiKey)|sas"
+    r"|[a-z]*(?:Password|Secret|Token|AccessKey|ApiKey)|sas|j?session_?id"
 )
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 _ASSIGNED = re.compile(
@@ -62,10 +62,21 @@ _QUOTED = re.compile(
 _HEADER = re.compile(
     r"(?P<before>\b(?:Proxy-)?Authorization['\"]?\s*[:=,]\s*(?:b?['\"])?"
     r"(?:(?:Basic|Bearer|Token|Digest|AWS4-HMAC-SHA256)\s+)?+"
-    r"|\b(?:Bearer|Basic)\s+(?=[\w.~+/=-]{16,})"
-    r"|\b(?:X-(?:Auth|Api|Amz|Ray|Vault|Goog)[\w-]*|(?:Set-)?Cookie)['\"]?\s*:\s*(?:b?['\"])?)[^\s'\",;]+",
+    r"|\bBasic\s+(?=[\w.~+/=-]{16,})|\bBearer\s+(?=[\w.~+/=-]{6,})"
+    r"|\b(?:X-(?:Auth|Api|Amz|Ray|Vault|Goog)[\w-]*)['\"]?\s*:\s*(?:b?['\"])?)[^\s'\",;]+",
     re.IGNORECASE,
 )
+_COOKIE = re.compile(r"(?P<before>\b(?:Set-)?Cookie['\"]?\s*:\s*(?:b?['\"])?)[^'\"\n]+", re.IGNORECASE)
+# An option of a command line, and a line of YAML whose key leaves no doubt: `password: …` may begin an advice.
+_OPTION = re.compile(
+    r"(?P<before>(?<![\w-])--(?:[\w.-]*[_.-])?"
+    r"(?:password|passwd|token|secret|(?:api|access|secret|private)[_-]?key)\s+"
+    r"|(?<![\w/.-])(?:[\w-]*[_-])?(?:(?:api|access|secret|private|account)[_-]key|(?:session|sas)[_-]token"
+    r"|client[_-]secret):\s+['\"]?)[^\s'\",;]+",
+    re.IGNORECASE,
+)
+# USER:PASSWORD@HOST:PORT without a scheme.
+_BARE_USER = re.compile(r"(?<![\w/:@.%+-])[\w.%+-]+:[^\s/@:]{3,}@(?=[A-Za-z0-9.-]+(?::\d|/))")
 # Tokens that are known by their form, wherever they stand.
 _KNOWN = re.compile(
     r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{20,}"
@@ -74,8 +85,8 @@ _KNOWN = re.compile(
 _PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL)
 # Without any of these there is nothing to mask, and most texts have none.
 _POSSIBLE = re.compile(
-    r"[=@?#%]|//|BEGIN|AKIA|ASIA|gh\w_|hub_pat|glpat|hf_|xox|ya29|AIza|eyJ|auth|bearer|basic|cookie"
-    r"|['\"]\s*[:,]|X-",
+    r"[=@?#%]|//|--|_key|-key|_token|-token|_secret|BEGIN|AKIA|ASIA|gh\w_|hub_pat|glpat|hf_|xox|ya29|AIza|eyJ|auth"
+    r"|bearer|basic|cookie|['\"]\s*[:,]|X-",
     re.IGNORECASE,
 )
 
@@ -93,6 +104,9 @@ def masked(text: str) -> str:
     text = _PATH_QUERY.sub(rf"\g<before>{MASK}", text)
     text = _ENCODED_USER.sub(rf"\g<scheme>{MASK}%40", text)
     text = _ENCODED_QUERY.sub(rf"\g<scheme>{MASK}", text)
+    text = _BARE_USER.sub(f"{MASK}@", text)
+    text = _COOKIE.sub(rf"\g<before>{MASK}", text)
+    text = _OPTION.sub(rf"\g<before>{MASK}", text)
     text = _HEADER.sub(rf"\g<before>{MASK}", text)
     text = _ASSIGNED.sub(rf"\g<before>{MASK}", text)
     text = _QUOTED.sub(rf"\g<before>\g<open>{MASK}\g<open>", text)
@@ -114,18 +128,17 @@ def has_credentials(address: str) -> bool:
     A query without a secret, such as `?endpoint_override=…&scheme=http`, is none.
     """
     if "://" not in address:
-        return False
+        return _BARE_USER.match(address) is not None
     user = _USER.match(address)
     if user and _without_user(user) != user.group():
         name = unquote(user["user"]).rstrip("@")
         # A short user name alone tells who, not how: ssh://git@host. A long one is a token.
         if ":" in name or len(name) > LONGEST_NAME or _KNOWN.search(name):
             return True
-    _, _, parts = address.partition("?") if "?" in address else address.partition("#")
     # Encoded more than once, as by a proxy that carries an address in its own query.
-    parts = unquote(unquote(parts))
-    names = re.findall(r"(?:^|[?&;#])\s*([^=&;#?]*)=", parts)
-    return any(_NAME.fullmatch(name) for name in names) or _KNOWN.search(parts) is not None
+    decoded = unquote(unquote(address))
+    names = re.findall(r"[?&;#]\s*([^=&;#?]*)=", decoded)
+    return any(_NAME.fullmatch(name) for name in names) or _KNOWN.search(decoded) is not None
 
 
 def _without_user(match: re.Match[str]) -> str:

@@ -179,9 +179,9 @@ class SourceConfig(Section):
     genome: str = Field(
         description="short name of the genome or collection, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$"
     )
-    fasta: str | None = Field(default=None, description="FASTA file, plain, gzip or bgzip", json_schema_extra=PATH)
+    fasta: str | None = Field(default=None, description="FASTA file, plain or compressed", json_schema_extra=PATH)
     annotation: str | None = Field(
-        default=None, description="GFF3, GTF or BED file, plain or gzip", json_schema_extra=PATH
+        default=None, description="GFF3, GTF or BED file, plain or compressed", json_schema_extra=PATH
     )
     feature_types: Names = Field(
         default=["gene"],

@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
         help="learn from the train split of a dataset made by raygene build",
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, nargs="+", metavar="FASTA", help="or from whole genomes: plain, gzip or bgzip"
+        "--fasta", type=PathRole.READ, nargs="+", metavar="FASTA", help="or from whole genomes: plain or compressed"
     )
     parser.add_argument(
         "--hold-out",

@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
         "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, metavar="FASTA", help="the genome of --intervals: plain, gzip or bgzip"
+        "--fasta", type=PathRole.READ, metavar="FASTA", help="the genome of --intervals: plain or compressed"
     )
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument(

@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
         "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain, gzip or bgzip"
+        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain or compressed"
     )
     parser.add_argument(
         "--output",

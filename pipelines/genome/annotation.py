@@ -38,7 +38,7 @@ def read(
     """Read genes and gene-like features. In BED, every row is a gene.
 
     Args:
-        path: GFF3, GTF or BED, plain or gzip.
+        path: GFF3, GTF or BED, plain or compressed.
         feature_types: column 3 values taken as genes, matched without case.
         exclude_types: column 3 patterns (`*` for any letters) that negatives may not overlap.
         biotypes: biotypes of genes to take, matched without case; None takes all. Genes of other biotypes are counted

@@ -16,7 +16,7 @@ def read_intervals(path: Path, feature_types: Sequence[str], progress: Progress 
     """Read intervals in file order.
 
     Args:
-        path: BED, GFF3 or GTF, plain or gzip; the first row decides.
+        path: BED, GFF3 or GTF, plain or compressed; the first row decides.
         feature_types: GFF3 or GTF types to take; of a BED file every row is taken.
         progress: where the number of rows that give no interval is reported.
 

@@ -78,14 +78,14 @@ def test_the_files_are_removed_after_an_error(cache: Path, error: type[BaseExcep
 
 
 def test_an_error_names_the_pipe_and_not_the_file(cache: Path) -> None:
-    with pipe_with(b"abc") as pipe, pytest.raises(InputError, match=rf"^{pipe}: line 1: wrong: mend {pipe}$"):
+    with pipe_with(b"abc") as pipe, pytest.raises(InputError, match=rf"^{pipe}: line 1: wrong: correct {pipe}$"):
         read_and_refuse(pipe)
 
 
 def read_and_refuse(pipe: str) -> None:
     with Spool(lambda text: None) as opened:
         copy = opened.file_of("--fasta", pipe)
-        raise InputError(f"{copy}: line 1: wrong", f"mend {copy}")
+        raise InputError(f"{copy}: line 1: wrong", f"correct {copy}")
 
 
 def test_what_a_killed_command_left_is_removed_and_what_a_running_one_reads_is_not(cache: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
 import pytest
 
 from pipelines.config import NegativesConfig, SourceConfig
@@ -51,13 +54,26 @@ def check_source(folder: Path, **files: bytes) -> Source:
     return source
 
 
+def packed(content: bytes, random: Random) -> bytes:
+    """The content compressed by any of the programs, and now and then twice."""
+    compress: list[Callable[[bytes], bytes]] = [gzip.compress, bz2.compress, lzma.compress, zstd]
+    for _ in range(random.choice((1, 1, 1, 2))):
+        content = random.choice(compress)(content)
+    return content
+
+
+def zstd(content: bytes) -> bytes:
+    compressed: bytes = pa.compress(content, codec="zstd", asbytes=True)
+    return compressed
+
+
 def check_annotation(kind: str) -> Callable[[Random, Path], None]:
     seeds = ANNOTATIONS[kind]
 
     def check(random: Random, folder: Path) -> None:
         content = mutation.mutated(random.choice(seeds), seeds, random)
-        if random.random() < 0.1:
-            content = gzip.compress(content)
+        if random.random() < 0.2:
+            content = packed(content, random)
             content = mutation.mutated(content, seeds, random) if random.random() < 0.5 else content
         check_source(folder, fasta=FASTA, annotation=content)
 
@@ -95,8 +111,7 @@ def check_intervals(random: Random, folder: Path) -> None:
 def check_fasta(random: Random, folder: Path) -> None:
     """Every letter is read as a plain reading of the lines has it."""
     content = mutation.mutated(FASTA[: random.choice((200, 2000, len(FASTA)))], [FASTA], random)
-    packed = random.random() < 0.2
-    path = written(folder, "genome.fa", gzip.compress(content) if packed else content)
+    path = written(folder, "genome.fa", packed(content, random) if random.random() < 0.3 else content)
     genome = fasta.open_genome("g", path, Silent())
     for name, letters in letters_of(content).items():
         assert genome.lengths[name] == len(letters)
@@ -108,7 +123,7 @@ def check_fasta(random: Random, folder: Path) -> None:
 def letters_of(content: bytes) -> dict[str, bytes]:
     sequences: dict[str, list[bytes]] = {}
     name = ""
-    for line in content.split(b"\n"):
+    for line in content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n"):
         if line.startswith(b">"):
             name = line[1:].split()[0].decode()
             sequences[name] = []

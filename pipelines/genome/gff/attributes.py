@@ -19,7 +19,8 @@ _GTF_FIRST = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
 _GTF_PAIR = re.compile(r'(?:^|;)\s*([^\s;"]+)[ \t]+(?:"([^"]*)"|([^\s;"]+))')
 # Attributes that name a gene, the surest first, as `_plain` writes keys. `name` is last: GFF3 has it on every row.
 _GENE_KEYS = ("geneid", "locustag", "gene")
-_TRANSCRIPT_KEYS = ("transcriptid", "proteinid")
+# The last four are of WormBase's GFF2.
+_TRANSCRIPT_KEYS = ("transcriptid", "proteinid", "transcript", "mrna", "cds", "sequence")
 _PLAIN_KEYS = {"id", *_GENE_KEYS, *_TRANSCRIPT_KEYS, "name", "genename", "exonnumber"}
 # What stands for no value.
 _NONE = frozenset({"", ".", "-"})

@@ -56,7 +56,8 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
     sequence has.
 
     Raises:
-        InputError: missing or damaged, a line without end, a row whose first column begins with `>`.
+        InputError: missing or damaged, a line without end, a row whose first column begins with `>`, a row among
+            sequences that has no tabs.
     """
     in_sequences = False
     for number, line in lines_of(path, MAX_ROW):
@@ -70,6 +71,11 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
                 require_row(line, path, number)
                 in_sequences = False
                 yield number, line
+            elif " " in line.strip() and len(line[:MAX_ROW].split(None, COLUMNS)) >= COLUMNS:
+                raise InputError(
+                    f"{path}: line {number}: neither a sequence nor a row of 9 tab-separated columns",
+                    "separate the columns by tabs",
+                )
         elif first == "#":
             if line.startswith("##FASTA"):
                 in_sequences = True

@@ -73,6 +73,31 @@ FORMATS: dict[str, tuple[str, list[Gene]]] = {
         rows("exon 11 20 + transcriptId 7; exonNumber 1", "exon 41 50 + transcriptId 7; exonNumber 2"),
         [("7", 11, 50, "+")],
     ),
+    "WormBase GFF2: transcripts by their kind": (
+        rows(
+            'exon 101 200 + Transcript "B0.1"', 'exon 301 400 + Transcript "B0.1"', 'CDS 101 400 + CDS "B0.1" ; x "y"'
+        ),
+        [("B0.1", 101, 400, "+")],
+    ),
+    "TSEBRA: transcripts of other programs' names": (
+        rows(
+            "gene 101 950 + g_1",
+            "transcript 101 900 + anno1.g1.t1",
+            'exon 101 900 + transcript_id "anno1.g1.t1"; gene_id "g_1";',
+            "transcript 201 950 + anno2.g7.t1",
+            'exon 201 950 + transcript_id "anno2.g7.t1"; gene_id "g_1";',
+        ),
+        [("g_1", 101, 950, "+")],
+    ),
+    "two files end to end that use the same ids": (
+        rows(
+            "gene 101 900 + ID=g1",
+            "mRNA 101 900 + ID=g1.t1;Parent=g1",
+            "c2:mRNA 201 900 + ID=g1.t1;Parent=g1",
+            "c2:exon 201 900 + Parent=g1.t1",
+        ),
+        [("g1", 101, 900, "+"), ("g1", 201, 900, "+")],
+    ),
     "StringTie: transcripts and exons, of which two are fragments": (
         rows(
             'transcript 101 900 + gene_id "STRG.1"; transcript_id "STRG.1.1"; FPKM "1.0";',

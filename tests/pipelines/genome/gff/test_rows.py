@@ -43,6 +43,13 @@ def test_a_row_among_sequences_that_is_none_is_an_error_with_its_line(tmp_path: 
         list(Rows(path))
 
 
+def test_a_row_among_sequences_whose_columns_are_not_separated_by_tabs_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.gff"
+    path.write_text(row("c1", 1) + "##FASTA\n>c1\nACGT ACGT\n" + row("c1", 1).replace("\t", " "))
+    with pytest.raises(InputError, match="line 5: neither a sequence nor a row of 9 tab-separated columns"):
+        list(Rows(path))
+
+
 def test_a_row_whose_sequence_name_begins_like_a_header_is_an_error_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.gff"
     path.write_text(row("c1", 1) + row(">c2", 1))

@@ -375,21 +375,29 @@ class Reference:
         return sorted(found)
 
 
-def chain(number: int, verb: str, kills: int, seed: int, inputs: Inputs, reference: Reference, folder: Path) -> Any:
+def targets_in(phase: str) -> list[str]:
+    """What can be killed in a phase, signals to the verb more often than Ray's processes."""
+    return [*SIGNALS, *SIGNALS, *FAULTS] if phase == WORKING else list(SIGNALS)
+
+
+def chain(
+    number: int, verb: str, kills: int, arguments: argparse.Namespace, inputs: Inputs, reference: Reference
+) -> dict[str, Any]:
     """Kill a verb several times on one output, let it end, and compare."""
+    seed, folder = arguments.seed, inputs.folder.parent
     place = folder / f"chain-{number}-{verb}"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     records: list[dict[str, Any]] = []
     differences: list[str] = []
     generator = random.Random(f"{seed}-{number}")
-    phases = [phase for phase in PHASES if phase in reference.durations]
+    allowed = {phase: [name for name in targets_in(phase) if name in arguments.targets] for phase in PHASES}
+    phases = [phase for phase in PHASES if phase in reference.durations and allowed[phase]]
     attempts = 0
     while sum(record["is_kill"] for record in records) < kills and attempts < 3 * kills:
         attempts += 1
         phase, share = generator.choice(phases), generator.random()
-        targets = [*SIGNALS, *SIGNALS, *FAULTS] if phase == WORKING else SIGNALS
-        target, token = generator.choice(targets), f"{seed}-{number}-{attempts}"
+        target, token = generator.choice(allowed[phase]), f"{seed}-{number}-{attempts}"
         run = Run(inputs.command(verb, place), place, inputs.cache)
         records.append(kill(run, target, phase, share, reference.durations, token) | {"verb": verb})
         if records[-1]["status"] == 0:
@@ -461,6 +469,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
+    parser.add_argument("--targets", nargs="+", choices=(*SIGNALS, *FAULTS), default=[*SIGNALS, *FAULTS])
     parser.add_argument("--table", type=Path, help="write the matrix as Markdown")
     parser.add_argument("--json", type=Path, help="write every kill as JSON")
     arguments = parser.parse_args()
@@ -475,7 +484,7 @@ def main() -> int:
         if verb not in references:
             references[verb] = Reference(verb, inputs, folder)
         kills = min(KILLS_PER_CHAIN, arguments.kills - number * KILLS_PER_CHAIN)
-        entry = chain(number, verb, kills, arguments.seed, inputs, references[verb], folder)
+        entry = chain(number, verb, kills, arguments, inputs, references[verb])
         with (folder / "chains.jsonl").open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
         for record in entry["records"]:

@@ -33,7 +33,7 @@ DEADLINE_S = 20.0
 START_DEADLINE_S = 3.0
 """The same while Ray starts: there is nothing to save yet, and a half-started Ray may wait for processes that ended."""
 DEBOUNCE_S = 1.0
-"""A signal that follows so soon is the same request: a terminal and a program that watches may both send one. Longer
+"""A signal that follows so soon is the same request: `timeout` sends it to the process and then to its group. Longer
 than `_NUDGE_AFTER_S`, after which the second of two that came at once may be handled."""
 _NUDGE = signal.SIGURG
 _NUDGE_AFTER_S = 0.5

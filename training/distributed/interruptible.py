@@ -7,9 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 GRACE_S = 30.0
+REPEAT_S = 1.0
+"""A signal that follows sooner is the same request: `timeout` sends it to the process and then to its group."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Interrupt = Callable[[], None]
 
@@ -71,8 +74,18 @@ def _collected_interrupts() -> Iterator[list[int]]:
         return
     handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
     previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+    first_at = 0.0
+
+    def collect(number: int, frame: FrameType | None) -> None:
+        nonlocal first_at
+        if not signals:
+            first_at = time.monotonic()
+        elif time.monotonic() - first_at < REPEAT_S:
+            return
+        signals.append(number)
+
     for number in previous:
-        signal.signal(number, lambda number, frame: signals.append(number))
+        signal.signal(number, collect)
     try:
         yield signals
     finally:

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.process import children
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+NAMES = ["sleep", "a) (b 1", "x"]
+
+
+def test_the_descendants_of_a_process_are_those_of_its_children_too() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        sleeping = int(shell.stdout.readline())
+        names = children.descendants()
+        assert names[shell.pid] == "sh"
+        assert names[sleeping] == "sleep"
+        assert children.is_running(sleeping)
+        assert children.is_running(shell.pid)
+        os.kill(sleeping, 9)
+    assert not children.is_running(shell.pid)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_with_blanks_and_brackets_is_read_whole(name: str, tmp_path: Path) -> None:
+    program = tmp_path / name
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([str(program), "60"]) as process:
+        try:
+            assert children.descendants()[process.pid] in {name, "coreutils"}
+        finally:
+            process.kill()
+
+
+def test_a_process_that_has_ended_and_is_not_waited_for_is_not_running() -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not children.is_running(process.pid)
+    assert process.pid not in children.descendants()
+    process.wait()

@@ -1,0 +1,71 @@
+"""What tells that Ray is lost, with real processes and sockets in its place."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from cluster.process import ray_watch
+from cluster.process.ray_watch import GcsProbe, RayWatch, lost_process
+
+
+def test_a_process_that_ends_is_named() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    processes = {"raylet": process.pid}
+    assert lost_process(processes) is None
+    process.kill()
+    process.wait()
+    assert lost_process(processes) == f"raylet of the local Ray (process {process.pid}) has ended"
+
+
+def test_a_head_that_does_not_answer_is_lost_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_watch, "GCS_INTERVAL_S", 0.05)
+    monkeypatch.setattr(ray_watch, "GCS_PATIENCE_S", 0.5)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        probe = GcsProbe(address)
+        time.sleep(0.1)
+        assert probe() is None
+    time.sleep(0.1)
+    assert probe() is None
+    time.sleep(0.6)
+    assert "has not answered" in (probe() or "")
+
+
+def test_a_head_that_comes_back_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_watch, "GCS_INTERVAL_S", 0.05)
+    monkeypatch.setattr(ray_watch, "GCS_PATIENCE_S", 0.5)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}")
+        time.sleep(0.3)
+        assert probe() is None
+        listener.listen()
+        time.sleep(0.3)
+        assert probe() is None
+
+
+def test_what_waits_for_ever_without_ray_is_interrupted() -> None:
+    losses: list[str] = []
+    began = time.monotonic()
+    watch = RayWatch(lambda: "it is gone" if time.monotonic() - began > 0.3 else None, losses.append)
+    before = signal.getsignal(signal.SIGUSR2)
+    with pytest.raises(KeyboardInterrupt), watch.watching():
+        time.sleep(60)
+    assert time.monotonic() - began < 30
+    assert losses == ["it is gone"]
+    assert watch.lost == watch.check() == "it is gone"
+    assert signal.getsignal(signal.SIGUSR2) is before
+
+
+def test_a_ray_that_lives_disturbs_nobody() -> None:
+    watch = RayWatch(lambda: None, lambda lost: pytest.fail(lost))
+    with watch.watching():
+        time.sleep(0.3)
+    assert watch.lost is None

@@ -267,6 +267,8 @@ def _first_problem(error: ValidationError | RecursionError) -> str:
     if first["type"] == "missing":
         return f"{key}: missing"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        message = "not 64 lower-case hexadecimal digits"
     shown = f"{reprlib.repr(value)}: " if isinstance(value, str | int | float) or value is None else ""
     return f"{key}: {shown}{message[0].lower()}{message[1:]}"
 

@@ -112,7 +112,7 @@ def test_a_dataset_of_an_earlier_version_opens_with_one_note(
 @pytest.mark.parametrize(
     ("keys", "value", "problem"),
     [
-        (("fingerprint",), "../../etc", "fingerprint: '../../etc': string should match"),
+        (("fingerprint",), "../../etc", "fingerprint: '../../etc': not 64 lower-case hexadecimal digits"),
         (("fingerprint",), "A" * 64, "fingerprint: "),
         (("fingerprint",), "a" * 64 + "\n", "fingerprint: "),
         (("fingerprint",), 7, "fingerprint: 7: input should be a valid string"),

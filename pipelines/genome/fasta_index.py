@@ -153,8 +153,7 @@ def _record_at(descriptor: int, start: int, end: int, original: Path) -> Record:
     header = os.pread(descriptor, min(header_end - start - 1, MAX_HEADER), start + 1)
     if b"\r" in header[:-1]:
         raise InputError(
-            f"{original}: has CR line ends, as old Macs wrote them",
-            "convert it, with tr '\\r' '\\n' < OLD > NEWconvert it: tr '\\r' '\\n' < OLD > NEW, and name the new file",
+            f"{original}: has CR line ends, as old Macs wrote them", "convert it, with tr '\\r' '\\n' < OLD > NEW"
         )
     if len(header) == MAX_HEADER:
         raise InputError(f"{original}: a header of more than {MAX_HEADER:,} bytes ({header[:20]!r})", "break its line")

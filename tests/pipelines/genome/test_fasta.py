@@ -126,7 +126,7 @@ def test_a_cut_off_gzip_is_an_error_and_leaves_nothing_in_the_cache(genome: Geno
         ("; a comment\n>a\nACGT\n", "begins with a ';' comment, not with '>'"),
         (
             ">a\rACGT\r>b\rAC\r",
-            r"has CR line ends, .*: convert it, with tr '\\r' '\\n' < OLD > NEW",
+            r"has CR line ends, .*: convert it, with tr '\\r' '\\n' < OLD > NEW$",
         ),
         (">a\nACGT\n\nACGT\n", "lines of sequence 'a' have unequal lengths"),
         (">a\nACGT\n; comment\nACGT\n", "lines of sequence 'a' have unequal lengths"),

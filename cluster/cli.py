@@ -150,7 +150,12 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
     read, written = output_paths.declared(parser, context.arguments)
     if not written or getattr(context.arguments, "dry_run", False):
         return
-    written += verb.written(context) if hasattr(verb, "written") else []
+    derived = verb.written(context) if hasattr(verb, "written") else []
+    # Next to the options that they follow from: of two clashing options the error names the other first.
+    flags = {output.flag for output in derived}
+    written = [*(output for output in written if output.flag in flags), *derived] + [
+        output for output in written if output.flag not in flags
+    ]
     read += verb.read(context) if hasattr(verb, "read") else []
     if getattr(context.arguments, "experiment", None) is not None:
         read += output_paths.read_by(context.experiment())

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import random
 import re
@@ -42,12 +43,14 @@ STATUSES = {"SIGINT": 130, "Ctrl-C": 130, "Ctrl-C twice": 130, "SIGTERM": 143, "
 STATUSES |= {"SIGKILL": -9, "SIGKILL of all": -9}
 KILLS_PER_CHAIN = 5
 GONE_S, END_S, RUN_S = 30, 90, 900
+FINISHING_S = 5
+"""A verb that ends well so soon after a signal had finished its work before."""
 PYTHON_STARTS_S = 0.25
 """Before this, Python may not have come to the first line of raygene."""
 FOREIGN = re.compile(
     r"Traceback|Exception ignored|Fatal|Segmentation|\*\*\*|core_worker|raylet|grpc|\(pid=|^\[\d{4}-|^\s+File |ray::"
 )
-CHANGING_NAMES = re.compile(r"\d{8}-\d{4,6}|\d{10,}\.[\w.-]*")
+CHANGING_NAMES = re.compile(r"\d{8}T\d{6}Z|(?<=-)[0-9a-f]{16}(?=\.pt)|(?<=tfevents\.).*")
 EXPERIMENT: dict[str, Any] = {
     "sources": [{"genome": "R64", "feature_types": ["gene"]}],
     "crop": {"length": 256},
@@ -119,6 +122,12 @@ def marked(mark: str) -> set[Process]:
     return found
 
 
+def heed_signals() -> None:
+    """Undo what a child inherits: background jobs of a shell ignore SIGINT, and what `nohup` starts SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """A verb that runs, and every process that it has started."""
 
@@ -136,8 +145,7 @@ class Run:
                 stderr=errors,
                 env=environment,
                 start_new_session=True,
-                # A shell's background jobs ignore it, and so would their children.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed_signals,
             )
         self.processes: set[Process] = set()
         self.phases: dict[str, float] = {BEFORE: 0.0}
@@ -254,6 +262,8 @@ def problems_of(record: dict[str, Any]) -> list[str]:
     allowed = {number} if is_silent else {0, number}
     if status not in allowed:
         problems.append(f"status {status}")
+    if status == 0 and target in STATUSES and record["ended_s"] > FINISHING_S:
+        problems.append("went on after the signal")
     if not is_silent and status != 0 and (len(errors) != 1 or not lines[-1].startswith("raygene: error:")):
         problems.append(f"{len(errors)} error lines")
     if foreign := [line for line in lines if FOREIGN.search(line) and not line.startswith("raygene: error:")]:
@@ -333,6 +343,13 @@ def leaves(content: bytes) -> dict[str, Any]:
     return {}
 
 
+def same(value: Any, expected: Any) -> bool:
+    """Whether two values of JSON are equal, numbers but for rounding: workers may add up in another order."""
+    if isinstance(value, float) and isinstance(expected, float):
+        return math.isclose(value, expected, rel_tol=1e-4, abs_tol=1e-6)
+    return bool(value == expected)
+
+
 class Reference:
     """What undisturbed runs of a verb write; what differs between two of them is not compared.
 
@@ -370,7 +387,7 @@ class Reference:
                 found += [f"differs: {name}"] if files[name] != self.files[name] else []
             elif name in self.values:
                 values = leaves(files[name])
-                differing = [key for key, value in self.values[name].items() if values.get(key) != value]
+                differing = [key for key, value in self.values[name].items() if not same(values.get(key), value)]
                 found += [f"differs: {name} at {differing[0]}"] if differing else []
         return sorted(found)
 

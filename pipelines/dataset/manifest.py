@@ -184,6 +184,7 @@ class _Manifest(_Part):
     counts: list[_Counts] = []
     genes: dict[str, _Genes] = {}
     dropped: dict[str, dict[str, Count]] = {}
+    unused_rows: dict[str, dict[str, Count]] = {}
     left_out: _LeftOut = _ABSENT
     longest: _Longest = _ABSENT
     leakage: _Leakage | None = None

@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from cluster.path_keys import Change, absolute, change_space, is_path
-from pipelines import yaml_reader, yaml_writer
 from pipelines.address import has_credentials
 from pipelines.config import (
     CropConfig,
@@ -26,6 +25,7 @@ from pipelines.config import (
     TokenizerConfig,
     validate,
 )
+from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig

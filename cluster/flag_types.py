@@ -10,7 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from cluster.path_keys import is_path
-from pipelines import yaml_reader
+from pipelines.documents import yaml_reader
 from training.model_registry import RegisteredKind
 
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))

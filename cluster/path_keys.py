@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from pipelines import yaml_reader
+from pipelines.documents import yaml_reader
 from pipelines.errors import UsageError
 
 LISTS = ("grid", "choice")

@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import UsageError
-from pipelines.yaml_reader import PlainFloat
 
 PATH: dict[str, JsonValue] = {"path": True}
 _MAX_SHOWN = 80

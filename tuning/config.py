@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pipelines import yaml_reader
 from pipelines.config import Section
+from pipelines.documents import yaml_reader
 from pipelines.errors import UsageError
 from tuning import keys
 

@@ -20,8 +20,8 @@ from pipelines.config import (
     shortened,
     validate,
 )
+from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
-from pipelines.yaml_reader import PlainFloat
 from training.config import ModelConfig, TrainingConfig
 
 DATASET_SECTIONS: dict[str, type[BaseModel]] = {

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines import yaml_reader
 from pipelines.address import MASK
+from pipelines.documents import yaml_reader
 from pipelines.errors import InputError, UsageError, one_line
 
 STOP_WAIT_S = 60

@@ -20,7 +20,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
-from pipelines import os_errors, schema, sealed_json
+from pipelines import os_errors, schema
+from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
 
 MANIFEST = "manifest.json"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cluster.experiment import load, portable
-from pipelines import yaml_writer
+from pipelines.documents import yaml_writer
 from pipelines.errors import InputError, UsageError
 
 TEXT = """

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipelines import yaml_writer
 from pipelines.display import shown
+from pipelines.documents import yaml_writer
 
 MAX_SHOWN_NAMES = 12
 # Characters that Markdown, its tables, formulas or HTML take for something else within a line.

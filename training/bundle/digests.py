@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import fingerprint, os_errors, sealed_json
+from pipelines import fingerprint, os_errors
+from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError
 from training.bundle.migrations import NEWEST, migrated
 

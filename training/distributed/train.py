@@ -12,10 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipelines import __version__, storage, yaml_writer
+from pipelines import __version__, storage
 from pipelines.address import masked_values
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
 from training import dataset_config, models

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines import fingerprint, storage, yaml_writer
+from pipelines import fingerprint, storage
 from pipelines.address import masked_values
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import shown
+from pipelines.documents import yaml_writer
 from pipelines.errors import TrainingError
 from training import dataset_config
 from training.distributed.train import Run

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from pipelines import schema, sealed_json
+from pipelines import schema
 from pipelines.build import encode_tokens
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.manifest import FORMAT, LEFT_OUT, sealed_text
+from pipelines.documents import sealed_json
 from pipelines.tokens.tokenizer import Tokenizer
 
 ROWS = {"train": 12, "validation": 6, "test": 6}

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import schema, sealed_json
+from pipelines import schema
 from pipelines.audit.inspection import Inspection
 from pipelines.build import left_out
 from pipelines.dataset import manifest
 from pipelines.dataset.export import FORMATS, row_formatter
 from pipelines.dataset.manifest import read_counts, read_manifest
 from pipelines.dataset.token_dataset import TokenDataset, is_whole
+from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
 from tests.pipelines.dataset import small_dataset
 from tests.pipelines.dataset.small_dataset import Key, change

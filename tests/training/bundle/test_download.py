@@ -19,8 +19,8 @@ import pytest
 
 import training
 from cluster.cli import main
-from pipelines import sealed_json
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, DependencyError, UsageError
 from tests.training.small_bundle import config_of, small_bundle, with_new_digests
 from training.bundle.bundle import Bundle

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import sealed_json
+from pipelines.documents import sealed_json
 
 DOCUMENTS = st.dictionaries(
     st.text(max_size=5),

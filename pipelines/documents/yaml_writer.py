@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from yaml.nodes import Node, ScalarNode
 
-from pipelines import yaml_reader
-from pipelines.yaml_reader import PlainFloat
+from pipelines.documents import yaml_reader
+from pipelines.documents.yaml_reader import PlainFloat
 
 _PREFIX = "tag:yaml.org,2002:"
 # What YAML 1.2 takes for numbers and PyYAML, which decides by YAML 1.1, does not.

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import yaml_reader, yaml_writer
+from pipelines.documents import yaml_reader, yaml_writer
 
 NAMES = [
     "1_2",

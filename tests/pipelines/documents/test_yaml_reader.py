@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import yaml_reader
+from pipelines.documents import yaml_reader
+from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import InputError
-from pipelines.yaml_reader import PlainFloat
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ FOREIGN = re.compile(
     r"Traceback|Exception ignored|Fatal|Segmentation|\*\*\*|core_worker|raylet|grpc|\(pid=|^\[\d{4}-|^\s+File |ray::"
 )
 CHANGING_NAMES = re.compile(r"\d{8}T\d{6}Z|(?<=-)[0-9a-f]{16}(?=\.pt)|(?<=tfevents\.).*")
+MEASURED = {"seconds", "peak_memory_bytes", "memory_measured", "tokens_per_second", "wait_share"}
+"""Figures of the machine, which two undisturbed runs may share by chance."""
 EXPERIMENT: dict[str, Any] = {
     "sources": [{"genome": "R64", "feature_types": ["gene"]}],
     "crop": {"length": 256},
@@ -373,7 +375,11 @@ class Reference:
         for name in self.changing:
             one, other = leaves(first[name]), leaves(second[name])
             if one and one.keys() == other.keys():
-                self.values[name] = {key: value for key, value in one.items() if other[key] == value}
+                self.values[name] = {
+                    key: value
+                    for key, value in one.items()
+                    if other[key] == value and key.rpartition("/")[2] not in MEASURED
+                }
         starts = [*runs[1].phases.items(), ("end", runs[1].seconds)]
         self.durations = {phase: later - at for (phase, at), (_, later) in itertools.pairwise(starts)}
 

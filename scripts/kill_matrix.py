@@ -55,6 +55,7 @@ MEASURED = {"seconds", "peak_memory_bytes", "memory_measured", "tokens_per_secon
 """Figures of the machine, which two undisturbed runs may share by chance."""
 EXPERIMENT: dict[str, Any] = {
     "sources": [{"genome": "R64", "feature_types": ["gene"]}],
+    "negatives": {"kinds": ["shuffle", "antisense", "partial"]},
     "crop": {"length": 256},
     "tokenizer": {"k": 3, "stride": 1},
     "split": {"validation": ["III"], "test": ["VIII"]},

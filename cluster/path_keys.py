@@ -54,7 +54,7 @@ def change_space(space: Any, change: Change) -> Any:
     """
     if isinstance(space, list):
         pairs = [str(flag).partition("=") for flag in space]
-        if not all(equals for _, equals, _ in pairs):
+        if not all(equals for _, equals, _ in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
             return space
         try:
             space = {key: yaml_reader.parse(text) for key, _, text in pairs}

@@ -93,6 +93,9 @@ def _as_space(value: Any) -> Any:
         pairs = [str(flag).partition("=") for flag in value]
         if malformed := [key for key, equals, _ in pairs if not equals]:
             raise ValueError(f"{malformed[0][:60]}: write KEY=VALUES, such as 'model.hidden=[16, 32]'")
+        given = [key for key, _, _ in pairs]
+        if repeated := [key for key in given if given.count(key) > 1]:
+            raise ValueError(f"{repeated[0][:60]} is given twice; list all its values in one")
         try:
             value = {key: yaml_reader.parse(text) for key, _, text in pairs}
         except yaml.YAMLError as error:

@@ -6,6 +6,7 @@ of a chromosome: Python's csv module refuses fields above 131,072 letters and ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ DELIMITERS = ("\t", ",", ";")
 MAX_LINE = 1 << 30
 """Letters of the longest line that is read; reading one takes about five times as many bytes."""
 _EXCEL_DELIMITER = "sep="
+_BETWEEN_BLANKS = re.compile(r'"([^"]*)"|(\S+)')
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def read_table(path: Path, columns: Iterable[str], *, loose: bool = False) -> Ta
     if not line:
         raise InputError(f"{path}: is empty", "give a file with a header and rows")
     if loose and not any(delimiter in line for delimiter in choices):
-        return Table(Row(number, line.split()), None, _rows(lines, None, path))
+        return Table(Row(number, _split_at_blanks(line)), None, _rows(lines, None, path))
     delimiter = max(choices, key=lambda choice: _header_score(line, choice, known))
     header = _row(number, line, lines, delimiter, path)
     return Table(header, delimiter, _rows(lines, delimiter, path))
@@ -113,7 +115,7 @@ def _bounded_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _rows(lines: Iterator[tuple[int, str]], delimiter: str | None, path: Path) -> Iterator[Row]:
     for number, line in lines:
-        row = Row(number, line.split()) if delimiter is None else _row(number, line, lines, delimiter, path)
+        row = Row(number, _split_at_blanks(line)) if delimiter is None else _row(number, line, lines, delimiter, path)
         if not row.is_blank:
             yield row
 
@@ -170,6 +172,13 @@ def _split(text: str, delimiter: str) -> list[str] | None:
         if position >= len(text):
             return fields
         position += len(delimiter)
+
+
+def _split_at_blanks(line: str) -> list[str]:
+    """The fields of a row with blanks between them, of which R writes some in quotes."""
+    if '"' not in line:
+        return line.split()
+    return [quoted or plain for quoted, plain in _BETWEEN_BLANKS.findall(line)]
 
 
 def _closing_quote(text: str, position: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from pipelines.inputs.delimited import Row, column_name, read_table
 
 NAME_COLUMNS = ("name", "id", "seq_id", "sequence_id", "seqid", "sequence_name", "accession", "sequence", "seq")
 LABEL_COLUMNS = ("label", "labels", "target", "class", "y")
-_LABELS = {"1": 1, "1.0": 1, "gene": 1, "true": 1, "0": 0, "0.0": 0, "negative": 0, "false": 0}
+_LABELS = {"gene": 1, "true": 1, "negative": 0, "false": 0}
+# As whole numbers, or as the fractions that pandas, NumPy, R and spreadsheets make of them: 1.0, 0.000e+00, 1,0.
+_ZERO_OR_ONE = re.compile(r"([01])(\.0*|,0+)?(e[+-]?0+)?")
+# What a header does not say of its second column, so that it is a label, if a wrong one.
+_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+(e[+-]?[0-9]+)?")
+_WRONG_LABELS = {"", "na", "n/a", "#n/a", "nan", "none", "null", "positive", "pos", "neg", "yes", "no", "t", "f"}
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,17 @@ def read_labels(path: Path) -> dict[str, Label]:
     header. Lines that begin with # are comments, a header apart.
 
     Raises:
-        InputError: unreadable, more columns than two without names for them, two columns of one name, a name without a
-            label, a label that is none, or a name that occurs twice; with the line.
+        InputError: unreadable, more columns than two without names for them, more than the header has, two columns of
+            one name, a name without a label, a label that is none, or a name that occurs twice; with the line.
     """
     table = read_table(path, {*NAME_COLUMNS, *LABEL_COLUMNS}, loose=True)
     rows = [table.header, *table.rows]
     positions: tuple[int, int] | None = None
+    header: Row | None = None
     labels: dict[str, Label] = {}
     for index, row in enumerate(rows):
         if positions is None and (named := _named_columns(row, path)):
-            positions = named
+            positions, header = named, row
             continue
         if row.fields[0].startswith("#"):
             continue
@@ -51,15 +58,18 @@ def read_labels(path: Path) -> dict[str, Label]:
             raise InputError(f"{path}: line {row.number}: one column instead of two", "give name and label")
         if positions is None:
             positions = _positions_without_names(row, path)
-            if index == _first_row(rows) and not is_label(row.fields[1]):
+            if index == _first_row(rows) and _is_header(row):
+                header = row
                 continue
+        if header is not None:
+            _require_width(row, header, path)
         _add(labels, row, positions, path)
     return labels
 
 
 def is_label(text: str) -> bool:
     """Whether a field is a label."""
-    return text.strip().lower() in _LABELS
+    return _value(text) is not None
 
 
 def label_of(text: str, path: Path, number: int) -> int:
@@ -68,11 +78,17 @@ def label_of(text: str, path: Path, number: int) -> int:
     Raises:
         InputError: neither.
     """
-    label = _LABELS.get(text.strip().lower())
+    label = _value(text)
     if label is None:
         shown = repr(text.strip()[:20]) if text.strip() else "empty"
         raise InputError(f"{path}: line {number}: label {shown}", "use 1 (gene) or 0 (negative)")
     return label
+
+
+def _value(text: str) -> int | None:
+    text = text.strip().lower()
+    number = _ZERO_OR_ONE.fullmatch(text)
+    return int(number[1]) if number else _LABELS.get(text)
 
 
 def require_single(names: list[str], column: str, path: Path, number: int) -> None:
@@ -87,6 +103,24 @@ def require_single(names: list[str], column: str, path: Path, number: int) -> No
 
 def _first_row(rows: list[Row]) -> int:
     return next((index for index, row in enumerate(rows) if not row.fields[0].startswith("#")), 0)
+
+
+def _is_header(row: Row) -> bool:
+    """Whether the first row is a header, where no names of columns tell."""
+    name, label = column_name(row.fields[0]), row.fields[1].strip().lower()
+    if label in _LABELS:
+        return name in NAME_COLUMNS
+    return label not in _WRONG_LABELS and not _NUMBER.fullmatch(label) and not is_label(label)
+
+
+def _require_width(row: Row, header: Row, path: Path) -> None:
+    """Refuse a row that is wider than the header, whose columns are then not those that the header names."""
+    width = len(header.fields)
+    if any(field.strip() for field in row.fields[width:]):
+        raise InputError(
+            f"{path}: line {row.number}: {len(row.fields)} columns, but the header in line {header.number} has {width}",
+            "name every column; R's write.table does with row.names=FALSE",
+        )
 
 
 def _named_columns(row: Row, path: Path) -> tuple[int, int] | None:

@@ -14,6 +14,9 @@ from pipelines.inputs.numbered_lines import lines_of
 from pipelines.labels.labels_file import Label, label_of, require_single
 
 SEQUENCE, LABEL, NAME = "sequence", "label", "name"
+# What R and pandas write where a table has no sequence. Both are letters of the IUPAC code, of which a sequence of two
+# or three is never made.
+_MISSING = {"na", "nan"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ def table_records(path: Path, default_name: str) -> Iterator[LabelledSequence]:
         name = row.fields[position[NAME]].strip() if NAME in position else ""
         if name:
             _require_new(name, lines, path, row.number)
+        sequence = row.fields[position[SEQUENCE]]
         yield LabelledSequence(
             name or f"{default_name}:{row.number}",
-            _letters(row.fields[position[SEQUENCE]], path, row.number),
+            b"" if sequence.strip().lower() in _MISSING else _letters(sequence, path, row.number),
             label_of(row.fields[position[LABEL]], path, row.number),
         )
 

@@ -31,6 +31,11 @@ def test_rows_of_spreadsheets_are_read(tmp_path: Path, text: str) -> None:
     assert [(letters, label) for _, letters, label in table(tmp_path / "a.csv", text)] == [("ACGT", 1), ("TT", 0)]
 
 
+def test_a_sequence_that_r_and_pandas_write_as_missing_is_empty(tmp_path: Path) -> None:
+    text = "sequence,label\nNA,1\nnan,0\n,1\nNAC,0\n"
+    assert [letters for _, letters, _ in table(tmp_path / "a.csv", text)] == ["", "", "", "NAC"]
+
+
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
 def test_a_sequence_may_have_the_length_of_a_chromosome(tmp_path: Path, ending: str) -> None:
     letters, delimiter = "ACGTTGCAAN" * 100_000, {"csv": ",", "tsv": "\t"}[ending]

@@ -18,6 +18,7 @@ from pipelines.errors import InputError, StorageError
 
 NAME = "record.json"
 _CHECKED = "checked"
+_LARGEST = 1 << 20
 _STATUS = ("bytes", "mtime_ns", "ctime_ns")
 
 
@@ -51,7 +52,7 @@ def fits(directory: Path, names: Sequence[str], checked: Mapping[str, Any]) -> b
     The record of files that were copied or moved is written anew, if it can be.
     """
     try:
-        record = json.loads((directory / NAME).read_text(encoding="utf-8"))
+        record = _read(directory / NAME)
         current = {name: _status(directory / name) for name in names}
         if record[_CHECKED] != checked:
             return False
@@ -69,6 +70,14 @@ def fits(directory: Path, names: Sequence[str], checked: Mapping[str, Any]) -> b
         with suppress(StorageError):
             storage.write_text(directory / NAME, json.dumps(record, sort_keys=True))
     return same_bytes
+
+
+def _read(path: Path) -> Any:
+    # Another kind of file may block, or never end.
+    if not path.is_file():
+        raise ValueError("not a regular file")
+    with path.open("rb") as stream:
+        return json.loads(stream.read(_LARGEST))
 
 
 def _status(path: Path) -> dict[str, Any]:

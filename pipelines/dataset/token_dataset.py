@@ -7,6 +7,7 @@ and access in any order costs nothing.
 from __future__ import annotations
 
 import logging
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,7 +54,7 @@ def _load_tokenizer(directory: Path, described: Mapping[str, Any]) -> Tokenizer:
     for key, value in actual.items():
         if described.get(key, value) != value:
             raise DatasetError(
-                f"{directory / MANIFEST}: tokenizer.{key}: {described[key]!r} is not the {value!r} of tokenizer.json",
+                f"{directory / MANIFEST}: tokenizer.{key}: {reprlib.repr(described[key])} is not the {value!r} of tokenizer.json",
                 parts.REBUILD,
                 code="damaged",
             )

@@ -24,6 +24,8 @@ FORMAT = "raygene-tokenizer"
 FORMAT_VERSION = 1
 FILE_NAME = "tokenizer.json"
 _RESTORE = "restore the file or build again"
+# Three times that of all 10-mers and their parts.
+_LARGEST = 64 << 20
 
 
 class TokenizerParameters(NamedTuple):
@@ -64,7 +66,7 @@ def read(location: Path, shown: str | None = None) -> TokenizerParameters:
         raise DatasetError(f"{shown}: not a file", _RESTORE)
     try:
         in_metadata = path.suffix == ".safetensors"
-        content = json.loads(_metadata(path) if in_metadata else path.read_text(encoding="utf-8"))
+        content = json.loads(_metadata(path) if in_metadata else _text(path))
     except FileNotFoundError as error:
         raise DatasetError(f"{shown}: no tokenizer there", "name a dataset or a bundle made by raygene") from error
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
@@ -72,6 +74,12 @@ def read(location: Path, shown: str | None = None) -> TokenizerParameters:
         reason = getattr(error, "strerror", None) or error
         raise DatasetError(f"{shown}: cannot be read ({reason})", os_errors.read_fix(error, _RESTORE)) from error
     return _parse(content, shown)
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"larger than {_LARGEST >> 20} MiB")
+    return path.read_text(encoding="utf-8")
 
 
 def _metadata(path: Path) -> str:

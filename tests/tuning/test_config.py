@@ -109,6 +109,8 @@ def test_a_space_can_be_set_by_flags(tmp_path: Path) -> None:
     assert space == {"model.hidden": Domain(grid=[8, 16]), "model.layers": Domain(int=(1, 3))}
     with pytest.raises(UsageError, match="write KEY=VALUES"):
         load(path, {("tuning", "space"): ["model.hidden"]})
+    with pytest.raises(UsageError, match=r"model\.hidden is given twice"):
+        load(path, {("tuning", "space"): ["model.hidden=[8]", "model.hidden=[16]"]})
 
 
 def test_a_resolved_configuration_resolves_to_itself() -> None:

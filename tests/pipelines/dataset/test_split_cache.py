@@ -172,6 +172,21 @@ def test_an_entry_without_a_proper_record_is_written_again(cache: Path, parts: l
     assert len(files(cache)) == 5
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/full", "fifo"])
+def test_a_record_that_is_no_regular_file_is_written_again(cache: Path, parts: list[Part], target: str) -> None:
+    expected = columns.read_columns(parts, "train")
+    split_cache.open_columns("d", parts, "train")
+    record = next(path for path in files(cache) if path.name == "record.json")
+    record.unlink()
+    if target == "fifo":
+        os.mkfifo(record)
+    else:
+        record.symlink_to(target)
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
+    assert record.is_file()
+    assert not record.is_symlink()
+
+
 def test_a_copied_cache_is_used_after_its_files_were_hashed_once(
     cache: Path, parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

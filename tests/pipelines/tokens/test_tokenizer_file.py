@@ -83,6 +83,13 @@ def test_a_damaged_tokenizer_file_is_refused(tmp_path: Path, content: bytes) -> 
         Tokenizer.load(tmp_path)
 
 
+def test_a_file_larger_than_any_tokenizer_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "tokenizer.json").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(DatasetError, match=r"tokenizer\.json: cannot be read \(larger than 64 MiB\)"):
+        Tokenizer.load(tmp_path)
+
+
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from([Tokenizer(2, 1, "anchor"), Tokenizer(2, 1, "anchor", (0, 3, 5))]))
 def test_a_file_changed_in_any_way_is_read_or_refused_in_one_line(

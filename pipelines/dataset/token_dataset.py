@@ -54,7 +54,8 @@ def _load_tokenizer(directory: Path, described: Mapping[str, Any]) -> Tokenizer:
     for key, value in actual.items():
         if described.get(key, value) != value:
             raise DatasetError(
-                f"{directory / MANIFEST}: tokenizer.{key}: {reprlib.repr(described[key])} is not the {value!r} of tokenizer.json",
+                f"{directory / MANIFEST}: tokenizer.{key}: {reprlib.repr(described[key])} is not the {value!r} of "
+                "tokenizer.json",
                 parts.REBUILD,
                 code="damaged",
             )

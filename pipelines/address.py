@@ -31,8 +31,10 @@ _USER = re.compile(
 _QUERY = re.compile(
     rf"(?P<address>(?:{_SCHEME})[^?#\s\"'`<>]*)(?P<query>\?{_REST}*)?(?P<fragment>#(?:{_REST}|#)*)?", re.IGNORECASE
 )
-# A path with its query alone, as an HTTP library quotes it: /bundle/config.json?sig=….
-_PATH_QUERY = re.compile(rf"(?P<before>\?)(?=[\w.~%-]+=){_REST}+")
+# Of an address in an object store: where that is. Whoever reads `?***` cannot open it again.
+_PLACE = re.compile(r"(?:endpoint_override|scheme|region)=[\w.:/\[\]-]*", re.IGNORECASE)
+# A path with its query alone, as HTTP libraries quote it: with url: /bundle/config.json?x=…, or GET /bundle?x=….
+_PATH_QUERY = re.compile(rf"(?P<before>\b(?:url[:=]|GET|HEAD|PUT|POST)\s*['\"]?/[^\s?]*\?){_REST}+", re.IGNORECASE)
 _ENCODED_USER = re.compile(
     r"(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*%(?:25)*3A(?:%(?:25)*2F){2})[^\s&'\"]*?%(?:25)*40",
     re.IGNORECASE,
@@ -49,6 +51,10 @@ _NAMES = (
     r"|X-Amz-[\w-]+|X-Goog-[\w-]+|SharedAccessSignature|AccountKey|AWSAccessKeyId|GoogleAccessId"
     r"|[a-z]*(?:Password|Secret|Token|AccessKey|ApiKey)|sas|j?session_?id"
 )
+# Figures, and the path of a file with credentials: sig=0.05, pass=3, GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json.
+_NO_SECRET = re.compile(
+    r"(?:pass|token|sig|signature|secret|auth|sas)=[\d.,]{1,6}|\w*credentials=[~.]{0,2}/\S*", re.IGNORECASE
+)
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"(?P<before>(?:(?<![\w.-])|(?<=%3F)|(?<=%26))(?:{_NAMES})(?:=|%(?:25)*3D))"
@@ -62,7 +68,9 @@ _QUOTED = re.compile(
 _HEADER = re.compile(
     r"(?P<before>\b(?:Proxy-)?Authorization['\"]?\s*[:=,]\s*(?:b?['\"])?"
     r"(?:(?:Basic|Bearer|Token|Digest|AWS4-HMAC-SHA256)\s+)?+"
-    r"|\bBasic\s+(?=[\w.~+/=-]{16,})|\bBearer\s+(?=[\w.~+/=-]{6,})"
+    # Words have no digits, nor capitals within: a basic helix-loop-helix protein is none.
+    r"|\bBasic\s+(?=[a-z0-9+/=]{12,}(?![\w.~-]))(?-i:(?=[A-Za-z+/]?[a-z+/]*[A-Z0-9=]))"
+    r"|\bBearer\s+(?=[\w.~+/=-]{6,})(?-i:(?=[\w.~+/=-][a-z_.~+/-]*[A-Z0-9=]))"
     r"|\b(?:X-(?:Auth|Api|Amz|Ray|Vault|Goog)[\w-]*)['\"]?\s*:\s*(?:b?['\"])?)[^\s'\",;]+",
     re.IGNORECASE,
 )
@@ -94,7 +102,8 @@ _POSSIBLE = re.compile(
 def masked(text: str) -> str:
     """A text with every credential in it replaced by `***`; a text without one is returned as it is.
 
-    Queries and fragments of addresses are masked as a whole, because any of their parts may be a secret.
+    Queries and fragments of addresses are masked as a whole, because any of their parts may be a secret; only a query
+    that says nothing but where an object store is stays.
     """
     if not _POSSIBLE.search(text):
         return text
@@ -108,17 +117,28 @@ def masked(text: str) -> str:
     text = _COOKIE.sub(rf"\g<before>{MASK}", text)
     text = _OPTION.sub(rf"\g<before>{MASK}", text)
     text = _HEADER.sub(rf"\g<before>{MASK}", text)
-    text = _ASSIGNED.sub(rf"\g<before>{MASK}", text)
+    text = _ASSIGNED.sub(_without_value, text)
     text = _QUOTED.sub(rf"\g<before>\g<open>{MASK}\g<open>", text)
     return _KNOWN.sub(MASK, text)
 
 
 def masked_values(value: Any) -> Any:
-    """A copy of a document (of mappings, lists and scalars) in which every text is masked, keys included."""
+    """A copy of a document (of mappings, lists and scalars) in which every text is masked, keys included.
+
+    Keys that differ in what is masked alone are numbered, so that none takes the place of another.
+    """
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, Mapping):
-        return {masked(key) if isinstance(key, str) else key: masked_values(item) for key, item in value.items()}
+        copy: dict[Any, Any] = {}
+        for key, item in value.items():
+            name = first = masked(key) if isinstance(key, str) else key
+            number = 1
+            while name in copy:
+                number += 1
+                name = f"{first} ({number})"
+            copy[name] = masked_values(item)
+        return copy
     return [masked_values(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -148,6 +168,13 @@ def _without_user(match: re.Match[str]) -> str:
     return f"{scheme}{MASK}@"
 
 
+def _without_value(match: re.Match[str]) -> str:
+    return match.group() if _NO_SECRET.fullmatch(match.group()) else f"{match['before']}{MASK}"
+
+
 def _without_query(match: re.Match[str]) -> str:
-    parts = ((match["query"] or "", "?"), (match["fragment"] or "", "#"))
+    query, fragment = match["query"] or "", match["fragment"] or ""
+    if all(_PLACE.fullmatch(part) for part in query[1:].split("&")) and not fragment:
+        return match.group()
+    parts = ((query, "?"), (fragment, "#"))
     return match["address"] + "".join(f"{mark}{MASK}" if len(part) > 1 else part for part, mark in parts)

@@ -59,6 +59,8 @@ class ModelKind:
 
 
 _kinds: dict[str, ModelKind] = {}
+_registered_by: dict[str, str] = {}
+"""The module of `RAYGENE_MODELS` that registers a kind; its body may be another module's."""
 
 
 def register(kind: ModelKind) -> None:
@@ -102,19 +104,25 @@ def names() -> list[str]:
 
 
 def module_of(name: str) -> str | None:
-    """The module that registers a kind; None for one that is built in."""
-    body = _kinds[name].body
-    return body.__module__ if isinstance(body, type) else None
+    """The module that registers a kind, as far as is known that of its body; None for a kind that is built in.
+
+    Raises:
+        UsageError: the kind is not registered.
+    """
+    if name in _BUILT_IN:
+        return None
+    return _registered_by.get(name) or _address(get(name).body).partition(":")[0]
 
 
 def ensure(name: str, module: str | None) -> None:
     """Import the module that registers a kind, as `module_of` names it, if this process does not know the kind yet.
 
     Raises:
-        UsageError: it cannot be imported.
+        UsageError: it cannot be imported, or does not register the kind, nor does a module of `RAYGENE_MODELS`.
     """
     if name not in _kinds and module is not None:
         _import(module)
+    get(name)
 
 
 def environment() -> dict[str, str]:
@@ -168,6 +176,7 @@ def _import_own_modules() -> None:
 
 
 def _import(module: str) -> None:
+    known = set(_kinds)
     try:
         importlib.import_module(module)
     except Exception as error:
@@ -176,6 +185,7 @@ def _import(module: str) -> None:
             f"{MODULES_VARIABLE}: {module}, which registers a kind of model, cannot be imported ({reason})",
             "put it on PYTHONPATH, on every machine that runs workers",
         ) from error
+    _registered_by.update(dict.fromkeys(_kinds.keys() - known, module))
 
 
 def _heads_divide_hidden(config: ModelConfig) -> None:
@@ -195,3 +205,4 @@ register(
         hidden_step=lambda config: 2 * config.heads,
     )
 )
+_BUILT_IN = frozenset(_kinds)

@@ -34,6 +34,10 @@ WITH_SECRET = [
     f"url=https%3A%2F%2Fhost%2Fx%3Fsig%3D{SECRET}",
     f"ray://host:10001?token={SECRET}",
     f"file:///data/bundle?sig={SECRET}",
+    f"GET /bundle/config.json?x={SECRET} HTTP/1.1",
+    f"s3://bucket/x?scheme=http&access={SECRET}",
+    f"s3://bucket/x?endpoint_override=http://u:{SECRET}@minio:9000",
+    f"Basic dXNlcjpz{SECRET}",
     f"Max retries exceeded with url: /bundle/config.json?token={SECRET} (Caused by NewConnectionError)",
     f"cannot connect to proxy 'http://u:{SECRET}@proxy:3128'",
     f"access_key={SECRET}",
@@ -87,6 +91,13 @@ def test_an_address_with_a_credential_is_known(text: str) -> None:
         "--token-budget 16384 --tokenizer.k 6",
         "toy:chr1:100-200 of a@b",
         "no key 'token' in model.key",
+        "Basic helix-loop-helix transcription factor",
+        "Name=basic leucine-zipper-protein;Note=Basic Phosphoribosyltransferase",
+        "a bearer of-the-gene",
+        "pass=3 sig=0.05 token=12 auth=2",
+        "set GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json",
+        "data/genome?build=ASM294v2.fa: no such file",
+        "s3://bucket/key?endpoint_override=http://minio:9000&scheme=http",
     ],
 )
 def test_a_text_without_credentials_stays_as_it_is(text: str) -> None:
@@ -112,6 +123,11 @@ def test_a_token_of_a_known_form_is_masked_wherever_it_stands() -> None:
 def test_documents_are_masked_in_keys_and_values_at_any_depth() -> None:
     document = {"https://u:p@h/x": [{"address": "s3://K:S@b"}, 1.5, None], "name": "chr1"}
     assert masked_values(document) == {"https://***@h/x": [{"address": "s3://***@b"}, 1.5, None], "name": "chr1"}
+
+
+def test_keys_that_differ_in_a_secret_alone_stay_two() -> None:
+    document = {"https://u:p@h/x": 1, "https://u:q@h/x": 2, "https://***@h/x (2)": 3}
+    assert masked_values(document) == {"https://***@h/x": 1, "https://***@h/x (2)": 2, "https://***@h/x (2) (2)": 3}
 
 
 def test_errors_are_masked_and_only_then_cut() -> None:

@@ -86,6 +86,41 @@ def test_the_variable_names_a_module_that_registers_a_kind(tmp_path: Path) -> No
     assert "unknown kind of model" in python(code)
 
 
+OWN_BODY = "from training.models.recurrent import Recurrent\nclass Own(Recurrent): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("own_body", "registers"),
+    [
+        ("", f"{OWN_BODY}register(ModelKind('own', Own))"),
+        ("", f"{OWN_BODY}register(ModelKind('own', 'my_models:Own'))"),
+        (OWN_BODY, "from own_body import Own\nregister(ModelKind('own', Own))"),
+        (OWN_BODY, "register(ModelKind('own', 'own_body:Own'))"),
+    ],
+    ids=["a class", "an address", "a class of another module", "an address in another module"],
+)
+def test_a_pickled_configuration_brings_its_kind_to_another_process(
+    tmp_path: Path, own_body: str, registers: str
+) -> None:
+    (tmp_path / "own_body.py").write_text(own_body)
+    (tmp_path / "my_models.py").write_text(f"from training.model_registry import ModelKind, register\n{registers}\n")
+    path = f"import pickle, sys; sys.path.append({str(tmp_path)!r}); "
+    code = f"{path}from training.config import ModelConfig; print(pickle.dumps(ModelConfig(kind='own')).hex())"
+    pickled = python(code, RAYGENE_MODELS="my_models")
+    # It is pickled once more, as a worker of Ray does, and needs no variable there.
+    code = (
+        f"{path}config = pickle.loads(bytes.fromhex({pickled!r})); pickle.dumps(config); "
+        "from training import models; print(models.body_of(config).__name__)"
+    )
+    assert python(code) == "Own"
+
+
+def test_a_pickled_configuration_of_an_unknown_kind_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "my_models.py").write_text("")
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); from training import model_registry; "
+    assert "model.kind 'own': unknown kind of model" in python(f"{code}model_registry.ensure('own', 'my_models')")
+
+
 def test_a_module_that_cannot_be_imported_is_an_error_that_names_the_variable() -> None:
     code = "from training.config import ModelConfig; ModelConfig(kind='own')"
     message = python(code, RAYGENE_MODELS="no_such_module")

@@ -147,19 +147,19 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
     """
     from cluster import output_paths
 
-    read, written = output_paths.declared(parser, context.arguments)
-    if not written or getattr(context.arguments, "dry_run", False):
+    read, given = output_paths.declared(parser, context.arguments)
+    if not given or getattr(context.arguments, "dry_run", False):
         return
     derived = verb.written(context) if hasattr(verb, "written") else []
     # Next to the options that they follow from: of two clashing options the error names the other first.
     flags = {output.flag for output in derived}
-    written = [*(output for output in written if output.flag in flags), *derived] + [
-        output for output in written if output.flag not in flags
+    written = [*(output for output in given if output.flag in flags), *derived] + [
+        output for output in given if output.flag not in flags
     ]
     read += verb.read(context) if hasattr(verb, "read") else []
     if getattr(context.arguments, "experiment", None) is not None:
         read += output_paths.read_by(context.experiment())
-    output_paths.require_apart(written, read)
+    output_paths.require_apart(written, read, given)
 
 
 def parser_of_all() -> Parser:

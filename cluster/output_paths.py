@@ -1,7 +1,8 @@
 """Keeps what a verb writes apart from what it reads, before any work.
 
 Every option that takes a path declares by its `type` whether that is read or written. A verb adds the files whose names
-follow from an option, such as the BED next to a GFF3. Files are compared by their identity on disk, so that links,
+follow from an option, such as the BED next to a GFF3 and those in a directory of results: an input may lie in that
+directory under another name. Files are compared by their identity on disk, so that links,
 relative paths and file systems that ignore case make no difference.
 """
 
@@ -30,8 +31,9 @@ class PathRole(Enum):
 
     READ = "a file, or a directory with everything in it"
     WRITTEN_FILE = "a file that is written"
-    WRITTEN_FOLDER = "a directory that is filled"
-    WRITTEN_DATASET = "a directory that is replaced as a whole"
+    WRITTEN_FOLDER = "a directory to which files of known names are added"
+    WRITTEN_DATASET = "a dataset, which is replaced as a whole"
+    WRITTEN_BUNDLE = "a model bundle, which is replaced as a whole"
     PROBED = "a directory in which a file is written and removed"
     SEARCHED = "a directory in which a file of a known name is read"
 
@@ -39,6 +41,10 @@ class PathRole(Enum):
         """The value of the argument, for argparse: `file:///…` as a path, anything else as it is."""
         path = remote.local_path(text)
         return text if path is None or "://" not in text else str(path)
+
+
+_REPLACED = {PathRole.WRITTEN_DATASET: "dataset", PathRole.WRITTEN_BUNDLE: "model bundle"}
+"""What becomes of these directories: nothing else that lies in one is left."""
 
 
 class Written(NamedTuple):
@@ -116,22 +122,25 @@ def read_by(experiment: Experiment) -> list[FlaggedPath]:
     return [(key, path) for key, path in paths if path is not None]
 
 
-def require_apart(written: Iterable[Written], read: Iterable[FlaggedPath] = ()) -> None:
+def require_apart(written: Iterable[Written], read: Iterable[FlaggedPath] = (), given: Iterable[Written] = ()) -> None:
     """Refuse to overwrite what is read, to write into a bundle or dataset, and to write two outputs to one path.
 
     Args:
         written: every path that is written.
         read: every path that is read.
+        given: those of the written paths that options name: an error names them before those that follow from them.
 
     Raises:
         UsageError: with both flags.
     """
     places = _Places.of(read)
+    written = list(written)
+    for output in (*given, *written):
+        places.require_apart(output)
+        _require_outside_sealed(output)
     outputs: dict[object, Written] = {}
     above: dict[object, Written] = {}
     for output in written:
-        places.require_apart(output)
-        _require_outside_sealed(output)
         keys = [*_keys(output.path), _regardless_of_case(output.path)]
         if other := next((outputs[key] for key in keys if key in outputs), None):
             raise _overwrites(output, output.path, other.flag)
@@ -179,7 +188,7 @@ class _Places:
             if outer := _first(self.paths, directory):
                 flag, path = outer
                 raise UsageError(f"{output.flag} {output.path}: lies in {path}, which is {flag}'s", "write beside it")
-        if output.role is not PathRole.WRITTEN_FILE and (inner := _first(self.above, output.path)):
+        if output.role in _REPLACED and (inner := _first(self.above, output.path)):
             flag, path = inner
             raise UsageError(
                 f"{output.flag} {output.path}: holds {path}, which is {flag}'s",
@@ -198,6 +207,11 @@ def _keys(path: Path) -> tuple[object, ...]:
     except (OSError, ValueError):
         return (_real(path),)
     return _real(path), (status.st_dev, status.st_ino)
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, or would if it existed."""
+    return not set(_keys(path)).isdisjoint(_keys(other))
 
 
 def _real(path: Path) -> str:
@@ -229,7 +243,7 @@ def _require_outside_sealed(output: Written) -> None:
     itself = [] if output.role is PathRole.WRITTEN_FILE else [output.path]
     for directory in (*itself, *_directories_above(output.path)):
         kind = sealed_kind(directory)
-        if kind is None or (kind == "dataset" and directory == output.path and output.role is PathRole.WRITTEN_DATASET):
+        if kind is None or (directory == output.path and kind == _REPLACED.get(output.role)):
             continue
         what = f"is a {kind}" if directory == output.path else f"lies in {directory}, which is a {kind}"
         raise UsageError(f"{output.flag} {output.path}: {what}", "write beside it")

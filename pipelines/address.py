@@ -17,7 +17,7 @@ LONGEST_NAME = 20
 
 # A query goes on to white space or a quote. Marks that a sentence puts after an address end it only before those.
 _REST = r"(?:[^\s\"'`<>(){}\[\],:;.#]|[(){}\[\]',:;.](?![\s\"'`,:;.)\]}]|$))"
-_SCHEME = r"(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*:/{1,2}|(?<![:/\w.])//)"
+_SCHEME = r"(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){1,2}|(?<![:/\w.])//)"
 # Their user part is a container, which is no secret: abfss://CONTAINER@ACCOUNT.dfs.core.windows.net.
 _CONTAINERS = ("abfs:", "abfss:", "wasb:", "wasbs:", "adl:")
 _USER = re.compile(
@@ -69,7 +69,7 @@ _HEADER = re.compile(
     r"(?P<before>\b(?:Proxy-)?Authorization['\"]?\s*[:=,]\s*(?:b?['\"])?"
     r"(?:(?:Basic|Bearer|Token|Digest|AWS4-HMAC-SHA256)\s+)?+"
     # Words have no digits, nor capitals within: a basic helix-loop-helix protein is none.
-    r"|\bBasic\s+(?=[a-z0-9+/=]{12,}(?![\w.~-]))(?-i:(?=[A-Za-z+/]?[a-z+/]*[A-Z0-9=]))"
+    r"|\bBasic\s+(?=[a-z0-9+/=]{12,}(?![\w.~-]))(?-i:(?=[A-Za-z0-9+/][a-z+/]*[A-Z0-9=]))"
     r"|\bBearer\s+(?=[\w.~+/=-]{6,})(?-i:(?=[\w.~+/=-][a-z_.~+/-]*[A-Z0-9=]))"
     r"|\b(?:X-(?:Auth|Api|Amz|Ray|Vault|Goog)[\w-]*)['\"]?\s*:\s*(?:b?['\"])?)[^\s'\",;]+",
     re.IGNORECASE,
@@ -83,6 +83,12 @@ _OPTION = re.compile(
     r"|client[_-]secret):\s+['\"]?)[^\s'\",;]+",
     re.IGNORECASE,
 )
+# Where the key alone leaves a doubt (`the token: use it`), the value has letters and digits: HF_TOKEN: 8fK2….
+_SPACED = re.compile(
+    r"(?P<before>(?<![\w/.-])(?:[\w.-]*[_.-])?(?:password|passwd|passphrase|token|secret|signature)['\"]?"
+    r"(?:\s*=>?\s*|\s*:\s+)['\"]?)(?=[^\s'\",;]*[0-9])(?=[^\s'\",;]*[A-Za-z])[^\s'\",;]{6,}",
+    re.IGNORECASE,
+)
 # USER:PASSWORD@HOST:PORT without a scheme.
 _BARE_USER = re.compile(r"(?<![\w/:@.%+-])[\w.%+-]+:[^\s/@:]{3,}@(?=[A-Za-z0-9.-]+(?::\d|/))")
 # Tokens that are known by their form, wherever they stand.
@@ -94,7 +100,7 @@ _PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-
 # Without any of these there is nothing to mask, and most texts have none.
 _POSSIBLE = re.compile(
     r"[=@?#%]|//|--|_key|-key|_token|-token|_secret|BEGIN|AKIA|ASIA|gh\w_|hub_pat|glpat|hf_|xox|ya29|AIza|eyJ|auth"
-    r"|bearer|basic|cookie|['\"]\s*[:,]|X-",
+    r"|bearer|basic|cookie|(?:pass\w*|token|secret|signature)\s*:|['\"]\s*[:,]|X-",
     re.IGNORECASE,
 )
 
@@ -116,6 +122,7 @@ def masked(text: str) -> str:
     text = _BARE_USER.sub(f"{MASK}@", text)
     text = _COOKIE.sub(rf"\g<before>{MASK}", text)
     text = _OPTION.sub(rf"\g<before>{MASK}", text)
+    text = _SPACED.sub(rf"\g<before>{MASK}", text)
     text = _HEADER.sub(rf"\g<before>{MASK}", text)
     text = _ASSIGNED.sub(_without_value, text)
     text = _QUOTED.sub(rf"\g<before>\g<open>{MASK}\g<open>", text)
@@ -149,14 +156,15 @@ def has_credentials(address: str) -> bool:
     """
     if "://" not in address:
         return _BARE_USER.match(address) is not None
-    user = _USER.match(address)
-    if user and _without_user(user) != user.group():
-        name = unquote(user["user"]).rstrip("@")
-        # A short user name alone tells who, not how: ssh://git@host. A long one is a token.
-        if ":" in name or len(name) > LONGEST_NAME or _KNOWN.search(name):
-            return True
     # Encoded more than once, as by a proxy that carries an address in its own query.
     decoded = unquote(unquote(address))
+    # Its own, and that of an endpoint in its query.
+    for user in (_USER.match(address), *_USER.finditer(decoded.partition("?")[2])):
+        if user and _without_user(user) != user.group():
+            name = unquote(user["user"]).rstrip("@")
+            # A short user name alone tells who, not how: ssh://git@host. A long one is a token.
+            if ":" in name or len(name) > LONGEST_NAME or _KNOWN.search(name):
+                return True
     names = re.findall(r"[?&;#]\s*([^=&;#?]*)=", decoded)
     return any(_NAME.fullmatch(name) for name in names) or _KNOWN.search(decoded) is not None
 

@@ -11,7 +11,7 @@ from cluster.connection import connect
 from cluster.context import Context
 from cluster.experiment import load
 from cluster.flags import Parser
-from cluster.output_paths import FlaggedPath, PathRole
+from cluster.output_paths import FlaggedPath, PathRole, Written
 from cluster.verbs import build, evaluate, inspect, predict, train
 from pipelines.errors import InputError
 
@@ -48,6 +48,18 @@ def read(context: Context) -> list[FlaggedPath]:
     if not path.exists():
         return []
     return [("--example", path), *output_paths.read_by(load(path, context.overrides))]
+
+
+def written(context: Context) -> list[Written]:
+    """The results of every verb."""
+    output = Path(context.arguments.output)
+    names = ("dataset.html", "genes.tsv", "genes.bed", "figures.json", "report-test.html", "mistakes-test.bed")
+    files = [Written("--output", output / name) for name in names]
+    return [
+        *files,
+        Written("--output", output / "dataset", PathRole.WRITTEN_DATASET),
+        Written("--output", output / "run" / "bundle", PathRole.WRITTEN_BUNDLE),
+    ]
 
 
 def run(context: Context) -> None:

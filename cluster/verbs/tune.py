@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.flags import Parser
-from cluster.output_paths import PathRole
+from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -44,6 +44,18 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--report-only", action="store_true", help="report the trials so far, also of a running study; train nothing"
     )
+
+
+def written(context: Context) -> list[Written]:
+    """The files of a study, and the best bundle."""
+    from tuning import identity
+    from tuning.results import best, study_report, tables
+    from tuning.trials.store import TABLE
+
+    output = Path(context.arguments.output)
+    names = (best.EXPERIMENT, identity.STUDY, identity.FINISHED, study_report.PAGE, tables.CSV, tables.PARQUET, TABLE)
+    files = [Written("--output", output / name) for name in names]
+    return [*files, Written("--output", output / best.RUN / "bundle", PathRole.WRITTEN_BUNDLE)]
 
 
 def run(context: Context) -> None:

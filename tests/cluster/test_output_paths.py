@@ -8,15 +8,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
-from cluster import output_paths
+from cluster import cli, output_paths
 from cluster.cli import main, parser_of_all
-from cluster.flags import Parser
+from cluster.context import Context
+from cluster.experiment import load
+from cluster.flags import Parser, parse
 from cluster.output_paths import PathRole, Written, require_apart
+from cluster.terminal import Terminal
+from cluster.verbs import train
+from pipelines import yaml_writer
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from tests.conftest import make_genome
@@ -171,9 +177,10 @@ def test_no_output_overwrites_an_input(
 ) -> None:
     target = inputs.of(verb, source)
     ending = ENDINGS.get((verb, output), "")
-    is_folder = options(parsers()[verb])[output] is not PathRole.WRITTEN_FILE
-    if is_folder:
-        for path in (target, target.parent, target.parent.parent, *([target / "new"] if target.is_dir() else [])):
+    role = options(parsers()[verb])[output]
+    if role is not PathRole.WRITTEN_FILE:
+        above = (target.parent, target.parent.parent) if role is PathRole.WRITTEN_DATASET else ()
+        for path in (target, *above, *([target / "new"] if target.is_dir() else [])):
             refused(command(verb, inputs, {output: str(path)}, source), inputs, capsys, output)
         return
     for path in aimed_at(target, ending, tmp_path / "links"):
@@ -227,6 +234,63 @@ def test_files_next_to_an_output_are_held_apart_too(
     line = ["predict", str(inputs.folder / "run" / "bundle"), "--fasta", str(inputs.folder / "genome.fa")]
     line += ["--intervals", str(tmp_path / "y.bed"), "--output", str(tmp_path / "y.tsv")]
     refused(line, inputs, capsys, "--output", "--intervals")
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [
+        ("train", "metrics.jsonl"),
+        ("train", "train.log"),
+        ("tune", "best.yaml"),
+        ("tune", "trials.csv"),
+        ("tune", "report.html"),
+        ("demo", "genes.bed"),
+        ("profile", "trace-worker-0.json.gz"),
+    ],
+)
+def test_an_input_by_the_name_of_a_result_is_not_overwritten(
+    verb: str, name: str, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = yaml.safe_load((inputs.folder / "experiment.yaml").read_text())
+    (tmp_path / name).write_text(yaml.safe_dump(values))
+    if verb == "demo":
+        values["sources"][0]["exclude"] = str(tmp_path / name)
+        (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(values))
+        line = ["demo", "--example", str(tmp_path)]
+    else:
+        line = [verb, str(tmp_path / name), "--dataset", str(inputs.of(verb, "--dataset"))]
+    refused([*line, "--output", str(tmp_path)], inputs, capsys, "--output", name)
+    assert yaml.safe_load((tmp_path / name).read_text())["sources"]
+
+
+@pytest.mark.parametrize("verb", ["train", "tune", "embed", "profile"])
+def test_results_may_lie_beside_the_experiment_and_its_inputs(verb: str, inputs: Inputs) -> None:
+    line = command(verb, inputs, {"--output": str(inputs.folder)})
+    namespace, overrides = parse(parser_of_all(), line)
+    context = Context(namespace, overrides, Terminal())
+    cli._require_outputs_apart(context, import_module(f"cluster.verbs.{verb}"), parsers()[verb])
+
+
+def test_a_run_is_repeated_from_its_own_experiment(
+    inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def is_replaced(*flags: str) -> bool:
+        line = ["train", str(experiment), "--dataset", str(inputs.folder / "dataset"), "--output", str(tmp_path)]
+        return train._is_replaced(Context(*parse(parser_of_all(), [*line, *flags]), Terminal()))
+
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text(f"# by hand\n{(inputs.folder / 'experiment.yaml').read_text()}")
+    assert not is_replaced()
+    # The values of flags would be written over it.
+    with pytest.raises(UsageError, match=r"would overwrite .*experiment\.yaml, the experiment itself, with the values"):
+        is_replaced("--training.epochs", "7")
+    # One that an earlier run wrote holds nothing of the user's own.
+    experiment.write_text(yaml_writer.dump(load(experiment, {}).resolved()))
+    assert not is_replaced()
+    assert is_replaced("--training.epochs", "7")
+    line = ["train", str(inputs.folder / "experiment.yaml"), "--dataset", str(inputs.folder / "dataset")]
+    namespace, overrides = parse(parser_of_all(), [*line, "--output", str(tmp_path)])
+    assert train._is_replaced(Context(namespace, overrides, Terminal()))
 
 
 def test_two_outputs_never_share_a_path(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ WITH_SECRET = [
     f"ray://host:10001?token={SECRET}",
     f"file:///data/bundle?sig={SECRET}",
     f"GET /bundle/config.json?x={SECRET} HTTP/1.1",
-    f"s3://bucket/x?scheme=http&access={SECRET}",
+    f"s3://bucket/x?scheme=http&access_key={SECRET}",
     f"s3://bucket/x?endpoint_override=http://u:{SECRET}@minio:9000",
     f"Basic dXNlcjpz{SECRET}",
     f"Max retries exceeded with url: /bundle/config.json?token={SECRET} (Caused by NewConnectionError)",
@@ -52,6 +52,11 @@ WITH_SECRET = [
     f"--token={SECRET}",
     f"python train.py --db-password {SECRET} --epochs 3",
     f"secret_key: {SECRET}",
+    f"HF_TOKEN: {SECRET}",
+    f"mlflow.password: '{SECRET}'",
+    f"token = {SECRET}",
+    f"password => '{SECRET}'",
+    rf"https:\/\/u:{SECRET}@host\/x",
     f"aws_session_token: '{SECRET}'",
     f"Cookie: session=1; id={SECRET}",
     f"https://host/x;jsessionid={SECRET}?a=1",
@@ -94,6 +99,8 @@ def test_an_address_with_a_credential_is_known(text: str) -> None:
         "Basic helix-loop-helix transcription factor",
         "Name=basic leucine-zipper-protein;Note=Basic Phosphoribosyltransferase",
         "a bearer of-the-gene",
+        "its token: set RAY_AUTH_TOKEN_PATH to a file with it",
+        "token: 24,000 of 48000",
         "pass=3 sig=0.05 token=12 auth=2",
         "set GOOGLE_APPLICATION_CREDENTIALS=/etc/key.json",
         "data/genome?build=ASM294v2.fa: no such file",
@@ -139,7 +146,22 @@ def test_errors_are_masked_and_only_then_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["a", "a=", "a.", "https://", "https://a:b/", "x://a?(", "%", "?a=", "'token':", "=?#"]
+    "part",
+    [
+        "a",
+        "a=",
+        "a.",
+        "https://",
+        "https://a:b/",
+        "x://a?(",
+        "token = a1 ",
+        "token: ",
+        "Basic a",
+        "%",
+        "?a=",
+        "'token':",
+        "=?#",
+    ],
 )
 def test_masking_takes_time_in_proportion_to_the_text(part: str) -> None:
     began = time.monotonic()

@@ -155,6 +155,8 @@ def train(
     progress: Progress,
     resolved: dict[str, Any],
     on_epoch: OnEpoch | None = None,
+    *,
+    write_resolved: bool = True,
 ) -> Bundle:
     """Train a model and keep the epoch of highest validation AUROC.
 
@@ -169,6 +171,8 @@ def train(
         on_epoch: called in this process with the record of every epoch of the run, once each and in order: with those
             of epochs that were finished before this call as soon as that is known, with the others as they finish.
             While workers train it runs on a thread of its own; what it raises is raised when they have returned.
+        write_resolved: whether `output/experiment.yaml` is written, which holds `resolved`; not where it is the file
+            that `resolved` was read from.
 
     Returns:
         The bundle, as loaded back.
@@ -189,8 +193,9 @@ def train(
     tracker = Tracker(training.mlflow, progress.warn)
     epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
-        resolved = _reconciled(run, resolved, progress)
-        storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
+        resolved = _reconciled(run, resolved, progress, " and are written to" if write_resolved else ", not those of")
+        if write_resolved:
+            storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
         trained, records = _finish(run, progress, epochs)
         journal.write(output / METRICS, records)
@@ -199,13 +204,13 @@ def train(
     return trained
 
 
-def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress, written: str) -> dict[str, Any]:
     """The configuration with the dataset's own values, after a warning of those that differ."""
     agreed, differences = dataset_config.reconcile(resolved, run.train.manifest["config"])
     if differences:
         progress.warn(
-            f"{run.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's values count and "
-            f"are written to {run.output / 'experiment.yaml'}; to use the experiment's, run raygene build"
+            f"{run.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's values "
+            f"count{written} {run.output / 'experiment.yaml'}; to use the experiment's, run raygene build"
         )
     return agreed
 

@@ -8,7 +8,7 @@ from cluster.context import Context
 from cluster.experiment import load
 from cluster.flags import Parser
 from cluster.output_paths import PathRole, Written, is_same_file
-from pipelines import yaml_writer
+from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError
 
 SUMMARY = "train a model on a dataset, with one or several workers"

@@ -22,8 +22,8 @@ from cluster.flags import Parser, parse
 from cluster.output_paths import PathRole, Written, require_apart
 from cluster.terminal import Terminal
 from cluster.verbs import train
-from pipelines import yaml_writer
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError
 from tests.conftest import make_genome
 from tests.training.conftest import write_dataset

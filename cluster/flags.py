@@ -39,6 +39,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {shown}", f"see {self.prog} --help")
 
 
+class _ListOnce(argparse.Action):
+    """Stores the values of a flag, and refuses the flag a second time, where its first values would be lost."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if hasattr(namespace, self.dest):
+            raise _given_twice(parser.prog, f"--{self.dest}")
+        setattr(namespace, self.dest, values)
+
+
+def _given_twice(prog: str, flag: str) -> UsageError:
+    return UsageError(f"{prog}: {flag} is given twice", "list all its values after one")
+
+
 def positive(text: str) -> int:
     """Read a whole number of at least 1; for the `type` of an argument."""
     return _whole(text, 1)
@@ -96,11 +109,12 @@ def _description(section: type[BaseModel], addition: str = "") -> str:
 
 
 def _add_key(group: Any, section: str, key: str, field: FieldInfo, *, is_visible: bool) -> None:
+    several: dict[str, Any] = {"nargs": "+", "action": _ListOnce} if flag_types.takes_many(field) else {}
     group.add_argument(
         f"--{section}.{key}",
         dest=f"{section}.{key}",
         default=argparse.SUPPRESS,
-        nargs="+" if flag_types.takes_many(field) else None,
+        **several,
         metavar=flag_types.metavar(field),
         help=flag_types.help_text(field) if is_visible else argparse.SUPPRESS,
     )
@@ -199,5 +213,8 @@ def _split_source_flags(arguments: list[str]) -> tuple[list[str], Overrides]:
             values.append(arguments.pop(0))
         if not values:
             raise UsageError(f"--sources.{number}.{key}: no value", "give one after the flag")
-        overrides["sources", int(number), key] = values if many else values[0]
+        keys = ("sources", int(number), key)
+        if many and keys in overrides:
+            raise _given_twice("raygene", f"--sources.{number}.{key}")
+        overrides[keys] = values if many else values[0]
     return rest, overrides

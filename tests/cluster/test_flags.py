@@ -51,6 +51,8 @@ def test_a_flag_sets_its_key(arguments: list[str], expected: dict[tuple[str | in
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--split.test", "a", "--split.test", "b"], "--split.test is given twice: list all its values after one"),
+        (["--sources.0.chromosomes=a", "--sources.0.chromosomes", "b"], "--sources.0.chromosomes is given twice"),
         (["--tokenizer.kk", "4"], "unknown argument --tokenizer.kk: did you mean --tokenizer.k"),
         (["--tokenizer.min-coumt", "4"], "unknown argument --tokenizer.min-coumt: did you mean --tokenizer.min_count"),
         (["--out_putt=x"], "unknown argument --out_putt"),

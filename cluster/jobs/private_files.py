@@ -28,7 +28,8 @@ _CODE = frozenset(
         ".rst",
     }
 )
-_FOLDERS = frozenset({".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".kube", ".ssh"})
+_FOLDERS = frozenset({".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".kube", ".ssh", "secrets"})
+_COPIES = re.compile(r"(\.(bak|backup|old|orig|save|swp|[0-9])|~)+$")
 _ENDINGS = frozenset(
     {
         ".pem",
@@ -38,6 +39,7 @@ _ENDINGS = frozenset(
         ".pkcs12",
         ".jks",
         ".keystore",
+        ".keytab",
         ".kdb",
         ".kdbx",
         ".ppk",
@@ -54,9 +56,10 @@ _NAMES = (
     r"[._]?(netrc|npmrc|pypirc|pgpass|htpasswd|git-credentials|dockercfg|s3cfg|boto|my\.cnf)",
     r"(.*[._-])?kubeconfig([._-].*)?",
     r"\.?credentials?([._-].*)?",
-    r"service[._-]?account([._-].*)?\.json|client[._-]?secrets?([._-].*)?\.json",
+    r"kaggle\.json|rclone\.conf",
+    r"(.*[._-])?service[._-]?account([._-].*)?\.json|client[._-]?secrets?([._-].*)?\.json",
     # The last word before the ending: hf_token.txt, but neither tokens.txt nor token_count.csv.
-    r"(.*[._-])?(token|secrets?|passwords?|passwd|credentials?|api[._-]?keys?|access[._-]?keys?|private[._-]?keys?)(\.\w+)?",
+    r"(.*[._-])?(token|secrets?|passwords?|passwd|credentials?|(api|gcp|ssh|access)[._-]?keys?|private[._-]?keys?)(\.\w+)?",
 )
 _NAME = re.compile("|".join(_NAMES), re.IGNORECASE)
 _BEGINS_LIKE_A_KEY = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
@@ -73,9 +76,12 @@ def has_private_name(name: str) -> bool:
         name: relative to the directory that is sent, with `/` between its parts.
     """
     path = PurePosixPath(name)
-    if _FOLDERS.intersection(path.parts[:-1]):
-        return True
+    # The copies that editors and people keep beside a file.
+    path = path.with_name(_COPIES.sub("", path.name) or path.name)
     last, ending = path.name.lower(), path.suffix.lower()
+    folders = _FOLDERS.intersection(path.parts[:-1])
+    if folders and (folders != {"secrets"} or ending not in _CODE):
+        return True
     if ending in _CODE or last.endswith(_EXAMPLES):
         return False
     return ending in _ENDINGS or _NAME.fullmatch(last) is not None

@@ -45,7 +45,7 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
                 continue
             copy = spool.file_of(option, path)
             _replace(namespace, action.dest, path, copy)
-            if action.dest == "experiment" and copy != path:
+            if action.dest == "experiment" and spool.has_copied(copy):
                 _require_absolute(option, path, copy)
 
 

@@ -18,7 +18,7 @@ from pipelines.genome import bed_reader
 from pipelines.genome.features import Annotation, Feature
 from pipelines.genome.gff import reader
 from pipelines.genome.gff.attributes import dialect_of
-from pipelines.genome.gff.rows import feature_lines
+from pipelines.genome.gff.rows import feature_lines, unquoted
 from pipelines.inputs import compression
 
 __all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
@@ -60,10 +60,12 @@ def read(
                 f"{path}: line {annotation.unnamed}: an exon or CDS that names neither a gene nor a transcript",
                 "give gene rows, or name the gene in column 9 (gene_id of GTF, Parent of GFF3)",
             )
+        if not annotation.types and not may_be_empty:
+            raise InputError(f"{path}: has no rows", "give a file of GFF3, GTF or BED rows, separated by tabs")
         if not annotation.genes and not may_be_empty:
             raise InputError(
                 f"{path}: no feature of type {', '.join(feature_types)}",
-                f"set feature_types; the file has {_most_common(annotation.types) or 'no features at all'}",
+                f"set feature_types; the file has {_most_common(annotation.types)}",
                 key="sources.feature_types",
             )
     return annotation if biotypes is None else _of_biotypes(annotation, biotypes, path)
@@ -94,7 +96,7 @@ def format_of(path: Path) -> Format:
 def _format_of_row(columns: list[str]) -> Format | None:
     if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
         return "BED"
-    dialect = dialect_of(columns[8]) if len(columns) == 9 else ""
+    dialect = dialect_of(unquoted(columns[8])) if len(columns) == 9 else ""
     return dialect if dialect in ("GFF3", "GTF") else None
 
 

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ BLOCK = 1 << 20
 MAX_BYTES = 200 << 30
 _LOCK = ".lock"
 _KINDS = {stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
+_STANDARD_INPUT = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _Pipe = tuple[int, int]
 
 
@@ -67,11 +69,15 @@ class Spool:
             The path itself, if it names a regular file, a directory, an address, or nothing.
 
         Raises:
-            UsageError: a pipe that another option names too, a socket, or a device.
+            UsageError: a pipe that another option names too, a socket, a device, or standard input that is closed.
             InputError: the pipe cannot be read, or does not end.
             StorageError: the disk is full.
         """
-        path = Path("/dev/stdin") if name == "-" and not Path(name).exists() else Path(name)
+        is_input = name == "-" and not Path(name).exists()
+        path = Path("/dev/stdin") if is_input else Path(name)
+        if sys.stdin is None and (is_input or name in _STANDARD_INPUT):
+            # Its number belongs to another file by now, possibly to a pipe that nobody writes to.
+            raise UsageError(f"{option} {name}: standard input is closed", "name a file, or give it as < FILE")
         try:
             status = path.stat()
         except OSError:
@@ -83,7 +89,11 @@ class Spool:
             return _path_everywhere(path) or self._copy(option, name, path, status)
         if stat.S_ISFIFO(status.st_mode):
             return self._copy(option, name, path, status)
-        return require_no_pipe(option, name, "write it to a file first, and name that")
+        return require_no_pipe(option, str(path), "write it to a file first, and name that")
+
+    def has_copied(self, path: str) -> bool:
+        """Whether a path is that of a file into which a pipe was read."""
+        return any(str(copy) == path for _, _, copy in self._copies.values())
 
     def _copy(self, option: str, name: str, path: Path, status: os.stat_result) -> str:
         pipe = (status.st_dev, status.st_ino)

@@ -163,6 +163,17 @@ def test_a_relative_path_in_a_piped_experiment_is_refused(
     assert f"{pipe}: sources.0.fasta is a relative path, and a pipe is in no folder: write it in full" in shown
 
 
+def test_relative_paths_of_an_experiment_by_a_number_are_those_of_its_folder(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = genome.fasta.parent / "experiment.yaml"
+    path.write_text(yaml.safe_dump({"sources": [genome.source() | {"fasta": genome.fasta.name}]}))
+    # As in `raygene build /dev/stdin < experiment.yaml`.
+    with path.open("rb") as stream:
+        assert main(["build", f"/dev/fd/{stream.fileno()}", "--dry-run"]) == 0
+    assert "The dataset would have" in capsys.readouterr().out
+
+
 def test_an_error_in_a_pipe_names_the_pipe(genome: GenomeFiles, capsys: pytest.CaptureFixture[str]) -> None:
     with pipe_of(b"chr1\t9\tx\n") as pipe:
         arguments = ["compare", pipe, "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]

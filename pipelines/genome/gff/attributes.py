@@ -16,6 +16,7 @@ BIOTYPES = ("biotype", "gene_biotype", "gene_type")
 Dialect = Literal["GFF3", "GTF", "bare", ""]
 _GFF3_FIRST = re.compile(r'\s*[^\s=;"]+\s*=')
 _GTF_FIRST = re.compile(r'\s*[^\s=;"]+\s+[^\s=]')
+_BLANK = re.compile(r"(?:^|;)\s*[^\s=;]+\s+=")
 _GTF_PAIR = re.compile(r'(?:^|;)\s*([^\s;"]+)[ \t]+(?:"([^"]*)"|([^\s;"]+))')
 # Attributes that name a gene, the surest first, as `_plain` writes keys. `name` is last: GFF3 has it on every row.
 _GENE_KEYS = ("geneid", "locustag", "gene")
@@ -65,12 +66,23 @@ def dialect_of(text: str) -> Dialect:
 def pairs_of(text: str, dialect: Dialect) -> dict[str, str]:
     """Key to value of column 9; of a repeated key GFF3's last value counts, and GTF's first."""
     if dialect == "GFF3":
-        return dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
+        values = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
+        return _without_blanks(values) if _has_blank(text) else values
     pairs: dict[str, str] = {}
     if dialect == "GTF":
         for key, quoted, bare in _GTF_PAIR.findall(text):
             pairs.setdefault(key, quoted or bare)
     return pairs
+
+
+def _has_blank(text: str) -> bool:
+    """Whether a blank follows a key (`ID = g1`)."""
+    return " =" in text and _BLANK.search(text) is not None
+
+
+def _without_blanks(pairs: dict[str, str]) -> dict[str, str]:
+    """The pairs without the blanks around `=`, where a key ends with one."""
+    return {key.rstrip(): value.strip() if key[-1:].isspace() else value for key, value in pairs.items()}
 
 
 @dataclass(slots=True)
@@ -81,7 +93,7 @@ class GeneNames:
         gene_id: its id; None if it has no name.
         names: every name by which other rows may call it.
         biotype: if it has one.
-        is_standard: whether the id is of an attribute by which GFF3 and GTF name genes.
+        is_standard: whether the id is of an attribute by which GFF3 and GTF name genes, written as they write it.
     """
 
     gene_id: str | None
@@ -103,7 +115,8 @@ def gene_names(text: str, dialect: Dialect) -> GeneNames:
         names += filter(None, [_bare(text)])
     elif dialect == "GFF3" and gene_id:
         gene_id = unquote(gene_id)
-    return GeneNames(gene_id or next(iter(names), None), names, _biotype(pairs, dialect), is_standard=bool(gene_id))
+    is_standard = bool(gene_id) and not (dialect == "GFF3" and _has_blank(text))
+    return GeneNames(gene_id or next(iter(names), None), names, _biotype(pairs, dialect), is_standard=is_standard)
 
 
 def part_names(text: str, *, is_transcript: bool, is_exon: bool = False) -> Names:

@@ -56,6 +56,7 @@ class SequenceRows:
         by_name: those that have a name.
         parts: the exons and CDS of transcripts that have no row so far.
         copies: complete parts of transcripts whose name occurs again elsewhere.
+        shared: the transcripts of rows that several share (`Parent=t1,t2`), and which are isoforms of one gene.
     """
 
     genes: dict[str, list[int]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class SequenceRows:
     by_name: dict[str, Part] = field(default_factory=dict)
     parts: dict[tuple[str, str | None, str | None], Part] = field(default_factory=dict)
     copies: list[Part] = field(default_factory=list)
+    shared: set[tuple[str, ...]] = field(default_factory=set)
 
     def takes(self, parent: str) -> bool:
         """Whether a parent is a gene, or a transcript that has a row; a transcript counts the row."""
@@ -213,8 +215,9 @@ def _genes_of(
 ) -> Iterator[tuple[int, Feature]]:
     """The genes of one sequence, each with the number of the first row it is derived from."""
     groups: dict[tuple[str, str, bool], list[Part]] = {}
+    isoforms = _isoforms(rows.shared)
     for part in sorted(parts, key=lambda part: part.number):
-        name, is_named = _group(part)
+        name, is_named = _group(part, isoforms)
         groups.setdefault((name, part.strand, is_named), []).append(part)
     loci = {key: _overlapping(parts) for key, parts in groups.items()}
     between = _Between([*rows.gene_rows, *((locus.start, locus.end, "") for found in loci.values() for locus in found)])
@@ -236,13 +239,31 @@ def _genes_of(
             yield deciding[0].number, Feature(chromosome, start, end, strand, gene_id, biotype)
 
 
-def _group(part: Part) -> tuple[str, bool]:
+def _isoforms(shared: set[tuple[str, ...]]) -> dict[str, str]:
+    """Each transcript that shares rows with others to the first, by name, of all that are connected so."""
+    first: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while first.setdefault(name, name) != name:
+            first[name] = first[first[name]]
+            name = first[name]
+        return name
+
+    for names in shared:
+        roots = {root(name) for name in names}
+        first |= dict.fromkeys(roots, min(roots))
+    return {name: root(name) for name in [*first]}
+
+
+def _group(part: Part, isoforms: Mapping[str, str]) -> tuple[str, bool]:
     """What parts of one gene have in common, and whether that is the name of the gene."""
     names = part.names
     if names.gene and names.gene != names.transcript:
         return names.gene, True
     if names.gene and names.symbol and names.symbol != names.gene:
         return names.symbol, True
+    if names.transcript and names.transcript in isoforms:
+        return isoforms[names.transcript], True
     if names.transcript:
         return _ISOFORM.sub("", names.transcript) or names.transcript, False
     return f"\t{part.number}", False
@@ -250,7 +271,8 @@ def _group(part: Part) -> tuple[str, bool]:
 
 def _gene_id(name: str, parts: list[Part], *, is_named: bool) -> str | None:
     own = {part.names.gene if is_named else part.names.transcript for part in parts}
-    return own.pop() if len(own) == 1 else name
+    single = own.pop() if len(own) == 1 else name
+    return single or (name if is_named else None)
 
 
 def _overlapping(parts: list[Part]) -> list[_Locus]:

@@ -6,6 +6,7 @@ CDS; this is decided gene by gene. About a million rows per second.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +23,16 @@ Level = Literal["gene", "transcript", "part", "other"]
 CIRCULAR = "Is_circular"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Kind:
-    """What a type of column 3 is: its level, whether negatives avoid it, and what else it may be."""
+    """What a type of column 3 is: its level, whether negatives avoid it, what else it may be, and its rows so far."""
 
     level: Level
     is_excluded: bool
+    is_exon: bool
     is_other_gene: bool
     may_have_parts: bool
+    rows: int = 0
 
 
 @dataclass
@@ -40,8 +43,9 @@ class _Reader:
     file_dialect: str
     path: Path
     sequences: dict[str, SequenceRows] = field(default_factory=dict)
-    # Sequence and parent of the last row of a gene that has a row: those of a gene follow one another.
-    last_part: tuple[str, str] = ("", "")
+    # Sequence and attribute (`Parent=x`) of the last part of a gene that has a row: those of a gene follow one another.
+    last_sequence: str = ""
+    last_parent: str = "\n"
 
     def sequence(self, name: str) -> SequenceRows:
         found = self.sequences.get(name)
@@ -70,16 +74,14 @@ class _Reader:
         sequence.others.update(row.names, [row.gene_id] if row.gene_id else [])
         sequence.gene_rows.append((*location(columns, self.path, number), columns[6]))
 
-    def transcript(self, columns: list[str], number: int) -> None:
+    def transcript(self, columns: list[str], number: int, place: tuple[int, int] | None) -> None:
         sequence, text = self.sequence(columns[0]), columns[8]
         if (own := quick_value(text, "ID=", ";")) and quick_value(text, "Parent=", ";") in sequence.genes:
             sequence.known.add(own)
             return
-        if (
-            (gene := quick_value(text, 'gene_id "', '"'))
-            and (span := sequence.genes.get(gene))
-            and _overlaps(columns, span)
-        ):
+        gene = quick_value(text, 'gene_id "', '"')
+        span = sequence.genes.get(gene) if gene else None
+        if span and _overlaps(columns, place, span):
             sequence.known.add(quick_value(text, 'transcript_id "', '"') or "")
             return
         names = part_names(text, is_transcript=True)
@@ -90,7 +92,7 @@ class _Reader:
             self.annotation.unused["gene_of_other_type"] += 1
             sequence.others.add(names.transcript or "")
             return
-        start, end = location(columns, self.path, number)
+        start, end = place or location(columns, self.path, number)
         for gene in (names.gene, *names.other_genes):
             span = sequence.genes.get(gene) if gene else None
             if span and (start < span[1] and end > span[0]):
@@ -98,30 +100,32 @@ class _Reader:
                 return
         sequence.add_transcript(names, start, end, columns[6], number)
 
-    def part(self, columns: list[str], number: int, *, is_exon: bool) -> None:
+    def part(self, columns: list[str], number: int, place: tuple[int, int] | None, *, is_exon: bool) -> None:
         text = columns[8]
-        parent = quick_value(text, "Parent=", ";")
-        if parent is not None and self.last_part == (columns[0], parent):
+        if columns[0] == self.last_sequence and _has(text, self.last_parent):
             return
+        parent = quick_value(text, "Parent=", ";")
         sequence = self.sequence(columns[0])
         if parent is not None:
             if parent in sequence.known or parent in sequence.genes:
-                self.last_part = (columns[0], parent)
+                self.last_sequence, self.last_parent = columns[0], f"Parent={parent}"
                 return
             if sequence.takes(parent):
                 return
             if parent in sequence.others:
                 self.annotation.unused["gene_of_other_type"] += 1
                 return
-        else:
+        elif not sequence.transcripts:
             gene = quick_value(text, 'gene_id "', '"')
             span = sequence.genes.get(gene) if gene else None
-            if span and not sequence.transcripts and _overlaps(columns, span):
+            if span and _overlaps(columns, place, span):
                 return
         names = part_names(text, is_transcript=False, is_exon=is_exon)
+        if len(names.parents) > 1 and names.parents[0] not in sequence.known:
+            sequence.shared.add(tuple(names.parents))
         if any(sequence.takes(name) for name in names.parents):
             return
-        start, end = location(columns, self.path, number)
+        start, end = place or location(columns, self.path, number)
         span = sequence.genes.get(names.gene) if names.gene else None
         if span and start < span[1] and end > span[0]:
             sequence.name_gene(names)
@@ -155,21 +159,21 @@ def read(path: Path, is_gene: Callable[[str], bool], is_gene_like: Callable[[str
     kinds: dict[str, _Kind] = {}
     rows = Rows(path)
     for number, columns in rows:
-        name = columns[2]
-        annotation.types[name] += 1
-        kind = kinds.get(name)
+        kind = kinds.get(columns[2])
         if kind is None:
-            kind = kinds[name] = _kind(name, is_gene, is_gene_like, can_derive)
-        if kind.is_excluded or kind.level == "gene":
-            start, end = location(columns, path, number)
-            if kind.is_excluded:
-                annotation.exclude(columns[0], start, end, columns[6])
-        if kind.level == "gene":
-            reader.gene(columns, start, end, with_names=can_derive)
-        elif kind.level == "part":
-            reader.part(columns, number, is_exon=name.lower() == "exon")
-        elif kind.level == "transcript":
-            reader.transcript(columns, number)
+            kind = kinds[columns[2]] = _kind(columns[2], is_gene, is_gene_like, can_derive)
+        kind.rows += 1
+        place = None
+        if kind.is_excluded:
+            place = location(columns, path, number)
+            annotation.exclude(columns[0], *place, columns[6])
+        level = kind.level
+        if level == "part":
+            reader.part(columns, number, place, is_exon=kind.is_exon)
+        elif level == "gene":
+            reader.gene(columns, *(place or location(columns, path, number)), with_names=can_derive)
+        elif level == "transcript":
+            reader.transcript(columns, number, place)
         else:
             annotation.unused["other_type"] += 1
             if kind.is_other_gene:
@@ -180,8 +184,11 @@ def read(path: Path, is_gene: Callable[[str], bool], is_gene_like: Callable[[str
                 _note_circular(annotation, columns)
     if rows.after_sequences:
         annotation.rules.add("rows after sequences")
+    if rows.has_quoted:
+        annotation.rules.add("attributes of each row")
     if can_derive:
         derive(annotation, reader.sequences, path, dialect)
+    annotation.types = Counter({name: kind.rows for name, kind in kinds.items()})
     annotation.unused = +annotation.unused
     return annotation
 
@@ -198,10 +205,22 @@ def _kind(name: str, is_gene: Callable[[str], bool], is_gene_like: Callable[[str
     is_other = can_derive and level == "other"
     is_other_gene = is_other and lower.endswith("gene")
     may_have_parts = is_other and lower.endswith(("rna", "transcript", "segment", "element"))
-    return _Kind(level, is_gene_like(name), is_other_gene, may_have_parts)
+    return _Kind(level, is_gene_like(name), lower == "exon", is_other_gene, may_have_parts)
 
 
-def _overlaps(columns: list[str], span: list[int]) -> bool:
+def _has(text: str, attribute: str) -> bool:
+    """Whether column 9 has an attribute, `key=value`."""
+    at = text.find(attribute)
+    if at < 0 or (at > 0 and text[at - 1] not in "; "):
+        return False
+    end = at + len(attribute)
+    return end == len(text) or text[end] == ";"
+
+
+def _overlaps(columns: list[str], place: tuple[int, int] | None, span: list[int]) -> bool:
+    """Whether a row overlaps a span; None is a place that was not read so far."""
+    if place:
+        return place[0] < span[1] and place[1] > span[0]
     first, last = columns[3], columns[4]
     return first.isdecimal() and last.isdecimal() and int(first) <= span[1] and int(last) > span[0]
 

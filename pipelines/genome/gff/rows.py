@@ -22,10 +22,12 @@ class Rows:
 
     Attributes:
         after_sequences: number of rows read so far that come after the first sequence.
+        has_quoted: whether a row read so far has quotes around its column 9.
     """
 
     def __init__(self, path: Path) -> None:
         self.after_sequences = 0
+        self.has_quoted = False
         self._path = path
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
@@ -39,6 +41,9 @@ class Rows:
             columns = line.split("\t")
             if len(columns) == COLUMNS:
                 self.after_sequences += seen_sequences
+                if columns[8].startswith('"') and (text := unquoted(columns[8])) != columns[8]:
+                    self.has_quoted = True
+                    columns[8] = text
                 yield number, columns
             elif not line:
                 seen_sequences = 1
@@ -94,6 +99,14 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
             # A row whose first column is empty or begins with a space.
             require_row(line, path, number)
             yield number, line
+
+
+def unquoted(text: str) -> str:
+    """Column 9 without the quotes that spreadsheets add: `"gene_id ""g1"";"` is `gene_id "g1";`."""
+    text = text.strip()
+    inner = text[1:-1]
+    is_quoted = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if is_quoted else text
 
 
 def _is_row(line: str) -> bool:

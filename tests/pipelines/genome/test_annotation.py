@@ -88,7 +88,7 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
         (HEAD + "chrI gene 1 2\n", "line 2: 1 columns instead of 9"),
         (HEAD + row(kind="exon"), "line 2: an exon or CDS that names neither a gene nor a transcript"),
         (HEAD + row(kind="tRNA"), "no feature of type gene"),
-        ("", "no feature of type gene"),
+        ("", "has no rows"),
     ],
 )
 def test_a_row_that_is_not_gff3_is_an_error_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -173,3 +173,12 @@ def test_the_first_row_decides_the_format_and_the_name_where_the_row_does_not(
 ) -> None:
     (tmp_path / name).write_text(f"# note\n{line}\n")
     assert format_of(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize("text", ["", "\n", "##gff-version 3\n# none\n", ">c1\nACGT\n"])
+def test_a_file_without_rows_is_an_error_that_says_so(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.gff3"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"a\.gff3: has no rows"):
+        read(path, ["gene"], GENE_LIKE)
+    assert read(path, ["gene"], GENE_LIKE, may_be_empty=True).genes == []

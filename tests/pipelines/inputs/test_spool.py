@@ -139,6 +139,14 @@ def test_a_file_that_is_named_by_a_number_of_this_process_gets_its_own_name(spoo
         assert Path(spool.file_of("--fasta", f"/dev/fd/{stream.fileno()}")).read_bytes() == b"abc"
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
+def test_standard_input_that_is_closed_is_refused(spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    # As Python has it after `<&-`; descriptor 0 may be a pipe of this process by now, which never ends.
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match=f"--intervals {name}: standard input is closed"):
+        spool.file_of("--intervals", name)
+
+
 def test_devices_and_sockets_are_refused(spool: Spool, tmp_path: Path) -> None:
     for device in ("/dev/zero", "/dev/urandom"):
         with pytest.raises(UsageError, match=f"--fasta {device}: is a device"):

@@ -288,6 +288,35 @@ FORMATS: dict[str, tuple[str, list[Gene]]] = {
         rows("gene 101 400 + ID=A", 'gene 501 600 + gene_id "B"', 'exon 701 800 + gene_id "C"; transcript_id "C.1"'),
         [("A", 101, 400, "+"), ("B", 501, 600, "+"), ("C", 701, 800, "+")],
     ),
+    "GFF3: exons that isoforms share, without rows of genes": (
+        rows(
+            "mRNA 101 400 + ID=a",
+            "mRNA 801 990 + ID=b",
+            "mRNA 101 150 + ID=c",
+            "exon 101 150 + Parent=a,c",
+            "exon 301 400 + Parent=a,b",
+            "exon 801 990 + Parent=b",
+            "exon 5001 5600 - Parent=d,e",
+            "exon 5701 5790 - Parent=e",
+        ),
+        [("a", 101, 990, "+"), ("d", 5001, 5790, "-")],
+    ),
+    "GTF as a spreadsheet writes it, column 9 in quotes": (
+        rows(
+            'gene 101 400 + "gene_id ""A""; gene_name ""x"";"',
+            'exon 501 600 + "gene_id ""B""; transcript_id ""B.1"";"',
+            'exon 701 800 + "gene_id ""C""; transcript_id ""C.1"";"',
+        ),
+        [("A", 101, 400, "+"), ("B", 501, 600, "+"), ("C", 701, 800, "+")],
+    ),
+    "GFF3 with blanks around =": (
+        rows(
+            "gene 101 400 + ID = A ; Name = x",
+            "c2:mRNA 501 600 + ID = b.1 ; Parent = B",
+            "c2:exon 501 600 + Parent = b.1",
+        ),
+        [("A", 101, 400, "+"), ("B", 501, 600, "+")],
+    ),
     "a gene_id with a row, and its transcripts elsewhere too": (
         rows(
             'gene 101 400 + gene_id "A";',

@@ -32,6 +32,8 @@ REBUILD = "build the dataset again"
 LARGEST = 1 << 30
 _log = logging.getLogger(__name__)
 _noted: set[Path] = set()
+# Path keeps one slash of `s3://`.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
@@ -242,8 +244,14 @@ def _read(directory: Path, path: Path) -> Any:
             content = stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
         return sealed_json.parse(content, LARGEST, lambda pairs: Entry(str(path), pairs), strict=True)
     except FileNotFoundError as error:
+        is_address = _ADDRESS.match(str(directory)) is not None
+        fix = (
+            "copy it to this machine: datasets are not read from addresses" if is_address else "run raygene build first"
+        )
+        raise DatasetError(f"{directory}: no finished dataset there (no {MANIFEST})", fix, code="missing") from error
+    except NotADirectoryError as error:
         raise DatasetError(
-            f"{directory}: no finished dataset there (no {MANIFEST})", "run raygene build first", code="missing"
+            f"{directory}: not a directory", "name the directory of the dataset", code="unreadable"
         ) from error
     except OSError as error:
         raise DatasetError(

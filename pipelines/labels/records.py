@@ -50,7 +50,7 @@ def table_records(path: Path, default_name: str) -> Iterator[LabelledSequence]:
     if missing := {SEQUENCE, LABEL} - set(names):
         raise InputError(
             f"{path}: line {table.header.number}: no column {min(missing)!r}",
-            "give CSV or TSV with the columns sequence and label",
+            "give CSV or TSV with the columns sequence and label, or FASTA, which begins with >",
         )
     for column in (SEQUENCE, LABEL, NAME):
         require_single(names, column, path, table.header.number)

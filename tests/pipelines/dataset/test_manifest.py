@@ -91,6 +91,13 @@ def test_a_changed_value_is_refused_with_the_file_and_the_fix(
     assert "manifest.json: changed since it was written: its digest does not fit: build the dataset again" in problem
 
 
+def test_a_file_or_an_address_in_place_of_a_directory_is_refused_with_what_to_name(dataset: Path) -> None:
+    with pytest.raises(DatasetError, match="not a directory: name the directory of the dataset"):
+        read_manifest(dataset / "manifest.json")
+    with pytest.raises(DatasetError, match="no finished dataset there .*: copy it to this machine"):
+        read_manifest(Path("s3://bucket/data"))
+
+
 def test_other_spaces_and_another_order_of_keys_are_the_same_manifest(dataset: Path) -> None:
     document = small_dataset.read(dataset)
     (dataset / "manifest.json").write_text(json.dumps(dict(reversed(document.items()))))

@@ -94,7 +94,7 @@ def test_a_changed_value_is_refused_with_the_file_and_the_fix(
 def test_a_file_or_an_address_in_place_of_a_directory_is_refused_with_what_to_name(dataset: Path) -> None:
     with pytest.raises(DatasetError, match="not a directory: name the directory of the dataset"):
         read_manifest(dataset / "manifest.json")
-    with pytest.raises(DatasetError, match="no finished dataset there .*: copy it to this machine"):
+    with pytest.raises(DatasetError, match=r"no finished dataset there .*: copy it to this machine"):
         read_manifest(Path("s3://bucket/data"))
 
 

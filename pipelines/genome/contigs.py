@@ -17,6 +17,9 @@ REPORT_HEADER = "# Sequence-Name"
 REPORT_NAMES = ("Sequence-Name", "GenBank-Accn", "RefSeq-Accn", "UCSC-style-name")
 # The header of chromAlias.txt of UCSC begins with `#` and names whose names a column has.
 TABLE_AUTHORITIES = {"ucsc", "genbank", "refseq"}
+# The first column of chromAlias.txt of UCSC in which any column may hold any name.
+TABLE_OF_ANY = "sequencename"
+MAX_COLUMNS = 64
 # The columns of sequence_report.tsv of NCBI Datasets, in lower case.
 SEQUENCE_REPORT_NAMES = {
     "chromosome name",
@@ -58,8 +61,9 @@ class NameTranslator:
     """
 
     def __init__(self, config: SourceConfig, fasta_names: Iterable[str]) -> None:
+        self._config = config
         self._names = set(fasta_names)
-        self._aliases = _read_aliases(Path(config.aliases), self._names) if config.aliases else _Aliases({}, {})
+        self._aliases = _read_aliases(Path(config.aliases), self._names) if config.aliases else _Aliases({}, {}, {})
         self._bare = {_without_chr(name): name for name in sorted(self._names)} if config.ignore_chr else {}
         self.has_new_rules = False
 
@@ -69,6 +73,9 @@ class NameTranslator:
         Args:
             name: as written in a file.
             is_decoded: whether earlier versions decoded the names of this file.
+
+        Raises:
+            InputError: the aliases give the name to two sequences (with the line).
         """
         if name in self._names and (not is_decoded or "%" not in name):
             return name
@@ -81,6 +88,12 @@ class NameTranslator:
     def _found(self, name: str) -> str | None:
         if name in self._names:
             return name
+        if line := self._aliases.contradictory.get(name):
+            raise InputError(
+                f"{self._config.aliases}: line {line}: {name!r} is another sequence than in a line before",
+                "keep one of the two lines",
+                key="sources.aliases",
+            )
         return self._aliases.pairs.get(name) or self._aliases.others.get(name) or self._bare.get(_without_chr(name))
 
     def _found_before(self, name: str) -> str | None:
@@ -111,17 +124,20 @@ class _Aliases:
 
     Attributes:
         pairs: other name to FASTA name, of the columns that every version has read.
-        others: those of the further columns of tables with a header.
+        others: those of the further columns of tables with a header, and those with blanks around them.
+        contradictory: names that lines give to two FASTA names, with the number of the second line.
     """
 
     pairs: dict[str, str]
     others: dict[str, str]
+    contradictory: dict[str, int]
 
 
 def _read_aliases(path: Path, names: set[str]) -> _Aliases:
     """Other name to FASTA name; lines without a FASTA name are skipped."""
     pairs: dict[str, str] = {}
     others: dict[str, set[str]] = {}
+    contradictory: dict[str, int] = {}
     columns: list[int] = []
     further: list[int] = []
     for number, line in lines_of(path, MAX_ROW):
@@ -141,19 +157,28 @@ def _read_aliases(path: Path, names: set[str]) -> _Aliases:
             )
         synonyms = [fields[column] for column in columns] if columns else fields[:2]
         fasta_name = next((name for name in reversed(synonyms) if name in names), None)
-        pairs |= {name: fasta_name for name in synonyms if name and fasta_name and name not in names}
-        synonyms = [fields[column].strip() for column in further if column < len(fields)]
+        for name in synonyms:
+            if name and fasta_name and name not in names:
+                if pairs.get(name, fasta_name) != fasta_name:
+                    contradictory.setdefault(name, number)
+                pairs[name] = fasta_name
+        if further:
+            synonyms = [fields[column] for column in further if column < len(fields)]
+        synonyms = [name.strip() for name in synonyms]
         if fasta_name := next((name for name in synonyms if name in names), None):
             for name in filter(None, synonyms):
                 others.setdefault(name, set()).add(fasta_name)
     # A name of several sequences, such as "na" or the chromosome of unplaced scaffolds, is none.
-    return _Aliases(pairs, {name: found.pop() for name, found in others.items() if len(found) == 1})
+    single = {name: found.pop() for name, found in others.items() if len(found) == 1}
+    return _Aliases(pairs, single, contradictory)
 
 
 def _name_columns(line: str) -> list[int]:
     """The columns that hold names of sequences, if a line is the header of a table of names."""
     header = [name.strip().lower() for name in line.lstrip("#").split("\t")]
-    if line.startswith("#") and TABLE_AUTHORITIES & set(header):
+    if line.startswith("#") and header[0] == TABLE_OF_ANY:
+        return [*range(MAX_COLUMNS)]
+    if len(TABLE_AUTHORITIES & set(header)) > (0 if line.startswith("#") else 1):
         return [*range(len(header))]
     if not line.startswith("#") and len(SEQUENCE_REPORT_NAMES & set(header)) > 1:
         return [number for number, name in enumerate(header) if name in SEQUENCE_REPORT_NAMES]

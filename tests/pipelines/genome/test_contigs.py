@@ -121,6 +121,9 @@ TABLES = {
     "chromAlias with the FASTA names last": "# refseq\tgenbank\tncbi\tucsc\nNC_1.1\tCM1.1\t1\tchr1\n"
     "NC_2.1\tCM2.1\t2\tchr2\n",
     "chromAlias with empty cells": "#ucsc\tassembly\tgenbank\trefseq\nchr1\t\tna\tNC_1.1\nchr2\tx\tna\tNC_2.1\n",
+    "chromAlias with a name and further ones": "# sequenceName\talias names\tUCSC database: x\n"
+    "chr1\t1\tCM1.1\tNC_1.1\nchr2\tNC_2.1\n",
+    "chromAlias without the sign of its header": "ucsc\trefseq\nchr1\tNC_1.1\nchr2\tNC_2.1\n",
     "sequence report": "Assembly Accession\tChromosome name\tGenBank seq accession\tRefSeq seq accession\tRole\t"
     "UCSC style name\nG\tUn\tCM1.1\tNC_1.1\tunplaced\tchr1\nG\tUn\tCM2.1\tNC_2.1\tunplaced\tchr2\n",
 }
@@ -131,6 +134,19 @@ def test_a_table_of_names_is_read_in_all_its_columns(tmp_path: Path, name: str) 
     names = contigs.NameTranslator(source(aliases=aliases(tmp_path, TABLES[name])), LENGTHS)
     assert [names.translate(alias) for alias in ("NC_1.1", "NC_2.1", "chr2")] == ["chr1", "chr2", "chr2"]
     assert [names.translate(alias) for alias in ("na", "Un", "unplaced", "")] == ["na", "Un", "unplaced", ""]
+
+
+def test_blanks_around_an_alias_are_no_part_of_it(tmp_path: Path) -> None:
+    names = contigs.NameTranslator(source(aliases=aliases(tmp_path, "NC_1\tchr1 \n NC_2\tchr2\nNC_3\tchrM\n")), LENGTHS)
+    assert (names.translate("NC_3"), names.has_new_rules) == ("chrM", False)
+    assert (names.translate("NC_1"), names.translate("NC_2"), names.has_new_rules) == ("chr1", "chr2", True)
+
+
+def test_an_alias_of_two_sequences_is_an_error_with_its_line_where_it_is_used(tmp_path: Path) -> None:
+    names = contigs.NameTranslator(source(aliases=aliases(tmp_path, "1 chr1\n2 chr2\n1 chr2\n2 chr2\n")), LENGTHS)
+    assert names.translate("2") == "chr2"
+    with pytest.raises(InputError, match=r"aliases\.txt: line 3: '1' is another sequence than in a line before"):
+        names.translate("1")
 
 
 def test_further_columns_without_a_header_are_no_names(tmp_path: Path) -> None:

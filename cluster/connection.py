@@ -22,6 +22,7 @@ from cluster.local_ray.folder import FOR_RAY, run_folder
 from cluster.port import check_reachable
 from cluster.process import signals
 from cluster.process.ray_watch import watched_ray
+from cluster.process.watchdog import ends_orphans
 from pipelines import os_errors, storage
 from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
@@ -228,6 +229,7 @@ def connect(
             folder = local_ray.enter_context(run_folder(os.environ, keep=verbose))
             os.environ[storage.RUN_FOLDER] = str(folder)
             local_ray.callback(os.environ.pop, storage.RUN_FOLDER, None)
+            local_ray.enter_context(ends_orphans(storage.RUN_FOLDER, str(folder)))
             os.environ.update(raygene_imports.variables(os.environ))
             options |= {
                 "num_cpus": config.cpus or usable_cpus(),

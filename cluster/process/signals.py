@@ -169,6 +169,9 @@ def kept_while_ray_starts() -> Iterator[None]:
     finally:
         signal.signal = original
         _state.deadline_s = DEADLINE_S
+        for number in NUMBERS:
+            # Ray's core has set its own in C, past Python: at SIGTERM it would write a stack before ours is called.
+            signal.signal(number, signal.getsignal(number))
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -201,6 +201,20 @@ with signals.kept_while_ray_starts():
     one_line(process, signal.SIGTERM)
 
 
+def test_a_handler_that_a_library_sets_in_c_while_ray_starts_is_replaced(tmp_path: Path) -> None:
+    started = """
+import ctypes, signal, time
+from cluster.process import signals
+with signals.kept_while_ray_starts():
+    ctypes.CDLL(None).signal(int(signal.SIGTERM), None)
+step("working")
+time.sleep(60)
+"""
+    process = start(tmp_path, verb(started))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
 def test_what_others_write_after_a_signal_is_not_shown(tmp_path: Path) -> None:
     noisy = """
 import os, threading, time

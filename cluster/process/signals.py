@@ -14,6 +14,7 @@ An ending by a signal skips Python's finalisation (`os._exit`), in which a half-
 from __future__ import annotations
 
 import _thread
+import ctypes
 import os
 import signal
 import sys
@@ -37,6 +38,10 @@ DEBOUNCE_S = 1.0
 than `_NUDGE_AFTER_S`, after which the second of two that came at once may be handled."""
 _NUDGE = signal.SIGURG
 _NUDGE_AFTER_S = 0.5
+_ACTION_BYTES = 512
+"""More than a `struct sigaction` has on any system."""
+_HOLD_S = 0.01
+_C = ctypes.CDLL(None)
 _SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
 
@@ -164,14 +169,34 @@ def kept_while_ray_starts() -> Iterator[None]:
 
     signal.signal = keep  # type: ignore[assignment]
     _state.deadline_s = START_DEADLINE_S
+    is_over = threading.Event()
+    threading.Thread(target=_hold_actions, args=(_actions(), is_over), daemon=True).start()
     try:
         yield
     finally:
+        is_over.set()
         signal.signal = original
         _state.deadline_s = DEADLINE_S
         for number in NUMBERS:
-            # Ray's core has set its own in C, past Python: at SIGTERM it would write a stack before ours is called.
             signal.signal(number, signal.getsignal(number))
+
+
+def _actions() -> dict[int, ctypes.Array[ctypes.c_char]]:
+    """What the system does at each of `NUMBERS` now: number to a `struct sigaction`, sigaction(2)."""
+    actions = {int(number): ctypes.create_string_buffer(_ACTION_BYTES) for number in NUMBERS}
+    for number, action in actions.items():
+        _C.sigaction(number, None, action)
+    return actions
+
+
+def _hold_actions(actions: dict[int, ctypes.Array[ctypes.c_char]], is_over: threading.Event) -> None:
+    """Take signals back, again and again, from handlers that are set in C, past Python.
+
+    Ray's core sets one in the middle of its start, which writes a stack at SIGTERM before it calls ours.
+    """
+    while not is_over.wait(_HOLD_S):
+        for number, action in actions.items():
+            _C.sigaction(number, action, None)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

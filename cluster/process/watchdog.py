@@ -1,7 +1,7 @@
 """A small process that ends what a killed command leaves running.
 
-After `kill -9` of a command the kernel ends its Ray, and workers notice. A worker that is just starting does not: it
-waits a minute for the Ray that is gone. The watchdog waits for the end of the command, which closes the pipe between
+After `kill -9` of a command the kernel ends its Ray, and its workers see that. A worker that is just starting does not:
+it waits a minute for the Ray that is gone. The watchdog waits for the end of the command, which closes the pipe between
 them however it comes, and then kills what has the command's run folder in its environment.
 
 It is started as a script and imports nothing of raygene's, so that it costs 15 ms and 8 MB. Linux only.
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 GRACE_S = 3.0
-"""Seconds that processes have to notice by themselves that their Ray is gone."""
+"""Seconds that processes have to end by themselves when their Ray is gone."""
 LIMIT_S = 25.0
 _POLL_S = 0.2
 

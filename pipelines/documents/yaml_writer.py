@@ -28,6 +28,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> ScalarNode:
+    if not text.isprintable():
+        # A line break of any kind is folded to a blank in other styles.
+        return dumper.represent_scalar(f"{_PREFIX}str", text, '"')
     is_text = (
         yaml_reader.scalar(text) == text
         and not _NUMBER.fullmatch(text)

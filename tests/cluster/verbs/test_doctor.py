@@ -63,7 +63,7 @@ def test_an_unreachable_cluster_is_a_failure_and_this_machine_is_checked() -> No
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--gpus", "-1"], "--gpus -1: a negative number"),
+        (["--gpus", "-1"], "argument --gpus: '-1' is not a whole number of at least 0"),
         (["--tokenizer.k", "3"], "unknown argument --tokenizer.k"),
         (["--sources.0.fasta", "/a.fa"], "unknown argument --sources.0.fasta"),
     ],

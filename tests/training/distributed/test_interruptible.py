@@ -6,10 +6,21 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from training.distributed import interruptible
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_not_ignored() -> Iterator[None]:
+    # A test run in the background, or under nohup, has some ignored.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 def send(*numbers: signal.Signals, after_s: float = 0.2) -> None:

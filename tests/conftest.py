@@ -8,13 +8,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+# Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 # A busy machine takes longer for an example now and then, which is no failure.
 settings.register_profile("raygene", deadline=None)
 settings.load_profile("raygene")
@@ -87,9 +88,7 @@ def start_ray() -> None:
     import ray
 
     if not ray.is_initialized():
-        # Without a token: a command line that asked a server earlier in this process has Ray's core settled on none.
-        with patch.dict(os.environ, {"RAY_AUTH_MODE": "disabled"}):
-            ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from cluster import flag_types
 from cluster.experiment import Experiment
+from cluster.output_paths import PathRole
 from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
@@ -68,6 +69,20 @@ def _whole(text: str, lowest: int) -> int:
     if len(text) > len(str(MAX_WHOLE)) or int(text) > MAX_WHOLE:
         raise argparse.ArgumentTypeError(f"{text[:40]} is larger than {MAX_WHOLE:,}")
     return int(text)
+
+
+def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the experiment that a verb reads."""
+    parser.add_argument(
+        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+    )
+
+
+def add_dataset_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the finished dataset that a verb requires."""
+    parser.add_argument(
+        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+    )
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:

@@ -29,10 +29,7 @@ def prepare(environment: MutableMapping[str, str], warn: Callable[[str], None]) 
     Raises:
         ResourceError: the file of `RAY_AUTH_TOKEN_PATH` cannot be read or is empty.
     """
-    if environment.get("RAY_AUTH_MODE", "token").lower() != "token" or environment.get("RAY_AUTH_TOKEN"):
-        return
-    if named := environment.get("RAY_AUTH_TOKEN_PATH"):
-        require_token_in(named)
+    if not _uses_default_file(environment):
         return
     path = default_path()
     try:
@@ -70,10 +67,7 @@ def require_usable(environment: Mapping[str, str], path: Path) -> None:
     Raises:
         ResourceError: it cannot.
     """
-    if environment.get("RAY_AUTH_MODE", "token").lower() != "token" or environment.get("RAY_AUTH_TOKEN"):
-        return
-    if named := environment.get("RAY_AUTH_TOKEN_PATH"):
-        require_token_in(named)
+    if not _uses_default_file(environment):
         return
     try:
         path.read_bytes()
@@ -84,6 +78,20 @@ def require_usable(environment: Mapping[str, str], path: Path) -> None:
             f"{path}: Ray's token cannot be read ({os_errors.cause(error)})",
             f"{os_errors.read_fix(error)}, or set RAY_AUTH_TOKEN_PATH",
         ) from error
+
+
+def _uses_default_file(environment: Mapping[str, str]) -> bool:
+    """Whether Ray takes the token from its own file, which no variable replaces.
+
+    Raises:
+        ResourceError: the file of `RAY_AUTH_TOKEN_PATH` cannot be read or is empty.
+    """
+    if environment.get("RAY_AUTH_MODE", "token").lower() != "token" or environment.get("RAY_AUTH_TOKEN"):
+        return False
+    if named := environment.get("RAY_AUTH_TOKEN_PATH"):
+        require_token_in(named)
+        return False
+    return True
 
 
 def readable_by_others(environment: Mapping[str, str]) -> str:

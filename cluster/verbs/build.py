@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.context import Context
-from cluster.flags import Parser
+from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
@@ -25,9 +25,7 @@ EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --toke
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
-    )
+    add_experiment_argument(parser)
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_DATASET,

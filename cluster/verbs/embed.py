@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser
+from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from pipelines import storage
 from pipelines.errors import UsageError
@@ -27,9 +27,7 @@ EXAMPLE = "raygene embed examples/yeast/experiment.yaml --dataset yeast --output
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
-    )
+    add_experiment_argument(parser)
     parser.add_argument(
         "--dataset",
         type=PathRole.READ,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster import output_paths
 from cluster.context import Context
-from cluster.flags import Parser, not_negative, positive
+from cluster.flags import Parser, add_dataset_flag, not_negative, positive
 from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 from pipelines import remote, storage
@@ -43,9 +43,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="BUNDLE",
         help="a model made by raygene train, or its address (s3://…); several are compared on the same rows",
     )
-    parser.add_argument(
-        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
-    )
+    add_dataset_flag(parser)
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="which rows (default test)"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser
+from cluster.flags import Parser, add_dataset_flag, add_experiment_argument
 from cluster.output_paths import PathRole
 from pipelines import storage
 
@@ -25,12 +25,8 @@ EXAMPLE = "raygene memory examples/yeast/experiment.yaml --dataset yeast --devic
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
-    )
-    parser.add_argument(
-        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
-    )
+    add_experiment_argument(parser)
+    add_dataset_flag(parser)
     parser.add_argument(
         "--device-memory",
         metavar="SIZE",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.connection import address_of, usable_cpus
 from cluster.context import Context
-from cluster.flags import Parser, not_negative
+from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, not_negative
 from cluster.output_paths import PathRole, Written
 from pipelines import storage
 
@@ -26,12 +26,8 @@ STEPS, MAX_STEPS = 50, 1_000_000
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
-    )
-    parser.add_argument(
-        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
-    )
+    add_experiment_argument(parser)
+    add_dataset_flag(parser)
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_FOLDER,

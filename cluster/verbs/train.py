@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.flags import Parser
+from cluster.flags import Parser, add_dataset_flag, add_experiment_argument
 from cluster.output_paths import PathRole, Written, is_same_file
 from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError
@@ -22,12 +22,8 @@ EXAMPLE = "raygene train examples/yeast/experiment.yaml --dataset yeast --output
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
-    )
-    parser.add_argument(
-        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
-    )
+    add_experiment_argument(parser)
+    add_dataset_flag(parser)
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_FOLDER,

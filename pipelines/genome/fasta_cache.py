@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, storage
+from pipelines import storage
+from pipelines.documents import sealed_json
 from pipelines.errors import InputError
 from pipelines.genome import fasta_index
 from pipelines.genome.fasta_index import Record
@@ -145,7 +146,7 @@ def open_genome(fasta: Path, content: str, machine: str, note: Callable[[str], N
         fasta: the file, plain or compressed.
         content: its SHA-256.
         machine: where that was taken.
-        note: is told of unpacking, and of parts that are made anew.
+        note: called with a line about unpacking, and about each part that is made anew.
 
     Raises:
         InputError: missing, changed, damaged or no FASTA.
@@ -180,7 +181,7 @@ def _whole_parts(entry: Entry, note: Callable[[str], None] | None = None) -> Par
     try:
         document = json.loads(entry.record.read_text(encoding="utf-8"))
         parts = Parts(document["plain"], document["index"], document["runs_of_n"])
-        is_sealed = document["digest"] == _digest(entry, parts)
+        is_sealed = document == sealed_json.sealed(_document(entry, parts))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -208,8 +209,8 @@ def _has(path: Path, content: str) -> bool:
         return False
 
 
-def _digest(entry: Entry, parts: Parts) -> str:
-    return fingerprint.of_value([_FORMAT, entry.content, parts.plain, parts.index, parts.runs_of_n])
+def _document(entry: Entry, parts: Parts) -> dict[str, Any]:
+    return {"format": _FORMAT, "content": entry.content, **vars(parts)}
 
 
 def _make(entry: Entry, fasta: Path, machine: str, note: Callable[[str], None] | None) -> Parts:
@@ -231,7 +232,7 @@ def _make(entry: Entry, fasta: Path, machine: str, note: Callable[[str], None] |
     runs, lines = io.BytesIO(), "".join(record.line() for record in index.records).encode()
     np.save(runs, index.runs_of_n)
     parts = Parts(plain, _write(entry.index, lines), _write(entry.runs_of_n, runs.getvalue()))
-    document = {"format": _FORMAT, **vars(parts), "digest": _digest(entry, parts)}
+    document = sealed_json.sealed(_document(entry, parts))
     storage.write_text(entry.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
     for path, content in _expected(entry, parts).items():
         contents.remember(path, content)

@@ -76,8 +76,12 @@ def open_regular(path: Path) -> BufferedReader:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: is a directory", "name a file")
-    kind = next((name for is_kind, name in _KINDS.items() if is_kind(mode)), "no regular file")
-    raise InputError(f"{path}: is {kind}", "write it to a file first, and name that")
+    raise InputError(f"{path}: is {kind_of(mode)}", "write it to a file first, and name that")
+
+
+def kind_of(mode: int) -> str:
+    """What a file is that is neither regular nor a directory, for an error, by its mode."""
+    return next((name for is_kind, name in _KINDS.items() if is_kind(mode)), "no regular file")
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

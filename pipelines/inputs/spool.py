@@ -20,12 +20,12 @@ from types import TracebackType
 
 from pipelines import storage
 from pipelines.errors import InputError, RaygeneError, UsageError
+from pipelines.inputs import contents
 
 BLOCK = 1 << 20
 # No genome has more: the largest known, of Tmesipteris, has 160 Gb.
 MAX_BYTES = 200 << 30
 _LOCK = ".lock"
-_KINDS = {stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
 _STANDARD_INPUT = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _Pipe = tuple[int, int]
 
@@ -34,7 +34,7 @@ class Spool:
     """The pipes of one command, and the files that they were read into.
 
     Args:
-        note: is told of every pipe.
+        note: called with a line about every pipe.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
@@ -157,8 +157,7 @@ def require_no_pipe(option: str, name: str, fix: str) -> str:
             return name
     except (OSError, ValueError):
         return name
-    kind = next((kind for is_kind, kind in _KINDS.items() if is_kind(mode)), "a pipe, which can be read only once")
-    raise UsageError(f"{option} {name}: is {kind}", fix)
+    raise UsageError(f"{option} {name}: is {contents.kind_of(mode)}", fix)
 
 
 def _remove_leftovers(parent: Path) -> None:

@@ -1,0 +1,1 @@
+"""Called genes compared with annotated ones, at every level from bases to genes."""

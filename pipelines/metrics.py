@@ -15,6 +15,8 @@ from sklearn import metrics as sk
 
 Floats = NDArray[np.float64]
 NAMES = ("auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy")
+CONFIDENCE = 0.95
+"""Of every interval."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,30 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927); 0 to 1 if there are no trials."""
     if trials == 0:
         return 0.0, 1.0
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def resample_counts(generator: np.random.Generator, samples: int, size: int) -> Floats:
+    """Draw how often each of `size` items is chosen in `size` draws with replacement, shape (samples, size).
+
+    Samples drawn in several calls of one generator are those of a single call.
+    """
+    drawn = generator.integers(0, max(size, 1), (samples, size))
+    drawn += size * np.arange(samples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=samples * size).reshape(samples, size).astype(np.float64)
+
+
+def percentile_interval(values: Floats) -> tuple[float, float] | None:
+    """The middle `CONFIDENCE` of the values of bootstrap samples, shape (samples,); None if no sample has a value.
+
+    NaN, the value of a sample in which a metric is undefined, does not count.
+    """
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return None
+    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:

@@ -65,3 +65,16 @@ def test_metrics_from_counts_are_those_of_the_rows(rows: list[tuple[int, int]], 
 def test_one_class_has_no_auroc() -> None:
     assert math.isnan(metrics.auroc([1, 1], [0.1, 0.2]))
     assert metrics.best_threshold([1, 1], [0.1, 0.2]) == 0.5
+
+
+def test_samples_without_a_value_do_not_count_in_an_interval() -> None:
+    assert metrics.percentile_interval(np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
+    assert metrics.percentile_interval(np.array([np.nan])) is None
+
+
+def test_every_resample_has_as_many_items_as_there_are_however_many_are_drawn_at_once() -> None:
+    at_once = metrics.resample_counts(np.random.default_rng(1), 6, 7)
+    generator = np.random.default_rng(1)
+    in_parts = np.concatenate([metrics.resample_counts(generator, count, 7) for count in (1, 3, 2)])
+    assert (at_once.sum(axis=1) == 7).all()
+    assert (at_once == in_parts).all()

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipelines import metrics
 
-LEVEL = 0.95
 MIN_SAMPLES, MAX_SAMPLES, MIN_UNITS = 100, 1_000_000, 5
 # Weights (samples x rows) that are in memory at a time: 512 kB in float64, which stays in the L2 cache.
 _CELLS = 1 << 16
@@ -142,29 +141,10 @@ def sample_weights(labels: ArrayLike, resampling: Resampling) -> Iterator[Floats
         count = min(at_once, resampling.samples - first)
         if resampling.units is not None:
             size = int(resampling.units.max()) + 1
-            yield _draw_counts(generators[0], count, size)[:, resampling.units]
+            yield metrics.resample_counts(generators[0], count, size)[:, resampling.units]
             continue
         weights = np.empty((count, len(labels)))
         for label in (1, 0):
             rows = np.flatnonzero(labels == label)
-            weights[:, rows] = _draw_counts(generators[label], count, len(rows))
+            weights[:, rows] = metrics.resample_counts(generators[label], count, len(rows))
         yield weights
-
-
-def _draw_counts(generator: np.random.Generator, samples: int, size: int) -> Floats:
-    """Draw how often each of `size` items is chosen in `size` draws with replacement, shape (samples, size)."""
-    drawn = generator.integers(0, max(size, 1), (samples, size))
-    drawn += size * np.arange(samples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=samples * size).reshape(samples, size).astype(np.float64)
-
-
-def percentile_interval(values: Floats) -> tuple[float, float] | None:
-    """The middle `LEVEL` of the values of samples, shape (samples,); None if no sample has a value.
-
-    NaN, the value of a sample of one class, does not count.
-    """
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return None
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

@@ -145,7 +145,7 @@ class Evaluation:
 
 def _intervals(samples: Floats) -> Intervals:
     """The 95 % interval of every metric, from samples of shape (samples, metrics)."""
-    return {name: bootstrap.percentile_interval(samples[:, column]) for column, name in enumerate(metrics.NAMES)}
+    return {name: metrics.percentile_interval(samples[:, column]) for column, name in enumerate(metrics.NAMES)}
 
 
 def evaluate(

@@ -8,7 +8,6 @@ import numpy as np
 
 from pipelines import metrics
 from training.evaluation import conclusions, mistakes, tables
-from training.evaluation.bootstrap import LEVEL
 from training.evaluation.calibration import Bin
 from training.evaluation.evaluate import Difference, Evaluation, Intervals
 from training.evaluation.recall import Recall
@@ -36,7 +35,7 @@ def to_json(evaluation: Evaluation) -> Json:
             "samples": evaluation.resampling.samples,
             "seed": evaluation.resampling.seed,
             "unit": evaluation.unit,
-            "level": LEVEL,
+            "level": metrics.CONFIDENCE,
         },
         "dataset_fingerprint": evaluation.dataset.manifest["fingerprint"],
         "tokenizer_fingerprint": evaluation.dataset.tokenizer.fingerprint,

@@ -104,6 +104,6 @@ def evaluate_slices(
         if min(genes, negatives) >= MIN_ROWS:
             ranked = RankedRows.from_scores(slice_labels, scores, threshold)
             samples = bootstrap.replicates(slice_labels, [ranked], resampling)
-            interval = bootstrap.percentile_interval(samples[0, :, metrics.NAMES.index("auroc")])
+            interval = metrics.percentile_interval(samples[0, :, metrics.NAMES.index("auroc")])
         slices.append(Slice(name, genes, negatives, values, interval))
     return slices

@@ -83,12 +83,7 @@ def test_the_interval_covers_the_figure_and_narrows_with_more_rows() -> None:
         (samples,) = bootstrap.replicates(
             labels, [RankedRows.from_scores(labels, scores, 0.6)], Resampling(samples=300)
         )
-        low, high = bootstrap.percentile_interval(samples[:, 0]) or (1.0, 0.0)
+        low, high = metrics.percentile_interval(samples[:, 0]) or (1.0, 0.0)
         assert low < metrics.auroc(labels, scores) < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
-
-
-def test_samples_of_one_class_do_not_count_in_an_interval() -> None:
-    assert bootstrap.percentile_interval(np.array([np.nan, 0.5, 0.5])) == (0.5, 0.5)
-    assert bootstrap.percentile_interval(np.array([np.nan])) is None

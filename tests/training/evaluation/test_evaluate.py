@@ -28,7 +28,7 @@ def test_figures_and_intervals_are_those_of_the_probabilities(evaluated: Evaluat
     assert model.metrics == metrics.binary_metrics(labels, model.probabilities, 0.5)
     ranked = [RankedRows.from_scores(labels, model.probabilities, 0.5)]
     (samples,) = bootstrap.replicates(labels, ranked, Resampling(samples=200))
-    assert model.intervals["mcc"] == bootstrap.percentile_interval(samples[:, metrics.NAMES.index("mcc")])
+    assert model.intervals["mcc"] == metrics.percentile_interval(samples[:, metrics.NAMES.index("mcc")])
 
 
 def test_models_side_by_side_have_the_figures_that_each_has_alone(
@@ -47,7 +47,7 @@ def test_every_model_is_compared_with_the_best_rule_and_every_other_model(side_b
     paired = side_by_side.differences[2]
     assert paired.values["auroc"] == first.metrics["auroc"] - second.metrics["auroc"]
     column = metrics.NAMES.index("auroc")
-    assert paired.intervals["auroc"] == bootstrap.percentile_interval(
+    assert paired.intervals["auroc"] == metrics.percentile_interval(
         first.samples[:, column] - second.samples[:, column]
     )
 

@@ -358,21 +358,22 @@ class TokenizerConfig(Section):
 class SplitConfig(Section):
     """How intervals are divided into train, validation and test."""
 
-    by: Literal["chromosome", "block", "genome", "family", "random"] = Field(
+    by: Literal["chromosome", "block", "region", "genome", "family", "random"] = Field(
         default="chromosome",
         description="what is kept in one split: chromosome = same-named chromosomes of all genomes (genomes of one or "
-        "two sequences are cut into blocks), block = contiguous blocks of every chromosome, genome = whole genomes, "
-        "family = overlapping intervals and similar ones of all genomes, random = overlapping intervals only",
+        "two sequences are cut into blocks), block = contiguous blocks of every chromosome, region = the listed "
+        "stretches of chromosomes, genome = whole genomes, family = overlapping intervals and similar ones of all "
+        "genomes, random = overlapping intervals only",
     )
     validation: ShareOrList = Field(
         default=0.1,
         description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (of genomes if by "
-        "is genome)",
+        "is genome, of regions such as chr1:24000001-30427671 if by is region)",
     )
     test: ShareOrList = Field(
         default=0.1,
         description="a share of all intervals (of the genes, for blocks), or a list of chromosomes (of genomes if by "
-        "is genome)",
+        "is genome, of regions such as chr1:24000001-30427671 if by is region)",
     )
     identity: float = Field(
         default=0.9,
@@ -389,6 +390,13 @@ class SplitConfig(Section):
             raise ValueError(f"validation and test add up to {sum(shares):g}, which leaves nothing for train")
         if self.by in {"block", "family", "random"} and len(shares) < 2:
             raise ValueError(f"by: {self.by} needs shares; give validation and test as numbers such as 0.1")
+        if self.by == "region" and any(shares):
+            raise ValueError(
+                "by: region needs lists; give validation and test as regions such as chr1:24000001-30427671, or [] for "
+                "none"
+            )
+        if self.by == "region" and not (self.validation or self.test):
+            raise ValueError("by: region lists no region; give validation or test such as chr1:24000001-30427671")
         return self
 
 

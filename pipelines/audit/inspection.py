@@ -18,6 +18,7 @@ from pipelines import report, schema
 from pipelines.audit import shortcuts
 from pipelines.audit.shortcuts import Rule
 from pipelines.config import KINDS
+from pipelines.dataset import split_regions
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
 from pipelines.genome import sequence
 from pipelines.report import Table
@@ -78,6 +79,8 @@ class Inspection:
     def tables(self) -> list[Table]:
         """Return all results as tables."""
         contents = [self._splits_table(), self._sources_table(), self._chromosomes_table(), self._genes_table()]
+        if self.manifest.get("config", {}).get("split", {}).get("by") == "region":
+            contents.append(self._regions_table())
         leakage = [self._leakage_table()] if self.manifest.get("leakage") else []
         return [*contents, *leakage, self._vocabulary_table(), self._frequent_kmers_table(), self._rules_table()]
 
@@ -122,6 +125,11 @@ class Inspection:
                 (genome, "kept, shortened so that a negative fits", genes["shortened"]),
             ]
         return Table("Every gene accounted for", ("genome", "genes", "count"), rows)
+
+    def _regions_table(self) -> Table:
+        regions = [(split, one) for split in schema.SPLITS for one in split_regions.listed(self.manifest, split)]
+        rows: list[tuple[object, ...]] = [(split, str(one), one.end - one.start) for split, one in regions]
+        return Table("Regions", ("split", "region, first to last base", "bases"), rows)
 
     def _vocabulary_table(self) -> Table:
         total = int(self.token_counts.sum())

@@ -25,15 +25,17 @@ from numpy.typing import NDArray
 from pipelines import schema, storage
 from pipelines.build import encode_tokens, left_out, manifest, place_negatives, preflight, task_plan
 from pipelines.config import DatasetConfig
+from pipelines.dataset import split_regions
 from pipelines.dataset.manifest import MANIFEST, read_manifest, sealed_text
 from pipelines.dataset.token_dataset import is_whole
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
 from pipelines.genome.labelled import Collection, read_collection
+from pipelines.genome.region import Region
 from pipelines.genome.source import Source, read_source
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, sketch
+from pipelines.splits import assign, families, regions, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
@@ -76,6 +78,25 @@ class PreparedBuild:
         return {**genomes, **{collection.name: collection for collection in self.collections}}
 
     @property
+    def genomes_in_blocks(self) -> list[str]:
+        """The genomes of which chromosomes are cut."""
+        is_by_region = self.config.split.by == "region"
+        return list(
+            dict.fromkeys(
+                genome for (genome, _), blocks in self.blocks.items() if len(blocks.ends) > 1 or not is_by_region
+            )
+        )
+
+    def split_regions(self) -> dict[str, list[Region]]:
+        """The regions of each split, of the chromosomes that are cut into blocks or regions."""
+        found: dict[str, list[Region]] = {split: [] for split in schema.SPLITS}
+        for (genome, chromosome), blocks in self.blocks.items():
+            starts = [0, *blocks.ends[:-1].tolist()]
+            for start, end, split in zip(starts, blocks.ends.tolist(), blocks.splits, strict=True):
+                found[split].append(Region(genome, chromosome, start, end))
+        return {split: listed for split, listed in found.items() if listed}
+
+    @property
     def contents(self) -> dict[str, dict[str, str]]:
         """SHA-256 of each input, by genome or collection and configuration key, in the configuration's order."""
         digests = {source.genome.name: source.contents for source in self.sources}
@@ -104,15 +125,33 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
     assign.check_names(config.split, chromosomes)
-    blocks = assign.cut_into_blocks(
-        {source.genome.name: source.bounds() for source in sources},
-        {source.genome.name: source.lengths for source in sources},
-        config.split,
-    )
+    if config.split.by == "region":
+        sources, blocks = regions.cut(sources, config.split)
+        _report_regions(sources, blocks, progress)
+    else:
+        blocks = assign.cut_into_blocks(
+            {source.genome.name: source.bounds() for source in sources},
+            {source.genome.name: source.lengths for source in sources},
+            config.split,
+        )
     if blocks and config.split.by == "chromosome":
         genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     return PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
+
+
+def _report_regions(sources: list[Source], blocks: dict[tuple[str, str], Blocks], progress: Progress) -> None:
+    """Say how many bases and genes each split has."""
+    bases, genes = Counter[str](), Counter[str]()
+    for source in sources:
+        for chromosome, bounds in source.bounds().items():
+            cut = blocks[source.genome.name, chromosome]
+            for split, size in zip(cut.splits, np.diff(cut.ends, prepend=0).tolist(), strict=True):
+                bases[split] += size
+            names = np.array(cut.split_names)[cut.split_numbers(bounds[:, 0])]
+            genes.update(names.tolist())
+    shown = (f"{split} {bases[split]:,} bases with {genes[split]:,} genes" for split in schema.SPLITS if bases[split])
+    progress.note(f"split: {', '.join(shown)}")
 
 
 def _warn_of_labels(collection: Collection, progress: Progress) -> None:
@@ -183,7 +222,9 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
         raise
     document |= manifest.describe_contents(prepared.sources, placed, table, dropped)
     document["dropped"] |= {collection.name: dict(collection.dropped) for collection in prepared.collections}
-    document |= {"split_in_blocks": list(dict.fromkeys(genome for genome, _ in prepared.blocks))}
+    document |= {"split_in_blocks": prepared.genomes_in_blocks}
+    if prepared.blocks:
+        document |= {split_regions.KEY: split_regions.describe(prepared.split_regions())}
     document |= manifest.describe_inputs(config, prepared.contents, tokenizer, prepared.versions, prepared.fingerprint)
     document |= {"leakage": _measure_leakage(table, staging)}
     tokenizer.save(staging)

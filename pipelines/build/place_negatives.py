@@ -32,6 +32,7 @@ CHROMOSOMES = pa.schema(
         ("genes_before", pa.int64()),
         ("block_end", pa.list_(pa.int64())),
         ("block_split", pa.list_(pa.string())),
+        ("blocks_are_closed", pa.bool_()),
         ("gene_start", pa.list_(pa.int64())),
         ("gene_end", pa.list_(pa.int64())),
         ("gene_strand", pa.list_(pa.string())),
@@ -91,6 +92,7 @@ def _chromosome_row(source: Source, name: str, genes_before: int, blocks: Blocks
         "genes_before": genes_before,
         "block_end": blocks.ends,
         "block_split": blocks.splits,
+        "blocks_are_closed": blocks.are_closed,
         "gene_start": [gene.start for gene in genes],
         "gene_end": [gene.end for gene in genes],
         "gene_strand": [gene.strand for gene in genes],
@@ -126,12 +128,18 @@ class PlaceNegatives:
                 name: row[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(row[name].type)
             }
             genome, chromosome, genes_before = (row[name][0].as_py() for name in CHROMOSOMES.names[:3])
-            yield self._place(genome, chromosome, genes_before, columns)
+            blocks = Blocks(
+                columns["block_end"].to_numpy(),
+                tuple(columns["block_split"].to_pylist()),
+                are_closed=row["blocks_are_closed"][0].as_py(),
+            )
+            yield self._place(genome, chromosome, genes_before, blocks, columns)
 
-    def _place(self, genome: str, name: str, genes_before: int, columns: dict[str, pa.Array]) -> pa.Table:
+    def _place(
+        self, genome: str, name: str, genes_before: int, blocks: Blocks, columns: dict[str, pa.Array]
+    ) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
         is_forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
-        blocks = Blocks(columns["block_end"].to_numpy(), tuple(columns["block_split"].to_pylist()))
         chromosome = place.Chromosome(
             name=(genome, name),
             blocks=blocks,

@@ -125,6 +125,13 @@ class _Genes(_Part):
     length_after: dict[str, Count] = {}
 
 
+class _Region(_Part):
+    genome: str
+    chromosome: str
+    start: Count
+    end: Count
+
+
 class _LeftOut(_Part):
     genes: Count
     reasons: dict[str, Count]
@@ -192,6 +199,7 @@ class _Manifest(_Part):
     longest: _Longest = _ABSENT
     leakage: _Leakage | None = None
     split_in_blocks: list[str] = []
+    split_regions: dict[Split, list[_Region]] = {}
 
 
 def sealed_text(document: Mapping[str, Any]) -> str:

@@ -68,9 +68,9 @@ class Chromosome:
         return int(self.blocks.ends[-1])
 
     def occupied(self, flank: int = 0) -> Intervals:
-        """Return features with a flank, and runs of N, merged, shape (m, 2)."""
+        """Return features with a flank, runs of N, and the bases at closed borders, merged, shape (m, 2)."""
         widened = intervals.widen(self.features, flank, self.length)
-        return intervals.merge(np.concatenate([widened, self.runs_of_n]))
+        return intervals.merge(np.concatenate([widened, self.runs_of_n, self.blocks.borders()]))
 
 
 @dataclass(frozen=True)

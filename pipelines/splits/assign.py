@@ -1,9 +1,10 @@
-"""The split of every interval: whole chromosomes or genomes, contiguous blocks, families, or at random.
+"""The split of every interval: whole chromosomes or genomes, contiguous blocks, regions, families, or at random.
 
 The functions are pure and seeded. Intervals that overlap are always in one split: chromosomes are whole, a block ends
-between clusters of overlapping intervals, `random` assigns clusters, and `family` assigns clusters with their
-near-duplicates. Labelled sequences that are equal or reverse complements are always in one split too. Blocks are cut
-before negatives are placed; everything else is decided afterwards.
+between clusters of overlapping intervals, no interval crosses the border of a region, `random` assigns clusters, and
+`family` assigns clusters with their near-duplicates. Labelled sequences that are equal or reverse complements are
+always in one split too. Blocks are cut, and regions read, before negatives are placed; everything else is decided
+afterwards.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ FEW_SEQUENCES = 2
 MAX_GROUP_SHARE = 0.25
 MAX_GROUP_SIZE = 4
 Names = NDArray[np.object_]
+_FIXES = {
+    "family": "raise split.identity, or use split.by block",
+    "region": "hold out other regions, with room between their genes for negatives",
+}
 
 
 def cut_into_blocks(
@@ -150,9 +155,9 @@ def _shares(config: SplitConfig) -> dict[str, float]:
 
 
 def _listed_names(config: SplitConfig, split: str) -> list[str]:
-    """The names listed for a split; none if it has a share."""
+    """The names listed for a split; none if it has a share, or regions, which are blocks by then."""
     value = getattr(config, split)
-    return value if isinstance(value, list) else []
+    return value if isinstance(value, list) and config.by != "region" else []
 
 
 def _rows_named(name: str, genomes: NamedRows, chromosomes: NamedRows, split: str) -> NDArray[np.int64]:
@@ -272,8 +277,6 @@ def _check_classes(splits: Names, labels: NDArray[np.int8], config: SplitConfig)
             problem = "has no interval" if not classes else f"has only {'genes' if classes == {1} else 'negatives'}"
             raise UsageError(
                 f"split: {split} {problem}",
-                "raise split.identity, or use split.by block"
-                if config.by == "family"
-                else "hold out other chromosomes, other shares, or use split.by block",
+                _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block"),
                 key="split",
             )

@@ -25,10 +25,12 @@ class Blocks:
     Attributes:
         ends: the end of each, where the next one begins; the last is the end of the chromosome. Shape (blocks,).
         splits: the split of each.
+        are_closed: whether nothing may cross from one to the next, which a user may have cut through genes.
     """
 
     ends: NDArray[np.int64]
     splits: tuple[str, ...]
+    are_closed: bool = False
 
     @classmethod
     def whole(cls, length: int) -> Blocks:
@@ -39,6 +41,11 @@ class Blocks:
     def split_names(self) -> list[str]:
         """The splits of the blocks, each once, in order of their first block."""
         return list(dict.fromkeys(self.splits))
+
+    def borders(self) -> Intervals:
+        """The bases on both sides of each border that nothing may cross, shape (borders, 2)."""
+        between = self.ends[:-1] if self.are_closed else self.ends[:0]
+        return np.stack([between - 1, between + 1], axis=1)
 
     def split_numbers(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each start position, the index in `split_names` of the split of its block; shape (n,)."""

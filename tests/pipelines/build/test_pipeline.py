@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build.pipeline import build
+from pipelines.dataset import split_regions
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.genome.region import Region
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles, make_genome
 from tests.pipelines.build.builds import connects_never, dataset_config, mutated_genome
@@ -122,3 +124,16 @@ def test_workers_import_what_encoding_needs_before_their_first_task() -> None:
         assert set(names) <= set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+def test_a_dataset_by_region_lists_the_regions_and_holds_no_interval_across_a_border(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+) -> None:
+    split = {"by": "region", "validation": ["chr1:1-6000"], "test": ["chr1:6001-12000", "chr4"]}
+    manifest = build(dataset_config(genome, split=split), tmp_path / "out", ray_session, Silent())
+    assert manifest["split_in_blocks"] == ["g0"]
+    for name in ("train", "validation", "test"):
+        found = split_regions.of(manifest, name)
+        for row in TokenDataset.open(tmp_path / "out", name).table.to_pylist():
+            assert any(one.chromosome == row["chromosome"] and one.holds(row["start"], row["end"]) for one in found)
+    assert split_regions.of(manifest, "test") == [Region("g0", "chr1", 6000, 12_000), Region("g0", "chr4", 0, 12_000)]

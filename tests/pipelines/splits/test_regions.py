@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.build import place_negatives
+from pipelines.build.pipeline import PreparedBuild, prepare
+from pipelines.config import CropConfig, DatasetConfig, NegativesConfig, validate
+from pipelines.errors import UsageError
+from pipelines.genome import intervals
+from pipelines.negatives import place
+from pipelines.progress import Silent
+from pipelines.splits import regions
+from pipelines.splits.blocks import Blocks
+from tests.conftest import GenomeFiles
+
+LENGTH = 6_000
+
+
+def prepared(genome: GenomeFiles, **split: Any) -> PreparedBuild:
+    values = {
+        "sources": [genome.source("g")],
+        "negatives": {"kinds": ["shuffle", "antisense", "partial"], "ratio": 1.5},
+        "split": {"by": "region", "validation": [], **split},
+    }
+    return prepare(validate(DatasetConfig, values, "test"), Silent())
+
+
+def within(genome: GenomeFiles, chromosome: str, start: int, end: int) -> int:
+    return sum(name == chromosome and start <= first and last <= end for name, first, last, _ in genome.genes)
+
+
+def test_genes_within_a_region_are_of_its_split_and_those_across_a_border_are_counted(genome: GenomeFiles) -> None:
+    border = next((first + last) // 2 for name, first, last, _ in genome.genes if name == "chr2" and first > 5000)
+    build = prepared(genome, test=[f"chr2:1-{border}", "g:chr4"], validation=[f"chr2:{border + 1}-12000"])
+    (source,) = build.sources
+    assert source.dropped == Counter({regions.CROSSES: 1})
+    assert sum(map(len, source.genes.values())) == len(genome.genes) - 1
+    blocks = build.blocks["g", "chr2"]
+    splits = np.array(blocks.split_names)[blocks.split_numbers(source.bounds()["chr2"][:, 0])]
+    assert (splits == "test").sum() == within(genome, "chr2", 0, border)
+    assert (splits == "validation").sum() == within(genome, "chr2", border, LENGTH * 2)
+    assert build.split_regions()["train"] == [
+        regions.Region("g", "chr1", 0, 12_000),
+        regions.Region("g", "chr3", 0, 12_000),
+    ]
+    assert build.genomes_in_blocks == ["g"]
+
+
+def test_no_interval_of_a_build_crosses_a_border(genome: GenomeFiles) -> None:
+    build = prepared(genome, test=["chr1:2001-4321", "chr3:1-6000"], validation=["chr1:4322-9000"])
+    mapper = place_negatives.PlaceNegatives(build.genomes, build.config.negatives, build.config.crop)
+    rows = [
+        row
+        for source in build.sources
+        for table in place_negatives.chromosome_tables(source, build.blocks)
+        for row in mapper(table).to_pylist()
+        if row["start"] >= 0
+    ]
+    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    for row in rows:
+        homes = [
+            split
+            for split, found in build.split_regions().items()
+            for one in found
+            if one.chromosome == row["chromosome"] and one.holds(row["start"], row["end"])
+        ]
+        assert homes == [row["split"]]
+
+
+genes = st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(40, 400)), min_size=1, max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(genes, st.sets(st.integers(1, LENGTH - 1), min_size=1, max_size=6), st.integers(0, 9))
+def test_no_negative_crosses_a_closed_border_wherever_it_lies(
+    found: list[tuple[int, int]], borders: set[int], seed: int
+) -> None:
+    ends = np.array([*sorted(borders), LENGTH])
+    blocks = Blocks(ends, tuple("train" if number % 2 else "test" for number in range(len(ends))), are_closed=True)
+    bounds = np.array([(start, start + size) for start, size in found], np.int64)
+    outside = regions.crosses(bounds, blocks)
+    assert outside.tolist() == [any(start < border < end for border in borders) for start, end in bounds.tolist()]
+    kept = bounds[~outside]
+    strands = np.ones(len(bounds), np.int8)
+    chromosome = place.Chromosome(("toy", "chr1"), blocks, kept, strands[~outside], bounds, strands, intervals.empty())
+    config = NegativesConfig(kinds={"partial": 2, "shuffle": 1, "antisense": 1}, ratio=2, seed=seed)
+    result = place.place_negatives(chromosome, config, CropConfig(length=200))
+    assert not regions.crosses(result.negatives, blocks).any()
+    of_gene, of_negative = (blocks.split_numbers(start) for start in (kept[:, 0], result.negatives[:, 0]))
+    assert (of_gene[result.partners] == of_negative).all()
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"test": ["chr1:1-13000"]}, "split.test: chr1:1-13000: lies beyond the ends"),
+        ({"test": ["chr1:5-x"]}, "split.test: chr1:5-x: is no region"),
+        ({"test": ["chr9:5-7"]}, "split.test: chr9:5-7: no such sequence: did you mean chr"),
+        ({"test": ["chr1:9-7"]}, "split.test: chr1:9-7: is empty"),
+        ({"test": ["chr1:1-20"]}, "split.test: g:chr1:1-20: no gene lies within it"),
+        ({"test": ["chr1:1-5000", "chr1:4000-9000"]}, "split.test: g:chr1:4000-9000: overlaps g:chr1:1-5000"),
+        (
+            {"test": ["chr1"], "validation": ["chr1:4000-9000"]},
+            "split.validation: g:chr1:4000-9000: overlaps g:chr1:1-12000 of split.test",
+        ),
+        ({"test": ["chr1"], "validation": 0.1}, "by: region needs lists"),
+        ({"test": []}, "by: region lists no region"),
+    ],
+)
+def test_a_wrong_region_is_one_line_with_the_key_and_the_fix(
+    genome: GenomeFiles, split: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        prepared(genome, **split)
+    assert message in str(caught.value)
+    assert caught.value.key in ("split", "split.test", "split.validation")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what only `make test-full` needs.
 # Into .venv: checkers of shell scripts and Kubernetes manifests, and a browser with its driver.
+# Into the system: GenomeTools and gffread, which check and compare gene models.
 # Into .venv/full, apart because they require older packages than this project: a tracking server, an S3 server, and two
 # programs that results are compared with, sourmash and dinuc-shuf.
 set -euo pipefail
@@ -21,6 +22,12 @@ if ! has_browser; then
     apt_install chromium && has_browser ||
         fail "no browser found and chromium could not be installed: run 'apt-get install chromium' as root," \
              "or name one: RAYGENE_BROWSER=/path/to/chrome make test-full"
+fi
+
+if ! command -v gt >/dev/null || ! command -v gffread >/dev/null; then
+    say "installing genometools and gffread"
+    apt_install genometools gffread ||
+        fail "gt and gffread could not be installed: run 'apt-get install genometools gffread' as root, then again"
 fi
 
 stamp=.venv/full/.raygene-setup

@@ -1,0 +1,1 @@
+"""What `benchmarks/genes.py` compares: test genomes, gene finders, and the cost of a command."""

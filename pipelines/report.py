@@ -28,6 +28,9 @@ MISSING = "–"
 # A cell of more letters is a sentence: it wraps.
 WRAP_ABOVE = 60
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
+# Of things that are compared, in order: the colours first, then with other lines.
+COLOURS = (GENE, ACCENT, NEGATIVE, "#7a4fa3", "#a67c00", "#1d7f93")
+LINES = ("-", "--", "-.", ":")
 # Label, name, colour and line style: classes differ in their lines too, not in colour alone.
 LABELS = ((1, "genes", GENE, "-"), (0, "negatives", NEGATIVE, "--"))
 
@@ -215,6 +218,11 @@ def new_figure(x: str, y: str, height: float = 4.0) -> tuple[Figure, mpl.axes.Ax
     axes.grid(color="#d9dee6", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def series_style(number: int) -> tuple[str, str]:
+    """Colour and line style of the number-th of the things that a plot compares."""
+    return COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
 
 
 def plain(name: str, limit: int | None = None) -> str:

@@ -109,7 +109,7 @@ def replicates(counts: Sequence[Counts], resampling: Resampling) -> Floats:
         Shape (call sets, samples, levels, 3); NaN as in `figures`.
     """
     sets, (loci, levels, _) = len(counts), counts[0].shape
-    sums = resampled_sums(np.stack(counts, axis=1).reshape(loci, -1), resampling)
+    sums = resampled_sums(np.stack(counts, axis=1).reshape(loci, sets * levels * 4), resampling)
     return np.moveaxis(figures(sums.reshape(resampling.samples, sets, levels, 4)), 1, 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from pipelines.errors import InputError
 from pipelines.genome import annotation, bed_reader
@@ -53,6 +54,32 @@ def _parse_row(columns: list[str], path: Path, number: int) -> Feature:
 def bed_score(probability: float) -> int:
     """A probability as a score of BED column 5, 0 to 1000."""
     return round(1000 * probability)
+
+
+# The UCSC browser shows 255 letters of a name, and splits lines at spaces.
+MAX_NAME, MAX_GENE_ID = 255, 100
+_SAFE = "!#$'()*+,-./:<=>?@[]^_`{|}~%;&"
+
+
+def name(gene_ids: Sequence[str]) -> str:
+    """Gene ids as a name of BED column 4: the first, a colon, then the others with commas between them.
+
+    Spaces and control characters are percent-encoded. Ids that exceed `MAX_NAME` letters are counted, as in `a:b,c,+7`.
+    """
+    ids = [safe_id(gene_id) for gene_id in gene_ids]
+    text = ids[0]
+    for number, gene_id in enumerate(ids[1:], 1):
+        separator = ":" if number == 1 else ","
+        rest = f",+{len(ids) - number}"
+        if len(text) + len(separator) + len(gene_id) + len(rest) > MAX_NAME:
+            return f"{text}{separator}+{len(ids) - number}"
+        text = f"{text}{separator}{gene_id}"
+    return text
+
+
+def safe_id(gene_id: str) -> str:
+    """An id as a part of a name: at most `MAX_GENE_ID` letters, without spaces."""
+    return quote(gene_id[:MAX_GENE_ID], safe=_SAFE)
 
 
 # These include tabs and line ends, which the percent-decoded ids of GFF3 may hold.

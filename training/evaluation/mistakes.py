@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.genome.bed import WITHOUT_CONTROLS, bed_score
+from pipelines.genome.bed import WITHOUT_CONTROLS, bed_score, safe_id
 from pipelines.report import Table
 from training.evaluation.evaluate import Evaluation, ModelEvaluation
 
 # Red for a negative that is called a gene, blue for a gene that is missed.
 COLOURS = {"FP": "202,74,49", "FN": "53,102,168"}
-# The UCSC browser shows 60 letters of a description, and 255 of a name.
-_DESCRIPTION, _GENE = 40, 100
+# The UCSC browser shows 60 letters of a description.
+_DESCRIPTION = 40
 _COLUMNS = ("genome", "chromosome", "start", "end", "strand", "source", "gene_id", "biotype", "interval_id")
-_SAFE = "!#$'()*+,-./:<=>?@[]^_`{|}~%;&"
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _bed_lines(mistakes: list[Mistake], description: str) -> Iterator[str]:
         mistakes,
         key=lambda mistake: (mistake.chromosome, mistake.start, mistake.end, mistake.strand, mistake.interval_id),
     ):
-        gene = quote((mistake.gene_id or str(mistake.interval_id))[:_GENE], safe=_SAFE)
+        gene = safe_id(mistake.gene_id or str(mistake.interval_id))
         name = f"{mistake.kind}:{gene}:{mistake.source}:p={mistake.probability:.3f}"
         columns = (mistake.chromosome, mistake.start, mistake.end, name, bed_score(mistake.probability), mistake.strand)
         yield "\t".join(str(column) for column in (*columns, mistake.start, mistake.end, COLOURS[mistake.kind])) + "\n"

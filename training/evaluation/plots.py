@@ -19,9 +19,7 @@ from training.evaluation.sweep import sweep
 MAX_RULES, MAX_SLICES, MAX_LETTERS = 3, 25, 30
 # Enough for a smooth line at the size of the plot, and a page of some 100 kB.
 MAX_POINTS = 400
-COLOURS = (report.GENE, report.ACCENT, report.NEGATIVE, "#7a4fa3", "#a67c00", "#1d7f93")
 GREYS = ("#7b8494", "#a1a8b4", "#c3c8d0")
-LINES = ("-", "--", "-.", ":")
 SWEEP_THRESHOLDS = tuple(np.arange(1, 200) / 200)
 _ERROR_BARS: dict[str, Any] = {"fmt": "o", "markersize": 5, "capsize": 3, "elinewidth": 1.2}
 _LEGEND_ABOVE: dict[str, Any] = {
@@ -117,7 +115,7 @@ def _curves(evaluation: Evaluation, compute: Callable[..., Curve], x: str, y: st
         curve, label = compute(evaluation.dataset.labels, rule.scores), f"{rule.description} {rule.metrics[metric]:.3f}"
         _curve(axes, curve, grey, "-", 1.2, label)
     for number, model in enumerate(evaluation.models):
-        colour, line = _style(number)
+        colour, line = report.series_style(number)
         curve = compute(evaluation.dataset.labels, model.probabilities)
         _curve(axes, curve, colour, line, 2.2, f"{report.plain(model.name)} {model.metrics[metric]:.3f}")
         axes.plot(*_own_point(evaluation, model, metric), "o", color=colour, markersize=6)
@@ -156,10 +154,6 @@ def _curve(axes: mpl.axes.Axes, curve: Curve, colour: str, line: str, width: flo
     axes.plot(curve.x[keep], curve.y[keep], color=colour, linewidth=width, linestyle=line, label=label)
 
 
-def _style(number: int) -> tuple[str, str]:
-    return COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
-
-
 def _histogram(evaluation: Evaluation, model: ModelEvaluation) -> Figure:
     figure, axes = report.new_figure("probability of being a gene", "intervals")
     edges = np.linspace(0, 1, 41).tolist()
@@ -184,7 +178,7 @@ def _calibration(evaluation: Evaluation) -> Figure:
     figure, axes = report.new_figure("mean probability", "share of genes")
     axes.plot([0, 1], [0, 1], color=report.INK, linewidth=0.8, linestyle=":")
     for number, (model, calibrated) in enumerate(zip(evaluation.models, evaluation.calibrations, strict=True)):
-        colour, line = _style(number)
+        colour, line = report.series_style(number)
         share = np.array([bin_.genes for bin_ in calibrated.bins])
         errors = np.abs(np.array([bin_.interval for bin_ in calibrated.bins]).T - share)
         label = f"{report.plain(model.name)}: error {calibrated.error:.3f}, Brier {calibrated.brier:.3f}"
@@ -204,7 +198,14 @@ def _sweep(evaluation: Evaluation) -> Figure:
     for number, (name, label) in enumerate(names.items()):
         # Without a call precision has no meaning, and the sweep gives 0.
         values = np.where(swept.called > 0, getattr(swept, name), np.nan)
-        axes.plot(SWEEP_THRESHOLDS, values, color=COLOURS[number], linestyle=LINES[number], linewidth=1.8, label=label)
+        axes.plot(
+            SWEEP_THRESHOLDS,
+            values,
+            color=report.COLOURS[number],
+            linestyle=report.LINES[number],
+            linewidth=1.8,
+            label=label,
+        )
     axes.axvline(
         model.threshold, color=report.INK, linewidth=1, linestyle=":", label=f"threshold {model.threshold:.3f}"
     )
@@ -217,7 +218,7 @@ def _sweep(evaluation: Evaluation) -> Figure:
 def _sweeps(evaluation: Evaluation) -> Figure:
     figure, axes = report.new_figure("decision threshold", "MCC")
     for number, model in enumerate(evaluation.models):
-        colour, line = _style(number)
+        colour, line = report.series_style(number)
         swept = sweep(evaluation.dataset.labels, model.probabilities, SWEEP_THRESHOLDS)
         axes.plot(
             SWEEP_THRESHOLDS, swept.mcc, color=colour, linestyle=line, linewidth=1.8, label=report.plain(model.name)
@@ -232,7 +233,7 @@ def _lengths(evaluation: Evaluation) -> Figure:
     figure, axes = report.new_figure("length, bases", "AUROC")
     names = [report.plain(part.name) for part in evaluation.models[0].slices["length"]]
     for number, model in enumerate(evaluation.models):
-        colour, line = _style(number)
+        colour, line = report.series_style(number)
         at = np.arange(len(names)) + _shift(evaluation, number)
         axes.errorbar(
             at,
@@ -260,7 +261,7 @@ def _slices_plot(evaluation: Evaluation, by: str, chosen: list[int]) -> Figure:
     for number, model in enumerate(evaluation.models):
         values, errors = _auroc_values([model.slices[by][slice_number] for slice_number in chosen])
         at = np.arange(len(chosen)) + _shift(evaluation, number)
-        colour, _ = _style(number)
+        colour, _ = report.series_style(number)
         axes.errorbar(
             values, at, xerr=errors, color=colour, linestyle="none", label=report.plain(model.name), **_ERROR_BARS
         )

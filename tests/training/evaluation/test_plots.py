@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from pipelines import metrics
+from pipelines import metrics, report
 from pipelines.display import shown
 from pipelines.report import Page
 from training.evaluation import Evaluation, plots
@@ -97,7 +97,7 @@ def test_precision_is_not_drawn_where_nothing_is_called(evaluated: Evaluation) -
 
 
 def test_no_two_of_the_first_24_models_look_the_same() -> None:
-    assert len({plots._style(number) for number in range(24)}) == 24
+    assert len({report.series_style(number) for number in range(24)}) == 24
 
 
 HOSTILE = (

@@ -1,0 +1,1 @@
+"""A comparison as tables, JSON and one HTML page."""

@@ -241,7 +241,7 @@ def connect(
             token.require_usable(os.environ, token.default_path())
             options |= {"runtime_env": _runtime_env(address, worker_environment or {})}
         # Ray sets handlers of its own, which exit without a message.
-        with progress.stage(title), signals.kept_while_ray_starts():
+        with progress.stage(title), signals.kept_handlers(signals.START_DEADLINE_S):
             try:
                 ray.init(address=address, **options)
             except Exception as error:

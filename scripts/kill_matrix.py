@@ -85,6 +85,14 @@ class Process:
             return fields[0] not in "ZX" and fields[19] == self.started
         return False
 
+    def describe(self) -> str:
+        """Its name, state and command line, for the record."""
+        with suppress(OSError):
+            state = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+            command = Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+            return f"{self.name} ({state}: {command.replace(str(ROOT), '.')[-120:]})"
+        return self.name
+
     def is_working(self) -> bool:
         """Whether it is a worker of Ray that does something; Ray's agents have such titles too."""
         title = ""
@@ -249,7 +257,7 @@ def kill(run: Run, target: str, phase: str, share: float, durations: dict[str, f
     record |= {"is_kill": True, "status": run.process.wait(), "ended_s": round(ended, 1)}
     record["gone_s"] = round(time.monotonic() - struck, 1)
     if left:
-        problems.append(f"left after {GONE_S} s: {', '.join(process.name for process in left)}")
+        problems.append(f"left after {GONE_S} s: {', '.join(process.describe() for process in left)}")
         for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)

@@ -152,7 +152,8 @@ def watched_ray(*, is_local: bool) -> Iterator[None]:
     finally:
         # Without its own processes Ray waits for them.
         if watch.lost is None:
-            ray.shutdown()
+            with signals.kept_handlers():
+                ray.shutdown()
 
 
 def _error_of_loss(lost: str) -> ResourceError:

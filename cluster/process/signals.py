@@ -157,8 +157,12 @@ def ignore() -> None:
 
 
 @contextmanager
-def kept_while_ray_starts() -> Iterator[None]:
-    """Keep the handlers of `NUMBERS` while Ray starts in the block: its own exit without a word."""
+def kept_handlers(deadline_s: float = DEADLINE_S) -> Iterator[None]:
+    """Keep the handlers of `NUMBERS` while Ray starts or ends in the block: its own exit without a word.
+
+    Args:
+        deadline_s: seconds that an ending by a signal may take in the block.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -168,7 +172,7 @@ def kept_while_ray_starts() -> Iterator[None]:
         return signal.getsignal(number) if number in NUMBERS else original(number, handler)
 
     signal.signal = keep  # type: ignore[assignment]
-    _state.deadline_s = START_DEADLINE_S
+    _state.deadline_s = deadline_s
     is_over = threading.Event()
     threading.Thread(target=_hold_actions, args=(_actions(), is_over), daemon=True).start()
     try:
@@ -192,7 +196,8 @@ def _actions() -> dict[int, ctypes.Array[ctypes.c_char]]:
 def _hold_actions(actions: dict[int, ctypes.Array[ctypes.c_char]], is_over: threading.Event) -> None:
     """Take signals back, again and again, from handlers that are set in C, past Python.
 
-    Ray's core sets one in the middle of its start, which writes a stack at SIGTERM before it calls ours.
+    Ray's core sets one in the middle of its start, which writes a stack at SIGTERM before it calls ours; and when it
+    ends it leaves SIGTERM to the system, which ends the process without a word.
     """
     while not is_over.wait(_HOLD_S):
         for number, action in actions.items():

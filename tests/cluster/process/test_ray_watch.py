@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
+import ray
 
 from cluster.process import ray_watch
 from cluster.process.ray_watch import GcsProbe, RayWatch, lost_process
@@ -69,3 +71,22 @@ def test_a_ray_that_lives_disturbs_nobody() -> None:
     with watch.watching():
         time.sleep(0.3)
     assert watch.lost is None
+
+
+def test_handlers_are_kept_when_ray_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = ctypes.CDLL(None)
+
+    def end_as_rays_core_does() -> None:
+        library.signal(int(signal.SIGTERM), None)
+
+    monkeypatch.setattr(ray, "shutdown", end_as_rays_core_does)
+    monkeypatch.setattr(ray_watch, "local_processes", dict)
+    received = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        with ray_watch.watched_ray(is_local=True):
+            pass
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]

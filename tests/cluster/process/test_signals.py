@@ -191,7 +191,7 @@ def test_a_handler_of_a_library_does_not_replace_ours_while_ray_starts(tmp_path:
     starting = """
 import signal, sys, time
 from cluster.process import signals
-with signals.kept_while_ray_starts():
+with signals.kept_handlers():
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
     step("working")
     time.sleep(60)
@@ -205,7 +205,7 @@ def test_a_handler_that_a_library_sets_in_c_while_ray_starts_is_replaced(tmp_pat
     started = """
 import ctypes, signal, time
 from cluster.process import signals
-with signals.kept_while_ray_starts():
+with signals.kept_handlers():
     ctypes.CDLL(None).signal(int(signal.SIGTERM), None)
 step("working")
 time.sleep(60)

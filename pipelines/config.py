@@ -26,6 +26,9 @@ from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import UsageError
 
 PATH: dict[str, JsonValue] = {"path": True}
+# Marks a key of a later version. Datasets write it down only where it has another value than its default, so that all
+# others keep their fingerprint.
+LATER: dict[str, JsonValue] = {"later": True}
 _MAX_SHOWN = 80
 MAX_WHOLE, MAX_SEED = 10**15, 2**63 - 1
 """Largest whole numbers of keys: sums of a few numbers below 10^15 have room in 64 bits; seeds are not added up."""
@@ -69,6 +72,11 @@ class Section(BaseModel):
         if type(value) is int and abs(value) > largest:
             raise ValueError(f"larger than {largest:,}")
         return value
+
+    @classmethod
+    def later_defaults(cls) -> dict[str, Any]:
+        """The keys of later versions with their defaults, which a dataset that lacks them was built with."""
+        return {name: field.default for name, field in cls.model_fields.items() if field.json_schema_extra == LATER}
 
     @classmethod
     def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,10 +300,20 @@ class CropConfig(Section):
         ge=0,
     )
 
+    per_gene: int = Field(
+        default=1,
+        description="most windows of a gene: as many as it has room for side by side; each has its own negatives",
+        ge=1,
+        le=1000,
+        json_schema_extra=LATER,
+    )
+
     @model_validator(mode="after")
-    def _exact_length(self) -> CropConfig:
+    def _need_a_length(self) -> CropConfig:
         if self.exact and self.length is None:
             raise ValueError("exact needs crop.length")
+        if self.per_gene > 1 and self.length is None:
+            raise ValueError("per_gene needs crop.length: a whole gene is one window")
         return self
 
 

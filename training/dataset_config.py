@@ -1,6 +1,7 @@
 """Compares an experiment with the configuration that its dataset was built with; where they differ, the dataset counts.
 
-Only keys that both have are compared, so that a dataset of an older or newer raygene can be trained on.
+Only keys that both have are compared, so that a dataset of an older or newer raygene can be trained on. A dataset that
+lacks a key which is written down only where it is used was built with its default.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.config import DatasetConfig, SourceConfig
+from pipelines.config import DatasetConfig, Section, SourceConfig
 
 Values = dict[str, Any]
 
@@ -34,8 +35,9 @@ def reconcile(experiment: Values, built: Values) -> tuple[Values, list[str]]:
             reconciled[name], differing = dict(dataset_section), []
         elif isinstance(section, dict) and isinstance(dataset_section, dict):
             field = DatasetConfig.model_fields.get(name)
-            optional = _optional_keys(field.annotation if field else None)
-            reconciled[name], differing = _reconcile_section(name, section, dataset_section, optional)
+            annotation = field.annotation if field else None
+            dataset_section = _later_defaults(annotation) | dataset_section
+            reconciled[name], differing = _reconcile_section(name, section, dataset_section, _optional_keys(annotation))
         else:
             continue
         differences += differing
@@ -47,7 +49,8 @@ def _reconcile_sources(sources: Sequence[Values], built: Sequence[Values]) -> tu
     built_names, names = [source["genome"] for source in built], list(by_name)
     differences = [_difference("sources", built_names, names)] if built_names != names else []
     reconciled = []
-    for built_source in built:
+    for stored in built:
+        built_source = SourceConfig.later_defaults() | stored
         name = built_source["genome"]
         source, differing = _reconcile_section(
             f"sources.{name}", by_name.get(name, built_source), built_source, _optional_keys(SourceConfig)
@@ -69,6 +72,10 @@ def _optional_keys(section: Any) -> set[str]:
     """The keys of a section that are None when they are left out."""
     fields = getattr(section, "model_fields", {})
     return {field.alias or name for name, field in fields.items() if field.default is None}
+
+
+def _later_defaults(section: Any) -> Values:
+    return section.later_defaults() if isinstance(section, type) and issubclass(section, Section) else {}
 
 
 def _difference(key: str, built: Any, experiment: Any) -> str:

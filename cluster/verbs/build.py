@@ -79,6 +79,8 @@ def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> No
     header = ("genome", "sequences used", "genes", "intervals", "tokens", "longest, bases")
     terminal.table("The dataset would have at most", header, rows)
     for genome in estimates:
+        if genome.windows > genome.genes:
+            terminal.note(f"{genome.name}: {genome.windows:,} windows of {genome.genes:,} genes (crop.per_gene)")
         for reason, count in genome.dropped.items():
             terminal.note(f"{genome.name}: {count:,} left out: {reason.replace('_', ' ')}")
     needed, free = preflight.estimate_disk_bytes(estimates, job.tokenizer), preflight.free_bytes(output.absolute())
@@ -98,18 +100,25 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         tokens[file["path"].split("/")[0].removeprefix("split=")] += file["tokens"]
     splits = [split for split in ("train", "validation", "test") if tokens[split]]
     table = [(split, rows[split, 1], rows[split, 0], tokens[split]) for split in splits]
-    terminal.table("Intervals", ("split", "genes", "negatives", "tokens"), table)
+    has_several = any("windows" in genes for genes in manifest["genes"].values())
+    shown = "windows of genes" if has_several else "genes"
+    terminal.table("Intervals", ("split", shown, "negatives", "tokens"), table)
     gene_rows: list[tuple[object, ...]] = []
     length_rows: list[tuple[object, ...]] = []
     for genome, genes in manifest["genes"].items():
         share = f"{genes['kept'] / genes['annotated']:.1%}"
-        gene_rows.append((genome, genes["annotated"], genes["kept"], share, genes["shortened"], genes["negatives"]))
+        windows = (genes["windows"],) if has_several else ()
+        gene_rows.append(
+            (genome, genes["annotated"], genes["kept"], share, *windows, genes["shortened"], genes["negatives"])
+        )
         for state, name in (("as annotated", "length_before"), ("in the dataset", "length_after")):
             length_rows.append((genome, state, *(genes[name][f"{percent}%"] for percent in QUANTILES)))
     if gene_rows:
-        terminal.table("Genes", ("genome", "annotated", "kept", "share", "shortened", "negatives"), gene_rows)
+        windows_header = ("windows",) if has_several else ()
+        header = ("genome", "annotated", "kept", "share", *windows_header, "shortened", "negatives")
+        terminal.table("Genes", header, gene_rows)
         quantiles = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
-        terminal.table("Lengths of genes in bases", ("genome", "genes", *quantiles), length_rows)
+        terminal.table(f"Lengths of {shown} in bases", ("genome", "genes", *quantiles), length_rows)
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")

@@ -122,6 +122,7 @@ class Inspection:
             ]
             rows += [
                 (genome, "kept", genes["kept"]),
+                *([(genome, "windows of those kept", genes["windows"])] if "windows" in genes else []),
                 (genome, "kept, shortened so that a negative fits", genes["shortened"]),
             ]
         return Table("Every gene accounted for", ("genome", "genes", "count"), rows)

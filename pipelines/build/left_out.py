@@ -29,12 +29,14 @@ FOLDER = LEFT_OUT
 KEY = "left_out"
 
 
-def make_rows(dropped: pa.Table, table: pa.Table) -> pa.Table:
+def make_rows(dropped: pa.Table, table: pa.Table, *, has_several: bool = False) -> pa.Table:
     """Return the genes among dropped records, as rows of the interval table with `reason` and `overlaps_train`.
 
     Args:
         dropped: rows of `place_negatives.PLACED`, sorted like the dataset's rows.
         table: the dataset's interval table.
+        has_several: whether genes have several windows. Then a row is a window, and one of whose gene another window is
+            in train counts as overlapping it.
 
     Returns:
         Their ids follow the dataset's. `split` is that of their block or of all rows of their chromosome; it is null
@@ -47,6 +49,8 @@ def make_rows(dropped: pa.Table, table: pa.Table) -> pa.Table:
     split = pa.array(_find_splits(genes, gene_chromosomes, table, row_chromosomes), pa.string())
     rows = rows.set_column(names.index("split"), "split", split)
     overlaps_train = _find_overlaps_with_train(genes, gene_chromosomes, table, row_chromosomes)
+    if has_several:
+        overlaps_train |= _find_genes_in_train(genes, gene_chromosomes, table, row_chromosomes)
     return rows.append_column("overlaps_train", pa.array(overlaps_train))
 
 
@@ -90,6 +94,17 @@ def _find_overlaps_with_train(
     )
     in_train = pc.equal(table["split"], "train").to_numpy()
     return intervals.overlaps(gene_bounds, intervals.merge(row_bounds[in_train]))
+
+
+def _find_genes_in_train(
+    genes: pa.Table, gene_chromosomes: NDArray[np.int64], table: pa.Table, row_chromosomes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return whether another window of each gene is in train, shape (genes,)."""
+    ids = pa.concat_tables([rows.select(["gene_id"]) for rows in (genes, table)])["gene_id"].combine_chunks()
+    codes = pc.fill_null(ids.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers = np.concatenate([gene_chromosomes, row_chromosomes]) * (len(ids) + 1) + codes
+    in_train = pc.and_(pc.equal(table["split"], "train"), pc.equal(table["label"], 1)).to_numpy()
+    return np.isin(numbers[: len(genes)], numbers[len(genes) :][in_train])
 
 
 @dataclass(frozen=True)

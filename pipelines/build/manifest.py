@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines import fingerprint, schema
-from pipelines.config import PATH, DatasetConfig, SourceConfig
+from pipelines.config import PATH, CropConfig, DatasetConfig, Section, SourceConfig
 from pipelines.genome.source import Source
-from pipelines.splits.named_rows import NamedRows
+from pipelines.splits.named_rows import NamedRows, number_pairs
 from pipelines.tokens.tokenizer import Tokenizer
 
 PATH_KEYS = {name for name, field in SourceConfig.model_fields.items() if field.json_schema_extra == PATH}
@@ -39,6 +39,12 @@ def _config_without_paths(config: DatasetConfig, tokenizer: Tokenizer) -> dict[s
     section = config.tokenizer
     counting = {"vocabulary": section.vocabulary, "min_count": section.min_count} if section.reuse is None else {}
     document["tokenizer"] = tokenizer.parameters | counting
+    sections: list[tuple[dict[str, Any], type[Section]]] = [(document["crop"], CropConfig)]
+    sections += [(source, SourceConfig) for source in document["sources"]]
+    for values, kind in sections:
+        for key, default in kind.later_defaults().items():
+            if values[key] == default:
+                del values[key]
     return document
 
 
@@ -98,7 +104,9 @@ def describe_inputs(
     }
 
 
-def describe_contents(sources: list[Source], placed: pa.Table, table: pa.Table, dropped: pa.Table) -> dict[str, Any]:
+def describe_contents(
+    sources: list[Source], placed: pa.Table, table: pa.Table, dropped: pa.Table, *, has_several: bool = False
+) -> dict[str, Any]:
     """Return the manifest's entries on what the dataset holds and what was dropped.
 
     Args:
@@ -106,6 +114,7 @@ def describe_contents(sources: list[Source], placed: pa.Table, table: pa.Table, 
         placed: all rows of `place_negatives.PLACED`.
         table: the dataset's interval table.
         dropped: the rows of `placed` with a reason.
+        has_several: whether genes have several windows, which are counted then.
     """
     names = [source.genome.name for source in sources]
     genes = _Genes.of(placed)
@@ -114,7 +123,7 @@ def describe_contents(sources: list[Source], placed: pa.Table, table: pa.Table, 
     return {
         "counts": _count_rows(table),
         "genes": {
-            name: _describe_genes(source, genes.of_genome(name), len(negatives.of(name)))
+            name: _describe_genes(source, genes.kept_of(name), len(negatives.of(name)), has_several=has_several)
             for name, source in zip(names, sources, strict=True)
         },
         "dropped": {
@@ -134,9 +143,10 @@ def _count_rows(table: pa.Table) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Genes:
-    """The genes of all genomes as columns, each of shape (genes,)."""
+    """The windows of all genes of all genomes as columns, each of shape (windows,)."""
 
     genomes: NamedRows
+    genes: NDArray[np.int64]
     lengths: NDArray[np.int64]
     requested_lengths: NDArray[np.int64]
     is_kept: NDArray[np.bool_]
@@ -146,28 +156,33 @@ class _Genes:
         genes = placed.filter(pc.equal(placed["label"], 1))
         return cls(
             NamedRows(genes["genome"]),
+            number_pairs(NamedRows(genes["chromosome"]).numbers, genes["gene"].to_numpy().astype(np.int64)),
             genes["end"].to_numpy() - genes["start"].to_numpy(),
             genes["requested_length"].to_numpy(),
             pc.equal(genes["reason"], "").to_numpy(),
         )
 
-    def of_genome(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Lengths of a genome's kept genes, and the lengths that were requested for them."""
+    def kept_of(self, name: str) -> _Genes:
+        """The windows of a genome's genes that are kept."""
         rows = self.genomes.of(name)
         kept = rows[self.is_kept[rows]]
-        return self.lengths[kept], self.requested_lengths[kept]
+        return replace(
+            self, genes=self.genes[kept], lengths=self.lengths[kept], requested_lengths=self.requested_lengths[kept]
+        )
 
 
-def _describe_genes(
-    source: Source, kept: tuple[NDArray[np.int64], NDArray[np.int64]], negatives: int
-) -> dict[str, Any]:
-    """Count genes annotated, kept and shortened; give lengths in bases before and after, at `QUANTILES` per cent."""
+def _describe_genes(source: Source, kept: _Genes, negatives: int, *, has_several: bool) -> dict[str, Any]:
+    """Count genes annotated, kept and shortened; give lengths in bases before and after, at `QUANTILES` per cent.
+
+    Where genes have several windows, those are counted too, and it is they that are shortened and have lengths.
+    """
     lengths_before = np.array([gene.end - gene.start for genes in source.genes.values() for gene in genes])
-    lengths_after, requested_lengths = kept
+    lengths_after, requested_lengths = kept.lengths, kept.requested_lengths
     return {
         "annotated": source.features,
         "usable": len(lengths_before),
-        "kept": len(lengths_after),
+        "kept": len(np.unique(kept.genes)),
+        **({"windows": len(lengths_after)} if has_several else {}),
         "negatives": negatives,
         "shortened": int((lengths_after < requested_lengths).sum()),
         "length_before": _length_quantiles(lengths_before),

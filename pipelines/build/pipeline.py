@@ -37,6 +37,7 @@ from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
 from pipelines.splits import assign, families, regions, sketch
 from pipelines.splits.blocks import Blocks
+from pipelines.splits.named_rows import NamedRows, number_pairs
 from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -212,7 +213,8 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
             table, dropped = _assign_splits(prepared, placed, progress)
             tokenizer = _resolve_tokenizer(prepared, table, progress)
             document = _encode_rows(prepared, tokenizer, table, staging, progress)
-            left_out_rows = left_out.make_rows(dropped, table)
+            has_several = config.crop.per_gene > 1
+            left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
             document[left_out.KEY] = _encode_left_out(prepared, tokenizer, left_out_rows, staging, progress)
     except ResourceError:
         # Finished parts stay: the next build resumes from them, on a larger disk or with more memory.
@@ -220,7 +222,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     except RaygeneError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    document |= manifest.describe_contents(prepared.sources, placed, table, dropped)
+    document |= manifest.describe_contents(prepared.sources, placed, table, dropped, has_several=has_several)
     document["dropped"] |= {collection.name: dict(collection.dropped) for collection in prepared.collections}
     document |= {"split_in_blocks": prepared.genomes_in_blocks}
     if prepared.blocks:
@@ -303,7 +305,9 @@ def _place_negatives(prepared: PreparedBuild, progress: Progress) -> pa.Table:
     if not prepared.sources:
         return place_negatives.PLACED.empty_table()
     tasks = [
-        table for source in prepared.sources for table in place_negatives.chromosome_tables(source, prepared.blocks)
+        table
+        for source in prepared.sources
+        for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop)
     ]
     mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
     tables = []
@@ -338,6 +342,8 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
     is_kept = pc.equal(placed["reason"], "")
     dropped = placed.filter(pc.invert(is_kept))
     table = placed.filter(is_kept).drop_columns(["requested_length", "reason"])
+    genes = _number_genes(table) if prepared.config.crop.per_gene > 1 and config.by in ("random", "family") else None
+    table = table.drop_columns(["gene"])
     # Groups of labelled sequences that must stay together, numbered over all collections; -1 where there is none.
     groups = [np.full(len(table), -1, np.int64)]
     next_group = 0
@@ -347,6 +353,10 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
     table = pa.concat_tables([table, *(collection.rows() for collection in prepared.collections)])
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
     family = _find_families(prepared, table, progress) if config.by == "family" else None
+    if genes is not None:
+        # The windows of a gene stay together though they do not overlap.
+        genes = np.append(genes, np.arange(len(table) - len(genes)) + len(table))
+        family = genes if family is None else families.merge_groups(family, genes)
     splits = assign.assign(table, config, np.concatenate(groups), family)
     if config.by == "random":
         progress.warn(
@@ -355,6 +365,17 @@ def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress
         )
     table = table.drop_columns(["split"]).append_column("split", pa.array(splits, pa.string()))
     return table.select(schema.INTERVALS.names), dropped
+
+
+def _number_genes(table: pa.Table) -> NDArray[np.int64]:
+    """Return a number below the number of rows that the windows of a gene share, and of its own for any other row."""
+    chromosomes = number_pairs(NamedRows(table["genome"]).numbers, NamedRows(table["chromosome"]).numbers)
+    numbers: NDArray[np.int64] = number_pairs(chromosomes, table["gene"].to_numpy().astype(np.int64))
+    is_window = table["label"].to_numpy() == 1
+    _, first, own = np.unique(numbers[is_window], return_index=True, return_inverse=True)
+    rows = np.arange(len(table))
+    rows[is_window] = np.flatnonzero(is_window)[first][own]
+    return rows
 
 
 def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> NDArray[np.int64]:

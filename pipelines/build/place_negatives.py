@@ -29,7 +29,7 @@ CHROMOSOMES = pa.schema(
     [
         ("genome", pa.string()),
         ("chromosome", pa.string()),
-        ("genes_before", pa.int64()),
+        ("windows_before", pa.int64()),
         ("block_end", pa.list_(pa.int64())),
         ("block_split", pa.list_(pa.string())),
         ("blocks_are_closed", pa.bool_()),
@@ -47,6 +47,7 @@ CHROMOSOMES = pa.schema(
 # The reason of a negative that could not be placed, as datasets record it.
 MISSING_NEGATIVE = "negative_without_room"
 
+# `gene` is the number of the row's gene on its chromosome: windows of one gene share it.
 PLACED = pa.schema(
     [
         ("genome", pa.string()),
@@ -57,6 +58,7 @@ PLACED = pa.schema(
         ("label", pa.int8()),
         ("source", pa.string()),
         ("gene_id", pa.string()),
+        ("gene", pa.int64()),
         ("biotype", pa.string()),
         ("split", pa.string()),
         ("requested_length", pa.int64()),
@@ -65,31 +67,32 @@ PLACED = pa.schema(
 )
 
 
-def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks]) -> list[pa.Table]:
+def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks], crop: CropConfig) -> list[pa.Table]:
     """Return the chromosomes of a source as tables of `CHROMOSOMES`, small chromosomes together in one table.
 
     Args:
         source: a genome with its genes.
         blocks: (genome, chromosome) to its blocks; a chromosome that is missing here is one block.
+        crop: how many windows a gene has.
     """
-    names = list(source.lengths)
-    counts = [len(source.genes[name]) for name in names]
-    genes_before = [0, *itertools.accumulate(counts)]
+    names, bounds = list(source.lengths), source.bounds()
+    counts = [int(cropping.window_counts(bounds[name], crop).sum()) for name in names]
+    windows_before = [0, *itertools.accumulate(counts)]
     genome = source.genome.name
     rows = [
         _chromosome_row(source, name, count_before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
-        for name, count_before in zip(names, genes_before, strict=False)
+        for name, count_before in zip(names, windows_before, strict=False)
     ]
     groups = task_plan.group_sizes(source.lengths.values())
     return [pa.Table.from_pylist(rows[group], schema=CHROMOSOMES) for group in groups]
 
 
-def _chromosome_row(source: Source, name: str, genes_before: int, blocks: Blocks) -> dict[str, Any]:
+def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Blocks) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
     return {
         "genome": source.genome.name,
         "chromosome": name,
-        "genes_before": genes_before,
+        "windows_before": windows_before,
         "block_end": blocks.ends,
         "block_split": blocks.splits,
         "blocks_are_closed": blocks.are_closed,
@@ -127,16 +130,16 @@ class PlaceNegatives:
             columns = {
                 name: row[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(row[name].type)
             }
-            genome, chromosome, genes_before = (row[name][0].as_py() for name in CHROMOSOMES.names[:3])
+            genome, chromosome, windows_before = (row[name][0].as_py() for name in CHROMOSOMES.names[:3])
             blocks = Blocks(
                 columns["block_end"].to_numpy(),
                 tuple(columns["block_split"].to_pylist()),
                 are_closed=row["blocks_are_closed"][0].as_py(),
             )
-            yield self._place(genome, chromosome, genes_before, blocks, columns)
+            yield self._place(genome, chromosome, windows_before, blocks, columns)
 
     def _place(
-        self, genome: str, name: str, genes_before: int, blocks: Blocks, columns: dict[str, pa.Array]
+        self, genome: str, name: str, windows_before: int, blocks: Blocks, columns: dict[str, pa.Array]
     ) -> pa.Table:
         genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
         is_forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
@@ -148,14 +151,15 @@ class PlaceNegatives:
             features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
             feature_strands=columns["excluded_strand"].to_numpy(),
             runs_of_n=self.genomes[genome].runs_of_n(name, self.negatives.min_n_run),
-            genes_before=genes_before,
+            windows_before=windows_before,
         )
         matched = [share for share in self.negatives.match if share != "length"]
         letters = partial(self.genomes[genome].sequence, name)
         measure = partial(matching.measure_shares, letters, chromosome.length, matched) if matched else None
         placement = place.place_negatives(chromosome, self.negatives, self.crop, measure)
         splits = np.array(blocks.split_names, dtype=object)[blocks.split_numbers(genes[:, 0])]
-        return _to_table(chromosome, columns, placement, splits, cropping.window_lengths(genes, self.crop))
+        sites, _ = cropping.window_sites(genes, self.crop)
+        return _to_table(chromosome, columns, placement, splits, cropping.window_lengths(sites, self.crop))
 
 
 def _to_table(
@@ -165,24 +169,27 @@ def _to_table(
     splits: NDArray[np.object_],
     requested_lengths: NDArray[np.int64],
 ) -> pa.Table:
-    """Return genes, their negatives and the negatives that are missing, in this order, as rows of `PLACED`.
+    """Return windows, their negatives and the negatives that are missing, in this order, as rows of `PLACED`.
 
     Args:
         chromosome: its genome, name and strands are used.
         columns: of `CHROMOSOMES`, for the genes' ids and biotypes.
         placement: windows and negatives.
         splits: split of each gene, shape (genes,).
-        requested_lengths: bases of each gene's window before any shortening, shape (genes,).
+        requested_lengths: bases of each window before any shortening, shape (windows,).
     """
-    genes, negatives = len(placement.windows), len(placement.negatives)
-    missing = np.repeat(np.arange(genes), placement.missing)
-    gene_index = np.concatenate([np.arange(genes), placement.partners, missing])
-    # One of a gene's two windows is -1.
-    gene_bounds = np.maximum(placement.windows, placement.left_out)
-    bounds = np.concatenate([gene_bounds, placement.negatives, np.full((len(missing), 2), shuffle.UNPLACED, np.int64)])
+    windows, negatives = len(placement.windows), len(placement.negatives)
+    missing = np.repeat(np.arange(windows), placement.missing)
+    window_index = np.concatenate([np.arange(windows), placement.partners, missing])
+    gene_index = placement.genes[window_index]
+    # Either the window or the one left out is -1.
+    window_bounds = np.maximum(placement.windows, placement.left_out)
+    bounds = np.concatenate(
+        [window_bounds, placement.negatives, np.full((len(missing), 2), shuffle.UNPLACED, np.int64)]
+    )
     rows = len(bounds)
     is_flipped = np.zeros(rows, np.bool_)
-    is_flipped[genes : genes + negatives] = placement.kinds == place.ANTISENSE
+    is_flipped[windows : windows + negatives] = placement.kinds == place.ANTISENSE
     is_forward = (chromosome.strands == 1)[gene_index]
     kinds = np.array(KINDS, dtype=object)[placement.kinds]
     genome, name = chromosome.name
@@ -193,12 +200,16 @@ def _to_table(
             "start": bounds[:, 0],
             "end": bounds[:, 1],
             "strand": np.where(is_forward ^ is_flipped, "+", "-").astype(object),
-            "label": np.repeat(np.array([1, 0], np.int8), [genes, negatives + len(missing)]),
-            "source": pa.array(["gene"] * genes + [*kinds] + ["negative"] * len(missing), pa.string()),
+            "label": np.repeat(np.array([1, 0], np.int8), [windows, negatives + len(missing)]),
+            "source": pa.array(["gene"] * windows + [*kinds] + ["negative"] * len(missing), pa.string()),
             "gene_id": columns["gene_id"].take(pa.array(gene_index)),
-            "biotype": pa.array([*columns["gene_biotype"].to_pylist(), *([None] * (rows - genes))], pa.string()),
+            "gene": gene_index,
+            "biotype": pa.array(
+                [*columns["gene_biotype"].take(pa.array(placement.genes)).to_pylist(), *([None] * (rows - windows))],
+                pa.string(),
+            ),
             "split": splits[gene_index],
-            "requested_length": requested_lengths[gene_index],
+            "requested_length": requested_lengths[window_index],
             "reason": pa.array([*placement.reasons, *[""] * negatives, *[MISSING_NEGATIVE] * len(missing)]),
         },
         schema=PLACED,

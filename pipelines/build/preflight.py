@@ -33,6 +33,7 @@ class Estimate:
         sequences: FASTA sequences that are used, or files.
         all_sequences: FASTA sequences in the genome, or files.
         genes: usable genes, or labelled sequences.
+        windows: windows of these genes.
         dropped: number of those left out, by reason.
         rows: intervals, negatives included.
         tokens: token ids.
@@ -43,6 +44,7 @@ class Estimate:
     sequences: int
     all_sequences: int
     genes: int
+    windows: int
     dropped: dict[str, int]
     rows: int
     tokens: int
@@ -89,13 +91,15 @@ def require_disk(required_bytes: int, output: Path) -> None:
 
 
 def _estimate_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Estimate:
-    lengths = cropping.window_lengths(np.concatenate([*source.bounds().values()]), config.crop)
+    genes = np.concatenate([*source.bounds().values()])
+    lengths = cropping.window_lengths(cropping.window_sites(genes, config.crop)[0], config.crop)
     ratio = config.negatives.ratio
     return Estimate(
         name=source.genome.name,
         sequences=len(source.lengths),
         all_sequences=len(source.genome.lengths),
-        genes=len(lengths),
+        genes=len(genes),
+        windows=len(lengths),
         dropped=dict(source.dropped),
         rows=int(len(lengths) * (1 + ratio)),
         tokens=int(tokenizer.token_counts(lengths).sum() * (1 + ratio)),
@@ -111,6 +115,7 @@ def _estimate_collection(collection: Collection, tokenizer: Tokenizer) -> Estima
         sequences=len(collection.files),
         all_sequences=len(collection.files),
         genes=len(rows),
+        windows=len(rows),
         dropped=dict(collection.dropped),
         rows=len(rows),
         tokens=int(tokenizer.token_counts(lengths).sum()),

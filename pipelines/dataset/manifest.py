@@ -119,6 +119,7 @@ class _Genes(_Part):
     annotated: Count
     usable: Count
     kept: Count
+    windows: Count = 0
     negatives: Count
     shortened: Count
     length_before: dict[str, Count] = {}

@@ -1,4 +1,4 @@
-"""Where negatives are made: a window out of each gene, and for each window negatives of the same length.
+"""Where negatives are made: windows out of each gene, and for each window negatives of the same length.
 
 There are four kinds, mixed by their shares. `shuffle` comes from `bedtools shuffle`, in rounds: what does not fit is
 cut to 85 % and tried again. `antisense` and `partial` are cut to what the annotation leaves clear. `dinucleotide` is
@@ -33,7 +33,7 @@ DOES_NOT_FIT = {
     "partial": "no_room_beside_gene",
 }
 SHUFFLE, DINUCLEOTIDE, ANTISENSE, PARTIAL = range(len(KINDS))
-# Of a gene's negatives the kind with the least choice comes first: its length is the window's.
+# Of a window's negatives the kind with the least choice comes first: its length is the window's.
 _RANK = np.array([2, 3, 1, 0])
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -50,7 +50,7 @@ class Chromosome:
         features: gene-like features and excluded intervals, genes among them, shape (features, 2).
         feature_strands: +1, -1, or 0 where it is unknown, shape (features,).
         runs_of_n: shape (runs, 2).
-        genes_before: genes of the genome on earlier chromosomes, so that a ratio holds over all of them.
+        windows_before: windows of the genome's genes on earlier chromosomes, so that a ratio holds over all of them.
     """
 
     name: tuple[str, str]
@@ -60,7 +60,7 @@ class Chromosome:
     features: Intervals
     feature_strands: NDArray[np.int8]
     runs_of_n: Intervals
-    genes_before: int = 0
+    windows_before: int = 0
 
     @property
     def length(self) -> int:
@@ -75,18 +75,20 @@ class Chromosome:
 
 @dataclass(frozen=True)
 class Placement:
-    """Windows and negatives of the genes of one chromosome.
+    """Windows and negatives of the genes of one chromosome. Without `crop.per_gene` a gene has one window.
 
     Attributes:
-        windows: start and end of what is kept of each gene, shape (genes, 2); -1, -1 where the gene is left out.
+        genes: index of each window's gene, ascending, shape (windows,).
+        windows: start and end of each window, shape (windows, 2); -1, -1 where it is left out.
         negatives: start and end of each negative, shape (negatives, 2).
-        partners: index of the gene that each negative belongs to, shape (negatives,).
+        partners: index of the window that each negative belongs to, shape (negatives,).
         kinds: index of each negative's kind in `KINDS`, shape (negatives,).
-        missing: requested negatives of each gene that could not be placed, shape (genes,); 0 for a gene left out.
-        reasons: why each gene is left out, empty where it is not, shape (genes,).
-        left_out: start and end of the window of each gene that is left out, shape (genes, 2); -1, -1 where it is kept.
+        missing: requested negatives of each window that could not be placed, shape (windows,); 0 for one left out.
+        reasons: why each window is left out, empty where it is not, shape (windows,).
+        left_out: start and end of each window that is left out, shape (windows, 2); -1, -1 where it is kept.
     """
 
+    genes: NDArray[np.int64]
     windows: Intervals
     negatives: Intervals
     partners: NDArray[np.int64]
@@ -98,16 +100,16 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Requests:
-    """The negatives to place; those of one gene follow each other, and the first decides the length of its window.
+    """The negatives to place; those of one window follow each other, and the first decides the window's length.
 
     Attributes:
-        gene: index of each request's gene, shape (requests,).
+        window: index of each request's window, shape (requests,).
         kind: index of each request's kind in `KINDS`, shape (requests,).
-        is_first: whether each request is the first of its gene, shape (requests,).
+        is_first: whether each request is the first of its window, shape (requests,).
         bounds: start and end of each negative; -1, -1 until it is placed, shape (requests, 2).
     """
 
-    gene: NDArray[np.int64]
+    window: NDArray[np.int64]
     kind: NDArray[np.int64]
     is_first: NDArray[np.bool_]
     bounds: Intervals
@@ -118,7 +120,7 @@ class _Requests:
         return self.bounds[:, 0] != UNPLACED
 
     def of_kind(self, kind: int, *, first: bool | None = None) -> NDArray[np.int64]:
-        """Return the indices of a kind's requests: all of them, only the genes' first, or only the further ones."""
+        """Return the indices of a kind's requests: all of them, only the windows' first, or only further ones."""
         return np.flatnonzero((self.kind == kind) & (True if first is None else self.is_first == first))
 
 
@@ -128,7 +130,7 @@ def place_negatives(
     crop: CropConfig,
     measure_shares: Callable[[Intervals], Shares] | None = None,
 ) -> Placement:
-    """Cut a window out of each gene of a chromosome and place its negatives.
+    """Cut windows out of each gene of a chromosome and place their negatives.
 
     Args:
         chromosome: its genes and what negatives keep clear of.
@@ -140,93 +142,104 @@ def place_negatives(
     Raises:
         DependencyError: bedtools is missing or failed.
     """
-    genes, seed = chromosome.genes, (config.seed, *chromosome.name)
+    seed = (config.seed, *chromosome.name)
     generator = np.random.default_rng(fingerprint.seed(config.seed, "windows", *chromosome.name))
-    lengths = cropping.window_lengths(genes, crop)
-    reasons = np.full(len(genes), "", dtype=object)
+    sites, gene = cropping.window_sites(chromosome.genes, crop)
+    strands = chromosome.strands[gene]
+    lengths = cropping.window_lengths(sites, crop)
+    reasons = np.full(len(sites), "", dtype=object)
     if crop.exact:
         reasons[lengths != crop.length] = SHORTER
-    requests = _draw_requests(chromosome, config, reasons == "", generator)
+    requests = _draw_requests(chromosome.windows_before, config, reasons == "", generator)
     shorten = config.unplaced == "shorten" and not crop.exact
-    bounds, lengths = _clear_of_antisense(chromosome, requests, crop, lengths, shorten)
+    bounds, lengths = _clear_of_antisense(chromosome, requests, sites, gene, crop, lengths, shorten)
     shuffler = IntervalShuffler(chromosome.occupied(config.flank), chromosome.blocks, seed)
-    splits = chromosome.blocks.split_numbers(genes[:, 0])
-    # The order of these steps is part of the dataset's bytes: each keeps clear of what is placed before, and a gene's
+    splits = chromosome.blocks.split_numbers(sites[:, 0])
+    # The order of these steps is part of the dataset's bytes: each keeps clear of what is placed before, and a
     # window is cut once its first negative has decided the length.
-    edges = GeneEdges(intervals.merge(np.concatenate([chromosome.occupied(), genes])), chromosome.length)
-    _place_partial(chromosome, requests, edges, lengths, generator, shorten=shorten)
+    occupied = intervals.merge(np.concatenate([chromosome.occupied(), chromosome.genes]))
+    edges = GeneEdges(occupied, chromosome.length, crop.per_gene)
+    _place_partial(chromosome, chromosome.genes[gene], requests, edges, lengths, generator, shorten=shorten)
     shuffler.exclude(requests.bounds[requests.is_placed])
     if measure_shares is None:
         _place_first_shuffled(requests, shuffler, lengths, splits, generator, shorten=shorten)
     windows = cropping.cut_windows(bounds, lengths, crop, generator)
-    _place_on_windows(chromosome, requests, windows)
+    _place_on_windows(chromosome, strands, requests, windows)
     if measure_shares is None:
         _place_further_shuffled(requests, shuffler, lengths, splits)
     elif len(shuffled := requests.of_kind(SHUFFLE)):
-        gene = requests.gene[shuffled]
+        window = requests.window[shuffled]
         requests.bounds[shuffled] = shuffler.place_matched(
-            lengths[gene],
-            splits[gene],
-            measure_shares(windows[gene]),
+            lengths[window],
+            splits[window],
+            measure_shares(windows[window]),
             measure_shares,
             config.candidates,
             config.tolerance,
         )
-    return _to_placement(requests, windows, reasons, config, matched=measure_shares is not None)
+    return _to_placement(requests, gene, windows, reasons, config, matched=measure_shares is not None)
 
 
 def _draw_requests(
-    chromosome: Chromosome, config: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
+    windows_before: int, config: NegativesConfig, usable: NDArray[np.bool_], generator: np.random.Generator
 ) -> _Requests:
-    """Draw the number of negatives of each usable gene and spread the kinds evenly over them, genes in random order."""
-    copies = _draw_copies(chromosome.genes_before, len(chromosome.genes), config.ratio, generator)
+    """Draw the number of negatives of each usable window, and spread the kinds evenly over windows in random order."""
+    copies = _draw_copies(windows_before, len(usable), config.ratio, generator)
     order = generator.permutation(len(copies))
-    number = math.floor(chromosome.genes_before * config.ratio) + np.arange(int(copies.sum()))
-    gene = np.repeat(order, copies[order])
+    number = math.floor(windows_before * config.ratio) + np.arange(int(copies.sum()))
+    window = np.repeat(order, copies[order])
     # Multiples of the golden ratio fall evenly in [0, 1) however many are taken (Weyl), so parts hold at any size.
     limits = np.cumsum([config.kinds.get(kind, 0.0) for kind in KINDS])
     kind = np.searchsorted(limits, (number * _GOLDEN % 1) * limits[-1], side="right")
-    gene, kind = gene[usable[gene]], kind[usable[gene]].astype(np.int64)
+    window, kind = window[usable[window]], kind[usable[window]].astype(np.int64)
     turn = np.argsort(order, kind="stable")
-    ranked = np.lexsort((_RANK[kind], turn[gene]))
-    gene, kind = gene[ranked], kind[ranked]
-    is_first = np.append(True, gene[1:] != gene[:-1])[: len(gene)]
-    return _Requests(gene, kind, is_first, np.full((len(gene), 2), UNPLACED, np.int64))
+    ranked = np.lexsort((_RANK[kind], turn[window]))
+    window, kind = window[ranked], kind[ranked]
+    is_first = np.append(True, window[1:] != window[:-1])[: len(window)]
+    return _Requests(window, kind, is_first, np.full((len(window), 2), UNPLACED, np.int64))
 
 
-def _draw_copies(genes_before: int, genes: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the number of negatives of each gene, shape (genes,).
+def _draw_copies(windows_before: int, windows: int, ratio: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw the number of negatives of each window, shape (windows,).
 
-    Over all chromosomes of a genome they add up to genes x ratio, rounded down.
+    Over all chromosomes of a genome they add up to windows x ratio, rounded down.
     """
-    copies = np.full(genes, int(ratio), np.int64)
-    extra = math.floor((genes_before + genes) * ratio) - math.floor(genes_before * ratio) - int(copies.sum())
-    copies[generator.permutation(genes)[:extra]] += 1
+    copies = np.full(windows, int(ratio), np.int64)
+    extra = math.floor((windows_before + windows) * ratio) - math.floor(windows_before * ratio) - int(copies.sum())
+    copies[generator.permutation(windows)[:extra]] += 1
     return copies
 
 
 def _clear_of_antisense(
-    chromosome: Chromosome, requests: _Requests, crop: CropConfig, lengths: NDArray[np.int64], shorten: bool
+    chromosome: Chromosome,
+    requests: _Requests,
+    sites: Intervals,
+    gene: NDArray[np.int64],
+    crop: CropConfig,
+    lengths: NDArray[np.int64],
+    shorten: bool,
 ) -> tuple[Intervals, NDArray[np.int64]]:
-    """Return where each gene's window may lie, shape (genes, 2), and its length, shape (genes,).
+    """Return where each window may lie, shape (windows, 2), and its length, shape (windows,).
 
-    A gene with an antisense negative is narrowed to a stretch whose other strand carries no feature.
+    The site of a window with an antisense negative is narrowed to a stretch whose other strand carries no feature.
     """
-    bounds, lengths = chromosome.genes.copy(), lengths.copy()
-    genes = np.unique(requests.gene[requests.of_kind(ANTISENSE)])
-    clear = antisense.longest_clear_stretches(
-        chromosome.genes[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands
-    )
-    clear_lengths = np.minimum(cropping.window_lengths(clear, crop), lengths[genes])
-    is_enough = clear_lengths == lengths[genes]
+    bounds, lengths = sites.copy(), lengths.copy()
+    windows = np.unique(requests.window[requests.of_kind(ANTISENSE)])
+    strands = chromosome.strands[gene[windows]]
+    clear = antisense.longest_clear_stretches(sites[windows], strands, chromosome.features, chromosome.feature_strands)
+    is_part = (np.bincount(gene)[gene] > 1)[windows]
+    clear[is_part] = cropping.clear_of_margins(clear[is_part], sites[windows[is_part]], crop)
+    clear_lengths = np.minimum(cropping.window_lengths(clear, crop), lengths[windows])
+    is_enough = clear_lengths == lengths[windows]
     if shorten:
         is_enough |= clear_lengths >= cropping.MIN_LENGTH
-    bounds[genes[is_enough]], lengths[genes[is_enough]] = clear[is_enough], clear_lengths[is_enough]
+    bounds[windows[is_enough]], lengths[windows[is_enough]] = clear[is_enough], clear_lengths[is_enough]
     return bounds, lengths
 
 
 def _place_partial(
     chromosome: Chromosome,
+    genes: Intervals,
     requests: _Requests,
     edges: GeneEdges,
     lengths: NDArray[np.int64],
@@ -234,17 +247,20 @@ def _place_partial(
     *,
     shorten: bool,
 ) -> None:
-    """Place partial negatives; with `shorten`, a gene's first one may lower its entry of `lengths` in place."""
+    """Place partial negatives; with `shorten`, a window's first one may lower its entry of `lengths` in place.
+
+    `genes` is start and end of each window's gene, shape (windows, 2).
+    """
     occupied = chromosome.occupied()
     for request in requests.of_kind(PARTIAL):
-        gene = requests.gene[request]
-        gene_bounds, length = chromosome.genes[gene], int(lengths[gene])
+        window = requests.window[request]
+        gene_bounds, length = genes[window], int(lengths[window])
         shortest = min(length, cropping.MIN_LENGTH) if shorten and requests.is_first[request] else length
         bounds = edges.place(gene_bounds, length, shortest, generator)
         if bounds[0] != UNPLACED:
             _verify_partial(bounds, gene_bounds, occupied)
             requests.bounds[request] = bounds
-            lengths[gene] = bounds[1] - bounds[0]
+            lengths[window] = bounds[1] - bounds[0]
 
 
 def _place_first_shuffled(
@@ -256,44 +272,44 @@ def _place_first_shuffled(
     *,
     shorten: bool,
 ) -> None:
-    """Place the genes' first shuffled negatives; with `shorten`, entries of `lengths` are lowered in place."""
+    """Place the windows' first shuffled negatives; with `shorten`, entries of `lengths` are lowered in place."""
     first = generator.permutation(requests.of_kind(SHUFFLE, first=True))
-    genes = requests.gene[first]
+    windows = requests.window[first]
     if not shorten:
-        requests.bounds[first] = shuffler.place(lengths[genes], splits[genes])
+        requests.bounds[first] = shuffler.place(lengths[windows], splits[windows])
         return
-    requests.bounds[first], final_lengths = shuffler.place_shortened(lengths[genes], splits[genes])
+    requests.bounds[first], final_lengths = shuffler.place_shortened(lengths[windows], splits[windows])
     is_placed = requests.is_placed[first]
-    lengths[genes[is_placed]] = final_lengths[is_placed]
+    lengths[windows[is_placed]] = final_lengths[is_placed]
 
 
 def _place_further_shuffled(
     requests: _Requests, shuffler: IntervalShuffler, lengths: NDArray[np.int64], splits: NDArray[np.int64]
 ) -> None:
-    """Place further shuffled negatives, one of each gene at a time; none for a gene whose first one did not fit."""
-    failed = requests.gene[requests.is_first & (requests.kind == SHUFFLE) & ~requests.is_placed]
+    """Place further shuffled negatives, one of each window at a time; none for one whose first did not fit."""
+    failed = requests.window[requests.is_first & (requests.kind == SHUFFLE) & ~requests.is_placed]
     waiting = requests.of_kind(SHUFFLE, first=False)
-    waiting = waiting[~np.isin(requests.gene[waiting], failed)]
+    waiting = waiting[~np.isin(requests.window[waiting], failed)]
     while len(waiting):
-        _, next_of_each = np.unique(requests.gene[waiting], return_index=True)
-        genes = requests.gene[waiting[next_of_each]]
-        requests.bounds[waiting[next_of_each]] = shuffler.place(lengths[genes], splits[genes])
+        _, next_of_each = np.unique(requests.window[waiting], return_index=True)
+        windows = requests.window[waiting[next_of_each]]
+        requests.bounds[waiting[next_of_each]] = shuffler.place(lengths[windows], splits[windows])
         waiting = np.delete(waiting, next_of_each)
 
 
-def _place_on_windows(chromosome: Chromosome, requests: _Requests, windows: Intervals) -> None:
+def _place_on_windows(
+    chromosome: Chromosome, strands: NDArray[np.int8], requests: _Requests, windows: Intervals
+) -> None:
     """Place dinucleotide shuffles and antisense negatives on the window itself.
 
-    A gene has one antisense negative at most, and only where the other strand of its window is clear.
+    A window has one antisense negative at most, and only where its other strand is clear.
     """
     rows = requests.of_kind(DINUCLEOTIDE)
-    requests.bounds[rows] = windows[requests.gene[rows]]
+    requests.bounds[rows] = windows[requests.window[rows]]
     rows = requests.of_kind(ANTISENSE)
-    genes, first = np.unique(requests.gene[rows], return_index=True)
-    is_clear = antisense.is_clear(
-        windows[genes], chromosome.strands[genes], chromosome.features, chromosome.feature_strands
-    )
-    requests.bounds[rows[first[is_clear]]] = windows[genes[is_clear]]
+    of_rows, first = np.unique(requests.window[rows], return_index=True)
+    is_clear = antisense.is_clear(windows[of_rows], strands[of_rows], chromosome.features, chromosome.feature_strands)
+    requests.bounds[rows[first[is_clear]]] = windows[of_rows[is_clear]]
 
 
 def _verify_partial(bounds: NDArray[np.int64], gene: NDArray[np.int64], occupied: Intervals) -> None:
@@ -306,22 +322,29 @@ def _verify_partial(bounds: NDArray[np.int64], gene: NDArray[np.int64], occupied
 
 
 def _to_placement(
-    requests: _Requests, windows: Intervals, reasons: NDArray[np.object_], config: NegativesConfig, *, matched: bool
+    requests: _Requests,
+    gene: NDArray[np.int64],
+    windows: Intervals,
+    reasons: NDArray[np.object_],
+    config: NegativesConfig,
+    *,
+    matched: bool,
 ) -> Placement:
-    """Leave out genes that got none of their negatives, unless they are to be kept, and count what is missing."""
+    """Leave out windows that got none of their negatives, unless they are to be kept, and count what is missing."""
     is_placed = requests.is_placed
-    requested = np.bincount(requests.gene, minlength=len(windows))
-    placed = np.bincount(requests.gene[is_placed], minlength=len(windows))
+    requested = np.bincount(requests.window, minlength=len(windows))
+    placed = np.bincount(requests.window[is_placed], minlength=len(windows))
     if config.unplaced != "keep":
-        for request in np.flatnonzero(requests.is_first & (placed[requests.gene] == 0)):
+        for request in np.flatnonzero(requests.is_first & (placed[requests.window] == 0)):
             kind = KINDS[requests.kind[request]]
-            reasons[requests.gene[request]] = UNMATCHED if matched and kind == "shuffle" else DOES_NOT_FIT[kind]
+            reasons[requests.window[request]] = UNMATCHED if matched and kind == "shuffle" else DOES_NOT_FIT[kind]
     left_out = reasons != ""
-    order = np.flatnonzero(is_placed)[np.argsort(requests.gene[is_placed], kind="stable")]
+    order = np.flatnonzero(is_placed)[np.argsort(requests.window[is_placed], kind="stable")]
     return Placement(
+        genes=gene,
         windows=np.where(left_out[:, None], UNPLACED, windows),
         negatives=requests.bounds[order],
-        partners=requests.gene[order],
+        partners=requests.window[order],
         kinds=requests.kind[order],
         missing=np.where(left_out, 0, requested - placed),
         reasons=reasons,

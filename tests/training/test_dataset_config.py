@@ -45,6 +45,14 @@ def test_a_crop_on_one_side_only_is_a_difference() -> None:
     assert ("length" in reconciled["crop"], differences) == (False, ["crop.length none, not 100"])
 
 
+def test_a_dataset_without_a_key_of_later_versions_was_built_with_its_default() -> None:
+    dataset = built(crop={"length": 100})
+    del dataset["crop"]["per_gene"]
+    reconciled, differences = reconcile(experiment(crop={"length": 100, "per_gene": 4}), dataset)
+    assert differences == ["crop.per_gene 1, not 4"]
+    assert reconciled["crop"]["per_gene"] == 1
+
+
 def test_a_tokenizer_reused_by_from_is_not_compared_and_the_datasets_is_written() -> None:
     reconciled, differences = reconcile(experiment(tokenizer={"from": "bundle"}), built(tokenizer={"k": 3}))
     assert differences == []

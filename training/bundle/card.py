@@ -107,6 +107,8 @@ def _shown(config: Config) -> str:
         return "whole genes"
     size = "exactly" if crop.get("exact") else "at most"
     text = f"{crop['position']} windows of {size} {crop['length']:,} bases"
+    if (per_gene := crop.get("per_gene", 1)) > 1:
+        text += f", up to {per_gene:,} a gene"
     return text + (f", {crop['margin']} bases away from both ends of the gene" if crop.get("margin") else "")
 
 

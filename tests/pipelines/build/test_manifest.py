@@ -46,6 +46,7 @@ def test_the_fingerprint_does_not_depend_on_paths() -> None:
     [
         {"experiment": config(negatives={"seed": 1})},
         {"experiment": config(crop={"length": 100})},
+        {"experiment": config(crop={"length": 100, "per_gene": 2})},
         {"experiment": config(sources=[{"genome": "h", "fasta": "g.fa", "annotation": "g.gff3"}])},
         {"experiment": config(tokenizer={"k": 3, "vocabulary": "observed"})},
         {"contents": {"g": {"fasta": "e" * 64, "annotation": "a" * 64}}},
@@ -56,6 +57,13 @@ def test_the_fingerprint_does_not_depend_on_paths() -> None:
 )
 def test_the_fingerprint_depends_on_everything_else(changed: dict[str, Any]) -> None:
     assert fingerprint(**changed) != fingerprint()
+
+
+def test_keys_of_later_versions_change_no_fingerprint_by_their_defaults() -> None:
+    # What the first version with these keys must not change.
+    assert fingerprint() == "49dba17c6b3ffe32898cf0e539f25cfa24cb1b75e1fbeabc771cc884781466e6"
+    assert fingerprint(config(crop={"length": 100, "per_gene": 1})) == fingerprint(config(crop={"length": 100}))
+    assert fingerprint(config(crop={"length": 100, "per_gene": 2})) != fingerprint(config(crop={"length": 100}))
 
 
 def test_limits_of_unknown_tokens_change_no_fingerprint() -> None:
@@ -75,8 +83,8 @@ def placed(*rows: tuple[str, int, int, int, str]) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {"genome": genome, "chromosome": "chr1", "start": 0, "end": length, "strand": "+", "label": label}
-            | {"source": "gene", "split": "train", "requested_length": requested, "reason": reason}
-            for genome, label, length, requested, reason in rows
+            | {"source": "gene", "split": "train", "requested_length": requested, "reason": reason, "gene": number}
+            for number, (genome, label, length, requested, reason) in enumerate(rows)
         ],
         schema=place_negatives.PLACED,
     )
@@ -84,9 +92,12 @@ def placed(*rows: tuple[str, int, int, int, str]) -> pa.Table:
 
 def describe(tmp_path: Path, rows: pa.Table) -> dict[str, Any]:
     is_kept = np.array(rows["reason"].to_pylist()) == ""
-    table = rows.filter(pa.array(is_kept))
-    table = table.append_column("interval_id", pa.array(np.arange(len(table))))
+    table = with_ids(rows.filter(pa.array(is_kept)))
     return manifest.describe_contents(sources(tmp_path), rows, table, rows.filter(pa.array(~is_kept)))
+
+
+def with_ids(rows: pa.Table) -> pa.Table:
+    return rows.append_column("interval_id", pa.array(np.arange(len(rows))))
 
 
 def test_kept_shortened_and_dropped_genes_are_counted_by_genome(tmp_path: Path) -> None:
@@ -111,6 +122,13 @@ def test_kept_shortened_and_dropped_genes_are_counted_by_genome(tmp_path: Path) 
     ]
     assert genes["a"]["length_after"]["0%"] == 85
     assert genes["a"]["length_after"]["100%"] == 100
+
+
+def test_windows_are_counted_beside_the_genes_that_they_are_of(tmp_path: Path) -> None:
+    rows = placed(("a", 1, 100, 100, ""), ("a", 1, 100, 100, ""), ("a", 1, 90, 90, "no_match"))
+    rows = rows.set_column(rows.column_names.index("gene"), "gene", pa.array([5, 5, 6]))
+    described = manifest.describe_contents(sources(tmp_path), rows, with_ids(rows[:2]), rows[2:], has_several=True)
+    assert (described["genes"]["a"]["kept"], described["genes"]["a"]["windows"]) == (1, 2)
 
 
 def test_the_longest_row_is_named_with_its_position(tmp_path: Path) -> None:

@@ -137,3 +137,22 @@ def test_a_dataset_by_region_lists_the_regions_and_holds_no_interval_across_a_bo
         for row in TokenDataset.open(tmp_path / "out", name).table.to_pylist():
             assert any(one.chromosome == row["chromosome"] and one.holds(row["start"], row["end"]) for one in found)
     assert split_regions.of(manifest, "test") == [Region("g0", "chr1", 6000, 12_000), Region("g0", "chr4", 0, 12_000)]
+
+
+@pytest.mark.parametrize("by", ["random", "family"])
+def test_the_windows_of_a_gene_are_in_one_split_and_counted(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, by: str
+) -> None:
+    crop, split = {"length": 40, "per_gene": 3}, {"by": by, "validation": 0.2, "test": 0.2}
+    manifest = build(dataset_config(genome, crop=crop, split=split), tmp_path / "out", ray_session, Silent())
+    splits: dict[str, set[str]] = {}
+    windows = 0
+    for name in ("train", "validation", "test"):
+        for row in TokenDataset.open(tmp_path / "out", name).table.to_pylist():
+            if row["label"] == 1:
+                splits.setdefault(row["gene_id"], set()).add(name)
+                windows += 1
+    assert all(len(found) == 1 for found in splits.values())
+    expected = sum(min(3, max(1, (end - start - 12) // 40)) for _, start, end, _ in genome.genes)
+    assert windows == expected == manifest["genes"]["g0"]["windows"] > len(genome.genes) == len(splits)
+    assert manifest["config"]["crop"]["per_gene"] == 3

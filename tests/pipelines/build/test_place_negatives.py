@@ -20,7 +20,9 @@ def prepared(genome: GenomeFiles, **negatives: Any) -> PreparedBuild:
 
 def place(build: PreparedBuild) -> tuple[list[pa.Table], pa.Table]:
     """Return the input tables and all rows of their output."""
-    inputs = [table for source in build.sources for table in place_negatives.chromosome_tables(source, {})]
+    inputs = [
+        table for source in build.sources for table in place_negatives.chromosome_tables(source, {}, build.config.crop)
+    ]
     mapper = place_negatives.PlaceNegatives(build.genomes, build.config.negatives, build.config.crop)
     return inputs, pa.concat_tables([mapper(table) for table in inputs])
 

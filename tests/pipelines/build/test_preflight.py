@@ -80,10 +80,16 @@ def test_the_estimated_bytes_are_those_of_a_file_of_random_bases_or_a_little_mor
     table = pa.table({name: pa.array(values.get(name, [None] * rows), kind) for name, kind in interval_fields()})
     encoded = encode_tokens.encode(table, bases, sequence.base_codes(bases), np.full(rows, length), tokenizer)
     entry = encode_tokens.write_part(encoded, tmp_path, "part.parquet", tokenizer)
-    estimate = preflight.Estimate("g", 1, 1, rows // 2, {}, rows, entry["tokens"], length)
+    estimate = preflight.Estimate("g", 1, 1, rows // 2, rows // 2, {}, rows, entry["tokens"], length)
     # 6 bits of a 3-mer do not fill a byte stream: they compress better than the estimate says.
     assert 0.95 <= preflight.estimate_disk_bytes([estimate], tokenizer) / entry["bytes"] <= 1.3
 
 
 def interval_fields() -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in schema.INTERVALS]
+
+
+def test_every_window_of_a_gene_has_its_negatives(genome: GenomeFiles) -> None:
+    one, several = estimated(genome, crop={"length": 40}), estimated(genome, crop={"length": 40, "per_gene": 3})
+    assert one.windows == one.genes == several.genes
+    assert several.windows == several.rows / 2 > one.windows

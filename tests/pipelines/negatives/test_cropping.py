@@ -52,3 +52,29 @@ def test_every_offset_is_drawn() -> None:
     generator = np.random.default_rng(0)
     starts = {int(cropping.cut_windows(gene, np.array([30]), crop, generator)[0, 0]) for _ in range(200)}
     assert starts == set(range(2, 9))
+
+
+lengths_of_genes = st.lists(st.integers(1, 2_000), min_size=1, max_size=8)
+
+
+@given(lengths_of_genes, st.integers(20, 300), st.integers(1, 9), st.integers(0, 10))
+def test_the_sites_of_a_gene_cover_it_and_each_has_room_for_a_window(
+    sizes: list[int], length: int, per_gene: int, margin: int
+) -> None:
+    crop = CropConfig(length=length, per_gene=per_gene, margin=margin)
+    whole = np.array([(100, 100 + size) for size in sizes], np.int64)
+    sites, gene = cropping.window_sites(whole, crop)
+    assert np.array_equal(np.bincount(gene, minlength=len(whole)), cropping.window_counts(whole, crop))
+    for number, bounds in enumerate(whole.tolist()):
+        own = sites[gene == number]
+        assert [own[0, 0], own[-1, 1]] == bounds
+        assert (own[1:, 0] + margin == own[:-1, 1] - margin).all()
+        if len(own) > 1:
+            assert (cropping.window_lengths(own, crop) == length).all()
+
+
+def test_one_window_a_gene_may_lie_anywhere_in_it() -> None:
+    whole = np.array([[0, 5_000], [10, 40]])
+    sites, gene = cropping.window_sites(whole, CropConfig(length=100))
+    assert np.array_equal(sites, whole)
+    assert gene.tolist() == [0, 1]

@@ -20,6 +20,15 @@ def test_an_edge_carries_one_negative_and_no_base_of_a_gap_two() -> None:
     assert sum(start >= 0 for start, _ in placed) >= 3
 
 
+def test_an_edge_may_carry_several_negatives_each_with_other_bases_outside() -> None:
+    gene = np.array([1000, 2000])
+    edges, generator = GeneEdges(gene[None], 3000, per_edge=40), np.random.default_rng(0)
+    placed = [tuple(edges.place(gene, 30, 30, generator).tolist()) for _ in range(60)]
+    # 8 to 22 of 30 bases may lie outside, on either side.
+    assert len(set(placed) - {(-1, -1)}) == 30 == 60 - placed.count((-1, -1))
+    assert all(start < 1000 < end or start < 2000 < end for start, end in placed if start >= 0)
+
+
 def test_an_edge_inside_another_feature_carries_no_negative() -> None:
     edges = GeneEdges(np.array([[100, 500]]), 1000)
     assert edges.place(np.array([200, 300]), 50, 30, np.random.default_rng(0)).tolist() == [-1, -1]

@@ -35,7 +35,15 @@ def placed(genes: np.ndarray, config: NegativesConfig, crop: CropConfig) -> plac
 
 
 modes = st.sampled_from(["shorten", "drop-pair", "keep"])
-crops = st.sampled_from([CropConfig(), CropConfig(length=100), CropConfig(length=60, position="centre", margin=0)])
+crops = st.sampled_from(
+    [
+        CropConfig(),
+        CropConfig(length=100),
+        CropConfig(length=60, position="centre", margin=0),
+        CropConfig(length=50, per_gene=3),
+        CropConfig(length=40, per_gene=9, margin=0),
+    ]
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,9 +68,10 @@ def test_a_gene_left_out_has_the_window_that_the_crop_says(
     away = result.reasons != ""
     assert (result.left_out[~away] == -1).all()
     assert (result.windows[away] == -1).all()
-    windows = result.left_out[away]
-    assert np.array_equal(windows[:, 1] - windows[:, 0], cropping.window_lengths(genes[away], crop))
-    assert ((windows[:, 0] >= genes[away, 0]) & (windows[:, 1] <= genes[away, 1])).all()
+    windows, whole = result.left_out[away], genes[result.genes[away]]
+    sites, _ = cropping.window_sites(genes, crop)
+    assert np.array_equal(windows[:, 1] - windows[:, 0], cropping.window_lengths(sites[away], crop))
+    assert ((windows[:, 0] >= whole[:, 0]) & (windows[:, 1] <= whole[:, 1])).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,10 +87,12 @@ def test_a_negative_has_the_length_of_its_gene_window(
 @settings(max_examples=40, deadline=None)
 @given(gene_sets(), modes, crops)
 def test_a_window_lies_in_its_gene_and_within_the_crop(genes: np.ndarray, mode: str, crop: CropConfig) -> None:
-    windows = placed(genes, NegativesConfig(unplaced=mode), crop).windows
+    result = placed(genes, NegativesConfig(unplaced=mode), crop)
+    windows = result.windows
     kept = windows[:, 0] >= 0
-    assert (windows[kept, 0] >= genes[kept, 0]).all()
-    assert (windows[kept, 1] <= genes[kept, 1]).all()
+    whole = genes[result.genes[kept]]
+    assert (windows[kept, 0] >= whole[:, 0]).all()
+    assert (windows[kept, 1] <= whole[:, 1]).all()
     if crop.length is not None:
         assert (np.diff(windows[kept], axis=1) <= crop.length).all()
 
@@ -148,7 +159,8 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     config = NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio, seed=seed)
     chromosome = site(genes)
     result = place.place_negatives(chromosome, config, crop)
-    bounds, cuts, whole = result.negatives, result.windows[result.partners], genes[result.partners]
+    bounds, cuts = result.negatives, result.windows[result.partners]
+    whole = genes[result.genes[result.partners]]
     assert {KINDS[kind] for kind in result.kinds} <= set(kinds)
     assert (np.diff(bounds, axis=1) == np.diff(cuts, axis=1)).all()
     assert ((bounds[:, 0] >= 0) & (bounds[:, 1] <= LENGTH)).all()
@@ -157,7 +169,7 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     flipped = result.kinds == ANTISENSE
     within = flipped | (result.kinds == DINUCLEOTIDE)
     assert (bounds[within] == cuts[within]).all()
-    strands = chromosome.strands[result.partners]
+    strands = chromosome.strands[result.genes[result.partners]]
     assert antisense.is_clear(bounds[flipped], strands[flipped], genes, chromosome.strands).all()
     assert len(np.unique(result.partners[flipped])) == flipped.sum()
     assert not intervals.overlaps(bounds[shuffled], intervals.merge(genes)).any()
@@ -170,7 +182,8 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     )
     free = np.concatenate([outside[partial], bounds[shuffled]])
     assert not intervals.overlaps(free, intervals.merge(genes)).any()
-    assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
+    if crop.per_gene == 1:
+        assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
 
 
 @settings(max_examples=60, deadline=None)
@@ -183,7 +196,27 @@ def test_every_requested_negative_is_placed_or_counted_and_every_gene_kept_or_gi
     assert ((result.reasons != "") == left_out).all()
     assert not np.isin(result.partners, np.flatnonzero(left_out)).any()
     if mode == "keep":
-        assert len(result.negatives) + result.missing.sum() == int(len(genes) * ratio)
+        assert len(result.negatives) + result.missing.sum() == int(len(result.windows) * ratio)
+
+
+@settings(max_examples=80, deadline=None)
+@given(gene_sets(), modes, mixes, st.integers(1, 9), st.integers(0, 6), st.sampled_from([1.0, 2.0]))
+def test_windows_of_a_gene_share_no_base_and_no_negative_is_there_twice(
+    genes: np.ndarray, mode: str, kinds: dict[str, float], per_gene: int, margin: int, ratio: float
+) -> None:
+    # Copies of a gene have the same partial negatives, as they are the same gene to them.
+    genes = np.unique(genes, axis=0)
+    crop = CropConfig(length=40, per_gene=per_gene, margin=margin)
+    result = placed(genes, NegativesConfig(kinds=kinds, unplaced=mode, ratio=ratio), crop)
+    windows = np.maximum(result.windows, result.left_out)
+    for gene in range(len(genes)):
+        own = windows[result.genes == gene]
+        room = (int(np.diff(genes[gene])[0]) - 2 * margin) // 40
+        assert len(own) == max(1, min(per_gene, room))
+        assert np.diff(intervals.merge(own), axis=1).sum() == np.diff(own, axis=1).sum()
+    for kind in (SHUFFLE, ANTISENSE, PARTIAL):
+        rows = np.column_stack([result.negatives, result.genes[result.partners]])[result.kinds == kind]
+        assert len(np.unique(rows, axis=0)) == len(rows)
 
 
 @pytest.mark.parametrize("genes_each", [1, 8, 100])

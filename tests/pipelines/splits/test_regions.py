@@ -58,7 +58,7 @@ def test_no_interval_of_a_build_crosses_a_border(genome: GenomeFiles) -> None:
     rows = [
         row
         for source in build.sources
-        for table in place_negatives.chromosome_tables(source, build.blocks)
+        for table in place_negatives.chromosome_tables(source, build.blocks, build.config.crop)
         for row in mapper(table).to_pylist()
         if row["start"] >= 0
     ]

@@ -35,14 +35,16 @@ def levels(analysis: Analysis) -> Plot:
 
 def slices(analysis: Analysis, by: str, level: str) -> Plot:
     """Sensitivity of slices by length or number of introns, with intervals."""
-    parts = analysis.slices[0][by]
+    at_all = [number for number, part in enumerate(analysis.slices[0][by]) if part.genes]
+    parts = [analysis.slices[0][by][number] for number in at_all]
     figure, axes = report.new_figure("bases" if by == "length" else by, "sensitivity")
     for number, of_set in enumerate(analysis.slices):
-        values = [part.estimates.get(level, {}).get("sensitivity", Estimate(None, None)) for part in of_set[by]]
+        shown = (of_set[by][one].estimates for one in at_all)
+        values = [estimates.get(level, {}).get("sensitivity", Estimate(None, None)) for estimates in shown]
         at = np.arange(len(parts)) + _shift(analysis, number)
         _error_bars(axes, analysis, number, at, values, horizontal=False)
     names = [f"{report.plain(part.name, MAX_LETTERS)}\n({part.genes:,})" for part in parts]
-    axes.set_xticks(range(len(parts)), names, rotation=30 if by == "length" else 0, fontsize=8.5)
+    axes.set_xticks(range(len(parts)), names, rotation=30 if len(names) > 4 else 0, fontsize=8.5)
     axes.set_xlim(-0.6, len(parts) - 0.4)
     axes.set_ylim(-0.03, 1.03)
     _legend(analysis, axes)

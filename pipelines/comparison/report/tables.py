@@ -109,6 +109,18 @@ def differences(analysis: Analysis) -> Table:
     return Table(f"Differences in F1, paired; {method(analysis)}", tuple(header), rows)
 
 
+def pairs(analysis: Analysis) -> Table:
+    """Paired differences in F1 of every two call sets, at the levels that matter most."""
+    levels = [level for level in ("cds_base", "exon") if all(level in pair.estimates for pair in analysis.differences)]
+    levels = [*(levels or ["base_stranded"]), headline(analysis)]
+    rows: Rows = []
+    for pair in analysis.differences:
+        cells = [cell for level in levels for cell in format_difference(pair.estimates[level]["f1"])]
+        rows.append((f"{analysis.names[pair.first]} − {analysis.names[pair.second]}", *cells))
+    header = ("", *(cell for level in levels for cell in (LEVELS[level], "95 %")))
+    return Table(f"Differences in F1, paired; {method(analysis)}", header, rows)
+
+
 def shown_pairs(analysis: Analysis) -> list[Difference]:
     """The differences that tables show."""
     if len(analysis.differences) <= MAX_PAIRS:
@@ -181,7 +193,8 @@ def terminal_tables(analysis: Analysis) -> list[Table]:
     several, level = len(analysis.names) > 1, headline(analysis)
     tables = [figures(analysis, number) for number in range(len(analysis.names))]
     if several:
-        tables += [side_by_side(analysis, with_intervals=False), differences(analysis)]
+        tables.append(side_by_side(analysis, with_intervals=False))
+        tables.append(differences(analysis) if len(analysis.names) == 2 else pairs(analysis))
     by_slices = slices_side_by_side if several else by_slice
     tables += [by_slices(analysis, by, level) for by in slices.BY if len(analysis.slices[0][by]) > 1]
     return [*tables, findings(analysis), false_genes(analysis)]

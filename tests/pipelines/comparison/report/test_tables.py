@@ -41,6 +41,13 @@ def test_many_call_sets_are_compared_with_the_first(make_analysis: Make) -> None
     assert len(tables.differences(analysis).header) == 7
 
 
+def test_the_terminal_has_a_row_for_each_pair_of_several_call_sets(make_analysis: Make) -> None:
+    analysis = make_analysis({name: annotated_genes()[number:] for number, name in enumerate("uvw")})
+    table = next(one for one in tables.terminal_tables(analysis) if one.caption.startswith("Differences"))
+    assert [row[0] for row in table.rows] == ["u − v", "u − w", "v − w"]
+    assert table.header[1::2] == (LEVELS["cds_base"], LEVELS["exon"], LEVELS["cds"])
+
+
 def test_the_terminal_shows_slices_of_which_there_are_several(two: Analysis) -> None:
     captions = [table.caption.split(":")[0] for table in tables.terminal_tables(two)]
     assert tables.BY_CAPTIONS["chromosome"] in captions

@@ -1,0 +1,70 @@
+"""The page of a comparison in a real browser: every plot and locus is drawn, on screens of two widths and on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import report
+from pipelines.comparison.analysis import Analysis
+from pipelines.comparison.report import page
+from tests.browser import WINDOWS, chromium, drawn, window
+
+pytestmark = pytest.mark.full
+
+FIGURES = ("levels", "length", "introns", "exact", "fused", "split", "missed", "wrong-strand", "invented")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def file(two: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    page.build_page(two, [("annotation", "genes.gff3")]).write(path)
+    return path
+
+
+@pytest.fixture(params=WINDOWS, ids="-".join)
+def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
+    with window(browser, file, *request.param) as opened:
+        yield opened
+
+
+def test_every_plot_and_locus_is_drawn_wide_enough(shown: tuple[Any, list[str]]) -> None:
+    opened, _ = shown
+    for name in FIGURES:
+        plot = opened.locator(f"#figure-{name} svg")
+        box = plot.bounding_box()
+        assert box is not None, name
+        assert box["width"] > 300, name
+        colours = (report.INK, *report.COLOURS[:2])
+        assert any(drawn(plot.screenshot(), colour) > 20 for colour in colours), name
+
+
+def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
+    _, messages = shown
+    assert messages == []
+
+
+def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:
+    opened, _ = shown
+    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_on_paper_no_table_is_cut_and_folded_ones_are_open(browser: Any, file: Path) -> None:
+    with window(browser, file, "phone", "dark") as (opened, _):
+        opened.set_viewport_size({"width": 718, "height": 1000})
+        opened.emulate_media(media="print")
+        assert opened.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+        folded = opened.locator("details table").first
+        box = folded.bounding_box()
+        assert box is not None
+        assert box["height"] > 100
+        assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

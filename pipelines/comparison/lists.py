@@ -28,6 +28,8 @@ KINDS = {
     "invented": "calls that share a base with no annotated gene, on either strand",
 }
 HALF = 0.5
+# A name may hold what no name of a file may, or what a shell takes for something else.
+_UNSAFE = dict.fromkeys([*range(32), 127, *map(ord, '/\\:*?"<>|')], "-")
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,11 @@ def output_paths(folder: Path, names: Sequence[str]) -> dict[tuple[str, str], Pa
         folder: where they are written.
         names: of the call sets.
     """
-    safe = [name.replace("/", "-").replace("\0", "-") for name in names]
+    files = [name.translate(_UNSAFE) for name in names]
+    if len(set(files)) < len(files):
+        files = [f"{number}-{file}" for number, file in enumerate(files, 1)]
     return {
-        (name, kind): folder / f"{file}.{kind}.bed" for name, file in zip(names, safe, strict=True) for kind in KINDS
+        (name, kind): folder / f"{file}.{kind}.bed" for name, file in zip(names, files, strict=True) for kind in KINDS
     }
 
 

@@ -23,9 +23,7 @@ def to_json(analysis: Analysis) -> Json:
         "sequences": dict(comparison.lengths),
         **{key: value for key, value in call_sets[0].items() if key != "name"},
         "everything": _level(comparison.everything),
-        "regions": [
-            {"chromosome": region.chromosome, "start": region.start, "end": region.end} for region in comparison.regions
-        ],
+        "regions": [str(region) for region in comparison.regions],
         "loci": len(comparison.loci),
         "annotated_across_borders": comparison.annotated_across,
         "bootstrap": {

@@ -131,6 +131,14 @@ def test_files_are_sorted_bed6_with_ids_and_scores(tmp_path: Path) -> None:
     assert texts["split"] == texts["wrong_strand"] == ""
 
 
+def test_every_call_set_has_files_of_its_own(tmp_path: Path) -> None:
+    names = ["a/b", "a-b", "\x1b[31m"]
+    paths = lists.output_paths(tmp_path, names)
+    assert len(set(paths.values())) == len(names) * len(lists.KINDS)
+    assert paths["a-b", "fused"].name == "2-a-b.fused.bed"
+    assert all(path.parent == tmp_path and path.name.isprintable() for path in paths.values())
+
+
 @pytest.mark.parametrize("count", [1, 2, 60])
 def test_every_finding_has_all_genes_within_its_ends(count: int) -> None:
     annotated = [gene(f"g{number}", (100 * number, 100 * number + 50)) for number in range(count)]

@@ -27,7 +27,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +41,17 @@ from numpy.typing import NDArray
 from cluster import connection
 from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import Regression
+from pipelines.comparison.compare import compare
+from pipelines.comparison.loci import Comparison
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
+from pipelines.gene_models.reader import of_features
 from pipelines.genome import annotation
 from pipelines.genome.fasta import open_genome
 from pipelines.genome.features import Feature
 from pipelines.progress import Silent
 from training.bundle import bundle
 from training.inference.scorer import ModelScorer, Scorer
-from training.scan import accuracy, outputs, run, suitability
+from training.scan import outputs, run, suitability
 from training.scan.calls import Thresholds, call_genes
 from training.scan.outputs import Outputs
 
@@ -149,10 +152,23 @@ def scanned(job: run.Scan, workers: int) -> float:
 def agreement(bench: Bench, job: run.Scan, split: str) -> Figures:
     """How calls agree with the genes of a split's chromosomes."""
     lengths = bench.chromosomes(split, job.lengths)
-    levels = accuracy.compare(job.outputs.read_calls(), bench.genes, lengths)
-    document = accuracy.to_json(levels, lengths)
-    del document["sequences"]
-    return document
+    comparison = compared(job.outputs.read_calls(), bench.genes, lengths)
+    levels = comparison.call_sets[0].figures() | {"everything": comparison.everything}
+    return {
+        name: {
+            "annotated": level.annotated,
+            "called": level.called,
+            "sensitivity": level.sensitivity,
+            "precision": level.precision,
+            "f1": level.f1,
+        }
+        for name, level in levels.items()
+    }
+
+
+def compared(calls: Sequence[Feature], genes: Sequence[Feature], lengths: dict[str, int]) -> Comparison:
+    """Calls compared with genes on whole sequences."""
+    return compare(of_features(genes), {"calls": of_features(calls)}, lengths)
 
 
 def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
@@ -166,7 +182,7 @@ def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
             for name, track in tracks.items()
             for call in call_genes(track, lengths[name], job.grid, thresholds)
         ]
-        return accuracy.compare(called, bench.genes, lengths)["base"].f1
+        return compared(called, bench.genes, lengths).call_sets[0].figures()["base"].f1
 
     pairs = itertools.combinations_with_replacement(LEVELS, 2)
     return max((Thresholds(high, low) for low, high in pairs), key=f1_of)

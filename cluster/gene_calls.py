@@ -1,92 +1,277 @@
-"""Called genes compared with annotated ones, on the terminal and as JSON."""
+"""Called genes compared with annotated ones: the flags, what is read, and the figures on the terminal and as JSON."""
 
 from __future__ import annotations
 
+import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines import storage
 from pipelines.errors import InputError, UsageError
-from pipelines.genome import annotation, contigs
-from pipelines.genome.features import Feature
-from pipelines.inputs import contents
-from training.scan import accuracy
+
+if TYPE_CHECKING:
+    from pipelines.comparison.loci import Comparison
+    from pipelines.gene_models.reader import GeneFile
+    from pipelines.gene_models.selection import Selection
+    from pipelines.genome.region import Region
+
+OPTIONS = ("annotation_types", "annotation_biotypes", "eval_chromosomes", "region", "dataset", "split")
+SPLITS = ("train", "validation", "test")
+# Share of annotated genes without a CDS from which on it is said that calls of coding genes miss them.
+NOTED_SHARE = 0.05
 
 
-def compared(lengths: Mapping[str, int], names: Sequence[str] | None, fasta: Path) -> dict[str, int]:
-    """The sequences on which calls are compared with genes, with their bases: those named, else all.
+def add_options(group: argparse._ActionsContainer) -> None:
+    """Add the options of a comparison that `scan` and `compare` have in common."""
+    group.add_argument(
+        "--annotation-types",
+        nargs="+",
+        metavar="TYPE",
+        help="types of the annotation that count: of genes, of transcripts (mRNA), or CDS (default gene, with or "
+        "without a row of its own)",
+    )
+    group.add_argument(
+        "--annotation-biotypes", nargs="+", metavar="NAME", help="biotypes of annotated genes that count (default all)"
+    )
+    group.add_argument(
+        "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
+    )
+    group.add_argument(
+        "--region",
+        nargs="+",
+        metavar="REGION",
+        help="compare on these regions only, such as IV:1-250,000: first and last base, counted from 1",
+    )
+    group.add_argument(
+        "--dataset", type=PathRole.READ, metavar="DATASET", help="compare on what a split of this dataset holds only"
+    )
+    group.add_argument("--split", choices=SPLITS, help="which split of --dataset (default test)")
+
+
+def regions(arguments: argparse.Namespace, lengths: Mapping[str, int], fasta: Path) -> list[Region] | None:
+    """The regions that are compared; None for the whole genome.
 
     Raises:
-        UsageError: a name that the FASTA file lacks.
+        UsageError: a name that the FASTA file lacks, a region that does not exist, or flags that exclude each other.
+        DatasetError: the dataset's split is no set of regions, or none of them is in the genome.
     """
-    if unknown := [name for name in names or [] if name not in lengths]:
+    from pipelines.genome import region
+    from pipelines.genome.region import Region
+
+    flags = [flag for flag in ("eval_chromosomes", "region", "dataset") if getattr(arguments, flag) is not None]
+    if len(flags) > 1:
+        first, second = (f"--{flag.replace('_', '-')}" for flag in flags[:2])
+        raise UsageError(f"{second}: {first} says already what is compared", "give one of them")
+    if arguments.split is not None and arguments.dataset is None:
+        raise UsageError("--split: no dataset whose split it could be", "give --dataset")
+    if arguments.dataset is not None:
+        return _of_split(Path(arguments.dataset), arguments.split or "test", lengths)
+    if arguments.region is not None:
+        found = [region.parse(text, lengths, "--region") for text in arguments.region]
+        region.require_disjoint([("--region", one) for one in found])
+        return found
+    if arguments.eval_chromosomes is None:
+        return None
+    if unknown := [name for name in arguments.eval_chromosomes if name not in lengths]:
         raise UsageError(
             f"--eval-chromosomes {unknown[0]}: no such sequence in {fasta}",
             f"there are {', '.join(list(lengths)[:5])}, …",
         )
-    chosen = set(names or lengths)
-    return {name: length for name, length in lengths.items() if name in chosen}
+    chosen = set(arguments.eval_chromosomes)
+    return [Region("", name, 0, length) for name, length in lengths.items() if name in chosen]
 
 
-def read(path: Path, feature_types: Sequence[str], lengths: Mapping[str, int], terminal: Terminal) -> list[Feature]:
+def _of_split(dataset: Path, split: str, lengths: Mapping[str, int]) -> list[Region]:
+    """The regions of a dataset's split that this genome has."""
+    from pipelines.dataset import split_regions
+    from pipelines.dataset.manifest import read_manifest
+    from pipelines.errors import DatasetError
+    from pipelines.genome.region import Region
+
+    listed = split_regions.of(read_manifest(dataset), split)
+    found = [
+        Region("", one.chromosome, one.start, min(one.end, lengths[one.chromosome]))
+        for one in listed
+        if one.chromosome in lengths and one.start < lengths[one.chromosome]
+    ]
+    genomes = {one.genome for one in listed if one.chromosome in lengths}
+    if not found:
+        names = ", ".join(dict.fromkeys(one.chromosome for one in listed))[:80]
+        raise DatasetError(f"{dataset}: no sequence of its {split} split ({names}) is in the genome", "check --fasta")
+    if len(genomes) > 1:
+        raise DatasetError(
+            f"{dataset}: several of its genomes ({', '.join(sorted(genomes))}) have sequences of these names",
+            "name the regions with --region",
+        )
+    return found
+
+
+def selection(types: Sequence[str] | None, biotypes: Sequence[str] | None = None) -> Selection:
+    """What counts of a file, by the values of flags."""
+    from pipelines.gene_models.selection import Selection
+
+    return Selection(tuple(types or ()), tuple(biotypes) if biotypes is not None else None)
+
+
+def read(path: Path, chosen: Selection, lengths: Mapping[str, int], terminal: Terminal) -> GeneFile:
     """Read genes or calls, of which there may be none; those that reach past the end of their sequence are cut off.
 
     Args:
         path: BED, GFF3 or GTF.
-        feature_types: GFF3 or GTF types to read.
+        chosen: which genes and transcripts count.
         lengths: bases of every sequence of the genome.
-        terminal: shows a warning for features that are on no sequence of the genome.
+        terminal: shows what is left out, and why.
 
     Raises:
         InputError: the file is missing or damaged, or all of its features are on other sequences.
     """
-    with contents.unchanged(path):
-        annotated = annotation.read(path, feature_types, [], may_be_empty=True)
-    if unused := annotated.describe_unused():
-        terminal.note(f"{path}: {unused}")
-    features = contigs.in_fasta(annotated.genes, lengths)
-    placed = [
-        replace(feature, end=min(feature.end, lengths[feature.chromosome]))
-        for feature in features
-        if feature.start < lengths.get(feature.chromosome, 0)
-    ]
-    if lost := len(features) - len(placed):
-        chromosomes = (feature.chromosome for feature in features)
-        unknown = ", ".join(dict.fromkeys(name for name in chromosomes if name not in lengths))[:80]
+    from pipelines.gene_models import reader
+
+    found = reader.read(path, lengths, chosen)
+    _tell_what_is_unused(found, terminal)
+    off_genome = found.left_out["unknown_sequence"] + found.left_out["past_the_end"]
+    if off_genome:
+        unknown = ", ".join(found.unknown)[:80]
         reason = f"on sequences that the genome lacks ({unknown})" if unknown else "past the end of their sequence"
-        if not placed:
+        if not found.genes:
             raise InputError(
-                f"{path}: all of its {lost:,} features are {reason}",
+                f"{path}: all of its {off_genome:,} features are {reason}",
                 f"make the names agree; the genome has {', '.join(list(lengths)[:3])}",
             )
-        terminal.warn(f"{path}: {lost:,} of {len(features):,} features are left out: they are {reason}")
-    return placed
+        total = len(found.genes) + off_genome
+        terminal.warn(f"{path}: {off_genome:,} of {total:,} features are left out: they are {reason}")
+    elif not found.genes and found.types:
+        terminal.warn(
+            f"{path}: no gene of type {', '.join(chosen.types) or 'gene'}; the file has {_most_common(found.types)}"
+        )
+    return found
 
 
-def show(
-    calls: Sequence[Feature],
-    genes: Sequence[Feature],
+def _tell_what_is_unused(found: GeneFile, terminal: Terminal) -> None:
+    if found.derived:
+        terminal.note(f"{found.path}: {found.derived:,} genes have no row of their own and span their parts")
+    if found.unused:
+        terminal.note(f"{found.path}: {found.unused.total():,} rows are in no gene ({_reasons(found.unused)})")
+    others = found.left_out.copy()
+    del others["unknown_sequence"], others["past_the_end"]
+    if others:
+        terminal.note(f"{found.path}: {others.total():,} genes do not count ({_reasons(others)})")
+
+
+def _reasons(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in counts.most_common())
+
+
+def _most_common(types: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in types.most_common(6)) or "rows without types"
+
+
+def names_of(paths: Sequence[Path], given: Sequence[str] | None) -> list[str]:
+    """What call sets are called on tables: the names given, else those of the files, told apart by their folders.
+
+    Raises:
+        UsageError: names that are not one for each file, or not all different.
+    """
+    if given is not None:
+        if len(given) != len(paths):
+            raise UsageError(f"--names: {len(given)} names for {len(paths)} files of calls", "give one for each")
+        if len(set(given)) < len(given):
+            raise UsageError("--names: two are equal", "give every call set a name of its own")
+        return list(given)
+    names = [path.name for path in paths]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    names = [f"{path.parent.name}/{path.name}" if path.name in repeated else path.name for path in paths]
+    counts = Counter(names)
+    return [f"{number}:{name}" if counts[name] > 1 else name for number, name in enumerate(names, 1)]
+
+
+def compare(
+    annotation: GeneFile,
+    call_sets: Mapping[str, GeneFile],
     lengths: Mapping[str, int],
+    chosen: Sequence[Region] | None,
     terminal: Terminal,
-    path: Path | None,
-) -> None:
-    """Show how calls agree with genes.
+) -> Comparison:
+    """Compare, and say what is left out and what looks like a mistake.
 
     Args:
-        calls: called genes.
-        genes: annotated genes.
-        lengths: bases of the sequences that are compared; calls and genes on others are left out.
-        terminal: shows the table.
+        annotation: known genes.
+        call_sets: name to calls.
+        lengths: bases of every sequence of the genome.
+        chosen: the regions to compare on; None for all of it.
+        terminal: shows notes and warnings.
+    """
+    from pipelines.comparison import compare as core
+
+    comparison = core.compare(
+        annotation.genes, {name: found.genes for name, found in call_sets.items()}, lengths, chosen
+    )
+    across = comparison.annotated_across + sum(comparison.called_across)
+    given = len(annotation.genes) + sum(len(found.genes) for found in call_sets.values())
+    taken = len(comparison.genes) + sum(len(result.calls) for result in comparison.call_sets)
+    if left_out := given - taken - across:
+        terminal.note(f"{left_out:,} calls and genes are on sequences that are not compared")
+    if across:
+        called = ", ".join(
+            f"{count:,} of {name}" for name, count in zip(call_sets, comparison.called_across, strict=True)
+        )
+        terminal.note(
+            f"genes across the border of a region are left out: {comparison.annotated_across:,} annotated, "
+            f"called {called}"
+        )
+    _warn_if_nothing_matches(comparison, annotation, call_sets, terminal)
+    return comparison
+
+
+def _warn_if_nothing_matches(
+    comparison: Comparison, annotation: GeneFile, call_sets: Mapping[str, GeneFile], terminal: Terminal
+) -> None:
+    if not comparison.genes:
+        terminal.warn(f"{annotation.path}: no annotated gene to compare with")
+        return
+    coding = [any(one.cds for one in gene.transcripts) for gene in comparison.genes if gene.transcripts]
+    without_cds = len(coding) - sum(coding)
+    for result in comparison.call_sets:
+        figures = result.figures()
+        if not result.calls:
+            terminal.note(f"{result.name}: no call to compare")
+        elif not figures["touched"].recovered:
+            terminal.warn(
+                f"{result.name}: none of {len(result.calls):,} calls overlaps one of {len(comparison.genes):,} "
+                f"annotated genes on its strand; the calls have {_most_common(call_sets[result.name].types)}, the "
+                f"annotation {_most_common(annotation.types)}: check --call-types, "
+                "--annotation-types and whether both files are of this genome"
+            )
+        elif "cds" in result.levels and without_cds >= NOTED_SHARE * len(coding):
+            terminal.note(
+                f"{without_cds:,} of {len(coding):,} annotated genes have no CDS; --annotation-types mRNA compares "
+                "with the others only"
+            )
+            break
+
+
+def show(comparison: Comparison, terminal: Terminal, path: Path | None) -> None:
+    """Show the figures, and write them.
+
+    Args:
+        comparison: what was compared.
+        terminal: shows a table for each call set, or F1 side by side with several.
         path: of a JSON file for the figures; None for none.
     """
-    levels = accuracy.compare(calls, genes, lengths)
-    names = ", ".join(list(lengths)[:6]) + (" …" if len(lengths) > 6 else "")
-    if left_out := sum(feature.chromosome not in lengths for feature in (*calls, *genes)):
-        terminal.note(f"{left_out:,} calls and genes are on sequences that are not compared")
-    terminal.table(
-        f"Calls compared with the annotation, on {names}", accuracy.HEADER, [level.row() for level in levels.values()]
-    )
+    from pipelines.comparison import json_document
+
+    header = ("level", "annotated", "called", "sensitivity", "precision", "F1")
+    whole = all(one.start == 0 and one.end == comparison.lengths[one.chromosome] for one in comparison.regions)
+    names = list(comparison.lengths) if whole else [str(one) for one in comparison.regions]
+    where = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
+    for result in comparison.call_sets:
+        levels = [*result.figures().values(), comparison.everything]
+        rows = [(one.name, one.annotated, one.called, one.sensitivity, one.precision, one.f1) for one in levels]
+        what = result.name if len(comparison.call_sets) > 1 else "Calls"
+        terminal.table(f"{what} compared with the annotation, on {where}", header, rows)
     if path:
-        storage.write_json(path, accuracy.to_json(levels, lengths))
+        storage.write_json(path, json_document.of(comparison))

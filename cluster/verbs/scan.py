@@ -24,6 +24,8 @@ raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
+    from cluster import gene_calls
+
     parser.add_argument(
         "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
     )
@@ -56,12 +58,8 @@ def add_arguments(parser: Parser) -> None:
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
     comparison = parser.add_argument_group("comparison with known genes")
     comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
-    comparison.add_argument(
-        "--feature-types", nargs="+", metavar="TYPE", help="GFF3 or GTF types that are genes (default gene)"
-    )
-    comparison.add_argument(
-        "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
-    )
+    gene_calls.add_options(comparison)
+    comparison.add_argument("--feature-types", nargs="+", metavar="TYPE", help="the former name of --annotation-types")
     comparison.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
 
 
@@ -96,11 +94,13 @@ def run(context: Context) -> None:
     genome = open_genome(Path(arguments.fasta), grid, terminal)
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
-    compared = gene_calls.compared(genome.lengths, arguments.eval_chromosomes, genome.fasta)
+    regions = gene_calls.regions(arguments, genome.lengths, genome.fasta)
     genes = None
     if arguments.annotation:
-        types = arguments.feature_types or ["gene"]
-        genes = gene_calls.read(Path(arguments.annotation), types, genome.lengths, terminal)
+        chosen = gene_calls.selection(
+            arguments.annotation_types or arguments.feature_types, arguments.annotation_biotypes
+        )
+        genes = gene_calls.read(Path(arguments.annotation), chosen, genome.lengths, terminal)
     with device_errors_name_the_flag():
         counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
     if short := [length for name, length in genome.lengths.items() if name not in job.lengths]:
@@ -113,16 +113,19 @@ def run(context: Context) -> None:
         f"{counts.called_bases:,} bases in all"
     )
     if genes is not None:
-        path = Path(arguments.json) if arguments.json else None
-        gene_calls.show(outputs.read_calls(), genes, compared, terminal, path)
+        calls = gene_calls.read(outputs.gff3, gene_calls.selection(None), genome.lengths, terminal)
+        comparison = gene_calls.compare(genes, {outputs.gff3.name: calls}, genome.lengths, regions, terminal)
+        gene_calls.show(comparison, terminal, Path(arguments.json) if arguments.json else None)
     terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")
 
 
 def _require_valid(context: Context) -> None:
     """Refuse options that would be ignored."""
+    from cluster import gene_calls
+
     arguments = context.arguments
     context.cluster()
-    for name in ("feature_types", "eval_chromosomes", "json"):
+    for name in (*gene_calls.OPTIONS, "feature_types", "json"):
         if getattr(arguments, name) is not None and arguments.annotation is None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: nothing to compare the calls with", "name the known genes with --annotation")

@@ -53,7 +53,7 @@ def read(
     if file_format == "BED":
         annotation = _read_bed(path, may_be_empty)
     else:
-        is_gene, is_gene_like = _pattern(feature_types), _pattern([*exclude_types, *feature_types])
+        is_gene, is_gene_like = type_pattern(feature_types), type_pattern([*exclude_types, *feature_types])
         annotation = reader.read(path, is_gene, is_gene_like, file_format)
         if not annotation.genes and annotation.unnamed and not may_be_empty:
             raise InputError(
@@ -100,7 +100,7 @@ def _format_of_row(columns: list[str]) -> Format | None:
     return dialect if dialect in ("GFF3", "GTF") else None
 
 
-def _pattern(names: Sequence[str]) -> Callable[[str], bool]:
+def type_pattern(names: Sequence[str]) -> Callable[[str], bool]:
     """Whether a type matches any of these names or patterns, without case."""
     expression = re.compile("|".join(translate(name.lower()) for name in names))
     return cache(lambda kind: expression.match(kind.lower()) is not None)

@@ -37,7 +37,8 @@ class Annotation:
         dropped: number of features of the requested types that are not used as genes, by reason.
         unused: number of rows that belong to no gene, by reason.
         unnamed: number of the first line of an exon or CDS that names no gene and no transcript; 0 if there is none.
-        derived: number of genes that have no row of their own.
+        derived: number of genes that have no row of their own; they are the last of `genes`.
+        derived_from: the transcript and gene that parts of each of these name.
         circular: names of the sequences that a row says are circular.
         has_encoded_names: whether earlier versions decoded `%2C` in names of sequences.
         rules: what was read otherwise than by versions before these rules, so that no old dataset passes for a new
@@ -51,6 +52,7 @@ class Annotation:
     unused: Counter[str] = field(default_factory=Counter)
     unnamed: int = 0
     derived: int = 0
+    derived_from: list[set[tuple[str | None, str | None]]] = field(default_factory=list)
     circular: set[str] = field(default_factory=set)
     has_encoded_names: bool = False
     rules: set[str] = field(default_factory=set)

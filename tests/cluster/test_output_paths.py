@@ -30,10 +30,14 @@ from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
 
 WRITTEN = {PathRole.WRITTEN_FILE, PathRole.WRITTEN_FOLDER, PathRole.WRITTEN_DATASET}
-NO_PATHS = {"TYPE", "NAME", "N", "X", "SIZE", "URL", "JOB", "NAME=VALUE", "SHARE|NAME", "true|false", None}
+NO_PATHS = {"TYPE", "NAME", "N", "X", "SIZE", "URL", "JOB", "NAME=VALUE", "REGION", "SHARE|NAME", "true|false", None}
 """Metavars of options that take no path. One that is not here needs a role."""
 ENDINGS = {("predict", "--output"): ".bed", ("scan", "--output"): ".gff3", ("evaluate", "--predictions"): ".tsv"}
-ALTERNATIVES = {"predict": [("--sequences",), ("--intervals", "--fasta")], "embed": [("--dataset",), ("--fasta",)]}
+ALTERNATIVES: dict[str, list[tuple[str, ...]]] = {
+    "predict": [("--sequences",), ("--intervals", "--fasta")],
+    "embed": [("--dataset",), ("--fasta",)],
+    "compare": [(), ("--dataset",)],
+}
 """Inputs of a verb that exclude each other."""
 
 

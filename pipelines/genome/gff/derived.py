@@ -146,7 +146,7 @@ def derive(annotation: Annotation, sequences: Mapping[str, SequenceRows], path: 
         for parent in part.names.parents
     }
     of_other_types = _rows_named(path, parents)
-    genes: list[tuple[int, Feature]] = []
+    genes: list[tuple[int, Feature, list[Part]]] = []
     for chromosome, parts in pending.items():
         orphans = []
         for part in parts:
@@ -158,10 +158,12 @@ def derive(annotation: Annotation, sequences: Mapping[str, SequenceRows], path: 
             else:
                 orphans.append(part)
         genes += _genes_of(chromosome, orphans, sequences[chromosome], annotation)
-    derived = [gene for _, gene in sorted(genes, key=lambda numbered: numbered[0])]
+    genes.sort(key=lambda numbered: numbered[0])
+    derived = [gene for _, gene, _ in genes]
     if derived and (annotation.genes or dialect != "GTF" or derived != _by_gene_id(pending)):
         annotation.rules.add("genes without a row")
     annotation.derived = len(derived)
+    annotation.derived_from = [{(part.names.transcript, part.names.gene) for part in parts} for _, _, parts in genes]
     for gene in derived:
         annotation.genes.append(gene)
         annotation.exclude(gene.chromosome, gene.start, gene.end, gene.strand)
@@ -212,8 +214,8 @@ def _rows_named(path: Path, wanted: set[tuple[str, str]]) -> set[tuple[str, str]
 
 def _genes_of(
     chromosome: str, parts: list[Part], rows: SequenceRows, annotation: Annotation
-) -> Iterator[tuple[int, Feature]]:
-    """The genes of one sequence, each with the number of the first row it is derived from."""
+) -> Iterator[tuple[int, Feature, list[Part]]]:
+    """The genes of one sequence, each with the number of the first row it is derived from, and its parts."""
     groups: dict[tuple[str, str, bool], list[Part]] = {}
     isoforms = _isoforms(rows.shared)
     for part in sorted(parts, key=lambda part: part.number):
@@ -236,7 +238,7 @@ def _genes_of(
             biotype = next((part.names.biotype for part in deciding if part.names.biotype), None)
             gene_id = _gene_id(name, deciding, is_named=is_named)
             gene_id = gene_id or f"{annotation.decoded(chromosome)}:{start}-{end}"
-            yield deciding[0].number, Feature(chromosome, start, end, strand, gene_id, biotype)
+            yield deciding[0].number, Feature(chromosome, start, end, strand, gene_id, biotype), locus.parts
 
 
 def _isoforms(shared: set[tuple[str, ...]]) -> dict[str, str]:

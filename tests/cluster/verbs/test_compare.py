@@ -66,6 +66,8 @@ def test_the_figures_are_those_of_bedtools(genome: GenomeFiles, tmp_path: Path, 
             {
                 "annotated": genes,
                 "called": number,
+                "recovered": recovered,
+                "correct": correct,
                 "sensitivity": sensitivity,
                 "precision": precision,
                 "f1": 2 * sensitivity * precision / (sensitivity + precision),

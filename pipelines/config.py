@@ -196,6 +196,12 @@ class SourceConfig(Section):
         description="values of GFF3 or GTF column 3 taken as genes, matched without case",
         min_length=1,
     )
+    span: Literal["gene", "mrna", "cds"] = Field(
+        default="gene",
+        description="what of a gene is the gene: gene = its row, mrna = from the first to the last base of its mRNAs, "
+        "cds = of their coding sequence, without untranslated ends",
+        json_schema_extra=LATER,
+    )
     biotypes: Names | None = Field(
         default=None,
         description="biotypes of genes to take, such as protein_coding, matched without case (default: all)",

@@ -41,6 +41,10 @@ CHROMOSOMES = pa.schema(
         ("excluded_start", pa.list_(pa.int64())),
         ("excluded_end", pa.list_(pa.int64())),
         ("excluded_strand", pa.list_(pa.int8())),
+        ("gene_row_start", pa.list_(pa.int64())),
+        ("gene_row_end", pa.list_(pa.int64())),
+        ("other_start", pa.list_(pa.int64())),
+        ("other_end", pa.list_(pa.int64())),
     ]
 )
 
@@ -89,6 +93,8 @@ def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks], 
 
 def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Blocks) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
+    rows = [gene.row for gene in genes if gene.row]
+    others = source.others.get(name, excluded[:0])
     return {
         "genome": source.genome.name,
         "chromosome": name,
@@ -104,6 +110,10 @@ def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Bloc
         "excluded_start": excluded[:, 0],
         "excluded_end": excluded[:, 1],
         "excluded_strand": excluded[:, 2].astype(np.int8),
+        "gene_row_start": [start for start, _ in rows],
+        "gene_row_end": [end for _, end in rows],
+        "other_start": others[:, 0],
+        "other_end": others[:, 1],
     }
 
 
@@ -141,17 +151,22 @@ class PlaceNegatives:
     def _place(
         self, genome: str, name: str, windows_before: int, blocks: Blocks, columns: dict[str, pa.Array]
     ) -> pa.Table:
-        genes = np.stack([columns["gene_start"].to_numpy(), columns["gene_end"].to_numpy()], axis=1)
+        genes, rows, others, features = (
+            np.stack([columns[f"{kind}_start"].to_numpy(), columns[f"{kind}_end"].to_numpy()], axis=1)
+            for kind in ("gene", "gene_row", "other", "excluded")
+        )
         is_forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
         chromosome = place.Chromosome(
             name=(genome, name),
             blocks=blocks,
             genes=genes,
             strands=np.where(is_forward, 1, -1).astype(np.int8),
-            features=np.stack([columns["excluded_start"].to_numpy(), columns["excluded_end"].to_numpy()], axis=1),
+            features=features,
             feature_strands=columns["excluded_strand"].to_numpy(),
             runs_of_n=self.genomes[genome].runs_of_n(name, self.negatives.min_n_run),
             windows_before=windows_before,
+            rows=rows if len(rows) else None,
+            others=others if len(rows) else None,
         )
         matched = [share for share in self.negatives.match if share != "length"]
         letters = partial(self.genomes[genome].sequence, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Literal
 from pipelines.errors import InputError
 from pipelines.genome import bed_reader
 from pipelines.genome.features import Annotation, Feature
-from pipelines.genome.gff import reader
+from pipelines.genome.gff import reader, spans
 from pipelines.genome.gff.attributes import dialect_of
 from pipelines.genome.gff.rows import feature_lines, unquoted
+from pipelines.genome.gff.spans import MISSING, GeneSpans, Span
 from pipelines.inputs import compression
 
 __all__ = ["Annotation", "Feature", "Format", "format_of", "read"]
@@ -34,6 +36,7 @@ def read(
     biotypes: Sequence[str] | None = None,
     *,
     may_be_empty: bool = False,
+    span: Literal["gene", "mrna", "cds"] = "gene",
 ) -> Annotation:
     """Read genes and gene-like features. In BED, every row is a gene.
 
@@ -44,13 +47,18 @@ def read(
         biotypes: biotypes of genes to take, matched without case; None takes all. Genes of other biotypes are counted
             as dropped, and negatives still avoid them.
         may_be_empty: return an annotation without genes instead of raising.
+        span: what of a gene is the gene: its row, its mRNAs, or their coding sequence. Genes without such rows are
+            counted as dropped, and negatives still avoid them.
 
     Raises:
         InputError: missing or damaged file, a row that is not of its format (with its line number), no feature of the
-            requested types or biotypes.
+            requested types or biotypes, or a span of a BED file or that no gene has.
     """
     file_format = format_of(path)
+    found: spans.GeneSpans | None = None
     if file_format == "BED":
+        if span != "gene":
+            raise InputError(f"{path}: BED has no rows of {span}", "give GFF3 or GTF", key="sources.span")
         annotation = _read_bed(path, may_be_empty)
     else:
         is_gene, is_gene_like = type_pattern(feature_types), type_pattern([*exclude_types, *feature_types])
@@ -68,7 +76,11 @@ def read(
                 f"set feature_types; the file has {_most_common(annotation.types)}",
                 key="sources.feature_types",
             )
-    return annotation if biotypes is None else _of_biotypes(annotation, biotypes, path)
+        if span != "gene":
+            found = spans.read(path, annotation, is_gene, is_gene_like, span)
+    if biotypes is not None:
+        annotation = _of_biotypes(annotation, biotypes, path)
+    return annotation if found is None or span == "gene" else _of_span(annotation, found, span, path)
 
 
 def format_of(path: Path) -> Format:
@@ -129,6 +141,24 @@ def _of_biotypes(annotation: Annotation, biotypes: Sequence[str], path: Path) ->
     # Unary plus removes reasons that were counted 0 times.
     annotation.dropped = +annotation.dropped
     annotation.genes = genes
+    return annotation
+
+
+def _of_span(annotation: Annotation, found: GeneSpans, span: Span, path: Path) -> Annotation:
+    genes = []
+    for gene in annotation.genes:
+        if gene in found.of_gene:
+            start, end = found.of_gene[gene]
+            genes.append(replace(gene, start=start, end=end, row=(gene.start, gene.end)))
+    if not genes:
+        raise InputError(
+            f"{path}: no gene has rows of {'mRNA' if span == 'mrna' else 'CDS'}",
+            f"set span: gene; the file has {_most_common(annotation.types)}",
+            key="sources.span",
+        )
+    annotation.dropped[MISSING[span]] += len(annotation.genes) - len(genes)
+    annotation.dropped = +annotation.dropped
+    annotation.genes, annotation.others = genes, found.others
     return annotation
 
 

@@ -15,7 +15,11 @@ SIGNS = {"+": 1, "-": -1}
 
 @dataclass(frozen=True, order=True)
 class Feature:
-    """One annotated interval: 0-based half-open, on the forward strand."""
+    """One annotated interval: 0-based half-open, on the forward strand.
+
+    Attributes:
+        row: start and end of the gene's row, where the interval is only its mRNAs or coding sequence.
+    """
 
     chromosome: str
     start: int
@@ -23,6 +27,7 @@ class Feature:
     strand: str
     gene_id: str
     biotype: str | None
+    row: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -41,6 +46,8 @@ class Annotation:
         derived_from: the transcript and gene that parts of each of these name.
         circular: names of the sequences that a row says are circular.
         has_encoded_names: whether earlier versions decoded `%2C` in names of sequences.
+        others: chromosome to (start, end, strand) of every gene-like feature that is no part of a gene with such a
+            `row`; empty where genes are their rows.
         rules: what was read otherwise than by versions before these rules, so that no old dataset passes for a new
             one; empty for most files.
     """
@@ -55,6 +62,7 @@ class Annotation:
     derived_from: list[set[tuple[str | None, str | None]]] = field(default_factory=list)
     circular: set[str] = field(default_factory=set)
     has_encoded_names: bool = False
+    others: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     rules: set[str] = field(default_factory=set)
 
     def decoded(self, name: str) -> str:
@@ -80,9 +88,16 @@ class Annotation:
         names = {name: name_of(name) for name in [*self.chromosomes, *self.circular]}
         if all(old == new for old, new in names.items()):
             return self
-        excluded: dict[str, list[tuple[int, int, int]]] = {}
-        for name, rows in self.excluded.items():
-            excluded.setdefault(names[name], []).extend(rows)
+        excluded, others = (_renamed(rows, name_of) for rows in (self.excluded, self.others))
         genes = [replace(gene, chromosome=names[gene.chromosome]) for gene in self.genes]
         circular = {name_of(name) for name in self.circular}
-        return replace(self, genes=genes, excluded=excluded, circular=circular)
+        return replace(self, genes=genes, excluded=excluded, others=others, circular=circular)
+
+
+def _renamed(
+    rows_of: dict[str, list[tuple[int, int, int]]], name_of: Callable[[str], str]
+) -> dict[str, list[tuple[int, int, int]]]:
+    renamed: dict[str, list[tuple[int, int, int]]] = {}
+    for name, rows in rows_of.items():
+        renamed.setdefault(name_of(name), []).extend(rows)
+    return renamed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Source:
         dropped: number of dropped genes, by reason.
         unused: number of rows of the annotation that belong to no gene, by reason.
         rules: what was read otherwise than by versions before these rules; part of a dataset's fingerprint.
+        others: where genes are less than their rows, those of `excluded` that belong to no gene, shape (n, 3).
     """
 
     genome: Genome
@@ -51,6 +52,7 @@ class Source:
     dropped: Counter[str]
     unused: Counter[str]
     rules: list[str]
+    others: dict[str, Intervals] = field(default_factory=dict)
 
     def bounds(self) -> dict[str, Intervals]:
         """Start and end of the genes of each chromosome, shape (genes, 2)."""
@@ -87,7 +89,9 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
     genome = fasta.open_genome(config.genome, fasta_path, progress)
     lengths = genome.lengths
     names = contigs.NameTranslator(config, lengths)
-    annotated = annotation.read(annotation_path, config.feature_types, negatives.exclude_types, config.biotypes)
+    annotated = annotation.read(
+        annotation_path, config.feature_types, negatives.exclude_types, config.biotypes, span=config.span
+    )
     original_names = annotated.chromosomes
     annotated = annotated.renamed(partial(names.translate, is_decoded=annotated.has_encoded_names))
     _require_shared_names(annotated.chromosomes, original_names, config, lengths)
@@ -113,21 +117,25 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         rules.add("names of sequences")
     if _warn_of_rows_past_the_end(avoided, used, annotated.circular, config, progress):
         rules.add("ends of linear sequences")
+
+    def clipped(name: str, parts: list[Intervals]) -> Intervals:
+        is_circular = name in annotated.circular
+        return np.concatenate([intervals.within(rows, used[name], is_circular=is_circular) for rows in parts])
+
+    def others_of(name: str) -> list[Intervals]:
+        return [np.array(annotated.others.get(name) or none, np.int64), user_excluded.get(name, none)]
+
     return Source(
         genome=genome,
         contents=digests,
         lengths=used,
         genes=genes,
-        excluded={
-            name: np.concatenate(
-                [intervals.within(rows, used[name], is_circular=name in annotated.circular) for rows in both]
-            )
-            for name, both in avoided.items()
-        },
+        excluded={name: clipped(name, both) for name, both in avoided.items()},
         features=features,
         dropped=dropped,
         unused=annotated.unused,
         rules=sorted(rules),
+        others={} if config.span == "gene" else {name: clipped(name, others_of(name)) for name in used},
     )
 
 

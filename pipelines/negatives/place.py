@@ -8,7 +8,7 @@ the window itself; its letters are shuffled when it is encoded. Each is verified
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from pipelines import fingerprint
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.genome import intervals
 from pipelines.genome.intervals import Intervals
-from pipelines.negatives import antisense, cropping
+from pipelines.negatives import antisense, cropping, partial
 from pipelines.negatives.matching import Shares
 from pipelines.negatives.partial import MIN_INSIDE, GeneEdges
 from pipelines.negatives.shuffle import UNPLACED, IntervalShuffler
@@ -50,6 +50,8 @@ class Chromosome:
         features: gene-like features and excluded intervals, genes among them, shape (features, 2).
         feature_strands: +1, -1, or 0 where it is unknown, shape (features,).
         runs_of_n: shape (runs, 2).
+        rows: start and end of the row that each gene is a part of, shape (genes, 2); None where it is the row.
+        others: features that belong to none of these genes, shape (n, 2); None where genes are their rows.
         windows_before: windows of the genome's genes on earlier chromosomes, so that a ratio holds over all of them.
     """
 
@@ -61,6 +63,8 @@ class Chromosome:
     feature_strands: NDArray[np.int8]
     runs_of_n: Intervals
     windows_before: int = 0
+    rows: Intervals | None = None
+    others: Intervals | None = None
 
     @property
     def length(self) -> int:
@@ -71,6 +75,12 @@ class Chromosome:
         """Return features with a flank, runs of N, and the bases at closed borders, merged, shape (m, 2)."""
         widened = intervals.widen(self.features, flank, self.length)
         return intervals.merge(np.concatenate([widened, self.runs_of_n, self.blocks.borders()]))
+
+    def occupied_beside_genes(self) -> Intervals:
+        """Return what partial negatives keep clear of outside of their gene, but for other genes, merged."""
+        if self.others is None:
+            return self.occupied()
+        return intervals.merge(np.concatenate([self.others, self.runs_of_n, self.blocks.borders()]))
 
 
 @dataclass(frozen=True)
@@ -157,9 +167,7 @@ def place_negatives(
     splits = chromosome.blocks.split_numbers(sites[:, 0])
     # The order of these steps is part of the dataset's bytes: each keeps clear of what is placed before, and a
     # window is cut once its first negative has decided the length.
-    occupied = intervals.merge(np.concatenate([chromosome.occupied(), chromosome.genes]))
-    edges = GeneEdges(occupied, chromosome.length, crop.per_gene)
-    _place_partial(chromosome, chromosome.genes[gene], requests, edges, lengths, generator, shorten=shorten)
+    _place_partial(chromosome, gene, requests, crop.per_gene, lengths, generator, shorten=shorten)
     shuffler.exclude(requests.bounds[requests.is_placed])
     if measure_shares is None:
         _place_first_shuffled(requests, shuffler, lengths, splits, generator, shorten=shorten)
@@ -239,9 +247,9 @@ def _clear_of_antisense(
 
 def _place_partial(
     chromosome: Chromosome,
-    genes: Intervals,
+    gene: NDArray[np.int64],
     requests: _Requests,
-    edges: GeneEdges,
+    per_edge: int,
     lengths: NDArray[np.int64],
     generator: np.random.Generator,
     *,
@@ -249,16 +257,20 @@ def _place_partial(
 ) -> None:
     """Place partial negatives; with `shorten`, a window's first one may lower its entry of `lengths` in place.
 
-    `genes` is start and end of each window's gene, shape (windows, 2).
+    `gene` is the index of each window's gene, shape (windows,).
     """
-    occupied = chromosome.occupied()
+    occupied = chromosome.occupied_beside_genes()
+    edges = GeneEdges(intervals.merge(np.concatenate([occupied, chromosome.genes])), chromosome.length, per_edge)
+    reaches: Sequence[NDArray[np.int64] | None] = [None] * len(chromosome.genes)
+    if chromosome.rows is not None and chromosome.others is not None:
+        reaches = [*partial.reaches(chromosome.genes, chromosome.rows, chromosome.others, chromosome.length)]
     for request in requests.of_kind(PARTIAL):
         window = requests.window[request]
-        gene_bounds, length = genes[window], int(lengths[window])
+        gene_bounds, reach, length = chromosome.genes[gene[window]], reaches[gene[window]], int(lengths[window])
         shortest = min(length, cropping.MIN_LENGTH) if shorten and requests.is_first[request] else length
-        bounds = edges.place(gene_bounds, length, shortest, generator)
+        bounds = edges.place(gene_bounds, length, shortest, generator, reach)
         if bounds[0] != UNPLACED:
-            _verify_partial(bounds, gene_bounds, occupied)
+            _verify_partial(bounds, gene_bounds, occupied, reach)
             requests.bounds[request] = bounds
             lengths[window] = bounds[1] - bounds[0]
 
@@ -312,13 +324,20 @@ def _place_on_windows(
     requests.bounds[rows[first[is_clear]]] = windows[of_rows[is_clear]]
 
 
-def _verify_partial(bounds: NDArray[np.int64], gene: NDArray[np.int64], occupied: Intervals) -> None:
+def _verify_partial(
+    bounds: NDArray[np.int64],
+    gene: NDArray[np.int64],
+    occupied: Intervals,
+    reach: NDArray[np.int64] | None = None,
+) -> None:
     length, inside = bounds[1] - bounds[0], min(bounds[1], gene[1]) - max(bounds[0], gene[0])
     outside = np.array([[bounds[0], gene[0]] if bounds[0] < gene[0] else [gene[1], bounds[1]]])
     if min(inside, length - inside) < MIN_INSIDE * length:
         raise AssertionError("a partial negative lies too far in or out of its gene")
     if intervals.overlaps(outside, occupied).any():
         raise AssertionError("a partial negative touches another feature")
+    if reach is not None and (bounds[0] < reach[0] or bounds[1] > reach[1]):
+        raise AssertionError("a partial negative lies in the row of another gene")
 
 
 def _to_placement(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.genome import intervals
-from pipelines.negatives import antisense, cropping, place
+from pipelines.negatives import antisense, cropping, partial, place
 from pipelines.negatives.place import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
 from pipelines.splits.blocks import Blocks
 
@@ -319,7 +319,66 @@ def test_a_wrong_partial_negative_is_refused(bounds: list[int], message: str) ->
         place._verify_partial(np.array(bounds), gene, occupied)
 
 
+def test_a_partial_negative_in_the_row_of_another_gene_is_refused() -> None:
+    gene = np.array([1_000, 2_000])
+    with pytest.raises(AssertionError, match="row of another gene"):
+        place._verify_partial(np.array([1_950, 2_050]), gene, gene[None], np.array([900, 2_049]))
+
+
 def test_a_partial_negative_of_a_quarter_to_three_quarters_of_its_gene_is_accepted() -> None:
     gene = np.array([1_000, 2_000])
     for bounds in ([975, 1_075], [925, 1_025], [1_975, 2_075]):
         place._verify_partial(np.array(bounds), gene, gene[None])
+
+
+@st.composite
+def genes_in_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of genes that may overlap, and the part of each that is the gene."""
+    rows, parts = draw(gene_sets()), []
+    for start, end in rows.tolist():
+        first = draw(st.integers(start, end - 1))
+        parts.append((first, draw(st.integers(first + 1, end))))
+    return rows, np.array(parts, np.int64)
+
+
+@settings(max_examples=100, deadline=None)
+@given(genes_in_rows(), gene_sets(), modes, st.integers(1, 3), st.integers(0, 5))
+def test_beside_a_part_of_a_row_partial_negatives_lie_in_that_row_or_in_none(
+    genes: tuple[np.ndarray, np.ndarray], others: np.ndarray, mode: str, per_gene: int, seed: int
+) -> None:
+    rows, parts = genes
+    strands = np.ones(len(rows) + len(others), np.int8)
+    features = np.concatenate([rows, others])
+    chromosome = replace(
+        site(parts), features=features, feature_strands=strands, rows=rows, others=others, strands=strands[: len(rows)]
+    )
+    config = NegativesConfig(kinds={"partial": 3, "shuffle": 1}, unplaced=mode, ratio=2, seed=seed)
+    result = place.place_negatives(chromosome, config, CropConfig(length=40, per_gene=per_gene))
+    for (start, end), window, kind in zip(result.negatives.tolist(), result.partners, result.kinds, strict=True):
+        own = result.genes[window]
+        outside = set(range(start, end))
+        if kind == PARTIAL:
+            outside -= set(range(*parts[own].tolist()))
+            assert 0.25 * (end - start) <= len(outside) <= 0.75 * (end - start)
+            forbidden = np.concatenate([np.delete(rows, own, axis=0), others])
+        else:
+            forbidden = features
+        assert not any(outside & set(range(first, last)) for first, last in forbidden.tolist())
+
+
+@settings(max_examples=200, deadline=None)
+@given(genes_in_rows(), gene_sets())
+def test_the_reach_of_partial_negatives_equals_a_base_by_base_search(
+    genes: tuple[np.ndarray, np.ndarray], others: np.ndarray
+) -> None:
+    rows, parts = genes
+    reaches = partial.reaches(parts, rows, others, LENGTH)
+    for number, (start, end) in enumerate(parts.tolist()):
+        obstacles = np.concatenate([np.delete(rows, number, axis=0), others]).tolist()
+        taken = {base for first, last in obstacles for base in range(first, last)}
+        low, high = start, end
+        while low > 0 and low - 1 not in taken:
+            low -= 1
+        while high < LENGTH and high not in taken:
+            high += 1
+        assert reaches[number].tolist() == [low, high]

@@ -14,9 +14,12 @@ from pipelines import storage
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from pipelines.comparison.analysis import Analysis
+    from pipelines.comparison.bootstrap import Resampling
     from pipelines.comparison.loci import Comparison
     from pipelines.gene_models.reader import GeneFile
     from pipelines.gene_models.selection import Selection
+    from pipelines.genome.fasta import Genome
     from pipelines.genome.region import Region
 
 OPTIONS = ("annotation_types", "annotation_biotypes", "eval_chromosomes", "region", "dataset", "split")
@@ -254,24 +257,30 @@ def _warn_if_nothing_matches(
             break
 
 
-def show(comparison: Comparison, terminal: Terminal, path: Path | None) -> None:
-    """Show the figures, and write them.
+def analyse(comparison: Comparison, genome: Genome, resampling: Resampling, terminal: Terminal) -> Analysis:
+    """Compute intervals, slices and lists, show them, and return them.
 
     Args:
         comparison: what was compared.
-        terminal: shows a table for each call set, or F1 side by side with several.
-        path: of a JSON file for the figures; None for none.
+        genome: the sequence.
+        resampling: how intervals are computed.
+        terminal: shows the tables.
     """
-    from pipelines.comparison import json_document
+    from pipelines.comparison import analysis
+    from pipelines.comparison.report import conclusions, tables
 
-    header = ("level", "annotated", "called", "sensitivity", "precision", "F1")
-    whole = all(one.start == 0 and one.end == comparison.lengths[one.chromosome] for one in comparison.regions)
-    names = list(comparison.lengths) if whole else [str(one) for one in comparison.regions]
-    where = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
-    for result in comparison.call_sets:
-        levels = [*result.figures().values(), comparison.everything]
-        rows = [(one.name, one.annotated, one.called, one.sensitivity, one.precision, one.f1) for one in levels]
-        what = result.name if len(comparison.call_sets) > 1 else "Calls"
-        terminal.table(f"{what} compared with the annotation, on {where}", header, rows)
-    if path:
-        storage.write_json(path, json_document.of(comparison))
+    with terminal.stage("computing intervals"):
+        analysed = analysis.analyse(comparison, genome, resampling)
+    for table in tables.terminal_tables(analysed):
+        terminal.table(table.caption, table.header, table.rows)
+    if len(analysed.names) > 1:
+        for sentence in conclusions.conclude(analysed):
+            terminal.say(sentence)
+    return analysed
+
+
+def write_json(analysed: Analysis, path: Path) -> None:
+    """Write the figures."""
+    from pipelines.comparison.report import json_report
+
+    storage.write_json(path, json_report.to_json(analysed), allow_nan=False)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.context import Context
-from cluster.flags import Parser
-from cluster.output_paths import PathRole
+from cluster.flags import Parser, not_negative
+from cluster.output_paths import PathRole, Written
+from pipelines import storage
 from pipelines.errors import UsageError
 
+SAMPLES, MIN_SAMPLES, MAX_SAMPLES = 1000, 100, 100_000
 SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Compares genes called by raygene scan, AUGUSTUS, BRAKER, Prodigal or any other program with known genes: sensitivity,
-precision and F1 for bases, exons, introns, transcripts and genes, of one or several sets of calls. Features on
-sequences that the genome lacks are left out with a warning. Needs no model."""
+precision and F1 for bases, exons, introns, transcripts and genes, of one or several sets of calls, with 95 % intervals
+and paired differences by bootstrap; figures by chromosome, gene length, introns and biotype; genes that are fused,
+split, missed and invented. Writes one HTML page with plots and drawn loci. Features on sequences that the genome lacks
+are left out with a warning. Needs no model."""
 EXAMPLE = """\
-raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta genome.fa.gz --json figures.json
+raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta genome.fa.gz --report report.html
   raygene compare scan.gff3 augustus.gtf --annotation annotation.gff3.gz --fasta genome.fa.gz --region IV:1-1,000,000"""
 
 
@@ -48,30 +54,99 @@ def add_arguments(parser: Parser) -> None:
         "--feature-types", nargs="+", metavar="TYPE", help="both --call-types and --annotation-types at once"
     )
     parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
+    parser.add_argument(
+        "--report",
+        type=PathRole.WRITTEN_FILE,
+        metavar="FILE.html",
+        help="write one self-contained HTML page with plots, and some loci drawn",
+    )
+    parser.add_argument(
+        "--lists",
+        type=PathRole.WRITTEN_FOLDER,
+        metavar="FOLDER",
+        help="write genes that are fused, split, missed and invented as BED files in this directory",
+    )
+    parser.add_argument(
+        "--samples",
+        type=not_negative,
+        default=SAMPLES,
+        metavar="N",
+        help=f"bootstrap samples, at least 100, or 0 for no intervals (default {SAMPLES:,})",
+    )
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the bootstrap (default 0)")
+
+
+def written(context: Context) -> list[Written]:
+    """The files of --lists."""
+    from cluster import gene_calls
+    from pipelines.comparison import lists
+
+    arguments = context.arguments
+    if not arguments.lists:
+        return []
+    names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names)
+    return [Written("--lists", path) for path in lists.output_paths(Path(arguments.lists), names).values()]
 
 
 def run(context: Context) -> None:
-    """Compare, and print or write the figures."""
+    """Compare, show the tables, and write the files."""
     from cluster import gene_calls
+    from pipelines.comparison import lists
+    from pipelines.comparison.bootstrap import Resampling
     from pipelines.genome import fasta
 
     arguments, terminal = context.arguments, context.terminal
-    for flag in ("annotation_types", "call_types"):
-        if arguments.feature_types is not None and getattr(arguments, flag) is not None:
-            name = f"--{flag.replace('_', '-')}"
-            raise UsageError(f"{name}: --feature-types says already which types count", "give one of them")
-    paths = [Path(text) for text in arguments.calls]
-    names = gene_calls.names_of(paths, arguments.names)
-    genome = Path(arguments.fasta)
-    lengths = fasta.open_genome("genome", genome, terminal).lengths
-    regions = gene_calls.regions(arguments, lengths, genome)
+    _require_valid(arguments)
+    for path in filter(None, (arguments.json, arguments.report)):
+        # One that cannot be created fails before the work.
+        storage.make_directory(Path(path).parent)
+    names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names)
+    genome = fasta.open_genome("genome", Path(arguments.fasta), terminal)
+    regions = gene_calls.regions(arguments, genome.lengths, genome.fasta)
     of_annotation = gene_calls.selection(
         arguments.annotation_types or arguments.feature_types, arguments.annotation_biotypes
     )
     of_calls = gene_calls.selection(arguments.call_types or arguments.feature_types)
-    annotation = gene_calls.read(Path(arguments.annotation), of_annotation, lengths, terminal)
+    annotation = gene_calls.read(Path(arguments.annotation), of_annotation, genome.lengths, terminal)
     call_sets = {
-        name: gene_calls.read(path, of_calls, lengths, terminal) for name, path in zip(names, paths, strict=True)
+        name: gene_calls.read(Path(path), of_calls, genome.lengths, terminal)
+        for name, path in zip(names, arguments.calls, strict=True)
     }
-    comparison = gene_calls.compare(annotation, call_sets, lengths, regions, terminal)
-    gene_calls.show(comparison, terminal, Path(arguments.json) if arguments.json else None)
+    comparison = gene_calls.compare(annotation, call_sets, genome.lengths, regions, terminal)
+    resampling = Resampling(arguments.samples, arguments.seed)
+    analysed = gene_calls.analyse(comparison, genome, resampling, terminal)
+    if arguments.json:
+        gene_calls.write_json(analysed, Path(arguments.json))
+    if arguments.lists:
+        lists.write(comparison, analysed.findings, Path(arguments.lists))
+        terminal.say(f"lists: {arguments.lists}")
+    if arguments.report:
+        from pipelines.comparison.report import page
+
+        page.build_page(analysed, _inputs(arguments, names)).write(Path(arguments.report))
+        terminal.say(f"report: {arguments.report}")
+
+
+def _require_valid(arguments: argparse.Namespace) -> None:
+    for flag in ("annotation_types", "call_types"):
+        if arguments.feature_types is not None and getattr(arguments, flag) is not None:
+            name = f"--{flag.replace('_', '-')}"
+            raise UsageError(f"{name}: --feature-types says already which types count", "give one of them")
+    if 0 < arguments.samples < MIN_SAMPLES:
+        raise UsageError(
+            f"--samples {arguments.samples}: too few for an interval of 95 %",
+            f"draw {MIN_SAMPLES} or more, or 0 for no intervals",
+        )
+    if arguments.samples > MAX_SAMPLES:
+        raise UsageError(f"--samples {arguments.samples}: too many", f"draw {MAX_SAMPLES:,} or fewer")
+
+
+def _inputs(arguments: argparse.Namespace, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The files and the flags that decide what is compared, for the page."""
+    files = [(f"calls of {name}", path) for name, path in zip(names, arguments.calls, strict=True)]
+    flags = ("annotation_types", "annotation_biotypes", "call_types", "feature_types", "eval_chromosomes", "region")
+    given = [(f"--{flag.replace('_', '-')}", getattr(arguments, flag)) for flag in flags]
+    if arguments.dataset:
+        given.append(("--dataset", [arguments.dataset, "--split", arguments.split or "test"]))
+    chosen = [(flag, " ".join(value)) for flag, value in given if value]
+    return [*files, ("annotation", arguments.annotation), ("genome", arguments.fasta), *chosen]

@@ -74,6 +74,7 @@ def written(context: Context) -> list[Written]:
 def run(context: Context) -> None:
     """Scan, and compare the calls with the annotation if there is one."""
     from cluster import gene_calls
+    from pipelines.comparison.bootstrap import Resampling
     from training import load
     from training.inference.scorer import ModelScorer
     from training.scan import suitability
@@ -115,7 +116,9 @@ def run(context: Context) -> None:
     if genes is not None:
         calls = gene_calls.read(outputs.gff3, gene_calls.selection(None), genome.lengths, terminal)
         comparison = gene_calls.compare(genes, {outputs.gff3.name: calls}, genome.lengths, regions, terminal)
-        gene_calls.show(comparison, terminal, Path(arguments.json) if arguments.json else None)
+        analysed = gene_calls.analyse(comparison, genome, Resampling(), terminal)
+        if arguments.json:
+            gene_calls.write_json(analysed, Path(arguments.json))
     terminal.say(f"written: {', '.join(path.name for path in outputs.all)} in {outputs.gff3.parent}")
 
 

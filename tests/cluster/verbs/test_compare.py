@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_bedtools(genome: GenomeFiles, tmp_path: Path, 
     written = json.loads(figures.read_text())
     for level, (genes, number, recovered, correct) in expected.items():
         sensitivity, precision = recovered / genes, correct / number
-        assert written[level] == pytest.approx(
+        assert {key: value for key, value in written[level].items() if "interval" not in key} == pytest.approx(
             {
                 "annotated": genes,
                 "called": number,
@@ -113,3 +113,63 @@ def test_no_calls_at_all_find_nothing(genome: GenomeFiles, tmp_path: Path, capsy
     files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
     assert main(["compare", *files, "--json", str(figures)]) == 0, capsys.readouterr().err
     assert json.loads(figures.read_text())["base"]["sensitivity"] == 0
+
+
+def with_calls(genome: GenomeFiles, folder: Path) -> list[str]:
+    """Arguments for two sets of calls, one of which lacks genes, and one of which is the annotation."""
+    calls = folder / "few.bed"
+    rows = [f"{name}\t{start}\t{end}\tc{start}\t0\t{strand}" for name, start, end, strand in genome.genes[::2]]
+    calls.write_text("\n".join(rows))
+    return [str(calls), str(genome.annotation), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta)]
+
+
+def test_several_call_sets_are_compared_with_paired_differences(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "f.json"
+    arguments = [*with_calls(genome, tmp_path), "--names", "few", "all", "--samples", "100", "--json", str(figures)]
+    assert main(["compare", *arguments]) == 0, capsys.readouterr().err
+    output = capsys.readouterr().out
+    assert "few − all" in output
+    assert "False genes" in output
+    written = json.loads(figures.read_text())
+    (difference,) = written["differences"]
+    assert difference["touched"]["f1"]["interval"][1] < 0
+    assert written["bootstrap"] == {"samples": 100, "seed": 0, "unit": "locus", "level": 0.95}
+
+
+def test_the_page_and_the_lists_are_written(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, folder = tmp_path / "new" / "report.html", tmp_path / "lists"
+    arguments = with_calls(genome, tmp_path)
+    assert main(["compare", *arguments, "--report", str(report), "--lists", str(folder)]) == 0, capsys.readouterr().err
+    assert "figure-missed" in report.read_text()
+    missed = (folder / "few.bed.missed.bed").read_text().splitlines()
+    assert len(missed) == len(genome.genes) - len(genome.genes[::2])
+    assert missed == sorted(missed, key=lambda row: (row.split("\t")[0], int(row.split("\t")[1])))
+    assert len(list(folder.iterdir())) == 10
+
+
+def test_lists_do_not_overwrite_calls(genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = tmp_path / "x.missed.bed"
+    calls.write_text("chr1\t1\t9\n")
+    files = [str(calls), "--annotation", str(genome.annotation), "--fasta", str(genome.fasta), "--names", "x"]
+    assert main(["compare", *files, "--lists", str(tmp_path)]) == 2
+    assert "--lists: would overwrite" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("samples", ["7", "1000000000"])
+def test_samples_that_give_no_interval_are_refused(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], samples: str
+) -> None:
+    assert main(["compare", *with_calls(genome, tmp_path), "--samples", samples]) == 2
+    assert f"--samples {samples}: too" in capsys.readouterr().err
+
+
+def test_without_samples_there_are_no_intervals(genome: GenomeFiles, tmp_path: Path) -> None:
+    figures = tmp_path / "f.json"
+    assert main(["compare", *with_calls(genome, tmp_path), "--samples", "0", "--json", str(figures)]) == 0
+    written = json.loads(figures.read_text())
+    assert written["touched"]["f1"] > 0
+    assert written["touched"]["f1_interval"] is None

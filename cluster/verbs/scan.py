@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cluster import reading_frame_flags
 from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.output_paths import PathRole, Written
@@ -16,7 +17,8 @@ DESCRIPTION = """\
 Scores a whole genome in overlapping windows on both strands, through Ray, and calls genes where the score is high.
 Writes the calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in JSON. The same command
 resumes a killed scan. The model must have been trained on windows, with antisense and partial negatives
-(examples/scan). With --annotation the calls are compared with known genes, as raygene compare does."""
+(examples/scan). With --orfs the calls are gene models from start to stop codon, for genomes with few introns. With
+--annotation the calls are compared with known genes, as raygene compare does."""
 EXAMPLE = """\
 raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
   raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3 --annotation genes.gff3.gz --eval-chromosomes chr8"""
@@ -55,6 +57,7 @@ def add_arguments(parser: Parser) -> None:
         "--low", type=float, metavar="X", help="mean score that no part of a call is below (default 0.2)"
     )
     parser.add_argument("--min-length", type=int, default=0, metavar="N", help="bases of the shortest call (default 0)")
+    reading_frame_flags.add_options(parser)
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
     comparison = parser.add_argument_group("comparison with known genes")
     comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
@@ -67,8 +70,9 @@ def written(context: Context) -> list[Written]:
     """The files next to that of --output."""
     from training.scan.outputs import Outputs
 
-    path = Path(context.arguments.output)
-    return [Written("--output", other) for other in Outputs.of(path).all if other != path]
+    arguments, path = context.arguments, Path(context.arguments.output)
+    outputs = Outputs.of(path, frames=arguments.orfs, gtf=bool(arguments.gtf))
+    return [Written("--output", other) for other in outputs.all if other != path]
 
 
 def run(context: Context) -> None:
@@ -85,7 +89,8 @@ def run(context: Context) -> None:
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
-    outputs = Outputs.of(Path(arguments.output).absolute())
+    frames = reading_frame_flags.settings(arguments, None)
+    outputs = Outputs.of(Path(arguments.output).absolute(), frames=frames is not None, gtf=bool(arguments.gtf))
     grid = suitability.grid_for_bundle(bundle.config, arguments.window, arguments.stride, arguments.bundle)
     thresholds = Thresholds(
         HIGH if arguments.high is None else arguments.high,
@@ -94,7 +99,7 @@ def run(context: Context) -> None:
     )
     genome = open_genome(Path(arguments.fasta), grid, terminal)
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
-    job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs)
+    job = Scan(scorer, bundle.fingerprint, genome, grid, thresholds, outputs, frames)
     regions = gene_calls.regions(arguments, genome.lengths, genome.fasta)
     genes = None
     if arguments.annotation:
@@ -108,11 +113,14 @@ def run(context: Context) -> None:
         terminal.warn(f"{len(short):,} sequences of {sum(short):,} bases not scanned: shorter than a window")
     if counts.unscored:
         terminal.note(f"{counts.unscored:,} bases have no score: too many unknown letters around them")
+    what = "genes" if frames else "calls"
     terminal.say(
         f"{counts.bases:,} bases scanned in windows of {grid.window} every {grid.stride}: "
-        f"{counts.calls['+']:,} calls on the forward strand, {counts.calls['-']:,} on the reverse, "
+        f"{counts.calls['+']:,} {what} on the forward strand, {counts.calls['-']:,} on the reverse, "
         f"{counts.called_bases:,} bases in all"
     )
+    if counts.models:
+        reading_frame_flags.tell(counts.models, terminal)
     if genes is not None:
         calls = gene_calls.read(outputs.gff3, gene_calls.selection(None), genome.lengths, terminal)
         comparison = gene_calls.compare(genes, {outputs.gff3.name: calls}, genome.lengths, regions, terminal)

@@ -86,6 +86,7 @@ class GeneticCode:
         number: of the table at NCBI.
         name: of the table at NCBI.
         starts: the start codons, sorted.
+        stops: the stop codons, sorted.
         amino_acids: ASCII letter of every codon, `*` for a stop, X for one of several, shape (4096,).
         is_start: whether each codon starts a protein, shape (4096,).
         is_stop: whether each codon ends a protein; in 27, 28 and 31 some are amino acids as well; shape (4096,).
@@ -94,6 +95,7 @@ class GeneticCode:
     number: int
     name: str
     starts: tuple[str, ...]
+    stops: tuple[str, ...]
     amino_acids: Bytes
     is_start: NDArray[np.bool_]
     is_stop: NDArray[np.bool_]
@@ -160,9 +162,11 @@ def genetic_code(number: int) -> GeneticCode:
     codons = map("".join, itertools.product(_BASES, repeat=CODON))
     meanings = dict(zip(codons, _STANDARD_AMINO_ACIDS, strict=True))
     meanings |= {difference[:CODON]: difference[CODON] for difference in table.differences.split()}
-    stops = [*(codon for codon, letter in meanings.items() if letter == "*"), *table.also_stops.split()]
-    starts = table.starts.split()
-    return GeneticCode(number, table.name, tuple(starts), _letters(meanings), _flags(starts), _flags(stops))
+    starts = tuple(table.starts.split())
+    stops = (*(codon for codon, letter in meanings.items() if letter == "*"), *table.also_stops.split())
+    return GeneticCode(
+        number, table.name, starts, tuple(sorted(stops)), _letters(meanings), _flags(starts), _flags(stops)
+    )
 
 
 def codon_number(codon: str) -> int:

@@ -1,5 +1,7 @@
 """The files of a scan: calls as GFF3 and BED, a bedGraph track for each strand, and a record in JSON, written last.
 
+With reading frames the calls are gene models, whose proteins and coding sequences are FASTA files next to them.
+
 GFF3 1.26 of the Sequence Ontology; BED6 and bedGraph as genome browsers take them, with comments at the top. All are
 sorted by name (byte for byte) and start, as tabix, `bedtools -sorted` and the bigWig tools require.
 """
@@ -8,27 +10,31 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import quote
 
 import numpy as np
 
 from pipelines import fingerprint, storage
 from pipelines.errors import UsageError
+from pipelines.gene_models import writer
+from pipelines.gene_models.model import Gene
 from pipelines.genome import bed
 from pipelines.genome.features import Feature
+from pipelines.genome.labelled import Sequences
 from training.scan import bedgraph
 from training.scan.calls import Call, Thresholds, call_genes
 from training.scan.grid import Grid
+from training.scan.orfs import models as orf_models
+from training.scan.orfs.settings import FrameSettings
+from training.scan.orfs.writing import ModelFiles
 from training.scan.scores import NO_SCORE, STRANDS, Scores
 
-# What a GFF3 sequence name may hold besides letters and digits; the rest is escaped.
-_SEQID = ".:^*$@!+_?-|"
 ENDING = ".gff3"
+MODEL_FILES = ("proteins.fasta", "cds.fasta", "gtf")
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,23 @@ class Outputs:
         gff3, bed: the calls.
         tracks: bedGraph of the forward and of the reverse strand.
         record: JSON of what was scanned with what, the counts, and the SHA-256 of the other files.
+        models: files of gene models: proteins, coding sequences, and GTF if requested; none without reading frames.
     """
 
     gff3: Path
     bed: Path
     tracks: tuple[Path, Path]
     record: Path
+    models: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, path: Path) -> Outputs:
+    def of(cls, path: Path, *, frames: bool = False, gtf: bool = False) -> Outputs:
         """The files for an `--output`.
+
+        Args:
+            path: of the calls.
+            frames: whether they are gene models.
+            gtf: whether gene models are written as GTF too.
 
         Raises:
             UsageError: it does not end in .gff3.
@@ -59,12 +72,14 @@ class Outputs:
             )
         stem = path.with_suffix("")
         names = [stem.with_name(f"{stem.name}.{name}") for name in ("bed", "plus.bedgraph", "minus.bedgraph", "json")]
-        return cls(path, names[0], (names[1], names[2]), names[3])
+        endings = MODEL_FILES[: 2 + gtf] if frames else ()
+        models = tuple(stem.with_name(f"{stem.name}.{name}") for name in endings)
+        return cls(path, names[0], (names[1], names[2]), names[3], models)
 
     @property
     def files(self) -> list[Path]:
         """All files but the record."""
-        return [self.gff3, self.bed, *self.tracks]
+        return [self.gff3, self.bed, *self.tracks, *self.models]
 
     @property
     def all(self) -> list[Path]:
@@ -79,7 +94,8 @@ class Outputs:
             return None
         if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("counts", "files")):
             return None
-        return record if set(record["counts"]) == {field.name for field in fields(Counts)} else None
+        known = {field.name for field in fields(Counts)}
+        return record if known - {"models"} <= set(record["counts"]) <= known else None
 
     def read_calls(self) -> list[Feature]:
         """The calls that were written, in their order."""
@@ -87,6 +103,18 @@ class Outputs:
             next(stream)
             rows = [line.rstrip("\n").split("\t") for line in stream]
         return [Feature(row[0], int(row[1]), int(row[2]), row[5], row[3], None) for row in rows]
+
+
+def remove_stale(outputs: Outputs, previous: dict[str, Any]) -> None:
+    """Remove the files of gene models that an earlier scan wrote, and this one did not.
+
+    Args:
+        outputs: paths of the files that were written.
+        previous: the record that was there before; empty if there was none.
+    """
+    for path in Outputs.of(outputs.gff3, frames=True, gtf=True).models:
+        if path not in outputs.models and path.name in previous.get("files", {}):
+            path.unlink(missing_ok=True)
 
 
 def match_record(files: Iterable[Path], record: dict[str, Any]) -> bool:
@@ -104,12 +132,31 @@ class Counts:
         called_bases: bases of all calls; where calls on both strands overlap, bases count twice.
         bases: bases scanned.
         unscored: bases of bins without a score on either strand (unknown letters).
+        models: counts of gene models (`writing.ModelCounts`); None without reading frames.
     """
 
     calls: dict[str, int]
     called_bases: int = 0
     bases: int = 0
     unscored: int = 0
+    models: dict[str, int] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The counts as the record has them: without `models` if there are none."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What reading frames are made of, besides scores.
+
+    Attributes:
+        genome: gives the letters.
+        settings: how frames are chosen.
+    """
+
+    genome: Sequences
+    settings: FrameSettings
 
 
 def write(
@@ -121,6 +168,7 @@ def write(
     record: dict[str, Any],
     *,
     tracks: bool,
+    frames: Frames | None = None,
 ) -> Counts:
     """Call genes and write every file, the record last; each whole or not at all.
 
@@ -132,6 +180,7 @@ def write(
         thresholds: when a stretch is a call.
         record: what the record says besides counts and files.
         tracks: whether to write the bedGraphs too.
+        frames: for gene models instead of calls; None for calls.
     """
     counts = Counts(dict.fromkeys(STRANDS, 0))
     with ExitStack() as open_files:
@@ -142,43 +191,47 @@ def write(
 
         gff3, bed_file = open_replacing(outputs.gff3), open_replacing(outputs.bed)
         strands = [open_replacing(path) for path in outputs.tracks] if tracks else []
-        gff3.write(f"##gff-version 3\n#!processor raygene {record['raygene']}, scan {record['key'][:12]}\n")
-        gff3.writelines(f"##sequence-region {_seqid(name)} 1 {length}\n" for name, length in lengths.items())
+        gff3.writelines(writer.gff3_header(lengths, f"raygene {record['raygene']}, scan {record['key'][:12]}"))
         for file, what in ((bed_file, "calls"), *zip(strands, ("forward strand", "reverse strand"), strict=False)):
             file.write(f"# raygene {record['raygene']}, scan {record['key'][:12]}, {what}\n")
         numbers = itertools.count(1)
+        models = None
+        if frames:
+            texts = [open_replacing(path) for path in outputs.models]
+            models = ModelFiles(gff3, bed_file, texts, frames.settings.code())
         for name, scores in sequences:
             length = lengths[name]
             for file, strand in zip(strands, scores, strict=False):
                 file.writelines(bedgraph.lines(name, length, strand, grid))
-            for call in call_genes(scores, length, grid, thresholds):
-                number = next(numbers)
-                gff3.write(_gff3(name, number, call))
-                bed_file.write(_bed(name, number, call))
+            calls = call_genes(scores, length, grid, thresholds)
+            written: Sequence[Call | Gene] = calls
+            if frames and models:
+                letters = frames.genome.sequence(name, 0, length)
+                written = models.write(name, letters, *orf_models.find(letters, scores, grid, frames.settings), calls)
+            else:
+                _write_calls(name, calls, numbers, gff3, bed_file)
+            for call in written:
                 counts.calls[call.strand] += 1
                 counts.called_bases += call.end - call.start
             counts.bases += length
             unscored = (scores == NO_SCORE).all(axis=0)
             counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[unscored].sum())
+    if models:
+        counts.models = vars(models.counts)
     hashes = {path.name: fingerprint.of_file(path) for path in outputs.files}
-    document = record | {"counts": vars(counts), "files": hashes}
+    document = record | {"counts": counts.document(), "files": hashes}
     storage.write_text(outputs.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
     return counts
 
 
-def _seqid(name: str) -> str:
-    """A sequence name with what GFF3 does not allow percent-encoded."""
-    return quote(name, safe=_SEQID).replace("~", "%7E")
-
-
-def _gff3(name: str, number: int, call: Call) -> str:
-    # GFF3 counts from 1 and includes the end.
-    columns = f"{call.start + 1}\t{call.end}\t{call.mean:.4f}\t{call.strand}\t."
-    return f"{_seqid(name)}\traygene\tgene\t{columns}\tID=raygene_{number:06d};peak={call.peak:.4f}\n"
-
-
-def _bed(name: str, number: int, call: Call) -> str:
-    return f"{name}\t{call.start}\t{call.end}\traygene_{number:06d}\t{bed.bed_score(call.mean)}\t{call.strand}\n"
+def _write_calls(name: str, calls: Iterable[Call], numbers: Iterator[int], gff3: TextIO, bed_file: TextIO) -> None:
+    """Write the calls of a sequence, each with the next number."""
+    for call in calls:
+        identifier = f"raygene_{next(numbers):06d}"
+        attributes = {"ID": identifier, "peak": f"{call.peak:.4f}"}
+        gff3.write(writer.gff3_row(name, "gene", (call.start, call.end), call.strand, attributes, call.mean))
+        row = (name, call.start, call.end, identifier, bed.bed_score(call.mean), call.strand)
+        bed_file.write("\t".join(map(str, row)) + "\n")
 
 
 def read_tracks(outputs: Outputs, lengths: dict[str, int], grid: Grid) -> Iterator[tuple[str, Scores]]:

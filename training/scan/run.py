@@ -30,7 +30,8 @@ from training.inference.scorer import ModelScorer, Scorer
 from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
-from training.scan.outputs import Counts, Outputs, match_record
+from training.scan.orfs.settings import FrameSettings
+from training.scan.outputs import Counts, Frames, Outputs, match_record
 from training.scan.pieces import Piece
 from training.scan.score_tasks import ScoreTasks, score_path
 from training.scan.scores import Scores
@@ -55,6 +56,7 @@ class Scan:
         grid: window and stride.
         thresholds: when a stretch is a call.
         outputs: paths of the files.
+        frames: how reading frames are chosen; None for calls.
     """
 
     scorer: Scorer
@@ -63,6 +65,7 @@ class Scan:
     grid: Grid
     thresholds: Thresholds
     outputs: Outputs
+    frames: FrameSettings | None = None
 
     @cached_property
     def key(self) -> str:
@@ -102,7 +105,7 @@ class Scan:
             "thresholds": vars(self.thresholds),
             "sequences": len(self.lengths),
             "too_short": len(self.genome.lengths) - len(self.lengths),
-        }
+        } | ({"frames": self.frames.record()} if self.frames else {})
 
 
 def open_genome(path: Path, grid: Grid, progress: Progress) -> Genome:
@@ -141,13 +144,15 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
             storage.remove_partial(path.parent, path.name)
         record, previous = job.record(), job.outputs.read_record() or {}
         same_scores = previous.get("key") == job.key and previous.get("format_version") == FORMAT_VERSION
-        same_calls = same_scores and previous.get("thresholds") == record["thresholds"]
+        same_calls = same_scores and all(previous.get(name) == record.get(name) for name in ("thresholds", "frames"))
         if same_calls and match_record(job.outputs.files, previous):
             progress.note(f"{job.outputs.gff3}: scanned already; nothing to do")
             return Counts(**previous["counts"])
         if same_scores and match_record(job.outputs.tracks, previous):
             progress.note("the scores in the existing tracks are used; only the calls are made again")
-            return _write(job, outputs.read_tracks(job.outputs, job.lengths, job.grid), record, tracks=False)
+            counts = _write(job, outputs.read_tracks(job.outputs, job.lengths, job.grid), record, tracks=False)
+            outputs.remove_stale(job.outputs, previous)
+            return counts
         for leftover in job.staging.parent.glob(f".{job.outputs.gff3.name}.building-*"):
             if leftover != job.staging:
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -162,11 +167,15 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
                 _score(job, plan, remaining, workers, device, progress)
         counts = _write(job, _read_staged(job, plan), record, tracks=True)
         shutil.rmtree(job.staging, ignore_errors=True)
+        outputs.remove_stale(job.outputs, previous)
     return counts
 
 
 def _write(job: Scan, sequences: Iterator[tuple[str, Scores]], record: dict[str, Any], *, tracks: bool) -> Counts:
-    return outputs.write(job.outputs, sequences, job.lengths, job.grid, job.thresholds, record, tracks=tracks)
+    frames = Frames(job.genome, job.frames) if job.frames else None
+    return outputs.write(
+        job.outputs, sequences, job.lengths, job.grid, job.thresholds, record, tracks=tracks, frames=frames
+    )
 
 
 def _remaining_tasks(job: Scan, plan: list[list[Piece]], progress: Progress) -> list[int]:

@@ -85,6 +85,12 @@ def test_a_scan_with_an_annotation_shows_and_writes_the_comparison(
         (["--output", "g.gff3", "--judged", "chr1"], 2, "--judged: renamed: write --eval-chromosomes"),
         (["--output", "g.gff3", "--workers", "0"], 2, "'0' is not a whole number of at least 1"),
         (["--output", "g.gff3", "--model.hidden", "3"], 2, "unknown argument --model.hidden"),
+        (["--output", "g.gff3", "--gtf"], 2, "--gtf: there are no reading frames: ask for them with --orfs"),
+        (["--output", "g.gff3", "--genetic-code", "4"], 2, "--genetic-code: there are no reading frames"),
+        (["--output", "g.gff3", "--orfs", "--genetic-code", "7"], 2, "genetic code 7: not a table of NCBI"),
+        (["--output", "g.gff3", "--orfs", "--low", "0.1"], 2, "--low: decides nothing with --orfs"),
+        (["--output", "g.gff3", "--orfs", "--start-codons", "TGA"], 2, "start codon TGA: a stop in genetic code 1"),
+        (["--output", "g.gff3", "--orfs", "--start-codons", "table", "ATG"], 2, "codons besides `table`"),
         ([], 2, "the following arguments are required: --output"),
     ],
 )
@@ -142,3 +148,15 @@ def test_no_file_is_written_over_another(
     paths = [text.replace("{tmp}", str(tmp_path)) for text in options]
     assert main(["scan", str(bundle(tmp_path / "b")), "--fasta", str(genome.fasta), *paths]) == 2
     assert expected in " ".join(capsys.readouterr().err.split())
+
+
+def test_reading_frames_are_written_with_proteins(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out" / "genes.gff3"
+    arguments = ["scan", str(bundle(tmp_path / "b")), "--fasta", str(genome.fasta), "--output", str(output)]
+    assert main([*arguments, "--orfs", "--gtf", "--genetic-code", "12", "--start-codons", "table"]) == 0
+    assert "gene models: " in capsys.readouterr().out
+    record = json.loads((tmp_path / "out" / "genes.json").read_text())
+    assert record["frames"]["start_codons"] == ["ATG", "CTG"]
+    assert {"genes.proteins.fasta", "genes.cds.fasta", "genes.gtf"} < set(record["files"])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.training.scan.purines import PurineShare
 from training.scan import pieces, run
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
+from training.scan.orfs.settings import FrameSettings, Weights
 from training.scan.outputs import Outputs
 
 pytestmark = pytest.mark.ray
@@ -281,3 +283,42 @@ def test_scores_are_the_same_wherever_the_fasta_file_lies_and_however_it_is_pack
     shutil.copy(genome_file, copied)
     assert job(copied, tmp_path).key == scanned.key
     assert fasta.open_genome("g", copied, Silent()).lengths == scanned.genome.lengths
+
+
+def with_frames(genome_file: Path, folder: Path) -> run.Scan:
+    plain = job(genome_file, folder)
+    outputs = Outputs.of(folder / "genes.gff3", frames=True, gtf=True)
+    # What the test's scorer gives: no gene of 900 bases is open in a random sequence.
+    return replace(plain, outputs=outputs, frames=FrameSettings(weights=Weights(constant=20.0)))
+
+
+def test_reading_frames_are_made_from_the_tracks_and_again_only_if_something_changed(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(scanned.outputs.gff3.parent, folder)
+    framed = with_frames(genome_file, folder)
+    counts = run.scan(framed, never, None, "cpu", Silent())
+    assert counts.models
+    assert counts.models["complete"] == sum(counts.calls.values()) - counts.models["partial"] > 100
+    fresh = with_frames(genome_file, tmp_path / "fresh")
+    run.scan(fresh, ray_session, 2, "cpu", Silent())
+    assert content(framed) == content(fresh)
+    progress, before = Silent(), content(framed)
+    assert run.scan(framed, never, None, "cpu", progress) == counts
+    assert "nothing to do" in progress.notes[0]
+    assert content(framed) == before
+    names = {path.name for path in framed.outputs.models}
+    assert names == {"genes.proteins.fasta", "genes.cds.fasta", "genes.gtf"}
+
+
+def test_a_scan_without_reading_frames_removes_what_one_with_them_wrote(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(scanned.outputs.gff3.parent, folder)
+    run.scan(with_frames(genome_file, folder), never, None, "cpu", Silent())
+    again = job(genome_file, folder)
+    run.scan(again, never, None, "cpu", Silent())
+    assert content(again) == content(scanned)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in again.outputs.all}

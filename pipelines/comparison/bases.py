@@ -5,7 +5,6 @@ All sequences lie on one axis, one behind the other. Costs a sort and a few sear
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,22 +32,24 @@ class Stretches:
     genes: int
 
     @classmethod
-    def of(cls, places: Sequence[tuple[int, int]], owners: Sequence[int], signs: Numbers) -> Stretches:
+    def of(cls, places: Intervals, owners: Numbers, signs: Numbers) -> Stretches:
         """Intervals of genes, which may overlap within a gene.
 
         Args:
-            places: start and end of each interval.
-            owners: the gene of each.
+            places: start and end of each interval, shape (n, 2).
+            owners: the gene of each, shape (n,).
             signs: +1, -1 or 0 for every gene.
         """
-        ends, owner = np.array(places, np.int64).reshape(-1, 2), np.array(owners, np.int64)
-        if len(ends):
-            # A shift for each gene keeps the genes apart while overlapping intervals of one are merged.
-            axis = int(ends[:, 1].max()) + 1
-            merged = merge_overlapping(ends + (owner * axis)[:, None])
-            owner = merged[:, 0] // axis
-            ends = merged - (owner * axis)[:, None]
-        return cls(ends, owner, signs[owner], len(signs))
+        if len(places):
+            # The union within each gene: a new one opens where the gene changes, or past all ends so far.
+            order = np.lexsort((places[:, 0], owners))
+            places, owners = places[order], owners[order]
+            first = np.append(True, owners[1:] != owners[:-1])
+            reach = _reach_within(places[:, 1], first)
+            opens = first | np.append(True, places[1:, 0] >= reach[:-1])
+            closes = np.append(opens[1:], True)
+            places, owners = np.stack([places[opens, 0], reach[closes]], axis=1), owners[opens]
+        return cls(places, owners, signs[owners], len(signs))
 
     def on(self, sign: int) -> Intervals:
         """The union of those on one strand, those without a strand included."""
@@ -68,6 +69,14 @@ class Stretches:
     def either(self) -> Coverage:
         """All of them."""
         return Coverage(merge_overlapping(self.places))
+
+
+def _reach_within(ends: Numbers, first: NDArray[np.bool_]) -> Numbers:
+    """The furthest end so far within each group of intervals; `first` marks where groups begin. Shape (n,)."""
+    size = int(ends.max()) + 1
+    group = np.cumsum(first)
+    # A shift for each group keeps the ends of earlier groups below those of later ones.
+    return np.maximum.accumulate(ends + group * size) - group * size
 
 
 class Coverage:

@@ -11,10 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from pipelines.comparison import bases, overlaps, structures
+from pipelines.comparison import bases, overlaps, parts, structures
 from pipelines.comparison.bases import Stretches
 from pipelines.comparison.levels import EVERYTHING, INDEX, LEVELS, OF_CDS, OF_EXONS, Level
 from pipelines.comparison.loci import CallSetComparison, Comparison, Loci, Numbers, connect, span
+from pipelines.comparison.parts import Parts
 from pipelines.comparison.structures import Items, Register
 from pipelines.gene_models.model import Gene
 from pipelines.genome.features import SIGNS
@@ -49,9 +50,10 @@ def compare(
     sets = {name: _Set(inside, axis, register) for name, (inside, _) in called.items()}
     union, (gene_loci, *call_loci) = connect([annotation.hulls, *(own.hulls for own in sets.values())])
     loci = axis.loci(union)
+    shared = _part_items([annotation, *sets.values()])
     results = [
-        _compare(name, annotation, own, gene_loci, own_loci, union[:, 0])
-        for (name, own), own_loci in zip(sets.items(), call_loci, strict=True)
+        _compare(name, annotation, own, (shared[0], of_set), (gene_loci, own_loci), union[:, 0])
+        for (name, own), of_set, own_loci in zip(sets.items(), shared[1:], call_loci, strict=True)
     ]
     both = int((annotation.spans.either.merged[:, 1] - annotation.spans.either.merged[:, 0]).sum())
     everything = Level(EVERYTHING, both, sum(region.end - region.start for region in chosen), both, both)
@@ -96,29 +98,44 @@ class _Set:
         return np.array([SIGNS.get(gene.strand, 0) for gene in self.genes], np.int64)
 
     @cached_property
+    def offsets(self) -> Numbers:
+        """Where the sequence of each gene begins on the axis."""
+        return np.array([self.axis.offset[gene.chromosome] for gene in self.genes], np.int64)
+
+    @cached_property
     def hulls(self) -> Intervals:
         """Start and end of each gene with all its transcripts."""
-        return np.array([self._moved(gene, span(gene)) for gene in self.genes], np.int64).reshape(-1, 2)
+        return np.array([span(gene) for gene in self.genes], np.int64).reshape(-1, 2) + self.offsets[:, None]
 
     @cached_property
     def rows(self) -> Intervals:
         """Start and end of each gene, shape (genes, 2)."""
-        return np.array([self._moved(gene, (gene.start, gene.end)) for gene in self.genes], np.int64).reshape(-1, 2)
+        rows = np.array([(gene.start, gene.end) for gene in self.genes], np.int64).reshape(-1, 2)
+        return rows + self.offsets[:, None]
 
     @cached_property
     def spans(self) -> Stretches:
         return Stretches(self.rows, np.arange(len(self.genes)), self.signs, len(self.genes))
 
     @cached_property
+    def exon_parts(self) -> Parts:
+        return Parts.of(self.genes, self.offsets, coding=False)
+
+    @cached_property
+    def cds_parts(self) -> Parts:
+        return Parts.of(self.genes, self.offsets, coding=True)
+
+    @cached_property
     def exons(self) -> Stretches:
-        return self._parts("exon")
+        return Stretches.of(self.exon_parts.places, self.exon_parts.owners, self.signs)
 
     @cached_property
     def cds(self) -> Stretches:
-        return self._parts("cds_exon")
+        return Stretches.of(self.cds_parts.places, self.cds_parts.owners, self.signs)
 
     @cached_property
     def items(self) -> dict[str, Items]:
+        """The structures that belong to whole transcripts or genes."""
         return {kind: self.register.items(self.genes, kind) for kind in structures.KINDS}
 
     @cached_property
@@ -128,18 +145,6 @@ class _Set:
         has_cds = not self.genes or any(transcript.cds for gene in self.genes for transcript in gene.transcripts)
         without = (frozenset() if has_exons else OF_EXONS) | (frozenset() if has_cds else OF_CDS)
         return frozenset(LEVELS) - without
-
-    def _parts(self, kind: str) -> Stretches:
-        found = [
-            (number, self._moved(gene, part))
-            for number, gene in enumerate(self.genes)
-            for part in {(start, end) for start, end in structures.parts(gene, kind)}
-        ]
-        return Stretches.of([part for _, part in found], [number for number, _ in found], self.signs)
-
-    def _moved(self, gene: Gene, place: tuple[int, int]) -> tuple[int, int]:
-        offset = self.axis.offset[gene.chromosome]
-        return place[0] + offset, place[1] + offset
 
 
 def _inside(genes: Sequence[Gene], regions: Sequence[Region], axis: _Axis) -> tuple[tuple[Gene, ...], int]:
@@ -159,9 +164,36 @@ def _inside(genes: Sequence[Gene], regions: Sequence[Region], axis: _Axis) -> tu
     return tuple(placed[number][1] for number in ordered.tolist() if inside[number]), int(across.sum())
 
 
+def _part_items(sets: Sequence[_Set]) -> list[dict[str, Items]]:
+    """The distinct exons, parts of CDS and introns of every set, equal ones of several sets under one number."""
+    signs = [own.signs for own in sets]
+    of_kind = {
+        "exon": parts.items([own.exon_parts for own in sets], signs),
+        "cds_exon": parts.items([own.cds_parts for own in sets], signs),
+        "intron": parts.items([own.exon_parts.introns() for own in sets], signs),
+    }
+    return [{kind: found[number] for kind, found in of_kind.items()} for number in range(len(sets))]
+
+
 def _compare(
-    name: str, annotation: _Set, called: _Set, gene_loci: Numbers, call_loci: Numbers, starts: Numbers
+    name: str,
+    annotation: _Set,
+    called: _Set,
+    shared: tuple[dict[str, Items], dict[str, Items]],
+    loci: tuple[Numbers, Numbers],
+    starts: Numbers,
 ) -> CallSetComparison:
+    """Compare one call set.
+
+    Args:
+        name: of the call set.
+        annotation: the annotated genes.
+        called: the calls.
+        shared: exons, parts of CDS and introns of both.
+        loci: the locus of each gene and of each call.
+        starts: first base of each locus on the axis.
+    """
+    gene_loci, call_loci = loci
     counts = np.zeros((len(starts), len(LEVELS), 4), np.int64)
     sides = [np.zeros((len(own.genes), len(LEVELS), 2), np.int64) for own in (annotation, called)]
     for key, ours, theirs, stranded in (
@@ -175,7 +207,10 @@ def _compare(
         sides[0][:, level] = bases.by_gene(ours, theirs, stranded=stranded)
         sides[1][:, level] = bases.by_gene(theirs, ours, stranded=stranded)
     for kind in ("exon", "cds_exon", "intron", "intron_chain", "transcript"):
-        level, mine, others = INDEX[kind], annotation.items[kind], called.items[kind]
+        mine, others = (
+            (own.items | of_parts)[kind] for own, of_parts in zip((annotation, called), shared, strict=True)
+        )
+        level = INDEX[kind]
         counts[:, level, [0, 2]] = mine.by_locus(others, gene_loci, len(starts))
         counts[:, level, [1, 3]] = others.by_locus(mine, call_loci, len(starts))
         sides[0][:, level] = mine.by_gene(others)
@@ -183,10 +218,10 @@ def _compare(
     found = overlaps.pairs(annotation.rows, annotation.signs, called.rows, called.signs)
     for key, matches in _gene_matches(annotation, called, found).items():
         level = INDEX[key]
-        for side, loci in enumerate((gene_loci, call_loci)):
+        for side, own_loci in enumerate(loci):
             sides[side][:, level] = matches[side]
             for column in (0, 1):
-                np.add.at(counts[:, level, 2 * column + side], loci, matches[side][:, column])
+                np.add.at(counts[:, level, 2 * column + side], own_loci, matches[side][:, column])
     return CallSetComparison(
         name=name,
         calls=called.genes,

@@ -1,4 +1,4 @@
-"""The exact structures of genes: exons, introns, chains and transcripts, each as a number by which equals are found."""
+"""The exact structures of genes, from intron chains to whole genes, each as a number by which equals are found."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from pipelines.comparison.loci import Numbers
 from pipelines.gene_models.model import Gene
 
-# Levels whose items are structures, each counted once wherever several transcripts or genes have it.
-KINDS = ("exon", "cds_exon", "intron", "intron_chain", "transcript", "cds", "gene")
+# Kinds of structures that belong to a whole transcript or gene.
+KINDS = ("intron_chain", "transcript", "cds", "gene")
 
 
 @dataclass
@@ -82,24 +82,8 @@ def structures(gene: Gene, kind: str) -> Iterable[Hashable]:
     """
     if kind == "gene":
         return [(gene.start, gene.end, frozenset(transcript.exons for transcript in gene.transcripts))]
-    if kind in ("exon", "cds_exon", "intron"):
-        return parts(gene, kind)
     if kind == "intron_chain":
         return [transcript.introns for transcript in gene.transcripts if transcript.introns]
     if kind == "transcript":
         return [transcript.exons for transcript in gene.transcripts]
     return [transcript.cds for transcript in gene.transcripts if transcript.cds]
-
-
-def parts(gene: Gene, kind: str) -> list[tuple[int, int]]:
-    """Start and end of the exons, coding exons or introns of all transcripts of a gene.
-
-    Args:
-        gene: a gene.
-        kind: `exon`, `cds_exon` or `intron`.
-    """
-    if kind == "intron":
-        return [part for transcript in gene.transcripts for part in transcript.introns]
-    return [
-        part for transcript in gene.transcripts for part in (transcript.exons if kind == "exon" else transcript.cds)
-    ]

@@ -9,7 +9,10 @@ import itertools
 from dataclasses import dataclass
 
 Spans = tuple[tuple[int, int], ...]
-"""Start and end of intervals of one sequence: sorted, none empty, none overlapping another."""
+"""Start and end of intervals of one sequence: sorted, and none empty.
+
+Neighbours overlap only in a CDS that reads bases twice, at a frameshift of -1; they may touch where a file has two rows.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
@@ -72,7 +72,7 @@ def regions(arguments: argparse.Namespace, lengths: Mapping[str, int], fasta: Pa
     if arguments.split is not None and arguments.dataset is None:
         raise UsageError("--split: no dataset whose split it could be", "give --dataset")
     if arguments.dataset is not None:
-        return _of_split(Path(arguments.dataset), arguments.split or "test", lengths)
+        return _of_split(Path(arguments.dataset), arguments.split or "test", lengths, fasta)
     if arguments.region is not None:
         found = [region.parse(text, lengths, "--region") for text in arguments.region]
         region.require_disjoint([("--region", one) for one in found])
@@ -88,29 +88,38 @@ def regions(arguments: argparse.Namespace, lengths: Mapping[str, int], fasta: Pa
     return [Region("", name, 0, length) for name, length in lengths.items() if name in chosen]
 
 
-def _of_split(dataset: Path, split: str, lengths: Mapping[str, int]) -> list[Region]:
+def _of_split(dataset: Path, split: str, lengths: Mapping[str, int], fasta: Path) -> list[Region]:
     """The regions of a dataset's split that this genome has."""
     from pipelines.dataset import split_regions
     from pipelines.dataset.manifest import read_manifest
     from pipelines.errors import DatasetError
     from pipelines.genome.region import Region
 
-    listed = split_regions.of(read_manifest(dataset), split)
-    found = [
-        Region("", one.chromosome, one.start, min(one.end, lengths[one.chromosome]))
-        for one in listed
-        if one.chromosome in lengths and one.start < lengths[one.chromosome]
-    ]
-    genomes = {one.genome for one in listed if one.chromosome in lengths}
-    if not found:
-        names = ", ".join(dict.fromkeys(one.chromosome for one in listed))[:80]
-        raise DatasetError(f"{dataset}: no sequence of its {split} split ({names}) is in the genome", "check --fasta")
+    manifest = read_manifest(dataset)
+    listed = [one for one in split_regions.of(manifest, split) if one.start < lengths.get(one.chromosome, 0)]
+    if not listed:
+        raise DatasetError(f"{dataset}: no sequence of its {split} split is in {fasta}", "check --dataset and --fasta")
+    genomes = {one.genome for one in listed}
     if len(genomes) > 1:
+        genomes &= _genomes_of(manifest, fasta)
+    if len(genomes) != 1:
         raise DatasetError(
-            f"{dataset}: several of its genomes ({', '.join(sorted(genomes))}) have sequences of these names",
+            f"{dataset}: several of its genomes have sequences of these names, and {fasta} is the file of none",
             "name the regions with --region",
         )
-    return found
+    return [
+        Region("", one.chromosome, one.start, min(one.end, lengths[one.chromosome]))
+        for one in listed
+        if one.genome in genomes
+    ]
+
+
+def _genomes_of(manifest: Mapping[str, Any], fasta: Path) -> set[str]:
+    """The genomes of a dataset that were built from a FASTA file."""
+    from pipelines.inputs import contents
+
+    content = contents.of_file(fasta)
+    return {row["genome"] for row in manifest.get("inputs", []) if row.get("fasta_sha256") == content}
 
 
 def selection(types: Sequence[str] | None, biotypes: Sequence[str] | None = None) -> Selection:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 Spans = tuple[tuple[int, int], ...]
 """Start and end of intervals of one sequence: sorted, and none empty.
 
-Neighbours overlap only in a CDS that reads bases twice, at a frameshift of -1; they may touch where a file has two rows.
+Neighbours overlap only in a CDS that reads bases twice, at a frameshift of -1. They touch where a file has two rows.
 """
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from cluster import gene_calls
 from cluster.terminal import Terminal
-from pipelines.dataset import manifest, split_regions
+from pipelines.dataset import split_regions
 from pipelines.errors import DatasetError, UsageError
 from pipelines.genome.region import Region
 from pipelines.inputs import contents
+from tests.pipelines.dataset import small_dataset
 
 
 def flags(**given: object) -> Namespace:
@@ -57,30 +58,29 @@ def test_call_sets_of_one_file_name_are_told_apart() -> None:
             gene_calls.names_of(paths, names)
 
 
-def dataset_of(monkeypatch: pytest.MonkeyPatch, regions: list[Region], **entries: Any) -> Namespace:
+def dataset_of(folder: Path, regions: list[Region], **entries: Any) -> Namespace:
     """Flags that name a dataset whose test split has these regions."""
-    monkeypatch.setattr(manifest, "read_manifest", lambda path: entries)
-    monkeypatch.setattr(split_regions, "of", lambda found, split: regions if split == "test" else [])
-    return flags(dataset="d")
+    small_dataset.write_dataset(folder)
+    manifest = small_dataset.read(folder) | {split_regions.KEY: split_regions.describe({"test": regions})} | entries
+    small_dataset.write(folder, manifest)
+    return flags(dataset=str(folder))
 
 
-def test_what_a_dataset_held_out_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Region("g", "b", 0, split_regions.WHOLE)
-    given = dataset_of(monkeypatch, [Region("g", "a", 10, 20), whole, Region("g", "elsewhere", 0, 9)])
-    found = gene_calls.regions(given, {"a": 99, "b": 9}, Path("g.fa"))
-    assert found == [Region("", "a", 10, 20), Region("", "b", 0, 9)]
-    with pytest.raises(DatasetError, match="no sequence of its test split is in g.fa"):
+def test_what_a_dataset_held_out_is_compared(tmp_path: Path) -> None:
+    listed = [Region("toy", "a", 10, 20), Region("toy", "b", 0, 30), Region("toy", "elsewhere", 0, 9)]
+    given = dataset_of(tmp_path / "d", listed)
+    lengths = {"a": 99, "b": 9, "chr_test": 50, "chr_train": 50}
+    found = gene_calls.regions(given, lengths, Path("g.fa"))
+    assert found == [Region("", "a", 10, 20), Region("", "b", 0, 9), Region("", "chr_test", 0, 50)]
+    with pytest.raises(DatasetError, match="no sequence of its test split is in"):
         gene_calls.regions(given, {"c": 9}, Path("g.fa"))
 
 
-def test_of_several_genomes_of_a_dataset_that_of_the_fasta_file_is_compared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_of_several_genomes_of_a_dataset_that_of_the_fasta_file_is_compared(tmp_path: Path) -> None:
     fasta = tmp_path / "g.fa"
     fasta.write_text(">I\nACGT\n")
     inputs = [{"genome": "one", "fasta_sha256": contents.of_file(fasta)}, {"genome": "two", "fasta_sha256": "0" * 64}]
-    listed = [Region("one", "I", 0, 3), Region("two", "I", 1, 4)]
-    given = dataset_of(monkeypatch, listed, inputs=inputs)
+    given = dataset_of(tmp_path / "d", [Region("one", "I", 0, 3), Region("two", "I", 1, 4)], inputs=inputs)
     assert gene_calls.regions(given, {"I": 4}, fasta) == [Region("", "I", 0, 3)]
     fasta.write_text(">I\nACGG\n")
     with pytest.raises(DatasetError, match="is the file of none"):

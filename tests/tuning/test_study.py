@@ -184,6 +184,7 @@ def test_an_embedding_file_of_another_size_makes_a_configuration_infeasible(
     assert "model.embedding" in trials[1].reason
 
 
+@pytest.mark.full
 def test_a_killed_driver_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -> None:
     data, output = write_dataset(tmp_path / "data", rows=400), tmp_path / "study"
     experiment = tmp_path / "e.yaml"

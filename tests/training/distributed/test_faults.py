@@ -215,6 +215,7 @@ def terminated(killed: Path, dataset: Path, tmp_path_factory: pytest.TempPathFac
     return output, process.wait(timeout=60)
 
 
+@pytest.mark.full
 def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(terminated: tuple[Path, int]) -> None:
     output, status = terminated
     assert status == 130
@@ -225,6 +226,7 @@ def test_a_driver_that_is_sent_sigterm_saves_the_last_step_first(terminated: tup
     assert f"stopped after epoch {checkpoint.epoch + 1}, step {checkpoint.step} of 80, which is saved" in log(output)
 
 
+@pytest.mark.full
 def test_killed_and_terminated_drivers_are_followed_by_one_with_other_workers_and_the_result_is_the_same(
     terminated: tuple[Path, int], dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
@@ -237,6 +239,7 @@ def test_killed_and_terminated_drivers_are_followed_by_one_with_other_workers_an
     require_same(output, undisturbed)
 
 
+@pytest.mark.full
 def test_a_damaged_checkpoint_is_an_error_that_says_how_to_resume(killed: Path, dataset: Path, tmp_path: Path) -> None:
     output = shutil.copytree(killed, tmp_path / "run")
     earlier, latest = Checkpoints(next(output.glob("checkpoints-*"))).all()

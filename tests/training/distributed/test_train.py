@@ -181,6 +181,7 @@ def test_a_finished_run_keeps_its_journal_where_checkpoints_are_gone(
     assert (copy / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
 
+@pytest.mark.full
 def test_a_dataset_that_only_workers_cannot_read_is_an_error_of_one_line(ray_session: Any, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "dataset", rows=16)
 

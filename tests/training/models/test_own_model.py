@@ -99,6 +99,7 @@ def test_it_is_evaluated(trained: Path, tmp_path: Path) -> None:
     assert 0 <= report.models[0].metrics["auroc"] <= 1
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_its_sizes_are_tuned(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
     config = TuningConfig.model_validate(

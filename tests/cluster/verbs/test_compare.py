@@ -173,3 +173,84 @@ def test_without_samples_there_are_no_intervals(genome: GenomeFiles, tmp_path: P
     written = json.loads(figures.read_text())
     assert written["touched"]["f1"] > 0
     assert written["touched"]["f1_interval"] is None
+
+
+def gff3(path: Path, rows: list[tuple[str, int, int, str]]) -> str:
+    """A file of rows on chr1's forward strand: type, first and last base, attributes."""
+    lines = [f"chr1\tx\t{kind}\t{first}\t{last}\t.\t+\t0\t{text}" for kind, first, last, text in rows]
+    path.write_text("\n".join(["##gff-version 3", *lines]) + "\n")
+    return str(path)
+
+
+def genes_at(*places: tuple[int, int], kind: str = "mRNA") -> list[tuple[str, int, int, str]]:
+    """Rows of genes of one coding exon each."""
+    return [
+        row
+        for number, place in enumerate(places)
+        for row in (
+            ("gene", *place, f"ID=g{number}"),
+            (kind, *place, f"ID=t{number};Parent=g{number}"),
+            ("CDS", *place, f"ID=c{number};Parent=t{number}"),
+        )
+    ]
+
+
+def test_several_call_sets_are_compared_at_once_each_with_its_own_types(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotation = gff3(tmp_path / "a.gff3", [*genes_at((101, 200), (301, 400)), ("tRNA", 501, 600, "ID=r;Parent=g1")])
+    good = gff3(tmp_path / "good.gff3", [row for row in genes_at((101, 200), (301, 400)) if row[0] == "CDS"])
+    poor = gff3(tmp_path / "poor.gff3", genes_at((101, 190), kind="transcript"))
+    figures = tmp_path / "f.json"
+    files = [good, poor, "--annotation", annotation, "--fasta", str(genome.fasta), "--annotation-types", "mRNA"]
+    names = ["--names", "first", "second"]
+    assert main(["compare", *files, *names, "--json", str(figures)]) == 0, capsys.readouterr().err
+    written = json.loads(figures.read_text())
+    assert [(one["name"], one["cds"]["f1"]) for one in written["call_sets"]] == [("first", 1), ("second", 0)]
+    assert written["cds"]["f1"] == 1
+    assert written["call_sets"][1]["half"]["recovered"] == 1
+    assert "second" in capsys.readouterr().out
+
+
+def test_calls_that_overlap_nothing_are_a_warning_that_names_the_types_of_both_files(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotation = gff3(tmp_path / "a.gff3", genes_at((101, 200)))
+    calls = gff3(tmp_path / "c.gff3", genes_at((1101, 1200), kind="transcript"))
+    files = ["compare", calls, "--annotation", annotation, "--fasta", str(genome.fasta)]
+    assert main(files) == 0
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "none of 1 calls overlaps one of 1 annotated genes" in warning
+    assert "1 transcript" in warning
+    assert "1 mRNA" in warning
+    assert main([*files, "--call-types", "pseudogene"]) == 0
+    assert "no gene of type pseudogene; the file has 1 gene, 1 transcript" in " ".join(capsys.readouterr().err.split())
+
+
+def test_rows_of_transcripts_alone_are_genes_without_a_flag(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotation = gff3(tmp_path / "a.gff3", genes_at((101, 200)))
+    calls = gff3(tmp_path / "c.gff3", genes_at((101, 200), kind="transcript")[1:])
+    figures = tmp_path / "f.json"
+    files = [calls, "--annotation", annotation, "--fasta", str(genome.fasta)]
+    assert main(["compare", *files, "--json", str(figures)]) == 0, capsys.readouterr().err
+    assert json.loads(figures.read_text())["gene"]["f1"] == 1
+
+
+def test_only_genes_inside_a_region_are_compared_and_those_across_its_border_are_counted(
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotation = gff3(tmp_path / "a.gff3", genes_at((101, 200), (301, 400), (501, 600)))
+    calls = gff3(tmp_path / "c.gff3", genes_at((101, 200), (290, 400), (451, 500)))
+    figures = tmp_path / "f.json"
+    files = [calls, "--annotation", annotation, "--fasta", str(genome.fasta), "--json", str(figures)]
+    assert main(["compare", *files, "--region", "chr1:101-350", "chr1:451-500"]) == 0, capsys.readouterr().err
+    written = json.loads(figures.read_text())
+    assert [written["touched"][key] for key in ("annotated", "called", "recovered", "correct")] == [1, 2, 1, 1]
+    assert (written["annotated_across_borders"], written["call_sets"][0]["called_across_borders"]) == (1, 1)
+    assert "genes across the border of a region are left out: 1 annotated, called 1 of c.gff3" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert main(["compare", *files, "--region", "chr1:0-5"]) == 2
+    assert "--region: chr1:0-5: lies beyond the ends" in " ".join(capsys.readouterr().err.split())

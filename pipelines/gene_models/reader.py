@@ -1,7 +1,7 @@
 """Genes with their transcripts, exons and coding sequences, from GFF3, GTF, GFF2 and BED.
 
 Which genes a file has is what a build of a dataset reads (`pipelines.genome.annotation`): the gene rows, and the genes
-that only transcripts, exons or CDS imply. This module reads the file again for what is in them. Costs some 3 s for a
+that only transcripts, exons or CDS imply. This module reads the file again for what is in them. Costs some 20 s for a
 million rows.
 """
 

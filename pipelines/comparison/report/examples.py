@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipelines.comparison.analysis import Analysis
 from pipelines.comparison.levels import INDEX
 from pipelines.comparison.lists import KINDS, Finding
@@ -49,24 +51,30 @@ def choose(analysis: Analysis) -> list[Example]:
 
 
 def _exact(analysis: Analysis) -> Example | None:
-    """The gene with most introns among those whose structure some call set has exactly, best by few of them."""
+    """The gene with most introns among those that some call set has exactly, in all exons or all of its CDS."""
     comparison = analysis.comparison
-    for level in ("gene", "cds"):
-        found = [call_set.annotated_items[:, INDEX[level], 1] > 0 for call_set in comparison.call_sets]
-        introns = [max((len(one.introns) for one in gene.transcripts), default=0) for gene in comparison.genes]
-        candidates = [
-            (-introns[number], sum(map(bool, sets)), number)
-            for number, sets in enumerate(zip(*(one.tolist() for one in found), strict=True))
-            if any(sets) and _fits(*span(comparison.genes[number]))
-        ]
-        if candidates:
-            _, _, number = min(candidates)
-            gene = comparison.genes[number]
-            names = [name for name, of_set in zip(analysis.names, found, strict=True) if of_set[number]]
-            what = f"{gene.gene_id}, {introns[number] + 1:,} exons" if introns[number] else gene.gene_id
-            window = _window(analysis, gene.chromosome, *span(gene))
-            return Example("exact", window, (gene,), f"{what}: by {', '.join(names)}.")
-    return None
+    exact = [INDEX["gene"], INDEX["cds"]]
+    found: list[list[bool]] = [
+        np.any(call_set.annotated_items[:, exact, 1], axis=1).tolist() for call_set in comparison.call_sets
+    ]
+    # Of genes with as many introns that which fewest call sets have.
+    candidates = [
+        (-_introns(comparison.genes[number]), sum(of_gene), number)
+        for number, of_gene in enumerate(zip(*found, strict=True))
+        if any(of_gene) and _fits(*span(comparison.genes[number]))
+    ]
+    if not candidates:
+        return None
+    _, _, number = min(candidates)
+    gene = comparison.genes[number]
+    names = [name for name, of_set in zip(analysis.names, found, strict=True) if of_set[number]]
+    what = f"{gene.gene_id}, {_introns(gene) + 1:,} exons" if _introns(gene) else gene.gene_id
+    window = _window(analysis, gene.chromosome, *span(gene))
+    return Example("exact", window, (gene,), f"{what}: by {', '.join(names)}.")
+
+
+def _introns(gene: Gene) -> int:
+    return max((len(transcript.coding_introns or transcript.introns) for transcript in gene.transcripts), default=0)
 
 
 def _finding(analysis: Analysis, kind: str) -> Example | None:

@@ -193,11 +193,17 @@ def terminal_tables(analysis: Analysis) -> list[Table]:
     several, level = len(analysis.names) > 1, headline(analysis)
     tables = [figures(analysis, number) for number in range(len(analysis.names))]
     if several:
-        tables.append(side_by_side(analysis, with_intervals=False))
-        tables.append(differences(analysis) if len(analysis.names) == 2 else pairs(analysis))
+        scores, two = side_by_side(analysis, with_intervals=False), len(analysis.names) == 2
+        tables += [_joined(scores, differences(analysis))] if two else [scores, pairs(analysis)]
     by_slices = slices_side_by_side if several else by_slice
     tables += [by_slices(analysis, by, level) for by in slices.BY if len(analysis.slices[0][by]) > 1]
     return [*tables, findings(analysis), false_genes(analysis)]
+
+
+def _joined(first: Table, second: Table) -> Table:
+    """The columns of two tables with the same first column."""
+    rows = [(*left, *right[1:]) for left, right in zip(first.rows, second.rows, strict=True)]
+    return Table(f"{first.caption}. {second.caption}", (*first.header, *second.header[1:]), rows)
 
 
 def _name_cell(analysis: Analysis, name: str) -> tuple[str, ...]:

@@ -87,6 +87,9 @@ def test_every_gene_and_call_is_listed_as_a_plain_loop_over_pairs_would(seed: in
     missed = [one for one in comparison.genes if not matches(one, calls, stranded=True)]
     apart = [one for one in calls if not matches(one, comparison.genes, stranded=True)]
     invented = [one for one in apart if not matches(one, comparison.genes, stranded=False)]
+    touched = comparison.call_sets[0].figures()["touched"]
+    assert len(findings["missed"]) == touched.annotated - touched.recovered
+    assert len(findings["wrong_strand"]) + len(findings["invented"]) == touched.called - touched.correct
     assert [one.gene for one in findings["missed"]] == missed
     assert [one.gene for one in findings["invented"]] == invented
     assert [one.gene for one in findings["wrong_strand"]] == [one for one in apart if one not in invented]

@@ -41,6 +41,15 @@ def test_many_call_sets_are_compared_with_the_first(make_analysis: Make) -> None
     assert len(tables.differences(analysis).header) == 7
 
 
+def test_the_terminal_shows_two_call_sets_with_their_difference(two: Analysis) -> None:
+    table = next(one for one in tables.terminal_tables(two) if one.caption.startswith("F1 side by side. Differences"))
+    assert table.header == ("level", "caller", "perfect", "caller − perfect", "95 %")
+    for _, caller, perfect, difference, _ in table.rows:
+        assert isinstance(caller, float)
+        assert isinstance(perfect, float)
+        assert difference == f"{caller - perfect:+.3f}"
+
+
 def test_the_terminal_has_a_row_for_each_pair_of_several_call_sets(make_analysis: Make) -> None:
     analysis = make_analysis({name: annotated_genes()[number:] for number, name in enumerate("uvw")})
     table = next(one for one in tables.terminal_tables(analysis) if one.caption.startswith("Differences"))

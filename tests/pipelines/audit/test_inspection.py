@@ -10,7 +10,9 @@ import pytest
 from pipelines.audit.inspection import Inspection, inspect
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, validate
+from pipelines.dataset import split_regions
 from pipelines.errors import DatasetError
+from pipelines.genome.region import Region
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
@@ -48,6 +50,15 @@ def test_gc_is_the_shortcut_of_a_genome_whose_genes_are_richer_in_it(inspection:
 def test_the_kmer_regression_is_among_the_rules(inspection: Inspection) -> None:
     assert inspection.to_json()["shortcuts"]["kmers"] > 0.8
     assert ("kmers", "5-mer logistic regression") in {row[:2] for row in inspection.tables()[-1].rows}
+
+
+def test_the_regions_of_a_split_by_region_are_listed(inspection: Inspection) -> None:
+    assert "Regions" not in {table.caption for table in inspection.tables()}
+    regions = {"train": [Region("g", "chr1", 0, 90)], "test": [Region("g", "chr1", 90, 120)]}
+    manifest = dict(inspection.manifest, config={"split": {"by": "region"}})
+    by_region = replace(inspection, manifest=manifest | {split_regions.KEY: split_regions.describe(regions)})
+    table = next(table for table in by_region.tables() if table.caption == "Regions")
+    assert table.rows == [("train", "g:chr1:1-90", 90), ("test", "g:chr1:91-120", 30)]
 
 
 def vocabulary(inspection: Inspection) -> dict[object, object]:

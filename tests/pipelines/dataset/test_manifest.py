@@ -157,6 +157,8 @@ def test_a_dataset_of_an_earlier_version_opens_with_one_note(
         (("left_out", "files", 0, "path"), "_left_out/../x", "left_out.files.0.path: "),
         (("left_out", "files"), None, "left_out.files: None: "),
         (("split_in_blocks",), "toy", "split_in_blocks: 'toy': "),
+        (("split_regions",), {"dev": []}, "split_regions.dev"),
+        (("split_regions",), {"test": [{"genome": "g", "chromosome": "c", "start": 0}]}, "split_regions.test.0.end: "),
         (("format_version",), True, "dataset format True is not 1"),
         (("format_version",), 1.0, "dataset format 1.0 is not 1"),
         (("format_version",), [1] * 10_000, "dataset format [1, 1, 1, 1, 1, 1, ...] is not 1"),

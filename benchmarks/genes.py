@@ -111,6 +111,16 @@ def table(genome: Figures) -> str:
     return "\n".join(" | ".join(row) for row in rows)
 
 
+def store(name: str, document: Figures) -> None:
+    """Write a genome's figures, next to those of other genomes and of callers that were left out now."""
+    stored = json.loads(TARGET.read_text()) if TARGET.exists() else {"genomes": {}}
+    stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    stored["versions"] = versions()
+    callers = stored["genomes"].get(name, {}).get("callers", {}) | document["callers"]
+    stored["genomes"][name] = document | {"callers": {key: callers[key] for key in CALLERS if key in callers}}
+    TARGET.write_text(json.dumps(stored, indent=1) + "\n")
+
+
 def main() -> None:
     """Measure the chosen callers on the chosen genomes, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -125,20 +135,12 @@ def main() -> None:
         parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     require_installed(arguments.callers)
     bundles, datasets = dict(arguments.bundle), dict(arguments.dataset)
-    stored = json.loads(TARGET.read_text()) if TARGET.exists() else {"genomes": {}}
-    stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    stored["versions"] = versions()
     for name in arguments.genomes:
         folder = arguments.output.absolute() / name
         folder.mkdir(parents=True, exist_ok=True)
         case = Case(GENOMES[name], arguments.data.absolute(), folder, bundles.get(name), datasets.get(name))
         document = measure(case, arguments.callers)
-        earlier = stored["genomes"].get(name, {}).get("callers", {})
-        document["callers"] = {
-            key: (earlier | document["callers"])[key] for key in CALLERS if key in earlier | document["callers"]
-        }
-        stored["genomes"][name] = document
-        TARGET.write_text(json.dumps(stored, indent=1) + "\n")
+        store(name, document)
         print(f"{name}\n{table(document)}", flush=True)
 
 

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks.peers import augustus, genomes, training_genes
 from benchmarks.peers.genomes import BenchmarkGenome
 from benchmarks.peers.process_tree import Cost, cost_of
-from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.gene_models import reader
 from pipelines.gene_models.model import Gene
 from pipelines.genome.fasta import Genome
@@ -168,9 +169,9 @@ def train_augustus(case: Case) -> str:
 
 def in_train_split(case: Case, genes: list[Gene]) -> list[Gene]:
     """The coding genes that the dataset's train split shows as genes, by sequence and name, or by their mRNA's."""
-    table = TokenDataset.open(case.dataset, "train").table
-    rows = table.filter([bool(label) for label in table["label"].to_numpy()])
-    shown = set(zip(rows["chromosome"].to_pylist(), rows["gene_id"].to_pylist(), strict=True))
+    rows = pq.read_table(case.dataset / "split=train", columns=["chromosome", "gene_id", "label"], partitioning=None)
+    columns = (rows[name].to_pylist() for name in ("chromosome", "gene_id", "label"))
+    shown = {(chromosome, name) for chromosome, name, label in zip(*columns, strict=True) if label}
     chosen = [
         gene
         for gene in genes

@@ -1,16 +1,20 @@
-"""Figures of the comparison of gene finders, recomputed for one caller by a few lines of plain Python."""
+"""Stored figures of the comparison of gene finders, recomputed for one caller by a few lines of plain Python."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.callers import Case
+from benchmarks.peers.callers import PYRODIGAL, ROOT, Case, calls_of
 from benchmarks.peers.figures import compared
-from benchmarks.peers.genomes import BenchmarkGenome, HeldOut
+from benchmarks.peers.genomes import GENOMES, BenchmarkGenome, HeldOut
 
+STORED = ROOT / "benchmarks" / "results" / "genes.json"
+DATA = os.environ.get("RAYGENE_DATA")
 Structure = tuple[str, str, tuple[tuple[int, int], ...]]
 
 
@@ -86,3 +90,26 @@ def test_the_leader_is_compared_with_each_of_the_others(tmp_path: Path) -> None:
     assert lead == pytest.approx(1 / 3, abs=1e-4)
     assert 0 < low < lead < high
     assert "f1_lead" not in figures["raygene-orfs"]["cds"]
+
+
+@pytest.mark.parametrize("name", json.loads(STORED.read_text())["genomes"])
+def test_stored_figures_follow_from_their_counts(name: str) -> None:
+    for caller in json.loads(STORED.read_text())["genomes"][name]["callers"].values():
+        for level in caller["accuracy"].values():
+            sensitivity = level["recovered"] / level["annotated"]
+            precision = level["correct"] / max(level["called"], 1)
+            f1 = 2 * sensitivity * precision / max(sensitivity + precision, 1e-12)
+            assert level["f1"] == pytest.approx(f1, abs=1e-4)
+            assert level["f1_interval"][0] <= level["f1"] <= level["f1_interval"][1]
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not DATA, reason="RAYGENE_DATA does not name the folder of genomes")
+@pytest.mark.skipif(not PYRODIGAL.exists(), reason="pyrodigal is not installed: scripts/setup-peers.sh does it")
+def test_the_stored_row_of_pyrodigal_is_that_of_plain_python(tmp_path: Path) -> None:
+    case = Case(GENOMES["cerevisiae"], Path(str(DATA)), tmp_path)
+    calls, _ = calls_of(case, "pyrodigal")
+    annotated, called, recovered, correct = exact_genes(case.coding_genes, calls, case.genome.test)
+    stored = json.loads(STORED.read_text())["genomes"]["cerevisiae"]["callers"]["pyrodigal"]["accuracy"]["cds"]
+    row = {"annotated": annotated, "called": called, "recovered": recovered, "correct": correct}
+    assert {key: stored[key] for key in row} == row

@@ -226,7 +226,8 @@ def compare(
     given = len(annotation.genes) + sum(len(found.genes) for found in call_sets.values())
     taken = len(comparison.genes) + sum(len(result.calls) for result in comparison.call_sets)
     if left_out := given - taken - across:
-        terminal.note(f"{left_out:,} calls and genes are on sequences that are not compared")
+        where = "on sequences" if comparison.is_of_whole_sequences else "in regions"
+        terminal.note(f"{left_out:,} calls and genes are {where} that are not compared")
     if across:
         called = ", ".join(
             f"{count:,} of {name}" for name, count in zip(call_sets, comparison.called_across, strict=True)

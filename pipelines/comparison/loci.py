@@ -96,6 +96,11 @@ class Comparison:
     annotated_across: int
     called_across: tuple[int, ...]
 
+    @property
+    def is_of_whole_sequences(self) -> bool:
+        """Whether every region is a whole sequence."""
+        return all(one.end - one.start == self.lengths[one.chromosome] for one in self.regions)
+
 
 def span(gene: Gene) -> tuple[int, int]:
     """First base, and base after the last, of a gene and all its transcripts."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.gene_models.transcript_rows import (
+    NO_PARTS,
     Part,
     TranscriptRow,
     TranscriptRows,
@@ -189,7 +190,8 @@ class _Assembly:
         for groups in self._rows.shared:
             if not any(id(group) in fed for group in groups):
                 self._unused[reasons[id(groups[0])]] += 1
-        self._count_rows_without_parts()
+        self._count_unused_transcripts()
+        self._own = [_joined(own) for own in self._own]
         genes = [self._gene(number) for number in range(len(self._found.genes))]
         kinds = {number: [kind for _, kind in own] for number, own in enumerate(self._own) if own}
         return Models(genes, kinds, self._found.types, +self._unused, self._found.derived)
@@ -205,11 +207,16 @@ class _Assembly:
             pieces = [(genes[0], piece)] if len(genes) == 1 else list(self._by_gene(piece, genes))
             for gene, own in pieces:
                 if transcript := own.transcript():
+                    if own.row:
+                        own.row.reason = None
                     self._own[gene].append((transcript, own.row.kind if own.row else ""))
                     self._unused["repeated"] += own.repeated
                     reason = None
-            if not pieces and reason is not None:
-                reason = self._reason(piece)
+            if not pieces:
+                why = self._reason(piece)
+                reason = why if reason else None
+                if piece.row:
+                    piece.row.reason = why
         return reason
 
     def _by_gene(self, piece: TranscriptRows, genes: list[int]) -> Iterator[tuple[int, TranscriptRows]]:
@@ -273,15 +280,14 @@ class _Assembly:
             return "gene_of_other_type"
         return "parent_is_no_gene" if parents else "in_no_gene"
 
-    def _count_rows_without_parts(self) -> None:
-        """Count the rows of transcripts that have no parts and that no gene was derived from."""
+    def _count_unused_transcripts(self) -> None:
+        """Count the rows of transcripts that feed no gene; some have no parts, but a gene was derived from them."""
         for (chromosome, name), rows in self._rows.transcripts.items():
             for row in rows:
-                if row.group is not None:
-                    continue
                 names = (("transcript", name), ("gene", row.names.gene))
-                if not any((chromosome, row.strand, level, own) in self._derived for level, own in names if own):
-                    self._unused["transcript_without_parts"] += 1
+                is_gene = any((chromosome, row.strand, level, own) in self._derived for level, own in names if own)
+                if row.reason and not (row.reason == NO_PARTS and is_gene):
+                    self._unused[row.reason] += 1
 
     def _gene(self, number: int) -> Gene:
         found = self._found.genes[number]
@@ -303,7 +309,6 @@ def _pieces(group: TranscriptRows, rows: list[TranscriptRow]) -> Iterator[Transc
     """The parts of one name as those of each row of that name; those outside of all go to the first."""
     if len(rows) < 2:
         if rows:
-            rows[0].group = group
             group.row = rows[0]
         yield group
         return
@@ -311,8 +316,21 @@ def _pieces(group: TranscriptRows, rows: list[TranscriptRow]) -> Iterator[Transc
         own = group.within(row.start, row.end)
         if own.rows:
             own.row = row
-            row.group = own
             yield own
+
+
+def _joined(own: list[tuple[Transcript, str]]) -> list[tuple[Transcript, str]]:
+    """The transcripts of a gene; exons and CDS of different names are one transcript if the gene has no others.
+
+    The GFF2 of JGI names exons by transcript and CDS by protein.
+    """
+    if len(own) != 2 or any(kind for _, kind in own):
+        return own
+    exons, coding = sorted((transcript for transcript, _ in own), key=lambda one: bool(one.cds))
+    is_within = all(any(low <= start and end <= high for low, high in exons.exons) for start, end in coding.cds)
+    if exons.cds or not coding.cds or coding.exons != coding.cds or not is_within:
+        return own
+    return [(replace(coding, transcript_id=exons.transcript_id, exons=exons.exons), "")]
 
 
 def _score(text: str) -> float | None:

@@ -46,9 +46,12 @@ def may_code(kind: str) -> bool:
     return "mrna" in lower or lower in ("transcript", "primary_transcript") or lower.endswith("gene_segment")
 
 
+NO_PARTS = "transcript_without_parts"
+
+
 @dataclass(slots=True)
 class TranscriptRow:
-    """The row of a transcript."""
+    """The row of a transcript; `reason` says why it feeds no gene, and is None once it does."""
 
     kind: str
     start: int
@@ -57,7 +60,7 @@ class TranscriptRow:
     names: Names
     score: float | None
     marks: str
-    group: TranscriptRows | None = None
+    reason: str | None = NO_PARTS
 
 
 @dataclass(slots=True)

@@ -247,7 +247,7 @@ def test_every_row_that_feeds_no_gene_is_counted_by_reason(tmp_path: Path) -> No
     assert structures(found.genes) == EXPECTED
     assert found.unused == {
         "other_type": 2,
-        "gene_of_other_type": 1,
+        "gene_of_other_type": 2,
         "parent_is_no_gene": 1,
         "without_a_name": 1,
         "repeated": 1,

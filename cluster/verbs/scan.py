@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cluster import reading_frame_flags
@@ -89,7 +90,7 @@ def run(context: Context) -> None:
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
-    frames = reading_frame_flags.settings(arguments, None)
+    frames = reading_frame_flags.settings(arguments, bundle, terminal)
     outputs = Outputs.of(Path(arguments.output).absolute(), frames=frames is not None, gtf=bool(arguments.gtf))
     grid = suitability.grid_for_bundle(bundle.config, arguments.window, arguments.stride, arguments.bundle)
     thresholds = Thresholds(
@@ -108,7 +109,11 @@ def run(context: Context) -> None:
         )
         genes = gene_calls.read(Path(arguments.annotation), chosen, genome.lengths, terminal)
     with device_errors_name_the_flag():
-        counts = scan(job, context.connector(context.cluster()), arguments.workers, arguments.device, terminal)
+        connect = context.connector(context.cluster())
+        counts = scan(job, connect, arguments.workers, arguments.device, terminal)
+        if arguments.fit_orfs and genes is not None:
+            job = replace(job, frames=reading_frame_flags.fitted(job, bundle, arguments, genes.genes, terminal))
+            counts = scan(job, connect, arguments.workers, arguments.device, terminal)
     if short := [length for name, length in genome.lengths.items() if name not in job.lengths]:
         terminal.warn(f"{len(short):,} sequences of {sum(short):,} bases not scanned: shorter than a window")
     if counts.unscored:

@@ -87,6 +87,8 @@ def test_a_scan_with_an_annotation_shows_and_writes_the_comparison(
         (["--output", "g.gff3", "--model.hidden", "3"], 2, "unknown argument --model.hidden"),
         (["--output", "g.gff3", "--gtf"], 2, "--gtf: there are no reading frames: ask for them with --orfs"),
         (["--output", "g.gff3", "--genetic-code", "4"], 2, "--genetic-code: there are no reading frames"),
+        (["--output", "g.gff3", "--fit-orfs"], 2, "--fit-orfs: there are no reading frames"),
+        (["--output", "g.gff3", "--orfs", "--fit-orfs"], 2, "--fit-orfs: no known genes to fit to"),
         (["--output", "g.gff3", "--orfs", "--genetic-code", "7"], 2, "genetic code 7: not a table of NCBI"),
         (["--output", "g.gff3", "--orfs", "--low", "0.1"], 2, "--low: decides nothing with --orfs"),
         (["--output", "g.gff3", "--orfs", "--start-codons", "TGA"], 2, "start codon TGA: a stop in genetic code 1"),

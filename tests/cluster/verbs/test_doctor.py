@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -124,4 +123,4 @@ def test_doctor_runs_as_a_job_too(cluster: Cluster) -> None:
     assert done.returncode == 1
     assert "A cluster of 2 nodes" in done.stdout
     assert sys.version.split()[0] in done.stdout
-    assert os.environ.get("RAY_AUTH_TOKEN", "no token") not in done.stdout
+    assert cluster.token.read_text().strip() not in done.stdout

@@ -211,7 +211,9 @@ def pyrodigal(case: Case, path: Path) -> Cost:
 
 
 OWN_PARAMETERS = "others trained the parameters on this species; held-out genes were not left out"
-TRAIN_SPLIT = "genes of the train split; thresholds chosen on the validation split"
+TRAIN_SPLIT = (
+    "the train split; default thresholds and weights of frames, chosen on validation chromosomes of S. cerevisiae"
+)
 CALLERS = {
     "raygene": Caller(TRAIN_SPLIT, "raygene scan", lambda case: digest(case.bundle), scan()),
     "raygene-orfs": Caller(TRAIN_SPLIT, "raygene scan --orfs", lambda case: digest(case.bundle), scan("--orfs")),

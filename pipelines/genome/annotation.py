@@ -16,7 +16,7 @@ from typing import Literal
 
 from pipelines.errors import InputError
 from pipelines.genome import bed_reader
-from pipelines.genome.features import Annotation, Feature
+from pipelines.genome.features import SIGNS, Annotation, Feature
 from pipelines.genome.gff import reader, spans
 from pipelines.genome.gff.attributes import dialect_of
 from pipelines.genome.gff.rows import feature_lines, unquoted
@@ -158,6 +158,11 @@ def _of_span(annotation: Annotation, found: GeneSpans, span: Span, path: Path) -
         )
     annotation.dropped[MISSING[span]] += len(annotation.genes) - len(genes)
     annotation.dropped = +annotation.dropped
+    # Genes of other biotypes are no longer among the genes, and partial negatives avoid them too.
+    used = set(annotation.genes)
+    for gene in found.of_gene:
+        if gene not in used:
+            found.others[gene.chromosome].append((gene.start, gene.end, SIGNS.get(gene.strand, 0)))
     annotation.genes, annotation.others = genes, found.others
     return annotation
 

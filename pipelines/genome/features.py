@@ -6,9 +6,12 @@ Coordinates are 0-based half-open on the forward strand.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
 
 SIGNS = {"+": 1, "-": -1}
 
@@ -101,3 +104,20 @@ def _renamed(
     for name, rows in rows_of.items():
         renamed.setdefault(name_of(name), []).extend(rows)
     return renamed
+
+
+def rows_left_out(left_out: Iterable[Feature], genes: Iterable[Feature]) -> NDArray[np.int64]:
+    """Where rows lie of which a part would have been a gene, and which are the row of none of the genes.
+
+    Args:
+        left_out: genes of a sequence that are not used.
+        genes: those that are used.
+
+    Returns:
+        Start, end and strand (+1, -1, or 0 where it is unknown), shape (n, 3); none where genes are their rows.
+    """
+    used = {(gene.row, gene.strand) for gene in genes}
+    rows = [
+        (*gene.row, SIGNS.get(gene.strand, 0)) for gene in left_out if gene.row and (gene.row, gene.strand) not in used
+    ]
+    return np.array(rows, np.int64).reshape(-1, 3)

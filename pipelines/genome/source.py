@@ -17,7 +17,7 @@ from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome import annotation, bed_reader, contigs, fasta, intervals
 from pipelines.genome.fasta import Genome
-from pipelines.genome.features import Annotation, Feature
+from pipelines.genome.features import Annotation, Feature, rows_left_out
 from pipelines.genome.intervals import Intervals
 from pipelines.inputs import contents
 from pipelines.progress import Progress
@@ -122,8 +122,14 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         is_circular = name in annotated.circular
         return np.concatenate([intervals.within(rows, used[name], is_circular=is_circular) for rows in parts])
 
+    annotated_on: dict[str, list[Feature]] = {}
+    for gene in annotated.genes:
+        annotated_on.setdefault(gene.chromosome, []).append(gene)
+
     def others_of(name: str) -> list[Intervals]:
-        return [np.array(annotated.others.get(name) or none, np.int64), user_excluded.get(name, none)]
+        used_genes = set(genes[name])
+        left_out = rows_left_out((gene for gene in annotated_on[name] if gene not in used_genes), used_genes)
+        return [np.array(annotated.others.get(name) or none, np.int64), left_out, user_excluded.get(name, none)]
 
     return Source(
         genome=genome,

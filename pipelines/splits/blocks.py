@@ -49,8 +49,13 @@ class Blocks:
 
     def split_numbers(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each start position, the index in `split_names` of the split of its block; shape (n,)."""
-        number = np.array([self.split_names.index(split) for split in self.splits], np.int64)
-        return number[np.searchsorted(self.ends, starts, side="right").clip(max=len(self.ends) - 1)]
+        index = {split: number for number, split in enumerate(self.split_names)}
+        numbers = np.array([index[split] for split in self.splits], np.int64)
+        return numbers[self.holding(starts).clip(max=len(self.ends) - 1)]
+
+    def holding(self, bases: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The index of the block that holds each base; shape (n,)."""
+        return np.searchsorted(self.ends, bases, side="right")
 
     def of_split(self, split: str) -> Intervals:
         """Start and end of the blocks of a split, in order; shape (m, 2)."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
-from pipelines.genome import region
+from pipelines.genome import features, intervals, region
 from pipelines.genome.intervals import Intervals
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source
@@ -36,17 +36,28 @@ def cut(sources: list[Source], config: SplitConfig) -> tuple[list[Source], dict[
         UsageError: a region that is malformed, unknown, empty, beyond the end, over another, or without a whole gene.
     """
     regions = read(config, {source.genome.name: source.genome.lengths for source in sources})
+    split_of: dict[tuple[str, str], dict[Region, str]] = {}
+    for split, listed in regions.items():
+        for one in listed:
+            split_of.setdefault((one.genome, one.chromosome), {})[one] = split
     blocks = {
-        (source.genome.name, chromosome): _blocks(regions, source.genome.name, chromosome, length)
+        (source.genome.name, chromosome): _blocks(
+            split_of.get((source.genome.name, chromosome), {}), source.genome.name, chromosome, length
+        )
         for source in sources
         for chromosome, length in source.lengths.items()
     }
     sources = [_without_crossing(source, blocks) for source in sources]
-    genes = {source.genome.name: source.bounds() for source in sources}
+    # No gene crosses a border any more: a region has one if one begins there.
+    with_genes = set()
+    for source in sources:
+        for chromosome, bounds in source.bounds().items():
+            own = blocks[source.genome.name, chromosome]
+            ends = own.ends[np.unique(own.holding(bounds[:, 0]))].tolist()
+            with_genes |= {(source.genome.name, chromosome, end) for end in ends}
     for split, listed in regions.items():
         for one in listed:
-            bounds = genes[one.genome].get(one.chromosome, np.empty((0, 2), np.int64))
-            if not ((bounds[:, 0] >= one.start) & (bounds[:, 1] <= one.end)).any():
+            if (one.genome, one.chromosome, one.end) not in with_genes:
                 raise UsageError(
                     f"split.{split}: {one}: no gene lies within it",
                     "choose a region with genes, or leave it out",
@@ -76,32 +87,32 @@ def read(config: SplitConfig, genomes: Mapping[str, Mapping[str, int]]) -> dict[
 
 def crosses(genes: Intervals, blocks: Blocks) -> NDArray[np.bool_]:
     """Whether each gene has bases in several blocks, shape (genes,)."""
-    first, last = (np.searchsorted(blocks.ends, base, side="right") for base in (genes[:, 0], genes[:, 1] - 1))
-    return first != last
+    return blocks.holding(genes[:, 0]) != blocks.holding(genes[:, 1] - 1)
 
 
-def _blocks(regions: Mapping[str, list[Region]], genome: str, chromosome: str, length: int) -> Blocks:
-    split_of = {one: split for split, found in regions.items() for one in found}
-    own = [one for one in split_of if (one.genome, one.chromosome) == (genome, chromosome)]
-    split_of |= dict.fromkeys(region.rest(own, genome, chromosome, length), "train")
-    ordered = sorted(one for one in split_of if (one.genome, one.chromosome) == (genome, chromosome))
+def _blocks(split_of: Mapping[Region, str], genome: str, chromosome: str, length: int) -> Blocks:
+    """The blocks of a chromosome: its held-out regions, each with its split, and the rest, which is train."""
+    whole = {**split_of, **dict.fromkeys(region.rest([*split_of], genome, chromosome, length), "train")}
+    ordered = sorted(whole)
     return Blocks(
-        np.array([one.end for one in ordered], np.int64), tuple(split_of[one] for one in ordered), are_closed=True
+        np.array([one.end for one in ordered], np.int64), tuple(whole[one] for one in ordered), are_closed=True
     )
 
 
 def _without_crossing(source: Source, blocks: Mapping[tuple[str, str], Blocks]) -> Source:
-    genes = {}
+    genes, others = {}, {}
     crossing = 0
     for chromosome, bounds in source.bounds().items():
-        outside = crosses(bounds, blocks[source.genome.name, chromosome])
-        crossing += int(outside.sum())
-        if not outside.all():
-            genes[chromosome] = [
-                gene
-                for gene, is_outside in zip(source.genes[chromosome], outside.tolist(), strict=True)
-                if not is_outside
-            ]
+        is_crossing = crosses(bounds, blocks[source.genome.name, chromosome])
+        crossing += int(is_crossing.sum())
+        if is_crossing.all():
+            continue
+        own = [*zip(source.genes[chromosome], is_crossing.tolist(), strict=True)]
+        genes[chromosome] = [gene for gene, is_left_out in own if not is_left_out]
+        if chromosome in source.others:
+            rows = features.rows_left_out((gene for gene, is_left_out in own if is_left_out), genes[chromosome])
+            inside = intervals.within(rows, source.lengths[chromosome], is_circular=False)
+            others[chromosome] = np.concatenate([source.others[chromosome], inside])
     if not crossing:
         return source
     return replace(
@@ -110,4 +121,5 @@ def _without_crossing(source: Source, blocks: Mapping[tuple[str, str], Blocks]) 
         lengths={name: source.lengths[name] for name in genes},
         excluded={name: source.excluded[name] for name in genes},
         dropped=source.dropped + Counter({CROSSES: crossing}),
+        others=others,
     )

@@ -242,3 +242,19 @@ def test_a_file_that_is_edited_while_a_source_is_read_is_an_error(
     monkeypatch.setattr(source_module, "_warn_of_unmatched_names", edit)
     with pytest.raises(InputError, match=f"{key}: changed while it was read: run the same command again"):
         read(genome, **{key: str(path)})
+
+
+def test_rows_of_genes_that_are_left_out_are_others_where_genes_are_coding_spans(
+    genome: GenomeFiles, tmp_path: Path
+) -> None:
+    path = tmp_path / "coding.gff3"
+    row = "chr1\tt\t{}\t{}\t{}\t.\t{}\t.\t{}\n"
+    path.write_text(
+        row.format("gene", 1001, 1300, "+", "ID=a")
+        + row.format("CDS", 1051, 1200, "+", "Parent=a")
+        + row.format("gene", 2001, 2300, ".", "ID=unstranded")
+        + row.format("CDS", 2051, 2200, ".", "Parent=unstranded")
+    )
+    source = read(genome, annotation=str(path), span="cds")
+    assert source.dropped == {"unknown_strand": 1}
+    assert source.others["chr1"].tolist() == [[2000, 2300, 0]]

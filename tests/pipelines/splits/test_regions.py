@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
-from typing import Any
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,9 +13,10 @@ from hypothesis import strategies as st
 
 from pipelines.build import place_negatives
 from pipelines.build.pipeline import PreparedBuild, prepare
-from pipelines.config import CropConfig, DatasetConfig, NegativesConfig, validate
+from pipelines.config import CropConfig, DatasetConfig, NegativesConfig, SplitConfig, validate
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
+from pipelines.genome.features import Feature
 from pipelines.negatives import place
 from pipelines.progress import Silent
 from pipelines.splits import regions
@@ -22,9 +26,9 @@ from tests.conftest import GenomeFiles
 LENGTH = 6_000
 
 
-def prepared(genome: GenomeFiles, **split: Any) -> PreparedBuild:
+def prepared(genome: GenomeFiles, sources: list[dict[str, Any]] | None = None, **split: Any) -> PreparedBuild:
     values = {
-        "sources": [genome.source("g")],
+        "sources": sources or [genome.source("g")],
         "negatives": {"kinds": ["shuffle", "antisense", "partial"], "ratio": 1.5},
         "split": {"by": "region", "validation": [], **split},
     }
@@ -71,6 +75,52 @@ def test_no_interval_of_a_build_crosses_a_border(genome: GenomeFiles) -> None:
             if one.chromosome == row["chromosome"] and one.holds(row["start"], row["end"])
         ]
         assert homes == [row["split"]]
+
+
+def with_coding_parts(genome: GenomeFiles) -> str:
+    """Genes of the same rows, each with an mRNA and a CDS that leave out its outer tenths."""
+    rows = []
+    for number, (name, start, end, strand) in enumerate(genome.genes):
+        rim = (end - start) // 10
+        for kind, low, high, names in (
+            ("gene", start, end, f"ID=gene{number}"),
+            ("mRNA", start, end, f"ID=t{number};Parent=gene{number}"),
+            ("CDS", start + rim, end - rim, f"Parent=t{number}"),
+        ):
+            rows.append(f"{name}\ttest\t{kind}\t{low + 1}\t{high}\t.\t{strand}\t.\t{names}\n")
+    path = genome.annotation.with_name("coding.gff3")
+    path.write_text("".join(rows))
+    return str(path)
+
+
+def test_partial_negatives_avoid_the_whole_row_of_a_gene_across_a_border_where_genes_are_coding_spans(
+    genome: GenomeFiles,
+) -> None:
+    name, start, end, _ = next(gene for gene in genome.genes if gene[1] > 5000)
+    source = {**genome.source("g"), "annotation": with_coding_parts(genome), "span": "cds"}
+    build = prepared(genome, sources=[source], test=[f"{name}:1-{(start + end) // 2}"])
+    (found,) = build.sources
+    assert found.dropped == Counter({regions.CROSSES: 1})
+    assert [start, end] in found.others[name][:, :2].tolist()
+
+
+def test_regions_on_thousands_of_contigs_are_cut_in_seconds(genome: GenomeFiles) -> None:
+    names = [f"c{number}" for number in range(5_000)]
+    lengths = dict.fromkeys(names, 1_000)
+    (template,) = prepared(genome, test=["chr1"]).sources
+    source = replace(
+        template,
+        genome=cast(Any, SimpleNamespace(name="g", lengths=lengths)),
+        lengths=lengths,
+        genes={name: [Feature(name, 100, 200, "+", name, None)] for name in names},
+        excluded=dict.fromkeys(names, intervals.empty()),
+    )
+    config = SplitConfig(by="region", validation=[], test=[f"{name}:1-500" for name in names])
+    started = time.process_time()
+    (found,), blocks = regions.cut([source], config)
+    assert time.process_time() - started < 10
+    assert {tuple(cut.ends.tolist()) for cut in blocks.values()} == {(500, 1_000)}
+    assert found.dropped == source.dropped
 
 
 genes = st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(40, 400)), min_size=1, max_size=20)

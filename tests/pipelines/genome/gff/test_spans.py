@@ -117,6 +117,8 @@ def test_genes_of_other_biotypes_are_counted_as_such(tmp_path: Path) -> None:
     path.write_text(GFF3.replace("ID=g1;", "ID=g1;biotype=protein_coding;"))
     found = annotation.read(path, ["gene"], GENE_LIKE, ["protein_coding"], span="cds")
     assert (spans(found), found.dropped) == ({"g1": (180, 700)}, {"other_biotype": 2})
+    # g3 has a CDS, and partial negatives of g1 avoid it all the same.
+    assert set(found.others["chr1"]) == {(1000, 1300, -1), (2000, 2300, -1), (3000, 3070, 1)}
 
 
 def test_a_file_without_such_rows_is_an_error_that_names_the_key(tmp_path: Path) -> None:

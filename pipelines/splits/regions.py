@@ -33,8 +33,15 @@ def cut(sources: list[Source], config: SplitConfig) -> tuple[list[Source], dict[
         chromosome) to its blocks, for every chromosome that has genes.
 
     Raises:
-        UsageError: a region that is malformed, unknown, empty, beyond the end, over another, or without a whole gene.
+        UsageError: there is no genome, or a region is malformed, unknown, empty, beyond the end, over another, or
+            without a whole gene.
     """
+    if not sources:
+        raise UsageError(
+            "split.by: region needs a genome, and every source is of labelled sequences",
+            "use split.by random or family",
+            key="split.by",
+        )
     regions = read(config, {source.genome.name: source.genome.lengths for source in sources})
     split_of: dict[tuple[str, str], dict[Region, str]] = {}
     for split, listed in regions.items():

@@ -61,6 +61,12 @@ class _Transcript:
         if self.is_mrna and self.gene:
             self.gene.mrna.add(self.reach.start, self.reach.end)
 
+    def join(self, gene: _Gene) -> None:
+        """Make it one of a gene that its own row does not name, as in AUGUSTUS' GTF, and its parts do."""
+        self.gene = gene
+        if self.is_mrna and self.reach.end:
+            gene.mrna.add(self.reach.start, self.reach.end)
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -80,7 +86,7 @@ class _Sequence:
     derived: list[_Gene] = field(default_factory=list)
     transcripts: dict[str, _Transcript] = field(default_factory=dict)
     waiting: list[_Row] = field(default_factory=list)
-    others: list[tuple[int, int, int]] = field(default_factory=list)
+    unowned: list[_Row] = field(default_factory=list)
 
     def add_gene(self, gene: _Gene, columns: list[str]) -> None:
         """Add a gene by every name that its row gives it. An mRNA that is taken as a gene is its own."""
@@ -101,8 +107,17 @@ class _Sequence:
         """Add a row to its gene; whether that is known, as it is of the last round."""
         done = self._take_part(row, is_last) if row.kind in _PARTS else self._take_transcript(row, is_last)
         if not done and is_last and row.is_gene_like:
-            self.others.append((row.start, row.end, row.sign))
+            self.unowned.append(row)
         return done
+
+    def others(self) -> list[tuple[int, int, int]]:
+        """Start, end and strand of the gene-like rows of no gene, once all rows are taken: parts give theirs a gene."""
+        return [(row.start, row.end, row.sign) for row in self.unowned if not self._is_owned(row)]
+
+    def _is_owned(self, row: _Row) -> bool:
+        names = (row.names.transcript, *row.names.parents)
+        transcripts = (self.transcripts[name] for name in names if name in self.transcripts)
+        return any(one.gene and one.gene.overlaps(row.start, row.end) for one in transcripts)
 
     def _take_transcript(self, row: _Row, is_last: bool) -> bool:
         names = row.names
@@ -124,7 +139,10 @@ class _Sequence:
         of_parents = [self.transcripts[name] for name in names.parents if name in self.transcripts]
         if not names.parents:
             if names.transcript in self.transcripts:
-                of_parents = [self.transcripts[names.transcript]]
+                of_parents = [transcript := self.transcripts[names.transcript]]
+                gene = self.gene_of((names.gene, *names.other_genes), row.start, row.end)
+                if transcript.gene is None and gene:
+                    transcript.join(gene)
             elif names.transcript and is_last:
                 gene = self.gene_of((names.gene, *names.other_genes), row.start, row.end)
                 if gene is None:
@@ -135,7 +153,7 @@ class _Sequence:
         for transcript in of_parents:
             _add(transcript, row, is_coding=is_coding)
         if of_parents:
-            return any(transcript.gene for transcript in of_parents)
+            return any(one.gene and one.gene.overlaps(row.start, row.end) for one in of_parents)
         # Prokaryotes have CDS rows right under the gene.
         gene = self.gene_of(names.parents or (names.gene, *names.other_genes), row.start, row.end)
         if gene is None or (not names.parents and not is_last):
@@ -209,7 +227,7 @@ def read(
             sequence.take(row, is_last=True)
     reaches = [(gene, gene.cds if span == "cds" else gene.mrna) for gene in genes]
     found = {gene.feature: (reach.start, reach.end) for gene, reach in reaches if reach.end}
-    others = {name: sequence.others for name, sequence in sequences.items()}
+    others = {name: sequence.others() for name, sequence in sequences.items()}
     for gene in genes:
         if gene.feature not in found:
             feature = gene.feature

@@ -48,6 +48,15 @@ chr1	t	transcript	1001	1300	.	-	.	gene_id "g2"; transcript_id "t3";
 chr1	t	exon	1001	1300	.	-	.	gene_id "g2"; transcript_id "t3"; exon_number "1";
 """
 
+# AUGUSTUS names a gene and its transcript by a word; only the parts say whose they are.
+AUGUSTUS = """\
+chr1	AUGUSTUS	gene	101	900	.	+	.	g1
+chr1	AUGUSTUS	transcript	101	900	.	+	.	g1.t1
+chr1	AUGUSTUS	exon	101	900	.	+	.	transcript_id "g1.t1"; gene_id "g1";
+chr1	AUGUSTUS	CDS	201	797	.	+	0	transcript_id "g1.t1"; gene_id "g1";
+chr1	AUGUSTUS	stop_codon	798	800	.	+	0	transcript_id "g1.t1"; gene_id "g1";
+"""
+
 
 def read(folder: Path, text: str, span: Span) -> Annotation:
     path = folder / "genes.txt"
@@ -85,6 +94,20 @@ def test_in_gtf_a_transcript_with_a_cds_is_an_mrna_and_the_stop_codon_is_coding(
     assert spans(read(tmp_path, GTF, "cds")) == {"g1": (200, 800)}
 
 
+def test_a_transcript_of_augustus_is_of_the_gene_that_its_parts_name(tmp_path: Path) -> None:
+    coding = read(tmp_path, AUGUSTUS, "cds")
+    assert spans(coding) == {"g1": (200, 800)}
+    assert coding.others == {"chr1": []}
+    assert spans(read(tmp_path, AUGUSTUS, "mrna")) == {"g1": (100, 900)}
+
+
+def test_coding_parts_far_from_their_gene_are_avoided(tmp_path: Path) -> None:
+    trans_spliced = "chr1\tt\tCDS\t5001\t5100\t.\t+\t0\tID=c1;Parent=g1.1\n"
+    found = read(tmp_path, GFF3 + trans_spliced, "cds")
+    assert spans(found) == {"g1": (180, 700), "g3": (2003, 2290)}
+    assert (5000, 5100, 1) in found.others["chr1"]
+
+
 @pytest.mark.parametrize(
     ("left_out", "mrna"), [((), (100, 900)), (("gene",), (100, 900)), (("transcript",), (100, 900))]
 )
@@ -98,7 +121,7 @@ def test_genes_and_transcripts_may_have_no_row(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 10**6), st.sampled_from([GFF3, GTF]), st.sampled_from(["mrna", "cds"]))
+@given(st.integers(0, 10**6), st.sampled_from([GFF3, GTF, AUGUSTUS]), st.sampled_from(["mrna", "cds"]))
 def test_the_order_of_rows_changes_nothing(tmp_path: Path, seed: int, text: str, span: Span) -> None:
     rows = text.splitlines(keepends=True)
     random.Random(seed).shuffle(rows)

@@ -240,8 +240,12 @@ def connect(
             require_reachable(address)
             token.require_usable(os.environ, token.default_path())
             options |= {"runtime_env": _runtime_env(address, worker_environment or {})}
-        # Ray sets handlers of its own, which exit without a message.
-        with progress.stage(title), signals.kept_handlers(signals.START_DEADLINE_S):
+        # Ray sets handlers of its own, which exit without a message or write a stack.
+        with (
+            progress.stage(title),
+            signals.standard_error_kept(),
+            signals.kept_handlers(signals.START_DEADLINE_S),
+        ):
             try:
                 ray.init(address=address, **options)
             except Exception as error:

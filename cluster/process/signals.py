@@ -41,6 +41,7 @@ _NUDGE_AFTER_S = 0.5
 _ACTION_BYTES = 512
 """More than a `struct sigaction` has on any system."""
 _HOLD_S = 0.01
+_STDERR = 2
 _C = ctypes.CDLL(None)
 _SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
@@ -70,7 +71,7 @@ class _State:
     at: float = 0.0
     ending: tuple[int, str] | None = None
     is_reported: bool = False
-    stderr: int = 2
+    stderr: int = _STDERR
 
 
 _state = _State()
@@ -185,6 +186,30 @@ def kept_handlers(deadline_s: float = DEADLINE_S) -> Iterator[None]:
             signal.signal(number, signal.getsignal(number))
 
 
+@contextmanager
+def standard_error_kept() -> Iterator[None]:
+    """Keep others from standard error in the block: Ray's core writes a stack at a signal that comes while it starts.
+
+    Its handler is there before ours can be put back. Without effect in a process that is not run as a command, and
+    where others may write.
+    """
+    if _state.message is None or not _state.may_silence or _state.stderr != _STDERR:
+        yield
+        return
+    original = sys.stderr
+    sys.stderr = _set_apart(sys.stderr, _STDERR)
+    try:
+        yield
+    finally:
+        # After a signal it stays so until the end.
+        if not _state.is_silenced and _state.stderr != _STDERR:
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+            os.dup2(_state.stderr, _STDERR)
+            _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
+            own.close()
+
+
 def _actions() -> dict[int, ctypes.Array[ctypes.c_char]]:
     """What the system does at each of `NUMBERS` now: number to a `struct sigaction`, sigaction(2)."""
     actions = {int(number): ctypes.create_string_buffer(_ACTION_BYTES) for number in NUMBERS}
@@ -270,7 +295,11 @@ def _silence_others() -> None:
     sys.unraisablehook = _ignore
     threading.excepthook = _ignore
     sys.stdout = _set_apart(sys.stdout, 1)
-    sys.stderr = _set_apart(sys.stderr, 2)
+    if _state.stderr == _STDERR:
+        sys.stderr = _set_apart(sys.stderr, _STDERR)
+    else:
+        # The interrupted code may not have come to replace the stream.
+        sys.stderr = os.fdopen(os.dup(_state.stderr), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
 def _set_apart(stream: TextIO, descriptor: int) -> TextIO:

@@ -215,6 +215,36 @@ time.sleep(60)
     one_line(process, signal.SIGTERM)
 
 
+STARTING = """
+import os, sys, time
+from cluster.process import signals
+with signals.standard_error_kept():
+    os.write(2, b"of others\\n")
+    print("ours", file=sys.stderr)
+    {during}
+os.write(2, b"later\\n")
+print("ours too", file=sys.stderr)
+return 0
+"""
+
+
+def test_only_we_write_to_standard_error_while_ray_starts(tmp_path: Path) -> None:
+    process = start(tmp_path, 'step("began")\n' + verb(STARTING.format(during="pass")))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert errors.splitlines() == ["ours", "later", "ours too"]
+
+
+def test_a_signal_while_only_we_write_is_shown(tmp_path: Path) -> None:
+    process = start(tmp_path, verb(STARTING.format(during='step("working"); time.sleep(60)')))
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    ours, line = errors.splitlines()
+    assert ours == "ours"
+    assert line.startswith(SAYS[signal.SIGTERM])
+
+
 def test_what_others_write_after_a_signal_is_not_shown(tmp_path: Path) -> None:
     noisy = """
 import os, threading, time

@@ -222,20 +222,22 @@ def compare(
     comparison = core.compare(
         annotation.genes, {name: found.genes for name, found in call_sets.items()}, lengths, chosen
     )
-    across = comparison.annotated_across + sum(comparison.called_across)
+    of_sets = [*zip(call_sets, comparison.called_across, comparison.called_of_genes_across, strict=True)]
+    across = comparison.annotated_across + sum(own + of_genes for _, own, of_genes in of_sets)
     given = len(annotation.genes) + sum(len(found.genes) for found in call_sets.values())
     taken = len(comparison.genes) + sum(len(result.calls) for result in comparison.call_sets)
     if left_out := given - taken - across:
         where = "on sequences" if comparison.is_of_whole_sequences else "in regions"
         terminal.note(f"{left_out:,} calls and genes are {where} that are not compared")
     if across:
-        called = ", ".join(
-            f"{count:,} of {name}" for name, count in zip(call_sets, comparison.called_across, strict=True)
-        )
+        called = ", ".join(f"{own:,} of {name}" for name, own, _ in of_sets)
         terminal.note(
             f"genes across the border of a region are left out: {comparison.annotated_across:,} annotated, "
             f"called {called}"
         )
+    if any(comparison.called_of_genes_across):
+        called = ", ".join(f"{of_genes:,} of {name}" for name, _, of_genes in of_sets)
+        terminal.note(f"calls that overlap only annotated genes left out so are left out too: {called}")
     _warn_if_nothing_matches(comparison, annotation, call_sets, terminal)
     return comparison
 

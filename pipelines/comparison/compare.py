@@ -36,7 +36,8 @@ def compare(
         call_sets: name to calls.
         lengths: bases of each sequence of the genome.
         regions: what is compared, disjoint; None for all sequences. A gene or call that is not inside one region with
-            all its bases is left out, and counted if it has a base inside.
+            all its bases is left out, and counted if it has a base inside. So is a call inside that shares a base, on
+            its strand, with annotated genes so left out and with no other.
     """
     chosen = list(regions) if regions is not None else [Region("", name, 0, size) for name, size in lengths.items()]
     order = {name: number for number, name in enumerate(lengths)}
@@ -44,10 +45,11 @@ def compare(
     compared = {region.chromosome: lengths[region.chromosome] for region in chosen}
     axis = _Axis(compared)
     register = Register()
-    annotated, annotated_across = _inside(genes, chosen, axis)
+    annotated, genes_across = _inside(genes, chosen, axis)
+    annotation, left_out = _Set(annotated, axis, register), _Set(genes_across, axis, register)
     called = {name: _inside(calls, chosen, axis) for name, calls in call_sets.items()}
-    annotation = _Set(annotated, axis, register)
-    sets = {name: _Set(inside, axis, register) for name, (inside, _) in called.items()}
+    inside = {name: _Set(calls, axis, register) for name, (calls, _) in called.items()}
+    sets = {name: own.without(_of_genes_left_out(own, annotation, left_out)) for name, own in inside.items()}
     union, (gene_loci, *call_loci) = connect([annotation.hulls, *(own.hulls for own in sets.values())])
     loci = axis.loci(union)
     shared = _part_items([annotation, *sets.values()])
@@ -65,8 +67,9 @@ def compare(
         loci=loci,
         call_sets=tuple(results),
         everything=everything,
-        annotated_across=annotated_across,
-        called_across=tuple(across for _, across in called.values()),
+        annotated_across=len(genes_across),
+        called_across=tuple(len(across) for _, across in called.values()),
+        called_of_genes_across=tuple(len(own.genes) - len(sets[name].genes) for name, own in inside.items()),
     )
 
 
@@ -146,9 +149,17 @@ class _Set:
         without = (frozenset() if has_exons else OF_EXONS) | (frozenset() if has_cds else OF_CDS)
         return frozenset(LEVELS) - without
 
+    def without(self, numbers: Numbers) -> _Set:
+        """The set without some of its genes."""
+        if not len(numbers):
+            return self
+        dropped = set(numbers.tolist())
+        genes = tuple(gene for number, gene in enumerate(self.genes) if number not in dropped)
+        return _Set(genes, self.axis, self.register)
 
-def _inside(genes: Sequence[Gene], regions: Sequence[Region], axis: _Axis) -> tuple[tuple[Gene, ...], int]:
-    """The genes inside regions, in the order of the genome, and how many others have a base inside."""
+
+def _inside(genes: Sequence[Gene], regions: Sequence[Region], axis: _Axis) -> tuple[tuple[Gene, ...], tuple[Gene, ...]]:
+    """The genes inside regions, and the others that have a base inside, both in the order of the genome."""
     starts = np.array([axis.offset[region.chromosome] + region.start for region in regions], np.int64)
     ends = np.array([axis.offset[region.chromosome] + region.end for region in regions], np.int64)
     placed = [(axis.offset[gene.chromosome], gene) for gene in genes if gene.chromosome in axis.offset]
@@ -161,7 +172,22 @@ def _inside(genes: Sequence[Gene], regions: Sequence[Region], axis: _Axis) -> tu
     inside = exists & (starts[at] <= hulls[:, 0]) & (hulls[:, 1] <= ends[at])
     across = exists & ~inside & (starts[at] < hulls[:, 1])
     ordered = np.lexsort((hulls[:, 1], hulls[:, 0]))
-    return tuple(placed[number][1] for number in ordered.tolist() if inside[number]), int(across.sum())
+    of_both = [tuple(placed[number][1] for number in ordered[flags[ordered]].tolist()) for flags in (inside, across)]
+    return of_both[0], of_both[1]
+
+
+def _of_genes_left_out(called: _Set, annotation: _Set, left_out: _Set) -> Numbers:
+    """Numbers of the calls that nothing can be said of: they overlap annotated genes, but only such as are left out.
+
+    The reverse does not hold: a call across a border takes no annotated gene with it, for then calls would decide on
+    which genes they are judged, and each set of calls on others.
+    """
+    if not left_out.genes:
+        return np.empty(0, np.int64)
+    touching = [
+        overlaps.pairs(genes.rows, genes.signs, called.rows, called.signs)[:, 1] for genes in (left_out, annotation)
+    ]
+    return np.setdiff1d(*touching)
 
 
 def _part_items(sets: Sequence[_Set]) -> list[dict[str, Items]]:

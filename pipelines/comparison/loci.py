@@ -84,6 +84,8 @@ class Comparison:
         everything: what calling every base of the regions a gene would score.
         annotated_across: number of annotated genes left out because they are neither inside nor outside the regions.
         called_across: the same of each call set.
+        called_of_genes_across: number of calls of each set that are left out because they share bases, on their strand,
+            with annotated genes that are left out so, and with no other.
     """
 
     lengths: dict[str, int]
@@ -95,6 +97,7 @@ class Comparison:
     everything: Level
     annotated_across: int
     called_across: tuple[int, ...]
+    called_of_genes_across: tuple[int, ...]
 
     @property
     def is_of_whole_sequences(self) -> bool:

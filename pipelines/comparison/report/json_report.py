@@ -56,6 +56,7 @@ def _call_set(analysis: Analysis, number: int) -> Json:
         "false_genes": _share(false_genes.total) | {"soft_masked": masked, "other": other},
         **{f"by_{by}": [_slice(part) for part in analysis.slices[number][by]] for by in slices.BY},
         "called_across_borders": comparison.called_across[number],
+        "called_of_genes_across_borders": comparison.called_of_genes_across[number],
     }
 
 

@@ -38,6 +38,11 @@ def of_gene(key: str, gene: Gene, others: Sequence[Gene]) -> tuple[int, int]:
     )
 
 
+def is_of_genes_left_out(call: Gene, genes: Sequence[Gene], left_out: Sequence[Gene]) -> bool:
+    """Whether a call shares bases, on its strand, with annotated genes that are left out and with no other."""
+    return any(_shared(gene, call) for gene in left_out) and not any(_shared(gene, call) for gene in genes)
+
+
 def _union(items: Callable[[Gene], list[Item]], genes: Sequence[Gene]) -> set[Item]:
     return {item for gene in genes for item in items(gene)}
 

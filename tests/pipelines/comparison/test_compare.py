@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -83,20 +84,45 @@ def test_genes_across_a_border_are_left_out_on_both_sides_and_counted(
     annotated = random_genes.genes(seed, genes)
     called = random_genes.genes(seed + 1, calls, like=annotated)
     comparison = compare(annotated, {"x": called}, LENGTHS, regions)
-    for given_genes, compared, across in (
-        (annotated, comparison.genes, comparison.annotated_across),
-        (called, comparison.call_sets[0].calls, comparison.called_across[0]),
-    ):
-        on_a = [gene for gene in given_genes if gene.chromosome == "a"]
-        inside = [gene for gene in on_a if any(region.holds(*hull(gene)) for region in regions)]
-        assert sorted(gene.gene_id for gene in compared) == sorted(gene.gene_id for gene in inside)
-        touching = [gene for gene in on_a if any(region.overlaps(*hull(gene)) for region in regions)]
-        assert across == len(touching) - len(inside)
+    inside, across = inside_and_across(annotated, regions)
+    calls_inside, calls_across = inside_and_across(called, regions)
+    judged = [call for call in calls_inside if not oracle.is_of_genes_left_out(call, inside, across)]
+    assert sorted(names(comparison.genes)) == sorted(names(inside))
+    assert sorted(names(comparison.call_sets[0].calls)) == sorted(names(judged))
+    assert comparison.annotated_across == len(across)
+    assert comparison.called_across == (len(calls_across),)
+    assert comparison.called_of_genes_across == (len(calls_inside) - len(judged),)
+
+
+def names(genes: Iterable[Gene]) -> list[str]:
+    return [gene.gene_id for gene in genes]
+
+
+def inside_and_across(genes: list[Gene], regions: list[Region]) -> tuple[list[Gene], list[Gene]]:
+    """The genes on sequence a that lie in one region, and those that only share a base with one."""
+    on_a = [gene for gene in genes if gene.chromosome == "a"]
+    inside = [gene for gene in on_a if any(region.holds(*hull(gene)) for region in regions)]
+    touching = [gene for gene in on_a if any(region.overlaps(*hull(gene)) for region in regions)]
+    return inside, [gene for gene in touching if gene not in inside]
 
 
 def hull(gene: Gene) -> tuple[int, int]:
     ends = [(gene.start, gene.end), *((one.start, one.end) for one in gene.transcripts)]
     return min(start for start, _ in ends), max(end for _, end in ends)
+
+
+def test_a_call_that_overlaps_only_genes_left_out_at_a_border_is_left_out() -> None:
+    genes = [span("across", 40, 60), span("inside", 20, 45)]
+    calls = [span("of across", 46, 50), span("of both", 30, 50), span("wrong strand", 46, 50, "-"), span("none", 0, 9)]
+    comparison = compare(genes, {"x": calls, "y": calls[:1]}, LENGTHS, [Region("", "a", 0, 50)])
+    assert names(comparison.genes) == ["inside"]
+    assert names(comparison.call_sets[0].calls) == ["none", "of both", "wrong strand"]
+    assert comparison.called_of_genes_across == (1, 1)
+
+
+def test_a_call_across_a_border_takes_no_annotated_gene_with_it() -> None:
+    comparison = compare([span("g", 40, 50)], {"x": [span("c", 40, 60)]}, LENGTHS, [Region("", "a", 0, 50)])
+    assert (names(comparison.genes), comparison.called_across) == (["g"], (1,))
 
 
 def test_pairs_tell_which_calls_share_bases_with_which_genes_of_their_strand() -> None:

@@ -32,19 +32,29 @@ def add_options(group: argparse._ActionsContainer) -> None:
     """Add the options of a comparison that `scan` and `compare` have in common."""
     group.add_argument(
         "--annotation-types",
+        action="extend",
         nargs="+",
         metavar="TYPE",
         help="types of the annotation that count: of genes, of transcripts (mRNA), or CDS (default gene, with or "
         "without a row of its own)",
     )
     group.add_argument(
-        "--annotation-biotypes", nargs="+", metavar="NAME", help="biotypes of annotated genes that count (default all)"
+        "--annotation-biotypes",
+        action="extend",
+        nargs="+",
+        metavar="NAME",
+        help="biotypes of annotated genes that count (default all)",
     )
     group.add_argument(
-        "--eval-chromosomes", nargs="+", metavar="NAME", help="compare on these sequences only (default: all)"
+        "--eval-chromosomes",
+        action="extend",
+        nargs="+",
+        metavar="NAME",
+        help="compare on these sequences only (default: all)",
     )
     group.add_argument(
         "--region",
+        action="extend",
         nargs="+",
         metavar="REGION",
         help="compare on these regions only, such as IV:1-250,000: first and last base, counted from 1",
@@ -186,17 +196,19 @@ def names_of(paths: Sequence[Path], given: Sequence[str] | None) -> list[str]:
     """What call sets are called on tables: the names given, else those of the files, told apart by their folders.
 
     Raises:
-        UsageError: names that are not one for each file, or not all different.
+        UsageError: names that are not one for each file, empty, or not all different.
     """
     if given is not None:
         if len(given) != len(paths):
             raise UsageError(f"--names: {len(given)} names for {len(paths)} files of calls", "give one for each")
+        if not all(name.strip() for name in given):
+            raise UsageError("--names: one is empty", "give every call set a name")
         if len(set(given)) < len(given):
             raise UsageError("--names: two are equal", "give every call set a name of its own")
         return list(given)
     names = [path.name for path in paths]
     repeated = {name for name, count in Counter(names).items() if count > 1}
-    names = [f"{path.parent.name}/{path.name}" if path.name in repeated else path.name for path in paths]
+    names = [(Path(path.parent.name) / path.name).as_posix() if path.name in repeated else path.name for path in paths]
     counts = Counter(names)
     return [f"{number}:{name}" if counts[name] > 1 else name for number, name in enumerate(names, 1)]
 

@@ -44,14 +44,26 @@ def add_arguments(parser: Parser) -> None:
         "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome in which the genes were called"
     )
     parser.add_argument(
-        "--names", nargs="+", metavar="NAME", help="what the sets of calls are called on tables (default: their files)"
+        "--names",
+        action="extend",
+        nargs="+",
+        metavar="NAME",
+        help="what the sets of calls are called on tables (default: their files)",
     )
     parser.add_argument(
-        "--call-types", nargs="+", metavar="TYPE", help="types of the calls that count (default as of the annotation)"
+        "--call-types",
+        action="extend",
+        nargs="+",
+        metavar="TYPE",
+        help="types of the calls that count (default as of the annotation)",
     )
     gene_calls.add_options(parser)
     parser.add_argument(
-        "--feature-types", nargs="+", metavar="TYPE", help="both --call-types and --annotation-types at once"
+        "--feature-types",
+        action="extend",
+        nargs="+",
+        metavar="TYPE",
+        help="both --call-types and --annotation-types at once",
     )
     parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
     parser.add_argument(

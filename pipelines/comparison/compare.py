@@ -184,10 +184,10 @@ def _of_genes_left_out(called: _Set, annotation: _Set, left_out: _Set) -> Number
     """
     if not left_out.genes:
         return np.empty(0, np.int64)
-    touching = [
+    of_left_out, of_others = (
         overlaps.pairs(genes.rows, genes.signs, called.rows, called.signs)[:, 1] for genes in (left_out, annotation)
-    ]
-    return np.setdiff1d(*touching)
+    )
+    return np.setdiff1d(of_left_out, of_others)
 
 
 def _part_items(sets: Sequence[_Set]) -> list[dict[str, Items]]:

@@ -51,9 +51,9 @@ def test_regions_that_overlap_or_come_with_names_of_sequences_are_refused() -> N
 def test_call_sets_of_one_file_name_are_told_apart() -> None:
     paths = [Path("x/a.gff3"), Path("y/a.gff3"), Path("b.gtf")]
     assert gene_calls.names_of(paths, None) == ["x/a.gff3", "y/a.gff3", "b.gtf"]
-    assert gene_calls.names_of([Path("a.gff3")] * 2, None) == ["1:/a.gff3", "2:/a.gff3"]
+    assert gene_calls.names_of([Path("a.gff3")] * 2, None) == ["1:a.gff3", "2:a.gff3"]
     assert gene_calls.names_of(paths, ["p", "q", "r"]) == ["p", "q", "r"]
-    for names in (["p"], ["p", "p", "q"]):
+    for names in (["p"], ["p", "p", "q"], ["p", "", "q"]):
         with pytest.raises(UsageError, match="--names"):
             gene_calls.names_of(paths, names)
 

@@ -252,5 +252,7 @@ def test_only_genes_inside_a_region_are_compared_and_those_across_its_border_are
     assert "genes across the border of a region are left out: 1 annotated, called 1 of c.gff3" in " ".join(
         capsys.readouterr().err.split()
     )
+    assert main(["compare", *files, "--region", "chr1:101-350", "--region", "chr1:451-500"]) == 0
+    assert json.loads(figures.read_text()) == written
     assert main(["compare", *files, "--region", "chr1:0-5"]) == 2
     assert "--region: chr1:0-5: lies beyond the ends" in " ".join(capsys.readouterr().err.split())

@@ -86,12 +86,12 @@ def test_genes_across_a_border_are_left_out_on_both_sides_and_counted(
     comparison = compare(annotated, {"x": called}, LENGTHS, regions)
     inside, across = inside_and_across(annotated, regions)
     calls_inside, calls_across = inside_and_across(called, regions)
-    judged = [call for call in calls_inside if not oracle.is_of_genes_left_out(call, inside, across)]
+    compared = [call for call in calls_inside if not oracle.is_of_genes_left_out(call, inside, across)]
     assert sorted(names(comparison.genes)) == sorted(names(inside))
-    assert sorted(names(comparison.call_sets[0].calls)) == sorted(names(judged))
+    assert sorted(names(comparison.call_sets[0].calls)) == sorted(names(compared))
     assert comparison.annotated_across == len(across)
     assert comparison.called_across == (len(calls_across),)
-    assert comparison.called_of_genes_across == (len(calls_inside) - len(judged),)
+    assert comparison.called_of_genes_across == (len(calls_inside) - len(compared),)
 
 
 def names(genes: Iterable[Gene]) -> list[str]:

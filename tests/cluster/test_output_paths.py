@@ -30,7 +30,21 @@ from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
 
 WRITTEN = {PathRole.WRITTEN_FILE, PathRole.WRITTEN_FOLDER, PathRole.WRITTEN_DATASET}
-NO_PATHS = {"TYPE", "NAME", "N", "X", "SIZE", "URL", "JOB", "NAME=VALUE", "REGION", "SHARE|NAME", "true|false", None}
+NO_PATHS = {
+    "TYPE",
+    "NAME",
+    "N",
+    "X",
+    "SIZE",
+    "URL",
+    "JOB",
+    "NAME=VALUE",
+    "REGION",
+    "SHARE|NAME",
+    "CODON",
+    "true|false",
+    None,
+}
 """Metavars of options that take no path. One that is not here needs a role."""
 ENDINGS = {("predict", "--output"): ".bed", ("scan", "--output"): ".gff3", ("evaluate", "--predictions"): ".tsv"}
 ALTERNATIVES: dict[str, list[tuple[str, ...]]] = {

@@ -13,6 +13,7 @@ from pipelines.errors import InputError, UsageError
 NO_PATHS = {
     "ACTION",
     "BYTES",
+    "CODON",
     "KEY=VALUES",
     "N",
     "NAME",

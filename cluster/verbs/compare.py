@@ -69,13 +69,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--report",
         type=PathRole.WRITTEN_FILE,
-        metavar="FILE.html",
+        metavar="FILE",
         help="write one self-contained HTML page with plots, and some loci drawn",
     )
     parser.add_argument(
         "--lists",
         type=PathRole.WRITTEN_FOLDER,
-        metavar="FOLDER",
+        metavar="DIR",
         help="write genes that are fused, split, missed and invented as BED files in this directory",
     )
     parser.add_argument(

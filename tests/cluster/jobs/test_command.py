@@ -18,6 +18,7 @@ NO_PATHS = {
     "N",
     "NAME",
     "NAME=VALUE",
+    "REGION",
     "SECONDS",
     "SIZE",
     "TYPE",

@@ -84,14 +84,14 @@ def settings(arguments: argparse.Namespace, bundle: Bundle, terminal: Terminal) 
     if found is None:
         return chosen
     _warn_of_introns(found.introns.genes, found.introns.with_introns, terminal)
-    return replace(chosen, weights=found.weights)
+    return replace(chosen, weights=found.weights, splice=found.splice)
 
 
 def _warn_of_introns(genes: int, with_introns: int, terminal: Terminal) -> None:
     if with_introns > MANY_INTRONS * genes:
         terminal.warn(
             f"{with_introns:,} of the {genes:,} coding genes that the model was trained on have introns: reading "
-            "frames are single exons, and whole genes only where there are none"
+            "frames are whole genes only where there are none, or a single one whose splice sites were learnt"
         )
 
 
@@ -112,31 +112,45 @@ def fitted(
         InputError: too few coding genes there.
     """
     from training.scan import outputs
-    from training.scan.orfs import fit, stored
+    from training.scan.orfs import fit, splice_fit, stored
 
     validation, training = stored.validation_sequences(bundle.config, job.genome.content, arguments.bundle)
     settings = job.frames
     assert settings is not None
-    sequences = (
+    scanned = [
         (name, job.genome.sequence(name, 0, job.lengths[name]), scores)
         for name, scores in outputs.read_tracks(job.outputs, job.lengths, job.grid)
-        if name in validation
-    )
-    result = fit.fit(sequences, genes, job.grid, settings)
+        if name in {*validation, *training}
+    ]
+    held_out = [one for one in scanned if one[0] in validation]
+    result = fit.fit(held_out, genes, job.grid, settings)
+    settings = replace(settings, weights=result.weights)
     introns = fit.count_introns(gene for gene in genes if gene.chromosome in training)
-    path = stored.write(arguments.bundle, bundle.fingerprint, result, validation, introns)
+    splice = splice_fit.learn([one for one in scanned if one[0] in training], genes, job.grid, settings)
+    if splice:
+        terminal.say(
+            f"splice sites learnt from {splice.learnt_from:,} introns of the training sequences: on the validation "
+            f"sequences F1 of exact coding sequences is {result.exact_f1:.3f} without them"
+        )
+        result = splice_fit.evaluate(held_out, genes, job.grid, settings, splice)
+    else:
+        terminal.say("too few introns on the training sequences to learn splice sites: gene models have one exon")
+    path = stored.write(arguments.bundle, bundle.fingerprint, result, validation, introns, splice)
     terminal.say(
         f"reading frames fitted to {result.genes:,} genes of {', '.join(validation[:6])}: F1 of exact coding sequences "
         f"{result.exact_f1:.3f}, of coding bases {result.base_f1:.3f}; stored in {path}"
     )
     _warn_of_introns(introns.genes, introns.with_introns, terminal)
-    return replace(settings, weights=result.weights)
+    return replace(settings, splice=splice)
 
 
 def tell(models: dict[str, int], terminal: Terminal) -> None:
     """Say how many gene models there are, and warn where frames explain little of what is called."""
     partial = f", {models['partial']:,} cut by the end of a sequence or by a gap" if models["partial"] else ""
-    terminal.say(f"{models['complete'] + models['partial']:,} gene models: {models['complete']:,} complete{partial}")
+    spliced = f", {models['spliced']:,} with an intron" if models.get("spliced") else ""
+    terminal.say(
+        f"{models['complete'] + models['partial']:,} gene models: {models['complete']:,} complete{partial}{spliced}"
+    )
     share = models["within"] / models["stretches"] if models["stretches"] else 1.0
     if share < FEW:
         terminal.warn(

@@ -67,7 +67,7 @@ def find(letters: Bytes, strand: str, code: GeneticCode, shortest: int) -> OpenF
         shortest: bases that a frame has at least, read from its first start or from where it is cut, with the stop.
     """
     read = sequence.reverse_complement(letters) if strand == "-" else letters
-    starts, stops = _codon_positions(read, code.is_start), _codon_positions(read, code.is_stop)
+    starts, stops = codon_positions(read, code.is_start), codon_positions(read, code.is_stop)
     parts = [
         _frames(_between(starts, *segment), _between(stops, *segment), *segment, phase)
         for segment in _segments(read)
@@ -126,7 +126,7 @@ def _between(positions: Integers, first: int, last: int) -> Integers:
     return positions[low:high]
 
 
-def _codon_positions(letters: Bytes, flags: Flags) -> Integers:
+def codon_positions(letters: Bytes, flags: Flags) -> Integers:
     """First bases of the codons that have a flag, ascending."""
     found = []
     # Blocks keep the memory of codon numbers and flags small.

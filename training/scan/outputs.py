@@ -217,7 +217,7 @@ def write(
             unscored = (scores == NO_SCORE).all(axis=0)
             counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[unscored].sum())
     if models:
-        counts.models = vars(models.counts)
+        counts.models = models.counts.document()
     hashes = {path.name: fingerprint.of_file(path) for path in outputs.files}
     document = record | {"counts": counts.document(), "files": hashes}
     storage.write_text(outputs.record, json.dumps(document, indent=1, sort_keys=True) + "\n")

@@ -8,6 +8,7 @@ codon, which is nearly always the right one. It is given up for a later one if t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines.gene_models import open_frames
 from pipelines.gene_models.genetic_code import CODON, GeneticCode
+from pipelines.gene_models.model import Spans
 from pipelines.gene_models.open_frames import Flags, Integers, OpenFrames
 from pipelines.genome import sequence
 from pipelines.genome.sequence import Bytes
@@ -34,6 +36,8 @@ class Candidates:
         phases: bases before the first whole codon.
         own: mean score over the frame on its strand, 0 to 1.
         expected_stops: stop codons in a random sequence of its length, with the bases of the whole sequence.
+        intron_starts, intron_ends: of the intron on the forward strand; both 0 for a frame of one exon.
+        added: to the score, for its intron.
     """
 
     starts: Integers
@@ -44,11 +48,25 @@ class Candidates:
     phases: Integers
     own: Floats
     expected_stops: Floats
+    intron_starts: Integers
+    intron_ends: Integers
+    added: Floats
 
     @property
     def lengths(self) -> Integers:
-        """Bases of each."""
-        return self.ends - self.starts
+        """Bases of each, without the intron."""
+        return self.ends - self.starts - (self.intron_ends - self.intron_starts)
+
+    @property
+    def has_intron(self) -> Flags:
+        """Whether each has an intron."""
+        return self.intron_ends > self.intron_starts
+
+    def spans(self, index: int) -> Spans:
+        """The exons of one of them."""
+        start, end = int(self.starts[index]), int(self.ends[index])
+        intron_start, intron_end = int(self.intron_starts[index]), int(self.intron_ends[index])
+        return ((start, intron_start), (intron_end, end)) if intron_start < intron_end else ((start, end),)
 
     def taken(self, indices: NDArray[np.int64] | Flags) -> Candidates:
         """Some of them."""
@@ -94,6 +112,7 @@ def find(letters: Bytes, scores: Scores, grid: Grid, settings: FrameSettings) ->
         frames = open_frames.find(letters, strand, code, settings.shortest)
         starts, is_cut_start = _choose_starts(frames, own, settings)
         first, last = frames.forward(starts, frames.ends)
+        none = np.zeros(len(frames), np.int64)
         candidates = Candidates(
             first,
             last,
@@ -103,10 +122,17 @@ def find(letters: Bytes, scores: Scores, grid: Grid, settings: FrameSettings) ->
             np.where(is_cut_start, frames.phases, 0),
             own.means(first, last),
             (last - first) / CODON * stop_share,
+            none,
+            none,
+            none.astype(np.float64),
         )
         found.append(candidates.taken(candidates.lengths >= settings.shortest))
-    forward, reverse = found
-    return Candidates(*(np.append(getattr(forward, name), getattr(reverse, name)) for name in vars(forward)))
+    return join(found)
+
+
+def join(parts: Sequence[Candidates]) -> Candidates:
+    """All candidates of several sets, in their order."""
+    return Candidates(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in parts), strict=True)))
 
 
 def expected_stop_share(letters: Bytes, code: GeneticCode) -> float:

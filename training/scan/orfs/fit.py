@@ -6,7 +6,7 @@ than neighbouring genes may are left out: they lose to it in the choice, and say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,12 +92,7 @@ def fit(
     from sklearn.linear_model import LogisticRegression
 
     found = {name: candidates.find(letters, scores, grid, settings) for name, letters, scores in sequences}
-    structures = {
-        (gene.chromosome, gene.strand, transcript.cds)
-        for gene in genes
-        for transcript in gene.transcripts
-        if transcript.cds and gene.chromosome in found
-    }
+    structures = coding_structures(genes, found)
     if len(structures) < FEWEST_GENES:
         raise InputError(
             f"{len(structures):,} coding sequences are annotated on {', '.join(found)}: too few to fit weights",
@@ -115,10 +110,20 @@ def fit(
     own, length = (round(float(weight), DIGITS) for weight in regression.coef_[0])
     constant = round(float(regression.intercept_[0]), DIGITS)
     fits = [
-        _evaluate(found, structures, replace(settings, weights=Weights(constant + shift, own, length)))
+        evaluate(found, structures, replace(settings, weights=Weights(constant + shift, own, length)))
         for shift in SHIFTS
     ]
     return max(fits, key=lambda one: one.exact_f1 + one.base_f1)
+
+
+def coding_structures(genes: Iterable[Gene], names: Collection[str]) -> set[Structure]:
+    """The different coding sequences of the genes on some sequences."""
+    return {
+        (gene.chromosome, gene.strand, transcript.cds)
+        for gene in genes
+        for transcript in gene.transcripts
+        if transcript.cds and gene.chromosome in names
+    }
 
 
 def _labels(found: Candidates, structures: Sequence[Structure], overlap: int) -> tuple[Flags, Flags]:
@@ -135,12 +140,12 @@ def _labels(found: Candidates, structures: Sequence[Structure], overlap: int) ->
     return is_gene, is_gene | (is_apart & is_whole)
 
 
-def _evaluate(found: dict[str, Candidates], structures: set[Structure], settings: FrameSettings) -> Fit:
+def evaluate(found: dict[str, Candidates], structures: set[Structure], settings: FrameSettings) -> Fit:
+    """How well the genes chosen among the candidates of sequences agree with annotated structures there."""
     called: set[Structure] = set()
     for name, of_sequence in found.items():
         genes, _ = models.choose(of_sequence, settings)
-        rows = zip(genes.is_reverse.tolist(), genes.starts.tolist(), genes.ends.tolist(), strict=True)
-        called |= {(name, STRANDS[reverse], ((start, end),)) for reverse, start, end in rows}
+        called |= {(name, STRANDS[int(genes.is_reverse[one])], genes.spans(one)) for one in range(len(genes.starts))}
     exact = 2 * len(called & structures) / (len(called) + len(structures))
     bases = [_bases(sets) for sets in (called, structures, called | structures)]
     shared = bases[0] + bases[1] - bases[2]

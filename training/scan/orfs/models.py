@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.genome.sequence import Bytes
 from training.scan.grid import Grid
-from training.scan.orfs import candidates, schedule
+from training.scan.orfs import candidates, schedule, spliced_candidates
 from training.scan.orfs.candidates import Candidates
 from training.scan.orfs.settings import Floats, FrameSettings
 from training.scan.scores import Scores
@@ -24,7 +24,10 @@ def find(letters: Bytes, scores: Scores, grid: Grid, settings: FrameSettings) ->
     Returns:
         The frames that are genes, sorted by start, end and strand, and the score of each.
     """
-    return choose(candidates.find(letters, scores, grid, settings), settings)
+    found = candidates.find(letters, scores, grid, settings)
+    if settings.splice:
+        found = candidates.join([found, spliced_candidates.find(letters, scores, grid, settings, settings.splice)[0]])
+    return choose(found, settings)
 
 
 def choose(found: Candidates, settings: FrameSettings) -> tuple[Candidates, Floats]:
@@ -32,7 +35,7 @@ def choose(found: Candidates, settings: FrameSettings) -> tuple[Candidates, Floa
 
     Of frames that overlap, those stay whose bases have the larger sum of scores.
     """
-    scores = settings.weights.scores(found.own, found.expected_stops)
+    scores = settings.weights.scores(found.own, found.expected_stops) + found.added
     weights = np.where(found.own >= settings.lowest, scores * found.lengths, 0)
     chosen = schedule.best_set(found.starts, found.ends, weights, min(settings.overlap, settings.shortest - 1))
     chosen = chosen[np.lexsort((found.is_reverse[chosen], found.ends[chosen], found.starts[chosen]))]

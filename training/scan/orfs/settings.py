@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines import fingerprint
 from pipelines.errors import UsageError
 from pipelines.gene_models.genetic_code import STANDARD, GeneticCode, genetic_code
+from training.scan.orfs.splice_sites import SpliceSites
 
 Floats = NDArray[np.float64]
 START_CODONS = ("ATG",)
@@ -76,6 +78,7 @@ class FrameSettings:
         start_margin: by how much it has to, in bases times score, before the first start codon is given up.
         overlap: bases that two neighbouring genes may share.
         weights: of the scores.
+        splice: splice sites for frames of two exons; None for frames of one exon alone.
 
     Raises:
         UsageError: no such table, a start codon that is none, or a length below 1.
@@ -89,6 +92,7 @@ class FrameSettings:
     start_margin: float = 30.0
     overlap: int = 30
     weights: Weights = field(default_factory=Weights)
+    splice: SpliceSites | None = None
 
     def __post_init__(self) -> None:
         if self.shortest < 1:
@@ -102,4 +106,9 @@ class FrameSettings:
 
     def record(self) -> dict[str, Any]:
         """The settings as they are written, with the start codons by name."""
-        return vars(self) | {"start_codons": list(self.code().starts), "weights": vars(self.weights)}
+        record = vars(self) | {"start_codons": list(self.code().starts), "weights": vars(self.weights)}
+        del record["splice"]
+        if self.splice:
+            digest = fingerprint.of_value(self.splice.document())
+            record["splice"] = {"learnt_from": self.splice.learnt_from, "sha256": digest}
+        return record

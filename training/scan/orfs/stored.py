@@ -16,9 +16,12 @@ from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError, UsageError
 from training.scan.orfs.fit import Fit, IntronCount
 from training.scan.orfs.settings import Weights
+from training.scan.orfs.splice_sites import SpliceSites
 
 FILE = "reading_frames.json"
 FORMAT, VERSION = "raygene-reading-frames", 1
+# Of a file with splice sites, which programs that know none would leave out of the choice.
+WITH_SPLICE = 2
 _LARGEST = 1 << 20
 _FIX = "fit it again with raygene scan --orfs --fit-orfs, or delete it"
 
@@ -30,10 +33,12 @@ class StoredFrames:
     Attributes:
         weights: of their scores.
         introns: coding genes of the training sequences, and those with introns.
+        splice: splice sites of the training sequences; None without any.
     """
 
     weights: Weights
     introns: IntronCount
+    splice: SpliceSites | None = None
 
 
 def validation_sequences(config: dict[str, Any], content: str, name: str) -> tuple[list[str], list[str]]:
@@ -67,7 +72,14 @@ def validation_sequences(config: dict[str, Any], content: str, name: str) -> tup
     return validation, training
 
 
-def write(bundle: str, fingerprint: str, fit: Fit, sequences: Sequence[str], introns: IntronCount) -> Path:
+def write(
+    bundle: str,
+    fingerprint: str,
+    fit: Fit,
+    sequences: Sequence[str],
+    introns: IntronCount,
+    splice: SpliceSites | None = None,
+) -> Path:
     """Store weights in a bundle, replacing earlier ones.
 
     Args:
@@ -76,6 +88,7 @@ def write(bundle: str, fingerprint: str, fit: Fit, sequences: Sequence[str], int
         fit: the weights, and how good they are.
         sequences: that they were fitted on.
         introns: of the genes that the model was trained on.
+        splice: splice sites of the sequences that it was trained on.
 
     Raises:
         UsageError: the bundle is at an address.
@@ -93,6 +106,8 @@ def write(bundle: str, fingerprint: str, fit: Fit, sequences: Sequence[str], int
         "f1": {"exact": round(fit.exact_f1, 4), "bases": round(fit.base_f1, 4)},
         "introns": vars(introns),
     }
+    if splice:
+        document |= {"format_version": WITH_SPLICE, "splice": splice.document()}
     path = directory / FILE
     storage.write_text(path, json.dumps(sealed_json.sealed(document), indent=1, sort_keys=True) + "\n")
     return path
@@ -118,15 +133,15 @@ def read(bundle: str, fingerprint: str) -> StoredFrames | None:
         raise BundleError(f"{shown}: cannot be read ({' '.join(str(error).split())[:120]})", _FIX) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT or not sealed_json.is_intact(document):
         raise BundleError(f"{shown}: changed since it was written, or of another format", _FIX)
-    if document.get("format_version") != VERSION:
-        raise BundleError(
-            f"{shown}: format {document.get('format_version')!r} is newer than {VERSION}", "update raygene"
-        )
+    version = document.get("format_version")
+    if version not in (VERSION, WITH_SPLICE):
+        raise BundleError(f"{shown}: format {version!r} is newer than {WITH_SPLICE}", "update raygene")
     if document.get("bundle") != fingerprint:
         raise BundleError(f"{shown}: belongs to another model ({str(document.get('bundle'))[:12]})", _FIX)
     try:
-        return StoredFrames(Weights(**document["weights"]), IntronCount(**document["introns"]))
-    except (KeyError, TypeError, UsageError) as error:
+        splice = SpliceSites.of_document(document["splice"]) if version == WITH_SPLICE else None
+        return StoredFrames(Weights(**document["weights"]), IntronCount(**document["introns"]), splice)
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise BundleError(f"{shown}: not the weights of reading frames", _FIX) from error
 
 

@@ -27,14 +27,20 @@ class ModelCounts:
     Attributes:
         complete: with start and stop codon.
         partial: without one of them, cut by a sequence's end or a gap.
+        spliced: of both, those with an intron.
         stretches: bases of what would be called without reading frames.
         within: bases of those that lie in a gene model of their strand.
     """
 
     complete: int = 0
     partial: int = 0
+    spliced: int = 0
     stretches: int = 0
     within: int = 0
+
+    def document(self) -> dict[str, int]:
+        """The counts as the record has them: without `spliced` if there are none."""
+        return {name: value for name, value in vars(self).items() if value or name != "spliced"}
 
 
 @dataclass
@@ -101,6 +107,7 @@ class ModelFiles:
         is_partial = transcript.is_partial_start or transcript.is_partial_stop
         self.counts.partial += is_partial
         self.counts.complete += not is_partial
+        self.counts.spliced += len(transcript.cds) > 1
         for file in gtf:
             file.write(writer.gtf(model))
 
@@ -122,7 +129,7 @@ def missing(transcript: Transcript) -> list[str]:
 
 
 def as_gene(chromosome: str, name: str, found: Candidates, index: int) -> Gene:
-    """One frame as a gene model with one transcript of one exon.
+    """One frame as a gene model with one transcript of its exons.
 
     Args:
         chromosome: name of the sequence.
@@ -130,14 +137,15 @@ def as_gene(chromosome: str, name: str, found: Candidates, index: int) -> Gene:
         found: frames.
         index: which of them.
     """
-    span = (int(found.starts[index]), int(found.ends[index]))
+    spans = found.spans(index)
     score = round(float(np.clip(found.own[index], 0, 1)), 4)
     transcript = Transcript(
         f"{name}.t1",
-        (span,),
-        (span,),
+        spans,
+        spans,
         int(found.phases[index]),
         bool(found.is_cut_start[index]),
         bool(found.is_cut_stop[index]),
     )
-    return Gene(name, chromosome, *span, "-" if found.is_reverse[index] else "+", (transcript,), None, score)
+    strand = "-" if found.is_reverse[index] else "+"
+    return Gene(name, chromosome, spans[0][0], spans[-1][1], strand, (transcript,), None, score)

@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.gene_models.model import Gene
+from pipelines.gene_models import coding, validity
+from pipelines.gene_models.genetic_code import GeneticCode
+from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome.sequence import Bytes
 from training.scan.grid import Grid
 from training.scan.orfs import candidates, fit, splice_sites, spliced_candidates
@@ -37,6 +39,7 @@ def learn(sequences: Scanned, genes: Sequence[Gene], grid: Grid, settings: Frame
     """
     from sklearn.linear_model import LogisticRegression
 
+    genes = _translated(sequences, genes, settings.code())
     sites = splice_sites.learn(((name, letters) for name, letters, _ in sequences), genes)
     if sites is None:
         return None
@@ -54,6 +57,27 @@ def learn(sequences: Scanned, genes: Sequence[Gene], grid: Grid, settings: Frame
     regression = LogisticRegression(max_iter=3000).fit(np.concatenate(values), target)
     constant, *others = (round(float(value), DIGITS) for value in (*regression.intercept_, *regression.coef_[0]))
     return replace(sites, weights=SpliceWeights(constant, *others))
+
+
+def _translated(sequences: Scanned, genes: Sequence[Gene], code: GeneticCode) -> list[Gene]:
+    """The genes on some sequences with the transcripts that are whole in a genetic code.
+
+    Genes of an organelle among them are mostly not: they have another code, and introns of another kind.
+    """
+    letters_of = {name: letters for name, letters, _ in sequences}
+
+    def fetch(name: str, start: int, end: int) -> Bytes:
+        return letters_of[name][start:end]
+
+    def is_whole(gene: Gene, transcript: Transcript) -> bool:
+        read = coding.coding_letters(gene, transcript, fetch)
+        return bool(transcript.cds) and not validity.defects(transcript, read, code)
+
+    return [
+        replace(gene, transcripts=tuple(one for one in gene.transcripts if is_whole(gene, one)))
+        for gene in genes
+        if gene.chromosome in letters_of
+    ]
 
 
 def evaluate(sequences: Scanned, genes: Sequence[Gene], grid: Grid, settings: FrameSettings, sites: SpliceSites) -> Fit:

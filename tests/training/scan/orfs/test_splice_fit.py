@@ -51,6 +51,17 @@ def test_without_splice_sites_no_frame_has_an_intron() -> None:
     assert not found.added.any()
 
 
+def test_genes_that_the_genetic_code_does_not_translate_teach_nothing(sites: SpliceSites) -> None:
+    letters, scores, genes = spliced_genome.make()
+    other = letters.copy()
+    # Without its start codon a gene is not one of this code.
+    for gene in genes[:10]:
+        other[gene.start : gene.start + 3] = other[gene.end - 3 : gene.end] = ord("C")
+    learnt = splice_fit.learn([("c", other, scores)], genes, GRID, FrameSettings())
+    assert learnt is not None
+    assert (sites.learnt_from, learnt.learnt_from) == (60, 50)
+
+
 def test_good_splice_sites_speak_for_an_intron(sites: SpliceSites) -> None:
     assert sites.weights.sites > 0
     assert sites.weights.constant != 0

@@ -180,7 +180,7 @@ def _of_genes_left_out(called: _Set, annotation: _Set, left_out: _Set) -> Number
     """Numbers of the calls that nothing can be said of: they overlap annotated genes, but only such as are left out.
 
     The reverse does not hold: a call across a border takes no annotated gene with it, for then calls would decide on
-    which genes they are compared, and each set of calls on others.
+    which genes they are compared, and each set of calls would be compared on others.
     """
     if not left_out.genes:
         return np.empty(0, np.int64)

@@ -1,0 +1,1 @@
+"""The network that gives every base of both strands its state, its batches and its loss."""

@@ -54,3 +54,15 @@ def drawn(image: bytes, colour: str) -> int:
     pixels = (matplotlib.image.imread(io.BytesIO(image), format="png") * 255).round()[:, :, :3]
     expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
     return int((np.abs(pixels - expected).max(axis=2) <= 8).sum())
+
+
+class WholePage:
+    """What holds for every page in every window: a file of tests inherits it, and has a fixture `file`."""
+
+    def test_the_console_is_silent_and_nothing_is_fetched(self, shown: tuple[Any, list[str]]) -> None:
+        _, messages = shown
+        assert messages == []
+
+    def test_the_page_is_no_wider_than_the_window(self, shown: tuple[Any, list[str]]) -> None:
+        opened, _ = shown
+        assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests.browser import WINDOWS, chromium, window
+
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -107,3 +109,17 @@ def data() -> Path:
     if not os.environ.get("RAYGENE_DATA"):
         pytest.skip("RAYGENE_DATA is not set: it names a folder with real benchmark genomes")
     return Path(os.environ["RAYGENE_DATA"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser; the test is skipped where there is none."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(params=WINDOWS, ids="-".join)
+def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
+    """The page of a module's fixture `file`, and what the console says, in windows of every width and scheme."""
+    with window(browser, file, *request.param) as opened:
+        yield opened

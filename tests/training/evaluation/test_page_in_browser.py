@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines import report
-from tests.browser import WINDOWS, chromium, drawn, window
+from tests.browser import WholePage, drawn
 from tests.training.evaluation.test_page import PANELS
 from training.evaluation import Evaluation, page
 
@@ -18,22 +17,10 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(evaluated: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     page.build_page(evaluated).write(path)
     return path
-
-
-@pytest.fixture(params=WINDOWS, ids="-".join)
-def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
-    with window(browser, file, *request.param) as opened:
-        yield opened
 
 
 def test_every_panel_is_drawn_wide_enough_and_has_a_caption(shown: tuple[Any, list[str]]) -> None:
@@ -49,14 +36,8 @@ def test_every_panel_is_drawn_wide_enough_and_has_a_caption(shown: tuple[Any, li
         assert opened.locator(f"#figure-{panel} figcaption").inner_text().strip(), panel
 
 
-def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
-    _, messages = shown
-    assert messages == []
-
-
-def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:
-    opened, _ = shown
-    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+class TestEvaluationPage(WholePage):
+    pass
 
 
 def test_text_stands_out_from_the_paper(shown: tuple[Any, list[str]]) -> None:

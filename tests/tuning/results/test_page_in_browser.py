@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines import report
-from tests.browser import WINDOWS, chromium, drawn, window
+from tests.browser import WholePage, drawn
 from tuning import ranking, summary
 from tuning.results import page
 from tuning.trial import State, Trial
@@ -56,24 +55,12 @@ def trials() -> list[Trial]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     sizes = summary.sizes(trials(), {}, "auroc")
     shares = {"training.learning_rate": 0.6, "model.hidden": 0.3, "model.embedding": 0.1}
     page.build_page(trials(), "auroc", sizes, shares, page.subtitle(trials(), "optuna", 5000)).write(path)
     return path
-
-
-@pytest.fixture(params=WINDOWS, ids="-".join)
-def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
-    with window(browser, file, *request.param) as opened:
-        yield opened
 
 
 def test_every_panel_is_drawn_wide_enough_and_described_in_words(shown: tuple[Any, list[str]]) -> None:
@@ -89,14 +76,8 @@ def test_every_panel_is_drawn_wide_enough_and_described_in_words(shown: tuple[An
         assert any(letter.isdigit() for letter in opened.locator(f"#figure-{panel}").get_attribute("aria-label")), panel
 
 
-def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
-    _, messages = shown
-    assert messages == []
-
-
-def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:
-    opened, _ = shown
-    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+class TestStudyPage(WholePage):
+    pass
 
 
 def test_the_best_trial_stands_first_stands_out_and_is_the_one_that_the_sentence_names(

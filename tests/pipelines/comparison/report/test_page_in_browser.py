@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from pipelines import report
 from pipelines.comparison.analysis import Analysis
 from pipelines.comparison.report import page
-from tests.browser import WINDOWS, chromium, drawn, window
+from tests.browser import WholePage, drawn, window
 
 pytestmark = pytest.mark.full
 
@@ -19,22 +18,10 @@ FIGURES = ("levels", "length", "introns", "exact", "fused", "split", "missed", "
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(two: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     page.build_page(two, [("annotation", "genes.gff3")]).write(path)
     return path
-
-
-@pytest.fixture(params=WINDOWS, ids="-".join)
-def shown(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[tuple[Any, list[str]]]:
-    with window(browser, file, *request.param) as opened:
-        yield opened
 
 
 def test_every_plot_and_locus_is_drawn_wide_enough(shown: tuple[Any, list[str]]) -> None:
@@ -48,14 +35,8 @@ def test_every_plot_and_locus_is_drawn_wide_enough(shown: tuple[Any, list[str]])
         assert any(drawn(plot.screenshot(), colour) > 20 for colour in colours), name
 
 
-def test_the_console_is_silent_and_nothing_is_fetched(shown: tuple[Any, list[str]]) -> None:
-    _, messages = shown
-    assert messages == []
-
-
-def test_the_page_is_no_wider_than_the_window(shown: tuple[Any, list[str]]) -> None:
-    opened, _ = shown
-    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+class TestComparisonPage(WholePage):
+    pass
 
 
 def test_on_paper_no_table_is_cut_and_folded_ones_are_open(browser: Any, file: Path) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pipelines.dataset.token_dataset import TokenDataset
 from training.data.batch import TokenBatch, collate
@@ -25,6 +23,9 @@ from training.data.step_plan import Rows, micro_batches, share
 AHEAD = 8
 # In int64: 32 MiB. The thread holds one step more, which it makes before it waits for space in the queue.
 TOKENS_AHEAD = 2**22
+
+BatchOf = Callable[[Rows], TokenBatch]
+"""Makes a batch of some rows of a dataset."""
 
 
 def most_tokens(step: int) -> int:
@@ -132,6 +133,7 @@ def feed(
     workers: int,
     rank: int,
     device: torch.device,
+    batch_of: BatchOf | None = None,
 ) -> Iterator[Feed]:
     """Prefetch the steps of an epoch, and end the thread with the block.
 
@@ -142,30 +144,20 @@ def feed(
         workers: how many share each step.
         rank: of this worker.
         device: of the model: memory is pinned for a GPU.
+        batch_of: makes the batches (default: of tokens and labels as the dataset has them).
     """
     lengths, offsets = dataset.lengths, dataset.offsets
-    prefetched = Feed(
-        Step(number, len(rows), _parts(dataset, rows, lengths, offsets, token_budget, workers, rank, device))
-        for number, rows in steps
-    )
+
+    def stored(rows: Rows) -> TokenBatch:
+        return collate(dataset.tokens, offsets, dataset.labels, rows)
+
+    def parts(rows: Rows) -> list[TokenBatch]:
+        cut = micro_batches(share(rows, workers, rank), lengths, token_budget)
+        batches = [(batch_of or stored)(part) for part in cut]
+        return [batch.pin_memory() for batch in batches] if device.type == "cuda" else batches
+
+    prefetched = Feed(Step(number, len(rows), parts(rows)) for number, rows in steps)
     try:
         yield prefetched
     finally:
         prefetched.close()
-
-
-def _parts(
-    dataset: TokenDataset,
-    rows: Rows,
-    lengths: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    token_budget: int,
-    workers: int,
-    rank: int,
-    device: torch.device,
-) -> list[TokenBatch]:
-    parts = [
-        collate(dataset.tokens, offsets, dataset.labels, part)
-        for part in micro_batches(share(rows, workers, rank), lengths, token_budget)
-    ]
-    return [part.pin_memory() for part in parts] if device.type == "cuda" else parts

@@ -78,11 +78,11 @@ class State:
         for name, value in figures.items():
             self.epoch_sums[name] += value
 
-    def finish_epoch(self, record: Record) -> None:
-        """Count an epoch as finished, and keep its weights if its validation AUROC is the highest so far."""
+    def finish_epoch(self, record: Record, criterion: str) -> None:
+        """Count an epoch as finished, and keep its weights if its figure named `criterion` is the highest so far."""
         self.epoch, self.step, self.epoch_sums = self.epoch + 1, 0, dict(_ZEROS)
         self.records.append(record)
-        if not self.best or record["validation_auroc"] > self.best_record["validation_auroc"]:
+        if not self.best or record[criterion] > self.best_record[criterion]:
             self.best_record = record
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 

@@ -5,7 +5,6 @@ import itertools
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,15 +271,6 @@ def test_frozen_token_vectors_stay_until_they_are_thawed(
     _, _, documents = fit(train_split, validation_split, config)
     weights = [first, *(document["model"]["embedding.weight"] for document in documents)]
     assert [not torch.equal(weight, following) for weight, following in itertools.pairwise(weights)] == moves
-
-
-def test_balanced_weights_give_both_classes_the_same_total_weight(train_split: TokenDataset) -> None:
-    rare = np.flatnonzero(train_split.labels == 1)[20:]
-    labels = train_split.labels.copy()
-    labels[rare] = 0
-    weights = loop._class_weights(replace(train_split, labels=labels), TrainingConfig(class_weights="balanced"))
-    counts = torch.tensor([140.0, 20.0])
-    assert (weights * counts).tolist() == pytest.approx([80, 80])
 
 
 class Watcher(Observer):

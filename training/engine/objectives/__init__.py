@@ -1,0 +1,1 @@
+"""What a model learns and is chosen by: the parts of the training loop that differ from task to task."""

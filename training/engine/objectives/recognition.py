@@ -1,0 +1,83 @@
+"""Recognition: is an interval a gene? Cross-entropy over rows; the best epoch has the highest AUROC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.metrics import best_threshold, binary_metrics
+from training.config import TrainingConfig
+from training.data.batch import TokenBatch, collate
+from training.data.step_plan import Rows, share
+from training.engine.collective import Collective
+from training.engine.epoch_metrics import diverged
+from training.engine.scoring import probabilities
+
+
+class Recognition:
+    """The objective of recognition.
+
+    Args:
+        config: class weights and the token budget of validation.
+        train: the rows to learn from, whose labels decide balanced weights.
+    """
+
+    criterion = "validation_auroc"
+
+    def __init__(self, config: TrainingConfig, train: TokenDataset) -> None:
+        self._token_budget = config.budget
+        self._class_weights = class_weights(train.labels, balanced=config.class_weights == "balanced")
+
+    def collate(self, train: TokenDataset, epoch: int, rows: Rows) -> TokenBatch:
+        return collate(train.tokens, train.offsets, train.labels, rows)
+
+    def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
+        losses = binary_cross_entropy_with_logits(model(batch), batch.labels, reduction="none")
+        self._class_weights = self._class_weights.to(batch.labels.device)
+        return (losses * self._class_weights[batch.labels.long()]).sum()
+
+    def validate(
+        self, model: nn.Module, validation: TokenDataset, collective: Collective, device: torch.device
+    ) -> dict[str, Any]:
+        scores = gathered_probabilities(model, validation, self._token_budget, collective, device)
+        if not np.isfinite(scores).all():
+            raise diverged("validation: the probabilities are")
+        labels = validation.labels
+        clipped = np.clip(scores, 1e-7, 1 - 1e-7)
+        loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))
+        figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
+        record = {f"validation_{name}": value for name, value in figures.items()}
+        threshold = best_threshold(labels, scores)
+        return record | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
+
+
+def class_weights(labels: NDArray[np.int8], *, balanced: bool) -> Tensor:
+    """Weights of label 0 and 1 in the loss, shape (2,); their mean over the rows is 1.
+
+    Args:
+        labels: of the rows of train, shape (rows,).
+        balanced: whether both labels have the same total weight; else every row has the same.
+    """
+    if not balanced:
+        return torch.ones(2)
+    counts = np.bincount(labels, minlength=2)
+    return torch.from_numpy((len(labels) / (2 * np.maximum(counts, 1))).astype(np.float32))
+
+
+def gathered_probabilities(
+    model: nn.Module, dataset: TokenDataset, token_budget: int, collective: Collective, device: torch.device
+) -> NDArray[np.float64]:
+    """Probabilities of all rows, of which each worker scores its share; equal on every worker, shape (rows,)."""
+    rows = share(np.argsort(-dataset.lengths, kind="stable"), collective.workers, collective.rank)
+    scores = torch.zeros(len(dataset), dtype=torch.float64, device=device)
+    own_scores = probabilities(model, dataset.tokens, dataset.lengths, token_budget, device, rows)
+    scores[torch.from_numpy(rows)] = torch.from_numpy(own_scores).to(device)
+    # Each row is scored by one worker and zero on the others.
+    collective.sum_(scores)
+    return scores.cpu().numpy()

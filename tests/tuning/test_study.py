@@ -170,6 +170,7 @@ def test_infeasible_trials_are_not_started_a_failed_one_has_its_reason_and_one_s
         assert not list((study.output / "trials" / trial.key[:16]).glob("[!t]*"))
 
 
+@pytest.mark.full
 def test_an_embedding_file_of_another_size_makes_a_configuration_infeasible(
     make_study: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from pipelines.errors import RaygeneError
 from pipelines.genome.source import read_source
 from pipelines.progress import Silent
 
-EXAMPLES = int(os.environ.get("RAYGENE_FUZZ_EXAMPLES", "1000"))
+EXAMPLES = int(os.environ.get("RAYGENE_FUZZ_EXAMPLES", "250"))
 FASTA = b">c1 first\nACGTNNNNNN\nacgtRYACGT\nAC\n>c2\nGGGGCCCC\n"
 ROWS = [
     b"c1\ts\tgene\t2\t9\t.\t+\t.\tID=a;biotype=x",

@@ -121,6 +121,7 @@ def test_an_event_that_cannot_be_read_ends_the_run(ray_session: Any, tmp_path: P
         launch(send_unreadable, None, ONE, tmp_path, lambda event: None)
 
 
+@pytest.mark.full
 def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(
     ray_session: Any, tmp_path: Path
 ) -> None:

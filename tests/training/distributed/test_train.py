@@ -241,6 +241,7 @@ def test_the_content_of_an_embedding_file_makes_another_run_and_its_path_does_no
     assert len({*keys, run_key(MODEL, CONFIG, "d")}) == 3
 
 
+@pytest.mark.full
 def test_a_run_starts_from_its_embedding_file_and_keeps_it_where_it_is_frozen(
     ray_session: Any, dataset: Path, tmp_path: Path
 ) -> None:

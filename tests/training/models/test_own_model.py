@@ -82,6 +82,7 @@ def trained(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFa
     return output / "bundle"
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_it_trains_on_ray_and_its_bundle_loads(trained: Path, train_split: TokenDataset) -> None:
     loaded = bundle.load(trained)
@@ -90,6 +91,7 @@ def test_it_trains_on_ray_and_its_bundle_loads(trained: Path, train_split: Token
     assert loaded.config["model"]["kind"] == "smoothing"
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_it_is_evaluated(trained: Path, tmp_path: Path) -> None:
     directory = write_dataset(tmp_path / "data")
@@ -172,6 +174,7 @@ def load_in_another_process(path: Path, variables: dict[str, str]) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_a_bundle_never_imports_code_that_the_user_has_not_named(trained: Path) -> None:
     refused = load_in_another_process(trained, {})

@@ -8,7 +8,7 @@ one FASTA file with that sequence alone. All are compared by `raygene compare` w
 genes: an mRNA with a CDS each.
 
 - raygene, raygene-orfs: a scan by the model of examples/scan, without and with `--orfs`. Without --bundle the model is
-  trained first.
+  trained first. Weights of reading frames are fitted by `--fit-orfs` where validation has whole sequences.
 - augustus: the built-in parameters of the species, with `--sample=0`.
 - augustus-sampled: the same as it runs by default. It calls the same genes, and draws 100 gene structures more for
   probabilities that nothing here uses.

@@ -59,3 +59,18 @@ def part_of_cds(cds: Spans, strand: str, first: int, last: int) -> Spans:
             spans.append((start + low, start + high))
         before += end - start
     return tuple(spans)
+
+
+def untranslated(transcript: Transcript, strand: str) -> tuple[Spans, Spans]:
+    """The exonic bases before and after the CDS in reading direction; none of a transcript without a CDS.
+
+    Args:
+        transcript: any.
+        strand: + or -.
+    """
+    if not transcript.cds:
+        return (), ()
+    first, last = transcript.cds[0][0], transcript.cds[-1][1]
+    low = tuple((start, min(end, first)) for start, end in transcript.exons if start < first)
+    high = tuple((max(start, last), end) for start, end in transcript.exons if end > last)
+    return (high, low) if strand == "-" else (low, high)

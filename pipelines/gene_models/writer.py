@@ -7,7 +7,7 @@ the end of the lower coordinate (N is column 4) or `end_range=N,.` for the other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from pipelines.gene_models import coding
@@ -78,15 +78,18 @@ def _row(
     return f"{name}\t{SOURCE}\t{kind}\t{position}\t{'.' if phase is None else phase}\t{column_9}\n"
 
 
-def gff3(gene: Gene, attributes: Mapping[str, str] | None = None) -> str:
-    """The rows of a gene: `gene`, and for each transcript `mRNA` (`transcript` if it has no CDS), `exon` and `CDS`.
+def gff3(
+    gene: Gene, attributes: Mapping[str, str] | None = None, cds_scores: Sequence[Sequence[float]] | None = None
+) -> str:
+    """The rows of a gene: `gene`, and of each transcript `mRNA` (`transcript` without a CDS), `exon`, `CDS` and UTRs.
 
-    Ids follow from those of the model: exons are `TRANSCRIPT.exon1`, … in reading direction, and all parts of a CDS
-    share `TRANSCRIPT.cds`.
+    Ids follow from those of the model: exons are `TRANSCRIPT.exon1`, … in reading direction, likewise parts of UTRs,
+    and all parts of a CDS share `TRANSCRIPT.cds`.
 
     Args:
         gene: the model.
         attributes: further ones of its row.
+        cds_scores: for each transcript, the scores of the parts of its CDS, in the order of `Transcript.cds`.
     """
     ends = [_missing_ends(transcript, gene.strand) for transcript in gene.transcripts]
     missing = (
@@ -96,29 +99,44 @@ def gff3(gene: Gene, attributes: Mapping[str, str] | None = None) -> str:
     span = (gene.start, gene.end)
     own = {"ID": gene.gene_id} | _named("biotype", gene.biotype) | dict(attributes or {}) | _partial(span, missing)
     rows = [gff3_row(gene.chromosome, "gene", span, gene.strand, own, gene.score)]
-    for transcript, of_transcript in zip(gene.transcripts, ends, strict=True):
-        rows += _gff3_transcript(gene, transcript, of_transcript)
+    for number, (transcript, of_transcript) in enumerate(zip(gene.transcripts, ends, strict=True)):
+        rows += _gff3_transcript(gene, transcript, of_transcript, cds_scores[number] if cds_scores else None)
     return "".join(rows)
 
 
-def _gff3_transcript(gene: Gene, transcript: Transcript, missing: tuple[bool, bool]) -> Iterator[str]:
+def _gff3_transcript(
+    gene: Gene, transcript: Transcript, missing: tuple[bool, bool], cds_scores: Sequence[float] | None
+) -> Iterator[str]:
     name = transcript.transcript_id
 
-    def row(kind: str, span: tuple[int, int], own: dict[str, str], whole: Spans, phase: int | None = None) -> str:
+    def row(
+        kind: str,
+        span: tuple[int, int],
+        own: dict[str, str],
+        whole: Spans,
+        score: float | None = None,
+        phase: int | None = None,
+    ) -> str:
         # Only the outermost part lacks something.
         at_end = (missing[0] and span[0] == whole[0][0], missing[1] and span[1] == whole[-1][1])
-        score = transcript.score if kind == "mRNA" else None
         return gff3_row(gene.chromosome, kind, span, gene.strand, own | _partial(span, at_end), score, phase)
 
+    def numbered(kind: str, prefix: str, spans: Spans) -> Iterator[str]:
+        numbers = range(1, len(spans) + 1)
+        for number, span in zip(numbers[::-1] if gene.strand == "-" else numbers, spans, strict=True):
+            yield row(kind, span, {"ID": f"{name}.{prefix}{number}", "Parent": name}, transcript.exons)
+
     kind = "mRNA" if transcript.cds else "transcript"
-    span = (transcript.start, transcript.end)
+    span, score = (transcript.start, transcript.end), transcript.score if transcript.cds else None
     biotype = _named("biotype", transcript.biotype)
-    yield row(kind, span, {"ID": name, "Parent": gene.gene_id} | biotype, (span,))
-    numbers = range(1, len(transcript.exons) + 1)
-    for number, span in zip(numbers[::-1] if gene.strand == "-" else numbers, transcript.exons, strict=True):
-        yield row("exon", span, {"ID": f"{name}.exon{number}", "Parent": name}, transcript.exons)
-    for span, phase in zip(transcript.cds, coding.phases(transcript, gene.strand), strict=True):
-        yield row("CDS", span, {"ID": f"{name}.cds", "Parent": name}, transcript.cds, phase)
+    yield row(kind, span, {"ID": name, "Parent": gene.gene_id} | biotype, (span,), score)
+    yield from numbered("exon", "exon", transcript.exons)
+    five, three = coding.untranslated(transcript, gene.strand)
+    yield from numbered("five_prime_UTR", "5utr", five)
+    scores: Sequence[float | None] = cds_scores or [None] * len(transcript.cds)
+    for span, score, phase in zip(transcript.cds, scores, coding.phases(transcript, gene.strand), strict=True):
+        yield row("CDS", span, {"ID": f"{name}.cds", "Parent": name}, transcript.cds, score, phase)
+    yield from numbered("three_prime_UTR", "3utr", three)
 
 
 def _missing_ends(transcript: Transcript, strand: str) -> tuple[bool, bool]:
@@ -141,7 +159,7 @@ def _named(name: str, value: str | None) -> dict[str, str]:
 
 
 def gtf(gene: Gene) -> str:
-    """The rows of a gene: `gene`, `transcript`, `exon`, `CDS`, `start_codon` and `stop_codon`.
+    """The rows of a gene: `gene`, `transcript`, `exon`, `CDS`, `start_codon`, `stop_codon` and UTRs.
 
     A missing end of the CDS is marked by the tags `cds_start_NF` and `cds_end_NF`, and has no codon row.
     """
@@ -171,6 +189,10 @@ def _gtf_transcript(gene: Gene, transcript: Transcript) -> Iterator[str]:
     if not transcript.is_partial_stop:
         for span in coding.part_of_cds(transcript.cds, gene.strand, coding_end, bases):
             yield _gtf_row(gene, "stop_codon", span, own, None, 0)
+    five, three = coding.untranslated(transcript, gene.strand)
+    for kind, spans in (("five_prime_utr", five), ("three_prime_utr", three)):
+        for span in spans:
+            yield _gtf_row(gene, kind, span, own)
 
 
 def _gtf_tags(transcript: Transcript) -> tuple[tuple[str, bool], ...]:

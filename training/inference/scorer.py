@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -62,7 +62,14 @@ class ModelScorer:
         return replace(self, model=self.model.to(device), device=device)
 
 
-def to_assigned_gpu(scorer: Scorer, *, use_gpu: bool) -> Scorer:
+class _Movable(Protocol):
+    def to(self, device: torch.device) -> Any: ...
+
+
+Moved = TypeVar("Moved", bound=_Movable)
+
+
+def to_assigned_gpu(scorer: Moved, *, use_gpu: bool) -> Moved:
     """Move a scorer to the GPU that Ray assigned to this actor, if it assigned one.
 
     Raises:
@@ -72,4 +79,5 @@ def to_assigned_gpu(scorer: Scorer, *, use_gpu: bool) -> Scorer:
         return scorer
     import ray
 
-    return scorer.to(devices.of_worker("cuda", ray.get_gpu_ids()))
+    moved: Moved = scorer.to(devices.of_worker("cuda", ray.get_gpu_ids()))
+    return moved

@@ -60,7 +60,7 @@ def check_windows(
 
     Args:
         source: what is scored, for messages.
-        lengths: bases of each sequence, at least a window.
+        lengths: bases of each sequence, at least 1; one shorter than a window is looked at as a whole.
         window: bases.
         max_unknown_letters: share of other letters than A, C, G and T above which a window has no score.
         genome: gives the bases.
@@ -75,7 +75,7 @@ def check_windows(
     positions = np.unique(np.linspace(0, int(sizes.sum()) - 1, min(INTERVALS, int(sizes.sum()))).astype(np.int64))
     pieces = []
     for position, number in zip(positions.tolist(), np.searchsorted(ends, positions, "right").tolist(), strict=True):
-        start = min(position - int(ends[number] - sizes[number]), int(sizes[number]) - window)
+        start = max(min(position - int(ends[number] - sizes[number]), int(sizes[number]) - window), 0)
         pieces.append(sequence.base_codes(genome.sequence(names[number], start, start + window)))
     scored = [codes for codes in pieces if (codes == sequence.OTHER).mean() <= max_unknown_letters]
     if not scored:

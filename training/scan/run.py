@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines import __version__, fingerprint, storage
-from pipelines.errors import InputError, ResourceError
+from pipelines.errors import InputError
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
-from pipelines.ray_map import map_tables_on_actors
-from training.distributed import actor_pool, gpu_check
-from training.distributed.placement import nodes_of
-from training.inference import unknown_tokens
+from training.inference import staged_tasks, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
+from training.inference.staged_tasks import StagedTasks
 from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
@@ -162,9 +159,12 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
                 *(job.genome, job.scorer.tokenizer, progress),
             )
         plan = pieces.plan_tasks(job.genome.lengths, job.grid)
-        if remaining := _remaining_tasks(job, plan, progress):
+        paths = [score_path(job.staging, number) for number in range(len(plan))]
+        bases = [sum(piece.bases(job.grid) for piece in task) for task in plan]
+        tasks = StagedTasks(job.staging, paths, bases, "scored")
+        if remaining := tasks.remaining(progress):
             with connect():
-                _score(job, plan, remaining, workers, device, progress)
+                _score(job, tasks, plan, remaining, workers, device, progress)
         counts = _write(job, _read_staged(job, plan), record, tracks=True)
         shutil.rmtree(job.staging, ignore_errors=True)
         outputs.remove_stale(job.outputs, previous)
@@ -178,44 +178,19 @@ def _write(job: Scan, sequences: Iterator[tuple[str, Scores]], record: dict[str,
     )
 
 
-def _remaining_tasks(job: Scan, plan: list[list[Piece]], progress: Progress) -> list[int]:
-    """Numbers of the tasks whose scores are not on disk."""
-    storage.make_directory(job.staging)
-    storage.remove_partial(job.staging)
-    remaining = [number for number in range(len(plan)) if not score_path(job.staging, number).exists()]
-    if len(remaining) < len(plan):
-        progress.note(f"resuming: {len(plan) - len(remaining):,} of {len(plan):,} tasks were scored before")
-    return remaining
-
-
 def _score(
-    job: Scan, plan: list[list[Piece]], remaining: list[int], workers: int | None, device: str, progress: Progress
+    job: Scan,
+    tasks: StagedTasks,
+    plan: list[list[Piece]],
+    remaining: list[int],
+    workers: int | None,
+    device: str,
+    progress: Progress,
 ) -> None:
     """Score the remaining tasks with a pool of actors, which write the scores to the staging directory."""
-    import ray
-
-    gpu_check.require(device)
-    pool = actor_pool.choose_pool(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
-    actors = min(pool.actors, len(remaining))
-    kind = "GPU" if pool.use_gpu else "CPU"
-    progress.note(f"scanning on {actors} {kind} worker{'s' if actors > 1 else ''}")
-    tables = [pa.table({"task": pa.array([number], pa.int64())}) for number in remaining]
+    pool = staged_tasks.pool_for(len(remaining), workers, device, "scanning", progress)
     arguments = (job.scorer, job.genome, job.grid, plan, job.staging.absolute(), pool.use_gpu)
-    bases = [sum(piece.bases(job.grid) for piece in task) for task in plan]
-    with progress.stage("scanning, bases", sum(bases[number] for number in remaining)) as stage:
-        for done in map_tables_on_actors(tables, ScoreTasks, arguments, actors, use_gpu=pool.use_gpu):
-            for number in done["task"].to_pylist():
-                _require_visible(score_path(job.staging, number))
-                stage.advance(bases[number])
-
-
-def _require_visible(path: Path) -> None:
-    """Check that this machine sees what a worker, perhaps on another, wrote."""
-    if not path.exists():
-        raise ResourceError(
-            f"{path}: written by a worker, but this machine does not see it",
-            "choose an --output on storage that all machines share",
-        )
+    tasks.compute(remaining, ScoreTasks, arguments, pool, "scanning, bases", progress)
 
 
 def _read_staged(job: Scan, plan: list[list[Piece]]) -> Iterator[tuple[str, Scores]]:

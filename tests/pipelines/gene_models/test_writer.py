@@ -52,6 +52,27 @@ def test_names_that_gff3_does_not_allow_are_escaped() -> None:
     assert writer.gff3(model) == "chr%201\traygene\tgene\t1\t9\t.\t+\t.\tID=a%3Bb%3Dc%2Cd%09\n"
 
 
+def test_exonic_bases_outside_the_cds_are_utrs_numbered_in_reading_direction() -> None:
+    model = gene("-", ((15, 20), (30, 34)), exons=((10, 20), (30, 36), (40, 50)))
+    rows = columns(writer.gff3(model), "five_prime_UTR")
+    assert [(row[3], row[4], row[8].split(";")[0]) for row in rows] == [
+        ("35", "36", "ID=g1.t1.5utr2"),
+        ("41", "50", "ID=g1.t1.5utr1"),
+    ]
+    assert [row[3:5] for row in columns(writer.gff3(model), "three_prime_UTR")] == [["11", "15"]]
+    assert [row[3:5] for row in columns(writer.gtf(model), "five_prime_utr")] == [["35", "36"], ["41", "50"]]
+    assert [row[3:5] for row in columns(writer.gtf(model), "three_prime_utr")] == [["11", "15"]]
+
+
+def test_a_model_without_untranslated_bases_has_no_utr() -> None:
+    assert "UTR" not in writer.gff3(gene("+", ((10, 20), (30, 35))))
+
+
+def test_parts_of_a_cds_have_the_scores_given_for_them() -> None:
+    rows = columns(writer.gff3(gene("-", ((10, 20), (30, 41)), score=0.25), cds_scores=[(0.5, 0.75)]), "CDS")
+    assert [(row[3], row[5]) for row in rows] == [("11", "0.5000"), ("31", "0.7500")]
+
+
 def test_a_transcript_that_codes_for_nothing_is_no_mrna() -> None:
     assert not columns(writer.gff3(gene("+", (), exons=((3, 9),))), "mRNA")
     assert len(columns(writer.gff3(gene("+", (), exons=((3, 9),))), "transcript")) == 1

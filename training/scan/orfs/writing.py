@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from pipelines.gene_models import coding, writer
+from pipelines.gene_models import fasta_records, writer
 from pipelines.gene_models.genetic_code import GeneticCode
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome import bed, intervals
@@ -95,15 +95,13 @@ class ModelFiles:
         self.gff3.write(writer.gff3(model, {"frame_score": f"{score:.3f}"}))
         value = bed.bed_score(model.score or 0.0)
         self.bed.write(f"{model.chromosome}\t{model.start}\t{model.end}\t{model.gene_id}\t{value}\t{model.strand}\n")
-        read = coding.coding_letters(model, transcript, lambda _, start, end: letters[start:end])
-        place = f"gene={model.gene_id} {model.chromosome}:{model.start + 1}-{model.end}({model.strand})"
-        description = place + "".join(f" {text}" for text in missing(transcript))
         proteins, cds, *gtf = self.texts
-        cds.write(writer.fasta(transcript.transcript_id, description, read.tobytes().decode("ascii", "replace")))
-        protein = self.code.protein(
-            read[transcript.phase :], has_start=not transcript.is_partial_start, has_stop=not transcript.is_partial_stop
-        )
-        proteins.write(writer.fasta(transcript.transcript_id, description, protein))
+
+        def fetch(_: str, start: int, end: int) -> Bytes:
+            return letters[start:end]
+
+        cds.write(fasta_records.coding_sequence(model, transcript, fetch))
+        proteins.write(fasta_records.protein(model, transcript, fetch, self.code))
         is_partial = transcript.is_partial_start or transcript.is_partial_stop
         self.counts.partial += is_partial
         self.counts.complete += not is_partial
@@ -120,12 +118,6 @@ def _shared_bases(stretches: Intervals, spans: Intervals) -> int:
     before = np.repeat(np.append(0, np.cumsum(spans[:, 1] - spans[:, 0])), 2)[1:-1]
     starts, ends = np.interp(stretches.T, spans.reshape(-1), before) if len(stretches) else np.zeros((2, 0))
     return round(float((ends - starts).sum()))
-
-
-def missing(transcript: Transcript) -> list[str]:
-    """What a header says of a transcript's missing ends: `5'-partial`, `3'-partial`."""
-    ends = ((5, transcript.is_partial_start), (3, transcript.is_partial_stop))
-    return [f"{end}'-partial" for end, is_missing in ends if is_missing]
 
 
 def as_gene(chromosome: str, name: str, found: Candidates, index: int) -> Gene:

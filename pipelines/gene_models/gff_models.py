@@ -11,9 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from pipelines.gene_models.model import Gene, Transcript
+from pipelines.gene_models.remarks import NONE, Remarks, remarks_of
 from pipelines.gene_models.transcript_rows import (
     NO_PARTS,
     Part,
@@ -68,12 +70,24 @@ def read_models(path: Path, gene_types: tuple[str, ...]) -> Models:
     return _Assembly(found, rows).models()
 
 
+class _GeneRow(NamedTuple):
+    """What the row of a gene says besides its place."""
+
+    names: list[str]
+    score: float | None
+    kind: str
+    remarks: Remarks
+
+
+_NO_ROW = _GeneRow([], None, "", NONE)
+
+
 @dataclass
 class _FileRows:
     """The rows of a file, sorted by what they are.
 
     Attributes:
-        gene_rows: names and score of every gene row, in file order.
+        gene_rows: every gene row, in file order.
         transcripts: sequence and name to the rows of transcripts.
         groups: sequence, strand and name to the parts of a transcript.
         shared: the groups of rows that name several parents.
@@ -82,7 +96,7 @@ class _FileRows:
     """
 
     path: Path
-    gene_rows: list[tuple[list[str], float | None]] = field(default_factory=list)
+    gene_rows: list[_GeneRow] = field(default_factory=list)
     transcripts: dict[tuple[str, str], list[TranscriptRow]] = field(default_factory=lambda: defaultdict(list))
     groups: dict[tuple[str, str, str], TranscriptRows] = field(default_factory=dict)
     shared: list[list[TranscriptRows]] = field(default_factory=list)
@@ -100,7 +114,7 @@ class _FileRows:
             elif is_gene(kind):
                 names = gene_names(columns[8], dialect_of(columns[8]))
                 own = [*names.names, *([names.gene_id] if names.gene_id else [])]
-                self.gene_rows.append((own, _score(columns[5])))
+                self.gene_rows.append(_GeneRow(own, _score(columns[5]), kind.lower(), remarks_of(columns[8])))
             else:
                 self._other(kind, columns, number)
 
@@ -111,10 +125,13 @@ class _FileRows:
             self.unused["without_a_name"] += 1
             return
         start, end = location(columns, self.path, number)
+        remarks = remarks_of(text) if part == "CDS" else NONE
         for group in found:
             group.add(part, start, end, columns[7])
             if part == "CDS" and any(mark in text for mark in _MARKS):
                 group.marks += text
+            if remarks:
+                group.remarks |= remarks
         if len(found) == 1:
             found[0].rows += 1
         else:
@@ -152,7 +169,13 @@ class _FileRows:
         names = part_names(text, is_transcript=True)
         marks = text if any(mark in text for mark in _MARKS) else ""
         row = TranscriptRow(
-            kind.lower(), *location(columns, self.path, number), columns[6], names, _score(columns[5]), marks
+            kind.lower(),
+            *location(columns, self.path, number),
+            columns[6],
+            names,
+            _score(columns[5]),
+            marks,
+            remarks_of(text),
         )
         self.transcripts[columns[0], names.transcript or ""].append(row)
 
@@ -167,8 +190,8 @@ class _Assembly:
         # Sequence and name to the genes with a row; the same with the strand to those without.
         self._with_row: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._derived: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
-        for number, (names, _) in enumerate(rows.gene_rows):
-            for name in dict.fromkeys(names):
+        for number, row in enumerate(rows.gene_rows):
+            for name in dict.fromkeys(row.names):
                 self._with_row[found.genes[number].chromosome, name].append(number)
         for number, members in enumerate(found.derived_from, len(rows.gene_rows)):
             gene = found.genes[number]
@@ -292,7 +315,7 @@ class _Assembly:
     def _gene(self, number: int) -> Gene:
         found = self._found.genes[number]
         transcripts = tuple(transcript for transcript, _ in self._own[number])
-        score = self._rows.gene_rows[number][1] if number < len(self._rows.gene_rows) else None
+        row = self._rows.gene_rows[number] if number < len(self._rows.gene_rows) else _NO_ROW
         return Gene(
             found.gene_id,
             found.chromosome,
@@ -301,7 +324,9 @@ class _Assembly:
             found.strand,
             transcripts,
             biotype=found.biotype or next((one.biotype for one in transcripts if one.biotype), None),
-            score=score if score is not None else next((one.score for one in transcripts if one.score), None),
+            score=row.score if row.score is not None else next((one.score for one in transcripts if one.score), None),
+            kind=row.kind,
+            remarks=row.remarks,
         )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from pipelines.gene_models.remarks import NONE, Remarks
+
 Spans = tuple[tuple[int, int], ...]
 """Start and end of intervals of one sequence: sorted, and none empty.
 
@@ -28,6 +30,8 @@ class Transcript:
         is_partial_stop: whether its 3' end is missing.
         biotype: in the file, if it says one.
         score: of a call, from 0 to 1; None in an annotation.
+        kind: type of its row in lower case; empty where it has none.
+        remarks: what its rows say of it besides.
     """
 
     transcript_id: str
@@ -38,6 +42,8 @@ class Transcript:
     is_partial_stop: bool = False
     biotype: str | None = None
     score: float | None = None
+    kind: str = ""
+    remarks: Remarks = NONE
 
     @property
     def start(self) -> int:
@@ -72,6 +78,8 @@ class Gene:
         transcripts: its isoforms, in file order; empty where a file gives only the gene.
         biotype: in the file, if it says one.
         score: of a call, from 0 to 1; None in an annotation.
+        kind: type of its row in lower case; empty where it has none.
+        remarks: what its row says of it besides.
     """
 
     gene_id: str
@@ -82,6 +90,8 @@ class Gene:
     transcripts: tuple[Transcript, ...] = ()
     biotype: str | None = None
     score: float | None = None
+    kind: str = ""
+    remarks: Remarks = NONE
 
 
 def gaps(spans: Spans) -> Spans:

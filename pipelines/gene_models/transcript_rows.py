@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipelines.gene_models.model import Spans, Transcript
+from pipelines.gene_models.remarks import NONE, Remarks
 from pipelines.gene_models.selection import is_transcript
 from pipelines.genome.gff.attributes import Names
 
@@ -60,6 +61,7 @@ class TranscriptRow:
     names: Names
     score: float | None
     marks: str
+    remarks: Remarks
     reason: str | None = NO_PARTS
 
 
@@ -74,6 +76,7 @@ class TranscriptRows:
         cds: start, end and phase of each row.
         rows: number of rows that belong to this transcript alone.
         marks: what its CDS rows say of missing ends.
+        remarks: that its CDS rows make.
         row: its own row, if it has one.
     """
 
@@ -87,6 +90,7 @@ class TranscriptRows:
     stops: list[tuple[int, int]] = field(default_factory=list)
     rows: int = 0
     marks: str = ""
+    remarks: Remarks = NONE
     row: TranscriptRow | None = None
 
     def add(self, part: Part, start: int, end: int, phase: str) -> None:
@@ -145,7 +149,15 @@ class TranscriptRows:
             is_partial_stop=three,
             biotype=(self.row.names.biotype if self.row else None) or self.names.biotype,
             score=self.row.score if self.row else None,
+            kind=self.row.kind if self.row else "",
+            remarks=self._remarks(is_coding=bool(cds)),
         )
+
+    def _remarks(self, *, is_coding: bool) -> Remarks:
+        if self.row is None:
+            return self.remarks
+        # As for missing ends, the CDS rows say whether the CDS is whole.
+        return self.remarks | (self.row.remarks - {"partial"} if is_coding else self.row.remarks)
 
     def _phase(self) -> int:
         return (max(self.cds, key=lambda part: part[1]) if self.strand == "-" else min(self.cds))[2]

@@ -7,6 +7,8 @@ forward coordinate.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,3 +43,41 @@ def reverse_complement(packed: States) -> States:
     """The states of the reverse complement of a stretch, shape (bases,)."""
     turned: States = packed[::-1]
     return (turned << _BITS) | (turned >> _BITS)
+
+
+class Sites(NamedTuple):
+    """The sites of one strand, in the order of START, STOP, DONOR and ACCEPTOR.
+
+    Attributes:
+        is_site: whether each base is one, shape (bases, 4).
+        is_known: whether the states tell, shape (bases, 4): neither the base nor its neighbour is MASKED or beyond the
+            array. The neighbour of START and DONOR is the base before, of STOP and ACCEPTOR the base after.
+    """
+
+    is_site: NDArray[np.bool_]
+    is_known: NDArray[np.bool_]
+
+
+def sites(strand: States) -> Sites:
+    """The sites that states imply.
+
+    Args:
+        strand: states of one strand in its reading direction (the reverse strand backwards), shape (bases,).
+    """
+    before, after = np.full_like(strand, MASKED), np.full_like(strand, MASKED)
+    before[1:], after[:-1] = strand[:-1], strand[1:]
+    # The state that follows an intron, and none that there is for other states.
+    following = np.where((strand >= INTRON_0) & (strand < MASKED), strand - np.uint8(INTRON_0 - CDS_0), 0xFF)
+    pairs = [
+        (strand == CDS_0) & (before < CDS_0),
+        (strand == CDS_2) & (after < CDS_0),
+        _NEXT[before] == following,
+        after == following,
+    ]
+    is_site = np.stack(pairs, axis=1) & (strand < MASKED)[:, None]
+    is_known = np.stack([before < MASKED, after < MASKED] * 2, axis=1) & (strand < MASKED)[:, None]
+    return Sites(is_site & is_known, is_known)
+
+
+# The state of the next base of a coding sequence, by state; 0 for bases that are not coding.
+_NEXT = np.array([0, 0, CDS_1, CDS_2, CDS_0, 0, 0, 0, 0], np.uint8)

@@ -170,12 +170,21 @@ def read(path: Path, chosen: Selection, lengths: Mapping[str, int], terminal: Te
         terminal.warn(
             f"{path}: no gene of type {', '.join(chosen.types) or 'gene'}; the file has {_most_common(found.types)}"
         )
+    if found.cut_off:
+        terminal.warn(
+            f"{path}: {found.cut_off:,} genes reach past the end of their sequence, and are cut off there: they are of "
+            "another assembly, or cross the origin of a circular sequence"
+        )
     return found
 
 
 def _tell_what_is_unused(found: GeneFile, terminal: Terminal) -> None:
     if found.derived:
         terminal.note(f"{found.path}: {found.derived:,} genes have no row of their own and span their parts")
+    if found.repeated:
+        terminal.note(
+            f"{found.path}: {found.repeated:,} genes repeat the place and structure of another, and count too"
+        )
     if found.unused:
         terminal.note(f"{found.path}: {found.unused.total():,} rows are in no gene ({_reasons(found.unused)})")
     others = found.left_out.copy()

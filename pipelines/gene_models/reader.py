@@ -36,6 +36,7 @@ class GeneFile:
         left_out: number of genes that do not count, by reason.
         unknown: the sequences that the genome lacks, in file order.
         derived: number of genes that have no row of their own.
+        cut_off: number of genes of which bases past the end of their sequence were cut off.
     """
 
     path: Path
@@ -45,11 +46,27 @@ class GeneFile:
     left_out: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     derived: int = 0
+    cut_off: int = 0
 
     @property
     def is_coding(self) -> bool:
         """Whether any gene has a coding sequence."""
         return any(transcript.cds for gene in self.genes for transcript in gene.transcripts)
+
+    @property
+    def repeated(self) -> int:
+        """Number of genes with the place, exons and CDS of an earlier one."""
+        distinct = {
+            (
+                gene.chromosome,
+                gene.start,
+                gene.end,
+                gene.strand,
+                tuple((one.exons, one.cds) for one in gene.transcripts),
+            )
+            for gene in self.genes
+        }
+        return len(self.genes) - len(distinct)
 
 
 def read(path: Path, lengths: Mapping[str, int], selection: Selection | None = None) -> GeneFile:
@@ -174,6 +191,7 @@ def _placed(genes: Sequence[Gene], lengths: Mapping[str, int], found: GeneFile) 
             found.left_out["zero_length"] += 1
         else:
             placed.append(_cut_off(gene, length))
+            found.cut_off += placed[-1] is not gene
     found.unknown = list(unknown)
     return placed
 

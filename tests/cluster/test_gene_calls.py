@@ -29,6 +29,18 @@ def test_genes_without_a_row_and_names_as_written_are_compared(tmp_path: Path) -
     assert [(gene.chromosome, gene.start, gene.end) for gene in found.genes] == [("chr%2C1", 0, 30), ("b,2", 0, 9)]
 
 
+def test_genes_cut_off_at_the_end_of_a_sequence_and_genes_given_twice_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text("a\t0\t9\tx\t0\t+\na\t0\t9\ty\t0\t+\na\t0\t9\tz\t0\t-\na\t15\t30\tlast\t0\t+\n")
+    found = gene_calls.read(path, gene_calls.selection(None), {"a": 20}, Terminal())
+    assert (found.repeated, found.cut_off, found.genes[-1].end) == (1, 1, 20)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "1 genes reach past the end of their sequence" in told
+    assert "1 genes repeat the place and structure of another" in told
+
+
 def test_all_of_a_hundred_thousand_sequences_can_be_named() -> None:
     lengths = {f"s{number}": 9 for number in range(100_000)}
     everything = gene_calls.regions(flags(eval_chromosomes=list(lengths)), lengths, Path("g.fa"))

@@ -113,9 +113,9 @@ def _several(outer: Sequence[Gene], inner: Sequence[Gene], pairs: NDArray[np.int
         others = [other for _, other in group]
         if len(others) < 2:
             continue
-        covered = _apart([inner[other] for other in others if _covers(outer[number], inner[other])])
-        if len(covered) > 1:
-            yield Finding(outer[number], tuple(covered))
+        covered = [inner[other] for other in others if _covers(outer[number], inner[other])]
+        if len(covered) > 1 and len(apart := _apart(covered)) > 1:
+            yield Finding(outer[number], tuple(apart))
 
 
 def _covers(outer: Gene, inner: Gene) -> bool:
@@ -140,12 +140,17 @@ def own_bases(gene: Gene, *, coding: bool = False) -> intervals.Intervals:
 
 def _apart(genes: Sequence[Gene]) -> list[Gene]:
     """The genes without those of which a longer one shares half, in the order given."""
-    taken: list[Gene] = []
-    for gene in sorted(genes, key=lambda gene: gene.start - gene.end):
-        shared = [min(gene.end, other.end) - max(gene.start, other.start) for other in taken]
-        if all(bases < HALF * (gene.end - gene.start) for bases in shared):
-            taken.append(gene)
-    return [gene for gene in genes if any(gene is one for one in taken)]
+    spans = np.array([(gene.start, gene.end) for gene in genes], np.int64)
+    taken, chosen = np.empty_like(spans), list[int]()
+    # By length, of equal ones the first; a call of a whole chromosome may cover thousands.
+    for number in np.argsort(spans[:, 0] - spans[:, 1], kind="stable").tolist():
+        start, end = spans[number]
+        longer = taken[: len(chosen)]
+        shared = np.minimum(longer[:, 1], end) - np.maximum(longer[:, 0], start)
+        if (shared < HALF * (end - start)).all():
+            taken[len(chosen)] = start, end
+            chosen.append(number)
+    return [genes[number] for number in sorted(chosen)]
 
 
 def output_paths(folder: Path, names: Sequence[str]) -> dict[tuple[str, str], Path]:

@@ -64,8 +64,10 @@ def items(sets: Sequence[Parts], signs: Sequence[Numbers]) -> list[Items]:
     numbers = np.split(_numbered(np.concatenate(rows)), np.cumsum([len(own) for own in rows])[:-1])
     found = []
     for number, own, sign in zip(numbers, sets, signs, strict=True):
-        distinct = np.unique(np.column_stack([own.owners, number]), axis=0)
-        found.append(Items(distinct[:, 1], distinct[:, 0], len(sign)))
+        order = np.lexsort((number, own.owners))
+        owners, ordered = own.owners[order], number[order]
+        is_new = np.append(True, (owners[1:] != owners[:-1]) | (ordered[1:] != ordered[:-1]))[: len(order)]
+        found.append(Items(ordered[is_new], owners[is_new], len(sign)))
     return found
 
 

@@ -29,6 +29,8 @@ def _compare(analysis: Analysis, level: str, best: int, next_: int) -> str:
     pair = next(one for one in analysis.differences if (one.first, one.second) == (low, high))
     interval = pair.estimates[level]["f1"].interval
     if interval is None:
+        if not analysis.resampling.samples:
+            return "Without bootstrap samples nothing says whether they differ by chance."
         return "There are too few loci to tell them apart."
     ends = interval if best == low else (-interval[1], -interval[0])
     text = f"{analysis.names[best]} − {analysis.names[next_]}: 95 % {ends[0]:+.3f} to {ends[1]:+.3f}"

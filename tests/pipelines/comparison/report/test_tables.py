@@ -95,6 +95,12 @@ def test_equal_call_sets_may_differ_by_chance(make_analysis: Make) -> None:
     assert sentence.endswith("one − other: 95 % +0.000 to +0.000, which may be chance.")
 
 
+def test_without_samples_nothing_is_said_of_chance_or_of_few_loci(make_analysis: Make) -> None:
+    sets = {"one": annotated_genes(), "other": annotated_genes()[1:]}
+    (sentence,) = conclusions.conclude(make_analysis(sets, samples=0))
+    assert sentence.endswith("Without bootstrap samples nothing says whether they differ by chance.")
+
+
 def test_a_single_call_set_has_its_figure(make_analysis: Make) -> None:
     assert conclusions.conclude(make_analysis({"calls": annotated_genes()})) == [
         f"F1 of {LEVELS['cds']}: 1.000 (95 % 1.000–1.000)."

@@ -14,7 +14,7 @@ from pipelines.config import DatasetConfig
 from pipelines.errors import UsageError
 
 SUMMARY = "build a token dataset from genomes (FASTA + GFF3)"
-SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
+SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "labels", "window", "cluster")
 DESCRIPTION = """\
 Cuts genes out of annotated genomes, places one non-gene interval of the same length and strand for each (bedtools
 shuffle, away from gene-like features and runs of N), splits them, turns them into k-mer tokens and writes a Parquet

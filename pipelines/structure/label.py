@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from pipelines.gene_models.genetic_code import CODON, GeneticCode, genetic_code
 from pipelines.gene_models.model import Gene, Transcript
-from pipelines.genome.sequence import OTHER, Bytes
+from pipelines.genome.sequence import OTHER, Bytes, base_codes, reverse_complement
 from pipelines.structure import states
 from pipelines.structure.flaws import GeneReason, flaw
 from pipelines.structure.roles import SELECTION, role
-from pipelines.structure.rules import LabelRules
+from pipelines.structure.rules import SPLICE_PAIRS, LabelRules
 from pipelines.structure.states import CDS_0, CDS_1, CDS_2, INTERGENIC, INTRON_0, MASKED, States
 from pipelines.structure.transcripts import chosen
 
@@ -30,6 +30,7 @@ BASE_REASONS = (
     "not_acgt",
     "overlapping_genes",
     "touching_genes",
+    "unusual_splice_pair",
     "utr_intron",
     "no_strand",
     "crosses_a_border",
@@ -55,6 +56,12 @@ _NUMBERS = {reason: number for number, reason in enumerate(BASE_REASONS, 1)}
 _FREE = 0xFF
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 _CODON_STATES = np.array([CDS_0, CDS_1, CDS_2], np.uint8)
+# The base codes of the two ends of an intron, by strand, in the order of the forward coordinate.
+_ENDS = [np.frombuffer((donor + acceptor).encode(), np.uint8) for donor, acceptor in SPLICE_PAIRS]
+_PAIRS = {
+    "+": frozenset(base_codes(ends).tobytes() for ends in _ENDS),
+    "-": frozenset(base_codes(reverse_complement(ends)).tobytes() for ends in _ENDS),
+}
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,7 @@ class _Strand:
         disagree: where labelled genes disagree, shape (bases,).
         utrs, utr_introns: spans of untranslated parts of exons, and of introns between those.
         edges: coding spans.
+        unusual: ends of introns that are not of `SPLICE_PAIRS`.
     """
 
     coding: States
@@ -122,6 +130,7 @@ class _Strand:
     utrs: list[tuple[int, int]] = field(default_factory=list)
     utr_introns: list[tuple[int, int]] = field(default_factory=list)
     edges: list[tuple[int, int]] = field(default_factory=list)
+    unusual: list[tuple[int, int]] = field(default_factory=list)
 
 
 class _Piece:
@@ -192,13 +201,16 @@ class _Piece:
         return letters
 
     def _clipped(self, low: int, high: int) -> tuple[int, int]:
-        """An interval of the chromosome as one of the piece."""
-        return max(low, self._start) - self._start, min(high, self._end) - self._start
+        """What the piece has of an interval of the chromosome, counted from its first base; it may be empty."""
+        bases = self._end - self._start
+        return min(max(low - self._start, 0), bases), min(max(high - self._start, 0), bases)
 
     def _paint(self, transcript: Transcript, sign: str) -> None:
         strand = self._strands[int(sign == "-")]
         start, end = transcript.cds[0][0], transcript.cds[-1][1]
         strand.edges.append((start, end))
+        for left, right in self._unusual(transcript, sign):
+            strand.unusual += [self._clipped(left, left + 2), self._clipped(right - 2, right)]
         if self._rules.utr == "keep":
             strand.utrs += [self._clipped(*part) for part in transcript.exons if part[0] < start]
             strand.utrs += [self._clipped(*part) for part in transcript.exons if part[1] > end]
@@ -213,6 +225,17 @@ class _Piece:
         strand.disagree[low:high] |= (before != _FREE) & (before != own)
         strand.coding[low:high] = own
 
+    def _unusual(self, transcript: Transcript, sign: str) -> list[tuple[int, int]]:
+        """The introns of a CDS that no splice pair ends."""
+        pairs = _PAIRS[sign]
+        codes, first = self._codes, self._first
+        return [
+            (start, end)
+            for start, end in transcript.coding_introns
+            if codes[start - first : start - first + 2].tobytes() + codes[end - first - 2 : end - first].tobytes()
+            not in pairs
+        ]
+
     def _finished(self, strand: _Strand, unknown: NDArray[np.bool_]) -> tuple[States, NDArray[np.uint8]]:
         """The states of a strand, and for each masked base the number of its reason (0 for others)."""
         result = strand.coding
@@ -225,6 +248,8 @@ class _Piece:
         reasons[free] = masks[free]
         if strand.utrs:
             self._add_utrs(strand, result, reasons, free)
+        for low, high in strand.unusual:
+            reasons[low:high] = _NUMBERS["unusual_splice_pair"]
         for low, high in self._touching(strand):
             reasons[low:high] = _NUMBERS["touching_genes"]
         reasons[strand.disagree] = _NUMBERS["overlapping_genes"]

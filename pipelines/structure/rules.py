@@ -8,6 +8,9 @@ from typing import Literal
 REVISION = 1
 """Raised whenever the same annotation and rules give other labels, so that no old dataset passes for a new one."""
 
+SPLICE_PAIRS = (("GT", "AG"), ("GC", "AG"), ("AT", "AC"))
+"""The first and last two bases of introns whose sites count: of U2 introns, of their variant, and of U12 introns."""
+
 TranscriptChoice = Literal["canonical", "longest"]
 
 

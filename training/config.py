@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from pipelines.address import has_credentials
-from pipelines.config import PATH, Section
+from pipelines.config import LATER, PATH, Section
 from training import model_registry
 from training.model_registry import RegisteredKind
 
@@ -31,11 +31,11 @@ class ModelConfig(Section):
     )
     hidden: int = Field(
         default=32,
-        description="size of a recurrent state, in each direction; or the transformer's width",
+        description="size of a recurrent state, in each direction; or the width of the transformer or cnn",
         ge=4,
         le=4096,
     )
-    layers: int = Field(default=1, description="recurrent or attention layers", ge=1, le=48)
+    layers: int = Field(default=1, description="recurrent or attention layers, or blocks of convolutions", ge=1, le=48)
     bidirectional: bool = Field(default=True, description="read both ways (lstm, gru)")
     heads: int = Field(
         default=4, description="attention heads; hidden is a multiple of twice as many (transformer)", ge=1, le=64
@@ -44,6 +44,14 @@ class ModelConfig(Section):
         default=0,
         description="positions that attention reaches on either side, after the stem's stride (transformer; 0: all)",
         ge=0,
+    )
+    kernel_width: int = Field(
+        default=5,
+        description="kernel width of the convolutions, in positions; odd; the dilation doubles from block to block, 1 "
+        "to 128 (cnn)",
+        ge=1,
+        le=63,
+        json_schema_extra=LATER,
     )
     absolute_positions: bool = Field(
         default=False,
@@ -68,9 +76,44 @@ class ModelConfig(Section):
     )
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
 
+    base_channels: int = Field(
+        default=32,
+        description="channels of the convolutions at every base (task structure)",
+        ge=4,
+        le=1024,
+        json_schema_extra=LATER,
+    )
+    base_layers: int = Field(
+        default=2,
+        description="residual convolutions at every base before the stem; the dilation doubles from one to the next "
+        "(task structure)",
+        ge=0,
+        le=16,
+        json_schema_extra=LATER,
+    )
+    base_width: int = Field(
+        default=9,
+        description="kernel width of the convolutions at every base; odd (task structure)",
+        ge=1,
+        le=63,
+        json_schema_extra=LATER,
+    )
+    output_layers: int = Field(
+        default=1,
+        description="residual convolutions at every base after the body (task structure)",
+        ge=0,
+        le=16,
+        json_schema_extra=LATER,
+    )
+
     def architecture(self) -> dict[str, Any]:
-        """All keys but those that name files: what a model consists of. Bundles store it, and run keys hash it."""
-        return self.model_dump(mode="json", exclude={"embedding_file"})
+        """All keys but those that name files: what a model consists of. Bundles store it, and run keys hash it.
+
+        Keys of later versions are left out at their defaults, so that earlier models keep what they are known by.
+        """
+        document = self.model_dump(mode="json", exclude={"embedding_file"})
+        defaults = self.later_defaults()
+        return {key: value for key, value in document.items() if key not in defaults or value != defaults[key]}
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "module_of_kind": model_registry.module_of(self.kind)}

@@ -194,6 +194,11 @@ def _heads_divide_hidden(config: ModelConfig) -> None:
         raise ValueError(f"hidden {config.hidden} is not a multiple of {2 * config.heads}, twice the heads")
 
 
+def _kernel_has_a_middle(config: ModelConfig) -> None:
+    if config.kernel_width % 2 == 0:
+        raise ValueError(f"kernel_width {config.kernel_width} is even, so that no position is in its middle")
+
+
 register(ModelKind("lstm", "training.models.recurrent:Recurrent", options=frozenset({"bidirectional"})))
 register(ModelKind("gru", "training.models.recurrent:Recurrent", options=frozenset({"bidirectional"})))
 register(
@@ -205,4 +210,5 @@ register(
         hidden_step=lambda config: 2 * config.heads,
     )
 )
+register(ModelKind("cnn", "training.models.cnn:Cnn", options=frozenset({"kernel_width"}), check=_kernel_has_a_middle))
 _BUILT_IN = frozenset(_kinds)

@@ -16,7 +16,7 @@ from training.config import ModelConfig
 from training.model_registry import ModelKind, register
 from training.models.body import Body
 
-BUILT_IN = ["lstm", "gru", "transformer"]
+BUILT_IN = ["lstm", "gru", "transformer", "cnn"]
 
 
 def test_an_unknown_kind_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from training import models
+from training import models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Device, Shape
@@ -31,6 +31,7 @@ class Work:
         accumulates: a step has several batches, so that gradients of an earlier one exist while the next runs.
         workers: how many share a step.
         steps: 1: the first step, before which an optimizer has no state; 2: any later one.
+        task: `recognise` or `structure`.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class Work:
     accumulates: bool = False
     workers: int = 1
     steps: int = 2
+    task: str = "recognise"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def estimate(
         imported: resident bytes of a process that has imported torch (CPU).
     """
     shape = Shape.of(model, training, work.rows, work.tokens, work.device)
-    stages = models.memory_stages(model, vocabulary_size, shape)
+    stages_of = structure.memory_stages if work.task == "structure" else models.memory_stages
+    stages = stages_of(model, vocabulary_size, shape)
     # A stage's weights are several tensors, the largest of which has about half of them.
     gradients = [shape.tensor(stage.weights / 2) * 2 for stage in stages]
     passes = moments(stages, gradients, accumulates=work.accumulates)

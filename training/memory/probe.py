@@ -22,17 +22,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines.errors import ResourceError
+from pipelines.structure.states import STATES, pack
 from pipelines.tokens.vocabulary import PAD
-from training import model_registry, models
+from training import model_registry, models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import heap, optimizers, threads
 from training.engine.precision import Precision
 from training.memory.formula import Work
+from training.structure.batch import StructureBatch
+from training.structure.loss import LossWeights, losses
 
 STATUS = Path("/proc/self/status")
 REFUSED = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
@@ -125,7 +128,8 @@ def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, 
 def _run_steps(
     model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work, device: torch.device
 ) -> None:
-    network = models.make(model, vocabulary_size).to(device)
+    make = structure.make if work.task == "structure" else models.make
+    network = make(model, vocabulary_size).to(device)
     network.train()
     optimizer = optimizers.make(network, training)
     network.get_parameter("embedding.weight").requires_grad_(training.freeze_embedding == 0)
@@ -137,10 +141,16 @@ def _run_steps(
             for _ in range(2 if work.accumulates else 1):
                 batch = _random_batch(work, vocabulary_size, generator).to(device)
                 with precision.autocast():
-                    logits: Tensor = network(batch)
-                losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
-                precision.backward(losses.sum() / work.rows)
+                    loss = _losses(network, batch).sum() / work.rows
+                precision.backward(loss)
             precision.step(optimizer, network, training.max_grad_norm)
+
+
+def _losses(network: nn.Module, batch: TokenBatch) -> Tensor:
+    """The loss of each row, shape (rows,)."""
+    if isinstance(batch, StructureBatch):
+        return losses(network(batch), batch, LossWeights(batch.longest))
+    return binary_cross_entropy_with_logits(network(batch), batch.labels, reduction="none")
 
 
 def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:
@@ -148,9 +158,11 @@ def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generat
     lengths = np.linspace(work.tokens, max(1, work.tokens // 2), work.rows).astype(np.int64)
     tokens = generator.integers(PAD + 1, vocabulary_size, int(lengths.sum()))
     labels = np.arange(work.rows) % 2
-    return TokenBatch(
-        torch.from_numpy(tokens), torch.from_numpy(lengths), torch.from_numpy(labels.astype(np.float32)), lengths
-    )
+    parts = (torch.from_numpy(tokens), torch.from_numpy(lengths), torch.from_numpy(labels.astype(np.float32)), lengths)
+    if work.task == "structure":
+        states = generator.integers(0, STATES, (2, len(tokens))).astype(np.uint8)
+        return StructureBatch(*parts, torch.from_numpy(pack(*states)))
+    return TokenBatch(*parts)
 
 
 def resident_bytes(key: str) -> int:

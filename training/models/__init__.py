@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from pipelines.tokens.tokenizer import Tokenizer
 from training import model_registry
@@ -17,7 +18,7 @@ from training.cost.shape import Shape
 from training.cost.stage import Stage
 
 # Importing the built-in bodies takes 70 MB, which every process does, so that all need the same memory before a model.
-from training.models import embedding_file, recurrent, transformer  # noqa: F401
+from training.models import cnn, embedding_file, recurrent, transformer  # noqa: F401
 from training.models.body import Body
 from training.models.initial_vectors import compositional
 from training.models.recogniser import Recogniser
@@ -48,13 +49,22 @@ def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
     """
     torch.manual_seed(seed)
     model = make(config, tokenizer.vocabulary_size)
+    set_token_vectors(model, config, tokenizer, seed)
+    return model
+
+
+def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, seed: int) -> None:
+    """Give a model the token vectors that training begins with: composed of bases, or those of `embedding_file`.
+
+    Raises:
+        BundleError: the embedding file is missing or damaged, or has another tokenizer or size.
+    """
     if config.embedding_file:
         vectors = embedding_file.load(Path(config.embedding_file), tokenizer, config.embedding)
     else:
         vectors = compositional(tokenizer.vocabulary, config.embedding, seed)
     with torch.no_grad():
         model.get_parameter("embedding.weight").copy_(vectors)
-    return model
 
 
 def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:

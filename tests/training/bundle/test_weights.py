@@ -36,7 +36,7 @@ def put(name: str, value: Callable[[Tensor], Tensor]) -> Callable[[Tensors], Ten
     return lambda tensors: tensors | {name: value(tensors[name])}
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer", "cnn"])
 @pytest.mark.parametrize("options", [{}, {"frames": 3, "absolute_positions": True, "pooling": "attention", "stem": 0}])
 def test_every_kind_of_model_is_read_back(kind: str, options: dict[str, object], tmp_path: Path) -> None:
     config = ModelConfig.model_validate({"kind": kind, "embedding": 8, "hidden": 8, **options})
@@ -102,7 +102,7 @@ def test_a_model_too_large_for_memory_is_not_allocated(path: Path) -> None:
         weights.read(path, ModelConfig(embedding=8, hidden=4096, stem=8), 67, "model.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer", "cnn"])
 def test_parameters_are_counted_without_allocating_the_model(kind: str) -> None:
     config = CONFIG.model_copy(update={"kind": kind, "layers": 2, "pooling": "attention", "absolute_positions": True})
     state = torch.get_rng_state()

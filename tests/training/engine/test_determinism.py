@@ -14,7 +14,7 @@ from training.engine.collective import Alone
 from training.engine.determinism import WORKSPACE, set_deterministic
 
 CPU = torch.device("cpu")
-POOLINGS = {"lstm": "mean+max", "gru": "last", "transformer": "attention"}
+POOLINGS = {"lstm": "mean+max", "gru": "last", "transformer": "attention", "cnn": "mean"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from training.memory.formula import Estimate, Work, estimate
 from training.memory.probe import probe
 
 FP32 = TrainingConfig()
-KINDS = ("lstm", "gru", "transformer")
+KINDS = ("lstm", "gru", "transformer", "cnn")
 WORK = Work(32, 1000)
 
 

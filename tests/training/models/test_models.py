@@ -18,6 +18,7 @@ SHAPES: list[dict[str, Any]] = [
     {"kind": "gru", "bidirectional": True, "layers": 2},
     {"kind": "transformer", "layers": 2},
     {"kind": "transformer", "layers": 2, "window": 5},
+    {"kind": "cnn", "layers": 3},
 ]
 STEMS = [(0, 1, 1), (16, 1, 9), (16, 4, 9), (16, 3, 4)]
 CONFIGS = [
@@ -65,7 +66,7 @@ def test_gradients_do_not_depend_on_how_rows_are_batched(config: ModelConfig) ->
     torch.testing.assert_close(whole, cut, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "transformer", "cnn"])
 def test_padding_takes_no_gradient(kind: str) -> None:
     model = models.make(ModelConfig(kind=kind, dropout=0.0), 67)
     model(batch_of(LENGTHS, [0, 6])).sum().backward()

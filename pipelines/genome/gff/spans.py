@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pipelines.genome.features import SIGNS, Annotation, Feature
 from pipelines.genome.gff.attributes import Names, dialect_of, gene_names, part_names
+from pipelines.genome.gff.containment import Containment
 from pipelines.genome.gff.rows import Rows, location
 
 Span = Literal["mrna", "cds"]
@@ -119,12 +121,31 @@ class _Sequence:
         transcripts = (self.transcripts[name] for name in names if name in self.transcripts)
         return any(one.gene and one.gene.overlaps(row.start, row.end) for one in transcripts)
 
+    def _derived_holding(self, row: _Row) -> _Gene | None:
+        """The first gene without a row of its own that holds all of a row, on its strand."""
+        if row.sign not in self._derived_of:
+            return None
+        genes, containment = self._derived_of[row.sign]
+        number = containment.first(row.start, row.end)
+        return None if number is None else genes[number]
+
+    @cached_property
+    def _derived_of(self) -> dict[int, tuple[list[_Gene], Containment]]:
+        """The genes without a row by strand; read only once all are known."""
+        by_sign: dict[int, list[_Gene]] = {}
+        for gene in self.derived:
+            by_sign.setdefault(SIGNS.get(gene.feature.strand, 0), []).append(gene)
+        return {
+            sign: (genes, Containment([(gene.feature.start, gene.feature.end) for gene in genes]))
+            for sign, genes in by_sign.items()
+        }
+
     def _take_transcript(self, row: _Row, is_last: bool) -> bool:
         names = row.names
         # A row with parents is of their gene, whatever else it names.
         gene = self.gene_of(names.parents or (names.gene, *names.other_genes), row.start, row.end)
         if gene is None and is_last and not names.parents and row.kind in ("mrna", "transcript"):
-            gene = next((one for one in self.derived if _holds(one.feature, row)), None)
+            gene = self._derived_holding(row)
         if gene is None and not is_last:
             return False
         is_mrna = row.kind == "mrna"
@@ -146,7 +167,7 @@ class _Sequence:
             elif names.transcript and is_last:
                 gene = self.gene_of((names.gene, *names.other_genes), row.start, row.end)
                 if gene is None:
-                    gene = next((one for one in self.derived if _holds(one.feature, row)), None)
+                    gene = self._derived_holding(row)
                 # A transcript without a row of its own.
                 of_parents = [_Transcript(gene, may_code=True, is_mrna=False, has_row=False)]
                 self.transcripts[names.transcript] = of_parents[0]
@@ -170,10 +191,6 @@ def _add(transcript: _Transcript, row: _Row, *, is_coding: bool) -> None:
         transcript.add(row.start, row.end)
     elif not transcript.has_row:
         transcript.add(row.start, row.end)
-
-
-def _holds(gene: Feature, row: _Row) -> bool:
-    return gene.start <= row.start and row.end <= gene.end and SIGNS.get(gene.strand, 0) == row.sign
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cluster.path_keys import Change, absolute, change_space, is_path
+from pipelines import structure_config
 from pipelines.address import has_credentials
 from pipelines.config import (
+    TASK,
     CropConfig,
     DatasetConfig,
     NegativesConfig,
@@ -27,6 +29,7 @@ from pipelines.config import (
 )
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
+from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
 from tuning.config import TuningConfig
@@ -60,16 +63,23 @@ class ClusterConfig(Section):
 class Experiment(Section):
     """Every section of an experiment."""
 
+    task: Task = TASK
     sources: list[SourceConfig] = Field(default=[])
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     split: SplitConfig = SplitConfig()
+    labels: LabelsConfig = LabelsConfig()
+    window: WindowConfig = WindowConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     tuning: TuningConfig = TuningConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    @model_serializer(mode="wrap")
+    def _of_the_task(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return structure_config.without_meaningless(dump(self))
 
     @model_validator(mode="before")
     @classmethod

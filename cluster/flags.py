@@ -104,6 +104,10 @@ def add_sections(parser: argparse.ArgumentParser, visible: Sequence[str]) -> Non
         visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds
             all sections.
     """
+    task = Experiment.model_fields["task"]
+    parser.add_argument(
+        "--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=flag_types.help_text(task)
+    )
     for name, field in Experiment.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
@@ -162,6 +166,8 @@ def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace,
         unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]
     if unknown:
         raise _unknown_argument(chosen.prog, unknown[0].split("=")[0], flags, arguments)
+    if "task" in namespace:
+        overrides["task",] = vars(namespace).pop("task")
     for name in [name for name in vars(namespace) if "." in name]:
         section, key = name.split(".", 1)
         overrides[section, key] = flag_types.parse_value(vars(namespace).pop(name), _field(section, key))

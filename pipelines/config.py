@@ -7,90 +7,40 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
+    SerializerFunctionWrapHandler,
     ValidationError,
-    ValidationInfo,
-    field_validator,
+    model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from pipelines import structure_config
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import UsageError
+from pipelines.section import LATER as LATER
+from pipelines.section import MAX_WHOLE as MAX_WHOLE
+from pipelines.section import PATH as PATH
+from pipelines.section import Section as Section
+from pipelines.section import accepts as accepts
+from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 
-PATH: dict[str, JsonValue] = {"path": True}
-# Marks a key of a later version. Datasets write it down only where it has another value than its default, so that all
-# others keep their fingerprint.
-LATER: dict[str, JsonValue] = {"later": True}
+TASK = Field(
+    default=structure_config.RECOGNISE,
+    description="what a model tells: recognise = whether an interval is a gene, structure = the state of every base",
+)
+
 _MAX_SHOWN = 80
-MAX_WHOLE, MAX_SEED = 10**15, 2**63 - 1
-"""Largest whole numbers of keys: sums of a few numbers below 10^15 have room in 64 bits; seeds are not added up."""
+# The type of an error of a whole experiment that is about one key.
+_WITH_KEY = "with_key"
 _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
-
-
-def accepts(annotation: Any, kind: type) -> bool:
-    """Whether an annotation, or a member of it if it is a union, is this type or any type."""
-    return annotation in (kind, Any) or any(accepts(part, kind) for part in get_args(annotation))
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and without unknown keys."""
-
-    # A value may hold a password, and a traceback shows pydantic's own messages: they leave values out.
-    # Numbers are coerced to text for names such as 12.
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-        coerce_numbers_to_str=True,
-    )
-
-    RENAMED: ClassVar[Mapping[str, str]] = {}
-    """Earlier name of a key to its current one. An earlier name in an experiment is an error that gives the new one."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers_are_no_booleans(cls, value: Any, info: ValidationInfo) -> Any:
-        # True is an int in Python, so that pydantic would take it for 1.
-        if isinstance(value, bool) and not accepts(cls.model_fields[str(info.field_name)].annotation, bool):
-            raise ValueError("true and false are no value of this key; quote a name")
-        return value
-
-    @field_validator("*")
-    @classmethod
-    def _whole_numbers_are_bounded(cls, value: Any, info: ValidationInfo) -> Any:
-        largest = MAX_SEED if info.field_name == "seed" else MAX_WHOLE
-        if type(value) is int and abs(value) > largest:
-            raise ValueError(f"larger than {largest:,}")
-        return value
-
-    @classmethod
-    def later_defaults(cls) -> dict[str, Any]:
-        """The keys of later versions with their defaults, which a dataset that lacks them was built with."""
-        return {name: field.default for name, field in cls.model_fields.items() if field.json_schema_extra == LATER}
-
-    @classmethod
-    def with_current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of this section, as an earlier version may have stored them, under the current names of their keys."""
-        return {cls.RENAMED.get(key, key): value for key, value in values.items()}
-
-    @classmethod
-    def with_first_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of this section under the first name of every key.
-
-        Fingerprints are taken of these, so that renaming a key does not change them.
-        """
-        first_names = {current: first for first, current in cls.RENAMED.items()}
-        return {first_names.get(key, key): value for key, value in values.items()}
 
 
 def _as_list(value: Any) -> Any:
@@ -220,6 +170,12 @@ class SourceConfig(Section):
     ignore_chr: bool = Field(default=False, description="treat chr1 and 1 as the same sequence")
     exclude: str | None = Field(
         default=None, description="BED file of intervals that no negative may overlap", json_schema_extra=PATH
+    )
+    genetic_code: int = Field(
+        default=1,
+        description="number of the NCBI table by which codons are read (task structure)",
+        ge=1,
+        json_schema_extra=LATER,
     )
     sequences: str | None = Field(
         default=None,
@@ -425,13 +381,23 @@ class SplitConfig(Section):
 
 
 class DatasetConfig(Section):
-    """Everything that determines the bytes of a token dataset, apart from its input files."""
+    """Everything that determines the bytes of a token dataset, apart from its input files.
 
+    Sections and keys that its task does not read may not be given, and are not dumped.
+    """
+
+    task: Task = TASK
     sources: list[SourceConfig] = Field(min_length=1)
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     split: SplitConfig = SplitConfig()
+    labels: LabelsConfig = LabelsConfig()
+    window: WindowConfig = WindowConfig()
+
+    @model_serializer(mode="wrap")
+    def _of_the_task(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return structure_config.without_meaningless(dump(self))
 
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:
@@ -439,6 +405,52 @@ class DatasetConfig(Section):
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"sources: genome name {repeated[0]} is used twice; give each genome its own name")
         return self
+
+    @model_validator(mode="after")
+    def _task_reads_what_is_given(self) -> DatasetConfig:
+        problems = self._structure_problems() if self.task == structure_config.STRUCTURE else self._other_problems()
+        if problem := next(problems, None):
+            key, text = problem
+            raise PydanticCustomError(_WITH_KEY, "{problem}", {"problem": text, "key": key})
+        return self
+
+    def _other_problems(self) -> Iterator[tuple[str, str]]:
+        """Keys that only the task structure reads."""
+        fix = "only task structure reads it; set task: structure, or leave it out"
+        for name in structure_config.OWN_SECTIONS:
+            if given := sorted(getattr(self, name).model_fields_set):
+                yield f"{name}.{given[0]}", fix
+        for number, source in enumerate(self.sources):
+            for key in structure_config.OWN_SOURCE_KEYS:
+                if key in source.model_fields_set:
+                    yield f"sources.{number}.{key}", fix
+
+    def _structure_problems(self) -> Iterator[tuple[str, str]]:
+        """What the task structure cannot use, each with the reason."""
+        for name, reason in structure_config.OTHER_SECTIONS.items():
+            if given := sorted(getattr(self, name).model_fields_set):
+                yield f"{name}.{given[0]}", f"task structure does not read it: {reason}; leave section {name} out"
+        for number, source in enumerate(self.sources):
+            if source.labelled:
+                yield (
+                    f"sources.{number}",
+                    "labelled sequences say nothing of single bases; task structure needs genomes",
+                )
+            for key, reason in structure_config.OTHER_SOURCE_KEYS.items():
+                if key in source.model_fields_set:
+                    yield f"sources.{number}.{key}", f"task structure does not read it: {reason}; leave it out"
+        if self.tokenizer.reuse is None and (problem := structure_config.tokenizer_problem(self.tokenizer)):
+            yield f"tokenizer.{problem[0]}", problem[1]
+        if self.tokenizer.vocabulary != "complete":
+            yield (
+                "tokenizer.vocabulary",
+                (
+                    "observed: task structure reads windows on both strands, and the reverse complement of a k-mer may "
+                    "not be among those observed; leave it out"
+                ),
+            )
+        if because := structure_config.OTHER_SPLITS.get(self.split.by):
+            yield "split.by", f"{self.split.by}: {because}; choose chromosome, block, region or genome"
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -476,6 +488,9 @@ def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) ->
         return UsageError(
             f"{origin}: {key}: missing", f"set it in the YAML file or as --{key}", code="missing-key", key=key
         )
+    if first["type"] == _WITH_KEY:
+        key = first["ctx"]["key"]
+        return UsageError(f"{origin}: {key}: {first['msg']}", code="invalid-value", key=key)
     value = first.get("input")
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(value, str | int | float | bool):

@@ -9,6 +9,8 @@ FORMAT_VERSION = 1
 # passes for a new one.
 CONTENT_REVISION = 4
 SPLITS = ("train", "validation", "test")
+WINDOW = "window"
+"""The `source` of a window whose every base has a state."""
 
 INTERVALS = pa.schema(
     [
@@ -42,6 +44,11 @@ def rows(token_type: pa.DataType) -> pa.Schema:
     ]
     columns = [field for field in INTERVALS if field.name != "split"]
     return pa.schema([*columns, *(pa.field(name, kind) for name, kind in extra)])
+
+
+def windows(token_type: pa.DataType) -> pa.Schema:
+    """The schema of windows with labelled bases: that of `rows`, plus the states of both strands in a byte a base."""
+    return rows(token_type).append(pa.field("states", pa.list_(pa.uint8())))
 
 
 def left_out(token_type: pa.DataType) -> pa.Schema:

@@ -22,6 +22,7 @@ from pipelines.config import (
 )
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
+from pipelines.structure_config import LabelsConfig, WindowConfig
 from training.config import ModelConfig, TrainingConfig
 
 DATASET_SECTIONS: dict[str, type[BaseModel]] = {
@@ -29,9 +30,11 @@ DATASET_SECTIONS: dict[str, type[BaseModel]] = {
     "crop": CropConfig,
     "tokenizer": TokenizerConfig,
     "split": SplitConfig,
+    "labels": LabelsConfig,
+    "window": WindowConfig,
 }
-# Sections that decide which rows validation has, not how they are encoded.
-TASK_SECTIONS = ("negatives", "crop", "split")
+# Sections that decide which rows validation has and what is asked of them, not how they are encoded or cut.
+TASK_SECTIONS = ("negatives", "crop", "split", "labels")
 # Keys of these sections that only say when a build warns or ends.
 NO_CONTENT = ("tokenizer.warn_unknown", "tokenizer.max_unknown")
 # Keys that a tokenizer taken from elsewhere (`tokenizer.from`) brings along.

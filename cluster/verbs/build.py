@@ -14,12 +14,14 @@ from pipelines.config import DatasetConfig
 from pipelines.errors import UsageError
 
 SUMMARY = "build a token dataset from genomes (FASTA + GFF3)"
-SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "cluster")
+SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "labels", "window", "cluster")
 DESCRIPTION = """\
 Cuts genes out of annotated genomes, places one non-gene interval of the same length and strand for each (bedtools
 shuffle, away from gene-like features and runs of N), splits them, turns them into k-mer tokens and writes a Parquet
 dataset. The same inputs and keys give the same bytes on any number of CPUs. The same command resumes a killed build,
-and does nothing when the dataset is complete."""
+and does nothing when the dataset is complete.
+With task: structure, rows are windows side by side over whole chromosomes, with a token and a state (intergenic, codon
+position, intron by phase) for every base of both strands."""
 EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --tokenizer.k 3 --tokenizer.stride 1"
 
 
@@ -64,7 +66,7 @@ def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> No
     from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal)
-    estimates = preflight.estimate(config, job.sources, job.collections, job.tokenizer)
+    estimates = job.estimates()
     rows = [
         (
             genome.name,
@@ -91,7 +93,11 @@ def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> No
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     """Show counts by split, what became of the genes, and what was left out."""
     from pipelines.build.manifest import QUANTILES
+    from pipelines.dataset.manifest import is_structure
 
+    if is_structure(manifest):
+        show_structure(manifest, terminal)
+        return
     rows: Counter[tuple[str, int]] = Counter()
     for count in manifest["counts"]:
         rows[count["split"], count["label"]] += count["rows"]
@@ -132,3 +138,14 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
         terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")
+
+
+def show_structure(manifest: dict[str, Any], terminal: Terminal) -> None:
+    """Show windows, genes and masked bases by genome and split, and what was left out."""
+    from pipelines.audit.structure_tables import genes_table, masked_table, windows_table
+
+    for table in (windows_table(manifest), genes_table(manifest), masked_table(manifest)):
+        terminal.table(table.caption, table.header, table.rows)
+    for genome, reasons in manifest["dropped"].items():
+        for reason, count in reasons.items():
+            terminal.note(f"{genome}: {count:,} genes left out: {reason.replace('_', ' ')}")

@@ -35,7 +35,7 @@ DINUCLEOTIDE = "dinucleotide"
 # Splitting the ids' bytes into streams packs a fifth smaller and faster than a dictionary of k-mers: docs/decisions/.
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
-    "use_dictionary": ["genome", "chromosome", "strand", "source", "label", "pair_id"],
+    "use_dictionary": ["genome", "chromosome", "strand", "source", "label", "pair_id", "states.list.element"],
     "column_encoding": {"tokens.list.element": "BYTE_STREAM_SPLIT"},
 }
 
@@ -107,7 +107,27 @@ def encode(table: pa.Table, bases: Bytes, codes: Bytes, lengths: NDArray[np.int6
         lengths: bases of each, shape (intervals,).
         tokenizer: turns bases into ids.
     """
-    tokens, counts = tokenizer.encode_many(codes, lengths)
+    return describe(table, bases, codes, lengths, *tokenizer.encode_many(codes, lengths))
+
+
+def describe(
+    table: pa.Table,
+    bases: Bytes,
+    codes: Bytes,
+    lengths: NDArray[np.int64],
+    tokens: NDArray[Any],
+    counts: NDArray[np.int64],
+) -> pa.Table:
+    """Put intervals, their tokens and figures on their bases into rows of the dataset with `split`.
+
+    Args:
+        table: the intervals.
+        bases: their letters end to end, shape (sum of lengths,).
+        codes: `sequence.base_codes` of the letters.
+        lengths: bases of each, shape (intervals,).
+        tokens: their ids end to end, shape (tokens,).
+        counts: tokens of each, shape (intervals,).
+    """
     known = sequence.true_counts(codes != sequence.OTHER, lengths)
     gc = sequence.true_counts((codes == 1) | (codes == 2), lengths)
     masked = sequence.true_counts(sequence.is_soft_masked(bases), lengths)
@@ -191,21 +211,21 @@ class SketchIntervals:
 
 
 def write_once(
-    table: pa.Table, record_path_of: Callable[[int], Path], write: Callable[[pa.Table, int], list[dict[str, Any]]]
+    table: pa.Table, record_path_of: Callable[[int], Path], write: Callable[[pa.Table, int], dict[str, Any]]
 ) -> pa.Table:
     """Write a task's files unless its record exists, and return the record; no row for an empty table.
 
     Args:
         table: rows of one task.
         record_path_of: gives the path of a task's record, which is written after the files.
-        write: writes the files of a table and a task, and returns their entries for the manifest.
+        write: writes the files of a table and a task, and returns the record's entries; `files` are the manifest's.
     """
     if len(table) == 0:
         return pa.table({"record": pa.array([], pa.string())})
     task = table["task"][0].as_py()
     path = record_path_of(task)
     if not path.exists():
-        storage.write_text(path, json.dumps({"task": task, "files": write(table, task)}, sort_keys=True))
+        storage.write_text(path, json.dumps({"task": task, **write(table, task)}, sort_keys=True))
     return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
 
 
@@ -230,20 +250,12 @@ class WriteParts:
     def __call__(self, table: pa.Table) -> pa.Table:
         return write_once(table, lambda task: record_path(self.staging, task), self._write)
 
-    def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
+    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
         bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
         codes = sequence.base_codes(bases)
         rows = encode(table, bases, codes, lengths, self.tokenizer)
         self._write_sketch(table, codes, lengths, task)
-        files = []
-        splits = np.array(rows["split"].to_pylist(), dtype=object)
-        for split in schema.SPLITS:
-            in_split = splits == split
-            if in_split.any():
-                part = rows if in_split.all() else rows.filter(pa.array(in_split))
-                name = f"split={split}/part-{task:05d}.parquet"
-                files.append(write_part(part, self.staging, name, self.tokenizer))
-        return files
+        return {"files": write_splits(rows, self.staging, task, self.tokenizer)}
 
     def _write_sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
         """Write the sampled k-mers of the task's intervals."""
@@ -260,6 +272,33 @@ def sketch_path(staging: Path, task: int) -> Path:
 def record_path(staging: Path, task: int) -> Path:
     """Return the path of a finished task's record."""
     return staging / RECORDS / f"{task:05d}.json"
+
+
+def write_splits(
+    rows: pa.Table,
+    directory: Path,
+    task: int,
+    tokenizer: Tokenizer,
+    row_schema: Callable[[pa.DataType], pa.Schema] = schema.rows,
+) -> list[dict[str, Any]]:
+    """Write the rows of a task, a file for each split; return their entries for the manifest.
+
+    Args:
+        rows: every column of the schema, in any order, and `split`.
+        directory: the dataset's directory.
+        task: number of the task.
+        tokenizer: the tokenizer of the rows' ids.
+        row_schema: gives the schema for the type of the ids.
+    """
+    files = []
+    splits = np.array(rows["split"].to_pylist(), dtype=object)
+    for split in schema.SPLITS:
+        in_split = splits == split
+        if in_split.any():
+            part = rows if in_split.all() else rows.filter(pa.array(in_split))
+            name = f"split={split}/part-{task:05d}.parquet"
+            files.append(write_part(part, directory, name, tokenizer, row_schema))
+    return files
 
 
 def write_part(

@@ -125,13 +125,13 @@ class WriteLeftOut:
         folder = self.staging / encode_tokens.RECORDS
         return encode_tokens.write_once(table, lambda task: folder / f"left-out-{task:05d}.json", self._write)
 
-    def _write(self, table: pa.Table, task: int) -> list[dict[str, Any]]:
+    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
         bases, lengths = encode_tokens.strand_bases(self.genomes[table["genome"][0].as_py()], table)
         rows = encode_tokens.encode(table, bases, sequence.base_codes(bases), lengths, self.tokenizer)
         for name in ("reason", "overlaps_train"):
             rows = rows.append_column(name, table[name])
         file_name = f"{FOLDER}/part-{task:05d}.parquet"
-        return [encode_tokens.write_part(rows, self.staging, file_name, self.tokenizer, schema.left_out)]
+        return {"files": [encode_tokens.write_part(rows, self.staging, file_name, self.tokenizer, schema.left_out)]}
 
 
 def manifest_entry(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, schema
+from pipelines import fingerprint, schema, structure_config
 from pipelines.config import PATH, CropConfig, DatasetConfig, Section, SourceConfig
 from pipelines.genome.source import Source
 from pipelines.splits.named_rows import NamedRows, number_pairs
@@ -39,12 +39,14 @@ def _config_without_paths(config: DatasetConfig, tokenizer: Tokenizer) -> dict[s
     section = config.tokenizer
     counting = {"vocabulary": section.vocabulary, "min_count": section.min_count} if section.reuse is None else {}
     document["tokenizer"] = tokenizer.parameters | counting
+    if config.task == structure_config.STRUCTURE:
+        return document
     sections: list[tuple[dict[str, Any], type[Section]]] = [(document["crop"], CropConfig)]
     sections += [(source, SourceConfig) for source in document["sources"]]
     for values, kind in sections:
         for key, default in kind.later_defaults().items():
-            if values[key] == default:
-                del values[key]
+            if values.get(key) == default:
+                values.pop(key, None)
     return document
 
 

@@ -1,5 +1,6 @@
 """Genomes to a token dataset: read, place, split, encode, commit.
 
+Here is what the tasks of an experiment have in common, and the task `recognise`; `structure_build` has the other.
 Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
 alone. Everything is written into a hidden sibling directory and swapped in at the end, the manifest last. A build whose
 inputs and parameters have the fingerprint of the existing dataset does nothing; a killed one resumes from its parts.
@@ -7,7 +8,6 @@ inputs and parameters have the fingerprint of the existing dataset does nothing;
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections import Counter
@@ -15,15 +15,25 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import schema, storage
-from pipelines.build import encode_tokens, left_out, manifest, place_negatives, preflight, task_plan
+from pipelines import schema, storage, structure_config
+from pipelines.build import (
+    encode_tokens,
+    left_out,
+    manifest,
+    place_negatives,
+    preflight,
+    run_tasks,
+    structure_build,
+    task_plan,
+)
+from pipelines.build.preflight import Estimate
 from pipelines.config import DatasetConfig
 from pipelines.dataset import split_regions
 from pipelines.dataset.manifest import MANIFEST, read_manifest, sealed_text
@@ -42,8 +52,25 @@ from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
-MAX_TASKS_IN_GROUP = 4
 _PART = re.compile(r"part-\d+\.parquet")
+
+
+class Prepared(Protocol):
+    """A build of any task whose inputs have been read."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The resolved tokenizer; the complete one where the k-mers of train are not counted yet."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
+
+    def estimates(self) -> list[Estimate]:
+        """What every source will contribute at most."""
+
+    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+        """Write the dataset's rows with Ray; return the manifest and the tokenizer of the rows."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +131,40 @@ class PreparedBuild:
         digests |= {collection.name: collection.contents for collection in self.collections}
         return {source.genome: digests[source.genome] for source in self.config.sources}
 
+    def estimates(self) -> list[Estimate]:
+        """What every source will contribute at most, genomes first."""
+        return preflight.estimate(self.config, self.sources, self.collections, self.tokenizer)
 
-def prepare(config: DatasetConfig, progress: Progress) -> PreparedBuild:
+    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+        """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
+        placed = _place_negatives(self, progress)
+        table, dropped = _assign_splits(self, placed, progress)
+        tokenizer = _resolve_tokenizer(self, table, progress)
+        document = _encode_rows(self, tokenizer, table, staging, progress)
+        has_several = self.config.crop.per_gene > 1
+        left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
+        document[left_out.KEY] = _encode_left_out(self, tokenizer, left_out_rows, staging, progress)
+        document |= manifest.describe_contents(self.sources, placed, table, dropped, has_several=has_several)
+        document["dropped"] |= {collection.name: dict(collection.dropped) for collection in self.collections}
+        document |= {"split_in_blocks": self.genomes_in_blocks}
+        if self.blocks:
+            document |= {split_regions.KEY: split_regions.describe(self.split_regions())}
+        document |= manifest.describe_inputs(self.config, self.contents, tokenizer, self.versions, self.fingerprint)
+        return document | {"leakage": _measure_leakage(table, staging)}, tokenizer
+
+
+def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
     """Read and check every input.
 
     Raises:
         RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
     """
+    if config.task == structure_config.STRUCTURE:
+        return structure_build.prepare(config, progress)
+    return _prepare_intervals(config, progress)
+
+
+def _prepare_intervals(config: DatasetConfig, progress: Progress) -> PreparedBuild:
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
     with progress.stage("reading genomes", len(config.sources)) as stage:
@@ -200,8 +254,7 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     if existing := _existing_manifest(output, prepared.fingerprint, progress):
         progress.note(f"{output} is up to date")
         return existing
-    estimates = preflight.estimate(config, prepared.sources, prepared.collections, prepared.tokenizer)
-    preflight.require_disk(preflight.estimate_disk_bytes(estimates, prepared.tokenizer), output)
+    preflight.require_disk(preflight.estimate_disk_bytes(prepared.estimates(), prepared.tokenizer), output)
     staging = storage.staging_directory(output, prepared.fingerprint)
     for leftover in output.parent.glob(f".{output.name}.building-*"):
         if leftover != staging:
@@ -209,26 +262,13 @@ def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Prog
     try:
         with connect():
             _warm_up_workers()
-            placed = _place_negatives(prepared, progress)
-            table, dropped = _assign_splits(prepared, placed, progress)
-            tokenizer = _resolve_tokenizer(prepared, table, progress)
-            document = _encode_rows(prepared, tokenizer, table, staging, progress)
-            has_several = config.crop.per_gene > 1
-            left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
-            document[left_out.KEY] = _encode_left_out(prepared, tokenizer, left_out_rows, staging, progress)
+            document, tokenizer = prepared.write(staging, progress)
     except ResourceError:
         # Finished parts stay: the next build resumes from them, on a larger disk or with more memory.
         raise
     except RaygeneError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    document |= manifest.describe_contents(prepared.sources, placed, table, dropped, has_several=has_several)
-    document["dropped"] |= {collection.name: dict(collection.dropped) for collection in prepared.collections}
-    document |= {"split_in_blocks": prepared.genomes_in_blocks}
-    if prepared.blocks:
-        document |= {split_regions.KEY: split_regions.describe(prepared.split_regions())}
-    document |= manifest.describe_inputs(config, prepared.contents, tokenizer, prepared.versions, prepared.fingerprint)
-    document |= {"leakage": _measure_leakage(table, staging)}
     tokenizer.save(staging)
     shutil.rmtree(staging / encode_tokens.RECORDS)
     storage.remove_partial(staging)
@@ -382,7 +422,7 @@ def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress)
     """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
     mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_spacing(table))
     parts = [sketch.EMPTY]
-    tasks = _group_tasks(_cut_into_tasks(table))
+    tasks = run_tasks.group(_cut_into_tasks(table))
     with progress.stage("sketching intervals", len(tasks)) as stage:
         for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
             parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
@@ -410,7 +450,7 @@ def _resolve_tokenizer(prepared: PreparedBuild, table: pa.Table, progress: Progr
     counts = np.zeros(tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train)) as stage:
         mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
-        for counted in map_tables(_group_tasks(_cut_into_tasks(train)), encode_tokens.EachTask(mapper)):
+        for counted in map_tables(run_tasks.group(_cut_into_tasks(train)), encode_tokens.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
     observed = tokenizer.restrict_to_observed(counts, min_count)
@@ -430,14 +470,6 @@ def _cut_into_tasks(table: pa.Table) -> list[pa.Table]:
         )
         for number, rows in enumerate(task_plan.task_rows(table, limit))
     ]
-
-
-def _group_tasks(tasks: list[pa.Table]) -> list[pa.Table]:
-    """Put several tasks into one table where each CPU has many: a Ray task costs some 7 ms, one of ours some 50."""
-    import ray
-
-    size = int(np.clip(len(tasks) // (8 * ray.cluster_resources().get("CPU", 1)), 1, MAX_TASKS_IN_GROUP))
-    return [pa.concat_tables(tasks[first : first + size]) for first in range(0, len(tasks), size)]
 
 
 def _encode_rows(
@@ -488,23 +520,14 @@ def _write_tasks(
     Raises:
         DatasetError: the records do not add up to all rows and tasks.
     """
-    expected, written, finished = sum(map(len, tasks)), 0, 0
     files = []
-    for records in map_tables(_group_tasks(tasks), encode_tokens.EachTask(mapper)):
-        for text in records["record"].to_pylist():
-            record = json.loads(text)
-            new_files = record["files"]
-            if tokens_of is not None:
-                counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
-                for key in ("tokens", "unknown_tokens"):
-                    counts[key] += sum(file[key] for file in new_files)
-            rows = sum(file["rows"] for file in new_files)
-            stage.advance(rows)
-            files += new_files
-            written, finished = written + rows, finished + 1
-    if written != expected or finished != len(tasks):
-        raise DatasetError(f"{staging}: {written} rows written instead of {expected}", "run the build again")
-    return sorted(files, key=lambda file: file["path"])
+    for record in run_tasks.write(tasks, mapper, sum(map(len, tasks)), staging, stage):
+        if tokens_of is not None:
+            counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
+            for key in ("tokens", "unknown_tokens"):
+                counts[key] += sum(file[key] for file in record["files"])
+        files += record["files"]
+    return run_tasks.by_path(files)
 
 
 def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:

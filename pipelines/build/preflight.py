@@ -21,6 +21,7 @@ from pipelines.negatives import cropping
 from pipelines.tokens.tokenizer import Tokenizer
 
 BYTES_PER_ROW = 24
+BYTES_PER_STATE = 0.1
 COMPRESSION_OVERHEAD = 1.05
 
 
@@ -38,6 +39,7 @@ class Estimate:
         rows: intervals, negatives included.
         tokens: token ids.
         longest: bases of the longest interval.
+        states: bases that have a state.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Estimate:
     rows: int
     tokens: int
     longest: int
+    states: int = 0
 
 
 def estimate(
@@ -64,10 +67,16 @@ def estimate(
 def estimate_disk_bytes(estimates: list[Estimate], tokenizer: Tokenizer) -> int:
     """Estimate the dataset's size in bytes.
 
-    A k-mer of random bases compresses to 2k bits, and the other columns of a row to some 24 bytes.
+    A k-mer of random bases compresses to 2k bits, the other columns of a row to some 24 bytes, and the states of a base
+    to less than a bit.
     """
     bytes_per_token = min(2 * tokenizer.k / 8, tokenizer.dtype.itemsize) * COMPRESSION_OVERHEAD
-    return int(sum(source.rows * BYTES_PER_ROW + source.tokens * bytes_per_token for source in estimates))
+    return int(
+        sum(
+            source.rows * BYTES_PER_ROW + source.tokens * bytes_per_token + source.states * BYTES_PER_STATE
+            for source in estimates
+        )
+    )
 
 
 def free_bytes(output: Path) -> int:

@@ -16,11 +16,14 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipelines import os_errors, schema, storage
 from pipelines.dataset.columns import flat_tokens
-from pipelines.dataset.token_dataset import read_manifest
+from pipelines.dataset.manifest import is_structure, read_manifest
 from pipelines.errors import DatasetError
+from pipelines.schema import WINDOW
+from pipelines.tokens import centred
 from pipelines.tokens.tokenizer import Tokenizer
 
 FORMATS = ("bed", "gff3", "fasta")
@@ -31,6 +34,9 @@ _COLUMNS = ("interval_id", "genome", "chromosome", "start", "end", "strand", "la
 _SEQID = ".:^*$@!+_?-|"
 _VALUE = " !\"#$'()*+-./:<>?@[\\]^_`{|}~"
 _NAME = _VALUE.replace(" ", "") + "%,;=&"
+
+
+Decode = Callable[[NDArray[Any], NDArray[np.int64]], tuple[NDArray[np.uint8], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,9 @@ def export(directory: Path, file_format: str, path: Path) -> ExportSummary:
         StorageError: the file cannot be written.
     """
     manifest = read_manifest(directory)
-    tokenizer = Tokenizer.load(directory) if file_format == "fasta" else None
+    decode = _decoder(directory, manifest) if file_format == "fasta" else None
     splits = [
-        _rows(directory, manifest, split, tokenizer)
+        _rows(directory, manifest, split, decode)
         for split in schema.SPLITS
         if any(file["path"].startswith(f"split={split}/") for file in manifest["files"])
     ]
@@ -97,17 +103,25 @@ def export(directory: Path, file_format: str, path: Path) -> ExportSummary:
     return ExportSummary(rows, truncated, missing_bases)
 
 
-def _rows(directory: Path, manifest: dict[str, Any], split: str, tokenizer: Tokenizer | None) -> Iterator[Row]:
-    """Rows of a split in the order of their ids; with their bases if there is a tokenizer."""
+def _decoder(directory: Path, manifest: dict[str, Any]) -> Decode:
+    """What gives the base codes of tokens and the bases covered in each row, for the tokens and bases of rows."""
+    tokenizer = Tokenizer.load(directory)
+    if is_structure(manifest):
+        return lambda tokens, lengths: (centred.decode(tokenizer, tokens, lengths), lengths)
+    return tokenizer.decode_bases
+
+
+def _rows(directory: Path, manifest: dict[str, Any], split: str, decode: Decode | None) -> Iterator[Row]:
+    """Rows of a split in the order of their ids; with their bases if their tokens are to be decoded."""
     for file in manifest["files"]:
         if not file["path"].startswith(f"split={split}/"):
             continue
         path = directory / file["path"]
-        columns = [*_COLUMNS, "tokens"] if tokenizer else list(_COLUMNS)
+        columns = [*_COLUMNS, "tokens"] if decode else list(_COLUMNS)
         try:
             parquet = pq.ParquetFile(path)
             for group in range(parquet.num_row_groups):
-                yield from _rows_of_table(parquet.read_row_group(group, columns=columns), split, tokenizer)
+                yield from _rows_of_table(parquet.read_row_group(group, columns=columns), split, decode)
         except (OSError, pa.ArrowException) as error:
             reason = os_errors.cause(error)[:120]
             raise DatasetError(
@@ -115,17 +129,17 @@ def _rows(directory: Path, manifest: dict[str, Any], split: str, tokenizer: Toke
             ) from error
 
 
-def _rows_of_table(table: pa.Table, split: str, tokenizer: Tokenizer | None) -> Iterator[Row]:
-    bases = [b""] * len(table) if tokenizer is None else _bases(table, tokenizer)
+def _rows_of_table(table: pa.Table, split: str, decode: Decode | None) -> Iterator[Row]:
+    bases = [b""] * len(table) if decode is None else _bases(table, decode)
     columns = [table[name].to_pylist() for name in _COLUMNS]
     for values in zip(*columns, [split] * len(table), bases, strict=True):
         yield Row(*values)
 
 
-def _bases(table: pa.Table, tokenizer: Tokenizer) -> list[bytes]:
+def _bases(table: pa.Table, decode: Decode) -> list[bytes]:
     """The bases of each row that its tokens cover, on its own strand."""
     lengths = table["end"].to_numpy() - table["start"].to_numpy()
-    codes, covered = tokenizer.decode_bases(flat_tokens(table), lengths)
+    codes, covered = decode(flat_tokens(table), lengths)
     letters, ends = _LETTERS[codes].tobytes(), np.cumsum(covered).tolist()
     return [letters[first:last] for first, last in zip([0, *ends], ends, strict=False)]
 
@@ -158,7 +172,7 @@ def row_formatter(file_format: str, manifest: dict[str, Any]) -> Callable[[Row],
         if has_several_genomes:
             values["genome"] = row.genome
         attributes = ";".join(f"{name}={quote(str(value), safe=_VALUE)}" for name, value in values.items())
-        feature_type = "gene" if row.label else "region"
+        feature_type = "gene" if row.label and row.source != WINDOW else "region"
         position = f"{row.start + 1}\t{row.end}\t.\t{row.strand}\t."
         return f"{quote(sequence_name(row), safe=_SEQID)}\traygene\t{feature_type}\t{position}\t{attributes}\n"
 

@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 from pipelines import os_errors, schema
 from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
+from pipelines.structure_config import STRUCTURE
 
 MANIFEST = "manifest.json"
 FORMAT = "raygene-dataset"
@@ -126,6 +127,17 @@ class _Genes(_Part):
     length_after: dict[str, Count] = {}
 
 
+class _Structure(_Part):
+    genome: str
+    split: Split
+    stretches: Count
+    windows: Count
+    bases: Count
+    genes: dict[str, Count]
+    masked: dict[str, Count]
+    states: dict[str, Count]
+
+
 class _Region(_Part):
     genome: str
     chromosome: str
@@ -175,11 +187,25 @@ class _Crop(_Part):
     length: Count | None
 
 
+class _Window(_Part):
+    length: Annotated[int, Field(ge=1, lt=1 << 31)]
+
+
 class _Config(_Part):
+    task: Literal["recognise"] = "recognise"
     sources: list[_Source]
     crop: _Crop
     tokenizer: dict[str, Any] = {}
     negatives: dict[str, Any] = {}
+    split: dict[str, Any] = {}
+
+
+class _StructureConfig(_Part):
+    task: Literal["structure"]
+    sources: list[_Source]
+    window: _Window
+    labels: dict[str, str]
+    tokenizer: dict[str, Any] = {}
     split: dict[str, Any] = {}
 
 
@@ -201,6 +227,39 @@ class _Manifest(_Part):
     leakage: _Leakage | None = None
     split_in_blocks: list[str] = []
     split_regions: dict[Split, list[_Region]] = {}
+
+
+class _StructureManifest(_Manifest):
+    """The keys of a dataset of windows with labelled bases."""
+
+    config: _StructureConfig = _ABSENT  # type: ignore[assignment]
+    structure: list[_Structure]
+
+
+def is_structure(document: Mapping[str, Any]) -> bool:
+    """Whether the rows of a dataset are windows with labelled bases (task `structure`), by its manifest."""
+    config = document.get("config")
+    return isinstance(config, Mapping) and config.get("task") == STRUCTURE
+
+
+def require_intervals(document: Mapping[str, Any], directory: Path, verb: str) -> None:
+    """Refuse a dataset of the task `structure` where intervals are needed.
+
+    Args:
+        document: the manifest.
+        directory: of the dataset, for the error.
+        verb: what needs intervals, for the error.
+
+    Raises:
+        DatasetError: its rows are windows with labelled bases.
+    """
+    if is_structure(document):
+        raise DatasetError(
+            f"{directory}: its rows are windows with labelled bases (task structure), and raygene {verb} needs "
+            "intervals that are genes or not",
+            "score gene models with raygene annotate and raygene compare, or build a dataset of task recognise",
+            code="task",
+        )
 
 
 def sealed_text(document: Mapping[str, Any]) -> str:
@@ -273,7 +332,7 @@ def _read(directory: Path, path: Path) -> Any:
 
 def _require_types(document: Mapping[str, Any], path: Path) -> None:
     try:
-        _Manifest.model_validate(document)
+        (_StructureManifest if is_structure(document) else _Manifest).model_validate(document)
     except (ValidationError, RecursionError) as error:
         raise DatasetError(f"{path}: {_first_problem(error)}", REBUILD, code="damaged") from error
 

@@ -84,8 +84,8 @@ class Part:
         except (OSError, pa.ArrowException, KeyError) as error:
             raise unreadable(self.path, error) from error
 
-    def row_groups(self) -> Iterator[pa.Table]:
-        """All columns, one row group at a time.
+    def row_groups(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """All columns, or those of these names, one row group at a time.
 
         Raises:
             DatasetError: the file is missing or damaged.
@@ -93,7 +93,7 @@ class Part:
         try:
             with pq.ParquetFile(self.path) as file:
                 for number in range(file.num_row_groups):
-                    yield file.read_row_group(number)
+                    yield file.read_row_group(number, columns=names)
         except (OSError, pa.ArrowException) as error:
             raise unreadable(self.path, error) from error
 

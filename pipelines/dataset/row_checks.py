@@ -20,6 +20,8 @@ from pipelines.errors import DatasetError
 # Null where nothing is known; every other column has a value in every row.
 OPTIONAL = frozenset({"gene_id", "biotype", "split"})
 TOKEN_TYPES = (pa.uint16(), pa.uint32())
+# Of `pipelines.structure.states`, which is a layer above: the bits of a strand's state, and the largest one.
+STATE_BITS, MASKED = 4, 8
 
 
 def token_type(part: Part, row_schema: Callable[[pa.DataType], pa.Schema] = schema.rows) -> pa.DataType:
@@ -45,7 +47,10 @@ def token_type(part: Part, row_schema: Callable[[pa.DataType], pa.Schema] = sche
         actual = columns.field(index).type
         # Other programs write whole numbers in another width.
         are_integers = pa.types.is_integer(actual) and pa.types.is_integer(field.type)
-        if field.name != "tokens" and actual != field.type and not are_integers:
+        are_lists = field.name in ("tokens", "states")
+        if field.name == "states" and not (pa.types.is_list(actual) and actual.value_type == pa.uint8()):
+            raise _wrong(part, f"column states is {actual}, not {field.type}")
+        if not are_lists and actual != field.type and not are_integers:
             raise _wrong(part, f"column {field.name} is {actual}, not {field.type}")
     return value_type
 
@@ -126,12 +131,30 @@ def _check(part: Part, rows: pa.Table, vocabulary_size: int | None) -> None:
         raise _wrong(part, "token_count does not match the tokens")
     if len(counts) and counts.min() < 1:
         raise _wrong(part, "a row without tokens")
+    if "states" in rows.column_names:
+        _check_states(part, rows)
     labels = rows["label"].to_numpy()
     if len(labels) and (labels.min() < 0 or labels.max() > 1):
         raise _wrong(part, "a label that is not 0 or 1")
     starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
     if len(starts) and (starts.min() < 0 or (ends <= starts).any()):
         raise _wrong(part, "an interval that does not end after its start")
+
+
+def _check_states(part: Part, rows: pa.Table) -> None:
+    lengths = pc.list_value_length(rows["states"]).to_numpy()
+    if not np.array_equal(lengths, rows["token_count"].to_numpy()):
+        raise _wrong(part, "not a state for every token")
+    if not np.array_equal(lengths, rows["end"].to_numpy() - rows["start"].to_numpy()):
+        raise _wrong(part, "not a state for every base")
+    for chunk in rows["states"].chunks:
+        packed = chunk.flatten()
+        if packed.null_count:
+            raise _wrong(part, "a base without a state")
+        counts = np.bincount(packed.to_numpy(), minlength=1 << 2 * STATE_BITS)
+        both = np.flatnonzero(counts)
+        if (both & ((1 << STATE_BITS) - 1) > MASKED).any() or (both >> STATE_BITS > MASKED).any():
+            raise _wrong(part, "a byte of states that is none")
 
 
 def _wrong(part: Part, problem: str) -> DatasetError:

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pipelines import fingerprint, os_errors, schema, storage
 from pipelines.dataset import arrow_column, file_record
-from pipelines.dataset.columns import Columns, flat_tokens, without_tokens
+from pipelines.dataset.columns import Columns, flat_states, flat_tokens, row_schema, without_tokens
 from pipelines.dataset.manifest import REBUILD
 from pipelines.dataset.parts import Part
 from pipelines.dataset.row_checks import checked_row_groups, token_type, totals
@@ -34,6 +34,8 @@ LIMIT = "RAYGENE_CACHE_GIB"
 DEFAULT_GIB = 100.0
 FORMAT = 1
 FILES = TOKENS, OFFSETS, LABELS, TABLE = "tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"
+STATES = "states.arrow"
+"""A further file of an entry whose rows have states."""
 VOCABULARY = "vocabulary_size"
 _log = logging.getLogger(__name__)
 # Estimated bytes of a row apart from its token ids: offset, label, and the interval's columns with names.
@@ -42,7 +44,9 @@ _NAME = rf"(?:{'|'.join(schema.SPLITS)})-[0-9a-f]{{16}}"
 _ENTRY, _HIDDEN = re.compile(_NAME), re.compile(rf"\.({_NAME})\.")
 
 
-def open_columns(dataset: str, parts: Sequence[Part], split: str, vocabulary_size: int | None = None) -> Columns:
+def open_columns(
+    dataset: str, parts: Sequence[Part], split: str, vocabulary_size: int | None = None, *, has_states: bool = False
+) -> Columns:
     """The columns of a split, mapped from the cache; an entry that is missing, damaged or edited is written first.
 
     Args:
@@ -50,6 +54,7 @@ def open_columns(dataset: str, parts: Sequence[Part], split: str, vocabulary_siz
         parts: its files of that split.
         split: the split.
         vocabulary_size: the number of token ids; None if it is not known.
+        has_states: whether every base has a state.
 
     Raises:
         DatasetError: a file is missing, damaged, or not the one that the manifest lists.
@@ -57,11 +62,12 @@ def open_columns(dataset: str, parts: Sequence[Part], split: str, vocabulary_siz
     """
     key = fingerprint.of_value([FORMAT, split, [part.sha256 for part in parts]])
     entry = storage.cache_directory() / "datasets" / dataset / f"{split}-{key[:16]}"
-    columns = _map(entry, vocabulary_size)
+    rows = _Rows(parts, split, vocabulary_size, has_states)
+    columns = _map(entry, rows)
     if columns is None:
         with storage.only_writer(entry, wait=True):
             # Another process may have written it meanwhile.
-            columns = _map(entry, vocabulary_size) or _write_and_map(entry, parts, split, vocabulary_size)
+            columns = _map(entry, rows) or _write_and_map(entry, rows)
     _require_counts(parts, columns)
     # The time of last use decides which entries are dropped first; a read-only cache does not record it.
     with suppress(OSError):
@@ -69,18 +75,20 @@ def open_columns(dataset: str, parts: Sequence[Part], split: str, vocabulary_siz
     return columns
 
 
-def _map(entry: Path, vocabulary_size: int | None) -> Columns | None:
+def _map(entry: Path, source: _Rows) -> Columns | None:
     """The columns of an entry; None if it is missing, or not what was written."""
-    if not file_record.fits(entry, FILES, {VOCABULARY: vocabulary_size}):
+    if not file_record.fits(entry, source.files, {VOCABULARY: source.vocabulary_size}):
         return None
     try:
         with pa.ipc.open_file(pa.memory_map(str(entry / TABLE))) as reader:
             table = reader.read_all()
         tokens, offsets, labels = (arrow_column.read(entry / name) for name in (TOKENS, OFFSETS, LABELS))
+        states = arrow_column.read(entry / STATES) if source.has_states else None
     except (OSError, ValueError, pa.ArrowException):
         return None
     is_consistent = len(offsets) == len(labels) + 1 == len(table) + 1 and offsets[0] == 0 and offsets[-1] == len(tokens)
-    return Columns(tokens, offsets, labels, table) if is_consistent else None
+    is_consistent = is_consistent and (states is None or len(states) == len(tokens))
+    return Columns(tokens, offsets, labels, table, states) if is_consistent else None
 
 
 def _require_counts(parts: Sequence[Part], columns: Columns) -> None:
@@ -95,22 +103,23 @@ def _require_counts(parts: Sequence[Part], columns: Columns) -> None:
             )
 
 
-def _write_and_map(entry: Path, parts: Sequence[Part], split: str, vocabulary_size: int | None) -> Columns:
+def _write_and_map(entry: Path, source: _Rows) -> Columns:
     """Write an entry, which replaces a damaged one, and map it."""
     if file_record.exists(entry):
         _log.warning("%s: damaged or changed since it was written; it is written again", entry)
     with ExitStack() as verified:
-        for part in parts:
+        for part in source.parts:
             verified.enter_context(part.verified())
-        _write_entry(entry, parts, split, vocabulary_size)
-    columns = _map(entry, vocabulary_size)
+        _write_entry(entry, source)
+    columns = _map(entry, source)
     if columns is None:
         raise ResourceError(f"{entry}: cannot be read after it was written", "set RAYGENE_CACHE to another directory")
     return columns
 
 
-def _write_entry(entry: Path, parts: Sequence[Part], split: str, vocabulary_size: int | None) -> None:
-    kinds = [token_type(part) for part in parts]
+def _write_entry(entry: Path, source: _Rows) -> None:
+    parts = source.parts
+    kinds = [token_type(part, source.schema) for part in parts]
     if different := next((part for part, kind in zip(parts, kinds, strict=True) if kind != kinds[0]), None):
         raise DatasetError(f"{different.path}: its token ids are not {kinds[0]} as in {parts[0].path}", REBUILD)
     kind = kinds[0]
@@ -119,9 +128,10 @@ def _write_entry(entry: Path, parts: Sequence[Part], split: str, vocabulary_size
     try:
         _remove_leftovers(entry)
         storage.make_directory(staging)
-        _free_space(entry.parents[1], entry.parent, tokens * kind.bit_width // 8 + rows * _BYTES_PER_ROW)
-        _write(staging, _Rows(parts, split, vocabulary_size), kind, rows, tokens)
-        file_record.write(staging, FILES, {VOCABULARY: vocabulary_size})
+        bytes_per_token = kind.bit_width // 8 + source.has_states
+        _free_space(entry.parents[1], entry.parent, tokens * bytes_per_token + rows * _BYTES_PER_ROW)
+        _write(staging, source, kind, rows, tokens)
+        file_record.write(staging, source.files, {VOCABULARY: source.vocabulary_size})
         storage.swap_in(staging, entry)
     except OSError as error:
         raise ResourceError(
@@ -139,6 +149,15 @@ class _Rows:
     parts: Sequence[Part]
     split: str
     vocabulary_size: int | None
+    has_states: bool
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (*FILES, STATES) if self.has_states else FILES
+
+    @property
+    def schema(self) -> Callable[[pa.DataType], pa.Schema]:
+        return row_schema(has_states=self.has_states)
 
 
 def _write(staging: Path, source: _Rows, kind: pa.DataType, rows: int, tokens: int) -> None:
@@ -148,6 +167,8 @@ def _write(staging: Path, source: _Rows, kind: pa.DataType, rows: int, tokens: i
         raise DatasetError(
             f"{source.parts[0].path}: token_count does not match the tokens ({error})", REBUILD
         ) from error
+    if source.has_states:
+        arrow_column.write(staging / STATES, pa.uint8(), tokens, _states(source))
     with pa.ipc.open_file(pa.memory_map(str(staging / TABLE))) as reader:
         arrow_column.write(staging / OFFSETS, pa.int64(), rows + 1, _offsets(reader))
         arrow_column.write(staging / LABELS, pa.int8(), rows, (batch["label"].to_numpy() for batch in _batches(reader)))
@@ -159,7 +180,7 @@ def _tokens_and_table(path: Path, source: _Rows) -> Iterator[NDArray[Any]]:
     with path.open("wb") as stream:
         for part in source.parts:
             groups = []
-            for group in checked_row_groups(part, source.vocabulary_size):
+            for group in checked_row_groups(part, source.vocabulary_size, source.schema):
                 groups.append(without_tokens(group, source.split))
                 yield flat_tokens(group)
             table = pa.concat_tables(groups).combine_chunks()
@@ -168,6 +189,13 @@ def _tokens_and_table(path: Path, source: _Rows) -> Iterator[NDArray[Any]]:
         if writer is not None:
             writer.close()
         arrow_column.sync_to_disk(stream)
+
+
+def _states(source: _Rows) -> Iterator[NDArray[np.uint8]]:
+    """Yield the states of one row group after another, which were checked with the tokens."""
+    for part in source.parts:
+        for group in part.row_groups(["states"]):
+            yield flat_states([group])
 
 
 def _offsets(reader: pa.RecordBatchFileReader) -> Iterator[NDArray[np.int64]]:

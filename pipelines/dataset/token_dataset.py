@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipelines import schema
 from pipelines.dataset import columns, parts, split_cache
 from pipelines.dataset.manifest import MANIFEST as MANIFEST
+from pipelines.dataset.manifest import is_structure
 from pipelines.dataset.manifest import read_counts as read_counts
 from pipelines.dataset.manifest import read_manifest as read_manifest
 from pipelines.errors import DatasetError, ResourceError
@@ -74,6 +75,8 @@ class TokenDataset:
         offsets: start of each row in `tokens`, and the end of the last one; shape (rows + 1,), int64.
         labels: 1 gene, 0 negative, shape (rows,), int8.
         table: the other columns of the rows (interval columns, gc, unknown and soft-masked share).
+        states: of every base, both strands in a byte (`pipelines.structure.states`), shape (tokens,), uint8; None for a
+            dataset of another task than `structure`.
         note: why this process holds a copy of its own instead of sharing the machine's; None if it shares, or if the
             dataset was created from arrays.
     """
@@ -85,6 +88,7 @@ class TokenDataset:
     offsets: NDArray[np.int64]
     labels: NDArray[np.int8]
     table: pa.Table
+    states: NDArray[np.uint8] | None = None
 
     note: str | None = field(default=None, init=False, repr=False, compare=False)
     _opened_from: Path | None = field(default=None, init=False, repr=False, compare=False)
@@ -117,13 +121,15 @@ class TokenDataset:
             raise DatasetError(f"{directory}: no split {split!r}", f"choose one of {', '.join(schema.SPLITS)}")
         tokenizer = _load_tokenizer(directory, manifest["tokenizer"])
         files = parts.of_split(directory, manifest, split)
-        note = None
+        note, has_states = None, is_structure(manifest)
         try:
-            split_columns = split_cache.open_columns(manifest["fingerprint"], files, split, tokenizer.vocabulary_size)
+            split_columns = split_cache.open_columns(
+                manifest["fingerprint"], files, split, tokenizer.vocabulary_size, has_states=has_states
+            )
         except ResourceError as error:
             note = f"{error}; until then every process reads its own copy of split {split}"
             _log.warning(note)
-            split_columns = columns.read_columns(files, split, tokenizer.vocabulary_size)
+            split_columns = columns.read_columns(files, split, tokenizer.vocabulary_size, has_states=has_states)
         opened = cls(
             manifest,
             tokenizer,
@@ -132,6 +138,7 @@ class TokenDataset:
             split_columns.offsets,
             split_columns.labels,
             split_columns.table,
+            split_columns.states,
         )
         # The dataclass is frozen, and its constructor does not take these two.
         object.__setattr__(opened, "note", note)
@@ -150,6 +157,25 @@ class TokenDataset:
         lengths = np.diff(self.offsets)
         lengths.flags.writeable = False
         return lengths
+
+    @cached_property
+    def stretches(self) -> NDArray[np.int64]:
+        """First token of the stretch that each row lies in, and the token after its last; shape (rows, 2), read-only.
+
+        A stretch is a run of rows of one chromosome, each of which begins where the one before it ends.
+        """
+        genome, chromosome = (
+            self.table[name].combine_chunks().dictionary_encode().indices.to_numpy()
+            for name in ("genome", "chromosome")
+        )
+        continues = (genome[1:] == genome[:-1]) & (chromosome[1:] == chromosome[:-1])
+        continues &= self.table["start"].to_numpy()[1:] == self.table["end"].to_numpy()[:-1]
+        firsts = np.flatnonzero(np.append(True, ~continues))
+        sizes = np.diff(np.append(firsts, len(self)))
+        bounds = np.stack([self.offsets[firsts], self.offsets[firsts + sizes]], axis=1)
+        stretches = np.repeat(bounds, sizes, axis=0)
+        stretches.flags.writeable = False
+        return stretches
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -8,7 +8,7 @@ million rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -69,13 +69,19 @@ class GeneFile:
         return len(self.genes) - len(distinct)
 
 
-def read(path: Path, lengths: Mapping[str, int], selection: Selection | None = None) -> GeneFile:
+def read(
+    path: Path,
+    lengths: Mapping[str, int],
+    selection: Selection | None = None,
+    translate: Callable[[str], str] | None = None,
+) -> GeneFile:
     """Read genes, of which there may be none; what lies past the end of a sequence is cut off.
 
     Args:
         path: GFF3, GTF, GFF2 or BED, plain or compressed; the first row decides.
         lengths: bases of every sequence of the genome; a name that is only there when decoded (`%2C`) is decoded.
         selection: which genes and transcripts count.
+        translate: gives the name in the genome for the name of a sequence in the file.
 
     Raises:
         InputError: missing or damaged, a row that is not of its format (with its line number), biotypes of which the
@@ -95,7 +101,7 @@ def read(path: Path, lengths: Mapping[str, int], selection: Selection | None = N
             found.types, found.unused, found.derived = models.types, models.unused, models.derived
             genes = _of_types(genes, models.kinds, selection, found.left_out)
     genes = _of_biotypes(genes, selection.biotypes, found)
-    found.genes = _placed(genes, lengths, found)
+    found.genes = _placed(genes, lengths, found, translate)
     found.left_out = +found.left_out
     return found
 
@@ -173,15 +179,20 @@ def _of_biotypes(genes: Sequence[Gene], biotypes: Sequence[str] | None, found: G
     return chosen
 
 
-def _placed(genes: Sequence[Gene], lengths: Mapping[str, int], found: GeneFile) -> list[Gene]:
+def _placed(
+    genes: Sequence[Gene], lengths: Mapping[str, int], found: GeneFile, translate: Callable[[str], str] | None
+) -> list[Gene]:
     """Genes on sequences of the genome, cut off at the ends of those."""
     placed = []
     unknown: dict[str, None] = {}
     for gene in genes:
         name = gene.chromosome
-        if name not in lengths and "%" in name and unquote(name) in lengths:
-            gene = replace(gene, chromosome=unquote(name))
-        length = lengths.get(gene.chromosome)
+        own = translate(name) if translate else name
+        if own not in lengths and "%" in own and unquote(own) in lengths:
+            own = unquote(own)
+        if own != name:
+            gene = replace(gene, chromosome=own)
+        length = lengths.get(own)
         if length is None:
             unknown[name] = None
             found.left_out["unknown_sequence"] += 1

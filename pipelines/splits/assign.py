@@ -29,6 +29,7 @@ FEW_SEQUENCES = 2
 # The largest group that may be held out at random: this share of a held-out split, or this many intervals.
 MAX_GROUP_SHARE = 0.25
 MAX_GROUP_SIZE = 4
+HELD_OUT = ("validation", "test")
 Names = NDArray[np.object_]
 _FIXES = {
     "family": "raise split.identity, or use split.by block",
@@ -51,13 +52,13 @@ def cut_into_blocks(
     Returns:
         (genome, chromosome) to its blocks.
     """
-    shares = _shares(config)
-    if config.by not in ("block", "chromosome") or not any(shares.values()):
+    held_out = shares(config)
+    if config.by not in ("block", "chromosome") or not any(held_out.values()):
         return {}
-    listed = {name for split in ("validation", "test") for name in _listed_names(config, split)}
+    listed = {name for split in HELD_OUT for name in listed_names(config, split)}
     return {
         (genome, name): blocks.cut(
-            bounds, lengths[genome][name], shares, fingerprint.seed(config.seed, "split", genome, name)
+            bounds, lengths[genome][name], held_out, fingerprint.seed(config.seed, "split", genome, name)
         )
         for genome, chromosomes in genes.items()
         if config.by == "block" or len(chromosomes) <= FEW_SEQUENCES
@@ -91,30 +92,26 @@ def assign(
     genomes, chromosomes = NamedRows(table["genome"]), NamedRows(table["chromosome"])
     splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
     has_split = splits != ""
-    for split in ("validation", "test"):
-        for name in _listed_names(config, split):
+    for split in HELD_OUT:
+        for name in listed_names(config, split):
             rows = genomes.of(name) if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
             if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
-                raise UsageError(
-                    f"split.{split}: {name} is listed twice",
-                    "list each chromosome in one split only",
-                    key=f"split.{split}",
-                )
+                raise listed_twice(split, name)
             splits[rows] = split
-    shares = _shares(config)
+    held_out = shares(config)
     bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
     clusters = _clusters(genomes, chromosomes, bounds, groups)
     units = clusters.groups if similar is None else families.merge_groups(clusters.groups, similar)
     at_random = (splits == "") & ((config.by in ("random", "family")) | (clusters.labelled))
-    splits[at_random] = _assign_at_random(units[at_random], shares, config.seed)
+    splits[at_random] = _assign_at_random(units[at_random], held_out, config.seed)
     unassigned = splits == ""
     if config.by == "genome":
-        _assign_by_name(splits, unassigned, unassigned, genomes, shares, config.seed)
+        _assign_by_name(splits, unassigned, unassigned, genomes, held_out, config.seed)
         splits[splits == ""] = "train"
         unassigned = splits == ""
     # Genomes in blocks and labelled sequences have their shares already; the shares left are of the other genomes.
     in_blocks: NDArray[np.bool_] = np.isin(genomes.numbers, genomes.numbers[has_split])
-    _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, shares, config.seed)
+    _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, held_out, config.seed)
     splits[splits == ""] = "train"
     _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
     _check_classes(splits, table["label"].to_numpy(), config)
@@ -133,8 +130,8 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
     """
     pairs = [(genome, name) for genome, names in chromosomes.items() for name in names]
     genomes, names = (NamedRows(pa.chunked_array([list(column)])) for column in zip(*pairs, strict=True))
-    for split in ("validation", "test"):
-        for name in _listed_names(config, split):
+    for split in HELD_OUT:
+        for name in listed_names(config, split):
             if config.by != "genome":
                 _rows_named(name, genomes, names, split)
             elif name not in chromosomes:
@@ -145,16 +142,23 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
                 )
 
 
+def listed_twice(split: str, name: str) -> UsageError:
+    """The error for a name that two splits list, or one lists twice."""
+    return UsageError(
+        f"split.{split}: {name} is listed twice", "list each chromosome in one split only", key=f"split.{split}"
+    )
+
+
 def _strings(column: pa.ChunkedArray) -> Names:
     return np.array(column.to_pylist(), dtype=object)
 
 
-def _shares(config: SplitConfig) -> dict[str, float]:
+def shares(config: SplitConfig) -> dict[str, float]:
     """Held-out split to its share, for those that have one."""
     return {split: share for split in ("test", "validation") if isinstance(share := getattr(config, split), float)}
 
 
-def _listed_names(config: SplitConfig, split: str) -> list[str]:
+def listed_names(config: SplitConfig, split: str) -> list[str]:
     """The names listed for a split; none if it has a share, or regions, which are blocks by then."""
     value = getattr(config, split)
     return value if isinstance(value, list) and config.by != "region" else []
@@ -200,7 +204,7 @@ def _assign_by_name(
     for split, share in shares.items():
         if share == 0 or not remaining:
             continue
-        held_out = _names_near_target(remaining, size, share * int(counted.sum()))
+        held_out = names_near_target(remaining, size, share * int(counted.sum()))
         splits[unassigned & names_of_rows.are_any_of(held_out)] = split
         taken = set(held_out)
         remaining = [name for name in remaining if name not in taken]
@@ -248,7 +252,7 @@ def _assign_at_random(groups: NDArray[np.int64], shares: dict[str, float], seed:
     return names
 
 
-def _names_near_target(names: list[str], size: dict[str, int], target: float) -> list[str]:
+def names_near_target(names: list[str], size: dict[str, int], target: float) -> list[str]:
     """Names in their order, each taken if it brings the total nearer to the target; the smallest one if none does."""
     taken: list[str] = []
     total = 0

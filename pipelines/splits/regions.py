@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,17 +43,7 @@ def cut(sources: list[Source], config: SplitConfig) -> tuple[list[Source], dict[
             key="split.by",
         )
     regions = read(config, {source.genome.name: source.genome.lengths for source in sources})
-    split_of: dict[tuple[str, str], dict[Region, str]] = {}
-    for split, listed in regions.items():
-        for one in listed:
-            split_of.setdefault((one.genome, one.chromosome), {})[one] = split
-    blocks = {
-        (source.genome.name, chromosome): _blocks(
-            split_of.get((source.genome.name, chromosome), {}), source.genome.name, chromosome, length
-        )
-        for source in sources
-        for chromosome, length in source.lengths.items()
-    }
+    blocks = _cut(regions, {source.genome.name: source.lengths for source in sources})
     sources = [_without_crossing(source, blocks) for source in sources]
     # No gene crosses a border any more: a region has one if one begins there.
     with_genes = set()
@@ -71,6 +61,33 @@ def cut(sources: list[Source], config: SplitConfig) -> tuple[list[Source], dict[
                     key=f"split.{split}",
                 )
     return sources, blocks
+
+
+def blocks_of(config: SplitConfig, genomes: Mapping[str, Mapping[str, int]]) -> dict[tuple[str, str], Blocks]:
+    """(genome, chromosome) to its blocks, whatever genes there are: the regions that a split lists, and the rest.
+
+    Args:
+        config: a split by region.
+        genomes: name to the length in bases of each sequence.
+
+    Raises:
+        UsageError: as `read`.
+    """
+    return _cut(read(config, genomes), genomes)
+
+
+def _cut(
+    regions: Mapping[str, Sequence[Region]], genomes: Mapping[str, Mapping[str, int]]
+) -> dict[tuple[str, str], Blocks]:
+    split_of: dict[tuple[str, str], dict[Region, str]] = {}
+    for split, listed in regions.items():
+        for one in listed:
+            split_of.setdefault((one.genome, one.chromosome), {})[one] = split
+    return {
+        (genome, chromosome): _blocks(split_of.get((genome, chromosome), {}), genome, chromosome, length)
+        for genome, lengths in genomes.items()
+        for chromosome, length in lengths.items()
+    }
 
 
 def read(config: SplitConfig, genomes: Mapping[str, Mapping[str, int]]) -> dict[str, list[Region]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import UsageError
+from pipelines.genome import sequence
 from pipelines.genome.sequence import Bytes
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import UNK
@@ -57,3 +58,26 @@ def encode(tokenizer: Tokenizer, codes: Bytes) -> NDArray[Any]:
         # A tail of partial k-mers follows where the tokenizer has one.
         tokens[flank : len(codes) - flank] = kmers[: len(codes) - 2 * flank]
     return tokens
+
+
+def decode(tokenizer: Tokenizer, tokens: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The base codes of consecutive pieces of stretches, as far as the tokens of each piece determine them.
+
+    Args:
+        tokenizer: as for `encode`.
+        tokens: ids of all pieces end to end, shape (bases,).
+        lengths: bases of each, shape (pieces,).
+
+    Returns:
+        Shape (bases,); 4 where every token of the piece that covers a base is a special.
+    """
+    codes = np.full(len(tokens), sequence.OTHER, np.uint8)
+    piece = np.repeat(np.arange(len(lengths)), lengths)
+    letters, flank = tokenizer.letters, tokenizer.k // 2
+    for offset in range(tokenizer.k):
+        shift = offset - flank
+        source = np.arange(max(0, -shift), len(tokens) - max(0, shift))
+        known = letters[tokens[source], offset]
+        is_seen = (known != sequence.OTHER) & (piece[source] == piece[source + shift])
+        codes[source[is_seen] + shift] = known[is_seen]
+    return codes

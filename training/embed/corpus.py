@@ -23,6 +23,7 @@ from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.genome.sequence import OTHER, Bytes, base_codes
 from pipelines.progress import Progress
+from pipelines.tokens import centred
 from pipelines.tokens.tokenizer import Tokenizer
 from training import dataset_config
 from training.embed.config import EmbeddingConfig
@@ -161,7 +162,8 @@ def from_dataset(directory: Path, split: str, config: EmbeddingConfig) -> Corpus
     held_out = TokenDataset.open(directory, split, train.manifest["fingerprint"])
     if not len(train) or not len(held_out):
         raise DatasetError(f"{directory}: split {split} or train is empty", "change the split section and build again")
-    both_strands = config.strands == "both"
+    # Windows lie on the forward strand, whatever the strand of their genes.
+    both_strands = config.strands != "given" if train.states is not None else config.strands == "both"
     return Corpus(
         tokenizer=train.tokenizer,
         config=config,
@@ -182,7 +184,10 @@ def _rows(dataset: TokenDataset) -> Iterator[Rows]:
         last = int(np.searchsorted(dataset.offsets, dataset.offsets[first] + TOKENS_AT_ONCE, side="right")) - 1
         last = max(last, first + 1)
         tokens = dataset.tokens[dataset.offsets[first] : dataset.offsets[last]]
-        yield dataset.tokenizer.decode_bases(tokens, bases[first:last])
+        if dataset.states is None:
+            yield dataset.tokenizer.decode_bases(tokens, bases[first:last])
+        else:
+            yield centred.decode(dataset.tokenizer, tokens, bases[first:last]), bases[first:last]
         first = last
 
 

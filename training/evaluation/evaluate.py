@@ -20,6 +20,7 @@ from pipelines.audit import shortcuts
 from pipelines.audit.shortcuts import Rule
 from pipelines.build import left_out
 from pipelines.build.left_out import LeftOut
+from pipelines.dataset.manifest import read_manifest, require_intervals
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
 from training.bundle.bundle import Bundle
@@ -173,6 +174,7 @@ def evaluate(
         DatasetError: no such split, only one class in it, or a manifest without counts.
         UsageError: too few samples, or too few chromosomes to draw.
     """
+    require_intervals(read_manifest(directory), directory, "evaluate")
     dataset = TokenDataset.open(directory, split)
     for name, bundle in bundles.items():
         bundle.require_tokenizer(

@@ -181,9 +181,9 @@ def test_only_genomes_of_one_or_two_sequences_are_cut_by_themselves(sequences: s
 
 
 def test_a_chromosome_that_leaves_a_split_as_far_from_its_share_is_not_taken() -> None:
-    assert assign._names_near_target(["a", "b"], {"a": 20, "b": 5}, 10.0) == ["b"]
-    assert assign._names_near_target(["a", "b"], {"a": 19, "b": 5}, 10.0) == ["a"]
-    assert assign._names_near_target(["a", "b"], {"a": 90, "b": 80}, 10.0) == ["b"]
+    assert assign.names_near_target(["a", "b"], {"a": 20, "b": 5}, 10.0) == ["b"]
+    assert assign.names_near_target(["a", "b"], {"a": 19, "b": 5}, 10.0) == ["a"]
+    assert assign.names_near_target(["a", "b"], {"a": 90, "b": 80}, 10.0) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_names_are_held_out_as_an_obvious_loop_holds_them_out(
     remaining = sorted(sorted(size), key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
         if share and remaining:
-            held_out = assign._names_near_target(remaining, size, share * len(names))
+            held_out = assign.names_near_target(remaining, size, share * len(names))
             for row, name in enumerate(names):
                 expected[row] = split if unassigned[row] and name in held_out else expected[row]
             remaining = [name for name in remaining if name not in held_out]

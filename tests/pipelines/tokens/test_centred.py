@@ -39,3 +39,18 @@ def test_other_tokenizers_are_refused(k: int, stride: int, key: str) -> None:
     with pytest.raises(UsageError, match=key) as raised:
         centred.encode(Tokenizer(k, stride, "anchor"), codes_of("ACGTACGT"))
     assert raised.value.key == key
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_the_bases_of_pieces_come_back(k: int) -> None:
+    generator = np.random.default_rng(k)
+    codes = generator.integers(0, 4, 200).astype(np.uint8)
+    lengths = np.array([90, 1, 109])
+    decoded = centred.decode(Tokenizer(k, 1, "anchor"), centred.encode(Tokenizer(k, 1, "anchor"), codes), lengths)
+    assert decoded.tolist() == codes.tolist()
+
+
+def test_a_base_beside_n_is_decoded_from_its_other_neighbours() -> None:
+    tokenizer = Tokenizer(3, 1, "anchor")
+    codes = codes_of("ACGTNACGT")
+    assert centred.decode(tokenizer, centred.encode(tokenizer, codes), np.array([9])).tolist() == codes.tolist()

@@ -1,0 +1,58 @@
+"""Tasks that write the files of a dataset, run by Ray and put together from their records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.build import encode_tokens
+from pipelines.errors import DatasetError
+from pipelines.progress import Stage
+from pipelines.ray_map import map_tables
+
+MAX_TASKS_IN_GROUP = 4
+
+
+def group(tasks: list[pa.Table]) -> list[pa.Table]:
+    """Put several tasks into one table where each CPU has many: a Ray task costs some 7 ms, one of ours some 50."""
+    import ray
+
+    size = int(np.clip(len(tasks) // (8 * ray.cluster_resources().get("CPU", 1)), 1, MAX_TASKS_IN_GROUP))
+    return [pa.concat_tables(tasks[first : first + size]) for first in range(0, len(tasks), size)]
+
+
+def write(
+    tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], rows: int, staging: Path, stage: Stage
+) -> Iterator[dict[str, Any]]:
+    """Have a map write every task; yield the record of each, in any order.
+
+    Args:
+        tasks: one table each, with its number in the column `task`.
+        mapper: writes the files of a task, and returns its record.
+        rows: that all tasks together have to write.
+        staging: directory that becomes the dataset.
+        stage: shows the rows that are written.
+
+    Raises:
+        DatasetError: the records do not add up to all rows and tasks.
+    """
+    written = finished = 0
+    for records in map_tables(group(tasks), encode_tokens.EachTask(mapper)):
+        for text in records["record"].to_pylist():
+            record = json.loads(text)
+            of_task = sum(file["rows"] for file in record["files"])
+            stage.advance(of_task)
+            written, finished = written + of_task, finished + 1
+            yield record
+    if written != rows or finished != len(tasks):
+        raise DatasetError(f"{staging}: {written} rows written instead of {rows}", "run the build again")
+
+
+def by_path(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The manifest's entries on files, in the order of their paths."""
+    return sorted(files, key=lambda file: file["path"])

@@ -1,0 +1,163 @@
+"""One genome with its gene models, read and cross-checked: which sequences are used, and which genes are not and why.
+
+The cost is that of reading the annotation twice and, the first time, an index of the FASTA file. Genes are kept packed,
+some 100 bytes each, until those of a chromosome are needed.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.config import SourceConfig
+from pipelines.errors import InputError
+from pipelines.gene_models import reader
+from pipelines.gene_models.model import Gene
+from pipelines.gene_models.reader import GeneFile
+from pipelines.gene_models.selection import Selection
+from pipelines.genome import contigs, fasta
+from pipelines.genome.fasta import Genome
+from pipelines.genome.intervals import Intervals
+from pipelines.inputs import contents
+from pipelines.progress import Progress
+
+
+@dataclass(frozen=True)
+class AnnotatedGenome:
+    """A genome with its gene models.
+
+    Attributes:
+        genome: the sequences.
+        contents: configuration key to the SHA-256 of the file it names.
+        lengths: bases of each chromosome in use, in FASTA order.
+        bounds: start and end of the genes of each chromosome in use that has genes, by start; shape (genes, 2).
+        dropped: number of genes that are not on a chromosome in use, by reason.
+        unused: number of rows of the annotation that belong to no gene, by reason.
+        packed: the genes of each of these chromosomes, packed.
+    """
+
+    genome: Genome
+    contents: dict[str, str]
+    lengths: dict[str, int]
+    bounds: dict[str, Intervals]
+    dropped: Counter[str]
+    unused: Counter[str]
+    packed: dict[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """The genome's name in the experiment."""
+        return self.genome.name
+
+    def genes(self, chromosome: str) -> list[Gene]:
+        """The genes of a chromosome in the order of `bounds`; none for one without genes."""
+        return unpack(self.packed[chromosome]) if chromosome in self.packed else []
+
+
+def pack(genes: list[Gene]) -> bytes:
+    """Genes as bytes, for another process of this program or for later."""
+    return zlib.compress(pickle.dumps(genes), 1)
+
+
+def unpack(content: bytes) -> list[Gene]:
+    """The genes that `pack` packed."""
+    genes: list[Gene] = pickle.loads(zlib.decompress(content))
+    return genes
+
+
+def extent(gene: Gene) -> tuple[int, int]:
+    """The first base of a gene and its transcripts, and the base after their last."""
+    starts, ends = (one.start for one in gene.transcripts), (one.end for one in gene.transcripts)
+    return min([gene.start, *starts]), max([gene.end, *ends])
+
+
+def read(config: SourceConfig, selection: Selection, progress: Progress) -> AnnotatedGenome:
+    """Read one genome and check its files against each other.
+
+    Args:
+        config: the source, with `fasta` and `annotation`.
+        selection: which genes of the annotation are read.
+        progress: where what is used, and what does not match, is reported.
+
+    Raises:
+        InputError: a file is missing or damaged, FASTA and annotation share no sequence name, a requested chromosome
+            does not exist, or no gene with a coding sequence is left.
+    """
+    fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
+    others = [annotation_path, *([Path(config.aliases)] if config.aliases else [])]
+    for path in (fasta_path, *others):
+        if not path.exists():
+            raise InputError(
+                f"{path}: no such file", f"check the paths of genome {config.genome} under sources", key="sources"
+            )
+    with contents.unchanged(*others):
+        genome = fasta.open_genome(config.genome, fasta_path, progress)
+        names = contigs.NameTranslator(config, genome.lengths)
+        found = reader.read(annotation_path, genome.lengths, selection, partial(names.translate))
+        digests = {"fasta": genome.content, "annotation": contents.of_file(annotation_path)}
+        if config.aliases:
+            digests["aliases"] = contents.of_file(Path(config.aliases))
+    _require_shared_names(found, config, genome.lengths)
+    chosen = contigs.select(genome.lengths, {gene.chromosome for gene in found.genes}, config)
+    on_chromosome: dict[str, list[Gene]] = {}
+    dropped = Counter(found.left_out)
+    for gene in found.genes:
+        if gene.chromosome in chosen.lengths:
+            on_chromosome.setdefault(gene.chromosome, []).append(gene)
+        else:
+            dropped["chromosome_not_chosen"] += 1
+    _require_coding(on_chromosome, config)
+    progress.note(
+        f"{config.genome}: {len(chosen.lengths):,} of {len(genome.lengths):,} sequences used ({chosen.reason})"
+    )
+    _report(found, config, progress)
+    for genes in on_chromosome.values():
+        genes.sort(key=lambda gene: (*extent(gene), gene.strand))
+    return AnnotatedGenome(
+        genome=genome,
+        contents=digests,
+        lengths=chosen.lengths,
+        bounds={name: np.array([extent(gene) for gene in genes], np.int64) for name, genes in on_chromosome.items()},
+        dropped=dropped,
+        unused=found.unused,
+        packed={name: pack(genes) for name, genes in on_chromosome.items()},
+    )
+
+
+def _require_shared_names(found: GeneFile, config: SourceConfig, lengths: dict[str, int]) -> None:
+    if not found.genes and found.unknown:
+        how = f"{config.aliases} translates none of them" if config.aliases else "for example with sources.aliases"
+        raise InputError(
+            f"{config.annotation}: shares no sequence name with {config.fasta}",
+            f"make the names agree ({how}); the annotation has {contigs.list_names(found.unknown)}, the FASTA has "
+            f"{contigs.list_names(lengths)}",
+            key="sources.aliases",
+        )
+
+
+def _require_coding(on_chromosome: dict[str, list[Gene]], config: SourceConfig) -> None:
+    if not any(one.cds for genes in on_chromosome.values() for gene in genes for one in gene.transcripts):
+        raise InputError(
+            f"{config.annotation}: no gene on the sequences in use has a coding sequence (CDS rows of an mRNA)",
+            "task structure learns exons and introns from these: give GFF3 or GTF that has them",
+            key="sources.annotation",
+        )
+
+
+def _report(found: GeneFile, config: SourceConfig, progress: Progress) -> None:
+    """Say how many rows are in no gene, and which sequences only the annotation has."""
+    if found.unused:
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.unused.most_common())
+        progress.note(f"{config.genome}: {found.unused.total():,} rows of the annotation are in no gene ({reasons})")
+    if found.unknown:
+        progress.warn(
+            f"{config.genome}: {len(found.unknown):,} sequences of the annotation are not in the FASTA file, with "
+            f"{found.left_out['unknown_sequence']:,} genes ({contigs.list_names(found.unknown)}); sources.aliases can "
+            "match them"
+        )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from pipelines.build import encode_tokens, run_tasks, structure_build
 from pipelines.config import DatasetConfig, validate
+from pipelines.dataset.manifest import MANIFEST, sealed_text
+from pipelines.progress import Silent
 
 CDS, INTRON, MASKED = 2, 5, 8
 CODONS = ["GCT", "CGT", "AAC", "GAT", "TGC", "CAA", "GAA", "GGT", "CAC", "ATC", "CTG", "AAG", "TTC", "CCA", "ACG"]
@@ -136,3 +141,16 @@ def structure_config(*genomes: GeneGenome, **sections: Any) -> DatasetConfig:
         **sections,
     }
     return validate(DatasetConfig, values, "test")
+
+
+def write_dataset(config: DatasetConfig, folder: Path) -> Path:
+    """Build a dataset in this process, without Ray; returns the folder."""
+    folder.mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_tasks, "group", lambda tasks: tasks)
+        patch.setattr(run_tasks, "map_tables", lambda tasks, mapper: map(mapper, tasks))
+        document, tokenizer = structure_build.prepare(config, Silent()).write(folder, Silent())
+    tokenizer.save(folder)
+    shutil.rmtree(folder / encode_tokens.RECORDS)
+    (folder / MANIFEST).write_text(sealed_text(document))
+    return folder

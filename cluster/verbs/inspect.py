@@ -15,7 +15,9 @@ SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Shows counts by genome, chromosome, split and label, lengths in bases, GC, the vocabulary, every gene left out with
 its reason, and the shortcut audit: how well trivial rules (length, GC, soft-masked share, first and last six bases) and
-a logistic regression on 5-mers separate genes from negatives on the test split. A model has to beat them. --export
+a logistic regression on 5-mers separate genes from negatives on the test split. A model has to beat them. Of labelled
+windows (task structure) it shows lengths of exons, introns and intergenic stretches, splice pairs, states and masked
+bases instead. --export
 writes the intervals of all splits for other tools, or the tokenizer for Hugging Face's (of a dataset or a bundle)."""
 EXAMPLE = "raygene inspect yeast --report yeast.html"
 
@@ -42,8 +44,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Inspect, show the tables, and write the requested files."""
-    from pipelines.audit.inspection import inspect
-    from pipelines.dataset.token_dataset import MANIFEST
+    from pipelines.audit import inspection as intervals
+    from pipelines.audit import structure_inspection as windows
+    from pipelines.dataset.manifest import MANIFEST, is_structure, read_manifest
 
     arguments, terminal = context.arguments, context.terminal
     if (arguments.export is None) != (arguments.export_to is None):
@@ -52,7 +55,9 @@ def run(context: Context) -> None:
         _export_tokenizer(context)
         if not (Path(arguments.dataset) / MANIFEST).exists():
             return
-    inspection = inspect(Path(arguments.dataset))
+    dataset = Path(arguments.dataset)
+    is_of_windows = is_structure(read_manifest(dataset))
+    inspection = windows.inspect(dataset) if is_of_windows else intervals.inspect(dataset)
     for table in inspection.tables():
         terminal.table(table.caption, table.header, table.rows)
     if arguments.json:

@@ -26,6 +26,16 @@ def genes_table(manifest: Manifest) -> Table:
     return _by_split(manifest, "genes", "Every gene accounted for", "genes", first="labelled")
 
 
+def left_out_table(manifest: Manifest) -> Table:
+    """Genes that are on no sequence in use, by reason."""
+    rows: list[tuple[object, ...]] = [
+        (genome, reason.replace("_", " "), count)
+        for genome, reasons in manifest["dropped"].items()
+        for reason, count in reasons.items()
+    ]
+    return Table("Genes on no sequence in use", ("genome", "reason", "genes"), rows)
+
+
 def masked_table(manifest: Manifest) -> Table:
     """Bases left out of the loss, of both strands, by reason."""
     return _by_split(manifest, "masked", "Masked bases of both strands", "reason")
@@ -40,7 +50,7 @@ def states_table(manifest: Manifest) -> Table:
         for name in dict.fromkeys(name for part in parts for name in part["states"])
         if any(part["states"].get(name) for part in parts)
     ]
-    return Table("States, share of the bases of both strands", ("state", *_columns(manifest)), rows)
+    return Table("States, share of the bases of both strands", ("state", *columns(manifest)), rows)
 
 
 def share(part: int, total: int) -> str:
@@ -54,10 +64,10 @@ def _by_split(manifest: Manifest, key: str, caption: str, name: str, first: str 
     rows: list[tuple[object, ...]] = [
         (reason.replace("_", " "), *(part[key].get(reason, 0) for part in parts)) for reason in reasons
     ]
-    return Table(caption, (name, *_columns(manifest)), rows)
+    return Table(caption, (name, *columns(manifest)), rows)
 
 
-def _columns(manifest: Manifest) -> list[str]:
+def columns(manifest: Manifest) -> list[str]:
     """A name for each genome and split; without the genome where there is one."""
     parts = manifest["structure"]
     is_single = len({part["genome"] for part in parts}) == 1

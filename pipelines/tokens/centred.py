@@ -71,13 +71,15 @@ def decode(tokenizer: Tokenizer, tokens: NDArray[Any], lengths: NDArray[np.int64
     Returns:
         Shape (bases,); 4 where every token of the piece that covers a base is a special.
     """
-    codes = np.full(len(tokens), sequence.OTHER, np.uint8)
-    piece = np.repeat(np.arange(len(lengths)), lengths)
-    letters, flank = tokenizer.letters, tokenizer.k // 2
-    for offset in range(tokenizer.k):
-        shift = offset - flank
-        source = np.arange(max(0, -shift), len(tokens) - max(0, shift))
-        known = letters[tokens[source], offset]
-        is_seen = (known != sequence.OTHER) & (piece[source] == piece[source + shift])
-        codes[source[is_seen] + shift] = known[is_seen]
+    letters, flank, ends = tokenizer.letters, tokenizer.k // 2, np.cumsum(lengths)
+    codes: NDArray[np.uint8] = letters[:, flank][tokens]
+    unknown = np.flatnonzero(codes == sequence.OTHER)
+    piece = np.searchsorted(ends, unknown, side="right")
+    low, high = ends[piece] - lengths[piece], ends[piece]
+    for shift in (step for distance in range(1, flank + 1) for step in (-distance, distance)):
+        # Where a neighbour's k-mer is known, it shows the base too.
+        is_seen = (unknown + shift >= low) & (unknown + shift < high)
+        seen = letters[tokens[unknown[is_seen] + shift], flank - shift]
+        is_known = seen != sequence.OTHER
+        codes[unknown[is_seen][is_known]] = seen[is_known]
     return codes

@@ -161,7 +161,9 @@ class SpliceSites:
 
 
 def learn(sequences: Iterable[tuple[str, Bytes]], genes: Sequence[Gene]) -> SpliceSites | None:
-    """Learn splice sites from the coding introns of genes; None if there are fewer than `FEWEST_INTRONS`.
+    """Learn splice sites from the coding introns of genes; None if there are too few.
+
+    That is fewer than `FEWEST_INTRONS`, or none of a transcript that begins with a start codon.
 
     Args:
         sequences: name and letters of the sequences to learn from.
@@ -190,7 +192,7 @@ def learn(sequences: Iterable[tuple[str, Bytes]], genes: Sequence[Gene]) -> Spli
             acceptors.append(codes[end - ACCEPTOR[0] : end + ACCEPTOR[1]])
             befores.append(before)
             lengths.append(end - start)
-    if len(lengths) < FEWEST_INTRONS:
+    if len(lengths) < FEWEST_INTRONS or not firsts:
         return None
     shares = counts / counts.sum()
     donor, acceptor = _matrix(np.array(donors), shares), _matrix(np.array(acceptors), shares)
@@ -213,7 +215,7 @@ def learn(sequences: Iterable[tuple[str, Bytes]], genes: Sequence[Gene]) -> Spli
         round(lowest[0] - 0.01, DIGITS),
         round(lowest[1] - 0.01, DIGITS),
         (int(limits[0]), int(np.ceil(limits[1]))),
-        int(np.ceil(np.quantile(firsts, _PASSING))) if firsts else 0,
+        int(np.ceil(np.quantile(firsts, _PASSING))),
         len(lengths),
     )
 

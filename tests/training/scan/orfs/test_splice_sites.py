@@ -77,6 +77,16 @@ def test_introns_outside_of_coding_sequences_do_not_count() -> None:
     assert splice_sites.learn([("c", letters)], untranslated) is None
 
 
+def test_introns_of_genes_without_a_beginning_alone_teach_nothing() -> None:
+    letters, _, genes = spliced_genome.make(40)
+    partial = [
+        replace(gene, transcripts=tuple(replace(one, is_partial_start=True) for one in gene.transcripts))
+        for gene in genes
+    ]
+    assert splice_sites.learn([("c", letters)], partial) is None
+    assert splice_sites.learn([("c", letters)], [*genes[:1], *partial[1:]]) is not None
+
+
 def test_a_document_gives_the_same_sites_again(sites: SpliceSites) -> None:
     document = json.loads(json.dumps(sites.document()))
     assert SpliceSites.of_document(document) == sites

@@ -196,3 +196,11 @@ def test_a_plot_is_described_by_its_alternative_text_or_its_title() -> None:
     small_page.figures(report.Plot("Title", plots[0], alt_text=HOSTILE), report.Plot("Other", plots[1]))
     labels = [value for name, value in outline(small_page.html()).attributes if name == "aria-label"]
     assert labels == [HOSTILE, "Other"]
+
+
+def test_the_caption_of_a_plot_is_no_part_of_the_picture_and_can_be_read_aloud() -> None:
+    small_page = report.Page("t")
+    small_page.figures(report.Plot("Title", report.new_figure("x", "y")[0], "What it says."))
+    picture, caption = small_page.html().split("</svg>")
+    assert picture.rindex('<div role="img"') > picture.rindex("<figure")
+    assert caption.split()[0] == "</div>"

@@ -83,7 +83,8 @@ def _differences(estimates: Estimates, level: str) -> Json | None:
 
 
 def _slice(part: Slice) -> Json:
-    levels = {
+    levels: Json = dict.fromkeys(slices.LEVELS)
+    levels |= {
         level: {
             key: value
             for figure, estimate in of_level.items()

@@ -19,6 +19,8 @@ BY_CAPTIONS = {
 HEADLINE_LEVELS = ("cds", "gene", "half")
 """The level that slices and conclusions are of: the first of these that is defined for all call sets."""
 MAX_PAIRS = 3
+MAX_HEADER = 60
+"""Letters of all names of call sets that a table for the terminal has as columns; more are numbered."""
 NOT_AVAILABLE = "not available"
 Rows = list[tuple[object, ...]]
 
@@ -80,8 +82,22 @@ def _level_cells(level: Level) -> tuple[object, ...]:
     return (level.name, level.annotated, level.called, sensitivity, precision, f1)
 
 
+def column_names(analysis: Analysis) -> tuple[str, ...]:
+    """What call sets are called at the heads of columns: their names, or `(1)`, `(2)`, … where those are too long."""
+    if sum(map(len, analysis.names)) <= MAX_HEADER:
+        return tuple(analysis.names)
+    return tuple(f"({number})" for number in range(1, len(analysis.names) + 1))
+
+
+def column_key(analysis: Analysis) -> str:
+    """The end of a caption that says what numbers stand for; nothing where columns have names."""
+    pairs = zip(column_names(analysis), analysis.names, strict=True)
+    numbered = [f"{column} {name}" for column, name in pairs if column != name]
+    return f"; {', '.join(numbered)}" if numbered else ""
+
+
 def side_by_side(analysis: Analysis, *, with_intervals: bool = True) -> Table:
-    """F1 of all call sets at every level."""
+    """F1 of all call sets at every level; without intervals, long names are numbers."""
     rows: Rows = []
     for key, text in LEVELS.items():
         cells: list[object] = []
@@ -90,7 +106,9 @@ def side_by_side(analysis: Analysis, *, with_intervals: bool = True) -> Table:
             cells.append(_or_missing(estimate.value))
             cells += [format_interval(estimate.interval)] if with_intervals else []
         rows.append((text, *cells))
-    names = [cell for name in analysis.names for cell in ((name, "95 %") if with_intervals else (name,))]
+    if not with_intervals:
+        return Table(f"F1 side by side{column_key(analysis)}", ("level", *column_names(analysis)), rows)
+    names = [cell for name in analysis.names for cell in (name, "95 %")]
     return Table("F1 side by side", ("level", *names), rows)
 
 
@@ -110,15 +128,16 @@ def differences(analysis: Analysis) -> Table:
 
 
 def pairs(analysis: Analysis) -> Table:
-    """Paired differences in F1 of every two call sets, at the levels that matter most."""
+    """Paired differences in F1 of every two call sets, at the levels that matter most; long names are numbers."""
+    names = column_names(analysis)
     levels = [level for level in ("cds_base", "exon") if all(level in pair.estimates for pair in analysis.differences)]
     levels = [*(levels or ["base_stranded"]), headline(analysis)]
     rows: Rows = []
     for pair in analysis.differences:
         cells = [cell for level in levels for cell in format_difference(pair.estimates[level]["f1"])]
-        rows.append((f"{analysis.names[pair.first]} − {analysis.names[pair.second]}", *cells))
+        rows.append((f"{names[pair.first]} − {names[pair.second]}", *cells))
     header = ("", *(cell for level in levels for cell in (LEVELS[level], "95 %")))
-    return Table(f"Differences in F1, paired; {method(analysis)}", header, rows)
+    return Table(f"Differences in F1, paired; {method(analysis)}{column_key(analysis)}", header, rows)
 
 
 def shown_pairs(analysis: Analysis) -> list[Difference]:
@@ -152,24 +171,27 @@ def by_slice(analysis: Analysis, by: str, level: str) -> Table:
 
 
 def slices_side_by_side(analysis: Analysis, by: str, level: str) -> Table:
-    """F1 (by biotype: sensitivity) of each slice at one level, a column for each call set."""
+    """F1 (by biotype: sensitivity) of each slice at one level, a column for each call set; long names are numbers."""
     figure = "sensitivity" if by == "biotype" else "f1"
     rows: Rows = []
     for number, part in enumerate(analysis.slices[0][by]):
         parts = [of_set[by][number].estimates.get(level, {}).get(figure) for of_set in analysis.slices]
         rows.append((part.name, part.genes, *(_or_missing(one.value if one else None) for one in parts)))
     what = "sensitivity" if by == "biotype" else "F1"
-    return Table(f"{BY_CAPTIONS[by]}: {what} of {LEVELS[level]}", (by, "genes", *analysis.names), rows)
+    caption = f"{BY_CAPTIONS[by]}: {what} of {LEVELS[level]}{column_key(analysis)}"
+    return Table(caption, (by, "genes", *column_names(analysis)), rows)
 
 
 def findings(analysis: Analysis) -> Table:
-    """How many genes each call set fuses, splits, misses and invents."""
+    """How many genes each call set fuses, splits, misses and invents; long names are numbers."""
     rows: Rows = [
         (kind.replace("_", " "), *(len(of_set[kind]) for of_set in analysis.findings), text)
         for kind, text in KINDS.items()
     ]
-    counts = tuple(analysis.names) if len(analysis.names) > 1 else ("number",)
-    return Table("Genes fused, split, missed and invented", ("", *counts, "what"), rows)
+    if len(analysis.names) == 1:
+        return Table("Genes fused, split, missed and invented", ("", "number", "what"), rows)
+    caption = f"Genes fused, split, missed and invented{column_key(analysis)}"
+    return Table(caption, ("", *column_names(analysis), "what"), rows)
 
 
 def false_genes(analysis: Analysis) -> Table:

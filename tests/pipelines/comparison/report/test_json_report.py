@@ -63,6 +63,8 @@ def test_levels_that_are_not_defined_are_null(make_analysis: Make) -> None:
     assert document["base"]["f1"] == 1
     assert document["call_sets"][1]["cds"]["f1"] == 1
     assert document["differences"][0]["cds"] is None
+    assert [part["cds"] for part in document["by_chromosome"]] == [None, None]
+    assert document["call_sets"][1]["by_chromosome"][0]["cds"]["f1"] == 1
 
 
 def test_nothing_annotated_and_nothing_called_is_valid_json(make_analysis: Make) -> None:

@@ -57,6 +57,24 @@ def test_the_terminal_has_a_row_for_each_pair_of_several_call_sets(make_analysis
     assert table.header[1::2] == (LEVELS["cds_base"], LEVELS["exon"], LEVELS["cds"])
 
 
+def test_long_names_are_numbers_in_the_terminal_that_each_caption_explains(make_analysis: Make) -> None:
+    names = [f"a_rather_long_name_of_calls_{letter}.gff3" for letter in "uvw"]
+    analysis = make_analysis({name: annotated_genes()[number:] for number, name in enumerate(names)})
+    numbered = [table for table in tables.terminal_tables(analysis) if "(1)" in (*table.header, *table.rows[0])]
+    assert {table.caption.split(";")[0].split(":")[0] for table in numbered} == {
+        "F1 side by side",
+        tables.BY_CAPTIONS["chromosome"],
+        tables.BY_CAPTIONS["introns"],
+        "Genes fused, split, missed and invented",
+    }
+    key = f"; (1) {names[0]}, (2) {names[1]}, (3) {names[2]}"
+    assert all(table.caption.endswith(key) for table in numbered)
+    pairs = tables.pairs(analysis)
+    assert pairs.caption.endswith(key)
+    assert [row[0] for row in pairs.rows] == ["(1) − (2)", "(1) − (3)", "(2) − (3)"]
+    assert names[0] in tables.side_by_side(analysis).header
+
+
 def test_the_terminal_shows_slices_of_which_there_are_several(two: Analysis) -> None:
     captions = [table.caption.split(":")[0] for table in tables.terminal_tables(two)]
     assert tables.BY_CAPTIONS["chromosome"] in captions

@@ -1,0 +1,39 @@
+"""Settings counted on labels and chosen on scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.training.decoding.genome import genome
+from training.decoding.fit import Example, fit
+from training.decoding.scores import Scores, true_scores
+from training.decoding.settings import Settings
+
+
+def test_lengths_and_splice_pairs_are_counted_on_labels() -> None:
+    packed, codes = genome(seed=1, genes=200)
+    settings = fit([(packed, codes)], []).settings
+    assert settings.pairs == {"GT-AG": 1.0}
+    assert 30 <= settings.minimum.intron <= 32
+    assert 55 < settings.lengths.intron < 65
+    assert 100 < settings.lengths.intergenic < 140
+    assert 0.5 < settings.lengths.introns < 2
+    assert settings.weights == Settings().weights
+
+
+def test_without_genes_the_defaults_stay() -> None:
+    empty = np.zeros(1000, np.uint8)
+    assert fit([(empty, empty)], []).settings == Settings()
+
+
+def test_weights_are_chosen_that_do_better_on_validation() -> None:
+    train = genome(seed=1, genes=100)
+    packed, codes = genome(seed=2, genes=60)
+    # Scores that leave out half of the genes: the network asks for a bonus.
+    scores = true_scores(packed, certainty=0.3)
+    shifted = Scores(scores.log_states, scores.site_logits - 6)
+    before = fit([train], [Example(shifted, codes, packed)], evaluations=1)
+    after = fit([train], [Example(shifted, codes, packed)], evaluations=20)
+    assert after.exon_f1 + after.gene_f1 > before.exon_f1 + before.gene_f1
+    assert after.evaluations <= 20
+    assert after == fit([train], [Example(shifted, codes, packed)], evaluations=20)

@@ -27,31 +27,43 @@ DILATIONS = 8
 """Dilations double from layer to layer, 1 to 128, and then begin again."""
 
 
-class Convolution(nn.Conv1d):
-    """A convolution that keeps the number of positions, or divides it by a stride; channels last.
+def convolve(states: Tensor, weight: Tensor, bias: Tensor | None, stride: int, dilation: int, padding: int) -> Tensor:
+    """A convolution over vectors that lie channels last.
 
     Args:
-        width: of a position's vector that comes in.
-        channels: of one that goes out.
-        kernel: odd number of positions, unless `padding` is given.
+        states: shape (rows, positions, width).
+        weight: shape (channels, width, kernel).
+        bias: shape (channels,).
         stride: positions from one output to the next.
         dilation: positions from one weight to the next.
-        padding: zeros before and after each row; None: what keeps an output centred on its position.
+        padding: zeros before and after each row.
+
+    Returns:
+        Shape (rows, positions of the output, channels).
+    """
+    # As an image of height 1: torch has no one-dimensional convolution that takes channels last.
+    image = states.transpose(1, 2).unsqueeze(2)
+    out = conv2d(image, weight.unsqueeze(2), bias, (1, stride), (0, padding), (1, dilation))
+    return out.squeeze(2).transpose(1, 2)
+
+
+class Convolution(nn.Conv1d):
+    """A dilated convolution that keeps the number of positions, channels last.
+
+    Args:
+        width: of a position's vector, before and after.
+        kernel: odd number of positions.
+        dilation: positions from one weight to the next.
     """
 
-    def __init__(
-        self, width: int, channels: int, kernel: int, *, stride: int = 1, dilation: int = 1, padding: int | None = None
-    ) -> None:
-        self.around = dilation * (kernel // 2) if padding is None else padding
-        super().__init__(width, channels, kernel, stride=stride, dilation=dilation, padding=self.around)
+    def __init__(self, width: int, kernel: int, dilation: int) -> None:
+        around = dilation * (kernel // 2)
+        super().__init__(width, width, kernel, dilation=dilation, padding=around)
+        self.around, self.step = around, dilation
 
     def forward(self, states: Tensor) -> Tensor:
-        """Shape (rows, positions, width) to (rows, positions / stride, channels)."""
-        # As an image of height 1: torch has no one-dimensional convolution that takes channels last.
-        image = states.transpose(1, 2).unsqueeze(2)
-        stride, dilation = (1, self.stride[0]), (1, self.dilation[0])
-        out = conv2d(image, self.weight.unsqueeze(2), self.bias, stride, (0, self.around), dilation)
-        return out.squeeze(2).transpose(1, 2)
+        """Shape (rows, positions, width), as given."""
+        return convolve(states, self.weight, self.bias, 1, self.step, self.around)
 
 
 def rectified(norm: nn.LayerNorm, states: Tensor, padding: Tensor | None) -> Tensor:
@@ -130,7 +142,7 @@ class Block(nn.Module):
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.convolution = Convolution(width, width, kernel, dilation=dilation)
+        self.convolution = Convolution(width, kernel, dilation)
         self.join = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 

@@ -28,13 +28,16 @@ CACHE_LINE = 64
 def stages(config: ModelConfig, shape: Shape, width: int) -> Iterator[Stage]:
     """One stage a layer, for vectors of `width` that come in."""
     directions = 2 if config.bidirectional else 1
-    fused = config.kind == "gru" and shape.device == "cpu" and shape.item == FLOAT
     for layer in range(config.layers):
-        if fused:
-            yield _fused_gru_layer(config, shape, width, directions, layer)
-        else:
-            yield _library_layer(config, shape, width, directions, layer)
+        yield layer_stage(config, shape, width, directions, layer)
         width = config.hidden * directions
+
+
+def layer_stage(config: ModelConfig, shape: Shape, width: int, directions: int, layer: int) -> Stage:
+    """One layer, from 0, for vectors of `width` that come in."""
+    fused = config.kind == "gru" and shape.device == "cpu" and shape.item == FLOAT
+    of_kind = _fused_gru_layer if fused else _library_layer
+    return of_kind(config, shape, width, directions, layer)
 
 
 def _library_layer(config: ModelConfig, shape: Shape, width: int, directions: int, layer: int) -> Stage:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 
 from pipelines.errors import UsageError
 from pipelines.tokens.tokenizer import Tokenizer
@@ -13,6 +16,8 @@ from training.cost.stage import Stage
 from training.structure.network import StructureModel
 
 CODON = 3
+PAIRED = ("base_channels", "stem", "hidden")
+"""Sizes of vectors of which each strand has half."""
 
 
 def check(config: ModelConfig) -> None:
@@ -21,6 +26,7 @@ def check(config: ModelConfig) -> None:
     Raises:
         UsageError: they do not; the message names the key.
     """
+    odd = {key: size for key in PAIRED if (size := getattr(config, key)) % 2}
     problems = {
         "frames": ("1", config.frames > 1, "positions are never read as separate frames in task structure"),
         "absolute_positions": ("false", config.absolute_positions, "a window starts anywhere in a chromosome"),
@@ -30,8 +36,16 @@ def check(config: ModelConfig) -> None:
             config.stem_stride % CODON > 0,
             "only a multiple of 3 keeps the bases of a codon together",
         ),
-        "stem_width": (str(config.stem_stride), config.stem_width < config.stem_stride, "the stem skips bases"),
+        "bidirectional": ("true", not config.bidirectional, "both strands are read, each in its direction"),
+        "stem_width": (
+            str(max(config.stem_width + 1, config.stem_stride)),
+            config.stem_width < config.stem_stride or (config.stem_width - config.stem_stride) % 2 == 1,
+            f"the kernel cannot be centred on the {config.stem_stride} bases of model.stem_stride",
+        ),
         "base_width": (str(config.base_width + 1), config.base_width % 2 == 0, "an even kernel has no middle"),
+    }
+    problems |= {
+        key: (str(value + 1), True, "half of the numbers belong to either strand") for key, value in odd.items()
     }
     for key, (value, is_wrong, reason) in problems.items():
         if is_wrong:
@@ -40,19 +54,23 @@ def check(config: ModelConfig) -> None:
             )
 
 
-def make(config: ModelConfig, vocabulary_size: int, *, utr: bool = False) -> StructureModel:
+def make(
+    config: ModelConfig, vocabulary_size: int, *, utr: bool = False, complements: NDArray[Any] | None = None
+) -> StructureModel:
     """A network of the configured sizes, its weights drawn from torch's current seed.
 
     Args:
         config: the model section.
         vocabulary_size: number of token ids.
         utr: whether untranslated regions have a state of their own in the labels.
+        complements: the id of each token's reverse complement, shape (ids,); None if weights are loaded, which include
+            it.
 
     Raises:
         UsageError: sizes that make no sense base by base, or an unknown kind.
     """
     check(config)
-    return StructureModel(config, vocabulary_size, models.body_of(config), utr=utr)
+    return StructureModel(config, vocabulary_size, models.body_of(config), utr=utr, complements=complements)
 
 
 def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int, *, utr: bool = False) -> StructureModel:
@@ -63,7 +81,7 @@ def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int, *, utr: bool = F
         UsageError: as `make`.
     """
     torch.manual_seed(seed)
-    model = make(config, tokenizer.vocabulary_size, utr=utr)
+    model = make(config, tokenizer.vocabulary_size, utr=utr, complements=tokenizer.reverse_complements)
     models.set_token_vectors(model, config, tokenizer, seed)
     return model
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from pipelines.structure.states import SITES, STATES
 from training.config import ModelConfig
-from training.cost.amount import NOTHING
+from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Shape
 from training.cost.stage import Stage
 from training.models.body import Body
+from training.structure import bodies
 from training.structure.token_convolution import uses_table
 
 STRANDS = 2
@@ -30,109 +31,117 @@ def stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[B
         config: every size.
         vocabulary_size: number of token ids.
         shape: of the batch: its tokens are bases, its positions those after the stem.
-        body: class of the part that reads along the sequence.
+        body: class of the kind of body.
     """
-    width, _ = body.output_size(config)
+    width = bodies.paired_size(body, config)
     return [
         _token_convolution(config, vocabulary_size, shape),
         *(_residual(config, shape, f"base {layer + 1}") for layer in range(config.base_layers)),
         _stem(config, shape),
-        *body.memory_stages(config, shape, config.stem),
+        *bodies.memory_stages(body, config, shape, config.stem),
         _expansion(config, shape, width),
         *(_residual(config, shape, f"output {layer + 1}") for layer in range(config.output_layers)),
         *_head_and_loss(config, shape),
     ]
 
 
+def _at_bases(shape: Shape, numbers: int, item: int = FLOAT) -> Amount:
+    """Memory of so many numbers at every base."""
+    return shape.tensor(item * shape.padded_tokens * numbers)
+
+
+def _tied(shape: Shape, weights: float) -> Amount:
+    """Memory of the weights of both strands, which are made of those that are stored."""
+    return shape.tensor(2 * weights)
+
+
 def _token_convolution(config: ModelConfig, vocabulary_size: int, shape: Shape) -> Stage:
     """Token vectors and the first convolution."""
-    channels, kernel, bases = config.base_channels, config.base_width, shape.padded_tokens
-    unit = shape.tensor(FLOAT * bases * channels)
+    unit, width = _at_bases(shape, config.base_channels), 2 * config.embedding
     table = FLOAT * vocabulary_size * config.embedding
-    weights = FLOAT * (config.embedding * kernel * channels + channels)
-    masks = shape.tensor(bases) * 2
+    weights = FLOAT * (width * config.base_width + 1) * config.base_channels / 2
+    masks, ids = _at_bases(shape, 2, item=1), _at_bases(shape, 1, item=ID)
     if uses_table(shape.device, vocabulary_size):
-        return Stage(
-            "token convolution",
-            weights=weights + (table if shape.trains_embedding else 0),
-            frozen=0 if shape.trains_embedding else table,
-            saved=masks + shape.tensor(INDEX * bases),
-            forward=shape.tensor(ID * bases) + shape.tensor(INDEX * bases * kernel) * 2 + unit,
-            backward=unit * 2,
-        )
-    vectors = shape.tensor(FLOAT * bases * config.embedding)
-    half = shape.tensor(shape.item * bases * config.embedding) if shape.item < FLOAT else NOTHING
+        products = FLOAT * vocabulary_size * config.base_width * config.base_channels
+        saved = _at_bases(shape, 1, item=INDEX) + shape.tensor(products)
+        forward = ids + _at_bases(shape, config.base_width, item=INDEX) * 2 + unit + shape.tensor(products)
+        backward = unit + shape.tensor(products) * 2
+    else:
+        vectors = _at_bases(shape, width)
+        half = _at_bases(shape, width, shape.item) if shape.item < FLOAT else NOTHING
+        saved, forward, backward = ids + (half or vectors), vectors + unit, unit + vectors * 2
     return Stage(
         "token convolution",
         weights=weights + (table if shape.trains_embedding else 0),
         frozen=0 if shape.trains_embedding else table,
-        saved=masks + shape.tensor(ID * bases) + (half if shape.item < FLOAT else vectors),
-        forward=vectors + unit,
-        backward=unit + vectors,
+        saved=masks + saved + _tied(shape, weights),
+        forward=forward,
+        backward=backward,
     )
 
 
 def _residual(config: ModelConfig, shape: Shape, name: str) -> Stage:
-    """A convolution of normalised vectors, which saves what comes in and what is convolved."""
-    channels, bases = config.base_channels, shape.padded_tokens
-    unit, convolved = shape.tensor(FLOAT * bases * channels), shape.tensor(shape.item * bases * channels)
-    half = convolved if shape.item < FLOAT else NOTHING
+    """A convolution, which saves what comes in and its own rectified result."""
+    channels = config.base_channels
+    unit, convolved = _at_bases(shape, channels), _at_bases(shape, channels, shape.item)
+    weights = FLOAT * (config.base_width * channels + 2) * channels / 2
     return Stage(
         name,
-        weights=FLOAT * (config.base_width * channels * channels + 3 * channels),
-        saved=unit * 2 + half + shape.tensor(FLOAT * bases) * 2,
-        forward=unit + convolved,
-        backward=unit * 3 + half,
+        weights=weights,
+        saved=convolved * 2 + _tied(shape, weights),
+        forward=unit + (convolved if shape.item < FLOAT else NOTHING),
+        backward=unit * 2 + convolved,
     )
 
 
 def _stem(config: ModelConfig, shape: Shape) -> Stage:
     """The strided convolution, and the vectors of bases that are held until the body's are added to them."""
-    channels, bases = config.base_channels, shape.padded_tokens
-    unit = shape.tensor(FLOAT * bases * channels)
-    half = shape.tensor(shape.item * bases * channels)
+    unit, convolved = _at_bases(shape, config.base_channels), _at_bases(shape, config.base_channels, shape.item)
+    weights = FLOAT * (config.base_channels * config.stem_width + 1) * config.stem / 2
+    pads = config.stem_width > config.stem_stride or shape.tokens % config.stem_stride > 0
+    copied = pads or shape.item < FLOAT
+    noise = shape.states(config.stem) if config.dropout else NOTHING
     return Stage(
         "stem",
-        weights=FLOAT * (channels * config.stem * config.stem_width + config.stem),
-        saved=half + shape.states(config.stem),
-        held=unit,
-        forward=unit,
-        backward=unit * 2,
+        weights=weights,
+        saved=convolved + shape.states(config.stem) + noise + _tied(shape, weights),
+        held=unit if copied else NOTHING,
+        forward=unit if pads and shape.item < FLOAT else NOTHING,
+        backward=unit + convolved,
     )
 
 
 def _expansion(config: ModelConfig, shape: Shape, width: int) -> Stage:
-    """The linear map back to bases."""
+    """A norm and the linear map back to bases."""
     channels, stride = config.base_channels, config.stem_stride
-    unit = shape.tensor(FLOAT * shape.padded_tokens * channels)
-    expanded = shape.states(stride * channels)
-    noise = shape.states(width) if config.dropout else NOTHING
+    unit, expanded = _at_bases(shape, channels), shape.states(stride * channels)
+    states = shape.tensor(FLOAT * shape.padded_positions * width)
+    weights = FLOAT * (width + 1) * stride * channels / 2
+    noise = states * 2 if config.dropout else NOTHING
     return Stage(
         "expansion",
-        weights=FLOAT * (width + 1) * stride * channels,
-        saved=shape.states(width) + noise,
-        forward=expanded,
+        weights=weights + FLOAT * width,
+        saved=states * 2 + noise + _tied(shape, weights),
+        forward=expanded + unit,
         backward=unit + expanded,
     )
 
 
 def _head_and_loss(config: ModelConfig, shape: Shape) -> Iterator[Stage]:
     """Norm and logits in float32, and the losses of states and sites."""
-    channels, bases = config.base_channels, shape.padded_tokens
-    unit = shape.tensor(FLOAT * bases * channels)
-    of_states, of_sites = (shape.tensor(FLOAT * bases * STRANDS * count) for count in (STATES, SITES))
-    logits = shape.tensor(FLOAT * bases * STRANDS * (STATES + SITES))
+    channels = config.base_channels
+    unit, logits = _at_bases(shape, channels), _at_bases(shape, STRANDS * (STATES + SITES))
+    of_states, of_sites = _at_bases(shape, STRANDS * STATES), _at_bases(shape, STRANDS * SITES)
     yield Stage(
         "head",
-        weights=FLOAT * (channels + 1) * STRANDS * (STATES + SITES) + 2 * FLOAT * channels,
-        saved=unit * 2 + shape.tensor(FLOAT * bases) * 2 + logits,
-        forward=unit,
+        weights=FLOAT * (channels + 1) * (STATES + SITES) + FLOAT * channels,
+        saved=unit * 2 + _at_bases(shape, 2) + logits,
+        forward=NOTHING,
         backward=unit * 2 + logits,
     )
-    targets = shape.tensor(ID * bases * STRANDS)
     yield Stage(
         "loss",
-        saved=of_states + targets + of_sites * 2,
+        saved=of_states + _at_bases(shape, STRANDS, item=ID) + of_sites * 2,
         forward=of_states + of_sites * SITE_COPIES,
         backward=of_states * 2 + logits,
     )

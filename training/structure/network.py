@@ -1,16 +1,20 @@
 """A network that reads a sequence base by base and gives every base its state and sites on both strands.
 
 Convolutions read at every base, a stem strides to a position for every few bases, the body reads along those, and a
-linear map brings what it has seen back to every base, where it is added to what the convolutions saw. This is a U-Net
-(Ronneberger et al. 2015, arXiv:1505.04597) with one step down. The body, which reaches far, does a small part of the
-work: at a stride of 9 as many steps as a window has codons, divided by three.
+linear map brings what it has seen back to every base, where it is added to what the convolutions saw: a U-Net
+(Ronneberger et al. 2015, arXiv:1505.04597) with one step down. The body, which reaches far, takes as many steps as a
+window has positions. Which strand of a chromosome is written down does not matter to a gene: every part reads both
+strands with the same weights (`training.structure.paired`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipelines.structure.states import SITES, STATES, UTR
@@ -20,12 +24,16 @@ from training.cost.shape import Shape
 from training.cost.stage import Stage
 from training.data.batch import TokenBatch
 from training.models.body import Body
-from training.models.cnn import Convolution, padding_of, rectified
+from training.models.cnn import padding_of
 from training.models.positions import Positions
 from training.structure import memory
+from training.structure.bodies import paired
+from training.structure.paired import PairedLinear, PairedNorm, PairedResidual, without_padding_
 from training.structure.striding import Expansion, StridingStem
 from training.structure.token_convolution import TokenConvolution
 
+FIRST_LOGITS = [-0.35, -2.4, *[-2.4] * 3, *[-4.8] * 3, *[-7.0] * 4]
+"""Logits of one strand's states and sites before training: most bases are intergenic, and few are sites."""
 IMPOSSIBLE = -1e4
 """The logit of a state that does not occur: its probability is exactly 0, and differences of logits stay numbers."""
 STRANDS = 2
@@ -47,67 +55,87 @@ class Outputs:
 class StructureModel(nn.Module):
     """Maps a batch to logits of every base; those of a row do not depend on other rows.
 
+    The outputs for the reverse complement of a row are its outputs in reverse order with the strands exchanged, if its
+    length is a multiple of the stride.
+
     Args:
         config: every size.
         vocabulary_size: number of token ids.
         body: class of the part that reads along the sequence.
         utr: whether untranslated regions have a state of their own in the labels.
+        complements: the id of each token's reverse complement, shape (ids,); None if weights are loaded, which include
+            it.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, body: type[Body], *, utr: bool = False) -> None:
+    reverse_complements: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary_size: int,
+        body: type[Body],
+        *,
+        utr: bool = False,
+        complements: NDArray[Any] | None = None,
+    ) -> None:
         super().__init__()
         self.config, self.utr = config, utr
         channels, kernel = config.base_channels, config.base_width
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
-        self.enter = TokenConvolution(self.embedding, channels, kernel)
-        self.base = nn.ModuleList(Residual(channels, kernel, 1 << layer) for layer in range(config.base_layers))
+        # As a number like all weights, with which it is stored: no vocabulary has 2^24 tokens.
+        ids = np.arange(vocabulary_size) if complements is None else complements
+        self.register_buffer("reverse_complements", torch.from_numpy(ids.astype(np.float32)))
+        self.enter = TokenConvolution(2 * config.embedding, channels, kernel)
+        self.base = nn.ModuleList(PairedResidual(channels, kernel, 2 << layer) for layer in range(config.base_layers))
         self.stem = StridingStem(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.body = body(config, config.stem)
+        self.body = paired(body, config, config.stem)
+        self.body_norm = PairedNorm(self.body.width)
         self.expand = Expansion(self.body.width, channels, config.stem_stride)
-        self.output = nn.ModuleList(Residual(channels, kernel, 1) for _ in range(config.output_layers))
-        self.norm = nn.LayerNorm(channels)
-        self.head = nn.Linear(channels, STRANDS * (STATES + SITES))
+        self.output = nn.ModuleList(
+            PairedResidual(channels, kernel, 1 << layer) for layer in range(config.output_layers)
+        )
+        self.norm = PairedNorm(channels)
+        self.head = PairedLinear(channels, STRANDS * (STATES + SITES))
+        with torch.no_grad():
+            self.head.bias.copy_(torch.tensor(FIRST_LOGITS))
 
     def forward(self, batch: TokenBatch) -> Outputs:
         """Logits in float32, in any precision of the rest."""
         mask = batch.mask()
         padding = padding_of(mask, batch.counts)
-        states = self.enter(batch.padded(), self.embedding)
+        states = self.enter(batch.padded(), self._vectors())
+        if padding is not None:
+            states = states.masked_fill(padding[..., None], 0)
         for layer in self.base:
             states = layer(states, padding)
-        positions = self.stem(Positions(states, mask, batch.lengths, batch.counts), padding)
+        positions = self.stem(Positions(states, mask, batch.lengths, batch.counts))
         positions = self.body(positions.with_states(self.dropout(positions.states)))
-        states = states + self.expand(self.dropout(positions.states), batch.longest)
+        expanded = self.expand(self.dropout(self.body_norm(positions.states)), batch.longest)
+        states = without_padding_(states + expanded, padding)
         for layer in self.output:
             states = layer(states, padding)
         return self._logits(states)
 
+    def _vectors(self) -> Tensor:
+        """Of every id: its own and that of its reverse complement, shape (ids, 2 x embedding)."""
+        # Through the module, which keeps `<pad>` from being trained.
+        own = self.embedding(torch.arange(self.embedding.num_embeddings, device=self.embedding.weight.device))
+        return torch.cat([own, own[self.reverse_complements.long()]], dim=1)
+
     def _logits(self, states: Tensor) -> Outputs:
         """Bases run innermost in memory, so that sums over states are sums of long rows."""
         with torch.autocast(states.device.type, enabled=False):
+            weights, biases = self.head.weights(), self.head.biases()
             normal = self.norm(states.float())
-            logits = torch.baddbmm(self.head.bias[:, None], self.head.weight.expand(len(normal), -1, -1), normal.mT)
+            logits = torch.baddbmm(biases[:, None], weights.expand(len(normal), -1, -1), normal.mT)
+        of_strands = logits.unflatten(1, (STRANDS, -1))
         if not self.utr:
-            logits[:, UTR : STRANDS * STATES : STATES] = IMPOSSIBLE
-        of_states, of_sites = logits.split([STRANDS * STATES, STRANDS * SITES], dim=1)
-        return Outputs(*(part.unflatten(1, (STRANDS, -1)).permute(0, 3, 1, 2) for part in (of_states, of_sites)))
+            of_strands[:, :, UTR] = IMPOSSIBLE
+        of_states, of_sites = of_strands.split([STATES, SITES], dim=2)
+        return Outputs(of_states.permute(0, 3, 1, 2), of_sites.permute(0, 3, 1, 2))
 
     @staticmethod
     def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:
         """What each part saves and needs, in forward order, the loss included."""
         return memory.stages(config, vocabulary_size, shape, body)
-
-
-class Residual(nn.Module):
-    """A dilated convolution of normalised vectors, added to the input."""
-
-    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-        self.convolution = Convolution(channels, channels, kernel, dilation=dilation)
-
-    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
-        """States of shape (rows, bases, channels); padding as in `rectified`."""
-        convolved: Tensor = self.convolution(rectified(self.norm, states, padding))
-        return states + convolved

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import linear, pad
 
 from training.config import ModelConfig
-from training.models.cnn import Convolution
 from training.models.positions import Positions
+from training.structure.paired import RECTIFIED, PairedConvolution, exchanged
 
 
 class StridingStem(nn.Module):
@@ -19,44 +22,44 @@ class StridingStem(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.stride = config.stem_stride
         self.before = (config.stem_width - config.stem_stride) // 2
-        self.convolution = Convolution(
-            config.base_channels, config.stem, config.stem_width, stride=config.stem_stride, padding=0
+        self.convolution = PairedConvolution(
+            config.base_channels,
+            config.stem,
+            config.stem_width,
+            stride=config.stem_stride,
+            padding=0,
+            gain=RECTIFIED,
         )
 
-    def forward(self, bases: Positions, padding: Tensor | None) -> Positions:
-        """Positions of bases; one counts if its first base is real.
-
-        Args:
-            bases: vectors of width `base_channels`.
-            padding: True after the end of a row, shape (rows, bases); None if all rows are equally long.
-        """
-        states, stride, kernel = bases.states, self.stride, self.convolution.kernel_size[0]
-        if padding is not None:
-            states = states.masked_fill(padding[..., None], 0)
+    def forward(self, bases: Positions) -> Positions:
+        """Positions of bases; one counts if its first base is real. What lies after the end of a row is zero."""
+        states, stride, kernel = bases.states, self.convolution.stride, self.convolution.kernel
         after = (states.shape[1] - 1) // stride * stride + kernel - self.before - states.shape[1]
         if self.before or after:
             states = pad(states, (0, 0, self.before, after))
         lengths, counts = (bases.lengths - 1) // stride + 1, (bases.counts - 1) // stride + 1
-        return Positions(self.convolution(states).relu(), bases.mask[:, ::stride], lengths, counts)
+        return Positions(self.convolution(states).relu_(), bases.mask[:, ::stride], lengths, counts)
 
 
 class Expansion(nn.Module):
-    """A linear map from a position to each of its bases.
+    """A linear map from a position to each of its bases; the weights of the first base turned are those of the last.
 
     Args:
-        width: of a position's vector.
-        channels: of a base's.
+        width: of a position's vector; even.
+        channels: of a base's; even.
         stride: bases of a position.
     """
 
     def __init__(self, width: int, channels: int, stride: int) -> None:
         super().__init__()
-        self.stride = stride
-        self.linear = nn.Linear(width, stride * channels)
+        bound = math.sqrt(3 / width)
+        self.weight = nn.Parameter(torch.empty(stride, channels // 2, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(stride, channels // 2))
 
     def forward(self, positions: Tensor, bases: int) -> Tensor:
         """Shape (rows, positions, width) to (rows, bases, channels)."""
-        expanded: Tensor = self.linear(positions)
-        return expanded.view(len(positions), positions.shape[1] * self.stride, -1)[:, :bases]
+        weight = torch.cat([self.weight, exchanged(self.weight).flip(0)], 1).flatten(0, 1)
+        bias = torch.cat([self.bias, self.bias.flip(0)], 1).flatten()
+        expanded = linear(positions, weight, bias)
+        return expanded.view(len(positions), positions.shape[1] * len(self.weight), -1)[:, :bases]

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag, pad
+from torch.nn.functional import embedding, embedding_bag, pad
 
 from pipelines.tokens.vocabulary import PAD
-from training.models.cnn import Convolution
+from training.structure.paired import PairedConvolution
 
 LARGEST_TABLE = 1 << 12
 """Ids up to which the table fits the cache of a CPU, so that looking up is faster than multiplying."""
@@ -26,31 +26,38 @@ def uses_table(device: str, vocabulary_size: int) -> bool:
 
 
 class TokenConvolution(nn.Module):
-    """A convolution over the vectors of tokens; `<pad>` counts as zeros, as does what lies outside a row.
+    """A convolution over the vectors of tokens; those of `<pad>` are zeros, as is what lies outside a row.
 
     Args:
-        vectors: of all ids; the owner keeps them, and they are trained with the convolution.
+        width: of a token's vector.
         channels: of a base's vector that goes out.
         kernel: odd number of bases.
     """
 
-    def __init__(self, vectors: nn.Embedding, channels: int, kernel: int) -> None:
+    def __init__(self, width: int, channels: int, kernel: int) -> None:
         super().__init__()
-        self.convolution = Convolution(vectors.embedding_dim, channels, kernel)
+        self.convolution = PairedConvolution(width, channels, kernel)
 
-    def forward(self, tokens: Tensor, vectors: nn.Embedding) -> Tensor:
-        """Ids of shape (rows, bases) to shape (rows, bases, channels)."""
-        if not uses_table(tokens.device.type, vectors.num_embeddings):
-            out: Tensor = self.convolution(vectors(tokens))
+    def forward(self, tokens: Tensor, vectors: Tensor) -> Tensor:
+        """Vectors of bases.
+
+        Args:
+            tokens: ids, shape (rows, bases).
+            vectors: of all ids, shape (ids, width).
+
+        Returns:
+            Shape (rows, bases, channels).
+        """
+        if not uses_table(tokens.device.type, len(vectors)):
+            out: Tensor = self.convolution(embedding(tokens, vectors))
             return out
-        # Through the module, which keeps `<pad>` from being trained.
-        every_id = vectors(torch.arange(vectors.num_embeddings, device=tokens.device))
-        channels, _, kernel = self.convolution.weight.shape
-        weight = self.convolution.weight.permute(1, 2, 0).reshape(-1, kernel * channels)
-        table = (every_id @ weight).float().view(-1, channels)
-        assert self.convolution.bias is not None
-        summed: Tensor = _Sum.apply(table, tokens, kernel)  # type: ignore[no-untyped-call]
-        return summed + self.convolution.bias
+        weights = self.convolution.weights()
+        channels, width, kernel = weights.shape
+        products = (vectors @ weights.permute(1, 2, 0).reshape(width, -1)).float().view(-1, kernel, channels)
+        # Every base adds up one row of the place in the middle, which therefore includes the bias.
+        bias = pad(self.convolution.biases()[None], (0, 0, kernel // 2, kernel // 2))
+        summed: Tensor = _Sum.apply((products + bias).flatten(0, 1), tokens, kernel)  # type: ignore[no-untyped-call]
+        return summed
 
 
 class _Sum(torch.autograd.Function):

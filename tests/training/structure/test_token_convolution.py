@@ -17,14 +17,16 @@ def embedding(ids: int) -> nn.Embedding:
 @pytest.mark.parametrize(("kernel", "bases"), [(1, 5), (9, 40), (9, 3), (15, 20)])
 def test_the_table_gives_what_the_convolution_gives_and_the_same_gradients(kernel: int, bases: int) -> None:
     vectors = embedding(67)
-    convolution = TokenConvolution(vectors, 4, kernel)
+    convolution = TokenConvolution(6, 4, kernel)
+    with torch.no_grad():
+        convolution.convolution.bias.normal_()
     tokens = torch.from_numpy(np.random.default_rng(1).integers(PAD, 67, (3, bases)))
     directions = torch.randn(3, bases, 4)
 
     def outcome(slow: bool) -> list[torch.Tensor]:
         convolution.zero_grad()
         vectors.zero_grad()
-        out = convolution.convolution(vectors(tokens)) if slow else convolution(tokens, vectors)
+        out = convolution.convolution(vectors(tokens)) if slow else convolution(tokens, vectors(torch.arange(67)))
         (out * directions).sum().backward()
         gradients = [weight.grad for weight in (*convolution.parameters(), *vectors.parameters())]
         return [out, *(gradient.clone() for gradient in gradients if gradient is not None)]
@@ -35,16 +37,16 @@ def test_the_table_gives_what_the_convolution_gives_and_the_same_gradients(kerne
 
 def test_a_large_vocabulary_is_multiplied() -> None:
     vectors = embedding(LARGEST_TABLE + 1)
-    convolution = TokenConvolution(vectors, 4, 9)
+    convolution = TokenConvolution(6, 4, 9)
     tokens = torch.randint(3, LARGEST_TABLE, (2, 30))
     assert not uses_table("cpu", LARGEST_TABLE + 1)
-    torch.testing.assert_close(convolution(tokens, vectors), convolution.convolution(vectors(tokens)))
+    torch.testing.assert_close(convolution(tokens, vectors.weight), convolution.convolution(vectors(tokens)))
 
 
 def test_frozen_vectors_take_no_gradient() -> None:
     vectors = embedding(67)
     vectors.weight.requires_grad_(False)
-    convolution = TokenConvolution(vectors, 4, 9)
-    convolution(torch.randint(3, 67, (2, 30)), vectors).sum().backward()
+    convolution = TokenConvolution(6, 4, 9)
+    convolution(torch.randint(3, 67, (2, 30)), vectors.weight).sum().backward()
     assert vectors.weight.grad is None
     assert convolution.convolution.weight.grad is not None

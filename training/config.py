@@ -15,6 +15,9 @@ from training.model_registry import RegisteredKind
 UNPLANNED_BUDGET = 65_536
 """Padded tokens in a batch where memory is not planned; on a CPU larger batches are no faster."""
 
+OF_STRUCTURE = ("reverse_complement", "shift", "site_weight", "validation_bases")
+"""Keys of `training` that only task structure reads; None where they are left out."""
+
 
 class ModelConfig(Section):
     """The recogniser."""
@@ -162,6 +165,29 @@ class TrainingConfig(Section):
         default="none",
         description="weight of a sequence in the loss: balanced = both classes have the same total weight in train",
     )
+    reverse_complement: bool | None = Field(
+        default=None,
+        description="read half of the windows, drawn anew for each epoch, on their other strand (task structure; "
+        "default: true)",
+    )
+    shift: bool | None = Field(
+        default=None,
+        description="move each window by up to half its length, drawn anew for each epoch (task structure; default: "
+        "true)",
+    )
+    site_weight: float | None = Field(
+        default=None,
+        description="weight of the loss of starts, stops, donors and acceptors against that of states (task "
+        "structure; default: 10)",
+        ge=0,
+        le=1000,
+    )
+    validation_bases: int | None = Field(
+        default=None,
+        description="bases of validation, spread evenly, that are decoded after each epoch (task structure; default: "
+        "2,000,000)",
+        ge=1,
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         default="fp32", description="number format of the forward pass; weights stay fp32"
     )
@@ -184,7 +210,10 @@ class TrainingConfig(Section):
     )
     mlflow_experiment: str = Field(default="raygene", description="name of the MLflow experiment", min_length=1)
     patience: int = Field(
-        default=0, description="epochs without a better validation AUROC before training stops (0: never)", ge=0
+        default=0,
+        description="epochs without a better validation AUROC (task structure: exon F1) before training stops (0: "
+        "never)",
+        ge=0,
     )
     token_budget: int | None = Field(
         default=None,
@@ -208,6 +237,17 @@ class TrainingConfig(Section):
         default=False,
         description="use only algorithms that give the same bits again on the same device (slower on GPUs)",
     )
+
+    def document(self, exclude: set[str] | None = None) -> dict[str, Any]:
+        """The keys with their values as JSON has them; those of one task alone only where they have a value.
+
+        Bundles store it, and run keys hash it.
+
+        Args:
+            exclude: keys that are left out.
+        """
+        unset = {key for key in OF_STRUCTURE if getattr(self, key) is None}
+        return self.model_dump(mode="json", exclude=unset | (exclude or set()))
 
     @property
     def budget(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError
+from training.tasks import Task
 
 
 def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDataset, TokenDataset]:
@@ -18,14 +19,26 @@ def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDat
         fingerprint: that the dataset must have; None: any.
 
     Raises:
-        DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty or lacks a
-        class.
+        DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty, lacks a class
+            (recognition) or has no coding base (structure).
     """
     train = TokenDataset.open(dataset, "train", fingerprint)
     validation = TokenDataset.open(dataset, "validation", train.manifest["fingerprint"])
+    is_structure = Task.of_dataset(train.manifest["config"]).is_structure
     for split in (train, validation):
-        if np.unique(split.labels).tolist() != [0, 1]:
+        if is_structure:
+            _require_genes(split, dataset)
+        elif np.unique(split.labels).tolist() != [0, 1]:
             raise DatasetError(
                 f"{dataset}: split {split.split} has one class only", "change the split section and build again"
             )
     return train, validation
+
+
+def _require_genes(split: TokenDataset, dataset: Path) -> None:
+    """A window's label says whether it has a coding base."""
+    if not split.labels.any():
+        raise DatasetError(
+            f"{dataset}: split {split.split} has no coding base, so that nothing can be learnt or compared",
+            "change the split section and build again",
+        )

@@ -11,10 +11,12 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pipelines.config import Section
 from pipelines.documents import yaml_reader
 from pipelines.errors import UsageError
+from training.tasks import RECOGNISE, STRUCTURE, Name, Task
 from tuning import keys
 
 Search = Literal["optuna", "random", "grid"]
 MAX_DATASETS = 10_000
+METRICS: dict[Name, tuple[str, ...]] = {RECOGNISE: ("auroc", "mcc"), STRUCTURE: ("exon_f1", "cds_f1")}
 KINDS = ("grid", "choice", "int", "uniform", "log_uniform")
 
 
@@ -151,8 +153,10 @@ class TuningConfig(Section):
         ge=1,
         le=10_000,
     )
-    metric: Literal["auroc", "mcc"] = Field(
-        default="auroc", description="validation metric to maximize, at the epoch that is kept (that of highest AUROC)"
+    metric: Literal["auroc", "mcc", "exon_f1", "cds_f1"] = Field(
+        default="auroc",
+        description="validation metric to maximize, at the epoch that is kept (that of highest AUROC); task structure "
+        "has exon_f1 (default, by which its epoch is kept) and cds_f1",
     )
     scheduler: Literal["asha", "none"] = Field(
         default="asha", description="asha = stop trials early that fall behind the others (successive halving)"
@@ -222,6 +226,23 @@ class TuningConfig(Section):
                     f"{key} is a range, which a grid cannot enumerate; give a list, or set search to random"
                 )
         return self
+
+    def for_task(self, task: Task) -> TuningConfig:
+        """The search with a metric of the task.
+
+        Raises:
+            UsageError: the metric is one of another task.
+        """
+        if self.metric in METRICS[task.name]:
+            return self
+        if task.is_structure and self.metric == "auroc":
+            # The default; recognition's metrics have no meaning here.
+            return self.model_copy(update={"metric": "exon_f1"})
+        raise UsageError(
+            f"tuning.metric {self.metric}: not a metric of the dataset's task",
+            f"choose one of {', '.join(METRICS[task.name])}",
+            key="tuning.metric",
+        )
 
     @property
     def search_space(self) -> dict[str, Domain]:

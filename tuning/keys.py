@@ -24,6 +24,7 @@ from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
 from pipelines.structure_config import LabelsConfig, WindowConfig
 from training.config import ModelConfig, TrainingConfig
+from training.tasks import Task
 
 DATASET_SECTIONS: dict[str, type[BaseModel]] = {
     "negatives": NegativesConfig,
@@ -159,9 +160,12 @@ def trial_configs(
     # It belongs to the experiment's own number of workers, which a trial does not have.
     values["training"].pop("min_workers", None)
     origin = ", ".join(f"{key} {value}" for key, value in parameters.items())
+    from training import networks  # imports torch, which --help need not wait for
+
+    task = Task.of_dataset(values)
     try:
-        return validate(ModelConfig, values.get("model") or {}, origin), validate(
-            TrainingConfig, values["training"], origin
-        )
+        model = validate(ModelConfig, values.get("model") or {}, origin)
+        networks.check(task, model)
+        return model, task.training(validate(TrainingConfig, values["training"], origin))
     except RaygeneError as error:
         raise UsageError(error.problem, error.fix) from error

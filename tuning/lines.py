@@ -8,6 +8,8 @@ from training.memory.capacity import format_size
 from tuning.config import TuningConfig
 from tuning.trial import Trial
 
+METRIC_NAMES = {"auroc": "AUROC", "mcc": "MCC", "exon_f1": "exon F1", "cds_f1": "CDS F1"}
+
 
 def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
     """The line that the terminal shows when a trial has ended.
@@ -34,8 +36,8 @@ def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """`auroc` or `mcc` as people write it."""
-    return "AUROC" if metric == "auroc" else "MCC"
+    """A metric, such as `auroc`, as people write it."""
+    return METRIC_NAMES[metric]
 
 
 def format_parameters(parameters: dict[str, Any]) -> str:

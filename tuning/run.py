@@ -17,6 +17,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.splits import open_splits
+from training.tasks import Task
 from tuning import identity, keys, lines, ranking
 from tuning.config import TuningConfig
 from tuning.results import best
@@ -158,7 +159,8 @@ class Run:
                 # Its size or tokenizer is incompatible with this configuration; it may fit others.
                 raise UsageError(error.problem, error.fix) from error
         lengths = np.concatenate([split.lengths for split in splits])
-        return memory_check.check_memory(model, training, lengths, tokenizer, self._machine)
+        task = Task.of_dataset(splits[0].manifest["config"])
+        return memory_check.check_memory(model, training, lengths, tokenizer, self._machine, task)
 
     def _spec(self, trial: Trial) -> TrialSpec:
         """What the process of a trial needs."""

@@ -14,9 +14,11 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.build.pipeline import Connect
+from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import BusyError, ResourceError, UsageError
 from pipelines.progress import Progress
 from training.distributed.run_key import NOT_CONTENT
+from training.tasks import Task
 from tuning import identity
 from tuning.config import TuningConfig
 from tuning.results.study_report import StudyReport, write_report
@@ -42,6 +44,17 @@ class Study:
     base: Mapping[str, Any]
     dataset: Path | None
     output: Path
+
+    def for_task(self) -> Study:
+        """The study with a metric of its task, which an existing dataset decides.
+
+        Raises:
+            DatasetError: there is no finished dataset.
+            UsageError: the metric is one of another task.
+        """
+        data = self.base if self.dataset is None else read_manifest(self.dataset)["config"]
+        of_task = {name: data[name] for name in ("task", "labels", "window") if name in data}
+        return replace(self, config=self.config.for_task(Task.of_dataset(data)), base={**self.base, **of_task})
 
     def identity(self, datasets: list[str]) -> dict[str, Any]:
         """What is tried, and on which data.

@@ -9,11 +9,15 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from training.tasks import criterion_of
 from tuning import keys
 
 State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
 Row = dict[str, Any]
+FIGURES = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
+STRUCTURE_FIGURES = ("validation_exon_f1", "validation_cds_f1", "train_exon_f1", "train_cds_f1")
+"""Columns of the metrics by task."""
 RENAMED = {"roomy": "retain_memory"}
 """Columns of earlier versions, and their current names."""
 
@@ -42,11 +46,14 @@ class Trial:
         memory_measured: bytes at the measured peak.
         weights: learnable numbers of the model; None in rows of earlier versions, and where no model can be built.
         epochs: number of epochs trained.
-        best_epoch: the epoch that is kept, which is that of highest validation AUROC.
+        best_epoch: the epoch that is kept, which is that of highest validation AUROC (structure: exon F1).
         validation_auroc: on all rows of validation, at the best epoch.
         validation_mcc: as above, with a threshold of 0.5.
         train_auroc: on a sample of the rows of train, at the best epoch.
         train_mcc: as above, with a threshold of 0.5.
+        validation_exon_f1: of coding exons on a part of validation, at the best epoch (structure alone).
+        validation_cds_f1: of coding bases, as above.
+        train_exon_f1, train_cds_f1: on a part of train, at the best epoch.
         seconds: spent in its process, over all its runs.
         ended: from 1, in the order in which trials ended.
     """
@@ -74,6 +81,10 @@ class Trial:
     validation_mcc: float | None = None
     train_auroc: float | None = None
     train_mcc: float | None = None
+    validation_exon_f1: float | None = None
+    validation_cds_f1: float | None = None
+    train_exon_f1: float | None = None
+    train_cds_f1: float | None = None
     seconds: float = 0.0
     ended: int | None = None
 
@@ -83,7 +94,7 @@ class Trial:
         return self.state in ENDED
 
     def value(self, metric: str) -> float | None:
-        """Its validation `auroc` or `mcc`; None before its first epoch."""
+        """A figure of validation, such as `auroc`; None before its first epoch."""
         value: float | None = getattr(self, f"validation_{metric}")
         return value
 
@@ -96,9 +107,9 @@ class Trial:
         """This trial with the figures of its epochs so far."""
         if not records:
             return self
-        best = max(records, key=lambda record: (record["validation_auroc"], -record["epoch"]))
-        names = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
-        values = {name: best.get(name) for name in names}
+        criterion = criterion_of(records[0]).figure
+        best = max(records, key=lambda record: (record[criterion], -record["epoch"]))
+        values = {name: best.get(name) for name in (*FIGURES, *STRUCTURE_FIGURES)}
         # JSON has no NaN and no infinity.
         metrics: Row = {
             name: value if value is None or math.isfinite(value) else None for name, value in values.items()
@@ -113,8 +124,9 @@ class Trial:
         )
 
     def to_json(self) -> Row:
-        """All attributes."""
-        return asdict(self)
+        """All attributes, but figures of structure only where there are any."""
+        row = asdict(self)
+        return {name: value for name, value in row.items() if value is not None or name not in STRUCTURE_FIGURES}
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Trial:

@@ -124,10 +124,13 @@ def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
     from training import load
     from training.evaluation import evaluate, json_report, mistakes, model_names, page, predictions
+    from training.tasks import RECOGNISE
 
     arguments, terminal = context.arguments, context.terminal
     split, names = arguments.split, model_names.short_names(arguments.bundles)
     bundles = {name: load(bundle) for name, bundle in zip(names, arguments.bundles, strict=True)}
+    for shown, bundle in zip(arguments.bundles, bundles.values(), strict=True):
+        bundle.require_task(RECOGNISE, shown)
     report, mistakes_path = _default_outputs(arguments)
     if arguments.predictions:
         predictions.require_ending(Path(arguments.predictions))

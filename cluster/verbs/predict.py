@@ -67,10 +67,12 @@ def run(context: Context) -> None:
     from training.hardware import devices
     from training.inference.predict import predict, read_intervals, read_sequences, score_on, write
     from training.inference.scorer import ModelScorer
+    from training.tasks import RECOGNISE
 
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
+    bundle.require_task(RECOGNISE, arguments.bundle)
     intervals = (
         read_sequences(Path(arguments.sequences), terminal)
         if arguments.sequences

@@ -86,10 +86,12 @@ def run(context: Context) -> None:
     from training.scan.calls import HIGH, LOW, Thresholds
     from training.scan.outputs import Outputs
     from training.scan.run import Scan, open_genome, scan
+    from training.tasks import RECOGNISE
 
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
+    bundle.require_task(RECOGNISE, arguments.bundle)
     frames = reading_frame_flags.settings(arguments, bundle, terminal)
     outputs = Outputs.of(Path(arguments.output).absolute(), frames=frames is not None, gtf=bool(arguments.gtf))
     grid = suitability.grid_for_bundle(bundle.config, arguments.window, arguments.stride, arguments.bundle)

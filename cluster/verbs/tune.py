@@ -67,12 +67,12 @@ def run(context: Context) -> None:
     if dataset is None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
-    study = Study(experiment.tuning, base, dataset, output)
+    study = Study(experiment.tuning, base, dataset, output).for_task()
     if arguments.report_only:
         store, report = report_only(study, context.terminal)
     else:
         store, report = tune(study, context.connector(experiment.cluster, ENVIRONMENT), context.terminal)
-    show(store.trials, report, experiment.tuning.metric, experiment.tuning.seeds, context.terminal)
+    show(store.trials, report, study.config.metric, study.config.seeds, context.terminal)
     say = context.terminal.say
     say(f"page: {report.page}")
     say(f"tables: {output / 'trials.csv'}, {output / 'trials.parquet'}, {output / 'trials.jsonl'}")

@@ -21,10 +21,12 @@ from pipelines import os_errors, remote, storage
 from pipelines.errors import BundleError, DatasetError, InputError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.tokenizer_file import FILE_NAME
+from training import tasks
 from training.bundle import digests, weights
 from training.bundle.card import model_card
 from training.bundle.digests import CONFIG, RESTORE
 from training.bundle.download import downloaded
+from training.tasks import Name, Task
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 DIGESTED_FILES = [WEIGHTS, FILE_NAME]
@@ -49,9 +51,26 @@ class Bundle:
     digest: str | None = None
 
     @property
+    def task(self) -> Task:
+        """What the model was trained for."""
+        return Task.of_bundle(self.config)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with or would be saved with."""
         return self.digest or str(self._config_with_digests(self._weights())["digest"])
+
+    def require_task(self, name: Name, what: str) -> None:
+        """Refuse a model of another task.
+
+        Args:
+            name: of the task that is needed.
+            what: names the bundle in the error.
+
+        Raises:
+            BundleError: with the verbs that use this model.
+        """
+        tasks.require_bundle(self.config, name, what)
 
     def require_tokenizer(self, tokenizer: Tokenizer, what: str) -> None:
         """Refuse data of another tokenizer.
@@ -141,7 +160,8 @@ def _read(directory: Path, shown: str) -> Bundle:
         )
     files = stored.files or digests.entries_of_files(directory, DIGESTED_FILES, shown)
     digests.check(directory, files, shown)
-    model = weights.read(directory / WEIGHTS, architecture, tokenizer.vocabulary_size, f"{shown}/{WEIGHTS}")
+    task = Task.of_bundle(config)
+    model = weights.read(directory / WEIGHTS, architecture, tokenizer.vocabulary_size, f"{shown}/{WEIGHTS}", task)
     return Bundle(model.eval(), tokenizer, config, stored.digest or digests.with_digests(config, files)["digest"])
 
 

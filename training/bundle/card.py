@@ -5,16 +5,13 @@ It opens with the YAML block that model hubs read, so that a bundle can be uploa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from pipelines.display import shown
 from pipelines.documents import yaml_writer
+from training.bundle import card_text, structure_card
+from training.tasks import Task
 
-MAX_SHOWN_NAMES = 12
-# Characters that Markdown, its tables, formulas or HTML take for something else within a line.
-_MARKS = re.compile(r"[\\`*<>&\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.|@|!(?=\[)|#")
 RULES = {
     "length": "length in bases",
     "gc": "share of G and C",
@@ -35,6 +32,8 @@ Config = dict[str, Any]
 
 def model_card(config: Config) -> str:
     """The card in Markdown, from a bundle's `config.json`."""
+    if Task.of_bundle(config).is_structure:
+        return structure_card.structure_card(config)
     parts = [
         _front_matter(config),
         "# A gene recogniser by raygene",
@@ -45,9 +44,8 @@ def model_card(config: Config) -> str:
         _data(config),
         _figures(config),
         _limits(config),
-        _making(config),
-        "## Licence\n\nNone is stated here. Whoever publishes this model chooses one, with regard to the licences of "
-        "the data above, and adds `license: …` to the first lines of this file.",
+        card_text.making(config),
+        card_text.LICENCE,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -75,24 +73,6 @@ def _loading() -> str:
     )
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
-    """A table; names in its cells are escaped by the caller."""
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def _name(text: object) -> str:
-    """A name as Markdown that shows it as it is: no link, no HTML, no formula, and no end of a cell."""
-    return _MARKS.sub(lambda mark: f"&#{ord(mark.group())};", shown(str(text)))
-
-
-def _fenced(language: str, text: str) -> str:
-    """A block of code, whose fence is longer than any within it."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
 def _labelled(config: Config) -> bool:
     """Whether the model was trained on labelled sequences, without a genome and its annotation."""
     inputs = config["dataset"].get("inputs", [])
@@ -115,29 +95,31 @@ def _shown(config: Config) -> str:
 def _data(config: Config) -> str:
     dataset = config["dataset"]
     inputs = [
-        (_name(source["genome"]), _name(name.removesuffix("_sha256")), f"`{sha256}`")
+        (card_text.name(source["genome"]), card_text.name(name.removesuffix("_sha256")), f"`{sha256}`")
         for source in dataset.get("inputs", [])
         for name, sha256 in source.items()
         if name != "genome"
     ]
     blocks = dataset.get("split_in_blocks")
     splits = [
-        (name, f"{split['genes']:,}", _kinds(split), _names(split)) for name, split in dataset.get("splits", {}).items()
+        (name, f"{split['genes']:,}", _kinds(split), card_text.sequences(split))
+        for name, split in dataset.get("splits", {}).items()
     ]
     by = dataset["config"].get("split", {}).get("by")
-    how = f"Split by {_name(by)}" if by else ""
+    how = f"Split by {card_text.name(by)}" if by else ""
     if blocks:
-        how += f"; {', '.join(map(_name, blocks))} in contiguous blocks, so that a sequence may be in several splits"
+        named = ", ".join(map(card_text.name, blocks))
+        how += f"; {named} in contiguous blocks, so that a sequence may be in several splits"
     negatives = dataset["config"].get("negatives", {}).get("kinds", {})
     kinds = [] if _labelled(config) else [f"- `{kind}` negatives: {NEGATIVES.get(kind, kind)}." for kind in negatives]
     return "\n\n".join(
         [
             "## What it was trained on",
-            f"Genomes: {', '.join(map(_name, config['genomes']))}. Genes shown as: {_shown(config)}. "
+            f"Genomes: {', '.join(map(card_text.name, config['genomes']))}. Genes shown as: {_shown(config)}. "
             f"Longest interval: {dataset['longest']['bases']:,} bases. Dataset `{dataset['fingerprint']}`.",
-            *([_table(("source", "file", "SHA-256"), inputs)] if inputs else []),
+            *([card_text.table(("source", "file", "SHA-256"), inputs)] if inputs else []),
             *([how + "."] if how else []),
-            *([_table(("split", "genes", "negatives", "sequences"), splits)] if splits else []),
+            *([card_text.table(("split", "genes", "negatives", "sequences"), splits)] if splits else []),
             *(["\n".join(kinds)] if kinds else []),
         ]
     )
@@ -145,25 +127,16 @@ def _data(config: Config) -> str:
 
 def _kinds(split: Config) -> str:
     rows = ", ".join(
-        f"{count:,} {_name(name)}" for name, count in split["rows"].items() if name not in ("gene", "sequence")
+        f"{count:,} {card_text.name(name)}" for name, count in split["rows"].items() if name not in ("gene", "sequence")
     )
     return rows or f"{split['negatives']:,}"
-
-
-def _names(split: Config) -> str:
-    names = split.get("names", [])
-    if not names:
-        return f"{split['sequences']:,} sequences"
-    return ", ".join(map(_name, names[:MAX_SHOWN_NAMES])) + (
-        f" … ({len(names)} in all)" if len(names) > MAX_SHOWN_NAMES else ""
-    )
 
 
 def _figures(config: Config) -> str:
     metrics, shortcuts = config["metrics"], config.get("shortcuts") or {}
     rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
     rows += [
-        (f"rule: {RULES.get(name) or _name(name)}", "none" if value is None else f"{value:.4f}")
+        (f"rule: {RULES.get(name) or card_text.name(name)}", "none" if value is None else f"{value:.4f}")
         for name, value in sorted(shortcuts.items(), key=lambda item: -(item[1] or 0))
     ]
     others = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"validation_{name}" in metrics]
@@ -174,7 +147,7 @@ def _figures(config: Config) -> str:
         f"These figures are from validation, by which epoch {metrics['epoch']} and the decision threshold "
         f"{config['threshold']:.4f} (highest MCC) were chosen, so that they are a little too good. "
         "`raygene evaluate` measures the model on test; this card holds no such figure.",
-        _table(("AUROC on validation", ""), rows),
+        card_text.table(("AUROC on validation", ""), rows),
         (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "")
         + (f"At the threshold: {at_threshold}." if at_threshold else ""),
     ]
@@ -206,7 +179,7 @@ def _bounds(config: Config) -> Iterator[str]:
         yield f"For sequences like the labelled ones it was trained on, of at most {longest:,} bases."
         yield "Its negatives are those of the collection. How good it is on others was not measured."
     else:
-        genomes = ", ".join(map(_name, config["genomes"]))
+        genomes = ", ".join(map(card_text.name, config["genomes"]))
         yield f"For telling genes from other intervals of {genomes}, each read on its own strand and shown as above."
         kinds = dataset["config"].get("negatives", {}).get("kinds", {})
         absent = [NEGATIVES[kind] for kind in ("antisense", "partial") if kind not in kinds]
@@ -227,27 +200,3 @@ def _bounds(config: Config) -> Iterator[str]:
         "A probability assumes the shares of genes and negatives above. Where genes are rarer, fewer of the called "
         "intervals are genes."
     )
-
-
-def _making(config: Config) -> str:
-    model, tokenizer, versions = config["model"], config["tokenizer"], config["versions"]
-    sections = {
-        name: config["dataset"]["config"].get(name) for name in ("sources", "negatives", "crop", "tokenizer", "split")
-    }
-    sections |= {"model": model, "training": config["training"]}
-    lines = [f"{name}: {_flow(values)}" for name, values in sections.items() if values]
-    text = "\n".join(lines)
-    size = f", {config['parameters']:,} parameters" if "parameters" in config else ""
-    data = {f"{name} (dataset)": version for name, version in config["dataset"].get("versions", {}).items()}
-    software = ", ".join(f"{name} {version}" for name, version in (versions | data).items())
-    run = f" Run `{config['run']}`." if "run" in config else ""
-    return (
-        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. "
-        f"Tokens: {tokenizer['k']}-mers, stride {tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} "
-        f"ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of `raygene build`, with "
-        f"these sections of the experiment:\n\n{_fenced('yaml', text)}\n\n{software}.{run}"
-    )
-
-
-def _flow(values: Any) -> str:
-    return yaml_writer.dump(values, flow=True).strip()

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipelines.dataset.manifest import is_structure
 from training.bundle.digests import FORMAT
-from training.bundle.migrations import NEWEST
+from training.bundle.migrations import version_of
 from training.config import ModelConfig, TrainingConfig
+from training.tasks import STRUCTURE, Task
 
 MAX_NAMES = 200
 # Figures of an epoch that depend on the machine, not on the model.
@@ -35,8 +37,9 @@ def describe(
     training: dict[str, Any],
     manifest: dict[str, Any],
     record: dict[str, Any],
-    threshold: float,
+    threshold: float | None,
     versions: dict[str, str],
+    decoding: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of `config.json` without its digests.
 
@@ -45,27 +48,31 @@ def describe(
         training: the training section.
         manifest: of the dataset trained on.
         record: metrics of the epoch whose weights the bundle holds.
-        threshold: the probability from which an interval is called a gene.
+        threshold: the probability from which an interval is called a gene (recognition).
         versions: of the software.
+        decoding: settings of the decoder (structure).
     """
-    return {
+    config = manifest["config"]
+    of_task: dict[str, Any] = {"labels": ["negative", "gene"], "threshold": threshold}
+    if Task.of_dataset(config).is_structure:
+        of_task = {"task": STRUCTURE, "labels": config["labels"], "window": config["window"], "decoding": decoding}
+    described = {
         "format": FORMAT,
-        "format_version": NEWEST,
         "model": model.architecture(),
         "training": training,
-        "labels": ["negative", "gene"],
-        "threshold": threshold,
+        **of_task,
         "tokenizer": manifest["tokenizer"],
         "dataset": data(manifest),
         "genomes": [source["genome"] for source in manifest["config"]["sources"]],
         "metrics": without_machine_figures(record),
         "versions": versions | {"torch": torch.__version__, "python": platform.python_version()},
     }
+    return described | {"format_version": version_of(described)}
 
 
 def published(training: TrainingConfig) -> dict[str, Any]:
     """The training section as a bundle holds it: without private addresses."""
-    return training.model_dump(mode="json", exclude=PRIVATE)
+    return training.document(PRIVATE)
 
 
 def without_machine_figures(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +89,24 @@ def data(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a dataset's manifest that a bundle holds; entries that the manifest lacks are left out."""
     names = ("fingerprint", "config", "longest", "inputs", "leakage", "split_in_blocks", "versions")
     values = {name: manifest[name] for name in names if manifest.get(name) is not None}
-    return values | ({"splits": _splits(manifest["counts"])} if manifest.get("counts") else {})
+    if not manifest.get("counts"):
+        return values
+    splits = _splits(manifest["counts"])
+    return values | {"splits": _structure_splits(manifest, splits) if is_structure(manifest) else splits}
+
+
+def _structure_splits(manifest: Mapping[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
+    """Each split: windows, bases, genes that are labelled, masked bases of both strands, and its sequences."""
+    of_structure: dict[str, Any] = {}
+    for split, described in splits.items():
+        parts = [part for part in manifest["structure"] if part["split"] == split]
+        of_structure[split] = {
+            "windows": sum(part["windows"] for part in parts),
+            "bases": sum(part["bases"] for part in parts),
+            "genes": sum(part["genes"].get("labelled", 0) for part in parts),
+            "masked_bases": sum(sum(part["masked"].values()) for part in parts),
+        } | {name: described[name] for name in ("sequences", "names") if name in described}
+    return of_structure
 
 
 def _splits(counts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 from pipelines import fingerprint, os_errors
 from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError
-from training.bundle.migrations import NEWEST, migrated
+from training.bundle.migrations import WITH_TASK, migrated, version_of
+from training.tasks import RECOGNISE, STRUCTURE, Task
 
 FORMAT = "raygene-bundle"
 CONFIG = "config.json"
@@ -43,7 +44,7 @@ class StoredConfig:
 
 def with_digests(config: dict[str, Any], files: Files) -> dict[str, Any]:
     """The content of `config.json`: the configuration with `files` and `digest`."""
-    document = config | {"format": FORMAT, "format_version": NEWEST, "files": files}
+    document = config | {"format": FORMAT, "format_version": version_of(config), "files": files}
     return sealed_json.sealed(document)
 
 
@@ -130,9 +131,9 @@ def read(content: bytes, shown: str, names: list[str]) -> StoredConfig:
     version = document.get("format_version")
     if type(version) is not int or version < 1:
         raise BundleError(f"{shown}: format_version {version!r} is not a version", RESTORE)
-    if version > NEWEST:
+    if version > WITH_TASK:
         raise BundleError(
-            f"{shown}: bundle format {version} is newer than the known {NEWEST}", "update raygene", code="newer"
+            f"{shown}: bundle format {version} is newer than the known {WITH_TASK}", "update raygene", code="newer"
         )
     has_digest = document.get(sealed_json.DIGEST) is not None
     if (has_digest or version > 1) and not sealed_json.is_intact(document):
@@ -159,9 +160,12 @@ def _parse(content: bytes, shown: str) -> dict[str, Any]:
 
 
 def _require_complete(config: dict[str, Any], shown: str) -> None:
-    if missing := {"model", "threshold", "tokenizer", "dataset", "genomes", "metrics"} - set(config):
+    _require_known_task(config, shown)
+    is_structure = Task.of_bundle(config).is_structure
+    of_task = {"labels", "window", "decoding"} if is_structure else {"threshold"}
+    if missing := ({"model", "tokenizer", "dataset", "genomes", "metrics"} | of_task) - set(config):
         raise BundleError(f"{shown}: {min(missing)}: missing", RESTORE)
-    tokenizer, threshold = config["tokenizer"], config["threshold"]
+    tokenizer = config["tokenizer"]
     dataset = config["dataset"]
     if not isinstance(dataset, dict) or not isinstance(dataset.get("fingerprint"), str):
         raise BundleError(f"{shown}: dataset.fingerprint: missing", RESTORE)
@@ -173,8 +177,25 @@ def _require_complete(config: dict[str, Any], shown: str) -> None:
         raise BundleError(f"{shown}: genomes or metrics: not a list and a table", RESTORE)
     if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("fingerprint"), str):
         raise BundleError(f"{shown}: tokenizer.fingerprint: missing", RESTORE)
-    if type(threshold) not in (int, float) or not math.isfinite(threshold):
+    if is_structure:
+        _require_sections_of_structure(config, shown)
+    elif type(config["threshold"]) not in (int, float) or not math.isfinite(config["threshold"]):
         raise BundleError(f"{shown}: threshold: not a number", RESTORE)
+
+
+def _require_known_task(config: dict[str, Any], shown: str) -> None:
+    task = config.get("task", RECOGNISE)
+    if task not in (RECOGNISE, STRUCTURE):
+        raise BundleError(f"{shown}: task {str(task)[:40]!r}: unknown", "update raygene", code="newer")
+
+
+def _require_sections_of_structure(config: dict[str, Any], shown: str) -> None:
+    for name in ("labels", "window", "decoding"):
+        if not isinstance(config[name], dict):
+            raise BundleError(f"{shown}: {name}: not a table", RESTORE)
+    length = config["window"].get("length")
+    if type(length) is not int or length < 1:
+        raise BundleError(f"{shown}: window.length: not a number of bases", RESTORE)
 
 
 def _require_entries(files: Any, names: list[str], shown: str) -> None:

@@ -40,6 +40,14 @@ MIGRATIONS: dict[int, Callable[[Config], Config]] = {1: _to_version_2, 2: _to_ve
 """By the version that a migration starts from; one for each from 1 on."""
 
 NEWEST = max(MIGRATIONS) + 1
+WITH_TASK = NEWEST + 1
+"""The version of a configuration that names its task: the same in everything else. Recognition does not name itself, so
+that earlier versions of raygene read its models, and say of others that they are newer."""
+
+
+def version_of(config: Config) -> int:
+    """The version that a configuration of today is written as."""
+    return WITH_TASK if "task" in config else NEWEST
 
 
 def migrated(config: Config) -> Config:

@@ -10,17 +10,18 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines.errors import BundleError
-from training import models
+from training import networks
 from training.bundle.description import parameters
 from training.bundle.digests import RESTORE
 from training.config import ModelConfig
 from training.model_registry import MODULES_VARIABLE, UNKNOWN_KIND
-from training.models.recogniser import Recogniser
+from training.tasks import Task
 
 DTYPE = "F32"
+RECOGNITION = Task()
 
 
 def architecture(described: object, shown: str) -> ModelConfig:
@@ -47,18 +48,19 @@ def architecture(described: object, shown: str) -> ModelConfig:
         raise BundleError(f"{shown}: {key}: {first['msg']}", RESTORE) from error
 
 
-def count_parameters(config: ModelConfig, vocabulary_size: int) -> int:
+def count_parameters(config: ModelConfig, vocabulary_size: int, task: Task = RECOGNITION) -> int:
     """Number of parameters of a model. Nothing is allocated; it costs a few milliseconds.
 
     Args:
         config: the architecture.
         vocabulary_size: number of token ids.
+        task: of the model.
     """
     with torch.device("meta"):
-        return parameters(models.make(config, vocabulary_size))
+        return parameters(networks.make(task, config, vocabulary_size))
 
 
-def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> Recogniser:
+def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str, task: Task = RECOGNITION) -> nn.Module:
     """Read the model whose weights a file holds, to the CPU. PyTorch's random state stays as it was.
 
     Args:
@@ -66,13 +68,14 @@ def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> R
         config: the architecture.
         vocabulary_size: number of token ids.
         shown: the file's name in errors.
+        task: of the model.
 
     Raises:
         BundleError: not safetensors, or a weight that is missing, not of the model, of another type or shape, or not a
             number.
     """
     with torch.device("meta"):
-        expected = models.make(config, vocabulary_size).state_dict()
+        expected = networks.make(task, config, vocabulary_size).state_dict()
     try:
         with safe_open(path, framework="pt") as file:
             stored = {name: _type_and_shape(file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
@@ -85,7 +88,7 @@ def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str) -> R
         if not tensor.isfinite().all():
             raise BundleError(f"{shown}: {name} holds values that are no numbers", RESTORE)
     with torch.random.fork_rng(devices=[]):
-        model = models.make(config, vocabulary_size)
+        model = networks.make(task, config, vocabulary_size)
     model.load_state_dict(tensors)
     return model
 

@@ -24,6 +24,7 @@ from training.memory import capacity
 from training.memory.analysis import bases
 from training.memory.plan import DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 from training.memory.probe import probe
+from training.tasks import RECOGNISE, Name, Task
 
 Plan = Callable[[TrainingConfig], MemoryPlan]
 
@@ -53,14 +54,14 @@ def plan_run(
         ResourceError: a machine did not answer.
     """
     lengths = np.concatenate([split.lengths for split in splits])
-    tokenizer = splits[0].tokenizer
+    tokenizer, task = splits[0].tokenizer, Task.of_dataset(splits[0].manifest["config"]).name
     machines = _machines(share)
     kind: Device = "cuda" if share.use_gpu else "cpu"
 
     def plan(optimisation: TrainingConfig) -> MemoryPlan:
         if machines == [_this_machine()] and kind == "cpu":
-            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine)
-        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines)
+            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task)
+        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task)
 
     if training.token_budget is not None:
         return plan(training)
@@ -82,9 +83,10 @@ def plan_process(
         DoesNotFitError: no batch fits, or the requested budget does not.
     """
     lengths = np.concatenate([split.lengths for split in splits])
+    task = Task.of_dataset(splits[0].manifest["config"]).name
 
     def plan(optimisation: TrainingConfig) -> MemoryPlan:
-        return plan_local(model, optimisation, lengths, splits[0].tokenizer, kind, 1)
+        return plan_local(model, optimisation, lengths, splits[0].tokenizer, kind, 1, task)
 
     return cap_budget(plan, training)
 
@@ -96,6 +98,7 @@ def plan_local(
     tokenizer: Tokenizer,
     kind: Device,
     workers: int,
+    task: Name = RECOGNISE,
 ) -> MemoryPlan:
     """The plan for a device of this machine, with a probe where memory is tight.
 
@@ -106,6 +109,7 @@ def plan_local(
         tokenizer: of the dataset.
         kind: cpu or cuda.
         workers: on this machine.
+        task: of the dataset.
 
     Raises:
         DoesNotFitError: no batch fits, or the requested budget does not.
@@ -116,8 +120,9 @@ def plan_local(
         lengths,
         tokenizer.vocabulary_size,
         DeviceMemory(kind, capacity.available_memory(kind, workers), is_local=True),
-        lambda tokens: bases(tokenizer, tokens),
+        lambda tokens: bases(tokenizer, tokens, task),
         probe if training.probe else None,
+        task,
     ).plan_probing_if_tight()
 
 
@@ -129,6 +134,7 @@ def plan_remote(
     kind: Device,
     workers: int,
     machines: Sequence[str],
+    task: Name = RECOGNISE,
 ) -> MemoryPlan:
     """The plan for the machine that has the least memory, made by a task on each machine.
 
@@ -140,6 +146,7 @@ def plan_remote(
         kind: cpu or cuda.
         workers: that may share one machine.
         machines: Ray's ids of the nodes.
+        task: of the dataset.
 
     Raises:
         DoesNotFitError: no batch fits, or the requested budget does not.
@@ -149,10 +156,10 @@ def plan_remote(
     from ray.exceptions import RayError, RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(plan_local)
+    remote_plan: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(plan_local)
     pending = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
-            model, training, lengths, tokenizer, kind, workers
+        remote_plan.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
+            model, training, lengths, tokenizer, kind, workers, task
         )
         for machine in machines
     ]

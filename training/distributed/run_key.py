@@ -40,7 +40,7 @@ def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
     return fingerprint.of_value(
         {
             "model": ModelConfig.with_first_names(embedding_file.identity(model)),
-            "training": TrainingConfig.with_first_names(training.model_dump(mode="json", exclude=NOT_CONTENT)),
+            "training": TrainingConfig.with_first_names(training.document(NOT_CONTENT)),
             "dataset": dataset,
             "checkpoints": FORMAT,
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.display import shown
 from pipelines.progress import Progress, Stage
+from training import tasks
 from training.distributed.messages import (
     EpochFinished,
     Position,
@@ -168,7 +169,8 @@ def _summary(epoch: int, record: Record, line: StepLine | None) -> str:
     if line:
         parts.append(f"loss {line.loss:.3f}")
     if record:
-        parts.append(f"validation AUROC {record['validation_auroc']:.3f}")
+        criterion = tasks.criterion_of(record)
+        parts.append(f"validation {criterion.title} {record[criterion.figure]:.3f}")
     if line:
         parts.append(f"{line.tokens_per_second / 1e3:,.0f}k tokens/s")
         parts.append(f"padding {line.padding_share:.1%}")

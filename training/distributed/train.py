@@ -19,7 +19,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
-from training import dataset_config, models
+from training import dataset_config, networks
 from training.bundle import bundle, description
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
@@ -40,6 +40,7 @@ from training.observability.embeddings import EMBEDDINGS, Embeddings, refuse_own
 from training.observability.mlflow import Tracker, tracked
 from training.observability.runlog import METRICS
 from training.splits import open_splits
+from training.tasks import Task
 
 SHORT_KEY = 12
 
@@ -118,31 +119,42 @@ class Run:
             return []
         return document["records"] if document else []
 
-    def write_bundle(self, document: Document) -> Bundle:
+    @property
+    def task(self) -> Task:
+        """What the model is trained for."""
+        return Task.of_dataset(self.train.manifest["config"])
+
+    def write_bundle(self, document: Document, progress: Progress) -> Bundle:
         """Write the bundle of the best epoch, and its embedding file if it is missing.
+
+        For structure the decoder is fitted first, to the labels of train and the scores of a part of validation.
 
         Args:
             document: the content of a checkpoint.
+            progress: shows that stage.
         """
         vectors = Embeddings(self.output / EMBEDDINGS, self.key[:SHORT_KEY], self.train.tokenizer)
         vectors.keep(document["best_record"], document["best"])
-        network = models.make(self.model, self.train.tokenizer.vocabulary_size)
+        network = networks.make(self.task, self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
         config = description.describe(
             self.model,
             description.published(self.training),
             self.train.manifest,
             document["best_record"],
-            document["best_record"]["threshold"],
+            document["best_record"].get("threshold"),
             {"raygene": __version__, "ray": metadata.version("ray")},
         )
-        rules = shortcuts.audit(self.train, self.validation)
         config |= {
             "run": self.key,
             "records": [description.without_machine_figures(record) for record in document["records"]],
             "parameters": description.parameters(network),
-            "shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)},
         }
+        if not self.task.is_structure:
+            rules = shortcuts.audit(self.train, self.validation)
+            config["shortcuts"] = {
+                rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)
+            }
         Bundle(network, self.train.tokenizer, config).save(self.output / "bundle")
         return bundle.load(self.output / "bundle")
 
@@ -158,7 +170,7 @@ def train(
     *,
     write_resolved: bool = True,
 ) -> Bundle:
-    """Train a model and keep the epoch of highest validation AUROC.
+    """Train a model and keep the epoch of highest validation AUROC, or of highest exon F1 for structure.
 
     Args:
         model: the architecture.
@@ -182,11 +194,14 @@ def train(
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
         ResourceError: the cluster lacks the requested workers, or another process writes to `output`.
         TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died too often.
-        UsageError: the embedding file is in the run's own `embeddings`.
+        UsageError: the embedding file is in the run's own `embeddings`, or a key has no meaning for the dataset's task.
         KeyboardInterrupt: interrupted; everything up to the last step is saved.
     """
     refuse_own(model.embedding_file, output)
     train_split, validation = open_splits(dataset)
+    task = Task.of_dataset(train_split.manifest["config"])
+    networks.check(task, model)
+    training = task.training(training)
     key = run_key(model, training, train_split.manifest["fingerprint"])
     run = Run(model, training, dataset, output, train_split, validation, key)
     storage.make_directory(output)
@@ -228,7 +243,7 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle,
         document = run.final_checkpoint()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
-    return run.write_bundle(document), document["records"]
+    return run.write_bundle(document, progress), document["records"]
 
 
 def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:

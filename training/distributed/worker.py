@@ -10,7 +10,7 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
-from training import models
+from training import networks
 from training.distributed.messages import (
     EventQueue,
     Position,
@@ -28,12 +28,14 @@ from training.engine import layout, loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone, Collective, Distributed
 from training.engine.determinism import set_deterministic
+from training.engine.objectives.by_task import objective_of
 from training.hardware import devices
 from training.memory.probe import REFUSED
 from training.observability.embeddings import EMBEDDINGS, Embeddings
 from training.observability.runlog import BOARDS, RunLog
 from training.observability.tensorboard import Board
 from training.splits import open_splits
+from training.tasks import Task
 
 
 class MachineLeavesError(Exception):
@@ -100,8 +102,10 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     set_deterministic(config.deterministic)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     train, validation = open_splits(spec.dataset, spec.fingerprint)
-    model = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
-    layout.set_layout(model, config, train)
+    task = Task.of_dataset(train.manifest["config"])
+    model = networks.fresh(task, spec.model, train.tokenizer, config.seed).to(device)
+    objective = objective_of(config, train)
+    layout.set_layout(model, config, train, objective)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(spec.checkpoints)
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
@@ -115,7 +119,15 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
         events.send(TrainingBegan(Position(state.epoch, state.step), tuple(state.records), collective.workers))
     try:
         finished = loop.fit(
-            state, train, validation, config, collective, device, observer, retain_memory=spec.retain_memory
+            state,
+            train,
+            validation,
+            config,
+            collective,
+            device,
+            observer,
+            objective=objective,
+            retain_memory=spec.retain_memory,
         )
         if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)

@@ -13,28 +13,39 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
-from training.data.batch import TokenBatch, collate
+from training.data.batch import TokenBatch
 from training.data.step_plan import micro_batches, plan_epoch
+from training.engine.objectives.objective import Objective
+from training.engine.objectives.recognition import Recognition
 from training.engine.precision import Precision
 from training.models.recurrent import Layout, Recurrent
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 Clock = Callable[[], float]
+LossOf = Callable[[nn.Module, TokenBatch], Tensor]
 # The fastest of a few passes counts, because other work on the machine only slows passes down.
 PASSES = 3
 
 
-def set_layout(model: nn.Module, config: TrainingConfig, train: TokenDataset) -> Layout | None:
+def _sum_of_logits(model: nn.Module, batch: TokenBatch) -> Tensor:
+    total: Tensor = model(batch).sum()
+    return total
+
+
+def set_layout(
+    model: nn.Module, config: TrainingConfig, train: TokenDataset, objective: Objective | None = None
+) -> Layout | None:
     """Set the layout of a model's body.
 
     Args:
         model: on its device.
         config: `layout`; where that is auto, `deterministic` means masked.
         train: the train split, from which a batch is taken if something has to be measured.
+        objective: of the model, whose loss is measured (default: recognition).
 
     Returns:
         The layout, or None for a model that is not recurrent.
@@ -48,13 +59,18 @@ def set_layout(model: nn.Module, config: TrainingConfig, train: TokenDataset) ->
     elif device.type == "cpu" or config.deterministic:
         body.layout = "masked"
     else:
-        batch = typical_batch(train, config).to(device)
-        body.layout = faster_layout(model, batch, Precision(config.precision, device).autocast)
+        objective = objective or Recognition(config, train)
+        batch = typical_batch(train, config, objective).to(device)
+        body.layout = faster_layout(model, batch, Precision(config.precision, device).autocast, loss_of=objective.loss)
     return body.layout
 
 
 def faster_layout(
-    model: nn.Module, batch: TokenBatch, autocast: Autocast = nullcontext, clock: Clock = time.perf_counter
+    model: nn.Module,
+    batch: TokenBatch,
+    autocast: Autocast = nullcontext,
+    clock: Clock = time.perf_counter,
+    loss_of: LossOf = _sum_of_logits,
 ) -> Layout:
     """The layout in which a recurrent model takes less time for forward and backward of a batch, on any device.
 
@@ -65,11 +81,12 @@ def faster_layout(
         batch: on the model's device.
         autocast: the context of forward passes, as in training.
         clock: returns seconds.
+        loss_of: gives what the backward pass begins with.
     """
 
     def timed() -> float:
         began = clock()
-        _pass(model, batch, autocast)
+        _pass(model, batch, loss_of, autocast)
         return clock() - began
 
     body = model.get_submodule("body")
@@ -83,7 +100,7 @@ def faster_layout(
         for layout in get_args(Layout):
             body.layout = layout
             # The first pass is a warm-up and does not count.
-            _pass(model, batch, autocast)
+            _pass(model, batch, loss_of, autocast)
             seconds[layout] = min(timed() for _ in range(PASSES))
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         parameter.grad = gradient
@@ -92,20 +109,20 @@ def faster_layout(
     return min(seconds, key=lambda layout: seconds[layout])
 
 
-def typical_batch(train: TokenDataset, config: TrainingConfig) -> TokenBatch:
+def typical_batch(train: TokenDataset, config: TrainingConfig, objective: Objective | None = None) -> TokenBatch:
     """A batch of the step whose longest sequence is the median of all steps' longest."""
     lengths = train.lengths
     steps = plan_epoch(lengths, config.global_batch_size, config.seed, epoch=0)
     longest = lengths[[rows[0] for rows in steps]]
     rows = steps[int(np.argsort(longest, kind="stable")[len(steps) // 2])]
     part = micro_batches(rows, lengths, config.budget)[0]
-    return collate(train.tokens, train.offsets, train.labels, part)
+    return (objective or Recognition(config, train)).collate(train, 0, part)
 
 
-def _pass(model: nn.Module, batch: TokenBatch, autocast: Autocast) -> None:
+def _pass(model: nn.Module, batch: TokenBatch, loss_of: LossOf, autocast: Autocast) -> None:
     model.zero_grad(set_to_none=True)
     with autocast():
-        scores = model(batch)
-    scores.sum().backward()
+        loss = loss_of(model, batch)
+    loss.backward()
     if batch.tokens.is_cuda:
         torch.cuda.synchronize(batch.tokens.device)

@@ -30,6 +30,7 @@ from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.recall import Recall
 from training.evaluation.slices import Slice
+from training.tasks import RECOGNISE
 
 Unit = Literal["interval", "chromosome"]
 Intervals = dict[str, tuple[float, float] | None]
@@ -170,13 +171,14 @@ def evaluate(
         unit: what is drawn for a sample: single intervals, or chromosomes with all of their intervals.
 
     Raises:
-        BundleError: the dataset has another tokenizer than a model.
+        BundleError: the dataset has another tokenizer than a model, or a model is of another task.
         DatasetError: no such split, only one class in it, or a manifest without counts.
         UsageError: too few samples, or too few chromosomes to draw.
     """
     require_intervals(read_manifest(directory), directory, "evaluate")
     dataset = TokenDataset.open(directory, split)
     for name, bundle in bundles.items():
+        bundle.require_task(RECOGNISE, name)
         bundle.require_tokenizer(
             dataset.tokenizer, str(directory) if len(bundles) == 1 else f"{directory}, model {name}"
         )

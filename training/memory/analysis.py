@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
+from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.engine.precision import require_device
@@ -20,6 +21,7 @@ from training.memory.formula import Estimate
 from training.memory.plan import DeviceMemory, MemoryPlan, MemoryPlanner
 from training.memory.probe import probe
 from training.splits import open_splits
+from training.tasks import RECOGNISE, STRUCTURE, Name, Task
 
 PARTS = {
     "process": "interpreter and libraries",
@@ -114,6 +116,9 @@ def analyse(
         ResourceError: this machine lacks the device, or it does not compute in `training.precision`.
     """
     splits = list(open_splits(dataset))
+    task = Task.of_dataset(splits[0].manifest["config"])
+    training = task.training(training)
+    networks.check(task, model)
     device = device_to_plan_for(training, device_memory, device_kind)
     require_device(training.precision, use_gpu=device.kind == "cuda")
     tokenizer = splits[0].tokenizer
@@ -123,8 +128,9 @@ def analyse(
         np.concatenate([split.lengths for split in splits]),
         tokenizer.vocabulary_size,
         device,
-        lambda tokens: bases(tokenizer, tokens),
+        lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
+        task.name,
     )
     return Analysis(planner.plan(), _longest(splits))
 
@@ -142,8 +148,10 @@ def device_to_plan_for(training: TrainingConfig, device_memory: int | None, devi
     return DeviceMemory(kind, capacity.available_memory(kind, training.workers), is_local=True)
 
 
-def bases(tokenizer: Tokenizer, tokens: int) -> int:
+def bases(tokenizer: Tokenizer, tokens: int, task: Name = RECOGNISE) -> int:
     """Length in bases of a sequence of a number of tokens."""
+    if task == STRUCTURE:
+        return tokens
     return tokenizer.k + (tokens - 1) * tokenizer.stride
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from training import model_registry
 from training.config import ModelConfig, TrainingConfig
+from training.tasks import RECOGNISE, STRUCTURE, Name
 
 Configuration = tuple[ModelConfig, TrainingConfig, int]
 """Model, optimisation and tokens of the longest sequence."""
@@ -15,6 +16,8 @@ Bases = Callable[[int], int]
 Candidate = tuple[dict[str, object], Configuration]
 
 STRIDES = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+LENGTH_KEYS: dict[Name, str] = {RECOGNISE: "crop.length", STRUCTURE: "window.length"}
+"""The key that decides how long a sequence is."""
 WINDOWS = (1024, 512, 256, 128, 64, 32, 16)
 
 
@@ -35,7 +38,13 @@ class Fix:
 
 
 def propose(
-    model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Bases
+    model: ModelConfig,
+    training: TrainingConfig,
+    longest: int,
+    usable: int,
+    peak: Peak,
+    bases: Bases,
+    task: Name = RECOGNISE,
 ) -> list[Fix]:
     """The fixes of one key each that fit; if there is none, one fix of as many keys as it takes.
 
@@ -46,24 +55,31 @@ def propose(
         usable: bytes that a step may take.
         peak: estimates what a step takes with one sequence of a number of tokens.
         bases: length in bases of a sequence of a number of tokens.
+        task: of the dataset, which decides what the length of a sequence is set by.
     """
     single = []
-    for ladder in _ladders(model, training, longest, bases):
+    for ladder in _ladders(model, training, longest, bases, task):
         for settings, changed in ladder:
             if (size := peak(*changed)) <= usable:
                 single.append(Fix(settings, size))
                 break
-    return single or _combined(model, training, longest, usable, peak, bases)
+    return single or _combined(model, training, longest, usable, peak, bases, task)
 
 
 def _combined(
-    model: ModelConfig, training: TrainingConfig, longest: int, usable: int, peak: Peak, bases: Bases
+    model: ModelConfig,
+    training: TrainingConfig,
+    longest: int,
+    usable: int,
+    peak: Peak,
+    bases: Bases,
+    task: Name,
 ) -> list[Fix]:
     """Each key in turn at its smallest value, until one makes it fit; empty if none does."""
     settings: dict[str, object] = {}
-    for number in range(len(list(_ladders(model, training, longest, bases)))):
+    for number in range(len(list(_ladders(model, training, longest, bases, task)))):
         # The ladders are computed again: each starts from the values at which the ladders before it ended.
-        ladder = list(_ladders(model, training, longest, bases))[number]
+        ladder = list(_ladders(model, training, longest, bases, task))[number]
         for changed_settings, changed in ladder:
             size = peak(*changed)
             if size <= usable:
@@ -74,7 +90,9 @@ def _combined(
     return []
 
 
-def _ladders(model: ModelConfig, training: TrainingConfig, longest: int, bases: Bases) -> Iterator[list[Candidate]]:
+def _ladders(
+    model: ModelConfig, training: TrainingConfig, longest: int, bases: Bases, task: Name
+) -> Iterator[list[Candidate]]:
     """For each key the values below the present one, mildest first."""
     kind = model_registry.get(model.kind)
 
@@ -89,11 +107,15 @@ def _ladders(model: ModelConfig, training: TrainingConfig, longest: int, bases: 
         ]
 
     yield training_key("precision", ["bf16"] if training.precision == "fp32" else [])
-    yield model_key("stem_stride", [n for n in STRIDES if n > model.stem_stride and model.stem])
+    strides = [n for n in STRIDES if n > model.stem_stride and model.stem]
+    if task == STRUCTURE:
+        # A stem reads every base, and whole codons.
+        strides = [n for n in strides if n % 3 == 0 and n <= model.stem_width]
+    yield model_key("stem_stride", strides)
     widest = model.window or longest
     yield model_key("window", [n for n in WINDOWS if n < widest and "window" in kind.options])
     yield [
-        ({"crop.length": bases(tokens)}, (model, training, tokens))
+        ({LENGTH_KEYS[task]: bases(tokens)}, (model, training, tokens))
         for tokens in _falling(longest)
         if bases(tokens) < bases(longest)
     ]

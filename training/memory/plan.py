@@ -24,6 +24,7 @@ from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
+from training.tasks import RECOGNISE, Name
 
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
@@ -124,6 +125,7 @@ class MemoryPlanner:
         device: the memory of each worker.
         bases: length in bases of a sequence of a number of tokens, to propose a `crop.length`.
         probe: tries a batch if the device is in this machine; None: the formula decides alone.
+        task: of the dataset.
     """
 
     model: ModelConfig
@@ -133,6 +135,7 @@ class MemoryPlanner:
     device: DeviceMemory
     bases: Callable[[int], int] = lambda tokens: tokens
     probe: Prober | None = None
+    task: Name = RECOGNISE
 
     def plan(self) -> MemoryPlan:
         """The largest token budget that fits, no larger than a step can need.
@@ -212,7 +215,9 @@ class MemoryPlanner:
         return max(1.0, self._probed.peak / self._alone.peak) if self._probed and self._probed.fits else 1.0
 
     def _work(self, rows: int, tokens: int, *, accumulates: bool = True) -> Work:
-        return Work(rows, tokens, self.device.kind, accumulates=accumulates, workers=self.training.workers)
+        return Work(
+            rows, tokens, self.device.kind, accumulates=accumulates, workers=self.training.workers, task=self.task
+        )
 
     def _estimate(self, work: Work) -> Estimate:
         return estimate(self.model, self.training, self.vocabulary_size, work, self._imported)
@@ -264,7 +269,7 @@ class MemoryPlanner:
         usable = min(self._usable, needed - 1) if self._probe_failed else self._usable
         proposed = [] if self._probe_failed else self._fixes_of_step(needed)
         proposed += fixes.propose(
-            self.model, self.training, self._longest, usable, self._needed_when_changed, self.bases
+            self.model, self.training, self._longest, usable, self._needed_when_changed, self.bases, self.task
         )
         shown = ", or ".join(f"{fix} ({format_size(fix.peak)})" for fix in proposed[:SHOWN_FIXES])
         reason = f" ({self._probed.reason})" if self._probed and self._probe_failed else ""

@@ -18,7 +18,7 @@ import torch
 from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Progress
-from training import models
+from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
@@ -28,12 +28,14 @@ from training.distributed.worker import explain
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
 from training.engine.determinism import set_deterministic
+from training.engine.objectives.by_task import objective_of
 from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory.plan import MemoryPlan
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
 from training.splits import open_splits
+from training.tasks import Task
 
 Splits = tuple[TokenDataset, TokenDataset]
 MAX_OPERATORS = 10
@@ -213,6 +215,9 @@ def profile(
         TrainingError: the loss is no longer a number, or a worker died.
     """
     splits = open_splits(dataset)
+    task = Task.of_dataset(splits[0].manifest["config"])
+    networks.check(task, model)
+    training = task.training(training)
     storage.make_directory(output)
     spec = ProfileSpec(
         model=model,
@@ -320,8 +325,10 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     training = spec.training
     torch.set_num_threads(spec.threads)
     train, validation = open_splits(spec.dataset, spec.fingerprint)
-    network = models.fresh(spec.model, train.tokenizer, training.seed).to(device)
-    layout.set_layout(network, training, train)
+    task = Task.of_dataset(train.manifest["config"])
+    network = networks.fresh(task, spec.model, train.tokenizer, training.seed).to(device)
+    objective = objective_of(training, train)
+    layout.set_layout(network, training, train, objective)
     with threads.limited_for(network):
         used_threads = torch.get_num_threads()
     # The profiler ends the loop; there only have to be enough epochs for its steps.
@@ -330,7 +337,17 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     profiler = Profiler(spec.plan, device, spec.output / TRACE.format(collective.rank))
     try:
         state = loop.start(network, config, device)
-        loop.fit(state, train, validation, config, collective, device, profiler, retain_memory=spec.retain_memory)
+        loop.fit(
+            state,
+            train,
+            validation,
+            config,
+            collective,
+            device,
+            profiler,
+            objective=objective,
+            retain_memory=spec.retain_memory,
+        )
     finally:
         profiler.close()
     return WorkerProfile(

@@ -12,6 +12,7 @@ from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import shown
 from pipelines.documents import yaml_writer
 from pipelines.errors import TrainingError
+from pipelines.progress import Silent
 from training import dataset_config
 from training.distributed.train import Run
 from training.splits import open_splits
@@ -56,7 +57,7 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])
     run = Run(model, training, dataset, store.output / RUN, *open_splits(dataset, trial.fingerprint), key)
     if run.finished() is None:
-        run.write_bundle(latest.load())
+        run.write_bundle(latest.load(), Silent())
     return run.output / "bundle"
 
 

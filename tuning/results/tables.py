@@ -47,14 +47,27 @@ _TYPES: dict[str, pa.DataType] = {
 def table(trials: Sequence[Trial]) -> pa.Table:
     """All trials by number; parameters follow state and reason, in columns named like their keys."""
     columns: dict[str, pa.Array] = {}
-    rows = [trial.to_json() | {f"gap_{name}": trial.gap(name) for name in ("auroc", "mcc")} for trial in trials]
-    for name, kind in _TYPES.items():
-        columns[name] = pa.array([row[name] for row in rows], kind)
+    metrics = ("auroc", "mcc", "exon_f1", "cds_f1")
+    rows = [trial.to_json() | {f"gap_{name}": trial.gap(name) for name in metrics} for trial in trials]
+    for name, kind in _types(trials).items():
+        columns[name] = pa.array([row.get(name) for row in rows], kind)
         if name == "reason":
             # Their types follow from the values: a key may hold numbers, text or lists.
             for key in summary.searched_keys(trials):
                 columns[key] = _column([trial.parameters.get(key) for trial in trials])
     return pa.table(columns)
+
+
+def _types(trials: Sequence[Trial]) -> dict[str, pa.DataType]:
+    """The columns with their types; of the metrics those of the study's task."""
+    if all(trial.validation_exon_f1 is None for trial in trials):
+        return _TYPES
+    of_structure = {"auroc": "exon_f1", "mcc": "cds_f1"}
+    types = {}
+    for name, kind in _TYPES.items():
+        prefix, _, metric = name.rpartition("_")
+        types[f"{prefix}_{of_structure[metric]}" if metric in of_structure else name] = kind
+    return types
 
 
 def _column(values: list[Any]) -> pa.Array:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.tokens.tokenizer import Tokenizer
-from training.bundle.weights import count_parameters
+from training.bundle.weights import RECOGNITION, count_parameters
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.distributed import memory_plan
 from training.memory.analysis import bases
 from training.memory.plan import WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlanner
 from training.memory.probe import probe
+from training.tasks import Task
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CUDA_CONTEXT = 600_000_000
@@ -83,6 +84,7 @@ def check_memory(
     lengths: NDArray[np.int64],
     tokenizer: Tokenizer,
     machine: Machine,
+    task: Task = RECOGNITION,
 ) -> Feasibility:
     """Plan the memory of a trial at the longest sequence.
 
@@ -92,6 +94,7 @@ def check_memory(
         lengths: tokens of each sequence that training reads, shape (rows,).
         tokenizer: of the dataset.
         machine: where it would run.
+        task: of the dataset.
     """
     available = machine.memory // (training.workers if machine.kind == "cpu" else 1)
     planner = MemoryPlanner(
@@ -100,10 +103,11 @@ def check_memory(
         lengths,
         tokenizer.vocabulary_size,
         DeviceMemory(machine.kind, available, machine.is_local),
-        lambda tokens: bases(tokenizer, tokens),
+        lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
+        task.name,
     )
-    weights = count_parameters(model, tokenizer.vocabulary_size)
+    weights = count_parameters(model, tokenizer.vocabulary_size, task)
     try:
         plan = memory_plan.cap_budget(
             lambda config: replace(planner, training=config).plan_probing_if_tight(), training

@@ -9,12 +9,11 @@ import threading
 from queue import SimpleQueue
 
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.metrics import binary_metrics
 from pipelines.progress import Silent
 from training.bundle import bundle
 from training.distributed.train import train
-from training.engine.scoring import probabilities
-from training.engine.state import Record
+from training.engine.objectives.by_task import objective_of
+from training.engine.state import CPU, Record
 from training.observability import journal
 from tuning.trials import worker
 from tuning.trials.reports import Report
@@ -68,9 +67,7 @@ def _with_train_metrics(records: list[Record], spec: TrialSpec) -> list[Record]:
     """Records of which that of the best epoch has the metrics on train, measured with the bundle."""
     trained = bundle.load(spec.folder / RUN / "bundle")
     split = TokenDataset.open(spec.dataset, "train", spec.fingerprint)
-    rows = worker.sample_rows(len(split), spec.gap_rows)
-    scores = probabilities(trained.model, split.tokens, split.lengths, spec.training.budget, None, rows)
-    metrics = binary_metrics(split.labels[rows], scores, threshold=0.5)
-    columns = {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
+    objective = objective_of(spec.training, split)
+    columns = objective.train_figures(trained.model, split, spec.gap_rows, CPU)
     best = trained.config["metrics"]["epoch"]
     return [record | columns if record["epoch"] == best else record for record in records]

@@ -12,31 +12,29 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from pipelines import fingerprint, storage
+from pipelines import storage
 from pipelines.address import masked
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
-from pipelines.metrics import binary_metrics
-from training import models
-from training.config import TrainingConfig
-from training.data.step_plan import Rows
+from training import networks
 from training.distributed.resume import resume
 from training.distributed.worker import explain
 from training.engine import layout, loop
 from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.collective import Alone
 from training.engine.determinism import set_deterministic
+from training.engine.objectives.by_task import objective_of
+from training.engine.objectives.objective import Objective
 from training.engine.observer import Observer
-from training.engine.scoring import probabilities
 from training.engine.state import Record, State
 from training.hardware import devices
 from training.hardware.usage import peak_bytes
 from training.observability import journal
 from training.splits import open_splits
-from tuning.trials.reports import EpochReport, NotStarted, Report, StudyFailed, TrialFailed
+from training.tasks import Task, criterion_of
+from tuning.trials.reports import METRICS, EpochReport, NotStarted, Report, StudyFailed, TrialFailed
 from tuning.trials.store import CHECKPOINTS, EPOCHS, ERROR
 from tuning.trials.trial_spec import TrialSpec
 
@@ -91,14 +89,26 @@ def run(spec: TrialSpec, report: Report) -> None:
         # Beyond its share the allocator raises, instead of taking memory from the trials on the same device.
         torch.cuda.set_per_process_memory_fraction(spec.gpus, device)
     train, validation = open_splits(spec.dataset, spec.fingerprint)
-    network = models.fresh(spec.model, train.tokenizer, config.seed).to(device)
-    layout.set_layout(network, config, train)
+    task = Task.of_dataset(train.manifest["config"])
+    network = networks.fresh(task, spec.model, train.tokenizer, config.seed).to(device)
+    objective = objective_of(config, train)
+    layout.set_layout(network, config, train, objective)
     state = loop.start(network, config, device)
     checkpoints = Checkpoints(spec.folder / CHECKPOINTS)
     resume(state, checkpoints, Alone(), device)
-    observer = TrialObserver(spec, checkpoints, device, train, report, began)
+    observer = TrialObserver(spec, checkpoints, device, train, objective, report, began)
     observer.begin(state)
-    loop.fit(state, train, validation, config, Alone(), device, observer, retain_memory=spec.retain_memory)
+    loop.fit(
+        state,
+        train,
+        validation,
+        config,
+        Alone(),
+        device,
+        observer,
+        objective=objective,
+        retain_memory=spec.retain_memory,
+    )
 
 
 class TrialObserver(Observer):
@@ -109,6 +119,7 @@ class TrialObserver(Observer):
         checkpoints: of the trial.
         device: of the model.
         train: the split of which a sample is scored.
+        objective: gives the figures of that sample.
         report: called with each epoch.
         began: when the trial began, by the monotonic clock.
     """
@@ -119,6 +130,7 @@ class TrialObserver(Observer):
         checkpoints: Checkpoints,
         device: torch.device,
         train: TokenDataset,
+        objective: Objective,
         report: Report,
         began: float,
     ) -> None:
@@ -128,7 +140,7 @@ class TrialObserver(Observer):
             spec.training,
             device,
         )
-        self._train, self._rows, self._report = train, sample_rows(len(train), spec.gap_rows), report
+        self._objective, self._train, self._gap_rows, self._report = objective, train, spec.gap_rows, report
         self._records: list[Record] = []
         self._policy = CheckpointPolicy.from_config(spec.training)
         self._epoch_began = began
@@ -151,7 +163,8 @@ class TrialObserver(Observer):
         # A copy: the records in the state stay as `raygene train` writes them.
         extended = dict(record)
         if state.best_record["epoch"] == record["epoch"]:
-            extended |= train_metrics(state, self._train, self._rows, self._config, self._device)
+            with state.precision.autocast():
+                extended |= self._objective.train_figures(state.model, self._train, self._gap_rows, self._device)
         extended["peak_memory_bytes"] = peak_bytes(self._device)
         now = time.monotonic()
         extended["trial_seconds"], self._epoch_began = round(now - self._epoch_began, 3), now
@@ -179,27 +192,13 @@ def epoch_report(
         is_replay: as in `EpochReport`.
         is_last: as in `EpochReport`.
     """
+    criterion = criterion_of(records[0]).figure
     best = max(
         (record for record in records if record["epoch"] <= epoch),
-        key=lambda record: (record["validation_auroc"], -record["epoch"]),
+        key=lambda record: (record[criterion], -record["epoch"]),
     )
-    return EpochReport(epoch, best["validation_auroc"], best["validation_mcc"], is_replay, is_last)
-
-
-def sample_rows(rows: int, max_rows: int) -> Rows:
-    """Sorted numbers of at most `max_rows` of a dataset's rows, the same for every trial on as many rows."""
-    generator = np.random.default_rng(fingerprint.seed("gap", rows))
-    return np.sort(generator.choice(rows, size=min(rows, max_rows), replace=False))
-
-
-def train_metrics(
-    state: State, train: TokenDataset, rows: Rows, config: TrainingConfig, device: torch.device
-) -> dict[str, float]:
-    """AUROC and MCC of the current weights on rows that they were trained on."""
-    with state.precision.autocast():
-        scores = probabilities(state.model, train.tokens, train.lengths, config.budget, device, rows)
-    metrics = binary_metrics(train.labels[rows], scores, threshold=0.5)
-    return {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
+    figures = {name: best[name] for name in METRICS if name in best}
+    return EpochReport(epoch, is_replay=is_replay, is_last=is_last, **figures)
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pipelines import fingerprint
 from pipelines.errors import BundleError
 from training.bundle import digests
-from training.bundle.digests import NEWEST
+from training.bundle.migrations import NEWEST, WITH_TASK
 
 NAMES = ["model.safetensors", "tokenizer.json"]
 CONFIG: dict[str, Any] = {
@@ -79,8 +79,8 @@ def test_other_white_space_and_order_are_no_change() -> None:
         (b"[]", "not the configuration of a raygene bundle"),
         (b'{"format": "other"}', "not the configuration of a raygene bundle: name a directory RUN/bundle"),
         (
-            rewritten(format_version=NEWEST + 1),
-            f"bundle format {NEWEST + 1} is newer than the known {NEWEST}: update raygene",
+            rewritten(format_version=WITH_TASK + 1),
+            f"bundle format {WITH_TASK + 1} is newer than the known {WITH_TASK}: update raygene",
         ),
         (rewritten(format_version="2"), "format_version '2' is not a version"),
         (rewritten(format_version=True), "format_version True is not a version"),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipelines.errors import ResourceError, StorageError, TrainingError
@@ -11,7 +10,7 @@ from training.config import ModelConfig, TrainingConfig
 from tuning.trials.reports import EpochReport, NotStarted, Report, StudyFailed, TrialFailed, TrialReport
 from tuning.trials.store import ERROR
 from tuning.trials.trial_spec import TrialSpec
-from tuning.trials.worker import Train, epoch_report, run_and_report_errors, sample_rows
+from tuning.trials.worker import Train, epoch_report, run_and_report_errors
 
 
 def spec(folder: Path, deadline: float | None = None) -> TrialSpec:
@@ -66,11 +65,3 @@ def test_an_epoch_is_reported_with_the_metrics_of_the_best_one_so_far() -> None:
     ]
     assert epoch_report(records, 3) == EpochReport(3, 0.8, 0.4)
     assert epoch_report(records, 4, is_last=True) == EpochReport(4, 0.9, 0.45, is_last=True)
-
-
-def test_the_rows_that_the_gap_is_measured_on_are_the_same_for_every_trial() -> None:
-    rows = sample_rows(100, 8)
-    assert len(set(rows)) == 8
-    assert np.array_equal(rows, sample_rows(100, 8))
-    assert np.array_equal(rows, np.sort(rows))
-    assert np.array_equal(sample_rows(5, 8), np.arange(5))

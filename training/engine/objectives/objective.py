@@ -40,3 +40,12 @@ class Objective(Protocol):
         Raises:
             TrainingError: the model's outputs are no longer numbers.
         """
+
+    def train_figures(
+        self, model: nn.Module, train: TokenDataset, max_rows: int, device: torch.device
+    ) -> dict[str, float]:
+        """Figures of some rows of train, the same rows in every run on as many, each named `train_…`.
+
+        Their difference to those of validation says how much better a model does on what it was trained on. Called
+        under autocast.
+        """

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from pipelines import fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.metrics import best_threshold, binary_metrics
 from training.config import TrainingConfig
@@ -55,6 +56,20 @@ class Recognition:
         record = {f"validation_{name}": value for name, value in figures.items()}
         threshold = best_threshold(labels, scores)
         return record | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
+
+    def train_figures(
+        self, model: nn.Module, train: TokenDataset, max_rows: int, device: torch.device
+    ) -> dict[str, float]:
+        rows = sample_rows(len(train), max_rows)
+        scores = probabilities(model, train.tokens, train.lengths, self._token_budget, device, rows)
+        metrics = binary_metrics(train.labels[rows], scores, threshold=0.5)
+        return {"train_auroc": metrics["auroc"], "train_mcc": metrics["mcc"]}
+
+
+def sample_rows(rows: int, max_rows: int) -> Rows:
+    """Sorted numbers of at most `max_rows` of a dataset's rows, the same for every dataset of as many rows."""
+    generator = np.random.default_rng(fingerprint.seed("gap", rows))
+    return np.sort(generator.choice(rows, size=min(rows, max_rows), replace=False))
 
 
 def class_weights(labels: NDArray[np.int8], *, balanced: bool) -> Tensor:

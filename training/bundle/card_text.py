@@ -1,0 +1,70 @@
+"""The parts of model cards that all tasks share: Markdown, and how a model was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.display import shown
+from pipelines.documents import yaml_writer
+
+MAX_SHOWN_NAMES = 12
+# Characters that Markdown, its tables, formulas or HTML take for something else within a line.
+_MARKS = re.compile(r"[\\`*<>&\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.|@|!(?=\[)|#")
+LICENCE = (
+    "## Licence\n\nNone is stated here. Whoever publishes this model chooses one, with regard to the licences of the "
+    "data above, and adds `license: …` to the first lines of this file."
+)
+_SECTIONS = ("task", "sources", "labels", "window", "negatives", "crop", "tokenizer", "split")
+Config = dict[str, Any]
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    """A table; names in its cells are escaped by the caller."""
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def name(text: object) -> str:
+    """A name as Markdown that shows it as it is: no link, no HTML, no formula, and no end of a cell."""
+    return _MARKS.sub(lambda mark: f"&#{ord(mark.group())};", shown(str(text)))
+
+
+def fenced(language: str, text: str) -> str:
+    """A block of code, whose fence is longer than any within it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def sequences(split: Config) -> str:
+    """The names of a split's sequences, or how many there are."""
+    listed = split.get("names", [])
+    if not listed:
+        return f"{split['sequences']:,} sequences"
+    return ", ".join(map(name, listed[:MAX_SHOWN_NAMES])) + (
+        f" … ({len(listed)} in all)" if len(listed) > MAX_SHOWN_NAMES else ""
+    )
+
+
+def making(config: Config) -> str:
+    """How the model was made: its sizes, the tokens, and the sections of the experiment."""
+    model, tokenizer, versions = config["model"], config["tokenizer"], config["versions"]
+    sections = {section: config["dataset"]["config"].get(section) for section in _SECTIONS}
+    sections |= {"model": model, "training": config["training"]}
+    text = "\n".join(f"{section}: {_flow(values)}" for section, values in sections.items() if values)
+    size = f", {config['parameters']:,} parameters" if "parameters" in config else ""
+    data = {f"{program} (dataset)": version for program, version in config["dataset"].get("versions", {}).items()}
+    software = ", ".join(f"{program} {version}" for program, version in (versions | data).items())
+    run = f" Run `{config['run']}`." if "run" in config else ""
+    return (
+        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. "
+        f"Tokens: {tokenizer['k']}-mers, stride {tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} "
+        f"ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of `raygene build`, with "
+        f"these sections of the experiment:\n\n{fenced('yaml', text)}\n\n{software}.{run}"
+    )
+
+
+def _flow(values: Any) -> str:
+    return yaml_writer.dump(values, flow=True).strip()

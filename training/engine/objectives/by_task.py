@@ -1,0 +1,22 @@
+"""The objective of a dataset's task."""
+
+from __future__ import annotations
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import UsageError
+from training.config import TrainingConfig
+from training.engine.objectives.objective import Objective
+from training.engine.objectives.recognition import Recognition
+from training.tasks import Task
+
+
+def objective_of(config: TrainingConfig, train: TokenDataset) -> Objective:
+    """What a model learns from a dataset.
+
+    Args:
+        config: the optimisation, as `Task.training` gives it.
+        train: the rows to learn from.
+    """
+    if Task.of_dataset(train.manifest["config"]).is_structure:
+        raise UsageError("task structure is not trained yet", "use a dataset of recognition")
+    return Recognition(config, train)

@@ -1,0 +1,154 @@
+"""The tasks of training by name, and what of figures, words and keys follows from a task.
+
+A dataset's manifest and a bundle's configuration name their task; where they do not, it is recognition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import BundleError, UsageError
+from pipelines.structure_config import RECOGNISE, STRUCTURE
+from pipelines.structure_config import Task as Name
+from training.config import ModelConfig, TrainingConfig
+
+__all__ = ["CRITERIA", "RECOGNISE", "STRUCTURE", "Criterion", "Name", "Task", "criterion_of", "require_bundle"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The figure of validation by which epochs and trials are ranked; higher is better.
+
+    Attributes:
+        figure: its name in records.
+        title: as people write it, after `validation`.
+    """
+
+    figure: str
+    title: str
+
+
+CRITERIA: dict[Name, Criterion] = {
+    RECOGNISE: Criterion("validation_auroc", "AUROC"),
+    STRUCTURE: Criterion("validation_exon_f1", "exon F1"),
+}
+VERBS: dict[Name, str] = {RECOGNISE: "scan, predict or evaluate", STRUCTURE: "annotate"}
+"""The verbs that use a bundle of a task."""
+_TITLES: dict[Name, str] = {RECOGNISE: "recognises genes among intervals", STRUCTURE: "gives the structure of genes"}
+
+DEFAULTS: dict[str, Any] = {
+    "reverse_complement": True,
+    "shift": True,
+    "site_weight": 10.0,
+    "validation_bases": 2_000_000,
+}
+"""The keys of `training` that structure alone has, with the values that they have where they are left out."""
+_OF_STRUCTURE = ("base_channels", "base_layers", "base_width", "output_layers")
+"""The keys of `model` that structure alone has."""
+_OF_RECOGNITION: dict[str, str] = {
+    "pooling": "task structure gives every base an output of its own, so that nothing is pooled",
+}
+"""The keys of `model` that recognition alone has, with the reason."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is trained for.
+
+    Attributes:
+        name: of the task.
+        utr: whether untranslated bases of exons have a state of their own (structure).
+    """
+
+    name: Name = RECOGNISE
+    utr: bool = False
+
+    @classmethod
+    def of_dataset(cls, config: Mapping[str, Any]) -> Task:
+        """The task of a dataset.
+
+        Args:
+            config: `config` of its manifest.
+        """
+        if config.get("task", RECOGNISE) != STRUCTURE:
+            return cls()
+        return cls(STRUCTURE, (config.get("labels") or {}).get("utr") == "keep")
+
+    @classmethod
+    def of_bundle(cls, config: Mapping[str, Any]) -> Task:
+        """The task of a model.
+
+        Args:
+            config: of its bundle.
+        """
+        if config.get("task", RECOGNISE) != STRUCTURE:
+            return cls()
+        return cls(STRUCTURE, (config.get("labels") or {}).get("utr") == "keep")
+
+    @property
+    def is_structure(self) -> bool:
+        """Whether the model labels every base."""
+        return self.name == STRUCTURE
+
+    @property
+    def criterion(self) -> Criterion:
+        """By what the best epoch is chosen."""
+        return CRITERIA[self.name]
+
+    def training(self, config: TrainingConfig) -> TrainingConfig:
+        """The optimisation with every key that this task reads; the argument has none that it does not read.
+
+        Raises:
+            UsageError: a key that has no meaning for this task.
+        """
+        if self.is_structure:
+            absent = {key: value for key, value in DEFAULTS.items() if getattr(config, key) is None}
+            return config.model_copy(update=absent) if absent else config
+        for key in DEFAULTS:
+            if getattr(config, key) is not None:
+                raise UsageError(
+                    f"training.{key}: the dataset is one of recognition, and this key is for task: structure alone",
+                    "leave it out",
+                    key=f"training.{key}",
+                )
+        return config
+
+    def require_model(self, config: ModelConfig) -> None:
+        """Refuse keys of the model that have no meaning for this task.
+
+        Raises:
+            UsageError: such a key has another value than its default.
+        """
+        only = dict.fromkeys(_OF_STRUCTURE, "the dataset is one of recognition, and this key is for task: structure")
+        for key, reason in (_OF_RECOGNITION if self.is_structure else only).items():
+            value = getattr(config, key)
+            if value != ModelConfig.model_fields[key].default:
+                raise UsageError(f"model.{key} {value}: {reason}", "leave it out", key=f"model.{key}")
+
+
+def criterion_of(record: Mapping[str, Any]) -> Criterion:
+    """The criterion of the task that an epoch's record is of."""
+    structure = CRITERIA[STRUCTURE]
+    return structure if structure.figure in record else CRITERIA[RECOGNISE]
+
+
+def require_bundle(config: Mapping[str, Any], task: Name, what: str) -> None:
+    """Refuse the model of another task.
+
+    Args:
+        config: of its bundle.
+        task: that is needed.
+        what: names the bundle in the error.
+
+    Raises:
+        BundleError: naming the verbs for this model.
+    """
+    actual = Task.of_bundle(config).name
+    if actual != task:
+        raise BundleError(
+            f"{what}: this model {_TITLES[actual]}, which is another task",
+            f"use it with raygene {VERBS[actual]}",
+            code="task",
+        )

@@ -26,6 +26,21 @@ print("ended", flush=True)
 """
 
 
+WITHOUT_ENVIRONMENT = """
+import shutil, subprocess, sys, time
+from pathlib import Path
+from cluster.process.watchdog import ends_orphans
+with ends_orphans("RUN", sys.argv[1]):
+    # As Ray's agents are: what /proc shows of their environment is overwritten, and they keep their logs open.
+    with Path(sys.argv[1], "agent.log").open("w") as log:
+        options = {"env": {}, "stdout": log, "start_new_session": True}
+        child = subprocess.Popen(["ray::Agent", "60"], executable=shutil.which("sleep"), **options)
+        reader = subprocess.Popen(["sleep", "60"], **options)
+    print(child.pid, reader.pid, flush=True)
+    time.sleep(60)
+"""
+
+
 def start(value: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, value, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -43,6 +58,20 @@ def test_after_a_kill_of_the_command_its_processes_are_killed_and_no_others() ->
         assert not children.is_running(child)
         assert children.is_running(other)
         os.kill(other, 9)
+
+
+def test_after_a_kill_of_the_command_its_agents_are_known_by_their_open_files(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", WITHOUT_ENVIRONMENT, str(tmp_path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as command:
+        assert command.stdout is not None
+        child, reader = map(int, command.stdout.readline().split())
+        command.kill()
+        deadline = time.monotonic() + 30
+        while children.is_running(child) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not children.is_running(child)
+        assert children.is_running(reader)
+        os.kill(reader, 9)
 
 
 def test_a_command_that_ends_by_itself_leaves_no_watchdog() -> None:

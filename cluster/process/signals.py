@@ -6,7 +6,8 @@ the end of `DEADLINE_S`. From the first signal on nobody else writes to the term
 tell of what they lost. After the verb has ended, signals are ignored: its result is complete.
 
 A thread sees to it that this holds where the main thread is in code that does not return to Python: it nudges the main
-thread, and ends the process itself when the deadline has passed.
+thread, and ends the process itself when the deadline has passed. Where Python cannot pass KeyboardInterrupt on, as in a
+`__del__`, it is raised again.
 
 An ending by a signal skips Python's finalisation (`os._exit`), in which a half-started Ray crashes.
 """
@@ -59,6 +60,7 @@ class _State:
         at: when it came.
         ending: status and line of an ending that was decided; None before.
         is_reported: whether the line is written.
+        is_lost: whether KeyboardInterrupt was raised where Python could not pass it on.
         stderr: descriptor of standard error.
     """
 
@@ -71,6 +73,7 @@ class _State:
     at: float = 0.0
     ending: tuple[int, str] | None = None
     is_reported: bool = False
+    is_lost: bool = False
     stderr: int = _STDERR
 
 
@@ -90,7 +93,7 @@ def install(message: Callable[[int], str], *, silence: bool) -> None:
     for number in NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
-    signal.signal(_NUDGE, _ignore)
+    signal.signal(_NUDGE, _on_nudge)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -287,12 +290,30 @@ def _ignore(*arguments: object) -> None:
     pass
 
 
+def _on_nudge(number: int, frame: FrameType | None) -> None:
+    if _state.is_lost:
+        _state.is_lost = False
+        raise KeyboardInterrupt(_state.number)
+
+
+def _on_unraisable(unraisable: Any) -> None:
+    """Note an interrupt that Python drops, and raise it again when the main thread has left this function."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        _state.is_lost = True
+        _thread.start_new_thread(_nudge_in, (_NUDGE_AFTER_S, threading.get_ident()))
+
+
+def _nudge_in(seconds: float, main_thread: int) -> None:
+    time.sleep(seconds)
+    signal.pthread_kill(main_thread, _NUDGE)
+
+
 def _silence_others() -> None:
     """Leave standard output and error to this project: the descriptors that others write to lead nowhere."""
     if _state.is_silenced or not _state.may_silence:
         return
     _state.is_silenced = True
-    sys.unraisablehook = _ignore
+    sys.unraisablehook = _on_unraisable
     threading.excepthook = _ignore
     sys.stdout = _set_apart(sys.stdout, 1)
     if _state.stderr == _STDERR:

@@ -109,6 +109,15 @@ def hide():
 hide()
 time.sleep(60)
 """
+CATCHING = """
+import time
+step("working")
+while True:
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
+"""
 SHUTTING_DOWN = """
 import time
 step("working")
@@ -166,9 +175,16 @@ def test_a_signal_sent_twice_at_once_is_one_request(tmp_path: Path) -> None:
     assert (tmp_path / "step").read_text() == "saved"
 
 
-def test_code_that_swallows_the_interrupt_ends_at_the_deadline(tmp_path: Path) -> None:
+def test_an_interrupt_that_python_drops_is_raised_again(tmp_path: Path) -> None:
+    patient = "import cluster.process.signals as signals\nsignals._state.deadline_s = 600.0\n"
+    process = start(tmp_path, verb(patient + SWALLOWING))
+    process.send_signal(signal.SIGTERM)
+    one_line(process, signal.SIGTERM)
+
+
+def test_code_that_swallows_every_interrupt_ends_at_the_deadline(tmp_path: Path) -> None:
     quick = "import cluster.process.signals as signals\nsignals._state.deadline_s = 1.0\n"
-    process = start(tmp_path, verb(quick + SWALLOWING))
+    process = start(tmp_path, verb(quick + CATCHING))
     process.send_signal(signal.SIGTERM)
     one_line(process, signal.SIGTERM)
 

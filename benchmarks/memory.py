@@ -1,11 +1,12 @@
 """Memory of a training step: predicted by the formula, and measured as the peak of resident memory of a fresh process.
 
-    python benchmarks/memory.py [--shapes 14] [--seed 2026] [--largest 3.0]
+    python benchmarks/memory.py [--task recognise] [--shapes 14] [--seed 2026] [--largest 3.0]
+    python benchmarks/memory.py --task structure --shapes 3
 
 Shapes of every kind are drawn at random (rows, length, sizes, layers, stem, window, pooling, precision, optimizer).
 None of them was used to fit the formula. Each is two steps in a process of its own: model, forward, backward and
 optimizer. On a machine with a GPU the allocator's peak on it is measured as well. Results go to
-benchmarks/results/memory-DEVICE.json.
+benchmarks/results/memory-DEVICE.json, those of task structure to memory-structure-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,18 @@ from training.memory.formula import IMPORTED, Work, estimate
 from training.memory.probe import probe
 
 HERE = Path(__file__).parent
-KINDS = ("lstm", "gru", "transformer")
+KINDS = ("lstm", "gru", "transformer", "cnn")
+TASKS = ("recognise", "structure")
 SMALLEST = 5e6
 MOST_OPERATIONS = 3e11
 MOST_STEPS = 6_000
 Case = tuple[ModelConfig, TrainingConfig, int, Work]
 
 
-def draw(kind: str, generator: np.random.Generator, device: str, largest: float) -> Case:
+def draw(task: str, kind: str, generator: np.random.Generator, device: str, largest: float) -> Case:
     """A case that is neither trivial nor beyond `largest` bytes or some seconds of a CPU."""
     while True:
-        case = _draw(kind, generator, device)
+        case = _draw_structure(kind, generator, device) if task == "structure" else _draw(kind, generator, device)
         model, training, vocabulary_size, work = case
         predicted = estimate(model, training, vocabulary_size, work)
         beyond = predicted.peak - predicted.process
@@ -42,19 +45,58 @@ def draw(kind: str, generator: np.random.Generator, device: str, largest: float)
         directions = 2 if model.bidirectional else 1
         wide = min(2 * model.window, positions) if model.window else positions
         attended = wide * model.hidden if kind == "transformer" else 0
-        operations = 72 * work.rows * positions * model.layers * directions * (model.hidden**2 + attended)
+        at_bases = model.base_channels**2 * model.base_width * (model.base_layers + model.output_layers)
+        bases = work.tokens * work.rows if task == "structure" else 0
+        at_positions = model.layers * directions * (model.hidden**2 + attended)
+        operations = 6 * at_bases * bases + 72 * work.rows * positions * at_positions
         steps = positions * model.layers * directions if kind == "gru" else 0
         if SMALLEST < beyond < largest and operations < MOST_OPERATIONS and steps < MOST_STEPS:
             return case
 
 
-def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
+def _drawing(generator: np.random.Generator) -> tuple[Callable[[float, float], int], Callable[..., Any]]:
+    """Functions that draw a whole number between two, small ones as often as large ones, and one of some values."""
+
     def between(least: float, most: float) -> int:
         return round(float(np.exp(generator.uniform(np.log(least), np.log(most)))))
 
     def one_of(*values: Any) -> Any:
         return values[int(generator.integers(len(values)))]
 
+    return between, one_of
+
+
+def _draw_structure(kind: str, generator: np.random.Generator, device: str) -> Case:
+    between, one_of = _drawing(generator)
+    heads, stride = one_of(1, 2, 4), one_of(3, 9, 9)
+    model = ModelConfig.model_validate(
+        {
+            "kind": kind,
+            "embedding": between(4, 64),
+            "hidden": 2 * heads * between(2, 32) if kind == "transformer" else 2 * between(8, 96),
+            "layers": one_of(1, 2, 2, 3, 6) if kind == "cnn" else one_of(1, 2, 2, 3),
+            "heads": heads,
+            "window": one_of(0, between(16, 160)),
+            "stem": 2 * between(12, 96),
+            "stem_width": stride + one_of(0, 0, 6),
+            "stem_stride": stride,
+            "kernel_width": one_of(3, 5),
+            "dropout": one_of(0.0, 0.1),
+            "base_channels": one_of(16, 24, 32, 32, 48, 64),
+            "base_layers": one_of(0, 1, 2, 3, 4),
+            "base_width": one_of(5, 9, 9, 15),
+            "output_layers": one_of(0, 1, 2),
+        }
+    )
+    precision = one_of("fp32", "fp32", "bf16")
+    training = TrainingConfig(precision=precision, optimizer=one_of("adamw", "adam", "sgd"))
+    rows, tokens = between(1, 24), between(2_000, 30_000)
+    work = Work(rows, tokens, "cuda" if device == "cuda" else "cpu", task="structure")
+    return model, training, one_of(7, 67, 1027, 16_387), work
+
+
+def _draw(kind: str, generator: np.random.Generator, device: str) -> Case:
+    between, one_of = _drawing(generator)
     heads = one_of(1, 2, 4, 8)
     model = ModelConfig.model_validate(
         {
@@ -118,6 +160,7 @@ def format_row(row: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=TASKS, default="recognise")
     parser.add_argument("--shapes", type=int, default=14, help="of each kind")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--largest", type=float, default=3.0, help="GB beyond the bare process, at most")
@@ -128,7 +171,7 @@ def main() -> None:
         for kind in arguments.kinds:
             generator = np.random.default_rng([arguments.seed, KINDS.index(kind)])
             for _ in range(arguments.shapes):
-                rows.append(measure(draw(kind, generator, device, arguments.largest * 1e9)))
+                rows.append(measure(draw(arguments.task, kind, generator, device, arguments.largest * 1e9)))
                 print(format_row(rows[-1]), flush=True)
         summary = {}
         for kind in arguments.kinds:
@@ -150,11 +193,9 @@ def main() -> None:
             "summary": summary,
             "shapes": rows,
         }
-        path = (
-            HERE
-            / "results"
-            / ("memory-cpu.json" if device == "cpu" else f"memory-{name.replace(' ', '-').lower()}.json")
-        )
+        task = "structure-" if arguments.task == "structure" else ""
+        machine = "cpu" if device == "cpu" else name.replace(" ", "-").lower()
+        path = HERE / "results" / f"memory-{task}{machine}.json"
         path.write_text(json.dumps(document, indent=1) + "\n")
         print(f"written: {path}")
 

@@ -87,7 +87,7 @@ class ModelConfig(Section):
         json_schema_extra=LATER,
     )
     base_layers: int = Field(
-        default=2,
+        default=3,
         description="residual convolutions at every base before the stem; the dilation doubles from one to the next "
         "(task structure)",
         ge=0,
@@ -102,8 +102,9 @@ class ModelConfig(Section):
         json_schema_extra=LATER,
     )
     output_layers: int = Field(
-        default=1,
-        description="residual convolutions at every base after the body (task structure)",
+        default=2,
+        description="residual convolutions at every base after the body; the dilation triples from one to the next "
+        "(task structure)",
         ge=0,
         le=16,
         json_schema_extra=LATER,

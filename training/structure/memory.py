@@ -15,11 +15,8 @@ from training.cost.shape import FLOAT, ID, Shape
 from training.cost.stage import Stage
 from training.models.body import Body
 from training.structure import bodies
-from training.structure.token_convolution import uses_table
 
 STRANDS = 2
-INDEX = 4
-"""Bytes of a token id in a table's index, and of a place in it."""
 SITE_COPIES = 3
 """Tensors as large as the logits of sites that their loss holds while it is computed."""
 
@@ -35,7 +32,7 @@ def stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[B
     """
     width = bodies.paired_size(body, config)
     return [
-        _token_convolution(config, vocabulary_size, shape),
+        _entry(config, vocabulary_size, shape),
         *(_residual(config, shape, f"base {layer + 1}") for layer in range(config.base_layers)),
         _stem(config, shape),
         *bodies.memory_stages(body, config, shape, config.stem),
@@ -55,28 +52,19 @@ def _tied(shape: Shape, weights: float) -> Amount:
     return shape.tensor(2 * weights)
 
 
-def _token_convolution(config: ModelConfig, vocabulary_size: int, shape: Shape) -> Stage:
-    """Token vectors and the first convolution."""
-    unit, width = _at_bases(shape, config.base_channels), 2 * config.embedding
+def _entry(config: ModelConfig, vocabulary_size: int, shape: Shape) -> Stage:
+    """Token vectors, and what is looked up of them for every base."""
+    channels, width = config.base_channels, 2 * config.embedding
     table = FLOAT * vocabulary_size * config.embedding
-    weights = FLOAT * (width * config.base_width + 1) * config.base_channels / 2
-    masks, ids = _at_bases(shape, 2, item=1), _at_bases(shape, 1, item=ID)
-    if uses_table(shape.device, vocabulary_size):
-        products = FLOAT * vocabulary_size * config.base_width * config.base_channels
-        saved = _at_bases(shape, 1, item=INDEX) + shape.tensor(products)
-        forward = ids + _at_bases(shape, config.base_width, item=INDEX) * 2 + unit + shape.tensor(products)
-        backward = unit + shape.tensor(products) * 2
-    else:
-        vectors = _at_bases(shape, width)
-        half = _at_bases(shape, width, shape.item) if shape.item < FLOAT else NOTHING
-        saved, forward, backward = ids + (half or vectors), vectors + unit, unit + vectors * 2
+    weights = FLOAT * (width + 1) * channels / 2
+    products = shape.tensor(FLOAT * vocabulary_size * channels)
     return Stage(
-        "token convolution",
+        "entry",
         weights=weights + (table if shape.trains_embedding else 0),
         frozen=0 if shape.trains_embedding else table,
-        saved=masks + saved + _tied(shape, weights),
-        forward=forward,
-        backward=backward,
+        saved=_at_bases(shape, 2, item=1) + _at_bases(shape, 1, item=ID) + shape.tensor(2 * table),
+        forward=_at_bases(shape, channels) + products,
+        backward=_at_bases(shape, channels) + products * 2,
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from pipelines.structure.states import SITES, STATES, UTR
 from pipelines.tokens.vocabulary import PAD
@@ -30,10 +31,12 @@ from training.structure import memory
 from training.structure.bodies import paired
 from training.structure.paired import PairedLinear, PairedNorm, PairedResidual, without_padding_
 from training.structure.striding import Expansion, StridingStem
-from training.structure.token_convolution import TokenConvolution
 
 FIRST_LOGITS = [-0.35, -2.4, *[-2.4] * 3, *[-4.8] * 3, *[-7.0] * 4]
 """Logits of one strand's states and sites before training: most bases are intergenic, and few are sites."""
+FIRST_SPREAD = 0.5
+"""Standard deviation of what enters, about, and of what the head adds to the first logits."""
+CODON = 3
 IMPOSSIBLE = -1e4
 """The logit of a state that does not occur: its probability is exactly 0, and differences of logits stay numbers."""
 STRANDS = 2
@@ -85,18 +88,18 @@ class StructureModel(nn.Module):
         # As a number like all weights, with which it is stored: no vocabulary has 2^24 tokens.
         ids = np.arange(vocabulary_size) if complements is None else complements
         self.register_buffer("reverse_complements", torch.from_numpy(ids.astype(np.float32)))
-        self.enter = TokenConvolution(2 * config.embedding, channels, kernel)
-        self.base = nn.ModuleList(PairedResidual(channels, kernel, 2 << layer) for layer in range(config.base_layers))
+        self.enter = PairedLinear(2 * config.embedding, channels, gain=FIRST_SPREAD)
+        self.base = nn.ModuleList(PairedResidual(channels, kernel, 1 << layer) for layer in range(config.base_layers))
         self.stem = StridingStem(config)
         self.dropout = nn.Dropout(config.dropout)
         self.body = paired(body, config, config.stem)
         self.body_norm = PairedNorm(self.body.width)
         self.expand = Expansion(self.body.width, channels, config.stem_stride)
         self.output = nn.ModuleList(
-            PairedResidual(channels, kernel, 1 << layer) for layer in range(config.output_layers)
+            PairedResidual(channels, kernel, CODON**layer) for layer in range(config.output_layers)
         )
         self.norm = PairedNorm(channels)
-        self.head = PairedLinear(channels, STRANDS * (STATES + SITES))
+        self.head = PairedLinear(channels, STRANDS * (STATES + SITES), gain=FIRST_SPREAD)
         with torch.no_grad():
             self.head.bias.copy_(torch.tensor(FIRST_LOGITS))
 
@@ -104,9 +107,8 @@ class StructureModel(nn.Module):
         """Logits in float32, in any precision of the rest."""
         mask = batch.mask()
         padding = padding_of(mask, batch.counts)
-        states = self.enter(batch.padded(), self._vectors())
-        if padding is not None:
-            states = states.masked_fill(padding[..., None], 0)
+        # Every token is one of few: what enters is looked up.
+        states = without_padding_(embedding(batch.padded(), self.enter(self._vectors()).float()), padding)
         for layer in self.base:
             states = layer(states, padding)
         positions = self.stem(Positions(states, mask, batch.lengths, batch.counts))

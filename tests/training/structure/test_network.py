@@ -98,7 +98,7 @@ def test_convolutions_reach_as_far_as_their_kernels_on_either_side() -> None:
     network = network_of({"base_width": 5, "base_layers": 2, "output_layers": 2})
     with torch.no_grad():
         network.expand.weight.zero_()
-    reach = 2 * (1 + 2 + 4) + 2 * (1 + 2)
+    reach = 2 * (1 + 2) + 2 * (1 + 3)
     moved = moved_by(network, 30)
     assert (min(moved), max(moved)) == (30 - reach, 30 + reach)
 

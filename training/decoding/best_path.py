@@ -37,18 +37,18 @@ class BestPath:
 
     Attributes:
         position: bases so far.
-        settled: the path is final before this base, apart from a gene that is not complete.
+        outside_until: no gene begins before this base, apart from those that are complete.
         score: of the whole path, after `finish`.
     """
 
     def __init__(self, grammar: Grammar, *, is_cut_start: bool = True, is_cut_end: bool = True) -> None:
         self.position = 0
-        self.settled = 0
+        self.outside_until = 0
         self.score = 0.0
         self._is_cut_end = grammar.is_partial and is_cut_end
         self._grammar = grammar._replace(is_partial=grammar.is_partial and is_cut_start)
         self._paths = survivors(grammar, _CAPACITY)
-        self._structures = Structures()
+        self._structures = Structures(has_utr=grammar.has_utr)
 
     def push(self, scores: Scores, codes: NDArray[np.uint8]) -> list[Structure]:
         """Extend the path.
@@ -104,8 +104,15 @@ class BestPath:
         return complete + self._structures.finish(self.position, cut, is_in_intron=is_in_intron)
 
     def _settle(self) -> list[Structure]:
-        places, tags, self.settled = settle(self._grammar, self._paths)
-        return self._structures.add(zip(places.tolist(), tags.tolist(), strict=True))
+        places, tags, settled = settle(self._grammar, self._paths)
+        complete = self._structures.add(zip(places.tolist(), tags.tolist(), strict=True))
+        outer, events = self._paths.outer[AFTER:], self._paths.outer_event[AFTER:]
+        if not ((outer > -np.inf) & (events == 0)).any():
+            # No path has an untranslated region after the last gene.
+            complete += self._structures.release()
+        opened = self._structures.opened
+        self.outside_until = int(settled) if opened is None else opened
+        return complete
 
 
 def _check(scores: Scores, codes: NDArray[np.uint8]) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pipelines.gene_models.model import Gene, Spans, Transcript
 from training.decoding.survivors import (
     BEGIN,
-    CUT_EXON,
     CUT_INTRON,
     END,
     LEFT,
@@ -53,6 +52,7 @@ class Structure:
         strand: 0 forward, 1 reverse.
         exons: coding parts; one at least.
         start, end: with untranslated regions.
+        span: all bases of the gene, with introns that an end of the sequence cuts.
         cut_start: bases read of the codon that the beginning of the sequence cuts, or -1 if it cuts nothing.
         cut_end: the same at the end of the sequence.
         begins_with_intron: whether the beginning of the sequence lies in an intron of the gene.
@@ -63,6 +63,7 @@ class Structure:
     exons: Spans
     start: int
     end: int
+    span: tuple[int, int]
     cut_start: int = -1
     cut_end: int = -1
     begins_with_intron: bool = False
@@ -93,16 +94,24 @@ class Structure:
 
 
 class Structures:
-    """Turns events, in their order, into coding structures."""
+    """Turns events, in their order, into coding structures.
 
-    def __init__(self) -> None:
+    Args:
+        has_utr: whether an untranslated region may follow the coding sequence.
+
+    Attributes:
+        opened: the first base of a gene that is not complete, or None.
+    """
+
+    def __init__(self, *, has_utr: bool) -> None:
+        self.opened: int | None = None
+        self._has_utr = has_utr
         self._strand = 0
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._cut = -1
         self._in_intron = False
-        self._utr_start = -1
-        # A gene whose untranslated region may still follow.
+        # A gene of which an untranslated region may still follow.
         self._ended: Structure | None = None
 
     def add(self, events: Iterable[tuple[int, int]]) -> list[Structure]:
@@ -111,27 +120,33 @@ class Structures:
         for place, tag in events:
             event, self._strand = tag % _EVENTS, tag // STRAND % 2
             if event == UTR_END and self._ended is not None:
-                complete.append(replace(self._ended, end=place))
-                self._ended = None
-                continue
-            if event != END:
-                complete += self._pending()
-            if event in (BEGIN, CUT_EXON, CUT_INTRON):
-                self._starts, self._ends = ([] if event == CUT_INTRON else [place]), []
-                self._cut = -1 if event == BEGIN else tag // LEVEL
-                self._in_intron = event == CUT_INTRON
-                if event != BEGIN:
-                    self._utr_start = -1
+                self._ended = replace(self._ended, end=place, span=(self._ended.span[0], place))
+                complete += self.release()
+            elif event == END:
+                self._ends.append(place)
+                self._ended = self._structure(place, -1, is_in_intron=False)
+                if not self._has_utr:
+                    complete += self.release()
             elif event == LEFT:
                 self._ends.append(place)
             elif event == RIGHT:
                 self._starts.append(place)
-            elif event == END:
-                self._ends.append(place)
-                self._ended = self._structure(-1, is_in_intron=False)
-            elif event == UTR_BEGIN:
-                self._utr_start = place
+            else:
+                complete += self.release()
+                if self.opened is None:
+                    self.opened = place
+                if event != UTR_BEGIN:
+                    self._starts, self._ends = ([] if event == CUT_INTRON else [place]), []
+                    self._cut = -1 if event == BEGIN else tag // LEVEL
+                    self._in_intron = event == CUT_INTRON
         return complete
+
+    def release(self) -> list[Structure]:
+        """The gene after which no untranslated region follows, if there is one."""
+        if self._ended is None:
+            return []
+        ended, self._ended, self.opened = self._ended, None, None
+        return [ended]
 
     def finish(self, end: int, cut: int, *, is_in_intron: bool) -> list[Structure]:
         """Structures that are left when the sequence ends.
@@ -141,19 +156,25 @@ class Structures:
             cut: bases read of the codon that is cut, or -1 if the path ends outside a gene.
             is_in_intron: whether it ends in an intron.
         """
-        complete = self._pending()
+        complete = self.release()
         if cut >= 0 and self._starts:
             if not is_in_intron:
                 self._ends.append(end)
-            complete.append(self._structure(cut, is_in_intron=is_in_intron))
+            complete.append(self._structure(end, cut, is_in_intron=is_in_intron))
         return complete
 
-    def _pending(self) -> list[Structure]:
-        pending, self._ended = self._ended, None
-        return [pending] if pending else []
-
-    def _structure(self, cut_end: int, *, is_in_intron: bool) -> Structure:
+    def _structure(self, end: int, cut_end: int, *, is_in_intron: bool) -> Structure:
         exons = tuple(zip(self._starts, self._ends, strict=True))
-        start = self._utr_start if self._utr_start >= 0 else self._starts[0]
-        self._starts, self._ends, self._utr_start = [], [], -1
-        return Structure(self._strand, exons, start, exons[-1][1], self._cut, cut_end, self._in_intron, is_in_intron)
+        first = 0 if self.opened is None else self.opened
+        start = exons[0][0] if self._in_intron else first
+        return Structure(
+            self._strand,
+            exons,
+            start,
+            exons[-1][1],
+            (first, end),
+            cut_start=self._cut,
+            cut_end=cut_end,
+            begins_with_intron=self._in_intron,
+            ends_with_intron=is_in_intron,
+        )

@@ -65,6 +65,8 @@ class Weights(_Section):
         length: of the logarithms of transition probabilities that follow from mean lengths.
         gene: added for every gene.
         intron: added for every intron.
+        support: of all scores together where posterior probabilities are computed; below 1 where a network is too
+            sure, since it scores each base as if there were no others.
     """
 
     state: float = Field(default=1.0, ge=0)
@@ -73,6 +75,7 @@ class Weights(_Section):
     length: float = Field(default=1.0, ge=0)
     gene: float = 0.0
     intron: float = 0.0
+    support: float = Field(default=1.0, gt=0)
 
 
 class Settings(_Section):

@@ -91,7 +91,8 @@ def _within_an_intron(problem: Problem) -> Iterator[tuple[float, tuple[Model, ..
         for strand in range(2):
             for label in range(3):
                 inside = sum(problem.intron(position, strand, label) for position in range(problem.length))
-                yield problem.terms.gene + problem.terms.intron_begin + inside, ()
+                for _ in problem.settings.kinds:
+                    yield problem.terms.gene + problem.terms.intron_begin + inside, ()
 
 
 def _span(problem: Problem, model: Model) -> tuple[int, int]:

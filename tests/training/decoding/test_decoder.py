@@ -1,0 +1,130 @@
+"""Genes of a sequence, in one piece and in several."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipelines.gene_models.validity import defects
+from pipelines.genome.sequence import reverse_complement
+from tests.training.decoding.genome import genome
+from training.decoding import decoder
+from training.decoding.called import CalledGene
+from training.decoding.decoder import Decoder, decode
+from training.decoding.scores import Scores, true_scores
+from training.decoding.settings import Minimum, Settings, Weights
+
+SETTINGS = Settings(minimum=Minimum(intron=20, exon=3, coding=30), weights=Weights(support=0.2))
+
+
+def noisy(seed: int, genes: int) -> tuple[Scores, np.ndarray]:
+    """Scores that are right but for noise."""
+    packed, codes = genome(seed, genes)
+    draw = np.random.default_rng(seed)
+    scores = true_scores(packed, certainty=0.6)
+    for array in scores:
+        array += draw.normal(0, 1, array.shape).astype(np.float32)
+    return scores, codes
+
+
+def in_pieces(scores: Scores, codes: np.ndarray, ends: list[int]) -> tuple[list[CalledGene], Decoder]:
+    piecewise = Decoder(SETTINGS, chromosome="I")
+    genes = []
+    bounds = [0, *sorted(ends), len(codes)]
+    for start, end in itertools.pairwise(bounds):
+        genes += piecewise.push(scores.part(start, end), codes[start:end])
+    return genes + piecewise.finish(), piecewise
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "_GROUP", 1500)
+    monkeypatch.setattr(decoder, "_FLANK", 60)
+    monkeypatch.setattr(decoder, "_NEIGHBOUR", 500)
+
+
+@pytest.mark.usefixtures("small_groups")
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 12000), max_size=12))
+@hypothesis_settings(max_examples=15, deadline=None)
+def test_genes_and_their_support_do_not_depend_on_the_pieces(seed: int, ends: list[int]) -> None:
+    scores, codes = noisy(seed, 20)
+    whole = decode(scores, codes, SETTINGS, chromosome="I")
+    pieces, _ = in_pieces(scores, codes, [min(end, len(codes)) for end in ends])
+    assert len(whole) > 5
+    assert pieces == whole
+
+
+def test_genes_come_out_before_the_end_and_few_scores_are_kept() -> None:
+    scores, codes = noisy(1, 600)
+    piecewise = Decoder(SETTINGS)
+    kept, genes = [], 0
+    for start in range(0, len(codes), 20_000):
+        genes += len(piecewise.push(scores.part(start, start + 20_000), codes[start : start + 20_000]))
+        kept.append(piecewise._kept._end - piecewise._kept._pieces[0][0])
+    assert genes > 400
+    assert max(kept) < 100_000
+
+
+def test_most_of_the_support_is_close_to_1_where_scores_are_sure() -> None:
+    packed, codes = genome(3, 30)
+    genes = decode(true_scores(packed), codes, SETTINGS, chromosome="I")
+    assert len(genes) == 30
+    assert min(gene.support for gene in genes) > 0.9
+    assert all(gene.support <= min(gene.exon_support) + 1e-9 for gene in genes)
+    assert genes[4].gene.gene_id == "I_g5"
+    assert genes[4].gene.score == genes[4].transcript.score == genes[4].support
+
+
+@given(st.integers(0, 10**6))
+@hypothesis_settings(max_examples=10, deadline=None)
+def test_every_called_gene_is_valid_whatever_the_scores(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    bases = 3000
+    codes = draw.choice(5, bases, p=[0.3, 0.2, 0.2, 0.295, 0.005]).astype(np.uint8)
+    scores = Scores(
+        draw.normal(0, 3, (bases, 2, 8)).astype(np.float32), draw.normal(2, 3, (bases, 2, 4)).astype(np.float32)
+    )
+    weights = Weights(gene=15, intron=10, length=0.2)
+    settings = Settings(weights=weights, minimum=Minimum(intron=12, exon=3, coding=0))
+    letters = np.frombuffer(b"ACGTN", np.uint8)[codes]
+    genes = decode(scores, codes, settings)
+    assert genes
+    for called in genes:
+        transcript = called.transcript
+        parts = np.concatenate([letters[start:end] for start, end in transcript.cds])
+        parts = reverse_complement(parts) if called.gene.strand == "-" else parts
+        assert not defects(transcript, parts, settings.code)
+        for start, end in transcript.coding_introns:
+            intron = letters[start:end]
+            intron = reverse_complement(intron) if called.gene.strand == "-" else intron
+            text = intron.tobytes().decode()
+            assert (text[:2], text[-2:]) in {("GT", "AG"), ("GC", "AG"), ("AT", "AC")}
+            assert end - start >= 12
+        assert 0 <= called.support <= 1
+
+
+def test_short_genes_are_dropped_and_counted() -> None:
+    packed, codes = genome(3, 10)
+    limit = Settings(minimum=Minimum(coding=10**6))
+    strict = Decoder(limit)
+    assert strict.push(true_scores(packed), codes) + strict.finish() == []
+    assert strict.dropped == 10
+
+
+def test_genes_cut_by_the_ends_are_partial_and_keep_their_phase() -> None:
+    packed, codes = genome(3, 10)
+    whole = decode(true_scores(packed), codes, SETTINGS)
+    first = next(gene for gene in whole if gene.gene.strand == "+" and len(gene.transcript.cds) > 1)
+    cut = first.transcript.cds[0][0] + 16
+    genes = decode(true_scores(packed[cut:]), codes[cut:], SETTINGS)
+    assert genes[0].transcript.is_partial_start
+    assert not genes[0].transcript.is_partial_stop
+    assert genes[0].transcript.phase == 2
+    assert genes[0].transcript.cds[0] == (0, first.transcript.cds[0][1] - cut)
+    within = decode(true_scores(packed[cut:]), codes[cut:], SETTINGS, open_start=False)
+    assert all(not gene.transcript.is_partial_start for gene in within)

@@ -30,6 +30,7 @@ from pipelines.config import (
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
 from pipelines.structure_config import LabelsConfig, Task, WindowConfig
+from training import tasks
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
 from tuning.config import TuningConfig
@@ -109,7 +110,9 @@ class Experiment(Section):
             if self.tokenizer.reuse is not None
             else None
         )
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=reused)
+        values["model"]["stem_stride"] = tasks.Task(self.task).model(self.model).stem_stride
+        return values
 
 
 def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experiment:

@@ -45,6 +45,8 @@ DEFAULTS: dict[str, Any] = {
     "validation_bases": 2_000_000,
 }
 """The keys of `training` that structure alone has, with the values that they have where they are left out."""
+STEM_STRIDE = 9
+"""`model.stem_stride` of structure where it is left out: three codons."""
 _OF_STRUCTURE = ("base_channels", "base_layers", "base_width", "output_layers")
 """The keys of `model` that structure alone has."""
 _OF_RECOGNITION: dict[str, str] = {
@@ -114,6 +116,12 @@ class Task:
                     key=f"training.{key}",
                 )
         return config
+
+    def model(self, config: ModelConfig) -> ModelConfig:
+        """The architecture, with the stride of this task's stem where it is left out."""
+        if not self.is_structure or "stem_stride" in config.model_fields_set:
+            return config
+        return config.model_copy(update={"stem_stride": STEM_STRIDE})
 
     def require_model(self, config: ModelConfig) -> None:
         """Refuse keys of the model that have no meaning for this task.

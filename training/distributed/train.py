@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from pipelines import __version__, storage
 from pipelines.address import masked_values
 from pipelines.audit import shortcuts
@@ -137,6 +139,7 @@ class Run:
         vectors.keep(document["best_record"], document["best"])
         network = networks.make(self.task, self.model, self.train.tokenizer.vocabulary_size)
         network.load_state_dict(document["best"])
+        decoding, decoded = self._fitted_decoding(network, progress) if self.task.is_structure else (None, None)
         config = description.describe(
             self.model,
             description.published(self.training),
@@ -144,19 +147,30 @@ class Run:
             document["best_record"],
             document["best_record"].get("threshold"),
             {"raygene": __version__, "ray": metadata.version("ray")},
+            decoding,
         )
         config |= {
             "run": self.key,
             "records": [description.without_machine_figures(record) for record in document["records"]],
             "parameters": description.parameters(network),
         }
-        if not self.task.is_structure:
+        if self.task.is_structure:
+            config["decoded"] = decoded
+        else:
             rules = shortcuts.audit(self.train, self.validation)
             config["shortcuts"] = {
                 rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)
             }
         Bundle(network, self.train.tokenizer, config).save(self.output / "bundle")
         return bundle.load(self.output / "bundle")
+
+    def _fitted_decoding(self, network: nn.Module, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The decoder's settings, and what they reach on validation."""
+        # Of this task alone: it needs the decoder's compiler.
+        from training.engine.objectives.fitted_decoding import fitted_decoding
+
+        with progress.stage("fitting the decoder"):
+            return fitted_decoding(network, self.train, self.validation, self.training)
 
 
 def train(
@@ -200,6 +214,7 @@ def train(
     refuse_own(model.embedding_file, output)
     train_split, validation = open_splits(dataset)
     task = Task.of_dataset(train_split.manifest["config"])
+    model = task.model(model)
     networks.check(task, model)
     training = task.training(training)
     key = run_key(model, training, train_split.manifest["fingerprint"])

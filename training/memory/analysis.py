@@ -118,6 +118,7 @@ def analyse(
     splits = list(open_splits(dataset))
     task = Task.of_dataset(splits[0].manifest["config"])
     training = task.training(training)
+    model = task.model(model)
     networks.check(task, model)
     device = device_to_plan_for(training, device_memory, device_kind)
     require_device(training.precision, use_gpu=device.kind == "cuda")

@@ -216,6 +216,7 @@ def profile(
     """
     splits = open_splits(dataset)
     task = Task.of_dataset(splits[0].manifest["config"])
+    model = task.model(model)
     networks.check(task, model)
     training = task.training(training)
     storage.make_directory(output)

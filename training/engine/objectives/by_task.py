@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.errors import UsageError
 from training.config import TrainingConfig
 from training.engine.objectives.objective import Objective
 from training.engine.objectives.recognition import Recognition
@@ -17,6 +16,9 @@ def objective_of(config: TrainingConfig, train: TokenDataset) -> Objective:
         config: the optimisation, as `Task.training` gives it.
         train: the rows to learn from.
     """
-    if Task.of_dataset(train.manifest["config"]).is_structure:
-        raise UsageError("task structure is not trained yet", "use a dataset of recognition")
-    return Recognition(config, train)
+    if not Task.of_dataset(train.manifest["config"]).is_structure:
+        return Recognition(config, train)
+    # Of this task alone: it needs the decoder's compiler.
+    from training.engine.objectives.structure import Structure
+
+    return Structure(config, train)

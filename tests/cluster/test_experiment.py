@@ -91,6 +91,26 @@ def test_the_resolved_configuration_loads_to_the_same_experiment_from_anywhere(
     assert load(elsewhere, {}) == experiment
 
 
+@pytest.mark.parametrize("flags", [{}, {("window", "length"): 5004, ("labels", "utr"): "keep"}])
+def test_a_resolved_experiment_of_another_task_loads_again_and_builds_the_same(
+    flags: dict[tuple[str | int, ...], Any], tmp_path: Path
+) -> None:
+    path, again = tmp_path / "e.yaml", tmp_path / "again.yaml"
+    path.write_text(
+        "task: structure\nsources: [{genome: a, fasta: a.fa, annotation: a.gff3}]\ntokenizer: {k: 3, stride: 1}"
+    )
+    experiment = load(path, flags)
+    again.write_text(yaml.safe_dump(experiment.resolved()))
+    assert load(again, {}) == experiment
+    assert load(again, {}).dataset("x") == experiment.dataset("x")
+    assert not {"negatives", "crop"} & set(experiment.resolved())
+
+
+def test_an_experiment_without_a_task_resolves_to_the_sections_that_it_always_had(path: Path) -> None:
+    assert not {"task", "labels", "window"} & set(load(path, {}).resolved())
+    assert "genetic_code" not in load(path, {}).resolved()["sources"][0]
+
+
 def test_a_resolved_tokenizer_that_is_reused_loads_again(tmp_path: Path) -> None:
     path, again = tmp_path / "e.yaml", tmp_path / "again.yaml"
     path.write_text("tokenizer: {from: bundle}")

@@ -92,6 +92,70 @@ def test_a_wrong_value_says_to_programs_what_is_wrong_and_where(sections: dict[s
     assert (caught.value.code, caught.value.key) == (code, key)
 
 
+STRUCTURE = {"task": "structure", "tokenizer": {"k": 3, "stride": 1}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "key", "reason"),
+    [
+        ({"tokenizer": {"k": 4, "stride": 1}}, "tokenizer.k", "4: task structure needs an odd k"),
+        ({"tokenizer": {"k": 3, "stride": 3}}, "tokenizer.stride", "3: task structure needs a token for every base"),
+        ({"tokenizer": {}}, "tokenizer.stride", "3: task structure needs a token for every base"),
+        ({"tokenizer": {"k": 3, "stride": 1, "tail": "drop"}}, "tokenizer.tail", "drop: with a token for every base"),
+        ({"tokenizer": STRUCTURE["tokenizer"] | {"vocabulary": "observed"}}, "tokenizer.vocabulary", "observed"),
+        ({"negatives": {"ratio": 1.0}}, "negatives.ratio", "no negative is placed; leave section negatives out"),
+        ({"crop": {"length": 512}}, "crop.length", "window.length says how long they are"),
+        ({"sources": [{**SOURCE, "span": "cds"}]}, "sources.0.span", "leave it out"),
+        ({"sources": [{**SOURCE, "biotypes": ["x"]}]}, "sources.0.biotypes", "labels.pseudogenes and labels.noncoding"),
+        ({"sources": [{**SOURCE, "feature_types": ["gene"]}]}, "sources.0.feature_types", "leave it out"),
+        ({"sources": [{**SOURCE, "exclude": "a.bed"}]}, "sources.0.exclude", "no negative is placed"),
+        ({"sources": [{"genome": "a", "sequences": "a.csv"}]}, "sources.0", "task structure needs genomes"),
+        ({"split": {"by": "random"}}, "split.by", "random: windows of one chromosome would be in different splits"),
+        ({"split": {"by": "family"}}, "split.by", "choose chromosome, block, region or genome"),
+        ({"window": {"length": 10}}, "window.length", "greater than or equal to 99"),
+        ({"labels": {"utr": "mask"}}, "labels.utr", "'intergenic' or 'keep'"),
+    ],
+)
+def test_what_has_no_meaning_for_labelled_windows_is_refused_with_key_and_reason(
+    sections: dict[str, Any], key: str, reason: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate(DatasetConfig, {"sources": [SOURCE], **STRUCTURE, **sections}, "experiment.yaml")
+    assert caught.value.key == key
+    assert str(caught.value).startswith(f"experiment.yaml: {key}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sections", "key"),
+    [
+        ({"window": {"length": 9999}}, "window.length"),
+        ({"labels": {"utr": "keep"}}, "labels.utr"),
+        ({"sources": [{**SOURCE, "genetic_code": 1}]}, "sources.0.genetic_code"),
+    ],
+)
+def test_what_only_labelled_windows_have_is_refused_for_other_tasks(sections: dict[str, Any], key: str) -> None:
+    assert f"{key}: only task structure reads it" in rejected(**sections)
+
+
+@pytest.mark.parametrize(
+    ("sections", "absent"),
+    [
+        ({}, ["task", "labels", "window", "genetic_code"]),
+        (STRUCTURE, ["negatives", "crop", "feature_types", "span", "biotypes", "exclude"]),
+    ],
+)
+def test_what_a_task_does_not_read_is_not_written_and_what_is_written_can_be_read_again(
+    sections: dict[str, Any], absent: list[str]
+) -> None:
+    config = validate(DatasetConfig, {"sources": [SOURCE], **sections}, "x")
+    values = config.model_dump(mode="json", exclude_none=True)
+    assert not [name for name in absent if name in values or name in values["sources"][0]]
+    assert validate(DatasetConfig, values, "x") == config
+    assert DatasetConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config
+
+
 class Optimizer(Section):
     """A section two of whose keys have been renamed."""
 

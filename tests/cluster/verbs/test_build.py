@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from cluster.terminal import Terminal
 from cluster.verbs.build import show
 from pipelines.build.manifest import QUANTILES
+from pipelines.dataset.manifest import read_manifest
+from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 
 
 def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(
@@ -26,3 +29,14 @@ def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(
     show(json.loads(json.dumps(manifest, sort_keys=True)), Terminal())
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "as annotated" in line)
     assert line.split()[-len(QUANTILES) :] == [f"{1000 + percent:,}" for percent in QUANTILES]
+
+
+def test_windows_genes_and_masked_bases_are_shown_by_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    genes = make_gene_genome(tmp_path / "genes", bases=3_000)
+    show(read_manifest(write_dataset(structure_config(genes), tmp_path / "data")), Terminal())
+    shown = capsys.readouterr().out
+    assert "Windows of 500 bases" in shown
+    labelled = next(line for line in shown.splitlines() if line.split()[:1] == ["labelled"])
+    by_chromosome = [sum(gene.chromosome == name for gene in genes.genes) for name in ("chr1", "chr2", "chr3")]
+    assert labelled.split()[1:] == [str(count) for count in by_chromosome]
+    assert next(line for line in shown.splitlines() if "not acgt" in line).split()[2:] == ["80", "80", "80"]

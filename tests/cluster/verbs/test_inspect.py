@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipelines.config import DatasetConfig, validate
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
+from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 
 
 @pytest.mark.parametrize("arguments", [["--export", "bed"], ["--export-to", "i.bed"]])
@@ -46,3 +48,14 @@ def test_the_tokenizer_of_a_bundle_or_dataset_is_exported_and_says_where_ids_agr
     assert main(["inspect", str(tmp_path / "bundle"), "--export", "huggingface", "--export-to", str(target)]) == 0
     assert "it cannot cut raw sequence" in capsys.readouterr().out
     assert tokenizers.Tokenizer.from_file(str(target)).token_to_id("AAA") == 3
+
+
+def test_labelled_windows_are_shown_with_their_exons_and_introns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_dataset(structure_config(make_gene_genome(tmp_path / "genes", bases=3_000)), tmp_path / "data")
+    arguments = ["--json", str(tmp_path / "i.json"), "--report", str(tmp_path / "i.html")]
+    assert main(["inspect", str(folder), *arguments]) == 0
+    assert "Introns by their first and last two bases" in capsys.readouterr().out
+    assert json.loads((tmp_path / "i.json").read_text())["task"] == "structure"
+    assert (tmp_path / "i.html").exists()

@@ -15,6 +15,7 @@ from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import SPECIALS
 from tests.conftest import GenomeFiles
+from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import (
@@ -148,3 +149,13 @@ def test_wrong_names_are_refused(genome: GenomeFiles, hold_out: list[str], messa
 def test_a_missing_genome_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.fa: no such file"):
         from_fasta([tmp_path / "none.fa"], [], THREE, EmbeddingConfig(), Silent())
+
+
+def test_windows_of_a_dataset_are_read_on_both_strands_as_the_bases_of_their_chromosome(tmp_path: Path) -> None:
+    genes = make_gene_genome(tmp_path / "genes", bases=3_000)
+    folder = write_dataset(structure_config(genes), tmp_path / "data")
+    corpus = from_dataset(folder, "validation", EmbeddingConfig())
+    codes, lengths = (np.concatenate(parts) for parts in zip(*corpus.read_train(), strict=True))
+    assert lengths.tolist() == [500] * 6
+    assert "".join("ACGTN"[code] for code in codes) == genes.sequences["chr1"]
+    assert corpus.both_strands

@@ -9,6 +9,7 @@ import pytest
 from pipelines import metrics
 from pipelines.errors import BundleError, DatasetError, UsageError
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.pipelines.build import gene_genomes
 from tests.training.conftest import write_dataset
 from tests.training.evaluation.conftest import TOKENIZER, bundle_for
 from training.engine.scoring import probabilities
@@ -95,3 +96,10 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
     path = write_dataset(tmp_path / "data", classes=1)
     with pytest.raises(DatasetError, match="only one class"):
         evaluate({"model": bundle_for(TOKENIZER)}, path, "test", 4096)
+
+
+def test_labelled_windows_are_refused_in_one_line(tmp_path: Path) -> None:
+    genes = gene_genomes.make_gene_genome(tmp_path / "genes", bases=3_000)
+    folder = gene_genomes.write_dataset(gene_genomes.structure_config(genes), tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"windows with labelled bases .*raygene annotate and raygene compare"):
+        evaluate({}, folder, "test", 1_000)

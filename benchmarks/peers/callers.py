@@ -231,7 +231,7 @@ def pyrodigal(case: Case, path: Path) -> Cost:
 
 OWN_PARAMETERS = "others trained the parameters on this species; held-out genes were not left out"
 TRAIN_SPLIT = "the train split; default thresholds, chosen on validation chromosomes of S. cerevisiae"
-FITTED = "the train split, its splice sites too; weights of frames from validation chromosomes (A. thaliana: defaults)"
+FITTED = "the train split, its splice sites too; weights of frames from validation chromosomes (by region: defaults)"
 CALLERS = {
     "raygene": Caller(TRAIN_SPLIT, "raygene scan", lambda case: digest(case.bundle), scan(lambda case: case.bundle)),
     "raygene-orfs": Caller(

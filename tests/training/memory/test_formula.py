@@ -100,6 +100,8 @@ MEASURED: list[tuple[dict[str, Any], dict[str, Any], Work]] = [
     ({"kind": "gru", "hidden": 48, "pooling": "attention", "stem_stride": 4}, {"optimizer": "sgd"}, Work(40, 2_400)),
     ({"kind": "transformer", "hidden": 80, "heads": 5, "layers": 2, "dropout": 0.0}, {}, Work(30, 1_100)),
     ({"kind": "transformer", "hidden": 64, "window": 40, "stem": 0}, {"precision": "bf16"}, Work(24, 700)),
+    ({"kind": "cnn", "hidden": 72, "layers": 3}, {}, Work(20, 2_100)),
+    ({"kind": "lstm", "hidden": 40, "stem": 80, "stem_stride": 9}, {}, Work(5, 8_000, task="structure")),
 ]
 
 

@@ -39,14 +39,13 @@ class Windows:
         Raises:
             DatasetError: the dataset has no states.
         """
-        states = getattr(dataset, "states", None)
-        if states is None:
+        if dataset.states is None:
             raise DatasetError("the dataset has no states of bases", "build it with task: structure")
         return cls(
             dataset.tokens,
-            states,
+            dataset.states,
             dataset.offsets,
-            dataset.stretches,  # type: ignore[attr-defined]
+            dataset.stretches,
             dataset.labels,
             dataset.tokenizer.reverse_complements,
         )

@@ -64,7 +64,8 @@ class ModelConfig(Section):
     stem_width: int = Field(default=9, description="kernel width of the convolution, in tokens", ge=1, le=63)
     stem_stride: int = Field(
         default=2,
-        description="stride of the convolution, in tokens; the body reads as many times fewer positions",
+        description="stride of the convolution, in tokens; the body reads as many times fewer positions (task "
+        "structure: a multiple of 3, by default 9)",
         ge=1,
         le=32,
     )

@@ -106,6 +106,12 @@ class Task:
             UsageError: a key that has no meaning for this task.
         """
         if self.is_structure:
+            if config.class_weights != "none":
+                raise UsageError(
+                    f"training.class_weights {config.class_weights}: the classes are those of recognition",
+                    "leave it out; training.site_weight is what weighs the loss of structure",
+                    key="training.class_weights",
+                )
             absent = {key: value for key, value in DEFAULTS.items() if getattr(config, key) is None}
             return config.model_copy(update=absent) if absent else config
         for key in DEFAULTS:

@@ -36,6 +36,11 @@ def test_structure_fills_in_the_keys_that_are_left_out() -> None:
     assert STRUCTURE.training(filled) is filled
 
 
+def test_weights_of_the_classes_of_recognition_are_refused_for_structure() -> None:
+    with pytest.raises(UsageError, match=r"training\.class_weights balanced"):
+        STRUCTURE.training(TrainingConfig(class_weights="balanced"))
+
+
 def test_recognition_has_no_key_of_structure_in_what_is_hashed_or_published() -> None:
     assert not set(DEFAULTS) & set(Task().training(TrainingConfig()).document())
     assert set(DEFAULTS) <= set(STRUCTURE.training(TrainingConfig()).document())

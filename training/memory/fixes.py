@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from training import model_registry
+from pipelines.errors import UsageError
+from training import model_registry, networks
 from training.config import ModelConfig, TrainingConfig
-from training.tasks import RECOGNISE, STRUCTURE, Name
+from training.tasks import RECOGNISE, STRUCTURE, Name, Task
 
 Configuration = tuple[ModelConfig, TrainingConfig, int]
 """Model, optimisation and tokens of the longest sequence."""
@@ -107,11 +108,11 @@ def _ladders(
         ]
 
     yield training_key("precision", ["bf16"] if training.precision == "fp32" else [])
-    strides = [n for n in STRIDES if n > model.stem_stride and model.stem]
     if task == STRUCTURE:
-        # A stem reads every base, and whole codons.
-        strides = [n for n in strides if n % 3 == 0 and n <= model.stem_width]
-    yield model_key("stem_stride", strides)
+        yield _strides_of_codons(model, training, longest)
+        yield [change for change in model_key("base_channels", _halves(model.base_channels)) if _is_valid(change)]
+    else:
+        yield model_key("stem_stride", [n for n in STRIDES if n > model.stem_stride and model.stem])
     widest = model.window or longest
     yield model_key("window", [n for n in WINDOWS if n < widest and "window" in kind.options])
     yield [
@@ -122,8 +123,37 @@ def _ladders(
     yield training_key("optimizer", [] if training.optimizer == "sgd" else ["sgd"])
     yield model_key("layers", list(range(model.layers - 1, 0, -1)))
     step = kind.hidden_step(model)
-    yield model_key("hidden", [n // step * step for n in _falling(model.hidden) if n // step * step >= max(4, step)])
+    widths = model_key("hidden", [n // step * step for n in _falling(model.hidden) if n // step * step >= max(4, step)])
+    yield [change for change in widths if task != STRUCTURE or _is_valid(change)]
     yield model_key("embedding", [n // 4 * 4 for n in _falling(model.embedding) if n >= 4])
+
+
+def _strides_of_codons(model: ModelConfig, training: TrainingConfig, longest: int) -> list[Candidate]:
+    """Larger strides of a stem that reads every base and whole codons, with a kernel that can be centred on them."""
+    candidates: list[Candidate] = []
+    for stride in (stride for stride in STRIDES if stride > model.stem_stride):
+        width = max(model.stem_width, stride)
+        width += (width - stride) % 2
+        settings: dict[str, object] = {"model.stem_stride": stride}
+        if width != model.stem_width:
+            settings["model.stem_width"] = width
+        changed = model.model_copy(update={"stem_stride": stride, "stem_width": width})
+        candidates.append((settings, (changed, training, longest)))
+    return [candidate for candidate in candidates if _is_valid(candidate)]
+
+
+def _halves(value: int) -> list[int]:
+    """Half of a value, a quarter, and so on, down to 4."""
+    return [value >> times for times in range(1, value.bit_length()) if value >> times >= 4]
+
+
+def _is_valid(candidate: Candidate) -> bool:
+    """Whether the model of a candidate is one of structure."""
+    try:
+        networks.check(Task(STRUCTURE), candidate[1][0])
+    except UsageError:
+        return False
+    return True
 
 
 def _falling(value: int) -> list[int]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.memory.fixes import Fix, propose
+from training.tasks import Task
 
 TRANSFORMER = ModelConfig(kind="transformer", hidden=320, heads=4, layers=6, embedding=64, stem_stride=1)
 LSTM = ModelConfig(hidden=320, layers=6, embedding=64, stem_stride=1)
@@ -64,3 +66,16 @@ def test_where_no_single_key_is_enough_several_are_combined() -> None:
 
 def test_where_nothing_helps_nothing_is_proposed() -> None:
     assert propose(LSTM, TrainingConfig(), 5_000, 0, size_of, lambda tokens: tokens) == []
+
+
+def test_fixes_of_structure_are_models_of_structure_and_shorter_windows() -> None:
+    model = ModelConfig(hidden=320, layers=6, embedding=64, stem_stride=3, base_channels=64)
+    usable = int(0.5 * size_of(model, TrainingConfig(), 9_999))
+    fixes = propose(model, TrainingConfig(), 9_999, usable, size_of, lambda tokens: tokens, "structure")
+    settings = {key: value for fix in fixes for key, value in fix.settings.items()}
+    assert "window.length" in settings
+    assert "crop.length" not in settings
+    assert (settings["model.stem_stride"], settings["model.stem_width"]) == (12, 12)
+    for fix in fixes:
+        values = {key.partition(".")[2]: value for key, value in fix.settings.items() if key.startswith("model.")}
+        networks.check(Task("structure"), ModelConfig.model_validate(model.model_dump() | values))

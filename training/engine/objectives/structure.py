@@ -21,8 +21,9 @@ from training.data.batch import TokenBatch
 from training.data.step_plan import Rows
 from training.decoding.called import CalledGene
 from training.decoding.fit import fit
-from training.decoding.quick import exon_counts, quick
+from training.decoding.quick import quick
 from training.decoding.settings import Settings
+from training.decoding.truth import Truth
 from training.engine.collective import Alone, Collective
 from training.engine.epoch_metrics import diverged
 from training.engine.objectives import validation_pieces
@@ -39,7 +40,14 @@ from training.structure.loss import LossWeights, losses
 from training.structure.windows import Windows
 from training.tasks import CRITERIA, STRUCTURE, Task
 
-_SUMS = ("loss", "rows", "right", "known", "cds", "called_cds", "right_cds", "exons", "called_exons", "right_exons")
+STATE_WEIGHTS = (0.003, 0.01, 0.03, 0.1)
+"""Weights of states against sites that are tried in the decode after each epoch; the best of them counts.
+
+What a network is sure of at one base it is sure of at its neighbours, so that the logarithms of states count far less
+than those of sites; how much less changes while it learns. With one weight the wrong epoch would be kept."""
+_SUMS = ("loss", "rows", "right", "known", "cds")
+_DECODED = ("called_cds", "right_cds", "exons", "called_exons", "right_exons")
+"""The sums of a piece: those of the model's outputs, then those of the decode with each weight."""
 
 
 class Structure:
@@ -89,21 +97,20 @@ class Structure:
         pieces = pieces_of(windows, bases)
         codes = genetic_codes(dataset.manifest["config"])
         genomes = dataset.table["genome"]
-        sums = torch.zeros((len(pieces), len(_SUMS)), dtype=torch.float64, device=device)
+        width = len(_SUMS) + len(STATE_WEIGHTS) * len(_DECODED)
+        sums = torch.zeros((len(pieces), width), dtype=torch.float64, device=device)
         for number, rows in validation_pieces.dealt(pieces, collective.workers, collective.rank):
             scored = piece_scores(model, windows, centres, rows, self.weights, self._config.budget, device)
             settings = self._settings.model_copy(update={"genetic_code": codes[genomes[int(rows[0])].as_py()]})
             sums[number] = torch.from_numpy(_sums_of(scored, len(rows), settings)).to(device)
         # Each piece is one worker's and zero on the others, and pieces are added in their order.
         collective.sum_(sums)
-        total = dict(zip(_SUMS, sums.cpu().numpy().sum(axis=0).tolist(), strict=True))
+        totals = sums.cpu().numpy().sum(axis=0)
+        total = dict(zip(_SUMS, totals[: len(_SUMS)].tolist(), strict=True))
         return {
             "loss": total["loss"] / total["rows"],
             "accuracy": total["right"] / max(total["known"], 1),
-            "cds_f1": _f1(total["right_cds"], total["cds"], total["called_cds"]),
-            "exon_f1": _f1(total["right_exons"], total["exons"], total["called_exons"]),
-            "exon_precision": total["right_exons"] / max(total["called_exons"], 1),
-            "exon_recall": total["right_exons"] / max(total["exons"], 1),
+            **_best_decode(total["cds"], totals[len(_SUMS) :].reshape(len(STATE_WEIGHTS), len(_DECODED))),
         }
 
     @cached_property
@@ -143,32 +150,43 @@ def pieces_of(windows: Windows, bases: int) -> list[Rows]:
     return validation_pieces.spread(pieces, windows.offsets, bases)
 
 
+def _best_decode(cds: float, decodes: NDArray[np.float64]) -> dict[str, float]:
+    """The figures of the decode with the highest F1 of exons, the earliest of equals.
+
+    Args:
+        cds: annotated coding bases.
+        decodes: sums of each decode, shape (len(STATE_WEIGHTS), len(_DECODED)).
+    """
+    figures = []
+    for called_cds, right_cds, exons, called_exons, right_exons in decodes.tolist():
+        figures.append(
+            {
+                "cds_f1": _f1(right_cds, cds, called_cds),
+                "exon_f1": _f1(right_exons, exons, called_exons),
+                "exon_precision": right_exons / max(called_exons, 1),
+                "exon_recall": right_exons / max(exons, 1),
+            }
+        )
+    return max(figures, key=lambda decode: decode["exon_f1"])
+
+
 def _sums_of(scored: PieceScores, rows: int, settings: Settings) -> NDArray[np.float64]:
-    """The sums of one piece, shape (len(_SUMS),)."""
+    """The sums of one piece, shape (len(_SUMS) + len(STATE_WEIGHTS) * len(_DECODED),)."""
     if not scored.is_finite:
-        return np.full(len(_SUMS), np.nan)
-    truth = np.stack(unpack(scored.packed), axis=1)
-    known = truth != MASKED
-    right = known & (scored.scores.log_states.argmax(axis=2) == truth)
-    called = quick(scored.scores, scored.codes, settings)
-    counts = exon_counts(called, scored.packed)
-    is_cds = known & (truth >= CDS_0) & (truth <= CDS_2)
-    called_cds = known & _coding(called, len(truth))
-    return np.array(
-        [
-            scored.loss,
-            rows,
-            right.sum(),
-            known.sum(),
-            is_cds.sum(),
-            called_cds.sum(),
-            (is_cds & called_cds).sum(),
-            counts.annotated,
-            counts.called,
-            counts.correct,
-        ],
-        np.float64,
-    )
+        return np.full(len(_SUMS) + len(STATE_WEIGHTS) * len(_DECODED), np.nan)
+    labels = np.stack(unpack(scored.packed), axis=1)
+    known = labels != MASKED
+    right = known & (scored.scores.log_states.argmax(axis=2) == labels)
+    is_cds = known & (labels >= CDS_0) & (labels <= CDS_2)
+    truth = Truth(scored.packed)
+    sums = [scored.loss, rows, right.sum(), known.sum(), is_cds.sum()]
+    for weight in STATE_WEIGHTS:
+        weights = settings.weights.model_copy(update={"state": weight})
+        called = quick(scored.scores, scored.codes, settings.model_copy(update={"weights": weights}))
+        called_cds = known & _coding(called, len(labels))
+        exons = truth.exon_counts(called)
+        sums += [called_cds.sum(), (is_cds & called_cds).sum(), exons.annotated, exons.called, exons.correct]
+    return np.array(sums, np.float64)
 
 
 def _coding(called: list[CalledGene], bases: int) -> NDArray[np.bool_]:

@@ -5,13 +5,14 @@ Reads every split once. Memory is that of the longest stretch: a token, a state 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -230,8 +231,10 @@ def inspect(directory: Path) -> StructureInspection:
     parts = []
     train = TokenDataset.open(directory, "train")
     opened = {split: train if split == "train" else TokenDataset.open(directory, split) for split in _present(manifest)}
+    of_genome = {split: _statistics(dataset) for split, dataset in opened.items()}
     for listed in manifest["structure"]:
-        parts.append(Part(listed, _statistics(opened[listed["split"]], listed)))
+        found = of_genome[listed["split"]][listed["genome"]] + Statistics(masked=Counter(listed["masked"]))
+        parts.append(Part(listed, found))
     counts = np.bincount(train.tokens, minlength=train.tokenizer.vocabulary_size)
     return StructureInspection(directory, manifest, train.tokenizer, parts, counts)
 
@@ -241,12 +244,13 @@ def _present(manifest: Mapping[str, Any]) -> list[str]:
     return [split for split in schema.SPLITS if split in listed]
 
 
-def _statistics(dataset: TokenDataset, listed: Mapping[str, Any]) -> Statistics:
-    """Add up the statistics of the stretches of one genome, one stretch at a time."""
+def _statistics(dataset: TokenDataset) -> dict[str, Statistics]:
+    """Add up the statistics of the stretches of each genome, one stretch at a time."""
     assert dataset.states is not None
-    is_own = np.array([name == listed["genome"] for name in dataset.table["genome"].to_pylist()])
-    total = Statistics(masked=Counter(listed["masked"]))
-    for first, last in np.unique(dataset.stretches[is_own], axis=0).tolist():
+    found: defaultdict[str, Statistics] = defaultdict(Statistics)
+    stretches, rows = np.unique(dataset.stretches, axis=0, return_index=True)
+    genomes = dataset.table["genome"].take(pa.array(rows)).to_pylist()
+    for genome, (first, last) in zip(genomes, stretches.tolist(), strict=True):
         codes = centred.decode(dataset.tokenizer, dataset.tokens[first:last], np.array([last - first]))
-        total += statistics.of_stretch(dataset.states[first:last], codes)
-    return total
+        found[genome] += statistics.of_stretch(dataset.states[first:last], codes)
+    return found

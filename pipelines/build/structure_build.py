@@ -5,7 +5,8 @@ The driver reads genomes and divides their bases; it holds counts, and the genes
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -69,6 +70,9 @@ class PreparedStructure:
     def estimates(self) -> list[Estimate]:
         """What each genome will contribute, exactly but for genes that cannot be labelled."""
         length = self.config.window.length
+        of_genome: defaultdict[str, list[Stretch]] = defaultdict(list)
+        for stretch in self.stretches:
+            of_genome[stretch.genome].append(stretch)
         return [
             Estimate(
                 name=genome.name,
@@ -77,16 +81,13 @@ class PreparedStructure:
                 genes=sum(map(len, genome.bounds.values())),
                 windows=0,
                 dropped=dict(genome.dropped),
-                rows=sum(windows.count(one, length) for one in self._stretches_of(genome)),
+                rows=sum(windows.count(one, length) for one in of_genome[genome.name]),
                 tokens=sum(genome.lengths.values()),
-                longest=min(length, max(one.bases for one in self._stretches_of(genome))),
+                longest=min(length, max(one.bases for one in of_genome[genome.name])),
                 states=sum(genome.lengths.values()),
             )
             for genome in self.genomes
         ]
-
-    def _stretches_of(self, genome: AnnotatedGenome) -> list[Stretch]:
-        return [stretch for stretch in self.stretches if stretch.genome == genome.name]
 
     def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows; return the manifest without what it says of files that are written later."""
@@ -221,6 +222,7 @@ class _Contents:
         self._sizes: dict[tuple[str, str], Counter[str]] = {}
         self._tokens: dict[str, Counter[str]] = {}
         self._order = {(one.genome, one.chromosome): number for number, one in enumerate(cut)}
+        self._genomes = list(dict.fromkeys(one.genome for one in cut))
         for one in cut:
             sizes = self._sizes.setdefault((one.genome, one.split), Counter())
             sizes.update({"stretches": 1, "bases": one.bases, "windows": windows.count(one, length)})
@@ -265,22 +267,19 @@ class _Contents:
         names = ("genome", "chromosome", "split", "label")
         counts = [dict(zip(names, key, strict=True)) | {"source": schema.WINDOW, "rows": rows} for key, rows in ordered]
         structure = []
-        for (genome, split), sizes in sorted(
-            self._sizes.items(), key=lambda item: (self._genome_number(item[0][0]), schema.SPLITS.index(item[0][1]))
-        ):
+        for genome, split in itertools.product(self._genomes, schema.SPLITS):
+            if (genome, split) not in self._sizes:
+                continue
             summary = self._summaries.get((genome, split), {})
             of_states = summary.get("states", Counter())
             structure.append(
                 {
                     "genome": genome,
                     "split": split,
-                    **sizes,
+                    **self._sizes[genome, split],
                     "genes": _without_zeros(summary.get("genes", Counter())),
                     "masked": _without_zeros(summary.get("masked", Counter())),
                     "states": {name: of_states[name] for name in states.NAMES},
                 }
             )
         return {"counts": counts, "structure": structure}
-
-    def _genome_number(self, genome: str) -> int:
-        return min(number for (name, _), number in self._order.items() if name == genome)

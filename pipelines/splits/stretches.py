@@ -6,6 +6,7 @@ blocks, which are cut between genes and hold shares of those.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,9 +93,10 @@ def _splits_of_whole(lengths: Lengths, config: SplitConfig, cut: set[tuple[str, 
     """The split of the chromosomes that are not cut, as far as it is not train."""
     names = [(genome, name) for genome, chromosomes in lengths.items() for name in chromosomes]
     split_of: dict[tuple[str, str], str] = {}
+    named = _names_of(names, config)
     for split in assign.HELD_OUT:
         for name in assign.listed_names(config, split):
-            for pair in _named(name, names, config):
+            for pair in named[name]:
                 if split_of.setdefault(pair, split) != split:
                     raise assign.listed_twice(split, name)
     # Same-named chromosomes of all genomes, or the chromosomes of one genome, go to one split.
@@ -127,12 +129,16 @@ def _unit(genome: str, name: str, config: SplitConfig) -> str:
     return genome if config.by == "genome" else name
 
 
-def _named(name: str, names: Sequence[tuple[str, str]], config: SplitConfig) -> list[tuple[str, str]]:
-    """The chromosomes that a listed name stands for; `assign.check_names` has checked that there are some."""
-    if config.by == "genome":
-        return [pair for pair in names if pair[0] == name]
-    bare = [pair for pair in names if pair[1] == name]
-    return bare or [pair for pair in names if ":".join(pair) == name]
+def _names_of(names: Sequence[tuple[str, str]], config: SplitConfig) -> dict[str, list[tuple[str, str]]]:
+    """Every name that a list may hold to the chromosomes that it stands for; `assign.check_names` checks the lists."""
+    by_name: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for pair in names:
+        by_name[pair[0] if config.by == "genome" else pair[1]].append(pair)
+    if config.by != "genome":
+        # A chromosome of that name comes before one that is named with its genome.
+        for pair in names:
+            by_name.setdefault(":".join(pair), [pair])
+    return by_name
 
 
 def _require_splits(stretches: Sequence[Stretch], config: SplitConfig) -> None:

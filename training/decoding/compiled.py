@@ -22,3 +22,6 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 part: Any = numba.njit(nogil=True)
 """For functions that only compiled ones call: they are compiled, and kept, as a part of those."""
+
+inlined: Any = numba.njit(inline="always")
+"""For functions of many arguments in an inner loop, where the call alone would take most of the time."""

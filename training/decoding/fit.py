@@ -1,7 +1,8 @@
 """Settings from data: lengths and splice sites counted on labels, weights chosen on scores of validation.
 
 Every candidate of the search is one best path over all of the validation; a few megabases are enough. The search is
-deterministic: one weight after the other, up and down, by steps that shrink.
+deterministic: one weight after the other, up and down, by steps that shrink. Last is the weight that makes posterior
+probabilities say how often an exon is right.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pipelines.structure import statistics
 from pipelines.structure.states import States
 from pipelines.structure.statistics import Statistics
+from training.decoding.decoder import decode
 from training.decoding.quick import quick
 from training.decoding.scores import Scores
 from training.decoding.settings import Lengths, Minimum, Pair, Settings, Weights
@@ -23,11 +25,14 @@ from training.decoding.truth import Counts, Truth
 
 # Weights to choose, with their first steps: factors for those that multiply scores, sums for penalties. The weight of
 # states stays 1: a common factor of all changes no path.
-_STEPS = {"gene": 4.0, "intron": 2.0, "splice": 1.5, "codon": 1.5, "length": 1.5}
+_STEPS = {"gene": 4.0, "intron": 4.0, "splice": 2.0, "codon": 2.0, "length": 2.0}
 _IS_FACTOR = ("splice", "codon", "length")
 _SHRINKS = 2
-# The share of introns and exons that may be shorter than the minimum, and of introns with a pair that does not occur.
-_SHORTER = 0.002
+# Weights of the support to choose from.
+_SUPPORTS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+# The shares of introns and of coding sequences that may be shorter than the minimum, and of introns with a pair that
+# is then left out.
+_SHORTER_INTRONS, _SHORTER_CODING = 0.0005, 0.002
 _RARE_PAIR = 0.0005
 _FEWEST = 20
 
@@ -67,7 +72,7 @@ def fit(
     validation: Sequence[Example],
     settings: Settings | None = None,
     *,
-    evaluations: int = 60,
+    evaluations: int = 80,
 ) -> Fitted:
     """Count on train, choose weights on validation.
 
@@ -99,9 +104,9 @@ def from_statistics(counts: Statistics, settings: Settings) -> Settings:
                 "intergenic": max(_mean(counts.intergenic), 2.0) if counts.intergenic else lengths.intergenic,
             }
         )
-        minimum = minimum.model_copy(update={"coding": max(_low(counts.coding) * 9 // 10, 6)})
+        minimum = minimum.model_copy(update={"coding": max(_low(counts.coding, _SHORTER_CODING) * 9 // 10, 6)})
     if sum(counts.introns.values()) >= _FEWEST:
-        shortest = min(max(_low(counts.introns), 4), 1000)
+        shortest = min(max(_low(counts.introns, _SHORTER_INTRONS), 4), 1000)
         minimum = minimum.model_copy(update={"intron": shortest})
         lengths = lengths.model_copy(update={"intron": max(_mean(counts.introns), shortest + 1.0)})
         pairs = _pairs(counts.splice_pairs) or pairs
@@ -118,9 +123,9 @@ def _mean(lengths: Counter[int]) -> float:
     return sum(length * number for length, number in lengths.items()) / max(sum(lengths.values()), 1)
 
 
-def _low(lengths: Counter[int]) -> int:
-    """The length that at most a small share are shorter than."""
-    may_be_shorter = _SHORTER * sum(lengths.values())
+def _low(lengths: Counter[int], shorter: float) -> int:
+    """The length that at most a share of them are shorter than."""
+    may_be_shorter = shorter * sum(lengths.values())
     below = 0
     for length in sorted(lengths):
         below += lengths[length]
@@ -163,7 +168,25 @@ class _Search:
                         if candidate > figure:
                             best, figure, improved = weights, candidate, True
         exon_f1, gene_f1 = self._tried[best]
-        return Fitted(self._with(best), exon_f1, gene_f1, len(self._tried))
+        return Fitted(self._with(self._calibrated(best)), exon_f1, gene_f1, len(self._tried))
+
+    def _calibrated(self, weights: Weights) -> Weights:
+        """The weights with the support that tells right exons from wrong ones best, by its mean log loss."""
+        losses = [self._log_loss(weights.model_copy(update={"support": support})) for support in _SUPPORTS]
+        return weights.model_copy(update={"support": _SUPPORTS[int(np.argmin(losses))]})
+
+    def _log_loss(self, weights: Weights) -> float:
+        settings = self._with(weights)
+        exons = [
+            exon
+            for example, truth in zip(self._validation, self._truths, strict=True)
+            for exon in truth.exon_supports(decode(example.scores, example.codes, settings))
+        ]
+        if not exons:
+            return 0.0
+        support, is_right = np.array(exons).T
+        support = np.clip(support, 1e-6, 1 - 1e-6)
+        return -float(np.where(is_right > 0, np.log(support), np.log1p(-support)).mean())
 
     def _with(self, weights: Weights) -> Settings:
         return self._settings.model_copy(update={"weights": weights})

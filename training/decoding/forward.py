@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from training.decoding.compiled import compiled, part
+from training.decoding.compiled import compiled, inlined, part
 from training.decoding.grammar import FLOOR
 
 _UTR, _CDS, _INTRON = 1, 2, 5
@@ -43,6 +43,13 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
     exons_to_come = np.full((min_exon + 1, 2, 3), -np.inf)
     ends_to_come = np.full((min_exon + 1, 2), -np.inf)
     introns_to_come = np.full((min_intron + 1, kinds, states), -np.inf)
+    has_exons, has_introns = np.zeros(min_exon + 1, np.bool_), np.zeros(min_intron + 1, np.bool_)
+    # What most bases are not: the first or last of an intron, the first of a coding sequence.
+    is_left, is_right = np.zeros(16, np.bool_), np.zeros(16, np.bool_)
+    for strand in range(2):
+        for kind in range(kinds):
+            is_left |= grammar.left[strand, kind] > -np.inf
+            is_right |= grammar.right[strand, kind] > -np.inf
     coding_sums, intron_sums = np.zeros((2, 3)), np.zeros((2, 3))
     outside, before, after, ended = 0.0, np.full(2, -np.inf), np.full(2, -np.inf), np.full(2, -np.inf)
     following_stop, following_n = look_ahead(grammar, codes)
@@ -79,21 +86,25 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
                     if not grammar.is_inner[strand, codon]:
                         exon[strand, frame] = -np.inf
             row = position % (min_exon + 1)
-            for strand in range(2):
-                frame = (remainder + 1) % 3 if strand == 0 else remainder
-                total = ends_to_come[row, strand] + coding_sums[strand, frame]
-                if strand == 0:
-                    end_0 = add_logs(end_0, total)
-                else:
-                    end_1 = add_logs(end_1, total)
-                for frame in range(3):
-                    exon[strand, frame] = add_logs(exon[strand, frame], exons_to_come[row, strand, frame])
-            exons_to_come[row], ends_to_come[row] = -np.inf, -np.inf
+            if has_exons[row]:
+                has_exons[row] = False
+                for strand in range(2):
+                    frame = (remainder + 1) % 3 if strand == 0 else remainder
+                    total = ends_to_come[row, strand] + coding_sums[strand, frame]
+                    if strand == 0:
+                        end_0 = add_logs(end_0, total)
+                    else:
+                        end_1 = add_logs(end_1, total)
+                    for frame in range(3):
+                        exon[strand, frame] = add_logs(exon[strand, frame], exons_to_come[row, strand, frame])
+                exons_to_come[row], ends_to_come[row] = -np.inf, -np.inf
             row = position % (min_intron + 1)
-            for kind in range(kinds):
-                for state in range(states):
-                    intron[kind, state] = add_logs(intron[kind, state], introns_to_come[row, kind, state])
-            introns_to_come[row] = -np.inf
+            if has_introns[row]:
+                has_introns[row] = False
+                for kind in range(kinds):
+                    for state in range(states):
+                        intron[kind, state] = add_logs(intron[kind, state], introns_to_come[row, kind, state])
+                introns_to_come[row] = -np.inf
             is_gap = gap >= grammar.longest_gap
             if is_gap:
                 intron[:] = -np.inf
@@ -131,8 +142,11 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
                     resume(grammar, site_logits, position, number, pair, intron, intron_sums, strand, level),
                 )
             query += 1
-        if place + min_exon <= bases and following_n[place] >= place + min_exon:
+        may_begin = number >= 0 and (grammar.is_first[0, number] or grammar.is_first[1, number] or place == 0)
+        may_resume = pair >= 0 and is_right[pair]
+        if (may_begin or may_resume) and place + min_exon <= bases and following_n[place] >= place + min_exon:
             row = (position + min_exon) % (min_exon + 1)
+            has_exons[row] = True
             for strand in range(2):
                 for level in range(3):
                     frame = (place - level) % 3 if strand == 0 else (place + 2 - level) % 3
@@ -145,7 +159,7 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
                                 value += site_score(grammar, site_logits, place, strand, grammar.begin_site[strand])
                         elif place == 0:
                             value = grammar.gene_term if is_cut_start else -np.inf
-                        elif pair >= 0:
+                        elif may_resume:
                             value = resume(
                                 grammar, site_logits, position, number, pair, intron, intron_sums, strand, level
                             )
@@ -164,11 +178,12 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
                             and grammar.is_last[strand, codon_at(codes, last)]
                         ):
                             ends_to_come[row, strand] = add_logs(ends_to_come[row, strand], value)
-        if place + min_intron <= bases:
+        following = -1
+        if place + 1 < bases and codes[place] < 4 and codes[place + 1] < 4:
+            following = 4 * codes[place] + codes[place + 1]
+        if place + min_intron <= bases and (place == 0 or (following >= 0 and is_left[following])):
             row = (position + min_intron) % (min_intron + 1)
-            following = -1
-            if place + 1 < bases and codes[place] < 4 and codes[place + 1] < 4:
-                following = 4 * codes[place] + codes[place + 1]
+            has_introns[row] = True
             for strand in range(2):
                 for kind in range(kinds):
                     if place == 0:
@@ -216,7 +231,7 @@ def begin(grammar, site_logits, place, number, outside, before, is_cut_start, st
     return value
 
 
-@part
+@inlined
 def resume(grammar, site_logits, position, number, pair, intron, intron_sums, strand, level):  # type: ignore[no-untyped-def]
     """The paths by which an exon follows introns that end at a base."""
     value = -np.inf

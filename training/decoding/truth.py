@@ -85,6 +85,16 @@ class Truth:
         }
         return Counts(len(self.exons), len(exons), len(exons & self.exons))
 
+    def exon_supports(self, called: Iterable[CalledGene]) -> list[tuple[float, bool]]:
+        """The support of each exon that was called, and whether it is annotated."""
+        return [
+            (support, (strand, start, end) in self.exons)
+            for gene in called
+            for strand, spans in [_chain(gene)]
+            for (start, end), support in zip(spans, gene.exon_support, strict=True)
+            if self._counts(strand, start, end)
+        ]
+
     def gene_counts(self, called: Iterable[CalledGene]) -> Counts:
         """How many genes are annotated, called, and both with the same chain of exons."""
         chains = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.decoding.compiled import compiled, part
+from training.decoding.compiled import compiled, inlined, part
 from training.decoding.grammar import FLOOR
 from training.decoding.survivors import (
     AFTER,
@@ -67,6 +67,7 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
             is_left |= grammar.left[strand, kind] > -np.inf
             is_right |= grammar.right[strand, kind] > -np.inf
     ended, ended_event = np.empty(2), np.empty(2, np.int32)
+    into = (exon, exon_event, ended, ended_event, coding_sums, last_stop, is_inner, is_last)
     # Events of one base: at most one for every landing in an exon or an intron, and a few outside.
     most = 2 * (kinds + 1) * (states + 6) + 16
     for index in range(done, len(codes)):
@@ -104,7 +105,9 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
 
         # Exons: a codon ends in one frame of each strand, and exons reach their shortest length.
         if base >= 4:
-            exon[:] = -np.inf
+            for strand in range(2):
+                for frame in range(3):
+                    exon[strand, frame] = -np.inf
         elif codon >= 0:
             for strand in range(2):
                 frame = (remainder + 1) % 3 if strand == 0 else remainder
@@ -118,7 +121,6 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
             from_row = (place - 1) & mask
             number = 16 * ring[place & mask] + pairs[(place + 2) & mask]
             for strand in range(2):
-                into = (exon, exon_event, ended, ended_event, coding_sums, last_stop, is_inner[strand], is_last[strand])
                 where = (strand, position, codon, min_exon)
                 if is_first[strand, number]:
                     value, event = outer_ring[from_row, OUTSIDE], outer_event_ring[from_row, OUTSIDE]
@@ -149,7 +151,9 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
         is_gap = counters[GAP] >= grammar.longest_gap
         if is_gap:
             paths.intron[:] = -np.inf
-        may_end[row] = False
+        for strand in range(2):
+            for kind in range(kinds):
+                may_end[row, strand, kind] = False
         if pair >= 0 and is_right[pair]:
             keep_introns(grammar, paths, row)
 
@@ -209,7 +213,7 @@ def add(tree, before, position, label):  # type: ignore[no-untyped-def]
     return _EVENT_DTYPE(event)
 
 
-@part
+@inlined
 def enter_exon(tree, into, where, level, head, value, event, tag):  # type: ignore[no-untyped-def]
     """Enter an exon of `min_exon` bases that ends here, if all its codons but the open one may be there.
 
@@ -236,8 +240,8 @@ def enter_exon(tree, into, where, level, head, value, event, tag):  # type: igno
     score = value - coding_sums[(place - 1) & mask, strand, frame]
     may_stay = True
     if tail > 0 and tail % 3 == 0:
-        may_stay = is_inner[codon]
-        if is_last[codon]:
+        may_stay = is_inner[strand, codon]
+        if is_last[strand, codon]:
             total = score + coding_sums[position & mask, strand, frame]
             if total > ended[strand]:
                 ended[strand], ended_event[strand] = total, add(tree, event, place, tag)
@@ -245,7 +249,7 @@ def enter_exon(tree, into, where, level, head, value, event, tag):  # type: igno
         exon[strand, frame], exon_event[strand, frame] = score, add(tree, event, place, tag)
 
 
-@part
+@inlined
 def end_introns(grammar, paths, tree, into, where, kind):  # type: ignore[no-untyped-def]
     """Enter the exons that follow introns of one strand and kind."""
     strand, position, _, min_exon = where
@@ -260,7 +264,7 @@ def end_introns(grammar, paths, tree, into, where, kind):  # type: ignore[no-unt
             enter_exon(tree, into, where, level, (3 - level) % 3, value, event, RIGHT + STRAND * strand)
 
 
-@part
+@inlined
 def begin_introns(grammar, paths, tree, place):  # type: ignore[no-untyped-def]
     """Enter the introns that begin at a base, from exons."""
     mask = len(paths.codes) - 1
@@ -303,7 +307,7 @@ def cut_introns(grammar, paths, tree):  # type: ignore[no-untyped-def]
                 paths.intron_event[kind, state] = add(tree, _EVENT_DTYPE(0), 0, tag)
 
 
-@part
+@inlined
 def keep_introns(grammar, paths, row):  # type: ignore[no-untyped-def]
     """Keep the introns that may end at a base for the exons that may follow."""
     pair = paths.pairs[row]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.config import DatasetConfig, Section, SourceConfig
+from pipelines.structure_config import OWN_SECTIONS, RECOGNISE, without_meaningless
 
 Values = dict[str, Any]
 
@@ -26,14 +27,14 @@ def reconcile(experiment: Values, built: Values) -> tuple[Values, list[str]]:
         The experiment with the dataset's values, and each difference as `tokenizer.k 3, not 6`, the dataset's value
         first. A genome that only the dataset names has no paths.
     """
-    reconciled, differences = dict(experiment), []
+    reconciled, differences = _reconcile_task(experiment, built)
     for name, section in experiment.items():
         dataset_section = built.get(name)
         if name == "sources" and section and dataset_section:
             reconciled[name], differing = _reconcile_sources(section, dataset_section)
         elif name == "tokenizer" and isinstance(dataset_section, dict) and section.get("from"):
             reconciled[name], differing = dict(dataset_section), []
-        elif isinstance(section, dict) and isinstance(dataset_section, dict):
+        elif name in reconciled and isinstance(section, dict) and isinstance(dataset_section, dict):
             field = DatasetConfig.model_fields.get(name)
             annotation = field.annotation if field else None
             dataset_section = _later_defaults(annotation) | dataset_section
@@ -42,6 +43,15 @@ def reconcile(experiment: Values, built: Values) -> tuple[Values, list[str]]:
             continue
         differences += differing
     return reconciled, differences
+
+
+def _reconcile_task(experiment: Values, built: Values) -> tuple[Values, list[str]]:
+    """The experiment with the sections of the dataset's task; of what has no sources, no task is compared."""
+    task, requested = (values.get("task", RECOGNISE) for values in (built, experiment))
+    if task == requested or not experiment.get("sources"):
+        return dict(experiment), []
+    own = {name: built[name] for name in OWN_SECTIONS if name in built}
+    return without_meaningless({**experiment, "task": task, **own}), [_difference("task", task, requested)]
 
 
 def _reconcile_sources(sources: Sequence[Values], built: Sequence[Values]) -> tuple[list[Values], list[str]]:

@@ -76,7 +76,8 @@ class Task:
         """
         if config.get("task", RECOGNISE) != STRUCTURE:
             return cls()
-        return cls(STRUCTURE, (config.get("labels") or {}).get("utr") == "keep")
+        labels = config.get("labels")
+        return cls(STRUCTURE, isinstance(labels, Mapping) and labels.get("utr") == "keep")
 
     @classmethod
     def of_bundle(cls, config: Mapping[str, Any]) -> Task:
@@ -85,9 +86,7 @@ class Task:
         Args:
             config: of its bundle.
         """
-        if config.get("task", RECOGNISE) != STRUCTURE:
-            return cls()
-        return cls(STRUCTURE, (config.get("labels") or {}).get("utr") == "keep")
+        return cls.of_dataset(config)
 
     @property
     def is_structure(self) -> bool:

@@ -80,3 +80,15 @@ def test_keys_and_sections_that_only_one_side_has_are_not_compared() -> None:
     del older["negatives"], older["split"]["seed"]
     assert reconcile(experiment(), newer) == (experiment(), [])
     assert reconcile(experiment(), older) == (experiment(), [])
+
+
+def test_the_task_is_the_datasets_with_its_sections() -> None:
+    structure = {"task": "structure", "tokenizer": {"k": 3, "stride": 1}, "window": {"length": 500}}
+    reconciled, differences = reconcile(experiment(tokenizer={"k": 3, "stride": 1}), built(**structure))
+    assert differences == ["task structure, not recognise"]
+    assert (reconciled["task"], reconciled["window"]) == ("structure", {"length": 500})
+    assert not {"negatives", "crop"} & set(reconciled)
+    reconciled, differences = reconcile(experiment(**structure), built(tokenizer={"k": 3, "stride": 1}))
+    assert differences[0] == "task recognise, not structure"
+    assert not {"task", "window", "labels"} & set(reconciled)
+    assert reconcile(experiment(**structure), built(**structure)) == (experiment(**structure), [])

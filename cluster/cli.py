@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cluster.flags import Parser
     from cluster.terminal import Terminal
 
-RESUMING = ("demo", "build", "train", "tune", "scan")
+RESUMING = ("demo", "build", "train", "tune", "scan", "annotate")
 """Verbs that keep finished work when they are interrupted."""
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 

@@ -33,13 +33,17 @@ def write_error(path: Path, error: OSError) -> StorageError:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, keeps_suffix: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the same directory; rename it to `path` on success, remove it on failure.
+
+    Args:
+        path: of the file.
+        keeps_suffix: whether the temporary path ends as `path` does, for a writer that goes by that.
 
     Raises:
         StorageError: the directory cannot be written, or the disk is full, or a device or pipe would be replaced.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}{path.suffix if keeps_suffix else ''}")
     try:
         if path.exists() and not path.is_file():
             raise StorageError(f"{path}: is no regular file", "name another file")
@@ -104,9 +108,10 @@ def remove_partial(directory: Path, name: str = "") -> None:
         name: name, or glob pattern, of the files whose leftovers are removed. Empty: those of all files, also in
             subdirectories.
     """
-    leftovers = directory.glob(f".{name}.*{_PARTIAL}") if name else directory.rglob(f".*{_PARTIAL}")
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
+    pattern = f".{name}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
+    for ending in ("", ".*"):
+        for leftover in directory.glob(pattern + ending) if name else directory.rglob(pattern + ending):
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pipelines.errors import UsageError
 from pipelines.inputs import spool
 
 PATHS = frozenset(
-    {"BUNDLE", "CALLS", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "FILE.gff3", "PATH", "RUN", "STUDY"}
+    {"BUNDLE", "CALLS", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "FILE.bw", "FILE.gff3", "PATH", "RUN", "STUDY"}
 )
 """Metavars of arguments that are paths."""
 ADDRESSES = frozenset({"BUNDLE", "PATH"})

@@ -11,6 +11,7 @@ VERBS = (
     "evaluate",
     "predict",
     "scan",
+    "annotate",
     "compare",
     "profile",
     "doctor",

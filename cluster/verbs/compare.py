@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.context import Context
 from cluster.flags import Parser, not_negative
 from cluster.output_paths import PathRole, Written
-from pipelines import storage
 from pipelines.errors import UsageError
 
 SAMPLES, MIN_SAMPLES, MAX_SAMPLES = 1000, 100, 100_000
+# Those that decide what is compared, for the page.
+_FLAGS = ("annotation_types", "annotation_biotypes", "call_types", "feature_types", "eval_chromosomes", "region")
 SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
@@ -28,7 +28,7 @@ raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta genome.fa.gz 
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    from cluster import gene_calls
+    from cluster import comparison_files, gene_calls
 
     parser.add_argument(
         "calls",
@@ -65,19 +65,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="TYPE",
         help="both --call-types and --annotation-types at once",
     )
-    parser.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")
-    parser.add_argument(
-        "--report",
-        type=PathRole.WRITTEN_FILE,
-        metavar="FILE",
-        help="write one self-contained HTML page with plots, and some loci drawn",
-    )
-    parser.add_argument(
-        "--lists",
-        type=PathRole.WRITTEN_FOLDER,
-        metavar="DIR",
-        help="write genes that are fused, split, missed and invented as BED files in this directory",
-    )
+    comparison_files.add_options(parser)
     parser.add_argument(
         "--samples",
         type=not_negative,
@@ -90,28 +78,22 @@ def add_arguments(parser: Parser) -> None:
 
 def written(context: Context) -> list[Written]:
     """The files of --lists."""
-    from cluster import gene_calls
-    from pipelines.comparison import lists
+    from cluster import comparison_files, gene_calls
 
     arguments = context.arguments
-    if not arguments.lists:
-        return []
-    names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names)
-    return [Written("--lists", path) for path in lists.output_paths(Path(arguments.lists), names).values()]
+    names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names) if arguments.lists else []
+    return comparison_files.written(arguments, names)
 
 
 def run(context: Context) -> None:
     """Compare, show the tables, and write the files."""
-    from cluster import gene_calls
-    from pipelines.comparison import lists
+    from cluster import comparison_files, gene_calls
     from pipelines.comparison.bootstrap import Resampling
     from pipelines.genome import fasta
 
     arguments, terminal = context.arguments, context.terminal
     _require_valid(arguments)
-    for path in filter(None, (arguments.json, arguments.report)):
-        # One that cannot be created fails before the work.
-        storage.make_directory(Path(path).parent)
+    comparison_files.make_directories(arguments)
     names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names)
     genome = fasta.open_genome("genome", Path(arguments.fasta), terminal)
     regions = gene_calls.regions(arguments, genome.lengths, genome.fasta)
@@ -127,16 +109,8 @@ def run(context: Context) -> None:
     comparison = gene_calls.compare(annotation, call_sets, genome.lengths, regions, terminal)
     resampling = Resampling(arguments.samples, arguments.seed)
     analysed = gene_calls.analyse(comparison, genome, resampling, terminal)
-    if arguments.json:
-        gene_calls.write_json(analysed, Path(arguments.json))
-    if arguments.lists:
-        lists.write(comparison, analysed.findings, Path(arguments.lists))
-        terminal.say(f"lists: {arguments.lists}")
-    if arguments.report:
-        from pipelines.comparison.report import page
-
-        page.build_page(analysed, _inputs(arguments, names)).write(Path(arguments.report))
-        terminal.say(f"report: {arguments.report}")
+    call_files = list(zip(names, arguments.calls, strict=True))
+    comparison_files.write(arguments, analysed, comparison_files.inputs(arguments, call_files, _FLAGS), terminal)
 
 
 def _require_valid(arguments: argparse.Namespace) -> None:
@@ -151,14 +125,3 @@ def _require_valid(arguments: argparse.Namespace) -> None:
         )
     if arguments.samples > MAX_SAMPLES:
         raise UsageError(f"--samples {arguments.samples}: too many", f"draw {MAX_SAMPLES:,} or fewer")
-
-
-def _inputs(arguments: argparse.Namespace, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The files and the flags that decide what is compared, for the page."""
-    files = [(f"calls of {name}", path) for name, path in zip(names, arguments.calls, strict=True)]
-    flags = ("annotation_types", "annotation_biotypes", "call_types", "feature_types", "eval_chromosomes", "region")
-    given = [(f"--{flag.replace('_', '-')}", getattr(arguments, flag)) for flag in flags]
-    if arguments.dataset:
-        given.append(("--dataset", [arguments.dataset, "--split", arguments.split or "test"]))
-    chosen = [(flag, " ".join(value)) for flag, value in given if value]
-    return [*files, ("annotation", arguments.annotation), ("genome", arguments.fasta), *chosen]

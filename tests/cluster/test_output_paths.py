@@ -47,6 +47,7 @@ NO_PATHS = {
 }
 """Metavars of options that take no path. One that is not here needs a role."""
 ENDINGS = {("predict", "--output"): ".bed", ("scan", "--output"): ".gff3", ("evaluate", "--predictions"): ".tsv"}
+ENDINGS |= {("annotate", "--output"): ".gff3", ("annotate", "--bigwig"): ".bw"}
 ALTERNATIVES: dict[str, list[tuple[str, ...]]] = {
     "predict": [("--sequences",), ("--intervals", "--fasta")],
     "embed": [("--dataset",), ("--fasta",)],

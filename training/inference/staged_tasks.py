@@ -42,9 +42,11 @@ class StagedTasks:
         storage.make_directory(self.folder)
         storage.remove_partial(self.folder)
         missing = [number for number, path in enumerate(self.paths) if not path.exists()]
-        if len(missing) < len(self.paths):
-            before = len(self.paths) - len(missing)
+        before = len(self.paths) - len(missing)
+        if before and missing:
             progress.note(f"resuming: {before:,} of {len(self.paths):,} tasks were {self.done} before")
+        elif before:
+            progress.note(f"all {before:,} tasks were {self.done} before")
         return missing
 
     def compute(

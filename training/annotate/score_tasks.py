@@ -1,0 +1,87 @@
+"""What an actor does: score the tiles of a task and write their scores to a file, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.genome import sequence
+from pipelines.genome.fasta import Genome
+from pipelines.tokens import centred
+from training.annotate import scores
+from training.annotate.scorer import StructureScorer
+from training.annotate.scores import Packed
+from training.annotate.tiles import Piece, Tiling
+from training.inference.scorer import to_assigned_gpu
+
+
+def score_path(folder: Path, task: int) -> Path:
+    """The file of a task's scores."""
+    return folder / f"{task:06d}.arrow"
+
+
+class ScoreTasks:
+    """Maps a table of task numbers to itself, once the scores of those tasks are on disk.
+
+    Args:
+        scorer: gives the scores of tiles.
+        genome: gives the bases; its file is readable from the actor's node.
+        tiling: of the genome.
+        tasks: pieces of every task.
+        folder: directory of the scores.
+        use_gpu: whether this actor was assigned a GPU.
+    """
+
+    def __init__(
+        self,
+        scorer: StructureScorer,
+        genome: Genome,
+        tiling: Tiling,
+        tasks: list[list[Piece]],
+        folder: Path,
+        use_gpu: bool,
+    ) -> None:
+        self._scorer, self._genome = to_assigned_gpu(scorer, use_gpu=use_gpu), genome
+        self._tiling, self._tasks, self._folder = tiling, tasks, folder
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        for task in table["task"].to_pylist():
+            pieces = score_pieces(self._tasks[task], self._genome, self._tiling, self._scorer)
+            scores.write(pieces, score_path(self._folder, task))
+        return table
+
+
+def score_pieces(pieces: list[Piece], genome: Genome, tiling: Tiling, scorer: StructureScorer) -> list[Packed]:
+    """The scores of pieces, each of shape (2, 12, bases).
+
+    Tiles without a known base are not computed: no gene can be there.
+
+    Args:
+        pieces: of any sequences.
+        genome: gives the bases.
+        tiling: of the genome.
+        scorer: gives the scores of tiles.
+    """
+    spans = [piece.counted(tiling) for piece in pieces]
+    packed = [scores.certainly_intergenic(end - start) for start, end in spans]
+    tiles, places = [], []
+    for number, piece in enumerate(pieces):
+        first = tiling.read(piece.length, piece.first)[0]
+        last = tiling.read(piece.length, piece.last - 1)[1]
+        flank = scorer.tokenizer.k // 2
+        low, high = max(first - flank, 0), min(last + flank, piece.length)
+        codes = sequence.base_codes(genome.sequence(piece.chromosome, low, high))
+        tokens = centred.encode(scorer.tokenizer, codes)
+        for tile in range(piece.first, piece.last):
+            start, end = tiling.read(piece.length, tile)
+            if (codes[start - low : end - low] == sequence.OTHER).all():
+                continue
+            tiles.append(tokens[start - low : end - low])
+            places.append((number, start, *tiling.counted(piece.length, tile)))
+    if tiles:
+        for index, of_tile in scorer(tiles):
+            number, read_from, start, end = places[index]
+            offset = spans[number][0]
+            packed[number][..., start - offset : end - offset] = of_tile[..., start - read_from : end - read_from]
+    return packed

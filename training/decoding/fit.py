@@ -23,10 +23,18 @@ from training.decoding.scores import Scores
 from training.decoding.settings import Lengths, Minimum, Pair, Settings, Weights
 from training.decoding.truth import Counts, Truth
 
-# Weights to choose, with their first steps: factors for those that multiply scores, sums for penalties. The weight of
-# states stays 1: a common factor of all changes no path.
-_STEPS = {"gene": 4.0, "intron": 4.0, "splice": 2.0, "codon": 2.0, "length": 2.0}
-_IS_FACTOR = ("splice", "codon", "length")
+# Weights to choose, with their first steps: factors for those that multiply scores, sums for penalties.
+_STEPS = {
+    "state": 2.0,
+    "gene": 4.0,
+    "intron": 4.0,
+    "donor": 2.0,
+    "acceptor": 2.0,
+    "start": 2.0,
+    "stop": 2.0,
+    "length": 2.0,
+}
+_IS_FACTOR = ("state", "donor", "acceptor", "start", "stop", "length")
 _SHRINKS = 2
 # Weights of the support to choose from.
 _SUPPORTS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
@@ -72,7 +80,7 @@ def fit(
     validation: Sequence[Example],
     settings: Settings | None = None,
     *,
-    evaluations: int = 80,
+    evaluations: int = 100,
 ) -> Fitted:
     """Count on train, choose weights on validation.
 

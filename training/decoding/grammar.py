@@ -147,7 +147,7 @@ def grammar(settings: Settings) -> Grammar:
         end_site=np.array([STOP, START]),
         left_site=np.array([DONOR, ACCEPTOR]),
         right_site=np.array([ACCEPTOR, DONOR]),
-        site_weights=np.array([weights.codon, weights.codon, weights.splice, weights.splice]),
+        site_weights=np.array([weights.start, weights.stop, weights.donor, weights.acceptor]),
         state_weight=weights.state,
         coding_term=added.coding,
         intron_term=added.intron,

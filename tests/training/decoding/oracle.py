@@ -50,7 +50,7 @@ class Problem:
 
     def site(self, position: int, strand: int, site: int) -> float:
         weights = self.settings.weights
-        weight = weights.codon if site in (START, STOP) else weights.splice
+        weight = {START: weights.start, STOP: weights.stop, DONOR: weights.donor, ACCEPTOR: weights.acceptor}[site]
         return weight * min(max(float(self.scores.site_logits[position, strand, site]), FLOOR), -FLOOR)
 
     def pair_term(self, kind: str, strand: int, bases: str, *, is_left: bool) -> float | None:

@@ -15,7 +15,7 @@ from training.decoding.grammar import grammar
 from training.decoding.scores import Scores
 from training.decoding.settings import Minimum, Settings, Weights
 
-FREE = Weights(length=0.3, gene=4.0, intron=4.0)
+FREE = Weights(state=1.0, stop=0.9, donor=1.1, length=0.3, gene=4.0, intron=4.0)
 SMALL = Settings(minimum=Minimum(intron=4, exon=3, coding=0), weights=FREE)
 MOTIFS = [
     "ATG",

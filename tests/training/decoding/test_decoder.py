@@ -19,7 +19,7 @@ from training.decoding.decoder import Decoder, decode
 from training.decoding.scores import Scores, true_scores
 from training.decoding.settings import Minimum, Settings, Weights
 
-SETTINGS = Settings(minimum=Minimum(intron=20, exon=3, coding=30), weights=Weights(support=0.2))
+SETTINGS = Settings(minimum=Minimum(intron=20, exon=3, coding=30), weights=Weights(state=1.0, intron=0, support=0.2))
 
 
 def noisy(seed: int, genes: int) -> tuple[Scores, np.ndarray]:
@@ -89,7 +89,7 @@ def test_every_called_gene_is_valid_whatever_the_scores(seed: int) -> None:
     scores = Scores(
         draw.normal(0, 3, (bases, 2, 8)).astype(np.float32), draw.normal(2, 3, (bases, 2, 4)).astype(np.float32)
     )
-    weights = Weights(gene=15, intron=10, length=0.2)
+    weights = Weights(state=1.0, gene=15, intron=10, length=0.2)
     settings = Settings(weights=weights, minimum=Minimum(intron=12, exon=3, coding=0))
     letters = np.frombuffer(b"ACGTN", np.uint8)[codes]
     genes = decode(scores, codes, settings)
@@ -110,7 +110,7 @@ def test_every_called_gene_is_valid_whatever_the_scores(seed: int) -> None:
 
 def test_short_genes_are_dropped_and_counted() -> None:
     packed, codes = genome(3, 10)
-    limit = Settings(minimum=Minimum(coding=10**6))
+    limit = Settings(minimum=Minimum(coding=10**6), weights=Weights(state=1.0))
     strict = Decoder(limit)
     assert strict.push(true_scores(packed), codes) + strict.finish() == []
     assert strict.dropped == 10

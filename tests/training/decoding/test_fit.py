@@ -8,8 +8,10 @@ from tests.training.decoding.genome import genome
 from training.decoding.decoder import decode
 from training.decoding.fit import Example, fit
 from training.decoding.scores import Scores, true_scores
-from training.decoding.settings import Settings
+from training.decoding.settings import Settings, Weights
 from training.decoding.truth import Truth
+
+SURE = Settings(weights=Weights(state=1.0, intron=0.0))
 
 
 def test_lengths_and_splice_pairs_are_counted_on_labels() -> None:
@@ -34,11 +36,11 @@ def test_weights_are_chosen_that_do_better_on_validation() -> None:
     # Scores of sites that are too low by as much everywhere: genes and introns need a bonus.
     scores = true_scores(packed, certainty=0.3)
     shifted = Scores(scores.log_states, scores.site_logits - 6)
-    before = fit([train], [Example(shifted, codes, packed)], evaluations=1)
-    after = fit([train], [Example(shifted, codes, packed)], evaluations=12)
+    before = fit([train], [Example(shifted, codes, packed)], SURE, evaluations=1)
+    after = fit([train], [Example(shifted, codes, packed)], SURE, evaluations=12)
     assert after.exon_f1 + after.gene_f1 > before.exon_f1 + before.gene_f1
     assert after.evaluations <= 12
-    assert after == fit([train], [Example(shifted, codes, packed)], evaluations=12)
+    assert after == fit([train], [Example(shifted, codes, packed)], SURE, evaluations=12)
 
 
 def test_the_support_of_exons_says_how_often_they_are_right() -> None:
@@ -47,7 +49,7 @@ def test_the_support_of_exons_says_how_often_they_are_right() -> None:
     draw = np.random.default_rng(0)
     for array in scores:
         array += draw.normal(0, 2.5, array.shape).astype(np.float32)
-    settings = fit([genome(seed=1, genes=100)], [Example(scores, codes, packed)], evaluations=4).settings
+    settings = fit([genome(seed=1, genes=100)], [Example(scores, codes, packed)], SURE, evaluations=4).settings
     exons = np.array(Truth(packed).exon_supports(decode(scores, codes, settings)))
     assert settings.weights.support < 1
     assert abs(exons[:, 0].mean() - exons[:, 1].mean()) < 0.1

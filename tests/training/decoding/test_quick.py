@@ -10,13 +10,15 @@ from pipelines.structure.states import MASKED
 from tests.training.decoding.genome import genome
 from training.decoding.quick import exon_counts, quick
 from training.decoding.scores import Scores, true_scores
-from training.decoding.settings import Settings
+from training.decoding.settings import Settings, Weights
 from training.decoding.truth import Counts, Truth
+
+SURE = Settings(weights=Weights(state=1.0))
 
 
 def test_the_scores_of_true_states_give_the_annotated_genes_back() -> None:
     packed, codes = genome(seed=1, genes=40)
-    called = quick(true_scores(packed), codes, Settings())
+    called = quick(true_scores(packed), codes, SURE)
     truth = Truth(packed)
     assert truth.gene_counts(called) == Counts(40, 40, 40)
     counts = exon_counts(called, packed)
@@ -26,7 +28,7 @@ def test_the_scores_of_true_states_give_the_annotated_genes_back() -> None:
 
 def test_exons_beside_masked_bases_are_left_out_on_both_sides() -> None:
     packed, codes = genome(seed=2, genes=10)
-    called = quick(true_scores(packed), codes, Settings())
+    called = quick(true_scores(packed), codes, SURE)
     whole = exon_counts(called, packed)
     start = called[0].gene.start
     strand = "+-".index(called[0].gene.strand)
@@ -47,11 +49,11 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
     scores = true_scores(packed)
     scores.log_states[50, 0, 3] = np.nan
     with pytest.raises(TrainingError, match="not a number"):
-        quick(scores, codes, Settings())
+        quick(scores, codes, SURE)
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
     packed, codes = genome(seed=3, genes=1)
     scores = true_scores(packed)
     with pytest.raises(UsageError, match="scores of shapes"):
-        quick(Scores(scores.log_states, scores.site_logits[:-1]), codes, Settings())
+        quick(Scores(scores.log_states, scores.site_logits[:-1]), codes, SURE)

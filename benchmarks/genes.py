@@ -9,6 +9,8 @@ genes: an mRNA with a CDS each.
 
 - raygene, raygene-orfs: a scan by the model of examples/scan, without and with `--orfs`. Without --bundle the model is
   trained first. Weights of reading frames are fitted by `--fit-orfs` where validation has whole sequences.
+- raygene-annotate: `raygene annotate` by the model of examples/structure. Without --structure the model is trained
+  first, which takes half an hour or more for each genome.
 - augustus: the built-in parameters of the species, with `--sample=0`.
 - augustus-sampled: the same as it runs by default. It calls the same genes, and draws 100 gene structures more for
   probabilities that nothing here uses.
@@ -129,16 +131,18 @@ def main() -> None:
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
     parser.add_argument("--callers", nargs="+", choices=list(CALLERS), default=list(CALLERS))
     parser.add_argument("--bundle", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
+    parser.add_argument("--structure", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--dataset", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     require_installed(arguments.callers)
-    bundles, datasets = dict(arguments.bundle), dict(arguments.dataset)
+    bundles, datasets, structures = dict(arguments.bundle), dict(arguments.dataset), dict(arguments.structure)
     for name in arguments.genomes:
         folder = arguments.output.absolute() / name
         folder.mkdir(parents=True, exist_ok=True)
-        case = Case(GENOMES[name], arguments.data.absolute(), folder, bundles.get(name), datasets.get(name))
+        given = (bundles.get(name), datasets.get(name), structures.get(name))
+        case = Case(GENOMES[name], arguments.data.absolute(), folder, *given)
         document = measure(case, arguments.callers)
         store(name, document)
         print(f"{name}\n{table(document)}", flush=True)

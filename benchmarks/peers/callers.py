@@ -36,6 +36,7 @@ class Case:
         data: folder of all genomes.
         folder: of this genome's results.
         given_bundle, given_dataset: a finished model and dataset; None to make them.
+        given_structure: a finished model of gene structure; None to train it.
     """
 
     genome: BenchmarkGenome
@@ -43,6 +44,7 @@ class Case:
     folder: Path
     given_bundle: Path | None = None
     given_dataset: Path | None = None
+    given_structure: Path | None = None
 
     @cached_property
     def sequences(self) -> Genome:
@@ -81,22 +83,38 @@ class Case:
         """raygene's dataset, built unless it is there."""
         if self.given_dataset:
             return self.given_dataset
+        return self._built(self.experiment, "dataset")
+
+    def _built(self, experiment: Path, name: str) -> Path:
+        """The dataset of an experiment with the files of this genome."""
         files = [str(path) for path in self.genome.files(self.data)]
         flags = [part for pair in zip(SOURCE, files, strict=True) for part in pair]
-        raygene("build", str(self.experiment), "--output", str(self.folder / "dataset"), *flags)
-        return self.folder / "dataset"
+        raygene("build", str(experiment), "--output", str(self.folder / name), *flags)
+        return self.folder / name
+
+    def _trained(self, experiment: Path, dataset: Path, name: str) -> Path:
+        """The model of an experiment, trained unless it is there; what training took is kept beside it."""
+        run = self.folder / name
+        if not (run / "bundle" / "config.json").exists():
+            command = ["train", str(experiment), "--dataset", str(dataset), "--output", str(run)]
+            cost = cost_of(RAYGENE + command, self.folder / f"{name}.log")
+            (self.folder / f"{name}.cost.json").write_text(json.dumps(asdict(cost)))
+        return run / "bundle"
 
     @cached_property
     def bundle(self) -> Path:
         """raygene's model, trained unless it is there."""
         if self.given_bundle:
             return self.given_bundle
-        run = self.folder / "run"
-        if not (run / "bundle" / "config.json").exists():
-            command = ["train", str(self.experiment), "--dataset", str(self.dataset), "--output", str(run)]
-            cost = cost_of(RAYGENE + command, self.folder / "train.log")
-            (self.folder / "train.cost.json").write_text(json.dumps(asdict(cost)))
-        return run / "bundle"
+        return self._trained(self.experiment, self.dataset, "run")
+
+    @cached_property
+    def structure_bundle(self) -> Path:
+        """raygene's model of gene structure, trained unless it is there."""
+        if self.given_structure:
+            return self.given_structure
+        experiment = ROOT / "examples" / "structure" / self.experiment.name
+        return self._trained(experiment, self._built(experiment, "structure-dataset"), "structure-run")
 
     @cached_property
     def fitted_bundle(self) -> Path:
@@ -160,6 +178,15 @@ def scan(bundle: Callable[[Case], Path], *flags: str) -> Callable[[Case, Path], 
         return cost_of(command, path.parent / "scan.log", {"PYTHONPATH": str(ROOT)})
 
     return call
+
+
+def annotate(case: Case, path: Path) -> Cost:
+    """raygene's gene models by a model of gene structure, scores of bases computed anew."""
+    for old in path.parent.glob("raw*"):
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    files = ["--fasta", str(case.test_fasta), "--output", str(path), "--discard-scores"]
+    command = [*RAYGENE, "annotate", str(case.structure_bundle), *files]
+    return cost_of(command, path.parent / "annotate.log", {"PYTHONPATH": str(ROOT)})
 
 
 def with_own_parameters(*flags: str) -> Callable[[Case, Path], Cost]:
@@ -239,6 +266,12 @@ CALLERS = {
         "raygene scan --orfs, fitted",
         lambda case: digest(case.fitted_bundle),
         scan(lambda case: case.fitted_bundle, "--orfs"),
+    ),
+    "raygene-annotate": Caller(
+        "the train split; weights of the decoder from validation",
+        "raygene annotate",
+        lambda case: digest(case.structure_bundle),
+        annotate,
     ),
     "augustus": Caller(OWN_PARAMETERS, "--sample=0", lambda case: "", with_own_parameters("--sample=0")),
     "augustus-sampled": Caller(OWN_PARAMETERS, "", lambda case: "", with_own_parameters()),

@@ -20,6 +20,7 @@ EARLIER_STUDY = "campaign.json"
 # Keys of `tuning` that say how far, how fast and where a study runs, not what it tries: they may change on resume.
 FREE = {"configurations", "time_budget_s", "patience", "concurrent", "device_memory", "device_kind"}
 MAX_DIFFERENCES = 3
+_SECTIONS: dict[str, type[Section]] = {"tuning": TuningConfig, "model": ModelConfig, "training": TrainingConfig}
 Identity = Mapping[str, Any]
 
 
@@ -81,9 +82,8 @@ def finished_by(output: Path) -> Identity | None:
 
 def _with_current_names(identity: Identity) -> Identity:
     """A stored identity with the current names of all keys."""
-    sections: dict[str, type[Section]] = {"tuning": TuningConfig, "model": ModelConfig, "training": TrainingConfig}
     current = {
-        name: sections[name].with_current_names(value) if name in sections else value
+        name: _SECTIONS[name].with_current_names(value) if name in _SECTIONS else value
         for name, value in identity.items()
     }
     # The space stands in the identity twice: as the experiment gives it, and with the default filled in.
@@ -94,6 +94,17 @@ def _with_current_names(identity: Identity) -> Identity:
                 for key, domain in holder["space"].items()
             }
     return current
+
+
+def _with_later_keys(stored: Identity, requested: Identity) -> Identity:
+    """A stored identity with the defaults of keys that did not exist yet when it was written."""
+    complete = dict(stored)
+    for name, section in _SECTIONS.items():
+        later = (requested.get(name) or {}).keys() - (stored.get(name) or {}).keys()
+        defaults = {key: section.model_fields[key].default for key in later if key in section.model_fields}
+        if defaults:
+            complete[name] = (stored.get(name) or {}) | defaults
+    return complete
 
 
 def _domain_with_current_names(domain: Identity) -> Identity:
@@ -108,7 +119,8 @@ def require_same(output: Path, stored: Identity, requested: Identity) -> None:
         UsageError: they differ; the message names the keys and both values.
     """
     # Through JSON, as the stored one went: tuples become lists, and keys become text.
-    different = differences(stored, json.loads(json.dumps(requested)))
+    current = json.loads(json.dumps(requested))
+    different = differences(_with_later_keys(stored, current), current)
     if not different:
         return
     text = "; ".join(different[:MAX_DIFFERENCES])

@@ -98,7 +98,7 @@ def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
     is_promised = "finished work is kept" in interruption([verb, "--output", "x"])
-    assert is_promised == (verb in {"demo", "build", "train", "tune", "scan"})
+    assert is_promised == (verb in {"annotate", "demo", "build", "train", "tune", "scan"})
 
 
 def test_an_interruption_of_submit_says_that_jobs_keep_running() -> None:

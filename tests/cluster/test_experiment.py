@@ -101,7 +101,8 @@ def test_a_resolved_experiment_of_another_task_loads_again_and_builds_the_same(
     )
     experiment = load(path, flags)
     again.write_text(yaml.safe_dump(experiment.resolved()))
-    assert load(again, {}) == experiment
+    # What a task fills in where the experiment leaves it out is written down.
+    assert load(again, {}).resolved() == experiment.resolved()
     assert load(again, {}).dataset("x") == experiment.dataset("x")
     assert not {"negatives", "crop"} & set(experiment.resolved())
 

@@ -43,6 +43,7 @@ NO_PATHS = {
     "SHARE|NAME",
     "CODON",
     "true|false",
+    "{recognise,structure}",
     None,
 }
 """Metavars of options that take no path. One that is not here needs a role."""

@@ -15,6 +15,7 @@ NO_PATHS = {
     "BYTES",
     "CODON",
     "KEY=VALUES",
+    "{recognise,structure}",
     "N",
     "NAME",
     "NAME=VALUE",

@@ -143,7 +143,7 @@ def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, 
     assert document is not None
     for record in [*document["records"], document["best_record"]]:
         record.update(seconds=1e6, tokens_per_second=1, peak_memory_bytes=7)
-    run.write_bundle(document)
+    run.write_bundle(document, Silent())
     for path in (trained / "bundle").iterdir():
         assert (run.output / "bundle" / path.name).read_bytes() == path.read_bytes()
 

@@ -5,6 +5,7 @@ Importing this module imports Ray, which takes a second.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ray.job_submission import JobSubmissionClient
@@ -14,6 +15,10 @@ from cluster.port import ANSWER_S
 REQUEST_S = 30.0
 UPLOAD_S = 300.0
 """For requests with data: the code of a job may have to pass a slow network."""
+AGENT_S, RETRY_S = 90.0, 2.0
+"""How long, and how often, a cluster that has just started is asked until it can start jobs."""
+NO_AGENT = "No available agent"
+"""Part of Ray's answer, with status 500, as long as no machine's agent has reported: no job has been made then."""
 
 
 class Client(JobSubmissionClient):  # type: ignore[misc]
@@ -33,3 +38,16 @@ class Client(JobSubmissionClient):  # type: ignore[misc]
     def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
         timeout_s = UPLOAD_S if options.get("data") is not None else self._timeout_s
         return super()._do_request(method, endpoint, **{"timeout": timeout_s, **options})
+
+    def submit_job(self, **options: Any) -> str:
+        """Start a job; arguments as Ray's. Waits for a cluster that has just started."""
+        deadline = time.monotonic() + AGENT_S
+        while True:
+            try:
+                job: str = super().submit_job(**options)
+                return job
+            except RuntimeError as error:
+                # Ray has no class for it.
+                if NO_AGENT not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_S)

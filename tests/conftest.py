@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -101,6 +103,22 @@ def ray_session() -> Iterator[Any]:
     start_ray()
     yield nullcontext
     ray.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray_is_free() -> Iterator[None]:
+    """Leave no CPU of the shared Ray to an actor whose test has ended: the next training would wait for it for ever."""
+    yield
+    ray = sys.modules.get("ray")
+    if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
+        return
+    deadline = time.monotonic() + 30
+    while ray.available_resources().get("CPU", 0) < ray.cluster_resources().get("CPU", 0):
+        if time.monotonic() > deadline:
+            ray.shutdown()
+            start_ray()
+            return
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

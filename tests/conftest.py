@@ -112,7 +112,7 @@ def _ray_is_free() -> Iterator[None]:
     ray = sys.modules.get("ray")
     if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
         return
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 10
     while ray.available_resources().get("CPU", 0) < ray.cluster_resources().get("CPU", 0):
         if time.monotonic() > deadline:
             ray.shutdown()

@@ -28,6 +28,16 @@ SPLITS = ("train", "validation", "test")
 NOTED_SHARE = 0.05
 
 
+def add_model_and_genome(parser: argparse.ArgumentParser) -> None:
+    """Add what a verb needs that calls genes in a whole genome."""
+    parser.add_argument(
+        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
+    )
+    parser.add_argument(
+        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain or compressed"
+    )
+
+
 def add_options(group: argparse._ActionsContainer) -> None:
     """Add the options of a comparison that `scan` and `compare` have in common."""
     group.add_argument(

@@ -35,12 +35,7 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     from cluster import comparison_files, gene_calls
 
-    parser.add_argument(
-        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
-    )
-    parser.add_argument(
-        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain or compressed"
-    )
+    gene_calls.add_model_and_genome(parser)
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_FILE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from pipelines.gene_models.genetic_code import CODON, GeneticCode, genetic_code
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome.sequence import OTHER, Bytes, base_codes, reverse_complement
 from pipelines.structure import states
-from pipelines.structure.flaws import GeneReason, flaw
+from pipelines.structure.flaws import Flaw, GeneReason, flaw
 from pipelines.structure.roles import SELECTION, role
 from pipelines.structure.rules import SPLICE_PAIRS, LabelRules
 from pipelines.structure.states import CDS_0, CDS_1, CDS_2, INTERGENIC, INTRON_0, MASKED, States
@@ -32,19 +33,7 @@ BASE_REASONS = (
     "touching_genes",
     "unusual_splice_pair",
     "utr_intron",
-    "no_strand",
-    "crosses_a_border",
-    "trans_splicing",
-    "ribosomal_slippage",
-    "exception",
-    "partial",
-    "overlapping_cds_parts",
-    "cds_outside_of_exons",
-    "short_intron",
-    "cds_not_multiple_of_three",
-    "inner_stop",
-    "no_start_codon",
-    "no_stop_codon",
+    *get_args(Flaw),
     "no_cds",
     "pseudogene",
     "transposable_element",

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.documents import yaml_writer
 from training.bundle import card_text, structure_card
 from training.tasks import Task
 
@@ -51,16 +50,10 @@ def model_card(config: Config) -> str:
 
 
 def _front_matter(config: Config) -> str:
-    tags = ["biology", "genomics", "dna", "gene-finding", "k-mer", config["model"]["kind"]]
-    values: Config = {"library_name": "raygene", "pipeline_tag": "text-classification", "tags": tags}
     metrics = config["metrics"]
     known = {"roc_auc": "validation_auroc", "matthews_correlation": "validation_mcc"}
     figures = [{"type": kind, "value": metrics[name]} for kind, name in known.items() if name in metrics]
-    if figures:
-        data = {"type": "raygene-dataset", "name": ", ".join(config["genomes"]), "split": "validation"}
-        result = {"task": {"type": "text-classification"}, "dataset": data, "metrics": figures}
-        values["model-index"] = [{"name": f"raygene {config['model']['kind']}", "results": [result]}]
-    return f"---\n{yaml_writer.dump(values)}---"
+    return card_text.front_matter(config, "text-classification", [], figures)
 
 
 def _loading() -> str:
@@ -94,12 +87,6 @@ def _shown(config: Config) -> str:
 
 def _data(config: Config) -> str:
     dataset = config["dataset"]
-    inputs = [
-        (card_text.name(source["genome"]), card_text.name(name.removesuffix("_sha256")), f"`{sha256}`")
-        for source in dataset.get("inputs", [])
-        for name, sha256 in source.items()
-        if name != "genome"
-    ]
     blocks = dataset.get("split_in_blocks")
     splits = [
         (name, f"{split['genes']:,}", _kinds(split), card_text.sequences(split))
@@ -117,7 +104,7 @@ def _data(config: Config) -> str:
             "## What it was trained on",
             f"Genomes: {', '.join(map(card_text.name, config['genomes']))}. Genes shown as: {_shown(config)}. "
             f"Longest interval: {dataset['longest']['bases']:,} bases. Dataset `{dataset['fingerprint']}`.",
-            *([card_text.table(("source", "file", "SHA-256"), inputs)] if inputs else []),
+            *card_text.inputs(dataset),
             *([how + "."] if how else []),
             *([card_text.table(("split", "genes", "negatives", "sequences"), splits)] if splits else []),
             *(["\n".join(kinds)] if kinds else []),

@@ -38,6 +38,36 @@ def fenced(language: str, text: str) -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
+def front_matter(config: Config, task: str, tags: Sequence[str], figures: Sequence[Config]) -> str:
+    """The YAML block that model hubs read.
+
+    Args:
+        config: the bundle's `config.json`.
+        task: as hubs call it.
+        tags: besides those of every model.
+        figures: `type`, `value` and what else hubs know of figures of validation; there may be none.
+    """
+    kind = config["model"]["kind"]
+    values: Config = {"library_name": "raygene", "pipeline_tag": task}
+    values["tags"] = ["biology", "genomics", "dna", "gene-finding", *tags, "k-mer", kind]
+    if figures:
+        data = {"type": "raygene-dataset", "name": ", ".join(config["genomes"]), "split": "validation"}
+        result = {"task": {"type": task}, "dataset": data, "metrics": list(figures)}
+        values["model-index"] = [{"name": f"raygene {kind}", "results": [result]}]
+    return f"---\n{yaml_writer.dump(values)}---"
+
+
+def inputs(dataset: Config) -> list[str]:
+    """The table of the files that a dataset was built from; none if the bundle does not say."""
+    rows = [
+        (name(source["genome"]), name(key.removesuffix("_sha256")), f"`{sha256}`")
+        for source in dataset.get("inputs", [])
+        for key, sha256 in source.items()
+        if key != "genome"
+    ]
+    return [table(("source", "file", "SHA-256"), rows)] if rows else []
+
+
 def sequences(split: Config) -> str:
     """The names of a split's sequences, or how many there are."""
     listed = split.get("names", [])

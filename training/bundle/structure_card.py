@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.documents import yaml_writer
 from training.bundle import card_text
 
 RULES = {
@@ -48,15 +47,9 @@ def structure_card(config: Config) -> str:
 
 
 def _front_matter(config: Config) -> str:
-    tags = ["biology", "genomics", "dna", "gene-finding", "gene-structure", "k-mer", config["model"]["kind"]]
-    values: Config = {"library_name": "raygene", "pipeline_tag": "token-classification", "tags": tags}
     value = _decoded(config).get("exon_f1", config["metrics"].get("validation_exon_f1"))
-    if value is not None:
-        data = {"type": "raygene-dataset", "name": ", ".join(config["genomes"]), "split": "validation"}
-        metric = {"type": "f1", "name": "F1 of coding exons", "value": value}
-        result = {"task": {"type": "token-classification"}, "dataset": data, "metrics": [metric]}
-        values["model-index"] = [{"name": f"raygene {config['model']['kind']}", "results": [result]}]
-    return f"---\n{yaml_writer.dump(values)}---"
+    figures = [] if value is None else [{"type": "f1", "name": "F1 of coding exons", "value": value}]
+    return card_text.front_matter(config, "token-classification", ["gene-structure"], figures)
 
 
 def _loading() -> str:
@@ -70,12 +63,6 @@ def _loading() -> str:
 
 def _data(config: Config) -> str:
     dataset = config["dataset"]
-    inputs = [
-        (card_text.name(source["genome"]), card_text.name(name.removesuffix("_sha256")), f"`{sha256}`")
-        for source in dataset.get("inputs", [])
-        for name, sha256 in source.items()
-        if name.endswith("_sha256")
-    ]
     splits = [
         (
             name,
@@ -95,7 +82,7 @@ def _data(config: Config) -> str:
             "## What it was trained on",
             f"Genomes: {', '.join(map(card_text.name, config['genomes']))}, in windows of "
             f"{config['window']['length']:,} bases. Dataset `{dataset['fingerprint']}`.",
-            *([card_text.table(("source", "file", "SHA-256"), inputs)] if inputs else []),
+            *card_text.inputs(dataset),
             *([f"Split by {card_text.name(by)}."] if by else []),
             *([card_text.table(("split", "bases", "genes", "left out", "sequences"), splits)] if splits else []),
             "Labels follow the annotation by these rules. What cannot be labelled is left out: genes whose CDS is no "

@@ -47,15 +47,19 @@ def start(value: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def require_end(process: int) -> None:
+    deadline = time.monotonic() + 30
+    while children.is_running(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not children.is_running(process)
+
+
 def test_after_a_kill_of_the_command_its_processes_are_killed_and_no_others() -> None:
     with start(f"/run/{os.getpid()}", "killed") as command:
         assert command.stdout is not None
         child, other = map(int, command.stdout.readline().split())
         command.kill()
-        deadline = time.monotonic() + 30
-        while children.is_running(child) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not children.is_running(child)
+        require_end(child)
         assert children.is_running(other)
         os.kill(other, 9)
 
@@ -66,10 +70,7 @@ def test_after_a_kill_of_the_command_its_agents_are_known_by_their_open_files(tm
         assert command.stdout is not None
         child, reader = map(int, command.stdout.readline().split())
         command.kill()
-        deadline = time.monotonic() + 30
-        while children.is_running(child) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not children.is_running(child)
+        require_end(child)
         assert children.is_running(reader)
         os.kill(reader, 9)
 

@@ -105,9 +105,8 @@ def add_sections(parser: argparse.ArgumentParser, visible: Sequence[str]) -> Non
             all sections.
     """
     task = Experiment.model_fields["task"]
-    parser.add_argument(
-        "--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=flag_types.help_text(task)
-    )
+    text = flag_types.help_text(task) if "sources" in visible else argparse.SUPPRESS
+    parser.add_argument("--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=text)
     for name, field in Experiment.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):

@@ -21,7 +21,7 @@ def test_another_study_is_refused_with_the_keys_and_both_values(tmp_path: Path) 
     with pytest.raises(UsageError) as caught:
         identity.require_same(tmp_path, STORED, requested)
     assert (
-        "tuning.seed: 0 in the study, 9 requested; training.global_batch_size: nothing in the study, 8 requested"
+        "tuning.seed: 0 in the study, 9 requested; training.global_batch_size: 64 in the study, 8 requested"
         in str(caught.value)
     )
     identity.require_same(tmp_path, STORED, STORED)

@@ -20,9 +20,8 @@ def test_another_study_is_refused_with_the_keys_and_both_values(tmp_path: Path) 
     requested = {**STORED, "tuning": {"seed": 9, "metric": "auroc"}, "training": {"epochs": 2, "global_batch_size": 8}}
     with pytest.raises(UsageError) as caught:
         identity.require_same(tmp_path, STORED, requested)
-    assert (
-        "tuning.seed: 0 in the study, 9 requested; training.global_batch_size: 64 in the study, 8 requested"
-        in str(caught.value)
+    assert "tuning.seed: 0 in the study, 9 requested; training.global_batch_size: 64 in the study, 8 requested" in str(
+        caught.value
     )
     identity.require_same(tmp_path, STORED, STORED)
 

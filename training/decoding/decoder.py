@@ -8,6 +8,7 @@ nothing. Groups depend on the genes alone, and so neither genes nor support depe
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from training.decoding.grammar import grammar
 from training.decoding.scores import Scores
 from training.decoding.settings import Settings
 from training.decoding.support import Region, scaled, supports
+
+BOTH = None
+"""Instead of the number of a strand: a path through both."""
 
 # Bases beside a group of genes, how long a group may be before it ends, and how long the gene beside it may be that
 # lies within its region.
@@ -52,15 +56,10 @@ class Decoder:
         self.dropped = 0
         self._settings = settings
         self._chromosome = chromosome
-        self._has_support = support
-        self._ends = (settings.partial and open_start, settings.partial and open_end)
-        automaton = grammar(settings)
-        self._path = BestPath(automaton, is_cut_start=open_start, is_cut_end=open_end)
-        self._automaton = scaled(automaton, settings.weights.support)
-        self._kept = _Kept()
-        # The last two genes before the next group, and those from it on.
-        self._before: list[Structure] = []
-        self._waiting: list[Structure] = []
+        ends = (settings.partial and open_start, settings.partial and open_end)
+        self._paths = [_PathDecoder(settings, strand, ends, support=support) for strand in strands_of(settings)]
+        # Genes that another strand's may still have to be put before.
+        self._waiting: list[_Found] = []
         self._called = 0
 
     def push(self, scores: Scores, codes: NDArray[np.uint8]) -> list[CalledGene]:
@@ -77,45 +76,105 @@ class Decoder:
             UsageError: arrays that do not fit each other.
             TrainingError: a score that is not a number.
         """
-        structures = self._path.push(scores, codes)
+        for path in self._paths:
+            self._waiting += path.push(scores, codes)
+        return self._released(min(path.final_until for path in self._paths))
+
+    def finish(self) -> list[CalledGene]:
+        """The genes that are left when the sequence has ended."""
+        for path in self._paths:
+            self._waiting += path.finish()
+        return self._released(None)
+
+    def _released(self, until: int | None) -> list[CalledGene]:
+        """The genes that begin before a base, or all, in their order."""
+        self._waiting.sort(key=lambda found: (found.structure.span, found.structure.strand))
+        ready = [found for found in self._waiting if until is None or found.structure.span[0] < until]
+        self._waiting = self._waiting[len(ready) :]
+        return [gene for found in ready for gene in self._gene(found)]
+
+    def _gene(self, found: _Found) -> list[CalledGene]:
+        """The called gene, unless it is too short."""
+        if found.structure.coding_bases < self._settings.minimum.coding:
+            self.dropped += 1
+            return []
+        self._called += 1
+        gene = found.structure.gene(self._chromosome, f"{self._chromosome}_g{self._called}")
+        if found.exons:
+            transcripts = tuple(replace(transcript, score=found.support) for transcript in gene.transcripts)
+            gene = replace(gene, score=found.support, transcripts=transcripts)
+        return [CalledGene(gene, found.support, found.exons)]
+
+
+def strands_of(settings: Settings) -> tuple[int | None, ...]:
+    """The strands that have a path each; one of both is `BOTH`."""
+    return (0, 1) if settings.strands == "separate" else (BOTH,)
+
+
+class _Found(NamedTuple):
+    """A coding structure with the support of the gene and its exons, if that is computed."""
+
+    structure: Structure
+    support: float = float("nan")
+    exons: tuple[float, ...] = ()
+
+
+class _PathDecoder:
+    """Decodes one path piece by piece.
+
+    Args:
+        settings: of the decoder.
+        strand: whose genes are called, or `BOTH`.
+        ends: whether the first and the last base may cut a gene.
+        support: whether posterior probabilities are computed.
+    """
+
+    def __init__(self, settings: Settings, strand: int | None, ends: tuple[bool, bool], *, support: bool) -> None:
+        self._strand = strand
+        self._has_support = support
+        self._ends = ends
+        automaton = grammar(settings)
+        self._path = BestPath(automaton, is_cut_start=ends[0], is_cut_end=ends[1])
+        self._automaton = scaled(automaton, settings.weights.support)
+        self._kept = _Kept()
+        # The last two genes before the next group, and those from it on.
+        self._before: list[Structure] = []
+        self._waiting: list[Structure] = []
+
+    @property
+    def final_until(self) -> int:
+        """No gene that is still to come begins before this base."""
+        return self._waiting[0].span[0] if self._waiting else self._path.outside_until
+
+    def push(self, scores: Scores, codes: NDArray[np.uint8]) -> list[_Found]:
+        """Genes that are final with the next bases."""
+        if self._strand is not BOTH:
+            scores = scores.of_strand(self._strand)
+        structures = of_strand(self._path.push(scores, codes), self._strand)
         if not self._has_support:
-            return [gene for structure in structures for gene in self._gene(structure)]
+            return [_Found(structure) for structure in structures]
         self._kept.add(scores, codes)
         self._waiting += structures
         genes = self._groups(self._path.outside_until, is_end=False)
         self._kept.trim(self._first_needed())
         return genes
 
-    def finish(self) -> list[CalledGene]:
+    def finish(self) -> list[_Found]:
         """The genes that are left when the sequence has ended."""
-        structures = self._path.finish()
+        structures = of_strand(self._path.finish(), self._strand)
         if not self._has_support:
-            return [gene for structure in structures for gene in self._gene(structure)]
+            return [_Found(structure) for structure in structures]
         self._waiting += structures
         return self._groups(self._path.position, is_end=True)
 
-    def _gene(
-        self, structure: Structure, support: float = float("nan"), exons: tuple[float, ...] = ()
-    ) -> list[CalledGene]:
-        """The called gene, unless it is too short."""
-        if structure.coding_bases < self._settings.minimum.coding:
-            self.dropped += 1
-            return []
-        self._called += 1
-        gene = structure.gene(self._chromosome, f"{self._chromosome}_g{self._called}")
-        if exons:
-            transcripts = tuple(replace(transcript, score=support) for transcript in gene.transcripts)
-            gene = replace(gene, score=support, transcripts=transcripts)
-        return [CalledGene(gene, support, exons)]
-
-    def _groups(self, known: int, *, is_end: bool) -> list[CalledGene]:
+    def _groups(self, known: int, *, is_end: bool) -> list[_Found]:
         """Genes of the groups whose region is known.
 
         Args:
             known: no other gene begins before this base.
             is_end: whether the sequence has ended.
         """
-        genes: list[CalledGene] = []
+        genes: list[_Found] = []
         while self._waiting:
             size = self._size(known, is_end)
             end = self._end(size, known, is_end) if size else None
@@ -128,7 +187,7 @@ class Decoder:
             is_cut_end = is_end and end == self._path.position and self._ends[1]
             region = Region(start, scores, codes, is_cut_start, is_cut_end)
             for structure, found in zip(group, supports(self._automaton, region, group), strict=True):
-                genes += self._gene(structure, found.gene, found.exons)
+                genes.append(_Found(structure, found.gene, found.exons))
             self._before = [*self._before, *group][-2:]
         return genes
 
@@ -176,6 +235,14 @@ class Decoder:
         if self._before and first - self._before[-1].span[1] < 2 * _FLANK:
             first = self._before[-1].span[0]
         return max(first - _FLANK, 0)
+
+
+def of_strand(structures: list[Structure], strand: int | None) -> list[Structure]:
+    """Those of a strand, or all of `BOTH`.
+
+    A path of one strand can hold a gene of the other only where both ends of a very short sequence cut it.
+    """
+    return [structure for structure in structures if strand is BOTH or structure.strand == strand]
 
 
 def decode(

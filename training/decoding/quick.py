@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.structure.states import States
-from training.decoding.best_path import BestPath
 from training.decoding.called import CalledGene
-from training.decoding.grammar import grammar
+from training.decoding.decoder import decode
 from training.decoding.scores import Scores
 from training.decoding.settings import Settings
 from training.decoding.truth import Counts, Truth
@@ -19,7 +18,7 @@ ExonCounts = Counts
 
 
 def quick(scores: Scores, codes: NDArray[np.uint8], settings: Settings) -> list[CalledGene]:
-    """The genes of the best path through a whole stretch, without their support; sorted.
+    """The genes of the best path through a whole stretch, or of one a strand, without their support; sorted.
 
     Args:
         scores: of every base.
@@ -30,10 +29,7 @@ def quick(scores: Scores, codes: NDArray[np.uint8], settings: Settings) -> list[
         UsageError: arrays that do not fit each other.
         TrainingError: a score that is not a number.
     """
-    path = BestPath(grammar(settings))
-    structures = path.push(scores, codes) + path.finish()
-    genes = [structure for structure in structures if structure.coding_bases >= settings.minimum.coding]
-    return [CalledGene(structure.gene("", f"g{rank}")) for rank, structure in enumerate(genes, 1)]
+    return decode(scores, codes, settings, support=False)
 
 
 def exon_counts(called: Iterable[CalledGene], packed: States) -> ExonCounts:

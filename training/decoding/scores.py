@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.structure import states
-from pipelines.structure.states import MASKED, SITES, STATES, States
+from pipelines.structure.states import INTERGENIC, MASKED, SITES, STATES, States
 
 
 class Scores(NamedTuple):
@@ -29,6 +29,15 @@ class Scores(NamedTuple):
     def part(self, start: int, end: int) -> Scores:
         """The scores of the bases from `start` to before `end`."""
         return Scores(self.log_states[start:end], self.site_logits[start:end])
+
+    def of_strand(self, strand: int) -> Scores:
+        """The scores with the other strand as intergenic and without sites for certain."""
+        log_states = np.full_like(self.log_states, -np.inf)
+        log_states[:, :, INTERGENIC] = 0
+        log_states[:, strand] = self.log_states[:, strand]
+        site_logits = np.full_like(self.site_logits, -np.inf)
+        site_logits[:, strand] = self.site_logits[:, strand]
+        return Scores(log_states, site_logits)
 
 
 def true_scores(packed: States, *, certainty: float = 0.99) -> Scores:

@@ -92,6 +92,8 @@ class Settings(_Section):
         pairs: first and last two bases of introns with their shares of all introns; others do not occur.
         utr: whether untranslated regions are called where the network knows them.
         partial: whether the end of a sequence may cut a gene.
+        strands: `joint` is one path through both strands, on which no two genes overlap; `separate` is a path for each,
+            so that genes of opposite strands may.
         longest_gap: an intron or an untranslated region has no run of N of so many bases.
         minimum: shortest lengths.
         lengths: mean lengths.
@@ -104,6 +106,7 @@ class Settings(_Section):
     pairs: dict[Pair, float] = {"GT-AG": 0.985, "GC-AG": 0.014, "AT-AC": 0.001}
     utr: bool = False
     partial: bool = True
+    strands: Literal["joint", "separate"] = "joint"
     longest_gap: int = Field(default=5000, ge=1001)
     minimum: Minimum = Minimum()
     lengths: Lengths = Lengths()

@@ -36,6 +36,18 @@ def genome(seed: int, genes: int) -> tuple[States, NDArray[np.uint8]]:
     return packed, base_codes(np.concatenate(letters))
 
 
+def overlapping(copies: int) -> tuple[States, NDArray[np.uint8]]:
+    """Packed states and base codes of pairs of genes of opposite strands that share 66 bases."""
+    space, left, shared, right = "C" * 99, "TTA" + "GCA" * 30, "ATG" + "GCA" * 20 + "CAT", "GCA" * 30 + "TAA"
+    text = "".join([space, left, shared, right] * copies)
+    first, middle, last = len(space), len(space) + len(left), len(space + left + shared)
+    own = np.zeros((2, len(text) // copies), np.uint8)
+    own[0, middle:] = CDS_0 + np.arange(len(shared + right)) % 3
+    own[1, first:last] = CDS_0 + np.arange(len(left + shared))[::-1] % 3
+    forward, reverse = np.tile(own, copies)
+    return states.pack(forward, reverse), base_codes(np.frombuffer(text.encode(), np.uint8))
+
+
 def _gene(draw: np.random.Generator) -> tuple[NDArray[np.uint8], States]:
     coding = "ATG" + "".join(draw.choice(_SENSE, int(draw.integers(20, 120))).tolist()) + "TAA"
     cuts = sorted(set(draw.integers(10, len(coding) - 10, int(draw.integers(0, 4))).tolist()))

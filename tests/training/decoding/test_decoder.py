@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.gene_models.validity import defects
 from pipelines.genome.sequence import reverse_complement
-from tests.training.decoding.genome import genome
+from tests.training.decoding.genome import genome, overlapping
 from training.decoding import decoder
 from training.decoding.called import CalledGene
 from training.decoding.decoder import Decoder, decode
@@ -20,6 +20,7 @@ from training.decoding.scores import Scores, true_scores
 from training.decoding.settings import Minimum, Settings, Weights
 
 SETTINGS = Settings(minimum=Minimum(intron=20, exon=3, coding=30), weights=Weights(state=1.0, intron=0, support=0.2))
+SEPARATE = SETTINGS.model_copy(update={"strands": "separate"})
 
 
 def noisy(seed: int, genes: int) -> tuple[Scores, np.ndarray]:
@@ -32,8 +33,10 @@ def noisy(seed: int, genes: int) -> tuple[Scores, np.ndarray]:
     return scores, codes
 
 
-def in_pieces(scores: Scores, codes: np.ndarray, ends: list[int]) -> tuple[list[CalledGene], Decoder]:
-    piecewise = Decoder(SETTINGS, chromosome="I")
+def in_pieces(
+    scores: Scores, codes: np.ndarray, ends: list[int], settings: Settings
+) -> tuple[list[CalledGene], Decoder]:
+    piecewise = Decoder(settings, chromosome="I")
     genes = []
     bounds = [0, *sorted(ends), len(codes)]
     for start, end in itertools.pairwise(bounds):
@@ -49,14 +52,37 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("settings", [SETTINGS, SEPARATE], ids=["joint", "separate"])
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 12000), max_size=12))
 @hypothesis_settings(max_examples=15, deadline=None)
-def test_genes_and_their_support_do_not_depend_on_the_pieces(seed: int, ends: list[int]) -> None:
+def test_genes_and_their_support_do_not_depend_on_the_pieces(settings: Settings, seed: int, ends: list[int]) -> None:
     scores, codes = noisy(seed, 20)
-    whole = decode(scores, codes, SETTINGS, chromosome="I")
-    pieces, _ = in_pieces(scores, codes, [min(end, len(codes)) for end in ends])
+    whole = decode(scores, codes, settings, chromosome="I")
+    pieces, _ = in_pieces(scores, codes, [min(end, len(codes)) for end in ends], settings)
     assert len(whole) > 5
     assert pieces == whole
+
+
+def test_genes_of_opposite_strands_overlap_only_on_separate_paths() -> None:
+    packed, codes = overlapping(copies=4)
+    joint, separate = (
+        decode(true_scores(packed), codes, settings, chromosome="I") for settings in (SETTINGS, SEPARATE)
+    )
+    assert len(joint) == 4
+    assert [gene.gene.strand for gene in separate] == ["-", "+"] * 4
+    assert [gene.gene.gene_id for gene in separate] == [f"I_g{number}" for number in range(1, 9)]
+    assert all(gene.transcript.cds[0][1] - gene.transcript.cds[0][0] == 159 for gene in separate)
+    assert min(gene.support for gene in separate) > 0.9
+
+
+def test_paths_of_each_strand_call_what_scores_of_that_strand_alone_would_give() -> None:
+    scores, codes = noisy(5, 40)
+    both = decode(scores, codes, SEPARATE, support=False)
+    for strand, sign in enumerate("+-"):
+        alone = decode(scores.of_strand(strand), codes, SETTINGS, support=False)
+        assert [gene.transcript.cds for gene in alone] == [
+            gene.transcript.cds for gene in both if gene.gene.strand == sign
+        ]
 
 
 def test_genes_come_out_before_the_end_and_few_scores_are_kept() -> None:
@@ -65,7 +91,7 @@ def test_genes_come_out_before_the_end_and_few_scores_are_kept() -> None:
     kept, genes = [], 0
     for start in range(0, len(codes), 20_000):
         genes += len(piecewise.push(scores.part(start, start + 20_000), codes[start : start + 20_000]))
-        kept.append(piecewise._kept._end - piecewise._kept._pieces[0][0])
+        kept.append(piecewise._paths[0]._kept._end - piecewise._paths[0]._kept._pieces[0][0])
     assert genes > 400
     assert max(kept) < 100_000
 

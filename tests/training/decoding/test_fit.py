@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.training.decoding.genome import genome
+from tests.training.decoding.genome import genome, overlapping
 from training.decoding.decoder import decode
 from training.decoding.fit import Example, fit
 from training.decoding.scores import Scores, true_scores
@@ -41,6 +41,14 @@ def test_weights_are_chosen_that_do_better_on_validation() -> None:
     assert after.exon_f1 + after.gene_f1 > before.exon_f1 + before.gene_f1
     assert after.evaluations <= 12
     assert after == fit([train], [Example(shifted, codes, packed)], SURE, evaluations=12)
+
+
+def test_strands_have_a_path_each_where_their_genes_overlap() -> None:
+    for (packed, codes), strands in ((overlapping(copies=8), "separate"), (genome(seed=2, genes=20), "joint")):
+        example = Example(true_scores(packed), codes, packed)
+        fitted = fit([genome(seed=1, genes=40)], [example], SURE, evaluations=4)
+        assert fitted.settings.strands == strands
+        assert fitted.exon_f1 == fitted.gene_f1 == 1
 
 
 def test_the_support_of_exons_says_how_often_they_are_right() -> None:

@@ -71,6 +71,8 @@ def show(context: Context, analysis: Analysis) -> None:
         f"memory of the {owner}, for each worker: {format_size(plan.device.size)}, "
         f"of which a step may take {format_size(plan.usable - plan.copies)}"
     )
+    if plan.device.kind == "cpu":
+        say(f"a worker at its peak, with all it holds: {format_size(plan.worker)}")
     if plan.probe is not None:
         say(
             f"one longest sequence, measured: {format_size(plan.probe.peak)}; estimated: {format_size(plan.alone.peak)}"

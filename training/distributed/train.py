@@ -284,8 +284,8 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
     )
     kind = "GPU" if placement.use_gpu else "CPU"
     logger.note(
-        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)} "
-        f"of {format_size(memory.device.size)} for each worker"
+        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
+        f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
     )
     logger.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
     spec = WorkerSpec(

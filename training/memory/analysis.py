@@ -80,6 +80,8 @@ class Analysis:
             "device_memory": plan.device.size,
             "usable": plan.usable,
             "copies": plan.copies,
+            "retained": plan.retained,
+            "worker": plan.worker,
             "predicted_longest": plan.alone.peak,
             "predicted_largest": plan.full.peak,
             "probed_longest": plan.probe.peak if plan.probe else None,

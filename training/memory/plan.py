@@ -24,12 +24,15 @@ from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
-from training.tasks import RECOGNISE, Name
+from training.memory.validation import decoding_bytes
+from training.tasks import RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
-GAPS = 2.0
-"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth."""
+GAPS: dict[Name, float] = {RECOGNISE: 2.0, STRUCTURE: 1.0}
+"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth.
+
+Sequences of many lengths leave gaps that the next batch does not fit; windows are all alike."""
 TIGHT = 0.5
 """Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
 SHOWN_FIXES = 4
@@ -83,6 +86,9 @@ class MemoryPlan:
             on a GPU, whose copies are in its host's memory.
         retained: bytes beyond the peak that a CPU may retain of freed memory while it trains, which is faster; 0: there
             is not enough memory for that.
+        besides: bytes that a worker on a CPU holds apart from a process with its step: Ray, libraries, the decoder of
+            structure, batches made ahead.
+        mapped: bytes of the dataset's files, which a worker on a CPU shares with others and the system may take back.
     """
 
     token_budget: int
@@ -96,6 +102,8 @@ class MemoryPlan:
     correction: float
     copies: int
     retained: int
+    besides: int = 0
+    mapped: int = 0
 
     @property
     def retain_memory(self) -> bool:
@@ -106,6 +114,11 @@ class MemoryPlan:
     def peak(self) -> int:
         """Estimated bytes of the largest batch, corrected by the probe."""
         return round(self.full.peak * self.correction)
+
+    @property
+    def worker(self) -> int:
+        """Estimated bytes of a worker's process at its peak (CPU), or of what it holds on a GPU."""
+        return self.peak + self.copies + self.retained + self.besides + self.mapped
 
     @property
     def is_tight(self) -> bool:
@@ -159,6 +172,8 @@ class MemoryPlanner:
             correction=self._correction,
             copies=_copies(full, self.device.kind),
             retained=self._retained(full),
+            besides=_besides(self.training, self.lengths, self.task) if self.device.kind == "cpu" else 0,
+            mapped=_mapped(self.lengths, self.vocabulary_size, self.task) if self.device.kind == "cpu" else 0,
         )
 
     def plan_probing_if_tight(self) -> MemoryPlan:
@@ -190,7 +205,7 @@ class MemoryPlanner:
 
     @cached_property
     def _usable(self) -> int:
-        return _usable_bytes(self.training, self.lengths, self.device)
+        return _usable_bytes(self.training, self.lengths, self.device, self.task)
 
     @cached_property
     def _probed(self) -> Probe | None:
@@ -260,7 +275,7 @@ class MemoryPlanner:
 
     def _retained(self, full: Estimate) -> int:
         """Bytes that a CPU's freed memory may add to the peak; 0 where they do not fit."""
-        retained = round(GAPS * (full.peak - full.process) * self._correction) + heap.TOP_PAD
+        retained = round(GAPS[self.task] * (full.peak - full.process) * self._correction) + heap.TOP_PAD
         return retained if self.device.kind == "cpu" and self._needed(full) + retained <= self._usable else 0
 
     def _longest_does_not_fit(self) -> DoesNotFitError:
@@ -298,12 +313,12 @@ class MemoryPlanner:
         for workers in range(self.training.workers - 1, 0, -1):
             fewer = self.training.model_copy(update={"workers": workers})
             larger = replace(self.device, size=self.device.size * self.training.workers // workers)
-            if needed <= _usable_bytes(fewer, self.lengths, larger):
+            if needed <= _usable_bytes(fewer, self.lengths, larger, self.task):
                 proposed.append(Fix({"training.workers": workers}, needed))
                 break
         rows = self.training.global_batch_size // 2
         while rows and needed > _usable_bytes(
-            self.training.model_copy(update={"global_batch_size": rows}), self.lengths, self.device
+            self.training.model_copy(update={"global_batch_size": rows}), self.lengths, self.device, self.task
         ):
             rows //= 2
         return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
@@ -329,11 +344,21 @@ def _rows_of_worker(training: TrainingConfig) -> int:
     return -(-training.global_batch_size // training.workers)
 
 
-def _usable_bytes(training: TrainingConfig, lengths: NDArray[np.int64], device: DeviceMemory) -> int:
-    """Bytes that a step may take; on a CPU without what a worker holds apart from it, prefetched batches included."""
+def _usable_bytes(training: TrainingConfig, lengths: NDArray[np.int64], device: DeviceMemory, task: Name) -> int:
+    """Bytes that a step may take; on a CPU without what a worker holds apart from it."""
     without_headroom = round(device.size * (1 - training.headroom))
-    if device.kind != "cpu":
-        return without_headroom
+    return without_headroom - (_besides(training, lengths, task) if device.kind == "cpu" else 0)
+
+
+def _besides(training: TrainingConfig, lengths: NDArray[np.int64], task: Name) -> int:
+    """Bytes that a worker on a CPU holds apart from a process with its step, prefetched batches included."""
     rows = _rows_of_worker(training)
     heaviest = int(np.partition(lengths, -min(rows, len(lengths)))[-rows:].sum())
-    return without_headroom - WORKER_BYTES - 2 * ID * most_tokens(heaviest)
+    decoding = decoding_bytes(int(lengths.max())) if task == STRUCTURE else 0
+    return WORKER_BYTES + decoding + 2 * ID * most_tokens(heaviest)
+
+
+def _mapped(lengths: NDArray[np.int64], vocabulary_size: int, task: Name) -> int:
+    """Bytes of the token ids of a dataset, and of its states."""
+    token = 2 if vocabulary_size <= 1 << 16 else 4
+    return int(lengths.sum()) * (token + (task == STRUCTURE))

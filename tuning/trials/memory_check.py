@@ -115,7 +115,7 @@ def check_memory(
     except DoesNotFitError as error:
         needed = error.needed + _process_memory(machine.kind)
         return Feasibility(fits=False, predicted=needed, available=available, reason=str(error), weights=weights)
-    predicted = plan.peak + plan.copies + plan.retained + _process_memory(machine.kind)
+    predicted = plan.worker + (TUNE_PROCESS if machine.kind == "cpu" else CUDA_CONTEXT)
     cpus, gpus = resource_share(predicted, round(available * (1 - training.headroom)), machine)
     return Feasibility(
         fits=True,

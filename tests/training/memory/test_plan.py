@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Work
-from training.memory.plan import TIGHT, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
+from training.memory.plan import TIGHT, WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 from training.memory.probe import Probe, probe
+from training.memory.validation import decoding_bytes
 
 LENGTHS = np.array([100, 400, 900, 5_000], dtype=np.int64)
 SHORT = np.full(1000, 500, dtype=np.int64)
@@ -201,3 +202,30 @@ def test_smaller_steps_are_proposed_where_prefetched_batches_take_the_memory() -
     assert "training.global_batch_size to" in error.fix
     settings = [fix.settings for fix in error.fixes if "training.global_batch_size" in fix.settings]
     assert planned(2e9, training={"global_batch_size": settings[0]["training.global_batch_size"]}, **options)
+
+
+def structure_planner(size: float, window: int = 9_999, **training: Any) -> MemoryPlanner:
+    return MemoryPlanner(
+        ModelConfig(kind="lstm", hidden=64, layers=2, stem=64, stem_width=9, stem_stride=9, base_channels=32),
+        TrainingConfig(global_batch_size=2, **training),
+        np.full(500, window, dtype=np.int64),
+        67,
+        DeviceMemory("cpu", int(size), is_local=False),
+        task="structure",
+    )
+
+
+def test_a_worker_of_structure_takes_a_step_and_all_that_it_holds_besides() -> None:
+    plan = structure_planner(24e9).plan()
+    assert plan.besides > WORKER_BYTES + decoding_bytes(9_999)
+    assert plan.mapped == 3 * 500 * 9_999
+    assert plan.worker == plan.peak + plan.copies + plan.retained + plan.besides + plan.mapped
+
+
+def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_that_does() -> None:
+    size = 1.2e9
+    with pytest.raises(DoesNotFitError, match=r"set .*window\.length to") as caught:
+        structure_planner(size, 99_999).plan()
+    (length,) = [fix.settings["window.length"] for fix in caught.value.fixes if "window.length" in fix.settings]
+    assert isinstance(length, int)
+    assert structure_planner(size, length).plan().token_budget >= length

@@ -98,7 +98,7 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Annotate, and compare the gene models with known genes if there are any."""
-    from cluster import comparison_files, gene_calls
+    from cluster import comparison_files, gene_calls, in_process
     from pipelines.comparison.bootstrap import Resampling
     from training import load
     from training.annotate import suitability
@@ -123,7 +123,9 @@ def run(context: Context) -> None:
         chosen = gene_calls.selection(arguments.annotation_types, arguments.annotation_biotypes)
         known = gene_calls.read(Path(arguments.annotation), chosen, genome.lengths, terminal)
     with device_errors_name_the_flag():
-        connect = context.connector(context.cluster())
+        config, bases = context.cluster(), sum(genome.lengths.values())
+        alone = in_process.suffices(config, arguments.workers, arguments.device, bases)
+        connect = None if alone else context.connector(config)
         counts = annotate(job, connect, arguments.workers, arguments.device, terminal)
     _tell(counts, outputs, terminal)
     if known is not None:

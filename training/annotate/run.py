@@ -11,7 +11,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from training.annotate.sequence_scores import SequenceScores
 from training.annotate.tiles import Piece, Tiling
 from training.decoding.called import CalledGene
 from training.decoding.settings import Settings
+from training.distributed.actor_pool import THIS_PROCESS, Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.staged_tasks import StagedTasks
 
@@ -150,12 +151,12 @@ def open_genome(path: Path, progress: Progress) -> Genome:
     return genome
 
 
-def annotate(job: Annotation, connect: Connect, workers: int | None, device: str, progress: Progress) -> Counts:
+def annotate(job: Annotation, connect: Connect | None, workers: int | None, device: str, progress: Progress) -> Counts:
     """Annotate, unless it is done already; the same files whatever the workers, and whether interrupted or not.
 
     Args:
         job: what to annotate.
-        connect: opens Ray, if there is something to compute.
+        connect: opens Ray, if there is something to compute; None: this process computes on one thread of its CPU.
         workers: number of actors (default: as many as the cluster has resources for).
         device: cpu, cuda or auto.
         progress: shows the stages.
@@ -198,7 +199,7 @@ def annotate(job: Annotation, connect: Connect, workers: int | None, device: str
     return counts
 
 
-def _compute(job: Annotation, connect: Connect, workers: int | None, device: str, progress: Progress) -> None:
+def _compute(job: Annotation, connect: Connect | None, workers: int | None, device: str, progress: Progress) -> None:
     """Score and decode what is not on disk."""
     scoring, decoding = job.scoring(), job.decoding()
     to_decode = decoding.remaining(progress)
@@ -210,14 +211,18 @@ def _compute(job: Annotation, connect: Connect, workers: int | None, device: str
         )
     if not to_score and not to_decode:
         return
-    with connect():
+
+    def pool_for(tasks: int, device: str, what: str) -> Pool:
+        return staged_tasks.pool_for(tasks, workers, device, what, progress) if connect else THIS_PROCESS
+
+    with connect() if connect else nullcontext():
         if to_score:
-            pool = staged_tasks.pool_for(len(to_score), workers, device, "scoring", progress)
+            pool = pool_for(len(to_score), device, "scoring")
             folder = job.scores_folder.absolute()
             arguments = (job.scorer, job.genome, job.tiling, job.plan, folder, pool.use_gpu)
             scoring.compute(to_score, ScoreTasks, arguments, pool, "scoring, bases", progress)
         if to_decode:
-            pool = staged_tasks.pool_for(len(to_decode), workers, "cpu", "decoding", progress)
+            pool = pool_for(len(to_decode), "cpu", "decoding")
             longest_first = sorted(to_decode, key=lambda number: -decoding.bases[number])
             settings = (job.settings, job.genome, job.groups, job.scores_folder.absolute(), job.genes_folder.absolute())
             decoding.compute(longest_first, DecodeTasks, settings, pool, "decoding, bases", progress)

@@ -11,10 +11,14 @@ from training.distributed.placement import Node
 
 @dataclass(frozen=True)
 class Pool:
-    """Actors that score: a CPU each, and a GPU each if `use_gpu`."""
+    """Actors that score: a CPU each, and a GPU each if `use_gpu`; or this process alone, without Ray."""
 
     actors: int
     use_gpu: bool
+    is_this_process: bool = False
+
+
+THIS_PROCESS = Pool(1, use_gpu=False, is_this_process=True)
 
 
 def choose_pool(nodes: Sequence[Node], requested: int | None, device: str) -> Pool:

@@ -17,8 +17,14 @@ from torch import nn
 @contextmanager
 def limited_for(model: nn.Module) -> Iterator[None]:
     """Use at most as many threads as speed the model up (its body's `most_threads`; absent: all there are)."""
+    with limited_to(getattr(getattr(model, "body", None), "most_threads", None)):
+        yield
+
+
+@contextmanager
+def limited_to(most: int | None) -> Iterator[None]:
+    """Use at most this number of threads while the context lasts; None: all there are."""
     available = torch.get_num_threads()
-    most = getattr(getattr(model, "body", None), "most_threads", None)
     torch.set_num_threads(min(available, most or available))
     try:
         yield

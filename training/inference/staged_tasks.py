@@ -5,7 +5,7 @@ A killed run so resumes with what is not on disk, and the result does not depend
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipelines.ray_map import map_tables_on_actors
 from training.distributed import actor_pool, gpu_check
 from training.distributed.actor_pool import Pool
 from training.distributed.placement import nodes_of
+from training.engine import threads
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class StagedTasks:
         title: str,
         progress: Progress,
     ) -> None:
-        """Compute some tasks through Ray.
+        """Compute some tasks: through Ray, or in this process on one thread, as an actor does.
 
         Args:
             numbers: of the tasks, in the order in which they are begun.
@@ -73,7 +74,7 @@ class StagedTasks:
         """
         tables = [pa.table({"task": pa.array([number], pa.int64())}) for number in numbers]
         with progress.stage(title, sum(self.bases[number] for number in numbers)) as stage:
-            for done in map_tables_on_actors(tables, mapper, arguments, pool.actors, use_gpu=pool.use_gpu):
+            for done in _mapped(tables, mapper, arguments, pool):
                 for number in done["task"].to_pylist():
                     _require_visible(self.paths[number])
                     stage.advance(self.bases[number])
@@ -100,6 +101,14 @@ def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: 
     kind = "GPU" if pool.use_gpu else "CPU"
     progress.note(f"{what} on {actors} {kind} worker{'s' if actors > 1 else ''}")
     return Pool(actors, pool.use_gpu)
+
+
+def _mapped(tables: list[pa.Table], mapper: type, arguments: tuple[Any, ...], pool: Pool) -> Iterable[pa.Table]:
+    if not pool.is_this_process:
+        yield from map_tables_on_actors(tables, mapper, arguments, pool.actors, use_gpu=pool.use_gpu)
+        return
+    with threads.limited_to(1):
+        yield from map(mapper(*arguments), tables)
 
 
 def _require_visible(path: Path) -> None:

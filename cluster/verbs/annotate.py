@@ -99,7 +99,6 @@ def written(context: Context) -> list[Written]:
 def run(context: Context) -> None:
     """Annotate, and compare the gene models with known genes if there are any."""
     from cluster import comparison_files, gene_calls, in_process
-    from pipelines.comparison.bootstrap import Resampling
     from training import load
     from training.annotate import suitability
     from training.annotate.run import Annotation, annotate, open_genome
@@ -129,6 +128,8 @@ def run(context: Context) -> None:
         counts = annotate(job, connect, arguments.workers, arguments.device, terminal)
     _tell(counts, outputs, terminal)
     if known is not None:
+        from pipelines.comparison.bootstrap import Resampling
+
         calls = gene_calls.read(outputs.gff3, gene_calls.selection(None), genome.lengths, terminal)
         name = outputs.gff3.name
         comparison = gene_calls.compare(known, {name: calls}, genome.lengths, regions, terminal)

@@ -6,11 +6,13 @@ The file is safetensors, which holds numbers and no code. Reading takes twice th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pipelines.errors import BundleError
 from training import networks
@@ -56,7 +58,7 @@ def count_parameters(config: ModelConfig, vocabulary_size: int, task: Task = REC
         vocabulary_size: number of token ids.
         task: of the model.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return parameters(networks.make(task, config, vocabulary_size))
 
 
@@ -74,7 +76,7 @@ def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str, task
         BundleError: not safetensors, or a weight that is missing, not of the model, of another type or shape, or not a
             number.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         expected = networks.make(task, config, vocabulary_size).state_dict()
     try:
         with safe_open(path, framework="pt") as file:
@@ -91,6 +93,18 @@ def read(path: Path, config: ModelConfig, vocabulary_size: int, shown: str, task
         model = networks.make(task, config, vocabulary_size)
     model.load_state_dict(tensors)
     return model
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the drawing of weights that hold no numbers, for which torch would import its compiler: 1.5 s."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
 
 
 def _type_and_shape(part: object) -> tuple[str, tuple[int, ...]]:

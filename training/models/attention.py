@@ -10,8 +10,9 @@ neighbouring blocks, so that memory grows with positions x window.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -125,8 +126,9 @@ class Packed:
         return states.reshape(-1, states.shape[2])[self._flat_index]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        assert _VARLEN is not None
-        attended = _VARLEN(
+        varlen = _varlen()
+        assert varlen is not None
+        attended = varlen(
             query, key, value, self._bounds, self._bounds, self._longest, self._longest, window_size=self._window
         )
         assert isinstance(attended, Tensor)
@@ -144,13 +146,14 @@ def serves(device: torch.device, dtype: torch.dtype, size: int) -> bool:
 
     Older GPUs, head sizes that are no multiple of 8, and builds without flash attention do not.
     """
-    if _VARLEN is None:
+    varlen = _varlen()
+    if varlen is None:
         return False
     with torch.inference_mode(False), torch.enable_grad():
         sample = torch.ones(2, 1, size, dtype=dtype, device=device, requires_grad=True)
         bounds = torch.tensor([0, 2], dtype=torch.int32, device=device)
         try:
-            attended = _VARLEN(sample, sample, sample, bounds, bounds, 2, 2, window_size=(1, 1))
+            attended = varlen(sample, sample, sample, bounds, bounds, 2, 2, window_size=(1, 1))
             assert isinstance(attended, Tensor)
             attended.sum().backward()  # type: ignore[no-untyped-call]
         except (RuntimeError, TypeError, ValueError):
@@ -158,9 +161,11 @@ def serves(device: torch.device, dtype: torch.dtype, size: int) -> bool:
     return True
 
 
-try:
-    from torch.nn.attention.varlen import varlen_attn as _varlen
-except ImportError:  # before torch 2.10
-    _VARLEN = None
-else:
-    _VARLEN = _varlen
+@lru_cache
+def _varlen() -> Callable[..., Any] | None:
+    """torch's varlen attention; None before torch 2.10. Its import takes 1.5 s, which CPUs need not wait for."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn

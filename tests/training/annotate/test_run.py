@@ -132,6 +132,16 @@ def test_one_worker_writes_the_same_bytes_as_two(
     assert content(alone) == content(annotated)
 
 
+def test_this_process_alone_writes_the_same_bytes_as_two_workers(
+    annotated: Annotation, genome_file: Path, tmp_path: Path
+) -> None:
+    alone = job(genome_file, tmp_path)
+    run.annotate(alone, None, None, "cpu", Silent())
+    assert content(alone) == content(annotated)
+    scores = {path.name: path.read_bytes() for path in annotated.scores_folder.glob("*.arrow")}
+    assert {path.name: path.read_bytes() for path in alone.scores_folder.glob("*.arrow")} == scores
+
+
 def test_a_finished_annotation_is_not_made_again(annotated: Annotation) -> None:
     progress, before = Silent(), content(annotated)
     counts = run.annotate(annotated, never, None, "cpu", progress)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipelines.errors import BundleError
+from tests.training import small_structure
 from training import models
 from training.bundle import weights
 from training.config import ModelConfig
 
+ROOT = Path(__file__).parents[3]
 CONFIG = ModelConfig(embedding=8, hidden=8, stem=8)
 Tensors = dict[str, Tensor]
 
@@ -111,3 +115,11 @@ def test_parameters_are_counted_without_allocating_the_model(kind: str) -> None:
     torch.set_rng_state(state)
     weights.count_parameters(config, 67)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.full
+def test_loading_a_bundle_leaves_the_compiler_of_torch_alone(tmp_path: Path) -> None:
+    folder = small_structure.saved(tmp_path / "bundle")
+    program = f"import sys; from training import load; load({str(folder)!r}); print('torch._dynamo' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert shown.stdout.strip() == "False"

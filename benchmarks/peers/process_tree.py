@@ -4,8 +4,10 @@
 
 A process that is left by its parent would be counted by nobody. This one adopts all that its command leaves behind
 (`PR_SET_CHILD_SUBREAPER`), waits for each, and adds up what `wait4` says of it: user and system time with that of the
-children that it waited for. Memory is the sum of the proportional set sizes (PSS) of all processes at one moment, so
-that pages which several share count once; the largest of such sums, taken every 0.5 s, is the peak.
+children that it waited for. A process that ignores SIGCHLD waits for none, as Ray's raylet does. What its children take
+that end before it is in no such sum, and what was last seen of each is added. Memory is the sum of the proportional set
+sizes (PSS) of all processes at one moment, so that pages which several share count once; the largest of such sums is
+the peak. Looks are 0.5 s apart.
 """
 
 from __future__ import annotations
@@ -99,6 +101,59 @@ def descendants(root: int) -> list[int]:
     return below
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A process at one moment.
+
+    Attributes:
+        parent: its parent.
+        began: when it started, in ticks since the machine did; with the number it names a process.
+        cpu_seconds: its own and those of the children that it waited for.
+        waits: whether its children leave their CPU seconds to it.
+    """
+
+    parent: int
+    began: int
+    cpu_seconds: float
+    waits: bool
+
+
+def look(process: int) -> Seen | None:
+    """A process as it is now; None if it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return None
+    ignored = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")), 16)
+    seconds = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return Seen(int(fields[1]), int(fields[19]), seconds, not ignored >> (signal.SIGCHLD - 1) & 1)
+
+
+class Unwaited:
+    """The CPU seconds of processes that nobody waited for."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, int], float] = {}
+
+    def add(self, processes: list[int]) -> None:
+        """Look at all processes of a tree."""
+        now = {process: seen for process in processes if (seen := look(process))}
+        for process, seen in now.items():
+            if seen.parent in now and not now[seen.parent].waits:
+                self._seen[process, seen.began] = seen.cpu_seconds
+
+    def waited_for(self, process: int) -> None:
+        """Forget a process, whose seconds are known from waiting for it."""
+        if of_process := [key for key in self._seen if key[0] == process]:
+            del self._seen[max(of_process, key=lambda key: key[1])]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """As last seen."""
+        return sum(self._seen.values())
+
+
 def proportional_bytes(process: int) -> int:
     """Proportional set size of a process; 0 if it has ended."""
     try:
@@ -124,7 +179,7 @@ def measure(command: list[str]) -> Cost:
         raise OSError(ctypes.get_errno(), "this kernel has no PR_SET_CHILD_SUBREAPER")
     began = time.monotonic()
     main = subprocess.Popen(command).pid
-    cpu, peak, status, ended = 0.0, 0, 0, 0.0
+    cpu, peak, status, ended, unwaited = 0.0, 0, 0, 0.0, Unwaited()
     while True:
         try:
             process, code, usage = os.wait4(-1, os.WNOHANG)
@@ -132,15 +187,17 @@ def measure(command: list[str]) -> Cost:
             break
         if process:
             cpu += usage.ru_utime + usage.ru_stime
+            unwaited.waited_for(process)
             if process == main:
                 status, ended = os.waitstatus_to_exitcode(code), time.monotonic()
             continue
         below = descendants(os.getpid())
+        unwaited.add(below)
         peak = max(peak, sum(map(proportional_bytes, below)))
         if ended and time.monotonic() > ended + SECONDS_FOR_WHAT_IS_LEFT:
             kill(below)
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    return Cost(round(cpu, 2), round(ended - began, 2), peak, status)
+    return Cost(round(cpu + unwaited.cpu_seconds, 2), round(ended - began, 2), peak, status)
 
 
 def main() -> None:

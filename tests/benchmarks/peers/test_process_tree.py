@@ -31,6 +31,18 @@ def test_the_time_of_children_and_of_daemons_left_behind_counts(tmp_path: Path) 
 
 
 @pytest.mark.full
+def test_the_time_of_children_that_nobody_waits_for_counts(tmp_path: Path) -> None:
+    program = "\n".join(
+        [
+            "import signal, subprocess, sys, time",
+            "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+            f"subprocess.Popen([sys.executable, '-S', '-c', {BUSY.format(seconds=2.0)!r}]).wait()",
+        ]
+    )
+    assert 1.0 <= cost_of(python(program), tmp_path / "run.log").cpu_seconds < 3.0
+
+
+@pytest.mark.full
 def test_memory_is_the_sum_of_all_processes_at_one_moment(tmp_path: Path) -> None:
     child = "import time; block = bytearray(60_000_000); time.sleep(2.5)"
     program = "\n".join(

@@ -102,7 +102,7 @@ def descendants(root: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ProcessState:
     """A process at one moment.
 
     Attributes:
@@ -118,7 +118,7 @@ class Seen:
     waits: bool
 
 
-def look(process: int) -> Seen | None:
+def look(process: int) -> ProcessState | None:
     """A process as it is now; None if it has ended."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -127,7 +127,7 @@ def look(process: int) -> Seen | None:
         return None
     ignored = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")), 16)
     seconds = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    return Seen(int(fields[1]), int(fields[19]), seconds, not ignored >> (signal.SIGCHLD - 1) & 1)
+    return ProcessState(int(fields[1]), int(fields[19]), seconds, not ignored >> (signal.SIGCHLD - 1) & 1)
 
 
 class Unwaited:

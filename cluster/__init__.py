@@ -6,6 +6,7 @@ This package imports all others, and none imports it.
   versions, `context` is what a verb gets, `terminal` shows what it prints.
 - `verbs` has a module for each verb: its arguments, and a call of the package that does the work. What several verbs
   share is in `scoring`, `gene_calls` and `output_paths`.
+- `presets` has experiments to begin with, which `raygene init` fills in.
 - `experiment` reads the experiment file; `path_keys` knows which of its keys are paths.
 - `connection` opens Ray; `port` checks whether a server listens at all; `local_ray` has the folder and the token of a
   Ray that a verb starts, and `imports` decides which modules its workers find.

@@ -2,6 +2,7 @@
 
 VERBS = (
     "demo",
+    "init",
     "build",
     "inspect",
     "memory",

@@ -144,8 +144,9 @@ def command(verb: str, inputs: Inputs, given: dict[str, str], required: str = ""
         else:
             positional.append(value)
     for action in parser._actions:
-        flag = (action.option_strings or [""])[0]
-        if action.required and action.type in WRITTEN and flag not in line:
+        flag = (action.option_strings or [str(action.metavar)])[0]
+        is_given = flag in line if action.option_strings else flag in given
+        if action.required and action.type in WRITTEN and not is_given:
             line += [flag, str(inputs.folder.parent / f"elsewhere-{verb}{ENDINGS.get((verb, flag), '')}")]
     return [verb, *positional, *line[1:]]
 

@@ -1,0 +1,6 @@
+"""Experiments to begin with: a template for each kind of model, filled in for the files of one genome.
+
+- `genome_facts` reads names, lengths and genes of sequences, and finds organelles.
+- `held_out` chooses what is kept for validation and test.
+- `experiment_text` fills a template; the templates are the YAML files beside it.
+"""

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.presets.experiment_text import epochs, genome_name, path_from, quoted
+
+
+@pytest.mark.parametrize("name", ["IV", "010", "1_2", "y", "null", "a: b", "II:1-20", "#1", "chr'1", "~"])
+def test_a_name_is_read_back_as_it_is(name: str) -> None:
+    assert yaml.safe_load(f"[{quoted(name)}]") == [name]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Schizosaccharomyces_pombe.ASM294v2.dna.toplevel.fa.gz", "ASM294v2"),
+        ("Saccharomyces_cerevisiae.R64-1-1.dna_sm.toplevel.fa.gz", "R64-1-1"),
+        ("GCF_000001735.4_TAIR10.1_genomic.fna.gz", "TAIR10.1"),
+        ("my genome (2).fasta", "my_genome_2"),
+        (".fa", "genome"),
+    ],
+)
+def test_a_genome_is_named_for_its_assembly(file: str, name: str) -> None:
+    assert genome_name(Path(file)) == name
+
+
+def test_a_path_beside_the_folder_is_relative_and_another_is_whole(tmp_path: Path) -> None:
+    assert path_from(tmp_path / "mine", tmp_path / "genome.fa") == "../genome.fa"
+    assert path_from(tmp_path / "a" / "b" / "c", tmp_path / "genome.fa") == str(tmp_path / "genome.fa")
+
+
+def test_small_genomes_are_read_more_often_than_large_ones() -> None:
+    assert [epochs(bases) for bases in (100_000, 9_000_000, 22_000_000, 3_000_000_000)] == [40, 20, 8, 6]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cluster.presets.held_out import choose
+from pipelines.genome.intervals import Intervals
+
+
+def evenly(count: int, length: int) -> Intervals:
+    """Genes of half of a sequence, with gaps of equal length between them."""
+    starts = np.arange(count, dtype=np.int64) * (length // count)
+    return np.stack([starts + length // count // 4, starts + 3 * (length // count) // 4], axis=1)
+
+
+def test_whole_chromosomes_are_held_out_of_many() -> None:
+    counts = {f"chr{number}": 100 + 10 * number for number in range(12)}
+    chosen = choose(dict.fromkeys(counts, 100_000), {name: evenly(count, 100_000) for name, count in counts.items()})
+    assert chosen.by == "chromosome"
+    assert all(part.start is None for part in (*chosen.validation, *chosen.test))
+    assert not set(chosen.validation) & set(chosen.test)
+    total = sum(counts.values())
+    assert chosen.genes["test"] / total == pytest.approx(0.2, abs=0.08)
+    assert chosen.genes["validation"] / total == pytest.approx(0.1, abs=0.04)
+
+
+def test_of_three_chromosomes_one_is_test_and_a_stretch_of_another_validation() -> None:
+    lengths = {"I": 560_000, "II": 450_000, "III": 240_000}
+    chosen = choose(lengths, {name: evenly(length // 1_000, length) for name, length in lengths.items()})
+    assert chosen.by == "region"
+    assert [str(part) for part in chosen.test] == ["III"]
+    (stretch,) = chosen.validation
+    assert (stretch.name, stretch.start) == ("II", 0)
+    assert chosen.genes["validation"] == pytest.approx(125, abs=1)
+
+
+def test_one_chromosome_is_cut_between_genes_at_its_end() -> None:
+    genes = evenly(100, 100_000)
+    chosen = choose({"1": 100_000}, {"1": genes})
+    (validation,), (test,) = chosen.validation, chosen.test
+    assert chosen.genes == {"train": 70, "validation": 10, "test": 20}
+    assert validation.end == test.start
+    assert test.end == 100_000
+    for base in (validation.start, test.start):
+        assert base is not None
+        assert not ((genes[:, 0] < base) & (base < genes[:, 1])).any()
+    assert chosen.train_bases == validation.start
+
+
+def test_two_chromosomes_of_which_neither_fits_are_cut() -> None:
+    lengths = {"a": 100_000, "b": 100_000}
+    chosen = choose(lengths, {name: evenly(100, length) for name, length in lengths.items()})
+    assert chosen.by == "region"
+    assert min(chosen.genes.values()) > 0
+    assert {part.name for part in (*chosen.validation, *chosen.test)} == {"b"}
+
+
+def test_overlapping_genes_are_never_cut() -> None:
+    genes = np.array([(0, 10_000), *((start, start + 1_200) for start in range(10_000, 90_000, 1_000))], np.int64)
+    chosen = choose({"1": 200_000}, {"1": np.concatenate([genes, genes + 100_000])})
+    for part in (*chosen.validation, *chosen.test):
+        for row in np.concatenate([genes, genes + 100_000]):
+            assert part.start is None or not row[0] < part.start < row[1]
+
+
+def test_many_sequences_are_drawn_by_shares() -> None:
+    lengths = {f"contig{number}": 5_000 for number in range(200)}
+    chosen = choose(lengths, {name: evenly(3, 5_000) for name in lengths})
+    assert (chosen.by, chosen.genes) == ("chromosome", {})

@@ -55,7 +55,7 @@ def _run_and_report(command_line: list[str]) -> int:
     terminal = Terminal()
     clean_messages_of_libraries()
     try:
-        status = _run(command_line, terminal)
+        status = run(command_line, terminal)
     except BaseException as error:
         number = signals.received()
         if isinstance(error, KeyboardInterrupt) and number is None:
@@ -116,7 +116,16 @@ def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(command_line), []
 
 
-def _run(command_line: list[str], terminal: Terminal) -> int:
+def run(command_line: Sequence[str], terminal: Terminal) -> int:
+    """Run one command line in this process, for a caller that handles errors; return its exit status.
+
+    Args:
+        command_line: the verb and what follows it.
+        terminal: shows progress and results.
+
+    Raises:
+        RaygeneError: what the command would show as one line.
+    """
     from cluster import connection, input_files
     from cluster.context import Context
     from cluster.flags import chosen_parser, parse

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DOCUMENTS += sorted(ROOT.glob("examples/*/README.md"))
 SCRIPTS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("examples/*/*.py")])
-PACKAGES = ("pipelines", "training", "tuning", "cluster")
+PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
 MIGRATION = ROOT / "docs" / "migration.md"  # names former commands and modules on purpose
 LONGEST_LINE = 120
 LONGEST_ROW = 170
@@ -145,7 +145,18 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_file_that_a_document_names_exists(document: Path) -> None:
-    folders = ("pipelines", "training", "tuning", "cluster", "tests", "docs", "benchmarks", "examples", "scripts")
+    folders = (
+        "pipelines",
+        "training",
+        "tuning",
+        "cluster",
+        "raygene",
+        "tests",
+        "docs",
+        "benchmarks",
+        "examples",
+        "scripts",
+    )
     pattern = rf"`((?:{'|'.join(folders)})/[\w./-]+)`"
     for path in re.findall(pattern, document.read_text()):
         if not re.search(r"-N\b|-DEVICE\b|NAME", path):

@@ -4,8 +4,9 @@ Ray's workers look into the driver's working directory first of all, and `python
 `training.py` or a `random.py` there would take the place of the module that raygene means. Here such a folder comes
 last: a module that is nowhere else, such as one that `RAYGENE_MODELS` names, is still found there.
 
-Imports nothing of raygene. A worker of a local Ray imports it by its own name (`variables`) before its first task, and
-one of a running cluster gets it as a function (`setup_hook`).
+Imports nothing of raygene. The package `raygene` loads it from its file before anything else. A worker of a local Ray
+imports it by its own name (`variables`) before its first task, and one of a running cluster gets it as a function
+(`setup_hook`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 
 NAME = "raygene_imports"
-PACKAGES = ("pipelines", "training", "tuning", "cluster")
+PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 (pathlib takes 30 ms to import)
 ROOT = os.path.dirname(os.path.dirname(FOLDER))  # noqa: PTH120
-"""The folder that holds the four packages."""
+"""The folder that holds raygene's packages."""
 _PRELOADED = "RAY_preload_python_modules"
 
 
@@ -27,7 +28,7 @@ class InstalledFirst:
     """A finder of top-level modules that is asked before `sys.path` is searched.
 
     Args:
-        root: the folder that holds the four packages; it is passed over where it does not exist.
+        root: the folder that holds raygene's packages; it is passed over where it does not exist.
         folders: what else is searched, in this order, before `sys.path` is.
     """
 
@@ -53,9 +54,25 @@ def install(root: str = ROOT, folders: Sequence[str] = ()) -> None:
 
 
 def prefer_own_packages() -> None:
-    """Have this process import the four packages from beside this file, whatever folders come first in `sys.path`."""
+    """Have this process import raygene's packages from beside this file, whatever folders come first in `sys.path`."""
     if not any(getattr(finder, "is_of_raygene", False) for finder in sys.meta_path):
         install()
+
+
+def imported_from_elsewhere() -> tuple[str, str] | None:
+    """A module of another folder that has the name of one of raygene's packages and is imported already.
+
+    Returns:
+        Its name and its file; None if there is none.
+    """
+    for name in PACKAGES:
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        path = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), name)
+        if os.path.realpath(path) != os.path.realpath(os.path.join(ROOT, name, "__init__.py")):  # noqa: PTH118
+            return name, path
+    return None
 
 
 def search_working_directory_last() -> None:

@@ -22,7 +22,7 @@ from pipelines.errors import ResourceError
 
 INTERRUPTED = 130
 ROOT = Path(__file__).parents[2]
-"""The folder that holds the four packages."""
+"""The folder that holds raygene's packages."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a job's directory holds: the four packages, the experiments of the examples, and the files of its command.
+"""What a job's directory holds: raygene's packages, the experiments of the examples, and the files of its command.
 
 It has about 1.25 MB: no data, no git history, and nothing that looks like a secret. Files that a `.gitignore` names are
 left out where git can tell. Ray leaves them out in any case when it packs the directory, which is why the `.gitignore`
@@ -18,7 +18,7 @@ from cluster.jobs.private_files import has_private_name, holds_private_key
 from pipelines import storage
 from pipelines.errors import ResourceError, UsageError
 
-PACKAGES = ("pipelines", "training", "tuning", "cluster")
+PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
 IGNORE_FILES = (".gitignore", ".rayignore")
 MAX_FILE_BYTES = 1 << 20
 """Larger files of the packages are not code, and are not sent."""
@@ -60,7 +60,7 @@ def stage(
     """Copy what a job needs into an empty directory.
 
     Args:
-        root: the directory that holds the four packages.
+        root: the directory that holds raygene's packages.
         folder: the empty directory.
         extra: path to text of further files.
         example: a directory under `examples` to send with its data.

@@ -24,6 +24,7 @@ from pipelines.dataset.manifest import MANIFEST as MANIFEST
 from pipelines.dataset.manifest import is_structure
 from pipelines.dataset.manifest import read_counts as read_counts
 from pipelines.dataset.manifest import read_manifest as read_manifest
+from pipelines.display import shown
 from pipelines.errors import DatasetError, ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -63,7 +64,7 @@ def _load_tokenizer(directory: Path, described: Mapping[str, Any]) -> Tokenizer:
     return tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TokenDataset:
     """Random access to the rows of one split; a map-style dataset in the sense of PyTorch.
 
@@ -176,6 +177,16 @@ class TokenDataset:
         stretches = np.repeat(bounds, sizes, axis=0)
         stretches.flags.writeable = False
         return stretches
+
+    def __repr__(self) -> str:
+        genomes = self.manifest.get("config", {}).get("sources", [])
+        names = ", ".join(str(source["genome"]) for source in genomes if "genome" in source)
+        named = f" of {names}" if names else ""
+        fingerprint = f", fingerprint {self.manifest['fingerprint'][:12]}" if "fingerprint" in self.manifest else ""
+        return shown(
+            f"<TokenDataset: split {self.split}{named}, {len(self):,} rows, {len(self.tokens):,} tokens, "
+            f"{self.tokenizer.k}-mers every {self.tokenizer.stride}{fingerprint}>"
+        )
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 
 from pipelines import os_errors, remote, storage
+from pipelines.display import shown
 from pipelines.errors import BundleError, DatasetError, InputError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.tokenizer_file import FILE_NAME
@@ -26,7 +30,9 @@ from training.bundle import digests, weights
 from training.bundle.card import model_card
 from training.bundle.digests import CONFIG, RESTORE
 from training.bundle.download import downloaded
-from training.tasks import Name, Task
+from training.bundle.sequence_codes import codes_of
+from training.engine import scoring
+from training.tasks import RECOGNISE, Name, Task
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 DIGESTED_FILES = [WEIGHTS, FILE_NAME]
@@ -34,7 +40,7 @@ DIGESTED_FILES = [WEIGHTS, FILE_NAME]
 _ADDRESS_AS_PATH = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A trained model and everything that belongs to it.
 
@@ -59,6 +65,40 @@ class Bundle:
     def fingerprint(self) -> str:
         """SHA-256 over configuration, tokenizer and weights: the `digest` it was loaded with or would be saved with."""
         return self.digest or str(self._config_with_digests(self._weights())["digest"])
+
+    def __repr__(self) -> str:
+        weights_count = sum(parameter.numel() for parameter in self.model.parameters())
+        genomes = ", ".join(map(str, self.config.get("genomes", []))) or "no genome"
+        loaded = f", fingerprint {self.digest[:12]}" if self.digest else ""
+        body = self.config.get("model", {}).get("kind", type(self.model).__name__)
+        return shown(
+            f"<Bundle: task {self.task.name}, {body} of {weights_count:,} weights, {self.tokenizer.k}-mers every "
+            f"{self.tokenizer.stride}, trained on {genomes}{loaded}>"
+        )
+
+    def score(self, sequences: Iterable[str], token_budget: int | None = None) -> NDArray[np.float64]:
+        """The probability that each sequence is a gene, read as it is written, on the device of the model.
+
+        Args:
+            sequences: letters of the IUPAC code, of either case.
+            token_budget: maximum of padded tokens in a batch (default: by the kind of device).
+
+        Returns:
+            Probabilities, shape (sequences,), in the order given; `config["threshold"]` is that of a call.
+
+        Raises:
+            BundleError: a model of another task.
+            InputError: a sequence that is empty, or that has characters other than letters of the IUPAC code.
+            UsageError: one sequence in place of a list.
+        """
+        self.require_task(RECOGNISE, "Bundle.score")
+        codes, lengths = codes_of(sequences)
+        if not len(lengths):
+            return np.empty(0)
+        tokens, counts = self.tokenizer.encode_many(codes, lengths)
+        device = next(self.model.parameters()).device
+        budget = token_budget or scoring.default_token_budget(device)
+        return scoring.probabilities(self.model, tokens, counts, budget, device)
 
     def require_task(self, name: Name, what: str) -> None:
         """Refuse a model of another task.

@@ -58,10 +58,11 @@ def _front_matter(config: Config) -> str:
 
 def _loading() -> str:
     return (
-        "## Use\n\n```python\nimport training\n\n"
-        'bundle = training.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
-        "`bundle.model` maps a batch to logits, `bundle.tokenizer` makes its tokens, and `bundle.config` holds "
-        "everything that this card says. For intervals of a genome:\n\n```sh\nraygene predict RUN/bundle --fasta FASTA "
+        "## Use\n\n```python\nimport raygene\n\n"
+        'bundle = raygene.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
+        '`bundle.score(["ACGT"])` gives the probability of each sequence of a list. `bundle.model` maps a batch to '
+        "logits, `bundle.tokenizer` makes its tokens, and `bundle.config` holds everything that this card says. "
+        "For intervals of a genome:\n\n```sh\nraygene predict RUN/bundle --fasta FASTA "
         "--intervals BED --output FILE.tsv\n```"
     )
 

@@ -55,7 +55,7 @@ def _front_matter(config: Config) -> str:
 def _loading() -> str:
     return (
         "## Use\n\n```sh\nraygene annotate RUN/bundle --fasta GENOME --output genes.gff3\n```\n\n"
-        '```python\nimport training\n\nbundle = training.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
+        '```python\nimport raygene\n\nbundle = raygene.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
         "`bundle.model` maps a batch to logits of states and sites for every base, `bundle.tokenizer` makes its "
         'tokens, and `bundle.config["decoding"]` holds the settings of the decoder.'
     )

@@ -13,6 +13,14 @@ from training.data.batch import collate
 from training.data.step_plan import Rows, scoring_batches
 from training.engine import threads
 
+# Padded tokens in a batch: on a CPU what its caches hold, on a GPU enough to keep it busy.
+CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
+
+
+def default_token_budget(device: torch.device) -> int:
+    """Padded tokens in a batch on a device."""
+    return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
+
 
 def probabilities(
     model: nn.Module,

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.tokens.tokenizer import Tokenizer
-from training.engine.scoring import probabilities
+from training.engine.scoring import default_token_budget, probabilities
 from training.hardware import devices
 
-# Padded tokens in a batch: on a CPU what its caches hold, on a GPU enough to keep it busy.
-CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
 CPU = torch.device("cpu")
 
 
@@ -55,7 +53,7 @@ class ModelScorer:
 
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         tokens, counts = self.tokenizer.encode_many(codes, lengths)
-        budget = self.token_budget or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
+        budget = self.token_budget or default_token_budget(self.device)
         return probabilities(self.model, tokens, counts, budget, self.device)
 
     def to(self, device: torch.device) -> ModelScorer:

@@ -82,12 +82,13 @@ def probe(
         "vocabulary_size": vocabulary_size,
         "work": asdict(work),
     }
-    # The process imports from wherever this one does, a registered model's module included.
+    # The process imports from wherever this one does, a registered model's module included, which may be in the
+    # working directory; without -P that would come first, and hide raygene's packages.
     root = str(Path(__file__).parents[2])
-    paths = dict.fromkeys([root, *filter(None, sys.path)])
+    paths = dict.fromkeys([root, *filter(None, sys.path), str(Path.cwd())])
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],
             input=json.dumps(request),
             capture_output=True,
             text=True,

@@ -71,7 +71,7 @@ def test_every_tracked_file_of_the_packages_is_sent(tmp_path: Path) -> None:
 
 
 def tracked_files(root: Path) -> set[str]:
-    """Paths of the four packages' files that git tracks, symbolic links and deleted files excepted."""
+    """Paths of raygene's packages' files that git tracks, symbolic links and deleted files excepted."""
     listed = subprocess.run(["git", "ls-files", "-z", *package.PACKAGES], cwd=root, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")

@@ -72,7 +72,7 @@ def test_the_card_opens_with_what_model_hubs_read() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        'bundle = training.load("RUN/bundle")',
+        'bundle = raygene.load("RUN/bundle")',
         f"| R64 | fasta | `{'f' * 64}` |",
         f"| R64 | annotation | `{'a' * 64}` |",
         "random windows of at most 512 bases, 6 bases away from both ends of the gene",

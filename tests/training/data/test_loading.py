@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import os
 import re
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 
+import raygene
 import training
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.metrics import binary_metrics
+from raygene import commands
 from tests.training.small_bundle import small_bundle
 from training.data.batch import TokenBatch
 
 BLOCKS = re.findall(r"```python\n(.*?)```", Path(__file__).parents[3].joinpath("docs/python.md").read_text(), re.DOTALL)
-TEN_LINES, RANKS, DATALOADER, THREE_LINES, BUNDLE = BLOCKS
+TEN_LINES, RANKS, DATALOADER, THREE_LINES, SCORE, BUNDLE, ANNOTATE = BLOCKS
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def test_the_ranks_of_the_docs_end_with_the_same_weights_as_one_process(in_folde
 
 def test_the_dataloader_of_the_docs_gives_the_same_batches_as_the_loader(train_split: TokenDataset) -> None:
     loader = training.loader(train_split, global_batch_size=16, token_budget=1000, seed=3)
-    namespace = {"torch": torch, "training": training, "dataset": train_split, "loader": loader, "epoch": 2}
+    namespace = {"torch": torch, "raygene": raygene, "dataset": train_split, "loader": loader, "epoch": 2}
     exec(DATALOADER, namespace)
     of_dataloader, of_loader = list(namespace["batches"]), list(loader.epoch(2))
     assert len(of_dataloader) == len(of_loader) > len(train_split) // 16
@@ -90,8 +93,17 @@ def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(in_folder: Pat
     small_bundle(train_split).save(in_folder / "run" / "bundle")
     assert len([line for line in THREE_LINES.splitlines() if line]) <= 3
     namespace: dict[str, Any] = {"torch": torch}
-    exec(THREE_LINES + BUNDLE, namespace)
-    assert namespace["probability"].shape == (1,)
+    exec(THREE_LINES + SCORE + BUNDLE, namespace)
+    assert namespace["probability"].item() == pytest.approx(namespace["probabilities"][0], abs=1e-6)
+
+
+def test_the_call_of_annotate_in_the_docs_fits_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    def annotate(*arguments: Any, **options: Any) -> dict[str, Any]:
+        inspect.signature(commands.annotate).bind(*arguments, **options)
+        return {"counts": {"complete": 1}}
+
+    monkeypatch.setattr(raygene, "annotate", annotate)
+    exec(ANNOTATE, {"raygene": raygene})
 
 
 def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDataset) -> None:

@@ -10,6 +10,7 @@ from pipelines.genome.sequence import base_codes
 from pipelines.tokens.tokenizer import Tokenizer
 from training import models
 from training.config import ModelConfig
+from training.engine import scoring
 from training.inference import scorer
 from training.inference.scorer import ModelScorer, to_assigned_gpu
 
@@ -57,7 +58,7 @@ def test_the_default_token_budget_is_that_of_the_device(
         replace(model_scorer, token_budget=9),
     ):
         configured(*codes_of("ACGT"))
-    assert budgets == [scorer.CPU_TOKENS, scorer.GPU_TOKENS, 9]
+    assert budgets == [scoring.CPU_TOKENS, scoring.GPU_TOKENS, 9]
 
 
 def test_without_an_assigned_gpu_a_scorer_stays_where_it_is(model_scorer: ModelScorer) -> None:

@@ -47,5 +47,14 @@ def test_a_probe_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyP
         probe(SMALL, TrainingConfig(), 67, WORK, timeout_s=0.3)
 
 
+def test_packages_of_the_user_in_the_working_directory_do_not_hide_those_of_the_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("training", "pipelines"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('of the user')")
+    monkeypatch.chdir(tmp_path)
+    assert probe(SMALL, TrainingConfig(), 67, WORK).fits
+
+
 def test_the_highest_resident_memory_is_no_less_than_the_present() -> None:
     assert 0 < resident_bytes("VmRSS") <= resident_bytes("VmHWM")

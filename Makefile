@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full lint clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Where the variable is set, every one of the many processes of a test run would compile this checkout again.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10

@@ -131,8 +131,8 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     from cluster.flags import chosen_parser, parse
     from pipelines.inputs.spool import Spool
 
-    parser = parser_of_all()
     arguments, job_command = split_job(command_line)
+    parser = parser_of_all(arguments)
     require_current(arguments, job_command)
     namespace, overrides = parse(parser, arguments)
     namespace.job_command = job_command
@@ -171,8 +171,13 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
     output_paths.require_apart(written, read, given)
 
 
-def parser_of_all() -> Parser:
-    """The parser of all verbs."""
+def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
+    """The parser of all verbs.
+
+    Args:
+        complete: of these verbs the flags of configuration keys are added too, which takes longer than all the rest; a
+            command line will do.
+    """
     from cluster.flags import Parser, add_output_flags, add_sections, has_actions
 
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
@@ -191,6 +196,6 @@ def parser_of_all() -> Parser:
         module.add_arguments(verb)
         if not has_actions(verb):
             add_output_flags(verb)
-        if module.SECTIONS:
+        if module.SECTIONS and name in complete:
             add_sections(verb, module.SECTIONS)
     return parser

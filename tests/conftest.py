@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -112,6 +113,8 @@ def _ray_is_free() -> Iterator[None]:
     ray = sys.modules.get("ray")
     if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
         return
+    # The traceback of an expected error can hold the last handle of an actor.
+    gc.collect()
     deadline = time.monotonic() + 10
     while ray.available_resources().get("CPU", 0) < ray.cluster_resources().get("CPU", 0):
         if time.monotonic() > deadline:

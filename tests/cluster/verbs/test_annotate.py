@@ -29,7 +29,16 @@ def test_an_annotation_writes_its_files_and_compares_them_with_known_genes(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out" / "genes.gff3"
-    arguments = ["annotate", str(bundle(tmp_path)), "--fasta", str(genome.fasta), "--output", str(output)]
+    arguments = [
+        "annotate",
+        str(bundle(tmp_path)),
+        "--fasta",
+        str(genome.fasta),
+        "--output",
+        str(output),
+        "--workers",
+        "1",
+    ]
     files = {name: tmp_path / f"a.{name}" for name in ("gtf", "proteins", "cds", "json", "report")}
     options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
     options += ["--bigwig", str(tmp_path / "c.bw"), "--lists", str(tmp_path / "lists"), "--eval-chromosomes", "chr1"]

@@ -171,11 +171,11 @@ def test_other_settings_of_decoding_use_the_scores(
     again = replace(copied(annotated, genome_file, tmp_path / "copied"), settings=other)
     before = {path: path.stat().st_mtime_ns for path in again.scores_folder.glob("*.arrow")}
     progress = Silent()
-    run.annotate(again, ray_session, 2, "cpu", progress)
+    run.annotate(again, ray_session, 1, "cpu", progress)
     assert {path: path.stat().st_mtime_ns for path in again.scores_folder.glob("*.arrow")} == before
     assert not any("scoring" in note for note in progress.notes)
     fresh = replace(job(genome_file, tmp_path / "fresh"), settings=other)
-    run.annotate(fresh, ray_session, 2, "cpu", Silent())
+    run.annotate(fresh, ray_session, 1, "cpu", Silent())
     assert content(again) == content(fresh)
 
 
@@ -195,7 +195,7 @@ def test_scores_of_another_model_are_removed(
     annotated: Annotation, genome_file: Path, tmp_path: Path, ray_session: Any
 ) -> None:
     again = replace(copied(annotated, genome_file, tmp_path / "copied"), model_fingerprint="another")
-    run.annotate(again, ray_session, 2, "cpu", Silent())
+    run.annotate(again, ray_session, 1, "cpu", Silent())
     assert list(again.outputs.scores.iterdir()) == [again.scores_folder]
 
 

@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,29 @@ def wait_for_file(path: Path, events: EventQueue) -> None:
     events.send_and_wait(Saved())
 
 
+class InThisProcess:
+    """What stands for Ray's trainer: calls the function here, again after a failure. Ray's own takes ten seconds."""
+
+    def __init__(self, function: Callable[[Any], None], *, train_loop_config: Any, run_config: Any, **_: Any) -> None:
+        self._call = partial(function, train_loop_config)
+        self._attempts = 1 + run_config.failure_config.max_failures
+
+    def fit(self) -> None:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return self._call()
+            except Exception:
+                if attempt == self._attempts:
+                    raise
+
+
+@pytest.fixture(params=["in this process", pytest.param("by Ray", marks=pytest.mark.full)])
+def worker(request: pytest.FixtureRequest, ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the functions of the tests run."""
+    if request.param == "in this process":
+        monkeypatch.setattr("ray.train.torch.TorchTrainer", InThisProcess)
+
+
 @dataclass(frozen=True)
 class Launched:
     """A launch whose callback raises at the second event: what it was called with, what was raised, what is left."""
@@ -98,7 +123,7 @@ def test_an_exception_of_the_callback_is_raised_after_the_workers_have_returned(
     assert launched.events[-1] == Counted(200)
 
 
-def test_an_error_that_a_worker_reports_is_raised_and_not_retried(ray_session: Any, tmp_path: Path) -> None:
+def test_an_error_that_a_worker_reports_is_raised_and_not_retried(worker: None, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="build again"):
         launch(refuse, None, ONE, tmp_path, lambda event: None)
 
@@ -115,16 +140,12 @@ def test_an_event_that_cannot_be_read_is_received_as_a_failure(ray_session: Any)
     assert "an event of a worker cannot be read" in str(failed.error)
 
 
-@pytest.mark.full
-def test_an_event_that_cannot_be_read_ends_the_run(ray_session: Any, tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_read_ends_the_run(worker: None, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="an event of a worker cannot be read"):
         launch(send_unreadable, None, ONE, tmp_path, lambda event: None)
 
 
-@pytest.mark.full
-def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(
-    ray_session: Any, tmp_path: Path
-) -> None:
+def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(worker: None, tmp_path: Path) -> None:
     events: list[WorkerEvent] = []
     with pytest.raises(TrainingError, match="is on fire") as caught:
         launch(fail, None, ONE, tmp_path, events.append)
@@ -132,7 +153,7 @@ def test_a_failure_is_retried_as_often_as_allowed_and_then_an_error_of_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_an_interrupt_asks_the_workers_to_stop_and_waits_for_them(ray_session: Any, tmp_path: Path) -> None:
+def test_an_interrupt_asks_the_workers_to_stop_and_waits_for_them(worker: None, tmp_path: Path) -> None:
     events: list[WorkerEvent] = []
 
     def on_event(event: WorkerEvent) -> None:

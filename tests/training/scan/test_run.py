@@ -188,7 +188,7 @@ def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
     scored = len(list(again.staging.glob("[0-9]*.npy")))
     assert 0 < scored < len(pieces.plan_tasks(again.genome.lengths, GRID))
     progress = Silent()
-    run.scan(again, ray_session, 2, "cpu", progress)
+    run.scan(again, ray_session, 1, "cpu", progress)
     assert any(f"{scored} of " in note and "scored before" in note for note in progress.notes)
     assert content(again) == content(scanned)
     assert not again.staging.exists()
@@ -209,7 +209,7 @@ def test_other_thresholds_call_again_from_the_tracks_without_a_model(
     other = Thresholds(0.65, 0.5, 300)
     run.scan(job(genome_file, folder, other), never, None, "cpu", Silent())
     fresh = job(genome_file, tmp_path / "fresh", other)
-    run.scan(fresh, ray_session, 2, "cpu", Silent())
+    run.scan(fresh, ray_session, 1, "cpu", Silent())
     assert content(job(genome_file, folder, other)) == content(fresh)
     assert content(fresh) != content(scanned)
 
@@ -222,7 +222,7 @@ def test_a_file_that_was_changed_since_is_made_again(
     damaged = job(genome_file, folder)
     with damaged.outputs.tracks[0].open("a") as stream:
         stream.write("small\t0\t50\t0.1\n")
-    run.scan(damaged, ray_session, 2, "cpu", Silent())
+    run.scan(damaged, ray_session, 1, "cpu", Silent())
     assert content(damaged) == content(scanned)
 
 
@@ -302,7 +302,7 @@ def test_reading_frames_are_made_from_the_tracks_and_again_only_if_something_cha
     assert counts.models
     assert counts.models["complete"] == sum(counts.calls.values()) - counts.models["partial"] > 100
     fresh = with_frames(genome_file, tmp_path / "fresh")
-    run.scan(fresh, ray_session, 2, "cpu", Silent())
+    run.scan(fresh, ray_session, 1, "cpu", Silent())
     assert content(framed) == content(fresh)
     progress, before = Silent(), content(framed)
     assert run.scan(framed, never, None, "cpu", progress) == counts

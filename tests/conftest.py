@@ -113,10 +113,18 @@ def _ray_is_free() -> Iterator[None]:
     ray = sys.modules.get("ray")
     if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
         return
-    # The traceback of an expected error can hold the last handle of an actor.
-    gc.collect()
+
+    def is_free() -> bool:
+        return ray.available_resources().get("CPU", 0) >= ray.cluster_resources().get("CPU", 0)
+
+    if is_free():
+        return
+    # Ray Data keeps the actors of a map that failed until the next map.
+    for item in gc.get_objects():
+        if type(item) is ray.actor.ActorHandle and "MapWorker" in repr(item):
+            ray.kill(item)
     deadline = time.monotonic() + 10
-    while ray.available_resources().get("CPU", 0) < ray.cluster_resources().get("CPU", 0):
+    while not is_free():
         if time.monotonic() > deadline:
             ray.shutdown()
             start_ray()

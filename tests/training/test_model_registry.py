@@ -93,8 +93,8 @@ OWN_BODY = "from training.models.recurrent import Recurrent\nclass Own(Recurrent
     ("own_body", "registers"),
     [
         ("", f"{OWN_BODY}register(ModelKind('own', Own))"),
-        ("", f"{OWN_BODY}register(ModelKind('own', 'my_models:Own'))"),
-        (OWN_BODY, "from own_body import Own\nregister(ModelKind('own', Own))"),
+        pytest.param("", f"{OWN_BODY}register(ModelKind('own', 'my_models:Own'))", marks=pytest.mark.full),
+        pytest.param(OWN_BODY, "from own_body import Own\nregister(ModelKind('own', Own))", marks=pytest.mark.full),
         (OWN_BODY, "register(ModelKind('own', 'own_body:Own'))"),
     ],
     ids=["a class", "an address", "a class of another module", "an address in another module"],

@@ -96,9 +96,9 @@ class Launched:
     left_behind: list[Path]
 
 
-@pytest.fixture(scope="module")
-def launched(ray_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    scratch, events = tmp_path_factory.mktemp("scratch"), list[WorkerEvent]()
+@pytest.fixture
+def launched(worker: None, tmp_path: Path) -> Launched:
+    scratch, events = tmp_path, list[WorkerEvent]()
 
     def on_event(event: WorkerEvent) -> None:
         events.append(event)

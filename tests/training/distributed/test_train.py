@@ -78,6 +78,8 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
     assert loss == pytest.approx(bundle.config["metrics"]["validation_loss"], rel=1e-4)
 
 
+# Without `full`, test_faults.py compares two workers with the bare loop.
+@pytest.mark.full
 def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:
     two = TrainingConfig(epochs=3, global_batch_size=16, workers=2, token_budget=700)
     records: list[dict[str, Any]] = []

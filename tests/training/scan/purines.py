@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipelines.errors import InputError
 from pipelines.genome import sequence
 
 
@@ -18,3 +19,13 @@ class PurineShare:
 
     def to(self, device: torch.device) -> PurineShare:
         return self
+
+
+@dataclass(frozen=True)
+class FailsAtN(PurineShare):
+    """Scores what comes before the first window with an N."""
+
+    def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        if (codes > 3).any():
+            raise InputError("g.fa: the disk is gone", "put it back")
+        return super().__call__(codes, lengths)

@@ -20,7 +20,7 @@ import pytest
 from pipelines.errors import InputError, ResourceError
 from pipelines.genome import fasta
 from pipelines.progress import Silent
-from tests.training.scan.purines import PurineShare
+from tests.training.scan.purines import FailsAtN, PurineShare
 from training.scan import pieces, run
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
@@ -160,6 +160,27 @@ def test_one_worker_writes_the_same_bytes_as_two(
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in scanned.outputs.gff3.parent.iterdir()}
 
 
+def test_a_scan_that_failed_resumes_and_ends_in_the_same_bytes(
+    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    again = job(genome_file, tmp_path)
+    with pytest.raises(InputError, match="the disk is gone"):
+        run.scan(replace(again, scorer=FailsAtN()), ray_session, 1, "cpu", Silent())
+    resume(again, scanned, ray_session)
+
+
+def resume(again: run.Scan, whole: run.Scan, connect: Any) -> None:
+    """Run a scan of which something was scored before; it ends as the whole one."""
+    scored = len(list(again.staging.glob("[0-9]*.npy")))
+    assert 0 < scored < len(pieces.plan_tasks(again.genome.lengths, GRID))
+    progress = Silent()
+    run.scan(again, connect, 1, "cpu", progress)
+    assert any(f"{scored} of " in note and "scored before" in note for note in progress.notes)
+    assert content(again) == content(whole)
+    assert not again.staging.exists()
+
+
+@pytest.mark.full
 def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
     scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
 ) -> None:
@@ -185,13 +206,7 @@ def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    scored = len(list(again.staging.glob("[0-9]*.npy")))
-    assert 0 < scored < len(pieces.plan_tasks(again.genome.lengths, GRID))
-    progress = Silent()
-    run.scan(again, ray_session, 1, "cpu", progress)
-    assert any(f"{scored} of " in note and "scored before" in note for note in progress.notes)
-    assert content(again) == content(scanned)
-    assert not again.staging.exists()
+    resume(again, scanned, ray_session)
 
 
 def test_a_finished_scan_is_not_made_again(scanned: run.Scan) -> None:

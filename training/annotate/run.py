@@ -38,7 +38,7 @@ from training.inference.staged_tasks import StagedTasks
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-annotate", 1
 # Part of the keys: raise it when the same inputs give other scores, or the same scores other genes.
-SCORES_REVISION, GENES_REVISION = 1, 1
+SCORES_REVISION, GENES_REVISION = 1, 2
 MAX_UNKNOWN_SHARE = 0.5
 _KEY_LETTERS = 12
 _KEY = re.compile(f"[0-9a-f]{{{_KEY_LETTERS}}}")

@@ -136,11 +136,16 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
         while query < len(places) and places[query] == place:
             strand, level = strands[query], levels[query]
             if number >= 0:
-                begun[query] = begin(grammar, site_logits, place, number, outside, before, is_cut_start, strand, level)
-                reached[query] = add_logs(
-                    begun[query],
-                    resume(grammar, site_logits, position, number, pair, intron, intron_sums, strand, level),
-                )
+                # A stop codon of the reverse strand begins a coding sequence, and is never inside one.
+                is_inside = level > 0 or grammar.is_inner[strand, number] or grammar.is_last[strand, number]
+                is_cut = is_cut_start and is_inside
+                begun[query] = begin(grammar, site_logits, place, number, outside, before, is_cut, strand, level)
+                reached[query] = begun[query]
+                if is_inside:
+                    reached[query] = add_logs(
+                        reached[query],
+                        resume(grammar, site_logits, position, number, pair, intron, intron_sums, strand, level),
+                    )
             query += 1
         may_begin = number >= 0 and (grammar.is_first[0, number] or grammar.is_first[1, number] or place == 0)
         may_resume = pair >= 0 and is_right[pair]
@@ -220,13 +225,13 @@ def forward(grammar, log_states, site_logits, codes, is_cut_start, is_cut_end, p
 
 
 @part
-def begin(grammar, site_logits, place, number, outside, before, is_cut_start, strand, level):  # type: ignore[no-untyped-def]
+def begin(grammar, site_logits, place, number, outside, before, is_cut, strand, level):  # type: ignore[no-untyped-def]
     """The paths by which a coding sequence begins at a base, or is cut there by the beginning of the sequence."""
     value = -np.inf
     if level == 0 and grammar.is_first[strand, number]:
         value = add_logs(outside, before[strand]) + grammar.gene_term
         value += site_score(grammar, site_logits, place, strand, grammar.begin_site[strand])
-    if place == 0 and is_cut_start:
+    if place == 0 and is_cut:
         value = add_logs(value, grammar.gene_term)
     return value
 

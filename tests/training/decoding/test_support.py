@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -55,6 +55,9 @@ def by_definition(case: oracle.Problem, structure: Structure) -> tuple[float, li
 
 
 @given(st.integers(0, 10**9), st.booleans(), st.sampled_from([3, 4, 5, 6]))
+# A stop codon ends its gene: no sequence's end can cut the gene behind it, and no intron can follow.
+@example(2521, True, 3)
+@example(309, True, 3)
 @hypothesis_settings(max_examples=15, deadline=None)
 def test_the_support_of_exons_and_genes_is_their_share_of_all_parses(seed: int, partial: bool, exon: int) -> None:
     minimum = Minimum(intron=4, exon=exon, coding=0)

@@ -88,6 +88,11 @@ def tokenizer_problem(tokenizer: KmerSettings) -> tuple[str, str] | None:
     return None
 
 
+def genetic_codes(config: Mapping[str, Any]) -> dict[str, int]:
+    """The number at NCBI of each genome's genetic code, as `config` of a dataset's manifest gives it."""
+    return {source["genome"]: int(source.get("genetic_code", 1)) for source in config["sources"]}
+
+
 def without_meaningless(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of an experiment or dataset without sections and keys that its task does not read.
 

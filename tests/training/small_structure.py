@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ MODEL = ModelConfig(
 WINDOW = 999
 
 
-def small_structure_bundle(settings: Settings | None = None) -> Bundle:
-    """An untrained model for windows of 999 bases."""
+def small_structure_bundle(settings: Settings | None = None, genetic_codes: Mapping[str, int] | None = None) -> Bundle:
+    """An untrained model for windows of 999 bases, of one genome or of those whose genetic codes are given."""
+    sources = [{"genome": genome, "genetic_code": code} for genome, code in (genetic_codes or {}).items()]
     model = networks.fresh(Task(STRUCTURE), MODEL, TOKENIZER, 0).eval()
     config: dict[str, Any] = {
         "task": STRUCTURE,
-        "sources": [{"genome": "toy"}],
+        "sources": sources or [{"genome": "toy"}],
         "labels": {"transcript": "canonical", "utr": "intergenic", "pseudogenes": "mask", "noncoding": "intergenic"},
         "window": {"length": WINDOW},
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.errors import BundleError
+from pipelines import structure_config
+from pipelines.errors import BundleError, UsageError
+from pipelines.genome import contigs
 from training.annotate.tiles import Tiling
 from training.bundle.bundle import Bundle
 from training.bundle.digests import RESTORE
@@ -35,7 +37,8 @@ def of_bundle(bundle: Bundle, name: str, genetic_code: int | None) -> Suitabilit
 
     Raises:
         BundleError: a model of another task, or what was fitted for decoding is missing or damaged.
-        UsageError: no such genetic code, or one in which a start codon of the model's is a stop.
+        UsageError: no such genetic code, or one in which a start codon of the model's is a stop; or none is given, and
+            the model was trained on genomes of several.
     """
     bundle.require_task("structure", name)
     window = bundle.config.get("window", {}).get("length")
@@ -48,5 +51,23 @@ def of_bundle(bundle: Bundle, name: str, genetic_code: int | None) -> Suitabilit
         settings = settings.model_copy(update={"genetic_code": genetic_code})
         # Refuses an unknown table, which a copy does not.
         _ = settings.code
+    elif len(codes := _codes_of_training(bundle)) > 1:
+        raise UsageError(
+            f"{name}: trained on genomes of several genetic codes ({_listed(codes)})",
+            "say which one this genome has with --genetic-code NUMBER",
+            key="genetic_code",
+        )
     assert isinstance(bundle.model, StructureModel)
     return Suitability(Tiling.of(window, bundle.model.config.stem_stride), settings)
+
+
+def _codes_of_training(bundle: Bundle) -> dict[int, list[str]]:
+    """Number of each genetic code to the genomes that have it, in the dataset that the model was trained on."""
+    genomes: dict[int, list[str]] = {}
+    for genome, code in structure_config.genetic_codes(bundle.config["dataset"]["config"]).items():
+        genomes.setdefault(code, []).append(genome)
+    return dict(sorted(genomes.items()))
+
+
+def _listed(codes: dict[int, list[str]]) -> str:
+    return "; ".join(f"{code} of {contigs.list_names(genomes)}" for code, genomes in codes.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines import structure_config
 from training.bundle import card_text
 
 RULES = {
@@ -36,7 +37,7 @@ def structure_card(config: Config) -> str:
         "Gives every base of both strands of a genome its state (intergenic, coding by position in its codon, intron "
         "by phase) and the chance that a start, a stop, a donor or an acceptor is there. A decoder makes whole gene "
         "models of these, which start, splice and stop by the rules of the genetic code.",
-        _loading(),
+        _loading(len(_genetic_codes(config)) > 1),
         _data(config),
         _figures(config),
         "## What it is for, and what not\n\n" + "\n".join(f"- {line}" for line in _bounds(config)),
@@ -52,9 +53,10 @@ def _front_matter(config: Config) -> str:
     return card_text.front_matter(config, "token-classification", ["gene-structure"], figures)
 
 
-def _loading() -> str:
+def _loading(has_several_codes: bool) -> str:
+    code = " --genetic-code NUMBER" if has_several_codes else ""
     return (
-        "## Use\n\n```sh\nraygene annotate RUN/bundle --fasta GENOME --output genes.gff3\n```\n\n"
+        f"## Use\n\n```sh\nraygene annotate RUN/bundle --fasta GENOME --output genes.gff3{code}\n```\n\n"
         '```python\nimport raygene\n\nbundle = raygene.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
         "`bundle.model` maps a batch to logits of states and sites for every base, `bundle.tokenizer` makes its "
         'tokens, and `bundle.config["decoding"]` holds the settings of the decoder.'
@@ -74,9 +76,8 @@ def _data(config: Config) -> str:
         for name, split in dataset.get("splits", {}).items()
     ]
     by = dataset["config"].get("split", {}).get("by")
-    codes = sorted({int(source.get("genetic_code", 1)) for source in dataset["config"]["sources"]})
     rules = [RULES[rule] for rule in config["labels"].items() if rule in RULES]
-    rules.append(f"Genetic code: table {', '.join(map(str, codes))} of NCBI.")
+    rules.append(f"Genetic code: table {', '.join(map(str, _genetic_codes(config)))} of NCBI.")
     return "\n\n".join(
         [
             "## What it was trained on",
@@ -90,6 +91,10 @@ def _data(config: Config) -> str:
             "\n".join(f"- {rule}" for rule in rules),
         ]
     )
+
+
+def _genetic_codes(config: Config) -> list[int]:
+    return sorted(set(structure_config.genetic_codes(config["dataset"]["config"]).values()))
 
 
 def _figures(config: Config) -> str:

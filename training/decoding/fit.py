@@ -52,11 +52,19 @@ class Example(NamedTuple):
         scores: of the network.
         codes: of its bases, shape (bases,).
         packed: its states, shape (bases,).
+        genetic_code: of its genome, as its number at NCBI; None: that of the settings.
     """
 
     scores: Scores
     codes: NDArray[np.uint8]
     packed: States
+    genetic_code: int | None = None
+
+    def own(self, settings: Settings) -> Settings:
+        """The settings with the genetic code of its genome."""
+        if self.genetic_code is None:
+            return settings
+        return settings.model_copy(update={"genetic_code": self.genetic_code})
 
 
 class Fitted(NamedTuple):
@@ -194,7 +202,7 @@ class _Search:
         exons = [
             exon
             for example, truth in zip(self._validation, self._truths, strict=True)
-            for exon in truth.exon_supports(decode(example.scores, example.codes, settings))
+            for exon in truth.exon_supports(decode(example.scores, example.codes, example.own(settings)))
         ]
         if not exons:
             return 0.0
@@ -214,7 +222,7 @@ class _Search:
     def _decoded(self, settings: Settings) -> tuple[float, float]:
         exons, genes = Counts(), Counts()
         for example, truth in zip(self._validation, self._truths, strict=True):
-            called = quick(example.scores, example.codes, settings)
+            called = quick(example.scores, example.codes, example.own(settings))
             exons += truth.exon_counts(called)
             genes += truth.gene_counts(called)
         return exons.f1, genes.f1

@@ -23,6 +23,17 @@ def test_another_genetic_code_takes_the_place_of_that_of_training() -> None:
         suitability.of_bundle(small_structure_bundle(), "run/bundle", 7)
 
 
+def test_a_model_of_genomes_of_several_genetic_codes_asks_for_that_of_the_genome() -> None:
+    bundle = small_structure_bundle(genetic_codes={"paramecium": 6, "yeast": 1, "stentor": 1})
+    with pytest.raises(
+        UsageError, match=r"codes \(1 of yeast, stentor; 6 of paramecium\): say .* --genetic-code NUMBER"
+    ):
+        suitability.of_bundle(bundle, "run/bundle", None)
+    assert suitability.of_bundle(bundle, "run/bundle", 6).settings.genetic_code == 6
+    alike = small_structure_bundle(Settings(genetic_code=6), genetic_codes={"paramecium": 6, "tetrahymena": 6})
+    assert suitability.of_bundle(alike, "run/bundle", None).settings.genetic_code == 6
+
+
 @pytest.mark.parametrize("key", ["window", "decoding"])
 def test_a_bundle_without_what_is_needed_is_refused(key: str) -> None:
     bundle = small_structure_bundle()

@@ -11,6 +11,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError
 from tests.training.gene_windows import MODEL, training_of, write_gene_windows
 from tests.training.small_bundle import config_of, small_bundle, with_new_digests
+from tests.training.small_structure import small_structure_bundle
 from training import networks
 from training.bundle.bundle import Bundle
 from training.bundle.card import model_card
@@ -111,3 +112,9 @@ def test_the_card_says_what_it_was_trained_on_and_how_good_it_is(saved: Path) ->
     assert "raygene annotate RUN/bundle" in card
     assert "| train | 4,000 |" in card
     assert card == model_card(config_of(saved))
+
+
+def test_the_card_of_several_genetic_codes_shows_that_one_is_to_be_chosen() -> None:
+    card = model_card(small_structure_bundle(genetic_codes={"paramecium": 6, "yeast": 1}).config)
+    assert "Genetic code: table 1, 6 of NCBI" in card
+    assert "--output genes.gff3 --genetic-code NUMBER\n" in card

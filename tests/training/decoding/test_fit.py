@@ -51,6 +51,17 @@ def test_strands_have_a_path_each_where_their_genes_overlap() -> None:
         assert fitted.exon_f1 == fitted.gene_f1 == 1
 
 
+def test_a_stretch_is_decoded_with_the_genetic_code_of_its_genome() -> None:
+    packed, codes = genome(seed=2, genes=10)
+    # In code 6 the TAA that ends these genes is glutamine.
+    settings = SURE.model_copy(update={"genetic_code": 6})
+    train = genome(seed=1, genes=40)
+    own = fit([train], [Example(true_scores(packed), codes, packed, genetic_code=1)], settings, evaluations=1)
+    assert own.exon_f1 == own.gene_f1 == 1
+    assert own.settings.genetic_code == 6
+    assert fit([train], [Example(true_scores(packed), codes, packed)], settings, evaluations=1).gene_f1 == 0
+
+
 def test_the_support_of_exons_says_how_often_they_are_right() -> None:
     packed, codes = genome(seed=2, genes=60)
     scores = true_scores(packed, certainty=0.5)

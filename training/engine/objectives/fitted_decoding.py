@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from pipelines import structure_config
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
 from training.decoding.fit import Example, fit
@@ -31,10 +32,12 @@ def fitted_decoding(
     """
     windows, centres = Windows.of(validation), centre_codes(validation.tokenizer)
     weights = loss_weights(config, train)
+    codes, genomes = structure_config.genetic_codes(validation.manifest["config"]), validation.table["genome"]
     examples = []
     for rows in pieces_of(windows, int(config.validation_bases or 1)):
         scored = piece_scores(model, windows, centres, rows, weights, config.budget, CPU)
-        examples.append(Example(scored.scores, scored.codes, scored.packed))
+        genetic_code = codes[genomes[int(rows[0])].as_py()]
+        examples.append(Example(scored.scores, scored.codes, scored.packed, genetic_code))
     fitted = fit(labelled_stretches(train), examples, initial_settings(train))
     figures = {
         "bases": sum(len(example.codes) for example in examples),

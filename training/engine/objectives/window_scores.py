@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -102,8 +101,3 @@ def labelled_stretches(dataset: TokenDataset) -> Iterator[tuple[NDArray[np.uint8
         for first in range(start, end, TRAIN_BASES):
             piece = slice(first, min(first + TRAIN_BASES, end))
             yield np.asarray(windows.states[piece]), centres[windows.tokens[piece]]
-
-
-def genetic_codes(config: dict[str, Any]) -> dict[str, int]:
-    """The genetic code of each genome, as `config` of a dataset's manifest gives it."""
-    return {source["genome"]: int(source.get("genetic_code", 1)) for source in config["sources"]}

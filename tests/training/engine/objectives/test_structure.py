@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import TrainingError
 from pipelines.structure import states
 from pipelines.structure.states import MASKED, STATES
+from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 from tests.training.engine.test_loop import Threads, losses
 from tests.training.gene_windows import MODEL, training_of, write_gene_windows
 from training import networks
@@ -187,6 +189,17 @@ def test_a_part_of_validation_is_decoded(splits: Splits) -> None:
     config = training_of(validation_bases=1)
     _, figures = fitted_decoding(Oracle(), train, validation, config)
     assert figures["bases"] == len(validation.tokens)
+
+
+def test_each_genome_is_decoded_with_its_own_genetic_code(tmp_path: Path) -> None:
+    genomes = [make_gene_genome(tmp_path / name, seed=seed, bases=4_000) for seed, name in enumerate(("a", "b"))]
+    # No gene of the first genome ends with a stop codon of its code, so that all that are labelled are the second's.
+    codes = [{"genetic_code": code} for code in (6, 1)]
+    sources = [genome.source(f"g{code['genetic_code']}") | code for genome, code in zip(genomes, codes, strict=True)]
+    train, validation = open_splits(write_dataset(structure_config(sources=sources), tmp_path / "data"))
+    _, figures = fitted_decoding(Oracle(), train, validation, training_of())
+    assert figures["exon_f1"] == figures["gene_f1"] == 1
+    assert objective_of(training_of(), train).validate(Oracle(), validation, Alone(), CPU)["validation_exon_f1"] == 1
 
 
 def test_base_codes_are_read_from_tokens(splits: Splits) -> None:

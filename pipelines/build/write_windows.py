@@ -78,7 +78,7 @@ class WriteWindows:
         stretch, start, end = (piece["stretch_start"], piece["stretch_end"]), piece["start"], piece["end"]
         flank = self.tokenizer.k // 2
         low, high = max(start - flank, stretch[0]), min(end + flank, stretch[1])
-        inside = [bounds for bounds in map(annotated_genome.extent, genes) if _is_within(bounds, stretch)]
+        inside = [gene.extent for gene in genes if _is_within(gene.extent, stretch)]
         first = min([low, *(bounds[0] for bounds in inside)])
         last = max([high, *(bounds[1] for bounds in inside)])
         letters = self.genomes[piece["genome"]].sequence(piece["chromosome"], first, last)

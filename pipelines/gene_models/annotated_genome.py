@@ -71,12 +71,6 @@ def unpack(content: bytes) -> list[Gene]:
     return genes
 
 
-def extent(gene: Gene) -> tuple[int, int]:
-    """The first base of a gene and its transcripts, and the base after their last."""
-    starts, ends = (one.start for one in gene.transcripts), (one.end for one in gene.transcripts)
-    return min([gene.start, *starts]), max([gene.end, *ends])
-
-
 def read(config: SourceConfig, selection: Selection, progress: Progress) -> AnnotatedGenome:
     """Read one genome and check its files against each other.
 
@@ -118,12 +112,12 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
     )
     _report(found, config, progress)
     for genes in on_chromosome.values():
-        genes.sort(key=lambda gene: (*extent(gene), gene.strand))
+        genes.sort(key=lambda gene: (*gene.extent, gene.strand))
     return AnnotatedGenome(
         genome=genome,
         contents=digests,
         lengths=chosen.lengths,
-        bounds={name: np.array([extent(gene) for gene in genes], np.int64) for name, genes in on_chromosome.items()},
+        bounds={name: np.array([gene.extent for gene in genes], np.int64) for name, genes in on_chromosome.items()},
         dropped=dropped,
         unused=found.unused,
         packed={name: pack(genes) for name, genes in on_chromosome.items()},

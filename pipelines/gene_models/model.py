@@ -93,6 +93,12 @@ class Gene:
     kind: str = ""
     remarks: Remarks = NONE
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """The first base of the gene and its transcripts, and the base after their last."""
+        starts, ends = (one.start for one in self.transcripts), (one.end for one in self.transcripts)
+        return min([self.start, *starts]), max([self.end, *ends])
+
 
 def gaps(spans: Spans) -> Spans:
     """The intervals between neighbouring spans that do not touch."""

@@ -81,8 +81,8 @@ def label(
 ) -> Labelled:
     """Label the bases of a piece of a chromosome.
 
-    The labels of a base do not depend on where pieces end, if every piece is given all genes that touch it and all that
-    share a base with those.
+    The labels of a base do not depend on where pieces end, if every piece is given all genes that overlap or touch it
+    and all that share a base with those.
 
     Args:
         genes: of one chromosome, read with `SELECTION`; others than those that touch the piece have no effect.
@@ -143,10 +143,10 @@ class _Piece:
         self._genes: Counter[str] = Counter()
 
     def add(self, gene: Gene) -> None:
-        """Label or mask a gene, if it touches the piece."""
-        low = min([gene.start, *(one.start for one in gene.transcripts)])
-        high = max([gene.end, *(one.end for one in gene.transcripts)])
-        if low >= self._end or high <= self._start:
+        """Label or mask a gene, if it overlaps or touches the piece."""
+        low, high = gene.extent
+        # A gene that begins where the piece ends has no base in it, but its neighbour's last base depends on it.
+        if low > self._end or high < self._start:
             return
         reason, transcript = self._outcome(gene, low, high)
         if self._start <= gene.start < self._end:

@@ -58,6 +58,17 @@ def test_a_gene_across_the_end_of_a_piece_within_a_stretch_is_labelled_and_count
     assert [piece.genes for piece in pieces] == [{"labelled": 1}, {}]
 
 
+def test_two_genes_that_touch_at_the_end_of_a_piece_are_masked_there_as_anywhere() -> None:
+    letters = "ATGGCTTAA" * 2
+    genes = [_gene(((0, 9),)), _gene(((9, 18),))]
+    for border in (8, 9, 10):
+        pieces = [
+            label(genes, _codes(letters), *ends, LabelRules(), stretch=(0, 18)) for ends in ((0, border), (border, 18))
+        ]
+        forward = [*states.unpack(pieces[0].packed)[0], *states.unpack(pieces[1].packed)[0]]
+        assert [base for base, state in enumerate(forward) if state == states.MASKED] == [8, 9]
+
+
 def _reason(gene: Gene, letters: str, stretch: tuple[int, int]) -> str:
     """Why a gene is masked, or `labelled`."""
     transcript = gene.transcripts[0]

@@ -11,13 +11,14 @@ import argparse
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cluster.former_commands import require_current
-from cluster.process import signals
+from cluster.process import kept_work, signals
 from cluster.verbs import VERBS
 from pipelines import __version__, os_errors
 from pipelines.errors import RaygeneError, one_line
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from cluster.flags import Parser
     from cluster.terminal import Terminal
 
-RESUMING = ("demo", "build", "train", "tune", "scan", "annotate")
-"""Verbs that keep finished work when they are interrupted."""
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
+_begun: tuple[argparse.Namespace, float] | None = None
+"""The verb's arguments, and when it began (`time.time`); None before."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +65,7 @@ def _run_and_report(command_line: list[str]) -> int:
             # Where code in C was interrupted, something else than KeyboardInterrupt may arrive here.
             with suppress(OSError, ValueError):
                 # The terminal may be closed.
-                terminal.error(interruption(command_line, number))
+                terminal.interrupted(interruption(command_line, number))
             signals.mark_reported(number)
             return 128 + number
         if debug or not isinstance(error, Exception):
@@ -101,10 +102,15 @@ def interruption(arguments: Sequence[str], number: int = signal.SIGINT) -> str:
         number: the signal that ended it.
     """
     by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-    if arguments and arguments[0] in RESUMING:
-        return f"interrupted{by}; finished work is kept, and the same command resumes"
-    if arguments and arguments[0] == "submit":
+    verb = arguments[0] if arguments else ""
+    if _begun is None:
+        return f"interrupted{by} before anything was begun"
+    if verb == "submit":
         return f"interrupted{by}; a job that was sent keeps running: 'raygene submit list' shows it"
+    if kept_work.is_kept(verb, *_begun):
+        return f"interrupted{by}; finished work is kept, and the same command resumes"
+    if verb in kept_work.PATTERNS:
+        return f"interrupted{by}; nothing was finished yet, and the same command starts again"
     return f"interrupted{by}; no work is kept, and the same command starts again"
 
 
@@ -141,12 +147,19 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
         return 0
     connection.prepare_environment(verbose=namespace.verbose)
     verb = import_module(f"cluster.verbs.{namespace.verb}")
-    signals.begin_work()
+    _begin(namespace)
     with Spool(terminal.note) as spool:
         input_files.take_arguments(chosen_parser(parser, namespace), namespace, spool)
         context = Context(namespace, overrides, terminal, spool)
         _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
         return verb.run(context) or 0
+
+
+def _begin(arguments: argparse.Namespace) -> None:
+    """Note that a verb begins: from now on it has work to save when a signal comes."""
+    global _begun
+    _begun = arguments, time.time()
+    signals.begin_work()
 
 
 def _require_outputs_apart(context: Context, verb: Any, parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from cluster.process import signals
 from pipelines.display import log_of_another_program, shown
 from pipelines.progress import Stage
 
@@ -117,6 +118,10 @@ class Terminal:
         """Show an error as one line."""
         self._print(self._errors, text, ("raygene: error:", "bold red"))
 
+    def interrupted(self, text: str) -> None:
+        """Show that a signal ended the command."""
+        self._print(self._errors, text, ("raygene:", "bold"))
+
     def heading(self, text: str) -> None:
         """Begin a part of a longer result."""
         self.flush()
@@ -146,6 +151,8 @@ class Terminal:
 
     def _print(self, console: Console, text: str, *before: tuple[str, str]) -> None:
         self.flush()
+        if console is self._errors:
+            signals.mark_answered()
         words = [part for word in before for part in (word, " ")]
         console.print(Text.assemble(*words, shown(text)), highlight=False, soft_wrap=True)
 

@@ -9,6 +9,9 @@ from raygene import own_packages
 
 def main() -> int:
     """Run the command line of this process; return its exit status."""
+    from cluster.process.start import handle_signals
+
+    handle_signals()
     from cluster.cli import main
 
     return main()

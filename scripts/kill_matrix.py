@@ -47,6 +47,8 @@ FINISHING_S = 5
 """A verb that ends well so soon after a signal had finished its work before."""
 PYTHON_STARTS_S = 0.25
 """Before this, Python may not have come to the first line of raygene."""
+LAST = ("raygene: error:", "raygene: interrupted")
+"""How the one line begins that tells of a failure, or of a signal."""
 FOREIGN = re.compile(
     r"Traceback|Exception ignored|Fatal|Segmentation|\*\*\*|core_worker|raylet|grpc|\(pid=|^\[\d{4}-|^\s+File |ray::"
 )
@@ -269,7 +271,7 @@ def kill(run: Run, target: str, phase: str, share: float, durations: dict[str, f
 def problems_of(record: dict[str, Any]) -> list[str]:
     """What is wrong with status and messages of a killed run."""
     target, status, lines, problems = record["target"], record["status"], record["stderr"], []
-    errors = [line for line in lines if line.startswith("raygene: error:")]
+    errors = [line for line in lines if line.startswith(LAST)]
     number = STATUSES.get(target, 1)
     is_silent = target.startswith("SIGKILL")
     if record["at"] < PYTHON_STARTS_S and target in STATUSES and not is_silent:
@@ -279,9 +281,9 @@ def problems_of(record: dict[str, Any]) -> list[str]:
         problems.append(f"status {status}")
     if status == 0 and target in STATUSES and record["ended_s"] > FINISHING_S:
         problems.append("went on after the signal")
-    if not is_silent and status != 0 and (len(errors) != 1 or not lines[-1].startswith("raygene: error:")):
+    if not is_silent and status != 0 and (len(errors) != 1 or not lines[-1].startswith(LAST)):
         problems.append(f"{len(errors)} error lines")
-    others = [line for line in lines if not line.startswith("raygene: error:") and not HARMLESS.search(line)]
+    others = [line for line in lines if not line.startswith("raygene: ") and not HARMLESS.search(line)]
     if foreign := [line for line in others if FOREIGN.search(line)]:
         problems.append(f"foreign line: {foreign[0][:120]}")
     return problems

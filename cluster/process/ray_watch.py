@@ -162,4 +162,4 @@ def _error_of_loss(lost: str) -> ResourceError:
 
 def _end_without_ray(lost: str) -> None:
     """Have this process end soon, whatever Ray waits for."""
-    signals.begin_ending(1, str(_error_of_loss(lost)))
+    signals.begin_ending(1, f"error: {_error_of_loss(lost)}")

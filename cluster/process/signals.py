@@ -1,5 +1,7 @@
 """Ends this process as defined at SIGINT, SIGTERM and SIGHUP: one line, and 128 plus the signal's number as its status.
 
+Where the end takes longer than `ANSWER_AFTER_S`, another line comes before it, which says that the signal was heard.
+
 Before the verb begins there is nothing to save, and a signal ends the process at once. While it works, the first signal
 raises KeyboardInterrupt, so that the verb can save and release what it holds; a second one ends it at once, and so does
 the end of `DEADLINE_S`. From the first signal on nobody else writes to the terminal: threads of Ray and Python would
@@ -37,6 +39,8 @@ START_DEADLINE_S = 3.0
 DEBOUNCE_S = 1.0
 """A signal that follows so soon is the same request: `timeout` sends it to the process and then to its group. Longer
 than `_NUDGE_AFTER_S`, after which the second of two that came at once may be handled."""
+ANSWER_AFTER_S = 0.4
+ANSWER = "stopping; interrupt again to end at once"
 _NUDGE = signal.SIGURG
 _NUDGE_AFTER_S = 0.5
 _ACTION_BYTES = 512
@@ -59,7 +63,10 @@ class _State:
         number: the first signal.
         at: when it came.
         ending: status and line of an ending that was decided; None before.
+        has_come: whether a signal has come, handled or not.
+        is_answered: whether something was written since the first signal.
         is_reported: whether the line is written.
+        is_finished: whether the verb has ended.
         is_lost: whether KeyboardInterrupt was raised where Python could not pass it on.
         stderr: descriptor of standard error.
     """
@@ -72,7 +79,10 @@ class _State:
     number: int | None = None
     at: float = 0.0
     ending: tuple[int, str] | None = None
+    has_come: bool = False
+    is_answered: bool = False
     is_reported: bool = False
+    is_finished: bool = False
     is_lost: bool = False
     stderr: int = _STDERR
 
@@ -111,6 +121,11 @@ def received() -> int | None:
     return _state.number
 
 
+def mark_answered() -> None:
+    """Note that a line was written: if a signal has come, it is its answer."""
+    _state.is_answered = _state.has_come or _state.number is not None
+
+
 def mark_reported(number: int) -> None:
     """Note that the line for a signal is written, so that it is not written again."""
     _state.is_reported = True
@@ -124,7 +139,7 @@ def begin_ending(status: int | None = None, line: str = "") -> None:
 
     Args:
         status: exit status of this ending; None: that of the signal.
-        line: what is written then.
+        line: what is written then, after the program's name.
     """
     if _state.message is None:
         return
@@ -142,6 +157,7 @@ def finish(status: int) -> int:
         `status`, for `sys.exit`.
     """
     ignore()
+    _state.is_finished = True
     children.kill_all()
     is_cut_short = _state.number is not None or _state.ending is not None
     # A Ray that did not start, or did not end, is in no state to be finalised.
@@ -255,11 +271,29 @@ def _attend(arrivals: int, main_thread: int) -> None:
         number = arrived[0]
         if number not in NUMBERS:
             continue
+        if not _state.has_come:
+            _state.has_come = True
+            _thread.start_new_thread(_answer, ())
         time.sleep(_NUDGE_AFTER_S)
         # Interrupts a call of the system. The interpreter may also have lost the first of two signals until now.
         signal.pthread_kill(main_thread, _NUDGE)
         if _state.number is None:
             _thread.start_new_thread(_end_if_unhandled, (number, _state.deadline_s))
+
+
+def _answer() -> None:
+    """Say that a signal was heard, unless the command ends at once or has said something else."""
+    time.sleep(ANSWER_AFTER_S)
+    if not (_state.is_answered or _state.is_reported or _state.is_finished):
+        _state.is_answered = True
+        _write(ANSWER)
+
+
+def _write(line: str) -> None:
+    """Write a line to the terminal, in place of a bar that may be on it."""
+    with suppress(OSError):
+        start = _SHOW_CURSOR if os.isatty(_state.stderr) else b""
+        os.write(_state.stderr, start + f"raygene: {line}\n".encode(errors="replace"))
 
 
 def _end_if_unhandled(number: int, seconds: float) -> None:
@@ -279,9 +313,8 @@ def _end_now() -> NoReturn:
     number = _state.number or signal.SIGINT
     status, line = _state.ending or (128 + number, _state.message(number) if _state.message else "")
     if not _state.is_reported:
-        with suppress(OSError):
-            start = _SHOW_CURSOR if os.isatty(_state.stderr) else b""
-            os.write(_state.stderr, start + f"raygene: error: {line}\n".encode(errors="replace"))
+        _state.is_reported = True
+        _write(line)
     children.kill_all()
     os._exit(status)
 

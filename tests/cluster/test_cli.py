@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
+import time
 from pathlib import Path
 
 import pytest
 
+from cluster import cli
 from cluster.cli import interruption, main
 from cluster.experiment import Experiment
 from cluster.verbs import VERBS
@@ -95,19 +98,35 @@ def test_an_example_without_sources_is_one_line(tmp_path: Path) -> None:
     assert "experiment.yaml: sources: missing" in line
 
 
+def begun(monkeypatch: pytest.MonkeyPatch, output: Path | None = None) -> None:
+    monkeypatch.setattr(cli, "_begun", (argparse.Namespace(output=str(output)), time.time()))
+
+
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_interruption_promises_kept_work_only_where_work_is_kept(verb: str) -> None:
-    is_promised = "finished work is kept" in interruption([verb, "--output", "x"])
-    assert is_promised == (verb in {"annotate", "demo", "build", "train", "tune", "scan"})
+def test_an_interruption_promises_no_work_where_there_is_none(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(monkeypatch, tmp_path / "x")
+    assert "work is kept, and the same command resumes" not in interruption([verb, "--output", "x"])
 
 
-def test_an_interruption_of_submit_says_that_jobs_keep_running() -> None:
+def test_an_interruption_says_that_finished_parts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(monkeypatch, tmp_path / "data")
+    part = tmp_path / ".data.building-0123" / "records" / "0.npz"
+    part.parent.mkdir(parents=True)
+    part.touch()
+    assert interruption(["build"]) == "interrupted; finished work is kept, and the same command resumes"
+
+
+def test_an_interruption_of_submit_says_that_jobs_keep_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(monkeypatch)
     for arguments in (["submit", "stop", "j"], ["submit", "run", "--", "train", "x"]):
         assert "a job that was sent keeps running" in interruption(arguments)
 
 
-def test_an_interruption_before_any_verb_promises_nothing() -> None:
-    assert "no work is kept" in interruption([])
+def test_an_interruption_before_a_verb_begins_promises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_begun", None)
+    assert interruption(["train"]) == "interrupted before anything was begun"
 
 
 def test_a_directory_that_is_not_a_bundle_is_one_line(tmp_path: Path) -> None:

@@ -169,7 +169,9 @@ class SourceConfig(Section):
     )
     ignore_chr: bool = Field(default=False, description="treat chr1 and 1 as the same sequence")
     exclude: str | None = Field(
-        default=None, description="BED file of intervals that no negative may overlap", json_schema_extra=PATH
+        default=None,
+        description="BED file of intervals that no negative may overlap (task structure: that get no labels)",
+        json_schema_extra=PATH,
     )
     genetic_code: int = Field(
         default=1,

@@ -25,9 +25,10 @@ OTHER_SOURCE_KEYS = {
     "span": "labels follow the exons and coding sequences within a gene",
     "biotypes": "other genes would pass for intergenic sequence; labels.pseudogenes and labels.noncoding say what is "
     "made of them",
-    "exclude": "it is what negatives avoid, and no negative is placed",
 }
 """The keys of a genome that this task does not read, with the reason."""
+LATER_SOURCE_KEYS = ("exclude",)
+"""The keys of a genome that this task did not read at first: where they are not given, documents stay without them."""
 OWN_SOURCE_KEYS = ("genetic_code",)
 OTHER_SPLITS = {
     "family": "windows of one chromosome would be in different splits and share the genes at their edges",
@@ -104,5 +105,9 @@ def without_meaningless(values: Mapping[str, Any]) -> dict[str, Any]:
     keys = OTHER_SOURCE_KEYS if is_structure else OWN_SOURCE_KEYS
     kept = {name: section for name, section in values.items() if name not in sections}
     if isinstance(sources := kept.get("sources"), list):
-        kept["sources"] = [{key: value for key, value in source.items() if key not in keys} for source in sources]
+        later = LATER_SOURCE_KEYS if is_structure else ()
+        kept["sources"] = [
+            {key: value for key, value in source.items() if key not in keys and not (key in later and value is None)}
+            for source in sources
+        ]
     return kept

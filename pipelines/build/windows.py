@@ -32,6 +32,7 @@ PIECES = pa.schema(
         ("end", pa.int64()),
         ("first", pa.int64()),
         ("genes", pa.large_binary()),
+        ("excluded", pa.list_(pa.list_(pa.int64(), 2))),
         ("task", pa.int64()),
     ]
 )
@@ -107,6 +108,8 @@ def _rows(genome: AnnotatedGenome, pieces: Sequence[Piece]) -> Iterator[dict[str
         # Genes that overlap decide together what a base is, so all of a cluster that touches the piece come along.
         touching = np.searchsorted(clusters[:, 1], piece.start, "right"), np.searchsorted(clusters[:, 0], piece.end)
         low, high = np.searchsorted(cluster_of, touching)
+        excluded = genome.excluded.get(chromosome, intervals.empty())
+        first, end = np.searchsorted(excluded[:, 1], piece.start, "right"), np.searchsorted(excluded[:, 0], piece.end)
         yield {
             "genome": genome.name,
             "chromosome": chromosome,
@@ -117,4 +120,5 @@ def _rows(genome: AnnotatedGenome, pieces: Sequence[Piece]) -> Iterator[dict[str
             "end": piece.end,
             "first": piece.first,
             "genes": annotated_genome.pack(genes[low:high]),
+            "excluded": excluded[first:end].tolist(),
         }

@@ -83,7 +83,8 @@ class WriteWindows:
         last = max([high, *(bounds[1] for bounds in inside)])
         letters = self.genomes[piece["genome"]].sequence(piece["chromosome"], first, last)
         codes = sequence.base_codes(letters)
-        labelled = label(genes, codes, start, end, self.rules[piece["genome"]], first=first, stretch=stretch)
+        rules, excluded = self.rules[piece["genome"]], np.array(piece["excluded"], np.int64).reshape(-1, 2)
+        labelled = label(genes, codes, start, end, rules, first=first, stretch=stretch, excluded=excluded)
         tokens = centred.encode(self.tokenizer, codes[low - first : high - first])[start - low : end - low]
         own = slice(start - first, end - first)
         bounds = windows.bounds(start, end, self.length)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pipelines.gene_models import reader
 from pipelines.gene_models.model import Gene
 from pipelines.gene_models.reader import GeneFile
 from pipelines.gene_models.selection import Selection
-from pipelines.genome import contigs, fasta
+from pipelines.genome import contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.intervals import Intervals
 from pipelines.inputs import contents
@@ -40,6 +40,7 @@ class AnnotatedGenome:
         dropped: number of genes that are not on a chromosome in use, by reason.
         unused: number of rows of the annotation that belong to no gene, by reason.
         packed: the genes of each of these chromosomes, packed.
+        excluded: merged intervals that get no labels, of each chromosome in use that has any, shape (n, 2).
     """
 
     genome: Genome
@@ -49,6 +50,7 @@ class AnnotatedGenome:
     dropped: Counter[str]
     unused: Counter[str]
     packed: dict[str, bytes]
+    excluded: dict[str, Intervals] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -84,21 +86,21 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
             does not exist, or no gene with a coding sequence is left.
     """
     fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
-    others = [annotation_path, *([Path(config.aliases)] if config.aliases else [])]
-    for path in (fasta_path, *others):
+    others = {"annotation": annotation_path}
+    others |= {key: Path(path) for key in ("aliases", "exclude") if (path := getattr(config, key))}
+    for path in (fasta_path, *others.values()):
         if not path.exists():
             raise InputError(
                 f"{path}: no such file", f"check the paths of genome {config.genome} under sources", key="sources"
             )
-    with contents.unchanged(*others):
+    with contents.unchanged(*others.values()):
         genome = fasta.open_genome(config.genome, fasta_path, progress)
         names = contigs.NameTranslator(config, genome.lengths)
         found = reader.read(annotation_path, genome.lengths, selection, partial(names.translate))
-        digests = {"fasta": genome.content, "annotation": contents.of_file(annotation_path)}
-        if config.aliases:
-            digests["aliases"] = contents.of_file(Path(config.aliases))
-    _require_shared_names(found, config, genome.lengths)
-    chosen = contigs.select(genome.lengths, {gene.chromosome for gene in found.genes}, config)
+        digests = {"fasta": genome.content} | {key: contents.of_file(path) for key, path in others.items()}
+        _require_shared_names(found, config, genome.lengths)
+        chosen = contigs.select(genome.lengths, {gene.chromosome for gene in found.genes}, config)
+        without_labels = _excluded(config, chosen.lengths, names, progress)
     on_chromosome: dict[str, list[Gene]] = {}
     dropped = Counter(found.left_out)
     for gene in found.genes:
@@ -121,7 +123,23 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
         dropped=dropped,
         unused=found.unused,
         packed={name: pack(genes) for name, genes in on_chromosome.items()},
+        excluded=without_labels,
     )
+
+
+def _excluded(
+    config: SourceConfig, lengths: dict[str, int], names: contigs.NameTranslator, progress: Progress
+) -> dict[str, Intervals]:
+    """The intervals of `sources.exclude`, merged and cut at the ends of their sequences."""
+    merged = {}
+    for name, rows in excluded.read(config, lengths, names.translate, progress).items():
+        clipped = np.minimum(rows, lengths[name])
+        if len(clipped := clipped[clipped[:, 0] < clipped[:, 1]]):
+            merged[name] = intervals.merge(clipped)
+    if config.exclude:
+        bases = sum(int((rows[:, 1] - rows[:, 0]).sum()) for rows in merged.values())
+        progress.note(f"{config.genome}: {bases:,} of {sum(lengths.values()):,} bases are excluded by {config.exclude}")
+    return merged
 
 
 def _require_shared_names(found: GeneFile, config: SourceConfig, lengths: dict[str, int]) -> None:

@@ -6,7 +6,6 @@ The cost is one pass over the annotation and, the first time, an index of the FA
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
-from pipelines.genome import annotation, bed_reader, contigs, fasta, intervals
+from pipelines.genome import annotation, contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Annotation, Feature, rows_left_out
 from pipelines.genome.intervals import Intervals
@@ -108,7 +107,9 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
     digests = {"fasta": genome.content, "annotation": contents.of_file(annotation_path)}
     digests |= {key: contents.of_file(Path(path)) for key in ("aliases", "exclude") if (path := getattr(config, key))}
     none = np.empty((0, 3), np.int64)
-    user_excluded = _user_excluded(config, used, names.translate, progress)
+    # The user's intervals are on both strands: 0.
+    intervals_of_user = excluded.read(config, used, names.translate, progress)
+    user_excluded = {name: np.pad(rows, ((0, 0), (0, 1))) for name, rows in intervals_of_user.items()}
     avoided = {
         name: [np.array(annotated.excluded.get(name) or none, np.int64), user_excluded.get(name, none)] for name in used
     }
@@ -236,24 +237,6 @@ def _warn_of_rows_past_the_end(
             "Is_circular=true of these sequences"
         )
     return any(bool((rows[:, 0] < lengths[name]).any()) for name, rows in past.items())
-
-
-def _user_excluded(
-    config: SourceConfig, lengths: dict[str, int], to_fasta_name: Callable[[str], str], progress: Progress
-) -> dict[str, Intervals]:
-    """The intervals of `sources.exclude`, which no negative may overlap, by chromosome; shape (n, 3), strand 0."""
-    if config.exclude is None:
-        return {}
-    path, rows = Path(config.exclude), dict[str, list[tuple[int, int, int]]]()
-    unused = 0
-    for number, columns in bed_reader.rows(path):
-        start, end = bed_reader.location(columns, path, number)
-        name = to_fasta_name(columns[0])
-        unused += name not in lengths
-        rows.setdefault(name, []).append((start, end, 0))
-    if unused:
-        progress.warn(f"{config.genome}: {unused:,} rows of {path} are on sequences that are not used")
-    return {name: np.array(on_sequence, np.int64) for name, on_sequence in rows.items() if name in lengths}
 
 
 def _filter_genes(

@@ -31,7 +31,7 @@ Flaw = Literal[
     "no_stop_codon",
 ]
 """Why a coding gene is masked; of several, the first counts."""
-GeneReason = Literal["labelled"] | Flaw | Role
+GeneReason = Literal["labelled", "excluded"] | Flaw | Role
 
 _OF_DEFECT: dict[Defect, Flaw] = {
     "not a multiple of three": "cds_not_multiple_of_three",

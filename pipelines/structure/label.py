@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from pipelines.gene_models.genetic_code import CODON, GeneticCode, genetic_code
 from pipelines.gene_models.model import Gene, Transcript
+from pipelines.genome import intervals
+from pipelines.genome.intervals import Intervals
 from pipelines.genome.sequence import OTHER, Bytes, base_codes, reverse_complement
 from pipelines.structure import states
 from pipelines.structure.flaws import Flaw, GeneReason, flaw
@@ -29,6 +31,7 @@ __all__ = ["BASE_REASONS", "SELECTION", "Labelled", "label"]
 
 BASE_REASONS = (
     "not_acgt",
+    "excluded",
     "overlapping_genes",
     "touching_genes",
     "unusual_splice_pair",
@@ -78,6 +81,7 @@ def label(
     *,
     first: int = 0,
     stretch: tuple[int, int] | None = None,
+    excluded: Intervals | None = None,
 ) -> Labelled:
     """Label the bases of a piece of a chromosome.
 
@@ -93,8 +97,11 @@ def label(
         first: the base of `codes[0]`.
         stretch: first base, and base after the last, of the stretch that the piece lies in; the piece itself if not
             given. A gene that crosses these borders is masked, and its bases are not looked at.
+        excluded: merged intervals of the chromosome that are masked on both strands, whole ones, of which at least
+            those that touch the piece; shape (n, 2).
     """
-    piece = _Piece(start, end, *(stretch or (start, end)), codes, first, genetic_code(rules.genetic_code), rules)
+    code, without_labels = genetic_code(rules.genetic_code), intervals.empty() if excluded is None else excluded
+    piece = _Piece(start, end, *(stretch or (start, end)), codes, first, code, rules, without_labels)
     for gene in genes:
         piece.add(gene)
     return piece.labelled()
@@ -135,9 +142,11 @@ class _Piece:
         first: int,
         code: GeneticCode,
         rules: LabelRules,
+        excluded: Intervals,
     ) -> None:
         self._start, self._end, self._low, self._high = start, end, low, high
         self._codes, self._first, self._code, self._rules = codes, first, code, rules
+        self._excluded = excluded
         bases = end - start
         self._strands = [_Strand(np.full(bases, _FREE, np.uint8), np.zeros(bases, np.bool_)) for _ in range(2)]
         self._genes: Counter[str] = Counter()
@@ -161,9 +170,12 @@ class _Piece:
     def labelled(self) -> Labelled:
         bases: Counter[str] = Counter()
         unknown = self._codes[self._start - self._first : self._end - self._first] == OTHER
+        excluded = np.zeros(len(unknown), np.bool_)
+        for low, high in self._excluded.tolist():
+            excluded[slice(*self._clipped(low, high))] = True
         strands = []
         for strand in self._strands:
-            of_strand, reasons = self._finished(strand, unknown)
+            of_strand, reasons = self._finished(strand, excluded, unknown)
             counts = np.bincount(reasons, minlength=len(BASE_REASONS) + 1)
             bases.update({reason: int(counts[at]) for reason, at in _NUMBERS.items() if counts[at]})
             strands.append(of_strand)
@@ -176,7 +188,10 @@ class _Piece:
             return kind, None
         if low < self._low or high > self._high:
             return "crosses_a_border", transcript
-        return flaw(gene, transcript, self._code, self._letters) or "labelled", transcript
+        if reason := flaw(gene, transcript, self._code, self._letters):
+            return reason, transcript
+        is_excluded = bool(((self._excluded[:, 0] <= low) & (high <= self._excluded[:, 1])).any())
+        return "excluded" if is_excluded else "labelled", transcript
 
     def _is_masked(self, reason: str) -> bool:
         if reason in ("pseudogene", "transposable_element"):
@@ -225,7 +240,9 @@ class _Piece:
             not in pairs
         ]
 
-    def _finished(self, strand: _Strand, unknown: NDArray[np.bool_]) -> tuple[States, NDArray[np.uint8]]:
+    def _finished(
+        self, strand: _Strand, excluded: NDArray[np.bool_], unknown: NDArray[np.bool_]
+    ) -> tuple[States, NDArray[np.uint8]]:
         """The states of a strand, and for each masked base the number of its reason (0 for others)."""
         result = strand.coding
         reasons = np.zeros(len(result), np.uint8)
@@ -242,6 +259,7 @@ class _Piece:
         for low, high in self._touching(strand):
             reasons[low:high] = _NUMBERS["touching_genes"]
         reasons[strand.disagree] = _NUMBERS["overlapping_genes"]
+        reasons[excluded] = _NUMBERS["excluded"]
         reasons[unknown] = _NUMBERS["not_acgt"]
         result[reasons > 0] = MASKED
         return result, reasons

@@ -20,7 +20,7 @@ from pipelines.genome import sequence
 from pipelines.progress import Silent
 from pipelines.structure.rules import LabelRules
 from pipelines.tokens import centred
-from tests.pipelines.build.gene_genomes import GeneGenome, make_gene_genome, structure_config
+from tests.pipelines.build.gene_genomes import MASKED, GeneGenome, make_gene_genome, structure_config
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,13 @@ def test_a_window_with_a_coding_base_is_labelled_as_such(genes: GeneGenome, tmp_
 def test_rows_do_not_depend_on_where_tasks_are_cut(
     bases: int, genes: GeneGenome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = write(structure_config(genes), tmp_path / "whole")
+    exclude = tmp_path / "exclude.bed"
+    exclude.write_text("chr1\t400\t3001\nchr1\t3800\t3900\nchr1\t5200\t5210\n")
+    config = structure_config(sources=[genes.source() | {"exclude": str(exclude)}])
+    whole = write(config, tmp_path / "whole")
     monkeypatch.setattr(task_plan, "TASK_BASES", bases)
     monkeypatch.setattr(task_plan, "MAX_TASK_BASES", bases)
-    cut = write(structure_config(genes), tmp_path / "cut")
+    cut = write(config, tmp_path / "cut")
     assert {split: one.rows for split, one in cut.items()} == {split: one.rows for split, one in whole.items()}
     totals = []
     for written in (whole, cut):
@@ -175,6 +178,31 @@ def test_an_alias_names_a_sequence_of_the_annotation(genes: GeneGenome, tmp_path
     source = genes.source() | {"annotation": str(annotation), "aliases": str(aliases)}
     written = write(structure_config(genes, sources=[source]), tmp_path / "out")
     assert written["train"].states().tolist() == genes.states("chr1").tolist()
+
+
+def test_excluded_intervals_are_masked_on_both_strands_and_counted(genes: GeneGenome, tmp_path: Path) -> None:
+    first = next(gene for gene in genes.genes if gene.chromosome == "chr1")
+    parts = [(first.start - 20, first.end + 20), (3_000, 4_000), (3_500, 4_321), (5_990, 9_999)]
+    exclude, aliases = tmp_path / "exclude.bed", tmp_path / "names.tsv"
+    exclude.write_text("".join(f"one\t{start}\t{end}\n" for start, end in parts) + "chr2\t5\t5\nelsewhere\t1\t2\n")
+    aliases.write_text("one\tchr1\n")
+    config = structure_config(sources=[genes.source() | {"exclude": str(exclude), "aliases": str(aliases)}])
+    progress = Silent()
+    prepared = structure_build.prepare(config, progress)
+    written = write(config, tmp_path / "out")
+    expected = genes.states("chr1")
+    for start, end in parts:
+        expected[start:end] = MASKED | MASKED << 4
+    assert written["train"].states().tolist() == expected.tolist()
+    assert written["validation"].states().tolist() == genes.states("chr2").tolist()
+    bases = first.end - first.start + 40 + 1_321 + 10
+    (summary,) = (one["structure"]["train"] for one in written["train"].records if "train" in one["structure"])
+    assert summary["masked"]["excluded"] == 2 * bases
+    whole = [gene for gene in genes.genes if gene.chromosome == "chr1" and gene.start >= 3_000 and gene.end <= 4_321]
+    assert summary["genes"]["excluded"] == 1 + len(whole)
+    assert f"toy: {bases:,} of 18,000 bases are excluded by {exclude}" in progress.notes
+    assert f"toy: 1 rows of {exclude} are on sequences that are not used" in progress.warnings
+    assert set(prepared.genomes[0].contents) == {"fasta", "annotation", "aliases", "exclude"}
 
 
 def test_an_annotation_without_coding_sequences_is_refused(genes: GeneGenome, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.gene_models import annotated_genome
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome.sequence import base_codes
 from pipelines.structure import states
@@ -132,7 +133,9 @@ def _claims(gene: Gene, letters: str) -> tuple[dict[int, int], set[int]]:
     return claims, unusual
 
 
-def _slow_labels(genes: list[Gene], letters: str, start: int, end: int, rules: LabelRules) -> tuple[list[int], dict]:
+def _slow_labels(
+    genes: list[Gene], letters: str, start: int, end: int, rules: LabelRules, excluded: tuple[int, int]
+) -> tuple[list[int], dict]:
     """States of both strands, one after the other, and why bases are masked, looked at base by base."""
     reasons = [(gene, _reason(gene, letters, (start, end))) for gene in genes]
     masking = {"noncoding": rules.noncoding == "mask", "pseudogene": rules.pseudogenes == "mask"}
@@ -148,6 +151,8 @@ def _slow_labels(genes: list[Gene], letters: str, start: int, end: int, rules: L
             why = []
             if letters[base] == "N":
                 why.append("not_acgt")
+            if excluded[0] <= base < excluded[1]:
+                why.append("excluded")
             if len(own) > 1 or (utr and own & {states.INTRON_0, states.INTRON_1, states.INTRON_2}):
                 why.append("overlapping_genes")
             lows, highs = {low for low, _ in borders}, {high for _, high in borders}
@@ -189,15 +194,22 @@ def _utr(gene: Gene, base: int) -> str | None:
     utr=st.sampled_from(["intergenic", "keep"]),
     mask=st.sampled_from(["mask", "intergenic"]),
     border=st.integers(150, 300),
+    excluded=st.tuples(st.integers(0, 300), st.integers(0, 120)).map(lambda span: (span[0], span[0] + span[1])),
 )
-def test_labels_equal_those_found_base_by_base(seed: int, utr: str, mask: str, border: int) -> None:
+def test_labels_equal_those_found_base_by_base(
+    seed: int, utr: str, mask: str, border: int, excluded: tuple[int, int]
+) -> None:
     letters, genes = annotation(seed)
     rules = LabelRules(utr=utr, pseudogenes=mask, noncoding=mask)  # type: ignore[arg-type]
-    labelled = label(genes, _codes(letters), 0, border, rules)
-    expected, counts = _slow_labels(genes, letters, 0, border, rules)
+    labelled = label(genes, _codes(letters), 0, border, rules, excluded=np.array([excluded]))
+    expected, counts = _slow_labels(genes, letters, 0, border, rules, excluded)
     assert [*states.unpack(labelled.packed)[0], *states.unpack(labelled.packed)[1]] == expected
     assert labelled.bases == counts
     reasons = [_reason(gene, letters, (0, border)) for gene in genes if gene.start < border]
+    spans = [annotated_genome.extent(gene) for gene in genes if gene.start < border]
+    for number, (low, high) in enumerate(spans):
+        if reasons[number] == "labelled" and excluded[0] <= low and high <= excluded[1]:
+            reasons[number] = "excluded"
     assert labelled.genes == {reason: reasons.count(reason) for reason in set(reasons)}
 
 

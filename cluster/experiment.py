@@ -220,6 +220,16 @@ def names_path(keys: tuple[str | int, ...]) -> bool:
     return any(is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
 
 
+def takes_addresses(key: str) -> bool:
+    """Whether the path that a key of a section holds, such as `training.start_from`, may be an address as well."""
+    section, _, name = key.partition(".")
+    model = Experiment.model_fields[section].annotation if section in Experiment.model_fields else None
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return False
+    extra = next((field.json_schema_extra for label, field in model.model_fields.items() if label == name), None)
+    return isinstance(extra, dict) and bool(extra.get("address"))
+
+
 def with_paths(keys: tuple[str | int, ...], value: Any, change: Change) -> Any:
     """The value of a key, changed if it is a path; in `tuning.space`, the paths in it are changed.
 

@@ -27,6 +27,10 @@ _MAX_SOURCES = 10_000
 Overrides = dict[tuple[str | int, ...], Any]
 
 
+SHORT_FLAGS: dict[str, tuple[str | int, ...]] = {"start_from": ("training", "start_from")}
+"""A verb's own argument that stands for a configuration key, by its attribute."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and part of raygene's family."""
 
@@ -170,6 +174,10 @@ def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace,
     for name in [name for name in vars(namespace) if "." in name]:
         section, key = name.split(".", 1)
         overrides[section, key] = flag_types.parse_value(vars(namespace).pop(name), _field(section, key))
+    for name, keys in SHORT_FLAGS.items():
+        if (value := getattr(namespace, name, None)) is not None and overrides.setdefault(keys, value) != value:
+            flags_of_key = f"--{name.removeprefix('start_')} and --{'.'.join(map(str, keys))}"
+            raise UsageError(f"{chosen.prog}: {flags_of_key} differ", "give one of the two")
     return namespace, overrides
 
 

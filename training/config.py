@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from pipelines.address import has_credentials
 from pipelines.config import LATER, PATH, Section
@@ -15,6 +15,8 @@ from training.model_registry import RegisteredKind
 UNPLANNED_BUDGET = 65_536
 """Padded tokens in a batch where memory is not planned; on a CPU larger batches are no faster."""
 
+START: dict[str, JsonValue] = {**PATH, "address": True}
+"""Marks the key of a bundle to start from: a path, or the address of a bundle elsewhere."""
 OF_STRUCTURE = ("reverse_complement", "shift", "site_weight", "validation_bases")
 """Keys of `training` that only task structure reads; None where they are left out."""
 
@@ -196,6 +198,31 @@ class TrainingConfig(Section):
     freeze_embedding: int = Field(
         default=0, description="epochs during which token vectors are not trained (-1: all)", ge=-1
     )
+    start_from: str | None = Field(
+        default=None,
+        description="bundle whose weights training starts from, as a path or an address; its tokenizer has to be that "
+        "of the dataset, and its architecture that of the experiment (raygene train: --from)",
+        json_schema_extra=START,
+    )
+    head: Literal["keep", "new"] = Field(
+        default="keep",
+        description="last linear map of a model that starts from a bundle: keep = the bundle's, new = drawn by seed",
+        json_schema_extra=LATER,
+    )
+    freeze_body: int = Field(
+        default=0,
+        description="epochs during which only the head of a model that starts from a bundle is trained (-1: all)",
+        ge=-1,
+        json_schema_extra=LATER,
+    )
+    layer_decay: float = Field(
+        default=1.0,
+        description="factor of the learning rate from each layer to the one before it, counted from the head down, of "
+        "a model that starts from a bundle",
+        gt=0,
+        le=1,
+        json_schema_extra=LATER,
+    )
     max_grad_norm: float = Field(default=1.0, description="norm above which the gradient is clipped", gt=0)
     checkpoint_steps: int = Field(
         default=0, description="optimizer steps between checkpoints within an epoch (0: no limit)", ge=0
@@ -243,13 +270,25 @@ class TrainingConfig(Section):
     def document(self, exclude: set[str] | None = None) -> dict[str, Any]:
         """The keys with their values as JSON has them; those of one task alone only where they have a value.
 
-        Bundles store it, and run keys hash it.
+        Bundles store it, and run keys hash it. Keys of later versions are left out at their defaults, and so is the
+        path of the bundle that training starts from: a run is known by that bundle's digest.
 
         Args:
             exclude: keys that are left out.
         """
         unset = {key for key in OF_STRUCTURE if getattr(self, key) is None}
-        return self.model_dump(mode="json", exclude=unset | (exclude or set()))
+        unset |= {key for key, default in self.later_defaults().items() if getattr(self, key) == default}
+        return self.model_dump(mode="json", exclude={"start_from", *unset, *(exclude or ())})
+
+    @property
+    def trains_body(self) -> bool:
+        """Whether anything but the head is trained in any epoch."""
+        return 0 <= self.freeze_body < self.epochs
+
+    @property
+    def trains_embedding(self) -> bool:
+        """Whether token vectors are trained in any epoch."""
+        return 0 <= self.freeze_embedding < self.epochs and self.trains_body
 
     @property
     def budget(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress
+from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import format_size
 from training.models import embedding_file
@@ -152,14 +153,15 @@ class Run:
             self._splits[dataset.path] = open_splits(dataset.path, dataset.fingerprint)
         splits = self._splits[dataset.path]
         tokenizer = splits[0].tokenizer
-        if model.embedding_file:
-            try:
-                embedding_file.load(Path(model.embedding_file), tokenizer, model.embedding)
-            except BundleError as error:
-                # Its size or tokenizer is incompatible with this configuration; it may fit others.
-                raise UsageError(error.problem, error.fix) from error
-        lengths = np.concatenate([split.lengths for split in splits])
         task = Task.of_dataset(splits[0].manifest["config"])
+        try:
+            start.source(model, training, task, tokenizer)
+            if model.embedding_file:
+                embedding_file.load(Path(model.embedding_file), tokenizer, model.embedding)
+        except BundleError as error:
+            # Its size or tokenizer is incompatible with this configuration; it may fit others.
+            raise UsageError(error.problem, error.fix) from error
+        lengths = np.concatenate([split.lengths for split in splits])
         return memory_check.check_memory(model, training, lengths, tokenizer, self._machine, task)
 
     def _spec(self, trial: Trial) -> TrialSpec:
@@ -176,6 +178,7 @@ class Run:
             retain_memory=trial.retain_memory,
             cpus=trial.cpus,
             gpus=trial.gpus,
+            start=start.digest(training),
             deadline=None if budget is None else time.time() + budget - self._clock(),
         )
 

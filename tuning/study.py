@@ -17,6 +17,8 @@ from pipelines.build.pipeline import Connect
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import BusyError, ResourceError, UsageError
 from pipelines.progress import Progress
+from training.bundle import start
+from training.config import TrainingConfig
 from training.distributed.run_key import NOT_CONTENT
 from training.tasks import Task
 from tuning import identity
@@ -63,6 +65,9 @@ class Study:
             datasets: fingerprints.
         """
         training = {key: value for key, value in self.base["training"].items() if key not in NOT_CONTENT}
+        if training.get("start_from") is not None:
+            # A study is known by the content of the bundle, which may lie elsewhere next time.
+            training["start_from"] = start.digest(TrainingConfig.model_validate(self.base["training"]))
         return {
             "tuning": self.config.model_dump(mode="json", by_alias=True, exclude=identity.FREE),
             "space": {key: domain.model_dump(mode="json") for key, domain in self.config.search_space.items()},

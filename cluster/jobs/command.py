@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.experiment import inputs, load, portable, with_paths
+from cluster.experiment import inputs, load, portable, takes_addresses, with_paths
 from cluster.flags import Overrides, Parser, chosen_parser, parse
 from cluster.former_commands import require_current
 from cluster.path_keys import absolute
@@ -73,8 +73,8 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     chosen = chosen_parser(parser, namespace)
     for name, metavar, value in _argument_paths(chosen, namespace):
         _require_portable(name, value, addresses=metavar in ADDRESSES)
-    for name, value in _overridden_paths(overrides):
-        _require_portable(name, value, addresses=False)
+    for name, value, takes_address in _overridden_paths(overrides):
+        _require_portable(name, value, addresses=takes_address)
     _require_persistent_report(verb, namespace)
     action = next((action for action in chosen._actions if action.metavar == EXPERIMENT), None)
     if action is None or getattr(namespace, action.dest) is None:
@@ -107,13 +107,14 @@ def _argument_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespa
                 yield name, str(action.metavar), str(path)
 
 
-def _overridden_paths(overrides: Overrides) -> list[tuple[str, str]]:
-    """Flag and value of every path that is given for a key of the experiment."""
-    paths: list[tuple[str, str]] = []
+def _overridden_paths(overrides: Overrides) -> list[tuple[str, str, bool]]:
+    """Flag and value of every path that is given for a key of the experiment, and whether it may be an address."""
+    paths: list[tuple[str, str, bool]] = []
 
     def collect(key: str, value: Any) -> Any:
         values = value if isinstance(value, list) else [value]
-        paths.extend((f"--{key}", path) for path in values if isinstance(path, str))
+        takes_address = takes_addresses(key.rpartition(" ")[2])
+        paths.extend((f"--{key}", path, takes_address) for path in values if isinstance(path, str))
         return value
 
     for keys, value in overrides.items():

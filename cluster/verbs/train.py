@@ -16,7 +16,8 @@ SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
 Trains a gene recogniser with Ray Train and saves the epoch with the best validation AUROC as a bundle: weights,
 vocabulary and tokenizer in one directory. The result does not depend on the number of workers. The same command resumes
-a killed run, and does nothing when the run is finished."""
+a killed run, and does nothing when the run is finished. With --from training starts from the weights of another model,
+such as that of a related species."""
 EXAMPLE = "raygene train examples/yeast/experiment.yaml --dataset yeast --output run --training.workers 2"
 
 
@@ -24,6 +25,13 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     add_experiment_argument(parser)
     add_dataset_flag(parser)
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        type=PathRole.READ,
+        metavar="BUNDLE",
+        help="the bundle, as a path or an address, whose weights training starts from (training.start_from)",
+    )
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_FOLDER,
@@ -40,11 +48,12 @@ def written(context: Context) -> list[Written]:
         UsageError: the experiment would be overwritten by other values.
     """
     from training.distributed.run_progress import LOG
+    from training.observability import start_record
     from training.observability.runlog import METRICS, STEPS
 
     output = Path(context.arguments.output)
     _is_replaced(context)
-    files = [Written("--output", output / name) for name in (METRICS, STEPS, LOG)]
+    files = [Written("--output", output / name) for name in (METRICS, STEPS, LOG, start_record.FILE)]
     return [*files, Written("--output", output / "bundle", PathRole.WRITTEN_BUNDLE)]
 
 

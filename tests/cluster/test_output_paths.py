@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +94,7 @@ class Inputs:
             "DATASET": "dataset",
             "--dataset": "dataset",
             "BUNDLE": "run/bundle",
+            "--from": "started",
             "CALLS": "calls.gff3",
             "--fasta": "genome.fa",
             "--sequences": "genome.fa",
@@ -119,10 +121,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     source = {**genome.source(), "exclude": str(folder / "excluded.bed"), "aliases": str(folder / "aliases.tsv")}
     (folder / "vectors.safetensors").write_bytes(b"vectors")
     small_bundle(TokenDataset.open(write_dataset(folder / "dataset"), "train")).save(folder / "run" / "bundle")
+    shutil.copytree(folder / "run" / "bundle", folder / "started")
     values = {
         "sources": [source],
         "tokenizer": {"from": str(folder / "run" / "bundle")},
         "model": {"embedding_file": str(folder / "vectors.safetensors")},
+        "training": {"start_from": str(folder / "started")},
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(values))
     return Inputs(folder)

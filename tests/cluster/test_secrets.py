@@ -100,7 +100,14 @@ def test_an_address_given_for_any_path_shows_no_secret(
         assert captured.err.startswith("raygene: error: ")
 
 
-KEYS = ("sources.0.fasta", "sources.0.annotation", "sources.0.exclude", "tokenizer.from", "model.embedding_file")
+KEYS = (
+    "sources.0.fasta",
+    "sources.0.annotation",
+    "sources.0.exclude",
+    "tokenizer.from",
+    "model.embedding_file",
+    "training.start_from",
+)
 
 
 @pytest.mark.parametrize("form", [*SECRETS, "ray://host:1?token={}", "http://u:{}@h:5000"])

@@ -105,6 +105,7 @@ def _data(config: Config) -> str:
             "## What it was trained on",
             f"Genomes: {', '.join(map(card_text.name, config['genomes']))}. Genes shown as: {_shown(config)}. "
             f"Longest interval: {dataset['longest']['bases']:,} bases. Dataset `{dataset['fingerprint']}`.",
+            *card_text.ancestry(config),
             *card_text.inputs(dataset),
             *([how + "."] if how else []),
             *([card_text.table(("split", "genes", "negatives", "sequences"), splits)] if splits else []),

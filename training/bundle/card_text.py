@@ -68,6 +68,28 @@ def inputs(dataset: Config) -> list[str]:
     return [table(("source", "file", "SHA-256"), rows)] if rows else []
 
 
+def ancestry(config: Config) -> list[str]:
+    """The models that a model's weights come from, the nearest first; nothing for a model trained from the start."""
+    listed = config.get("ancestors")
+    ancestors = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    if not ancestors:
+        return []
+    rows = [
+        (
+            ", ".join(map(name, one.get("genomes", []))),
+            f"`{name(one.get('bundle', '?'))}`",
+            f"`{name(one.get('dataset', '?'))}`",
+        )
+        for one in ancestors
+    ]
+    head = "made anew" if config["training"].get("head") == "new" else "kept"
+    return [
+        "Training did not begin with drawn weights, but with those of another model, the first below; its head was "
+        f"{head}. What a model in this table was trained on counts as seen by this one too.",
+        table(("trained on", "bundle", "dataset"), rows),
+    ]
+
+
 def sequences(split: Config) -> str:
     """The names of a split's sequences, or how many there are."""
     listed = split.get("names", [])

@@ -83,6 +83,7 @@ def _data(config: Config) -> str:
             "## What it was trained on",
             f"Genomes: {', '.join(map(card_text.name, config['genomes']))}, in windows of "
             f"{config['window']['length']:,} bases. Dataset `{dataset['fingerprint']}`.",
+            *card_text.ancestry(config),
             *card_text.inputs(dataset),
             *([f"Split by {card_text.name(by)}."] if by else []),
             *([card_text.table(("split", "bases", "genes", "left out", "sequences"), splits)] if splits else []),

@@ -43,7 +43,7 @@ class Shape:
     def of(cls, model: ModelConfig, training: TrainingConfig, rows: int, tokens: int, device: Device) -> Shape:
         """The shape of a batch of `rows` sequences, the longest of which has `tokens` tokens."""
         positions = (tokens - 1) // model.stem_stride + 1 if model.stem else tokens
-        return cls(device, rows, tokens, positions, NUMBER_BYTES[training.precision], training.freeze_embedding == 0)
+        return cls(device, rows, tokens, positions, NUMBER_BYTES[training.precision], training.trains_embedding)
 
     def in_frames(self, frames: int) -> Shape:
         """The shape that the body reads where each row is split into `frames` interleaved rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.cost.amount import NOTHING, Amount
 
@@ -30,6 +30,32 @@ class Stage:
     held: Amount = NOTHING
     forward: Amount = NOTHING
     backward: Amount = NOTHING
+
+
+def frozen_below_head(stages: Sequence[Stage], count: int) -> list[Stage]:
+    """A model of whose stages only the last are trained: the others have no backward pass, and save nothing for it.
+
+    What a stage would have saved exists while it runs, and what the one before it saved is taken to exist still, since
+    that may be what it reads.
+
+    Args:
+        stages: in forward order.
+        count: of those that are trained.
+    """
+    below = len(stages) - count
+    before = [NOTHING, *(stage.saved for stage in stages)]
+    frozen = [
+        replace(
+            stage,
+            weights=0,
+            frozen=stage.weights + stage.frozen,
+            saved=NOTHING,
+            forward=stage.saved + previous + stage.forward,
+            backward=NOTHING,
+        )
+        for stage, previous in zip(stages[:below], before, strict=False)
+    ]
+    return [*frozen, *stages[below:]]
 
 
 @dataclass(frozen=True)

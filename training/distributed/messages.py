@@ -35,6 +35,7 @@ class WorkerSpec:
         run: the beginning of the run's key.
         threads: CPUs of the worker.
         retain_memory: whether freed memory may stay with the process, which is faster.
+        start: digest of the bundle that training starts from; None: it starts from none.
     """
 
     model: ModelConfig
@@ -46,6 +47,7 @@ class WorkerSpec:
     run: str
     threads: int
     retain_memory: bool
+    start: str | None = None
 
 
 @dataclass(frozen=True, order=True)

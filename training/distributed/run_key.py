@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines import fingerprint
+from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
 from training.engine.checkpoints import FORMAT
 from training.models import embedding_file
@@ -27,16 +28,27 @@ NOT_CONTENT = {
 
 
 def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
-    """SHA-256 over the model, the optimisation, the dataset and the format of checkpoints.
+    """SHA-256 over the model, the optimisation, the dataset, the format of checkpoints and the bundle started from.
 
     Args:
         model: the architecture; an embedding file counts by its content, not its path.
-        training: the optimisation; the keys in `NOT_CONTENT` do not count.
+        training: the optimisation; the keys in `NOT_CONTENT` do not count, and a bundle to start from counts by its
+            digest, not its path.
         dataset: the fingerprint of the dataset.
 
     Raises:
-        BundleError: the embedding file is missing.
+        BundleError: the embedding file or the bundle is missing.
     """
+    digest = start.digest(training)
+    return key_without_start(model, training, dataset) if digest is None else _key(model, training, dataset, digest)
+
+
+def key_without_start(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
+    """The key of the same run with weights that are drawn; arguments and errors as of `run_key`."""
+    return _key(model, training, dataset, None)
+
+
+def _key(model: ModelConfig, training: TrainingConfig, dataset: str, digest: str | None) -> str:
     return fingerprint.of_value(
         {
             "model": ModelConfig.with_first_names(embedding_file.identity(model)),
@@ -44,4 +56,5 @@ def run_key(model: ModelConfig, training: TrainingConfig, dataset: str) -> str:
             "dataset": dataset,
             "checkpoints": FORMAT,
         }
+        | ({} if digest is None else {"start": digest})
     )

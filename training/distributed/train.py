@@ -22,14 +22,14 @@ from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
 from training import dataset_config, networks
-from training.bundle import bundle, description
+from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan, worker
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
 from training.distributed.placement import max_workers_per_node, missing_resources, nodes_of, place
-from training.distributed.run_key import run_key
+from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
 from training.engine.checkpoints import Checkpoints, Document
@@ -37,7 +37,7 @@ from training.engine.precision import require_device
 from training.engine.state import Record
 from training.memory.capacity import format_size
 from training.models import embedding_file
-from training.observability import journal
+from training.observability import journal, start_record
 from training.observability.embeddings import EMBEDDINGS, Embeddings, refuse_own
 from training.observability.mlflow import Tracker, tracked
 from training.observability.runlog import METRICS
@@ -59,6 +59,7 @@ class Run:
         train: the rows to learn from.
         validation: the rows to choose the best epoch by.
         key: fingerprint of all that decides the result.
+        start: the bundle whose weights training starts from; None: all weights are drawn.
     """
 
     model: ModelConfig
@@ -68,6 +69,7 @@ class Run:
     train: TokenDataset
     validation: TokenDataset
     key: str
+    start: Bundle | None = None
 
     @property
     def steps(self) -> int:
@@ -154,6 +156,8 @@ class Run:
             "records": [description.without_machine_figures(record) for record in document["records"]],
             "parameters": description.parameters(network),
         }
+        if self.start is not None:
+            config["ancestors"] = start.ancestors(self.start)
         if self.task.is_structure:
             config["decoded"] = decoded
         else:
@@ -204,11 +208,12 @@ def train(
         The bundle, as loaded back.
 
     Raises:
-        BundleError: the embedding file does not fit the dataset or the model.
+        BundleError: the embedding file or the bundle to start from does not fit the dataset or the model.
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
         ResourceError: the cluster lacks the requested workers, or another process writes to `output`.
         TrainingError: the loss is no longer a number, a checkpoint is damaged, or workers died too often.
-        UsageError: the embedding file is in the run's own `embeddings`, or a key has no meaning for the dataset's task.
+        UsageError: the embedding file is in the run's own `embeddings`, a key has no meaning for the dataset's task or
+            without a bundle to start from, or the run in `output` started from another bundle.
         KeyboardInterrupt: interrupted; everything up to the last step is saved.
     """
     refuse_own(model.embedding_file, output)
@@ -217,12 +222,16 @@ def train(
     model = task.model(model)
     networks.check(task, model)
     training = task.training(training)
-    key = run_key(model, training, train_split.manifest["fingerprint"])
-    run = Run(model, training, dataset, output, train_split, validation, key)
+    dataset_fingerprint = train_split.manifest["fingerprint"]
+    source = start.source(model, training, task, train_split.tokenizer)
+    start_record.refuse_own(training.start_from, output)
+    key = run_key(model, training, dataset_fingerprint)
+    run = Run(model, training, dataset, output, train_split, validation, key, source)
     storage.make_directory(output)
     tracker = Tracker(training.mlflow, progress.warn)
     epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
+        start_record.write(output, key_without_start(model, training, dataset_fingerprint), start.digest(training))
         resolved = _reconciled(run, resolved, progress, " and are written to" if write_resolved else ", not those of")
         if write_resolved:
             storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
@@ -261,6 +270,26 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle,
     return run.write_bundle(document, progress), document["records"]
 
 
+def _note_start(run: Run, logger: RunLogger) -> None:
+    """Say what training starts from, and what of its data the dataset evaluates on."""
+    if run.start is None:
+        return
+    training, genomes = run.training, ", ".join(map(str, run.start.config["genomes"]))
+    body = {0: "body trained from the first epoch on", -1: "body frozen"}.get(
+        training.freeze_body, f"body frozen for {training.freeze_body} of {training.epochs} epochs"
+    )
+    head = "head kept" if training.head == "keep" else "head made anew"
+    decay = f", layer decay {training.layer_decay:g}" if training.layer_decay < 1 else ""
+    logger.note(f"starting from bundle {run.start.fingerprint[:12]}, trained on {genomes}: {head}, {body}{decay}")
+    seen = start.seen_before(run.start, description.data(run.train.manifest))
+    if seen:
+        more = f" and {len(seen) - 3} more" if len(seen) > 3 else ""
+        logger.warn(
+            f"the bundle was trained on sequences of validation or test, {', '.join(seen[:3])}{more}: figures there "
+            "are too good wherever the same stretches were in its train split"
+        )
+
+
 def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:
     """Run the training loop on Ray Train until the last checkpoint is written."""
     import ray
@@ -287,6 +316,7 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
         f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
         f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
     )
+    _note_start(run, logger)
     logger.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
     spec = WorkerSpec(
         model=run.model,
@@ -298,6 +328,7 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
         run=run.key[:SHORT_KEY],
         threads=placement.cpus,
         retain_memory=memory.retain_memory,
+        start=run.start.fingerprint if run.start else None,
     )
     min_workers = training.min_workers or training.workers
     group = WorkerGroup(training.workers, min_workers, placement, max_failures=training.retries)

@@ -10,7 +10,7 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
-from training import networks
+from training.bundle import start
 from training.distributed.messages import (
     EventQueue,
     Position,
@@ -103,7 +103,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
-    model = networks.fresh(task, spec.model, train.tokenizer, config.seed).to(device)
+    model = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
     objective = objective_of(config, train)
     layout.set_layout(model, config, train, objective)
     state = loop.start(model, config, device)

@@ -22,7 +22,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
 from training.data.feed import feed
 from training.data.step_plan import plan_epoch
-from training.engine import heap, threads
+from training.engine import freezing, heap, optimizers, threads
 from training.engine.collective import Collective, sum_gradients
 from training.engine.epoch_metrics import EpochMetrics
 from training.engine.objectives.objective import Objective
@@ -96,9 +96,7 @@ def _train_epoch(
     """Do the remaining steps of an epoch; return False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
     steps = plan_epoch(train.lengths, config.global_batch_size, config.seed, state.epoch)
-    is_frozen = config.freeze_embedding < 0 or state.epoch < config.freeze_embedding
-    model.get_parameter("embedding.weight").requires_grad_(not is_frozen)
-    model.train()
+    freezing.prepare(model, config, state.epoch)
     remaining = enumerate(steps[state.step :], start=state.step)
     batch_of = partial(objective.collate, train, state.epoch)
     with feed(train, remaining, config.budget, collective.workers, collective.rank, device, batch_of) as batches:
@@ -109,8 +107,7 @@ def _train_epoch(
                 step = next(prepared, None)
             if step is None:
                 break
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(state.epoch * len(steps) + step.number, len(steps), config)
+            optimizers.set_rate(optimizer, learning_rate(state.epoch * len(steps) + step.number, len(steps), config))
             optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
             sums = StepSums(device, should_stop=observer.should_stop())

@@ -13,10 +13,12 @@ from training import models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Device, Shape
-from training.cost.stage import Moment, Stage, moments
+from training.cost.stage import Moment, Stage, frozen_below_head, moments
 
 IMPORTED = 315e6
 """Resident bytes of a process that has imported torch, where no probe has measured them."""
+HEAD_STAGES = {"recognise": 1, "structure": 2}
+"""The last stages of each task, to which its head belongs: pooling and the logit, or the head and the loss."""
 OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}
 
 
@@ -80,7 +82,7 @@ def estimate(
 
     Args:
         model: the architecture.
-        training: precision, optimizer and frozen token vectors count.
+        training: precision, optimizer and what is frozen in all epochs count.
         vocabulary_size: number of token ids.
         work: the batch.
         imported: resident bytes of a process that has imported torch (CPU).
@@ -88,6 +90,8 @@ def estimate(
     shape = Shape.of(model, training, work.rows, work.tokens, work.device)
     stages_of = structure.memory_stages if work.task == "structure" else models.memory_stages
     stages = stages_of(model, vocabulary_size, shape)
+    if not training.trains_body:
+        stages = frozen_below_head(stages, HEAD_STAGES[work.task])
     # A stage's weights are several tensors, the largest of which has about half of them.
     gradients = [shape.tensor(stage.weights / 2) * 2 for stage in stages]
     passes = moments(stages, gradients, accumulates=work.accumulates)

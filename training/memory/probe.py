@@ -31,7 +31,7 @@ from pipelines.tokens.vocabulary import PAD
 from training import model_registry, models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
-from training.engine import heap, optimizers, threads
+from training.engine import freezing, heap, optimizers, threads
 from training.engine.precision import Precision
 from training.memory.formula import Work
 from training.structure.batch import StructureBatch
@@ -131,9 +131,9 @@ def _run_steps(
 ) -> None:
     make = structure.make if work.task == "structure" else models.make
     network = make(model, vocabulary_size).to(device)
-    network.train()
+    # The last epoch freezes least, and takes most.
+    freezing.prepare(network, training, training.epochs - 1)
     optimizer = optimizers.make(network, training)
-    network.get_parameter("embedding.weight").requires_grad_(training.freeze_embedding == 0)
     precision = Precision(training.precision, device)
     generator = np.random.default_rng(0)
     with threads.limited_for(network):

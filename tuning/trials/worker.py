@@ -18,7 +18,7 @@ from pipelines import storage
 from pipelines.address import masked
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
-from training import networks
+from training.bundle import start
 from training.distributed.resume import resume
 from training.distributed.worker import explain
 from training.engine import layout, loop
@@ -90,7 +90,7 @@ def run(spec: TrialSpec, report: Report) -> None:
         torch.cuda.set_per_process_memory_fraction(spec.gpus, device)
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
-    network = networks.fresh(task, spec.model, train.tokenizer, config.seed).to(device)
+    network = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
     objective = objective_of(config, train)
     layout.set_layout(network, config, train, objective)
     state = loop.start(network, config, device)

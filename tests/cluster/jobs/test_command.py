@@ -105,6 +105,10 @@ def test_a_relative_path_that_a_flag_replaces_is_not_listed(experiment: Path) ->
             ["train", "EXPERIMENT", "--dataset", "/d", "--output", "/r", "--model.embedding-file", "e.safetensors"],
             "--model.embedding_file e.safetensors",
         ),
+        (
+            ["train", "EXPERIMENT", "--dataset", "/d", "--output", "/r", "--from", "run/bundle"],
+            "--from run/bundle",
+        ),
         (["evaluate", "/a", "run/bundle", "--dataset", "/d"], "BUNDLE run/bundle"),
         (["predict", "/b", "--sequences", "x.fa", "--output", "/o.tsv"], "--sequences x.fa"),
         (["embed", "EXPERIMENT", "--fasta", "/a.fa", "b.fa", "--output", "/e"], "--fasta b.fa"),
@@ -132,6 +136,13 @@ def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, ar
         prepared(*[str(experiment) if argument == "EXPERIMENT" else argument for argument in arguments])
     assert str(refused.value).startswith(f"{named}: relative, and a job runs in a temporary directory")
     assert "absolute path" in refused.value.fix
+
+
+def test_a_model_to_start_from_may_be_an_address_in_a_flag_and_in_a_search(experiment: Path) -> None:
+    prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--from", "s3://b/bundle")
+    prepared("tune", experiment, "--output", "/r", "--tuning.space", "training.start_from=[s3://b/bundle, /a]")
+    with pytest.raises(UsageError, match=r"--model\.embedding_file s3://b/e: an address"):
+        prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--model.embedding_file", "s3://b/e")
 
 
 def test_an_address_is_refused_for_outputs_and_accepted_for_a_bundle(experiment: Path) -> None:

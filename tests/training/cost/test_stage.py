@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from training.cost.amount import NOTHING, Amount
-from training.cost.stage import Stage, moments
+from training.cost.stage import Stage, frozen_below_head, moments
 
 
 def mapped(size: float) -> Amount:
@@ -25,6 +25,15 @@ def test_saved_memory_adds_up_forward_and_is_released_backward() -> None:
 
 def test_gradients_of_an_earlier_batch_exist_during_both_passes() -> None:
     assert totals(accumulates=True) == [4 + 111, 4 + 135, 4 + 37 + 3, 4 + 12 + 1]
+
+
+def test_what_is_frozen_saves_nothing_and_has_no_backward_pass_and_what_it_reads_still_exists() -> None:
+    frozen = frozen_below_head([*STAGES, Stage("head", weights=2, saved=mapped(4), backward=mapped(6))], 1)
+    assert [(stage.weights, stage.frozen) for stage in frozen] == [(0, 1), (0, 3), (2, 0)]
+    assert [stage.saved.total for stage in frozen] == [0, 0, 4]
+    assert [stage.backward.total for stage in frozen] == [0, 0, 6]
+    assert [stage.forward.total for stage in frozen] == [10 + 1, 20 + 10 + 5, 0]
+    assert frozen[0].held == STAGES[0].held
 
 
 def test_adding_nothing_changes_no_amount() -> None:

@@ -42,6 +42,35 @@ def test_frozen_token_vectors_have_neither_gradient_nor_state() -> None:
     assert frozen.optimizer == 2 * (frozen.parameters - 4 * 64 * 4099)
 
 
+def test_token_vectors_that_are_thawed_later_are_planned_as_trained() -> None:
+    model = ModelConfig(embedding=64)
+    later = estimate(model, TrainingConfig(freeze_embedding=2, epochs=6), 4099, WORK)
+    assert later == estimate(model, TrainingConfig(epochs=6), 4099, WORK)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("task", ["recognise", "structure"])
+def test_a_body_frozen_in_all_epochs_needs_less_and_one_that_is_thawed_as_much(kind: str, task: str) -> None:
+    model = ModelConfig(kind=kind, layers=2, hidden=32, stem_stride=9)
+    work = Work(4, 5000, task=task)
+    whole = estimate(model, TrainingConfig(epochs=6), 67, work)
+    for epochs in (-1, 6):
+        frozen = estimate(model, TrainingConfig(epochs=6, freeze_body=epochs), 67, work)
+        assert frozen.parameters == whole.parameters
+        assert frozen.peak < whole.peak
+    assert estimate(model, TrainingConfig(epochs=6, freeze_body=5), 67, work) == whole
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("task", ["recognise", "structure"])
+def test_a_frozen_body_is_never_planned_below_what_a_probe_measures(task: str) -> None:
+    model = ModelConfig(layers=2, hidden=64, stem_stride=9)
+    training, work = TrainingConfig(freeze_body=-1), Work(8, 9999, task=task)
+    measured = probe(model, training, 67, work)
+    assert measured.fits
+    assert estimate(model, training, 67, work, measured.imported).peak > 0.95 * measured.peak
+
+
 configurations = st.builds(
     ModelConfig,
     kind=st.sampled_from(KINDS),

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_and_report(list(arguments))
     command_line = sys.argv[1:]
     options = split_job(command_line)[0]
-    silence = not {"--debug", "--verbose"} & set(options)
+    silence = not _shows_others(options)
     signals.install(lambda number: interruption(command_line, number), silence=silence)
     return signals.finish(_run_and_report(command_line))
 
@@ -114,6 +114,12 @@ def interruption(arguments: Sequence[str], number: int = signal.SIGINT) -> str:
     return f"interrupted{by}; no work is kept, and the same command starts again"
 
 
+def _shows_others(options: Sequence[str]) -> bool:
+    """Whether a command line asks for the messages of others too."""
+    pairs = zip(options, [*options[1:], ""], strict=True)
+    return bool({"--debug", "--verbose", "--log-level=debug"} & set(options)) or ("--log-level", "debug") in pairs
+
+
 def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split a command line of `submit` at `--` into its own arguments and the job's; another has no second part."""
     if "submit" in command_line[:1] and "--" in command_line:
@@ -134,23 +140,33 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     """
     from cluster import connection, input_files
     from cluster.context import Context
-    from cluster.flags import chosen_parser, parse
+    from cluster.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
     from pipelines.inputs.spool import Spool
 
     arguments, job_command = split_job(command_line)
     parser = parser_of_all(arguments)
     require_current(arguments, job_command)
+    if "--print-config" in arguments:
+        require_nothing(parser, arguments[0])
     namespace, overrides = parse(parser, arguments)
     namespace.job_command = job_command
     if namespace.verb is None:
         parser.print_help()
         return 0
+    namespace.verbose = namespace.verbose or namespace.log_level == "debug"
+    terminal.level = LOG_LEVELS.index(namespace.log_level)
     connection.prepare_environment(verbose=namespace.verbose)
     verb = import_module(f"cluster.verbs.{namespace.verb}")
     _begin(namespace)
     with Spool(terminal.note) as spool:
         input_files.take_arguments(chosen_parser(parser, namespace), namespace, spool)
         context = Context(namespace, overrides, terminal, spool)
+        if getattr(namespace, "print_config", False):
+            from cluster import resolved_experiment
+
+            for line in resolved_experiment.lines(context.experiment(), namespace.experiment, overrides):
+                terminal.say(line)
+            return 0
         _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
         return verb.run(context) or 0
 
@@ -191,10 +207,17 @@ def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
         complete: of these verbs the flags of configuration keys are added too, which takes longer than all the rest; a
             command line will do.
     """
-    from cluster.flags import Parser, add_output_flags, add_sections, has_actions
+    from cluster.completion import SHELLS
+    from cluster.flags import Parser, PrintCompletion, add_output_flags, add_print_config, add_sections, has_actions
 
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        help="print what has a shell complete verbs, flags and paths (needs raygene[completion])",
+    )
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)")
     for name in VERBS:
         module = import_module(f"cluster.verbs.{name}")
@@ -209,6 +232,8 @@ def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
         module.add_arguments(verb)
         if not has_actions(verb):
             add_output_flags(verb)
+        if any(action.dest == "experiment" for action in verb._actions):
+            add_print_config(verb)
         if module.SECTIONS and name in complete:
             add_sections(verb, module.SECTIONS)
     return parser

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -22,6 +23,8 @@ from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
 _SOURCE_FLAG = re.compile(r"--sources\.([0-9]+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
+GENERAL = "general options"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _MAX_SHOWN = 1_000
 _MAX_SOURCES = 10_000
 Overrides = dict[tuple[str | int, ...], Any]
@@ -30,9 +33,109 @@ Overrides = dict[tuple[str | int, ...], Any]
 SHORT_FLAGS: dict[str, tuple[str | int, ...]] = {"start_from": ("training", "start_from")}
 """A verb's own argument that stands for a configuration key, by its attribute."""
 
+COMMON_KEYS = (
+    *("task", "negatives.kinds", "crop.length", "tokenizer.k", "tokenizer.stride"),
+    *("split.by", "split.validation", "split.test", "window.length", "embedding.epochs"),
+    *("model.kind", "model.hidden", "training.epochs", "training.learning_rate", "training.global_batch_size"),
+    *(
+        "training.workers",
+        "training.device",
+        "training.seed",
+        "tuning.search",
+        "tuning.configurations",
+        "tuning.metric",
+    ),
+    *("cluster.address", "cluster.cpus"),
+)
+"""Configuration keys that `--help` shows; `--help-all` shows all."""
+
+
+class _Help(argparse.Action):
+    """Prints the help, and ends.
+
+    Args:
+        shows_all: with every configuration key.
+    """
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, shows_all: bool = False, help: str = "") -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+        self._shows_all = shows_all
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        parser._print_message(parser.format_help(shows_all=self._shows_all), sys.stdout)
+        parser.exit()
+
+
+class PrintCompletion(argparse.Action):
+    """Prints the script with which a shell completes command lines, and ends."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        from cluster import cli, completion
+
+        parser._print_message(completion.script(cli.parser_of_all(), values), sys.stdout)
+        parser.exit()
+
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line and part of raygene's family."""
+    """An argument parser with a short help, whose errors are one line and part of raygene's family.
+
+    Attributes:
+        keys: section to its configuration keys, which only `--help-all` shows in full.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "add_help": False})
+        self.add_argument("-h", "--help", action=_Help, help="show this help")
+        self.keys: list[tuple[str, Any]] = []
+
+    def format_usage(self) -> str:
+        """One line: what is required, and the output."""
+        return self._usage() or super().format_usage()
+
+    def _usage(self) -> str:
+        if has_actions(self):
+            return ""
+        words = [self.prog]
+        for action in self._actions:
+            if not action.option_strings:
+                words.append(str(action.metavar or action.dest))
+            elif action.required or action.dest == "output":
+                words += [action.option_strings[-1], str(action.metavar or action.dest.upper())]
+        return f"usage: {' '.join(words)} [options]\n"
+
+    def format_help(self, *, shows_all: bool = False) -> str:
+        """The help.
+
+        Args:
+            shows_all: with every configuration key, not only `COMMON_KEYS`.
+        """
+        formatter = self._get_formatter()
+        if usage := self._usage():
+            formatter.add_text(usage.rstrip())
+        else:
+            formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        of_keys = {id(group) for _, group in self.keys}
+        for group in self._action_groups:
+            if shows_all or id(group) not in of_keys:
+                self._add_section(formatter, group.title, group.description, group._group_actions)
+        visible = [(name, group) for name, group in self.keys if group.title]
+        if visible and not shows_all:
+            common = [action for _, group in visible for action in group._group_actions if action.dest in COMMON_KEYS]
+            names = ", ".join(name for name, _ in visible)
+            text = f"Each takes the place of the experiment's value. {self.prog} --help-all shows all of {names}."
+            self._add_section(formatter, "configuration keys", textwrap.fill(text, 118), common)
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+    @staticmethod
+    def _add_section(
+        formatter: argparse.HelpFormatter, title: str | None, text: str | None, actions: Sequence[argparse.Action]
+    ) -> None:
+        formatter.start_section(title)
+        formatter.add_text(text)
+        formatter.add_arguments(actions)
+        formatter.end_section()
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print.
@@ -91,8 +194,22 @@ def add_dataset_flag(parser: argparse.ArgumentParser) -> None:
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that every verb has."""
-    parser.add_argument("--verbose", action="store_true", help="show Ray's own messages too")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    group = parser.add_argument_group(GENERAL)
+    group.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        default="info",
+        help="what is shown besides results: errors; warnings too; notes and progress too (info, the default); all, "
+        "with Ray's own messages (debug)",
+    )
+    group.add_argument("--verbose", action="store_true", help="the same as --log-level debug")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def general(parser: argparse.ArgumentParser) -> Any:
+    """The group of the flags that every verb has."""
+    groups = (group for group in parser._action_groups if group.title == GENERAL)
+    return next(groups, None) or parser.add_argument_group(GENERAL)
 
 
 def has_actions(parser: argparse.ArgumentParser) -> bool:
@@ -100,27 +217,32 @@ def has_actions(parser: argparse.ArgumentParser) -> bool:
     return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
-def add_sections(parser: argparse.ArgumentParser, visible: Sequence[str]) -> None:
-    """Add a flag for every key of every section.
+def add_sections(parser: Parser, visible: Sequence[str]) -> None:
+    """Add a flag for every key of every section, and `--help-all`, which shows them.
 
     Args:
         parser: of a verb.
         visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds
             all sections.
     """
+    general(parser).add_argument("--help-all", action=_Help, shows_all=True, help="show every configuration key too")
     task = Experiment.model_fields["task"]
     text = flag_types.help_text(task) if "sources" in visible else argparse.SUPPRESS
-    parser.add_argument("--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=text)
+    group = parser.add_argument_group(*(("key of no section",) if "sources" in visible else ()))
+    group.add_argument("--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=text)
+    parser.keys.append(("task", group))
     for name, field in Experiment.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             continue
         is_visible = name in visible
         group = parser.add_argument_group(*((f"section {name}", _description(section)) if is_visible else ()))
+        parser.keys.append((name, group))
         for key, inner in section.model_fields.items():
             _add_key(group, name, inner.alias or key, inner, is_visible=is_visible)
     if "sources" in visible:
         group = parser.add_argument_group("section sources", _description(SourceConfig, "N counts the genomes from 0."))
+        parser.keys.append(("sources", group))
         for key, inner in SourceConfig.model_fields.items():
             _add_key(group, "sources.N", key, inner, is_visible=True)
 
@@ -140,6 +262,23 @@ def _add_key(group: Any, section: str, key: str, field: FieldInfo, *, is_visible
         metavar=flag_types.metavar(field),
         help=flag_types.help_text(field) if is_visible else argparse.SUPPRESS,
     )
+
+
+def add_print_config(parser: Parser) -> None:
+    """Add the flag that prints the experiment of a verb."""
+    general(parser).add_argument(
+        "--print-config",
+        action="store_true",
+        help="print every key with its value and where that comes from, as YAML, and do nothing else",
+    )
+
+
+def require_nothing(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Have a verb's options be optional, for a command line that only prints its experiment."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and verb in action.choices:
+            for option in action.choices[verb]._actions:
+                option.required = option.required and not option.option_strings
 
 
 def chosen_parser(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> argparse.ArgumentParser:

@@ -26,13 +26,15 @@ from rich.text import Text
 
 from cluster.process import signals
 from pipelines.display import log_of_another_program, shown
-from pipelines.progress import Stage
+from pipelines.progress import Silent, Stage
 
 LOG_INTERVAL_S = 5.0
 LOG_WIDTH = 120
 """Width of a table where standard output is not a terminal."""
 MAX_ROWS = 40
 MIN_TEXT_WIDTH = 8
+NO_NOTES, NO_WARNINGS = 2, 3
+"""Levels from which on notes and progress are left out, and warnings too."""
 MAX_PENDING = 1 << 16
 """Characters of an unfinished line of a log that are kept back."""
 
@@ -84,10 +86,16 @@ class Terminal:
         self._errors = Console(stderr=True, emoji=False)
         self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else LOG_WIDTH))
         self._pending = ""
+        self.level = 1
+        """Of `flags.LOG_LEVELS`."""
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
         """Show the progress of a stage, and at its end its duration if that is two seconds or more."""
+        if self.level >= NO_NOTES:
+            with Silent().stage(title) as silent:
+                yield silent
+            return
         began = time.monotonic()
         title = shown(title)
         if self._errors.is_terminal:
@@ -108,11 +116,13 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Show a fact worth knowing."""
-        self._print(self._errors, text)
+        if self.level < NO_NOTES:
+            self._print(self._errors, text)
 
     def warn(self, text: str) -> None:
         """Show a fact worth acting on."""
-        self._print(self._errors, text, ("warning:", "yellow"))
+        if self.level < NO_WARNINGS:
+            self._print(self._errors, text, ("warning:", "yellow"))
 
     def error(self, text: str) -> None:
         """Show an error as one line."""

@@ -31,7 +31,7 @@ def test_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 def test_every_key_of_the_sections_a_verb_uses_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     for verb, sections in [("build", ["negatives", "crop", "tokenizer", "split"]), ("train", ["model", "training"])]:
         with pytest.raises(SystemExit):
-            main([verb, "--help"])
+            main([verb, "--help-all"])
         text = capsys.readouterr().out
         for section in sections:
             model = Experiment.model_fields[section].annotation

@@ -8,6 +8,7 @@ import sys
 import pytest
 from rich.console import Console
 
+from cluster.flags import LOG_LEVELS
 from cluster.terminal import Terminal
 
 WIDE = ("split", "label", "intervals", "shortest", "5 %", "median", "95 %", "longest", "mean GC")
@@ -122,6 +123,7 @@ def test_a_secret_in_two_pieces_of_a_log_is_masked(capfd: pytest.CaptureFixture[
 def test_tracebacks_warnings_and_logs_of_libraries_are_clean(capfd: pytest.CaptureFixture[str]) -> None:
     script = """
 import logging, threading, warnings
+from cluster.flags import LOG_LEVELS
 from cluster.terminal import clean_messages_of_libraries
 clean_messages_of_libraries()
 logging.getLogger("driver").warning("Retrying after %s", "/x?token=S3CR3T \x1b[2J")
@@ -147,3 +149,22 @@ fail()
     assert done.stderr.count("https://***@host") == 3
     assert "Retrying after" in done.stderr
     assert "UserWarning: proxy http://***@proxy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [("info", ["a note", "warning: care"]), ("warning", ["warning: care"]), ("error", [])]
+)
+def test_a_level_leaves_out_what_is_less_important(
+    level: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal()
+    terminal.level = LOG_LEVELS.index(level)
+    with terminal.stage("stage", 2) as stage:
+        stage.advance()
+    terminal.note("a note")
+    terminal.warn("care")
+    terminal.error("wrong")
+    terminal.say("result")
+    written = capsys.readouterr()
+    assert written.out == "result\n"
+    assert written.err.splitlines() == [*expected, "raygene: error: wrong"]

@@ -82,6 +82,7 @@ class Analysis:
             "copies": plan.copies,
             "retained": plan.retained,
             "worker": plan.worker,
+            "fitting": plan.fitting,
             "predicted_longest": plan.alone.peak,
             "predicted_largest": plan.full.peak,
             "probed_longest": plan.probe.peak if plan.probe else None,

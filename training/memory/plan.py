@@ -19,12 +19,11 @@ from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
 from training.data.feed import most_tokens
 from training.engine import heap
-from training.memory import fixes
+from training.memory import fixes, validation
 from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
-from training.memory.validation import decoding_bytes
 from training.tasks import RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 250_000_000
@@ -89,6 +88,7 @@ class MemoryPlan:
         besides: bytes that a worker on a CPU holds apart from a process with its step: Ray, libraries, the decoder of
             structure, batches made ahead.
         mapped: bytes of the dataset's files, which a worker on a CPU shares with others and the system may take back.
+        fitting: bytes by which the driver of structure grows when it fits the decoder, after the workers have ended.
     """
 
     token_budget: int
@@ -104,6 +104,7 @@ class MemoryPlan:
     retained: int
     besides: int = 0
     mapped: int = 0
+    fitting: int = 0
 
     @property
     def retain_memory(self) -> bool:
@@ -158,6 +159,8 @@ class MemoryPlanner:
         """
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
+        if self._fitting > self._all_workers:
+            raise self._fitting_does_not_fit()
         budget = self._budget()
         full = self._heaviest(max(budget, self._longest))
         return MemoryPlan(
@@ -174,6 +177,7 @@ class MemoryPlanner:
             retained=self._retained(full),
             besides=_besides(self.training, self.lengths, self.task) if self.device.kind == "cpu" else 0,
             mapped=_mapped(self.lengths, self.vocabulary_size, self.task) if self.device.kind == "cpu" else 0,
+            fitting=self._fitting,
         )
 
     def plan_probing_if_tight(self) -> MemoryPlan:
@@ -206,6 +210,18 @@ class MemoryPlanner:
     @cached_property
     def _usable(self) -> int:
         return _usable_bytes(self.training, self.lengths, self.device, self.task)
+
+    @cached_property
+    def _fitting(self) -> int:
+        if self.task != STRUCTURE:
+            return 0
+        return validation.fitting_bytes(min(int(self.training.validation_bases or 1), int(self.lengths.sum())))
+
+    @property
+    def _all_workers(self) -> float:
+        """Bytes that the workers of a CPU have together; the memory of the driver that a GPU is in is not known."""
+        size = self.device.size * self.training.workers * (1 - self.training.headroom)
+        return size if self.device.kind == "cpu" else float("inf")
 
     @cached_property
     def _probed(self) -> Probe | None:
@@ -323,6 +339,16 @@ class MemoryPlanner:
             rows //= 2
         return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
 
+    def _fitting_does_not_fit(self) -> DoesNotFitError:
+        fix = Fix({"training.validation_bases": validation.most_bases(self._all_workers)}, round(self._all_workers))
+        error = DoesNotFitError(
+            f"training.validation_bases {self.training.validation_bases:,}: fitting the decoder to them after training "
+            f"needs {format_size(self._fitting)}, and {format_size(self._all_workers)} are available",
+            f"set {fix}",
+        )
+        error.fixes, error.needed = [fix], self._fitting
+        return error
+
     def _budget_does_not_fit(self, requested: int, largest: int) -> DoesNotFitError:
         needed = self._needed(self._heaviest(requested))
         error = DoesNotFitError(
@@ -354,7 +380,7 @@ def _besides(training: TrainingConfig, lengths: NDArray[np.int64], task: Name) -
     """Bytes that a worker on a CPU holds apart from a process with its step, prefetched batches included."""
     rows = _rows_of_worker(training)
     heaviest = int(np.partition(lengths, -min(rows, len(lengths)))[-rows:].sum())
-    decoding = decoding_bytes(int(lengths.max())) if task == STRUCTURE else 0
+    decoding = validation.decoding_bytes(int(lengths.max())) if task == STRUCTURE else 0
     return WORKER_BYTES + decoding + 2 * ID * most_tokens(heaviest)
 
 

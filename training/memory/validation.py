@@ -1,4 +1,4 @@
-"""Memory of what a worker of structure holds apart from its steps, to decode validation after each epoch."""
+"""Memory of decoding validation: in a worker after each epoch, and in the driver where the decoder is fitted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ DECODER = 110_000_000
 SCORES = 96
 """Bytes a base of a piece of validation while it is decoded."""
 
+FIT = 320_000_000
+"""Bytes of the network, Numba and the decoder's compiled code where the decoder is fitted."""
+FIT_SCORES = 100
+"""Bytes a base of validation while the decoder is fitted: scores, code and states of all of it are held."""
+
 
 def decoding_bytes(longest: int) -> int:
     """Bytes that a worker holds to decode validation piece by piece.
@@ -17,3 +22,17 @@ def decoding_bytes(longest: int) -> int:
         longest: bases of the longest window.
     """
     return DECODER + SCORES * max(PIECE_BASES, longest)
+
+
+def fitting_bytes(bases: int) -> int:
+    """Bytes by which the driver grows while it fits the decoder to the scores of validation, after the workers ended.
+
+    Args:
+        bases: of validation that are decoded.
+    """
+    return FIT + FIT_SCORES * bases
+
+
+def most_bases(size: float) -> int:
+    """The most bases of validation for which fitting the decoder takes no more than a number of bytes; at least 0."""
+    return max(0, int(size - FIT) // FIT_SCORES)

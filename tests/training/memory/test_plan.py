@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Work
 from training.memory.plan import TIGHT, WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 from training.memory.probe import Probe, probe
-from training.memory.validation import decoding_bytes
+from training.memory.validation import decoding_bytes, fitting_bytes
 
 LENGTHS = np.array([100, 400, 900, 5_000], dtype=np.int64)
 SHORT = np.full(1000, 500, dtype=np.int64)
@@ -229,3 +230,20 @@ def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_
     (length,) = [fix.settings["window.length"] for fix in caught.value.fixes if "window.length" in fix.settings]
     assert isinstance(length, int)
     assert structure_planner(size, length).plan().token_budget >= length
+
+
+def test_validation_that_the_decoder_cannot_be_fitted_to_is_refused_with_as_much_as_can() -> None:
+    lengths = np.full(2_000, 9_999, dtype=np.int64)
+    with pytest.raises(DoesNotFitError, match=r"set training\.validation_bases to [0-9]+$") as caught:
+        replace(structure_planner(1.2e9, validation_bases=10_000_000), lengths=lengths).plan()
+    (fix,) = caught.value.fixes
+    bases = fix.settings["training.validation_bases"]
+    assert isinstance(bases, int)
+    plan = replace(structure_planner(1.2e9, validation_bases=bases), lengths=lengths).plan()
+    assert 0.89 * 1.2e9 < plan.fitting <= 0.9 * 1.2e9
+
+
+def test_the_decoder_is_fitted_to_no_more_bases_than_there_are() -> None:
+    lengths = np.full(500, 9_999, dtype=np.int64)
+    plan = replace(structure_planner(1.2e9, validation_bases=1_000_000_000), lengths=lengths[:50]).plan()
+    assert plan.fitting == fitting_bytes(50 * 9_999)

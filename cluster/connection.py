@@ -17,7 +17,7 @@ from typing import Any
 from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
 from cluster.imports import raygene_imports
-from cluster.local_ray import network, token
+from cluster.local_ray import network, ports, token
 from cluster.local_ray.folder import FOR_RAY, run_folder
 from cluster.port import check_reachable
 from cluster.process import signals
@@ -245,6 +245,7 @@ def connect(
             progress.stage(title),
             signals.standard_error_kept(),
             signals.kept_handlers(signals.START_DEADLINE_S),
+            ports.free_ports(),
         ):
             try:
                 ray.init(address=address, **options)

@@ -209,3 +209,27 @@ def test_every_decision_has_a_question_figures_and_a_decision() -> None:
 def test_every_verb_has_a_page() -> None:
     for verb in subcommands(parser_of_all()):
         assert verb == "demo" or (ROOT / "docs" / f"{verb}.md").exists(), verb
+
+
+def written_at_root(line: str) -> Iterator[str]:
+    """What a documented command writes below the folder that it runs in; placeholders are left out."""
+    words = line.split()
+    pairs = itertools.pairwise(words)
+    outputs = [value for flag, value in pairs if flag in {"--output", "--report", "--json"}]
+    outputs += words[2:3] if words[1] == "init" else []
+    return (output for output in outputs if re.fullmatch(r"[a-z][\w./-]*", output))
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if "examples" not in path.relative_to(ROOT).parts], ids=name_of
+)
+def test_git_ignores_what_a_documented_command_writes(document: Path) -> None:
+    outputs = sorted({output for line in commands(document, "raygene") for output in written_at_root(line)})
+    command = ["git", "check-ignore", "--no-index", *outputs, *(f"{output}/x" for output in outputs)]
+    ignored = subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.split()
+    assert [output for output in outputs if not {output, f"{output}/x"} & set(ignored)] == []
+
+
+def test_git_ignores_no_file_of_the_project() -> None:
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout == ""

@@ -22,6 +22,8 @@ from pipelines.errors import ResourceError, UsageError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 API_SERVER = "RAY_API_SERVER_ADDRESS"
+_NO_AGENT_PORT = ":-1/api/job_agent"
+"""In the traceback that a job server sends, with status 500, when the agent of its machine has no port."""
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -175,6 +177,12 @@ def answering(address: str, job: str = "") -> Iterator[None]:
         text = " ".join(masked(str(error)).split())
         if job and "status code 404" in text:
             raise UsageError(f"{job}: no such job at {address}", f"see '{hints.list_jobs(address)}'") from error
+        if _NO_AGENT_PORT in text:
+            raise UnansweredError(
+                address,
+                "the cluster's head cannot start jobs: its agent has no port, which another Ray of that machine holds",
+                "start the head again with --dashboard-agent-listen-port=PORT, or end the other Ray first",
+            ) from error
         raise UnansweredError(address, _shortened(text), "see the head node's log, or its dashboard") from error
 
 

@@ -45,6 +45,7 @@ with connect(ClusterConfig(cpus=1), Silent(), verbose=False):
     found["actor"] = ray.get(actor.run.remote())
     found["mode"] = stat.S_IMODE(session.parents[1].stat().st_mode)
     found["open"] = sorted(ports_of_this_ray())
+    found["agent"] = ray._private.worker._global_node.dashboard_agent_listen_port
 found["left"] = session.parents[1].exists()
 print(json.dumps(found))
 """
@@ -78,5 +79,7 @@ def test_a_local_ray_is_private_and_its_workers_import_what_is_installed(tmp_pat
         assert training == str(ROOT / "training" / "__init__.py")
         assert not random.startswith(str(tmp_path))
         assert my_models == str(tmp_path / "my_models.py")
+    # Ray's usual one belongs to a head that is started on this machine.
+    assert found["agent"] not in (0, 52365)
     assert (found["mode"], found["open"], found["left"]) == (0o700, [], False)
     assert (tmp_path / "home" / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600

@@ -99,3 +99,13 @@ def test_an_unknown_job_is_an_error_with_the_command_that_lists_that_servers_job
         answering("http://head:8265", "j"),
     ):
         raise RuntimeError("Request failed with status code 404: no job")
+
+
+def test_a_head_whose_agent_has_no_port_is_named_as_the_cause() -> None:
+    text = (
+        "Request failed with status code 500: Traceback (most recent call last): … aiohttp.client_exceptions."
+        "InvalidUrlClientError: http://127.0.0.1:-1/api/job_agent/jobs/."
+    )
+    expected = "its agent has no port, which another Ray.*--dashboard-agent-listen-port"
+    with pytest.raises(ResourceError, match=expected), answering("http://head:8266"):
+        raise RuntimeError(text)

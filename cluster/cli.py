@@ -159,7 +159,9 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     verb = import_module(f"cluster.verbs.{namespace.verb}")
     _begin(namespace)
     with Spool(terminal.note) as spool:
-        input_files.take_arguments(chosen_parser(parser, namespace), namespace, spool)
+        chosen = chosen_parser(parser, namespace)
+        input_files.take_arguments(chosen, namespace, spool)
+        input_files.note_included_models(chosen, namespace, terminal)
         context = Context(namespace, overrides, terminal, spool)
         if getattr(namespace, "print_config", False):
             from cluster import resolved_experiment
@@ -167,7 +169,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
             for line in resolved_experiment.lines(context.experiment(), namespace.experiment, overrides):
                 terminal.say(line)
             return 0
-        _require_outputs_apart(context, verb, chosen_parser(parser, namespace))
+        _require_outputs_apart(context, verb, chosen)
         return verb.run(context) or 0
 
 

@@ -31,6 +31,7 @@ from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
 from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 from training import tasks
+from training.bundle import included_models
 from training.config import ModelConfig, TrainingConfig
 from training.embed.config import EmbeddingConfig
 from tuning.config import TuningConfig
@@ -129,7 +130,7 @@ def load(path: Path, overrides: Mapping[tuple[str | int, ...], Any]) -> Experime
     """
     values = _with_absolute_paths(_read(path), Experiment, path.parent)
     for keys, value in overrides.items():
-        _put(values, keys, with_paths(keys, value, lambda _, value: absolute(value, Path.cwd())))
+        _put(values, keys, with_paths(keys, value, lambda key, value: _located(key, value, Path.cwd())))
     return validate(Experiment, values, str(path))
 
 
@@ -168,12 +169,13 @@ def inputs(experiment: Experiment) -> dict[str, str]:
         for key, domain in (experiment.tuning.space or {}).items()
         if names_path(tuple(key.split(".")))
         for value in domain.values or []
+        if not included_models.is_name(value)
     }
     return searched | {
         str(value): f"{prefix}.{field.alias or name}"
         for prefix, section in sections
         for name, field in type(section).model_fields.items()
-        if is_path(field) and (value := getattr(section, name)) is not None
+        if is_path(field) and (value := getattr(section, name)) is not None and not included_models.is_name(value)
     }
 
 
@@ -195,20 +197,26 @@ def _with_absolute_paths(values: Any, model: type[BaseModel], directory: Path) -
     for name, field in model.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            _make_absolute(values.get(name), section, directory)
+            _make_absolute(values.get(name), section, directory, name)
     if isinstance(tuning := values.get("tuning"), dict) and "space" in tuning:
-        tuning["space"] = with_paths(SPACE, tuning["space"], lambda _, value: absolute(value, directory))
+        tuning["space"] = with_paths(SPACE, tuning["space"], lambda key, value: _located(key, value, directory))
     return values
 
 
-def _make_absolute(values: Any, section: type[BaseModel], directory: Path) -> None:
+def _make_absolute(values: Any, section: type[BaseModel], directory: Path, prefix: str = "sources") -> None:
     """Make the paths of one section absolute, in place."""
     if not isinstance(values, dict):
         return
     for name, field in section.model_fields.items():
         key = field.alias or name
         if is_path(field) and key in values:
-            values[key] = absolute(values[key], directory)
+            values[key] = _located(f"{prefix}.{key}", values[key], directory)
+
+
+def _located(key: str, value: Any, directory: Path) -> Any:
+    """The absolute path of a key's value; where a bundle may be named, the name of an included model stays."""
+    names_model = takes_addresses(key.rpartition(" ")[2]) and included_models.named(value, directory)
+    return value if names_model else absolute(value, directory)
 
 
 def names_path(keys: tuple[str | int, ...]) -> bool:

@@ -31,7 +31,10 @@ NOTED_SHARE = 0.05
 def add_model_and_genome(parser: argparse.ArgumentParser) -> None:
     """Add what a verb needs that calls genes in a whole genome."""
     parser.add_argument(
-        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
+        "bundle",
+        type=PathRole.MODEL,
+        metavar="BUNDLE",
+        help="a model made by raygene train, its address (s3://…), or the name of one of raygene models",
     )
     parser.add_argument(
         "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain or compressed"

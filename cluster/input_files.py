@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.experiment import Experiment, inputs, portable
 from cluster.output_paths import PathRole
 from pipelines.errors import UsageError
 from pipelines.inputs.spool import Spool, require_no_pipe
+from training.bundle import included_models
+
+if TYPE_CHECKING:
+    from cluster.terminal import Terminal
 
 READ_ONCE = frozenset({"annotation", "calls", "experiment", "fasta", "intervals", "sequences"})
 """Arguments that may be pipes; others name folders, or files that are no streams."""
@@ -33,7 +37,7 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
         InputError: a pipe that cannot be read.
     """
     for action in parser._actions:
-        if action.type not in (PathRole.READ, PathRole.SEARCHED):
+        if action.type not in (PathRole.READ, PathRole.MODEL, PathRole.SEARCHED):
             continue
         option = action.option_strings[0] if action.option_strings else str(action.metavar)
         value = getattr(namespace, action.dest, None)
@@ -47,6 +51,31 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
             _replace(namespace, action.dest, path, copy)
             if action.dest == "experiment" and spool.has_copied(copy):
                 _require_absolute(option, path, copy)
+
+
+def note_included_models(parser: argparse.ArgumentParser, namespace: argparse.Namespace, terminal: Terminal) -> None:
+    """Say which model is taken where a name could be that of an included one or of a path.
+
+    Args:
+        parser: of the verb.
+        namespace: its parsed arguments.
+        terminal: shows the lines.
+    """
+    for action in parser._actions:
+        if action.type is not PathRole.MODEL:
+            continue
+        value = getattr(namespace, action.dest, None)
+        for text in value if isinstance(value, list) else [value]:
+            if text is None:
+                continue
+            if name := included_models.named(text):
+                model = included_models.catalogue()[name]
+                terminal.note(f"{name}: the model that comes with raygene, for {model.organisms}")
+            elif included_models.hidden_by_path(text):
+                terminal.note(
+                    f"{text}: the path of this name, not the model that comes with raygene; that is in "
+                    f"{included_models.directory(text)}"
+                )
 
 
 def _replace(namespace: argparse.Namespace, name: str, old: str, new: str) -> None:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from cluster.experiment import Experiment, inputs
 from pipelines import remote
 from pipelines.errors import UsageError
+from training.bundle import included_models
 
 FlaggedPath = tuple[str, Path]
 """A flag, and the path that it gives."""
@@ -30,6 +31,7 @@ class PathRole(Enum):
     """What a verb does with the path of an option; the `type` of its argument."""
 
     READ = "a file, or a directory with everything in it"
+    MODEL = "a bundle: its directory, its address, or the name of a model that comes with raygene"
     WRITTEN_FILE = "a file that is written"
     WRITTEN_FOLDER = "a directory to which files of known names are added"
     WRITTEN_DATASET = "a dataset, which is replaced as a whole"
@@ -107,13 +109,23 @@ def declared(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
             continue
         flag = action.option_strings[0] if action.option_strings else str(action.metavar)
         for text in values if isinstance(values, list) else [values]:
-            if role is PathRole.READ:
-                path = remote.local_path(text)
+            if role in (PathRole.READ, PathRole.MODEL):
+                path = model_path(text) if role is PathRole.MODEL else remote.local_path(text)
                 read += [] if path is None else [(flag, path)]
             else:
                 path = output_file(flag, text) if role is PathRole.WRITTEN_FILE else _local(flag, text)
                 written.append(Written(flag, path, role))
     return read, written
+
+
+def model_path(text: str) -> Path | None:
+    """The directory of a bundle that is given by path or name; None for an address elsewhere.
+
+    Raises:
+        InputError: a `file://` address without an absolute path.
+    """
+    name = included_models.named(text)
+    return included_models.directory(name) if name else remote.local_path(text)
 
 
 def read_by(experiment: Experiment) -> list[FlaggedPath]:

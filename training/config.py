@@ -200,8 +200,8 @@ class TrainingConfig(Section):
     )
     start_from: str | None = Field(
         default=None,
-        description="bundle whose weights training starts from, as a path or an address; its tokenizer has to be that "
-        "of the dataset, and its architecture that of the experiment (raygene train: --from)",
+        description="bundle whose weights training starts from, as a path, an address or a name of raygene models; its "
+        "tokenizer has to be that of the dataset, and its architecture that of the experiment (raygene train: --from)",
         json_schema_extra=START,
     )
     head: Literal["keep", "new"] = Field(

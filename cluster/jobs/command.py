@@ -19,9 +19,24 @@ from cluster.path_keys import absolute
 from pipelines.address import has_credentials
 from pipelines.errors import UsageError
 from pipelines.inputs import spool
+from training.bundle import included_models
 
 PATHS = frozenset(
-    {"BUNDLE", "CALLS", "DATASET", "DIR", "FASTA", "FILE", "FILE.bed", "FILE.bw", "FILE.gff3", "PATH", "RUN", "STUDY"}
+    {
+        "BUNDLE",
+        "CALLS",
+        "DATASET",
+        "DIR",
+        "FASTA",
+        "FILE",
+        "FILE.bed",
+        "FILE.bw",
+        "FILE.gff3",
+        "GFF3",
+        "PATH",
+        "RUN",
+        "STUDY",
+    }
 )
 """Metavars of arguments that are paths."""
 ADDRESSES = frozenset({"BUNDLE", "PATH"})
@@ -72,9 +87,12 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
         raise UsageError(f"raygene submit run: {verb} does no work of its own", "submit another verb")
     chosen = chosen_parser(parser, namespace)
     for name, metavar, value in _argument_paths(chosen, namespace):
-        _require_portable(name, value, addresses=metavar in ADDRESSES)
+        # The job has the models that come with raygene, under the same names.
+        if metavar != "BUNDLE" or not included_models.named(value):
+            _require_portable(name, value, addresses=metavar in ADDRESSES)
     for name, value, takes_address in _overridden_paths(overrides):
-        _require_portable(name, value, addresses=takes_address)
+        if not takes_address or not included_models.named(value):
+            _require_portable(name, value, addresses=takes_address)
     _require_persistent_report(verb, namespace)
     action = next((action for action in chosen._actions if action.metavar == EXPERIMENT), None)
     if action is None or getattr(namespace, action.dest) is None:
@@ -165,7 +183,8 @@ def require_job_file(name: str, value: str) -> None:
 def _require_persistent_report(verb: str, namespace: argparse.Namespace) -> None:
     """Refuse an evaluation whose page would be written into the job's temporary directory and be lost."""
     bundles: Any = getattr(namespace, "bundles", None) or []
-    if verb == "evaluate" and any("://" in str(bundle) for bundle in bundles) and not namespace.report:
+    elsewhere = any("://" in str(bundle) or included_models.named(str(bundle)) for bundle in bundles)
+    if verb == "evaluate" and elsewhere and not namespace.report:
         raise UsageError(
             "--report: missing, and the page would be written into the job's temporary directory",
             "give an absolute path",

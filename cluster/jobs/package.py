@@ -1,9 +1,10 @@
 """What a job's directory holds: raygene's packages, the experiments of the examples, and the files of its command.
 
-It has about 1.25 MB: no data, no git history, and nothing that looks like a secret. Files that a `.gitignore` names are
-left out where git can tell. Ray leaves them out in any case when it packs the directory, which is why the `.gitignore`
-is sent along. An installation has no `.gitignore` of its own: that of a project around its environment is about other
-files. Symbolic links are refused: what they point to is either outside the checkout or in it twice.
+It has about 4 MB, two thirds of it the models that come with raygene: no data, no git history, and nothing that looks
+like a secret. Files that a `.gitignore` names are left out where git can tell. Ray leaves them out in any case when it
+packs the directory, which is why the `.gitignore` is sent along. An installation has no `.gitignore` of its own: that
+of a project around its environment is about other files. Symbolic links are refused: what they point to is either
+outside the checkout or in it twice.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
 IGNORE_FILES = (".gitignore", ".rayignore")
 MAX_FILE_BYTES = 1 << 20
 """Larger files of the packages are not code, and are not sent."""
+INCLUDED_MODELS = "training/bundle/included/"
+"""Whose weights are no code, but are sent: a job takes a model by its name as this machine does."""
 ENTRY = "cluster/cli.py"
 """The module that a job runs first; without it nothing can run."""
 MAX_BYTES = 100 << 20
@@ -93,7 +96,7 @@ def stage(
             continue
         try:
             length = path.stat().st_size
-            if length > MAX_FILE_BYTES and not name.startswith("examples/"):
+            if length > MAX_FILE_BYTES and not name.startswith(("examples/", INCLUDED_MODELS)):
                 too_large[name] = length
                 continue
             if name not in send_anyway and length <= MAX_FILE_BYTES and holds_private_key(path):

@@ -13,6 +13,7 @@ VERBS = (
     "predict",
     "scan",
     "annotate",
+    "models",
     "compare",
     "profile",
     "doctor",

@@ -17,6 +17,7 @@ from pipelines.dataset.token_dataset import read_counts, read_manifest
 from pipelines.errors import DatasetError
 from pipelines.progress import Progress
 from pipelines.tokens import unknown_share
+from training.bundle import included_models
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -38,10 +39,11 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
         "bundles",
-        type=PathRole.READ,
+        type=PathRole.MODEL,
         nargs="+",
         metavar="BUNDLE",
-        help="a model made by raygene train, or its address (s3://…); several are compared on the same rows",
+        help="a model made by raygene train, its address (s3://…), or the name of one of raygene models; several are "
+        "compared on the same rows",
     )
     add_dataset_flag(parser)
     parser.add_argument(
@@ -52,7 +54,8 @@ def add_arguments(parser: Parser) -> None:
         "--report",
         type=PathRole.WRITTEN_FILE,
         metavar="FILE",
-        help="the HTML page (default report-SPLIT.html next to BUNDLE, or in this directory if that is an address)",
+        help="the HTML page (default report-SPLIT.html next to BUNDLE, or in this directory if that is an address or "
+        "a name)",
     )
     parser.add_argument(
         "--mistakes",
@@ -179,7 +182,8 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
 
 def _default_outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The paths of the page and of the mistakes, as given or next to the first bundle."""
-    bundle = remote.local_path(arguments.bundles[0])
+    first = arguments.bundles[0]
+    bundle = None if included_models.named(first) else remote.local_path(first)
     folder = bundle.absolute().parent if bundle else Path.cwd()
     report = Path(remote.local_path(arguments.report or str(folder / f"report-{arguments.split}.html")) or "")
     given = remote.local_path(arguments.mistakes) if arguments.mistakes else None

@@ -24,7 +24,10 @@ raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --out
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
-        "bundle", type=PathRole.READ, metavar="BUNDLE", help="a model made by raygene train, or its address (s3://…)"
+        "bundle",
+        type=PathRole.MODEL,
+        metavar="BUNDLE",
+        help="a model made by raygene train, its address (s3://…), or the name of one of raygene models",
     )
     parser.add_argument(
         "--fasta", type=PathRole.READ, metavar="FASTA", help="the genome of --intervals: plain or compressed"

@@ -28,9 +28,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--from",
         dest="start_from",
-        type=PathRole.READ,
+        type=PathRole.MODEL,
         metavar="BUNDLE",
-        help="the bundle, as a path or an address, whose weights training starts from (training.start_from)",
+        help="the bundle, as a path, an address or a name of raygene models, whose weights training starts from "
+        "(training.start_from)",
     )
     parser.add_argument(
         "--output",

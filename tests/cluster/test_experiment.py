@@ -39,6 +39,16 @@ def test_a_relative_experiment_gives_absolute_paths(path: Path, monkeypatch: pyt
     assert load(Path(path.name), {}) == load(path, {})
 
 
+def test_the_name_of_an_included_model_stays_unless_a_path_beside_the_experiment_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text("training: {start_from: yeast}")
+    assert load(path, {}).training.start_from == "yeast"
+    assert portable(path)[1] == {}
+    assert load(path, {("training", "start_from"): "plant"}).training.start_from == "plant"
+    (tmp_path / "yeast").mkdir()
+    assert load(path, {}).training.start_from == str(tmp_path / "yeast")
+
+
 def test_a_tilde_is_the_home_directory_and_a_uri_stays(tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text("sources: [{genome: a, fasta: ~/a.fa, annotation: 's3://bucket/a.gff3'}]")

@@ -26,7 +26,7 @@ from pipelines.errors import BundleError, DatasetError, InputError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.tokenizer_file import FILE_NAME
 from training import tasks
-from training.bundle import digests, weights
+from training.bundle import digests, included_models, weights
 from training.bundle.card import model_card
 from training.bundle.digests import CONFIG, RESTORE
 from training.bundle.download import downloaded
@@ -168,12 +168,15 @@ def load(path: Path | str) -> Bundle:
 
     Args:
         path: a directory, or as text the address of one: `file://…`, `s3://…`, `gs://…`, `https://…`, and whatever
-            fsspec has a driver for. The files of an address are copied into the cache once.
+            fsspec has a driver for; or the name of a model that comes with raygene, unless there is a path of that
+            name. The files of an address are copied into the cache once.
 
     Raises:
         BundleError: missing, not reachable, damaged, of a newer format, or with a tokenizer that is not its own.
         DependencyError: no driver for that kind of address.
     """
+    if name := included_models.named(path):
+        return _read(included_models.directory(name), name)
     try:
         directory = remote.local_path(path)
     except InputError as error:
@@ -211,11 +214,22 @@ def _read_config(path: Path, shown: str) -> bytes:
             raise BundleError(f"{shown}/{CONFIG}: too large for a configuration", RESTORE)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        fix = "name a directory RUN/bundle"
-        if _ADDRESS_AS_PATH.match(shown):
-            fix = "give an address as text, since a Path changes it"
-        raise BundleError(f"{shown}: no model bundle there (no {CONFIG})", fix, code="missing") from error
+        raise _missing(path.parent, shown) from error
     except OSError as error:
         raise BundleError(
             f"{shown}/{CONFIG}: cannot be read ({os_errors.cause(error)})", os_errors.read_fix(error, RESTORE)
         ) from error
+
+
+def _missing(directory: Path, shown: str) -> BundleError:
+    """The error for a path without a bundle, and for a name that no model has."""
+    names = included_models.catalogue()
+    problem, fix = f"{shown}: no model bundle there (no {CONFIG})", "name a directory RUN/bundle"
+    if _ADDRESS_AS_PATH.match(shown):
+        fix = "give an address as text, since a Path changes it"
+    elif included_models.hidden_by_path(shown):
+        fix += f", or {included_models.directory(shown)} for the model of this name that comes with raygene"
+    elif names and shown not in names and not directory.exists() and directory.name == shown:
+        problem = f"{shown}: no model of this name comes with raygene, and there is no such path"
+        fix = f"name one of {', '.join(names)}, or a path such as RUN/bundle"
+    return BundleError(problem, fix, code="missing")

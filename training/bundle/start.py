@@ -18,7 +18,7 @@ from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, UsageError
 from pipelines.tokens.tokenizer import Tokenizer
 from training import networks
-from training.bundle import bundle, weights
+from training.bundle import bundle, included_models, weights
 from training.bundle.bundle import Bundle
 from training.bundle.digests import CONFIG
 from training.config import ModelConfig, TrainingConfig
@@ -178,8 +178,10 @@ def _sequences(dataset: Mapping[str, Any], splits: Iterable[str]) -> list[str]:
 
 
 def _loaded(location: str) -> Bundle:
+    # Paths of an experiment are absolute: where a name is left, no path of the experiment's folder has it.
+    is_included = included_models.is_name(location)
     try:
-        return bundle.load(location)
+        return bundle.load(included_models.directory(location) if is_included else location)
     except BundleError as error:
         raise BundleError(f"{KEY} {error.problem}", error.fix, code=error.code, key=KEY) from error
 

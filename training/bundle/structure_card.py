@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines import structure_config
@@ -19,6 +20,10 @@ RULES = {
     ("noncoding", "intergenic"): "Genes that code for no protein count as intergenic.",
     ("noncoding", "mask"): "Genes that code for no protein were left out of training.",
 }
+_NOT_MEASURED = (
+    "`raygene annotate --annotation` and `raygene compare` measure it on sequences that it has not seen; this card "
+    "holds no such figure."
+)
 FIGURES = {
     "validation_exon_f1": "coding exons, both ends exact: F1",
     "validation_exon_precision": "coding exons, both ends exact: precision",
@@ -29,20 +34,53 @@ FIGURES = {
 Config = dict[str, Any]
 
 
-def structure_card(config: Config) -> str:
-    """The card in Markdown, from a bundle's `config.json`."""
+LEVELS = {"cds_base": "CDS bases", "cds_exon": "coding exons", "intron": "introns", "cds": "exact CDS"}
+"""Levels of a comparison that a card shows."""
+LICENCE = (
+    "## Licence\n\nThe model comes with raygene, under raygene's licence (Apache-2.0). The data above have licences of "
+    "their own."
+)
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """What a card says more of a model that comes with raygene.
+
+    Attributes:
+        name: that stands for it on a command line.
+        experiment: path in raygene's repository of the experiment that it was trained by.
+        measured: `on`, the number of `annotated` genes and the `f1` of each level, for each set of sequences that it
+            was compared on.
+        notes: sentences about what it has seen.
+    """
+
+    name: str
+    experiment: str
+    measured: Sequence[Config]
+    notes: Sequence[str] = ()
+
+
+def structure_card(config: Config, inclusion: Inclusion | None = None) -> str:
+    """The card in Markdown, from a bundle's `config.json`.
+
+    Args:
+        config: its content.
+        inclusion: of a model that comes with raygene.
+    """
     parts = [
         _front_matter(config),
         "# A model of gene structure by raygene",
         "Gives every base of both strands of a genome its state (intergenic, coding by position in its codon, intron "
         "by phase) and the chance that a start, a stop, a donor or an acceptor is there. A decoder makes whole gene "
         "models of these, which start, splice and stop by the rules of the genetic code.",
-        _loading(len(_genetic_codes(config)) > 1),
+        _loading(inclusion.name if inclusion else "RUN/bundle", len(_genetic_codes(config)) > 1),
         _data(config),
         _figures(config),
+        _measured(inclusion) if inclusion else _NOT_MEASURED,
         "## What it is for, and what not\n\n" + "\n".join(f"- {line}" for line in _bounds(config)),
         card_text.making(config),
-        card_text.LICENCE,
+        *([_experiment(inclusion.experiment)] if inclusion else []),
+        LICENCE if inclusion else card_text.LICENCE,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -53,11 +91,11 @@ def _front_matter(config: Config) -> str:
     return card_text.front_matter(config, "token-classification", ["gene-structure"], figures)
 
 
-def _loading(has_several_codes: bool) -> str:
+def _loading(location: str, has_several_codes: bool) -> str:
     code = " --genetic-code NUMBER" if has_several_codes else ""
     return (
-        f"## Use\n\n```sh\nraygene annotate RUN/bundle --fasta GENOME --output genes.gff3{code}\n```\n\n"
-        '```python\nimport raygene\n\nbundle = raygene.load("RUN/bundle")  # or s3://…, gs://…, https://…\n```\n\n'
+        f"## Use\n\n```sh\nraygene annotate {location} --fasta GENOME --output genes.gff3{code}\n```\n\n"
+        f'```python\nimport raygene\n\nbundle = raygene.load("{location}")  # or s3://…, gs://…, https://…\n```\n\n'
         "`bundle.model` maps a batch to logits of states and sites for every base, `bundle.tokenizer` makes its "
         'tokens, and `bundle.config["decoding"]` holds the settings of the decoder.'
     )
@@ -113,11 +151,26 @@ def _figures(config: Config) -> str:
             f"exons **{decoded['exon_f1']:.4f}**"
             + (f", of genes {decoded['gene_f1']:.4f}." if "gene_f1" in decoded else ".")
         )
-    parts.append(
-        "`raygene annotate --annotation` and `raygene compare` measure it on sequences that it has not seen; this card "
-        "holds no such figure."
-    )
     return "\n\n".join(parts)
+
+
+def _measured(inclusion: Inclusion) -> str:
+    rows = [
+        (card_text.name(one["on"]), f"{one['annotated']:,}", *(f"{one['f1'][level]:.3f}" for level in LEVELS))
+        for one in inclusion.measured
+    ]
+    return "\n\n".join(
+        [
+            "On sequences that neither training nor the decoder's weights have seen, F1 of `raygene annotate` against "
+            "the annotation's genes with a CDS is:",
+            card_text.table(("sequences", "genes", *LEVELS.values()), rows),
+            *inclusion.notes,
+        ]
+    )
+
+
+def _experiment(path: str) -> str:
+    return f"The experiment is `{path}` of raygene's repository; the README.md beside it has the commands."
 
 
 def _bounds(config: Config) -> Iterator[str]:

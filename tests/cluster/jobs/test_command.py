@@ -154,6 +154,19 @@ def test_an_address_is_refused_for_outputs_and_accepted_for_a_bundle(experiment:
     )
 
 
+def test_the_name_of_an_included_model_is_sent_as_it_is_unless_a_path_here_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ("annotate", "yeast", "--fasta", "/g.fa", "--output", "/o.gff3")
+    assert prepared(*command).arguments == [*command]
+    (tmp_path / "yeast").mkdir()
+    with pytest.raises(UsageError, match="BUNDLE yeast: relative, and a job runs in a temporary directory"):
+        prepared(*command)
+    with pytest.raises(UsageError, match="--report: missing"):
+        prepared("evaluate", "plant", "--dataset", "/d")
+
+
 def test_doctor_is_submitted_with_or_without_an_experiment(experiment: Path) -> None:
     assert prepared("doctor", "--storage", "s3://b/runs").arguments == ["doctor", "--storage", "s3://b/runs"]
     assert prepared("doctor", "--experiment", experiment).arguments == ["doctor", "--experiment", SENT_EXPERIMENT]

@@ -15,7 +15,7 @@ from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from tests.training.small_bundle import MODEL, small_bundle, with_new_digests
 from training import networks, structure
-from training.bundle import bundle, card, start
+from training.bundle import bundle, card, included_models, start
 from training.bundle.bundle import Bundle
 from training.bundle.description import describe
 from training.config import ModelConfig, TrainingConfig
@@ -184,3 +184,12 @@ def test_keys_of_a_start_stay_out_of_documents_at_their_defaults_and_its_path_al
 def test_the_dataset_of_another_folder_is_no_obstacle(saved: Path, tmp_path: Path) -> None:
     other = TokenDataset.open(write_dataset(tmp_path / "other", seed=5, rows=16), "train")
     assert start.source(MODEL, training(saved), RECOGNISE, other.tokenizer) is not None
+
+
+def test_an_included_model_is_taken_by_its_name_whatever_the_current_folder_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "yeast").mkdir()
+    monkeypatch.chdir(tmp_path)
+    training = TrainingConfig(start_from="yeast")
+    assert start.digest(training) == included_models.catalogue()["yeast"].to_json()["digest"]

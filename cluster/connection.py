@@ -152,7 +152,9 @@ def _start_error(address: str, error: Exception) -> ResourceError:
         return os_errors.explained(error, f"{name}: Ray did not start")
     if address == "local":
         ours = {*environment(verbose=False), *network.loopback_variables(), *raygene_imports.variables({})}
-        own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in {*ours, "RAY_AUTH_MODE"})
+        # Ray sets RAY_CLIENT_MODE itself where it is imported.
+        ours |= {"RAY_AUTH_MODE", "RAY_CLIENT_MODE"}
+        own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in ours)
         fix = f"correct or unset {', '.join(own)}" if own else "run again when the machine is less busy"
         fix = _low_limit() or fix
         return ResourceError(f"{name}: Ray did not start ({reason(error)})", f"{fix}, or see more with --verbose")

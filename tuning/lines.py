@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from training.memory.capacity import format_size
+from training.memory.fixes import LENGTH_KEYS
+from training.tasks import Name
 from tuning.config import TuningConfig
 from tuning.trial import Trial
 
@@ -33,6 +35,14 @@ def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
         parts.append(f"{trial.epochs} epochs in {trial.seconds:.0f} s")
     parts.append(trial.state + (f" ({trial.reason})" if trial.reason else ""))
     return f"[{done}{total}] trial {trial.number}: {'; '.join(parts)}"
+
+
+def format_nothing_fits(memory: int, task: Name) -> str:
+    """The line at the end of a study none of whose configurations fits the memory, in bytes."""
+    return (
+        f"nothing fits {format_size(memory)}: search smaller sizes or shorter sequences ({LENGTH_KEYS[task]}), or "
+        "state a larger device with tuning.device_memory"
+    )
 
 
 def metric_name(metric: str) -> str:

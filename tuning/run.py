@@ -34,9 +34,6 @@ from tuning.trials.trial_spec import TrialSpec
 
 # How often the time spent is stored.
 SAVE_INTERVAL_S = 5.0
-NOTHING_FITS_FIX = (
-    "search smaller sizes or shorter sequences (crop.length), or state a larger device with tuning.device_memory"
-)
 
 
 class Run:
@@ -140,7 +137,7 @@ class Run:
             self._progress.note(f"no further configuration: {reason}")
         trials = self._store.trials
         if trials and all(trial.state == "infeasible" and trial.memory_predicted for trial in trials):
-            self._progress.note(f"nothing fits {format_size(self._machine.memory)}: {NOTHING_FITS_FIX}")
+            self._progress.note(lines.format_nothing_fits(self._machine.memory, Task.of_dataset(self._base).name))
 
     def _on_end(self, trial: Trial) -> None:
         done = len({row.configuration for row in self._store.trials if row.has_ended})

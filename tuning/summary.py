@@ -91,7 +91,7 @@ def rows(trials: Sequence[Trial], metric: str, seeds: int = 1, *, weights: bool 
 
     Args:
         trials: of the study.
-        metric: auroc or mcc.
+        metric: of the task, such as auroc or exon_f1.
         seeds: trials of each configuration.
         weights: whether the number of weights has a column, where it is known.
     """
@@ -151,7 +151,7 @@ def sizes(trials: Sequence[Trial], base: Mapping[str, Any], metric: str) -> list
     Args:
         trials: of the study.
         base: sections of the experiment, for a size that is not searched.
-        metric: auroc or mcc.
+        metric: of the task, such as auroc or exon_f1.
     """
     groups: dict[tuple[int, int], list[tuple[Trial, float, float]]] = {}
     for trial, value in ranking.comparable(trials, metric):

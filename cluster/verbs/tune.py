@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuning.trial import Trial
 
 SUMMARY = "search for the best configuration, checking memory before each trial"
-SECTIONS = ("tuning", "model", "training", "tokenizer", "cluster")
+SECTIONS = ("tuning", "sources", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence
 decides: what does not fit is recorded with the bytes it needs and never run, and small trials share a device. The

@@ -227,7 +227,9 @@ def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
         )
 
 
-def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
+def build(
+    config: DatasetConfig, output: Path, connect: Connect, progress: Progress, prepared: Prepared | None = None
+) -> dict[str, Any]:
     """Build a dataset, unless the same one exists already.
 
     Args:
@@ -235,6 +237,7 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
         output: the dataset's directory; an earlier dataset there is replaced once the new one is complete.
         connect: opens Ray; called only when there is work.
         progress: reports every stage.
+        prepared: what `prepare` returned for the configuration, where its inputs have been read already.
 
     Returns:
         The manifest.
@@ -246,11 +249,10 @@ def build(config: DatasetConfig, output: Path, connect: Connect, progress: Progr
     _check_target(output)
     with storage.only_writer(output):
         storage.recover(output)
-        return _build(config, output, connect, progress)
+        return _build(prepared or prepare(config, progress), output, connect, progress)
 
 
-def _build(config: DatasetConfig, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
-    prepared = prepare(config, progress)
+def _build(prepared: Prepared, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
     if existing := _existing_manifest(output, prepared.fingerprint, progress):
         progress.note(f"{output} is up to date")
         return existing

@@ -108,6 +108,15 @@ def test_variables_of_ray_that_the_user_has_set_are_named_where_it_does_not_star
     assert "RAY_OVERRIDE_RESOURCES" in message
 
 
+def test_a_variable_that_ray_itself_sets_is_not_why_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray  # noqa: F401 (sets it)
+
+    for name in [name for name in os.environ if name.startswith("RAY_") and name != "RAY_CLIENT_MODE"]:
+        monkeypatch.delenv(name)
+    message = str(_start_error("local", RuntimeError("timed out during startup")))
+    assert "run again when the machine is less busy" in message
+
+
 LIMITED = """
 import resource
 from cluster.connection import _start_error

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from tuning import lines
 from tuning.config import TuningConfig
@@ -45,3 +48,10 @@ def test_values_and_durations_are_short() -> None:
     values = [0.000123456, 12, True, "lstm", ["length", "gc"], None]
     assert [lines.format_value(value) for value in values] == ["0.000123", "12", "True", "lstm", "length gc", "None"]
     assert [lines.format_duration(seconds) for seconds in (42, 180, 9000)] == ["42 s", "3 min", "2.5 h"]
+
+
+@pytest.mark.parametrize(("task", "key"), [("recognise", "crop.length"), ("structure", "window.length")])
+def test_a_study_that_nothing_fits_names_the_key_of_lengths_of_its_task(task: Any, key: str) -> None:
+    text = lines.format_nothing_fits(1 << 30, task)
+    assert text.startswith("nothing fits 1.0 GiB: search smaller sizes or shorter sequences")
+    assert f"({key})" in text

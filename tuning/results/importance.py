@@ -16,6 +16,8 @@ from tuning.search.proposals import optuna_choice, optuna_distribution
 from tuning.trial import Trial
 
 MIN_CONFIGURATIONS, MIN_KEYS = 4, 2
+# Fewer configurations for each key say nothing of one key apart from the others.
+MIN_FOR_EACH_KEY = 2
 HEADER = ("key", "share of the variation")
 METHOD = "functional ANOVA over a random forest, as Optuna computes it"
 
@@ -25,12 +27,13 @@ def importance(
 ) -> dict[str, float]:
     """Keys and the shares of the variation in the metric that they explain, largest first.
 
-    Empty with fewer than four configurations or two keys that can be compared, or if all metrics are equal.
+    Empty with fewer than four configurations, or than two for each key, with fewer than two keys that can be compared,
+    or if all metrics are equal.
 
     Args:
         trials: of the study.
         search_space: key to domain.
-        metric: auroc or mcc.
+        metric: of the task, such as auroc or exon_f1.
         seeds: trials of each configuration.
     """
     import optuna
@@ -40,7 +43,8 @@ def importance(
     results = [(group[0].parameters, value) for group, value in scores]
     varied = summary.varied_keys([group[0] for group, _ in scores])
     shared = [key for key in search_space if key in varied and all(key in parameters for parameters, _ in results)]
-    if len(results) < MIN_CONFIGURATIONS or len(shared) < MIN_KEYS or len({value for _, value in results}) < 2:
+    enough = max(MIN_CONFIGURATIONS, MIN_FOR_EACH_KEY * len(shared))
+    if len(results) < enough or len(shared) < MIN_KEYS or len({value for _, value in results}) < 2:
         return {}
     distributions = {key: optuna_distribution(key, search_space[key]) for key in shared}
     study = optuna.create_study(direction="maximize")

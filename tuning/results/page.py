@@ -33,7 +33,7 @@ def build_page(
 
     Args:
         trials: of the study.
-        metric: auroc or mcc.
+        metric: of the task, such as auroc or exon_f1.
         sizes: from `summary.sizes`.
         shares: from `importance.importance`.
         subtitle: one line under the title.

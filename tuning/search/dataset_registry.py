@@ -117,7 +117,8 @@ def build_all(
 
 
 def _build(config: DatasetConfig, folder: Path, connect: Connect, progress: Progress) -> DatasetRef:
-    identity = pipeline.prepare(config, progress).fingerprint
+    prepared = pipeline.prepare(config, progress)
+    identity = prepared.fingerprint
     path = folder / identity[:12]
     try:
         if read_manifest(path)["fingerprint"] == identity:
@@ -125,5 +126,5 @@ def _build(config: DatasetConfig, folder: Path, connect: Connect, progress: Prog
     except DatasetError:
         # Not built yet, or not finished.
         pass
-    manifest = pipeline.build(config, path, connect, progress)
+    manifest = pipeline.build(config, path, connect, progress, prepared)
     return DatasetRef(path, manifest["fingerprint"])

@@ -65,3 +65,11 @@ def test_a_wrong_search_space_is_one_line_that_names_the_key(
     assert main(arguments) == 2
     assert "model.hiden" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_a_genome_of_a_study_may_be_named_by_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = {"genome": "a", "fasta": "a.fa", "annotation": "a.gff3"}
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump({**SECTIONS, "sources": [source]}))
+    arguments = ["tune", str(tmp_path / "experiment.yaml"), "--output", str(tmp_path / "study"), "--report-only"]
+    assert main([*arguments, "--sources.0.fasta", str(tmp_path / "b.fa")]) == 2
+    assert "study: no study there" in " ".join(capsys.readouterr().err.split())

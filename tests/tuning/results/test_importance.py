@@ -28,6 +28,14 @@ def test_importance_finds_the_key_that_matters() -> None:
     assert importance.importance(trials[:3], space, "auroc") == {}
 
 
+def test_fewer_than_two_configurations_for_each_key_have_no_importance() -> None:
+    names = ("hidden", "layers", "embedding")
+    space = {f"model.{name}": Domain(int=(1, 64)) for name in names}
+    trials = [trial(n, n / 10, hidden=8 * n, layers=n % 3 + 1, embedding=n % 4 + 4) for n in range(1, 7)]
+    assert len(importance.importance(trials, space, "auroc")) == 3
+    assert importance.importance(trials[:5], space, "auroc") == {}
+
+
 def test_a_single_key_has_no_importance() -> None:
     space = {"model.hidden": Domain(int=(4, 64)), "model.layers": Domain(int=(1, 1))}
     trials = [trial(number, number / 10, hidden=8 * number, layers=1) for number in (1, 2, 3, 4, 5)]

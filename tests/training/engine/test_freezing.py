@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import copy
+import itertools
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pipelines.dataset.token_dataset import TokenDataset
+from tests.training.engine.test_loop import fit as fit_alone
+from tests.training.engine.test_loop import fit_together, losses
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import freezing, loop
@@ -78,8 +84,6 @@ class Keeper(Observer):
         return True
 
     def checkpoint(self, state: loop.State) -> None:
-        import copy
-
         self.documents.append(copy.deepcopy(state.document()))
 
 
@@ -119,3 +123,12 @@ def test_resuming_within_a_frozen_and_within_a_thawed_epoch_gives_the_same_bits(
         resumed, _ = fit(train_split, validation_split, config, keeper.documents[number])
         for name, tensor in whole.state_dict().items():
             assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_several_workers_learn_the_same_as_one(train_split: TokenDataset, validation_split: TokenDataset) -> None:
+    config = TrainingConfig(epochs=2, global_batch_size=16, token_budget=512, freeze_body=1, layer_decay=0.7)
+    alone, _, _ = fit_alone(train_split, validation_split, config)
+    for first, second in itertools.pairwise(
+        [alone, *(s.records for s in fit_together(train_split, validation_split, config, 2))]
+    ):
+        np.testing.assert_allclose(losses(first), losses(second), rtol=1e-5)

@@ -61,16 +61,6 @@ def test_a_body_frozen_in_all_epochs_needs_less_and_one_that_is_thawed_as_much(k
     assert estimate(model, TrainingConfig(epochs=6, freeze_body=5), 67, work) == whole
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("task", ["recognise", "structure"])
-def test_a_frozen_body_is_never_planned_below_what_a_probe_measures(task: str) -> None:
-    model = ModelConfig(layers=2, hidden=64, stem_stride=9)
-    training, work = TrainingConfig(freeze_body=-1), Work(8, 9999, task=task)
-    measured = probe(model, training, 67, work)
-    assert measured.fits
-    assert estimate(model, training, 67, work, measured.imported).peak > 0.95 * measured.peak
-
-
 configurations = st.builds(
     ModelConfig,
     kind=st.sampled_from(KINDS),

@@ -5,47 +5,142 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
 
+from cluster.presets import network
 from cluster.presets.genome_facts import GenomeFacts
 from cluster.presets.held_out import MOST_NAMED, TEST, VALIDATION, HeldOut, Stretch
+from cluster.presets.network import Network
 
-PRESETS = ("structure", "scan")
-_TRAINING_BASES = 180_000_000
-"""Twenty epochs of 9.1 Mb of S. pombe, whose figures are in examples/structure/README.md; others are untested."""
-_FEWEST_EPOCHS, _MOST_EPOCHS = 6, 40
+OF_GENOMES = ("structure", "scan", "recognise", "search")
+OF_SEQUENCES = ("promoters", "search")
+"""The presets for genomes, and those for labelled sequences."""
+_FEW_ROWS = 5_000
+"""Below so many rows of train a step has 16 of them, as in examples/yeast, otherwise 64."""
+_SEQUENCE_READINGS, _FEWEST_EPOCHS, _MOST_EPOCHS = 280_000, 6, 20
+"""Six epochs of 47,000 promoters, whose figures are in docs/results.md; others are untested."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-def text(preset: str, name: str, fasta: str, annotation: str, facts: GenomeFacts, held_out: HeldOut) -> str:
-    """The experiment.
+@dataclass(frozen=True)
+class GenomeEntry:
+    """A genome of an experiment.
 
-    Args:
-        preset: one of `PRESETS`.
+    Attributes:
         name: of the genome.
         fasta, annotation: paths as the file gives them.
         facts: of the genome.
-        held_out: its split.
     """
-    template = Template(resources.files("cluster.presets").joinpath(f"{preset}.yaml").read_text("utf-8"))
-    filled = template.substitute(
-        genome=quoted(name),
-        fasta=quoted(fasta),
-        annotation=quoted(annotation),
-        chromosomes=_chromosomes(facts),
-        why=_why(held_out),
-        split=_split(held_out),
-        epochs=epochs(held_out.train_bases),
-    )
+
+    name: str
+    fasta: str
+    annotation: str
+    facts: GenomeFacts
+
+
+@dataclass(frozen=True)
+class SequencesEntry:
+    """Labelled sequences of an experiment.
+
+    Attributes:
+        name: of the collection.
+        files: split to its path as the file gives it.
+        rows: number of sequences of train.
+        lengths: shortest and longest sequence, in bases.
+    """
+
+    name: str
+    files: dict[str, str]
+    rows: int
+    lengths: tuple[int, int]
+
+
+def of_genomes(preset: str, genomes: Sequence[GenomeEntry], held_out: HeldOut) -> str:
+    """The experiment of one or several genomes.
+
+    Args:
+        preset: one of `OF_GENOMES`.
+        genomes: at least one.
+        held_out: their split.
+    """
+    chosen = structure_network(genomes)
+    rows = 2 * held_out.genes.get("train", sum(len(own) for one in genomes for own in one.facts.genes.values()))
+    values = {
+        "sources": "\n".join(map(_genome, genomes)),
+        "why": _why(held_out, len(genomes)),
+        "split": _split(held_out),
+        "network": chosen.settings,
+        "network_why": chosen.why,
+        "learning_rate": chosen.learning_rate,
+        "epochs": chosen.epochs(held_out.train_bases),
+        "megabases": f"{chosen.epochs(held_out.train_bases) * held_out.train_bases / 1e6:,.0f}",
+        "batch": _batch(rows),
+    }
+    return _filled("recognise" if preset == "search" else preset, values, is_search=preset == "search")
+
+
+def of_sequences(preset: str, sequences: SequencesEntry) -> str:
+    """The experiment of labelled sequences.
+
+    Args:
+        preset: one of `OF_SEQUENCES`.
+        sequences: what it learns from.
+    """
+    shortest, longest = sequences.lengths
+    settings = "embedding: 32, stem: 64, stem_stride: 2, hidden: 32, dropout: 0.1"
+    why = f"sequences of {shortest:,} to {longest:,} bases"
+    if shortest == longest:
+        settings = f"absolute_positions: true, {settings}"
+        why = (
+            f"absolute_positions: all sequences have {longest:,} bases; false where they are not aligned to each other"
+        )
+    lines = [f"  - genome: {quoted(sequences.name)}"]
+    lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
+    values = {
+        "sources": "\n".join(lines),
+        "network": f"{{kind: lstm, {settings}}}",
+        "network_why": why,
+        "epochs": min(max(round(_SEQUENCE_READINGS / sequences.rows), _FEWEST_EPOCHS), _MOST_EPOCHS),
+        "batch": _batch(sequences.rows),
+    }
+    return _filled("promoters", values, is_search=preset == "search")
+
+
+def structure_network(genomes: Sequence[GenomeEntry]) -> Network:
+    """The network of a structure model, by the genome with most introns."""
+    return network.choose(max(one.facts.introns or 0.0 for one in genomes))
+
+
+def _batch(rows: int) -> int:
+    return 16 if rows < _FEW_ROWS else 64
+
+
+def _filled(name: str, values: Mapping[str, object], *, is_search: bool) -> str:
+    tuning = _template("tuning") if is_search else ""
+    filled = Template(_template(name)).substitute(values, tuning=tuning)
+    if is_search:
+        first, _, rest = filled.partition("\n")
+        filled = f"{first}\n# With a search for a better configuration, for raygene tune.\n{rest}"
     return "\n".join(line for line in filled.splitlines() if line.strip()) + "\n"
 
 
-def epochs(train_bases: int) -> int:
-    """Passes over the training data of a structure model, by its size in bases."""
-    return min(max(round(_TRAINING_BASES / max(train_bases, 1)), _FEWEST_EPOCHS), _MOST_EPOCHS)
+def _template(name: str) -> str:
+    return resources.files("cluster.presets").joinpath(f"{name}.yaml").read_text("utf-8")
+
+
+def _genome(genome: GenomeEntry) -> str:
+    lines = [
+        f"  - genome: {quoted(genome.name)}",
+        f"    fasta: {quoted(genome.fasta)}",
+        f"    annotation: {quoted(genome.annotation)}",
+        _chromosomes(genome.facts),
+    ]
+    return "\n".join(lines)
 
 
 def quoted(text: str) -> str:
@@ -62,6 +157,13 @@ def genome_name(fasta: Path) -> str:
     elif ensembl := re.fullmatch(r"[A-Z][a-z]+_[a-z_0-9]+\.(.+?)\.dna(_[rs]m)?\..*", stem):
         stem = ensembl[1]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:40] or "genome"
+
+
+def collection_name(train: Path) -> str:
+    """A short name for labelled sequences, from that of their file; of its directory where that is only `train`."""
+    stem = re.sub(r"(\.(gz|bgz|bz2|xz|zst|zip|csv|tsv|txt))+$", "", train.name, flags=re.IGNORECASE)
+    stem = train.absolute().parent.name if stem.lower() in ("train", "training") else stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:40] or "sequences"
 
 
 def path_from(folder: Path, path: Path) -> str:
@@ -81,9 +183,10 @@ def _chromosomes(facts: GenomeFacts) -> str:
     return f"    chromosomes: [{json.dumps(f'/(?!({pattern})$).*/')}]  # without organelles"
 
 
-def _why(held_out: HeldOut) -> str:
+def _why(held_out: HeldOut, genomes: int) -> str:
     if not held_out.genes:
-        return f"sequences drawn at random: {VALIDATION:.0%} for validation, {TEST:.0%} for test"
+        kept = "same-named sequences" if genomes > 1 else "sequences"
+        return f"{kept} drawn at random: {VALIDATION:.0%} for validation, {TEST:.0%} for test"
     counts = ", ".join(f"{split} {count:,}" for split, count in held_out.genes.items())
     whole = all(part.start is None for part in (*held_out.validation, *held_out.test))
     return f"{'whole chromosomes' if whole else 'stretches between genes'} held out; genes: {counts}"

@@ -7,7 +7,7 @@ shares by sequence where there are too many sequences to name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,15 +27,18 @@ class Stretch:
     Attributes:
         name: of the sequence.
         start, end: 0-based half-open; None for a whole sequence.
+        genome: of the sequence, where there are several.
     """
 
     name: str
     start: int | None = None
     end: int | None = None
+    genome: str = ""
 
     def __str__(self) -> str:
         """As a list of `split` names it."""
-        return self.name if self.start is None else f"{self.name}:{self.start + 1}-{self.end}"
+        name = f"{self.genome}:{self.name}" if self.genome else self.name
+        return name if self.start is None else f"{name}:{self.start + 1}-{self.end}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,28 @@ def choose(lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> HeldOu
     before = _first(lengths[source], genes[source], round(count - min((TEST + VALIDATION) * total, count / 2.5)))
     kept = [Stretch(source, before, begin)], [Stretch(source, begin, lengths[source])]
     return _described("region", *kept, lengths, genes)
+
+
+def together(chosen: Mapping[str, HeldOut]) -> HeldOut:
+    """The split of several genomes: what was chosen of each of them.
+
+    Where one has too many sequences to name, shares are drawn of all: an experiment has names or shares.
+
+    Args:
+        chosen: genome to its split, at least one.
+    """
+    if len(chosen) == 1:
+        return next(iter(chosen.values()))
+    train_bases = sum(one.train_bases for one in chosen.values())
+    if not all(one.genes for one in chosen.values()):
+        return HeldOut("chromosome", train_bases=train_bases)
+    kept = {
+        split: [replace(part, genome=genome) for genome, one in chosen.items() for part in getattr(one, split)]
+        for split in ("validation", "test")
+    }
+    genes = {split: sum(one.genes[split] for one in chosen.values()) for split in ("train", "validation", "test")}
+    by = "region" if any(one.by == "region" for one in chosen.values()) else "chromosome"
+    return HeldOut(by, kept["validation"], kept["test"], genes, train_bases)
 
 
 def _whole(counts: Mapping[str, int], total: int, share: float, fits: tuple[float, float]) -> list[str]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cluster import connection
 from cluster.context import Context
 from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
 from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from cluster.experiment import ClusterConfig
+    from pipelines.build.pipeline import Prepared
 
 SUMMARY = "build a token dataset from genomes (FASTA + GFF3)"
 SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "labels", "window", "cluster")
@@ -35,7 +40,9 @@ def add_arguments(parser: Parser) -> None:
         help="directory of the dataset (with --dry-run: where its disk is checked)",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="read and check every input, estimate the dataset, and write nothing"
+        "--dry-run",
+        action="store_true",
+        help="read and check every input, show splits, sizes, time and defaults, and write nothing",
     )
 
 
@@ -46,23 +53,64 @@ def run(context: Context) -> None:
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
     if context.arguments.dry_run:
-        show_estimate(config, Path(context.arguments.output or "."), context.terminal)
+        show_estimate(config, Path(context.arguments.output or "."), experiment.cluster, context.terminal)
         return
     if context.arguments.output is None:
         raise UsageError("raygene build: the following arguments are required: --output", "see raygene build --help")
     output = Path(context.arguments.output)
-    manifest = build(config, output, context.connector(experiment.cluster), context.terminal)
+    manifest = build(
+        config,
+        output,
+        context.connector(experiment.cluster),
+        context.terminal,
+        on_start=lambda prepared: show_plan(prepared, experiment.cluster, context.terminal),
+    )
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")
 
 
-def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> None:
-    """Read the inputs, and show how large a dataset they would give at most.
+def show_plan(prepared: Prepared, cluster: ClusterConfig, terminal: Terminal) -> None:
+    """Show what goes to which split, and about how long the build takes.
+
+    Args:
+        prepared: a build whose inputs have been read.
+        cluster: where it will run; of another machine's cores one is counted.
+        terminal: where it is shown.
+    """
+    from pipelines.build import plan_tables, preflight
+
+    planned = prepared.splits()
+    table = plan_tables.splits_table(planned)
+    terminal.table(table.caption, table.header, table.rows)
+    if absent := plan_tables.absent_splits(planned):
+        terminal.note(f"nothing goes to {' or '.join(absent)}")
+    cores = _cores(cluster)
+    seconds = preflight.estimate_seconds(prepared.estimates(), cores)
+    terminal.say(
+        f"time: about {_duration(seconds)} on {cores:,} free core{'s' * (cores > 1)}, once Ray has started "
+        "(an estimate from rates measured elsewhere)"
+    )
+
+
+def _cores(cluster: ClusterConfig) -> int:
+    if cluster.address != "local":
+        return 1
+    return cluster.cpus or connection.usable_cpus()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:,.0f} minutes" if seconds < 5_400 else f"{seconds / 3_600:,.1f} hours"
+
+
+def show_estimate(config: DatasetConfig, output: Path, cluster: ClusterConfig, terminal: Terminal) -> None:
+    """Read the inputs, and show how large a dataset they would give at most, its splits, and the keys nobody set.
 
     Raises:
         ResourceError: the disk of `output` is too small for it.
     """
-    from pipelines.build import preflight
+    from pipelines.build import plan_tables, preflight
     from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal)
@@ -85,6 +133,10 @@ def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> No
             terminal.note(f"{genome.name}: {genome.windows:,} windows of {genome.genes:,} genes (crop.per_gene)")
         for reason, count in genome.dropped.items():
             terminal.note(f"{genome.name}: {count:,} left out: {reason.replace('_', ' ')}")
+    show_plan(job, cluster, terminal)
+    defaults = plan_tables.defaults_table(config)
+    if defaults.rows:
+        terminal.table(defaults.caption, defaults.header, defaults.rows)
     needed, free = preflight.estimate_disk_bytes(estimates, job.tokenizer), preflight.free_bytes(output.absolute())
     terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
     preflight.require_disk(needed, output.absolute())
@@ -92,6 +144,7 @@ def show_estimate(config: DatasetConfig, output: Path, terminal: Terminal) -> No
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     """Show counts by split, what became of the genes, and what was left out."""
+    from pipelines.audit import shortened
     from pipelines.build.manifest import QUANTILES
     from pipelines.dataset.manifest import is_structure
 
@@ -135,6 +188,8 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
             f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers "
             "with one in train"
         )
+    for text in shortened.warnings(manifest):
+        terminal.warn(text)
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
         terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")

@@ -1,10 +1,12 @@
-"""`raygene init`: an experiment to begin with, for the files of one genome."""
+"""`raygene init`: an experiment to begin with, for the files of a user."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cluster.context import Context
 from cluster.flags import Parser
@@ -14,20 +16,19 @@ from pipelines.config import SourceConfig, validate
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from cluster.presets.genome_facts import GenomeFacts
+    from cluster.presets.experiment_text import GenomeEntry
     from cluster.presets.held_out import HeldOut
 
-SUMMARY = "write an experiment for your genome, with a split that fits it"
+SUMMARY = "write an experiment for your genomes or sequences, with a split that fits"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
-Reads a genome and its annotation, and writes DIR/experiment.yaml for them, with comments: what is held out for
-validation and test by the genes of each sequence, organelles left out, and window, k, stride and model of the
-examples of yeasts whose figures are in the documentation. Prints the commands that follow. Overwrites nothing;
-trains nothing."""
+Reads genomes with their annotations, or labelled sequences, and writes DIR/experiment.yaml for them, with comments:
+what is held out for validation and test by the genes of each sequence, organelles left out, and window, k, stride and
+model of the examples whose figures are in the documentation. Prints the commands that follow. For several genomes,
+give --fasta and --annotation (and --genome) once for each, in the same order. Overwrites nothing; trains nothing."""
 EXAMPLE = "raygene init mine --preset structure --fasta genome.fa.gz --annotation genes.gff3.gz"
 _EXPERIMENT = "experiment.yaml"
-_SECONDS_PER_MEGABASE = 8.3
-"""CPU seconds of an epoch of the structure preset: 24 to 29 minutes for 20 of 9.1 Mb (examples/structure/README.md)."""
+_SPLITS = ("train", "validation", "test")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -37,27 +38,41 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--preset",
-        default="structure",
-        choices=("structure", "scan"),
-        help="structure (default) = exons, introns, proteins (raygene annotate); scan = gene regions (raygene scan)",
+        choices=("structure", "scan", "recognise", "promoters", "search"),
+        help="structure (default) = exons, introns, proteins (raygene annotate); scan = gene regions (raygene scan); "
+        "recognise = genes against other intervals (raygene predict); promoters (default for --train) = labelled "
+        "sequences; search = the last two with a search for a better configuration (raygene tune)",
     )
     parser.add_argument(
         "--fasta",
         dest="genome_fasta",
-        required=True,
+        action="append",
         type=PathRole.READ,
         metavar="FASTA",
-        help="genome, plain or compressed",
+        help="genome, plain or compressed; once for each genome",
     )
     parser.add_argument(
         "--annotation",
         dest="genome_annotation",
-        required=True,
+        action="append",
         type=PathRole.READ,
         metavar="GFF3",
-        help="its genes: GFF3 or GTF, for scan also BED; plain or compressed",
+        help="its genes: GFF3 or GTF, but for structure also BED; plain or compressed; once for each genome",
     )
-    parser.add_argument("--genome", metavar="NAME", help="short name of the genome (default: from the FASTA's name)")
+    parser.add_argument(
+        "--genome",
+        action="append",
+        metavar="NAME",
+        help="short name of the genome (default: from the FASTA's name), or of the labelled sequences",
+    )
+    for split in _SPLITS:
+        parser.add_argument(
+            f"--{split}",
+            dest=f"sequences_{split}",
+            type=PathRole.READ,
+            metavar="CSV",
+            help=f"labelled sequences of {split}: CSV or TSV with the columns sequence and label",
+        )
 
 
 def written(context: Context) -> list[Written]:
@@ -66,37 +81,116 @@ def written(context: Context) -> list[Written]:
 
 
 def run(context: Context) -> None:
-    """Read the genome, write the experiment, and show its split and the commands that follow.
+    """Read the files, write the experiment, and show its split and the commands that follow.
 
     Raises:
-        UsageError: an experiment is there already.
+        UsageError: an experiment is there already, or the flags do not fit together.
         InputError: a file cannot be used.
     """
-    from cluster.presets import experiment_text, genome_facts, held_out
-
-    arguments, terminal = context.arguments, context.terminal
+    arguments = context.arguments
     folder = Path(arguments.folder)
     path = folder / _EXPERIMENT
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path}: exists already", "choose another DIR, or remove it")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is no directory", "choose another DIR")
-    fasta, annotation = (_local(text) for text in (arguments.genome_fasta, arguments.genome_annotation))
-    name = arguments.genome or experiment_text.genome_name(fasta)
-    source = validate(SourceConfig, {"genome": name, "fasta": str(fasta), "annotation": str(annotation)}, "--genome")
-    with terminal.stage("reading the genome"):
-        facts = genome_facts.read(source, arguments.preset == "structure", terminal)
-    chosen = held_out.choose(facts.lengths, facts.genes)
-    paths = [experiment_text.path_from(folder, path) for path in (fasta, annotation)]
-    text = experiment_text.text(arguments.preset, name, paths[0], paths[1], facts, chosen)
+    is_of_sequences = any(getattr(arguments, f"sequences_{split}") for split in _SPLITS)
+    preset = arguments.preset or ("promoters" if is_of_sequences else "structure")
+    text = _of_sequences(context, preset) if is_of_sequences else _of_genomes(context, preset)
     storage.make_directory(folder)
     storage.write_text(path, text)
-    if facts.organelles:
-        listed = ", ".join(f"{name} ({genes:,} genes)" for name, genes in facts.organelles.items())
-        terminal.note(f"organelles are left out: {listed}")
-    _show_split(context, facts, chosen)
-    terminal.say(f"experiment: {path}")
-    _show_commands(context, path)
+    context.terminal.say(f"experiment: {path}")
+    _show_commands(context, preset, path)
+
+
+def _of_sequences(context: Context, preset: str) -> str:
+    from cluster.presets import experiment_text
+    from pipelines.genome.labelled import read_collection
+
+    arguments, folder = context.arguments, Path(context.arguments.folder)
+    if arguments.genome_fasta or arguments.genome_annotation:
+        raise UsageError("--train goes with labelled sequences, and --fasta with a genome", "give one of the two")
+    if preset not in experiment_text.OF_SEQUENCES:
+        raise UsageError(f"--preset {preset}: needs a genome", "give --fasta and --annotation in place of --train")
+    given = {split: _local(text) for split in _SPLITS if (text := getattr(arguments, f"sequences_{split}"))}
+    if missing := [split for split in ("train", "validation") if split not in given]:
+        raise UsageError(
+            f"--{missing[0]}: missing",
+            "give train and validation; one file that is to be split goes under sources as sequences",
+        )
+    names = arguments.genome or [experiment_text.collection_name(given["train"])]
+    if len(names) > 1:
+        raise UsageError("--genome: given more than once for one set of labelled sequences", "give it once")
+    files = {split: str(path) for split, path in given.items()}
+    source = validate(SourceConfig, {"genome": names[0], **files}, "--genome")
+    with context.terminal.stage("reading the sequences"):
+        rows = read_collection(source).rows()
+    lengths, labels = rows["end"].to_numpy() - rows["start"].to_numpy(), rows["label"].to_numpy()
+    splits = np.array(rows["split"].to_pylist(), dtype=object)
+    shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
+    context.terminal.table("Split", ("split", "sequences", "of label 1"), shown)
+    paths = {split: experiment_text.path_from(folder, path) for split, path in given.items()}
+    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], (int(lengths.min()), int(lengths.max())))
+    return experiment_text.of_sequences(preset, entry)
+
+
+def _of_genomes(context: Context, preset: str) -> str:
+    from cluster.presets import experiment_text, held_out
+
+    terminal = context.terminal
+    if preset not in experiment_text.OF_GENOMES:
+        raise UsageError(f"--preset {preset}: needs labelled sequences", "give --train and --validation")
+    genomes = []
+    sources = _sources(context)
+    with terminal.stage("reading the genomes", len(sources)) as stage:
+        for source in sources:
+            stage.describe(source.genome)
+            genomes.append(_entry(context, source, preset))
+            stage.advance()
+    for one in genomes:
+        if one.facts.organelles:
+            listed = ", ".join(f"{name} ({genes:,} genes)" for name, genes in one.facts.organelles.items())
+            terminal.note(f"{one.name}: organelles are left out: {listed}")
+    chosen = held_out.together({one.name: held_out.choose(one.facts.lengths, one.facts.genes) for one in genomes})
+    _show_split(context, preset, genomes, chosen)
+    return experiment_text.of_genomes(preset, genomes, chosen)
+
+
+def _sources(context: Context) -> list[SourceConfig]:
+    """The genomes of the command line, each of its own name."""
+    from cluster.presets import experiment_text
+
+    arguments = context.arguments
+    fasta, annotation = arguments.genome_fasta or [], arguments.genome_annotation or []
+    for flag, own in (("--fasta", fasta), ("--annotation", annotation)):
+        if not own:
+            raise UsageError(f"{flag}: missing", "give --fasta and --annotation, or --train and --validation")
+    if len(fasta) != len(annotation):
+        raise UsageError(
+            f"--fasta is given {len(fasta)} and --annotation {len(annotation)} times", "give both once for each genome"
+        )
+    names = arguments.genome or [experiment_text.genome_name(Path(path)) for path in fasta]
+    if len(names) != len(fasta):
+        raise UsageError(f"--genome is given {len(names)} and --fasta {len(fasta)} times", "name every genome, or none")
+    if repeated := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise UsageError(f"--genome: two genomes have the name {repeated[0]}", "give --genome once for each of them")
+    return [
+        validate(
+            SourceConfig, {"genome": name, "fasta": str(_local(one)), "annotation": str(_local(other))}, "--genome"
+        )
+        for name, one, other in zip(names, fasta, annotation, strict=True)
+    ]
+
+
+def _entry(context: Context, source: SourceConfig, preset: str) -> GenomeEntry:
+    from cluster.presets import experiment_text, genome_facts
+
+    folder = Path(context.arguments.folder)
+    facts = genome_facts.read(source, preset == "structure", context.terminal)
+    fasta, annotation = (
+        experiment_text.path_from(folder, Path(str(path))) for path in (source.fasta, source.annotation)
+    )
+    return experiment_text.GenomeEntry(source.genome, fasta, annotation, facts)
 
 
 def _local(text: str) -> Path:
@@ -106,7 +200,7 @@ def _local(text: str) -> Path:
     return path
 
 
-def _show_split(context: Context, facts: GenomeFacts, chosen: HeldOut) -> None:
+def _show_split(context: Context, preset: str, genomes: list[GenomeEntry], chosen: HeldOut) -> None:
     from cluster.presets import experiment_text
 
     terminal = context.terminal
@@ -118,25 +212,39 @@ def _show_split(context: Context, facts: GenomeFacts, chosen: HeldOut) -> None:
         rows = [(split, held[split], genes, f"{genes / total:.1%}") for split, genes in chosen.genes.items()]
         terminal.table("Split", ("split", "sequences", "genes", "share"), rows)
     else:
-        terminal.say(f"split: whole sequences are drawn, as there are {len(facts.lengths):,} with genes")
-    if context.arguments.preset == "structure":
-        epochs = experiment_text.epochs(chosen.train_bases)
-        minutes = epochs * chosen.train_bases / 1e6 * _SECONDS_PER_MEGABASE / 60
+        most = max(len(one.facts.lengths) for one in genomes)
+        terminal.say(f"split: whole sequences are drawn, as there are {most:,} with genes")
+    if preset == "structure":
+        network = experiment_text.structure_network(genomes)
+        epochs, minutes = network.epochs(chosen.train_bases), network.minutes(chosen.train_bases)
+        terminal.say(f"network: {network.why}")
         terminal.say(
             f"training: {epochs} epochs of {chosen.train_bases / 1e6:,.1f} Mb, about {max(minutes, 1):,.0f} minutes "
             "on one quiet core"
         )
 
 
-def _show_commands(context: Context, path: Path) -> None:
+def _show_commands(context: Context, preset: str, path: Path) -> None:
     arguments, say = context.arguments, context.terminal.say
     folder = Path(arguments.folder)
-    experiment, data, run, genes = (
-        shlex.quote(str(path)) for path in (path, folder / "data", folder / "run", folder / "genes.gff3")
+    experiment, data, run, genes, study = (
+        shlex.quote(str(path)) for path in (path, *(folder / name for name in ("data", "run", "genes.gff3", "study")))
     )
-    fasta = shlex.quote(arguments.genome_fasta)
+    fasta, annotation = (
+        shlex.quote(paths[0]) if paths else "" for paths in (arguments.genome_fasta, arguments.genome_annotation)
+    )
     say("next:")
+    if preset == "search":
+        say(f"  raygene tune {experiment} --output {study}")
+        say(f"  raygene predict {study}/best/bundle --sequences FASTA --output TSV")
+        return
     say(f"  raygene build {experiment} --output {data}")
     say(f"  raygene train {experiment} --dataset {data} --output {run}")
-    verb = "annotate" if arguments.preset == "structure" else "scan"
-    say(f"  raygene {verb} {run}/bundle --fasta {fasta} --output {genes}")
+    if preset in ("structure", "scan"):
+        verb = "annotate" if preset == "structure" else "scan"
+        say(f"  raygene {verb} {run}/bundle --fasta {fasta} --output {genes}")
+        return
+    say(f"  raygene evaluate {run}/bundle --dataset {data}")
+    if preset == "recognise":
+        scored = shlex.quote(str(folder / "scored.tsv"))
+        say(f"  raygene predict {run}/bundle --fasta {fasta} --intervals {annotation} --output {scored}")

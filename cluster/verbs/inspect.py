@@ -58,6 +58,9 @@ def run(context: Context) -> None:
     dataset = Path(arguments.dataset)
     is_of_windows = is_structure(read_manifest(dataset))
     inspection = windows.inspect(dataset) if is_of_windows else intervals.inspect(dataset)
+    if isinstance(inspection, intervals.Inspection):
+        for text in inspection.warnings():
+            terminal.warn(text)
     for table in inspection.tables():
         terminal.table(table.caption, table.header, table.rows)
     if arguments.json:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import report, schema
-from pipelines.audit import shortcuts
+from pipelines.audit import shortcuts, shortened
 from pipelines.audit.shortcuts import Rule
 from pipelines.config import KINDS
 from pipelines.dataset import split_regions
@@ -30,6 +30,9 @@ PERCENTILES = (0, 5, 50, 95, 100)
 KMERS_SHOWN = 5
 # Values that span more than this factor are shown on a logarithmic axis.
 LOG_AXIS_FACTOR = 20
+ENDS_TELL = 0.8
+"""AUROC from which on the six bases at the ends of genes are said to give the answer away."""
+_ENDS = ("first_six", "last_six", "ends")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,18 @@ class Inspection:
             contents.append(self._regions_table())
         leakage = [self._leakage_table()] if self.manifest.get("leakage") else []
         return [*contents, *leakage, self._vocabulary_table(), self._frequent_kmers_table(), self._rules_table()]
+
+    def warnings(self) -> list[str]:
+        """Return what a reader should know before anything else."""
+        found = shortened.warnings(self.manifest)
+        ends = max((rule.metrics["auroc"] for rule in self.rules if rule.name in _ENDS), default=0.0)
+        is_whole = self.manifest.get("config", {}).get("crop", {}).get("length") is None
+        if is_whole and self.manifest.get("genes") and ends >= ENDS_TELL:
+            found.append(
+                f"the ends of whole genes give the answer away: their six bases alone reach AUROC {ends:.3f} on "
+                f"{self.audited}; crop.length cuts windows of genes, and crop.margin keeps them off their ends"
+            )
+        return found
 
     def _splits_table(self) -> Table:
         header = ("split", "label", "intervals", *(_percentile_name(percent) for percent in PERCENTILES), "mean GC")
@@ -235,6 +250,8 @@ class Inspection:
             "a model has to beat it.",
             lead=True,
         )
+        for text in self.warnings():
+            page.paragraph(f"Warning: {text}.")
         page.figures(
             ("Lengths by label, all splits", self._plot_histogram("lengths", "bases")),
             ("GC by label, all splits", self._plot_histogram("gc", "share of G and C")),

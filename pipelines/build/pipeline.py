@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines import schema, storage, structure_config
+from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
     left_out,
@@ -45,9 +46,10 @@ from pipelines.genome.source import Source, read_source
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, regions, sketch
+from pipelines.splits import assign, families, plan, regions, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.named_rows import NamedRows, number_pairs
+from pipelines.splits.plan import PlannedSplit
 from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -68,6 +70,9 @@ class Prepared(Protocol):
 
     def estimates(self) -> list[Estimate]:
         """What every source will contribute at most."""
+
+    def splits(self) -> list[PlannedSplit]:
+        """What each split will hold, as far as it is known."""
 
     def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows with Ray; return the manifest and the tokenizer of the rows."""
@@ -135,6 +140,16 @@ class PreparedBuild:
         """What every source will contribute at most, genomes first."""
         return preflight.estimate(self.config, self.sources, self.collections, self.tokenizer)
 
+    def splits(self) -> list[PlannedSplit]:
+        """What each split will hold, as far as it is known before negatives are placed."""
+        return plan.of_intervals(
+            {source.genome.name: source.bounds() for source in self.sources},
+            {source.genome.name: source.lengths for source in self.sources},
+            self.blocks,
+            [(collection.rows(), collection.groups()) for collection in self.collections],
+            self.config.split,
+        )
+
     def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
         placed = _place_negatives(self, progress)
@@ -180,9 +195,9 @@ def _prepare_intervals(config: DatasetConfig, progress: Progress) -> PreparedBui
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
     assign.check_names(config.split, chromosomes)
+    assign.require_disjoint(config.split, chromosomes)
     if config.split.by == "region":
         sources, blocks = regions.cut(sources, config.split)
-        _report_regions(sources, blocks, progress)
     else:
         blocks = assign.cut_into_blocks(
             {source.genome.name: source.bounds() for source in sources},
@@ -192,21 +207,11 @@ def _prepare_intervals(config: DatasetConfig, progress: Progress) -> PreparedBui
     if blocks and config.split.by == "chromosome":
         genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
-    return PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
-
-
-def _report_regions(sources: list[Source], blocks: dict[tuple[str, str], Blocks], progress: Progress) -> None:
-    """Say how many bases and genes each split has."""
-    bases, genes = Counter[str](), Counter[str]()
-    for source in sources:
-        for chromosome, bounds in source.bounds().items():
-            cut = blocks[source.genome.name, chromosome]
-            for split, size in zip(cut.splits, np.diff(cut.ends, prepend=0).tolist(), strict=True):
-                bases[split] += size
-            names = np.array(cut.split_names)[cut.split_numbers(bounds[:, 0])]
-            genes.update(names.tolist())
-    shown = (f"{split} {bases[split]:,} bases with {genes[split]:,} genes" for split in schema.SPLITS if bases[split])
-    progress.note(f"split: {', '.join(shown)}")
+    prepared = PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
+    plan.require_genes(prepared.splits(), config.split)
+    for text in shortened.expected_warnings(config, sources):
+        progress.warn(text)
+    return prepared
 
 
 def _warn_of_labels(collection: Collection, progress: Progress) -> None:
@@ -228,7 +233,12 @@ def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
 
 
 def build(
-    config: DatasetConfig, output: Path, connect: Connect, progress: Progress, prepared: Prepared | None = None
+    config: DatasetConfig,
+    output: Path,
+    connect: Connect,
+    progress: Progress,
+    prepared: Prepared | None = None,
+    on_start: Callable[[Prepared], None] | None = None,
 ) -> dict[str, Any]:
     """Build a dataset, unless the same one exists already.
 
@@ -238,6 +248,7 @@ def build(
         connect: opens Ray; called only when there is work.
         progress: reports every stage.
         prepared: what `prepare` returned for the configuration, where its inputs have been read already.
+        on_start: receives the build before it begins; not called where the dataset is there already.
 
     Returns:
         The manifest.
@@ -249,13 +260,21 @@ def build(
     _check_target(output)
     with storage.only_writer(output):
         storage.recover(output)
-        return _build(prepared or prepare(config, progress), output, connect, progress)
+        return _build(prepared or prepare(config, progress), output, connect, progress, on_start)
 
 
-def _build(prepared: Prepared, output: Path, connect: Connect, progress: Progress) -> dict[str, Any]:
+def _build(
+    prepared: Prepared,
+    output: Path,
+    connect: Connect,
+    progress: Progress,
+    on_start: Callable[[Prepared], None] | None,
+) -> dict[str, Any]:
     if existing := _existing_manifest(output, prepared.fingerprint, progress):
         progress.note(f"{output} is up to date")
         return existing
+    if on_start is not None:
+        on_start(prepared)
     preflight.require_disk(preflight.estimate_disk_bytes(prepared.estimates(), prepared.tokenizer), output)
     staging = storage.staging_directory(output, prepared.fingerprint)
     for leftover in output.parent.glob(f".{output.name}.building-*"):

@@ -23,6 +23,10 @@ from pipelines.tokens.tokenizer import Tokenizer
 BYTES_PER_ROW = 24
 BYTES_PER_STATE = 0.1
 COMPRESSION_OVERHEAD = 1.05
+# CPU seconds of a build's maps; docs/decisions/building-on-ray-data.md has the measurements.
+SECONDS_PER_STATE, SECONDS_PER_TOKEN, SECONDS_PER_ROW = 1.4e-7, 1.8e-8, 2e-5
+SECONDS_PER_PLACED_NEGATIVE = 1e-3
+"""bedtools is called once a round: more rounds where genes are dense, fewer where there is room."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Estimate:
         tokens: token ids.
         longest: bases of the longest interval.
         states: bases that have a state.
+        placed: negatives that are placed somewhere else on the chromosome.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Estimate:
     tokens: int
     longest: int
     states: int = 0
+    placed: int = 0
 
 
 def estimate(
@@ -79,6 +85,26 @@ def estimate_disk_bytes(estimates: list[Estimate], tokenizer: Tokenizer) -> int:
     )
 
 
+def estimate_seconds(estimates: list[Estimate], cores: int) -> float:
+    """Estimate the seconds that a build takes once its inputs are read and Ray has started.
+
+    Args:
+        estimates: of every source.
+        cores: free cores.
+    """
+    labelled = sum(source.states for source in estimates)
+    tokens = sum(source.tokens for source in estimates) - labelled
+    rows = sum(source.rows for source in estimates if not source.states)
+    placed = sum(source.placed for source in estimates)
+    busy = (
+        labelled * SECONDS_PER_STATE
+        + tokens * SECONDS_PER_TOKEN
+        + rows * SECONDS_PER_ROW
+        + placed * SECONDS_PER_PLACED_NEGATIVE
+    )
+    return busy / max(cores, 1)
+
+
 def free_bytes(output: Path) -> int:
     """Return the free bytes of the file system that `output` will be written to."""
     folder = next(folder for folder in (output, *output.parents) if folder.exists())
@@ -102,7 +128,8 @@ def require_disk(required_bytes: int, output: Path) -> None:
 def _estimate_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer) -> Estimate:
     genes = np.concatenate([*source.bounds().values()])
     lengths = cropping.window_lengths(cropping.window_sites(genes, config.crop)[0], config.crop)
-    ratio = config.negatives.ratio
+    ratio, kinds = config.negatives.ratio, config.negatives.kinds
+    shuffled = kinds.get("shuffle", 0.0) / sum(kinds.values())
     return Estimate(
         name=source.genome.name,
         sequences=len(source.lengths),
@@ -113,6 +140,7 @@ def _estimate_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer
         rows=int(len(lengths) * (1 + ratio)),
         tokens=int(tokenizer.token_counts(lengths).sum() * (1 + ratio)),
         longest=int(lengths.max()),
+        placed=int(len(lengths) * ratio * shuffled),
     )
 
 

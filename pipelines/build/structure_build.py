@@ -24,8 +24,9 @@ from pipelines.gene_models import annotated_genome, genetic_code
 from pipelines.gene_models.annotated_genome import AnnotatedGenome
 from pipelines.genome.region import Region
 from pipelines.progress import Progress
-from pipelines.splits import stretches
+from pipelines.splits import plan, stretches
 from pipelines.splits.blocks import Blocks
+from pipelines.splits.plan import PlannedSplit
 from pipelines.splits.stretches import Stretch
 from pipelines.structure import rules, states
 from pipelines.structure.label import SELECTION
@@ -89,6 +90,11 @@ class PreparedStructure:
             for genome in self.genomes
         ]
 
+    def splits(self) -> list[PlannedSplit]:
+        """What each split will hold; genes that cannot be labelled are among these."""
+        genes = {genome.name: genome.bounds for genome in self.genomes}
+        return plan.of_stretches(self.stretches, genes, {genome.name: genome.lengths for genome in self.genomes})
+
     def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows; return the manifest without what it says of files that are written later."""
         length = self.config.window.length
@@ -151,17 +157,14 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedStructure:
             stage.advance()
     lengths = {genome.name: genome.lengths for genome in genomes}
     cut, blocks = stretches.cut(lengths, {genome.name: genome.bounds for genome in genomes}, config.split)
-    bases = Counter[str]()
-    for stretch in cut:
-        bases[stretch.split] += stretch.bases
-    shown = ", ".join(f"{split} {bases[split]:,} bases" for split in schema.SPLITS if bases[split])
-    progress.note(f"split: {shown}")
     versions = {name: metadata.version(name) for name in ("numpy", "pyarrow")}
     versions |= {
         "dataset_format": f"{schema.FORMAT_VERSION}.{schema.CONTENT_REVISION}",
         "windows": f"{REVISION}.{rules.REVISION}",
     }
-    return PreparedStructure(config, genomes, cut, blocks, tokenizer, versions)
+    prepared = PreparedStructure(config, genomes, cut, blocks, tokenizer, versions)
+    plan.require_genes(prepared.splits(), config.split)
+    return prepared
 
 
 def _require_genetic_code(source: SourceConfig, number: int) -> None:

@@ -89,6 +89,22 @@ def assign(
         UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
             class.
     """
+    splits = expected(table, config, groups, similar)
+    _check_classes(splits, table["label"].to_numpy(), config)
+    return splits
+
+
+def expected(
+    table: pa.Table,
+    config: SplitConfig,
+    groups: NDArray[np.int64] | None = None,
+    similar: NDArray[np.int64] | None = None,
+) -> Names:
+    """The split of every interval, as `assign` gives it, whether or not every split has both classes.
+
+    Raises:
+        UsageError: a name that no chromosome has, or a chromosome in two splits.
+    """
     genomes, chromosomes = NamedRows(table["genome"]), NamedRows(table["chromosome"])
     splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
     has_split = splits != ""
@@ -114,7 +130,6 @@ def assign(
     _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, held_out, config.seed)
     splits[splits == ""] = "train"
     _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
-    _check_classes(splits, table["label"].to_numpy(), config)
     return splits
 
 
@@ -140,6 +155,29 @@ def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
                     f"choose among {', '.join(chromosomes)}",
                     key=f"split.{split}",
                 )
+
+
+def require_disjoint(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
+    """Check that no chromosome or genome is listed twice, before any work is done.
+
+    Args:
+        config: the split, whose names exist.
+        chromosomes: genome to its chromosomes that have genes.
+
+    Raises:
+        UsageError: one is listed twice, in one split or in both, by its name alone or with its genome.
+    """
+    listed: set[tuple[str, str]] = set()
+    for split in HELD_OUT:
+        for name in listed_names(config, split):
+            if config.by == "genome":
+                named = {(name, "")}
+            else:
+                named = {(genome, name) for genome, own in chromosomes.items() if name in own}
+                named = named or {(name.split(":", 1)[0], name.split(":", 1)[1])}
+            if named & listed:
+                raise listed_twice(split, name)
+            listed |= named
 
 
 def listed_twice(split: str, name: str) -> UsageError:

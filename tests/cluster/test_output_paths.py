@@ -54,6 +54,7 @@ ALTERNATIVES: dict[str, list[tuple[str, ...]]] = {
     "predict": [("--sequences",), ("--intervals", "--fasta")],
     "embed": [("--dataset",), ("--fasta",)],
     "compare": [(), ("--dataset",)],
+    "init": [("--fasta", "--annotation"), ("--train", "--validation", "--test")],
 }
 """Inputs of a verb that exclude each other."""
 
@@ -100,6 +101,9 @@ class Inputs:
             "--sequences": "genome.fa",
             "--annotation": "genes.gff3",
             "--intervals": "genes.gff3",
+            "--train": "sequences.csv",
+            "--validation": "sequences.csv",
+            "--test": "sequences.csv",
         }
         return self.folder / names[option]
 
@@ -117,6 +121,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     genome = make_genome(folder)
     (folder / "calls.gff3").write_text(genome.annotation.read_text())
     (folder / "excluded.bed").write_text("chr1\t0\t10\n")
+    (folder / "sequences.csv").write_text("sequence,label\nACGT,1\n")
     (folder / "aliases.tsv").write_text("chr1\tchr1\n")
     source = {**genome.source(), "exclude": str(folder / "excluded.bed"), "aliases": str(folder / "aliases.tsv")}
     (folder / "vectors.safetensors").write_bytes(b"vectors")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.presets.experiment_text import epochs, genome_name, path_from, quoted
+from cluster.presets.experiment_text import collection_name, genome_name, path_from, quoted
 
 
 @pytest.mark.parametrize("name", ["IV", "010", "1_2", "y", "null", "a: b", "II:1-20", "#1", "chr'1", "~"])
@@ -32,5 +32,8 @@ def test_a_path_beside_the_folder_is_relative_and_another_is_whole(tmp_path: Pat
     assert path_from(tmp_path / "a" / "b" / "c", tmp_path / "genome.fa") == str(tmp_path / "genome.fa")
 
 
-def test_small_genomes_are_read_more_often_than_large_ones() -> None:
-    assert [epochs(bases) for bases in (100_000, 9_000_000, 22_000_000, 3_000_000_000)] == [40, 20, 8, 6]
+@pytest.mark.parametrize(
+    ("file", "name"), [("prom_core/train.csv.gz", "prom_core"), ("a/my set.tsv", "my_set"), ("x/.csv", "sequences")]
+)
+def test_labelled_sequences_are_named_for_their_file_or_its_directory(file: str, name: str) -> None:
+    assert collection_name(Path(file)) == name

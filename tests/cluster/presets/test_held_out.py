@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster.presets.held_out import choose
+from cluster.presets.held_out import choose, together
 from pipelines.genome.intervals import Intervals
 
 
@@ -67,3 +67,23 @@ def test_many_sequences_are_drawn_by_shares() -> None:
     lengths = {f"contig{number}": 5_000 for number in range(200)}
     chosen = choose(lengths, {name: evenly(3, 5_000) for name in lengths})
     assert (chosen.by, chosen.genes) == ("chromosome", {})
+
+
+def test_several_genomes_name_their_sequences_with_the_genome() -> None:
+    chosen = {
+        name: choose({"1": 100_000, "2": 90_000, "3": 40_000}, {number: evenly(100, 40_000) for number in "123"})
+        for name in "ab"
+    }
+    both = together(chosen)
+    assert {str(part).split(":")[0] for part in (*both.validation, *both.test)} == {"a", "b"}
+    assert both.genes == {split: 2 * count for split, count in chosen["a"].genes.items()}
+    assert together({"a": chosen["a"]}) is chosen["a"]
+
+
+def test_one_genome_of_many_sequences_makes_it_shares_for_all() -> None:
+    draft = choose(
+        {f"s{number}": 1_000 for number in range(80)}, {f"s{number}": evenly(2, 1_000) for number in range(80)}
+    )
+    whole = choose({"1": 100_000}, {"1": evenly(100, 100_000)})
+    both = together({"draft": draft, "whole": whole})
+    assert (both.by, both.validation, both.genes) == ("chromosome", [], {})

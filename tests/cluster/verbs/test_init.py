@@ -22,7 +22,12 @@ def test_a_structure_experiment_passes_a_dry_run_with_the_split_that_was_shown(t
     assert Path(str(experiment.sources[0].fasta)).samefile(genes.fasta)
     dry = run_here("build", path, "--dry-run")
     assert dry.returncode == 0, dry.stderr
-    assert "validation" in dry.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    planned = {line.split()[0]: line.split() for line in dry.stdout.splitlines() if line.strip()}
+    for split in ("train", "validation", "test"):
+        assert planned[split][-2] == rows[split][-2]
+    assert planned["tokenizer.tail"] == ["tokenizer.tail", "anchor"]
+    assert "time: about" in dry.stdout
 
 
 def test_a_scan_experiment_passes_a_dry_run(genome: GenomeFiles, tmp_path: Path) -> None:
@@ -32,6 +37,87 @@ def test_a_scan_experiment_passes_a_dry_run(genome: GenomeFiles, tmp_path: Path)
     path = tmp_path / "mine" / "experiment.yaml"
     assert load(path, {}).sources[0].genome == "toy"
     assert run_here("build", path, "--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize("preset", ["recognise", "search"])
+def test_experiments_of_genes_and_other_intervals_pass_a_dry_run(
+    genome: GenomeFiles, tmp_path: Path, preset: str
+) -> None:
+    files = ["--fasta", genome.fasta, "--annotation", genome.annotation]
+    done = run_here("init", tmp_path / "mine", "--preset", preset, *files)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "mine" / "experiment.yaml"
+    experiment = load(path, {})
+    assert experiment.crop.length == 512
+    assert bool(experiment.tuning.space) == (preset == "search")
+    following = {"recognise": "raygene predict", "search": "raygene tune"}[preset]
+    assert following in done.stdout
+    assert run_here("build", path, "--dry-run").returncode == 0
+
+
+def test_labelled_sequences_keep_their_files_and_pass_a_dry_run(tmp_path: Path) -> None:
+    splits = {"train": 40, "validation": 10, "test": 10}
+    for split, count in splits.items():
+        rows = [f"{'ACGT' * 5},{number % 2}" for number in range(count)]
+        (tmp_path / f"{split}.csv").write_text("\n".join(["sequence,label", *rows, ""]))
+    flags = [word for split in splits for word in (f"--{split}", tmp_path / f"{split}.csv")]
+    done = run_here("init", tmp_path / "mine", *flags, "--genome", "toy")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "mine" / "experiment.yaml"
+    experiment = load(path, {})
+    assert experiment.model.absolute_positions
+    assert experiment.sources[0].genome == "toy"
+    assert Path(str(experiment.sources[0].validation)).samefile(tmp_path / "validation.csv")
+    dry = run_here("build", path, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert next(line for line in dry.stdout.splitlines() if line.split()[:1] == ["train"]).split()[-2:] == [
+        "20",
+        "66.7%",
+    ]
+
+
+def test_several_genomes_are_split_each_and_named_with_their_genome(tmp_path: Path) -> None:
+    genomes = {name: make_gene_genome(tmp_path / name, seed=seed, bases=20_000) for seed, name in enumerate("ab")}
+    flags = [
+        word
+        for name, one in genomes.items()
+        for word in ("--fasta", one.fasta, "--annotation", one.annotation, "--genome", name)
+    ]
+    done = run_here("init", tmp_path / "mine", *flags)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "mine" / "experiment.yaml"
+    experiment = load(path, {})
+    assert [source.genome for source in experiment.sources] == ["a", "b"]
+    assert isinstance(experiment.split.test, list)
+    assert {name.split(":")[0] for name in experiment.split.test} == {"a", "b"}
+    assert run_here("build", path, "--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--fasta", "a.fa"], "--annotation: missing"),
+        (
+            ["--fasta", "a.fa", "--fasta", "b.fa", "--annotation", "a.gff"],
+            "--fasta is given 2 and --annotation 1 times",
+        ),
+        (
+            ["--fasta", "a.fa", "--fasta", "b/a.fa", "--annotation", "x", "--annotation", "y"],
+            "two genomes have the name",
+        ),
+        (["--train", "a.csv"], "no such file"),
+        (["--train", "t.csv", "--fasta", "a.fa"], "give one of the two"),
+        (["--train", "t.csv", "--preset", "scan"], "--preset scan: needs a genome"),
+        (["--fasta", "a.fa", "--annotation", "a.gff", "--preset", "promoters"], "needs labelled sequences"),
+        (["--validation", "t.csv"], "--train: missing"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_one_line(tmp_path: Path, flags: list[str], message: str) -> None:
+    (tmp_path / "t.csv").write_text("sequence,label\nACGT,1\n")
+    given = [str(tmp_path / word) if word == "t.csv" else word for word in flags]
+    line = one_line(run_here("init", tmp_path / "mine", *given), 1 if message == "no such file" else 2)
+    assert message in line
+    assert not (tmp_path / "mine").exists()
 
 
 def test_an_experiment_that_exists_is_not_overwritten(genome: GenomeFiles, tmp_path: Path) -> None:

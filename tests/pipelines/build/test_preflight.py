@@ -9,13 +9,14 @@ import pytest
 
 from pipelines import schema
 from pipelines.build import encode_tokens, preflight
-from pipelines.build.pipeline import build, prepare
+from pipelines.build.pipeline import Prepared, build, prepare
 from pipelines.config import DatasetConfig, validate
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, UsageError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
+from tests.pipelines.build.builds import connects_never
 
 
 def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
@@ -27,6 +28,32 @@ def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
         **sections,
     }
     return validate(DatasetConfig, values, "test")
+
+
+def test_time_falls_with_cores_and_rises_with_what_is_placed(genome: GenomeFiles) -> None:
+    few, many = (prepare(config(genome, negatives={"ratio": ratio}), Silent()).estimates() for ratio in (1.0, 4.0))
+    assert preflight.estimate_seconds(few, 4) == pytest.approx(preflight.estimate_seconds(few, 1) / 4)
+    assert preflight.estimate_seconds(many, 1) > 2 * preflight.estimate_seconds(few, 1)
+
+
+def test_a_build_shows_what_it_is_about_to_do_before_it_connects(genome: GenomeFiles, tmp_path: Path) -> None:
+    started: list[str] = []
+
+    def connect() -> Any:
+        assert started == ["train", "validation", "test"]
+        raise ResourceError("no Ray", "start it")
+
+    def on_start(prepared: Prepared) -> None:
+        started.extend(one.split for one in prepared.splits())
+
+    with pytest.raises(ResourceError, match="no Ray"):
+        build(config(genome), tmp_path / "out", connect, Silent(), on_start=on_start)
+
+
+def test_a_chromosome_in_two_splits_is_refused_before_ray_is_started(genome: GenomeFiles, tmp_path: Path) -> None:
+    twice = config(genome, split={"validation": ["chr3"], "test": ["g:chr3"]})
+    with pytest.raises(UsageError, match=r"split\.test: g:chr3 is listed twice"):
+        build(twice, tmp_path / "out", connects_never, Silent())
 
 
 @pytest.mark.ray

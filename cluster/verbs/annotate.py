@@ -61,6 +61,13 @@ def add_arguments(parser: Parser) -> None:
         "--discard-scores", action="store_true", help="remove the scores when the gene models are written"
     )
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="number format of the network: bf16 is faster on GPUs and on CPUs with AVX-512 BF16, and may change a few "
+        "genes (default fp32)",
+    )
     comparison = parser.add_argument_group("comparison with known genes")
     comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
     gene_calls.add_options(comparison)
@@ -111,7 +118,7 @@ def run(context: Context) -> None:
     fitted = suitability.of_bundle(bundle, arguments.bundle, arguments.genetic_code)
     comparison_files.make_directories(arguments)
     genome = open_genome(Path(arguments.fasta), terminal)
-    scorer = StructureScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
+    scorer = StructureScorer(*(bundle.model, bundle.tokenizer, arguments.token_budget), precision=arguments.precision)
     job = Annotation(
         *(scorer, bundle.fingerprint, genome, fitted.tiling, fitted.settings, outputs),
         *(arguments.min_score, not arguments.discard_scores),

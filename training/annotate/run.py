@@ -38,7 +38,7 @@ from training.inference.staged_tasks import StagedTasks
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-annotate", 1
 # Part of the keys: raise it when the same inputs give other scores, or the same scores other genes.
-SCORES_REVISION, GENES_REVISION = 1, 2
+SCORES_REVISION, GENES_REVISION = 2, 2
 MAX_UNKNOWN_SHARE = 0.5
 _KEY_LETTERS = 12
 _KEY = re.compile(f"[0-9a-f]{{{_KEY_LETTERS}}}")
@@ -72,7 +72,8 @@ class Annotation:
     def key(self) -> str:
         """SHA-256 of everything that decides the scores."""
         parts = (SCORES_REVISION, tiles.TASK_BASES, self.model_fingerprint, self.genome.content, vars(self.tiling))
-        return fingerprint.of_value(list(parts))
+        precision = [] if self.scorer.precision == "fp32" else [self.scorer.precision]
+        return fingerprint.of_value([*parts, *precision])
 
     @cached_property
     def genes_key(self) -> str:

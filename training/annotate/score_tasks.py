@@ -65,7 +65,7 @@ def score_pieces(pieces: list[Piece], genome: Genome, tiling: Tiling, scorer: St
     """
     spans = [piece.counted(tiling) for piece in pieces]
     packed = [scores.certainly_intergenic(end - start) for start, end in spans]
-    tiles, places = [], []
+    tiles, within, places = [], [], []
     for number, piece in enumerate(pieces):
         first = tiling.read(piece.length, piece.first)[0]
         last = tiling.read(piece.length, piece.last - 1)[1]
@@ -78,10 +78,11 @@ def score_pieces(pieces: list[Piece], genome: Genome, tiling: Tiling, scorer: St
             if (codes[start - low : end - low] == sequence.OTHER).all():
                 continue
             tiles.append(tokens[start - low : end - low])
-            places.append((number, start, *tiling.counted(piece.length, tile)))
+            first, last = tiling.counted(piece.length, tile)
+            within.append((first - start, last - start))
+            places.append((number, first - spans[number][0], last - spans[number][0]))
     if tiles:
-        for index, of_tile in scorer(tiles):
-            number, read_from, start, end = places[index]
-            offset = spans[number][0]
-            packed[number][..., start - offset : end - offset] = of_tile[..., start - read_from : end - read_from]
+        for index, of_tile in scorer(tiles, within):
+            number, first, last = places[index]
+            packed[number][..., first:last] = of_tile
     return packed

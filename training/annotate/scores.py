@@ -78,7 +78,9 @@ def write(pieces: Iterable[Packed], path: Path) -> None:
     with storage.replacing(path) as temporary, pa.ipc.new_file(temporary, schema, options=options) as writer:
         for packed in pieces:
             planes = packed.reshape(2 * PLANES, -1)
-            writer.write_batch(pa.record_batch([pa.array(plane) for plane in planes], schema=schema))
+            # Arrow would import pandas to see whether the planes are of it, and so again to read them as arrays.
+            columns = [pa.Array.from_buffers(pa.uint8(), len(plane), [None, pa.py_buffer(plane)]) for plane in planes]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
 
 
 def read(path: Path, piece: int, bases: int) -> Packed:
@@ -102,4 +104,5 @@ def read(path: Path, piece: int, bases: int) -> Packed:
         raise DatasetError(f"{path}: cannot be read ({' '.join(str(error).split())[:160]})", fix) from error
     if batch is None or batch.num_rows != bases:
         raise DatasetError(f"{path}: not the scores of {bases:,} bases", fix)
-    return np.stack([column.to_numpy() for column in batch.columns]).reshape(2, PLANES, bases)
+    planes = [np.frombuffer(column.buffers()[1], np.uint8, bases) for column in batch.columns]
+    return np.stack(planes).reshape(2, PLANES, bases)

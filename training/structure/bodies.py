@@ -6,7 +6,7 @@ kind, registered ones included, reads the sequence and its reverse complement as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +119,31 @@ class PairedRecurrent(Body):
             ahead, back = read.chunk(2)
             states = torch.cat([ahead, swapped(back, order)], dim=-1)
         return positions.with_states(states)
+
+    def read(self, rows: Sequence[Tensor]) -> list[Tensor]:
+        """What `forward` gives for each row, without gradients: vectors are put where the next layer reads them.
+
+        Args:
+            rows: vectors of each, shape (positions, width).
+
+        Returns:
+            New vectors of each row, in a batch's memory.
+        """
+        longest, count = max(len(row) for row in rows), len(rows)
+        states = rows[0].new_zeros(longest, 2 * count, rows[0].shape[1])
+        for number, row in enumerate(rows):
+            states[: len(row), number] = row
+            states[: len(row), count + number] = exchanged(row.flip(0))
+        for cell in self.layers:
+            out = _run(cell, states)
+            # Of a row, what its own direction and the other one have read, and of the other strand the same.
+            states = out.new_zeros(longest, 2 * count, self.width)
+            for number, row in enumerate(rows):
+                ahead, back = out[: len(row), number], out[: len(row), count + number]
+                torch.cat([ahead, back.flip(0)], 1, out=states[: len(row), number])
+                if cell is not self.layers[-1]:
+                    torch.cat([back, ahead.flip(0)], 1, out=states[: len(row), count + number])
+        return [states[: len(row), number] for number, row in enumerate(rows)]
 
 
 def _remember(cell: nn.Module) -> None:

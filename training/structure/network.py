@@ -108,7 +108,7 @@ class StructureModel(nn.Module):
         mask = batch.mask()
         padding = padding_of(mask, batch.counts)
         # Every token is one of few: what enters is looked up.
-        states = without_padding_(embedding(batch.padded(), self.enter(self._vectors()).float()), padding)
+        states = without_padding_(embedding(batch.padded(), self.entering()), padding)
         for layer in self.base:
             states = layer(states, padding)
         positions = self.stem(Positions(states, mask, batch.lengths, batch.counts))
@@ -117,16 +117,21 @@ class StructureModel(nn.Module):
         states = without_padding_(states + expanded, padding)
         for layer in self.output:
             states = layer(states, padding)
-        return self._logits(states)
+        of_states, of_sites = self.logits(states).split([STATES, SITES], dim=2)
+        return Outputs(of_states.permute(0, 3, 1, 2), of_sites.permute(0, 3, 1, 2))
 
-    def _vectors(self) -> Tensor:
-        """Of every id: its own and that of its reverse complement, shape (ids, 2 x embedding)."""
+    def entering(self) -> Tensor:
+        """What enters the convolutions for every id, float32, shape (ids, base channels)."""
         # Through the module, which keeps `<pad>` from being trained.
         own = self.embedding(torch.arange(self.embedding.num_embeddings, device=self.embedding.weight.device))
-        return torch.cat([own, own[self.reverse_complements.long()]], dim=1)
+        vectors: Tensor = self.enter(torch.cat([own, own[self.reverse_complements.long()]], dim=1))
+        return vectors.float()
 
-    def _logits(self, states: Tensor) -> Outputs:
-        """Bases run innermost in memory, so that sums over states are sums of long rows."""
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits of states, then sites, from the last vectors of bases: float32, shape (rows, strands, 12, bases).
+
+        Bases run innermost in memory, so that sums over states are sums of long rows.
+        """
         with torch.autocast(states.device.type, enabled=False):
             weights, biases = self.head.weights(), self.head.biases()
             normal = self.norm(states.float())
@@ -134,8 +139,7 @@ class StructureModel(nn.Module):
         of_strands = logits.unflatten(1, (STRANDS, -1))
         if not self.utr:
             of_strands[:, :, UTR] = IMPOSSIBLE
-        of_states, of_sites = of_strands.split([STATES, SITES], dim=2)
-        return Outputs(of_states.permute(0, 3, 1, 2), of_sites.permute(0, 3, 1, 2))
+        return of_strands
 
     @staticmethod
     def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:

@@ -16,7 +16,7 @@ from pipelines.structure import states
 from pipelines.structure.states import CDS_0, INTRON_0
 from pipelines.tokens.tokenizer import Tokenizer
 from training.annotate import scores
-from training.annotate.scorer import StructureScorer, Tokens
+from training.annotate.scorer import Span, StructureScorer, Tokens
 
 TOKENIZER = Tokenizer(3, 1, "anchor")
 STOPS = ("TAA", "TAG", "TGA")
@@ -96,12 +96,15 @@ class KnownGenes(StructureScorer):
     def of(cls, known: Sequence[KnownGene], seconds: float = 0.0) -> KnownGenes:
         return cls(torch.nn.Identity(), TOKENIZER, known=known, seconds=seconds)
 
-    def __call__(self, tiles: Sequence[Tokens]) -> Iterator[tuple[int, scores.Packed]]:
+    def __call__(
+        self, tiles: Sequence[Tokens], spans: Sequence[Span] | None = None
+    ) -> Iterator[tuple[int, scores.Packed]]:
         letters = np.array(list("ACGTN"))
         for number, tile in enumerate(tiles):
             time.sleep(self.seconds)
             text = "".join(letters[self.tokenizer.letters[tile][:, 1]])
-            yield number, scores.pack(torch.from_numpy(self._scores(text)))
+            first, last = spans[number] if spans else (0, len(tile))
+            yield number, scores.pack(torch.from_numpy(self._scores(text)[..., first:last]))
 
     def _scores(self, text: str) -> NDArray[np.float32]:
         certain = np.full((2, scores.PLANES, len(text)), np.log(0.01 / 7), np.float32)

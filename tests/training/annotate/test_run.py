@@ -199,6 +199,13 @@ def test_scores_of_another_model_are_removed(
     assert list(again.outputs.scores.iterdir()) == [again.scores_folder]
 
 
+def test_scores_in_another_precision_are_others(genome_file: Path, tmp_path: Path) -> None:
+    one = job(genome_file, tmp_path)
+    other = replace(one, scorer=replace(one.scorer, precision="bf16"))
+    assert one.key != other.key
+    assert one.genes_key != other.genes_key
+
+
 def test_a_file_that_was_changed_since_is_made_again(annotated: Annotation, genome_file: Path, tmp_path: Path) -> None:
     damaged = copied(annotated, genome_file, tmp_path / "copied")
     assert damaged.outputs.proteins is not None

@@ -18,6 +18,7 @@ from training.annotate import score_tasks, scores, tiles
 from training.annotate.scorer import StructureScorer
 from training.annotate.tiles import Piece, Tiling
 from training.config import ModelConfig
+from training.structure import inference
 
 TOKENIZER = Tokenizer(3, 1, "anchor")
 CONFIG = ModelConfig(
@@ -39,15 +40,30 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
     return fasta.open_genome("g", path, Silent())
 
 
-def scorer(budget: int | None = None) -> StructureScorer:
-    return StructureScorer(structure.fresh(CONFIG, TOKENIZER, 0, utr=False).eval(), TOKENIZER, budget)
+def scorer(budget: int | None = None, precision: str = "fp32") -> StructureScorer:
+    model = structure.fresh(CONFIG, TOKENIZER, 0, utr=False).eval()
+    return StructureScorer(model, TOKENIZER, budget, precision=precision)
 
 
-def whole(genome: Genome, name: str) -> scores.Packed:
+def whole(genome: Genome, name: str, precision: str = "fp32") -> scores.Packed:
     """The scores of one pass over a whole sequence."""
     codes = sequence.base_codes(genome.sequence(name, 0, LENGTHS[name]))
-    ((_, packed),) = scorer()([centred.encode(TOKENIZER, codes)])
+    ((_, packed),) = scorer(precision=precision)([centred.encode(TOKENIZER, codes)])
     return packed
+
+
+def test_scores_in_bf16_are_near_those_in_fp32_and_not_the_same(genome: Genome) -> None:
+    difference = np.abs(whole(genome, "long", "bf16").astype(int) - whole(genome, "long"))
+    assert 0 < difference.max() <= 3
+
+
+def test_tiles_have_the_scores_of_the_whole_model(genome: Genome, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiling = Tiling(window=900, step=630, context=135, stride=9)
+    pieces = [Piece("long", 5000, 0, tiling.tiles(5000))]
+    (by_tile,) = score_tasks.score_pieces(pieces, genome, tiling, scorer())
+    monkeypatch.setattr(inference, "fits", lambda model: False)
+    (by_batch,) = score_tasks.score_pieces(pieces, genome, tiling, scorer())
+    assert np.abs(by_tile.astype(int) - by_batch).max() <= 1
 
 
 @pytest.mark.parametrize("budget", [1, 3000, None])

@@ -40,7 +40,7 @@ class Timed(Silent):
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
+    def stage(self, title: str, total: float | None = None, *, unit: str = "") -> Iterator[Stage]:
         began = time.perf_counter()
         with super().stage(title, total) as stage:
             yield stage

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import resource
 import warnings
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,9 @@ _ALWAYS = {
     # Waiting threads that spin slow a shared machine: an evaluation next to another process took 41 s, not 2.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# Ray's core writes it whenever Ray Data starts a pool of actors, and no switch of Ray leaves it out.
+_HARMLESS = re.compile(r"core_worker\.cc.*max_restarts > 0")
 
 # With fewer, Ray's own processes run out of them.
 _OPEN_FILES = 1024
@@ -254,5 +258,5 @@ def connect(
             except Exception as error:
                 # Ray raises errors of no common class.
                 raise _start_error(address, error) from error
-        with watched_ray(is_local=address == "local"):
+        with signals.standard_error_filtered(_HARMLESS), watched_ray(is_local=address == "local"):
             yield

@@ -6,7 +6,10 @@ comes from files, addresses and other programs cannot command the terminal, and 
 
 from __future__ import annotations
 
+import io
 import logging
+import os
+import re
 import sys
 import threading
 import time
@@ -15,16 +18,18 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from cluster import progress_text
 from cluster.process import signals
+from cluster.progress_text import duration
 from pipelines.display import log_of_another_program, shown
 from pipelines.progress import Silent, Stage
 
@@ -37,6 +42,9 @@ NO_NOTES, NO_WARNINGS = 2, 3
 """Levels from which on notes and progress are left out, and warnings too."""
 MAX_PENDING = 1 << 16
 """Characters of an unfinished line of a log that are kept back."""
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class _Bar:
@@ -52,12 +60,24 @@ class _Bar:
         self._progress.update(self._task, detail=shown(text))
 
 
+class _Position(ProgressColumn):
+    """What is done of what, how fast, and the time left."""
+
+    def render(self, task: Task) -> Text:
+        unit, seconds = task.fields["unit"], task.elapsed or 0.0
+        parts = [duration(seconds)]
+        if task.total or task.completed:
+            parts = [progress_text.position(task.completed, task.total, unit), *parts]
+        return Text(", ".join([*parts, *progress_text.speed(task.completed, task.total, unit, seconds)]))
+
+
 class _Log:
     """A stage as lines in a log, at most one every few seconds."""
 
-    def __init__(self, console: Console, title: str, total: float | None) -> None:
-        self._console, self._title, self._total = console, title, total
-        self._done, self._detail, self._last = 0.0, "", time.monotonic()
+    def __init__(self, console: Console, title: str, total: float | None, unit: str) -> None:
+        self._console, self._title, self._total, self._unit = console, title, total, unit
+        self._done, self._detail, self._began = 0.0, "", time.monotonic()
+        self._last = self._began
 
     def advance(self, amount: float = 1) -> None:
         self._done += amount
@@ -70,8 +90,9 @@ class _Log:
         if time.monotonic() - self._last < LOG_INTERVAL_S:
             return
         self._last = time.monotonic()
-        done = f"{self._done:,.0f}" + (f" of {self._total:,.0f}" if self._total else "")
-        line = f"{self._title}: {done} {self._detail}".rstrip()
+        parts = [progress_text.position(self._done, self._total, self._unit)]
+        parts += progress_text.speed(self._done, self._total, self._unit, self._last - self._began)
+        line = f"{self._title}: {'; '.join(filter(None, [', '.join(parts), self._detail]))}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -83,14 +104,15 @@ class Terminal:
     """
 
     def __init__(self, width: int | None = None) -> None:
-        self._errors = Console(stderr=True, emoji=False)
-        self._output = Console(emoji=False, width=width or (None if sys.stdout.isatty() else LOG_WIDTH))
+        self._errors = Console(stderr=True, emoji=False, color_system=_colours())
+        width = width or (None if sys.stdout.isatty() else LOG_WIDTH)
+        self._output = Console(emoji=False, color_system=_colours(), width=width)
         self._pending = ""
         self.level = 1
         """Of `flags.LOG_LEVELS`."""
 
     @contextmanager
-    def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
+    def stage(self, title: str, total: float | None = None, *, unit: str = "") -> Iterator[Stage]:
         """Show the progress of a stage, and at its end its duration if that is two seconds or more."""
         if self.level >= NO_NOTES:
             with Silent().stage(title) as silent:
@@ -103,14 +125,13 @@ class Terminal:
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
+                _Position(),
                 TextColumn("{task.fields[detail]}", markup=False),
             )
             with Progress(*columns, console=self._errors, transient=True) as progress:
-                yield _Bar(progress, progress.add_task(title, total=total, detail=""))
+                yield _Bar(progress, progress.add_task(title, total=total, detail="", unit=unit))
         else:
-            yield _Log(self._errors, title, total)
+            yield _Log(self._errors, title, total, unit)
         if (seconds := time.monotonic() - began) >= 2:
             self._errors.print(Text(f"{title}: {seconds:.0f} s", "dim"), soft_wrap=True)
 
@@ -156,7 +177,8 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         if text:
-            sys.stdout.write(log_of_another_program(text))
+            clean = log_of_another_program(text)
+            sys.stdout.write(clean if _colours() else _COLOUR.sub("", clean))
             sys.stdout.flush()
 
     def _print(self, console: Console, text: str, *before: tuple[str, str]) -> None:
@@ -203,9 +225,20 @@ class Terminal:
             table.add_row(*map(Text, row))
         # Two characters between columns, and one at each edge.
         width = max(sum(min_widths) + 2 * len(min_widths), self._output.width)
-        Console(width=width, emoji=False).print(table, crop=False)
+        if self._output.is_terminal:
+            Console(width=width, emoji=False, color_system=_colours()).print(table, crop=False)
+        else:
+            # A file is no place for the blanks that fill a line of a terminal.
+            text = io.StringIO()
+            Console(file=text, width=width, emoji=False).print(table, crop=False)
+            sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
         if len(rows) > MAX_ROWS:
             self.say(f"… and {len(rows) - MAX_ROWS:,} more rows")
+
+
+def _colours() -> Literal["auto"] | None:
+    """None where the user wants no colours, nor other marks of the terminal: NO_COLOR (https://no-color.org)."""
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 def _min_width(name: str, column: Sequence[str], *, is_numeric: bool) -> int:

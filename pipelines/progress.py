@@ -23,8 +23,14 @@ class Stage(Protocol):
 class Progress(Protocol):
     """Receives stages, notes and warnings."""
 
-    def stage(self, title: str, total: float | None = None) -> AbstractContextManager[Stage]:
-        """Open a stage of `total` units (None if unknown)."""
+    def stage(self, title: str, total: float | None = None, *, unit: str = "") -> AbstractContextManager[Stage]:
+        """Open a stage.
+
+        Args:
+            title: what is done.
+            total: how much of it; None: unknown.
+            unit: what is counted, such as `bases`.
+        """
 
     def note(self, text: str) -> None:
         """Report a fact worth knowing."""
@@ -47,7 +53,7 @@ class Silent:
         self.warnings: list[str] = []
 
     @contextmanager
-    def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
+    def stage(self, title: str, total: float | None = None, *, unit: str = "") -> Iterator[Stage]:
         yield _SilentStage()
 
     def note(self, text: str) -> None:

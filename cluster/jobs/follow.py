@@ -125,7 +125,7 @@ class Follower:
     def _wait_until_started(self) -> Any:
         """Wait until the job has left the queue, and explain a long wait."""
         began, is_explained = time.monotonic(), False
-        with self._progress.stage("waiting for the job to start (s)") as stage:
+        with self._progress.stage("waiting for the job to start", unit="s") as stage:
             while (details := self.details()).status == "PENDING":
                 stage.describe(self._waiting_for(details))
                 if not is_explained and time.monotonic() - began > EXPLAIN_AFTER_S:

@@ -32,7 +32,7 @@ def stop_job(client: Any, address: str, job: str, follower: Follower, progress: 
     with server.answering(address, job):
         client.stop_job(job)
     began = time.monotonic()
-    with progress.stage("waiting for the job to save and end (s)") as stage:
+    with progress.stage("waiting for the job to save and end", unit="s") as stage:
         while not (details := follower.details()).status.is_terminal():
             limit = QUEUED_WAIT_S if details.status == "PENDING" else STOP_WAIT_S + GRACE_S
             if time.monotonic() - began > limit:

@@ -19,8 +19,10 @@ from __future__ import annotations
 import _thread
 import ctypes
 import os
+import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from cluster.process import children
+from pipelines.display import log_of_another_program
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEADLINE_S = 20.0
@@ -227,6 +230,39 @@ def standard_error_kept() -> Iterator[None]:
             os.dup2(_state.stderr, _STDERR)
             _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
             own.close()
+
+
+@contextmanager
+def standard_error_filtered(harmless: re.Pattern[str]) -> Iterator[None]:
+    """Hold back what others write to standard error in the block, and write it at the end but for harmless lines.
+
+    It waits in a file: a pipe could fill up while the thread that reads it waits for the interpreter. Without effect in
+    a process that is not run as a command, and where others may write.
+
+    Args:
+        harmless: found in lines that are left out.
+    """
+    if _state.message is None or not _state.may_silence or _state.stderr != _STDERR:
+        yield
+        return
+    original = sys.stderr
+    with tempfile.TemporaryFile() as held_back:
+        sys.stderr = _set_apart(sys.stderr, _STDERR)
+        if _state.stderr != _STDERR:
+            os.dup2(held_back.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            if not _state.is_silenced and _state.stderr != _STDERR:
+                with suppress(OSError, ValueError):
+                    sys.stderr.flush()
+                os.dup2(_state.stderr, _STDERR)
+                _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
+                own.close()
+                held_back.seek(0)
+                text = held_back.read().decode(errors="replace")
+                lines = [line for line in text.splitlines(keepends=True) if not harmless.search(line)]
+                sys.stderr.write(log_of_another_program("".join(lines)))
 
 
 def _actions() -> dict[int, ctypes.Array[ctypes.c_char]]:

@@ -140,16 +140,16 @@ def run(context: Context) -> None:
     for path in (report, mistakes_path, *map(Path, filter(None, (arguments.json, arguments.predictions)))):
         # One that cannot be created fails before the work.
         storage.make_directory(path.parent)
-    with terminal.stage(f"evaluating on {split}"):
-        evaluation = evaluate(
-            bundles,
-            Path(arguments.dataset),
-            split,
-            arguments.token_budget,
-            arguments.samples,
-            arguments.seed,
-            arguments.resample,
-        )
+    evaluation = evaluate(
+        bundles,
+        Path(arguments.dataset),
+        split,
+        arguments.token_budget,
+        arguments.samples,
+        arguments.seed,
+        arguments.resample,
+        terminal,
+    )
     _show(evaluation, terminal)
     _warn_of_unknown_tokens(Path(arguments.dataset), split, terminal)
     if arguments.json:

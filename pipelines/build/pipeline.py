@@ -182,7 +182,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
 def _prepare_intervals(config: DatasetConfig, progress: Progress) -> PreparedBuild:
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
-    with progress.stage("reading genomes", len(config.sources)) as stage:
+    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
         sources, collections = [], []
         for source in config.sources:
             stage.describe(source.genome)
@@ -372,7 +372,8 @@ def _place_negatives(prepared: PreparedBuild, progress: Progress) -> pa.Table:
     ]
     mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
     tables = []
-    with progress.stage("placing negatives", sum(len(source.lengths) for source in prepared.sources)) as stage:
+    sequences = sum(len(source.lengths) for source in prepared.sources)
+    with progress.stage("placing negatives", sequences, unit="sequences") as stage:
         for table in map_tables(tasks, mapper):
             tables.append(table)
             stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
@@ -444,7 +445,7 @@ def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress)
     mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_spacing(table))
     parts = [sketch.EMPTY]
     tasks = run_tasks.group(_cut_into_tasks(table))
-    with progress.stage("sketching intervals", len(tasks)) as stage:
+    with progress.stage("sketching intervals", len(tasks), unit="parts") as stage:
         for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
             parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
             stage.advance()
@@ -469,7 +470,7 @@ def _resolve_tokenizer(prepared: PreparedBuild, table: pa.Table, progress: Progr
         return tokenizer
     train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
     counts = np.zeros(tokenizer.vocabulary_size, np.int64)
-    with progress.stage("counting k-mers of train", len(train)) as stage:
+    with progress.stage("counting k-mers of train", len(train), unit="intervals") as stage:
         mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
         for counted in map_tables(run_tasks.group(_cut_into_tasks(train)), encode_tokens.EachTask(mapper)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
@@ -501,7 +502,7 @@ def _encode_rows(
     seed = prepared.config.negatives.seed
     mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_spacing(table))
     unknown: dict[str, Counter[str]] = {}
-    with progress.stage("encoding tokens", len(table)) as stage:
+    with progress.stage("encoding tokens", len(table), unit="intervals") as stage:
         files = _write_tasks(_cut_into_tasks(table), mapper, staging, stage, unknown)
     section = prepared.config.tokenizer
     for name, counts in unknown.items():
@@ -518,7 +519,7 @@ def _encode_left_out(
     if len(genes) == 0:
         return left_out.manifest_entry(genes, [])
     mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging.absolute())
-    with progress.stage("encoding genes left out", len(genes)) as stage:
+    with progress.stage("encoding genes left out", len(genes), unit="genes") as stage:
         return left_out.manifest_entry(genes, _write_tasks(_cut_into_tasks(genes), mapper, staging, stage))
 
 

@@ -109,7 +109,7 @@ class PreparedStructure:
         )
         files: list[dict[str, Any]] = []
         contents = _Contents(self.stretches, length)
-        with progress.stage("labelling and encoding windows", rows) as stage:
+        with progress.stage("labelling and encoding windows", rows, unit="windows") as stage:
             tasks = windows.tasks(self.genomes, self.stretches, length)
             for record in run_tasks.write(tasks, mapper, rows, staging, stage):
                 files += record["files"]
@@ -150,7 +150,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedStructure:
     tokenizer = Tokenizer.from_config(config.tokenizer)
     _require_centred(tokenizer, config)
     genomes = []
-    with progress.stage("reading genomes", len(config.sources)) as stage:
+    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
         for source in config.sources:
             stage.describe(source.genome)
             genomes.append(annotated_genome.read(source, SELECTION, progress))

@@ -168,3 +168,33 @@ def test_a_level_leaves_out_what_is_less_important(
     written = capsys.readouterr()
     assert written.out == "result\n"
     assert written.err.splitlines() == [*expected, "raygene: error: wrong"]
+
+
+def test_a_table_in_a_file_has_no_blanks_at_the_end_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().table("Caption", ("name", "figure"), [("a", 1), ("a longer name", 12)])
+    lines = capsys.readouterr().out.splitlines()
+    assert "a longer name" in "".join(lines)
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_no_color_leaves_plain_text_on_a_terminal_and_of_other_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    terminal = Terminal()
+    terminal.error("wrong")
+    terminal.write("\x1b[31mraygene: error:\x1b[0m of a job\n")
+    written = capsys.readouterr()
+    assert written.err == "raygene: error: wrong\n"
+    assert written.out == "raygene: error: of a job\n"
+
+
+def test_a_log_has_rate_unit_and_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = 100.0
+    monkeypatch.setattr("cluster.terminal.time.monotonic", lambda: now)
+    with Terminal().stage("encoding", 100, unit="windows") as stage:
+        stage.describe("chr1")
+        now = 110.0
+        stage.advance(25)
+    assert capsys.readouterr().err.splitlines()[0] == "encoding: 25 of 100 windows, 2.5 windows/s, 30 s left; chr1"

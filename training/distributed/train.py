@@ -342,7 +342,7 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
         stop_file.request()
         logger.note("interrupted: saving a checkpoint before training stops; interrupt again to stop at once")
 
-    with progress.stage("training", training.epochs * run.steps) as stage:
+    with progress.stage("training", training.epochs * run.steps, unit="steps") as stage:
         reporter = ProgressReporter(run.steps, logger, stage, epochs)
         try:
             launch(worker.run, spec, group, run.output, reporter, request_stop)

@@ -170,19 +170,19 @@ def _train_and_write(corpus: Corpus, dimension: int, output: Path, key: str, pro
         counts = cooccurrence.count(
             map(corpus.tokens, corpus.train()), tokenizer.vocabulary_size, corpus.first_distance, config.window
         )
-    with progress.stage("vectors", config.epochs) as stage:
+    with progress.stage("vectors", config.epochs, unit="epochs") as stage:
         learnt = skipgram.learn(counts, tokenizer, dimension, config, stage.advance)
     one_strand, tokens = learnt, counts.tokens
     if config.opposite_strand_weight:
-        with progress.stage("vectors of contexts within a strand", config.epochs) as stage:
+        with progress.stage("vectors of contexts within a strand", config.epochs, unit="epochs") as stage:
             within = shuffled_control.one_strand(config)
             one_strand = skipgram.learn(counts, tokenizer, dimension, within, stage.advance)
     # The table of pairs is most of the memory, and each shuffled copy has its own.
     del counts
     steps = config.epochs * shuffled_control.copies(tokenizer.vocabulary_size)
-    with progress.stage("vectors of shuffled sequence", steps) as stage:
+    with progress.stage("vectors of shuffled sequence", steps, unit="epochs") as stage:
         check = shuffled_control.check(corpus, one_strand, learnt, dimension, stage.advance)
-    with progress.stage("heads", 2 * -(-len(train.hidden) // head.BATCH)) as stage:
+    with progress.stage("heads", 2 * -(-len(train.hidden) // head.BATCH), unit="batches") as stage:
         accuracies = masked_prediction.score(learnt.vectors, train, held_out, markov, corpus, stage.advance)
     near = neighbours.nearest(learnt.vectors.numpy()[learnt.ids], learnt.ids, tokenizer, tokens)
     document = report.figures(accuracies, check, near)

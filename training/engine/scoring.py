@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def probabilities(
     token_budget: int,
     device: torch.device | None = None,
     rows: Rows | None = None,
+    advance: Callable[[float], None] = lambda amount: None,
 ) -> NDArray[np.float64]:
     """The probability of being a gene.
 
@@ -39,6 +41,7 @@ def probabilities(
         token_budget: maximum number of tokens in a batch, with padding.
         device: where the model is (default: CPU).
         rows: which sequences to score (default: all).
+        advance: called with the number of sequences of each batch.
 
     Returns:
         Shape (rows,), in the order of `rows`.
@@ -54,5 +57,6 @@ def probabilities(
             batch = collate(tokens, offsets, labels, selected[positions])
             logits = model(batch.to(device) if device else batch)
             scores[positions] = torch.sigmoid(logits.double()).cpu().numpy()
+            advance(len(positions))
     model.train(training)
     return scores

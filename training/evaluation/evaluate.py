@@ -23,6 +23,7 @@ from pipelines.build.left_out import LeftOut
 from pipelines.dataset.manifest import read_manifest, require_intervals
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
+from pipelines.progress import Progress, Silent
 from training.bundle.bundle import Bundle
 from training.engine.scoring import probabilities
 from training.evaluation import bootstrap, recall, slices
@@ -158,6 +159,7 @@ def evaluate(
     samples: int = Resampling.samples,
     seed: int = Resampling.seed,
     unit: Unit = "interval",
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate models on a split of a dataset.
 
@@ -169,6 +171,7 @@ def evaluate(
         samples: number of bootstrap samples, at least `bootstrap.MIN_SAMPLES`.
         seed: seed of the samples.
         unit: what is drawn for a sample: single intervals, or chromosomes with all of their intervals.
+        progress: shows what is done.
 
     Raises:
         BundleError: the dataset has another tokenizer than a model, or a model is of another task.
@@ -186,10 +189,28 @@ def evaluate(
         raise DatasetError(f"{directory}: split {split} has only one class", "evaluate another split")
     resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
     genes_left_out = left_out.read(directory, dataset.manifest)
-    scores = {
-        name: probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget)
-        for name, bundle in bundles.items()
-    }
+    progress = progress or Silent()
+    with progress.stage(f"scoring {split}", len(dataset.labels) * len(bundles), unit="intervals") as stage:
+        scores = {
+            name: probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget, advance=stage.advance)
+            for name, bundle in bundles.items()
+        }
+    with progress.stage(f"comparing models and rules on {split}"):
+        return _evaluation(bundles, directory, dataset, scores, resampling, genes_left_out, unit, token_budget)
+
+
+def _evaluation(
+    bundles: Mapping[str, Bundle],
+    directory: Path,
+    dataset: TokenDataset,
+    scores: Mapping[str, NDArray[np.float64]],
+    resampling: Resampling,
+    genes_left_out: LeftOut | None,
+    unit: Unit,
+    token_budget: int,
+) -> Evaluation:
+    """The evaluation of models that have scored a split."""
+    split, samples, seed = dataset.split, resampling.samples, resampling.seed
     thresholds = {name: float(bundle.config["threshold"]) for name, bundle in bundles.items()}
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
     rules = shortcuts.audit(train, dataset, _open_split_if_present(directory, "validation"), kmers=True)

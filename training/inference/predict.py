@@ -166,7 +166,7 @@ def predict(
     table = _table(intervals.features)
     tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows(table)]
     scores = np.empty(len(table))
-    with progress.stage("scoring intervals", len(table)) as stage:
+    with progress.stage("scoring intervals", len(table), unit="intervals") as stage:
         for scored in score_tables(tables, scorer, intervals.genome):
             # Actors finish in any order.
             scores[scored["row"].to_numpy()] = scored["probability"].to_numpy()

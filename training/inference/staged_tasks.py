@@ -73,7 +73,7 @@ class StagedTasks:
             ResourceError: this machine does not see the files that a worker wrote.
         """
         tables = [pa.table({"task": pa.array([number], pa.int64())}) for number in numbers]
-        with progress.stage(title, sum(self.bases[number] for number in numbers)) as stage:
+        with progress.stage(title, sum(self.bases[number] for number in numbers), unit="bases") as stage:
             for done in _mapped(tables, mapper, arguments, pool):
                 for number in done["task"].to_pylist():
                     _require_visible(self.paths[number])

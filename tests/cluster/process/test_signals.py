@@ -300,6 +300,34 @@ def test_only_we_write_to_standard_error_while_ray_starts(tmp_path: Path) -> Non
     assert errors.splitlines() == ["ours", "later", "ours too"]
 
 
+FILTERED = """
+import os, re, sys
+from cluster.process import signals
+with signals.standard_error_filtered(re.compile("harmless")):
+    os.write(2, b"a harmless line\\nof others\\n")
+    print("ours", file=sys.stderr)
+    {during}
+print("ours too", file=sys.stderr)
+return 0
+"""
+
+
+def test_only_harmless_lines_of_others_are_left_out(tmp_path: Path) -> None:
+    process = start(tmp_path, 'step("began")\n' + verb(FILTERED.format(during="pass")))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert errors.splitlines() == ["ours", "of others", "ours too"]
+
+
+def test_a_signal_while_lines_are_held_back_is_shown(tmp_path: Path) -> None:
+    process = start(tmp_path, verb(FILTERED.format(during='step("working"); import time; time.sleep(60)')))
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "harmless" not in errors
+    assert errors.splitlines()[-1].startswith(SAYS[signal.SIGTERM])
+
+
 def test_a_signal_while_only_we_write_is_shown(tmp_path: Path) -> None:
     process = start(tmp_path, verb(STARTING.format(during='step("working"); time.sleep(60)')))
     process.send_signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ from pipelines.address import masked_values
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import shown
 from pipelines.documents import yaml_writer
-from pipelines.errors import TrainingError
+from pipelines.errors import BundleError, TrainingError
 from pipelines.progress import Silent
+from pipelines.remote import redacted
 from training import dataset_config
+from training.bundle import start
+from training.bundle.bundle import Bundle
+from training.distributed.run_key import run_key
 from training.distributed.train import Run
 from training.splits import open_splits
 from tuning import keys, lines, ranking
 from tuning.config import TuningConfig
+from tuning.trial import Trial
 from tuning.trials.store import TrialStore
 
 EXPERIMENT, RUN = "best.yaml", "best"
@@ -35,6 +41,7 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
         The directory of the bundle.
 
     Raises:
+        BundleError: the bundle that the best trial started from is missing or another one.
         TrainingError: the checkpoint of the best trial is damaged or missing.
         ResourceError: the directory cannot be written.
     """
@@ -57,8 +64,25 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])
     run = Run(model, training, dataset, store.output / RUN, *open_splits(dataset, trial.fingerprint), key)
     if run.finished() is None:
-        run.write_bundle(latest.load(), Silent())
+        replace(run, start=_start_of(run, trial)).write_bundle(latest.load(), Silent())
     return run.output / "bundle"
+
+
+def _start_of(run: Run, trial: Trial) -> Bundle | None:
+    """The bundle that a trial started from, which its own bundle names; None if it started from none.
+
+    Raises:
+        BundleError: it is missing, or another one by now.
+    """
+    source = start.source(run.model, run.training, run.task, run.train.tokenizer)
+    if source is not None and run_key(run.model, run.training, trial.fingerprint) != trial.key:
+        raise BundleError(
+            f"training.start_from {redacted(str(run.training.start_from))}: is not the bundle that trial "
+            f"{trial.number} started from",
+            "restore that bundle, which the best model's bundle is to name",
+            code="replaced",
+        )
+    return source
 
 
 def obsolete_checkpoints(store: TrialStore, config: TuningConfig) -> list[Path]:

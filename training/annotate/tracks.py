@@ -1,11 +1,13 @@
 """The probability of coding along the genome as bigWig, one file a strand.
 
 Written by pybigtools, in the format of UCSC (Kent et al. 2010, doi:10.1093/bioinformatics/btq351). Neighbouring bases
-of one value in hundredths are one interval, and those of 0 have none.
+of one value in hundredths are one interval, and those of 0 have none. A strand of nothing but 0 has one interval of 0:
+no reader opens a bigWig without any.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def write(
 
     Args:
         paths: of the forward and the reverse strand.
-        sequences: where scores lie.
+        sequences: where scores lie; at least one.
         lengths: bases of all sequences.
         folder: directory of the scores.
     """
@@ -57,7 +59,8 @@ def write(
         # pybigtools goes by the ending.
         with storage.replacing(path, keeps_suffix=True) as temporary:
             rows = (row for one in ordered for row in _rows(one, folder, strand))
-            pybigtools.open(str(temporary), "w").write(dict(lengths), rows)
+            first = next(rows, (ordered[0].chromosome, 0, ordered[0].length, 0.0))
+            pybigtools.open(str(temporary), "w").write(dict(lengths), itertools.chain([first], rows))
 
 
 def _rows(one: SequenceScores, folder: Path, strand: int) -> Iterator[tuple[str, int, int, float]]:

@@ -47,6 +47,15 @@ def test_a_track_holds_the_probability_of_coding_of_every_base_in_hundredths(tmp
             assert (written[10:40] == 0).all()
 
 
+def test_a_genome_without_a_coding_base_gives_tracks_of_zero_that_can_be_read(tmp_path: Path) -> None:
+    pybigtools = pytest.importorskip("pybigtools")
+    scores.write([scores.certainly_intergenic(50)], score_tasks.score_path(tmp_path, 0))
+    paths = tmp_path / "c.plus.bw", tmp_path / "c.minus.bw"
+    tracks.write(paths, [SequenceScores("n", 50, ((0, 0, 0, 50),))], {"n": 50}, tmp_path)
+    for path in paths:
+        assert list(pybigtools.open(str(path)).records("n")) == [(0, 50, 0.0)]
+
+
 def test_neighbouring_bases_of_one_value_are_one_interval() -> None:
     packed = scores.certainly_intergenic(6)
     packed[0, 2, 1:4] = 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.structure import states
-from pipelines.structure.states import CDS_0, CDS_1, CDS_2, INTRON_0, MASKED, States
+from pipelines.structure.states import CDS_0, CDS_2, INTRON_0, MASKED, NEXT_CODING, States
 
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -17,9 +17,8 @@ Flags = NDArray[np.bool_]
 # Kinds of runs: what codes for nothing, exons, introns by phase (their states), what is masked.
 _OUTSIDE, _EXON = 0, 1
 _KINDS = np.array([_OUTSIDE, _OUTSIDE, _EXON, _EXON, _EXON, 5, 6, 7, MASKED], np.uint8)
-# The state of the next base of a coding sequence, and that of an intron before it, by state; 0 where there is none.
-_NEXT = np.array([0, 0, CDS_1, CDS_2, CDS_0, 0, 0, 0, 0], np.uint8)
-_NEXT_INTRON = np.where(_NEXT > 0, _NEXT + (INTRON_0 - CDS_0), 0).astype(np.uint8)
+# The state of an intron after a coding base, by state; 0 where there is none.
+_NEXT_INTRON = np.where(NEXT_CODING > 0, NEXT_CODING + (INTRON_0 - CDS_0), 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def runs(strand: States) -> Runs:
         none, flags = np.empty(0, np.int64), np.empty(0, np.bool_)
         return Runs(none, none, flags, flags, flags, flags, flags)
     kinds = np.frombuffer(strand.tobytes().translate(_table(_KINDS)), np.uint8)
-    following = np.frombuffer(strand.tobytes().translate(_table(_NEXT)), np.uint8)
+    following = np.frombuffer(strand.tobytes().translate(_table(NEXT_CODING)), np.uint8)
     is_border = kinds[1:] != kinds[:-1]
     is_border |= (kinds[1:] == _EXON) & (following[:-1] != strand[1:])
     borders = np.flatnonzero(is_border) + 1

@@ -21,6 +21,9 @@ STATES = 8
 """Number of states that a model tells apart: all but MASKED."""
 NAMES = ("intergenic", "UTR", "CDS 0", "CDS 1", "CDS 2", "intron 0", "intron 1", "intron 2", "masked")
 
+NEXT_CODING = np.array([0, 0, CDS_1, CDS_2, CDS_0, 0, 0, 0, 0], np.uint8)
+"""The state of the next base of a coding sequence, by state; 0 for bases that are not coding. Shape (9,)."""
+
 START, STOP, DONOR, ACCEPTOR = range(4)
 SITES = 4
 SITE_NAMES = ("start", "stop", "donor", "acceptor")
@@ -71,13 +74,9 @@ def sites(strand: States) -> Sites:
     pairs = [
         (strand == CDS_0) & (before < CDS_0),
         (strand == CDS_2) & (after < CDS_0),
-        _NEXT[before] == following,
+        NEXT_CODING[before] == following,
         after == following,
     ]
     is_site = np.stack(pairs, axis=1) & (strand < MASKED)[:, None]
     is_known = np.stack([before < MASKED, after < MASKED] * 2, axis=1) & (strand < MASKED)[:, None]
     return Sites(is_site & is_known, is_known)
-
-
-# The state of the next base of a coding sequence, by state; 0 for bases that are not coding.
-_NEXT = np.array([0, 0, CDS_1, CDS_2, CDS_0, 0, 0, 0, 0], np.uint8)

@@ -255,7 +255,7 @@ def decode(
     open_start: bool = True,
     open_end: bool = True,
 ) -> list[CalledGene]:
-    """Decode a whole sequence; see `Decoder`."""
+    """Decode a whole sequence; see `Decoder`, also for errors. Without support it takes less than half the time."""
     decoder = Decoder(settings, chromosome=chromosome, support=support, open_start=open_start, open_end=open_end)
     return decoder.push(scores, codes) + decoder.finish()
 

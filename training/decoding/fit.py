@@ -18,7 +18,6 @@ from pipelines.structure import statistics
 from pipelines.structure.states import States
 from pipelines.structure.statistics import Statistics
 from training.decoding.decoder import decode
-from training.decoding.quick import quick
 from training.decoding.scores import Scores
 from training.decoding.settings import Lengths, Minimum, Pair, Settings, Weights
 from training.decoding.truth import Counts, Truth
@@ -222,7 +221,7 @@ class _Search:
     def _decoded(self, settings: Settings) -> tuple[float, float]:
         exons, genes = Counts(), Counts()
         for example, truth in zip(self._validation, self._truths, strict=True):
-            called = quick(example.scores, example.codes, example.own(settings))
+            called = decode(example.scores, example.codes, example.own(settings), support=False)
             exons += truth.exon_counts(called)
             genes += truth.gene_counts(called)
         return exons.f1, genes.f1

@@ -42,6 +42,7 @@ class Grammar(NamedTuple):
         intron: which of the three intron labels each state's introns have, shape (states,).
         left: term of the first two bases of an intron by strand and kind, -inf if they are none, shape (2, kinds, 16).
         right: the same of the last two bases.
+        is_left, is_right: whether two bases begin and end introns of any strand and kind; most do not; shape (16,).
         begin_site, end_site: column of the site where a coding sequence begins and ends, shape (2,).
         left_site, right_site: column of the site where an intron begins and ends, shape (2,).
         site_weights: shape (4,).
@@ -67,6 +68,8 @@ class Grammar(NamedTuple):
     intron: Integers
     left: Floats
     right: Floats
+    is_left: Flags
+    is_right: Flags
     begin_site: Integers
     end_site: Integers
     left_site: Integers
@@ -143,6 +146,8 @@ def grammar(settings: Settings) -> Grammar:
         intron=intron,
         left=left,
         right=right,
+        is_left=np.logical_or.reduce(left > -np.inf, axis=(0, 1)),
+        is_right=np.logical_or.reduce(right > -np.inf, axis=(0, 1)),
         begin_site=np.array([START, STOP]),
         end_site=np.array([STOP, START]),
         left_site=np.array([DONOR, ACCEPTOR]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.structure.states import CDS_0, INTRON_0, UTR
 from training.decoding.compiled import compiled, inlined, part
 from training.decoding.grammar import FLOOR
 from training.decoding.survivors import (
@@ -34,7 +35,6 @@ from training.decoding.survivors import (
     UTR_END,
 )
 
-_UTR, _CDS, _INTRON = 1, 2, 5
 _EVENT_DTYPE = np.int32
 
 
@@ -52,6 +52,7 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
     ring, pairs, last_stop, counters = paths.codes, paths.pairs, paths.last_stop, paths.counters
     tree = (paths.parent, paths.place, paths.tag, counters)
     is_first, is_inner, is_last = grammar.is_first, grammar.is_inner, grammar.is_last
+    is_left, is_right = grammar.is_left, grammar.is_right
     state_weight, site_weights = grammar.state_weight, grammar.site_weights
     coding_term, intron_term, gene_term = grammar.coding_term, grammar.intron_term, grammar.gene_term
     min_intron, min_exon, has_utr, is_partial = (
@@ -60,12 +61,6 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
     begin_site, end_site = grammar.begin_site, grammar.end_site
     kinds, states = paths.intron.shape
     mask = len(ring) - 1
-    # What most bases are not: the first or last of an intron, the first of a coding sequence.
-    is_left, is_right = np.zeros(16, np.bool_), np.zeros(16, np.bool_)
-    for strand in range(2):
-        for kind in range(kinds):
-            is_left |= grammar.left[strand, kind] > -np.inf
-            is_right |= grammar.right[strand, kind] > -np.inf
     ended, ended_event = np.empty(2), np.empty(2, np.int32)
     into = (exon, exon_event, ended, ended_event, coding_sums, last_stop, is_inner, is_last)
     # Events of one base: at most one for every landing in an exon or an intron, and a few outside.
@@ -91,11 +86,11 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
             intergenic = max(log_states[index, strand, 0], FLOOR)
             for label in range(3):
                 frame = (remainder - label) % 3 if strand == 0 else (remainder + label) % 3
-                odds = max(log_states[index, strand, _CDS + label], FLOOR) - intergenic
+                odds = max(log_states[index, strand, CDS_0 + label], FLOOR) - intergenic
                 coding_sums[row, strand, frame] = coding_sums[last_row, strand, frame] + (
                     state_weight * odds + coding_term
                 )
-                odds = max(log_states[index, strand, _INTRON + label], FLOOR) - intergenic
+                odds = max(log_states[index, strand, INTRON_0 + label], FLOOR) - intergenic
                 intron_sums[row, strand, label] = intron_sums[last_row, strand, label] + (
                     state_weight * odds + intron_term
                 )
@@ -160,7 +155,7 @@ def advance(grammar, paths, log_states, site_logits, codes, done):  # type: igno
         # Outside coding sequences.
         if has_utr:
             for strand in range(2):
-                odds = max(log_states[index, strand, _UTR], FLOOR) - max(log_states[index, strand, 0], FLOOR)
+                odds = max(log_states[index, strand, UTR], FLOOR) - max(log_states[index, strand, 0], FLOOR)
                 utr = state_weight * odds
                 value, event = outer[BEFORE + strand], outer_event[BEFORE + strand]
                 if outer[OUTSIDE] > value:

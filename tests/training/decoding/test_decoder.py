@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pipelines.errors import TrainingError, UsageError
 from pipelines.gene_models.validity import defects
 from pipelines.genome.sequence import reverse_complement
 from tests.training.decoding.genome import genome, overlapping
@@ -154,3 +155,18 @@ def test_genes_cut_by_the_ends_are_partial_and_keep_their_phase() -> None:
     assert genes[0].transcript.cds[0] == (0, first.transcript.cds[0][1] - cut)
     within = decode(true_scores(packed[cut:]), codes[cut:], SETTINGS, open_start=False)
     assert all(not gene.transcript.is_partial_start for gene in within)
+
+
+def test_a_score_that_is_not_a_number_is_an_error() -> None:
+    packed, codes = genome(seed=3, genes=1)
+    scores = true_scores(packed)
+    scores.log_states[50, 0, 3] = np.nan
+    with pytest.raises(TrainingError, match="not a number"):
+        decode(scores, codes, SETTINGS)
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    packed, codes = genome(seed=3, genes=1)
+    scores = true_scores(packed)
+    with pytest.raises(UsageError, match="scores of shapes"):
+        decode(Scores(scores.log_states, scores.site_logits[:-1]), codes, SETTINGS)

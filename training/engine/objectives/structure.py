@@ -21,8 +21,8 @@ from training.config import TrainingConfig
 from training.data.batch import TokenBatch
 from training.data.step_plan import Rows
 from training.decoding.called import CalledGene
+from training.decoding.decoder import decode
 from training.decoding.fit import fit
-from training.decoding.quick import quick
 from training.decoding.settings import Settings
 from training.decoding.truth import Truth
 from training.engine.collective import Alone, Collective
@@ -186,7 +186,8 @@ def _sums_of(scored: PieceScores, rows: int, settings: Settings) -> NDArray[np.f
     sums = [scored.loss, rows, right.sum(), known.sum(), is_cds.sum()]
     for weight in STATE_WEIGHTS:
         weights = settings.weights.model_copy(update={"state": weight})
-        called = quick(scored.scores, scored.codes, settings.model_copy(update={"weights": weights}))
+        weighted = settings.model_copy(update={"weights": weights})
+        called = decode(scored.scores, scored.codes, weighted, support=False)
         called_cds = known & _coding(called, len(labels))
         exons = truth.exon_counts(called)
         sums += [called_cds.sum(), (is_cds & called_cds).sum(), exons.annotated, exons.called, exons.correct]

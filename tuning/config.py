@@ -166,6 +166,12 @@ class TuningConfig(Section):
     time_budget_s: float | None = Field(
         default=None, description="seconds after which no trial starts, and running trials stop after their epoch", gt=0
     )
+    trial_time_limit: float | None = Field(
+        default=None,
+        description="seconds after which a trial is ended, also within an epoch; what its epochs reached counts, and "
+        "without one it has failed",
+        gt=0,
+    )
     patience: int = Field(
         default=0,
         description="configurations in a row without an improvement after which the study ends (0: never)",

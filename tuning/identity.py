@@ -18,7 +18,7 @@ STUDY, FINISHED = "study.json", "finished.json"
 # Name of the same file in earlier versions: it is read, and replaced when the study continues.
 EARLIER_STUDY = "campaign.json"
 # Keys of `tuning` that say how far, how fast and where a study runs, not what it tries: they may change on resume.
-FREE = {"configurations", "time_budget_s", "patience", "concurrent", "device_memory", "device_kind"}
+FREE = {"configurations", "time_budget_s", "trial_time_limit", "patience", "concurrent", "device_memory", "device_kind"}
 MAX_DIFFERENCES = 3
 _SECTIONS: dict[str, type[Section]] = {"tuning": TuningConfig, "model": ModelConfig, "training": TrainingConfig}
 Identity = Mapping[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import numpy as np
 
 from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
 from pipelines.errors import BundleError, UsageError
-from pipelines.progress import Progress
+from pipelines.progress import Progress, Stage
 from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import format_size
@@ -27,7 +28,8 @@ from tuning.search.proposals import make_proposals
 from tuning.search.queue import TrialQueue
 from tuning.search.trial_factory import DatasetRef, TrialFactory
 from tuning.trial import Trial
-from tuning.trials import machines, memory_check, worker
+from tuning.trials import cost_estimate, machines, memory_check, worker
+from tuning.trials.heartbeat import Heartbeat
 from tuning.trials.memory_check import Feasibility
 from tuning.trials.store import TrialStore
 from tuning.trials.trial_spec import TrialSpec
@@ -67,6 +69,7 @@ class Run:
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
         proposals = make_proposals(config, base, len(ranking.by_configuration(store.trials)))
         factory = TrialFactory(config, base, datasets.dataset_of, self._check_memory)
+        self._stage: Stage | None = None
         self._queue = TrialQueue(config, base, store, proposals, factory, self._clock, self._on_end)
 
     def run(self) -> float:
@@ -87,7 +90,6 @@ class Run:
             if trial.has_ended and (records := self._store.epochs(trial))
         ]
         scheduler = ray_searcher.make_scheduler(self._config, metric, earlier)
-        stopper = ray_searcher.StudyStopper(self._queue, searcher, self._save_time_spent)
         callback = ray_searcher.RestartCallback(searcher)
         self._note_plan()
 
@@ -95,18 +97,38 @@ class Run:
             searcher.is_closing = True
 
         config, output = self._config, self._store.output
-        try:
-            tuner.fit(searcher, scheduler, stopper, callback, config, self._training, output, request_stop)
-        finally:
-            # After an interrupt Ray Tune's thread may still run: it must write no more rows.
-            searcher.is_closing = True
-            identity.write(self._store.output, self._identity, self._clock())
+        with self._progress.stage("tuning", self._planned_trials(), unit="trials") as self._stage:
+            self._stage.advance(sum(trial.has_ended for trial in self._store.trials))
+            heartbeat = Heartbeat(self._store, config, self._stage, self._epochs_of, self._budget_left)
+
+            def tick() -> None:
+                self._save_time_spent()
+                heartbeat(searcher.running)
+
+            stopper = ray_searcher.StudyStopper(self._queue, searcher, tick)
+            try:
+                tuner.fit(searcher, scheduler, stopper, callback, config, self._training, output, request_stop)
+            finally:
+                # After an interrupt Ray Tune's thread may still run: it must write no more rows.
+                searcher.is_closing = True
+                identity.write(self._store.output, self._identity, self._clock())
         if searcher.error is not None:
             raise searcher.error
         if self._queue.is_out_of_time():
             self._queue.close()
         self._note_end()
         return self._clock()
+
+    def _planned_trials(self) -> int | None:
+        count = self._config.max_configurations
+        return None if count is None else count * self._config.seeds
+
+    def _epochs_of(self, trial: Trial) -> int:
+        return keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)[1].epochs
+
+    def _budget_left(self) -> float | None:
+        budget = self._config.time_budget_s
+        return None if budget is None else budget - self._clock()
 
     @property
     def deferred(self) -> list[tuple[Trial, str]]:
@@ -142,6 +164,8 @@ class Run:
     def _on_end(self, trial: Trial) -> None:
         done = len({row.configuration for row in self._store.trials if row.has_ended})
         self._progress.note(lines.format_trial(trial, self._config, done))
+        if self._stage is not None:
+            self._stage.advance()
         for path in best.obsolete_checkpoints(self._store, self._config):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -165,6 +189,7 @@ class Run:
         """What the process of a trial needs."""
         model, training = keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)
         budget = self._config.time_budget_s
+        self._warn_if_long(trial)
         return TrialSpec(
             model=model,
             training=training.model_copy(update={"token_budget": trial.token_budget}),
@@ -177,7 +202,42 @@ class Run:
             gpus=trial.gpus,
             start=start.digest(training),
             deadline=None if budget is None else time.time() + budget - self._clock(),
+            time_limit=self._config.trial_time_limit,
         )
+
+    def _warn_if_long(self, trial: Trial) -> None:
+        """Announce a trial on CPUs that will take hours, before it begins."""
+        needed = self._operations(trial)
+        if self._machine.gpus or needed is None:
+            return
+        ended = [(other, self._operations(other, other.epochs)) for other in self._store.trials if other.has_ended]
+        measured = cost_estimate.rate((other, done) for other, done in ended if done)
+        expected = cost_estimate.seconds(needed, trial.cpus, measured)
+        limit = self._config.trial_time_limit or math.inf
+        if min(expected, limit) < cost_estimate.LONG_S:
+            return
+        basis = "trials so far" if measured else "its size"
+        self._progress.warn(
+            f"trial {trial.number} ({lines.format_parameters(trial.parameters)}) has {trial.weights:,} weights and may "
+            f"take {lines.format_duration(expected)} on {trial.cpus:g} CPUs, estimated from {basis}; interrupt and "
+            "search smaller sizes, or set tuning.trial_time_limit"
+        )
+
+    def _operations(self, trial: Trial, epochs: int | None = None) -> float | None:
+        """Floating-point operations of a trial; None if its size is not known.
+
+        Args:
+            trial: a row of the study.
+            epochs: that count (default: all that it is trained for).
+        """
+        splits = self._splits.get(Path(trial.dataset))
+        if trial.weights is None or splits is None:
+            return None
+        model, training = keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)
+        tokens = int(splits[0].lengths.sum())
+        # A row of the embedding is looked up, not multiplied.
+        weights = max(trial.weights - splits[0].tokenizer.vocabulary_size * model.embedding, 1)
+        return cost_estimate.operations(weights, tokens // model.stem_stride, epochs or training.epochs)
 
 
 class Clock:

@@ -14,7 +14,7 @@ from pipelines import fingerprint
 from pipelines.report import MISSING
 from training.memory.capacity import format_size
 from tuning import keys, lines, ranking
-from tuning.trial import ENDED, Trial
+from tuning.trial import ENDED, TIME_LIMIT, Trial
 
 CONFIDENCE = 0.95
 # The interval of two values by Student's t is thirteen times as wide as their distance, and says nothing.
@@ -210,6 +210,8 @@ def count_by_state(trials: Sequence[Trial]) -> str:
     text = ", ".join(
         f"{count} {'interrupted or running' if state == 'begun' else state}" for state, count in counts.items() if count
     )
+    if timed_out := sum(trial.reason.startswith(TIME_LIMIT) for trial in trials):
+        text += f"; {timed_out} of them took longer than {TIME_LIMIT}"
     return f"{len(trials)} trial{'s' if len(trials) > 1 else ''}: {text}" if trials else "no trial yet"
 
 

@@ -14,6 +14,8 @@ from tuning import keys
 
 State = Literal["begun", "finished", "stopped early", "infeasible", "repeated", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped early", "infeasible", "repeated", "failed")
+TIME_LIMIT = "tuning.trial_time_limit"
+"""How the reason of a trial begins that took longer than it may."""
 Row = dict[str, Any]
 FIGURES = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
 STRUCTURE_FIGURES = ("validation_exon_f1", "validation_cds_f1", "train_exon_f1", "train_cds_f1")

@@ -20,8 +20,8 @@ from pipelines.errors import ResourceError, one_line
 from tuning.config import TuningConfig
 from tuning.search.halving import SuccessiveHalving
 from tuning.search.queue import OUT_OF_TIME, TrialQueue
-from tuning.trial import Trial
-from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TrialFailed, TrialReport, of_result
+from tuning.trial import TIME_LIMIT, State, Trial
+from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TimedOut, TrialFailed, TrialReport, of_result
 from tuning.trials.store import ERROR, TRIALS, TrialStore
 from tuning.trials.trial_spec import TrialSpec
 from tuning.trials.tuner import SPEC
@@ -116,6 +116,12 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
                 self._returned.add(trial.key)
                 self._queue.return_unstarted(trial)
                 return
+            case TimedOut(epoch, limit):
+                if epoch:
+                    self._wait_for_epoch(trial, epoch)
+                reason = f"{TIME_LIMIT}: not done after {limit:g} s"
+                state: State = "stopped early" if epoch else "failed"
+                ended = self._store.end(trial, state, reason if epoch else self._with_retry_hint(trial, reason))
             case _ if has_crashed:
                 ended = self._store.end(trial, "failed", self._with_retry_hint(trial, self._last_error(trial)))
             case TrialFailed(reason):
@@ -160,6 +166,11 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
             return one_line(path.read_text(encoding="utf-8").strip().splitlines()[-1], 200)
         except (OSError, IndexError):
             return "its process died several times; --verbose shows more"
+
+    @property
+    def running(self) -> list[Trial]:
+        """The trials in progress."""
+        return list(self._running.values())
 
     def warn_of_restart(self, trial_id: str) -> None:
         """Warn of a trial whose process has died, and which Ray Tune restarts."""

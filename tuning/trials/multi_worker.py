@@ -6,7 +6,8 @@ Ray Train takes some ten seconds to reach the first step, so a trial has one wor
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
+import time
+from queue import Empty, SimpleQueue
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
@@ -48,7 +49,9 @@ def run(spec: TrialSpec, report: Report) -> None:
     reported_before = len(journal.read(log))
     threading.Thread(target=train_in_thread, daemon=True).start()
     records: list[Record] = []
-    while (record := finished.get()) is not None:
+    spent = sum(record["trial_seconds"] for record in journal.read(log))
+    ends_at = None if spec.time_limit is None else time.monotonic() + spec.time_limit - spent
+    while (record := _next(finished, ends_at, len(records))) is not None:
         # Records that only a finished run's bundle still holds have no seconds.
         records.append(record | {"trial_seconds": record.get("seconds", 0.0)})
         is_replay = len(records) <= reported_before
@@ -61,6 +64,23 @@ def run(spec: TrialSpec, report: Report) -> None:
     records = _with_train_metrics(records, spec)
     journal.write(log, records)
     report(worker.epoch_report(records, records[-1]["epoch"], is_last=True))
+
+
+def _next(finished: SimpleQueue[Record | None], ends_at: float | None, epoch: int) -> Record | None:
+    """The next epoch, or None after the last.
+
+    Args:
+        finished: gets each epoch as it ends.
+        ends_at: when the trial has to end, by the monotonic clock; None: never.
+        epoch: epochs so far.
+
+    Raises:
+        TrialTimeLimitError: there is none by then. The process that trains ends with this one.
+    """
+    try:
+        return finished.get(timeout=None if ends_at is None else max(ends_at - time.monotonic(), 0.0))
+    except Empty:
+        raise worker.TrialTimeLimitError(epoch) from None
 
 
 def _with_train_metrics(records: list[Record], spec: TrialSpec) -> list[Record]:

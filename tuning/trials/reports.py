@@ -54,10 +54,23 @@ class StudyFailed:
     fix: str
 
 
-TrialReport = EpochReport | NotStarted | TrialFailed | StudyFailed
+@dataclass(frozen=True)
+class TimedOut:
+    """The trial took longer than it may.
+
+    Attributes:
+        epoch: epochs done.
+        limit_s: seconds that it may take.
+    """
+
+    epoch: int
+    limit_s: float
+
+
+TrialReport = EpochReport | NotStarted | TrialFailed | StudyFailed | TimedOut
 Report = Callable[[TrialReport], None]
 _TYPES: dict[str, type[TrialReport]] = {
-    kind.__name__: kind for kind in (EpochReport, NotStarted, TrialFailed, StudyFailed)
+    kind.__name__: kind for kind in (EpochReport, NotStarted, TrialFailed, StudyFailed, TimedOut)
 }
 
 

@@ -23,6 +23,7 @@ class TrialSpec:
         cpus: CPUs that Ray reserves for the trial.
         gpus: GPUs that Ray reserves; below 1 the trial shares a device.
         deadline: seconds since 1970 after which the trial is not to start; None: no deadline.
+        time_limit: seconds that the trial may take, over all its processes; None: any.
         start: digest of the bundle that training starts from; None: it starts from none.
     """
 
@@ -36,4 +37,5 @@ class TrialSpec:
     cpus: float
     gpus: float
     deadline: float | None = None
+    time_limit: float | None = None
     start: str | None = None

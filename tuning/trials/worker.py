@@ -7,6 +7,7 @@ the weights.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -34,11 +35,25 @@ from training.hardware.usage import peak_bytes
 from training.observability import journal
 from training.splits import open_splits
 from training.tasks import Task, criterion_of
-from tuning.trials.reports import METRICS, EpochReport, NotStarted, Report, StudyFailed, TrialFailed
+from tuning.trials.reports import METRICS, EpochReport, NotStarted, Report, StudyFailed, TimedOut, TrialFailed
 from tuning.trials.store import CHECKPOINTS, EPOCHS, ERROR
 from tuning.trials.trial_spec import TrialSpec
 
 Train = Callable[[TrialSpec, Report], None]
+
+
+class TrialTimeLimitError(Exception):
+    """A trial has taken longer than it may.
+
+    Args:
+        epoch: epochs done.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"time limit after epoch {epoch}")
+        self.epoch = epoch
+
+
 # On Linux, writing 5 to this file resets the peak of resident memory to what is resident now.
 _PEAK_RESET = Path("/proc/self/clear_refs")
 
@@ -60,6 +75,8 @@ def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None
     (spec.folder / ERROR).unlink(missing_ok=True)
     try:
         train(spec, report)
+    except TrialTimeLimitError as error:
+        report(TimedOut(error.epoch, spec.time_limit or 0.0))
     except (StorageError, DatasetError) as error:
         report(StudyFailed(error.problem, error.fix))
     except Exception as error:
@@ -144,15 +161,18 @@ class TrialObserver(Observer):
         self._records: list[Record] = []
         self._policy = CheckpointPolicy.from_config(spec.training)
         self._epoch_began = began
+        self._ends_at = math.inf if spec.time_limit is None else began + spec.time_limit
 
     def begin(self, state: State) -> None:
         """Bring the log in line with the checkpoint, and report again the epochs before it."""
         self._records = [record for record in journal.read(self._path) if record["epoch"] <= state.epoch]
         journal.write(self._path, self._records)
+        self._ends_at -= sum(record["trial_seconds"] for record in self._records)
         for record in self._records:
             self._report_epoch(record["epoch"], state, is_replay=True)
 
     def checkpoint_due(self, state: State) -> bool:
+        self._require_time(state)
         return self._policy.is_due(state.step)
 
     def checkpoint(self, state: State) -> None:
@@ -173,9 +193,23 @@ class TrialObserver(Observer):
         self.checkpoint(state)
         self._checkpoints.wait()
         self._report_epoch(record["epoch"], state, is_replay=False)
+        if not self._is_complete(state):
+            self._require_time(state)
+
+    def _require_time(self, state: State) -> None:
+        """End the trial if it has taken longer than it may.
+
+        Raises:
+            TrialTimeLimitError: it has.
+        """
+        if time.monotonic() > self._ends_at:
+            raise TrialTimeLimitError(state.epoch)
+
+    def _is_complete(self, state: State) -> bool:
+        return state.epoch >= self._config.epochs or state.out_of_patience(self._config.patience)
 
     def _report_epoch(self, epoch: int, state: State, *, is_replay: bool) -> None:
-        is_complete = state.epoch >= self._config.epochs or state.out_of_patience(self._config.patience)
+        is_complete = self._is_complete(state)
         self._report(
             epoch_report(self._records, epoch, is_replay=is_replay, is_last=epoch == state.epoch and is_complete)
         )

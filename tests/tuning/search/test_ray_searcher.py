@@ -9,10 +9,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from tests.tuning.conftest import make_queue
 from training.config import ModelConfig, TrainingConfig
 from training.observability import journal
+from tuning import summary
 from tuning.config import TuningConfig
 from tuning.search.ray_searcher import StudySearcher, StudyStopper, make_scheduler
 from tuning.trial import Trial
-from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TrialFailed, to_result
+from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TimedOut, TrialFailed, to_result
 from tuning.trials.store import EPOCHS, TrialStore
 from tuning.trials.trial_spec import TrialSpec
 from tuning.trials.tuner import SPEC
@@ -135,3 +136,16 @@ def test_a_trial_whose_process_crashed_fails_with_its_last_error(searcher: Study
     row = TrialStore(tmp_path).trials[0]
     assert row.state == "failed"
     assert row.reason.startswith("OSError: stale; to try it again, delete ")
+
+
+@pytest.mark.parametrize(("epochs", "state"), [(0, "failed"), (1, "stopped early")])
+def test_a_trial_that_took_too_long_is_counted_by_what_its_epochs_reached(
+    searcher: StudySearcher, tmp_path: Path, epochs: int, state: str
+) -> None:
+    records = [{"epoch": 1, "validation_auroc": 0.8, "validation_mcc": 0.5, "trial_seconds": 1.0}][:epochs]
+    journal.write(searcher._store.folder(searcher._running["one"]) / EPOCHS, records)
+    searcher.on_trial_complete("one", to_result(TimedOut(epochs, 60.0)))
+    row = TrialStore(tmp_path).trials[0]
+    assert (row.state, row.epochs) == (state, epochs)
+    assert row.reason.startswith("tuning.trial_time_limit: not done after 60 s")
+    assert "1 of them took longer than tuning.trial_time_limit" in summary.count_by_state([row])

@@ -9,13 +9,20 @@ from tuning.trials.reports import (
     EpochReport,
     NotStarted,
     StudyFailed,
+    TimedOut,
     TrialFailed,
     TrialReport,
     of_result,
     to_result,
 )
 
-REPORTS = [EpochReport(3, 0.9, 0.5, is_replay=True), NotStarted(), TrialFailed("why"), StudyFailed("what", "how")]
+REPORTS = [
+    EpochReport(3, 0.9, 0.5, is_replay=True),
+    NotStarted(),
+    TrialFailed("why"),
+    StudyFailed("what", "how"),
+    TimedOut(2, 60.0),
+]
 
 
 @pytest.mark.parametrize("report", REPORTS)

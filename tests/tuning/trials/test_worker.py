@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pipelines.errors import ResourceError, StorageError, TrainingError
 from training.config import ModelConfig, TrainingConfig
-from tuning.trials.reports import EpochReport, NotStarted, Report, StudyFailed, TrialFailed, TrialReport
-from tuning.trials.store import ERROR
+from training.engine.checkpoints import Checkpoints
+from training.engine.state import CPU
+from training.observability import journal
+from tuning.trials.reports import EpochReport, NotStarted, Report, StudyFailed, TimedOut, TrialFailed, TrialReport
+from tuning.trials.store import EPOCHS, ERROR
 from tuning.trials.trial_spec import TrialSpec
-from tuning.trials.worker import Train, epoch_report, run_and_report_errors
+from tuning.trials.worker import Train, TrialObserver, TrialTimeLimitError, epoch_report, run_and_report_errors
 
 
 def spec(folder: Path, deadline: float | None = None) -> TrialSpec:
@@ -65,3 +71,32 @@ def test_an_epoch_is_reported_with_the_metrics_of_the_best_one_so_far() -> None:
     ]
     assert epoch_report(records, 3) == EpochReport(3, 0.8, 0.4)
     assert epoch_report(records, 4, is_last=True) == EpochReport(4, 0.9, 0.45, is_last=True)
+
+
+def observer(folder: Path, limit: float, began: float) -> Any:
+    limited: Any = replace(spec(folder), time_limit=limit)
+    unused: Any = None
+    return TrialObserver(limited, Checkpoints(folder / "checkpoints"), CPU, unused, unused, lambda report: None, began)
+
+
+def test_a_trial_ends_within_an_epoch_when_its_time_is_over(tmp_path: Path) -> None:
+    state = SimpleNamespace(epoch=2, step=7)
+    observer(tmp_path, 60, time.monotonic()).checkpoint_due(state)
+    with pytest.raises(TrialTimeLimitError) as ended:
+        observer(tmp_path, 60, time.monotonic() - 61).checkpoint_due(state)
+    assert ended.value.epoch == 2
+
+
+def test_the_time_of_earlier_processes_of_a_trial_counts(tmp_path: Path) -> None:
+    record = {"epoch": 1, "validation_auroc": 0.5, "validation_mcc": 0.0, "trial_seconds": 50.0}
+    journal.write(tmp_path / EPOCHS, [record])
+    resumed = observer(tmp_path, 60, time.monotonic() - 20)
+    resumed.begin(SimpleNamespace(epoch=1, step=0, out_of_patience=lambda patience: False))
+    with pytest.raises(TrialTimeLimitError):
+        resumed.checkpoint_due(SimpleNamespace(epoch=1, step=1))
+
+
+def test_a_trial_that_took_too_long_says_how_far_it_came(tmp_path: Path) -> None:
+    reports: list[TrialReport] = []
+    run_and_report_errors(raising(TrialTimeLimitError(3)), replace(spec(tmp_path), time_limit=60.0), reports.append)
+    assert reports == [TimedOut(3, 60.0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from training.annotate import scores
 from training.annotate.scores import Packed
 from training.data.batch import TokenBatch
 from training.data.step_plan import scoring_batches
-from training.engine import threads
+from training.engine import heap, threads
 from training.engine.precision import Precision
 from training.structure import inference
 from training.structure.inference import Span
@@ -59,8 +60,14 @@ class StructureScorer:
         counts = np.array([len(tile) for tile in tiles], np.int64)
         if spans is None:
             spans = [(0, count) for count in counts.tolist()]
-        budget = self.token_budget or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
-        with torch.inference_mode(), threads.limited_for(self.model), Precision(self.precision, self.device).autocast():
+        on_cpu = self.device.type == "cpu"
+        budget = self.token_budget or (CPU_TOKENS if on_cpu else GPU_TOKENS)
+        with (
+            torch.inference_mode(),
+            threads.limited_for(self.model),
+            Precision(self.precision, self.device).autocast(),
+            heap.retain_freed_memory() if on_cpu else nullcontext(),
+        ):
             logits_of = inference.TileInference(self.model) if inference.fits(self.model) else self._of_batch
             for rows in scoring_batches(counts, budget):
                 tokens = [torch.from_numpy(tiles[row].astype(np.int64)) for row in rows.tolist()]

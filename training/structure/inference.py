@@ -39,9 +39,9 @@ class TileInference:
     def __init__(self, model: StructureModel) -> None:
         self._model = model
         self._entering = model.entering()
-        base, output = (cast("list[PairedResidual]", list(layers)) for layers in (model.base, model.output))
-        self._first = FirstLayer(base[0], self._entering) if base else None
-        self._margin = sum(layer.convolution.padding for layer in output)
+        self._base, self._output = (cast("list[PairedResidual]", list(layers)) for layers in (model.base, model.output))
+        self._first = FirstLayer(self._base[0], self._entering) if self._base else None
+        self._margin = sum(layer.convolution.padding for layer in self._output)
 
     def __call__(self, rows: Sequence[Tensor], spans: Sequence[Span]) -> Iterator[Tensor]:
         """Logits of some bases of each row, in their order: float32, shape (strands, 12, bases).
@@ -63,8 +63,8 @@ class TileInference:
         states = self._entering[tokens]
         if self._first is not None:
             states = self._first(states, tokens)
-        for layer in self._model.base[1:]:
-            states = layer(states, None)
+        for layer in self._base[1:]:
+            _add(layer, states)
         return states
 
     def _read(self, rows: list[Tensor]) -> list[Tensor]:
@@ -87,8 +87,8 @@ class TileInference:
         end = min(-(-(last + self._margin) // stride) * stride, states.shape[1])
         normal = model.body_norm(positions[:, start // stride : -(-end // stride)])
         states = states[:, start:end] + model.expand(normal, end - start)
-        for layer in model.output:
-            states = layer(states, None)
+        for layer in self._output:
+            _add(layer, states)
         return model.logits(states[:, first - start : last - start])
 
 
@@ -123,6 +123,13 @@ class FirstLayer:
         products = around.unfold(1, self._kernel, 1) + self._rows
         convolved = embedding_bag(products.flatten(0, 1), self._products, mode="sum").relu_()
         return states.addcmul_(convolved.view_as(states), self._scale)
+
+
+def _add(layer: PairedResidual, states: Tensor) -> None:
+    """Let a layer change vectors in their memory, shape (rows, bases, channels)."""
+    convolved: Tensor = layer.convolution(states).relu_()
+    # In bf16 numbers of two kinds would be multiplied, which takes twice the time.
+    states.addcmul_(convolved.float(), torch.cat([layer.scale, layer.scale]))
 
 
 def _groups(keys: Sequence[object]) -> list[slice]:

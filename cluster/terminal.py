@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -96,6 +96,18 @@ class _Log:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+class _ErrorConsole(Console):
+    """Standard error, also after a signal, when `sys.stderr` may lead nowhere."""
+
+    @property
+    def file(self) -> IO[str]:
+        return signals.own_stderr() or Console.file.fget(self)  # type: ignore[attr-defined]
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
+
 class Terminal:
     """Shows progress on standard error and results on standard output.
 
@@ -104,7 +116,7 @@ class Terminal:
     """
 
     def __init__(self, width: int | None = None) -> None:
-        self._errors = Console(stderr=True, emoji=False, color_system=_colours())
+        self._errors = _ErrorConsole(stderr=True, emoji=False, color_system=_colours())
         width = width or (None if sys.stdout.isatty() else LOG_WIDTH)
         self._output = Console(emoji=False, color_system=_colours(), width=width)
         self._pending = ""

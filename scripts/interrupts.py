@@ -6,7 +6,7 @@
 Each verb runs on a terminal of its own (a pseudo-terminal), and Ctrl-C is typed there, so that the whole foreground
 process group gets SIGINT: early, while modules are imported, in the middle and near the end of an undisturbed run,
 whose duration is measured first. A line of `FOLDER/interrupts.jsonl` is one interrupt; the same command goes on after
-the last one. Genome, datasets and models are made from `examples/yeast`. All verbs take about 20 minutes on two cores.
+the last one. Genome, dataset and model are made from `examples/yeast`. All verbs take about 20 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -47,17 +47,7 @@ RECOGNISE: dict[str, Any] = {
     "tuning": {"space": {"model.hidden": [8, 12, 16, 24]}, "search": "grid", "scheduler": "none"},
     "cluster": {"cpus": 2},
 }
-STRUCTURE: dict[str, Any] = {
-    "task": "structure",
-    "tokenizer": {"k": 3, "stride": 1},
-    "window": {"length": 2999},
-    "split": {"validation": ["I"], "test": ["III"]},
-    "model": {"embedding": 16, "base_channels": 8, "stem": 16, "stem_stride": 9, "hidden": 16, "dropout": 0},
-    "training": {"epochs": 1, "global_batch_size": 4, "workers": 1, "device": "cpu"},
-    "cluster": {"cpus": 2},
-}
 MOMENTS: dict[str, tuple[float, float]] = {
-    "at 0.1 s": (0.1, 0.0),
     "at 0.3 s": (0.3, 0.0),
     "at 1 s": (1.0, 0.0),
     "at 2 s": (2.0, 0.0),
@@ -132,9 +122,8 @@ class Inputs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "inputs"
         self.fasta, self.annotation = self.folder / "genome.fa", self.folder / "genes.gff3"
-        self.experiment, self.structure = self.folder / "recognise.yaml", self.folder / "structure.yaml"
+        self.experiment = self.folder / "experiment.yaml"
         self.data, self.bundle = self.folder / "data", self.folder / "run" / "bundle"
-        self.gene_model = self.folder / "structure-run" / "bundle"
         self.environment = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")} | {
             "PYTHONPATH": str(ROOT),
             "RAYGENE_CACHE": str(folder / "cache"),
@@ -153,16 +142,9 @@ class Inputs:
             self.annotation.write_text("".join(line for line in stream if line.split("\t")[0] in CHROMOSOMES))
         source = {"genome": "yeast", "fasta": str(self.fasta), "annotation": str(self.annotation)}
         self.experiment.write_text(yaml.safe_dump({"sources": [source], **RECOGNISE}))
-        self.structure.write_text(yaml.safe_dump({"sources": [source], **STRUCTURE}))
-        structure_data = self.folder / "structure-data"
         for made, command in (
             (self.data, ["build", self.experiment, "--output", self.data]),
             (self.bundle, ["train", self.experiment, "--dataset", self.data, "--output", self.bundle.parent]),
-            (structure_data, ["build", self.structure, "--output", structure_data]),
-            (
-                self.gene_model,
-                ["train", self.structure, "--dataset", structure_data, "--output", self.gene_model.parent],
-            ),
         ):
             if not made.exists():
                 self.run(*command)
@@ -179,7 +161,7 @@ class Inputs:
         data, genome = ["--dataset", self.data], ["--fasta", self.fasta]
         study = [self.experiment, *data, "--output", output / "study", "--tuning.device_memory", "4GiB"]
         tracks = ["--output", output / "genes.gff3"]
-        calls = [self.annotation, self.annotation, *genome, "--bootstrap", 2000, "--report", output / "page.html"]
+        calls = [self.annotation, "--annotation", self.annotation, *genome, "--report", output / "page.html"]
         train = ["train", self.experiment, *data]
         commands: dict[str, list[object]] = {
             "build": ["build", self.experiment, "--output", output / "data"],
@@ -190,8 +172,8 @@ class Inputs:
             "evaluate": ["evaluate", self.bundle, *data, "--report", output / "page.html"],
             "predict": ["predict", self.bundle, *genome, "--intervals", self.annotation, "--output", output / "a.tsv"],
             "scan": ["scan", self.bundle, *genome, "--output", output / "calls.gff3", "--stride", 32],
-            "annotate": ["annotate", self.gene_model, *genome, *tracks],
-            "annotate (Ray)": ["annotate", self.gene_model, *genome, *tracks, "--workers", 2],
+            "annotate": ["annotate", "yeast", *genome, *tracks],
+            "annotate (Ray)": ["annotate", "yeast", *genome, *tracks, "--workers", 2],
             "compare": ["compare", *calls],
             "tune": ["tune", *study],
             "profile": ["profile", self.experiment, *data, "--output", output / "profile"],

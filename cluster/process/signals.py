@@ -72,6 +72,7 @@ class _State:
         is_finished: whether the verb has ended.
         is_lost: whether KeyboardInterrupt was raised where Python could not pass it on.
         stderr: descriptor of standard error.
+        own_stderr: a stream on it, once others are kept from the terminal.
     """
 
     message: Callable[[int], str] | None = None
@@ -88,6 +89,7 @@ class _State:
     is_finished: bool = False
     is_lost: bool = False
     stderr: int = _STDERR
+    own_stderr: TextIO | None = None
 
 
 _state = _State()
@@ -122,6 +124,14 @@ def begin_work() -> None:
 def received() -> int | None:
     """The number of the first signal; None if there was none."""
     return _state.number
+
+
+def own_stderr() -> TextIO | None:
+    """The stream on which this project still writes after a signal; None before.
+
+    It may differ from `sys.stderr`: a live bar puts back the stream that it found when it began.
+    """
+    return _state.own_stderr
 
 
 def mark_answered() -> None:
@@ -390,6 +400,7 @@ def _silence_others() -> None:
     else:
         # The interrupted code may not have come to replace the stream.
         sys.stderr = os.fdopen(os.dup(_state.stderr), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    _state.own_stderr = sys.stderr
 
 
 def _set_apart(stream: TextIO, descriptor: int) -> TextIO:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,9 @@ verb.run = run
 """
 
 
-def start(tmp_path: Path, program: str, *, ignored: signal.Signals | None = None) -> subprocess.Popen[str]:
+def start(
+    tmp_path: Path, program: str, *, ignored: signal.Signals | None = None, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start a command, and wait until it has come to its first step."""
     script, place = tmp_path / "command.py", tmp_path / "step"
     script.write_text(PROGRAM.format(program=program))
@@ -59,7 +63,7 @@ def start(tmp_path: Path, program: str, *, ignored: signal.Signals | None = None
         [sys.executable, str(script), str(place)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         preexec_fn=set_handlers,
     )
@@ -355,6 +359,31 @@ finally:
     process = start(tmp_path, verb(noisy))
     process.send_signal(signal.SIGINT)
     one_line(process, signal.SIGINT)
+
+
+BAR = """
+import time
+with context.terminal.stage("moving", 10, unit="steps") as stage:
+    stage.advance()
+    time.sleep(0.3)
+    step("working")
+    time.sleep(60)
+"""
+
+
+def test_a_signal_while_a_bar_moves_is_shown_on_the_terminal(tmp_path: Path) -> None:
+    own, its = pty.openpty()
+    process = start(tmp_path, verb(BAR), stderr=its)
+    os.close(its)
+    process.send_signal(signal.SIGINT)
+    written = b""
+    # On Linux the end of a terminal is an error.
+    with suppress(OSError):
+        while piece := os.read(own, 65536):
+            written += piece
+    assert process.wait(timeout=60) == 130
+    assert "interrupted; nothing was finished yet" in written.decode()
+    os.close(own)
 
 
 def test_processes_of_a_command_end_with_it_whoever_their_parent_is(tmp_path: Path) -> None:

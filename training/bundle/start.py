@@ -183,7 +183,12 @@ def _loaded(location: str) -> Bundle:
     try:
         return bundle.load(included_models.directory(location) if is_included else location)
     except BundleError as error:
-        raise BundleError(f"{KEY} {error.problem}", error.fix, code=error.code, key=KEY) from error
+        fix = error.fix
+        path = remote.local_path(location)
+        if error.code == "missing" and path is not None and not path.exists():
+            # A name was made a path by whoever read the experiment.
+            fix += f", or one of raygene models: {', '.join(included_models.catalogue())}"
+        raise BundleError(f"{KEY} {error.problem}", fix, code=error.code, key=KEY) from error
 
 
 def _stored_digest(path: Path) -> str | None:

@@ -193,3 +193,8 @@ def test_an_included_model_is_taken_by_its_name_whatever_the_current_folder_hold
     monkeypatch.chdir(tmp_path)
     training = TrainingConfig(start_from="yeast")
     assert start.digest(training) == included_models.catalogue()["yeast"].to_json()["digest"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=f"or one of raygene models: {', '.join(included_models.catalogue())}"):
+        start.digest(TrainingConfig(start_from=str(tmp_path / "yeest")))

@@ -25,6 +25,7 @@ PATHS = frozenset(
     {
         "BUNDLE",
         "CALLS",
+        "CSV",
         "DATASET",
         "DIR",
         "FASTA",

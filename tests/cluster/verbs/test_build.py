@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from cluster.cli import main
 from cluster.terminal import Terminal
 from cluster.verbs.build import show
 from pipelines.build.manifest import QUANTILES
 from pipelines.dataset.manifest import read_manifest
+from tests.conftest import GenomeFiles
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 
 
@@ -29,6 +32,21 @@ def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(
     show(json.loads(json.dumps(manifest, sort_keys=True)), Terminal())
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "as annotated" in line)
     assert line.split()[-len(QUANTILES) :] == [f"{1000 + percent:,}" for percent in QUANTILES]
+
+
+@pytest.mark.parametrize(("tokenizer", "is_noted"), [({}, True), ({"k": 3, "stride": 1}, False)])
+def test_a_dry_run_shows_splits_defaults_and_that_a_better_tokenizer_is_known(
+    genome: GenomeFiles, tmp_path: Path, tokenizer: dict[str, int], is_noted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"sources": [genome.source()], "split": {"validation": ["chr3"], "test": ["chr4"]}, "tokenizer": tokenizer}
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(values))
+    assert main(["build", str(tmp_path / "experiment.yaml"), "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    words = [line.split() for line in shown.out.splitlines()]
+    assert next(row for row in words if row[:1] == ["test"])[2] == "chr4"
+    assert ["crop.length", "whole", "genes"] in words
+    assert "time: about" in shown.out
+    assert ("recognises genes better than the defaults" in shown.err) == is_noted
 
 
 def test_windows_genes_and_masked_bases_are_shown_by_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,8 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE.gff3",
         help="the gene models; a record in JSON and the scores are written next to it, under the same name",
     )
-    for name, what in (("gtf", "as GTF too"), ("proteins", "proteins as FASTA"), ("cds", "coding sequences as FASTA")):
+    formats = {"gtf": "gene models as GTF too", "proteins": "proteins as FASTA", "cds": "coding sequences as FASTA"}
+    for name, what in formats.items():
         parser.add_argument(f"--{name}", type=PathRole.WRITTEN_FILE, metavar="FILE", help=f"write the {what}")
     parser.add_argument(
         "--bigwig",

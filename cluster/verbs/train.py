@@ -14,10 +14,10 @@ from pipelines.errors import UsageError
 SUMMARY = "train a model on a dataset, with one or several workers"
 SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
-Trains a gene recogniser with Ray Train and saves the epoch with the best validation AUROC as a bundle: weights,
-vocabulary and tokenizer in one directory. The result does not depend on the number of workers. The same command resumes
-a killed run, and does nothing when the run is finished. With --from training starts from the weights of another model,
-such as that of a related species."""
+Trains a model with Ray Train and saves the best epoch (by validation AUROC, or by exon F1 for gene structure) as a
+bundle: weights, vocabulary and tokenizer in one directory. The result does not depend on the number of workers. The
+same command resumes a killed run, and does nothing when the run is finished. With --from training starts from the
+weights of another model, such as that of a related species."""
 EXAMPLE = "raygene train examples/yeast/experiment.yaml --dataset yeast --output run --training.workers 2"
 
 

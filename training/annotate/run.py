@@ -221,12 +221,12 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
             pool = pool_for(len(to_score), device, "scoring")
             folder = job.scores_folder.absolute()
             arguments = (job.scorer, job.genome, job.tiling, job.plan, folder, pool.use_gpu)
-            scoring.compute(to_score, ScoreTasks, arguments, pool, "scoring, bases", progress)
+            scoring.compute(to_score, ScoreTasks, arguments, pool, "scoring", progress)
         if to_decode:
             pool = pool_for(len(to_decode), "cpu", "decoding")
             longest_first = sorted(to_decode, key=lambda number: -decoding.bases[number])
             settings = (job.settings, job.genome, job.groups, job.scores_folder.absolute(), job.genes_folder.absolute())
-            decoding.compute(longest_first, DecodeTasks, settings, pool, "decoding, bases", progress)
+            decoding.compute(longest_first, DecodeTasks, settings, pool, "decoding", progress)
 
 
 def _decoded_genes(job: Annotation, dropped: Counter[str]) -> Iterator[CalledGene]:

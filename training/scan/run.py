@@ -190,7 +190,7 @@ def _score(
     """Score the remaining tasks with a pool of actors, which write the scores to the staging directory."""
     pool = staged_tasks.pool_for(len(remaining), workers, device, "scanning", progress)
     arguments = (job.scorer, job.genome, job.grid, plan, job.staging.absolute(), pool.use_gpu)
-    tasks.compute(remaining, ScoreTasks, arguments, pool, "scanning, bases", progress)
+    tasks.compute(remaining, ScoreTasks, arguments, pool, "scanning", progress)
 
 
 def _read_staged(job: Scan, plan: list[list[Piece]]) -> Iterator[tuple[str, Scores]]:

@@ -106,13 +106,20 @@ class BestPath:
     def _settle(self) -> list[Structure]:
         places, tags, settled = settle(self._grammar, self._paths)
         complete = self._structures.add(zip(places.tolist(), tags.tolist(), strict=True))
-        outer, events = self._paths.outer[AFTER:], self._paths.outer_event[AFTER:]
-        if not ((outer > -np.inf) & (events == 0)).any():
-            # No path has an untranslated region after the last gene.
+        if not self._may_have_region():
             complete += self._structures.release()
         opened = self._structures.opened
         self.outside_until = int(settled) if opened is None else opened
         return complete
+
+    def _may_have_region(self) -> bool:
+        """Whether any path has an untranslated region right after the last final event, ended or not."""
+        paths = self._paths
+        outer, events = paths.outer[AFTER:], paths.outer_event[AFTER:]
+        if ((outer > -np.inf) & (events == 0)).any():
+            return True
+        following = paths.tag[1 : paths.counters[NODES]][paths.parent[1 : paths.counters[NODES]] == 0]
+        return bool((following % STRAND == UTR_END).any())
 
 
 def _check(scores: Scores, codes: NDArray[np.uint8]) -> None:

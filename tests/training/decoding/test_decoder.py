@@ -157,6 +157,21 @@ def test_genes_cut_by_the_ends_are_partial_and_keep_their_phase() -> None:
     assert all(not gene.transcript.is_partial_start for gene in within)
 
 
+@pytest.mark.parametrize("strands", ["joint", "separate"])
+def test_untranslated_regions_do_not_depend_on_the_pieces(strands: str) -> None:
+    minimum = Minimum(intron=6, exon=3, coding=0)
+    region = Settings(strands=strands, utr=True, minimum=minimum, weights=Weights(state=0.3, intron=0, gene=3))  # type: ignore[arg-type]
+    called = 0
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        codes = draw.integers(0, 4, 600).astype(np.uint8)
+        scores = Scores(*(draw.normal(-5, 5, (600, 2, size)).astype(np.float32) for size in (8, 4)))
+        whole = decode(scores, codes, region, chromosome="I")
+        assert in_pieces(scores, codes, list(range(20, 600, 20)), region)[0] == whole
+        called += len(whole)
+    assert called > 30
+
+
 def test_a_score_that_is_not_a_number_is_an_error() -> None:
     packed, codes = genome(seed=3, genes=1)
     scores = true_scores(packed)

@@ -129,6 +129,9 @@ def expected(
     in_blocks: NDArray[np.bool_] = np.isin(genomes.numbers, genomes.numbers[has_split])
     _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, held_out, config.seed)
     splits[splits == ""] = "train"
+    if has_split.any():
+        # Intervals that touch are in one cluster, but at the border of two blocks they may be in two splits.
+        clusters = _clusters(genomes, chromosomes, bounds - np.array([0, 1]), groups)
     _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
     return splits
 

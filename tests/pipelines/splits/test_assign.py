@@ -368,3 +368,14 @@ def test_a_name_that_no_genome_has_is_an_error_before_any_work(config: dict[str,
     with pytest.raises(UsageError, match=message) as caught:
         assign.check_names(SplitConfig.model_validate(config), chromosomes)
     assert caught.value.key in ("split.test", "split.validation")
+
+
+@pytest.mark.parametrize(("start", "is_refused"), [(60, False), (59, True)])
+def test_intervals_may_touch_at_the_border_of_two_blocks_and_not_overlap(start: int, is_refused: bool) -> None:
+    before = {"genome": "a", "chromosome": "I", "start": 0, "end": 60, "label": 1, "split": "train"}
+    rows = pa.Table.from_pylist([before, before | {"start": start, "end": 90, "split": "test"}])
+    if is_refused:
+        with pytest.raises(AssertionError, match="different splits"):
+            assign.expected(rows, SplitConfig(by="block"))
+    else:
+        assert assign.expected(rows, SplitConfig(by="block")).tolist() == ["train", "test"]

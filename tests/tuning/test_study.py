@@ -24,6 +24,7 @@ from pipelines.errors import UsageError
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
+from tests.pipelines.build.gene_genomes import GeneGenome, make_gene_genome
 from tests.training.conftest import write_dataset
 from tests.tuning.conftest import BASE
 from training.bundle import bundle
@@ -235,6 +236,54 @@ def test_a_killed_driver_loses_nothing_and_no_trial_runs_twice(tmp_path: Path) -
             assert row == before[row["key"]]
         expected = began.get(row["key"], [])[:-1] if row["key"] in before else []
         assert epochs[: len(expected)] == expected
+
+
+@pytest.mark.full
+def test_a_study_of_structure_searches_windows_and_weights_of_the_loss_by_exon_f1(
+    ray_session: Any, silent: Silent, tmp_path: Path
+) -> None:
+    genome = make_gene_genome(tmp_path / "genome", bases=8_000)
+    base = load_structure(genome, tmp_path)
+    space = {
+        "window.length": [500, 999],
+        "model.stem_stride": [3, 9],
+        "model.hidden": {"choice": [4, 8]},
+        "training.site_weight": {"log_uniform": [3, 30]},
+    }
+    config = TuningConfig.model_validate({"space": space, "search": "random", "configurations": 4})
+    study = Study(config, base, None, tmp_path / "study").for_task()
+    store, _ = tune(study, ray_session, silent)
+    assert len(list((tmp_path / "study" / "datasets").glob("*/manifest.json"))) == 2
+    for trial in store.trials:
+        assert trial.state in ("finished", "stopped early")
+        assert trial.validation_exon_f1 is not None
+        assert trial.validation_auroc is None
+        assert read_manifest(Path(trial.dataset))["config"]["window"]["length"] == trial.parameters["window.length"]
+    table = pq.read_table(tmp_path / "study" / "trials.parquet")
+    assert {"validation_exon_f1", "gap_cds_f1", *space} <= set(table.column_names)
+    page = (tmp_path / "study" / "report.html").read_text()
+    assert "exon F1" in page
+    assert "AUROC" not in page
+    best = load(tmp_path / "study" / "best.yaml", {})
+    chosen = ranking.best(store.trials, "exon_f1")
+    assert chosen is not None
+    assert (best.task, best.window.length) == ("structure", chosen.parameters["window.length"])
+    assert bundle.load(tmp_path / "study" / "best" / "bundle").config["task"] == "structure"
+
+
+def load_structure(genome: GeneGenome, folder: Path) -> dict[str, Any]:
+    """The sections of a small experiment of structure, as `raygene tune` gives them to a study."""
+    sections = {
+        "task": "structure",
+        "sources": [genome.source()],
+        "tokenizer": {"k": 3, "stride": 1},
+        "split": {"validation": ["chr2"], "test": ["chr3"]},
+        "model": {"kind": "lstm", "embedding": 4, "base_channels": 4, "base_layers": 1, "stem": 8, "dropout": 0.0},
+        "training": {"epochs": 2, "global_batch_size": 4, "device": "cpu"},
+    }
+    path = folder / "structure.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return {name: value for name, value in load(path, {}).resolved().items() if name != "tuning"}
 
 
 @pytest.mark.full

@@ -68,8 +68,8 @@ def launch(
         scratch: a directory that every node can write; Ray's own files are in it while the function runs.
         on_event: called with every event in order, but for `WorkerFailed`, on a thread of its own. An exception that it
             raises is raised when the workers have returned.
-        request_stop: called at the first interrupt (SIGINT, SIGTERM), after which the workers have
-            `interruptible.GRACE_S` to send `TrainingEnded` and return; None: an interrupt ends them at once.
+        request_stop: called at the first interrupt (SIGINT, SIGTERM), after which workers that have sent an event
+            have `interruptible.GRACE_S` to send `TrainingEnded` and return; None: an interrupt ends them at once.
 
     Raises:
         RaygeneError: the error of a worker's `WorkerFailed`.
@@ -108,9 +108,17 @@ def launch(
         run_config=RunConfig(**settings),
     )
     errors: list[Exception] = []
-    ended = threading.Event()
+    has_worker, ended = threading.Event(), threading.Event()
+
+    def grace() -> float:
+        # A worker that is being started has nothing to save, and cannot hear of the interrupt before it runs.
+        if not has_worker.is_set():
+            return 0
+        # After training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray too.
+        return RETURN_S if ended.is_set() else interruptible.GRACE_S
 
     def handle(event: WorkerEvent) -> None:
+        has_worker.set()
         match event:
             case WorkerFailed(error):
                 errors.append(error)
@@ -130,10 +138,7 @@ def launch(
     failure: BaseException | None = None
     try:
         with _receiving(queue, handle):
-            # After training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray too.
-            failure = interruptible.run(
-                trainer.fit, request_stop, lambda: RETURN_S if ended.is_set() else interruptible.GRACE_S
-            )
+            failure = interruptible.run(trainer.fit, request_stop, grace)
     except KeyboardInterrupt as interrupt:
         failure = interrupt
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# The first optimizer of a process imports it in any case, 75 MB. Here, it counts as the process, not as a step.
+import torch._dynamo  # noqa: F401
 from torch import nn, optim
 
 from training.config import TrainingConfig

@@ -49,7 +49,7 @@ def run(spec: TrialSpec, report: Report) -> None:
     reported_before = len(journal.read(log))
     threading.Thread(target=train_in_thread, daemon=True).start()
     records: list[Record] = []
-    spent = sum(record["trial_seconds"] for record in journal.read(log))
+    spent = sum(record.get("trial_seconds", 0.0) for record in journal.read(log))
     ends_at = None if spec.time_limit is None else time.monotonic() + spec.time_limit - spent
     while (record := _next(finished, ends_at, len(records))) is not None:
         # Records that only a finished run's bundle still holds have no seconds.

@@ -5,7 +5,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.gene_models import annotated_genome
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome.sequence import base_codes
 from pipelines.structure import states
@@ -206,7 +205,7 @@ def test_labels_equal_those_found_base_by_base(
     assert [*states.unpack(labelled.packed)[0], *states.unpack(labelled.packed)[1]] == expected
     assert labelled.bases == counts
     reasons = [_reason(gene, letters, (0, border)) for gene in genes if gene.start < border]
-    spans = [annotated_genome.extent(gene) for gene in genes if gene.start < border]
+    spans = [gene.extent for gene in genes if gene.start < border]
     for number, (low, high) in enumerate(spans):
         if reasons[number] == "labelled" and excluded[0] <= low and high <= excluded[1]:
             reasons[number] = "excluded"

@@ -167,3 +167,22 @@ def test_an_interrupt_asks_the_workers_to_stop_and_waits_for_them(worker: None, 
     assert events == [Ready(), Saved()]
     assert signal.getsignal(signal.SIGTERM) is before
     assert threading.current_thread() is threading.main_thread()
+
+
+def interrupt_before_any_event(spec: tuple[int, Path], events: EventQueue) -> None:
+    driver, path = spec
+    os.kill(driver, signal.SIGINT)
+    while not path.exists():
+        time.sleep(0.05)
+
+
+def test_an_interrupt_does_not_wait_for_workers_that_are_being_started(worker: None, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    spec = (os.getpid(), release)
+    timer = threading.Timer(20, release.touch)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        launch(interrupt_before_any_event, spec, ONE, tmp_path, lambda event: None, lambda: None)
+    assert timer.is_alive()
+    timer.cancel()
+    release.touch()

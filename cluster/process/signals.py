@@ -218,6 +218,22 @@ def kept_handlers(deadline_s: float = DEADLINE_S) -> Iterator[None]:
             signal.signal(number, signal.getsignal(number))
 
 
+def _join_standard_error(original: TextIO) -> bool:
+    """Give descriptor 2 back after `_set_apart`, and tell whether it was; after a signal it stays apart until the end.
+
+    Args:
+        original: what `sys.stderr` was before.
+    """
+    if _state.is_silenced or _state.stderr == _STDERR:
+        return False
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os.dup2(_state.stderr, _STDERR)
+    _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
+    own.close()
+    return True
+
+
 @contextmanager
 def standard_error_kept() -> Iterator[None]:
     """Keep others from standard error in the block: Ray's core writes a stack at a signal that comes while it starts.
@@ -233,13 +249,7 @@ def standard_error_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        # After a signal it stays so until the end.
-        if not _state.is_silenced and _state.stderr != _STDERR:
-            with suppress(OSError, ValueError):
-                sys.stderr.flush()
-            os.dup2(_state.stderr, _STDERR)
-            _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
-            own.close()
+        _join_standard_error(original)
 
 
 @contextmanager
@@ -263,12 +273,7 @@ def standard_error_filtered(harmless: re.Pattern[str]) -> Iterator[None]:
         try:
             yield
         finally:
-            if not _state.is_silenced and _state.stderr != _STDERR:
-                with suppress(OSError, ValueError):
-                    sys.stderr.flush()
-                os.dup2(_state.stderr, _STDERR)
-                _state.stderr, own, sys.stderr = _STDERR, sys.stderr, original
-                own.close()
+            if _join_standard_error(original):
                 held_back.seek(0)
                 text = held_back.read().decode(errors="replace")
                 lines = [line for line in text.splitlines(keepends=True) if not harmless.search(line)]

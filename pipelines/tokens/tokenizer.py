@@ -119,9 +119,10 @@ class Tokenizer:
         return {"k": self.k, "stride": self.stride, "tail": self.tail}
 
     def differences(self, other: Tokenizer) -> list[str]:
-        """The parameters in which two tokenizers differ, such as `k 6 against 3`."""
+        """In what two tokenizers differ: parameters, such as `k 6 against 3`, or with equal ones the vocabulary."""
         own, others = self.parameters, other.parameters
-        return [f"{name} {own[name]} against {others[name]}" for name in own if own[name] != others[name]]
+        differing = [f"{name} {own[name]} against {others[name]}" for name in own if own[name] != others[name]]
+        return differing or ["the vocabulary"] * (self.fingerprint != other.fingerprint)
 
     @cached_property
     def fingerprint(self) -> str:

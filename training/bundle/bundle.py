@@ -124,7 +124,7 @@ class Bundle:
         """
         if tokenizer.fingerprint == self.tokenizer.fingerprint:
             return
-        differing = ", ".join(self.tokenizer.differences(tokenizer)) or "the vocabulary"
+        differing = ", ".join(self.tokenizer.differences(tokenizer))
         raise BundleError(
             f"{what}: tokenizer {tokenizer.fingerprint[:12]} is not the model's {self.tokenizer.fingerprint[:12]} "
             f"(model against data: {differing})",

@@ -213,7 +213,7 @@ def _require_task(start: Bundle, task: Task, what: str) -> None:
 def _require_tokenizer(start: Bundle, tokenizer: Tokenizer, what: str) -> None:
     own = start.tokenizer
     if own.fingerprint != tokenizer.fingerprint:
-        differing = ", ".join(own.differences(tokenizer)) or "the vocabulary"
+        differing = ", ".join(own.differences(tokenizer))
         raise BundleError(
             f"{what}: its tokenizer {own.fingerprint[:12]} is not the dataset's {tokenizer.fingerprint[:12]} (bundle "
             f"against dataset: {differing})",

@@ -130,7 +130,7 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
     if own.fingerprint != metadata.get("tokenizer_fingerprint"):
         raise BundleError(f"{path}: its tokenizer is not the one that its fingerprint names", RESTORE)
     if own.fingerprint != tokenizer.fingerprint:
-        differing = ", ".join(own.differences(tokenizer)) or "the vocabulary"
+        differing = ", ".join(own.differences(tokenizer))
         raise BundleError(
             f"{path}: its tokenizer {own.fingerprint[:12]} is not the data's {tokenizer.fingerprint[:12]} "
             f"(file against data: {differing})",

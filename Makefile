@@ -11,7 +11,7 @@ help:  ## list these commands
 setup:  ## create .venv with pinned packages, and get bedtools
 	@bash scripts/setup.sh
 
-demo: setup  ## a real genome through build, inspect, train, evaluate and predict
+demo: setup  ## a real genome through every step, from init to gene models
 	@raygene demo --output demo
 
 test: setup  ## run the tests

@@ -1,4 +1,4 @@
-"""`raygene demo`: every step, from genome to predictions, on the example genome."""
+"""`raygene demo`: every step, from genome to predictions and gene models, on the example genome."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from types import ModuleType
 from cluster import output_paths
 from cluster.connection import connect
 from cluster.context import Context
-from cluster.experiment import load
+from cluster.experiment import Experiment, load
 from cluster.flags import Parser
 from cluster.output_paths import FlaggedPath, PathRole, Written
-from cluster.verbs import build, evaluate, inspect, predict, train
+from cluster.verbs import annotate, build, evaluate, init, inspect, predict, train
 from pipelines.errors import InputError
 
 SUMMARY = "run every step on a small real genome, in a few minutes"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
-Takes six chromosomes of baker's yeast through build, inspect, train, predict and evaluate, and prints the metrics on
-the test split. Everything is written to --output: the dataset, the run with its bundle and metrics, two HTML pages, and
-the scored genes as BED and TSV. A second run reuses finished work."""
+Takes six chromosomes of baker's yeast, which come with raygene, through init, build, inspect, train, predict and
+evaluate, prints the metrics on the test split, and annotates them with the model `yeast`. Everything is written to
+--output: the experiment, the dataset, the run with its bundle and metrics, two HTML pages, the scored genes as BED and
+TSV, and the gene models as GFF3. A second run reuses finished work, and takes the experiment as it is by then. With
+--example the experiment and the files of another directory are taken, and nothing is annotated."""
 EXAMPLE = "raygene demo --output demo"
+_GENOME, _ANNOTATION = "genome.fa.gz", "annotation.gff3.gz"
+_UNSEEN = "VIII"
+"""Of the example's chromosomes the one that the included model `yeast` was not trained on."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -36,18 +41,25 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--example",
         type=PathRole.SEARCHED,
-        default=str(Path(__file__).parents[2] / "examples" / "yeast"),
         metavar="DIR",
-        help="directory with experiment.yaml (default examples/yeast of the checkout)",
+        help="directory with an experiment.yaml of another genome to take (default: baker's yeast)",
     )
 
 
+def included_example() -> Path:
+    """The directory of the genome that comes with raygene: in the checkout, or in an installed package."""
+    cluster = Path(__file__).parents[1]
+    folders = (cluster / "examples" / "yeast", cluster.parent / "examples" / "yeast")
+    return next((folder for folder in folders if (folder / _GENOME).exists()), folders[-1])
+
+
 def read(context: Context) -> list[FlaggedPath]:
-    """The example's experiment, and what it reads."""
+    """The experiment, as far as there is one yet, and what it reads."""
     path = _experiment_file(context)
     if not path.exists():
         return []
-    return [("--example", path), *output_paths.read_by(load(path, context.overrides))]
+    paths = output_paths.read_by(load(path, context.overrides))
+    return [("--example", path), *paths] if context.arguments.example else paths
 
 
 def written(context: Context) -> list[Written]:
@@ -55,6 +67,9 @@ def written(context: Context) -> list[Written]:
     output = Path(context.arguments.output)
     names = ("dataset.html", "genes.tsv", "genes.bed", "figures.json", "report-test.html", "mistakes-test.bed")
     files = [Written("--output", output / name) for name in names]
+    if not context.arguments.example:
+        files += [Written("--output", output / name) for name in ("experiment.yaml", "genes.gff3", "proteins.fa")]
+        files += annotate.written(_context_of(context, annotate, _annotation(output)))
     return [
         *files,
         Written("--output", output / "dataset", PathRole.WRITTEN_DATASET),
@@ -63,33 +78,63 @@ def written(context: Context) -> list[Written]:
 
 
 def run(context: Context) -> None:
-    """Run every verb in turn, with one local Ray."""
-    output = Path(context.arguments.output)
-    path = _experiment_file(context)
-    if not path.exists():
-        raise InputError(f"{path}: no example there", "run it from a checkout, or name the directory with --example")
+    """Run every verb in turn, with one local Ray.
+
+    Raises:
+        InputError: there is no example.
+    """
+    path, output = _experiment_file(context), Path(context.arguments.output)
+    if context.arguments.example:
+        if not path.exists():
+            raise InputError(f"{path}: no such experiment", "name a directory with an experiment.yaml")
+    elif not path.exists():
+        genome = ["--fasta", str(included_example() / _GENOME), "--annotation", str(included_example() / _ANNOTATION)]
+        _run_verb(context, init, [str(output), "--preset", "recognise", "--genome", "R64", *genome])
     experiment = load(path, context.overrides)
+    with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
+        for verb, arguments in _steps(experiment, path, output):
+            _run_verb(context, verb, arguments)
+    if not context.arguments.example:
+        # Without Ray: the genome is small.
+        _run_verb(context, annotate, _annotation(output))
+
+
+def _steps(experiment: Experiment, path: Path, output: Path) -> list[tuple[ModuleType, list[str]]]:
+    """The verbs of recognition, with their command lines."""
     source = experiment.dataset(str(path)).sources[0]
     dataset, bundle = str(output / "dataset"), str(output / "run" / "bundle")
     genes = ["--fasta", str(source.fasta), "--intervals", str(source.annotation)]
     gene_types = ["--feature-types", *source.feature_types]
     figures = ["--json", str(output / "figures.json"), "--report", str(output / "report-test.html")]
-    steps: list[tuple[ModuleType, list[str]]] = [
+    return [
         (build, [str(path), "--output", dataset]),
         (inspect, [dataset, "--report", str(output / "dataset.html")]),
         (train, [str(path), "--dataset", dataset, "--output", str(output / "run")]),
         (predict, [bundle, *genes, *gene_types, "--output", str(output / "genes.tsv")]),
         (evaluate, [bundle, "--dataset", dataset, "--split", "test", *figures]),
     ]
-    with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
-        for verb, arguments in steps:
-            context.terminal.heading(f"raygene {verb.__name__.rsplit('.', 1)[1]}")
-            overrides = context.overrides if verb in (build, train) else {}
-            verb.run(Context(_parsed(verb, arguments, context.arguments), overrides, context.terminal))
+
+
+def _annotation(output: Path) -> list[str]:
+    """The command line of `annotate`, which compares where the model has not been trained."""
+    genome, annotation = (str(included_example() / name) for name in (_GENOME, _ANNOTATION))
+    outputs = ["--output", str(output / "genes.gff3"), "--proteins", str(output / "proteins.fa")]
+    return ["yeast", "--fasta", genome, *outputs, "--annotation", annotation, "--eval-chromosomes", _UNSEEN]
+
+
+def _run_verb(context: Context, verb: ModuleType, arguments: list[str]) -> None:
+    context.terminal.heading(f"raygene {verb.__name__.rsplit('.', 1)[1]}")
+    verb.run(_context_of(context, verb, arguments))
+
+
+def _context_of(context: Context, verb: ModuleType, arguments: list[str]) -> Context:
+    overrides = context.overrides if verb in (build, train, annotate) else {}
+    return Context(_parsed(verb, arguments, context.arguments), overrides, context.terminal)
 
 
 def _experiment_file(context: Context) -> Path:
-    return Path(context.arguments.example) / "experiment.yaml"
+    arguments = context.arguments
+    return Path(arguments.example or arguments.output) / "experiment.yaml"
 
 
 def _parsed(verb: ModuleType, arguments: list[str], common: argparse.Namespace) -> argparse.Namespace:

@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster.imports.raygene_imports import PACKAGES
 from tests.cluster.command_line import experiment
@@ -46,9 +47,9 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """How raygene is started from a wheel, from an editable installation and from a checkout."""
     folder = tmp_path_factory.mktemp("installed")
     source = folder / "source"
-    for name in PACKAGES:
+    for name in (*PACKAGES, "examples"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     wheel, editable = environment_of(folder / "wheel"), environment_of(folder / "editable")
     pip = [sys.executable, "-m", "pip", "-q"]
@@ -107,6 +108,21 @@ def test_driver_and_workers_import_the_code_that_was_started(
         **variables,
     )
     assert (tmp_path / "run" / "bundle" / "config.json").exists()
+
+
+def test_the_demo_of_a_wheel_has_its_genome_and_its_model(commands: dict[str, list[str]], tmp_path: Path) -> None:
+    printed = checked(*commands["wheel"], "demo", "--output", "demo", folder=tmp_path)
+    verbs = ("init", "build", "inspect", "train", "predict", "evaluate", "annotate")
+    assert [verb for verb in verbs if f"raygene {verb}" not in printed] == []
+    source = yaml.safe_load((tmp_path / "demo" / "experiment.yaml").read_text())["sources"][0]
+    installed = checked(
+        *(Path(commands["wheel"][0]).with_name("python"), "-c", "import cluster; print(cluster.__path__[0])"),
+        folder=tmp_path,
+    ).strip()
+    assert Path(source["fasta"]).is_relative_to(installed)
+    assert (tmp_path / "demo" / "proteins.fa").read_text().startswith(">")
+    again = checked(*commands["wheel"], "demo", "--output", "demo", folder=tmp_path)
+    assert "raygene init" not in again
 
 
 def test_a_type_checker_sees_the_types_of_an_installed_raygene(commands: dict[str, list[str]], tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
         module.add_arguments(verb)
         if not has_actions(verb):
             add_output_flags(verb)
+        verb.rare = frozenset(getattr(module, "RARE", ()))
         if any(action.dest == "experiment" for action in verb._actions):
             add_print_config(verb)
         if module.SECTIONS and name in complete:

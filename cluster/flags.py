@@ -81,12 +81,17 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         keys: section to its configuration keys, which only `--help-all` shows in full.
+        rare: options, by their attribute, that only `--help-all` shows.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{**options, "add_help": False})
         self.add_argument("-h", "--help", action=_Help, help="show this help")
+        self.add_argument(
+            "--help-all", action=_Help, shows_all=True, help="show every option and every configuration key"
+        )
         self.keys: list[tuple[str, Any]] = []
+        self.rare: frozenset[str] = frozenset()
 
     def format_usage(self) -> str:
         """One line: what is required, and the output."""
@@ -107,7 +112,7 @@ class Parser(argparse.ArgumentParser):
         """The help.
 
         Args:
-            shows_all: with every configuration key, not only `COMMON_KEYS`.
+            shows_all: with rare options and every configuration key, not only `COMMON_KEYS`.
         """
         formatter = self._get_formatter()
         if usage := self._usage():
@@ -116,9 +121,14 @@ class Parser(argparse.ArgumentParser):
             formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
         of_keys = {id(group) for _, group in self.keys}
+        rare = set() if shows_all else self.rare
         for group in self._action_groups:
             if shows_all or id(group) not in of_keys:
-                self._add_section(formatter, group.title, group.description, group._group_actions)
+                actions = [action for action in group._group_actions if action.dest not in rare]
+                self._add_section(formatter, group.title, group.description, actions)
+        if flags := [action.option_strings[0] for action in self._actions if action.dest in rare]:
+            text = f"{self.prog} --help-all explains {', '.join(flags)}."
+            self._add_section(formatter, "more options", textwrap.fill(text, 118, break_on_hyphens=False), [])
         visible = [(name, group) for name, group in self.keys if group.title]
         if visible and not shows_all:
             common = [action for _, group in visible for action in group._group_actions if action.dest in COMMON_KEYS]
@@ -218,14 +228,13 @@ def has_actions(parser: argparse.ArgumentParser) -> bool:
 
 
 def add_sections(parser: Parser, visible: Sequence[str]) -> None:
-    """Add a flag for every key of every section, and `--help-all`, which shows them.
+    """Add a flag for every key of every section.
 
     Args:
         parser: of a verb.
         visible: the sections that the verb's help shows. The flags of others are accepted too, for an experiment holds
             all sections.
     """
-    general(parser).add_argument("--help-all", action=_Help, shows_all=True, help="show every configuration key too")
     task = Experiment.model_fields["task"]
     text = flag_types.help_text(task) if "sources" in visible else argparse.SUPPRESS
     group = parser.add_argument_group(*(("key of no section",) if "sources" in visible else ()))

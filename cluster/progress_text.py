@@ -19,23 +19,57 @@ def _amount(value: float, unit: str, total: float | None = None) -> str:
     return f"{value / 1e6:,.1f}" if unit == "bases" and max(value, total or 0) >= 1e6 else f"{value:,.0f}"
 
 
-def speed(done: float, total: float | None, unit: str, seconds: float) -> list[str]:
-    """Rate and time left, such as `312 windows/s` and `14 s left`; none at the beginning, when there is no rate yet.
+class Speed:
+    """How fast a stage is: measured from the end of its first part on.
+
+    Until then it may have waited for Ray and for workers that start, and what an earlier run has done comes at once.
 
     Args:
-        done: so far.
-        total: all; None if unknown.
+        total: all that is to do; None if unknown.
         unit: what is counted.
-        seconds: since the beginning.
+
+    Attributes:
+        done: so far.
     """
-    if done <= 0 or seconds < MIN_SECONDS or unit == SECONDS:
-        return []
-    rate, parts = done / seconds, list[str]()
-    if unit:
-        parts.append(f"{_rate(rate)} {unit}/s" if rate >= 0.1 else f"{duration(1 / rate)} each")
-    if total and done < total:
-        parts.append(f"{duration((total - done) / rate)} left")
-    return parts
+
+    def __init__(self, total: float | None, unit: str) -> None:
+        self.total, self.unit, self.done = total, unit, 0.0
+        self._began = self._last = self._done_before = 0.0
+        self._parts = 0
+
+    def advance(self, amount: float, now: float) -> None:
+        """Count more as done.
+
+        Args:
+            amount: how much; 0 changes nothing.
+            now: seconds of a clock that only goes forward.
+        """
+        if amount <= 0:
+            return
+        self.done += amount
+        self._last = now
+        if self._parts == 0:
+            self._began, self._done_before = now, self.done
+        self._parts += 1
+
+    def text(self, now: float) -> list[str]:
+        """Rate and time left, such as `312 windows/s` and `14 s left`; none while there is no rate yet.
+
+        Args:
+            now: of the same clock.
+        """
+        done, seconds = self.done - self._done_before, self._last - self._began
+        if done <= 0 or seconds < MIN_SECONDS or self.unit == SECONDS:
+            return []
+        # A part that takes about as long as others is no reason to be slower, one that takes longer is.
+        waited = now - self._last
+        rate = done / (seconds + max(0.0, waited - seconds / (self._parts - 1)))
+        parts = list[str]()
+        if self.unit:
+            parts.append(f"{_rate(rate)} {self.unit}/s" if rate >= 0.1 else f"{duration(1 / rate)} each")
+        if self.total and self.done < self.total:
+            parts.append(f"{duration(max(0.0, (self.total - self.done) / rate - waited))} left")
+        return parts
 
 
 def _rate(rate: float) -> str:

@@ -16,13 +16,14 @@ def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -
         parser: of the verb.
         default_workers: how many actors score without --workers, for the help.
     """
-    parser.add_argument(
+    group = parser.add_argument_group("computing")
+    group.add_argument(
         "--workers", type=positive, metavar="N", help=f"Ray actors that score (default: {default_workers})"
     )
-    parser.add_argument(
+    group.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto = GPUs where there are any (default)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--token-budget",
         type=positive,
         metavar="N",

@@ -50,10 +50,11 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 class _Bar:
     """A stage as a live bar."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
+    def __init__(self, progress: Progress, task: TaskID, speed: progress_text.Speed) -> None:
+        self._progress, self._task, self._speed = progress, task, speed
 
     def advance(self, amount: float = 1) -> None:
+        self._speed.advance(amount, time.monotonic())
         self._progress.advance(self._task, amount)
 
     def describe(self, text: str) -> None:
@@ -64,23 +65,22 @@ class _Position(ProgressColumn):
     """What is done of what, how fast, and the time left."""
 
     def render(self, task: Task) -> Text:
-        unit, seconds = task.fields["unit"], task.elapsed or 0.0
-        parts = [duration(seconds)]
+        speed: progress_text.Speed = task.fields["speed"]
+        parts = [duration(task.elapsed or 0.0)]
         if task.total or task.completed:
-            parts = [progress_text.position(task.completed, task.total, unit), *parts]
-        return Text(", ".join([*parts, *progress_text.speed(task.completed, task.total, unit, seconds)]))
+            parts = [progress_text.position(task.completed, task.total, speed.unit), *parts]
+        return Text(", ".join([*parts, *speed.text(time.monotonic())]))
 
 
 class _Log:
     """A stage as lines in a log, at most one every few seconds."""
 
-    def __init__(self, console: Console, title: str, total: float | None, unit: str) -> None:
-        self._console, self._title, self._total, self._unit = console, title, total, unit
-        self._done, self._detail, self._began = 0.0, "", time.monotonic()
-        self._last = self._began
+    def __init__(self, console: Console, title: str, speed: progress_text.Speed) -> None:
+        self._console, self._title, self._speed = console, title, speed
+        self._detail, self._last = "", time.monotonic()
 
     def advance(self, amount: float = 1) -> None:
-        self._done += amount
+        self._speed.advance(amount, time.monotonic())
         self._log()
 
     def describe(self, text: str) -> None:
@@ -90,8 +90,8 @@ class _Log:
         if time.monotonic() - self._last < LOG_INTERVAL_S:
             return
         self._last = time.monotonic()
-        parts = [progress_text.position(self._done, self._total, self._unit)]
-        parts += progress_text.speed(self._done, self._total, self._unit, self._last - self._began)
+        parts = [progress_text.position(self._speed.done, self._speed.total, self._speed.unit)]
+        parts += self._speed.text(self._last)
         line = f"{self._title}: {'; '.join(filter(None, [', '.join(parts), self._detail]))}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -131,7 +131,7 @@ class Terminal:
                 yield silent
             return
         began = time.monotonic()
-        title = shown(title)
+        title, speed = shown(title), progress_text.Speed(total, unit)
         if self._errors.is_terminal:
             columns = (
                 SpinnerColumn(),
@@ -141,9 +141,9 @@ class Terminal:
                 TextColumn("{task.fields[detail]}", markup=False),
             )
             with Progress(*columns, console=self._errors, transient=True) as progress:
-                yield _Bar(progress, progress.add_task(title, total=total, detail="", unit=unit))
+                yield _Bar(progress, progress.add_task(title, total=total, detail="", speed=speed), speed)
         else:
-            yield _Log(self._errors, title, total, unit)
+            yield _Log(self._errors, title, speed)
         if (seconds := time.monotonic() - began) >= 2:
             self._errors.print(Text(f"{title}: {seconds:.0f} s", "dim"), soft_wrap=True)
 

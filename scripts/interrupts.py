@@ -4,9 +4,11 @@
     python scripts/interrupts.py --folder /tmp/interrupts --verbs build train --table interrupts.md
 
 Each verb runs on a terminal of its own (a pseudo-terminal), and Ctrl-C is typed there, so that the whole foreground
-process group gets SIGINT: early, while modules are imported, in the middle and near the end of an undisturbed run,
-whose duration is measured first. A line of `FOLDER/interrupts.jsonl` is one interrupt; the same command goes on after
-the last one. Genome, dataset and model are made from `examples/yeast`. All verbs take about 20 minutes on two cores.
+process group gets SIGINT: early, while modules are imported and Ray starts, in the middle and near the end of an
+undisturbed run, whose duration is measured first. Afterwards no process, no file for the moment and no half-written
+result may be left, and work that the last line calls kept must be there. A line of `FOLDER/interrupts.jsonl` is one
+interrupt; the same command goes on after the last one. Genome, dataset and model are made from `examples/yeast`. All
+verbs take about 40 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ import sys
 import tempfile
 import termios
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
+from kill_matrix import Process, descendants, marked, processes
 
 ROOT = Path(__file__).parents[1]
 YEAST = ROOT / "examples" / "yeast"
@@ -51,6 +55,8 @@ MOMENTS: dict[str, tuple[float, float]] = {
     "at 0.3 s": (0.3, 0.0),
     "at 1 s": (1.0, 0.0),
     "at 2 s": (2.0, 0.0),
+    "at 4 s": (4.0, 0.0),
+    "at 8 s": (8.0, 0.0),
     "middle": (0.0, 0.5),
     "end": (0.0, 0.95),
 }
@@ -58,7 +64,9 @@ MOMENTS: dict[str, tuple[float, float]] = {
 ANSWER = re.compile(r"interrupt|stopping", re.IGNORECASE)
 FOREIGN = re.compile(r"Traceback|Exception ignored|Fatal|core_worker|raylet|\(pid=|^\s+File |\berror\b", re.IGNORECASE)
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\^C")
-END_S, RUN_S = 60, 900
+END_S, RUN_S, GONE_S = 60, 900, 30
+UNFINISHED = re.compile(r"\.partial|\.tmp$|\.part$")
+KEPT, LOCK = "finished work is kept", ".lock"
 
 
 class OnTerminal:
@@ -69,6 +77,10 @@ class OnTerminal:
     """
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._mark = f"RAYGENE_INTERRUPT={uuid.uuid4().hex}"
+        # Short, since Ray's sockets are below it.
+        self.temporary = Path(tempfile.mkdtemp(prefix="ri-", dir="/tmp"))
+        environment = environment | dict([self._mark.split("=")]) | {"TMPDIR": str(self.temporary)}
         self._own, its = pty.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
 
@@ -106,7 +118,28 @@ class OnTerminal:
 
     def press_ctrl_c(self) -> None:
         """Type Ctrl-C: the terminal sends SIGINT to its foreground process group."""
+        self._started = descendants(self.process.pid)
         os.write(self._own, b"\x03")
+
+    def left(self) -> tuple[float, set[Process]]:
+        """Seconds until all that the command has started is gone, and what is not after `GONE_S`, which is killed."""
+        began = time.monotonic()
+        while living := self._living():
+            if time.monotonic() - began > GONE_S:
+                for process in living:
+                    with suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.1)
+        return time.monotonic() - began, living
+
+    def _living(self) -> set[Process]:
+        found = self._started | marked(self._mark)
+        for process in processes():
+            with suppress(OSError):
+                if str(self.temporary).encode() in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                    found.add(process)
+        return {process for process in found if process.is_alive()}
 
     def close(self) -> None:
         """End what is left."""
@@ -114,6 +147,7 @@ class OnTerminal:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         os.close(self._own)
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 class Inputs:
@@ -130,7 +164,6 @@ class Inputs:
             "TERM": "xterm-256color",
         }
         self._head: subprocess.Popen[bytes] | None = None
-        self._job = ""
 
     def make(self) -> None:
         """Write the genome and the experiments; build and train what is missing."""
@@ -184,9 +217,7 @@ class Inputs:
         if verb.startswith("submit"):
             self._start_head()
             address = ["--address", self.environment["RAYGENE_JOB_SERVER"]]
-            job = [*train, "--output", output / "run"]
-            commands["submit run"] = ["submit", "run", *address, "--", *job]
-            commands["submit logs"] = ["submit", "logs", self._job, "--follow", *address]
+            commands["submit run"] = ["submit", "run", *address, "--", *train, "--output", output / "run"]
         return [*map(str, commands[verb])]
 
     def _start_head(self) -> None:
@@ -214,6 +245,12 @@ class Inputs:
             time.sleep(0.5)
         time.sleep(5)
 
+    def end_job(self, text: str) -> None:
+        """Stop the job that a command line sent, which goes on without it."""
+        if self._head and (job := re.search(r"raygene-[a-z]+-[0-9a-f]{8}", text)):
+            stop = ["submit", "stop", job.group(), "--address", self.environment["RAYGENE_JOB_SERVER"]]
+            subprocess.run(raygene(stop), env=self.environment, capture_output=True, check=False)
+
     def end_head(self) -> None:
         """End the job server, if one was started."""
         if self._head:
@@ -235,25 +272,34 @@ def raygene(command: object) -> list[str]:
     return [sys.executable, "-P", "-m", "raygene", *map(str, command)]  # type: ignore[call-overload]
 
 
+RESUMES = {"build", "train", "annotate", "annotate (Ray)", "scan", "tune", "demo"}
 VERBS = (
     *("build", "inspect", "embed", "memory", "train", "evaluate", "predict", "scan", "annotate", "annotate (Ray)"),
     *("compare", "tune", "profile", "doctor", "demo", "init", "submit run"),
 )
 
 
-def undisturbed(verb: str, inputs: Inputs, output: Path) -> float:
-    """Seconds of a run that nobody disturbs."""
+def undisturbed(verb: str, inputs: Inputs, output: Path) -> tuple[float, set[str]]:
+    """Seconds of a run that nobody disturbs, and the names of its files."""
     run = OnTerminal(raygene(inputs.command(verb, output)), inputs.environment)
     run.read(run.began + RUN_S)
     seconds, status = time.monotonic() - run.began, run.process.poll()
     run.close()
     if status and verb != "doctor":
         raise SystemExit(f"{verb}: status {status}\n{run.text[-2000:]}")
-    return seconds
+    return seconds, {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
 
 
-def interrupt(verb: str, at: float, inputs: Inputs, output: Path) -> dict[str, Any]:
-    """Press Ctrl-C after `at` seconds, and describe what follows."""
+def interrupt(verb: str, at: float, inputs: Inputs, output: Path, whole: set[str]) -> dict[str, Any]:
+    """Press Ctrl-C after `at` seconds, and describe what follows.
+
+    Args:
+        verb: its name.
+        at: seconds after the start.
+        inputs: what it reads.
+        output: where it writes.
+        whole: the files of an undisturbed run.
+    """
     run = OnTerminal(raygene(inputs.command(verb, output)), inputs.environment)
     run.read(run.began + at)
     record: dict[str, Any] = {"verb": verb, "at": round(at, 2), "is_kill": run.process.poll() is None}
@@ -265,19 +311,26 @@ def interrupt(verb: str, at: float, inputs: Inputs, output: Path) -> dict[str, A
         run.read(pressed + END_S)
     record["ended_s"] = round(time.monotonic() - pressed, 2)
     record["status"] = run.process.poll()
+    gone_s, left = run.left()
+    record["gone_s"] = round(gone_s, 1)
+    record["left"] = sorted(process.describe() for process in left)
+    record["temporary"] = sorted(path.name for path in run.temporary.iterdir())
+    record["files"] = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     run.close()
+    record["text"] = run.text
     lines = [line.strip() for line in re.split(r"[\r\n]+", CONTROL.sub("", run.text[before:])) if line.strip()]
     record["lines"] = lines[-12:]
-    record["problems"] = problems(record, lines) if record["is_kill"] else []
+    record["problems"] = problems(record, lines, whole) if record["is_kill"] else []
     return record
 
 
-def problems(record: dict[str, Any], lines: list[str]) -> list[str]:
+def problems(record: dict[str, Any], lines: list[str], whole: set[str]) -> list[str]:
     """What an interrupted run should not have done."""
-    found = []
+    found = [f"left: {process}" for process in record["left"]]
+    found += [f"temporary files left: {', '.join(record['temporary'])}"] if record["temporary"] else []
     if record["status"] == 0:
         # The work was done before the signal could be heard.
-        return [] if record["ended_s"] < 10 else ["went on after Ctrl-C"]
+        return found if record["ended_s"] < 10 else [*found, "went on after Ctrl-C"]
     if record["status"] != 130:
         found.append(f"status {record['status']}")
     if record.get("answered_s", END_S) > 1:
@@ -285,7 +338,20 @@ def problems(record: dict[str, Any], lines: list[str]) -> list[str]:
     if record["ended_s"] > 10:
         found.append(f"ended after {record['ended_s']} s")
     found += [f"line: {line[:120]}" for line in lines if FOREIGN.search(line)][:1]
+    written = [Path(name) for name in record["files"] if not name.endswith(LOCK)]
+    if not written and any(KEPT in line for line in lines):
+        found.append("calls work kept that is not there")
+    if unfinished := [str(path) for path in written if UNFINISHED.search(path.name) and not _is_hidden(path)]:
+        found.append(f"half-written: {', '.join(unfinished[:3])}")
+    if record["verb"] not in RESUMES:
+        # Nothing may look like a result, unless all of it was written.
+        visible = {str(path) for path in written if not _is_hidden(path)}
+        found += [f"unfinished result: {', '.join(sorted(visible)[:3])}"] if visible and visible < whole else []
     return found
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def table(records: list[dict[str, Any]]) -> str:
@@ -328,12 +394,16 @@ def main() -> int:
             output = folder / "output"
             shutil.rmtree(output, ignore_errors=True)
             output.mkdir()
-            duration = undisturbed(verb, inputs, output)
+            duration, whole = undisturbed(verb, inputs, output)
             for moment in moments:
                 shutil.rmtree(output, ignore_errors=True)
                 output.mkdir()
                 seconds, share = MOMENTS[moment]
-                record = interrupt(verb, seconds + share * duration, inputs, output) | {"moment": moment}
+                if (at := seconds + share * duration) > duration:
+                    continue
+                record = interrupt(verb, at, inputs, output, whole) | {"moment": moment}
+                inputs.end_job(record["text"])
+                del record["text"]
                 record["undisturbed_s"] = round(duration, 1)
                 records = [old for old in records if (old["verb"], old["moment"]) != (verb, moment)] + [record]
                 record_path.write_text("".join(json.dumps(one) + "\n" for one in records))

@@ -148,7 +148,7 @@ class Run:
         configurations = f"{count} configurations" if count else "all configurations"
         memory = format_size(machine.memory)
         plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {memory} to share"
-        self._progress.note(plan + (f"; {done} trials are done" if done else ""))
+        self._progress.note(plan + (f"; {done} trial{'s are' if done > 1 else ' is'} done" if done else ""))
         for path in self._store.set_aside:
             self._progress.note(
                 f"{path}: this version cannot read its row; it was moved here, and the study continues without it"

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "find the gene models of a whole genome with a trained model"
 SECTIONS = ("cluster",)
+RARE = (
+    *("discard_scores", "token_budget", "precision", "lists"),
+    *("annotation_types", "annotation_biotypes", "region", "dataset", "split"),
+)
 DESCRIPTION = """\
 Reads a whole genome with a model of gene structure (task: structure), through Ray, and writes gene models with exons,
 introns, coding sequence and phase as GFF3: every whole one starts, stops, splices and translates. On request also GTF,

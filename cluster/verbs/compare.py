@@ -15,6 +15,7 @@ SAMPLES, MIN_SAMPLES, MAX_SAMPLES = 1000, 100, 100_000
 _FLAGS = ("annotation_types", "annotation_biotypes", "call_types", "feature_types", "eval_chromosomes", "region")
 SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
+RARE = ("call_types", "annotation_types", "annotation_biotypes", "dataset", "split", "lists", "samples", "seed")
 DESCRIPTION = """\
 Compares genes called by raygene scan, AUGUSTUS, BRAKER, Prodigal or any other program with known genes: sensitivity,
 precision and F1 for bases, exons, introns, transcripts and genes, of one or several sets of calls, with 95 % intervals

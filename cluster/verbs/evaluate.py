@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TOKEN_BUDGET, SAMPLES = 65_536, 1000
 SUMMARY = "compute metrics of models on a split, with confidence intervals and trivial rules"
 SECTIONS: tuple[str, ...] = ()
+RARE = ("samples", "seed", "resample", "token_budget")
 DESCRIPTION = """\
 Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its
 own decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences

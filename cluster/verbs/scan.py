@@ -14,6 +14,10 @@ from pipelines.errors import UsageError
 
 SUMMARY = "find genes in a whole genome with a trained model"
 SECTIONS = ("cluster",)
+RARE = (
+    *("window", "min_length", "genetic_code", "start_codons", "fit_orfs", "token_budget"),
+    *("annotation_types", "annotation_biotypes", "region", "dataset", "split", "feature_types"),
+)
 DESCRIPTION = """\
 Scores a whole genome in overlapping windows on both strands, through Ray, and calls genes where the score is high.
 Writes the calls as GFF3 and BED, the mean score along each strand as bedGraph, and a record in JSON. The same command
@@ -37,22 +41,23 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE.gff3",
         help="the calls; the other files are written next to it, under the same name",
     )
-    parser.add_argument(
+    calls = parser.add_argument_group("calls")
+    calls.add_argument(
         "--window",
         type=positive,
         metavar="N",
         help="bases in a window (default: as in training, the only length it takes)",
     )
-    parser.add_argument(
+    calls.add_argument(
         "--stride", type=positive, metavar="N", help="bases between window starts (default: a quarter of a window)"
     )
-    parser.add_argument(
+    calls.add_argument(
         "--high", type=float, metavar="X", help="mean score that a call must reach somewhere (default 0.5)"
     )
-    parser.add_argument(
+    calls.add_argument(
         "--low", type=float, metavar="X", help="mean score that no part of a call is below (default 0.2)"
     )
-    parser.add_argument("--min-length", type=int, default=0, metavar="N", help="bases of the shortest call (default 0)")
+    calls.add_argument("--min-length", type=int, default=0, metavar="N", help="bases of the shortest call (default 0)")
     reading_frame_flags.add_options(parser)
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
     comparison = parser.add_argument_group("comparison with known genes")

@@ -228,6 +228,7 @@ class Inspection:
         total = int(self.token_counts.sum())
         return {
             "fingerprint": self.manifest["fingerprint"],
+            "warnings": self.warnings(),
             "rows": sum(file["rows"] for file in self.manifest["files"]),
             "tokens": sum(file["tokens"] for file in self.manifest["files"]),
             "splits": splits,

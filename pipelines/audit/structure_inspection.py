@@ -147,6 +147,7 @@ class StructureInspection:
         return {
             "fingerprint": self.manifest["fingerprint"],
             "task": self.manifest["config"]["task"],
+            "warnings": [],
             "rows": sum(file["rows"] for file in files),
             "tokens": sum(file["tokens"] for file in files),
             "bytes_per_base": self._bytes_per_base(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.cli import main
+from cluster.cli import main, parser_of_all
 from cluster.experiment import Experiment
 from cluster.flags import COMMON_KEYS
 from cluster.verbs import VERBS
@@ -44,3 +44,21 @@ def test_common_keys_are_keys() -> None:
         section, _, key = name.partition(".")
         model = Experiment.model_fields[section].annotation
         assert not key or key in model.model_fields  # type: ignore[union-attr]
+
+
+def test_help_names_rare_options_and_explains_them_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of(capsys, "scan", "--help")
+    assert "raygene scan --help-all explains --window, " in " ".join(text.split())
+    assert "--window N" not in text
+    assert "--window N" in help_of(capsys, "scan", "--help-all")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_can_show_all(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--help-all" in help_of(capsys, verb, "--help-all")
+
+
+def test_rare_options_are_options() -> None:
+    parsers = next(action.choices for action in parser_of_all()._actions if isinstance(action.choices, dict))
+    for verb, parser in parsers.items():
+        assert parser.rare <= {action.dest for action in parser._actions}, verb

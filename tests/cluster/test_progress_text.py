@@ -33,10 +33,43 @@ def test_a_position_has_its_unit(done: float, total: float | None, unit: str, ex
         (50, 100, "", 10, ["10 s left"]),
         (5, None, "s", 10, []),
         (50, 100, "windows", 1, []),
-        (0, 100, "windows", 10, []),
     ],
 )
 def test_a_speed_has_a_rate_and_the_time_left(
     done: float, total: float | None, unit: str, seconds: float, expected: list[str]
 ) -> None:
-    assert progress_text.speed(done, total, unit, seconds) == expected
+    speed = progress_text.Speed(total and total + 1, unit)
+    speed.advance(1, 1000)
+    speed.advance(done, 1000 + seconds)
+    assert speed.text(1000 + seconds) == expected
+
+
+def test_a_speed_is_unknown_until_the_second_part_is_done() -> None:
+    speed = progress_text.Speed(100, "steps")
+    assert speed.text(50) == []
+    speed.advance(10, 60)
+    assert speed.text(70) == []
+
+
+def test_waiting_before_the_first_part_does_not_slow_the_speed() -> None:
+    speed = progress_text.Speed(17_360, "steps")
+    speed.advance(0, 0)
+    for step in range(1, 48):
+        speed.advance(1, 30 + step / 4)
+    assert speed.text(30 + 47 / 4)[0] == "4.0 steps/s"
+
+
+def test_what_an_earlier_run_has_done_does_not_raise_the_speed() -> None:
+    speed = progress_text.Speed(10_000, "steps")
+    speed.advance(5_000, 10)
+    speed.advance(40, 20)
+    assert speed.text(20) == ["4.0 steps/s", "21 min left"]
+
+
+def test_the_time_left_falls_while_a_part_is_worked_on_and_the_rate_falls_when_it_takes_longer_than_others() -> None:
+    speed = progress_text.Speed(7, "trials")
+    for part in range(1, 4):
+        speed.advance(1, 20.0 * part)
+    assert speed.text(60) == ["20 s each", "80 s left"]
+    assert speed.text(75) == ["20 s each", "65 s left"]
+    assert speed.text(100) == ["30 s each", "80 s left"]

@@ -195,6 +195,8 @@ def test_a_log_has_rate_unit_and_time_left(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr("cluster.terminal.time.monotonic", lambda: now)
     with Terminal().stage("encoding", 100, unit="windows") as stage:
         stage.describe("chr1")
-        now = 110.0
+        now = 104.0
+        stage.advance(5)
+        now = 114.0
         stage.advance(25)
-    assert capsys.readouterr().err.splitlines()[0] == "encoding: 25 of 100 windows, 2.5 windows/s, 30 s left; chr1"
+    assert capsys.readouterr().err.splitlines()[0] == "encoding: 30 of 100 windows, 2.5 windows/s, 28 s left; chr1"

@@ -59,6 +59,7 @@ class Setting:
         busy: share of a step in which the GPU computes; None on CPUs.
         queued: share of a step in which the loop's thread waited for a CPU; None on GPUs and where the system does not
             measure it.
+        has_windows: whether the sequences are labelled windows (task structure), whose length the dataset decides.
     """
 
     device: str
@@ -69,6 +70,7 @@ class Setting:
     padding: float
     busy: float | None = None
     queued: float | None = None
+    has_windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,12 @@ def bottleneck(phase_shares: dict[str, float], setting: Setting) -> Bottleneck:
             "compute", compute, f"{compute:.0%} of a step is forward and backward. {_compute_advice(setting)}"
         )
     share, name = max(overheads)
-    return Bottleneck(name, share, _ADVICE[name].format(share=share, workers=setting.workers))
+    even = _EVEN_WINDOWS if setting.has_windows else _EVEN_SEQUENCES
+    return Bottleneck(name, share, _ADVICE[name].format(share=share, workers=setting.workers, even=even))
+
+
+_EVEN_SEQUENCES = "crop sequences to a length (crop.length)"
+_EVEN_WINDOWS = "build windows that fewer sequences are shorter than (window.length)"
 
 
 _ADVICE = {
@@ -140,7 +147,7 @@ _ADVICE = {
     OTHER: "{share:.0%} of a step is the loop itself, in Python: raise training.global_batch_size and "
     "training.token_budget, so that steps are fewer and larger",
     "padding": "{share:.0%} of a step computes on padding, because the sequences of a step differ much in length: use "
-    "a smaller training.global_batch_size or training.token_budget, or crop sequences to a length (crop.length)",
+    "a smaller training.global_batch_size or training.token_budget, or {even}",
     "contention": "for {share:.0%} of a step other threads or processes had the CPUs while this one was ready to "
     "compute: end them, or use fewer training.workers, and measure again",
     "launches": "the GPU is idle for {share:.0%} of a step, while the host sends it small pieces of work: raise "

@@ -238,7 +238,7 @@ def profile(
             with connect():
                 workers = _run_on_ray(spec, splits, progress)
     workers.sort(key=lambda worker: worker.rank)
-    return assemble(workers, training, plan)
+    return assemble(workers, training, plan, has_windows=task.is_structure)
 
 
 def _clear(output: Path) -> None:
@@ -362,7 +362,9 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     )
 
 
-def assemble(workers: Sequence[WorkerProfile], training: TrainingConfig, plan: Plan) -> Profile:
+def assemble(
+    workers: Sequence[WorkerProfile], training: TrainingConfig, plan: Plan, *, has_windows: bool = False
+) -> Profile:
     """The profile of a run from those of its workers, in the order of their ranks."""
     measured, worker = [profile.measured for profile in workers], workers[0]
     first = worker.measured
@@ -381,5 +383,6 @@ def assemble(workers: Sequence[WorkerProfile], training: TrainingConfig, plan: P
         padding=1 - first.tokens / first.padded,
         busy=None if first.busy is None else min(1.0, first.busy / step_seconds),
         queued=sum(queued) / len(queued) if queued else None,
+        has_windows=has_windows,
     )
     return Profile(worker.device_name, setting, measured, plan)

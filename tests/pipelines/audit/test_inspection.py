@@ -42,6 +42,14 @@ def test_figures_add_up_to_the_manifest(inspection: Inspection, genome: GenomeFi
     assert figures["audited_split"] == "test"
 
 
+def test_figures_have_the_warnings_of_the_screen(inspection: Inspection) -> None:
+    genes = {"length_before": {"50%": 1_070}, "length_after": {"50%": 283}}
+    shortened = replace(inspection, manifest=inspection.manifest | {"config": {}, "genes": {"toy": genes}})
+    assert "toy: genes were shortened" in shortened.to_json()["warnings"][0]
+    assert shortened.to_json()["warnings"] == shortened.warnings()
+    assert inspection.to_json()["warnings"] == []
+
+
 def test_gc_is_the_shortcut_of_a_genome_whose_genes_are_richer_in_it(inspection: Inspection) -> None:
     shortcuts = inspection.to_json()["shortcuts"]
     assert shortcuts["gc"] == max(shortcuts.values()) > 0.9

@@ -77,6 +77,14 @@ def test_padding_costs_its_share_of_the_work() -> None:
     assert (slowest.name, slowest.share) == ("padding", pytest.approx(0.74 * 0.9))
 
 
+def test_advice_about_padding_names_the_key_that_decides_on_lengths() -> None:
+    padded = replace(ALONE, padding=0.74)
+    assert "crop.length" in bottleneck(HEALTHY, padded).advice
+    of_windows = bottleneck(HEALTHY, replace(padded, has_windows=True)).advice
+    assert "window.length" in of_windows
+    assert "crop.length" not in of_windows
+
+
 def test_a_gpu_that_idles_while_no_phase_explains_it_is_sent_too_little_at_a_time() -> None:
     idle = replace(ALONE, device="cuda", busy=0.3)
     assert bottleneck(HEALTHY, idle).name == "launches"

@@ -1,56 +1,35 @@
-"""Genomes to a token dataset: read, place, split, encode, commit.
+"""Genomes to a token dataset: prepare, write, commit, whatever the task.
 
-Here is what the tasks of an experiment have in common, and the task `recognise`; `structure_build` has the other.
-Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
-alone. Everything is written into a hidden sibling directory and swapped in at the end, the manifest last. A build whose
-inputs and parameters have the fingerprint of the existing dataset does nothing; a killed one resumes from its parts.
+`recognise_build` and `structure_build` read and write what each task needs. Everything is written into a hidden sibling
+directory and swapped in at the end, the manifest last. A build whose inputs and parameters have the fingerprint of the
+existing dataset does nothing; a killed one resumes from its parts.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
-
 from pipelines import schema, storage, structure_config
-from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
     left_out,
-    manifest,
-    place_negatives,
     preflight,
-    run_tasks,
+    recognise_build,
     structure_build,
     task_plan,
 )
 from pipelines.build.preflight import Estimate
 from pipelines.config import DatasetConfig
-from pipelines.dataset import split_regions
 from pipelines.dataset.manifest import MANIFEST, read_manifest, sealed_text
 from pipelines.dataset.token_dataset import is_whole
 from pipelines.errors import DatasetError, RaygeneError, ResourceError
-from pipelines.genome.labelled import Collection, read_collection
-from pipelines.genome.region import Region
-from pipelines.genome.source import Source, read_source
-from pipelines.negatives import bedtools
-from pipelines.progress import Progress, Stage
-from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, plan, regions, sketch
-from pipelines.splits.blocks import Blocks
-from pipelines.splits.named_rows import NamedRows, number_pairs
+from pipelines.progress import Progress
 from pipelines.splits.plan import PlannedSplit
-from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
@@ -78,96 +57,6 @@ class Prepared(Protocol):
         """Write the dataset's rows with Ray; return the manifest and the tokenizer of the rows."""
 
 
-@dataclass(frozen=True)
-class PreparedBuild:
-    """A build whose inputs have been read: everything that decides the dataset's bytes.
-
-    Attributes:
-        config: the sections that decide content.
-        sources: the genomes, read and checked.
-        collections: the labelled sequences, read and checked.
-        blocks: (genome, chromosome) to its blocks, for chromosomes that are cut into blocks.
-        tokenizer: the resolved tokenizer; the complete one where the k-mers of train are not counted yet.
-        versions: the software whose version can change the bytes.
-    """
-
-    config: DatasetConfig
-    sources: list[Source]
-    collections: list[Collection]
-    blocks: dict[tuple[str, str], Blocks]
-    tokenizer: Tokenizer
-    versions: dict[str, str]
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
-        rules = {source.genome.name: source.rules for source in self.sources if source.rules}
-        return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions, rules)
-
-    @property
-    def genomes(self) -> dict[str, Any]:
-        """Name to genome or collection."""
-        genomes = {source.genome.name: source.genome for source in self.sources}
-        return {**genomes, **{collection.name: collection for collection in self.collections}}
-
-    @property
-    def genomes_in_blocks(self) -> list[str]:
-        """The genomes of which chromosomes are cut."""
-        is_by_region = self.config.split.by == "region"
-        return list(
-            dict.fromkeys(
-                genome for (genome, _), blocks in self.blocks.items() if len(blocks.ends) > 1 or not is_by_region
-            )
-        )
-
-    def split_regions(self) -> dict[str, list[Region]]:
-        """The regions of each split, of the chromosomes that are cut into blocks or regions."""
-        found: dict[str, list[Region]] = {split: [] for split in schema.SPLITS}
-        for (genome, chromosome), blocks in self.blocks.items():
-            starts = [0, *blocks.ends[:-1].tolist()]
-            for start, end, split in zip(starts, blocks.ends.tolist(), blocks.splits, strict=True):
-                found[split].append(Region(genome, chromosome, start, end))
-        return {split: listed for split, listed in found.items() if listed}
-
-    @property
-    def contents(self) -> dict[str, dict[str, str]]:
-        """SHA-256 of each input, by genome or collection and configuration key, in the configuration's order."""
-        digests = {source.genome.name: source.contents for source in self.sources}
-        digests |= {collection.name: collection.contents for collection in self.collections}
-        return {source.genome: digests[source.genome] for source in self.config.sources}
-
-    def estimates(self) -> list[Estimate]:
-        """What every source will contribute at most, genomes first."""
-        return preflight.estimate(self.config, self.sources, self.collections, self.tokenizer)
-
-    def splits(self) -> list[PlannedSplit]:
-        """What each split will hold, as far as it is known before negatives are placed."""
-        return plan.of_intervals(
-            {source.genome.name: source.bounds() for source in self.sources},
-            {source.genome.name: source.lengths for source in self.sources},
-            self.blocks,
-            [(collection.rows(), collection.groups()) for collection in self.collections],
-            self.config.split,
-        )
-
-    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
-        """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
-        placed = _place_negatives(self, progress)
-        table, dropped = _assign_splits(self, placed, progress)
-        tokenizer = _resolve_tokenizer(self, table, progress)
-        document = _encode_rows(self, tokenizer, table, staging, progress)
-        has_several = self.config.crop.per_gene > 1
-        left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
-        document[left_out.KEY] = _encode_left_out(self, tokenizer, left_out_rows, staging, progress)
-        document |= manifest.describe_contents(self.sources, placed, table, dropped, has_several=has_several)
-        document["dropped"] |= {collection.name: dict(collection.dropped) for collection in self.collections}
-        document |= {"split_in_blocks": self.genomes_in_blocks}
-        if self.blocks:
-            document |= {split_regions.KEY: split_regions.describe(self.split_regions())}
-        document |= manifest.describe_inputs(self.config, self.contents, tokenizer, self.versions, self.fingerprint)
-        return document | {"leakage": _measure_leakage(table, staging)}, tokenizer
-
-
 def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
     """Read and check every input.
 
@@ -176,60 +65,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
     """
     if config.task == structure_config.STRUCTURE:
         return structure_build.prepare(config, progress)
-    return _prepare_intervals(config, progress)
-
-
-def _prepare_intervals(config: DatasetConfig, progress: Progress) -> PreparedBuild:
-    versions = manifest.versions(bedtools.version())
-    tokenizer = Tokenizer.from_config(config.tokenizer)
-    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
-        sources, collections = [], []
-        for source in config.sources:
-            stage.describe(source.genome)
-            if source.labelled:
-                collections.append(read_collection(source))
-                _warn_of_labels(collections[-1], progress)
-            else:
-                sources.append(read_source(source, config.negatives, progress))
-            stage.advance()
-    chromosomes = {source.genome.name: list(source.lengths) for source in sources}
-    chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
-    assign.check_names(config.split, chromosomes)
-    assign.require_disjoint(config.split, chromosomes)
-    if config.split.by == "region":
-        sources, blocks = regions.cut(sources, config.split)
-    else:
-        blocks = assign.cut_into_blocks(
-            {source.genome.name: source.bounds() for source in sources},
-            {source.genome.name: source.lengths for source in sources},
-            config.split,
-        )
-    if blocks and config.split.by == "chromosome":
-        genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
-        progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
-    prepared = PreparedBuild(config, sources, collections, blocks, tokenizer, versions)
-    plan.require_genes(prepared.splits(), config.split)
-    for text in shortened.expected_warnings(config, sources):
-        progress.warn(text)
-    return prepared
-
-
-def _warn_of_labels(collection: Collection, progress: Progress) -> None:
-    """Warn of labels that no sequence uses."""
-    if unused := collection.dropped["label_without_sequence"]:
-        progress.warn(f"{collection.name}: {unused:,} labels have names that no sequence has")
-    if any(file.labels for file in collection.files) and not collection.reads_labels:
-        progress.warn(f"{collection.name}: sources.labels is not used; CSV and TSV have labels of their own")
-
-
-def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
-    """Warn of equal sequences with different labels, which no model can tell apart."""
-    sequences, rows = collection.contradictions()
-    if sequences:
-        progress.warn(
-            f"{collection.name}: {sequences:,} sequences have both labels, in {rows:,} of {len(collection.rows()):,} "
-            "rows (reverse complements count as equal); no model can tell these apart"
-        )
+    return recognise_build.prepare(config, progress)
 
 
 def build(
@@ -359,214 +195,3 @@ def _import_for_encoding() -> list[str]:
     import ray.data
 
     return [encode_tokens.__name__, ray.data.__name__]
-
-
-def _place_negatives(prepared: PreparedBuild, progress: Progress) -> pa.Table:
-    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position."""
-    if not prepared.sources:
-        return place_negatives.PLACED.empty_table()
-    tasks = [
-        table
-        for source in prepared.sources
-        for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop)
-    ]
-    mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
-    tables = []
-    sequences = sum(len(source.lengths) for source in prepared.sources)
-    with progress.stage("placing negatives", sequences, unit="sequences") as stage:
-        for table in map_tables(tasks, mapper):
-            tables.append(table)
-            stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
-    # Tasks finish in any order.
-    placed = pa.concat_tables(tables)
-    genome_order = {name: number for number, name in enumerate(prepared.genomes)}
-    chromosome_order = {
-        (source.genome.name, name): number for source in prepared.sources for number, name in enumerate(source.lengths)
-    }
-    keys = zip(placed["genome"].to_pylist(), placed["chromosome"].to_pylist(), strict=True)
-    rank = np.array([(genome_order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
-    order = np.lexsort(
-        (
-            1 - placed["label"].to_numpy(),
-            placed["strand"].to_numpy(zero_copy_only=False) == "-",
-            placed["end"].to_numpy(),
-            placed["start"].to_numpy(),
-            rank[:, 1],
-            rank[:, 0],
-        )
-    )
-    return placed.take(pa.array(order))
-
-
-def _assign_splits(prepared: PreparedBuild, placed: pa.Table, progress: Progress) -> tuple[pa.Table, pa.Table]:
-    """Return the interval table with ids and splits, and the dropped rows: genes left out and missing negatives."""
-    config = prepared.config.split
-    is_kept = pc.equal(placed["reason"], "")
-    dropped = placed.filter(pc.invert(is_kept))
-    table = placed.filter(is_kept).drop_columns(["requested_length", "reason"])
-    genes = _number_genes(table) if prepared.config.crop.per_gene > 1 and config.by in ("random", "family") else None
-    table = table.drop_columns(["gene"])
-    # Groups of labelled sequences that must stay together, numbered over all collections; -1 where there is none.
-    groups = [np.full(len(table), -1, np.int64)]
-    next_group = 0
-    for collection in prepared.collections:
-        groups.append(collection.groups() + next_group)
-        next_group = max(next_group, int(groups[-1].max(initial=-1)) + 1)
-    table = pa.concat_tables([table, *(collection.rows() for collection in prepared.collections)])
-    table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
-    family = _find_families(prepared, table, progress) if config.by == "family" else None
-    if genes is not None:
-        # The windows of a gene stay together though they do not overlap.
-        genes = np.append(genes, np.arange(len(table) - len(genes)) + len(table))
-        family = genes if family is None else families.merge_groups(family, genes)
-    splits = assign.assign(table, config, np.concatenate(groups), family)
-    if config.by == "random":
-        progress.warn(
-            "split: at random, so near-duplicates and neighbours of test intervals are in train; "
-            "figures on test will be better than on a genome the model has not seen"
-        )
-    table = table.drop_columns(["split"]).append_column("split", pa.array(splits, pa.string()))
-    return table.select(schema.INTERVALS.names), dropped
-
-
-def _number_genes(table: pa.Table) -> NDArray[np.int64]:
-    """Return a number below the number of rows that the windows of a gene share, and of its own for any other row."""
-    chromosomes = number_pairs(NamedRows(table["genome"]).numbers, NamedRows(table["chromosome"]).numbers)
-    numbers: NDArray[np.int64] = number_pairs(chromosomes, table["gene"].to_numpy().astype(np.int64))
-    is_window = table["label"].to_numpy() == 1
-    _, first, own = np.unique(numbers[is_window], return_index=True, return_inverse=True)
-    rows = np.arange(len(table))
-    rows[is_window] = np.flatnonzero(is_window)[first][own]
-    return rows
-
-
-def _find_families(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> NDArray[np.int64]:
-    """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
-    mapper = encode_tokens.SketchIntervals(prepared.genomes, prepared.config.negatives.seed, _sketch_spacing(table))
-    parts = [sketch.EMPTY]
-    tasks = run_tasks.group(_cut_into_tasks(table))
-    with progress.stage("sketching intervals", len(tasks), unit="parts") as stage:
-        for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
-            parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
-            stage.advance()
-    sketches, identity = sketch.concatenate(parts), prepared.config.split.identity
-    family = families.similar_groups(sketches, len(table), len(prepared.genomes), identity)
-    largest = int(np.bincount(family).max(initial=0))
-    progress.note(
-        f"split: {int(family.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
-        f"the largest of {largest:,}"
-    )
-    return family
-
-
-def _sketch_spacing(table: pa.Table) -> int:
-    return sketch.sample_spacing(int((table["end"].to_numpy() - table["start"].to_numpy()).sum()))
-
-
-def _resolve_tokenizer(prepared: PreparedBuild, table: pa.Table, progress: Progress) -> Tokenizer:
-    """Return the prepared tokenizer or, for an observed vocabulary, its restriction to the k-mers of train."""
-    tokenizer, min_count = prepared.tokenizer, prepared.config.tokenizer.min_count
-    if prepared.config.tokenizer.vocabulary == "complete":
-        return tokenizer
-    train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
-    counts = np.zeros(tokenizer.vocabulary_size, np.int64)
-    with progress.stage("counting k-mers of train", len(train), unit="intervals") as stage:
-        mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
-        for counted in map_tables(run_tasks.group(_cut_into_tasks(train)), encode_tokens.EachTask(mapper)):
-            np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
-            stage.advance(int(counted["rows"].to_numpy().sum()))
-    observed = tokenizer.restrict_to_observed(counts, min_count)
-    progress.note(
-        f"vocabulary: {observed.vocabulary_size:,} of {tokenizer.vocabulary_size:,} tokens seen at least "
-        f"{min_count:,} times in train"
-    )
-    return observed
-
-
-def _cut_into_tasks(table: pa.Table) -> list[pa.Table]:
-    """Cut the interval table into tasks and append each one's number as the column `task`."""
-    limit = task_plan.task_bases(table)
-    return [
-        table.slice(rows.start, rows.stop - rows.start).append_column(
-            "task", pa.array(np.full(rows.stop - rows.start, number))
-        )
-        for number, rows in enumerate(task_plan.task_rows(table, limit))
-    ]
-
-
-def _encode_rows(
-    prepared: PreparedBuild, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress
-) -> dict[str, Any]:
-    """Write the dataset's rows; return the manifest's entry on the files."""
-    storage.make_directory(staging / encode_tokens.RECORDS)
-    seed = prepared.config.negatives.seed
-    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging.absolute(), seed, _sketch_spacing(table))
-    unknown: dict[str, Counter[str]] = {}
-    with progress.stage("encoding tokens", len(table), unit="intervals") as stage:
-        files = _write_tasks(_cut_into_tasks(table), mapper, staging, stage, unknown)
-    section = prepared.config.tokenizer
-    for name, counts in unknown.items():
-        share = counts["unknown_tokens"] / max(counts["tokens"], 1)
-        limits = (section.warn_unknown, section.max_unknown)
-        unknown_share.check(name, share, *limits, "tokenizer.max_unknown", progress)
-    return {"files": files}
-
-
-def _encode_left_out(
-    prepared: PreparedBuild, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
-) -> dict[str, Any]:
-    """Write the genes left out, if there are any; return the manifest's entry on them."""
-    if len(genes) == 0:
-        return left_out.manifest_entry(genes, [])
-    mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging.absolute())
-    with progress.stage("encoding genes left out", len(genes), unit="genes") as stage:
-        return left_out.manifest_entry(genes, _write_tasks(_cut_into_tasks(genes), mapper, staging, stage))
-
-
-def _write_tasks(
-    tasks: list[pa.Table],
-    mapper: Callable[[pa.Table], pa.Table],
-    staging: Path,
-    stage: Stage,
-    tokens_of: dict[str, Counter[str]] | None = None,
-) -> list[dict[str, Any]]:
-    """Have a map write every task; return the manifest's entries on the files, in the order of their paths.
-
-    Args:
-        tasks: tables of intervals, each of one genome.
-        mapper: writes the files of a task, and returns its record.
-        staging: directory that becomes the dataset.
-        stage: shows the rows that are written.
-        tokens_of: receives `tokens` and `unknown_tokens` of each genome.
-
-    Raises:
-        DatasetError: the records do not add up to all rows and tasks.
-    """
-    files = []
-    for record in run_tasks.write(tasks, mapper, sum(map(len, tasks)), staging, stage):
-        if tokens_of is not None:
-            counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
-            for key in ("tokens", "unknown_tokens"):
-                counts[key] += sum(file[key] for file in record["files"])
-        files += record["files"]
-    return run_tasks.by_path(files)
-
-
-def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
-    """Return the share of test intervals (of validation without a test split) with a near-duplicate in train."""
-    splits = np.array(table["split"].to_pylist(), dtype=object)
-    scored = "test" if (splits == "test").any() else "validation"
-    parts = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
-    sketches = sketch.concatenate([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
-    in_train, in_scored = splits[sketches.rows] == "train", splits[sketches.rows] == scored
-    repeated = sketch.repeated_kmers(sketches, len(set(table["genome"].unique().to_pylist())))
-    leakage = sketch.leakage(sketches.select(in_scored), sketches.select(in_train), repeated)
-    return {
-        "split": scored,
-        "intervals": int((splits == scored).sum()),
-        "evaluated": leakage.evaluated,
-        "near_duplicates": leakage.near,
-        "share": leakage.near / leakage.evaluated if leakage.evaluated else None,
-        "k": sketch.K,
-        "threshold": sketch.NEAR,
-    }

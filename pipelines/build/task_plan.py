@@ -74,6 +74,17 @@ def task_rows(table: pa.Table, limit: int | None = None) -> list[slice]:
     return tasks
 
 
+def cut(table: pa.Table) -> list[pa.Table]:
+    """Cut the interval table into tasks and append each one's number as the column `task`."""
+    limit = task_bases(table)
+    return [
+        table.slice(rows.start, rows.stop - rows.start).append_column(
+            "task", pa.array(np.full(rows.stop - rows.start, number))
+        )
+        for number, rows in enumerate(task_rows(table, limit))
+    ]
+
+
 def row_groups(token_counts: Sequence[int] | NDArray[np.int64], limit: int) -> list[slice]:
     """Cut rows into ranges of at most `limit` tokens each; a longer row stands alone."""
     return group_sizes(np.asarray(token_counts).tolist(), limit)

@@ -7,18 +7,18 @@ import pyarrow as pa
 import pytest
 
 from pipelines.build import place_negatives, task_plan
-from pipelines.build.pipeline import PreparedBuild, prepare
+from pipelines.build.recognise_build import PreparedIntervals, prepare
 from pipelines.config import DatasetConfig, validate
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 
 
-def prepared(genome: GenomeFiles, **negatives: Any) -> PreparedBuild:
+def prepared(genome: GenomeFiles, **negatives: Any) -> PreparedIntervals:
     values = {"sources": [genome.source("g")], "tokenizer": {"k": 3}, "negatives": negatives}
     return prepare(validate(DatasetConfig, values, "test"), Silent())
 
 
-def place(build: PreparedBuild) -> tuple[list[pa.Table], pa.Table]:
+def place(build: PreparedIntervals) -> tuple[list[pa.Table], pa.Table]:
     """Return the input tables and all rows of their output."""
     inputs = [
         table for source in build.sources for table in place_negatives.chromosome_tables(source, {}, build.config.crop)

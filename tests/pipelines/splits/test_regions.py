@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.build import place_negatives
-from pipelines.build.pipeline import PreparedBuild, prepare
+from pipelines.build.recognise_build import PreparedIntervals, prepare
 from pipelines.config import CropConfig, DatasetConfig, NegativesConfig, SplitConfig, validate
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
@@ -26,7 +26,7 @@ from tests.conftest import GenomeFiles
 LENGTH = 6_000
 
 
-def prepared(genome: GenomeFiles, sources: list[dict[str, Any]] | None = None, **split: Any) -> PreparedBuild:
+def prepared(genome: GenomeFiles, sources: list[dict[str, Any]] | None = None, **split: Any) -> PreparedIntervals:
     values = {
         "sources": sources or [genome.source("g")],
         "negatives": {"kinds": ["shuffle", "antisense", "partial"], "ratio": 1.5},

@@ -1,0 +1,328 @@
+"""The task `recognise`: genomes and labelled sequences to intervals, with a label, a split and tokens each.
+
+Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
+alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import schema, storage
+from pipelines.audit import shortened
+from pipelines.build import (
+    encode_tokens,
+    interval_splits,
+    left_out,
+    manifest,
+    place_negatives,
+    preflight,
+    run_tasks,
+    task_plan,
+)
+from pipelines.build.preflight import Estimate
+from pipelines.config import DatasetConfig
+from pipelines.dataset import split_regions
+from pipelines.genome.labelled import Collection, read_collection
+from pipelines.genome.region import Region
+from pipelines.genome.source import Source, read_source
+from pipelines.negatives import bedtools
+from pipelines.progress import Progress, Stage
+from pipelines.ray_map import map_tables
+from pipelines.splits import assign, plan, regions, sketch
+from pipelines.splits.blocks import Blocks
+from pipelines.splits.plan import PlannedSplit
+from pipelines.tokens import unknown_share
+from pipelines.tokens.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class PreparedIntervals:
+    """A build whose inputs have been read: everything that decides the dataset's bytes.
+
+    Attributes:
+        config: the sections that decide content.
+        sources: the genomes, read and checked.
+        collections: the labelled sequences, read and checked.
+        blocks: (genome, chromosome) to its blocks, for chromosomes that are cut into blocks.
+        tokenizer: the resolved tokenizer; the complete one where the k-mers of train are not counted yet.
+        versions: the software whose version can change the bytes.
+    """
+
+    config: DatasetConfig
+    sources: list[Source]
+    collections: list[Collection]
+    blocks: dict[tuple[str, str], Blocks]
+    tokenizer: Tokenizer
+    versions: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
+        rules = {source.genome.name: source.rules for source in self.sources if source.rules}
+        return manifest.dataset_fingerprint(self.config, self.contents, self.tokenizer, self.versions, rules)
+
+    @property
+    def genomes(self) -> dict[str, Any]:
+        """Name to genome or collection."""
+        genomes = {source.genome.name: source.genome for source in self.sources}
+        return {**genomes, **{collection.name: collection for collection in self.collections}}
+
+    @property
+    def genomes_in_blocks(self) -> list[str]:
+        """The genomes of which chromosomes are cut."""
+        is_by_region = self.config.split.by == "region"
+        return list(
+            dict.fromkeys(
+                genome for (genome, _), blocks in self.blocks.items() if len(blocks.ends) > 1 or not is_by_region
+            )
+        )
+
+    def split_regions(self) -> dict[str, list[Region]]:
+        """The regions of each split, of the chromosomes that are cut into blocks or regions."""
+        found: dict[str, list[Region]] = {split: [] for split in schema.SPLITS}
+        for (genome, chromosome), blocks in self.blocks.items():
+            starts = [0, *blocks.ends[:-1].tolist()]
+            for start, end, split in zip(starts, blocks.ends.tolist(), blocks.splits, strict=True):
+                found[split].append(Region(genome, chromosome, start, end))
+        return {split: listed for split, listed in found.items() if listed}
+
+    @property
+    def contents(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of each input, by genome or collection and configuration key, in the configuration's order."""
+        digests = {source.genome.name: source.contents for source in self.sources}
+        digests |= {collection.name: collection.contents for collection in self.collections}
+        return {source.genome: digests[source.genome] for source in self.config.sources}
+
+    def estimates(self) -> list[Estimate]:
+        """What every source will contribute at most, genomes first."""
+        return preflight.estimate(self.config, self.sources, self.collections, self.tokenizer)
+
+    def splits(self) -> list[PlannedSplit]:
+        """What each split will hold, as far as it is known before negatives are placed."""
+        return plan.of_intervals(
+            {source.genome.name: source.bounds() for source in self.sources},
+            {source.genome.name: source.lengths for source in self.sources},
+            self.blocks,
+            [(collection.rows(), collection.groups()) for collection in self.collections],
+            self.config.split,
+        )
+
+    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+        """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
+        placed = _place_negatives(self, progress)
+        table, dropped = interval_splits.assign_splits(placed, self.collections, self.genomes, self.config, progress)
+        tokenizer = _resolve_tokenizer(self, table, progress)
+        document = _encode_rows(self, tokenizer, table, staging, progress)
+        has_several = self.config.crop.per_gene > 1
+        left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
+        document[left_out.KEY] = _encode_left_out(self, tokenizer, left_out_rows, staging, progress)
+        document |= manifest.describe_contents(self.sources, placed, table, dropped, has_several=has_several)
+        document["dropped"] |= {collection.name: dict(collection.dropped) for collection in self.collections}
+        document |= {"split_in_blocks": self.genomes_in_blocks}
+        if self.blocks:
+            document |= {split_regions.KEY: split_regions.describe(self.split_regions())}
+        document |= manifest.describe_inputs(self.config, self.contents, tokenizer, self.versions, self.fingerprint)
+        return document | {"leakage": _measure_leakage(table, staging)}, tokenizer
+
+
+def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
+    """Read and check every input.
+
+    Raises:
+        RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
+    """
+    versions = manifest.versions(bedtools.version())
+    tokenizer = Tokenizer.from_config(config.tokenizer)
+    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
+        sources, collections = [], []
+        for source in config.sources:
+            stage.describe(source.genome)
+            if source.labelled:
+                collections.append(read_collection(source))
+                _warn_of_labels(collections[-1], progress)
+            else:
+                sources.append(read_source(source, config.negatives, progress))
+            stage.advance()
+    chromosomes = {source.genome.name: list(source.lengths) for source in sources}
+    chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
+    assign.check_names(config.split, chromosomes)
+    assign.require_disjoint(config.split, chromosomes)
+    if config.split.by == "region":
+        sources, blocks = regions.cut(sources, config.split)
+    else:
+        blocks = assign.cut_into_blocks(
+            {source.genome.name: source.bounds() for source in sources},
+            {source.genome.name: source.lengths for source in sources},
+            config.split,
+        )
+    if blocks and config.split.by == "chromosome":
+        genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
+        progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
+    prepared = PreparedIntervals(config, sources, collections, blocks, tokenizer, versions)
+    plan.require_genes(prepared.splits(), config.split)
+    for text in shortened.expected_warnings(config, sources):
+        progress.warn(text)
+    return prepared
+
+
+def _warn_of_labels(collection: Collection, progress: Progress) -> None:
+    """Warn of labels that no sequence uses."""
+    if unused := collection.dropped["label_without_sequence"]:
+        progress.warn(f"{collection.name}: {unused:,} labels have names that no sequence has")
+    if any(file.labels for file in collection.files) and not collection.reads_labels:
+        progress.warn(f"{collection.name}: sources.labels is not used; CSV and TSV have labels of their own")
+
+
+def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
+    """Warn of equal sequences with different labels, which no model can tell apart."""
+    sequences, rows = collection.contradictions()
+    if sequences:
+        progress.warn(
+            f"{collection.name}: {sequences:,} sequences have both labels, in {rows:,} of {len(collection.rows()):,} "
+            "rows (reverse complements count as equal); no model can tell these apart"
+        )
+
+
+def _place_negatives(prepared: PreparedIntervals, progress: Progress) -> pa.Table:
+    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position."""
+    if not prepared.sources:
+        return place_negatives.PLACED.empty_table()
+    tasks = [
+        table
+        for source in prepared.sources
+        for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop)
+    ]
+    mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
+    tables = []
+    sequences = sum(len(source.lengths) for source in prepared.sources)
+    with progress.stage("placing negatives", sequences, unit="sequences") as stage:
+        for table in map_tables(tasks, mapper):
+            tables.append(table)
+            stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
+    # Tasks finish in any order.
+    placed = pa.concat_tables(tables)
+    genome_order = {name: number for number, name in enumerate(prepared.genomes)}
+    chromosome_order = {
+        (source.genome.name, name): number for source in prepared.sources for number, name in enumerate(source.lengths)
+    }
+    keys = zip(placed["genome"].to_pylist(), placed["chromosome"].to_pylist(), strict=True)
+    rank = np.array([(genome_order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
+    order = np.lexsort(
+        (
+            1 - placed["label"].to_numpy(),
+            placed["strand"].to_numpy(zero_copy_only=False) == "-",
+            placed["end"].to_numpy(),
+            placed["start"].to_numpy(),
+            rank[:, 1],
+            rank[:, 0],
+        )
+    )
+    return placed.take(pa.array(order))
+
+
+def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: Progress) -> Tokenizer:
+    """Return the prepared tokenizer or, for an observed vocabulary, its restriction to the k-mers of train."""
+    tokenizer, min_count = prepared.tokenizer, prepared.config.tokenizer.min_count
+    if prepared.config.tokenizer.vocabulary == "complete":
+        return tokenizer
+    train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
+    counts = np.zeros(tokenizer.vocabulary_size, np.int64)
+    with progress.stage("counting k-mers of train", len(train), unit="intervals") as stage:
+        mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
+        for counted in map_tables(run_tasks.group(task_plan.cut(train)), encode_tokens.EachTask(mapper)):
+            np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
+            stage.advance(int(counted["rows"].to_numpy().sum()))
+    observed = tokenizer.restrict_to_observed(counts, min_count)
+    progress.note(
+        f"vocabulary: {observed.vocabulary_size:,} of {tokenizer.vocabulary_size:,} tokens seen at least "
+        f"{min_count:,} times in train"
+    )
+    return observed
+
+
+def _encode_rows(
+    prepared: PreparedIntervals, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the dataset's rows; return the manifest's entry on the files."""
+    storage.make_directory(staging / encode_tokens.RECORDS)
+    seed = prepared.config.negatives.seed
+    mapper = encode_tokens.WriteParts(
+        prepared.genomes, tokenizer, staging.absolute(), seed, interval_splits.sketch_spacing(table)
+    )
+    unknown: dict[str, Counter[str]] = {}
+    with progress.stage("encoding tokens", len(table), unit="intervals") as stage:
+        files = _write_tasks(task_plan.cut(table), mapper, staging, stage, unknown)
+    section = prepared.config.tokenizer
+    for name, counts in unknown.items():
+        share = counts["unknown_tokens"] / max(counts["tokens"], 1)
+        limits = (section.warn_unknown, section.max_unknown)
+        unknown_share.check(name, share, *limits, "tokenizer.max_unknown", progress)
+    return {"files": files}
+
+
+def _encode_left_out(
+    prepared: PreparedIntervals, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the genes left out, if there are any; return the manifest's entry on them."""
+    if len(genes) == 0:
+        return left_out.manifest_entry(genes, [])
+    mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging.absolute())
+    with progress.stage("encoding genes left out", len(genes), unit="genes") as stage:
+        return left_out.manifest_entry(genes, _write_tasks(task_plan.cut(genes), mapper, staging, stage))
+
+
+def _write_tasks(
+    tasks: list[pa.Table],
+    mapper: Callable[[pa.Table], pa.Table],
+    staging: Path,
+    stage: Stage,
+    tokens_of: dict[str, Counter[str]] | None = None,
+) -> list[dict[str, Any]]:
+    """Have a map write every task; return the manifest's entries on the files, in the order of their paths.
+
+    Args:
+        tasks: tables of intervals, each of one genome.
+        mapper: writes the files of a task, and returns its record.
+        staging: directory that becomes the dataset.
+        stage: shows the rows that are written.
+        tokens_of: receives `tokens` and `unknown_tokens` of each genome.
+
+    Raises:
+        DatasetError: the records do not add up to all rows and tasks.
+    """
+    files = []
+    for record in run_tasks.write(tasks, mapper, sum(map(len, tasks)), staging, stage):
+        if tokens_of is not None:
+            counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
+            for key in ("tokens", "unknown_tokens"):
+                counts[key] += sum(file[key] for file in record["files"])
+        files += record["files"]
+    return run_tasks.by_path(files)
+
+
+def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
+    """Return the share of test intervals (of validation without a test split) with a near-duplicate in train."""
+    splits = np.array(table["split"].to_pylist(), dtype=object)
+    scored = "test" if (splits == "test").any() else "validation"
+    parts = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
+    sketches = sketch.concatenate([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
+    in_train, in_scored = splits[sketches.rows] == "train", splits[sketches.rows] == scored
+    repeated = sketch.repeated_kmers(sketches, len(set(table["genome"].unique().to_pylist())))
+    leakage = sketch.leakage(sketches.select(in_scored), sketches.select(in_train), repeated)
+    return {
+        "split": scored,
+        "intervals": int((splits == scored).sum()),
+        "evaluated": leakage.evaluated,
+        "near_duplicates": leakage.near,
+        "share": leakage.near / leakage.evaluated if leakage.evaluated else None,
+        "k": sketch.K,
+        "threshold": sketch.NEAR,
+    }

@@ -1,11 +1,14 @@
-"""Gene structure of S. pombe learnt from few of its genes: from drawn weights, and from a model of S. cerevisiae.
+"""Gene structure learnt from few genes of a species: from drawn weights, and from a model of other species.
 
-    python benchmarks/finetuning.py --data DIR --dataset DATASET --bundle RUN/bundle [--work DIR] [--shares 0.01 0.1 1]
+    python benchmarks/finetuning.py "S. pombe" --dataset DATASET --fasta FASTA --annotation GFF3 --bundle RUN/bundle
+    python benchmarks/finetuning.py "A. thaliana" --dataset DATASET --fasta FASTA --annotation GFF3 --bundle yeast
 
-DATASET is built from examples/structure/pombe.yaml, DIR holds the two files that it names, and the bundle is a model of
-examples/structure/cerevisiae.yaml. A share of train is drawn by seed as pieces of three windows, 30 kb, and as many
-pieces of validation, at most 15; nothing else of S. pombe is read. Both starts take as many steps on the same pieces,
-and are compared with the annotation on chromosome III, which neither has seen. The bundle as it is comes first.
+DATASET is built from the experiment in examples/structure that `TARGETS` names, and FASTA and GFF3 are the files of
+that experiment. The bundle is a model of examples/structure/cerevisiae.yaml for S. pombe, and the included model
+`yeast` for A. thaliana. Both starts have the network of the bundle. A share of train is drawn by seed as pieces of
+three windows, 30 kb, and as many pieces of validation, at most 15; nothing else of the target is read. Both starts take
+as many steps on the same pieces, and are compared with the annotation of a region that neither has seen. The bundle as
+it is comes first. --starts names what else can be measured: rates exchanged, layer decay, the head alone.
 
 The loop is that of `raygene train`, in this process. Figures go to benchmarks/results/finetuning.json after every run;
 what is stored there is not repeated, and a run that was killed is resumed.
@@ -22,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +43,8 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
 from pipelines.structure.states import INTERGENIC, MASKED, unpack
-from training.bundle import bundle, start
+from training.bundle import bundle, included_models, start
+from training.bundle.weights import architecture
 from training.distributed.resume import resume
 from training.distributed.run_key import run_key
 from training.distributed.train import Run
@@ -50,25 +55,52 @@ from training.engine.objectives.by_task import objective_of
 from training.engine.observer import Observer
 from training.splits import open_splits
 
-TARGET = ROOT / "benchmarks" / "results" / "finetuning.json"
-EXPERIMENT = ROOT / "examples" / "structure" / "pombe.yaml"
-FASTA = "Schizosaccharomyces_pombe.ASM294v2.dna.toplevel.fa.gz"
-ANNOTATION = "Schizosaccharomyces_pombe_all_chromosomes.gff3.gz"
-EVALUATED = "III"
+RESULTS = ROOT / "benchmarks" / "results" / "finetuning.json"
 PIECE = 3
 """Windows of a piece."""
 MOST_PIECES = 15
 """Of validation, which costs a decode after every epoch."""
+DRAWN = "drawn weights"
 STARTS: dict[str, dict[str, Any]] = {
-    "drawn weights": {"learning_rate": 0.004},
-    "S. cerevisiae": {"learning_rate": 0.001},
-    "S. cerevisiae, layer decay 0.8": {"learning_rate": 0.001, "layer_decay": 0.8},
-    "S. cerevisiae, rate of drawn weights": {"learning_rate": 0.004},
-    "S. cerevisiae, head alone": {"learning_rate": 0.004, "freeze_body": -1},
+    DRAWN: {"learning_rate": 0.004},
+    "model": {"learning_rate": 0.001},
+    "model, layer decay 0.8": {"learning_rate": 0.001, "layer_decay": 0.8},
+    "model, rate of drawn weights": {"learning_rate": 0.004},
+    "model, head alone": {"learning_rate": 0.004, "freeze_body": -1},
+    "drawn weights, rate of model": {"learning_rate": 0.001},
 }
 MAIN = list(STARTS)[:2]
-EPOCHS = {0.01: 60, 0.1: 8, 1.0: 20}
-"""Epochs by share: some 300 steps of two windows, 370 and 9,100."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A species whose genes are learnt.
+
+    Attributes:
+        experiment: in examples/structure; its dataset is learnt from, in its way but for rate and epochs.
+        chromosome: what is evaluated is on it.
+        first, last: the bases that are evaluated [first, last), which the experiment's test split holds.
+        epochs: by share of train.
+    """
+
+    experiment: str
+    chromosome: str
+    first: int
+    last: int
+    epochs: dict[float, int]
+
+    @property
+    def region(self) -> str:
+        """What is evaluated, as flags name it."""
+        return f"{self.chromosome}:{self.first + 1}-{self.last}"
+
+
+TARGETS = {
+    # Some 300 steps of two windows, 370 and 9,100.
+    "S. pombe": Target("pombe.yaml", "III", 0, 2_452_883, {0.01: 60, 0.1: 8, 1.0: 20}),
+    # 330 steps, 440 and 17,600; of the test split its first two megabases.
+    "A. thaliana": Target("arabidopsis.yaml", "NC_003070.9", 24_000_000, 26_000_000, {0.01: 30, 0.1: 4, 1.0: 16}),
+}
 LEVELS = {"CDS bases": "cds_base", "coding exons": "cds_exon", "introns": "intron", "exact CDS": "cds"}
 """Name of a figure to that of its level in a comparison."""
 Figures = dict[str, Any]
@@ -78,15 +110,17 @@ Figures = dict[str, Any]
 class Workspace:
     """The inputs of a measurement, where it works, and what is stored of it."""
 
-    data: Path
+    target: Target
     dataset: Path
-    bundle: Path
+    fasta: Path
+    annotation: Path
+    bundle: str
     work: Path
     stored: Figures
 
     def store(self) -> None:
         """Write everything known so far."""
-        TARGET.write_text(json.dumps(self.stored, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(self.stored, indent=1) + "\n")
 
 
 class Saving(Observer):
@@ -136,35 +170,40 @@ def genes_of(dataset: TokenDataset) -> int:
     return count
 
 
-def evaluation_genome(workspace: Workspace) -> Path:
-    """A FASTA of the held-out chromosome alone."""
-    path = workspace.work / f"{EVALUATED}.fa"
+def evaluated_bases(workspace: Workspace) -> Path:
+    """A FASTA of the evaluated bases alone, under the name of their chromosome."""
+    target, path = workspace.target, workspace.work / f"{workspace.target.chromosome}.fa"
     if not path.exists():
-        genome = open_genome("genome", workspace.data / FASTA, Silent())
-        sequence = bytes(genome.sequence(EVALUATED, 0, genome.lengths[EVALUATED]))
-        path.write_bytes(f">{EVALUATED}\n".encode() + sequence + b"\n")
+        genome = open_genome("genome", workspace.fasta, Silent())
+        bases = bytes(genome.sequence(target.chromosome, target.first, target.last))
+        path.write_bytes(f">{target.chromosome}\n".encode() + bases + b"\n")
     return path
 
 
-def evaluate(workspace: Workspace, model: Path, folder: Path) -> Figures:
-    """Annotate the held-out chromosome, and compare with its genes."""
-    report = folder / "compared.json"
+def moved(rows: Iterable[str], bases: int) -> Iterator[str]:
+    """Rows of a GFF3 file so many bases further along their sequence; comments are left out."""
+    for row in rows:
+        if not row.startswith("#"):
+            columns = row.split("\t")
+            columns[3:5] = [str(int(column) + bases) for column in columns[3:5]]
+            yield "\t".join(columns)
+
+
+def raygene(*arguments: str | Path) -> None:
+    """Run a verb of this checkout."""
+    command = [sys.executable, "-m", "cluster", *map(str, arguments)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def evaluate(workspace: Workspace, model: str | Path, folder: Path) -> Figures:
+    """Annotate the evaluated bases, and compare with their genes."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [
-        "annotate",
-        str(model),
-        "--fasta",
-        str(evaluation_genome(workspace)),
-        "--output",
-        str(folder / "genes.gff3"),
-    ]
-    command += ["--annotation", str(workspace.data / ANNOTATION), "--annotation-types", "mRNA"]
-    subprocess.run(
-        [sys.executable, "-m", "cluster", *command, "--json", str(report), "--workers", "1"],
-        check=True,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-    )
+    called, calls, report = folder / "called.gff3", folder / "genes.gff3", folder / "compared.json"
+    raygene("annotate", model, "--fasta", evaluated_bases(workspace), "--output", called, "--workers", "1")
+    with called.open() as rows:
+        calls.write_text("##gff-version 3\n" + "".join(moved(rows, workspace.target.first)))
+    known = ("--annotation", workspace.annotation, "--annotation-types", "mRNA", "--region", workspace.target.region)
+    raygene("compare", calls, "--fasta", workspace.fasta, *known, "--json", report, "--samples", "0")
     return figures_of(json.loads(report.read_text()))
 
 
@@ -177,21 +216,23 @@ def figures_of(report: Figures) -> Figures:
 
 def measure(workspace: Workspace, share: float, name: str, seed: int) -> Figures:
     """Train from a start on a share, and compare what it annotates."""
-    values = load(EXPERIMENT, {})
+    values = load(ROOT / "examples" / "structure" / workspace.target.experiment, {})
     train, validation = open_splits(workspace.dataset)
     count = round(share * len(train) / PIECE)
     if share < 1:
         train = part_of(train, count, seed)
     validation = part_of(validation, min(count, MOST_PIECES), seed)
-    changes = STARTS[name] | {"epochs": EPOCHS[share], "seed": seed}
-    if name != MAIN[0]:
-        changes["start_from"] = str(workspace.bundle)
+    changes = STARTS[name] | {"epochs": workspace.target.epochs[share], "seed": seed}
+    if not name.startswith(DRAWN):
+        changes["start_from"] = workspace.bundle
     folder = workspace.work / f"{share:g}-{seed}-{list(STARTS).index(name)}"
     folder.mkdir(parents=True, exist_ok=True)
     # The task of both splits: its defaults, and the tokenizer that the bundle is checked against.
-    task = bundle.load(workspace.bundle).task
-    model = task.model(values.model)
-    training = task.training(values.training.model_copy(update=changes))
+    other = bundle.load(workspace.bundle)
+    task = other.task
+    model = task.model(architecture(other.config["model"], workspace.bundle))
+    # bf16 is slower than fp32 on many CPUs.
+    training = task.training(values.training.model_copy(update=changes | {"precision": "fp32"}))
     source = start.source(model, training, task, train.tokenizer)
     key = run_key(model, training, f"{train.manifest['fingerprint']} {share}")
     run = Run(model, training, workspace.dataset, folder, train, validation, key, source)
@@ -213,43 +254,64 @@ def measure(workspace: Workspace, share: float, name: str, seed: int) -> Figures
     }
 
 
+def rows_of(figures: Figures) -> Iterator[str]:
+    """Rows of a table: F1 of each level by share and start, mean and standard deviation over seeds."""
+    levels = " | ".join(f"{figures['as it is'][level]['f1']:.3f}" for level in LEVELS)
+    yield f"| nothing | model, as it is | – | {levels} |"
+    for share, starts in figures["runs"].items():
+        for name, runs in starts.items():
+            cells = []
+            for level in LEVELS:
+                values = [run[level]["f1"] for run in runs.values()]
+                deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+                cells.append(f"{statistics.mean(values):.3f}{deviation}")
+            genes = sorted({run["genes"] for run in runs.values()})
+            between = f"{genes[0]:,} to {genes[-1]:,}" if len(genes) > 1 else f"{genes[0]:,}"
+            windows = next(iter(runs.values()))["windows"]
+            taken = f"{float(share):.0%}: {windows:,} windows, {between} genes"
+            yield f"| {taken} | {name} | {len(runs)} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     """Measure what is missing, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("target", choices=tuple(TARGETS))
     parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--fasta", type=Path, required=True)
+    parser.add_argument("--annotation", type=Path, required=True)
+    parser.add_argument("--bundle", required=True, help="a path, or the name of one of raygene models")
     parser.add_argument("--work", type=Path, default=Path("finetuning-work"))
-    parser.add_argument("--shares", nargs="+", type=float, default=[0.01, 0.1, 1], choices=tuple(EPOCHS))
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.01, 0.1, 1], choices=(0.01, 0.1, 1.0))
     parser.add_argument("--starts", nargs="+", default=MAIN, choices=tuple(STARTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    stored: Figures = json.loads(TARGET.read_text()) if TARGET.exists() else {"machine": machine}
-    data, dataset, source, work = (
-        path.absolute() for path in (arguments.data, arguments.dataset, arguments.bundle, arguments.work)
+    stored: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": machine, "targets": {}}
+    figures = stored["targets"].setdefault(arguments.target, {"runs": {}})
+    dataset, fasta, annotation, work = (
+        path.absolute() for path in (arguments.dataset, arguments.fasta, arguments.annotation, arguments.work)
     )
-    workspace = Workspace(data, dataset, source, work, stored)
-    workspace.work.mkdir(parents=True, exist_ok=True)
-    digest = bundle.load(workspace.bundle).fingerprint
-    if stored.setdefault("bundle", digest) != digest:
-        parser.error(f"{TARGET} has figures of bundle {stored['bundle'][:12]}; this is {digest[:12]}")
-    if "as it is" not in stored:
-        stored["as it is"] = evaluate(workspace, workspace.bundle, workspace.work / "as-it-is")
+    source = arguments.bundle if included_models.named(arguments.bundle) else str(Path(arguments.bundle).absolute())
+    work /= arguments.target
+    work.mkdir(parents=True, exist_ok=True)
+    target = TARGETS[arguments.target]
+    workspace = Workspace(target, dataset, fasta, annotation, source, work, stored)
+    digest = bundle.load(source).fingerprint
+    if figures.setdefault("bundle", digest) != digest:
+        parser.error(f"{RESULTS} has figures of bundle {figures['bundle'][:12]}; this is {digest[:12]}")
+    if "as it is" not in figures:
+        figures["as it is"] = evaluate(workspace, source, work / "as-it-is")
         workspace.store()
     for share in arguments.shares:
         for seed in arguments.seeds:
             for name in arguments.starts:
-                of_start = stored.setdefault("runs", {}).setdefault(f"{share:g}", {}).setdefault(name, {})
+                of_start = figures["runs"].setdefault(f"{share:g}", {}).setdefault(name, {})
                 if str(seed) not in of_start:
                     of_start[str(seed)] = measure(workspace, share, name, seed)
                     workspace.store()
-    for share, starts in stored.get("runs", {}).items():
-        for name, runs in starts.items():
-            values = [run["coding exons"]["f1"] for run in runs.values()]
-            deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-            print(f"{share} of train, {name}: F1 of coding exons {statistics.mean(values):.3f}{deviation}")
+                    print(f"{share:.0%}, {name}, seed {seed}:", of_start[str(seed)]["coding exons"], flush=True)
+    print("\n".join(rows_of(figures)))
 
 
 if __name__ == "__main__":

@@ -202,6 +202,18 @@ def add_dataset_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_start_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the bundle that training starts from."""
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        type=PathRole.MODEL,
+        metavar="BUNDLE",
+        help="the bundle, as a path, an address or a name of raygene models, whose weights training starts from "
+        "(training.start_from)",
+    )
+
+
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that every verb has."""
     group = parser.add_argument_group(GENERAL)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser, add_dataset_flag, add_experiment_argument
+from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
 from cluster.output_paths import PathRole
 from pipelines import storage
 
@@ -27,6 +27,7 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     add_experiment_argument(parser)
     add_dataset_flag(parser)
+    add_start_flag(parser)
     parser.add_argument(
         "--device-memory",
         metavar="SIZE",
@@ -59,11 +60,14 @@ def run(context: Context) -> None:
 
 
 def show(context: Context, analysis: Analysis) -> None:
-    """Show the parts of a step's memory, and the token budget."""
+    """Show what training starts from, the parts of a step's memory, and the token budget."""
+    from training.bundle import start
     from training.memory.analysis import HEADER
     from training.memory.capacity import format_size
 
     plan, longest, say = analysis.plan, analysis.longest, context.terminal.say
+    if analysis.start is not None:
+        say(start.described(analysis.start, context.experiment().training))
     context.terminal.table("Memory of a training step", HEADER, analysis.rows())
     say(f"longest sequence: {longest.tokens:,} tokens, {longest.interval} in {longest.split}")
     owner = "GPU" if plan.device.kind == "cuda" else "machine"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.flags import Parser, add_dataset_flag, add_experiment_argument
+from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
 from cluster.output_paths import PathRole, Written, is_same_file
 from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from training.distributed.train import Run
 
 SUMMARY = "train a model on a dataset, with one or several workers"
 SECTIONS = ("model", "training", "cluster")
@@ -25,20 +29,17 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     add_experiment_argument(parser)
     add_dataset_flag(parser)
-    parser.add_argument(
-        "--from",
-        dest="start_from",
-        type=PathRole.MODEL,
-        metavar="BUNDLE",
-        help="the bundle, as a path, an address or a name of raygene models, whose weights training starts from "
-        "(training.start_from)",
-    )
+    add_start_flag(parser)
     parser.add_argument(
         "--output",
         type=PathRole.WRITTEN_FOLDER,
-        required=True,
         metavar="RUN",
-        help="directory of the run; the model is RUN/bundle",
+        help="directory of the run; the model is RUN/bundle (with --dry-run: of the run that would be resumed)",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="read and check dataset, model and bundle to start from, show steps and memory, and write nothing",
     )
 
 
@@ -80,11 +81,16 @@ def _is_replaced(context: Context) -> bool:
 
 
 def run(context: Context) -> None:
-    """Train, and show where the bundle is."""
+    """Train, and show where the bundle is; or show what training would do."""
     from training.distributed.train import train
 
-    experiment = context.experiment()
-    dataset, output = Path(context.arguments.dataset).absolute(), Path(context.arguments.output).absolute()
+    experiment, arguments = context.experiment(), context.arguments
+    if arguments.dry_run:
+        show_plan(context)
+        return
+    if arguments.output is None:
+        raise UsageError("raygene train: the following arguments are required: --output", "see raygene train --help")
+    dataset, output = Path(arguments.dataset).absolute(), Path(arguments.output).absolute()
     with context.connector(experiment.cluster)():
         train(
             experiment.model,
@@ -95,4 +101,59 @@ def run(context: Context) -> None:
             experiment.resolved(),
             write_resolved=_is_replaced(context),
         )
-    context.terminal.say(f"bundle: {Path(context.arguments.output) / 'bundle'}")
+    context.terminal.say(f"bundle: {Path(arguments.output) / 'bundle'}")
+
+
+def show_plan(context: Context) -> None:
+    """Check all that training reads, and show its data, its steps, what it starts from, and its memory.
+
+    Raises:
+        RaygeneError: as `training.distributed.train.train`, but for what only the cluster can tell.
+    """
+    from cluster.verbs import memory
+    from training.distributed.train import prepare, reconciled
+    from training.memory.analysis import analyse
+
+    experiment, terminal, output = context.experiment(), context.terminal, context.arguments.output
+    dataset = Path(context.arguments.dataset).absolute()
+    run = prepare(experiment.model, experiment.training, dataset, Path(output or "run").absolute())
+    reconciled(run, experiment.resolved(), terminal)
+    rows = [(split.split, f"{len(split):,}", f"{len(split.tokens):,}") for split in (run.train, run.validation)]
+    terminal.table("What training reads", ("split", "rows", "tokens"), rows)
+    epochs, size = run.training.epochs, run.training.global_batch_size
+    terminal.say(
+        f"{epochs * run.steps:,} steps: {epochs:,} epoch{'s' * (epochs > 1)} of {run.steps:,}, each of at most "
+        f"{size:,} row{'s' * (size > 1)}"
+    )
+    if output:
+        terminal.say(f"{output}: {_progress(run)}")
+    if warning := run.start_warning:
+        terminal.warn(warning)
+    with terminal.stage("planning memory"):
+        analysis = analyse(experiment.model, experiment.training, dataset)
+    memory.show(context, analysis)
+
+
+def _progress(run: Run) -> str:
+    """What the command would find in the run's directory, and do with it.
+
+    Raises:
+        TrainingError: the latest checkpoint is damaged.
+        UsageError: the run would overwrite what it reads, or was started from another bundle.
+    """
+    from training.bundle import start
+    from training.observability import start_record
+    from training.observability.embeddings import refuse_own
+
+    refuse_own(run.model.embedding_file, run.output)
+    start_record.refuse_own(run.training.start_from, run.output)
+    start_record.require_same(run.output, run.key_without_start, start.digest(run.training))
+    if run.finished():
+        return "trained already, so that there is nothing to do"
+    if latest := run.checkpoints.latest():
+        stored = latest.load()
+        step = f", step {stored['step']:,} of {run.steps:,}" if stored["step"] else ""
+        return f"would be resumed after epoch {stored['epoch'] + bool(stored['step']):,}{step}"
+    if (run.output / "bundle").exists():
+        return "has the bundle of another run, which would be replaced"
+    return "no run yet"

@@ -22,7 +22,7 @@ from training.bundle import bundle, included_models, weights
 from training.bundle.bundle import Bundle
 from training.bundle.digests import CONFIG
 from training.config import ModelConfig, TrainingConfig
-from training.engine.layers import is_of_head
+from training.engine.layers import from_the_head, is_of_head
 from training.tasks import Task
 
 KEY = "training.start_from"
@@ -137,6 +137,39 @@ def network(
     return drawn
 
 
+def described(start: Bundle, training: TrainingConfig) -> str:
+    """What training starts from and what of it is trained at which rate, in a line: the bundle has to fit."""
+    genomes = ", ".join(map(str, start.config["genomes"]))
+    head = "head kept" if training.head == "keep" else "head made anew"
+    return (
+        f"starting from {remote.redacted(str(training.start_from))}, bundle {start.fingerprint[:12]}, trained on "
+        f"{genomes}: {head}, {_trained(start.model, training)}, {_rates(start.model, training)}"
+    )
+
+
+def _trained(model: nn.Module, training: TrainingConfig) -> str:
+    """What is frozen, and for how long."""
+    frozen, epochs = training.freeze_body, training.epochs
+    if not training.trains_body:
+        sizes = dict.fromkeys((True, False), 0)
+        for name, weights in model.named_parameters():
+            sizes[is_of_head(name)] += weights.numel()
+        return f"body frozen, which leaves {sizes[True]:,} of {sum(sizes.values()):,} weights to train"
+    body = f"body frozen for {frozen} of {epochs} epochs" if frozen else "body trained from the first epoch on"
+    if training.freeze_embedding == 0 or 0 <= training.freeze_embedding <= frozen:
+        return body
+    kept = f" for {training.freeze_embedding} of {epochs} epochs" if training.trains_embedding else ""
+    return f"{body}, token vectors frozen{kept}"
+
+
+def _rates(model: nn.Module, training: TrainingConfig) -> str:
+    rate, decay = training.learning_rate, training.layer_decay
+    if decay == 1 or not training.trains_body:
+        return f"learning rate {rate:g}"
+    layers = len(from_the_head(model))
+    return f"learning rate {rate:g} at the head and {rate * decay ** (layers - 1):.3g} at the first of {layers} layers"
+
+
 def ancestors(start: Bundle) -> list[dict[str, Any]]:
     """The bundle that a model started from, then the one which that started from, and so on.
 
@@ -170,6 +203,18 @@ def seen_before(start: Bundle, dataset: Mapping[str, Any]) -> list[str]:
     others = [one for one in ancestors(start) if one.get("dataset") != dataset["fingerprint"]]
     trained_on = {name for one in others for name in one.get("train", [])}
     return [name for name in evaluated if name in trained_on]
+
+
+def warning_of_seen(start: Bundle, dataset: Mapping[str, Any]) -> str | None:
+    """What to say where figures of a dataset are too good, because of `seen_before`; None where they are not."""
+    seen = seen_before(start, dataset)
+    if not seen:
+        return None
+    more = f" and {len(seen) - 3} more" if len(seen) > 3 else ""
+    return (
+        f"the bundle was trained on sequences of validation or test, {', '.join(seen[:3])}{more}: figures there "
+        "are too good wherever the same stretches were in its train split"
+    )
 
 
 def _sequences(dataset: Mapping[str, Any], splits: Iterable[str]) -> list[str]:

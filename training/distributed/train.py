@@ -124,6 +124,16 @@ class Run:
         return document["records"] if document else []
 
     @property
+    def key_without_start(self) -> str:
+        """Fingerprint of all that decides the result but the bundle that training starts from."""
+        return key_without_start(self.model, self.training, self.train.manifest["fingerprint"])
+
+    @property
+    def start_warning(self) -> str | None:
+        """What to say where the bundle to start from has seen what the dataset evaluates on."""
+        return start.warning_of_seen(self.start, description.data(self.train.manifest)) if self.start else None
+
+    @property
     def task(self) -> Task:
         """What the model is trained for."""
         return Task.of_dataset(self.train.manifest["config"])
@@ -217,22 +227,16 @@ def train(
         KeyboardInterrupt: interrupted; everything up to the last step is saved.
     """
     refuse_own(model.embedding_file, output)
-    train_split, validation = open_splits(dataset)
-    task = Task.of_dataset(train_split.manifest["config"])
-    model = task.model(model)
-    networks.check(task, model)
-    training = task.training(training)
-    dataset_fingerprint = train_split.manifest["fingerprint"]
-    source = start.source(model, training, task, train_split.tokenizer)
+    run = prepare(model, training, dataset, output)
+    training, key = run.training, run.key
     start_record.refuse_own(training.start_from, output)
-    key = run_key(model, training, dataset_fingerprint)
-    run = Run(model, training, dataset, output, train_split, validation, key, source)
     storage.make_directory(output)
     tracker = Tracker(training.mlflow, progress.warn)
     epochs = EpochReports(tracker, on_epoch)
     with storage.only_writer(output), tracked(tracker):
-        start_record.write(output, key_without_start(model, training, dataset_fingerprint), start.digest(training))
-        resolved = _reconciled(run, resolved, progress, " and are written to" if write_resolved else ", not those of")
+        start_record.write(output, run.key_without_start, start.digest(training))
+        effect = " and are written to" if write_resolved else ", not those of"
+        resolved = reconciled(run, resolved, progress, f"{effect} {output / 'experiment.yaml'}")
         if write_resolved:
             storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
@@ -243,13 +247,44 @@ def train(
     return trained
 
 
-def _reconciled(run: Run, resolved: dict[str, Any], progress: Progress, written: str) -> dict[str, Any]:
-    """The configuration with the dataset's own values, after a warning of those that differ."""
+def prepare(model: ModelConfig, training: TrainingConfig, dataset: Path, output: Path) -> Run:
+    """A run whose inputs were read and fit each other; nothing is written.
+
+    Args:
+        model: the architecture.
+        training: the optimisation.
+        dataset: directory of a token dataset.
+        output: run directory, which is not looked at.
+
+    Raises:
+        BundleError: the embedding file or the bundle to start from does not fit the dataset or the model.
+        DatasetError: no finished dataset, or a split that is empty or lacks a class.
+        UsageError: a key has no meaning for the dataset's task or without a bundle to start from.
+    """
+    train_split, validation = open_splits(dataset)
+    task = Task.of_dataset(train_split.manifest["config"])
+    model = task.model(model)
+    networks.check(task, model)
+    training = task.training(training)
+    source = start.source(model, training, task, train_split.tokenizer)
+    key = run_key(model, training, train_split.manifest["fingerprint"])
+    return Run(model, training, dataset, output, train_split, validation, key, source)
+
+
+def reconciled(run: Run, resolved: dict[str, Any], progress: Progress, effect: str = "") -> dict[str, Any]:
+    """The configuration with the dataset's own values, after a warning of those that differ.
+
+    Args:
+        run: with its dataset.
+        resolved: the whole configuration.
+        progress: shows the warning.
+        effect: what the warning says of the dataset's values, after that they count.
+    """
     agreed, differences = dataset_config.reconcile(resolved, run.train.manifest["config"])
     if differences:
         progress.warn(
             f"{run.dataset}: built with {'; '.join(differences)} as in the experiment: the dataset's values "
-            f"count{written} {run.output / 'experiment.yaml'}; to use the experiment's, run raygene build"
+            f"count{effect}; to use the experiment's, run raygene build"
         )
     return agreed
 
@@ -274,20 +309,9 @@ def _note_start(run: Run, logger: RunLogger) -> None:
     """Say what training starts from, and what of its data the dataset evaluates on."""
     if run.start is None:
         return
-    training, genomes = run.training, ", ".join(map(str, run.start.config["genomes"]))
-    body = {0: "body trained from the first epoch on", -1: "body frozen"}.get(
-        training.freeze_body, f"body frozen for {training.freeze_body} of {training.epochs} epochs"
-    )
-    head = "head kept" if training.head == "keep" else "head made anew"
-    decay = f", layer decay {training.layer_decay:g}" if training.layer_decay < 1 else ""
-    logger.note(f"starting from bundle {run.start.fingerprint[:12]}, trained on {genomes}: {head}, {body}{decay}")
-    seen = start.seen_before(run.start, description.data(run.train.manifest))
-    if seen:
-        more = f" and {len(seen) - 3} more" if len(seen) > 3 else ""
-        logger.warn(
-            f"the bundle was trained on sequences of validation or test, {', '.join(seen[:3])}{more}: figures there "
-            "are too good wherever the same stretches were in its train split"
-        )
+    logger.note(start.described(run.start, run.training))
+    if warning := run.start_warning:
+        logger.warn(warning)
 
 
 def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
 from training import networks
+from training.bundle import start
+from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.engine.precision import require_device
@@ -52,10 +54,17 @@ class LongestSequence:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What `raygene memory` shows."""
+    """What `raygene memory` shows.
+
+    Attributes:
+        plan: the parts, and the budget.
+        longest: the sequence that is the hardest to fit.
+        start: the bundle that training starts from; None: all weights are drawn.
+    """
 
     plan: MemoryPlan
     longest: LongestSequence
+    start: Bundle | None = None
 
     def rows(self) -> list[tuple[object, ...]]:
         """The rows of the table: one for each part, and the peak."""
@@ -73,6 +82,7 @@ class Analysis:
         return {
             "token_budget": plan.token_budget,
             "sequences": plan.sequences,
+            "start_from": self.start.fingerprint if self.start else None,
             "longest_tokens": self.longest.tokens,
             "longest_split": self.longest.split,
             "longest_interval": self.longest.interval,
@@ -114,6 +124,7 @@ def analyse(
         device_kind: cpu or cuda (default: cuda if `device_memory` is given, else what training would choose here).
 
     Raises:
+        BundleError: the bundle to start from does not fit the dataset or the model.
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
         DoesNotFitError: the longest sequence or the requested token budget does not fit.
         ResourceError: this machine lacks the device, or it does not compute in `training.precision`.
@@ -126,6 +137,7 @@ def analyse(
     device = device_to_plan_for(training, device_memory, device_kind)
     require_device(training.precision, use_gpu=device.kind == "cuda")
     tokenizer = splits[0].tokenizer
+    source = start.source(model, training, task, tokenizer)
     planner = MemoryPlanner(
         model,
         training,
@@ -136,7 +148,7 @@ def analyse(
         probe if training.probe else None,
         task.name,
     )
-    return Analysis(planner.plan(), _longest(splits))
+    return Analysis(planner.plan(), _longest(splits), source)
 
 
 def device_to_plan_for(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> DeviceMemory:

@@ -30,6 +30,26 @@ def refuse_own(start_from: str | None, output: Path) -> None:
         )
 
 
+def require_same(output: Path, key_without_start: str, digest: str | None) -> None:
+    """Refuse to resume a run that was started from another bundle.
+
+    Args:
+        output: the run's directory.
+        key_without_start: of all that decides the run's result but the bundle.
+        digest: of the bundle; None if there is none.
+
+    Raises:
+        UsageError: the same run was started from another bundle.
+    """
+    stored = _read(output / FILE)
+    if digest is not None and stored is not None and stored[0] == key_without_start and stored[1] != digest:
+        raise UsageError(
+            f"{output}: its run started from bundle {stored[1][:12]}, and training.start_from is bundle {digest[:12]}",
+            "name the bundle that it started from, or choose another --output",
+            key="training.start_from",
+        )
+
+
 def write(output: Path, key_without_start: str, digest: str | None) -> None:
     """Record what the run in a directory starts from, unless the same run was started from another bundle.
 
@@ -43,16 +63,10 @@ def write(output: Path, key_without_start: str, digest: str | None) -> None:
         StorageError: the directory cannot be written.
     """
     path = output / FILE
-    stored = _read(path)
     if digest is None:
         path.unlink(missing_ok=True)
         return
-    if stored is not None and stored[0] == key_without_start and stored[1] != digest:
-        raise UsageError(
-            f"{output}: its run started from bundle {stored[1][:12]}, and training.start_from is bundle {digest[:12]}",
-            "name the bundle that it started from, or choose another --output",
-            key="training.start_from",
-        )
+    require_same(output, key_without_start, digest)
     storage.write_json(path, {"run_without_start": key_without_start, "bundle": digest})
 
 

@@ -111,6 +111,30 @@ def test_a_structure_model_starts_from_one_and_a_head_with_other_states_has_to_b
 
 
 @pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, "head kept, body trained from the first epoch on, learning rate 0.001"),
+        ({"head": "new"}, "head made anew, body trained"),
+        ({"freeze_body": 2, "epochs": 5}, "body frozen for 2 of 5 epochs"),
+        (
+            {"freeze_body": 2, "epochs": 5, "freeze_embedding": 3},
+            "2 of 5 epochs, token vectors frozen for 3 of 5 epochs",
+        ),
+        ({"freeze_embedding": -1}, "first epoch on, token vectors frozen, "),
+        ({"freeze_body": -1}, "body frozen, which leaves 33 of "),
+        ({"freeze_body": 5, "epochs": 5}, "body frozen, which leaves 33 of "),
+        ({"layer_decay": 0.5}, "learning rate 0.001 at the head and 0.000125 at the first of 4 layers"),
+    ],
+)
+def test_a_line_says_what_is_kept_frozen_and_trained_at_which_rate(
+    saved: Path, keys: dict[str, Any], expected: str
+) -> None:
+    line = start.described(bundle.load(saved), training(saved, learning_rate=0.001, **keys))
+    assert line.startswith(f"starting from {saved}, bundle {bundle.load(saved).fingerprint[:12]}, trained on toy: ")
+    assert expected in line
+
+
+@pytest.mark.parametrize(
     ("keys", "problem"),
     [
         ({"head": "new"}, "training.head new: no bundle is named"),

@@ -64,8 +64,12 @@ def usable_cpus() -> int:
 
 
 def environment(*, verbose: bool) -> dict[str, str]:
-    """Variables that Ray and OpenMP read at import: bounded retries, no spinning and, unless `verbose`, no messages."""
-    return _ALWAYS if verbose else _ALWAYS | _QUIET
+    """Variables that Ray and OpenMP read at import: bounded retries, no spinning and, unless `verbose`, no messages.
+
+    With NO_COLOR (https://no-color.org) Ray's messages have no colours either.
+    """
+    without_colours = {"RAY_COLOR_PREFIX": "0"} if os.environ.get("NO_COLOR") else {}
+    return _ALWAYS | without_colours | ({} if verbose else _QUIET)
 
 
 def prepare_environment(*, verbose: bool) -> None:

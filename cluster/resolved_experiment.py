@@ -23,7 +23,8 @@ def lines(experiment: Experiment, path: str, overrides: Overrides) -> Iterator[s
     """
     document = yaml_reader.read(Path(path), "an experiment file")
     name = " ".join(Path(path).name.split())
-    for section, values in experiment.resolved().items():
+    # A file without a task has the default one, which it does not name when it is written.
+    for section, values in ({"task": experiment.task} | experiment.resolved()).items():
         if isinstance(values, Mapping):
             yield f"{section}:" if values else f"{section}: {{}}"
             for key, value in values.items():

@@ -42,13 +42,14 @@ ROOT = Path(__file__).parents[1]
 YEAST = ROOT / "examples" / "yeast"
 CHROMOSOMES = ("I", "III", "VI")
 RECOGNISE: dict[str, Any] = {
+    "negatives": {"kinds": ["shuffle", "antisense", "partial"]},
     "crop": {"length": 256},
     "tokenizer": {"k": 3, "stride": 1},
     "split": {"validation": ["I"], "test": ["III"]},
     "embedding": {"epochs": 4},
     "model": {"embedding": 16, "stem_stride": 3, "hidden": 32},
-    "training": {"epochs": 8, "global_batch_size": 16, "workers": 1, "device": "cpu"},
-    "tuning": {"space": {"model.hidden": [8, 12, 16, 24]}, "search": "grid", "scheduler": "none"},
+    "training": {"epochs": 4, "global_batch_size": 16, "workers": 1, "device": "cpu"},
+    "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none"},
     "cluster": {"cpus": 2},
 }
 MOMENTS: dict[str, tuple[float, float]] = {
@@ -204,7 +205,7 @@ class Inputs:
             "train": [*train, "--output", output / "run"],
             "evaluate": ["evaluate", self.bundle, *data, "--report", output / "page.html"],
             "predict": ["predict", self.bundle, *genome, "--intervals", self.annotation, "--output", output / "a.tsv"],
-            "scan": ["scan", self.bundle, *genome, "--output", output / "calls.gff3", "--stride", 32],
+            "scan": ["scan", self.bundle, *genome, "--output", output / "calls.gff3", "--stride", 64],
             "annotate": ["annotate", "yeast", *genome, *tracks],
             "annotate (Ray)": ["annotate", "yeast", *genome, *tracks, "--workers", 2],
             "compare": ["compare", *calls],
@@ -285,6 +286,8 @@ def undisturbed(verb: str, inputs: Inputs, output: Path) -> tuple[float, set[str
     run.read(run.began + RUN_S)
     seconds, status = time.monotonic() - run.began, run.process.poll()
     run.close()
+    if foreign := [line.strip() for line in run.text.splitlines() if FOREIGN.search(line)]:
+        sys.stdout.write(f"{verb}, undisturbed: {foreign[0][:200]}\n")
     if status and verb != "doctor":
         raise SystemExit(f"{verb}: status {status}\n{run.text[-2000:]}")
     return seconds, {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}

@@ -55,6 +55,16 @@ def test_verbose_or_not_no_usage_is_reported_and_gpus_stay_visible(verbose: bool
     assert variables["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_messages_of_ray_have_no_colours_where_nobody_wants_them(
+    verbose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "RAY_COLOR_PREFIX" not in environment(verbose=verbose)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert environment(verbose=verbose)["RAY_COLOR_PREFIX"] == "0"
+
+
 def test_verbose_leaves_out_only_the_variables_that_silence() -> None:
     quiet = set(environment(verbose=False)) - set(environment(verbose=True))
     ray = {"RAY_DATA_DISABLE_PROGRESS_BARS", "RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH"}

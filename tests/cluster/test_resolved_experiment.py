@@ -24,6 +24,7 @@ def printed(capsys: pytest.CaptureFixture[str], path: Path, *flags: str) -> str:
 
 def test_every_value_has_its_origin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, tmp_path / "a.yaml", "--tokenizer.stride", "1").splitlines()
+    assert "task: recognise  # default" in lines
     assert "  k: 3  # a.yaml" in lines
     assert "  stride: 1  # flag" in lines
     assert "  tail: anchor  # default" in lines

@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import matplotlib as mpl
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from pipelines import storage
 from pipelines.display import shown
+
+if TYPE_CHECKING:
+    # A page without plots does not wait for it.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
 MISSING = "–"
 # A cell of more letters is a sentence: it wraps.
@@ -44,19 +47,25 @@ class Table:
     rows: list[tuple[object, ...]]
 
 
+class Svg(str):
+    """A picture as an SVG element whose texts are escaped already."""
+
+    __slots__ = ()
+
+
 class Plot(NamedTuple):
     """A plot on a page.
 
     Attributes:
         title: what it shows, in a few words.
-        figure: the plot.
+        figure: the plot, of matplotlib or as SVG.
         text: what to read from it; follows the title.
         name: the element's id on the page is `figure-` and this, if there is one.
         alt_text: for readers who do not see it, in place of the title; need not repeat what a table next to it says.
     """
 
     title: str
-    figure: Figure
+    figure: Figure | Svg
     text: str = ""
     name: str = ""
     alt_text: str = ""
@@ -156,12 +165,12 @@ class Page:
         cells = [[_cell(value, right) for right, value in zip(numeric, row, strict=True)] for row in rows]
         self._blocks.append(_TableBlock(caption, names, cells, best, folded))
 
-    def figures(self, *figures: tuple[str, Figure] | Plot) -> None:
+    def figures(self, *figures: tuple[str, Figure | Svg] | Plot) -> None:
         """Add plots side by side, each with its caption."""
         drawn = []
         for plot in (Plot(*figure) for figure in figures):
             self._figures += 1
-            svg = _svg(plot.figure, f"f{self._figures}-")
+            svg = plot.figure if isinstance(plot.figure, Svg) else _svg(plot.figure, f"f{self._figures}-")
             drawn.append(_DrawnPlot(plot.title, plot.text, plot.name, plot.alt_text, svg))
         self._blocks.append(_Plots(drawn))
 
@@ -210,6 +219,8 @@ def format_cell(value: object) -> str:
 
 def new_figure(x: str, y: str, height: float = 4.0) -> tuple[Figure, mpl.axes.Axes]:
     """An empty plot of 5.2 by `height` inches in the style of all pages, without global state."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(5.2, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x, color=INK)
@@ -242,6 +253,8 @@ def plain(name: str, limit: int | None = None) -> str:
 
 def _svg(figure: Figure, prefix: str) -> str:
     """The plot as an SVG element; `prefix` keeps its ids apart from those of other plots on the page."""
+    import matplotlib as mpl
+
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "raygene", "svg.fonttype": "path"}), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box, and its name stands in the tables.

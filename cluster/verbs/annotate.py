@@ -15,6 +15,7 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from cluster.terminal import Terminal
     from training.annotate.outputs import Counts, Outputs
+    from training.bundle.bundle import Bundle
 
 SUMMARY = "find the gene models of a whole genome with a trained model"
 SECTIONS = ("cluster",)
@@ -57,6 +58,13 @@ def add_arguments(parser: Parser) -> None:
         help="write the probability of coding along each strand as bigWig, to FILE.plus.bw and FILE.minus.bw",
     )
     parser.add_argument(
+        "--html",
+        type=PathRole.WRITTEN_FILE,
+        metavar="FILE",
+        help="write one self-contained HTML page: counts, lengths, scores, and some genes under the probabilities that "
+        "they come from",
+    )
+    parser.add_argument(
         "--min-score", type=_probability, default=0.0, metavar="X", help="leave out genes of lower scores (default 0)"
     )
     parser.add_argument(
@@ -92,7 +100,7 @@ def _probability(text: str) -> float:
 def _outputs(arguments: argparse.Namespace) -> Outputs:
     from training.annotate.outputs import Outputs
 
-    optional = {name: getattr(arguments, name) for name in ("gtf", "proteins", "cds", "bigwig")}
+    optional = {name: getattr(arguments, name) for name in ("gtf", "proteins", "cds", "bigwig", "html")}
     paths = {name: Path(text).absolute() for name, text in optional.items() if text is not None}
     return Outputs.of(Path(arguments.output).absolute(), **paths)
 
@@ -126,7 +134,7 @@ def run(context: Context) -> None:
     scorer = StructureScorer(*(bundle.model, bundle.tokenizer, arguments.token_budget), precision=arguments.precision)
     job = Annotation(
         *(scorer, bundle.fingerprint, genome, fitted.tiling, fitted.settings, outputs),
-        *(arguments.min_score, not arguments.discard_scores),
+        *(arguments.min_score, not arguments.discard_scores, _provenance(arguments, bundle)),
     )
     regions = gene_calls.regions(arguments, genome.lengths, genome.fasta)
     known = None
@@ -148,6 +156,19 @@ def run(context: Context) -> None:
         analysed = gene_calls.analyse(comparison, genome, Resampling(), terminal)
         inputs = comparison_files.inputs(arguments, [(name, arguments.output)], _FLAGS)
         comparison_files.write(arguments, analysed, inputs, terminal)
+
+
+def _provenance(arguments: argparse.Namespace, bundle: Bundle) -> list[tuple[str, str]]:
+    """What a page says of the model, the genome and the options that change gene models."""
+    given = [("--min-score", arguments.min_score or None), ("--genetic-code", arguments.genetic_code)]
+    given.append(("--precision", None if arguments.precision == "fp32" else arguments.precision))
+    return [
+        ("model", arguments.bundle),
+        ("genome", arguments.fasta),
+        ("the model was trained on", ", ".join(bundle.config["genomes"])),
+        ("fingerprint of its dataset", bundle.config["dataset"]["fingerprint"]),
+        *((flag, str(value)) for flag, value in given if value is not None),
+    ]
 
 
 def _require_valid(context: Context) -> None:

@@ -26,6 +26,7 @@ class Outputs:
         scores: directory of the scores of all bases, in a directory of its own for each model and genome.
         gtf, proteins, cds: the same models as GTF, their proteins and coding sequences; None if not requested.
         tracks: bigWig of the forward and of the reverse strand; None if not requested.
+        page: HTML page of counts, distributions and some gene models; None if not requested.
     """
 
     gff3: Path
@@ -35,6 +36,7 @@ class Outputs:
     proteins: Path | None = None
     cds: Path | None = None
     tracks: tuple[Path, Path] | None = None
+    page: Path | None = None
 
     @classmethod
     def of(
@@ -45,12 +47,14 @@ class Outputs:
         proteins: Path | None = None,
         cds: Path | None = None,
         bigwig: Path | None = None,
+        html: Path | None = None,
     ) -> Outputs:
         """The files for the paths that options give.
 
         Args:
             gff3: of `--output`.
             gtf, proteins, cds: of the options of these names.
+            html: of `--html`.
             bigwig: of `--bigwig`; from `coding.bw` follow `coding.plus.bw` and `coding.minus.bw`.
 
         Raises:
@@ -66,12 +70,13 @@ class Outputs:
             tracks = (bigwig.with_name(f"{stem}.plus{ending}"), bigwig.with_name(f"{stem}.minus{ending}"))
         stem = gff3.with_suffix("").name
         record, scores = gff3.with_name(f"{stem}.json"), gff3.with_name(f"{stem}.scores")
-        return cls(gff3, record, scores, gtf, proteins, cds, tracks)
+        return cls(gff3, record, scores, gtf, proteins, cds, tracks, html)
 
     @property
     def files(self) -> list[Path]:
         """All files but the record."""
-        return [path for path in (self.gff3, self.gtf, self.proteins, self.cds, *(self.tracks or ())) if path]
+        paths = (self.gff3, self.gtf, self.proteins, self.cds, *(self.tracks or ()), self.page)
+        return [path for path in paths if path]
 
     @property
     def all(self) -> list[Path]:

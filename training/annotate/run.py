@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +19,15 @@ from typing import Any
 
 from pipelines import __version__, fingerprint, storage
 from pipelines.errors import InputError
+from pipelines.gene_models.model import Gene
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
 from training.annotate import decode_tasks, decoded, sequence_scores, tiles, tracks, writing
 from training.annotate.decode_tasks import DecodeTasks
 from training.annotate.outputs import Counts, Outputs
+from training.annotate.page import page
+from training.annotate.page.page import Facts, PageContents
 from training.annotate.score_tasks import ScoreTasks, score_path
 from training.annotate.scorer import StructureScorer
 from training.annotate.sequence_scores import SequenceScores
@@ -57,6 +60,7 @@ class Annotation:
         outputs: paths of the files.
         min_score: genes with a lower score are left out.
         keep_scores: whether the scores stay, for a run with other settings.
+        provenance: names and values of what a page says besides of the model, the genome and the options.
     """
 
     scorer: StructureScorer
@@ -67,6 +71,7 @@ class Annotation:
     outputs: Outputs
     min_score: float = 0.0
     keep_scores: bool = True
+    provenance: Facts = ()
 
     @cached_property
     def key(self) -> str:
@@ -179,6 +184,7 @@ def annotate(job: Annotation, connect: Connect | None, workers: int | None, devi
             return Counts(**previous["counts"])
         _remove_others(job)
         _compute(job, connect, workers, device, progress)
+        contents = PageContents(job.lengths) if outputs.page else None
         with progress.stage("writing gene models"):
             dropped: Counter[str] = Counter()
             counts = writing.write(
@@ -189,11 +195,15 @@ def annotate(job: Annotation, connect: Connect | None, workers: int | None, devi
                 job.genome.sequence,
                 job.settings.code,
                 job.min_score,
+                contents.add if contents else None,
             )
             counts.too_short = dropped[decode_tasks.TOO_SHORT]
         if outputs.tracks:
             with progress.stage("writing bigWig"):
                 tracks.write(outputs.tracks, job.sequences, job.lengths, job.scores_folder)
+        if outputs.page and contents:
+            with progress.stage("writing the page"):
+                _write_page(job, outputs.page, contents, counts)
         outputs.write_record(record, counts)
         if not job.keep_scores:
             remove_scores(outputs.scores)
@@ -204,7 +214,7 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
     """Score and decode what is not on disk."""
     scoring, decoding = job.scoring(), job.decoding()
     to_decode = decoding.remaining(progress)
-    to_score = scoring.remaining(progress) if to_decode or job.outputs.tracks else []
+    to_score = scoring.remaining(progress) if to_decode or job.outputs.tracks or job.outputs.page else []
     if to_score:
         unknown_tokens.check_windows(
             *(str(job.genome.fasta), job.lengths, job.tiling.window, MAX_UNKNOWN_SHARE),
@@ -233,6 +243,32 @@ def _decoded_genes(job: Annotation, dropped: Counter[str]) -> Iterator[CalledGen
     """All genes, by the order of the sequences in the file and by their first base."""
     for path in job.decoding().paths:
         yield from decoded.read(path, dropped)
+
+
+def _write_page(job: Annotation, path: Path, contents: PageContents, counts: Counts) -> None:
+    def genes() -> Iterator[Gene]:
+        for called in writing.numbered(_decoded_genes(job, Counter())):
+            if called.support >= job.min_score:
+                yield called.gene
+
+    provenance = [
+        *job.provenance,
+        ("fingerprint of the model", job.model_fingerprint),
+        ("SHA-256 of the FASTA file", job.genome.content),
+        ("annotation", job.genes_key),
+        ("raygene", __version__),
+    ]
+    decoding = [(name, str(value)) for name, value in _flat(job.settings.model_dump(mode="json"))]
+    page.write(path, contents, counts, genes, job.sequences, job.scores_folder, provenance, decoding)
+
+
+def _flat(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Keys and values of a document of documents: `weights.start` and its value."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _remove_others(job: Annotation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ def write(
     fetch: Fetch,
     code: GeneticCode,
     min_score: float,
+    tell: Callable[[Gene], None] | None = None,
 ) -> Counts:
     """Write the models as every format that is requested, each file whole or not at all.
 
@@ -38,6 +39,7 @@ def write(
         fetch: gives letters.
         code: the genetic code.
         min_score: genes with a lower score are left out.
+        tell: gets every gene that is written.
     """
     counts = Counts(bases=sum(lengths.values()))
     with ExitStack() as open_files:
@@ -52,12 +54,11 @@ def write(
         proteins, cds = opened(outputs.proteins), opened(outputs.cds)
         assert gff3 is not None
         gff3.writelines(writer.gff3_header(lengths, processor))
-        for number, called in enumerate(genes, 1):
+        for called in numbered(genes):
             if called.support < min_score:
                 counts.left_out += 1
                 continue
-            gene = named(called.gene, f"raygene_{number:06d}")
-            transcript = gene.transcripts[0]
+            gene, transcript = called.gene, called.transcript
             gff3.write(writer.gff3(gene, cds_scores=[called.exon_support]))
             if gtf:
                 gtf.write(writer.gtf(gene))
@@ -66,7 +67,15 @@ def write(
             if cds:
                 cds.write(fasta_records.coding_sequence(gene, transcript, fetch))
             _count(gene, counts)
+            if tell:
+                tell(gene)
     return counts
+
+
+def numbered(genes: Iterable[CalledGene]) -> Iterator[CalledGene]:
+    """Genes in their order, named by their number in it."""
+    for number, called in enumerate(genes, 1):
+        yield replace(called, gene=named(called.gene, f"raygene_{number:06d}"))
 
 
 def named(gene: Gene, name: str) -> Gene:

@@ -62,6 +62,7 @@ def outputs_in(folder: Path) -> Outputs:
         proteins=folder / "proteins.fa",
         cds=folder / "cds.fa",
         bigwig=folder / "coding.bw",
+        html=folder / "genes.html",
     )
 
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.training.annotate.page.genes import gene
+from tests.training.annotate.page.pages import genes, write
+from training.annotate.outputs import Counts
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write(tmp_path_factory.mktemp("page"), genes())
+
+
+def test_every_distribution_and_kind_of_gene_has_a_figure(html: str) -> None:
+    lengths = [f"length-{kind}" for kind in ("genes", "coding-sequences", "exons", "introns")]
+    for name in (*lengths, "exons", "scores", "surest", "median", "least-sure", "longest", "introns", "intron"):
+        assert f'id="figure-{name}"' in html, name
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_is_the_same_bytes_for_the_same_genes(html: str, tmp_path: Path) -> None:
+    assert write(tmp_path, genes()) == html
+
+
+def test_the_page_loads_nothing_and_is_small(html: str) -> None:
+    assert set(re.findall(r'(?:src|href|url\()=?"?(https?://[^"\')]+)', html)) == set()
+    assert len(html) < 200_000
+
+
+def test_names_cannot_become_markup(html: str) -> None:
+    assert "<2>" not in html
+    assert "m<b>" not in html
+    HTMLParser().feed(html)
+
+
+def test_what_is_counted_stands_on_the_page(html: str) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "39 gene models in 60,000 bases" in text
+    assert "from start to stop codon 38 97.4%" in text
+    assert "chr&lt;2&gt; 20,000 13" in text
+    assert "cut by the end of the sequence" in text
+
+
+def test_what_is_left_out_and_dropped_is_said(tmp_path: Path) -> None:
+    text = re.sub(r"<[^>]+>", " ", write(tmp_path, genes(), Counts(left_out=7, too_short=3)))
+    assert re.search(r"left out: score below --min-score\s+7", text)
+    assert re.search(r"dropped: fewer coding bases than a gene has\s+3", text)
+
+
+def test_a_page_without_a_gene_and_one_of_a_single_gene_are_made(tmp_path: Path) -> None:
+    nothing = write(tmp_path, [])
+    assert "No gene model in" in nothing
+    assert "<figure" not in nothing
+    single = write(tmp_path, [gene((5000, 5300))])
+    assert single.count("<figure") == 1

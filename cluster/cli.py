@@ -141,7 +141,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     Raises:
         RaygeneError: what the command would show as one line.
     """
-    from cluster import connection, input_files
+    from cluster import command_text, connection, input_files
     from cluster.context import Context
     from cluster.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
     from pipelines.inputs.spool import Spool
@@ -165,7 +165,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
         chosen = chosen_parser(parser, namespace)
         input_files.take_arguments(chosen, namespace, spool)
         input_files.note_included_models(chosen, namespace, terminal)
-        context = Context(namespace, overrides, terminal, spool)
+        context = Context(namespace, overrides, terminal, spool, command_text.of(chosen, arguments))
         if getattr(namespace, "print_config", False):
             from cluster import resolved_experiment
 

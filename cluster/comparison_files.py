@@ -60,7 +60,11 @@ def make_directories(arguments: argparse.Namespace) -> None:
 
 
 def write(
-    arguments: argparse.Namespace, analysed: Analysis, inputs: Sequence[tuple[str, str]], terminal: Terminal
+    arguments: argparse.Namespace,
+    analysed: Analysis,
+    inputs: Sequence[tuple[str, str]],
+    terminal: Terminal,
+    command: str = "",
 ) -> None:
     """Write those files that are requested.
 
@@ -69,6 +73,7 @@ def write(
         analysed: the comparison.
         inputs: files and flags that decide what is compared, for the page.
         terminal: shows the paths.
+        command: the command line, for the page.
     """
     from pipelines.comparison import lists
 
@@ -80,7 +85,7 @@ def write(
     if arguments.report:
         from pipelines.comparison.report import page
 
-        page.build_page(analysed, inputs).write(Path(arguments.report))
+        page.build_page(analysed, inputs, command).write(Path(arguments.report))
         terminal.say(f"report: {arguments.report}")
 
 

@@ -28,12 +28,14 @@ class Context:
         overrides: configuration keys given as flags, with their values.
         terminal: shows progress, notes and results.
         spool: reads pipes that the experiment names.
+        command: the command line as pages say it; empty for a step of another command.
     """
 
     arguments: argparse.Namespace
     overrides: Overrides
     terminal: Terminal
     spool: Spool | None = None
+    command: str = ""
 
     def experiment(self) -> Experiment:
         """The experiment file, with the flags' values in place of its own; it is read once.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines import storage
+from pipelines.display import counted
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -290,10 +291,10 @@ def _warn_if_nothing_matches(
             terminal.note(f"{result.name}: no call to compare")
         elif not figures["touched"].recovered:
             terminal.warn(
-                f"{result.name}: none of {len(result.calls):,} calls overlaps one of {len(comparison.genes):,} "
-                f"annotated genes on its strand; the calls have {_most_common(call_sets[result.name].types)}, the "
-                f"annotation {_most_common(annotation.types)}: check --call-types, "
-                "--annotation-types and whether both files are of this genome"
+                f"{result.name}: none of {counted(len(result.calls), 'call')} overlaps one of "
+                f"{len(comparison.genes):,} annotated genes on its strand; the calls have "
+                f"{_most_common(call_sets[result.name].types)}, the annotation {_most_common(annotation.types)}: check "
+                "--call-types, --annotation-types and whether both files are of this genome"
             )
         elif "cds" in result.levels and without_cds >= NOTED_SHARE * len(coding):
             terminal.note(

@@ -37,6 +37,17 @@ def shown(text: str, allowed: str = "") -> str:
     return escaped(masked(text), allowed)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and what it counts, as in `1 epoch` and `2,000 epochs`.
+
+    Args:
+        number: how many.
+        noun: the name of one.
+        plural: the name of several; by default the noun and an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def log_of_another_program(text: str) -> str:
     r"""Lines that another program wrote, fit for a screen: its newlines, tabs and plain colours stay.
 

@@ -1,7 +1,8 @@
 """HTML pages: one file that loads nothing from outside, with plots as inline SVG.
 
 The layout and the style are the template `report.html` next to this module; Jinja escapes every text put into it. A
-page is the same bytes for the same content, and follows the reader's light or dark scheme.
+page is the same bytes for the same content, and follows the reader's light or dark scheme. It fits a phone, and on
+paper nothing of it is cut: folded tables are open, and the heads of tables are repeated.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from pipelines import storage
+from pipelines import __version__, storage
 from pipelines.display import shown
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 # A cell of more letters is a sentence: it wraps.
-WRAP_ABOVE = 60
+WRAP_ABOVE = 40
+# Letters that fit side by side on a screen of 1,200 pixels, and with a smaller font on paper; borders count as letters.
+_WIDE_ABOVE, _CROWDED_ABOVE, _BORDER = 108, 140, 2
+_NUMBER = r"[+−-]?(?:\d[\d,]*)?\.?\d+(?:e[+-]?\d+)?"
+# Not an integer alone, which may be the name of a chromosome: 0.81, 12%, +3, 0.80–0.83, 0.81 ± 0.02, 828 MiB, 5 (2%).
+_NUMBER_AS_TEXT = re.compile(
+    rf"(?!\d+$){_NUMBER} ?%?(?:(?:–| to | ± ){_NUMBER} ?%?)?(?: ?(?:[KMGT]i?B|bases|s|min|h))?(?: \({_NUMBER} ?%?\))?"
+)
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"
 # Of things that are compared, in order: the colours first, then with other lines.
 COLOURS = (GENE, ACCENT, NEGATIVE, "#7a4fa3", "#a67c00", "#1d7f93")
@@ -98,6 +106,7 @@ class _TableBlock:
     rows: list[list[_Cell]]
     best: int | None
     folded: bool
+    size: str
     kind: Literal["table"] = "table"
 
 
@@ -157,22 +166,30 @@ class Page:
             best: number of the row to highlight.
             folded: whether to fold it.
         """
-        numeric = [
-            all(isinstance(row[column], int | float) or row[column] in (None, MISSING) for row in rows)
-            for column in range(len(header))
-        ]
+        numeric = [all(_is_number(row[column]) for row in rows) for column in range(len(header))]
         names = [_Cell(name, "n" if right else "") for name, right in zip(header, numeric, strict=True)]
         cells = [[_cell(value, right) for right, value in zip(numeric, row, strict=True)] for row in rows]
-        self._blocks.append(_TableBlock(caption, names, cells, best, folded))
+        self._blocks.append(_TableBlock(caption, names, cells, best, folded, _size(names, cells)))
+
+    def provenance(self, facts: Sequence[tuple[str, object]]) -> None:
+        """Add the last section, which says what the page was made from; raygene's version comes first by itself.
+
+        Args:
+            facts: names and values, such as a dataset and its fingerprint; an empty value is left out.
+        """
+        self.heading("Where this page comes from")
+        rows = [("raygene", __version__), *((name, value) for name, value in facts if value not in (None, ""))]
+        self.table("Versions, files and settings", ("", "value"), rows)
 
     def figures(self, *figures: tuple[str, Figure | Svg] | Plot) -> None:
-        """Add plots side by side, each with its caption."""
+        """Add plots side by side, each with its caption; without one nothing is added."""
         drawn = []
         for plot in (Plot(*figure) for figure in figures):
             self._figures += 1
             svg = plot.figure if isinstance(plot.figure, Svg) else _svg(plot.figure, f"f{self._figures}-")
             drawn.append(_DrawnPlot(plot.title, plot.text, plot.name, plot.alt_text, svg))
-        self._blocks.append(_Plots(drawn))
+        if drawn:
+            self._blocks.append(_Plots(drawn))
 
     def html(self) -> str:
         """The whole page."""
@@ -206,6 +223,24 @@ def _cell(value: object, numeric: bool) -> _Cell:
     if len(text) > WRAP_ABOVE:
         return _Cell(text, "w")
     return _Cell(text, "n" if numeric else "")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return value in (MISSING, "") or _NUMBER_AS_TEXT.fullmatch(value) is not None
+    return value is None or isinstance(value, int | float)
+
+
+def _size(header: Sequence[_Cell], rows: Sequence[Sequence[_Cell]]) -> str:
+    """The classes of a table with more letters side by side than fit at the usual size of the font."""
+    widths = [max(map(len, name.text.split()), default=0) for name in header]
+    for row in rows:
+        widths = [
+            max(width, min(len(cell.text), WRAP_ABOVE // 2) if cell.kind == "w" else len(cell.text))
+            for width, cell in zip(widths, row, strict=True)
+        ]
+    total = sum(widths) + _BORDER * len(widths)
+    return "" if total <= _WIDE_ABOVE else "wide" if total <= _CROWDED_ABOVE else "wide crowded"
 
 
 def format_cell(value: object) -> str:

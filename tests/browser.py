@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTHS = {"desktop": 1280, "phone": 400}
+WIDTHS = {"desktop": 1200, "phone": 390}
+# Between margins of 14 mm on A4, at the 96 pixels an inch of CSS.
+PAPER = 688
 WINDOWS = [(width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
 
 
@@ -56,6 +58,20 @@ def drawn(image: bytes, colour: str) -> int:
     return int((np.abs(pixels - expected).max(axis=2) <= 8).sum())
 
 
+_WITH_WORDS = "element => `${element.tagName} ${element.className} ${(element.textContent || '').slice(0, 60)}`"
+# What is inside of an SVG is clipped by it, and a text in a line has no box of its own.
+_SCROLLING = f"""() => [...document.body.querySelectorAll(':not(svg):not(svg *)')].filter(element =>
+    element.clientWidth > 0 && getComputedStyle(element).display != 'inline' &&
+    element.scrollWidth > element.clientWidth + 1).map({_WITH_WORDS})"""
+_BEYOND = f"""width => [...document.body.querySelectorAll(':not(svg *)')].filter(element =>
+    element.getBoundingClientRect().right > width + 1).map({_WITH_WORDS})"""
+_CLOSED = f"""() => [...document.querySelectorAll('details table')].filter(element =>
+    element.clientHeight < 20 || !element.checkVisibility({{contentVisibilityAuto: true}})).map({_WITH_WORDS})"""
+_TEXTS = "h1, h2, p, th, td, caption, summary, figcaption"
+_UNREADABLE = f"""least => [...document.querySelectorAll('{_TEXTS}')].filter(element =>
+    parseFloat(getComputedStyle(element).fontSize) < least).map({_WITH_WORDS})"""
+
+
 class WholePage:
     """What holds for every page in every window: a file of tests inherits it, and has a fixture `file`."""
 
@@ -66,3 +82,25 @@ class WholePage:
     def test_the_page_is_no_wider_than_the_window(self, shown: tuple[Any, list[str]]) -> None:
         opened, _ = shown
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    def test_a_desktop_shows_all_of_it_and_a_phone_scrolls_tables_alone(self, shown: tuple[Any, list[str]]) -> None:
+        opened, _ = shown
+        scrolling = opened.evaluate(_SCROLLING)
+        if opened.viewport_size["width"] == WIDTHS["phone"]:
+            scrolling = [element for element in scrolling if not element.startswith("DIV scroll")]
+        assert scrolling == []
+        assert opened.evaluate(_UNREADABLE, 12) == []
+
+    def test_on_paper_nothing_is_cut_or_closed(self, shown: tuple[Any, list[str]]) -> None:
+        opened, _ = shown
+        size = opened.viewport_size
+        opened.set_viewport_size({"width": PAPER, "height": 970})
+        opened.emulate_media(media="print")
+        scrolling, beyond = opened.evaluate(_SCROLLING), opened.evaluate(_BEYOND, PAPER)
+        closed = opened.evaluate(_CLOSED)
+        ink = opened.evaluate("getComputedStyle(document.body).color + getComputedStyle(document.body).backgroundColor")
+        small = opened.evaluate(_UNREADABLE, 7)
+        opened.emulate_media(media="screen")
+        opened.set_viewport_size(size)
+        assert scrolling == beyond == closed == small == []
+        assert ink == "rgb(0, 0, 0)rgb(255, 255, 255)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.display import counted
 from training.memory.capacity import format_size
 from training.memory.fixes import LENGTH_KEYS
 from training.tasks import Name
@@ -32,7 +33,7 @@ def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
         measured = f"{format_size(trial.memory_measured)} of " if trial.memory_measured else ""
         parts.append(f"{measured}{format_size(trial.memory_predicted)} predicted")
     if trial.epochs:
-        parts.append(f"{trial.epochs} epochs in {trial.seconds:.0f} s")
+        parts.append(f"{counted(trial.epochs, 'epoch')} in {trial.seconds:.0f} s")
     parts.append(trial.state + (f" ({trial.reason})" if trial.reason else ""))
     return f"[{done}{total}] trial {trial.number}: {'; '.join(parts)}"
 

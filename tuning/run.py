@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
+from pipelines.display import counted
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress, Stage
 from training.bundle import start
@@ -143,12 +144,14 @@ class Run:
 
     def _note_plan(self) -> None:
         machine, done = self._machine, sum(trial.has_ended for trial in self._store.trials)
-        devices = f"{machine.gpus} GPUs" if machine.gpus else f"{machine.cpus:g} CPUs"
+        devices = (
+            counted(machine.gpus, "GPU") if machine.gpus else f"{machine.cpus:g} CPU{'' if machine.cpus == 1 else 's'}"
+        )
         count = self._config.max_configurations
-        configurations = f"{count} configurations" if count else "all configurations"
+        configurations = counted(count, "configuration") if count else "all configurations"
         memory = format_size(machine.memory)
         plan = f"tuning: {configurations} by {self._config.search}, on {devices} with {memory} to share"
-        self._progress.note(plan + (f"; {done} trial{'s are' if done > 1 else ' is'} done" if done else ""))
+        self._progress.note(plan + (f"; {counted(done, 'trial')} {'is' if done == 1 else 'are'} done" if done else ""))
         for path in self._store.set_aside:
             self._progress.note(
                 f"{path}: this version cannot read its row; it was moved here, and the study continues without it"

@@ -15,6 +15,7 @@ from typing import Any
 from pipelines import storage
 from pipelines.build.pipeline import Connect
 from pipelines.dataset.token_dataset import read_manifest
+from pipelines.display import counted
 from pipelines.errors import BusyError, ResourceError, UsageError
 from pipelines.progress import Progress
 from training.bundle import start
@@ -149,8 +150,8 @@ def _deferred_error(deferred: Sequence[tuple[Trial, str]]) -> ResourceError | No
     trial, reason = deferred[0]
     name = f"trial {trial.number}" if trial.number else f"seed {trial.seed} of configuration {trial.configuration}"
     return ResourceError(
-        f"{len(deferred)} trials that are still to be run do not fit the memory that is free now; the first is {name} "
-        f"({reason})",
+        f"{counted(len(deferred), 'trial')} still to be run {'does' if len(deferred) == 1 else 'do'} not fit "
+        f"the memory that is free now; the first is {name} ({reason})",
         "run the same command when more is free, or state the memory with tuning.device_memory",
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import t
 
 from pipelines import fingerprint
+from pipelines.display import counted
 from pipelines.report import MISSING
 from training.memory.capacity import format_size
 from tuning import keys, lines, ranking
@@ -212,7 +213,7 @@ def count_by_state(trials: Sequence[Trial]) -> str:
     )
     if timed_out := sum(trial.reason.startswith(TIME_LIMIT) for trial in trials):
         text += f"; {timed_out} of them took longer than {TIME_LIMIT}"
-    return f"{len(trials)} trial{'s' if len(trials) > 1 else ''}: {text}" if trials else "no trial yet"
+    return f"{counted(len(trials), 'trial')}: {text}" if trials else "no trial yet"
 
 
 def conclusion(trials: Sequence[Trial], metric: str, seeds: int = 1) -> str:
@@ -232,5 +233,6 @@ def conclusion(trials: Sequence[Trial], metric: str, seeds: int = 1) -> str:
     gap = chosen.gap(metric)
     text += f", on train {gap:+.4f}" if gap is not None else ""
     if chosen.state == "stopped early":
-        text += f"; it was stopped after {chosen.epochs} epochs, and raygene train best.yaml trains it to the end"
+        epochs = counted(chosen.epochs, "epoch")
+        text += f"; it was stopped after {epochs}, and raygene train best.yaml trains it to the end"
     return f"{text}."

@@ -155,7 +155,7 @@ def run(context: Context) -> None:
         comparison = gene_calls.compare(known, {name: calls}, genome.lengths, regions, terminal)
         analysed = gene_calls.analyse(comparison, genome, Resampling(), terminal)
         inputs = comparison_files.inputs(arguments, [(name, arguments.output)], _FLAGS)
-        comparison_files.write(arguments, analysed, inputs, terminal)
+        comparison_files.write(arguments, analysed, inputs, terminal, context.command)
 
 
 def _provenance(arguments: argparse.Namespace, bundle: Bundle) -> list[tuple[str, str]]:

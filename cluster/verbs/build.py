@@ -12,6 +12,7 @@ from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
+from pipelines.display import counted
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ def show_estimate(config: DatasetConfig, output: Path, cluster: ClusterConfig, t
     terminal.table("The dataset would have at most", header, rows)
     for genome in estimates:
         if genome.windows > genome.genes:
-            terminal.note(f"{genome.name}: {genome.windows:,} windows of {genome.genes:,} genes (crop.per_gene)")
+            terminal.note(
+                f"{genome.name}: {counted(genome.windows, 'window')} of {counted(genome.genes, 'gene')} (crop.per_gene)"
+            )
         for reason, count in genome.dropped.items():
             terminal.note(f"{genome.name}: {count:,} left out: {reason.replace('_', ' ')}")
     show_plan(job, cluster, terminal)
@@ -208,4 +211,4 @@ def show_structure(manifest: dict[str, Any], terminal: Terminal) -> None:
         terminal.table(table.caption, table.header, table.rows)
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
-            terminal.note(f"{genome}: {count:,} genes left out: {reason.replace('_', ' ')}")
+            terminal.note(f"{genome}: {counted(count, 'gene')} left out: {reason.replace('_', ' ')}")

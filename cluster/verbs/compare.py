@@ -111,7 +111,9 @@ def run(context: Context) -> None:
     resampling = Resampling(arguments.samples, arguments.seed)
     analysed = gene_calls.analyse(comparison, genome, resampling, terminal)
     call_files = list(zip(names, arguments.calls, strict=True))
-    comparison_files.write(arguments, analysed, comparison_files.inputs(arguments, call_files, _FLAGS), terminal)
+    comparison_files.write(
+        arguments, analysed, comparison_files.inputs(arguments, call_files, _FLAGS), terminal, context.command
+    )
 
 
 def _require_valid(arguments: argparse.Namespace) -> None:

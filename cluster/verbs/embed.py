@@ -61,7 +61,7 @@ def add_arguments(parser: Parser) -> None:
 def run(context: Context) -> None:
     """Learn, score, and show the tables."""
     from training.embed import report
-    from training.embed.run import embed
+    from training.embed.run import STABLE_NAME, embed
 
     experiment = context.experiment()
     dimension = experiment.embedding.dimension or experiment.model.embedding
@@ -81,6 +81,7 @@ def run(context: Context) -> None:
         storage.write_json(Path(arguments.json), figures)
     terminal.say(f"page: {embedding.page}")
     terminal.say(f"embedding: {embedding.path}")
+    terminal.say(f"the same, with a name that stays: {embedding.path.with_name(STABLE_NAME)}")
 
 
 def _corpus(context: Context) -> Corpus:

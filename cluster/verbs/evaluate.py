@@ -55,8 +55,8 @@ def add_arguments(parser: Parser) -> None:
         "--report",
         type=PathRole.WRITTEN_FILE,
         metavar="FILE",
-        help="the HTML page (default report-SPLIT.html next to BUNDLE, or in this directory if that is an address or "
-        "a name)",
+        help="the HTML page (default report-SPLIT.html next to BUNDLE, report-SPLIT.A.B.html for several, or in this "
+        "directory if the first is an address or a name)",
     )
     parser.add_argument(
         "--mistakes",
@@ -158,7 +158,7 @@ def run(context: Context) -> None:
     if arguments.predictions:
         predictions.write(evaluation, Path(arguments.predictions))
     paths = mistakes.write(evaluation, mistakes_path)
-    page.build_page(evaluation).write(report)
+    page.build_page(evaluation, context.command).write(report)
     terminal.say(f"mistakes: {', '.join(map(str, paths))}")
     terminal.say(f"report: {report}")
 
@@ -182,10 +182,16 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
 
 
 def _default_outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """The paths of the page and of the mistakes, as given or next to the first bundle."""
+    """The paths of the page and of the mistakes, as given or next to the first bundle.
+
+    The page of several bundles is named for all of them, so that it never replaces that of the first alone.
+    """
+    from training.evaluation import model_names
+
     first = arguments.bundles[0]
     bundle = None if included_models.named(first) else remote.local_path(first)
     folder = bundle.absolute().parent if bundle else Path.cwd()
-    report = Path(remote.local_path(arguments.report or str(folder / f"report-{arguments.split}.html")) or "")
+    names = model_names.file_suffix(model_names.short_names(arguments.bundles))
+    report = Path(remote.local_path(arguments.report or str(folder / f"report-{arguments.split}{names}.html")) or "")
     given = remote.local_path(arguments.mistakes) if arguments.mistakes else None
     return report, given or report.parent / f"mistakes-{arguments.split}.bed"

@@ -13,6 +13,7 @@ from cluster.flags import Parser
 from cluster.output_paths import PathRole, Written
 from pipelines import storage
 from pipelines.config import SourceConfig, validate
+from pipelines.display import counted
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _of_genomes(context: Context, preset: str) -> str:
             stage.advance()
     for one in genomes:
         if one.facts.organelles:
-            listed = ", ".join(f"{name} ({genes:,} genes)" for name, genes in one.facts.organelles.items())
+            listed = ", ".join(f"{name} ({counted(genes, 'gene')})" for name, genes in one.facts.organelles.items())
             terminal.note(f"{one.name}: organelles are left out: {listed}")
     chosen = held_out.together({one.name: held_out.choose(one.facts.lengths, one.facts.genes) for one in genomes})
     _show_split(context, preset, genomes, chosen)
@@ -219,8 +220,8 @@ def _show_split(context: Context, preset: str, genomes: list[GenomeEntry], chose
         epochs, minutes = network.epochs(chosen.train_bases), network.minutes(chosen.train_bases)
         terminal.say(f"network: {network.why}")
         terminal.say(
-            f"training: {epochs} epochs of {chosen.train_bases / 1e6:,.1f} Mb, about {max(minutes, 1):,.0f} minutes "
-            "on one quiet core"
+            f"training: {counted(epochs, 'epoch')} of {chosen.train_bases / 1e6:,.1f} Mb, about "
+            f"{counted(max(round(minutes), 1), 'minute')} on one quiet core"
         )
 
 

@@ -8,6 +8,7 @@ from cluster.context import Context
 from cluster.flags import Parser
 from cluster.output_paths import PathRole
 from pipelines import storage
+from pipelines.display import counted
 from pipelines.errors import UsageError
 
 SUMMARY = "show what is in a dataset, and whether trivial rules solve it"
@@ -66,7 +67,7 @@ def run(context: Context) -> None:
     if arguments.json:
         storage.write_json(Path(arguments.json), inspection.to_json())
     if arguments.report:
-        inspection.page().write(Path(arguments.report))
+        inspection.page(context.command).write(Path(arguments.report))
         terminal.say(f"report: {arguments.report}")
     if arguments.export and arguments.export != "huggingface":
         _export(context)
@@ -86,7 +87,7 @@ def _export(context: Context) -> None:
 
     arguments, terminal = context.arguments, context.terminal
     written = export(Path(arguments.dataset), arguments.export, Path(arguments.export_to))
-    terminal.say(f"{arguments.export}: {written.rows:,} intervals in {arguments.export_to}")
+    terminal.say(f"{arguments.export}: {counted(written.rows, 'interval')} in {arguments.export_to}")
     if written.truncated:
         terminal.warn(
             f"the last bases of {written.truncated:,} intervals are missing ({written.missing_bases:,} bases in all): "

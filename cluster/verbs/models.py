@@ -9,6 +9,7 @@ from cluster.context import Context
 from cluster.flags import Parser
 from cluster.output_paths import PathRole
 from pipelines import storage
+from pipelines.display import counted
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _show_list(models: list[IncludedModel], terminal: Terminal) -> None:
         train = described["train"]
         own = (
             *(model.name, described["task"], model.organisms),
-            f"{', '.join(described['genomes'])}: {train['bases'] / 1e6:,.1f} Mb, {train['genes']:,} genes",
+            f"{', '.join(described['genomes'])}: {train['bases'] / 1e6:,.1f} Mb, {counted(train['genes'], 'gene')}",
         )
         sized = (f"{model.size / 1e6:,.1f} MB", described["digest"][:12])
         for number, measured in enumerate(model.measured or [{}]):

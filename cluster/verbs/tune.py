@@ -100,6 +100,7 @@ def show(trials: Sequence[Trial], report: StudyReport, metric: str, seeds: int, 
             terminal.say(note)
     if report.shares:
         terminal.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(report.shares))
+        terminal.say(importance.caveat(trials, metric, seeds))
     terminal.say(f"{summary.count_by_state(trials)}.")
     terminal.say(summary.conclusion(trials, metric, seeds))
     for caution in summary.cautions(trials):

@@ -242,7 +242,7 @@ class Inspection:
             **({"leakage": self.manifest["leakage"]} if self.manifest.get("leakage") else {}),
         }
 
-    def page(self) -> report.Page:
+    def page(self, command: str = "") -> report.Page:
         """Return the results as one HTML page."""
         page = report.Page("Token dataset", f"{self.directory} · fingerprint {self.manifest['fingerprint'][:12]}")
         best = self.rules[0]
@@ -260,6 +260,13 @@ class Inspection:
         )
         for table in self.tables():
             page.table(table.caption, table.header, table.rows)
+        page.provenance(
+            [
+                ("dataset", self.manifest["fingerprint"]),
+                ("tokenizer", self.manifest["tokenizer"]["fingerprint"]),
+                ("command", command),
+            ]
+        )
         return page
 
     def _plot_histogram(self, attribute: str, axis_label: str) -> Figure:

@@ -165,7 +165,7 @@ class StructureInspection:
             ],
         }
 
-    def page(self) -> report.Page:
+    def page(self, command: str = "") -> report.Page:
         """Return the results as one HTML page."""
         page = report.Page("Labelled windows", f"{self.directory} · fingerprint {self.manifest['fingerprint'][:12]}")
         genes = sum(part.listed["genes"].get("labelled", 0) for part in self.parts)
@@ -182,6 +182,13 @@ class StructureInspection:
         )
         for table in self.tables():
             page.table(table.caption, table.header, table.rows)
+        page.provenance(
+            [
+                ("dataset", self.manifest["fingerprint"]),
+                ("tokenizer", self.manifest["tokenizer"]["fingerprint"]),
+                ("command", command),
+            ]
+        )
         return page
 
     def _plot_lengths(self, attribute: str) -> Figure:

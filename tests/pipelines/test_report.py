@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from pipelines import report
+from pipelines import __version__, report
 from pipelines.errors import ResourceError
 
 VOID = {"meta", "br", "img", "link"}
@@ -148,6 +148,62 @@ def test_a_plot_may_have_a_name_and_a_text_after_its_title() -> None:
 def test_a_row_of_another_width_than_the_header_is_refused() -> None:
     with pytest.raises(ValueError, match="argument 2 is longer"):
         report.Page("t").table("c", ("one",), [(1, 2)])
+
+
+def test_numbers_written_as_text_are_aligned_and_names_that_are_digits_are_not() -> None:
+    rows = [
+        (
+            "1",
+            "1",
+            "6.21%",
+            "0.809–0.833",
+            "-0.0160",
+            "0.23 ± 0.48",
+            "828 MiB",
+            "1.0 GiB",
+            "5 (2.1%)",
+            "1e-05",
+            "3-mers",
+        )
+    ]
+    rows.append(
+        ("2", "12", report.MISSING, "+0.022 to +0.058", "", "0.1", "1,003 MiB", "–", "3,787 (100%)", "0.1", "4")
+    )
+    small_page = report.Page("t")
+    small_page.table("c", [str(number) for number in range(len(rows[0]))], rows)
+    kinds = [dict(attributes).get("class") for tag, attributes in cells(small_page.html()) if tag == "th"]
+    assert kinds == [None, None, "n", "n", "n", "n", "n", "n", "n", "n", None]
+
+
+def cells(text: str) -> list[tuple[str, list[tuple[str, str | None]]]]:
+    """Tags and attributes of the cells of a page."""
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: found.append((tag, attrs))  # type: ignore[method-assign]
+    parser.feed(text)
+    return [(tag, attributes) for tag, attributes in found if tag in ("th", "td")]
+
+
+@pytest.mark.parametrize(("columns", "size"), [(5, ""), (12, "wide"), (20, "wide crowded")])
+def test_a_table_of_many_columns_has_a_smaller_font(columns: int, size: str) -> None:
+    small_page = report.Page("t")
+    small_page.table("c", ["learning"] * columns, [(0.5,) * columns])
+    assert f'<table class="{size}">' in small_page.html() if size else "<table>" in small_page.html()
+
+
+def test_a_page_says_what_it_was_made_from_and_leaves_out_what_is_not_known() -> None:
+    small_page = report.Page("t")
+    small_page.provenance([("dataset", "0123abcd"), ("command", ""), ("seed", 0), ("bundle", None)])
+    text = " ".join(outline(small_page.html()).text)
+    assert f"raygene {__version__} dataset 0123abcd seed 0" in " ".join(text.split())
+    assert "command" not in text
+    assert "bundle" not in text
+
+
+def test_an_address_with_credentials_is_masked() -> None:
+    small_page = report.Page("t")
+    small_page.provenance([("command", "raygene evaluate https://user:hidden@example.org/bundle")])
+    assert "hidden" not in small_page.html()
 
 
 @pytest.mark.parametrize(

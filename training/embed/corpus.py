@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipelines import fingerprint
 from pipelines.config import TokenizerConfig
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.display import counted
 from pipelines.errors import DatasetError, InputError, UsageError
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
@@ -171,8 +172,9 @@ def from_dataset(directory: Path, split: str, config: EmbeddingConfig) -> Corpus
         read_train=lambda: _rows(train),
         read_held_out=lambda: _rows(held_out),
         content={"dataset": train.manifest["fingerprint"], "split": split},
-        description=f"{len(train):,} rows of train, {'on both strands' if both_strands else 'each on its own strand'}; "
-        f"scored on {len(held_out):,} rows of {split}",
+        description=f"{counted(len(train), 'row')} of train, "
+        f"{'on both strands' if both_strands else 'each on its own strand'}; "
+        f"scored on {counted(len(held_out), 'row')} of {split}",
     )
 
 

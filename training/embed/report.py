@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -179,7 +180,17 @@ def build_page(document: Json, learnt: KmerVectors, tokenizer: Tokenizer) -> rep
         )
     )
     page.table("Nearest k-mers by cosine: from the most frequent to the rarest", NEAREST_HEADER, nearest_rows(document))
+    page.provenance([*_facts(document), ("tokenizer", tokenizer.fingerprint), ("embedding", document["key"])])
     return page
+
+
+def _facts(document: Json) -> list[tuple[str, object]]:
+    """What was read, and the settings."""
+    content, settings = document["content"], document["config"]
+    return [
+        *((name, value if isinstance(value, str) else json.dumps(value)) for name, value in content.items()),
+        ("settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
+    ]
 
 
 def principal_components(learnt: KmerVectors, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:

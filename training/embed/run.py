@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from training.models import embedding_file
 METHOD = 2
 # Not part of the key: it holds the dimension by itself, and `strands` shows in what is read.
 NOT_IN_KEY = {"dimension", "strands"}
+# Always the embedding of the last command that wrote to the directory, for experiments and scripts that name it.
+STABLE_NAME = "embedding.safetensors"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class FinishedEmbedding:
     """A finished embedding.
 
     Attributes:
-        path: the embedding file.
+        path: the embedding file, whose name has its accuracy and time.
         figures: its figures, as in the JSON file next to it.
     """
 
@@ -72,12 +75,15 @@ def embed(corpus: Corpus, dimension: int, output: Path, progress: Progress) -> F
     storage.make_directory(output)
     with storage.only_writer(output):
         storage.remove_partial(output, "embed-*-checkpoint")
+        storage.remove_partial(output, STABLE_NAME)
         remove_unfinished(output)
-        if (previous := find_finished(output, key, corpus.tokenizer, dimension, progress)) is not None:
-            progress.note(f"{previous.path} is of the same sequence and configuration; nothing to do")
-            return previous
-        with one_thread():
-            return _train_and_write(corpus, dimension, output, key, progress)
+        if (finished := find_finished(output, key, corpus.tokenizer, dimension, progress)) is not None:
+            progress.note(f"{finished.path} is of the same sequence and configuration; nothing to do")
+        else:
+            with one_thread():
+                finished = _train_and_write(corpus, dimension, output, key, progress)
+        copy_to_stable_name(finished.path, progress)
+        return finished
 
 
 def key_of(corpus: Corpus, dimension: int) -> str:
@@ -118,6 +124,26 @@ def find_finished(
     for problem in damaged:
         progress.note(f"{problem}; it is left as it is, and the embedding is made again")
     return None
+
+
+def copy_to_stable_name(path: Path, progress: Progress) -> None:
+    """Make `embedding.safetensors` next to an embedding file the same, whole or not at all.
+
+    After a kill before it, the same command does it. A file of that name that `raygene embed` did not write stays.
+    """
+    stable = path.with_name(STABLE_NAME)
+    if stable.exists():
+        try:
+            is_ours = "key" in embedding_file.read_metadata(stable)
+        except BundleError:
+            is_ours = False
+        if not is_ours:
+            progress.warn(f"{stable}: not written by raygene embed, and left as it is; the embedding is {path.name}")
+            return
+        if stable.read_bytes() == path.read_bytes():
+            return
+    with storage.replacing(stable) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def remove_unfinished(output: Path) -> None:

@@ -52,6 +52,7 @@ class ModelEvaluation:
         slices: metrics of the slices, by what the rows are grouped by (`slices.BY`).
         biotypes: recall by biotype of the genes.
         left_out: recall on the genes that the dataset leaves out; empty if there are none.
+        fingerprint: of the bundle; empty if it was not loaded.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ModelEvaluation:
     slices: dict[str, list[Slice]]
     biotypes: list[Recall]
     left_out: list[Recall]
+    fingerprint: str = ""
 
     @property
     def intervals(self) -> Intervals:
@@ -234,6 +236,7 @@ def _evaluation(
             },
             biotypes=recall.by_biotype(dataset, scores[name] >= thresholds[name]),
             left_out=_recall_of_left_out(bundle, genes_left_out, split, token_budget),
+            fingerprint=bundle.digest or "",
         )
         for number, (name, bundle) in enumerate(bundles.items())
     ]

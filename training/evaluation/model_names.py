@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from pipelines.errors import UsageError
 
 ONLY_MODEL = "model"
 BUNDLE = "bundle"
+_MAX_LETTERS = 100
 
 
 def short_names(bundles: Sequence[Path | str]) -> list[str]:
@@ -35,6 +38,19 @@ def short_names(bundles: Sequence[Path | str]) -> list[str]:
     whole = [str(bundle) if remote.local_path(bundle) else remote.redacted(str(bundle)) for bundle in bundles]
     # Addresses may differ in their queries alone, which may be secrets.
     return whole if len(set(whole)) == len(whole) else [f"{name} ({n})" for n, name in enumerate(whole, start=1)]
+
+
+def file_suffix(names: Sequence[str]) -> str:
+    """What several models add to the name of a file about all of them, before its ending; nothing for a single one.
+
+    The names, each after a dot; if that is long, how many there are and a digest of the names.
+    """
+    if len(names) == 1:
+        return ""
+    suffix = "".join(f".{re.sub(r'[^A-Za-z0-9_+=-]+', '-', name).strip('-') or ONLY_MODEL}" for name in names)
+    if len(suffix) <= _MAX_LETTERS:
+        return suffix
+    return f".{len(names)}-models-{hashlib.sha256(chr(0).join(names).encode()).hexdigest()[:8]}"
 
 
 def _parts(bundle: Path | str) -> tuple[str, ...]:

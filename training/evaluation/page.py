@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines import report
+from pipelines.display import counted
 from pipelines.report import Table
 from training.evaluation import conclusions, mistakes, plots, tables
 from training.evaluation.evaluate import Evaluation
@@ -13,12 +14,18 @@ from training.evaluation.slices import BY
 MAX_MISTAKES, MAX_SLICES, MAX_OPEN_SLICES = 20, 500, 12
 
 
-def build_page(evaluation: Evaluation) -> report.Page:
-    """Build the page, the same bytes for the same evaluation."""
+def build_page(evaluation: Evaluation, command: str = "") -> report.Page:
+    """Build the page, the same bytes for the same evaluation.
+
+    Args:
+        evaluation: what is shown.
+        command: that it was made by; empty if it is not known.
+    """
     negatives = len(evaluation.dataset) - evaluation.genes
     page = report.Page(
         f"Evaluation on {evaluation.dataset.split}",
-        f"{evaluation.genes:,} genes and {negatives:,} negatives of {', '.join(evaluation.genomes)} · "
+        f"{counted(evaluation.genes, 'gene')} and {counted(negatives, 'negative')} of "
+        f"{', '.join(evaluation.genomes)} · "
         f"dataset {evaluation.dataset.manifest['fingerprint'][:12]}",
     )
     for sentence in conclusions.conclude(evaluation):
@@ -39,6 +46,19 @@ def build_page(evaluation: Evaluation) -> report.Page:
     page.heading("What was evaluated")
     for table in (_models(evaluation), _data(evaluation)):
         _add_table(page, table)
+    bundles = [
+        ("bundle" if len(evaluation.models) == 1 else f"bundle {model.name}", model.fingerprint)
+        for model in evaluation.models
+    ]
+    manifest = evaluation.dataset.manifest
+    page.provenance(
+        [
+            *bundles,
+            ("dataset", manifest["fingerprint"]),
+            ("tokenizer", manifest["tokenizer"]["fingerprint"]),
+            ("command", command),
+        ]
+    )
     return page
 
 
@@ -133,7 +153,6 @@ def _data(evaluation: Evaluation) -> Table:
     window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
     chromosomes = [chromosome.name for chromosome in evaluation.models[0].slices["chromosome"]]
     rows: list[tuple[object, ...]] = [
-        ("dataset", manifest["fingerprint"]),
         ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),
         ("genes shown as", window),
         ("chromosomes", ", ".join(chromosomes[:12]) + (" …" if len(chromosomes) > 12 else "")),

@@ -78,12 +78,12 @@ def probabilities(evaluation: Evaluation) -> list[Plot]:
 
 
 def slices(evaluation: Evaluation) -> list[Plot]:
-    """AUROC by length, genome and chromosome."""
+    """AUROC by length, genome and chromosome, of which there are several with a figure."""
     shown = _largest(evaluation.models[0].slices["chromosome"])
     total = len(evaluation.models[0].slices["chromosome"])
     limited = f"The {len(shown)} of {total:,} chromosomes with most intervals. " if len(shown) < total else ""
     genomes = list(range(len(evaluation.models[0].slices["genome"])))[:MAX_SLICES]
-    return [
+    plots = [
         Plot(
             "Length",
             _lengths(evaluation),
@@ -98,6 +98,12 @@ def slices(evaluation: Evaluation) -> list[Plot]:
             "chromosome",
         ),
     ]
+    return [plot for plot in plots if _is_comparison(evaluation, plot.name)]
+
+
+def _is_comparison(evaluation: Evaluation, by: str) -> bool:
+    """Whether there are two parts or more with a figure: one alone is in the table, and needs no plot."""
+    return any(sum(part.interval is not None for part in model.slices[by]) > 1 for model in evaluation.models)
 
 
 def _of_model(evaluation: Evaluation, model: ModelEvaluation) -> str:

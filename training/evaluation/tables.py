@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines import metrics
 from pipelines.config import KINDS
+from pipelines.display import counted
 from pipelines.report import MISSING, Table
 from training.evaluation.evaluate import BEST_RULE, Evaluation
 from training.evaluation.recall import EVERY, Recall
@@ -43,7 +44,7 @@ def main(evaluation: Evaluation) -> Table:
     named += [(f"rule: {rule.description}", rule.metrics) for rule in evaluation.rules]
     rows: Rows = [(name, *(values[metric] for metric in metrics.NAMES)) for name, values in named]
     negatives = len(evaluation.dataset) - evaluation.genes
-    caption = f"Split {evaluation.dataset.split}: {evaluation.genes:,} genes, {negatives:,} negatives"
+    caption = f"Split {evaluation.dataset.split}: {counted(evaluation.genes, 'gene')}, {counted(negatives, 'negative')}"
     return Table(caption, ("", *METRIC_LABELS.values()), rows)
 
 

@@ -15,9 +15,8 @@ from tuning.config import Domain
 from tuning.search.proposals import optuna_choice, optuna_distribution
 from tuning.trial import Trial
 
-MIN_CONFIGURATIONS, MIN_KEYS = 4, 2
-# Fewer configurations for each key say nothing of one key apart from the others.
-MIN_FOR_EACH_KEY = 2
+# Fewer configurations, in all or for each key, say nothing of one key apart from the others.
+MIN_CONFIGURATIONS, MIN_FOR_EACH_KEY, MIN_KEYS = 10, 5, 2
 HEADER = ("key", "share of the variation")
 METHOD = "functional ANOVA over a random forest, as Optuna computes it"
 
@@ -27,7 +26,7 @@ def importance(
 ) -> dict[str, float]:
     """Keys and the shares of the variation in the metric that they explain, largest first.
 
-    Empty with fewer than four configurations, or than two for each key, with fewer than two keys that can be compared,
+    Empty with fewer than ten configurations, or than five for each key, with fewer than two keys that can be compared,
     or if all metrics are equal.
 
     Args:
@@ -56,6 +55,16 @@ def importance(
         warnings.simplefilter("ignore")
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, params=shared))
+
+
+def caveat(trials: Sequence[Trial], metric: str, seeds: int = 1) -> str:
+    """What importances cannot say, in two sentences; the arguments are those of `importance`."""
+    configurations = len(ranking.scored(trials, metric, seeds))
+    return (
+        f"Importances are estimates from {configurations} configurations, and hold for the values that were searched: "
+        "a key with a narrow range explains little, whatever it does beyond. Where two keys work together, a share "
+        "says nothing of either alone."
+    )
 
 
 def rows(shares: dict[str, float]) -> list[tuple[object, ...]]:

@@ -58,10 +58,14 @@ def build_page(
         page.table("By size of token vectors and hidden state", summary.SIZE_HEADER, summary.size_rows(sizes))
     if shares:
         page.table(f"Importance: {importance.METHOD}", importance.HEADER, importance.rows(shares))
+        page.paragraph(importance.caveat(trials, metric, seeds))
     page.heading("All trials")
     _add_trials(page, trials, metric, seeds)
     if reasons := summary.reason_rows(trials):
         page.table("Why trials ended before their last epoch, or never began", summary.REASON_HEADER, reasons)
+    fingerprints = dict.fromkeys(trial.fingerprint for trial in trials)
+    datasets = [fingerprint for fingerprint in fingerprints if fingerprint]
+    page.provenance([("dataset" if len(datasets) == 1 else f"dataset {n}", one) for n, one in enumerate(datasets, 1)])
     return page
 
 

@@ -13,12 +13,13 @@ from pipelines.report import Plot, Table
 MAX_OPEN_ROWS = 24
 
 
-def build_page(analysis: Analysis, inputs: Sequence[tuple[str, str]]) -> report.Page:
+def build_page(analysis: Analysis, inputs: Sequence[tuple[str, str]], command: str = "") -> report.Page:
     """Build the page, the same bytes for the same comparison.
 
     Args:
         analysis: what is shown.
         inputs: name and value of each file and flag that decided what was compared.
+        command: that it was made by; empty if it is not known.
     """
     comparison = analysis.comparison
     megabases = sum(region.end - region.start for region in comparison.regions) / 1e6
@@ -47,9 +48,7 @@ def build_page(analysis: Analysis, inputs: Sequence[tuple[str, str]]) -> report.
             "one is that with most introns."
         )
         page.figures(*(_plot(analysis, example) for example in chosen))
-    page.heading("What was compared")
-    rows: list[tuple[object, ...]] = [*inputs, ("intervals", tables.method(analysis))]
-    _add_table(page, Table("Files and settings", ("", "value"), rows))
+    page.provenance([*inputs, ("intervals", tables.method(analysis)), ("command", command)])
     return page
 
 

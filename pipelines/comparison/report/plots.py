@@ -12,6 +12,7 @@ from pipelines.comparison.analysis import Analysis
 from pipelines.comparison.bootstrap import MIN_LOCI, Estimate
 from pipelines.comparison.levels import LEVELS
 from pipelines.comparison.report import tables
+from pipelines.comparison.slices import Slice
 from pipelines.report import Plot
 
 MAX_LETTERS = 30
@@ -64,10 +65,7 @@ def _error_bars(
     horizontal: bool,
 ) -> None:
     """Draw values with their intervals; those that lack one only where all do."""
-    # Points without an interval are of few genes, and say little next to the others.
-    has_intervals = any(one.interval for one in estimates)
-    shown = [one.value if one.interval or not has_intervals else None for one in estimates]
-    values = np.array([np.nan if value is None else value for value in shown])
+    values = np.array([np.nan if value is None else value for value in _shown(estimates)])
     ends = [one.interval or (value, value) for one, value in zip(estimates, values.tolist(), strict=True)]
     errors = np.maximum(np.abs(np.array(ends).reshape(-1, 2).T - values), 0)
     colour, line = report.series_style(number)
@@ -76,6 +74,12 @@ def _error_bars(
         axes.errorbar(values, at, xerr=errors, linestyle="none", **style)
     else:
         axes.errorbar(at, values, yerr=errors, linestyle=line, **style)
+
+
+def _shown(estimates: list[Estimate]) -> list[float | None]:
+    """The values that are drawn; points without an interval are of few genes, and say little next to the others."""
+    has_intervals = any(one.interval for one in estimates)
+    return [one.value if one.interval or not has_intervals else None for one in estimates]
 
 
 def _shift(analysis: Analysis, number: int) -> float:
@@ -91,5 +95,17 @@ def _legend(analysis: Analysis, axes: mpl.axes.Axes) -> None:
 def all_plots(analysis: Analysis) -> list[Plot]:
     """F1 by level, and sensitivity by length and introns where there are several slices."""
     level = tables.headline(analysis)
-    several = [by for by in ("length", "introns") if len(analysis.slices[0][by]) > 1]
+    several = [by for by in ("length", "introns") if _is_comparison(analysis, by, level)]
     return [levels(analysis), *(slices(analysis, by, level) for by in several)]
+
+
+def _is_comparison(analysis: Analysis, by: str, level: str) -> bool:
+    """Whether the plot would have two points or more of a call set: one alone is in the table."""
+    return any(
+        sum(value is not None for value in _shown(_sensitivities(of_set[by], level))) > 1 for of_set in analysis.slices
+    )
+
+
+def _sensitivities(parts: list[Slice], level: str) -> list[Estimate]:
+    estimates = (part.estimates.get(level, {}) for part in parts if part.genes)
+    return [of_level.get("sensitivity", Estimate(None, None)) for of_level in estimates]

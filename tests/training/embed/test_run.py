@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -34,11 +36,39 @@ def finished(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> F
 
 
 def test_file_figures_and_page_have_the_same_name(finished: FinishedEmbedding) -> None:
-    files = sorted(finished.path.parent.iterdir())
+    files = sorted(finished.path.parent.glob("embed-*"))
     assert [file.suffix for file in files] == KINDS
     assert {file.stem for file in files} == {finished.path.stem}
     assert finished.path.name.startswith(f"embed-8-67-{finished.figures['accuracy']:.4f}-")
     assert json.loads(finished.path.with_suffix(".json").read_text()) == finished.figures
+
+
+def test_the_last_embedding_has_a_stable_name_too(finished: FinishedEmbedding, genome: GenomeFiles) -> None:
+    stable = finished.path.with_name(run_module.STABLE_NAME)
+    assert stable.read_bytes() == finished.path.read_bytes()
+    # As after a kill between the two, and after another embedding.
+    for content in (None, b""):
+        stable.unlink()
+        if content is not None:
+            shutil.copy(other_embedding(stable.parent.parent), stable)
+        embed(of_genome(genome), 8, finished.path.parent, Silent())
+        assert stable.read_bytes() == finished.path.read_bytes()
+
+
+def other_embedding(folder: Path) -> Path:
+    """Another file that `raygene embed` might have written."""
+    tokenizer = Tokenizer(2, 1, "anchor")
+    vectors = torch.ones(tokenizer.vocabulary_size, 4)
+    return embedding_file.save(vectors, tokenizer, 0.5, datetime(2026, 1, 1, tzinfo=UTC), folder, {"key": "other"})
+
+
+def test_a_file_of_someone_else_at_the_stable_name_stays(finished: FinishedEmbedding, tmp_path: Path) -> None:
+    path = shutil.copy(finished.path, tmp_path)
+    (tmp_path / run_module.STABLE_NAME).write_bytes(b"mine")
+    progress = Silent()
+    run_module.copy_to_stable_name(Path(path), progress)
+    assert (tmp_path / run_module.STABLE_NAME).read_bytes() == b"mine"
+    assert "left as it is" in progress.warnings[-1]
 
 
 def test_metadata_name_the_task_of_the_accuracy(finished: FinishedEmbedding) -> None:
@@ -154,7 +184,7 @@ def test_what_a_kill_leaves_is_no_embedding_and_is_removed(
     assert not list(tmp_path.glob("*.safetensors"))
     (tmp_path / ".embed-8-67-0.1-x-checkpoint.safetensors.ab.partial").touch()
     finished = embed(of_genome(genome), 8, tmp_path, Silent())
-    assert {path.stem for path in tmp_path.iterdir()} == {finished.path.stem}
+    assert {path.stem for path in tmp_path.glob("embed-*")} == {finished.path.stem}
 
 
 def test_a_directory_belongs_to_one_process(genome: GenomeFiles, tmp_path: Path) -> None:

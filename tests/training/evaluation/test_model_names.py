@@ -32,3 +32,22 @@ def test_addresses_get_distinct_names_too() -> None:
     assert model_names.short_names(["s3://models/one/bundle", "s3://models/two/bundle/"]) == ["one", "two"]
     with pytest.raises(UsageError, match="named twice"):
         model_names.short_names(["s3://models/one/bundle", "s3://models/one/bundle/"])
+
+
+@pytest.mark.parametrize(
+    ("names", "suffix"),
+    [
+        (["model"], ""),
+        (["run", "next"], ".run.next"),
+        (["a/run", "../b run"], ".a-run.b-run"),
+        (["é", "b"], ".model.b"),
+    ],
+)
+def test_a_file_of_several_models_is_named_for_all_of_them(names: list[str], suffix: str) -> None:
+    assert model_names.file_suffix(names) == suffix
+
+
+def test_the_names_of_many_models_are_a_number_and_a_digest() -> None:
+    names = [f"a-model-with-a-long-name-{number}" for number in range(12)]
+    assert model_names.file_suffix(names).startswith(".12-models-")
+    assert model_names.file_suffix(names) != model_names.file_suffix(names[::-1])

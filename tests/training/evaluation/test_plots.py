@@ -55,13 +55,19 @@ def test_the_legend_of_a_curve_lists_models_before_rules(side_by_side: Evaluatio
 
 def test_a_slice_without_an_interval_is_not_drawn(evaluated: Evaluation) -> None:
     shown, hidden = slice_of(0.8, (0.7, 0.95)), slice_of(0.9, None, rows=MIN_ROWS - 1)
-    evaluation = with_slices(evaluated, "chromosome", [shown, hidden])
+    evaluation = with_slices(evaluated, "chromosome", [shown, hidden, shown])
     (container,) = by_name(plots.slices(evaluation))["chromosome"].figure.axes[0].containers
     values = container.lines[0].get_xdata()
     assert values[0] == 0.8
     assert np.isnan(values[1])
+    assert values[2] == 0.8
     ends = container.lines[2][0].get_segments()[0][:, 0]
     assert ends == pytest.approx([0.7, 0.95])
+
+
+def test_a_plot_of_a_single_point_is_left_out(evaluated: Evaluation) -> None:
+    one = [slice_of(0.8, (0.7, 0.95)), slice_of(0.9, None, rows=MIN_ROWS - 1)]
+    assert "chromosome" not in by_name(plots.slices(with_slices(evaluated, "chromosome", one)))
 
 
 def test_of_many_chromosomes_those_with_most_rows_are_drawn_in_their_order(evaluated: Evaluation) -> None:
@@ -74,7 +80,7 @@ def test_of_many_chromosomes_those_with_most_rows_are_drawn_in_their_order(evalu
 
 def test_genomes_and_chromosomes_share_an_axis_that_holds_every_value(evaluated: Evaluation) -> None:
     evaluation = with_slices(evaluated, "chromosome", [slice_of(0.62, (0.47, 0.7)), slice_of(0.9, (0.8, 1.0))])
-    evaluation = with_slices(evaluation, "genome", [slice_of(0.8, (0.75, 0.9))])
+    evaluation = with_slices(evaluation, "genome", [slice_of(0.8, (0.75, 0.9)), slice_of(0.7, (0.65, 0.8))])
     drawn = by_name(plots.slices(evaluation))
     ranges = [drawn[name].figure.axes[0].get_xlim() for name in ("genome", "chromosome")]
     assert ranges == [pytest.approx((0.445, 1.005))] * 2

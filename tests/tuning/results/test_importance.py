@@ -25,27 +25,32 @@ def test_importance_finds_the_key_that_matters() -> None:
     assert next(iter(shares)) == "model.hidden"
     assert shares["model.hidden"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
-    assert importance.importance(trials[:3], space, "auroc") == {}
+    assert importance.importance(trials[:9], space, "auroc") == {}
 
 
-def test_fewer_than_two_configurations_for_each_key_have_no_importance() -> None:
+def test_fewer_than_five_configurations_for_each_key_have_no_importance() -> None:
     names = ("hidden", "layers", "embedding")
-    space = {f"model.{name}": Domain(int=(1, 64)) for name in names}
-    trials = [trial(n, n / 10, hidden=8 * n, layers=n % 3 + 1, embedding=n % 4 + 4) for n in range(1, 7)]
+    space = {f"model.{name}": Domain(int=(1, 128)) for name in names}
+    trials = [trial(n, n / 10, hidden=8 * n, layers=n % 3 + 1, embedding=n % 4 + 4) for n in range(1, 16)]
     assert len(importance.importance(trials, space, "auroc")) == 3
-    assert importance.importance(trials[:5], space, "auroc") == {}
+    assert importance.importance(trials[:14], space, "auroc") == {}
+
+
+def test_the_caveat_names_how_many_configurations_there_are() -> None:
+    trials = [trial(number, number / 10, hidden=8 * number) for number in range(1, 12)]
+    assert "from 11 configurations" in importance.caveat(trials, "auroc")
 
 
 def test_a_single_key_has_no_importance() -> None:
-    space = {"model.hidden": Domain(int=(4, 64)), "model.layers": Domain(int=(1, 1))}
-    trials = [trial(number, number / 10, hidden=8 * number, layers=1) for number in (1, 2, 3, 4, 5)]
+    space = {"model.hidden": Domain(int=(4, 128)), "model.layers": Domain(int=(1, 1))}
+    trials = [trial(number, number / 10, hidden=8 * number, layers=1) for number in range(1, 15)]
     assert importance.importance(trials, space, "auroc") == {}
 
 
 def test_keys_that_some_configurations_lack_have_no_importance() -> None:
-    space = {key: Domain(int=(1, 64)) for key in ("model.hidden", "model.layers", "model.heads")}
-    trials = [trial(number, number / 10, hidden=8 * number, layers=number % 3 + 1) for number in range(1, 8)]
-    trials.append(trial(8, 0.8, hidden=64, layers=1, heads=2))
+    space = {key: Domain(int=(1, 128)) for key in ("model.hidden", "model.layers", "model.heads")}
+    trials = [trial(number, number / 10, hidden=8 * number, layers=number % 3 + 1) for number in range(1, 12)]
+    trials.append(trial(12, 0.8, hidden=64, layers=1, heads=2))
     assert importance.importance(trials, space, "auroc").keys() == {"model.hidden", "model.layers"}
 
 

@@ -10,11 +10,11 @@ import pytest
 from pipelines import report
 from pipelines.comparison.analysis import Analysis
 from pipelines.comparison.report import page
-from tests.browser import WholePage, drawn, window
+from tests.browser import WholePage, drawn
 
 pytestmark = pytest.mark.full
 
-FIGURES = ("levels", "length", "introns", "exact", "fused", "split", "missed", "wrong-strand", "invented")
+FIGURES = ("levels", "introns", "exact", "fused", "split", "missed", "wrong-strand", "invented")
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,3 @@ def test_every_plot_and_locus_is_drawn_wide_enough(shown: tuple[Any, list[str]])
 
 class TestComparisonPage(WholePage):
     pass
-
-
-def test_on_paper_no_table_is_cut_and_folded_ones_are_open(browser: Any, file: Path) -> None:
-    with window(browser, file, "phone", "dark") as (opened, _):
-        opened.set_viewport_size({"width": 718, "height": 1000})
-        opened.emulate_media(media="print")
-        assert opened.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
-        folded = opened.locator("details table").first
-        box = folded.bounding_box()
-        assert box is not None
-        assert box["height"] > 100
-        assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

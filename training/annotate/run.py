@@ -256,7 +256,6 @@ def _write_page(job: Annotation, path: Path, contents: PageContents, counts: Cou
         ("fingerprint of the model", job.model_fingerprint),
         ("SHA-256 of the FASTA file", job.genome.content),
         ("annotation", job.genes_key),
-        ("raygene", __version__),
     ]
     decoding = [(name, str(value)) for name, value in _flat(job.settings.model_dump(mode="json"))]
     page.write(path, contents, counts, genes, job.sequences, job.scores_folder, provenance, decoding)

@@ -17,6 +17,8 @@ MAX_EXONS = 15
 """The last bar is of genes with so many and more."""
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 56, WIDTH - 8, 28, 176, 214
 _SECOND = "#9db8dc"
+# Of a sequence.
+_LANE, _FEW_LANES, _NAME_LETTERS = 30, 4, 11
 
 
 def lengths(of: Lengths, what: str) -> Svg | None:
@@ -98,6 +100,45 @@ def exons(of: Mapping[int, int]) -> Svg | None:
         _tick(picture, across(number + 0.5), text, is_marked=False)
     picture.text((_LEFT + _RIGHT) / 2, _HEIGHT - 6, "exons of a gene", 12, report.INK, "middle")
     return picture.svg(_HEIGHT)
+
+
+def along(of: Mapping[str, Sequence[Sequence[int]]], part_bases: int, most: int) -> Svg:
+    """Genes along sequences: a line for each, with bars of the forward strand above it and of the reverse below.
+
+    Args:
+        of: name of each sequence to the genes in its parts, on both strands.
+        part_bases: bases of a part.
+        most: genes that the longest bar stands for.
+    """
+    picture, lane = Picture(), _LANE if len(of) > _FEW_LANES else 2 * _LANE
+    labels = [name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…" for name in of]
+    left = max(svg.text_width(label, 11) for label in labels) + 10
+    parts = max(len(strands[0]) for strands in of.values())
+    across = Scale(0, parts, left, WIDTH - 4)
+    for number, (label, strands) in enumerate(zip(labels, of.values(), strict=True)):
+        middle = number * lane + lane / 2
+        picture.text(left - 6, middle + 4, label, 11, report.INK, "end")
+        for counts, colour, direction in zip(strands, (report.GENE, report.ACCENT), (-1, 1), strict=True):
+            points: list[svg.Point] = [(left, middle)]
+            for part, count in enumerate(counts):
+                y = middle + direction * (lane / 2 - 3) * count / max(most, 1)
+                points += [(across(part), y), (across(part + 1), y)]
+            picture.area([*points, (across(len(counts)), middle)], colour)
+        picture.line([(left, middle), (across(len(strands[0])), middle)], svg.SOFT, 0.6)
+    bottom = len(of) * lane + 2
+    picture.line([(left, bottom), (WIDTH - 4, bottom)], svg.SOFT, 0.8)
+    for base in svg.ticks(0, parts * part_bases, 4):
+        x, text = across(base / part_bases), _short(base)
+        picture.line([(x, bottom), (x, bottom + 4)], svg.SOFT, 0.8)
+        picture.text(svg.within(x, text, 11), bottom + 16, text, 11, svg.SOFT, "middle")
+    return picture.svg(bottom + 22)
+
+
+def _short(bases: int) -> str:
+    for unit, name in ((10**6, "Mb"), (10**3, "kb")):
+        if bases >= unit:
+            return f"{bases / unit:,g} {name}"
+    return f"{bases}"
 
 
 def _frame(picture: Picture, most: int, what: str) -> Scale:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines import report
+from pipelines.display import counted
 from pipelines.gene_models.model import Gene
 from pipelines.genome.region import Region
 from pipelines.report import MISSING, Plot, Svg
@@ -17,6 +18,8 @@ from training.annotate.sequence_scores import SequenceScores
 
 THRESHOLDS = (0, 10, 25, 50, 75, 90)
 """Lowest scores, in hundredths, for which the page counts what is left."""
+MAX_LANES, MIN_GENES_ALONG = 12, 20
+"""Sequences on a picture, and genes of a genome of which it shows anything."""
 Facts = Sequence[tuple[str, str]]
 """Names and values."""
 
@@ -99,7 +102,7 @@ def _picture(example: Example, located: SequenceScores, folder: Path, genes: Seq
     if example.kind == "intron":
         longest = f", longest intron {max(end - start for start, end in transcript.introns):,} bases"
     where = f"{window.chromosome}:{gene.start + 1:,}-{gene.end:,} ({gene.strand.replace('-', '−')})"
-    what = f"{gene.gene_id}, {where}: score {gene.score:.3f}, {_of(exons, 'exon')}, {coding:,} coding bases"
+    what = f"{gene.gene_id}, {where}: score {gene.score:.3f}, {counted(exons, 'exon')}, {coding:,} coding bases"
     figure = drawing.draw(window, means, genes, gene.gene_id)
     title = examples.TITLES[example.kind]
     return Plot(title, figure, f"{what}{longest}{partial}.", example.kind, f"{title}: {what}")
@@ -121,7 +124,7 @@ def build(
     subtitle = " · ".join(value for name, value in provenance if name in ("model", "genome"))
     page = report.Page("Gene models of a genome", subtitle)
     page.paragraph(_lead(summary, total), lead=True)
-    page.table("Gene models", ("", "number", "share or mean"), _counts(summary, total, counts))
+    page.table("Gene models", ("", "number", "share, or mean of a gene"), _counts(summary, total, counts))
     if total.genes:
         page.heading("Lengths, exons and scores")
         page.table(
@@ -142,8 +145,7 @@ def build(
         page.figures(*pictures)
     page.heading("Sequences")
     _add_sequences(page, summary)
-    page.heading("Where this comes from")
-    page.table("Model, genome and options", ("", "value"), list(provenance))
+    page.provenance(provenance)
     page.table("Settings of the decoder", ("", "value"), list(decoding), folded=True)
     return page
 
@@ -151,11 +153,11 @@ def build(
 def _lead(summary: Summary, total: Row) -> str:
     if not total.genes:
         return f"No gene model in {_bases(total.bases)}: is the genome like those that the model was trained on?"
-    spliced = (total.genes - total.one_exon) / total.genes
+    spliced = (total.genes - total.one_exon) / total.genes * 100
     return (
         f"{total.genes:,} gene models in {_bases(total.bases)}, {total.genes * 1e6 / total.bases:,.0f} per megabase: "
-        f"{total.coding / total.bases:.1%} of the bases code, {spliced:.0%} of the genes have introns, and the median "
-        f"gene is {summary.lengths['genes'].quantile(0.5):,} bases long."
+        f"{_share(total.coding, total.bases)} of the bases code, {spliced:.0f} % of the genes have introns, and the "
+        f"median gene is {summary.lengths['genes'].quantile(0.5):,} bases long."
     )
 
 
@@ -167,21 +169,21 @@ def _counts(summary: Summary, total: Row, counts: Counts) -> list[tuple[object, 
     genes, introns = total.genes, summary.lengths["introns"].number
     rows: list[tuple[object, ...]] = [
         ("genes", genes, ""),
-        ("on the forward strand", total.forward, _share(total.forward, genes)),
-        ("on the reverse strand", total.reverse, _share(total.reverse, genes)),
-        ("from start to stop codon", genes - total.partial, _share(genes - total.partial, genes)),
-        ("partial: cut by the end of a sequence", total.partial, _share(total.partial, genes)),
-        ("of one exon", total.one_exon, _share(total.one_exon, genes)),
-        ("exons", total.exons, f"{total.exons / genes:.2f} per gene" if genes else MISSING),
-        ("introns", introns, f"{introns / genes:.2f} per gene" if genes else MISSING),
-        ("coding bases", total.coding, f"{total.coding / total.bases:.1%} of the genome"),
+        ("forward strand", total.forward, _share(total.forward, genes)),
+        ("reverse strand", total.reverse, _share(total.reverse, genes)),
+        ("start to stop codon", genes - total.partial, _share(genes - total.partial, genes)),
+        ("cut by a sequence's end", total.partial, _share(total.partial, genes)),
+        ("one exon", total.one_exon, _share(total.one_exon, genes)),
+        ("exons", total.exons, f"{total.exons / genes:.2f}" if genes else MISSING),
+        ("introns", introns, f"{introns / genes:.2f}" if genes else MISSING),
+        ("coding bases", total.coding, _share(total.coding, total.bases)),
         ("bases of the genome", total.bases, ""),
         ("sequences without a gene", summary.without_genes, ""),
     ]
     if counts.left_out:
-        rows.append(("left out: score below --min-score", counts.left_out, ""))
+        rows.append(("left out by --min-score", counts.left_out, ""))
     if counts.too_short:
-        rows.append(("dropped: fewer coding bases than a gene has", counts.too_short, ""))
+        rows.append(("dropped: too short", counts.too_short, ""))
     return rows
 
 
@@ -212,6 +214,8 @@ def _thresholds(summary: Summary, total: Row) -> list[tuple[object, ...]]:
 
 
 def _add_sequences(page: report.Page, summary: Summary) -> None:
+    if summary.total.genes >= MIN_GENES_ALONG:
+        page.figures(*_along(summary))
     header = ("sequence", "bases", "genes", "per Mb", "+", "−", "exons per gene", "one exon", "partial", "coding")
     rows = [
         (
@@ -224,9 +228,21 @@ def _add_sequences(page: report.Page, summary: Summary) -> None:
     page.table("By sequence; the longest if there are many", header, rows)
 
 
+def _along(summary: Summary) -> list[Plot]:
+    """Genes along the longest sequences; many are on two pictures side by side."""
+    lanes = list(summary.along.items())
+    most = max(max(counts) for _, strands in lanes for counts in strands)
+    size = len(lanes) if len(lanes) <= MAX_LANES else -(-len(lanes) // 2)
+    text = (
+        f"Genes in stretches of {summary.part_bases:,} bases, forward strand above each line and reverse strand below; "
+        f"the highest bar is {counted(most, 'gene')}."
+    )
+    drawn = [lanes[first : first + size] for first in range(0, len(lanes), size)]
+    return [
+        Plot("Along the sequences", charts.along(dict(part), summary.part_bases, most), text, f"along-{number}")
+        for number, part in enumerate(drawn, 1)
+    ]
+
+
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else MISSING
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+    return f"{part / whole * 100:.1f} %" if whole else MISSING

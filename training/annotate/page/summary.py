@@ -20,6 +20,8 @@ MAX_SEQUENCES = 24
 """Sequences that have a row of their own: the longest."""
 SCORE_BINS = 20
 """Of scores from 0 to 1."""
+PARTS = 160
+"""Equal parts of the longest sequence in which genes are counted; those of the others have as many bases."""
 
 
 @dataclass
@@ -101,7 +103,9 @@ class Summary:
         lengths: of each of `KINDS`.
         exons: number of exons to the number of genes that have so many.
         scores: genes without and with introns by score, in `SCORE_BINS` equal parts from 0 to 1.
-        at_least: genes of each whole percent of score.
+        hundredths: genes of each whole percent of score.
+        part_bases: bases of a part of a sequence.
+        along: for each of the longest sequences the genes of both strands whose middle lies in each part.
     """
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
@@ -115,6 +119,11 @@ class Summary:
         self._rows = {names[number]: Row(names[number], lengths[names[number]]) for number in sorted(shown)}
         others = len(lengths) - len(shown)
         self._others = Row("", sum(lengths.values()) - sum(row.bases for row in self._rows.values()), others)
+        self.part_bases = max(-(-max(lengths.values(), default=0) // PARTS), 1)
+        self.along: dict[str, tuple[list[int], list[int]]] = {}
+        for name, row in self._rows.items():
+            parts = max(-(-row.bases // self.part_bases), 1)
+            self.along[name] = ([0] * parts, [0] * parts)
         self._with_genes, self._last, self._sequences = 0, "", len(lengths)
 
     def add(self, gene: Gene) -> None:
@@ -129,6 +138,8 @@ class Summary:
             self._last = gene.chromosome
             self._with_genes += 1
         row = self._rows.get(gene.chromosome, self._others)
+        if along := self.along.get(gene.chromosome):
+            along["+-".index(gene.strand)][(gene.start + gene.end) // 2 // self.part_bases] += 1
         row.forward += gene.strand == "+"
         row.reverse += gene.strand == "-"
         row.one_exon += not transcript.introns

@@ -42,6 +42,13 @@ def test_genes_of_many_exons_share_the_last_bar() -> None:
     assert "15+" not in str(charts.exons({1: 10, 15: 5}))
 
 
+def test_a_sequence_is_a_line_with_areas_of_both_strands_below_each_other() -> None:
+    drawn = str(charts.along({"chr1": ([1, 0, 2], [0, 3, 0]), "a-very-long-name-of-a-scaffold": ([0], [1])}, 1000, 3))
+    assert drawn.count("<polygon") == 4
+    assert "a-very-lon…" in drawn
+    assert "1 kb" in drawn
+
+
 def test_scores_of_both_kinds_are_stacked() -> None:
     one_exon, with_introns = [0] * SCORE_BINS, [0] * SCORE_BINS
     one_exon[-1], with_introns[-1], with_introns[0] = 30, 10, 20

@@ -18,7 +18,8 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_distribution_and_kind_of_gene_has_a_figure(html: str) -> None:
     lengths = [f"length-{kind}" for kind in ("genes", "coding-sequences", "exons", "introns")]
-    for name in (*lengths, "exons", "scores", "surest", "median", "least-sure", "longest", "introns", "intron"):
+    drawn = ("surest", "median", "least-sure", "longest", "introns", "intron")
+    for name in (*lengths, "exons", "scores", *drawn, "along-1"):
         assert f'id="figure-{name}"' in html, name
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
@@ -42,15 +43,15 @@ def test_names_cannot_become_markup(html: str) -> None:
 def test_what_is_counted_stands_on_the_page(html: str) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "39 gene models in 60,000 bases" in text
-    assert "from start to stop codon 38 97.4%" in text
+    assert "start to stop codon 38 97.4 %" in text
     assert "chr&lt;2&gt; 20,000 13" in text
     assert "cut by the end of the sequence" in text
 
 
 def test_what_is_left_out_and_dropped_is_said(tmp_path: Path) -> None:
     text = re.sub(r"<[^>]+>", " ", write(tmp_path, genes(), Counts(left_out=7, too_short=3)))
-    assert re.search(r"left out: score below --min-score\s+7", text)
-    assert re.search(r"dropped: fewer coding bases than a gene has\s+3", text)
+    assert re.search(r"left out by --min-score\s+7", text)
+    assert re.search(r"dropped: too short\s+3", text)
 
 
 def test_a_page_without_a_gene_and_one_of_a_single_gene_are_made(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import WholePage, drawn
+from tests.browser import WholePage, drawn, window
 from tests.training.annotate.page import pages
 from training.annotate.page.drawing import COLOURS
 
@@ -50,10 +50,21 @@ def test_letters_can_be_read(shown: tuple[Any, list[str]]) -> None:
     opened, _ = shown
     smallest = opened.evaluate(
         """Math.min(...[...document.querySelectorAll("figure svg text")].map(text =>
-            parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+            parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a))"""
     )
     assert smallest >= 8
 
 
 class TestWholePage(WholePage):
     pass
+
+
+def test_on_paper_no_table_is_cut_and_no_picture_is_wider_than_the_page(browser: Any, file: Path) -> None:
+    with window(browser, file, "phone", "dark") as (opened, _):
+        opened.set_viewport_size({"width": 718, "height": 1000})
+        opened.emulate_media(media="print")
+        assert opened.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+        widest = opened.evaluate(
+            "Math.max(...[...document.querySelectorAll('svg')].map(one => one.getBoundingClientRect().right))"
+        )
+        assert widest <= 718

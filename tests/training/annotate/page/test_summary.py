@@ -57,6 +57,14 @@ def test_the_longest_sequences_have_rows_in_the_order_of_the_genome_and_the_othe
     assert made.without_genes == 1
 
 
+def test_genes_are_counted_along_a_sequence_by_their_middle() -> None:
+    made = summary([gene((0, 9)), gene((90, 130), strand="-"), gene((15_990, 16_000))], {"chr1": 16_000, "s": 150})
+    forward, reverse = made.along["chr1"]
+    assert (made.part_bases, len(forward), len(made.along["s"][0])) == (100, 160, 2)
+    assert [part for part, count in enumerate(forward) if count] == [0, 159]
+    assert [part for part, count in enumerate(reverse) if count] == [1]
+
+
 def test_scores_are_counted_for_every_threshold() -> None:
     made = summary([gene((0, 90), score=score) for score in (0.0, 0.1, 0.499, 0.5, 1.0)], {"chr1": 100})
     assert [made.with_score_of(lowest) for lowest in (0, 10, 50, 100)] == [5, 4, 2, 1]

@@ -108,6 +108,8 @@ def interruption(arguments: Sequence[str], number: int = signal.SIGINT) -> str:
     verb = arguments[0] if arguments else ""
     if _begun is None:
         return f"interrupted{by} before anything was begun"
+    if verb == "submit" and "run" in arguments[1:2] and not kept_work.has_sent_job():
+        return f"interrupted{by} before a job was sent"
     if verb == "submit":
         return f"interrupted{by}; a job that was sent keeps running: 'raygene submit list' shows it"
     if kept_work.is_kept(verb, *_begun):

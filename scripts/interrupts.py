@@ -62,7 +62,7 @@ MOMENTS: dict[str, tuple[float, float]] = {
     "end": (0.0, 0.95),
 }
 """Seconds, or share of an undisturbed run, after which Ctrl-C is typed."""
-ANSWER = re.compile(r"interrupt|stopping", re.IGNORECASE)
+ANSWER = re.compile(r"interrupt|stopping|no longer", re.IGNORECASE)
 FOREIGN = re.compile(r"Traceback|Exception ignored|Fatal|core_worker|raylet|\(pid=|^\s+File |\berror\b", re.IGNORECASE)
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\^C")
 END_S, RUN_S, GONE_S = 60, 900, 30
@@ -273,7 +273,7 @@ def raygene(command: object) -> list[str]:
     return [sys.executable, "-P", "-m", "raygene", *map(str, command)]  # type: ignore[call-overload]
 
 
-RESUMES = {"build", "train", "annotate", "annotate (Ray)", "scan", "tune", "demo"}
+RESUMES = {"build", "train", "annotate", "annotate (Ray)", "scan", "tune", "demo", "submit run"}
 VERBS = (
     *("build", "inspect", "embed", "memory", "train", "evaluate", "predict", "scan", "annotate", "annotate (Ray)"),
     *("compare", "tune", "profile", "doctor", "demo", "init", "submit run"),
@@ -317,7 +317,9 @@ def interrupt(verb: str, at: float, inputs: Inputs, output: Path, whole: set[str
     gone_s, left = run.left()
     record["gone_s"] = round(gone_s, 1)
     record["left"] = sorted(process.describe() for process in left)
-    record["temporary"] = sorted(path.name for path in run.temporary.iterdir())
+    # torch keeps what it compiled for the next run, on purpose.
+    names = {path.name for path in run.temporary.iterdir() if not path.name.startswith("torchinductor_")}
+    record["temporary"] = sorted(names)
     record["files"] = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     run.close()
     record["text"] = run.text
@@ -410,7 +412,7 @@ def main() -> int:
                 record["undisturbed_s"] = round(duration, 1)
                 records = [old for old in records if (old["verb"], old["moment"]) != (verb, moment)] + [record]
                 record_path.write_text("".join(json.dumps(one) + "\n" for one in records))
-                figures = f"{_cell(record)} s, status {record['status']}, of {duration:.1f} s"
+                figures = f"{_cell(record)}, status {record['status']}, of {duration:.1f} s"
                 last = record["lines"][-1] if record["lines"] else ""
                 sys.stdout.write(f"{verb}, {moment}: {figures} {'; '.join(record['problems'])} | {last[:140]}\n")
                 sys.stdout.flush()

@@ -16,6 +16,7 @@ from cluster.jobs.command import Command, made_absolute_lines
 from cluster.jobs.environment import environment, validation_errors
 from cluster.jobs.follow import Follower
 from cluster.jobs.stop import stop_job
+from cluster.process import kept_work
 from cluster.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import ResourceError
@@ -94,6 +95,7 @@ class JobActions:
         if not resources.wait:
             server.require_resources(self.address, resources.by_name)
         job = f"raygene-{command.verb}-{uuid.uuid4().hex[:8]}"
+        kept_work.note_sent_job()
         try:
             self._send(job, command, resources, runtime, runtime_env, send_anyway)
         except KeyboardInterrupt:

@@ -20,6 +20,18 @@ PATTERNS = {
 }
 """Verbs that resume: the files, next to the output, that show finished work."""
 _UNFINISHED = ".partial"
+_has_sent_job = False
+
+
+def note_sent_job() -> None:
+    """Note that a job is sent to a cluster from now on, which goes on without this process."""
+    global _has_sent_job
+    _has_sent_job = True
+
+
+def has_sent_job() -> bool:
+    """Whether `note_sent_job` was called in this process."""
+    return _has_sent_job
 
 
 def is_kept(verb: str, arguments: argparse.Namespace, since: float) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from cluster import cli
 from cluster.cli import interruption, main
 from cluster.experiment import Experiment
+from cluster.process import kept_work
 from cluster.verbs import VERBS
 from tests.cluster.command_line import experiment, one_line, run_alone, run_here
 from tests.conftest import GenomeFiles
@@ -120,7 +121,11 @@ def test_an_interruption_says_that_finished_parts_are_kept(tmp_path: Path, monke
 
 def test_an_interruption_of_submit_says_that_jobs_keep_running(monkeypatch: pytest.MonkeyPatch) -> None:
     begun(monkeypatch)
-    for arguments in (["submit", "stop", "j"], ["submit", "run", "--", "train", "x"]):
+    monkeypatch.setattr(kept_work, "_has_sent_job", False)
+    run = ["submit", "run", "--", "train", "x"]
+    assert interruption(run) == "interrupted before a job was sent"
+    kept_work.note_sent_job()
+    for arguments in (["submit", "stop", "j"], run):
         assert "a job that was sent keeps running" in interruption(arguments)
 
 

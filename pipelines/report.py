@@ -32,7 +32,7 @@ MISSING = "–"
 # A cell of more letters is a sentence: it wraps.
 WRAP_ABOVE = 40
 # Letters that fit side by side on a screen of 1,200 pixels, and with a smaller font on paper; borders count as letters.
-_WIDE_ABOVE, _CROWDED_ABOVE, _BORDER = 108, 140, 2
+_WIDE_ABOVE, _CROWDED_ABOVE, _BORDER = 104, 130, 2
 _NUMBER = r"[+−-]?(?:\d[\d,]*)?\.?\d+(?:e[+-]?\d+)?"
 # Not an integer alone, which may be the name of a chromosome: 0.81, 12%, +3, 0.80–0.83, 0.81 ± 0.02, 828 MiB, 5 (2%).
 _NUMBER_AS_TEXT = re.compile(
@@ -166,7 +166,8 @@ class Page:
             best: number of the row to highlight.
             folded: whether to fold it.
         """
-        numeric = [all(_is_number(row[column]) for row in rows) for column in range(len(header))]
+        # What names a row stays on the left, as do ranges of lengths.
+        numeric = [all(_is_number(row[at], is_name=at == 0) for row in rows) for at in range(len(header))]
         names = [_Cell(name, "n" if right else "") for name, right in zip(header, numeric, strict=True)]
         cells = [[_cell(value, right) for right, value in zip(numeric, row, strict=True)] for row in rows]
         self._blocks.append(_TableBlock(caption, names, cells, best, folded, _size(names, cells)))
@@ -225,9 +226,9 @@ def _cell(value: object, numeric: bool) -> _Cell:
     return _Cell(text, "n" if numeric else "")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object, *, is_name: bool) -> bool:
     if isinstance(value, str):
-        return value in (MISSING, "") or _NUMBER_AS_TEXT.fullmatch(value) is not None
+        return value == MISSING or (not is_name and (not value or _NUMBER_AS_TEXT.fullmatch(value) is not None))
     return value is None or isinstance(value, int | float)
 
 

@@ -150,10 +150,10 @@ def test_a_row_of_another_width_than_the_header_is_refused() -> None:
         report.Page("t").table("c", ("one",), [(1, 2)])
 
 
-def test_numbers_written_as_text_are_aligned_and_names_that_are_digits_are_not() -> None:
+def test_numbers_written_as_text_are_aligned_and_names_are_not() -> None:
     rows = [
         (
-            "1",
+            "300–999",
             "1",
             "6.21%",
             "0.809–0.833",
@@ -167,7 +167,19 @@ def test_numbers_written_as_text_are_aligned_and_names_that_are_digits_are_not()
         )
     ]
     rows.append(
-        ("2", "12", report.MISSING, "+0.022 to +0.058", "", "0.1", "1,003 MiB", "–", "3,787 (100%)", "0.1", "4")
+        (
+            "1,000–2,999",
+            "12",
+            report.MISSING,
+            "+0.022 to +0.058",
+            "",
+            "0.1",
+            "1,003 MiB",
+            "–",
+            "3,787 (100%)",
+            "0.1",
+            "4",
+        )
     )
     small_page = report.Page("t")
     small_page.table("c", [str(number) for number in range(len(rows[0]))], rows)

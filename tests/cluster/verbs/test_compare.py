@@ -220,7 +220,7 @@ def test_calls_that_overlap_nothing_are_a_warning_that_names_the_types_of_both_f
     files = ["compare", calls, "--annotation", annotation, "--fasta", str(genome.fasta)]
     assert main(files) == 0
     warning = " ".join(capsys.readouterr().err.split())
-    assert "none of 1 calls overlaps one of 1 annotated genes" in warning
+    assert "none of 1 call overlaps one of 1 annotated genes" in warning
     assert "1 transcript" in warning
     assert "1 mRNA" in warning
     assert main([*files, "--call-types", "pseudogene"]) == 0

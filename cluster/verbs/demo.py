@@ -20,8 +20,8 @@ SECTIONS = ("cluster",)
 DESCRIPTION = """\
 Takes six chromosomes of baker's yeast, which come with raygene, through init, build, inspect, train, predict and
 evaluate, prints the metrics on the test split, and annotates them with the model `yeast`. Everything is written to
---output: the experiment, the dataset, the run with its bundle and metrics, two HTML pages, the scored genes as BED and
-TSV, and the gene models as GFF3. A second run reuses finished work, and takes the experiment as it is by then. With
+--output: the experiment, the dataset, the run with its bundle and metrics, three HTML pages, the scored genes as BED
+and TSV, and the gene models as GFF3. A second run reuses finished work, and takes the experiment as it is by then. With
 --example the experiment and the files of another directory are taken, and nothing is annotated."""
 EXAMPLE = "raygene demo --output demo"
 _GENOME, _ANNOTATION = "genome.fa.gz", "annotation.gff3.gz"
@@ -68,7 +68,8 @@ def written(context: Context) -> list[Written]:
     names = ("dataset.html", "genes.tsv", "genes.bed", "figures.json", "report-test.html", "mistakes-test.bed")
     files = [Written("--output", output / name) for name in names]
     if not context.arguments.example:
-        files += [Written("--output", output / name) for name in ("experiment.yaml", "genes.gff3", "proteins.fa")]
+        own = ("experiment.yaml", "genes.gff3", "genes.html", "proteins.fa")
+        files += [Written("--output", output / name) for name in own]
         files += annotate.written(_context_of(context, annotate, _annotation(output)))
     return [
         *files,
@@ -119,6 +120,7 @@ def _annotation(output: Path) -> list[str]:
     """The command line of `annotate`, which compares where the model has not been trained."""
     genome, annotation = (str(included_example() / name) for name in (_GENOME, _ANNOTATION))
     outputs = ["--output", str(output / "genes.gff3"), "--proteins", str(output / "proteins.fa")]
+    outputs += ["--html", str(output / "genes.html")]
     return ["yeast", "--fasta", genome, *outputs, "--annotation", annotation, "--eval-chromosomes", _UNSEEN]
 
 

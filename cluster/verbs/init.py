@@ -228,8 +228,9 @@ def _show_split(context: Context, preset: str, genomes: list[GenomeEntry], chose
 def _show_commands(context: Context, preset: str, path: Path) -> None:
     arguments, say = context.arguments, context.terminal.say
     folder = Path(arguments.folder)
-    experiment, data, run, genes, study = (
-        shlex.quote(str(path)) for path in (path, *(folder / name for name in ("data", "run", "genes.gff3", "study")))
+    names = ("data", "run", "genes.gff3", "genes.html", "study")
+    experiment, data, run, genes, page, study = (
+        shlex.quote(str(path)) for path in (path, *(folder / name for name in names))
     )
     fasta, annotation = (
         shlex.quote(paths[0]) if paths else "" for paths in (arguments.genome_fasta, arguments.genome_annotation)
@@ -242,8 +243,8 @@ def _show_commands(context: Context, preset: str, path: Path) -> None:
     say(f"  raygene build {experiment} --output {data}")
     say(f"  raygene train {experiment} --dataset {data} --output {run}")
     if preset in ("structure", "scan"):
-        verb = "annotate" if preset == "structure" else "scan"
-        say(f"  raygene {verb} {run}/bundle --fasta {fasta} --output {genes}")
+        verb, shown = ("annotate", f" --html {page}") if preset == "structure" else ("scan", "")
+        say(f"  raygene {verb} {run}/bundle --fasta {fasta} --output {genes}{shown}")
         return
     say(f"  raygene evaluate {run}/bundle --dataset {data}")
     if preset == "recognise":

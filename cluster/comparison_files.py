@@ -103,5 +103,9 @@ def inputs(
     given = [(f"--{flag.replace('_', '-')}", getattr(arguments, flag)) for flag in flags]
     if arguments.dataset:
         given.append(("--dataset", [arguments.dataset, "--split", arguments.split or "test"]))
+    if arguments.dataset:
+        from pipelines.dataset.token_dataset import read_manifest
+
+        given.append(("dataset", [read_manifest(Path(arguments.dataset))["fingerprint"]]))
     chosen = [(flag, " ".join(value)) for flag, value in given if value]
     return [*files, ("annotation", arguments.annotation), ("genome", arguments.fasta), *chosen]

@@ -41,12 +41,14 @@ class Study:
         base: sections of the experiment, resolved.
         dataset: of all trials; None: built from the experiment.
         output: the study's directory.
+        command: the command line, for the page; empty if it is not known.
     """
 
     config: TuningConfig
     base: Mapping[str, Any]
     dataset: Path | None
     output: Path
+    command: str = ""
 
     def for_task(self) -> Study:
         """The study with a metric of its task, which an existing dataset decides.
@@ -107,7 +109,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
         is_finished = identity.finished_by(study.output) == _limits(study, store)
         if is_finished and all(trial.has_ended for trial in store.trials):
             progress.note(f"{study.output}: the study is finished; nothing to do")
-            return store, write_report(store, study.config, study.base, spent)
+            return store, write_report(store, study.config, study.base, spent, command=study.command)
         identity.mark_unfinished(study.output)
         with connect():
             run = Run(study.config, study.base, store, datasets, study_identity, spent, progress)
@@ -115,7 +117,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
         if not run.deferred:
             identity.mark_finished(study.output, _limits(study, store))
         with progress.stage("report"):
-            report = write_report(store, study.config, study.base, spent)
+            report = write_report(store, study.config, study.base, spent, command=study.command)
         return store, replace(report, error=_deferred_error(run.deferred))
 
 
@@ -137,10 +139,10 @@ def report_only(study: Study, progress: Progress) -> tuple[TrialStore, StudyRepo
     store = TrialStore(study.output, read_only=True)
     try:
         with storage.only_writer(study.output):
-            return store, write_report(store, study.config, study.base, seconds)
+            return store, write_report(store, study.config, study.base, seconds, command=study.command)
     except BusyError:
         progress.note(f"{study.output}: the study is running; its best configuration is written at its end")
-        return store, write_report(store, study.config, study.base, seconds, with_best=False)
+        return store, write_report(store, study.config, study.base, seconds, command=study.command, with_best=False)
 
 
 def _deferred_error(deferred: Sequence[tuple[Trial, str]]) -> ResourceError | None:

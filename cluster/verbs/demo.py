@@ -131,7 +131,7 @@ def _run_verb(context: Context, verb: ModuleType, arguments: list[str]) -> None:
 
 def _context_of(context: Context, verb: ModuleType, arguments: list[str]) -> Context:
     overrides = context.overrides if verb in (build, train, annotate) else {}
-    return Context(_parsed(verb, arguments, context.arguments), overrides, context.terminal)
+    return Context(_parsed(verb, arguments, context.arguments), overrides, context.terminal, command=context.command)
 
 
 def _experiment_file(context: Context) -> Path:

@@ -67,7 +67,7 @@ def run(context: Context) -> None:
     if dataset is None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}
-    study = Study(experiment.tuning, base, dataset, output).for_task()
+    study = Study(experiment.tuning, base, dataset, output, context.command).for_task()
     if arguments.report_only:
         store, report = report_only(study, context.terminal)
     else:

@@ -28,6 +28,7 @@ def build_page(
     shares: dict[str, float],
     subtitle: str,
     seeds: int = 1,
+    command: str = "",
 ) -> report.Page:
     """Build the page.
 
@@ -38,6 +39,7 @@ def build_page(
         shares: from `importance.importance`.
         subtitle: one line under the title.
         seeds: trials of each configuration.
+        command: that it was made by; empty if it is not known.
     """
     name = lines.metric_name(metric)
     page = report.Page("Hyperparameter study", subtitle)
@@ -65,7 +67,8 @@ def build_page(
         page.table("Why trials ended before their last epoch, or never began", summary.REASON_HEADER, reasons)
     fingerprints = dict.fromkeys(trial.fingerprint for trial in trials)
     datasets = [fingerprint for fingerprint in fingerprints if fingerprint]
-    page.provenance([("dataset" if len(datasets) == 1 else f"dataset {n}", one) for n, one in enumerate(datasets, 1)])
+    of_data = [("dataset" if len(datasets) == 1 else f"dataset {n}", one) for n, one in enumerate(datasets, 1)]
+    page.provenance([*of_data, ("command", command)])
     return page
 
 

@@ -37,7 +37,13 @@ class StudyReport:
 
 
 def write_report(
-    store: TrialStore, config: TuningConfig, base: Mapping[str, Any], seconds: float, *, with_best: bool = True
+    store: TrialStore,
+    config: TuningConfig,
+    base: Mapping[str, Any],
+    seconds: float,
+    *,
+    with_best: bool = True,
+    command: str = "",
 ) -> StudyReport:
     """Write all the files that a study leaves, from its rows.
 
@@ -47,6 +53,7 @@ def write_report(
         base: sections of the experiment.
         seconds: spent on it.
         with_best: whether to write the best configuration and its bundle, which a running study does itself.
+        command: the command line, for the page.
 
     Raises:
         TrainingError: the checkpoint of the best trial is damaged or missing; tables and page are written.
@@ -57,6 +64,6 @@ def write_report(
     shares = importance.importance(trials, config.search_space, metric, config.seeds)
     tables.write(trials, store.output)
     subtitle = page.subtitle(trials, config.search, seconds)
-    page.build_page(trials, metric, sizes, shares, subtitle, config.seeds).write(store.output / PAGE)
+    page.build_page(trials, metric, sizes, shares, subtitle, config.seeds, command).write(store.output / PAGE)
     bundle = best.write_best(store, base, config) if with_best else None
     return StudyReport(sizes, shares, store.output / PAGE, bundle)

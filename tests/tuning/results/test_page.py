@@ -103,3 +103,10 @@ def test_text_is_legible_in_every_cell() -> None:
             under = page.luminance(cells.to_rgba(cells.get_array()[row, 0]))
             light, dark = max(under, text.get_color() == "white"), min(under, text.get_color() == "white")
             assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_the_page_names_its_datasets_and_its_command() -> None:
+    rows = [replace(one, fingerprint=f"data{one.number % 2}") for one in (trial(1, 8, 0.8), trial(2, 16, 0.9))]
+    html = page.build_page(rows, "auroc", [], {}, "about", command="raygene tune e.yaml").html()
+    for name, value in (("dataset 1", "data1"), ("dataset 2", "data0"), ("command", "raygene tune e.yaml")):
+        assert f"<td>{name}</td><td>{value}</td>" in html

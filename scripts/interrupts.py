@@ -53,17 +53,20 @@ RECOGNISE: dict[str, Any] = {
     "cluster": {"cpus": 2},
 }
 MOMENTS: dict[str, tuple[float, float]] = {
+    "at 0.1 s": (0.1, 0.0),
     "at 0.3 s": (0.3, 0.0),
     "at 1 s": (1.0, 0.0),
     "at 2 s": (2.0, 0.0),
     "at 4 s": (4.0, 0.0),
     "at 8 s": (8.0, 0.0),
+    "quarter": (0.0, 0.25),
     "middle": (0.0, 0.5),
     "end": (0.0, 0.95),
 }
 """Seconds, or share of an undisturbed run, after which Ctrl-C is typed."""
 ANSWER = re.compile(r"interrupt|stopping|no longer", re.IGNORECASE)
-FOREIGN = re.compile(r"Traceback|Exception ignored|Fatal|core_worker|raylet|\(pid=|^\s+File |\berror\b", re.IGNORECASE)
+FOREIGN = re.compile(r"Traceback|Exception ignored|Fatal|core_worker|raylet|\(pid=|^\s+File ", re.IGNORECASE)
+ERROR = re.compile(r"\berror\b", re.IGNORECASE)
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\^C")
 END_S, RUN_S, GONE_S = 60, 900, 30
 UNFINISHED = re.compile(r"\.partial|\.tmp$|\.part$")
@@ -342,7 +345,7 @@ def problems(record: dict[str, Any], lines: list[str], whole: set[str]) -> list[
         found.append(f"answered after {record.get('answered_s', 'no')} s")
     if record["ended_s"] > 10:
         found.append(f"ended after {record['ended_s']} s")
-    found += [f"line: {line[:120]}" for line in lines if FOREIGN.search(line)][:1]
+    found += [f"line: {line[:120]}" for line in lines if FOREIGN.search(line) or ERROR.search(line)][:1]
     written = [Path(name) for name in record["files"] if not name.endswith(LOCK)]
     if not written and any(KEPT in line for line in lines):
         found.append("calls work kept that is not there")
@@ -371,7 +374,7 @@ def table(records: list[dict[str, Any]]) -> str:
 
 def _cell(record: dict[str, Any] | None) -> str:
     if record is None or not record["is_kill"] or record["status"] == 0:
-        return "done before" if record else ""
+        return "done" if record else ""
     answered = record.get("answered_s")
     return f"{'–' if answered is None else f'{answered:.1f}'} / {record['ended_s']:.1f}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines import storage
-from pipelines.display import counted
+from pipelines.display import agreeing, counted
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -186,25 +186,34 @@ def read(path: Path, chosen: Selection, lengths: Mapping[str, int], terminal: Te
         )
     if found.cut_off:
         terminal.warn(
-            f"{path}: {found.cut_off:,} genes reach past the end of their sequence, and are cut off there: they are of "
-            "another assembly, or cross the origin of a circular sequence"
+            f"{path}: {counted(found.cut_off, 'gene')} "
+            f"{agreeing(found.cut_off, 'reaches past the end of its', 'reach past the end of their')} sequence, and "
+            f"{agreeing(found.cut_off, 'is cut off there: it is', 'are cut off there: they are')} of another assembly, "
+            f"or {agreeing(found.cut_off, 'crosses', 'cross')} the origin of a circular sequence"
         )
     return found
 
 
 def _tell_what_is_unused(found: GeneFile, terminal: Terminal) -> None:
     if found.derived:
-        terminal.note(f"{found.path}: {found.derived:,} genes have no row of their own and span their parts")
+        span = agreeing(found.derived, "has no row of its own and spans its", "have no row of their own and span their")
+        terminal.note(f"{found.path}: {counted(found.derived, 'gene')} {span} parts")
     if found.repeated:
+        repeat = agreeing(found.repeated, "repeats", "repeat")
         terminal.note(
-            f"{found.path}: {found.repeated:,} genes repeat the place and structure of another, and count too"
+            f"{found.path}: {counted(found.repeated, 'gene')} {repeat} the place and structure of another, and "
+            f"{agreeing(found.repeated, 'counts', 'count')} too"
         )
     if found.unused:
-        terminal.note(f"{found.path}: {found.unused.total():,} rows are in no gene ({_reasons(found.unused)})")
+        rows = found.unused.total()
+        are = agreeing(rows, "is", "are")
+        terminal.note(f"{found.path}: {counted(rows, 'row')} {are} in no gene ({_reasons(found.unused)})")
     others = found.left_out.copy()
     del others["unknown_sequence"], others["past_the_end"]
     if others:
-        terminal.note(f"{found.path}: {others.total():,} genes do not count ({_reasons(others)})")
+        genes = others.total()
+        do = agreeing(genes, "does", "do")
+        terminal.note(f"{found.path}: {counted(genes, 'gene')} {do} not count ({_reasons(others)})")
 
 
 def _reasons(counts: Counter[str]) -> str:

@@ -48,6 +48,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def agreeing(number: int, singular: str, plural: str) -> str:
+    """The form of a verb that agrees with a number, as in `1 gene reaches` and `2 genes reach`."""
+    return singular if number == 1 else plural
+
+
 def log_of_another_program(text: str) -> str:
     r"""Lines that another program wrote, fit for a screen: its newlines, tabs and plain colours stay.
 

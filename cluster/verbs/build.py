@@ -12,7 +12,7 @@ from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
 from pipelines.config import DatasetConfig
-from pipelines.display import counted
+from pipelines.display import agreeing, counted
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         terminal.warn(text)
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
-        terminal.note(f"{short:,} intervals are shorter than k and became one <unk> token")
+        are = agreeing(short, "is", "are")
+        terminal.note(f"{counted(short, 'interval')} {are} shorter than k and became one <unk> token")
 
 
 def show_structure(manifest: dict[str, Any], terminal: Terminal) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.config import SourceConfig
+from pipelines.display import agreeing, counted
 from pipelines.errors import InputError
 from pipelines.gene_models import reader
 from pipelines.gene_models.model import Gene
@@ -166,10 +167,13 @@ def _report(found: GeneFile, config: SourceConfig, progress: Progress) -> None:
     """Say how many rows are in no gene, and which sequences only the annotation has."""
     if found.unused:
         reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.unused.most_common())
-        progress.note(f"{config.genome}: {found.unused.total():,} rows of the annotation are in no gene ({reasons})")
+        rows = found.unused.total()
+        are = agreeing(rows, "is", "are")
+        progress.note(f"{config.genome}: {counted(rows, 'row')} of the annotation {are} in no gene ({reasons})")
     if found.unknown:
         progress.warn(
-            f"{config.genome}: {len(found.unknown):,} sequences of the annotation are not in the FASTA file, with "
-            f"{found.left_out['unknown_sequence']:,} genes ({contigs.list_names(found.unknown)}); sources.aliases can "
-            "match them"
+            f"{config.genome}: {counted(len(found.unknown), 'sequence')} of the annotation "
+            f"{agreeing(len(found.unknown), 'is', 'are')} not in the FASTA file, with "
+            f"{counted(found.left_out['unknown_sequence'], 'gene')} ({contigs.list_names(found.unknown)}); "
+            "sources.aliases can match them"
         )

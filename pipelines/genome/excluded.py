@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.config import SourceConfig
+from pipelines.display import agreeing, counted
 from pipelines.genome import bed_reader
 from pipelines.genome.intervals import Intervals
 from pipelines.progress import Progress
@@ -36,5 +37,6 @@ def read(
         unused += name not in lengths
         rows.setdefault(name, []).append(interval)
     if unused:
-        progress.warn(f"{config.genome}: {unused:,} rows of {path} are on sequences that are not used")
+        are = agreeing(unused, "is", "are")
+        progress.warn(f"{config.genome}: {counted(unused, 'row')} of {path} {are} on sequences that are not used")
     return {name: np.array(on_sequence, np.int64) for name, on_sequence in rows.items() if name in lengths}

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.display import agreeing, counted
+
 SIGNS = {"+": 1, "-": -1}
 
 
@@ -80,7 +82,9 @@ class Annotation:
     def describe_unused(self) -> str:
         """How many rows belong to no gene, and why, for a message; empty if all do."""
         reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in self.unused.most_common())
-        return f"{self.unused.total():,} rows of the annotation are not used for genes ({reasons})" if reasons else ""
+        rows = self.unused.total()
+        are = agreeing(rows, "is", "are")
+        return f"{counted(rows, 'row')} of the annotation {are} not used for genes ({reasons})" if reasons else ""
 
     def exclude(self, chromosome: str, start: int, end: int, strand: str) -> None:
         """Add a gene-like interval, which negatives avoid."""

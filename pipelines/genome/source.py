@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.config import NegativesConfig, SourceConfig
+from pipelines.display import agreeing, counted
 from pipelines.errors import InputError
 from pipelines.genome import annotation, contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
@@ -189,9 +190,10 @@ def _warn_of_unmatched_names(
     has_annotation = set(annotated_names)
     not_annotated = [name for name in lengths if name not in has_annotation]
     progress.warn(
-        f"{config.genome}: {len(not_in_fasta):,} sequences of the annotation are not in the FASTA file, with {genes:,} "
-        f"genes ({contigs.list_names(not_in_fasta)}); {len(not_annotated):,} sequences of the FASTA file have no "
-        "annotation"
+        f"{config.genome}: {counted(len(not_in_fasta), 'sequence')} of the annotation "
+        f"{agreeing(len(not_in_fasta), 'is', 'are')} not in the FASTA file, with {counted(genes, 'gene')} "
+        f"({contigs.list_names(not_in_fasta)}); {counted(len(not_annotated), 'sequence')} of the FASTA file "
+        f"{agreeing(len(not_annotated), 'has', 'have')} no annotation"
         + (f" ({contigs.list_names(not_annotated)})" if not_annotated else "")
         + "; sources.aliases can match them"
     )
@@ -200,7 +202,10 @@ def _warn_of_unmatched_names(
 def _report_rows(annotated: Annotation, config: SourceConfig, progress: Progress) -> None:
     """Say how many genes have no row, which are at several places, and how many rows are in no gene."""
     if annotated.derived:
-        progress.note(f"{config.genome}: {annotated.derived:,} genes have no row of their own and span their parts")
+        span = agreeing(
+            annotated.derived, "has no row of its own and spans its", "have no row of their own and span their"
+        )
+        progress.note(f"{config.genome}: {counted(annotated.derived, 'gene')} {span} parts")
     places = Counter(gene.gene_id for gene in annotated.genes)
     if several := [name for name, count in places.items() if count > 1]:
         progress.note(
@@ -231,9 +236,11 @@ def _warn_of_rows_past_the_end(
     }
     past = {name: rows for name, rows in past.items() if len(rows)}
     if past:
+        rows = sum(map(len, past.values()))
         progress.warn(
-            f"{config.genome}: {sum(map(len, past.values())):,} intervals that negatives avoid end past the end of "
-            f"their sequence and are cut there ({contigs.list_names(past)}); no row of the annotation says "
+            f"{config.genome}: {counted(rows, 'interval')} that negatives avoid "
+            f"{agreeing(rows, 'ends past the end of its', 'end past the end of their')} sequence and "
+            f"{agreeing(rows, 'is', 'are')} cut there ({contigs.list_names(past)}); no row of the annotation says "
             "Is_circular=true of these sequences"
         )
     return any(bool((rows[:, 0] < lengths[name]).any()) for name, rows in past.items())

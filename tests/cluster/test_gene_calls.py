@@ -37,8 +37,8 @@ def test_genes_cut_off_at_the_end_of_a_sequence_and_genes_given_twice_are_told(
     found = gene_calls.read(path, gene_calls.selection(None), {"a": 20}, Terminal())
     assert (found.repeated, found.cut_off, found.genes[-1].end) == (1, 1, 20)
     told = " ".join(capsys.readouterr().err.split())
-    assert "1 genes reach past the end of their sequence" in told
-    assert "1 genes repeat the place and structure of another" in told
+    assert "1 gene reaches past the end of its sequence" in told
+    assert "1 gene repeats the place and structure of another" in told
 
 
 def test_all_of_a_hundred_thousand_sequences_can_be_named() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.display import counted
 from pipelines.errors import ResourceError
 
 
@@ -52,7 +53,7 @@ def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
         ResourceError: the cluster has too little. GPUs that are too few are an error, never ignored in silence.
     """
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-    cluster = f"the cluster has {cpus} CPUs and {gpus} GPUs on {len(nodes)} nodes"
+    cluster = f"the cluster has {counted(cpus, 'CPU')} and {counted(gpus, 'GPU')} on {counted(len(nodes), 'node')}"
     if device == "cuda" or (device == "auto" and gpus):
         if cpus_with_gpu := _max_cpus(nodes, workers, use_gpu=True):
             return Placement(cpus_with_gpu, use_gpu=True)

@@ -201,7 +201,7 @@ def test_excluded_intervals_are_masked_on_both_strands_and_counted(genes: GeneGe
     whole = [gene for gene in genes.genes if gene.chromosome == "chr1" and gene.start >= 3_000 and gene.end <= 4_321]
     assert summary["genes"]["excluded"] == 1 + len(whole)
     assert f"toy: {bases:,} of 18,000 bases are excluded by {exclude}" in progress.notes
-    assert f"toy: 1 rows of {exclude} are on sequences that are not used" in progress.warnings
+    assert f"toy: 1 row of {exclude} is on sequences that are not used" in progress.warnings
     assert set(prepared.genomes[0].contents) == {"fasta", "annotation", "aliases", "exclude"}
 
 

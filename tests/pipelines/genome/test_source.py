@@ -98,8 +98,8 @@ def test_a_partial_match_is_a_counted_warning(genome: GenomeFiles, tmp_path: Pat
     lost = sum(gene[0] == "chr3" for gene in genome.genes)
     assert source.dropped == {"unknown_sequence": lost}
     (warning,) = progress.warnings
-    assert f"1 sequences of the annotation are not in the FASTA file, with {lost} genes (scaffold3)" in warning
-    assert "1 sequences of the FASTA file have no annotation (chr3)" in warning
+    assert f"1 sequence of the annotation is not in the FASTA file, with {lost} genes (scaffold3)" in warning
+    assert "1 sequence of the FASTA file has no annotation (chr3)" in warning
 
 
 def test_the_users_intervals_are_excluded(genome: GenomeFiles, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_users_intervals_are_excluded(genome: GenomeFiles, tmp_path: Path) -
     rows = source.excluded["chr1"].tolist()
     assert [5, 50, 0] in rows
     assert [11_990, 12_000, 0] in rows
-    assert any("are on sequences that are not used" in warning for warning in progress.warnings)
+    assert any("on sequences that are not used" in warning for warning in progress.warnings)
 
 
 def test_a_gene_that_ends_where_its_sequence_ends_is_used_and_a_longer_one_is_not(
@@ -177,7 +177,7 @@ def test_rows_that_begin_past_the_end_are_counted_and_change_no_dataset(genome: 
     progress = Silent()
     (tmp_path / "exclude.bed").write_text("chr1\t13000\t13001\n")
     source = read(genome, progress, exclude=str(tmp_path / "exclude.bed"))
-    assert "1 intervals that negatives avoid end past the end" in progress.warnings[0]
+    assert "1 interval that negatives avoid ends past the end of its sequence and is cut" in progress.warnings[0]
     assert source.rules == []
 
 

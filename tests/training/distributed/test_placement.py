@@ -36,7 +36,7 @@ def test_fewer_gpus_than_workers_are_no_reason_to_compute_on_cpus_in_silence() -
 def test_a_gpu_without_a_cpu_beside_it_serves_no_worker() -> None:
     with pytest.raises(ResourceError, match=r"4 CPUs and 4 GPUs on 2 nodes: set training.workers to 1 or"):
         place([Node(1, 4), Node(3, 0)], 2, "auto")
-    with pytest.raises(ResourceError, match=r"1 GPUs on 2 nodes: set training.device to cpu"):
+    with pytest.raises(ResourceError, match=r"1 GPU on 2 nodes: set training.device to cpu"):
         place([Node(0, 1), Node(4, 0)], 1, "auto")
 
 

@@ -142,6 +142,4 @@ def test_names_as_written_match_and_rows_that_give_no_interval_are_counted(tmp_p
     progress = Silent()
     selected = predict.read_intervals(fasta, intervals, ["gene"], progress)
     assert [(feature.chromosome, feature.gene_id) for feature in selected.features] == [("chr%2C1", "a"), ("b,2", "b")]
-    assert any(
-        "1 rows of the annotation are not used for genes (1 without gene name)" in text for text in progress.notes
-    )
+    assert any("1 row of the annotation is not used for genes (1 without gene name)" in text for text in progress.notes)

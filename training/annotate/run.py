@@ -257,7 +257,10 @@ def _write_page(job: Annotation, path: Path, contents: PageContents, counts: Cou
         ("SHA-256 of the FASTA file", job.genome.content),
         ("annotation", job.genes_key),
     ]
-    decoding = [(name, str(value)) for name, value in _flat(job.settings.model_dump(mode="json"))]
+    decoding = [
+        (name, ", ".join(value) if isinstance(value, list) else str(value))
+        for name, value in _flat(job.settings.model_dump(mode="json"))
+    ]
     page.write(path, contents, counts, genes, job.sequences, job.scores_folder, provenance, decoding)
 
 

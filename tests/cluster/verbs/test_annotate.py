@@ -39,7 +39,7 @@ def test_an_annotation_writes_its_files_and_compares_them_with_known_genes(
         "--workers",
         "1",
     ]
-    files = {name: tmp_path / f"a.{name}" for name in ("gtf", "proteins", "cds", "json", "report")}
+    files = {name: tmp_path / f"a.{name}" for name in ("gtf", "proteins", "cds", "html", "json", "report")}
     options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
     options += ["--bigwig", str(tmp_path / "c.bw"), "--lists", str(tmp_path / "lists"), "--eval-chromosomes", "chr1"]
     assert main([*arguments, *options, "--annotation", str(genome.annotation)]) == 0, capsys.readouterr().err

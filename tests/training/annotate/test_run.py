@@ -27,6 +27,7 @@ from training.annotate.outputs import Outputs
 from training.annotate.run import Annotation
 from training.annotate.tiles import Tiling
 from training.decoding.settings import Settings
+from training.inference.staged_tasks import StagedTasks
 
 pytestmark = pytest.mark.ray
 GENES = known_genes.genes(60)
@@ -131,6 +132,23 @@ def test_one_worker_writes_the_same_bytes_as_two(
     alone = job(genome_file, tmp_path)
     run.annotate(alone, ray_session, 1, "cpu", Silent())
     assert content(alone) == content(annotated)
+
+
+def test_a_page_that_is_requested_later_is_the_same_bytes_and_nothing_is_computed_for_it(
+    genome_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = job(genome_file, tmp_path / "whole")
+    run.annotate(whole, None, None, "cpu", Silent())
+    page = whole.outputs.page
+    assert page is not None
+    first = page.read_bytes()
+    assert b"61 gene models in" in first
+    without = replace(whole, outputs=replace(whole.outputs, page=None))
+    page.unlink()
+    run.annotate(without, None, None, "cpu", Silent())
+    monkeypatch.setattr(StagedTasks, "compute", lambda *_: pytest.fail("something is computed"))
+    run.annotate(whole, None, None, "cpu", Silent())
+    assert page.read_bytes() == first
 
 
 def test_this_process_alone_writes_the_same_bytes_as_two_workers(

@@ -17,6 +17,8 @@ from pipelines.report import Svg
 WIDTH = 400
 """Units of a picture's width: a letter of 10 has 9 pixels on a phone, and 12 where two pictures lie side by side."""
 GRID, SOFT = "#d9dee6", "#5b6575"
+# Space above: a page may show pictures on a ground of their own.
+_TOP = 5
 # Of a letter of 10 units on average, with a reserve.
 _LETTER = 0.62
 Point = tuple[float, float]
@@ -60,7 +62,7 @@ class Picture:
 
     def svg(self, height: float) -> Svg:
         """The picture, of a height."""
-        head = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {number(height)}"'
+        head = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 {-_TOP} {WIDTH} {number(height + _TOP)}"'
         font = "font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,sans-serif\""
         return Svg(f"<svg {head} {font}>{''.join(self._parts)}</svg>")
 

@@ -102,18 +102,19 @@ def exons(of: Mapping[int, int]) -> Svg | None:
     return picture.svg(_HEIGHT)
 
 
-def along(of: Mapping[str, Sequence[Sequence[int]]], part_bases: int, most: int) -> Svg:
+def along(of: Mapping[str, Sequence[Sequence[int]]], part_bases: int, parts: int, most: int) -> Svg:
     """Genes along sequences: a line for each, with bars of the forward strand above it and of the reverse below.
 
     Args:
         of: name of each sequence to the genes in its parts, on both strands.
         part_bases: bases of a part.
+        parts: that the width stands for.
         most: genes that the longest bar stands for.
     """
     picture, lane = Picture(), _LANE if len(of) > _FEW_LANES else 2 * _LANE
-    labels = [name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…" for name in of]
+    # Names of scaffolds differ in their ends.
+    labels = [name if len(name) <= _NAME_LETTERS else f"{name[:4]}…{name[5 - _NAME_LETTERS :]}" for name in of]
     left = max(svg.text_width(label, 11) for label in labels) + 10
-    parts = max(len(strands[0]) for strands in of.values())
     across = Scale(0, parts, left, WIDTH - 4)
     for number, (label, strands) in enumerate(zip(labels, of.values(), strict=True)):
         middle = number * lane + lane / 2

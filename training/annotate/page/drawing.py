@@ -28,7 +28,7 @@ COLOURS = {"CDS": report.GENE, "intron": "#9db8dc", "UTR": "#d9a441", "intergeni
 _LEFT, _RIGHT = 28, WIDTH - 4
 _AREA, _LINE = 52, 27
 _THICK, _THIN, _MIN_WIDTH = 11, 6, 1.5
-_CHEVRON = 26
+_CHEVRON, _SMALL = 26, 12
 _NAMES = {"+": "forward strand", "-": "reverse strand"}
 
 
@@ -112,9 +112,10 @@ def _models(picture: Picture, genes: list[Gene], focus: str, across: Scale, top:
     lines: list[tuple[list[svg.Point], list[svg.Point]]] = []
     hidden = 0
     for gene in ordered:
-        label = _label(gene, across)
+        label = _label(gene, across, is_focus=gene.gene_id == focus)
         start, end = max(across(gene.start), _LEFT), min(across(gene.end), _RIGHT)
-        wanted = ((start - 3, end + 3), (label.left - 3, label.right + 3))
+        space = 3 if label.text else 0.5
+        wanted = ((start - space, end + space), (label.left - space, label.right + space))
         line = next((number for number, taken in enumerate(lines) if _are_free(taken, wanted)), len(lines))
         if line == MAX_LINES:
             hidden += 1
@@ -141,13 +142,20 @@ def _are_free(taken: tuple[list[svg.Point], list[svg.Point]], wanted: tuple[svg.
     )
 
 
-def _label(gene: Gene, across: Scale) -> _Label:
+def _label(gene: Gene, across: Scale, *, is_focus: bool) -> _Label:
+    if _is_small(gene, across) and not is_focus:
+        return _Label("", across(gene.start), across(gene.start), is_at_end=False)
     score = "" if gene.score is None else f" {gene.score:.2f}"
     text = f"{gene.gene_id}{score}"
     left, width = max(across(gene.start), _LEFT), svg.text_width(text, 10)
     if left + width <= _RIGHT:
         return _Label(text, left, left + width, is_at_end=False)
     return _Label(text, _RIGHT - width, _RIGHT, is_at_end=True)
+
+
+def _is_small(gene: Gene, across: Scale) -> bool:
+    """Whether a gene is too short for marks; those of long stretches would hide each other."""
+    return across(gene.end) - across(gene.start) < _SMALL
 
 
 def _model(picture: Picture, gene: Gene, label: _Label, across: Scale, y: float, *, is_focus: bool) -> None:
@@ -160,7 +168,10 @@ def _model(picture: Picture, gene: Gene, label: _Label, across: Scale, y: float,
         for start, end in _seen(spans, across):
             width = max(end - start, _MIN_WIDTH)
             picture.rectangle(start, y - height / 2, width, height, COLOURS[kind if transcript.cds else "CDS"])
-    _ends(picture, gene, across, y)
+    if is_focus or not _is_small(gene, across):
+        _ends(picture, gene, across, y)
+    if not label.text:
+        return
     weight = {"font_weight": "700"} if is_focus else {}
     place, anchor = (label.right, "end") if label.is_at_end else (label.left, "start")
     picture.text(place, y + 16, label.text, 10, report.INK, anchor, **weight)

@@ -237,9 +237,10 @@ def _along(summary: Summary) -> list[Plot]:
         f"Genes in stretches of {summary.part_bases:,} bases, forward strand above each line and reverse strand below; "
         f"the highest bar is {counted(most, 'gene')}."
     )
+    parts = max(len(strands[0]) for _, strands in lanes)
     drawn = [lanes[first : first + size] for first in range(0, len(lanes), size)]
     return [
-        Plot("Along the sequences", charts.along(dict(part), summary.part_bases, most), text, f"along-{number}")
+        Plot("Along the sequences", charts.along(dict(part), summary.part_bases, parts, most), text, f"along-{number}")
         for number, part in enumerate(drawn, 1)
     ]
 

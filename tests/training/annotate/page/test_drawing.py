@@ -57,3 +57,11 @@ def test_a_strand_without_a_gene_says_so_and_a_cut_end_has_no_stop() -> None:
     cut = drawing.draw(WINDOW, certain(), [gene((2000, 3000), partial=True)], "")
     assert cut.count("#b5653a") == stops - 1
     assert cut.count("no gene model") == 1
+
+
+def test_short_genes_of_a_long_stretch_have_neither_names_nor_marks() -> None:
+    window = Region("", "chr1", 0, 1_000_000)
+    genes = [gene((5000 * number, 5000 * number + 900), name=f"g{number}") for number in range(100)]
+    drawn = drawing.draw(window, certain(), genes, "g50")
+    assert re.findall(r">(g\d+)", drawn) == ["g50"]
+    assert "more" not in drawn

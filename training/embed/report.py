@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +21,8 @@ NEAREST_HEADER = ("k-mer", "nearest, with cosine")
 _MAX_LABELLED = 64
 _MAX_POINTS = 4096
 _MIN_DISCORDANT = 25
+# Of what the vectors were learnt from and scored on, on the page.
+_NAMES = {"fasta": "sequences", "hold_out": "held out", "share": "share held out"}
 Json = dict[str, Any]
 
 
@@ -186,11 +187,13 @@ def build_page(document: Json, learnt: KmerVectors, tokenizer: Tokenizer) -> rep
 
 def _facts(document: Json) -> list[tuple[str, object]]:
     """What was read, and the settings."""
-    content, settings = document["content"], document["config"]
-    return [
-        *((name, value if isinstance(value, str) else json.dumps(value)) for name, value in content.items()),
-        ("settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
-    ]
+    content = {name: _listed(value) for name, value in document["content"].items() if value}
+    settings = ", ".join(f"{name} {value}" for name, value in document["config"].items() if value is not None)
+    return [*((_NAMES.get(name, name), value) for name, value in content.items()), ("settings", settings)]
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def principal_components(learnt: KmerVectors, tokenizer: Tokenizer) -> tuple[Figure, NDArray[np.float64]]:

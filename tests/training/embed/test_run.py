@@ -91,6 +91,8 @@ def test_the_page_is_one_file_with_a_picture_and_every_figure(finished: Finished
         f"{finished.figures['markov_both']:.2%}",
         "reverse complement",
         "AAA",
+        "<td>held out</td><td>chr4</td>",
+        finished.figures["key"],
     ):
         assert expected in text
 

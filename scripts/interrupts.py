@@ -169,8 +169,8 @@ class Inputs:
         }
         self._head: subprocess.Popen[bytes] | None = None
 
-    def make(self) -> None:
-        """Write the genome and the experiments; build and train what is missing."""
+    def make(self, *, with_model: bool) -> None:
+        """Write the genome and the experiment; build the dataset and train the model if that is needed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with gzip.open(YEAST / "genome.fa.gz", "rt") as stream:
             records = stream.read().split(">")[1:]
@@ -183,7 +183,7 @@ class Inputs:
             (self.data, ["build", self.experiment, "--output", self.data]),
             (self.bundle, ["train", self.experiment, "--dataset", self.data, "--output", self.bundle.parent]),
         ):
-            if not made.exists():
+            if with_model and not made.exists():
                 self.run(*command)
 
     def run(self, *command: object) -> str:
@@ -276,6 +276,7 @@ def raygene(command: object) -> list[str]:
     return [sys.executable, "-P", "-m", "raygene", *map(str, command)]  # type: ignore[call-overload]
 
 
+WITHOUT_MODEL = {"build", "annotate", "annotate (Ray)", "compare", "doctor", "demo", "init"}
 RESUMES = {"build", "train", "annotate", "annotate (Ray)", "scan", "tune", "demo", "submit run"}
 VERBS = (
     *("build", "inspect", "embed", "memory", "train", "evaluate", "predict", "scan", "annotate", "annotate (Ray)"),
@@ -393,7 +394,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     record_path, inputs = folder / "interrupts.jsonl", Inputs(folder)
     records = [json.loads(line) for line in record_path.read_text().splitlines()] if record_path.exists() else []
-    inputs.make()
+    inputs.make(with_model=not WITHOUT_MODEL.issuperset(arguments.verbs))
     try:
         for verb in arguments.verbs:
             done = {record["moment"] for record in records if record["verb"] == verb and not arguments.again}

@@ -9,6 +9,7 @@ from cluster.context import Context
 from cluster.experiment import load
 from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
 from cluster.output_paths import PathRole, Written, is_same_file
+from pipelines.display import counted
 from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError
 
@@ -122,8 +123,8 @@ def show_plan(context: Context) -> None:
     terminal.table("What training reads", ("split", "rows", "tokens"), rows)
     epochs, size = run.training.epochs, run.training.global_batch_size
     terminal.say(
-        f"{epochs * run.steps:,} steps: {epochs:,} epoch{'s' * (epochs > 1)} of {run.steps:,}, each of at most "
-        f"{size:,} row{'s' * (size > 1)}"
+        f"{counted(epochs * run.steps, 'step')}: {counted(epochs, 'epoch')} of {run.steps:,}, each of at most "
+        f"{counted(size, 'row')}"
     )
     if output:
         terminal.say(f"{output}: {_progress(run)}")

@@ -155,9 +155,10 @@ def _lead(summary: Summary, total: Row) -> str:
         return f"No gene model in {_bases(total.bases)}: is the genome like those that the model was trained on?"
     spliced = (total.genes - total.one_exon) / total.genes * 100
     return (
-        f"{total.genes:,} gene models in {_bases(total.bases)}, {total.genes * 1e6 / total.bases:,.0f} per megabase: "
-        f"{_share(total.coding, total.bases)} of the bases code, {spliced:.0f} % of the genes have introns, and the "
-        f"median gene is {summary.lengths['genes'].quantile(0.5):,} bases long."
+        f"{counted(total.genes, 'gene model')} in {_bases(total.bases)}, "
+        f"{total.genes * 1e6 / total.bases:,.0f} per megabase: {_share(total.coding, total.bases)} of the bases code, "
+        f"{spliced:.0f} % of the genes have introns, and the median gene is "
+        f"{summary.lengths['genes'].quantile(0.5):,} bases long."
     )
 
 
@@ -219,7 +220,7 @@ def _add_sequences(page: report.Page, summary: Summary) -> None:
     header = ("sequence", "bases", "genes", "per Mb", "+", "−", "exons per gene", "one exon", "partial", "coding")
     rows = [
         (
-            *(row.name, row.bases, row.genes, round(row.genes * 1e6 / row.bases), row.forward, row.reverse),
+            *(row.name, row.bases, row.genes, _per_megabase(row), row.forward, row.reverse),
             f"{row.exons / row.genes:.2f}" if row.genes else MISSING,
             *(_share(row.one_exon, row.genes), row.partial, _share(row.coding, row.bases)),
         )
@@ -228,10 +229,17 @@ def _add_sequences(page: report.Page, summary: Summary) -> None:
     page.table("By sequence; the longest if there are many", header, rows)
 
 
+def _per_megabase(row: Row) -> object:
+    """Genes per megabase; a header without sequence has none."""
+    return round(row.genes * 1e6 / row.bases) if row.bases else MISSING
+
+
 def _along(summary: Summary) -> list[Plot]:
     """Genes along the longest sequences; many are on two pictures side by side."""
     lanes = list(summary.along.items())
     most = max(max(counts) for _, strands in lanes for counts in strands)
+    if not most:
+        return []
     size = len(lanes) if len(lanes) <= MAX_LANES else -(-len(lanes) // 2)
     text = (
         f"Genes in stretches of {summary.part_bases:,} bases, forward strand above each line and reverse strand below; "

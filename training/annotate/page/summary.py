@@ -53,7 +53,8 @@ class Lengths:
         for length, count in sorted(self.counts.items()):
             before += count
             if before >= wanted:
-                return length
+                # Rounded up it may be longer than all.
+                return min(length, self.longest)
         raise ValueError("no lengths")
 
 

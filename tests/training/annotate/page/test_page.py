@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.annotate.page.genes import gene
+from tests.training.annotate.page.genes import gene, summary
 from tests.training.annotate.page.pages import genes, write
 from training.annotate.outputs import Counts
+from training.annotate.page.page import build
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,20 @@ def test_a_page_without_a_gene_and_one_of_a_single_gene_are_made(tmp_path: Path)
     assert "<figure" not in nothing
     single = write(tmp_path, [gene((5000, 5300))])
     assert single.count("<figure") == 1
+
+
+def test_a_single_gene_is_one_and_no_quantile_of_its_lengths_exceeds_the_longest(tmp_path: Path) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", write(tmp_path, [gene((5000, 6235))])).split())
+    assert "1 gene model in 60,000 bases" in text
+    assert "genes 1 1,235 1,235 1,235 1,235 1,235" in text
+
+
+def test_a_sequence_without_bases_has_a_row() -> None:
+    made = build(summary([gene((10, 40))], {"chr1": 1000, "empty": 0}), Counts(), [], [], []).html()
+    assert "empty 0 0 – 0 0 – –" in " ".join(re.sub(r"<[^>]+>", " ", made).split())
+
+
+def test_no_genes_are_drawn_along_sequences_if_all_lie_on_others() -> None:
+    lengths = {f"s{number}": 1000 - number for number in range(60)}
+    made = build(summary([gene((10, 40), chromosome=f"s{n}") for n in range(30, 55)], lengths), Counts(), [], [], [])
+    assert "Along the sequences" not in made.html()

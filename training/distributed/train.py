@@ -32,6 +32,7 @@ from training.distributed.placement import max_workers_per_node, missing_resourc
 from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
+from training.engine import heap
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
 from training.engine.state import Record
@@ -183,7 +184,7 @@ class Run:
         # Of this task alone: it needs the decoder's compiler.
         from training.engine.objectives.fitted_decoding import fitted_decoding
 
-        with progress.stage("fitting the decoder"):
+        with progress.stage("fitting the decoder"), heap.release_freed_memory():
             return fitted_decoding(network, self.train, self.validation, self.training)
 
 

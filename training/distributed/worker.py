@@ -30,6 +30,7 @@ from training.engine.collective import Alone, Collective, Distributed
 from training.engine.determinism import set_deterministic
 from training.engine.objectives.by_task import objective_of
 from training.hardware import devices
+from training.memory.plan import step_allowance
 from training.memory.probe import REFUSED
 from training.observability.embeddings import EMBEDDINGS, Embeddings
 from training.observability.runlog import BOARDS, RunLog
@@ -128,6 +129,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
             observer,
             objective=objective,
             retain_memory=spec.retain_memory,
+            allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
         )
         if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)

@@ -3,7 +3,8 @@
 Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. By default the C library
 returns large blocks to the system, which clears every page before it gives it out again: a third of the time of an
 LSTM's training step. Retained, they are used again. The process then stays at its peak, which gaps between blocks raise
-by up to twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. This works with GNU's C library only.
+by up to twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. The gaps grow for thousands of steps:
+with an allowance they are returned whenever the process has grown by more. This works with GNU's C library only.
 Blocks of more than 64 MiB in a thread other than the first are not retained unless all threads share one heap
 (`MALLOC_ARENA_MAX=1` before the process starts).
 
@@ -15,9 +16,12 @@ adds to, do not fit the next tensor of the same size.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 # <malloc.h>
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
@@ -29,20 +33,72 @@ TOP_PAD = 128 << 20
 _MAX_MMAP_THRESHOLD = 32 << 20
 _NEVER_TRIM = (1 << 31) - 1
 _RELEASE_FROM = 1 << 20
+# Libraries load, and an optimizer makes its state, in the first of the steps after which what is held is measured.
+_FIRST_STEPS = 2
+# Returning takes about a third of a step, here and in the next one: no more often than every so many steps.
+_FEWEST_STEPS = 30
+_STATM = Path("/proc/self/statm")
+
+
+class FreedMemory:
+    """Freed memory that a process retains, returned to the system where it grows beyond an allowance.
+
+    Args:
+        trim: returns all that is free to the system.
+        allowance: bytes that a step and what is freed of it may take; None: any number.
+    """
+
+    def __init__(self, trim: Callable[[], object] = lambda: None, allowance: int | None = None) -> None:
+        self._trim, self._allowance = trim, allowance
+        self._limit = 0
+        self._steps = 0
+        self._has_settled = False
+
+    def settle(self) -> None:
+        """Return what is free now; what the process holds after the next steps is what the allowance is added to."""
+        if self._allowance is not None:
+            self._trim()
+            self._steps, self._has_settled = 0, False
+
+    def step_ended(self) -> None:
+        """Return what is free if the process has grown too much."""
+        if self._allowance is None:
+            return
+        self._steps += 1
+        if not self._has_settled:
+            if self._steps == _FIRST_STEPS:
+                self._trim()
+                self._limit = resident_bytes() + self._allowance
+                self._steps, self._has_settled = 0, True
+        elif resident_bytes() > self._limit:
+            self._trim()
+            if self._steps < _FEWEST_STEPS:
+                # Steps need more than was planned: it would be slow to return that after every few of them.
+                self._limit += self._allowance // 16
+            self._steps = 0
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process at present."""
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
-def retain_freed_memory() -> Iterator[None]:
-    """Let freed blocks stay with the process while the context lasts; return them to the system at its end."""
+def retain_freed_memory(allowance: int | None = None) -> Iterator[FreedMemory]:
+    """Let freed blocks stay with the process while the context lasts; return them to the system at its end.
+
+    Args:
+        allowance: as of `FreedMemory`.
+    """
     library = _library()
     if library is None:
-        yield
+        yield FreedMemory()
         return
     library.mallopt(_MMAP_MAX, 0)
     library.mallopt(_TRIM_THRESHOLD, _NEVER_TRIM)
     library.mallopt(_TOP_PAD, TOP_PAD)
     try:
-        yield
+        yield FreedMemory(partial(library.malloc_trim, 0), allowance)
     finally:
         library.mallopt(_TOP_PAD, _DEFAULT_TOP_PAD)
         library.mallopt(_MMAP_MAX, _DEFAULT_MMAP_MAX)
@@ -51,16 +107,16 @@ def retain_freed_memory() -> Iterator[None]:
 
 
 @contextmanager
-def release_freed_memory() -> Iterator[None]:
+def release_freed_memory() -> Iterator[FreedMemory]:
     """Return freed blocks to the system at once while the context lasts."""
     library = _library()
     if library is None:
-        yield
+        yield FreedMemory()
         return
     library.mallopt(_MMAP_THRESHOLD, _RELEASE_FROM)
     library.mallopt(_TRIM_THRESHOLD, 2 * _RELEASE_FROM)
     try:
-        yield
+        yield FreedMemory()
     finally:
         _restore_thresholds(library)
 

@@ -46,6 +46,7 @@ def fit(
     *,
     objective: Objective | None = None,
     retain_memory: bool = True,
+    allowance: int | None = None,
 ) -> bool:
     """Train until the last epoch, until patience runs out, or until an observer of any worker asks to stop.
 
@@ -60,6 +61,7 @@ def fit(
         objective: what is learnt (default: recognition).
         retain_memory: on a CPU, whether freed memory may stay with the process. This is faster, but takes up to three
             times the memory of a step.
+        allowance: bytes by which a process that retains freed memory may grow in its steps; None: by any.
 
     Returns:
         True if training is finished; False if it was stopped, on all workers after the same step.
@@ -69,12 +71,15 @@ def fit(
     """
     observer = observer or Observer()
     objective = objective or Recognition(config, train)
-    memory = heap.retain_freed_memory() if retain_memory else heap.release_freed_memory()
-    with threads.limited_for(state.model), memory if device.type == "cpu" else nullcontext():
+    memory = heap.retain_freed_memory(allowance) if retain_memory else heap.release_freed_memory()
+    on_cpu = memory if device.type == "cpu" else nullcontext(heap.FreedMemory())
+    with threads.limited_for(state.model), on_cpu as freed:
         while state.epoch < config.epochs and not state.out_of_patience(config.patience):
-            if not _train_epoch(state, train, objective, config, collective, device, observer):
+            freed.settle()
+            if not _train_epoch(state, train, objective, config, collective, device, observer, freed):
                 return False
             began = time.monotonic()
+            freed.settle()
             with state.precision.autocast():
                 figures = objective.validate(state.model, validation, collective, device)
             record = _training_figures(state, train) | figures
@@ -92,6 +97,7 @@ def _train_epoch(
     collective: Collective,
     device: torch.device,
     observer: Observer,
+    freed: heap.FreedMemory,
 ) -> bool:
     """Do the remaining steps of an epoch; return False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
@@ -124,6 +130,7 @@ def _train_epoch(
             with observer.phase("optimizer"):
                 gradient_norm = precision.step(optimizer, model, config.max_grad_norm)
             state.step += 1
+            freed.step_ended()
             if metrics.record(global_sums, gradient_norm):
                 break
             if state.step < len(steps) and observer.checkpoint_due(state) and metrics.flush():

@@ -15,8 +15,8 @@ from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Device, Shape
 from training.cost.stage import Moment, Stage, frozen_below_head, moments
 
-IMPORTED = 315e6
-"""Resident bytes of a process that has imported torch, where no probe has measured them."""
+IMPORTED = 357e6
+"""Resident bytes of a process that has imported torch and Arrow, where no probe has measured them."""
 HEAD_STAGES = {"recognise": 1, "structure": 2}
 """The last stages of each task, to which its head belongs: pooling and the logit, or the head and the loss."""
 OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}
@@ -87,9 +87,7 @@ def estimate(
         work: the batch.
         imported: resident bytes of a process that has imported torch (CPU).
     """
-    shape = Shape.of(model, training, work.rows, work.tokens, work.device)
-    stages_of = structure.memory_stages if work.task == "structure" else models.memory_stages
-    stages = stages_of(model, vocabulary_size, shape)
+    shape, stages = _stages(model, training, vocabulary_size, work)
     if not training.trains_body:
         stages = frozen_below_head(stages, HEAD_STAGES[work.task])
     # A stage's weights are several tensors, the largest of which has about half of them.
@@ -120,6 +118,29 @@ def estimate(
         batch=ID * work.rows * work.tokens,
         busiest=busiest.name,
     )
+
+
+def evaluation(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> int:
+    """The memory that evaluating a batch takes in addition to a process: weights, and the busiest moment.
+
+    Args:
+        model: the architecture.
+        training: precision counts.
+        vocabulary_size: number of token ids.
+        work: the batch.
+    """
+    _, stages = _stages(model, training, vocabulary_size, work)
+    passes = moments(frozen_below_head(stages, 0), [NOTHING] * len(stages), accumulates=False)
+    parameters = sum(stage.weights + stage.frozen for stage in stages)
+    return round(parameters + max(moment.amount.total for moment in passes) + ID * work.rows * work.tokens)
+
+
+def _stages(
+    model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work
+) -> tuple[Shape, list[Stage]]:
+    shape = Shape.of(model, training, work.rows, work.tokens, work.device)
+    stages_of = structure.memory_stages if work.task == "structure" else models.memory_stages
+    return shape, stages_of(model, vocabulary_size, shape)
 
 
 def _update(training: TrainingConfig, stages: list[Stage], shape: Shape, gradients: Amount, workers: int) -> Moment:

@@ -22,16 +22,14 @@ from training.engine import heap
 from training.memory import fixes, validation
 from training.memory.capacity import format_size
 from training.memory.fixes import Fix
-from training.memory.formula import IMPORTED, Estimate, Work, estimate
+from training.memory.formula import IMPORTED, Estimate, Work, estimate, evaluation
 from training.memory.probe import Probe
 from training.tasks import RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
-GAPS: dict[Name, float] = {RECOGNISE: 2.0, STRUCTURE: 1.0}
-"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth.
-
-Sequences of many lengths leave gaps that the next batch does not fit; windows are all alike."""
+GAPS = 2.0
+"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth."""
 TIGHT = 0.5
 """Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
 SHOWN_FIXES = 4
@@ -122,6 +120,11 @@ class MemoryPlan:
         return self.peak + self.copies + self.retained + self.besides + self.mapped
 
     @property
+    def step(self) -> int:
+        """Estimated bytes of the largest batch in addition to a process."""
+        return self.peak - round(self.full.process)
+
+    @property
     def is_tight(self) -> bool:
         """Whether a step takes so much of the usable memory that the formula alone is not exact enough."""
         return self.peak > TIGHT * self.usable
@@ -159,9 +162,9 @@ class MemoryPlanner:
         """
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
-        if self._fitting > self._all_workers:
-            raise self._fitting_does_not_fit()
         budget = self._budget()
+        if self._fitting(budget) > self._all_workers:
+            raise self._fitting_does_not_fit(budget)
         full = self._heaviest(max(budget, self._longest))
         return MemoryPlan(
             token_budget=budget,
@@ -177,7 +180,7 @@ class MemoryPlanner:
             retained=self._retained(full),
             besides=_besides(self.training, self.lengths, self.task) if self.device.kind == "cpu" else 0,
             mapped=_mapped(self.lengths, self.vocabulary_size, self.task) if self.device.kind == "cpu" else 0,
-            fitting=self._fitting,
+            fitting=self._fitting(budget),
         )
 
     def plan_probing_if_tight(self) -> MemoryPlan:
@@ -211,11 +214,16 @@ class MemoryPlanner:
     def _usable(self) -> int:
         return _usable_bytes(self.training, self.lengths, self.device, self.task)
 
-    @cached_property
-    def _fitting(self) -> int:
+    def _fitting(self, budget: int) -> int:
+        """Bytes that fitting the decoder adds to the driver, which scores batches of a token budget."""
         if self.task != STRUCTURE:
             return 0
-        return validation.fitting_bytes(min(int(self.training.validation_bases or 1), int(self.lengths.sum())))
+        bases = min(int(self.training.validation_bases or 1), int(self.lengths.sum()))
+        return validation.fitting_bytes(bases, self._scoring(budget))
+
+    def _scoring(self, budget: int) -> int:
+        work = Work(max(1, budget // self._longest), self._longest, "cpu", task=self.task)
+        return evaluation(self.model, self.training, self.vocabulary_size, work)
 
     @property
     def _all_workers(self) -> float:
@@ -291,7 +299,10 @@ class MemoryPlanner:
 
     def _retained(self, full: Estimate) -> int:
         """Bytes that a CPU's freed memory may add to the peak; 0 where they do not fit."""
-        retained = round(GAPS[self.task] * (full.peak - full.process) * self._correction) + heap.TOP_PAD
+        step = (full.peak - full.process) * self._correction
+        retained = round(GAPS * step) + heap.TOP_PAD
+        if self.task == STRUCTURE:
+            retained = validation.retained_bytes(step, self._longest, self.model.kind)
         return retained if self.device.kind == "cpu" and self._needed(full) + retained <= self._usable else 0
 
     def _longest_does_not_fit(self) -> DoesNotFitError:
@@ -339,14 +350,15 @@ class MemoryPlanner:
             rows //= 2
         return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
 
-    def _fitting_does_not_fit(self) -> DoesNotFitError:
-        fix = Fix({"training.validation_bases": validation.most_bases(self._all_workers)}, round(self._all_workers))
+    def _fitting_does_not_fit(self, budget: int) -> DoesNotFitError:
+        most = validation.most_bases(self._all_workers, self._scoring(budget))
+        fix = Fix({"training.validation_bases": most}, round(self._all_workers))
         error = DoesNotFitError(
             f"training.validation_bases {self.training.validation_bases:,}: fitting the decoder to them after training "
-            f"needs {format_size(self._fitting)}, and {format_size(self._all_workers)} are available",
+            f"needs {format_size(self._fitting(budget))}, and {format_size(self._all_workers)} are available",
             f"set {fix}",
         )
-        error.fixes, error.needed = [fix], self._fitting
+        error.fixes, error.needed = [fix], self._fitting(budget)
         return error
 
     def _budget_does_not_fit(self, requested: int, largest: int) -> DoesNotFitError:
@@ -358,6 +370,25 @@ class MemoryPlanner:
         )
         error.fixes, error.needed = [], needed
         return error
+
+
+def step_allowance(
+    model: ModelConfig, training: TrainingConfig, lengths: NDArray[np.int64], vocabulary_size: int, task: Name
+) -> int | None:
+    """Bytes by which a worker on a CPU may grow in its steps, after which it returns freed memory to the system.
+
+    Args:
+        model: the architecture.
+        training: the optimisation, with the planned token budget.
+        lengths: tokens of every sequence, shape (rows,).
+        vocabulary_size: number of token ids.
+        task: of the dataset; None is returned for `recognise`, whose gaps are planned for in full.
+    """
+    if task != STRUCTURE:
+        return None
+    unlimited = DeviceMemory("cpu", 1 << 60, is_local=False)
+    plan = MemoryPlanner(model, training, lengths, vocabulary_size, unlimited, task=task).plan()
+    return validation.allowed_bytes(plan.step, model.kind)
 
 
 def _copies(estimated: Estimate, kind: Device) -> int:

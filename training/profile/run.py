@@ -31,7 +31,7 @@ from training.engine.determinism import set_deterministic
 from training.engine.objectives.by_task import objective_of
 from training.engine.precision import require_device
 from training.hardware import devices
-from training.memory.plan import MemoryPlan
+from training.memory.plan import MemoryPlan, step_allowance
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
 from training.splits import open_splits
@@ -348,6 +348,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
             profiler,
             objective=objective,
             retain_memory=spec.retain_memory,
+            allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
         )
     finally:
         profiler.close()

@@ -32,6 +32,7 @@ from training.engine.observer import Observer
 from training.engine.state import Record, State
 from training.hardware import devices
 from training.hardware.usage import peak_bytes
+from training.memory.plan import step_allowance
 from training.observability import journal
 from training.splits import open_splits
 from training.tasks import Task, criterion_of
@@ -125,6 +126,7 @@ def run(spec: TrialSpec, report: Report) -> None:
         observer,
         objective=objective,
         retain_memory=spec.retain_memory,
+        allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
     )
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from training.engine import heap
+
 RETAINING = """
 import resource, torch
 from pathlib import Path
@@ -69,3 +71,89 @@ def test_freed_blocks_go_back_at_once_where_memory_is_scarce() -> None:
     full, empty = map(int, done.stdout.split())
     assert full > 150
     assert empty < 40
+
+
+HELD = """
+import torch
+from training.engine import heap
+
+MEBIBYTES = 1 << 20
+
+with heap.retain_freed_memory({allowance}) as freed:
+    freed.settle()
+    before = heap.resident_bytes()
+    for _ in range(4):
+        blocks = [torch.ones(MEBIBYTES) for _ in range(40)]
+        last = torch.ones(MEBIBYTES)
+        del blocks
+        freed.step_ended()
+    print((heap.resident_bytes() - before) // MEBIBYTES)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
+@pytest.mark.parametrize(("allowance", "least", "most"), [(64 << 20, 0, 60), (256 << 20, 150, 200)])
+def test_what_exceeds_an_allowance_goes_back_after_a_step(allowance: int, least: int, most: int) -> None:
+    script = HELD.format(allowance=allowance)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert least <= int(done.stdout) <= most
+
+
+class Process:
+    """Resident bytes that a test sets, and how often they were trimmed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.held = self.resident = 1000
+        self.trims = 0
+        monkeypatch.setattr(heap, "resident_bytes", lambda: self.resident)
+
+    def trim(self) -> None:
+        self.resident, self.trims = self.held, self.trims + 1
+
+
+def settled(freed: heap.FreedMemory) -> None:
+    """Do the first steps."""
+    freed.settle()
+    freed.step_ended()
+    freed.step_ended()
+
+
+def test_memory_is_given_back_only_beyond_the_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+    freed = heap.FreedMemory(process.trim, 100)
+    settled(freed)
+    begun = process.trims
+    for process.resident in (1050, 1100, 1101):
+        freed.step_ended()
+    assert (process.trims - begun, process.resident) == (1, 1000)
+
+
+def test_what_the_first_steps_load_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+    freed = heap.FreedMemory(process.trim, 100)
+    freed.settle()
+    process.held = 1500
+    freed.step_ended()
+    freed.step_ended()
+    begun, process.resident = process.trims, 1600
+    freed.step_ended()
+    assert process.trims == begun
+
+
+def test_steps_that_take_more_than_was_planned_do_not_give_back_after_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+    freed = heap.FreedMemory(process.trim, 100)
+    settled(freed)
+    for _ in range(1000):
+        process.resident = 1150
+        freed.step_ended()
+    assert process.trims < 12
+
+
+def test_without_an_allowance_everything_is_retained(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+    freed = heap.FreedMemory(process.trim)
+    freed.settle()
+    process.resident = 1 << 40
+    freed.step_ended()
+    assert process.trims == 0

@@ -245,5 +245,12 @@ def test_validation_that_the_decoder_cannot_be_fitted_to_is_refused_with_as_much
 
 def test_the_decoder_is_fitted_to_no_more_bases_than_there_are() -> None:
     lengths = np.full(500, 9_999, dtype=np.int64)
-    plan = replace(structure_planner(1.2e9, validation_bases=1_000_000_000), lengths=lengths[:50]).plan()
-    assert plan.fitting == fitting_bytes(50 * 9_999)
+    planner = structure_planner(1.2e9, validation_bases=1_000_000_000)
+    many, few = (replace(planner, lengths=lengths[:rows]).plan().fitting for rows in (50, 10))
+    assert many - few == fitting_bytes(50 * 9_999, 0) - fitting_bytes(10 * 9_999, 0)
+
+
+def test_a_wider_network_takes_more_to_fit_the_decoder() -> None:
+    narrow = structure_planner(24e9)
+    wide = replace(narrow, model=narrow.model.model_copy(update={"base_channels": 96}))
+    assert wide.plan().fitting > narrow.plan().fitting + 10e6

@@ -29,6 +29,8 @@ from training.engine.objectives.structure import Structure
 from training.engine.objectives.window_scores import centre_codes, labelled_stretches
 from training.engine.observer import Observer
 from training.engine.state import CPU
+from training.memory.plan import step_allowance
+from training.memory.validation import SMALL
 from training.splits import open_splits
 from training.structure.batch import StructureBatch
 from training.structure.network import Outputs
@@ -70,11 +72,14 @@ def start(splits: Splits, config: TrainingConfig) -> loop.State:
     return loop.start(networks.fresh(task, MODEL, splits[0].tokenizer, config.seed), config)
 
 
-def fit(splits: Splits, config: TrainingConfig, document: dict[str, Any] | None = None) -> loop.State:
+def fit(
+    splits: Splits, config: TrainingConfig, document: dict[str, Any] | None = None, allowance: int | None = None
+) -> loop.State:
     state = start(splits, config)
     if document:
         state.restore(copy.deepcopy(document))
-    assert loop.fit(state, *splits, config, Alone(), CPU, objective=objective_of(config, splits[0]))
+    objective = objective_of(config, splits[0])
+    assert loop.fit(state, *splits, config, Alone(), CPU, objective=objective, allowance=allowance)
     return state
 
 
@@ -155,6 +160,16 @@ def test_resuming_within_an_epoch_gives_the_same_weights(splits: Splits) -> None
     for name, tensor in state.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name])
     assert resumed.best_record["epoch"] == state.best_record["epoch"]
+
+
+def test_memory_that_is_given_back_does_not_change_the_curve(splits: Splits) -> None:
+    train = splits[0]
+    planned = step_allowance(MODEL, training_of(), train.lengths, train.tokenizer.vocabulary_size, "structure")
+    assert planned is not None
+    assert planned > SMALL
+    free, held = (fit(splits, training_of(), allowance=allowance) for allowance in (None, 1))
+    assert np.array_equal(losses(held.records), losses(free.records))
+    assert all(torch.equal(*pair) for pair in zip(held.model.parameters(), free.model.parameters(), strict=True))
 
 
 def test_windows_are_drawn_anew_for_each_epoch_and_the_same_again_for_the_same(splits: Splits) -> None:

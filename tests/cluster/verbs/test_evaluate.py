@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.context import Context
+from cluster.terminal import Terminal
+from cluster.verbs import evaluate
+from tests.cluster.test_output_paths import parsers
+
+
+@pytest.mark.parametrize(
+    ("bundles", "page"),
+    [
+        (["run/bundle"], "run/report-test.html"),
+        (["run/bundle", "next/bundle"], "run/report-test.run.next.html"),
+        (["next/bundle", "run/bundle"], "next/report-test.next.run.html"),
+        (["yeast", "run/bundle"], "report-test.yeast.run.html"),
+    ],
+)
+def test_the_page_of_several_bundles_is_never_that_of_the_first_alone(
+    bundles: list[str], page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = parsers()["evaluate"].parse_args([*bundles, "--dataset", "none"])
+    written = evaluate.written(Context(arguments, {}, Terminal()))
+    assert {output.flag: output.path for output in written}["--report"] == tmp_path / page

@@ -194,7 +194,7 @@ def _tell(counts: Counts, outputs: Outputs, terminal: Terminal) -> None:
         f"{counts.genes['-']:,} on the reverse; {counts.complete:,} complete{partial}; "
         f"{counts.spliced:,} with introns; {counts.coding_bases:,} coding bases{left_out}"
     )
-    if not genes:
+    if not genes and not counts.left_out:
         terminal.warn("no gene: is the genome like those that the model was trained on?")
     terminal.say(f"written: {', '.join(map(str, outputs.all))}")
     if outputs.scores.is_dir():

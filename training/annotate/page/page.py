@@ -123,7 +123,7 @@ def build(
     total = summary.total
     subtitle = " · ".join(value for name, value in provenance if name in ("model", "genome"))
     page = report.Page("Gene models of a genome", subtitle)
-    page.paragraph(_lead(summary, total), lead=True)
+    page.paragraph(_lead(summary, total, counts.left_out), lead=True)
     page.table("Gene models", ("", "number", "share, or mean of a gene"), _counts(summary, total, counts))
     if total.genes:
         page.heading("Lengths, exons and scores")
@@ -133,7 +133,9 @@ def build(
             _lengths(summary),
         )
         page.figures(*_charts(summary))
-        page.table("What --min-score would leave", ("lowest score", "genes", "share"), _thresholds(summary, total))
+        if thresholds := _thresholds(summary, total, counts.left_out):
+            which = "What a higher --min-score would leave" if counts.left_out else "What --min-score would leave"
+            page.table(which, ("lowest score", "genes", "share"), thresholds)
     if pictures:
         page.heading("Some gene models")
         page.paragraph(
@@ -150,7 +152,9 @@ def build(
     return page
 
 
-def _lead(summary: Summary, total: Row) -> str:
+def _lead(summary: Summary, total: Row, left_out: int) -> str:
+    if not total.genes and left_out:
+        return f"No gene model in {_bases(total.bases)} reaches --min-score: {left_out:,} left out."
     if not total.genes:
         return f"No gene model in {_bases(total.bases)}: is the genome like those that the model was trained on?"
     spliced = (total.genes - total.one_exon) / total.genes * 100
@@ -209,9 +213,14 @@ def _charts(summary: Summary) -> list[Plot]:
     return [Plot(title, figure, text, name) for title, figure, text, name in drawn if figure is not None]
 
 
-def _thresholds(summary: Summary, total: Row) -> list[tuple[object, ...]]:
-    kept = [(lowest, summary.with_score_of(lowest)) for lowest in THRESHOLDS]
-    return [(f"{lowest / 100:g}", genes, _share(genes, total.genes)) for lowest, genes in kept]
+def _thresholds(summary: Summary, total: Row, left_out: int) -> list[tuple[object, ...]]:
+    """Rows of lowest scores; where genes are left out, of those alone that leave out more: the others are not known."""
+    numbers = [(lowest, summary.with_score_of(lowest)) for lowest in THRESHOLDS]
+    return [
+        (f"{lowest / 100:g}", genes, _share(genes, total.genes))
+        for lowest, genes in numbers
+        if not left_out or genes < total.genes
+    ]
 
 
 def _add_sequences(page: report.Page, summary: Summary) -> None:
@@ -220,18 +229,13 @@ def _add_sequences(page: report.Page, summary: Summary) -> None:
     header = ("sequence", "bases", "genes", "per Mb", "+", "−", "exons per gene", "one exon", "partial", "coding")
     rows = [
         (
-            *(row.name, row.bases, row.genes, _per_megabase(row), row.forward, row.reverse),
+            *(row.name, row.bases, row.genes, round(row.genes * 1e6 / row.bases), row.forward, row.reverse),
             f"{row.exons / row.genes:.2f}" if row.genes else MISSING,
             *(_share(row.one_exon, row.genes), row.partial, _share(row.coding, row.bases)),
         )
         for row in summary.rows
     ]
     page.table("By sequence; the longest if there are many", header, rows)
-
-
-def _per_megabase(row: Row) -> object:
-    """Genes per megabase; a header without sequence has none."""
-    return round(row.genes * 1e6 / row.bases) if row.bases else MISSING
 
 
 def _along(summary: Summary) -> list[Plot]:

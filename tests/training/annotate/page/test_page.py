@@ -69,9 +69,16 @@ def test_a_single_gene_is_one_and_no_quantile_of_its_lengths_exceeds_the_longest
     assert "genes 1 1,235 1,235 1,235 1,235 1,235" in text
 
 
-def test_a_sequence_without_bases_has_a_row() -> None:
-    made = build(summary([gene((10, 40))], {"chr1": 1000, "empty": 0}), Counts(), [], [], []).html()
-    assert "empty 0 0 – 0 0 – –" in " ".join(re.sub(r"<[^>]+>", " ", made).split())
+def test_thresholds_that_were_passed_already_are_not_said_to_leave_all(tmp_path: Path) -> None:
+    found = [gene((100, 400), score=0.6), gene((1000, 1300), score=0.95)]
+    text = " ".join(re.sub(r"<[^>]+>", " ", write(tmp_path, found, Counts(left_out=7))).split())
+    assert "What a higher --min-score would leave lowest score genes share 0.75 1 50.0 % 0.9 1 50.0 % Some" in text
+
+
+def test_a_page_of_which_every_gene_is_left_out_says_so(tmp_path: Path) -> None:
+    html = write(tmp_path, [], Counts(left_out=7))
+    assert "No gene model in 60,000 bases reaches --min-score: 7 left out." in html
+    assert "is the genome like" not in html
 
 
 def test_no_genes_are_drawn_along_sequences_if_all_lie_on_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,10 @@ def run(context: Context) -> None:
         storage.write_json(Path(arguments.json), figures)
     terminal.say(f"page: {embedding.page}")
     terminal.say(f"embedding: {embedding.path}")
-    terminal.say(f"the same, with a name that stays: {embedding.path.with_name(STABLE_NAME)}")
+    stable = embedding.path.with_name(STABLE_NAME)
+    # A file of that name from elsewhere stays, and there was a warning.
+    if filecmp.cmp(embedding.path, stable, shallow=False):
+        terminal.say(f"the same, with a name that stays: {stable}")
 
 
 def _corpus(context: Context) -> Corpus:

@@ -47,7 +47,8 @@ class StagedTasks:
         if before and missing:
             progress.note(f"resuming: {before:,} of {len(self.paths):,} tasks were {self.done} before")
         elif before:
-            progress.note(f"all {before:,} tasks were {self.done} before")
+            which = f"all {before:,} tasks were" if before > 1 else "the only task was"
+            progress.note(f"{which} {self.done} before")
         return missing
 
     def compute(

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipelines import __version__, fingerprint, storage
+from pipelines import __version__, display, fingerprint, storage
 from pipelines.errors import InputError
 from pipelines.gene_models.model import Gene
 from pipelines.genome import fasta
@@ -44,6 +44,7 @@ FORMAT, FORMAT_VERSION = "raygene-annotate", 1
 SCORES_REVISION, GENES_REVISION = 2, 2
 MAX_UNKNOWN_SHARE = 0.5
 _KEY_LETTERS = 12
+_MOST_LISTED = 5
 _KEY = re.compile(f"[0-9a-f]{{{_KEY_LETTERS}}}")
 
 
@@ -154,6 +155,10 @@ def open_genome(path: Path, progress: Progress) -> Genome:
     genome = fasta.open_genome(path.name.partition(".")[0], path, progress)
     if not any(genome.lengths.values()):
         raise InputError(f"{path}: every sequence is empty", "give a genome")
+    if empty := [name for name, length in genome.lengths.items() if not length]:
+        listed = ", ".join(map(display.shown, empty[:_MOST_LISTED])) + (", …" if len(empty) > _MOST_LISTED else "")
+        have = display.agreeing(len(empty), "sequence has", "sequences have")
+        progress.note(f"{path}: {len(empty):,} {have} no base and can have no gene: {listed}")
     return genome
 
 

@@ -43,14 +43,17 @@ def short_names(bundles: Sequence[Path | str]) -> list[str]:
 def file_suffix(names: Sequence[str]) -> str:
     """What several models add to the name of a file about all of them, before its ending; nothing for a single one.
 
-    The names, each after a dot; if that is long, how many there are and a digest of the names.
+    The names, each after a dot. A digest of the names follows if one has letters that a file's name should not have;
+    if they are long, how many there are and the digest.
     """
     if len(names) == 1:
         return ""
-    suffix = "".join(f".{re.sub(r'[^A-Za-z0-9_+=-]+', '-', name).strip('-') or ONLY_MODEL}" for name in names)
-    if len(suffix) <= _MAX_LETTERS:
-        return suffix
-    return f".{len(names)}-models-{hashlib.sha256(chr(0).join(names).encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(chr(0).join(names).encode()).hexdigest()[:8]
+    parts = [re.sub(r"[^A-Za-z0-9_+=-]+", "-", name).strip("-") or ONLY_MODEL for name in names]
+    if len("".join(parts)) > _MAX_LETTERS:
+        return f".{len(names)}-models-{digest}"
+    # `a b` and `a-b` would name one file.
+    return "".join(f".{part}" for part in (*parts, *([] if parts == list(names) else [digest])))
 
 
 def _parts(bundle: Path | str) -> tuple[str, ...]:

@@ -272,6 +272,13 @@ def test_a_genome_without_a_base_is_refused(tmp_path: Path) -> None:
         run.open_genome(path, Silent())
 
 
+def test_sequences_without_a_base_are_counted_and_named(tmp_path: Path) -> None:
+    path, progress = tmp_path / "g.fa", Silent()
+    path.write_text(">a\n\n>b\nACGT\n>c\n")
+    run.open_genome(path, progress)
+    assert [note for note in progress.notes if "2 sequences have no base and can have no gene: a, c" in note]
+
+
 def test_a_genome_of_letters_that_are_unknown_to_the_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.fa"
     path.write_text(f">a\n{'ARGT' * 1000}\n")

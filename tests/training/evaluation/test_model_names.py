@@ -39,8 +39,8 @@ def test_addresses_get_distinct_names_too() -> None:
     [
         (["model"], ""),
         (["run", "next"], ".run.next"),
-        (["a/run", "../b run"], ".a-run.b-run"),
-        (["é", "b"], ".model.b"),
+        (["a/run", "../b run"], ".a-run.b-run.98657e62"),
+        (["é", "b"], ".model.b.07d2ce9a"),
     ],
 )
 def test_a_file_of_several_models_is_named_for_all_of_them(names: list[str], suffix: str) -> None:

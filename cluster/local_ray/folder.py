@@ -154,6 +154,8 @@ def _locked(folder: Path) -> Iterator[bool]:
         try:
             run = json.load(stream)
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that ended in between has removed its folder, and the lock is that of a file without a name.
+            (folder / MARKER).stat()
         except (OSError, ValueError):
             yield False
             return
@@ -202,24 +204,25 @@ def _has_processes(folder: Path) -> bool:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        # Ray removes files meanwhile.
-        with suppress(OSError):
-            size += path.lstat().st_blocks * 512
+    # Ray removes files and directories meanwhile, which `os.walk` leaves out.
+    for directory, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with suppress(OSError):
+                size += Path(directory, name).lstat().st_blocks * 512
     return size
 
 
 def _remove(folder: Path) -> None:
     """Remove a folder; the marker last, so that the next start removes what could not be removed now."""
-    for path in folder.iterdir():
-        if path.name == MARKER:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                path.unlink()
     with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.name == MARKER:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
         if [path.name for path in folder.iterdir()] == [MARKER]:
             (folder / MARKER).unlink()
             folder.rmdir()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -134,6 +135,25 @@ def test_several_starts_at_once_remove_it_once(parent: Path, environment: dict[s
     assert [process.wait() for process in starts] == [0, 0, 0, 0]
     assert not path.exists()
     assert runs(environment) == []
+
+
+def test_a_run_that_ends_and_removes_its_folder_while_another_starts_is_no_error(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_folder(environment)
+    path = first.__enter__()
+    opened = json.load
+
+    def after_the_end_of_the_first(stream: IO[str]) -> Any:
+        content = opened(stream)
+        if path.exists():
+            first.__exit__(None, None, None)
+        return content
+
+    monkeypatch.setattr(folder.json, "load", after_the_end_of_the_first)
+    with run_folder(environment) as second:
+        assert not path.exists()
+        assert second.exists()
 
 
 def test_the_temporary_directory_of_the_environment_is_used_unless_its_path_is_too_long(

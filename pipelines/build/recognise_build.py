@@ -148,6 +148,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
             if source.labelled:
                 collections.append(read_collection(source))
                 _warn_of_labels(collections[-1], progress)
+                _warn_of_contradictions(collections[-1], progress)
             else:
                 sources.append(read_source(source, config.negatives, progress))
             stage.advance()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.build.pipeline import build
+from pipelines.build.pipeline import build, prepare
 from pipelines.config import DatasetConfig, SourceConfig, validate
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError
@@ -150,6 +150,15 @@ def test_labels_without_a_sequence_are_counted_over_all_files(tmp_path: Path) ->
 def test_equal_sequences_with_both_labels_are_counted(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "sequence,label\nAACG,1\ncgtt,0\nAACC,1\nAACC,1\naacg,1\n")
     assert read_collection(source(sequences=path)).contradictions() == (1, 3)
+
+
+def test_a_build_warns_of_equal_sequences_with_both_labels(tmp_path: Path) -> None:
+    train = written(tmp_path, "a.csv", "sequence,label\nAACG,1\ncgtt,0\nAAAA,1\n")
+    held_out = written(tmp_path, "b.csv", "sequence,label\nACAC,1\nGGCA,0\n")
+    entry = {"genome": "c", "train": train, "validation": held_out}
+    progress = Silent()
+    prepare(validate(DatasetConfig, {"sources": [entry], "tokenizer": {"k": 3, "stride": 1}}, "test"), progress)
+    assert [text for text in progress.warnings if "both labels, in 2 of 5 rows" in text]
 
 
 def test_labels_of_the_third_column_are_read_by_their_header(tmp_path: Path) -> None:

@@ -155,10 +155,11 @@ def test_equal_sequences_with_both_labels_are_counted(tmp_path: Path) -> None:
 def test_a_build_warns_of_equal_sequences_with_both_labels(tmp_path: Path) -> None:
     train = written(tmp_path, "a.csv", "sequence,label\nAACG,1\ncgtt,0\nAAAA,1\n")
     held_out = written(tmp_path, "b.csv", "sequence,label\nACAC,1\nGGCA,0\n")
-    entry = {"genome": "c", "train": train, "validation": held_out}
+    others = written(tmp_path, "c.csv", "sequence,label\nTCTC,1\nGGGA,0\n")
+    entry = {"genome": "c", "train": train, "validation": held_out, "test": others}
     progress = Silent()
     prepare(validate(DatasetConfig, {"sources": [entry], "tokenizer": {"k": 3, "stride": 1}}, "test"), progress)
-    assert [text for text in progress.warnings if "both labels, in 2 of 5 rows" in text]
+    assert [text for text in progress.warnings if "both labels, in 2 of 7 rows" in text]
 
 
 def test_labels_of_the_third_column_are_read_by_their_header(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
 
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
@@ -138,6 +139,21 @@ def data() -> Path:
     if not os.environ.get("RAYGENE_DATA"):
         pytest.skip("RAYGENE_DATA is not set: it names a folder with real benchmark genomes")
     return Path(os.environ["RAYGENE_DATA"])
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a real S3 server with the buckets `models` and `data`."""
+    with moto.s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The server's address, with the environment as users of S3 have it; Ray's workers may not have it."""
+    for name, value in moto.environment(s3_server).items():
+        monkeypatch.setenv(name, value)
+    return s3_server
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -157,44 +149,6 @@ def test_the_verbs_take_addresses(verb: list[str], cache: Path, capsys: pytest.C
     assert "memory://nowhere/bundle: no model bundle there" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """The address of a real S3 server with the bucket `models`."""
-    program = os.environ.get("RAYGENE_MOTO") or ""
-    if not shutil.which(program):
-        pytest.skip("RAYGENE_MOTO is not set: it names the moto_server program, an S3 server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    command = [program, "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    creation = urllib.request.Request(f"http://127.0.0.1:{port}/models", method="PUT")
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(creation, timeout=1).close()
-                break
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-@pytest.fixture
-def credentials(store: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The environment as users of S3 have it; gives the server's address."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "me",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": store,
-    }.items():
-        monkeypatch.setenv(name, value)
-    return store
-
-
 def upload(saved: Path, key: str) -> str:
     from pyarrow import fs
 
@@ -206,19 +160,19 @@ def upload(saved: Path, key: str) -> str:
 
 
 @pytest.mark.full
-def test_a_bundle_is_loaded_from_s3(credentials: str, saved: Path, cache: Path) -> None:
+def test_a_bundle_is_loaded_from_s3(s3: str, saved: Path, cache: Path) -> None:
     address = upload(saved, "run/bundle")
     for spelling in (
         address,
         f"{address}/",
-        f"{address}?scheme=http&endpoint_override={credentials.removeprefix('http://')}",
+        f"{address}?scheme=http&endpoint_override={s3.removeprefix('http://')}",
     ):
         assert same(training.load(spelling), training.load(saved))
     assert len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.full
-def test_a_changed_bundle_on_s3_is_refused(credentials: str, saved: Path, cache: Path) -> None:
+def test_a_changed_bundle_on_s3_is_refused(s3: str, saved: Path, cache: Path) -> None:
     (saved / "tokenizer.json").write_text((saved / "tokenizer.json").read_text().replace("\n", "\r"))
     with pytest.raises(BundleError, match=r"s3://models/changed/tokenizer.json: not the bytes"):
         training.load(upload(saved, "changed"))
@@ -226,14 +180,14 @@ def test_a_changed_bundle_on_s3_is_refused(credentials: str, saved: Path, cache:
 
 @pytest.mark.full
 @pytest.mark.parametrize("address", ["s3://models/nothing", "s3://no-such-bucket/run"])
-def test_a_bundle_that_s3_does_not_have_is_one_line(credentials: str, address: str, cache: Path) -> None:
+def test_a_bundle_that_s3_does_not_have_is_one_line(s3: str, address: str, cache: Path) -> None:
     with pytest.raises(BundleError, match=rf"^{address}: no model bundle there \(no config.json\)") as caught:
         training.load(address)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.full
-def test_an_s3_server_that_does_not_answer_is_one_line(credentials: str, cache: Path) -> None:
+def test_an_s3_server_that_does_not_answer_is_one_line(s3: str, cache: Path) -> None:
     with pytest.raises(BundleError, match=r"^s3://models/run: cannot be reached .*: check the address") as caught:
         training.load("s3://key:secret@models/run?scheme=http&endpoint_override=127.0.0.1:1")
     assert "secret" not in str(caught.value)

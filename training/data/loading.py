@@ -20,7 +20,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from training.data.batch import TokenBatch, collate
 from training.data.feed import Step, feed
-from training.data.step_plan import Rows, micro_batches, plan_epoch, share
+from training.data.step_plan import EpochPlan, micro_batches, plan_epoch, share
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Loader:
             epoch: from 0.
             start: number of steps already taken, with any number of ranks; the remaining steps do not depend on it.
         """
-        remaining = enumerate(self._plan(epoch)[start:], start=start)
+        remaining = self._plan(epoch).remaining(start)
         with feed(self.dataset, remaining, self.token_budget, self.workers, self.rank, self.device) as prefetched:
             yield from prefetched
 
@@ -66,7 +66,7 @@ class Loader:
         shares = (share(step, self.workers, self.rank) for step in self._plan(epoch))
         return [part.tolist() for step in shares for part in micro_batches(step, lengths, self.token_budget)]
 
-    def _plan(self, epoch: int) -> list[Rows]:
+    def _plan(self, epoch: int) -> EpochPlan:
         return plan_epoch(self.dataset.lengths, self.global_batch_size, self.seed, epoch)
 
 

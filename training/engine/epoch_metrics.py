@@ -11,7 +11,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import TrainingError
 from training.config import TrainingConfig
 from training.data.feed import Feed
-from training.data.step_plan import Rows
+from training.data.step_plan import EpochPlan
 from training.engine.observer import Observer, StepFigures
 from training.engine.schedule import learning_rate
 from training.engine.state import State
@@ -41,7 +41,7 @@ class EpochMetrics:
         self,
         state: State,
         train: TokenDataset,
-        steps: list[Rows],
+        steps: EpochPlan,
         config: TrainingConfig,
         device: torch.device,
         feed: Feed,

@@ -20,8 +20,8 @@ import torch
 from pipelines import fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
+from training.data.epoch_plans import EpochPlans
 from training.data.feed import feed
-from training.data.step_plan import plan_epoch
 from training.engine import freezing, heap, optimizers, threads
 from training.engine.collective import Collective, sum_gradients
 from training.engine.epoch_metrics import EpochMetrics
@@ -73,10 +73,11 @@ def fit(
     objective = objective or Recognition(config, train)
     memory = heap.retain_freed_memory(allowance) if retain_memory else heap.release_freed_memory()
     on_cpu = memory if device.type == "cpu" else nullcontext(heap.FreedMemory())
-    with threads.limited_for(state.model), on_cpu as freed:
+    plans = EpochPlans(train.lengths, config.global_batch_size, config.seed, config.epochs)
+    with threads.limited_for(state.model), on_cpu as freed, plans:
         while state.epoch < config.epochs and not state.out_of_patience(config.patience):
             freed.settle()
-            if not _train_epoch(state, train, objective, config, collective, device, observer, freed):
+            if not _train_epoch(state, train, plans, objective, config, collective, device, observer, freed):
                 return False
             began = time.monotonic()
             freed.settle()
@@ -92,6 +93,7 @@ def fit(
 def _train_epoch(
     state: State,
     train: TokenDataset,
+    plans: EpochPlans,
     objective: Objective,
     config: TrainingConfig,
     collective: Collective,
@@ -101,10 +103,9 @@ def _train_epoch(
 ) -> bool:
     """Do the remaining steps of an epoch; return False if they were stopped."""
     model, optimizer, precision = state.model, state.optimizer, state.precision
-    steps = plan_epoch(train.lengths, config.global_batch_size, config.seed, state.epoch)
+    steps = plans.plan(state.epoch)
     freezing.prepare(model, config, state.epoch)
-    remaining = enumerate(steps[state.step :], start=state.step)
-    batch_of = partial(objective.collate, train, state.epoch)
+    remaining, batch_of = steps.remaining(state.step), partial(objective.collate, train, state.epoch)
     with feed(train, remaining, config.budget, collective.workers, collective.rank, device, batch_of) as batches:
         metrics = EpochMetrics(state, train, steps, config, device, batches, observer)
         prepared = iter(batches)

@@ -1,12 +1,53 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.step_plan import micro_batches, plan_epoch, scoring_batches, share
+from pipelines import fingerprint
+from training.data.shuffle import COMPILED_FROM
+from training.data.step_plan import WINDOW, micro_batches, plan_epoch, scoring_batches, share
 
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=300).map(lambda lengths: np.array(lengths, dtype=np.int64))
+
+
+def obvious_plan(lengths: np.ndarray, batch: int, seed: int, epoch: int) -> list[list[int]]:
+    """The plan as a loop over windows of rows: runs begun by earlier versions resume in this order."""
+    generator = np.random.default_rng(fingerprint.seed(seed, "epoch", epoch))
+    order = generator.permutation(len(lengths))
+    steps: list[list[int]] = []
+    for first in range(0, len(order), batch * WINDOW):
+        window = order[first : first + batch * WINDOW]
+        window = window[np.argsort(-lengths[window], kind="stable")]
+        steps += [window[start : start + batch].tolist() for start in range(0, len(window), batch)]
+    return [steps[number] for number in generator.permutation(len(steps))]
+
+
+@given(LENGTHS, st.integers(1, 40), st.integers(0, 5), st.integers(0, 5))
+def test_a_plan_is_that_of_the_obvious_loop(lengths: np.ndarray, batch: int, seed: int, epoch: int) -> None:
+    assert [step.tolist() for step in plan_epoch(lengths, batch, seed, epoch)] == obvious_plan(
+        lengths, batch, seed, epoch
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_a_plan_of_a_million_rows_is_that_of_the_obvious_loop(batch: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 100_000, COMPILED_FROM + 12_345)
+    plan = plan_epoch(lengths, batch, 3, 1)
+    expected = obvious_plan(lengths, batch, 3, 1)
+    assert np.array_equal(np.concatenate(list(plan)), np.concatenate(expected))
+    assert [len(step) for step in plan] == [len(step) for step in expected]
+
+
+@given(LENGTHS, st.integers(1, 40), st.data())
+def test_the_remaining_steps_are_those_after_the_first_ones(
+    lengths: np.ndarray, batch: int, data: st.DataObject
+) -> None:
+    plan = plan_epoch(lengths, batch, seed=0, epoch=0)
+    start = data.draw(st.integers(0, len(plan)))
+    everything = [(number, step.tolist()) for number, step in enumerate(plan)]
+    assert [(number, step.tolist()) for number, step in plan.remaining(start)] == everything[start:]
 
 
 @given(LENGTHS, st.integers(1, 40), st.integers(1, 4), st.integers(1, 2000), st.integers(0, 5))
@@ -51,7 +92,7 @@ def test_epochs_and_seeds_differ_and_the_same_ones_repeat() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, 500)
 
     def flat(seed: int, epoch: int) -> list[int]:
-        return np.concatenate(plan_epoch(lengths, 16, seed, epoch)).tolist()
+        return np.concatenate(list(plan_epoch(lengths, 16, seed, epoch))).tolist()
 
     assert flat(0, 0) == flat(0, 0)
     assert flat(0, 0) != flat(0, 1)

@@ -215,7 +215,7 @@ def _make_absolute(values: Any, section: type[BaseModel], directory: Path, prefi
 
 def _located(key: str, value: Any, directory: Path) -> Any:
     """The absolute path of a key's value; where a bundle may be named, the name of an included model stays."""
-    names_model = takes_addresses(key.rpartition(" ")[2]) and included_models.named(value, directory)
+    names_model = names_bundle(key.rpartition(" ")[2]) and included_models.named(value, directory)
     return value if names_model else absolute(value, directory)
 
 
@@ -228,14 +228,14 @@ def names_path(keys: tuple[str | int, ...]) -> bool:
     return any(is_path(field) and keys[-1] == (field.alias or name) for name, field in section.model_fields.items())
 
 
-def takes_addresses(key: str) -> bool:
-    """Whether the path that a key of a section holds, such as `training.start_from`, may be an address as well."""
+def names_bundle(key: str) -> bool:
+    """Whether a key of a section, such as `training.start_from`, names a bundle, which may be an included model."""
     section, _, name = key.partition(".")
     model = Experiment.model_fields[section].annotation if section in Experiment.model_fields else None
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return False
     extra = next((field.json_schema_extra for label, field in model.model_fields.items() if label == name), None)
-    return isinstance(extra, dict) and bool(extra.get("address"))
+    return isinstance(extra, dict) and bool(extra.get("bundle"))
 
 
 def with_paths(keys: tuple[str | int, ...], value: Any, change: Change) -> Any:

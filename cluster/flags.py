@@ -191,7 +191,10 @@ def _whole(text: str, lowest: int) -> int:
 def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
     """Add the experiment that a verb reads."""
     parser.add_argument(
-        "experiment", type=PathRole.READ, metavar="EXPERIMENT.yaml", help="the experiment; its paths are relative to it"
+        "experiment",
+        type=PathRole.READ_FILE,
+        metavar="EXPERIMENT.yaml",
+        help="the experiment; its paths are relative to it",
     )
 
 

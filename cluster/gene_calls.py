@@ -38,7 +38,7 @@ def add_model_and_genome(parser: argparse.ArgumentParser) -> None:
         help="a model made by raygene train, its address (s3://…), or the name of one of raygene models",
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome: plain or compressed"
+        "--fasta", type=PathRole.READ_FILE, required=True, metavar="FASTA", help="the genome: plain or compressed"
     )
 
 

@@ -1,4 +1,4 @@
-"""Inputs of every verb that are no regular files: read once into a file, or refused, before the verb starts.
+"""Inputs of every verb that are no regular files: copied into a file, or refused, before the verb starts.
 
 Readers open their input more than once, and workers open it again in other processes; what a pipe gave the first of
 them would be missing for the others.
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.experiment import Experiment, inputs, portable
-from cluster.output_paths import PathRole
+from cluster.output_paths import READ, PathRole
+from pipelines import remote
 from pipelines.errors import UsageError
+from pipelines.inputs import downloads
 from pipelines.inputs.spool import Spool, require_no_pipe
 from training.bundle import included_models
 
@@ -25,7 +27,7 @@ _TO_FILE = "write it to a file first, and name that"
 
 
 def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespace, spool: Spool) -> None:
-    """Replace the pipes among a verb's arguments by files, in place.
+    """Replace the pipes and addresses among a verb's arguments by files, in place.
 
     Args:
         parser: of the verb.
@@ -34,10 +36,11 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
 
     Raises:
         UsageError: a pipe, socket or device where none can be used, or one pipe in two places.
-        InputError: a pipe that cannot be read.
+        InputError: a pipe or address that cannot be read.
+        DependencyError: no driver for that kind of address.
     """
     for action in parser._actions:
-        if action.type not in (PathRole.READ, PathRole.MODEL, PathRole.SEARCHED):
+        if action.type not in (*READ, PathRole.SEARCHED):
             continue
         option = action.option_strings[0] if action.option_strings else str(action.metavar)
         value = getattr(namespace, action.dest, None)
@@ -47,9 +50,10 @@ def take_arguments(parser: argparse.ArgumentParser, namespace: argparse.Namespac
             if action.dest not in READ_ONCE:
                 require_no_pipe(option, path, "name the directory or file itself")
                 continue
-            copy = spool.file_of(option, path)
+            is_elsewhere = remote.local_path(path) is None
+            copy = str(downloads.local(path, spool.note)) if is_elsewhere else spool.file_of(option, path)
             _replace(namespace, action.dest, path, copy)
-            if action.dest == "experiment" and spool.has_copied(copy):
+            if action.dest == "experiment" and (is_elsewhere or spool.has_copied(copy)):
                 _require_absolute(option, path, copy)
 
 
@@ -84,11 +88,13 @@ def _replace(namespace: argparse.Namespace, name: str, old: str, new: str) -> No
 
 
 def _require_absolute(option: str, name: str, copy: str) -> None:
-    """Refuse relative paths in an experiment that lies in no folder."""
+    """Refuse relative paths in an experiment that lies in no folder of this machine."""
     _, relative = portable(Path(copy))
     if relative:
         key = next(iter(relative))
-        raise UsageError(f"{option} {name}: {key} is a relative path, and a pipe is in no folder", "write it in full")
+        raise UsageError(
+            f"{option} {name}: {key} is a relative path, and the experiment is in no local folder", "write it in full"
+        )
 
 
 def take_experiment(experiment: Experiment, verb: str, spool: Spool | None) -> Experiment:

@@ -30,7 +30,8 @@ FlaggedPath = tuple[str, Path]
 class PathRole(Enum):
     """What a verb does with the path of an option; the `type` of its argument."""
 
-    READ = "a file, or a directory with everything in it"
+    READ = "a directory with everything in it, or a file of this machine"
+    READ_FILE = "a file, or its address"
     MODEL = "a bundle: its directory, its address, or the name of a model that comes with raygene"
     WRITTEN_FILE = "a file that is written"
     WRITTEN_FOLDER = "a directory to which files of known names are added"
@@ -45,6 +46,9 @@ class PathRole(Enum):
         return text if path is None or "://" not in text else str(path)
 
 
+READ = (PathRole.READ, PathRole.READ_FILE, PathRole.MODEL)
+"""Roles of paths that are read."""
+_ADDRESSED = (PathRole.READ_FILE, PathRole.MODEL, PathRole.PROBED)
 _REPLACED = {PathRole.WRITTEN_DATASET: "dataset", PathRole.WRITTEN_BUNDLE: "model bundle"}
 """What becomes of these directories: nothing else that lies in one is left."""
 
@@ -55,6 +59,11 @@ class Written(NamedTuple):
     flag: str
     path: Path
     role: PathRole = PathRole.WRITTEN_FILE
+
+
+def takes_addresses(action: argparse.Action) -> bool:
+    """Whether the path of an option may be an address (`s3://…`) as well."""
+    return action.type in _ADDRESSED
 
 
 def output_file(flag: str, text: str) -> Path:
@@ -84,7 +93,7 @@ def output_file(flag: str, text: str) -> Path:
 def _local(flag: str, text: str) -> Path:
     path = remote.local_path(text)
     if path is None:
-        raise UsageError(f"{flag} {text}: an address, but files are written to this machine", "name a local path")
+        raise UsageError(f"{flag} {text}: an address, but its files are on this machine", "name a local path")
     return path
 
 
@@ -96,21 +105,21 @@ def declared(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
         arguments: parsed by it.
 
     Raises:
-        UsageError: a file to be written is an address or no regular file.
+        UsageError: an address where none is taken, or a file to be written that is no regular one.
     """
     read, written = list[FlaggedPath](), list[Written]()
     for action in parser._actions:
         values = getattr(arguments, action.dest, None)
-        if (
-            not isinstance(role := action.type, PathRole)
-            or values is None
-            or role in (PathRole.PROBED, PathRole.SEARCHED)
-        ):
+        if not isinstance(role := action.type, PathRole) or values is None or role is PathRole.PROBED:
             continue
         flag = action.option_strings[0] if action.option_strings else str(action.metavar)
         for text in values if isinstance(values, list) else [values]:
-            if role in (PathRole.READ, PathRole.MODEL):
+            if role is PathRole.SEARCHED:
+                _local(flag, text)
+            elif role in READ:
                 path = model_path(text) if role is PathRole.MODEL else remote.local_path(text)
+                if path is None and not takes_addresses(action):
+                    path = _local(flag, text)
                 read += [] if path is None else [(flag, path)]
             else:
                 path = output_file(flag, text) if role is PathRole.WRITTEN_FILE else _local(flag, text)

@@ -30,7 +30,9 @@ from rich.text import Text
 from cluster import progress_text
 from cluster.process import signals
 from cluster.progress_text import duration
-from pipelines.display import log_of_another_program, shown
+from pipelines import display
+from pipelines.display import log_of_another_program
+from pipelines.inputs.downloads import with_addresses
 from pipelines.progress import Silent, Stage
 
 LOG_INTERVAL_S = 5.0
@@ -45,6 +47,11 @@ MAX_PENDING = 1 << 16
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shown(text: str) -> str:
+    """A text as people may see it: see `display.shown`; of files that were copied from addresses it has these."""
+    return display.shown(with_addresses(text))
 
 
 class _Bar:

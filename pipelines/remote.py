@@ -33,6 +33,7 @@ LARGEST = 16 << 30
 _RETRY_LIMIT = "retry_limit_seconds=20"
 
 OpenFile = Callable[[str], AbstractContextManager[Any]]
+GetVersion = Callable[[str], str | None]
 
 
 class MissingError(InputError):
@@ -78,10 +79,27 @@ class Folder:
     Attributes:
         address: its redacted address.
         open_file: opens a file of the folder by its name.
+        get_version: tells the version of a file of the folder by its name.
     """
 
     address: str
     open_file: OpenFile
+    get_version: GetVersion
+
+    def version(self, name: str) -> str | None:
+        """What changes whenever a file does: its ETag, or else its size and time of change; None if neither is known.
+
+        Raises:
+            MissingError: it does not exist.
+            InputError: it cannot be reached.
+            DependencyError: the driver needs a package that is not installed.
+        """
+        try:
+            return self.get_version(name)
+        except InputError:
+            raise
+        except Exception as error:
+            raise self._read_error(name, error) from error
 
     def read(self, name: str, max_bytes: int) -> bytes:
         """The content of a small file.
@@ -92,7 +110,7 @@ class Folder:
             DependencyError: the driver needs a package that is not installed.
         """
         blocks: list[bytes] = []
-        self._stream(name, max_bytes, blocks.append)
+        self.stream(name, max_bytes, blocks.append)
         return b"".join(blocks)
 
     def copy(self, name: str, target: Path, max_bytes: int = LARGEST) -> None:
@@ -103,9 +121,14 @@ class Folder:
             MissingError, InputError, DependencyError: as for `read`.
         """
         with target.open("wb") as stream:
-            self._stream(name, max_bytes, stream.write)
+            self.stream(name, max_bytes, stream.write)
 
-    def _stream(self, name: str, max_bytes: int, write: Callable[[bytes], Any]) -> None:
+    def stream(self, name: str, max_bytes: int, write: Callable[[bytes], Any]) -> None:
+        """Hand every block of a file to a function, in order.
+
+        Raises:
+            MissingError, InputError, DependencyError: as for `read`.
+        """
         size, began = 0, time.monotonic()
         try:
             stream = self.open_file(name)
@@ -167,12 +190,12 @@ def open_folder(address: str) -> Folder:
     display, scheme = redacted(address), urlsplit(address).scheme.lower()
     try:
         if scheme in ("http", "https"):
-            return Folder(display, _open_on_web(address))
+            return Folder(display, *_open_on_web(address))
         if scheme in _ARROW:
-            return Folder(display, _open_with_arrow(address))
+            return Folder(display, *_open_with_arrow(address))
         if not _fsspec_knows(scheme):
             raise DependencyError(f"{display}: no driver for {scheme}://", "copy the files to a local folder")
-        return Folder(display, _open_with_fsspec(address))
+        return Folder(display, *_open_with_fsspec(address))
     except DependencyError:
         raise
     except Exception as error:
@@ -186,13 +209,50 @@ def open_folder(address: str) -> Folder:
         raise _unreachable(display, error) from error
 
 
-def _open_with_arrow(address: str) -> OpenFile:
+def parent_of(address: str) -> tuple[str, str]:
+    """The address of the folder that a file is in, with the same query, and the file's name.
+
+    Raises:
+        InputError: the address names no file.
+    """
+    parts = _split(address)
+    parent, _, name = parts.path.rstrip("/").rpartition("/")
+    if not name:
+        raise InputError(f"{redacted(address)}: names no file", "add the path of a file")
+    return urlunsplit(parts._replace(path=parent)), name
+
+
+def name_of(location: str) -> str:
+    """The name of the file at a path or an address."""
+    path = local_path(location)
+    return path.name if path is not None else unquote(parent_of(location)[1])
+
+
+def file_in(address: str, name: str) -> str:
+    """The address of a file in the folder at an address, with the same query."""
+    parts = _split(address)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+
+
+def _open_with_arrow(address: str) -> tuple[OpenFile, GetVersion]:
     from pyarrow import fs
 
     if address.startswith(("gs:", "gcs:")) and "retry_limit_seconds" not in address:
         address += ("&" if "?" in address else "?") + _RETRY_LIMIT
     system, path = fs.FileSystem.from_uri(address)
-    return lambda name: system.open_input_stream(f"{path.rstrip('/')}/{name}", compression=None)
+
+    def open_file(name: str) -> Any:
+        return system.open_input_stream(f"{path.rstrip('/')}/{name}", compression=None)
+
+    def version(name: str) -> str | None:
+        with open_file(name) as stream:
+            metadata = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
+        if tag := metadata.get(b"etag"):
+            return tag.decode()
+        status = system.get_file_info(f"{path.rstrip('/')}/{name}")
+        return None if status.mtime_ns is None else f"{status.size} {status.mtime_ns}"
+
+    return open_file, version
 
 
 def _fsspec_knows(scheme: str) -> bool:
@@ -202,11 +262,18 @@ def _fsspec_knows(scheme: str) -> bool:
     return scheme in registry or scheme in known_implementations
 
 
-def _open_with_fsspec(address: str) -> OpenFile:
+def _open_with_fsspec(address: str) -> tuple[OpenFile, GetVersion]:
     import fsspec
 
     system, path = fsspec.core.url_to_fs(address)
-    return lambda name: system.open(f"{path.rstrip('/')}/{name}", "rb")
+
+    def version(name: str) -> str | None:
+        status = system.info(f"{path.rstrip('/')}/{name}")
+        known = (status.get(key) for key in ("ETag", "etag", "mtime", "LastModified", "updated", "created"))
+        changed = next((value for value in known if value), None)
+        return None if changed is None else f"{status.get('size')} {changed}"
+
+    return lambda name: system.open(f"{path.rstrip('/')}/{name}", "rb"), version
 
 
 class _WebFile:
@@ -214,6 +281,7 @@ class _WebFile:
 
     Attributes:
         announced_bytes: its size according to the server; None if that does not say.
+        version: its ETag, or else its size and time of change; None if the server does not say.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -221,6 +289,9 @@ class _WebFile:
         # Of a compressed answer it would be the compressed size.
         is_plain = stream.r.headers.get("Content-Encoding", "identity") == "identity"
         self.announced_bytes: int | None = stream.r.content_length if is_plain else None
+        changed = stream.r.headers.get("Last-Modified")
+        dated = f"{self.announced_bytes} {changed}" if changed and self.announced_bytes is not None else None
+        self.version: str | None = stream.r.headers.get("ETag") or dated
 
     def read(self, size: int) -> bytes:
         return self._stream.read(size)
@@ -232,7 +303,7 @@ class _WebFile:
         self._stream.close()
 
 
-def _open_on_web(address: str) -> OpenFile:
+def _open_on_web(address: str) -> tuple[OpenFile, GetVersion]:
     import aiohttp
     import fsspec
 
@@ -257,4 +328,8 @@ def _open_on_web(address: str) -> OpenFile:
             raise InputError(f"{shown}: redirected from https to http", "correct the address")
         return _WebFile(stream)
 
-    return open_file
+    def version(name: str) -> str | None:
+        with open_file(name) as file:
+            return file.version
+
+    return open_file, version

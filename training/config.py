@@ -15,7 +15,7 @@ from training.model_registry import RegisteredKind
 UNPLANNED_BUDGET = 65_536
 """Padded tokens in a batch where memory is not planned; on a CPU larger batches are no faster."""
 
-START: dict[str, JsonValue] = {**PATH, "address": True}
+START: dict[str, JsonValue] = {**PATH, "bundle": True}
 """Marks the key of a bundle to start from: a path, or the address of a bundle elsewhere."""
 OF_STRUCTURE = ("reverse_complement", "shift", "site_weight", "validation_bases")
 """Keys of `training` that only task structure reads; None where they are left out."""

@@ -181,7 +181,7 @@ class Run:
         try:
             start.source(model, training, task, tokenizer)
             if model.embedding_file:
-                embedding_file.load(Path(model.embedding_file), tokenizer, model.embedding)
+                embedding_file.load(model.embedding_file, tokenizer, model.embedding)
         except BundleError as error:
             # Its size or tokenizer is incompatible with this configuration; it may fit others.
             raise UsageError(error.problem, error.fix) from error

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import one_line
+from pipelines import remote
+from pipelines.errors import InputError, RaygeneError, one_line
+from training.bundle.digests import CONFIG
 
 NO_SIZE = -1
 UNWRITABLE = (OSError, ValueError, NotImplementedError)
@@ -15,25 +17,28 @@ UNWRITABLE = (OSError, ValueError, NotImplementedError)
 
 
 def try_reading(inputs: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
-    """Bytes of each input that can be read (-1 for a directory), and the reason for each that cannot."""
+    """Bytes of each input that can be read (-1: not told), and the reason for each that cannot."""
     sizes, reasons = dict[str, int](), dict[str, str]()
     for path in inputs:
         try:
             sizes[path] = size_of(path)
         except (OSError, ValueError) as error:
             reasons[path] = _reason(error)
+        except RaygeneError as error:
+            reasons[path] = error.problem
     return sizes, reasons
 
 
 def size_of(path: str) -> int:
-    """Bytes of a file, the first of which has been read; -1 for a directory.
+    """Bytes of a file, the first of which has been read; -1 for a directory, and for a file at an address.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: an address, from which bundles can be read, but no input of an experiment.
+        RaygeneError: nothing is at an address, or it cannot be reached.
     """
     if "://" in path:
-        raise ValueError("an address, where raygene reads files only")
+        _require_file_or_bundle(path)
+        return NO_SIZE
     local = Path(path)
     if local.is_dir():
         next(local.iterdir(), None)
@@ -41,6 +46,18 @@ def size_of(path: str) -> int:
     with local.open("rb") as stream:
         stream.read(1)
     return local.stat().st_size
+
+
+def _require_file_or_bundle(address: str) -> None:
+    try:
+        parent, name = remote.parent_of(address)
+        remote.open_folder(parent).version(name)
+    except InputError:
+        # A folder has no version. What a key names there is a bundle.
+        try:
+            remote.open_folder(address).version(CONFIG)
+        except remote.MissingError as missing:
+            raise InputError(f"{remote.redacted(address)}: no such file or bundle", "correct the address") from missing
 
 
 def _reason(error: Exception) -> str:

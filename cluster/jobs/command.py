@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.experiment import inputs, load, portable, takes_addresses, with_paths
+from cluster.experiment import inputs, load, names_bundle, portable, with_paths
 from cluster.flags import Overrides, Parser, chosen_parser, parse
 from cluster.former_commands import require_current
+from cluster.output_paths import takes_addresses
 from cluster.path_keys import absolute
+from pipelines import remote
 from pipelines.address import has_credentials
 from pipelines.errors import UsageError
 from pipelines.inputs import spool
@@ -40,8 +42,6 @@ PATHS = frozenset(
     }
 )
 """Metavars of arguments that are paths."""
-ADDRESSES = frozenset({"BUNDLE", "PATH"})
-"""Metavars of paths that may be addresses (`s3://…`) as well."""
 EXPERIMENT = "EXPERIMENT.yaml"
 LOCAL_ONLY = frozenset({"submit"})
 SENT_EXPERIMENT = "submitted/experiment.yaml"
@@ -87,19 +87,24 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     if verb in LOCAL_ONLY:
         raise UsageError(f"raygene submit run: {verb} does no work of its own", "submit another verb")
     chosen = chosen_parser(parser, namespace)
-    for name, metavar, value in _argument_paths(chosen, namespace):
+    for action, value in _argument_paths(chosen, namespace):
         # The job has the models that come with raygene, under the same names.
-        if metavar != "BUNDLE" or not included_models.named(value):
-            _require_portable(name, value, addresses=metavar in ADDRESSES)
-    for name, value, takes_address in _overridden_paths(overrides):
-        if not takes_address or not included_models.named(value):
-            _require_portable(name, value, addresses=takes_address)
+        if action.metavar != "BUNDLE" or not included_models.named(value):
+            name = action.option_strings[0] if action.option_strings else str(action.metavar)
+            _require_portable(name, value, addresses=takes_addresses(action))
+    for name, value, is_bundle in _overridden_paths(overrides):
+        if not is_bundle or not included_models.named(value):
+            _require_portable(name, value, addresses=True)
     _require_persistent_report(verb, namespace)
-    action = next((action for action in chosen._actions if action.metavar == EXPERIMENT), None)
-    if action is None or getattr(namespace, action.dest) is None:
+    experiment = next((action for action in chosen._actions if action.metavar == EXPERIMENT), None)
+    if experiment is None or getattr(namespace, experiment.dest) is None:
         return Command(verb, list(arguments))
-    path = str(getattr(namespace, action.dest))
-    require_job_file(str(action.metavar), path)
+    path = str(getattr(namespace, experiment.dest))
+    if remote.local_path(path) is None:
+        raise UsageError(
+            f"{experiment.metavar} {path}: an address, but it is sent with the job", "copy it to a local file"
+        )
+    require_job_file(str(experiment.metavar), path)
     for named, key in inputs(load(Path(path), overrides)).items():
         require_job_file(key, named)
     text, absolute_paths = portable(Path(path))
@@ -108,32 +113,33 @@ def prepare(arguments: Sequence[str], parser: Parser) -> Command:
     overridden = {".".join(map(str, keys)) for keys in overrides}
     return Command(
         verb,
-        _with_sent_experiment(path, arguments, parser, action.dest),
+        _with_sent_experiment(path, arguments, parser, experiment.dest),
         {SENT_EXPERIMENT: text},
         {key: absolute_path for key, absolute_path in absolute_paths.items() if key not in overridden},
     )
 
 
-def _argument_paths(parser: argparse.ArgumentParser, namespace: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """Name, metavar and value of every argument that is a path; also of defaults, because the job would have them."""
+def _argument_paths(
+    parser: argparse.ArgumentParser, namespace: argparse.Namespace
+) -> Iterator[tuple[argparse.Action, str]]:
+    """Every argument that is a path, with its value; also of defaults, because the job would have them."""
     for action in parser._actions:
         if action.metavar not in PATHS:
             continue
         value = getattr(namespace, action.dest, None)
-        name = action.option_strings[0] if action.option_strings else str(action.metavar)
         for path in value if isinstance(value, list) else [value]:
             if path is not None:
-                yield name, str(action.metavar), str(path)
+                yield action, str(path)
 
 
 def _overridden_paths(overrides: Overrides) -> list[tuple[str, str, bool]]:
-    """Flag and value of every path that is given for a key of the experiment, and whether it may be an address."""
+    """Flag and value of every path that is given for a key of the experiment, and whether it is a bundle's."""
     paths: list[tuple[str, str, bool]] = []
 
     def collect(key: str, value: Any) -> Any:
         values = value if isinstance(value, list) else [value]
-        takes_address = takes_addresses(key.rpartition(" ")[2])
-        paths.extend((f"--{key}", path, takes_address) for path in values if isinstance(path, str))
+        is_bundle = names_bundle(key.rpartition(" ")[2])
+        paths.extend((f"--{key}", path, is_bundle) for path in values if isinstance(path, str))
         return value
 
     for keys, value in overrides.items():
@@ -148,7 +154,7 @@ def _require_portable(name: str, value: str, *, addresses: bool) -> None:
         if addresses:
             return
         raise UsageError(
-            f"{name} {value}: an address, where raygene reads and writes files only",
+            f"{name} {value}: an address, where only a path is taken",
             "give an absolute path on storage that every node mounts",
         )
     if not value.startswith("/"):

@@ -15,6 +15,7 @@ from cluster.presets import network
 from cluster.presets.genome_facts import GenomeFacts
 from cluster.presets.held_out import MOST_NAMED, TEST, VALIDATION, HeldOut, Stretch
 from cluster.presets.network import Network
+from pipelines import remote
 
 OF_GENOMES = ("structure", "scan", "recognise", "search")
 OF_SEQUENCES = ("promoters", "search")
@@ -166,8 +167,13 @@ def collection_name(train: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:40] or "sequences"
 
 
-def path_from(folder: Path, path: Path) -> str:
-    """A path as an experiment in a folder gives it: relative if it lies in or beside the folder, else in full."""
+def path_from(folder: Path, location: str) -> str:
+    """A path as an experiment in a folder gives it: relative if it lies in or beside the folder, else in full.
+
+    An address is given as it is.
+    """
+    if (path := remote.local_path(location)) is None:
+        return location
     relative = os.path.relpath(path.absolute(), folder.absolute())
     return str(path.absolute()) if Path(relative).parts[:2] == ("..", "..") else relative
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome.intervals import Intervals
+from pipelines.inputs import downloads
 from pipelines.inputs.numbered_lines import lines_of
 from pipelines.progress import Progress
 
@@ -59,6 +60,7 @@ def read(source: SourceConfig, is_structure: bool, progress: Progress) -> Genome
     Raises:
         InputError: a file is missing or damaged, they share no sequence name, or all genes are of organelles.
     """
+    source = downloads.fetched(source, progress.note)
     facts = _of_structure(source, progress) if is_structure else _of_genes(source, progress)
     lengths, genes = facts.lengths, facts.genes
     found = organelles(Path(str(source.fasta)), set(lengths))

@@ -82,7 +82,9 @@ def add_arguments(parser: Parser) -> None:
         "genes (default fp32)",
     )
     comparison = parser.add_argument_group("comparison with known genes")
-    comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
+    comparison.add_argument(
+        "--annotation", type=PathRole.READ_FILE, metavar="FILE", help="GFF3, GTF or BED of known genes"
+    )
     gene_calls.add_options(comparison)
     comparison_files.add_options(comparison)
 

@@ -33,16 +33,20 @@ def add_arguments(parser: Parser) -> None:
 
     parser.add_argument(
         "calls",
-        type=PathRole.READ,
+        type=PathRole.READ_FILE,
         nargs="+",
         metavar="CALLS",
         help="GFF3, GTF or BED of called genes; several at once",
     )
     parser.add_argument(
-        "--annotation", type=PathRole.READ, required=True, metavar="FILE", help="GFF3, GTF or BED of known genes"
+        "--annotation", type=PathRole.READ_FILE, required=True, metavar="FILE", help="GFF3, GTF or BED of known genes"
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, required=True, metavar="FASTA", help="the genome in which the genes were called"
+        "--fasta",
+        type=PathRole.READ_FILE,
+        required=True,
+        metavar="FASTA",
+        help="the genome in which the genes were called",
     )
     parser.add_argument(
         "--names",

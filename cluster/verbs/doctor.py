@@ -34,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--experiment",
-        type=PathRole.READ,
+        type=PathRole.READ_FILE,
         metavar="EXPERIMENT.yaml",
         help="an experiment whose inputs every node must read",
     )

@@ -36,7 +36,11 @@ def add_arguments(parser: Parser) -> None:
         help="learn from the train split of a dataset made by raygene build",
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, nargs="+", metavar="FASTA", help="or from whole genomes: plain or compressed"
+        "--fasta",
+        type=PathRole.READ_FILE,
+        nargs="+",
+        metavar="FASTA",
+        help="or from whole genomes: plain or compressed",
     )
     parser.add_argument(
         "--hold-out",
@@ -94,9 +98,6 @@ def _corpus(context: Context) -> Corpus:
     experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
     if (arguments.dataset is None) == (arguments.fasta is None):
         raise UsageError("raygene embed: give --dataset or --fasta, and not both", "name what to learn from")
-    for flag, inputs in (("--dataset", [arguments.dataset or ""]), ("--fasta", arguments.fasta or [])):
-        if remote := [path for path in inputs if "://" in path]:
-            raise UsageError(f"{flag} {remote[0]}: only local paths are accepted", "copy it to this machine first")
     if arguments.dataset and arguments.hold_out:
         raise UsageError("--hold-out goes with --fasta", "a dataset has splits; choose with --split")
     if arguments.dataset is None:

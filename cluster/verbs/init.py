@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from cluster.context import Context
 from cluster.flags import Parser
 from cluster.output_paths import PathRole, Written
-from pipelines import storage
+from pipelines import remote, storage
+from pipelines.address import has_credentials
 from pipelines.config import SourceConfig, validate
 from pipelines.display import counted
 from pipelines.errors import InputError, UsageError
@@ -48,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
         "--fasta",
         dest="genome_fasta",
         action="append",
-        type=PathRole.READ,
+        type=PathRole.READ_FILE,
         metavar="FASTA",
         help="genome, plain or compressed; once for each genome",
     )
@@ -56,7 +58,7 @@ def add_arguments(parser: Parser) -> None:
         "--annotation",
         dest="genome_annotation",
         action="append",
-        type=PathRole.READ,
+        type=PathRole.READ_FILE,
         metavar="GFF3",
         help="its genes: GFF3 or GTF, but for structure also BED; plain or compressed; once for each genome",
     )
@@ -70,7 +72,7 @@ def add_arguments(parser: Parser) -> None:
         parser.add_argument(
             f"--{split}",
             dest=f"sequences_{split}",
-            type=PathRole.READ,
+            type=PathRole.READ_FILE,
             metavar="CSV",
             help=f"labelled sequences of {split}: CSV or TSV with the columns sequence and label",
         )
@@ -113,19 +115,18 @@ def _of_sequences(context: Context, preset: str) -> str:
         raise UsageError("--train goes with labelled sequences, and --fasta with a genome", "give one of the two")
     if preset not in experiment_text.OF_SEQUENCES:
         raise UsageError(f"--preset {preset}: needs a genome", "give --fasta and --annotation in place of --train")
-    given = {split: _local(text) for split in _SPLITS if (text := getattr(arguments, f"sequences_{split}"))}
+    given = {split: _existing(text) for split in _SPLITS if (text := getattr(arguments, f"sequences_{split}"))}
     if missing := [split for split in ("train", "validation") if split not in given]:
         raise UsageError(
             f"--{missing[0]}: missing",
             "give train and validation; one file that is to be split goes under sources as sequences",
         )
-    names = arguments.genome or [experiment_text.collection_name(given["train"])]
+    names = arguments.genome or [experiment_text.collection_name(_path_of(given["train"]))]
     if len(names) > 1:
         raise UsageError("--genome: given more than once for one set of labelled sequences", "give it once")
-    files = {split: str(path) for split, path in given.items()}
-    source = validate(SourceConfig, {"genome": names[0], **files}, "--genome")
+    source = validate(SourceConfig, {"genome": names[0], **given}, "--genome")
     with context.terminal.stage("reading the sequences"):
-        rows = read_collection(source).rows()
+        rows = read_collection(source, context.terminal.note).rows()
     lengths, labels = rows["end"].to_numpy() - rows["start"].to_numpy(), rows["label"].to_numpy()
     splits = np.array(rows["split"].to_pylist(), dtype=object)
     shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
@@ -170,15 +171,13 @@ def _sources(context: Context) -> list[SourceConfig]:
         raise UsageError(
             f"--fasta is given {len(fasta)} and --annotation {len(annotation)} times", "give both once for each genome"
         )
-    names = arguments.genome or [experiment_text.genome_name(Path(path)) for path in fasta]
+    names = arguments.genome or [experiment_text.genome_name(_path_of(path)) for path in fasta]
     if len(names) != len(fasta):
         raise UsageError(f"--genome is given {len(names)} and --fasta {len(fasta)} times", "name every genome, or none")
     if repeated := [name for number, name in enumerate(names) if name in names[:number]]:
         raise UsageError(f"--genome: two genomes have the name {repeated[0]}", "give --genome once for each of them")
     return [
-        validate(
-            SourceConfig, {"genome": name, "fasta": str(_local(one)), "annotation": str(_local(other))}, "--genome"
-        )
+        validate(SourceConfig, {"genome": name, "fasta": _existing(one), "annotation": _existing(other)}, "--genome")
         for name, one, other in zip(names, fasta, annotation, strict=True)
     ]
 
@@ -188,17 +187,26 @@ def _entry(context: Context, source: SourceConfig, preset: str) -> GenomeEntry:
 
     folder = Path(context.arguments.folder)
     facts = genome_facts.read(source, preset == "structure", context.terminal)
-    fasta, annotation = (
-        experiment_text.path_from(folder, Path(str(path))) for path in (source.fasta, source.annotation)
-    )
+    fasta, annotation = (experiment_text.path_from(folder, str(path)) for path in (source.fasta, source.annotation))
     return experiment_text.GenomeEntry(source.genome, fasta, annotation, facts)
 
 
-def _local(text: str) -> Path:
-    path = Path(text)
-    if not path.exists():
+def _path_of(location: str) -> Path:
+    """A path, or that which an address has on its server."""
+    return remote.local_path(location) or Path(unquote(urlsplit(location).path))
+
+
+def _existing(text: str) -> str:
+    """The path of a file that exists, or an address: whoever reads it says whether anything is there."""
+    if has_credentials(text):
+        raise UsageError(
+            f"{text}: has credentials in it, which the experiment would show",
+            "leave them out, and give them to the driver by its environment variables",
+        )
+    path = remote.local_path(text)
+    if path is not None and not path.exists():
         raise InputError(f"{text}: no such file", "check the path")
-    return path
+    return text
 
 
 def _show_split(context: Context, preset: str, genomes: list[GenomeEntry], chosen: HeldOut) -> None:

@@ -30,14 +30,17 @@ def add_arguments(parser: Parser) -> None:
         help="a model made by raygene train, its address (s3://…), or the name of one of raygene models",
     )
     parser.add_argument(
-        "--fasta", type=PathRole.READ, metavar="FASTA", help="the genome of --intervals: plain or compressed"
+        "--fasta", type=PathRole.READ_FILE, metavar="FASTA", help="the genome of --intervals: plain or compressed"
     )
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument(
-        "--intervals", type=PathRole.READ, metavar="FILE", help="BED, GFF3 or GTF: intervals of the genome to score"
+        "--intervals",
+        type=PathRole.READ_FILE,
+        metavar="FILE",
+        help="BED, GFF3 or GTF: intervals of the genome to score",
     )
     scored.add_argument(
-        "--sequences", type=PathRole.READ, metavar="FASTA", help="sequences to score, each as it is written"
+        "--sequences", type=PathRole.READ_FILE, metavar="FASTA", help="sequences to score, each as it is written"
     )
     parser.add_argument(
         "--output",

@@ -61,7 +61,9 @@ def add_arguments(parser: Parser) -> None:
     reading_frame_flags.add_options(parser)
     add_scoring_options(parser, "one for every GPU, else one for every CPU")
     comparison = parser.add_argument_group("comparison with known genes")
-    comparison.add_argument("--annotation", type=PathRole.READ, metavar="FILE", help="GFF3, GTF or BED of known genes")
+    comparison.add_argument(
+        "--annotation", type=PathRole.READ_FILE, metavar="FILE", help="GFF3, GTF or BED of known genes"
+    )
     gene_calls.add_options(comparison)
     comparison.add_argument("--feature-types", nargs="+", metavar="TYPE", help="the former name of --annotation-types")
     comparison.add_argument("--json", type=PathRole.WRITTEN_FILE, metavar="FILE", help="write the comparison as JSON")

@@ -146,7 +146,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
         for source in config.sources:
             stage.describe(source.genome)
             if source.labelled:
-                collections.append(read_collection(source))
+                collections.append(read_collection(source, progress.note))
                 _warn_of_labels(collections[-1], progress)
                 _warn_of_contradictions(collections[-1], progress)
             else:

@@ -25,7 +25,7 @@ from pipelines.gene_models.selection import Selection
 from pipelines.genome import contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.intervals import Intervals
-from pipelines.inputs import contents
+from pipelines.inputs import contents, downloads
 from pipelines.progress import Progress
 
 
@@ -86,6 +86,7 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
         InputError: a file is missing or damaged, FASTA and annotation share no sequence name, a requested chromosome
             does not exist, or no gene with a coding sequence is left.
     """
+    config = downloads.fetched(config, progress.note)
     fasta_path, annotation_path = Path(str(config.fasta)), Path(str(config.annotation))
     others = {"annotation": annotation_path}
     others |= {key: Path(path) for key in ("aliases", "exclude") if (path := getattr(config, key))}

@@ -23,7 +23,7 @@ from pipelines.errors import InputError
 from pipelines.genome import fasta_cache
 from pipelines.genome.fasta_index import Record
 from pipelines.genome.sequence import Bytes
-from pipelines.inputs import contents
+from pipelines.inputs import contents, downloads
 from pipelines.progress import Progress
 
 # A single read returns at most 2 GiB on Linux.
@@ -40,22 +40,32 @@ class Genome:
         fasta: the FASTA file, plain or compressed.
         content: SHA-256 of that file.
         machine: where the SHA-256 was taken.
+        origin: the address that the file was copied from; None if it is no copy.
     """
 
-    def __init__(self, name: str, fasta: Path, content: str, machine: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        fasta: Path,
+        content: str,
+        machine: str | None = None,
+        origin: downloads.Origin | None = None,
+    ) -> None:
         self.name = name
         self.fasta = fasta
         self.content = content
         self.machine = machine or platform.node()
+        self.origin = origin
         self._opened: fasta_cache.OpenGenome | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.name, self.fasta, self.content, self.machine))
+        return (type(self), (self.name, self.fasta, self.content, self.machine, self.origin))
 
     @property
     def _open(self) -> fasta_cache.OpenGenome:
         if self._opened is None:
-            self._opened = fasta_cache.open_genome(self.fasta, self.content, self.machine)
+            fasta = self.fasta if self.origin is None else self.origin.local()
+            self._opened = fasta_cache.open_genome(fasta, self.content, self.machine)
         return self._opened
 
     @property
@@ -130,7 +140,7 @@ def open_genome(name: str, fasta: Path, progress: Progress) -> Genome:
     if fasta.is_dir():
         raise InputError(f"{fasta}: is a directory", "name a FASTA file")
     # Absolute, because workers have another working directory.
-    genome = Genome(name, fasta.absolute(), contents.of_file(fasta))
+    genome = Genome(name, fasta.absolute(), contents.of_file(fasta), origin=downloads.origin_of(fasta))
     genome._opened = fasta_cache.open_genome(
         genome.fasta, genome.content, genome.machine, lambda text: progress.note(f"{name}: {text}")
     )

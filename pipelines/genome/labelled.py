@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,8 +22,9 @@ from pipelines import schema
 from pipelines.config import SourceConfig
 from pipelines.errors import InputError
 from pipelines.genome.sequence import Bytes, reverse_complement
-from pipelines.inputs import compression
+from pipelines.inputs import compression, downloads
 from pipelines.inputs import contents as input_contents
+from pipelines.inputs.downloads import Origin
 from pipelines.inputs.numbered_lines import lines_of
 from pipelines.labels import records
 from pipelines.labels.labels_file import Label, read_labels
@@ -71,35 +73,51 @@ class Collection:
         files: where the sequences are.
         contents: configuration key to the SHA-256 of the file it names.
         machine: where the SHA-256 were taken.
+        origins: the address of each file that is a copy of one.
         dropped: number of sequences and labels that are not used, by reason; complete once the files are read.
     """
 
     def __init__(
-        self, name: str, files: list[LabelledFile], contents: dict[str, str], machine: str | None = None
+        self,
+        name: str,
+        files: list[LabelledFile],
+        contents: dict[str, str],
+        machine: str | None = None,
+        origins: Mapping[Path, Origin] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self.files = files
         self.contents = contents
         self.machine = machine or platform.node()
+        self.origins = dict(origins)
         self.dropped: Counter[str] = Counter()
         self._groups: NDArray[np.int64] | None = None
         self._labels: dict[Path, dict[str, Label]] = {}
         self._content: dict[str, tuple[Bytes, pa.Table]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.name, self.files, self.contents, self.machine))
+        return (type(self), (self.name, self.files, self.contents, self.machine, self.origins))
 
     @property
     def _files_content(self) -> dict[str, tuple[Bytes, pa.Table]]:
         """The letters and rows of each file, by its chromosome."""
         if self._content is None:
-            expected = {file.path: self.contents[file.split or "sequences"] for file in self.files}
-            expected |= {file.labels: self.contents["labels"] for file in self.files if file.labels}
+            files = [
+                replace(file, path=self._on_this_node(file.path), labels=self._labels_path(file)) for file in self.files
+            ]
+            expected = {file.path: self.contents[file.split or "sequences"] for file in files}
+            expected |= {file.labels: self.contents["labels"] for file in files if file.labels}
             with input_contents.holding(expected, self.machine):
-                content = {file.chromosome: self._parse(file) for file in self.files}
+                content = {file.chromosome: self._parse(file) for file in files}
             self._count_unused_labels(content)
             self._content = content
         return self._content
+
+    def _on_this_node(self, path: Path) -> Path:
+        return self.origins[path].local() if path in self.origins else path
+
+    def _labels_path(self, file: LabelledFile) -> Path | None:
+        return None if file.labels is None else self._on_this_node(file.labels)
 
     def _count_unused_labels(self, content: dict[str, tuple[Bytes, pa.Table]]) -> None:
         if self._labels:
@@ -197,12 +215,17 @@ class Collection:
         return self._labels[path]
 
 
-def read_collection(config: SourceConfig) -> Collection:
+def read_collection(config: SourceConfig, note: Callable[[str], None] | None = None) -> Collection:
     """Read and check the labelled sequences of a source.
+
+    Args:
+        config: the source.
+        note: called with a line about every file that is copied from an address.
 
     Raises:
         InputError: as for `Collection.rows`, or two files have the same name.
     """
+    config = downloads.fetched(config, note)
     labels = Path(config.labels) if config.labels else None
     paths = {"": config.sequences, "train": config.train, "validation": config.validation, "test": config.test}
     files = [LabelledFile(Path(path), labels, split) for split, path in paths.items() if path]
@@ -212,6 +235,8 @@ def read_collection(config: SourceConfig) -> Collection:
     contents = {file.split or "sequences": input_contents.of_file(file.path) for file in files}
     if labels:
         contents["labels"] = input_contents.of_file(labels)
-    collection = Collection(config.genome, files, contents)
+    all_paths = [file.path for file in files] + ([labels] if labels else [])
+    origins = {path: origin for path in all_paths if (origin := downloads.origin_of(path))}
+    collection = Collection(config.genome, files, contents, origins=origins)
     collection.rows()
     return collection

@@ -19,7 +19,7 @@ from pipelines.genome import annotation, contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Annotation, Feature, rows_left_out
 from pipelines.genome.intervals import Intervals
-from pipelines.inputs import contents
+from pipelines.inputs import contents, downloads
 from pipelines.progress import Progress
 
 STRANDS = frozenset("+-")
@@ -73,6 +73,7 @@ def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Prog
         InputError: a file is missing or damaged, FASTA and annotation share no sequence name, a requested chromosome
             does not exist, or no gene is left.
     """
+    config = downloads.fetched(config, progress.note)
     others = [Path(path) for path in (config.annotation, config.aliases, config.exclude) if path]
     for path in (Path(str(config.fasta)), *others):
         if not path.exists():

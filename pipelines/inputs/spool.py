@@ -38,7 +38,7 @@ class Spool:
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
-        self._note = note
+        self.note = note
         self._folder: Path | None = None
         self._lock: io.IOBase | None = None
         self._copies: dict[_Pipe, tuple[str, str, Path]] = {}
@@ -106,10 +106,10 @@ class Spool:
                 )
             return str(copy)
         copy = self._new_folder(len(self._copies)) / path.name
-        self._note(f"{option} {name}: reading it once, into a file for this command")
+        self.note(f"{option} {name}: reading it once, into a file for this command")
         size = _read(option, name, path, copy)
         self._copies[pipe] = (option, name, copy)
-        self._note(f"{option} {name}: {size:,} bytes")
+        self.note(f"{option} {name}: {size:,} bytes")
         return str(copy)
 
     def _new_folder(self, number: int) -> Path:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, storage
+from pipelines import fingerprint, remote, storage
 from pipelines.config import TokenizerConfig
 from pipelines.errors import InputError, UsageError
 from pipelines.genome import sequence
+from pipelines.inputs import downloads
 from pipelines.tokens import kmer_encoding, tokenizer_file
 from pipelines.tokens.kmer_encoding import KmerLayout
 from pipelines.tokens.vocabulary import SPECIALS, Vocabulary
@@ -53,7 +55,7 @@ class Tokenizer:
             DatasetError: `from` names nothing that holds a tokenizer.
         """
         if config.reuse is not None:
-            return cls.load(Path(config.reuse))
+            return cls.load(_local(config.reuse))
         return cls(config.k, config.stride, config.tail)
 
     @cached_property
@@ -239,3 +241,11 @@ class Tokenizer:
             bases covered in each sequence, shape (sequences,): all but those that tail `drop` leaves out.
         """
         return kmer_encoding.decode_bases(tokens, lengths, self._layout, self._vocabulary)
+
+
+def _local(location: str) -> Path:
+    """The path of a tokenizer's file or directory; of one at an address, that of its file's copy."""
+    if (path := remote.local_path(location)) is not None:
+        return path
+    is_file = urlsplit(location).path.endswith((".json", ".safetensors"))
+    return downloads.local(location if is_file else remote.file_in(location, tokenizer_file.FILE_NAME))

@@ -78,7 +78,7 @@ PAIRS = [
     for verb, parser in parsers().items()
     for output, role in options(parser).items()
     if role in WRITTEN
-    for source in [name for name, role in options(parser).items() if role in (PathRole.READ, PathRole.MODEL)]
+    for source in [name for name, role in options(parser).items() if role in output_paths.READ]
 ]
 
 
@@ -145,7 +145,7 @@ def command(verb: str, inputs: Inputs, given: dict[str, str], required: str = ""
     left_out = {name for names in choices for name in names} - set(chosen)
     line, positional = [verb], list[str]()
     for name, role in options(parser).items():
-        if name in left_out or (role not in (PathRole.READ, PathRole.MODEL) and name not in given):
+        if name in left_out or (role not in output_paths.READ and name not in given):
             continue
         value = given.get(name) or str(inputs.of(verb, name))
         if name.startswith("--"):

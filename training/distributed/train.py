@@ -298,7 +298,7 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle,
     document = run.final_checkpoint()
     if document is None:
         if run.model.embedding_file:
-            embedding_file.load(Path(run.model.embedding_file), run.train.tokenizer, run.model.embedding)
+            embedding_file.load(run.model.embedding_file, run.train.tokenizer, run.model.embedding)
         _train_on_workers(run, progress, epochs)
         document = run.final_checkpoint()
     if document is None:

@@ -6,8 +6,6 @@ token vectors are the parameter `embedding.weight`, shape (vocabulary, embedding
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
@@ -60,7 +58,7 @@ def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenize
         BundleError: the embedding file is missing or damaged, or has another tokenizer or size.
     """
     if config.embedding_file:
-        vectors = embedding_file.load(Path(config.embedding_file), tokenizer, config.embedding)
+        vectors = embedding_file.load(config.embedding_file, tokenizer, config.embedding)
     else:
         vectors = compositional(tokenizer.vocabulary, config.embedding, seed)
     with torch.no_grad():

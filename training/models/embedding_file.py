@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pipelines import fingerprint, storage
 from pipelines.errors import BundleError, DatasetError, InputError
-from pipelines.inputs import contents
+from pipelines.inputs import contents, downloads
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import PAD
 from training.config import ModelConfig
@@ -107,11 +107,11 @@ def read_metadata(path: Path) -> dict[str, str]:
     return _read_header(path)[0]
 
 
-def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
+def load(location: Path | str, tokenizer: Tokenizer, dimension: int) -> Tensor:
     """The vectors of a file, whose tokenizer and size have to be those given.
 
     Args:
-        path: the file.
+        location: the file's path, or its address.
         tokenizer: of the data.
         dimension: `model.embedding`.
 
@@ -122,6 +122,7 @@ def load(path: Path, tokenizer: Tokenizer, dimension: int) -> Tensor:
         BundleError: missing, damaged, changed, of a newer format, of another tokenizer (with both fingerprints and the
             parameters that differ) or of another dimension.
     """
+    path = _local(location)
     metadata, shape = _read_header(path)
     try:
         own = Tokenizer.load(path)
@@ -163,7 +164,14 @@ def identity(config: ModelConfig) -> dict[str, Any]:
     if config.embedding_file is None:
         return architecture
     try:
-        return architecture | {"embedding_file": contents.of_file(Path(config.embedding_file))}
+        return architecture | {"embedding_file": contents.of_file(_local(config.embedding_file))}
+    except InputError as error:
+        raise BundleError(f"model.embedding_file: {error.problem}", error.fix) from error
+
+
+def _local(location: Path | str) -> Path:
+    try:
+        return downloads.local(location)
     except InputError as error:
         raise BundleError(f"model.embedding_file: {error.problem}", error.fix) from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pipelines import storage
+from pipelines import remote, storage
 from pipelines.errors import BundleError, UsageError
 from pipelines.tokens.tokenizer import Tokenizer
 from training.engine.state import Record
@@ -79,7 +79,8 @@ def refuse_own(embedding_file: str | None, output: Path) -> None:
     Raises:
         UsageError: the file is there.
     """
-    if embedding_file is not None and Path(embedding_file).resolve().parent == (output / EMBEDDINGS).resolve():
+    path = None if embedding_file is None else remote.local_path(embedding_file)
+    if path is not None and path.resolve().parent == (output / EMBEDDINGS).resolve():
         raise UsageError(
             f"model.embedding_file: {embedding_file} is in the directory where this run writes its own vectors",
             "copy it elsewhere, or choose another --output",

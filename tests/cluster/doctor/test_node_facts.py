@@ -4,6 +4,7 @@ import os
 import platform
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from cluster.doctor.file_access import try_writing
@@ -24,9 +25,22 @@ def test_this_machine_reports_what_it_has(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]
 
 
-@pytest.mark.parametrize("address", ["s3://bucket/a.fa", "https://example.org/bundle", "memory://bundle"])
-def test_an_address_where_files_are_read_is_named_as_one(address: str) -> None:
-    assert gather(Request((address,))).unread == {address: "an address, where raygene reads files only"}
+def test_a_file_and_a_bundle_at_addresses_are_read() -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe({"/doctor/a.fa": b">a", "/doctor/run/bundle/config.json": b"{}"})
+    addresses = ("memory://doctor/a.fa", "memory://doctor/run/bundle")
+    assert gather(Request(addresses)).read == dict.fromkeys(addresses, -1)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("memory://doctor/nothing", "memory://doctor/nothing: no such file or bundle"),
+        ("none://x/a.fa", "none://x: no driver for none://"),
+    ],
+)
+def test_an_address_with_nothing_to_read_is_named(address: str, reason: str) -> None:
+    assert gather(Request((address,))).unread == {address: reason}
 
 
 def test_a_missing_bedtools_is_a_fact_and_not_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

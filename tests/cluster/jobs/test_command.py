@@ -138,15 +138,19 @@ def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, ar
     assert "absolute path" in refused.value.fix
 
 
-def test_a_model_to_start_from_may_be_an_address_in_a_flag_and_in_a_search(experiment: Path) -> None:
+def test_a_file_or_model_may_be_at_an_address_in_a_flag_and_in_a_search(experiment: Path) -> None:
     prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--from", "s3://b/bundle")
     prepared("tune", experiment, "--output", "/r", "--tuning.space", "training.start_from=[s3://b/bundle, /a]")
-    with pytest.raises(UsageError, match=r"--model\.embedding_file s3://b/e: an address"):
-        prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--model.embedding_file", "s3://b/e")
+    prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--model.embedding_file", "s3://b/e")
+
+
+def test_an_experiment_at_an_address_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"EXPERIMENT\.yaml s3://b/e\.yaml: an address, but it is sent with the job"):
+        prepared("build", "s3://b/e.yaml", "--output", "/d")
 
 
 def test_an_address_is_refused_for_outputs_and_accepted_for_a_bundle(experiment: Path) -> None:
-    with pytest.raises(UsageError, match="--output s3://b/set: an address, where raygene reads and writes files only"):
+    with pytest.raises(UsageError, match="--output s3://b/set: an address, where only a path is taken"):
         prepared("build", experiment, "--output", "s3://b/set")
     assert (
         prepared("predict", "s3://b/bundle", "--sequences", "/x.fa", "--output", "/o.tsv").arguments[1]

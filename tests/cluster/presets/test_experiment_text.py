@@ -28,8 +28,8 @@ def test_a_genome_is_named_for_its_assembly(file: str, name: str) -> None:
 
 
 def test_a_path_beside_the_folder_is_relative_and_another_is_whole(tmp_path: Path) -> None:
-    assert path_from(tmp_path / "mine", tmp_path / "genome.fa") == "../genome.fa"
-    assert path_from(tmp_path / "a" / "b" / "c", tmp_path / "genome.fa") == str(tmp_path / "genome.fa")
+    assert path_from(tmp_path / "mine", str(tmp_path / "genome.fa")) == "../genome.fa"
+    assert path_from(tmp_path / "a" / "b" / "c", str(tmp_path / "genome.fa")) == str(tmp_path / "genome.fa")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from pipelines.config import (
 )
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
+from pipelines.genome import source_table
 from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 from training import tasks
 from training.bundle import included_models
@@ -138,7 +139,21 @@ def _read(path: Path) -> dict[str, Any]:
     document = yaml_reader.read(path, "an experiment file")
     if not isinstance(document, dict):
         raise InputError(f"{path}: has no sections", "begin with sources:")
+    if isinstance(sources := document.get("sources"), dict):
+        document["sources"] = _listed(sources, path)
     return document
+
+
+def _listed(sources: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    """The list that `sources: {table: FILE}` stands for."""
+    table = sources.get(source_table.KEY)
+    if not isinstance(table, str) or len(sources) > 1:
+        raise UsageError(
+            f"{path}: sources: neither a list nor a table",
+            "list genomes, each with fasta and annotation, or name a table of them: {table: genomes.tsv}",
+            key="sources",
+        )
+    return source_table.read(Path(absolute(table, path.parent)))
 
 
 def portable(path: Path) -> tuple[str, dict[str, str]]:

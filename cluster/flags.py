@@ -22,6 +22,10 @@ from cluster.output_paths import PathRole
 from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
+_SOURCES = (
+    "N counts the genomes from 0. An experiment may name a table in place of its list, with these keys as columns: "
+    "sources: {table: genomes.tsv}."
+)
 _SOURCE_FLAG = re.compile(r"--sources\.([0-9]+|N)\.(\w+)(?:=(.*))?$", re.DOTALL)
 GENERAL = "general options"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -265,7 +269,7 @@ def add_sections(parser: Parser, visible: Sequence[str]) -> None:
         for key, inner in section.model_fields.items():
             _add_key(group, name, inner.alias or key, inner, is_visible=is_visible)
     if "sources" in visible:
-        group = parser.add_argument_group("section sources", _description(SourceConfig, "N counts the genomes from 0."))
+        group = parser.add_argument_group("section sources", _description(SourceConfig, _SOURCES))
         parser.keys.append(("sources", group))
         for key, inner in SourceConfig.model_fields.items():
             _add_key(group, "sources.N", key, inner, is_visible=True)

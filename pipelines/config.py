@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -403,8 +404,8 @@ class DatasetConfig(Section):
 
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:
-        names = [source.genome for source in self.sources]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
+        names = Counter(source.genome for source in self.sources)
+        if repeated := sorted(name for name, count in names.items() if count > 1):
             raise ValueError(f"sources: genome name {repeated[0]} is used twice; give each genome its own name")
         return self
 

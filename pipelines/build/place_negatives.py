@@ -1,8 +1,9 @@
 """The negatives stage: genes of a chromosome to windows and negatives, as rows of an Arrow table.
 
-One row of input is a chromosome with its genes and gene-like features. One row of output is an interval, a gene that is
-left out, or a negative that could not be placed (start -1), so that each is accounted for. Only intervals have no
-`reason`. How negatives are made is in `pipelines.negatives.place`.
+One row of input is a chromosome with its genes and gene-like features. Those of an assembly of very many sequences are
+laid end to end and placed together, because a run of bedtools for each would take hours. One row of output is an
+interval, a gene that is left out, or a negative that could not be placed (start -1), so that each is accounted for.
+Only intervals have no `reason`. How negatives are made is in `pipelines.negatives.place`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.build import task_plan
 from pipelines.config import KINDS, CropConfig, NegativesConfig
 from pipelines.genome.fasta import Genome
+from pipelines.genome.intervals import Intervals
 from pipelines.genome.source import Source
 from pipelines.negatives import cropping, matching, place, shuffle
+from pipelines.negatives.end_to_end import EndToEnd
 from pipelines.negatives.place import Placement
 from pipelines.splits.blocks import Blocks
 
@@ -45,6 +49,8 @@ CHROMOSOMES = pa.schema(
         ("gene_row_end", pa.list_(pa.int64())),
         ("other_start", pa.list_(pa.int64())),
         ("other_end", pa.list_(pa.int64())),
+        ("length", pa.int64()),
+        ("is_one_of_many", pa.bool_()),
     ]
 )
 
@@ -114,6 +120,8 @@ def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Bloc
         "gene_row_end": [end for _, end in rows],
         "other_start": others[:, 0],
         "other_end": others[:, 1],
+        "length": source.lengths[name],
+        "is_one_of_many": source.has_many_sequences,
     }
 
 
@@ -135,51 +143,90 @@ class PlaceNegatives:
         return pa.concat_tables([*self._tables(chromosomes)]) if len(chromosomes) else PLACED.empty_table()
 
     def _tables(self, chromosomes: pa.Table) -> Iterator[pa.Table]:
-        for number in range(len(chromosomes)):
-            row = chromosomes.slice(number, 1).combine_chunks()
-            columns = {
-                name: row[name].chunk(0).flatten() for name in CHROMOSOMES.names if pa.types.is_list(row[name].type)
-            }
-            genome, chromosome, windows_before = (row[name][0].as_py() for name in CHROMOSOMES.names[:3])
-            blocks = Blocks(
-                columns["block_end"].to_numpy(),
-                tuple(columns["block_split"].to_pylist()),
-                are_closed=row["blocks_are_closed"][0].as_py(),
-            )
-            yield self._place(genome, chromosome, windows_before, blocks, columns)
+        size = len(chromosomes) if chromosomes["is_one_of_many"][0].as_py() else 1
+        for first in range(0, len(chromosomes), size):
+            yield self._place(_Rows.of(chromosomes.slice(first, size).combine_chunks(), self.negatives.flank))
 
-    def _place(
-        self, genome: str, name: str, windows_before: int, blocks: Blocks, columns: dict[str, pa.Array]
-    ) -> pa.Table:
-        genes, rows, others, features = (
-            np.stack([columns[f"{kind}_start"].to_numpy(), columns[f"{kind}_end"].to_numpy()], axis=1)
-            for kind in ("gene", "gene_row", "other", "excluded")
-        )
-        is_forward = columns["gene_strand"].to_numpy(zero_copy_only=False) == "+"
+    def _place(self, rows: _Rows) -> pa.Table:
+        genome = self.genomes[rows.genome]
+        axis, (block_numbers, block_ends) = rows.axis, rows.of_lists("block_end")
+        block_splits = rows.values("block_split").to_pylist()
+        genes, gene_rows, others, features = (rows.bounds(kind) for kind in ("gene", "gene_row", "other", "excluded"))
+        is_forward = rows.values("gene_strand").to_numpy(zero_copy_only=False) == "+"
+        runs_of_n = [
+            genome.runs_of_n(name, self.negatives.min_n_run) + offset
+            for name, offset in zip(rows.names, axis.offsets.tolist(), strict=True)
+        ]
+        is_closed = rows.table["blocks_are_closed"].to_numpy()[block_numbers]
+        blocks = axis.blocks(block_numbers, block_ends, block_splits)
         chromosome = place.Chromosome(
-            name=(genome, name),
+            name=(rows.genome, rows.names[0]),
             blocks=blocks,
             genes=genes,
             strands=np.where(is_forward, 1, -1).astype(np.int8),
             features=features,
-            feature_strands=columns["excluded_strand"].to_numpy(),
-            runs_of_n=self.genomes[genome].runs_of_n(name, self.negatives.min_n_run),
-            windows_before=windows_before,
-            rows=rows if len(rows) else None,
-            others=others if len(rows) else None,
+            feature_strands=rows.values("excluded_strand").to_numpy(),
+            runs_of_n=np.concatenate(
+                [*runs_of_n, axis.between(), axis.closed_borders(block_numbers[is_closed], block_ends[is_closed])]
+            ),
+            windows_before=rows.table["windows_before"][0].as_py(),
+            rows=gene_rows if len(gene_rows) else None,
+            others=others if len(gene_rows) else None,
         )
         matched = [share for share in self.negatives.match if share != "length"]
-        letters = partial(self.genomes[genome].sequence, name)
+        letters = partial(axis.letters, lambda number, *bounds: genome.sequence(rows.names[number], *bounds))
         measure = partial(matching.measure_shares, letters, chromosome.length, matched) if matched else None
         placement = place.place_negatives(chromosome, self.negatives, self.crop, measure)
-        splits = np.array(blocks.split_names, dtype=object)[blocks.split_numbers(genes[:, 0])]
+        splits = np.array(block_splits, dtype=object)[blocks.holding(genes[:, 0]).clip(max=len(block_splits) - 1)]
         sites, _ = cropping.window_sites(genes, self.crop)
-        return _to_table(chromosome, columns, placement, splits, cropping.window_lengths(sites, self.crop))
+        return _to_table(rows, chromosome.strands, placement, splits, cropping.window_lengths(sites, self.crop))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of `CHROMOSOMES` of one genome, end to end.
+
+    Attributes:
+        table: the rows.
+        axis: where their sequences lie.
+    """
+
+    table: pa.Table
+    axis: EndToEnd
+
+    @classmethod
+    def of(cls, table: pa.Table, flank: int) -> _Rows:
+        return cls(table, EndToEnd.of(table["length"].to_numpy(), flank))
+
+    @property
+    def genome(self) -> str:
+        name: str = self.table["genome"][0].as_py()
+        return name
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of each sequence."""
+        return self.table["chromosome"].to_pylist()
+
+    def values(self, name: str) -> pa.Array:
+        """A column of lists, end to end."""
+        return self.table[name].combine_chunks().flatten()
+
+    def of_lists(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The number of the sequence of each value of a column of lists, and the values."""
+        counts = pc.list_value_length(self.table[name]).to_numpy()
+        return np.repeat(np.arange(len(counts)), counts), self.values(name).to_numpy()
+
+    def bounds(self, kind: str) -> Intervals:
+        """Start and end of intervals of a kind, on the axis."""
+        number, start = self.of_lists(f"{kind}_start")
+        bounds = np.stack([start, self.values(f"{kind}_end").to_numpy()], axis=1)
+        return bounds + self.axis.offsets[number][:, None]
 
 
 def _to_table(
-    chromosome: place.Chromosome,
-    columns: dict[str, pa.Array],
+    rows: _Rows,
+    strands: NDArray[np.int8],
     placement: Placement,
     splits: NDArray[np.object_],
     requested_lengths: NDArray[np.int64],
@@ -187,8 +234,8 @@ def _to_table(
     """Return windows, their negatives and the negatives that are missing, in this order, as rows of `PLACED`.
 
     Args:
-        chromosome: its genome, name and strands are used.
-        columns: of `CHROMOSOMES`, for the genes' ids and biotypes.
+        rows: the sequences and their genes.
+        strands: +1 or -1 of each gene, shape (genes,).
         placement: windows and negatives.
         splits: split of each gene, shape (genes,).
         requested_lengths: bases of each window before any shortening, shape (windows,).
@@ -202,27 +249,28 @@ def _to_table(
     bounds = np.concatenate(
         [window_bounds, placement.negatives, np.full((len(missing), 2), shuffle.UNPLACED, np.int64)]
     )
-    rows = len(bounds)
-    is_flipped = np.zeros(rows, np.bool_)
+    count = len(bounds)
+    gene_numbers, _ = rows.of_lists("gene_start")
+    numbers = gene_numbers[gene_index]
+    bounds = np.where(bounds == shuffle.UNPLACED, bounds, bounds - rows.axis.offsets[numbers][:, None])
+    before = np.searchsorted(gene_numbers, np.arange(len(rows.names)))
+    is_flipped = np.zeros(count, np.bool_)
     is_flipped[windows : windows + negatives] = placement.kinds == place.ANTISENSE
-    is_forward = (chromosome.strands == 1)[gene_index]
+    is_forward = (strands == 1)[gene_index]
     kinds = np.array(KINDS, dtype=object)[placement.kinds]
-    genome, name = chromosome.name
+    biotypes = rows.values("gene_biotype").take(pa.array(placement.genes))
     return pa.table(
         {
-            "genome": pa.repeat(genome, rows),
-            "chromosome": pa.repeat(name, rows),
+            "genome": pa.repeat(rows.genome, count),
+            "chromosome": pa.array(rows.names, pa.string()).take(pa.array(numbers)),
             "start": bounds[:, 0],
             "end": bounds[:, 1],
             "strand": np.where(is_forward ^ is_flipped, "+", "-").astype(object),
             "label": np.repeat(np.array([1, 0], np.int8), [windows, negatives + len(missing)]),
             "source": pa.array(["gene"] * windows + [*kinds] + ["negative"] * len(missing), pa.string()),
-            "gene_id": columns["gene_id"].take(pa.array(gene_index)),
-            "gene": gene_index,
-            "biotype": pa.array(
-                [*columns["gene_biotype"].take(pa.array(placement.genes)).to_pylist(), *([None] * (rows - windows))],
-                pa.string(),
-            ),
+            "gene_id": rows.values("gene_id").take(pa.array(gene_index)),
+            "gene": gene_index - before[numbers],
+            "biotype": pa.concat_arrays([biotypes, pa.nulls(count - windows, pa.string())]),
             "split": splits[gene_index],
             "requested_length": requested_lengths[window_index],
             "reason": pa.array([*placement.reasons, *[""] * negatives, *[MISSING_NEGATIVE] * len(missing)]),

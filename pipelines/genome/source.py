@@ -23,6 +23,8 @@ from pipelines.inputs import contents, downloads
 from pipelines.progress import Progress
 
 STRANDS = frozenset("+-")
+MANY_SEQUENCES = 1_000
+"""Sequences with genes above which negatives are placed on several at once; see `pipelines.build.place_negatives`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Source:
     unused: Counter[str]
     rules: list[str]
     others: dict[str, Intervals] = field(default_factory=dict)
+
+    @property
+    def has_many_sequences(self) -> bool:
+        """Whether there are too many sequences to place the negatives of each on its own."""
+        return len(self.lengths) > MANY_SEQUENCES
 
     def bounds(self) -> dict[str, Intervals]:
         """Start and end of the genes of each chromosome, shape (genes, 2)."""
@@ -120,6 +127,9 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         rules.add("names of sequences")
     if _warn_of_rows_past_the_end(avoided, used, annotated.circular, config, progress):
         rules.add("ends of linear sequences")
+
+    if len(used) > MANY_SEQUENCES:
+        rules.add("negatives of many sequences")
 
     def clipped(name: str, parts: list[Intervals]) -> Intervals:
         is_circular = name in annotated.circular

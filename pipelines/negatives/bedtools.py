@@ -85,7 +85,9 @@ def shuffle(
         DependencyError: bedtools is missing, fails, does not finish, or moves an interval to another sequence.
     """
     placed = np.full((len(lengths), 2), -1, np.int64)
-    largest_gaps = np.array([_largest_gap(*pair) for pair in zip(excluded, sizes, strict=True)], np.int64)
+    largest_gaps = np.zeros(len(sizes), np.int64)
+    for number in np.unique(sequences).tolist():
+        largest_gaps[number] = largest_gap(excluded[number], sizes[number])
     fitting = np.flatnonzero(lengths <= largest_gaps[sequences])
     if len(fitting) == 0:
         return placed
@@ -96,7 +98,9 @@ def shuffle(
         )
         requested_bed.write_text("".join(f"{sequences[row]}\t0\t{lengths[row]}\t{row}\n" for row in fitting))
         excluded_bed.write_text(
-            "".join(f"{number}\t{start}\t{end}\n" for number, rows in enumerate(excluded) for start, end in rows)
+            "".join(
+                f"{number}\t{start}\t{end}\n" for number, rows in enumerate(excluded) for start, end in rows.tolist()
+            )
         )
         genome.write_text("".join(f"{number}\t{size}\n" for number, size in enumerate(sizes)))
         options = {"g": genome, "chrom": True, "noOverlapping": disjoint, "seed": seed}
@@ -143,7 +147,8 @@ def _end_with_parent() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _largest_gap(excluded: Intervals, size: int) -> int:
+def largest_gap(excluded: Intervals, size: int) -> int:
+    """Return the bases of the longest stretch of a sequence that merged intervals leave free."""
     starts = np.append(0, excluded[:, 1])
     ends = np.append(excluded[:, 0], size)
     return int((ends - starts).max())

@@ -34,14 +34,18 @@ class IntervalShuffler:
 
     def __init__(self, excluded: Intervals, blocks: Blocks, seed: tuple[object, ...]) -> None:
         self._excluded = excluded
-        self._blocks = [blocks.of_split(split) for split in blocks.split_names]
+        self._blocks = blocks
+        self._blocks_of_splits = blocks.of_splits()
+        self._tracks: list[_Track | None] = [None] * len(self._blocks_of_splits)
         self._length = int(blocks.ends[-1])
         self._seed = seed
         self._runs = 0
 
     def exclude(self, bounds: Intervals) -> None:
         """Keep intervals placed later clear of these, shape (n, 2)."""
-        self._excluded = intervals.merge(np.concatenate([self._excluded, bounds]))
+        if len(bounds):
+            self._excluded = intervals.merge(np.concatenate([self._excluded, bounds]))
+            self._tracks = [None] * len(self._blocks_of_splits)
 
     def place(self, lengths: NDArray[np.int64], splits: NDArray[np.int64]) -> Intervals:
         """Place intervals of these lengths, disjoint.
@@ -108,8 +112,10 @@ class IntervalShuffler:
         drawn, drawn_splits = drawn[is_placed], drawn_splits[is_placed]
         drawn_shares = measure_shares(drawn)
         placed = np.full((len(lengths), 2), UNPLACED, np.int64)
-        for split in np.unique(splits):
-            rows, of_split = splits == split, drawn_splits == split
+        drawn_of = rows_of(drawn_splits, len(self._blocks_of_splits))
+        for rows, of_split in zip(rows_of(splits, len(drawn_of)), drawn_of, strict=True):
+            if len(rows) == 0:
+                continue
             chosen = matching.choose_candidates(
                 lengths[rows], target_shares[rows], drawn[of_split], drawn_shares[of_split], tolerance
             )
@@ -122,24 +128,43 @@ class IntervalShuffler:
         self, lengths: NDArray[np.int64], splits: NDArray[np.int64], seed: int, *, disjoint: bool
     ) -> Intervals:
         """Shuffle on each split's blocks laid end to end, so that no draw is lost on the blocks of other splits."""
-        tracks = [_lay_end_to_end(blocks, self._excluded) for blocks in self._blocks]
+        tracks = self._current_tracks()
+        fits = lengths <= np.array([track.largest_gap for track in tracks], np.int64)[splits]
+        placed = np.full((len(lengths), 2), UNPLACED, np.int64)
+        if not fits.any():
+            return placed
         sizes, excluded = [int(track.ends[-1]) for track in tracks], [track.excluded for track in tracks]
-        placed = bedtools.shuffle(lengths, splits, sizes, excluded, seed, disjoint=disjoint)
-        for number, track in enumerate(tracks):
-            on_track = (splits == number) & (placed[:, 0] != UNPLACED)
-            block = np.searchsorted(track.ends, placed[on_track, 0], side="right")
-            placed[on_track] += track.shifts[block][:, None]
+        placed[fits] = bedtools.shuffle(lengths[fits], splits[fits], sizes, excluded, seed, disjoint=disjoint)
+        is_placed = placed[:, 0] != UNPLACED
+        for rows, track in zip(rows_of(np.where(is_placed, splits, -1), len(tracks)), tracks, strict=True):
+            if len(rows):
+                block = np.searchsorted(track.ends, placed[rows, 0], side="right")
+                placed[rows] += track.shifts[block][:, None]
         return placed
+
+    def _current_tracks(self) -> list[_Track]:
+        """Return the tracks of all splits; only those on which something was placed are laid anew."""
+        for number, track in enumerate(self._tracks):
+            if track is None:
+                self._tracks[number] = _lay_end_to_end(self._blocks_of_splits[number], self._excluded)
+        return [track for track in self._tracks if track is not None]
 
     def _accept(self, placed: Intervals, lengths: NDArray[np.int64], splits: NDArray[np.int64]) -> None:
         """Verify newly placed intervals and keep later ones clear of them."""
         is_placed = placed[:, 0] != UNPLACED
         verify(placed[is_placed], lengths[is_placed], self._excluded, self._length)
-        for number, blocks in enumerate(self._blocks):
-            of_split = is_placed & (splits == number)
-            if intervals.overlaps(placed[of_split], intervals.merge(intervals.gaps(blocks, self._length))).any():
-                raise AssertionError("a negative was placed outside the blocks of its split")
-        self.exclude(placed[is_placed])
+        if not np.array_equal(self._blocks.splits_holding(placed[is_placed]), splits[is_placed]):
+            raise AssertionError("a negative was placed outside the blocks of its split")
+        if is_placed.any():
+            self._excluded = intervals.merge(np.concatenate([self._excluded, placed[is_placed]]))
+            for number in np.unique(splits[is_placed]).tolist():
+                self._tracks[number] = None
+
+
+def rows_of(numbers: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Return the rows of each number from 0 to count - 1, ascending, by one sort; rows of -1 are in none."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.searchsorted(numbers[order], np.arange(count + 1)))[1:-1]
 
 
 @dataclass(frozen=True)
@@ -150,11 +175,13 @@ class _Track:
         ends: end of each block on the track, shape (blocks,).
         shifts: what to add to a position in each block to get its position on the chromosome, shape (blocks,).
         excluded: merged intervals of the track that no placed interval may touch, shape (m, 2).
+        largest_gap: bases of the longest stretch between these.
     """
 
     ends: NDArray[np.int64]
     shifts: NDArray[np.int64]
     excluded: Intervals
+    largest_gap: int
 
 
 def _lay_end_to_end(blocks: Intervals, excluded: Intervals) -> _Track:
@@ -166,7 +193,8 @@ def _lay_end_to_end(blocks: Intervals, excluded: Intervals) -> _Track:
     for (start, end), shift in zip(blocks.tolist(), shifts.tolist(), strict=True):
         first, last = np.searchsorted(excluded[:, 1], start, side="right"), np.searchsorted(excluded[:, 0], end)
         within.append(np.clip(excluded[first:last], start, end) - shift)
-    return _Track(ends, shifts, intervals.merge(np.concatenate([*within, between])))
+    merged = intervals.merge(np.concatenate([*within, between]))
+    return _Track(ends, shifts, merged, bedtools.largest_gap(merged, int(ends[-1])))
 
 
 def verify(placed: Intervals, lengths: NDArray[np.int64], excluded: Intervals, chromosome_length: int) -> None:

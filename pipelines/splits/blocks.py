@@ -47,21 +47,34 @@ class Blocks:
         between = self.ends[:-1] if self.are_closed else self.ends[:0]
         return np.stack([between - 1, between + 1], axis=1)
 
+    def _numbers(self) -> NDArray[np.int64]:
+        """For each block, the index of its split in `split_names`; shape (blocks,)."""
+        index = {split: number for number, split in enumerate(self.split_names)}
+        return np.array([index[split] for split in self.splits], np.int64)
+
     def split_numbers(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each start position, the index in `split_names` of the split of its block; shape (n,)."""
-        index = {split: number for number, split in enumerate(self.split_names)}
-        numbers = np.array([index[split] for split in self.splits], np.int64)
-        return numbers[self.holding(starts).clip(max=len(self.ends) - 1)]
+        return self._numbers()[self.holding(starts).clip(max=len(self.ends) - 1)]
 
     def holding(self, bases: NDArray[np.int64]) -> NDArray[np.int64]:
         """The index of the block that holds each base; shape (n,)."""
         return np.searchsorted(self.ends, bases, side="right")
 
-    def of_split(self, split: str) -> Intervals:
-        """Start and end of the blocks of a split, in order; shape (m, 2)."""
-        starts = np.append(0, self.ends[:-1])
-        is_of_split = np.array([name == split for name in self.splits])
-        return np.stack([starts, self.ends], axis=1)[is_of_split]
+    def splits_holding(self, bounds: Intervals) -> NDArray[np.int64]:
+        """For each interval, the index in `split_names` of the split whose blocks hold all of it, or -1; shape (n,)."""
+        numbers = self._numbers()
+        first, last = self.holding(bounds[:, 0]), self.holding(bounds[:, 1] - 1)
+        changes = np.append(0, np.cumsum(numbers[1:] != numbers[:-1]))
+        is_held = (last < len(numbers)) & (bounds[:, 0] >= 0)
+        first, last = first.clip(max=len(numbers) - 1), last.clip(max=len(numbers) - 1)
+        return np.where(is_held & (changes[first] == changes[last]), numbers[first], -1)
+
+    def of_splits(self) -> list[Intervals]:
+        """Start and end of the blocks of each of `split_names`, in order; of shape (m, 2) each."""
+        bounds = np.stack([np.append(0, self.ends[:-1]), self.ends], axis=1)
+        order = np.argsort(self._numbers(), kind="stable")
+        firsts = np.searchsorted(self._numbers()[order], np.arange(1, len(self.split_names)))
+        return np.split(bounds[order], firsts)
 
 
 def cut(genes: Intervals, length: int, shares: dict[str, float], seed: int) -> Blocks:

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipelines.build import place_negatives, task_plan
 from pipelines.build.recognise_build import PreparedIntervals, prepare
 from pipelines.config import DatasetConfig, validate
+from pipelines.genome import intervals, source
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
 
@@ -20,9 +22,7 @@ def prepared(genome: GenomeFiles, **negatives: Any) -> PreparedIntervals:
 
 def place(build: PreparedIntervals) -> tuple[list[pa.Table], pa.Table]:
     """Return the input tables and all rows of their output."""
-    inputs = [
-        table for source in build.sources for table in place_negatives.chromosome_tables(source, {}, build.config.crop)
-    ]
+    inputs = [table for one in build.sources for table in place_negatives.chromosome_tables(one, {}, build.config.crop)]
     mapper = place_negatives.PlaceNegatives(build.genomes, build.config.negatives, build.config.crop)
     return inputs, pa.concat_tables([mapper(table) for table in inputs])
 
@@ -64,6 +64,39 @@ def test_chromosomes_placed_in_one_task_or_in_several_give_the_same_rows(
     assert (len(together), len(apart)) == (1, len(genome.sequences))
     assert placed_apart.equals(placed_together)
     assert Counter(placed_apart["label"].to_pylist())[0] == int(ratio * len(genome.genes))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"ratio": 1.5, "kinds": {"shuffle": 2, "partial": 1, "antisense": 1}, "flank": 7},
+        {"match": ["length", "gc"], "tolerance": 0.2},
+    ],
+)
+def test_sequences_of_an_assembly_of_very_many_are_placed_together(
+    genome: GenomeFiles, monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any]
+) -> None:
+    alone = prepared(genome, **keys)
+    _, placed_alone = place(alone)
+    monkeypatch.setattr(source, "MANY_SEQUENCES", 1)
+    build = prepared(genome, **keys)
+    assert build.fingerprint != alone.fingerprint
+    _, placed = place(build)
+    assert not placed.equals(placed_alone)
+    genes, genes_alone = (
+        [(row["chromosome"], row["gene_id"], row["gene"], row["strand"], row["split"]) for row in rows if row["label"]]
+        for rows in (placed.to_pylist(), placed_alone.to_pylist())
+    )
+    assert sorted(genes) == sorted(genes_alone)
+    chromosome_of = {row["gene_id"]: row["chromosome"] for row in placed.to_pylist() if row["label"]}
+    excluded = build.sources[0].excluded
+    shuffled = [row for row in placed.to_pylist() if row["source"] == "shuffle" and not row["reason"]]
+    assert shuffled
+    for row in shuffled:
+        assert row["chromosome"] == chromosome_of[row["gene_id"]]
+        assert 0 <= row["start"] < row["end"] <= build.sources[0].lengths[row["chromosome"]]
+        bounds = np.array([[row["start"], row["end"]]])
+        assert not intervals.overlaps(bounds, intervals.merge(excluded[row["chromosome"]][:, :2])).any()
 
 
 def test_an_empty_table_gives_an_empty_table(genome: GenomeFiles) -> None:

@@ -49,9 +49,9 @@ def test_every_split_has_blocks_in_both_halves_of_a_large_chromosome() -> None:
 
 def test_the_blocks_of_a_split_are_given_in_order() -> None:
     cut = Blocks(np.array([100, 150, 400, 500]), ("train", "test", "train", "validation"))
-    assert cut.of_split("train").tolist() == [[0, 100], [150, 400]]
-    assert cut.of_split("test").tolist() == [[100, 150]]
-    assert Blocks.whole(500).of_split("").tolist() == [[0, 500]]
+    assert [own.tolist() for own in cut.of_splits()] == [[[0, 100], [150, 400]], [[100, 150]], [[400, 500]]]
+    assert cut.splits_holding(np.array([[0, 100], [90, 110], [100, 150], [450, 501]])).tolist() == [0, -1, 1, -1]
+    assert [own.tolist() for own in Blocks.whole(500).of_splits()] == [[[0, 500]]]
 
 
 @pytest.mark.parametrize(("start", "name"), [(0, "train"), (99, "train"), (100, "test"), (149, "test"), (150, "train")])

@@ -195,6 +195,12 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
             f"near-duplicates: {leakage['near_duplicates']:,} of {leakage['evaluated']:,} {leakage['split']} intervals "
             f"({leakage['share']:.1%}) share at least {leakage['threshold']:.0%} of their {leakage['k']}-mers "
             "with one in train"
+            + (
+                f"; {leakage['similar']:,} ({leakage['similar_share']:.1%}) share as many as sequences that are "
+                f"{leakage['similar_identity']:.0%} identical"
+                if "similar" in leakage
+                else ""
+            )
         )
     for text in shortened.warnings(manifest):
         terminal.warn(text)

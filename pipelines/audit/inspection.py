@@ -193,6 +193,13 @@ class Inspection:
             "of their k-mers, at least": leakage["threshold"],
             "k": leakage["k"],
         }
+        if "similar" in leakage:
+            share = leakage["similar_share"]
+            columns |= {
+                "similar": leakage["similar"],
+                "share similar": None if share is None else f"{share:.2%}",
+                "by identity": leakage["similar_identity"],
+            }
         caption = f"Intervals of {leakage['split']} with a near-duplicate in train"
         return Table(caption, tuple(columns), [tuple(columns.values())])
 

@@ -25,7 +25,7 @@ from pipelines.genome import sequence
 from pipelines.genome.labelled import Sequences
 from pipelines.genome.sequence import Bytes
 from pipelines.negatives import dinucleotide
-from pipelines.splits import sketch
+from pipelines.splits import sketch, sketch_files
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import UNK
 
@@ -189,25 +189,41 @@ class CountTokens:
 
 @dataclass(frozen=True)
 class SketchIntervals:
-    """A map from a task's table to the sampled k-mers of its intervals.
+    """A map from a task's table that writes the sketches of its intervals, and returns how many intervals.
 
     Attributes:
         genomes: name to genome.
+        folder: receives the files of all tasks.
         seed: `negatives.seed`.
         one_in: one in how many k-mers is kept; see `sketch`.
     """
 
     genomes: dict[str, Sequences]
+    folder: Path
     seed: int
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        sketches = sketch.EMPTY
         if len(table):
             bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
-            ids = table["interval_id"].to_numpy()
-            sketches = sketch.sketch(sequence.base_codes(bases), lengths, ids, self.one_in)
-        return pa.table({"hash": sketches.hashes, "interval_id": sketches.rows})
+            write_sketches(table, sequence.base_codes(bases), lengths, self.folder, self.one_in)
+        return pa.table({"rows": [len(table)]})
+
+
+def write_sketches(table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], folder: Path, one_in: int) -> None:
+    """Write the sketches of a task's intervals, unless they are there.
+
+    Args:
+        table: the intervals, all of one task.
+        codes: `sequence.base_codes` of their letters end to end, shape (sum of lengths,).
+        lengths: bases of each, shape (intervals,).
+        folder: receives the files.
+        one_in: one in how many k-mers is kept; see `sketch`.
+    """
+    task = table["task"][0].as_py()
+    if not sketch_files.is_written(folder, task):
+        sketches = sketch.sketch(codes, lengths, table["interval_id"].to_numpy(), one_in)
+        sketch_files.write(folder, task, sketches)
 
 
 def write_once(
@@ -254,19 +270,8 @@ class WriteParts:
         bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
         codes = sequence.base_codes(bases)
         rows = encode(table, bases, codes, lengths, self.tokenizer)
-        self._write_sketch(table, codes, lengths, task)
+        write_sketches(table, codes, lengths, self.staging / RECORDS, self.one_in)
         return {"files": write_splits(rows, self.staging, task, self.tokenizer)}
-
-    def _write_sketch(self, table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], task: int) -> None:
-        """Write the sampled k-mers of the task's intervals."""
-        sketches = sketch.sketch(codes, lengths, table["interval_id"].to_numpy(), self.one_in)
-        with storage.replacing(sketch_path(self.staging, task)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, hashes=sketches.hashes, rows=sketches.rows)
-
-
-def sketch_path(staging: Path, task: int) -> Path:
-    """Return the path of the sketches of a task's intervals, which are kept until the leakage is measured."""
-    return staging / RECORDS / f"{task:05d}.npz"
 
 
 def record_path(staging: Path, task: int) -> Path:

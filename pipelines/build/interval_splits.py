@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import schema
+from pipelines import schema, storage
 from pipelines.build import encode_tokens, run_tasks, task_plan
 from pipelines.config import DatasetConfig
 from pipelines.genome.labelled import Collection, Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, sketch
+from pipelines.splits import assign, families, sketch, sketch_files
 from pipelines.splits.named_rows import NamedRows, number_pairs
+from pipelines.splits.sketch_files import SketchFiles
 
 
 def assign_splits(
@@ -24,6 +26,7 @@ def assign_splits(
     collections: Sequence[Collection],
     genomes: dict[str, Sequences],
     config: DatasetConfig,
+    staging: Path,
     progress: Progress,
 ) -> tuple[pa.Table, pa.Table]:
     """Give every interval an id and a split.
@@ -33,6 +36,7 @@ def assign_splits(
         collections: the labelled sequences, whose rows follow.
         genomes: name to genome or collection.
         config: the sections that decide content.
+        staging: directory that becomes the dataset, where sketches are kept until the leakage is measured.
         progress: shows families that are looked for, and warns of a split at random.
 
     Returns:
@@ -52,7 +56,7 @@ def assign_splits(
         next_group = max(next_group, int(groups[-1].max(initial=-1)) + 1)
     table = pa.concat_tables([table, *(collection.rows() for collection in collections)])
     table = table.add_column(0, "interval_id", pa.array(np.arange(len(table))))
-    family = _find_families(table, genomes, config, progress) if split.by == "family" else None
+    family = _find_families(table, genomes, config, staging, progress) if split.by == "family" else None
     if genes is not None:
         # The windows of a gene stay together though they do not overlap.
         genes = np.append(genes, np.arange(len(table) - len(genes)) + len(table))
@@ -79,24 +83,43 @@ def _number_genes(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _find_families(
-    table: pa.Table, genomes: dict[str, Sequences], config: DatasetConfig, progress: Progress
+    table: pa.Table, genomes: dict[str, Sequences], config: DatasetConfig, staging: Path, progress: Progress
 ) -> NDArray[np.int64]:
     """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
-    mapper = encode_tokens.SketchIntervals(genomes, config.negatives.seed, sketch_spacing(table))
-    parts = [sketch.EMPTY]
-    tasks = run_tasks.group(task_plan.cut(table))
-    with progress.stage("sketching intervals", len(tasks), unit="parts") as stage:
-        for sampled in map_tables(tasks, encode_tokens.EachTask(mapper)):
-            parts.append(sketch.Sketches(sampled["hash"].to_numpy(), sampled["interval_id"].to_numpy()))
-            stage.advance()
-    sketches, identity = sketch.concatenate(parts), config.split.identity
-    family = families.similar_groups(sketches, len(table), len(genomes), identity)
+    sketches = sketch_intervals(table, genomes, config.negatives.seed, staging, progress)
+    with progress.stage("comparing sketches"):
+        folder = staging / encode_tokens.RECORDS / "families"
+        family = families.similar_groups(sketches, folder, len(table), len(genomes), config.split.identity)
     largest = int(np.bincount(family).max(initial=0))
     progress.note(
         f"split: {int(family.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
         f"the largest of {largest:,}"
     )
     return family
+
+
+def sketch_intervals(
+    table: pa.Table, genomes: dict[str, Sequences], seed: int, staging: Path, progress: Progress
+) -> SketchFiles:
+    """Write the sketches of every task that has none yet; return those of all intervals.
+
+    Args:
+        table: the interval table.
+        genomes: name to genome or collection.
+        seed: `negatives.seed`.
+        staging: directory that becomes the dataset.
+        progress: shows the tasks.
+    """
+    folder = staging / encode_tokens.RECORDS
+    storage.make_directory(folder)
+    tasks = task_plan.cut(table)
+    missing = [part for number, part in enumerate(tasks) if not sketch_files.is_written(folder, number)]
+    if missing:
+        mapper = encode_tokens.SketchIntervals(genomes, folder, seed, sketch_spacing(table))
+        with progress.stage("sketching intervals", len(table), unit="intervals") as stage:
+            for sketched in map_tables(run_tasks.group(missing), encode_tokens.EachTask(mapper)):
+                stage.advance(int(sketched["rows"].to_numpy().sum()))
+    return SketchFiles(folder, len(tasks))
 
 
 def sketch_spacing(table: pa.Table) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines import fingerprint, schema, structure_config
 from pipelines.config import PATH, CropConfig, DatasetConfig, Section, SourceConfig
 from pipelines.genome.source import Source
+from pipelines.splits import families
 from pipelines.splits.named_rows import NamedRows, number_pairs
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -67,12 +68,14 @@ def dataset_fingerprint(
         reading_rules: by genome, the rules by which a file gives other genes than it gave before these rules. Only
             such genomes are here, so that the datasets of all others keep their fingerprint.
     """
-    document = {
+    document: dict[str, Any] = {
         "config": _config_without_paths(config, tokenizer),
         "inputs": list(contents.values()),
         "tokenizer": tokenizer.fingerprint,
         "versions": software,
     }
+    if config.split.by == "family":
+        document["families"] = families.REVISION
     return fingerprint.of_value(document | ({"reading_rules": reading_rules} if reading_rules else {}))
 
 

@@ -36,7 +36,7 @@ from pipelines.genome.source import Source, read_source
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, plan, regions, sketch
+from pipelines.splits import assign, leakage, plan, regions, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.plan import PlannedSplit
 from pipelines.tokens import unknown_share
@@ -118,7 +118,9 @@ class PreparedIntervals:
     def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
         placed = _place_negatives(self, progress)
-        table, dropped = interval_splits.assign_splits(placed, self.collections, self.genomes, self.config, progress)
+        table, dropped = interval_splits.assign_splits(
+            placed, self.collections, self.genomes, self.config, staging, progress
+        )
         tokenizer = _resolve_tokenizer(self, table, progress)
         document = _encode_rows(self, tokenizer, table, staging, progress)
         has_several = self.config.crop.per_gene > 1
@@ -130,7 +132,7 @@ class PreparedIntervals:
         if self.blocks:
             document |= {split_regions.KEY: split_regions.describe(self.split_regions())}
         document |= manifest.describe_inputs(self.config, self.contents, tokenizer, self.versions, self.fingerprint)
-        return document | {"leakage": _measure_leakage(table, staging)}, tokenizer
+        return document | {"leakage": _measure_leakage(self, table, staging, progress)}, tokenizer
 
 
 def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
@@ -309,21 +311,25 @@ def _write_tasks(
     return run_tasks.by_path(files)
 
 
-def _measure_leakage(table: pa.Table, staging: Path) -> dict[str, Any]:
-    """Return the share of test intervals (of validation without a test split) with a near-duplicate in train."""
+def _measure_leakage(prepared: PreparedIntervals, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
+    """Return the shares of test intervals (of validation without a test split) that are like one in train."""
     splits = np.array(table["split"].to_pylist(), dtype=object)
     scored = "test" if (splits == "test").any() else "validation"
-    parts = [np.load(path) for path in sorted((staging / encode_tokens.RECORDS).glob("*.npz"))]
-    sketches = sketch.concatenate([sketch.Sketches(part["hashes"], part["rows"]) for part in parts])
-    in_train, in_scored = splits[sketches.rows] == "train", splits[sketches.rows] == scored
-    repeated = sketch.repeated_kmers(sketches, len(set(table["genome"].unique().to_pylist())))
-    leakage = sketch.leakage(sketches.select(in_scored), sketches.select(in_train), repeated)
+    seed, genomes = prepared.config.negatives.seed, len(table["genome"].unique())
+    # Encoding wrote them, but for the parts that an earlier version encoded before the build was killed.
+    sketches = interval_splits.sketch_intervals(table, prepared.genomes, seed, staging, progress)
+    folder = staging / encode_tokens.RECORDS / "leakage"
+    with progress.stage("measuring leakage"):
+        found = leakage.measure(sketches, folder, splits == scored, splits == "train", genomes)
     return {
         "split": scored,
         "intervals": int((splits == scored).sum()),
-        "evaluated": leakage.evaluated,
-        "near_duplicates": leakage.near,
-        "share": leakage.near / leakage.evaluated if leakage.evaluated else None,
+        "evaluated": found.evaluated,
+        "near_duplicates": found.near,
+        "share": found.near / found.evaluated if found.evaluated else None,
         "k": sketch.K,
-        "threshold": sketch.NEAR,
+        "threshold": leakage.NEAR,
+        "similar": found.similar,
+        "similar_share": found.similar / found.evaluated if found.evaluated else None,
+        "similar_identity": leakage.SIMILAR_IDENTITY,
     }

@@ -169,6 +169,9 @@ class _Leakage(_Part):
     share: Share | None = None
     k: Count = 0
     threshold: Share = 0
+    similar: Count = 0
+    similar_share: Share | None = None
+    similar_identity: Share = 0
 
 
 class _Tokenizer(_Part):

@@ -153,6 +153,12 @@ def _figures(config: Config) -> str:
         parts.append(
             f"{leakage['near_duplicates']:,} of {evaluated:,} intervals of {leakage['split']} have a near-duplicate in "
             f"train (a train interval with at least {leakage['threshold']:.0%} of their {leakage['k']}-mers)."
+            + (
+                f" {leakage['similar']:,} have a similar one, with as many of their {leakage['k']}-mers as sequences "
+                f"share that are {leakage['similar_identity']:.0%} identical."
+                if "similar" in leakage
+                else ""
+            )
         )
     return "\n\n".join(part for part in parts if part)
 

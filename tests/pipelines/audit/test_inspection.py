@@ -101,6 +101,11 @@ def test_leakage_is_shown_where_the_manifest_has_it(inspection: Inspection) -> N
     assert next(table for table in leaking.tables() if "near-duplicate" in table.caption).rows == [
         (81, 80, 10, "12.50%", 0.5, 21)
     ]
+    leakage |= {"similar": 20, "similar_share": 0.25, "similar_identity": 0.9}
+    leaking = replace(inspection, manifest=inspection.manifest | {"leakage": leakage})
+    assert next(table for table in leaking.tables() if "near-duplicate" in table.caption).rows == [
+        (81, 80, 10, "12.50%", 0.5, 21, 20, "25.00%", 0.9)
+    ]
 
 
 def test_the_page_holds_every_table_and_plot(inspection: Inspection, tmp_path: Path) -> None:

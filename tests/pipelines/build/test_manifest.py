@@ -66,6 +66,16 @@ def test_keys_of_later_versions_change_no_fingerprint_by_their_defaults() -> Non
     assert fingerprint(config(crop={"length": 100, "per_gene": 2})) != fingerprint(config(crop={"length": 100}))
 
 
+def test_only_the_fingerprint_of_a_split_by_family_depends_on_how_families_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_family = config(split={"by": "family", "validation": 0.1, "test": 0.1})
+    before = fingerprint(), fingerprint(by_family)
+    monkeypatch.setattr(manifest.families, "REVISION", manifest.families.REVISION + 1)
+    assert fingerprint() == before[0]
+    assert fingerprint(by_family) != before[1]
+
+
 def test_limits_of_unknown_tokens_change_no_fingerprint() -> None:
     tokenizer = {"k": 3, "stride": 1}
     limited = tokenizer | {"warn_unknown": 0.2, "max_unknown": 1.0}

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.genome import sequence
-from pipelines.splits import families, sketch
+from pipelines.splits import families
+from tests.pipelines.splits import sketched
 
 numbers = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=30)
 
@@ -29,15 +32,20 @@ def test_merged_groups_are_the_connected_components(pairs: list[tuple[int, int]]
     assert partition(families.merge_groups(groups, others)) == {frozenset(component) for component in expected}
 
 
-def test_similar_groups_follow_chains_and_leave_the_rest_alone() -> None:
-    letters = np.random.default_rng(0).choice(list("ACGT"), 1500)
-    text = "".join(letters)
-    chain = [text[0:300], text[100:400], text[200:500], text[800:1100], text[600:700]]
-    codes = sequence.base_codes(np.frombuffer("".join(chain).encode(), np.uint8))
-    sketches = sketch.sketch(codes, np.array([len(piece) for piece in chain]), np.arange(5), 2)
-    assert partition(families.similar_groups(sketches, 6, 1, 0.97)) == {
-        frozenset({0, 1, 2}),
-        frozenset({3}),
-        frozenset({4}),
-        frozenset({5}),
-    }
+def test_similar_groups_follow_chains_and_leave_the_rest_alone(tmp_path: Path) -> None:
+    text = sketched.random_text(0, 1500)
+    texts = [text[800:1100], text[0:300], text[600:700], text[100:400], "ACGT", text[200:500]]
+    files = sketched.write(tmp_path / "sketches", texts, tasks=2)
+    groups = families.similar_groups(files, tmp_path / "work", len(texts), 1, 0.97)
+    assert groups.tolist() == [0, 1, 2, 1, 3, 1]
+
+
+def test_groups_that_are_merged_in_several_steps_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [sketched.random_text(seed % 11) for seed in range(80)]
+    files = sketched.write(tmp_path / "sketches", texts)
+    monkeypatch.setattr(families, "_MIN_PAIRS", 3)
+    monkeypatch.setattr(families.similar, "PAIRS_IN_TASK", 200)
+    groups = families.similar_groups(
+        files, tmp_path / "work", len(texts), 1, 0.9, lambda tables, mapper: map(mapper, tables)
+    )
+    assert groups.tolist() == [seed % 11 for seed in range(80)]

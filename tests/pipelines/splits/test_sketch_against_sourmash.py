@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipelines.genome import sequence
-from pipelines.splits import sketch
+from pipelines.splits import leakage, sketch
+from tests.pipelines.splits import sketched
 
 pytestmark = pytest.mark.full
 
@@ -92,22 +94,20 @@ def test_reverse_complements_and_unknown_bases_are_treated_alike(run_in_full_env
 
 
 def test_near_duplicates_are_those_that_share_half_of_all_their_k_mers(
-    run_in_full_environment: Callable[..., Any],
+    run_in_full_environment: Callable[..., Any], tmp_path: Path
 ) -> None:
     rates = np.linspace(0.005, 0.08, 60)
     train = [random_sequence(3_000, seed) for seed in range(len(rates))]
     test = [mutated(letters, rate, seed) for seed, (letters, rate) in enumerate(zip(train, rates, strict=True))]
     pairs = [(len(train) + number, number) for number in range(len(train))]
     containment = np.array(sourmash(run_in_full_environment, [*train, *test], pairs, 1)["containment"])
-    lengths, rows = np.full(len(rates), 3_000), np.arange(len(rates))
-    in_train, in_test = (
-        sketch.sketch(sequence.base_codes(np.concatenate(letters)), lengths, rows, 2) for letters in (train, test)
-    )
-    nothing = np.empty(0, np.uint64)
+    lengths, rows = np.full(2 * len(rates), 3_000), np.arange(2 * len(rates))
+    codes = sequence.base_codes(np.concatenate([*train, *test]))
+    files = sketched.write_sketches(tmp_path / "sketches", sketch.sketch(codes, lengths, rows, 2))
     is_near = np.zeros(len(rates), bool)
-    for row in rows:
-        of_row = in_test.select(in_test.rows == row)
-        is_near[row] = sketch.leakage(of_row, in_train, nothing).near == 1
-    assert is_near[containment > sketch.NEAR + 0.1].all()
-    assert not is_near[containment < sketch.NEAR - 0.1].any()
+    for row in range(len(rates)):
+        found = leakage.measure(files, tmp_path / "work", rows == len(rates) + row, rows < len(rates), 1)
+        is_near[row] = found.near == 1
+    assert is_near[containment > leakage.NEAR + 0.1].all()
+    assert not is_near[containment < leakage.NEAR - 0.1].any()
     assert 10 < is_near.sum() < 50

@@ -1,0 +1,115 @@
+"""The sketches of a dataset as files, one for each task that made them, read again by ranges of hashes.
+
+A file is sorted by hash, so that a range lies in one piece in every file. Hashes are mixed k-mers (`sketch.mixed`), so
+that ranges of equal width have about as many samples each. 12 bytes a sample.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines import storage
+from pipelines.splits import sketch
+from pipelines.splits.sketch import Sketches
+
+SAMPLE = np.dtype([("hash", "<u8"), ("row", "<u4")])
+SIZE = np.dtype([("row", "<u4"), ("kmers", "<i4")])
+_HASHES = 1 << 64
+Records = NDArray[Any]
+
+
+def write(folder: Path, task: int, sketches: Sketches) -> int:
+    """Write the sketches of a task's intervals; return the number of samples.
+
+    Args:
+        folder: holds the files of all tasks.
+        task: number of the task.
+        sketches: all samples of each interval in it; intervals have numbers below 2^32.
+    """
+    hashes = sketch.mixed(sketches.hashes)
+    order = np.lexsort((sketches.rows, hashes))
+    samples = np.empty(len(order), SAMPLE)
+    samples["hash"], samples["row"] = hashes[order], sketches.rows[order]
+    rows, counts = np.unique(samples["row"][begins_run(samples["hash"], samples["row"])], return_counts=True)
+    sizes = np.empty(len(rows), SIZE)
+    sizes["row"], sizes["kmers"] = rows, counts
+    save(_samples_path(folder, task), samples)
+    save(_sizes_path(folder, task), sizes)
+    return len(samples)
+
+
+def is_written(folder: Path, task: int) -> bool:
+    """Whether the sketches of a task are there, whole."""
+    return _sizes_path(folder, task).exists()
+
+
+@dataclass(frozen=True)
+class SketchFiles:
+    """The sketches of all intervals of a dataset.
+
+    Attributes:
+        folder: holds the files.
+        tasks: number of tasks that wrote them, each numbered below that.
+    """
+
+    folder: Path
+    tasks: int
+
+    def samples(self) -> int:
+        """How many samples there are."""
+        return sum(len(open_records(_samples_path(self.folder, task))) for task in range(self.tasks))
+
+    def sizes(self, intervals: int) -> NDArray[np.int32]:
+        """Different k-mers in the sketch of each interval, shape (intervals,)."""
+        sizes = np.zeros(intervals, np.int32)
+        for task in range(self.tasks):
+            of_task = open_records(_sizes_path(self.folder, task))
+            sizes[of_task["row"]] = of_task["kmers"]
+        return sizes
+
+    def part(self, number: int, parts: int) -> Records:
+        """The samples in one of `parts` equal ranges of hashes, sorted by hash and row, shape (samples,)."""
+        low, high = _HASHES * number // parts, _HASHES * (number + 1) // parts
+        pieces = []
+        for task in range(self.tasks):
+            records = open_records(_samples_path(self.folder, task))
+            pieces.append(records[position(records["hash"], low) : position(records["hash"], high)])
+        together = np.concatenate([np.empty(0, SAMPLE), *pieces])
+        return together[np.lexsort((together["row"], together["hash"]))]
+
+
+def save(path: Path, records: Records) -> None:
+    """Write an array to a file that appears by rename."""
+    with storage.replacing(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, records)
+
+
+def open_records(path: Path) -> Records:
+    """An array that `save` wrote, mapped into memory."""
+    return np.load(path, mmap_mode="r")
+
+
+def position(ascending: NDArray[np.uint64], value: int) -> int:
+    """The first index of a mapped array at which a value of at least `value` is; reads few of its pages."""
+    return bisect_left(ascending, value, key=int)
+
+
+def begins_run(*columns: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each row of sorted columns differs from the one before, shape (rows,)."""
+    begins = np.ones(len(columns[0]), np.bool_)
+    begins[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return begins
+
+
+def _samples_path(folder: Path, task: int) -> Path:
+    return folder / f"{task:05d}.samples.npy"
+
+
+def _sizes_path(folder: Path, task: int) -> Path:
+    return folder / f"{task:05d}.sizes.npy"

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.splits import sketch, sketch_files
+from tests.pipelines.splits import sketched
+
+TEXTS = [sketched.random_text(seed % 5, 100) for seed in range(12)] + ["ACGT"]
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_parts_hold_every_sample_once_in_order(tmp_path: Path, parts: int) -> None:
+    sketches = sketched.of_texts(TEXTS)
+    files = sketched.write_sketches(tmp_path, sketches, tasks=4)
+    samples = np.concatenate([files.part(number, parts) for number in range(parts)])
+    expected = zip(sketch.mixed(sketches.hashes).tolist(), sketches.rows.tolist(), strict=True)
+    assert samples.tolist() == sorted(expected)
+    assert files.samples() == len(samples)
+
+
+def test_sizes_count_different_k_mers(tmp_path: Path) -> None:
+    texts = ["A" * 80, *TEXTS]
+    sketches = sketched.of_texts(texts)
+    pairs = set(zip(sketches.hashes.tolist(), sketches.rows.tolist(), strict=True))
+    counts = Counter(row for _, row in pairs)
+    sizes = sketched.write_sketches(tmp_path, sketches, tasks=3).sizes(len(texts))
+    assert sizes.tolist() == [counts[row] for row in range(len(texts))]
+
+
+def test_a_task_without_a_sample_writes_empty_files(tmp_path: Path) -> None:
+    assert not sketch_files.is_written(tmp_path, 0)
+    sketch_files.write(tmp_path, 0, sketch.EMPTY)
+    assert sketch_files.is_written(tmp_path, 0)
+    files = sketch_files.SketchFiles(tmp_path, 1)
+    assert files.samples() == len(files.part(0, 1)) == 0
+    assert files.sizes(2).tolist() == [0, 0]
+
+
+def test_mixing_keeps_numbers_apart_and_spreads_them() -> None:
+    mixed = sketch.mixed(np.arange(10_000, dtype=np.uint64))
+    assert len(set(mixed.tolist())) == 10_000
+    assert np.histogram(mixed >> np.uint64(62), 4)[0] == pytest.approx(2_500, rel=0.1)

@@ -1,9 +1,10 @@
 """Checks a machine with a GPU, NVIDIA or AMD: its devices, the tests that need one, and GPU-only code paths.
 
-    python benchmarks/gpu.py [--device cuda] [--repeats 20]
+    python benchmarks/gpu.py [--device cuda] [--repeats 20] [--without-tests]
 
-Prints one table and writes it to benchmarks/results/gpu-DEVICE.json. `--device cpu` runs the timings in small without a
-GPU, writes nothing, and shows that the script works.
+Prints one line of JSON for each check as soon as it is done, and writes all of them to
+benchmarks/results/gpu-DEVICE.json. `--device cpu` runs the checks in small without a GPU, writes nothing, and shows
+that the script works.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -36,11 +38,14 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import loop
+from training.engine.precision import TYPES
 from training.hardware import devices
 from training.hardware.gpus import build, hardware
+from training.models import cells
 from training.models.attention import Packed, Padded
+from training.models.cells import CELLS
 from training.models.positions import Positions
-from training.models.recurrent import CELLS, Layout, Recurrent
+from training.models.recurrent import Layout, Recurrent
 
 HERE = Path(__file__).parent
 KINDS = ("lstm", "gru", "transformer")
@@ -102,6 +107,44 @@ def positions(device: torch.device, rows: int, longest: int, width: int) -> Posi
 def both_ways(forward: Callable[..., Tensor], *inputs: Any) -> None:
     """Run forward, and backward of the sum of the output."""
     forward(*inputs).float().sum().backward()  # type: ignore[no-untyped-call]
+
+
+def formats(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """The format that recurrent layers compute in for each that is asked for, and whether weights are copied again."""
+    states = torch.randn(longest, rows, 64, device=device, requires_grad=True)
+    checked = []
+    for name, asked in TYPES.items():
+        for kind, cell_of in CELLS.items():
+            ahead, back = cell_of(64, 64).to(device), cell_of(64, 64).to(device)
+            with warnings.catch_warnings(record=True) as caught, torch.autocast(device.type, asked):
+                warnings.simplefilter("always")
+                output = cells.run(ahead, states)
+                both = cells.run_both(ahead, back, states)
+            (output.float().sum() + both.float().sum()).backward()  # type: ignore[no-untyped-call]
+            computed = str(cells.computed_type(ahead, device, asked)).removeprefix("torch.")
+            gradients = {str(weight.grad.dtype).removeprefix("torch.") for weight in ahead.parameters()}  # type: ignore[union-attr]
+            copies = sum("contiguous chunk" in str(warning.message) for warning in caught)
+            text = f"computed in {computed}, gradients in {', '.join(gradients)}, {copies} warnings of copied weights"
+            checked.append((f"{kind}, {name} asked for", text))
+    return checked
+
+
+def one_call(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Two directions of equally long rows in one call of the library and in two, forward and backward."""
+    states = torch.randn(longest, rows, 64, device=device)
+    timed = []
+    for kind, cell_of in CELLS.items():
+        ahead, back = cell_of(64, 64).to(device), cell_of(64, 64).to(device)
+
+        def two_calls(states: Tensor, ahead: cells.Cell = ahead, back: cells.Cell = back) -> Tensor:
+            return torch.cat([cells.run(ahead, states), cells.run(back, states.flip(0)).flip(0)], dim=2)
+
+        together = partial(cells.run_both, ahead, back)
+        difference = float((together(states) - two_calls(states)).detach().abs().max())
+        spent = [milliseconds(partial(both_ways, way, states), device, repeats) for way in (together, two_calls)]
+        text = f"one call {spent[0]:.2f} ms, two {spent[1]:.2f} ms, largest difference {difference:.1e}"
+        timed.append((f"{kind}, both directions", text))
+    return timed
 
 
 def attention(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
@@ -180,27 +223,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--without-tests", action="store_true", help="leave out the tests marked gpu")
     arguments = parser.parse_args()
     try:
         device = torch.device(devices.require(arguments.device))
     except ResourceError as error:
         parser.error(f"{error.problem}; --device cpu runs the timings in small")
-    rows = inventory(device)
-    if device.type == "cuda":
-        devices.check_computes(device)
-        rows += tests()
-    else:
-        torch.set_num_threads(1)
-    torch.manual_seed(0)
-    size = (32, 2048) if device.type == "cuda" else (4, 128)
-    for measure in (attention, recurrent, steps):
-        rows += measure(device, arguments.repeats, *size)
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print(f"{name:<{width}}  {text}")
+    rows = []
+    for name, text in checks(device, arguments.repeats, with_tests=not arguments.without_tests):
+        rows.append((name, text))
+        print(json.dumps({"check": name, "result": text}), flush=True)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device).replace(" ", "-").lower()
         (HERE / "results" / f"gpu-{name}.json").write_text(json.dumps(dict(rows), indent=1) + "\n")
+
+
+def checks(device: torch.device, repeats: int, *, with_tests: bool) -> Iterator[Row]:
+    """All checks, the quick ones first; one that fails is a result, and the others go on."""
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        devices.check_computes(device)
+    else:
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    size = (32, 2048) if on_gpu else (4, 128)
+    yield from inventory(device)
+    for measure in MEASURES:
+        try:
+            yield from measure(device, repeats, *size)
+        except (RuntimeError, AssertionError) as error:
+            yield (measure.__name__, f"failed: {' '.join(str(error).split())[:200]}")
+    if on_gpu and with_tests:
+        yield from tests()
+
+
+MEASURES: tuple[Callable[[torch.device, int, int, int], list[Row]], ...] = (
+    formats,
+    one_call,
+    recurrent,
+    attention,
+    steps,
+)
 
 
 if __name__ == "__main__":

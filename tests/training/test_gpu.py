@@ -29,8 +29,9 @@ from training.engine.precision import TYPES
 from training.hardware import devices
 from training.hardware.gpus import build, hardware
 from training.models.attention import Packed, Padded
+from training.models.cells import CELLS
 from training.models.positions import Positions
-from training.models.recurrent import CELLS, Layout, Recurrent
+from training.models.recurrent import Layout, Recurrent
 from training.models.transformer import Transformer
 
 pytestmark = [

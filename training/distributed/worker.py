@@ -106,10 +106,10 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     task = Task.of_dataset(train.manifest["config"])
     model = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
     objective = objective_of(config, train)
-    layout.set_layout(model, config, train, objective)
+    collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
+    layout.set_layout(model, config, train, objective, collective)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(spec.checkpoints)
-    collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
     events.send(_started(collective, device))
     for warning in {note for note in (train.note, validation.note) if note}:
         events.send(WarningRaised(warning))

@@ -1,7 +1,7 @@
 """How recurrent layers lay out sequences: masked or packed, whichever is faster on the device. The result is the same.
 
 On CPU masked is 5 to 30 times faster, so nothing is measured there. On a GPU both are timed once on a typical batch
-before training: a few forward and backward passes.
+before training: a few forward and backward passes. The first worker measures, and all workers take its answer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
 from training.data.batch import TokenBatch
 from training.data.step_plan import micro_batches, plan_epoch
+from training.engine.collective import Alone, Collective
 from training.engine.objectives.objective import Objective
 from training.engine.objectives.recognition import Recognition
 from training.engine.precision import Precision
@@ -37,15 +38,20 @@ def _sum_of_logits(model: nn.Module, batch: TokenBatch) -> Tensor:
 
 
 def set_layout(
-    model: nn.Module, config: TrainingConfig, train: TokenDataset, objective: Objective | None = None
+    model: nn.Module,
+    config: TrainingConfig,
+    train: TokenDataset,
+    objective: Objective | None = None,
+    collective: Collective | None = None,
 ) -> Layout | None:
-    """Set the layout of a model's body.
+    """Set the layout of a model's body; every worker must call it.
 
     Args:
         model: on its device.
         config: `layout`; where that is auto, `deterministic` means masked.
         train: the train split, from which a batch is taken if something has to be measured.
         objective: of the model, whose loss is measured (default: recognition).
+        collective: the workers (default: one).
 
     Returns:
         The layout, or None for a model that is not recurrent.
@@ -59,10 +65,36 @@ def set_layout(
     elif device.type == "cpu" or config.deterministic:
         body.layout = "masked"
     else:
-        objective = objective or Recognition(config, train)
-        batch = typical_batch(train, config, objective).to(device)
-        body.layout = faster_layout(model, batch, Precision(config.precision, device).autocast, loss_of=objective.loss)
+        body.layout = agreed_layout(
+            lambda: _measured_layout(model, config, train, objective or Recognition(config, train)),
+            collective or Alone(),
+            device,
+        )
     return body.layout
+
+
+def _measured_layout(model: nn.Module, config: TrainingConfig, train: TokenDataset, objective: Objective) -> Layout:
+    device = next(model.parameters()).device
+    batch = typical_batch(train, config, objective).to(device)
+    return faster_layout(model, batch, Precision(config.precision, device).autocast, loss_of=objective.loss)
+
+
+def agreed_layout(choose: Callable[[], Layout], collective: Collective, device: torch.device) -> Layout:
+    """The layout that the first worker chooses, on every worker.
+
+    Times of the two are often close: where each worker chose for itself, some would wait for others in every step.
+
+    Args:
+        choose: called on the first worker alone.
+        collective: the workers.
+        device: on which they add tensors up.
+    """
+    layouts: tuple[Layout, ...] = get_args(Layout)
+    number = torch.zeros(1, device=device)
+    if collective.rank == 0:
+        number += layouts.index(choose())
+    collective.sum_(number)
+    return layouts[int(number.item())]
 
 
 def faster_layout(

@@ -329,7 +329,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     task = Task.of_dataset(train.manifest["config"])
     network = networks.fresh(task, spec.model, train.tokenizer, training.seed).to(device)
     objective = objective_of(training, train)
-    layout.set_layout(network, training, train, objective)
+    layout.set_layout(network, training, train, objective, collective)
     with threads.limited_for(network):
         used_threads = torch.get_num_threads()
     # The profiler ends the loop; there only have to be enough epochs for its steps.

@@ -17,11 +17,12 @@ from training.config import ModelConfig
 from training.cost.amount import NOTHING
 from training.cost.shape import ID, Shape
 from training.cost.stage import Stage
-from training.models import gru, recurrent_memory
+from training.models import cells, gru, recurrent_memory
 from training.models.body import Body
+from training.models.cells import CELLS
 from training.models.cnn import Cnn, dilation_of, padding_of
 from training.models.positions import Positions
-from training.models.recurrent import CELLS, Recurrent, swapped
+from training.models.recurrent import Recurrent, swapped
 from training.structure.paired import (
     RECTIFIED,
     PairedConvolution,
@@ -158,8 +159,8 @@ def _run(cell: nn.Module, states: Tensor) -> Tensor:
     states = states.contiguous()
     if isinstance(cell, nn.GRU) and gru.fits([cell], states):
         return gru.run([cell], states.unsqueeze(1)).squeeze(1)
-    out: Tensor = cell(states)[0]
-    return out
+    assert isinstance(cell, nn.LSTM | nn.GRU)
+    return cells.run(cell, states)
 
 
 class PairedCnn(Body):

@@ -64,3 +64,10 @@ def test_a_task_for_a_node_that_is_gone_fails_rather_than_run_elsewhere(ray_sess
 def test_gpus_are_counted_as_ray_lists_them() -> None:
     assert node_tasks.gpus({"Resources": {"CPU": 4.0, "GPU": 2.0}}) == 2
     assert node_tasks.gpus({"Resources": {"CPU": 4.0}}) == 0
+
+
+@pytest.mark.parametrize(("gpus", "calls"), [(1, 1), (0.5, 1), (0, 0)])
+def test_a_process_that_touched_a_gpu_ends_after_one_call(gpus: float, calls: int) -> None:
+    task = node_tasks.remote(add, gpus)
+    assert task._default_options["max_calls"] == calls
+    assert task._default_options["num_gpus"] == gpus

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from pipelines.dataset.token_dataset import TokenDataset
+from tests.training.engine.test_loop import Threads
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.loading import collate_rows
 from training.data.step_plan import plan_epoch
-from training.engine.layout import faster_layout, set_layout, typical_batch
+from training.engine.collective import Alone, Distributed
+from training.engine.layout import agreed_layout, faster_layout, set_layout, typical_batch
 from training.engine.precision import Precision
 from training.models.recogniser import Recogniser
-from training.models.recurrent import Recurrent
+from training.models.recurrent import Layout, Recurrent
 
 SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
 
@@ -90,3 +98,52 @@ def test_a_typical_batch_is_of_the_median_step(train_split: TokenDataset) -> Non
     longest = sorted(int(train_split.lengths[rows].max()) for rows in steps)
     assert batch.longest == longest[len(longest) // 2]
     assert len(batch.counts) == 16
+
+
+def chosen_in_group(rank: int, meeting: str, answers: Any) -> None:
+    """What one of two processes gets, of which the first chooses packed and the second must not choose."""
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+
+    def choose() -> Layout:
+        assert rank == 0
+        return "packed"
+
+    answers.put((rank, agreed_layout(choose, Distributed(), torch.device("cpu"))))
+    dist.destroy_process_group()
+
+
+@pytest.mark.full
+def test_all_processes_take_the_layout_that_the_first_has_measured(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    group = [
+        context.Process(target=chosen_in_group, args=(rank, f"file://{tmp_path / 'meeting'}", answers))
+        for rank in range(2)
+    ]
+    for process in group:
+        process.start()
+    assert sorted(answers.get(timeout=120) for _ in group) == [(0, "packed"), (1, "packed")]
+    for process in group:
+        process.join(timeout=60)
+        assert process.exitcode == 0
+
+
+@pytest.mark.parametrize("layout", get_args(Layout))
+def test_the_first_of_two_workers_chooses_for_both(layout: Layout) -> None:
+    board: list[Any] = [None, None]
+    barrier = threading.Barrier(2)
+
+    def never() -> Layout:
+        raise AssertionError
+
+    def agreed(rank: int) -> Layout:
+        choose = never if rank else lambda: layout
+        return agreed_layout(choose, Threads(rank, 2, board, barrier), torch.device("cpu"))
+
+    with ThreadPoolExecutor(2) as workers:
+        assert list(workers.map(agreed, range(2))) == [layout, layout]
+
+
+@pytest.mark.parametrize("layout", get_args(Layout))
+def test_one_worker_takes_its_own_layout(layout: Layout) -> None:
+    assert agreed_layout(lambda: layout, Alone(), torch.device("cpu")) == layout

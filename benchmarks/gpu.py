@@ -39,7 +39,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import loop
 from training.engine.precision import TYPES
-from training.hardware import devices
+from training.hardware import allocator, devices
 from training.hardware.gpus import build, hardware
 from training.models import cells
 from training.models.attention import Packed, Padded
@@ -127,6 +127,39 @@ def formats(device: torch.device, repeats: int, rows: int, longest: int) -> list
             text = f"computed in {computed}, gradients in {', '.join(gradients)}, {copies} warnings of copied weights"
             checked.append((f"{kind}, {name} asked for", text))
     return checked
+
+
+def segments(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Whether segments grow, and what the allocator holds beyond tensors after batches of many lengths."""
+    if device.type != "cuda":
+        return [("segments of memory", "of a GPU alone")]
+    body = Recurrent(ModelConfig.model_validate({"kind": "lstm", "hidden": 256}), 64).to(device)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    for number in range(repeats):
+        both_ways(lambda batch: body(batch).states, positions(device, rows, longest - 37 * number, 64))
+    peaks = (torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device))
+    grow = {bool(segment.get("is_expandable")) for segment in torch.cuda.memory_snapshot()}
+    used, taken = (peak / 2**20 for peak in peaks)
+    return [("segments of memory", f"grow: {grow}; tensors {used:,.0f} MiB, taken {taken:,.0f} MiB")]
+
+
+def products(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Products of square matrices in fp32, TF32 and bf16."""
+    size = longest * 2
+    left, right = (torch.randn(size, size, device=device) for _ in range(2))
+    backend, timed = torch.backends.cuda.matmul, []
+    before = backend.fp32_precision
+    for name, precision, dtype in (
+        ("fp32", "ieee", torch.float32),
+        ("TF32", "tf32", torch.float32),
+        ("bf16", "ieee", torch.bfloat16),
+    ):
+        backend.fp32_precision = precision
+        spent = milliseconds(partial(torch.matmul, left.to(dtype), right.to(dtype)), device, repeats)
+        timed.append((f"products, {name}", f"{2 * size**3 / spent / 1e9:,.1f} TFLOP/s"))
+    backend.fp32_precision = before
+    return timed
 
 
 def one_call(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
@@ -242,6 +275,7 @@ def checks(device: torch.device, repeats: int, *, with_tests: bool) -> Iterator[
     """All checks, the quick ones first; one that fails is a result, and the others go on."""
     on_gpu = device.type == "cuda"
     if on_gpu:
+        allocator.let_segments_grow()
         devices.check_computes(device)
     else:
         torch.set_num_threads(1)
@@ -258,6 +292,8 @@ def checks(device: torch.device, repeats: int, *, with_tests: bool) -> Iterator[
 
 
 MEASURES: tuple[Callable[[torch.device, int, int, int], list[Row]], ...] = (
+    segments,
+    products,
     formats,
     one_call,
     recurrent,

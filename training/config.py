@@ -267,6 +267,13 @@ class TrainingConfig(Section):
         description="use only algorithms that give the same bits again on the same device (slower on GPUs)",
     )
 
+    tf32: bool | None = Field(
+        default=None,
+        description="products in fp32 read 10 bits of each fraction (NVIDIA from Ampere on; several times as fast): "
+        "true = all, false = none (default: as PyTorch, convolutions and recurrent layers alone)",
+        json_schema_extra=LATER,
+    )
+
     def document(self, exclude: set[str] | None = None) -> dict[str, Any]:
         """The keys with their values as JSON has them; those of one task alone only where they have a value.
 

@@ -27,7 +27,7 @@ from training.distributed.stop_signal import StopFile, is_terminated
 from training.engine import layout, loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone, Collective, Distributed
-from training.engine.determinism import set_deterministic
+from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.hardware import devices
 from training.memory.plan import step_allowance
@@ -101,6 +101,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     config = spec.training
     torch.set_num_threads(spec.threads)
     set_deterministic(config.deterministic)
+    set_tf32(config.tf32)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     train, validation = open_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 
 from pipelines.errors import ResourceError
+from training.hardware import allocator
 from training.hardware.gpus import Build, Environment, Hardware, build, hardware, hidden_by, one_line, visible
 
 INDEX = "https://download.pytorch.org/whl/"
@@ -216,6 +217,7 @@ def of_worker(requested: str, assigned: Sequence[str | int]) -> torch.device:
     """
     device = assigned_device(requested, assigned, hardware(), build(), os.environ)
     if device.type == "cuda":
+        allocator.let_segments_grow()
         check_computes(device)
         torch.cuda.set_device(device)
     return device

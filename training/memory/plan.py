@@ -28,6 +28,10 @@ from training.tasks import RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
+PAGES = 64 << 20
+"""What a GPU gives out in addition to tensors: pages of 2 and 20 MiB, the last of which are never full, and cuBLAS's
+workspace of up to 32 MiB. Segments that grow (`training.hardware.allocator`) leave no gaps between tensors; where the
+driver lacks them, `training.headroom` is for the gaps."""
 GAPS = 2.0
 """What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth."""
 TIGHT = 0.5
@@ -316,7 +320,11 @@ class MemoryPlanner:
         shown = ", or ".join(f"{fix} ({format_size(fix.peak)})" for fix in proposed[:SHOWN_FIXES])
         reason = f" ({self._probed.reason})" if self._probed and self._probe_failed else ""
         is_gpu = self.device.kind == "cuda"
-        deducted = "training.headroom" if is_gpu else "training.headroom, the worker itself and its prefetched batches"
+        deducted = (
+            "training.headroom and pages that are never full"
+            if is_gpu
+            else "training.headroom, the worker itself and its prefetched batches"
+        )
         error = DoesNotFitError(
             f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {format_size(needed)}, and "
             f"the {'GPU' if is_gpu else 'machine'} has {format_size(max(0, usable))} of "
@@ -402,9 +410,9 @@ def _rows_of_worker(training: TrainingConfig) -> int:
 
 
 def _usable_bytes(training: TrainingConfig, lengths: NDArray[np.int64], device: DeviceMemory, task: Name) -> int:
-    """Bytes that a step may take; on a CPU without what a worker holds apart from it."""
+    """Bytes that a step may take: without headroom and what a worker holds apart from it."""
     without_headroom = round(device.size * (1 - training.headroom))
-    return without_headroom - (_besides(training, lengths, task) if device.kind == "cpu" else 0)
+    return without_headroom - (_besides(training, lengths, task) if device.kind == "cpu" else PAGES)
 
 
 def _besides(training: TrainingConfig, lengths: NDArray[np.int64], task: Name) -> int:

@@ -33,6 +33,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import freezing, heap, optimizers, threads
 from training.engine.precision import Precision
+from training.hardware import allocator
 from training.memory.formula import Work
 from training.structure.batch import StructureBatch
 from training.structure.loss import LossWeights, losses
@@ -110,6 +111,8 @@ def probe(
 def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work) -> Probe:
     """Run the steps in this process and read the peak; a refused allocation is a result."""
     device = torch.device(work.device)
+    if device.type == "cuda":
+        allocator.let_segments_grow()
     # Before the process is measured: a model's own module may import libraries.
     models.body_of(model)
     imported = resident_bytes("VmRSS") if device.type == "cpu" else 0

@@ -27,10 +27,10 @@ from training.distributed.placement import max_workers_per_node, nodes_of, place
 from training.distributed.worker import explain
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
-from training.engine.determinism import set_deterministic
+from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.engine.precision import require_device
-from training.hardware import devices
+from training.hardware import allocator, devices
 from training.memory.plan import MemoryPlan, step_allowance
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
@@ -258,7 +258,10 @@ def _with_memory_plan(spec: ProfileSpec, memory: MemoryPlan) -> ProfileSpec:
 def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) -> WorkerProfile:
     training = spec.training
     set_deterministic(training.deterministic)
+    set_tf32(training.tf32)
     device = torch.device(devices.require(training.device))
+    if device.type == "cuda":
+        allocator.let_segments_grow()
     require_device(training.precision, use_gpu=device.type == "cuda")
     memory = memory_plan.plan_process(spec.model, training, splits, "cuda" if device.type == "cuda" else "cpu")
     with progress.stage(f"profiling {spec.plan.steps} steps"):
@@ -306,6 +309,7 @@ def run_worker(spec: ProfileSpec, events: EventQueue) -> None:
 
     try:
         set_deterministic(spec.training.deterministic)
+        set_tf32(spec.training.tf32)
         device = devices.of_worker(spec.training.device, ray.get_gpu_ids())
         collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
         events.send_and_wait(profile_worker(spec, device, collective))

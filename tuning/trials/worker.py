@@ -25,7 +25,7 @@ from training.distributed.worker import explain
 from training.engine import layout, loop
 from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.collective import Alone
-from training.engine.determinism import set_deterministic
+from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.engine.objectives.objective import Objective
 from training.engine.observer import Observer
@@ -101,6 +101,7 @@ def run(spec: TrialSpec, report: Report) -> None:
     began, config = time.monotonic(), spec.training
     torch.set_num_threads(max(1, int(spec.cpus)))
     set_deterministic(config.deterministic)
+    set_tf32(config.tf32)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
     reset_peak_memory(device)
     if device.type == "cuda" and spec.gpus < 1:

@@ -11,7 +11,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import loop
 from training.engine.collective import Alone
-from training.engine.determinism import WORKSPACE, set_deterministic
+from training.engine.determinism import WORKSPACE, set_deterministic, set_tf32
 
 CPU = torch.device("cpu")
 POOLINGS = {"lstm": "mean+max", "gru": "last", "transformer": "attention", "cnn": "mean"}
@@ -56,3 +56,31 @@ def test_it_is_set_for_the_whole_process_only_when_enabled() -> None:
     set_deterministic(True)
     assert torch.are_deterministic_algorithms_enabled()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == WORKSPACE
+
+
+@pytest.fixture
+def _fp32_as_before() -> Iterator[None]:
+    backends = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    before = [backend.fp32_precision for backend in backends]
+    yield
+    for backend, precision in zip(backends, before, strict=True):
+        backend.fp32_precision = precision
+
+
+@pytest.mark.usefixtures("_fp32_as_before")
+@pytest.mark.parametrize(("enabled", "expected"), [(True, "tf32"), (False, "ieee")])
+def test_products_of_fp32_are_rounded_where_that_is_asked_for(enabled: bool, expected: str) -> None:
+    set_tf32(enabled)
+    assert torch.backends.cuda.matmul.fp32_precision == expected
+    assert torch.backends.cudnn.conv.fp32_precision == torch.backends.cudnn.rnn.fp32_precision == expected
+
+
+def test_without_a_wish_pytorchs_own_choice_stays() -> None:
+    before = torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
+    set_tf32(None)
+    assert (torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision) == before
+
+
+def test_tf32_is_no_part_of_a_configuration_that_leaves_it_out() -> None:
+    assert "tf32" not in TrainingConfig().document()
+    assert TrainingConfig(tf32=True).document()["tf32"] is True

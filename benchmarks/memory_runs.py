@@ -247,7 +247,7 @@ def train_here(shape: Shape, dataset: Path, directory: Path) -> None:
     ray.train.get_context = Context  # type: ignore[assignment]
     ray.get_gpu_ids = list
     model, training, splits = sections(shape, dataset)
-    worker.open_splits = lambda *_: splits  # type: ignore[attr-defined]
+    worker.opened_splits = lambda *_: splits  # type: ignore[attr-defined]
     plan = memory_plan.plan_process(model, training, splits, "cpu")
     spec = WorkerSpec(
         model=model,

@@ -1,32 +1,43 @@
-"""What it costs to plan an epoch of a large split.
+"""What it costs to open a large split, and to plan an epoch of it.
 
-    python benchmarks/opening.py [plan] [--rows 10000000]
+    python benchmarks/opening.py [plan] [decode] [--rows 10000000] [--tokens 200000000]
 
 Each figure is of a process of its own: CPU and wall seconds of a plan, the second in its process, and how much memory
 the process takes at most beyond what it took before. `loop` is the same plan as a loop over windows of rows. The
-figures go to benchmarks/results/opening.json.
+figures go to benchmarks/results/opening.json. `decode` opens a split for the first time, with one thread and with one
+for each CPU of this process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint
+from pipelines import fingerprint, schema
+from pipelines.build import encode_tokens
+from pipelines.config import DatasetConfig, validate
+from pipelines.dataset import row_groups
+from pipelines.dataset.manifest import FORMAT, sealed_text
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.tokens.tokenizer import Tokenizer
 from training.data.step_plan import WINDOW, plan_epoch
 
 RESULTS = Path(__file__).parent / "results" / "opening.json"
 BATCHES = (64, 8, 1)
+ROW_TOKENS, PART_ROWS = 1_000, 20_000
 Figures = dict[str, Any]
 
 
@@ -61,12 +72,94 @@ def plan(kind: str, rows: int, batch: int) -> Figures:
     }
 
 
+def decode(folder: str, threads: int) -> Figures:
+    """Open a split for the first time."""
+    row_groups.thread_count = lambda: threads  # type: ignore[assignment]
+    os.environ["RAYGENE_CACHE"] = tempfile.mkdtemp(dir=folder)
+    before = peak_mb()
+    cpu, wall = time.process_time(), time.perf_counter()
+    tokens = len(TokenDataset.open(folder, "train").tokens)
+    figures = {
+        "threads": threads,
+        "tokens": tokens,
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "seconds": round(time.perf_counter() - wall, 2),
+        "peak_mb": round(peak_mb() - before),
+    }
+    shutil.rmtree(os.environ["RAYGENE_CACHE"])
+    return figures
+
+
+def write_dataset(folder: Path, tokens: int) -> None:
+    """Write a dataset of random tokens in rows of `ROW_TOKENS`, of which test has a tenth."""
+    tokenizer, generator = Tokenizer(3, 1, "anchor"), np.random.default_rng(0)
+    files, counts, first = [], [], 0
+    for split, share in (("train", 1.0), ("validation", 0.1), ("test", 0.1)):
+        count = max(round(tokens * share) // ROW_TOKENS, 2)
+        for part, begin in enumerate(range(0, count, PART_ROWS)):
+            rows = rows_of(generator, first + begin, min(PART_ROWS, count - begin))
+            files.append(encode_tokens.write_part(rows, folder, f"split={split}/part-{part:05d}.parquet", tokenizer))
+        first += count
+        counts += [
+            {"genome": "random", "chromosome": "chr", "split": split, "label": label, "rows": count // 2}
+            | {"source": "gene" if label else "shuffle"}
+            for label in (0, 1)
+        ]
+    tokenizer.save(folder)
+    source = {"genome": "random", "fasta": "random.fa", "annotation": "random.gff3"}
+    config = validate(DatasetConfig, {"sources": [source], "tokenizer": {"k": 3, "stride": 1}}, "random")
+    genes = {"annotated": first, "usable": first, "kept": first, "negatives": first, "shortened": 0}
+    position = {"genome": "random", "chromosome": "chr", "start": 0, "end": ROW_TOKENS + 2}
+    manifest = {
+        "format": FORMAT,
+        "format_version": schema.FORMAT_VERSION,
+        "fingerprint": fingerprint.of_value([tokens, ROW_TOKENS]),
+        "config": config.model_dump(mode="json"),
+        "counts": counts,
+        "dropped": {},
+        "files": files,
+        "genes": {"random": genes},
+        "inputs": [],
+        "longest": {"bases": ROW_TOKENS + 2, **position, "strand": "+", "interval_id": 0},
+        "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},
+        "versions": {},
+    }
+    (folder / "manifest.json").write_text(sealed_text(manifest))
+
+
+def rows_of(generator: np.random.Generator, first: int, count: int) -> pa.Table:
+    """Rows of random tokens, genes and negatives in turn."""
+    ids = pa.array(generator.integers(3, 67, count * ROW_TOKENS, dtype=np.uint16))
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * ROW_TOKENS)
+    numbers = np.arange(first, first + count)
+    return pa.table(
+        {
+            "interval_id": numbers,
+            "genome": ["random"] * count,
+            "chromosome": ["chr"] * count,
+            "start": numbers * 2 * ROW_TOKENS,
+            "end": numbers * 2 * ROW_TOKENS + ROW_TOKENS + 2,
+            "strand": ["+"] * count,
+            "label": pa.array((numbers % 2), pa.int8()),
+            "source": ["gene" if number % 2 else "shuffle" for number in range(first, first + count)],
+            "gene_id": [f"gene{number}" for number in range(first, first + count)],
+            "biotype": pa.nulls(count, pa.string()),
+            "tokens": pa.ListArray.from_arrays(offsets, ids),
+            "token_count": pa.array([ROW_TOKENS] * count, pa.int32()),
+            **{name: generator.random(count, np.float32) for name in ("gc", "soft_masked_share")},
+            "unknown_share": np.zeros(count, np.float32),
+        }
+    )
+
+
 def peak_mb() -> float:
-    """The most memory that this process has had so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has had so far, pages of mapped files included."""
+    # What `getrusage` gives begins with the peak of the process that started this one.
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) / 1024
 
 
-PARTS: dict[str, Callable[..., Figures]] = {"plan": plan}
+PARTS: dict[str, Callable[..., Figures]] = {"plan": plan, "decode": decode}
 
 
 def in_own_process(part: str, *arguments: object) -> Figures:
@@ -82,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--tokens", type=int, default=200_000_000)
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -92,6 +186,11 @@ def main() -> None:
     if "plan" in arguments.parts:
         turns = [("loop", BATCHES[0]), *(("plan_epoch", batch) for batch in BATCHES)]
         document["plan"] = [in_own_process("plan", kind, arguments.rows, batch) for kind, batch in turns]
+    with tempfile.TemporaryDirectory() as name:
+        if "decode" in arguments.parts:
+            write_dataset(Path(name), arguments.tokens)
+            counts = (1, row_groups.thread_count()) * 2
+            document["decode"] = [in_own_process("decode", name, threads) for threads in counts][2:]
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDat
                 f"{dataset}: split {split.split} has one class only", "change the split section and build again"
             )
     return train, validation
+
+
+def opened_splits(dataset: Path, fingerprint: str | None) -> tuple[TokenDataset, TokenDataset]:
+    """As `open_splits`, but the splits that this process opened last by their fingerprint are not opened again."""
+    return open_splits(dataset) if fingerprint is None else _opened_last(dataset, fingerprint)
+
+
+@lru_cache(maxsize=1)
+def _opened_last(dataset: Path, fingerprint: str) -> tuple[TokenDataset, TokenDataset]:
+    return open_splits(dataset, fingerprint)
 
 
 def _require_genes(split: TokenDataset, dataset: Path) -> None:

@@ -1,8 +1,9 @@
 """One column of numbers as an Arrow file with a single record batch, written in pieces and mapped as one array.
 
 Arrow writes a record batch from one contiguous buffer. It gets a placeholder of the right size, which is never touched,
-and the pieces are written to disk in place of it: writing needs the memory of one piece, whatever the length of the
-column. Mapping copies nothing, and a column may have more than 2^31 values.
+and leaves a gap in the file where that would be. Pieces are written into the gap, in any order and by several threads
+at once: writing needs the memory of these pieces, whatever the length of the column. Mapping copies nothing, and a
+column may have more than 2^31 values.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import io
 import mmap
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,18 +24,63 @@ from numpy.typing import NDArray
 COLUMN = "values"
 
 
-def write(path: Path, kind: pa.DataType, count: int, pieces: Iterable[NDArray[Any]]) -> None:
-    """Write a file and wait until it is on disk.
+class ColumnFile:
+    """A file whose values are being written; made by `create`.
+
+    Args:
+        stream: of the file.
+        position: of the first value in it.
+        count: of all values.
+        dtype: of a value.
+    """
+
+    def __init__(self, stream: IO[bytes], position: int, count: int, dtype: np.dtype[Any]) -> None:
+        self._stream, self._position, self._count, self._dtype = stream, position, count, dtype
+        self._written, self._lock = 0, threading.Lock()
+
+    def put(self, first: int, values: NDArray[Any]) -> None:
+        """Write values to their place.
+
+        Args:
+            first: place of the first one in the column.
+            values: shape (values,).
+
+        Raises:
+            OSError: they cannot be written, or the disk is full.
+            ValueError: the column ends before them.
+        """
+        if first + len(values) > self._count:
+            raise ValueError(f"{first + len(values)} values instead of {self._count}")
+        data = np.ascontiguousarray(values, self._dtype).view(np.uint8).data
+        position = self._position + first * self._dtype.itemsize
+        while data:
+            written = os.pwrite(self._stream.fileno(), data, position)
+            data, position = data[written:], position + written
+        with self._lock:
+            self._written += len(values)
+
+    def require_whole(self) -> None:
+        """Refuse a column of which values are missing.
+
+        Raises:
+            ValueError: there were others than `count`.
+        """
+        if self._written != self._count:
+            raise ValueError(f"{self._written} values instead of {self._count}")
+
+
+@contextmanager
+def create(path: Path, kind: pa.DataType, count: int) -> Iterator[ColumnFile]:
+    """Create a file whose values are written within the context, and wait until it is on disk.
 
     Args:
         path: the file; an existing one is overwritten.
         kind: an Arrow type of fixed width.
         count: total number of values, at least one.
-        pieces: the values in order, in arrays of any length.
 
     Raises:
         OSError: it cannot be written, or the disk is full.
-        ValueError: the pieces do not add up to `count`.
+        ValueError: other than `count` values were put.
     """
     size = count * kind.bit_width // 8
     # Pages of an anonymous mapping that nobody reads take no memory.
@@ -40,13 +88,24 @@ def write(path: Path, kind: pa.DataType, count: int, pieces: Iterable[NDArray[An
     values = pa.Array.from_buffers(kind, count, [None, placeholder], null_count=0)
     batch = pa.record_batch([values], names=[COLUMN])
     with path.open("wb") as stream:
-        sink = _Sink(stream, placeholder, (np.asarray(piece, _dtype(kind)) for piece in pieces))
+        sink = _Sink(stream, placeholder)
         options = pa.ipc.IpcWriteOptions(allow_64bit=True)
         with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), batch.schema, options=options) as writer:
             writer.write_batch(batch)
+        stream.flush()
+        column = ColumnFile(stream, sink.position, count, _dtype(kind))
+        yield column
+        column.require_whole()
         sync_to_disk(stream)
-    if sink.written != size:
-        raise ValueError(f"{sink.written} bytes of values instead of {size}")
+
+
+def write(path: Path, kind: pa.DataType, count: int, pieces: Iterable[NDArray[Any]]) -> None:
+    """Write values in order, in arrays of any length; arguments and errors as of `create`."""
+    first = 0
+    with create(path, kind, count) as column:
+        for piece in pieces:
+            column.put(first, piece)
+            first += len(piece)
 
 
 def sync_to_disk(stream: IO[bytes]) -> None:
@@ -76,16 +135,16 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any]:
 
 
 class _Sink(io.RawIOBase):
-    """Writes what Arrow writes, with the pieces in place of the placeholder.
+    """Writes what Arrow writes, with a gap in place of the placeholder.
 
     Attributes:
-        written: bytes of pieces written so far.
+        position: of the gap.
     """
 
-    def __init__(self, stream: IO[bytes], placeholder: pa.Buffer, pieces: Iterable[NDArray[Any]]) -> None:
+    def __init__(self, stream: IO[bytes], placeholder: pa.Buffer) -> None:
         super().__init__()
-        self.written = 0
-        self._stream, self._address, self._pieces = stream, placeholder.address, pieces
+        self.position = 0
+        self._stream, self._address = stream, placeholder.address
 
     def writable(self) -> bool:
         return True
@@ -94,6 +153,6 @@ class _Sink(io.RawIOBase):
         buffer = pa.py_buffer(data)
         if buffer.address != self._address:
             return self._stream.write(buffer)
-        for piece in self._pieces:
-            self.written += self._stream.write(np.ascontiguousarray(piece).data)
+        self.position = self._stream.tell()
+        self._stream.seek(buffer.size, os.SEEK_CUR)
         return buffer.size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import schema
+from pipelines.dataset import row_groups
 from pipelines.dataset.parts import Part
-from pipelines.dataset.row_checks import checked_row_groups
+from pipelines.dataset.row_checks import RowSchema
+from pipelines.dataset.row_groups import Layout, RowGroup
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,25 @@ def read_columns(
     Raises:
         DatasetError: a file is missing, damaged, or not the one that the manifest lists.
     """
-    groups: list[pa.Table] = []
-    for part in parts:
-        with part.verified():
-            groups += checked_row_groups(part, vocabulary_size, row_schema(has_states=has_states))
-    table = pa.concat_tables([without_tokens(group, split) for group in groups])
+    kind_of_rows = row_schema(has_states=has_states)
+    with row_groups.verified(parts):
+        layout = Layout.of(parts, kind_of_rows)
+        tokens = np.empty(layout.tokens, str(layout.kind))
+        states = np.empty(layout.tokens, np.uint8) if has_states else None
+
+        def store(group: RowGroup, rows: pa.Table) -> pa.Table:
+            place = slice(group.first, group.first + group.tokens)
+            tokens[place] = flat_tokens(rows)
+            if states is not None:
+                states[place] = flat_states(rows)
+            return without_tokens(rows, split)
+
+        table = pa.concat_tables([rows for _, rows in layout.decode(kind_of_rows, vocabulary_size, store)])
     counts = table["token_count"].to_numpy().astype(np.int64)
-    return Columns(
-        tokens=np.concatenate([flat_tokens(group) for group in groups]),
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        labels=table["label"].to_numpy(),
-        table=table,
-        states=flat_states(groups) if has_states else None,
-    )
+    return Columns(tokens, np.concatenate([[0], np.cumsum(counts)]), table["label"].to_numpy(), table, states)
 
 
-def row_schema(*, has_states: bool) -> Callable[[pa.DataType], pa.Schema]:
+def row_schema(*, has_states: bool) -> RowSchema:
     """What gives the schema of a split's rows for the type of their token ids."""
     return schema.windows if has_states else schema.rows
 
@@ -73,9 +78,9 @@ def flat_tokens(rows: pa.Table) -> NDArray[Any]:
     return _flat(rows, "tokens")
 
 
-def flat_states(groups: Sequence[pa.Table]) -> NDArray[np.uint8]:
-    """The states of all rows of all groups end to end, shape (tokens,)."""
-    return np.concatenate([_flat(rows, "states") for rows in groups])
+def flat_states(rows: pa.Table) -> NDArray[np.uint8]:
+    """The states of all rows end to end, shape (tokens,)."""
+    return _flat(rows, "states")
 
 
 def _flat(rows: pa.Table, name: str) -> NDArray[Any]:

@@ -97,6 +97,18 @@ class Part:
         except (OSError, pa.ArrowException) as error:
             raise unreadable(self.path, error) from error
 
+    def row_group(self, number: int, names: Sequence[str]) -> pa.Table:
+        """Columns of one row group, decoded by this thread alone.
+
+        Raises:
+            DatasetError: the file is missing or damaged.
+        """
+        try:
+            with pq.ParquetFile(self.path) as file:
+                return file.read_row_group(number, columns=list(names), use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise unreadable(self.path, error) from error
+
 
 def of_split(directory: Path, manifest: dict[str, Any], split: str) -> list[Part]:
     """The files of a split in the manifest's order, after checking that they exist and have the size it gives.

@@ -5,7 +5,7 @@ The checks are a few passes over arrays that are in memory anyway: some per cent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,14 @@ from pipelines.errors import DatasetError
 
 # Null where nothing is known; every other column has a value in every row.
 OPTIONAL = frozenset({"gene_id", "biotype", "split"})
+RowSchema = Callable[[pa.DataType], pa.Schema]
+"""Gives the schema of rows for the type of their token ids."""
 TOKEN_TYPES = (pa.uint16(), pa.uint32())
 # Of `pipelines.structure.states`, which is a layer above: the bits of a strand's state, and the largest one.
 STATE_BITS, MASKED = 4, 8
 
 
-def token_type(part: Part, row_schema: Callable[[pa.DataType], pa.Schema] = schema.rows) -> pa.DataType:
+def token_type(part: Part, row_schema: RowSchema = schema.rows) -> pa.DataType:
     """The type of the token ids in a file, after checking that it has exactly the columns of a dataset.
 
     Raises:
@@ -55,35 +57,66 @@ def token_type(part: Part, row_schema: Callable[[pa.DataType], pa.Schema] = sche
     return value_type
 
 
-def totals(part: Part) -> tuple[int, int]:
-    """The number of rows and of tokens of a file, after checking that its counts and its token ids agree.
+def row_group_sizes(part: Part) -> list[tuple[int, int]]:
+    """The number of rows and of tokens of each row group, after checking that counts, token ids and manifest agree.
 
     Raises:
-        DatasetError: they do not, it has none, or it cannot be read.
+        DatasetError: they do not, the file has no row, or it cannot be read.
     """
     try:
         with pq.ParquetFile(part.path) as file:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-            columns = [group.column(number) for group in groups for number in range(group.num_columns)]
-            values = sum(column.num_values for column in columns if column.path_in_schema.startswith("tokens."))
+            sizes = [(group.num_rows, _token_values(group)) for group in groups]
     except (OSError, ValueError, pa.ArrowException) as error:
         raise unreadable(part.path, error) from error
     counts = part.column("token_count")
-    if len(counts) == 0:
-        raise _wrong(part, "no rows")
     if counts.null_count:
         raise _wrong(part, "column token_count has rows without a value")
     numbers = counts.to_numpy()
+    rows, tokens = (sum(numbers) for numbers in zip((0, 0), *sizes, strict=True))
     # Parquet counts an empty list as one value.
-    if numbers.min() < 0 or int(np.maximum(numbers, 1).sum(dtype=np.int64)) != values:
+    if len(numbers) != rows or numbers.min(initial=0) < 0 or int(np.maximum(numbers, 1).sum(dtype=np.int64)) != tokens:
         raise _wrong(part, "token_count does not match the tokens")
-    if numbers.min() == 0:
+    if rows and numbers.min() == 0:
         raise _wrong(part, "a row without tokens")
-    return len(numbers), values
+    _require_counts(part, rows, tokens)
+    return sizes
+
+
+def _token_values(group: pq.RowGroupMetaData) -> int:
+    columns = (group.column(number) for number in range(group.num_columns))
+    return sum(column.num_values for column in columns if column.path_in_schema.startswith("tokens."))
+
+
+def checked_row_group(part: Part, number: int, names: Sequence[str], vocabulary_size: int | None = None) -> pa.Table:
+    """Some columns of one row group, `tokens` among them.
+
+    Args:
+        part: the file.
+        number: of the row group.
+        names: of the columns, in their order.
+        vocabulary_size: the number of token ids; None if it is not known.
+
+    Raises:
+        DatasetError: the file is damaged, or a row is not one that `build` writes.
+    """
+    rows = part.row_group(number, names).select(names)
+    _check(part, rows, vocabulary_size)
+    return rows
+
+
+def require_tokens(part: Part, rows: pa.Table, tokens: int) -> None:
+    """Compare what was decoded with the number of tokens that the file says a row group has.
+
+    Raises:
+        DatasetError: it has others.
+    """
+    if int(rows["token_count"].to_numpy().sum(dtype=np.int64)) != tokens:
+        raise _wrong(part, "token_count does not match the tokens")
 
 
 def checked_row_groups(
-    part: Part, vocabulary_size: int | None = None, row_schema: Callable[[pa.DataType], pa.Schema] = schema.rows
+    part: Part, vocabulary_size: int | None = None, row_schema: RowSchema = schema.rows
 ) -> Iterator[pa.Table]:
     """All columns of a file's schema, one row group at a time.
 
@@ -102,6 +135,10 @@ def checked_row_groups(
         _check(part, group, vocabulary_size)
         rows, tokens = rows + len(group), tokens + int(group["token_count"].to_numpy().sum(dtype=np.int64))
         yield group
+    _require_counts(part, rows, tokens)
+
+
+def _require_counts(part: Part, rows: int, tokens: int) -> None:
     for count, expected, what in ((rows, part.rows, "rows"), (tokens, part.tokens, "tokens")):
         if expected is not None and count != expected:
             raise _wrong(part, f"{count:,} {what}, not the manifest's {expected:,}")

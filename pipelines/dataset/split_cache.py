@@ -1,47 +1,44 @@
 """The cache of splits on this machine: uncompressed Arrow files, which every process maps into its memory.
 
-The first process to open a split writes its files while others wait: Parquet is decoded once per machine, with one row
-group in memory. Then all processes share one copy of the pages, and rows in any order cost nothing. An entry is named
-by its content: the dataset's fingerprint and the SHA-256 of the split's files. It appears by rename, once its bytes are
-on disk, with a record of them: an entry that was damaged or edited since is written again.
+The first process to open a split writes its files while others wait: Parquet is decoded once per machine, by as many
+threads as there are CPUs, with two row groups in memory for each. Then all processes share one copy of the pages, and
+rows in any order cost nothing. An entry is named by its content: the dataset's fingerprint and the SHA-256 of the
+split's files. It appears by rename, once its bytes are on disk, with a record of them: an entry that was damaged or
+edited since is written again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import fingerprint, os_errors, schema, storage
-from pipelines.dataset import arrow_column, file_record
+from pipelines import fingerprint, os_errors, storage
+from pipelines.dataset import arrow_column, cache_space, file_record, row_groups
 from pipelines.dataset.columns import Columns, flat_states, flat_tokens, row_schema, without_tokens
 from pipelines.dataset.manifest import REBUILD
 from pipelines.dataset.parts import Part
-from pipelines.dataset.row_checks import checked_row_groups, token_type, totals
-from pipelines.errors import DatasetError, ResourceError, UsageError
+from pipelines.dataset.row_checks import RowSchema
+from pipelines.dataset.row_groups import Layout, RowGroup
+from pipelines.errors import DatasetError, ResourceError
 
-LIMIT = "RAYGENE_CACHE_GIB"
-DEFAULT_GIB = 100.0
 FORMAT = 1
-FILES = TOKENS, OFFSETS, LABELS, TABLE = "tokens.arrow", "offsets.arrow", "labels.arrow", "table.arrow"
+FILES = TOKENS, OFFSETS, LABELS, TABLE = cache_space.TOKENS, "offsets.arrow", "labels.arrow", "table.arrow"
 STATES = "states.arrow"
 """A further file of an entry whose rows have states."""
 VOCABULARY = "vocabulary_size"
 _log = logging.getLogger(__name__)
 # Estimated bytes of a row apart from its token ids: offset, label, and the interval's columns with names.
 _BYTES_PER_ROW = 250
-_NAME = rf"(?:{'|'.join(schema.SPLITS)})-[0-9a-f]{{16}}"
-_ENTRY, _HIDDEN = re.compile(_NAME), re.compile(rf"\.({_NAME})\.")
 
 
 def open_columns(
@@ -59,6 +56,7 @@ def open_columns(
     Raises:
         DatasetError: a file is missing, damaged, or not the one that the manifest lists.
         ResourceError: the cache cannot be written, or the disk is full.
+        UsageError: the split does not fit within the cache's limit.
     """
     key = fingerprint.of_value([FORMAT, split, [part.sha256 for part in parts]])
     entry = storage.cache_directory() / "datasets" / dataset / f"{split}-{key[:16]}"
@@ -76,7 +74,21 @@ def open_columns(
 
 
 def _map(entry: Path, source: _Rows) -> Columns | None:
-    """The columns of an entry; None if it is missing, or not what was written."""
+    """The columns of an entry, which is in use as long as they are; None if it is missing, or not what was written."""
+    if (in_use := cache_space.use(entry)) is None:
+        return None
+    columns = None
+    try:
+        columns = _read(entry, source)
+    finally:
+        if columns is None:
+            os.close(in_use)
+        else:
+            weakref.finalize(columns.tokens, os.close, in_use)
+    return columns
+
+
+def _read(entry: Path, source: _Rows) -> Columns | None:
     if not file_record.fits(entry, source.files, {VOCABULARY: source.vocabulary_size}):
         return None
     try:
@@ -107,9 +119,7 @@ def _write_and_map(entry: Path, source: _Rows) -> Columns:
     """Write an entry, which replaces a damaged one, and map it."""
     if file_record.exists(entry):
         _log.warning("%s: damaged or changed since it was written; it is written again", entry)
-    with ExitStack() as verified:
-        for part in source.parts:
-            verified.enter_context(part.verified())
+    with row_groups.verified(source.parts):
         _write_entry(entry, source)
     columns = _map(entry, source)
     if columns is None:
@@ -118,19 +128,17 @@ def _write_and_map(entry: Path, source: _Rows) -> Columns:
 
 
 def _write_entry(entry: Path, source: _Rows) -> None:
-    parts = source.parts
-    kinds = [token_type(part, source.schema) for part in parts]
-    if different := next((part for part, kind in zip(parts, kinds, strict=True) if kind != kinds[0]), None):
-        raise DatasetError(f"{different.path}: its token ids are not {kinds[0]} as in {parts[0].path}", REBUILD)
-    kind = kinds[0]
-    rows, tokens = (sum(counts) for counts in zip(*map(totals, parts), strict=True))
+    layout = Layout.of(source.parts, source.schema)
     staging = storage.staging_directory(entry, "")
     try:
-        _remove_leftovers(entry)
+        cache_space.remove_leftovers(entry)
         storage.make_directory(staging)
-        bytes_per_token = kind.bit_width // 8 + source.has_states
-        _free_space(entry.parents[1], entry.parent, tokens * bytes_per_token + rows * _BYTES_PER_ROW)
-        _write(staging, source, kind, rows, tokens)
+        bytes_per_token = layout.kind.bit_width // 8 + source.has_states
+        needed = layout.tokens * bytes_per_token + layout.rows * _BYTES_PER_ROW
+        what = f"{source.parts[0].path.parents[1]}: split {source.split}"
+        cache_space.reserve(entry.parents[1], staging, needed, what)
+        _write(staging, source, layout)
+        cache_space.release(staging)
         file_record.write(staging, source.files, {VOCABULARY: source.vocabulary_size})
         storage.swap_in(staging, entry)
     except OSError as error:
@@ -156,46 +164,45 @@ class _Rows:
         return (*FILES, STATES) if self.has_states else FILES
 
     @property
-    def schema(self) -> Callable[[pa.DataType], pa.Schema]:
+    def schema(self) -> RowSchema:
         return row_schema(has_states=self.has_states)
 
 
-def _write(staging: Path, source: _Rows, kind: pa.DataType, rows: int, tokens: int) -> None:
-    try:
-        arrow_column.write(staging / TOKENS, kind, tokens, _tokens_and_table(staging / TABLE, source))
-    except ValueError as error:
-        raise DatasetError(
-            f"{source.parts[0].path}: token_count does not match the tokens ({error})", REBUILD
-        ) from error
-    if source.has_states:
-        arrow_column.write(staging / STATES, pa.uint8(), tokens, _states(source))
+def _write(staging: Path, source: _Rows, layout: Layout) -> None:
+    with ExitStack() as files:
+        tokens = files.enter_context(arrow_column.create(staging / TOKENS, layout.kind, layout.tokens))
+        states = None
+        if source.has_states:
+            states = files.enter_context(arrow_column.create(staging / STATES, pa.uint8(), layout.tokens))
+
+        def store(group: RowGroup, rows: pa.Table) -> pa.Table:
+            tokens.put(group.first, flat_tokens(rows))
+            if states is not None:
+                states.put(group.first, flat_states(rows))
+            return without_tokens(rows, source.split)
+
+        _write_table(staging / TABLE, layout.decode(source.schema, source.vocabulary_size, store))
     with pa.ipc.open_file(pa.memory_map(str(staging / TABLE))) as reader:
-        arrow_column.write(staging / OFFSETS, pa.int64(), rows + 1, _offsets(reader))
-        arrow_column.write(staging / LABELS, pa.int8(), rows, (batch["label"].to_numpy() for batch in _batches(reader)))
+        arrow_column.write(staging / OFFSETS, pa.int64(), layout.rows + 1, _offsets(reader))
+        labels = (batch["label"].to_numpy() for batch in _batches(reader))
+        arrow_column.write(staging / LABELS, pa.int8(), layout.rows, labels)
 
 
-def _tokens_and_table(path: Path, source: _Rows) -> Iterator[NDArray[Any]]:
-    """Yield the token ids of one row group after another; write the other columns to `path`, a batch per part."""
+def _write_table(path: Path, groups: Iterator[tuple[RowGroup, pa.Table]]) -> None:
+    """Write the other columns, a batch for each file of the dataset."""
     writer = None
     with path.open("wb") as stream:
-        for part in source.parts:
-            groups = []
-            for group in checked_row_groups(part, source.vocabulary_size, source.schema):
-                groups.append(without_tokens(group, source.split))
-                yield flat_tokens(group)
-            table = pa.concat_tables(groups).combine_chunks()
-            writer = writer or pa.ipc.new_file(stream, table.schema)
-            writer.write_table(table)
+        tables = []
+        for group, rows in groups:
+            tables.append(rows)
+            if group.ends_part:
+                table = pa.concat_tables(tables).combine_chunks()
+                writer = writer or pa.ipc.new_file(stream, table.schema)
+                writer.write_table(table)
+                tables = []
         if writer is not None:
             writer.close()
         arrow_column.sync_to_disk(stream)
-
-
-def _states(source: _Rows) -> Iterator[NDArray[np.uint8]]:
-    """Yield the states of one row group after another, which were checked with the tokens."""
-    for part in source.parts:
-        for group in part.row_groups(["states"]):
-            yield flat_states([group])
 
 
 def _offsets(reader: pa.RecordBatchFileReader) -> Iterator[NDArray[np.int64]]:
@@ -210,93 +217,3 @@ def _offsets(reader: pa.RecordBatchFileReader) -> Iterator[NDArray[np.int64]]:
 
 def _batches(reader: pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
     return (reader.get_batch(number) for number in range(reader.num_record_batches))
-
-
-def _free_space(datasets: Path, keep: Path, needed: int) -> None:
-    """Drop the least recently used entries until `needed` bytes fit within the limit and on the disk.
-
-    Processes that have a dropped entry mapped keep its pages. The splits of the dataset `keep`, which is being written,
-    are not dropped, nor are entries that another process is writing. Leftovers of killed processes are removed first.
-
-    Args:
-        datasets: the directory of all datasets in the cache.
-        keep: the directory of the dataset that is being written.
-        needed: bytes of the entry that is being written.
-    """
-    for entry in _entries_with_leftovers(datasets):
-        _drop(entry, whole=False)
-    entries = {entry: usage for entry in _list_entries(datasets) if (usage := _usage(entry))}
-    oldest_first = sorted((usage.last_opened, entry) for entry, usage in entries.items() if entry.parent != keep)
-    cached, limit = sum(usage.size for usage in entries.values()), _limit()
-    for _, entry in oldest_first:
-        if cached + needed <= limit and needed <= shutil.disk_usage(datasets).free:
-            return
-        _drop(entry, whole=True)
-        if not entry.exists():
-            cached -= entries[entry].size
-
-
-class _Usage(NamedTuple):
-    """When an entry was last opened, as a time stamp, and its size in bytes."""
-
-    last_opened: float
-    size: int
-
-
-def _usage(entry: Path) -> _Usage | None:
-    """The usage of an entry; None for anything else, and for an entry that another process has just dropped."""
-    if not _ENTRY.fullmatch(entry.name):
-        return None
-    try:
-        return _Usage(entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _entries_with_leftovers(datasets: Path) -> set[Path]:
-    """Entries with a hidden file or directory next to them: a lock of their writer, or a leftover of a killed one."""
-    matches = ((path, _HIDDEN.match(path.name)) for path in _list_entries(datasets))
-    return {path.with_name(match[1]) for path, match in matches if match}
-
-
-def _list_entries(datasets: Path) -> list[Path]:
-    """The content of the directories of all datasets; nothing of one that another process has just removed."""
-    paths: list[Path] = []
-    for dataset in datasets.iterdir():
-        with suppress(FileNotFoundError, NotADirectoryError):
-            paths += dataset.iterdir()
-    return paths
-
-
-def _drop(entry: Path, *, whole: bool) -> None:
-    """Remove the leftovers of an entry, and the entry itself if `whole`; nothing if another process is writing it."""
-    with suppress(ResourceError), storage.only_writer(entry):
-        if whole:
-            # Renamed at once, so that no process finds half of an entry.
-            with suppress(OSError):
-                entry.rename(entry.with_name(f".{entry.name}.dropped"))
-        _remove_leftovers(entry)
-    # Succeeds only if the dataset has no other entries.
-    with suppress(OSError):
-        entry.parent.rmdir()
-
-
-def _remove_leftovers(entry: Path) -> None:
-    """Remove the hidden directories of an entry, whose lock this process holds."""
-    for path in entry.parent.iterdir():
-        if path.name.startswith(f".{entry.name}.") and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _limit() -> float:
-    """How many bytes of datasets the cache may hold.
-
-    Raises:
-        UsageError: the environment variable is not a number.
-    """
-    value = os.environ.get(LIMIT, str(DEFAULT_GIB))
-    try:
-        gib = float(value)
-    except ValueError as error:
-        raise UsageError(f"{LIMIT}={value}: not a number", "set it to a number of GiB, such as 100") from error
-    return gib * 2**30

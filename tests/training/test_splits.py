@@ -7,7 +7,7 @@ import pytest
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import DatasetError
 from tests.training.conftest import write_dataset
-from training.splits import open_splits
+from training.splits import open_splits, opened_splits
 
 
 def test_train_and_validation_of_one_dataset_are_opened(dataset: Path) -> None:
@@ -24,3 +24,10 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path) -> None:
 def test_a_dataset_with_another_fingerprint_is_refused(dataset: Path) -> None:
     with pytest.raises(DatasetError, match="was replaced"):
         open_splits(dataset, "0" * 64)
+
+
+def test_a_process_opens_the_same_splits_once(dataset: Path) -> None:
+    fingerprint = read_manifest(dataset)["fingerprint"]
+    assert opened_splits(dataset, fingerprint) is opened_splits(dataset, fingerprint)
+    with pytest.raises(DatasetError, match="replaced"):
+        opened_splits(dataset, "0" * 64)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from training.distributed.interruptible import Interrupt
 from training.distributed.messages import EventQueue, TrainingBegan, TrainingEnded, WorkerEvent, WorkerFailed, decoded
 from training.distributed.placement import Placement
 
-# Two things are rightly slow: the first decoding of a split on a node, and a write to slow storage.
+# One thing is rightly slow while others wait: a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
 # Ray looks so often whether its workers have ended; its default of 2 s would lengthen every short run.
 POLL_S = 0.25
@@ -58,6 +59,7 @@ def launch(
     scratch: Path,
     on_event: OnEvent,
     request_stop: Interrupt | None = None,
+    prepare: Callable[[Spec], None] | None = None,
 ) -> None:
     """Run a function on every worker until it returns on all of them.
 
@@ -70,6 +72,8 @@ def launch(
             raises is raised when the workers have returned.
         request_stop: called at the first interrupt (SIGINT, SIGTERM), after which workers that have sent an event
             have `interruptible.GRACE_S` to send `TrainingEnded` and return; None: an interrupt ends them at once.
+        prepare: called with `spec` on every worker, each time that they are started, before they form a group: what
+            takes long there ends no collective. It does not raise.
 
     Raises:
         RaygeneError: the error of a worker's `WorkerFailed`.
@@ -99,7 +103,7 @@ def launch(
     trainer = TorchTrainer(
         _run_unless_failed,
         train_loop_config={"function": function, "spec": spec, "queue": queue, "failed_marker": failed_marker},
-        torch_config=_torch_config(),
+        torch_config=_torch_config(partial(prepare, spec) if prepare else None),
         scaling_config=ScalingConfig(
             num_workers=num_workers,
             use_gpu=group.placement.use_gpu,
@@ -168,13 +172,22 @@ def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
     return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
 
 
-def _torch_config() -> Any:
-    """Ray's configuration of torch.distributed, after which SIGTERM is a stop signal in every worker."""
+def _torch_config(prepare: Callable[[], None] | None) -> Any:
+    """Ray's configuration of torch.distributed, after which SIGTERM is a stop signal in every worker.
+
+    Args:
+        prepare: called on every worker before.
+    """
     from ray.train.torch import TorchConfig
 
     ray_backend: Any = TorchConfig().backend_cls
 
     class BackendWithStopSignal(ray_backend):  # type: ignore[misc]
+        def on_start(self, worker_group: Any, backend_config: Any) -> None:
+            if prepare is not None:
+                worker_group.execute(prepare)
+            super().on_start(worker_group, backend_config)
+
         def on_training_start(self, worker_group: Any, backend_config: Any) -> None:
             super().on_training_start(worker_group, backend_config)
             worker_group.execute(stop_signal.install_handler)

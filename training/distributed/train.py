@@ -370,7 +370,7 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
     with progress.stage("training", training.epochs * run.steps, unit="steps") as stage:
         reporter = ProgressReporter(run.steps, logger, stage, epochs)
         try:
-            launch(worker.run, spec, group, run.output, reporter, request_stop)
+            launch(worker.run, spec, group, run.output, reporter, request_stop, worker.open_dataset)
         except KeyboardInterrupt:
             if saved := reporter.saved_position:
                 logger.note(f"stopped after epoch {saved.epoch + 1}, step {saved.step} of {run.steps}, which is saved")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -35,12 +37,31 @@ from training.memory.probe import REFUSED
 from training.observability.embeddings import EMBEDDINGS, Embeddings
 from training.observability.runlog import BOARDS, RunLog
 from training.observability.tensorboard import Board
-from training.splits import open_splits
+from training.splits import opened_splits
 from training.tasks import Task
+
+
+class OpensDataset(Protocol):
+    """What names a dataset: its directory, and its fingerprint."""
+
+    @property
+    def dataset(self) -> Path: ...
+
+    @property
+    def fingerprint(self) -> str | None: ...
 
 
 class MachineLeavesError(Exception):
     """This worker's machine is about to end it: everything is saved, and Ray is to start the worker elsewhere."""
+
+
+def open_dataset(spec: OpensDataset) -> None:
+    """Open a worker's splits, which decodes them where its machine has not yet: before any worker waits for another.
+
+    An error is raised by the worker itself, which meets it again and reports it.
+    """
+    with suppress(Exception):
+        opened_splits(spec.dataset, spec.fingerprint)
 
 
 def run(spec: WorkerSpec, events: EventQueue) -> None:
@@ -103,7 +124,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     set_deterministic(config.deterministic)
     set_tf32(config.tf32)
     device = devices.of_worker(config.device, ray.get_gpu_ids())
-    train, validation = open_splits(spec.dataset, spec.fingerprint)
+    train, validation = opened_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
     model = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
     objective = objective_of(config, train)

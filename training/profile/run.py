@@ -24,7 +24,7 @@ from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
 from training.distributed.placement import max_workers_per_node, nodes_of, place
-from training.distributed.worker import explain
+from training.distributed.worker import explain, open_dataset
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
 from training.engine.determinism import set_deterministic, set_tf32
@@ -34,7 +34,7 @@ from training.hardware import allocator, devices
 from training.memory.plan import MemoryPlan, step_allowance
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
-from training.splits import open_splits
+from training.splits import open_splits, opened_splits
 from training.tasks import Task
 
 Splits = tuple[TokenDataset, TokenDataset]
@@ -291,7 +291,7 @@ def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[W
     kind = "GPU" if placement.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
         group = WorkerGroup(training.workers, training.workers, placement, max_failures=0)
-        launch(run_worker, spec, group, spec.output, collect)
+        launch(run_worker, spec, group, spec.output, collect, prepare=open_dataset)
     for warning in sorted({warning for profile in profiles for warning in profile.warnings}):
         progress.warn(warning)
     return profiles
@@ -329,7 +329,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     """
     training = spec.training
     torch.set_num_threads(spec.threads)
-    train, validation = open_splits(spec.dataset, spec.fingerprint)
+    train, validation = opened_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
     network = networks.fresh(task, spec.model, train.tokenizer, training.seed).to(device)
     objective = objective_of(training, train)

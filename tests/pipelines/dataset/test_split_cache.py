@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import signal
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import fingerprint, schema, storage
-from pipelines.dataset import columns, split_cache
+from pipelines.dataset import columns, row_groups, split_cache
 from pipelines.dataset.parts import Part
 from pipelines.errors import DatasetError, ResourceError, UsageError
 
@@ -242,6 +243,18 @@ def test_counts_that_do_not_match_the_tokens_are_refused(cache: Path, parts: lis
     assert files(cache) == []
 
 
+@pytest.mark.parametrize("threads", [2, 5])
+def test_files_are_the_same_bytes_whatever_the_number_of_threads(
+    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    contents = []
+    for name, count in (("one", 1), ("several", threads)):
+        monkeypatch.setattr(row_groups, "thread_count", lambda count=count: count)
+        split_cache.open_columns(name, parts, "train")
+        contents.append({path.name: path.read_bytes() for path in files(cache / name) if path.suffix == ".arrow"})
+    assert contents[0] == contents[1]
+
+
 def open_together(parts: list[Part], barrier: object, results: object) -> None:
     barrier.wait()  # type: ignore[attr-defined]
     split = split_cache.open_columns("d", parts, "train")
@@ -336,7 +349,7 @@ def size_of(cache: Path, datasets: str) -> int:
 
 @pytest.mark.parametrize(
     ("stay", "spare", "expected"),
-    [("abc", 0, "abcd"), ("abc", -1, "acd"), ("ac", 0, "acd"), ("ac", -1, "ad"), ("", 0, "d"), ("", -1, "d")],
+    [("abc", 0, "abcd"), ("abc", -1, "acd"), ("ac", 0, "acd"), ("ac", -1, "ad"), ("", 0, "d")],
 )
 def test_least_recently_used_datasets_are_dropped_until_the_new_one_fits_within_the_limit(
     cache: Path,
@@ -363,15 +376,70 @@ def test_datasets_are_dropped_until_the_new_one_fits_on_the_disk(
     assert names(cache) == expected
 
 
-def test_mapped_columns_outlive_their_entry_and_other_splits_of_the_dataset_stay(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+def limit_to(size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", str(size / 2**30))
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_split_larger_than_the_limit_is_refused_and_nothing_is_removed_for_it(
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0" if limit == 0 else str((three - 1) / 2**30))
+    with pytest.raises(UsageError) as refused:
+        split_cache.open_columns("d", parts, "train")
+    assert re.search(
+        r": split train takes 1e-05 GiB of this machine's cache, whose limit is \S+ GiB: "
+        "set RAYGENE_CACHE_GIB to 1 or more$",
+        str(refused.value),
+    )
+    assert (refused.value.code, refused.value.key) == ("cache_limit", "RAYGENE_CACHE_GIB")
+    assert {path.parts[-3] for path in files(cache)} == {"a", "b", "c"}
+
+
+def map_until_told(parts: list[Part], is_mapped: object, may_end: object) -> None:
+    split = split_cache.open_columns("a", parts, "train")
+    is_mapped.set()  # type: ignore[attr-defined]
+    may_end.wait(60)  # type: ignore[attr-defined]
+    assert len(split.labels)
+
+
+def test_what_another_process_uses_stays_until_it_ends(
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least recently used entry is in use, so that the next one is removed instead of it."""
+    is_mapped, may_end = SPAWN.Event(), SPAWN.Event()
+    user = SPAWN.Process(target=map_until_told, args=(parts, is_mapped, may_end))
+    user.start()
+    assert is_mapped.wait(60)
+    os.utime(next(cache.glob("a/train-*")), (0, 0))
+    os.utime(next(cache.glob("b/train-*")), (1, 1))
+    limit_to(size_of(cache, "ac") + three, monkeypatch)
+    split_cache.open_columns("d", parts, "train")
+    assert names(cache) == "acd"
+    limit_to(size_of(cache, "a") + three - 1, monkeypatch)
+    with pytest.raises(UsageError, match=r"GiB are in use: .* or wait for the processes that use it"):
+        split_cache.open_columns("e", parts, "train")
+    may_end.set()
+    user.join(60)
+    split_cache.open_columns("e", parts, "train")
+    assert names(cache) == "e"
+
+
+def test_a_slice_of_a_split_keeps_its_entry_and_the_last_one_frees_it(
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_to(three, monkeypatch)
+    part_of_tokens = split_cache.open_columns("a", parts, "train").tokens[3:9]
+    with pytest.raises(UsageError, match="in use"):
+        split_cache.open_columns("d", parts, "train")
+    del part_of_tokens
+    split_cache.open_columns("d", parts, "train")
+    assert names(cache) == "d"
+
+
+def test_mapped_columns_outlive_their_entry(cache: Path, parts: list[Part]) -> None:
     mapped, expected = split_cache.open_columns("a", parts, "train"), columns.read_columns(parts, "train")
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
-    split_cache.open_columns("b", parts, "train")
-    split_cache.open_columns("b", parts, "validation")
-    assert [path.name for path in cache.iterdir()] == ["b"]
-    assert len(list(cache.glob("b/*-*"))) == 2
+    shutil.rmtree(cache / "a")
     assert same(mapped, expected)
 
 
@@ -389,20 +457,23 @@ def test_leftovers_of_killed_processes_in_other_datasets_are_removed(cache: Path
 
 
 def test_an_entry_that_another_process_is_writing_is_not_dropped(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split_cache.open_columns("a", parts, "train")
-    entry = next(cache.glob("a/train-*"))
+    entry = next(cache.glob("b/train-*"))
     staging = storage.staging_directory(entry, "")
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
+    limit_to(size_of(cache, "a") + three, monkeypatch)
     with storage.only_writer(entry):
         staging.mkdir()
-        (staging / "tokens.arrow").write_bytes(b"half")
-        split_cache.open_columns("b", parts, "train")
+        (staging / "reserved").touch()
+        os.truncate(staging / "reserved", 1)
+        # Room has to be made for what it will need, too.
+        with pytest.raises(UsageError, match="in use"):
+            split_cache.open_columns("d", parts, "train")
         assert files(staging)
         assert entry.exists()
-    split_cache.open_columns("c", parts, "train")
-    assert [path.name for path in cache.iterdir()] == ["c"]
+    split_cache.open_columns("d", parts, "train")
+    assert names(cache) == "bd"
+    assert not files(staging)
 
 
 def test_directories_that_are_no_entries_are_left_alone(
@@ -410,19 +481,20 @@ def test_directories_that_are_no_entries_are_left_alone(
 ) -> None:
     for name in ("train-notes", ".hidden-one", f"train-{'0' * 16}.old"):
         (cache / "user" / name).mkdir(parents=True)
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
+    limit_to(20_000, monkeypatch)
     split_cache.open_columns("a", parts, "train")
     assert len(list((cache / "user").iterdir())) == 3
 
 
 def test_writers_that_drop_each_others_datasets_all_get_theirs(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = columns.read_columns(parts, "train")
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0")
-    with ThreadPoolExecutor(4) as pool:
-        splits = list(pool.map(lambda number: split_cache.open_columns(f"d{number % 7}", parts, "train"), range(60)))
-    assert all(same(split, expected) for split in splits)
+    limit_to(5 * three, monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        names = (f"d{number % 9}" for number in range(60))
+        results = list(pool.map(lambda name: same(split_cache.open_columns(name, parts, "train"), expected), names))
+    assert all(results)
 
 
 def test_a_limit_that_is_not_a_number_is_an_error(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from pipelines import storage
 from pipelines.errors import DatasetError, TrainingError
 from training.distributed.launch import WorkerGroup, _receiving, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
@@ -78,6 +81,43 @@ class InThisProcess:
             except Exception:
                 if attempt == self._attempts:
                     raise
+
+
+LIMIT_S = 6
+TWO = WorkerGroup(2, 2, Placement(1, use_gpu=False), max_failures=0)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Where one of two workers waits for a file that another process has locked."""
+
+    folder: Path
+
+
+def wait_for_lock(spec: Decoding) -> None:
+    """What a node does whose split another process decodes; the first worker to come has it decoded already."""
+    try:
+        (spec.folder / "first").touch(exist_ok=False)
+    except FileExistsError:
+        with storage.only_writer(spec.folder / "entry", wait=True):
+            pass
+
+
+def meet(spec: Decoding, events: EventQueue) -> None:
+    total = torch.ones(1)
+    torch.distributed.all_reduce(total)
+    events.send_and_wait(Counted(int(total)))
+
+
+def wait_and_meet(spec: Decoding, events: EventQueue) -> None:
+    wait_for_lock(spec)
+    meet(spec, events)
+
+
+def hold_lock(folder: Path, is_held: Any, seconds: float) -> None:
+    with storage.only_writer(folder / "entry"):
+        is_held.set()
+        time.sleep(seconds)
 
 
 @pytest.fixture(params=["in this process", pytest.param("by Ray", marks=pytest.mark.full)])
@@ -186,3 +226,29 @@ def test_an_interrupt_does_not_wait_for_workers_that_are_being_started(worker: N
     assert timer.is_alive()
     timer.cancel()
     release.touch()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("before_the_group", [True, False])
+def test_waiting_longer_than_collectives_may_ends_no_run_before_the_workers_form_a_group(
+    ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_the_group: bool
+) -> None:
+    """The lock is held from before the workers start until long after one of them waits for the other."""
+    monkeypatch.setattr("training.distributed.launch.COLLECTIVE_TIMEOUT_S", LIMIT_S)
+    spawn = multiprocessing.get_context("spawn")
+    is_held = spawn.Event()
+    holder = spawn.Process(target=hold_lock, args=(tmp_path, is_held, 45))
+    holder.start()
+    assert is_held.wait(60)
+    events: list[WorkerEvent] = []
+    try:
+        if before_the_group:
+            launch(meet, Decoding(tmp_path), TWO, tmp_path, events.append, prepare=wait_for_lock)
+            assert events == [Counted(2)] * 2
+        else:
+            with pytest.raises(TrainingError):
+                launch(wait_and_meet, Decoding(tmp_path), TWO, tmp_path, events.append)
+            assert holder.is_alive(), "the limit ended the run, not the lock"
+    finally:
+        holder.kill()
+        holder.join()

@@ -41,6 +41,7 @@ from training.engine import loop
 from training.engine.precision import TYPES
 from training.hardware import allocator, devices
 from training.hardware.gpus import build, hardware
+from training.inference.scorer import ModelScorer
 from training.models import cells
 from training.models.attention import Packed, Padded
 from training.models.cells import CELLS
@@ -160,6 +161,20 @@ def products(device: torch.device, repeats: int, rows: int, longest: int) -> lis
         timed.append((f"products, {name}", f"{2 * size**3 / spent / 1e9:,.1f} TFLOP/s"))
     backend.fp32_precision = before
     return timed
+
+
+def scored(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
+    """Windows scored by the default model in batches of a training step's size, and of what the memory holds."""
+    tokenizer, generator = Tokenizer(6, 3, "anchor"), np.random.default_rng(0)
+    model = models.make(ModelConfig(), tokenizer.vocabulary_size).eval()
+    windows = 64 * rows
+    codes, lengths = generator.integers(0, 4, windows * 512).astype(np.uint8), np.full(windows, 512, np.int64)
+    texts = []
+    for name, budget in (("16,384 tokens", 16_384), ("as memory allows", None)):
+        scorer = ModelScorer(model, tokenizer, budget).to(device)
+        spent = milliseconds(partial(scorer, codes, lengths), device, max(1, repeats // 5))
+        texts.append(f"{name}: {1e3 * len(codes) / spent:,.0f} bases/s")
+    return [("windows of 512 scored", "; ".join(texts))]
 
 
 def one_call(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
@@ -296,6 +311,7 @@ MEASURES: tuple[Callable[[torch.device, int, int, int], list[Row]], ...] = (
     products,
     formats,
     one_call,
+    scored,
     recurrent,
     attention,
     steps,

@@ -26,8 +26,10 @@ from training.engine.collective import Alone
 from training.engine.determinism import set_deterministic
 from training.engine.observer import Observer, Phase
 from training.engine.precision import TYPES
+from training.engine.scoring import probabilities
 from training.hardware import devices
 from training.hardware.gpus import build, hardware
+from training.models import cells
 from training.models.attention import Packed, Padded
 from training.models.cells import CELLS
 from training.models.positions import Positions
@@ -169,6 +171,25 @@ def test_half_precision_gives_nearly_the_curve_of_fp32(
     in_fp32 = curve(train_split, validation_split, gpu, {"kind": kind}, precision="fp32")
     in_half = curve(train_split, validation_split, gpu, {"kind": kind}, precision=half)
     np.testing.assert_allclose(in_half, in_fp32, rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_bf16_stays_bf16_in_recurrent_layers_or_becomes_fp32(gpu: torch.device, kind: str) -> None:
+    cell = CELLS[kind](16, 16).to(gpu)
+    with torch.no_grad():
+        cell.bias_ih_l0.fill_(1e5)
+    with torch.autocast("cuda", torch.bfloat16):
+        output = cells.run(cell, torch.zeros(4, 3, 16, device=gpu))
+    assert output.dtype == torch.bfloat16
+    assert output.isfinite().all(), "1e5 is no number in fp16"
+
+
+def test_probabilities_in_large_batches_are_those_of_small_ones(gpu: torch.device, train_split: TokenDataset) -> None:
+    model = models.fresh(ModelConfig.model_validate(SMALL), train_split.tokenizer, 0).to(gpu)
+    few, many = (
+        probabilities(model, train_split.tokens, train_split.lengths, budget, gpu) for budget in (4_096, 1 << 20)
+    )
+    np.testing.assert_allclose(few, many, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.usefixtures("deterministic")

@@ -34,6 +34,7 @@ from training.engine.objectives.by_task import objective_of
 from training.hardware import devices
 from training.memory.plan import step_allowance
 from training.memory.probe import REFUSED
+from training.memory.scoring import batch_tokens
 from training.observability.embeddings import EMBEDDINGS, Embeddings
 from training.observability.runlog import BOARDS, RunLog
 from training.observability.tensorboard import Board
@@ -127,7 +128,7 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     train, validation = opened_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
     model = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
-    objective = objective_of(config, train)
+    objective = objective_of(config, train, _scoring_budget(spec, validation, device))
     collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
     layout.set_layout(model, config, train, objective, collective)
     state = loop.start(model, config, device)
@@ -167,6 +168,19 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     collective.sum_(torch.zeros(1, device=device))
     if not finished and is_terminated():
         raise MachineLeavesError("the machine of this worker is going away")
+
+
+def _scoring_budget(spec: WorkerSpec, validation: TokenDataset, device: torch.device) -> int | None:
+    """Padded tokens that validation scores at once on a GPU that holds the model; None on a CPU.
+
+    No fewer than a step of training has, for which memory is planned.
+    """
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    longest, vocabulary_size = int(validation.lengths.max()), validation.tokenizer.vocabulary_size
+    planned = batch_tokens(spec.model, vocabulary_size, longest, free, spec.training.precision)
+    return max(planned, spec.training.budget)
 
 
 def _reporter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.data.batch import collate
+from training.data.ahead import made_ahead
+from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, scoring_batches
 from training.engine import threads
 
 # Padded tokens in a batch: on a CPU what its caches hold, on a GPU enough to keep it busy.
 CPU_TOKENS, GPU_TOKENS = 16_384, 262_144
+BATCHES_AHEAD = 2
 
 
 def default_token_budget(device: torch.device) -> int:
@@ -41,7 +43,7 @@ def probabilities(
         token_budget: maximum number of tokens in a batch, with padding.
         device: where the model is (default: CPU).
         rows: which sequences to score (default: all).
-        advance: called with the number of sequences of each batch.
+        advance: called with the number of sequences of each batch, on a GPU of all at the end.
 
     Returns:
         Shape (rows,), in the order of `rows`.
@@ -53,10 +55,53 @@ def probabilities(
     training = model.training
     model.eval()
     with torch.inference_mode(), threads.limited_for(model):
-        for positions in scoring_batches(counts[selected], token_budget):
-            batch = collate(tokens, offsets, labels, selected[positions])
-            logits = model(batch.to(device) if device else batch)
-            scores[positions] = torch.sigmoid(logits.double()).cpu().numpy()
-            advance(len(positions))
+
+        def batches_of(parts: list[Rows]) -> Iterator[TokenBatch]:
+            return (collate(tokens, offsets, labels, selected[positions]) for positions in parts)
+
+        if device is not None and device.type == "cuda":
+            parts, values = _scored_on_gpu(model, counts[selected], batches_of, token_budget, device)
+            scores[np.concatenate(parts)] = values
+            advance(len(selected))
+        else:
+            parts = scoring_batches(counts[selected], token_budget)
+            for positions, batch in zip(parts, batches_of(parts), strict=True):
+                logits = model(batch.to(device) if device else batch)
+                scores[positions] = torch.sigmoid(logits.double()).cpu().numpy()
+                advance(len(positions))
     model.train(training)
     return scores
+
+
+def _scored_on_gpu(
+    model: nn.Module,
+    counts: NDArray[np.int64],
+    batches_of: Callable[[list[Rows]], Iterable[TokenBatch]],
+    token_budget: int,
+    device: torch.device,
+) -> tuple[list[Rows], NDArray[np.float64]]:
+    """Positions of the rows of each batch, and the probabilities of all rows in that order.
+
+    Batches are made and pinned while others are computed, and the device is waited for once, at the end. Where its
+    memory is not enough, batches of half as many tokens are tried.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        counts: tokens of each row, shape (rows,).
+        batches_of: makes the batches of rows.
+        token_budget: maximum number of tokens in a batch, with padding.
+        device: where to compute.
+    """
+    if not len(counts):
+        return [np.empty(0, np.int64)], np.empty(0)
+    while True:
+        parts = scoring_batches(counts, token_budget)
+        pinned = (batch.pin_memory() if device.type == "cuda" else batch for batch in batches_of(parts))
+        try:
+            with made_ahead(pinned, BATCHES_AHEAD) as prepared:
+                computed = [torch.sigmoid(model(batch.to(device)).double()) for batch in prepared]
+            return parts, torch.cat(computed).cpu().numpy()
+        except torch.OutOfMemoryError:
+            if token_budget <= int(counts.max()):
+                raise
+        token_budget //= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.tokens.tokenizer import Tokenizer
+from training.data.ahead import made_ahead
 from training.engine.scoring import default_token_budget, probabilities
 from training.hardware import devices
+from training.memory.scoring import batch_tokens
+from training.models.recogniser import Recogniser
 
 CPU = torch.device("cpu")
+CHUNK = 1 << 20
+"""Bases that are encoded at once while a GPU computes those before them: some thousand windows."""
 
 
 class Scorer(Protocol):
@@ -42,22 +48,59 @@ class ModelScorer:
     Attributes:
         model: maps a TokenBatch to logits.
         tokenizer: the tokenizer it was trained with.
-        token_budget: maximum of padded tokens in a batch (default: by the kind of device).
+        token_budget: maximum of padded tokens in a batch (default: by the kind of device, and on a GPU by its memory).
         device: device of the model.
+        memory: bytes of a GPU that were free before it held the model; None on a CPU.
     """
 
     model: nn.Module
     tokenizer: Tokenizer
     token_budget: int | None = None
     device: torch.device = CPU
+    memory: int | None = None
 
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        tokens, counts = self.tokenizer.encode_many(codes, lengths)
-        budget = self.token_budget or default_token_budget(self.device)
+        if self.device.type == "cpu":
+            return self._score(*self.tokenizer.encode_many(codes, lengths))
+        return self._score_in_chunks(codes, lengths, CHUNK)
+
+    def _score_in_chunks(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64], chunk: int) -> NDArray[np.float64]:
+        """Score sequences of some bases while those after them are encoded."""
+        encoded = (self.tokenizer.encode_many(*part) for part in chunks(codes, lengths, chunk))
+        with made_ahead(encoded, 1) as prepared:
+            return np.concatenate([np.empty(0), *(self._score(tokens, counts) for tokens, counts in prepared)])
+
+    def _score(self, tokens: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        budget = self.token_budget or self._default_budget(int(counts.max(initial=1)))
         return probabilities(self.model, tokens, counts, budget, self.device)
 
+    def _default_budget(self, longest: int) -> int:
+        if self.memory is None or not isinstance(self.model, Recogniser):
+            return default_token_budget(self.device)
+        return batch_tokens(self.model.config, self.tokenizer.vocabulary_size, longest, self.memory)
+
     def to(self, device: torch.device) -> ModelScorer:
-        return replace(self, model=self.model.to(device), device=device)
+        memory = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+        return replace(self, model=self.model.to(device), device=device, memory=memory)
+
+
+def chunks(
+    codes: NDArray[np.uint8], lengths: NDArray[np.int64], chunk: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """The sequences in turn, as many at once as begin within `chunk` bases.
+
+    Args:
+        codes: of all sequences end to end, shape (sum of lengths,).
+        lengths: of each sequence, shape (sequences,).
+        chunk: bases.
+    """
+    if not len(lengths):
+        return
+    ends = np.cumsum(lengths)
+    number_of = (ends - lengths) // chunk
+    firsts = np.flatnonzero(np.diff(number_of, prepend=-1))
+    for first, last in zip(firsts, [*firsts[1:], len(lengths)], strict=True):
+        yield codes[ends[first] - lengths[first] : ends[last - 1]], lengths[first:last]
 
 
 class _Movable(Protocol):

@@ -64,3 +64,37 @@ def test_the_default_token_budget_is_that_of_the_device(
 def test_without_an_assigned_gpu_a_scorer_stays_where_it_is(model_scorer: ModelScorer) -> None:
     assert to_assigned_gpu(model_scorer, use_gpu=False) is model_scorer
     assert model_scorer.to(torch.device("cpu")).device == torch.device("cpu")
+
+
+def test_a_gpu_scores_as_many_tokens_at_once_as_its_memory_holds(
+    model_scorer: ModelScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets = []
+
+    def recorded(model, tokens, counts, budget, device):  # type: ignore[no-untyped-def]
+        budgets.append(budget)
+        return np.zeros(len(counts))
+
+    monkeypatch.setattr(scorer, "probabilities", recorded)
+    for memory in (None, 2**28, 2**37):
+        replace(model_scorer, memory=memory)(*codes_of("ACGT" * 100))
+    assert budgets[0] == scoring.CPU_TOKENS
+    assert budgets[1] < budgets[2]
+    replace(model_scorer, memory=2**37, token_budget=77)(*codes_of("ACGT"))
+    assert budgets[-1] == 77
+
+
+@pytest.mark.parametrize("chunk", [1, 12, 10_000])
+def test_sequences_that_are_encoded_in_turn_have_the_same_probabilities(model_scorer: ModelScorer, chunk: int) -> None:
+    arguments = codes_of("ACGTACGTAC", "GGGTTTNNACG", "TTT", "ACGT" * 9)
+    np.testing.assert_allclose(
+        model_scorer._score_in_chunks(*arguments, chunk), model_scorer(*arguments), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_chunks_hold_every_sequence_once_and_in_order() -> None:
+    codes, lengths = np.arange(100, dtype=np.uint8), np.array([30, 1, 9, 25, 5, 30])
+    parts = list(scorer.chunks(codes, lengths, 20))
+    assert np.concatenate([part for part, _ in parts]).tolist() == codes.tolist()
+    assert [of_part.tolist() for _, of_part in parts] == [[30], [1, 9], [25], [5, 30]]
+    assert not list(scorer.chunks(codes[:0], lengths[:0], 20))

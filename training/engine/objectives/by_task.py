@@ -9,15 +9,16 @@ from training.engine.objectives.recognition import Recognition
 from training.tasks import Task
 
 
-def objective_of(config: TrainingConfig, train: TokenDataset) -> Objective:
+def objective_of(config: TrainingConfig, train: TokenDataset, scoring_budget: int | None = None) -> Objective:
     """What a model learns from a dataset.
 
     Args:
         config: the optimisation, as `Task.training` gives it.
         train: the rows to learn from.
+        scoring_budget: most padded tokens in a batch that recognition scores (default: the budget of training).
     """
     if not Task.of_dataset(train.manifest["config"]).is_structure:
-        return Recognition(config, train)
+        return Recognition(config, train, scoring_budget)
     # Of this task alone: it needs the decoder's compiler.
     from training.engine.objectives.structure import Structure
 

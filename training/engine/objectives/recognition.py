@@ -27,12 +27,13 @@ class Recognition:
     Args:
         config: class weights and the token budget of validation.
         train: the rows to learn from, whose labels decide balanced weights.
+        scoring_budget: most padded tokens in a batch that is scored (default: the budget of training).
     """
 
     criterion = "validation_auroc"
 
-    def __init__(self, config: TrainingConfig, train: TokenDataset) -> None:
-        self._token_budget = config.budget
+    def __init__(self, config: TrainingConfig, train: TokenDataset, scoring_budget: int | None = None) -> None:
+        self._token_budget = scoring_budget or config.budget
         self._class_weights = class_weights(train.labels, balanced=config.class_weights == "balanced")
 
     def collate(self, train: TokenDataset, epoch: int, rows: Rows) -> TokenBatch:

@@ -205,7 +205,11 @@ def add_experiment_argument(parser: argparse.ArgumentParser) -> None:
 def add_dataset_flag(parser: argparse.ArgumentParser) -> None:
     """Add the finished dataset that a verb requires."""
     parser.add_argument(
-        "--dataset", type=PathRole.READ, required=True, metavar="DATASET", help="a dataset made by raygene build"
+        "--dataset",
+        type=PathRole.READ_DATASET,
+        required=True,
+        metavar="DATASET",
+        help="a dataset made by raygene build: its directory, or its address such as s3://BUCKET/NAME",
     )
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from cluster.experiment import Experiment, inputs
 from pipelines import remote
 from pipelines.errors import UsageError
+from pipelines.stores.store import Store
 from training.bundle import included_models
 
 FlaggedPath = tuple[str, Path]
@@ -32,10 +33,11 @@ class PathRole(Enum):
 
     READ = "a directory with everything in it, or a file of this machine"
     READ_FILE = "a file, or its address"
+    READ_DATASET = "a dataset: its directory, or its address"
     MODEL = "a bundle: its directory, its address, or the name of a model that comes with raygene"
     WRITTEN_FILE = "a file that is written"
     WRITTEN_FOLDER = "a directory to which files of known names are added"
-    WRITTEN_DATASET = "a dataset, which is replaced as a whole"
+    WRITTEN_DATASET = "a dataset, which is replaced as a whole: its directory, or its address in a store"
     WRITTEN_BUNDLE = "a model bundle, which is replaced as a whole"
     PROBED = "a directory in which a file is written and removed"
     SEARCHED = "a directory in which a file of a known name is read"
@@ -46,9 +48,11 @@ class PathRole(Enum):
         return text if path is None or "://" not in text else str(path)
 
 
-READ = (PathRole.READ, PathRole.READ_FILE, PathRole.MODEL)
+READ = (PathRole.READ, PathRole.READ_FILE, PathRole.READ_DATASET, PathRole.MODEL)
 """Roles of paths that are read."""
-_ADDRESSED = (PathRole.READ_FILE, PathRole.MODEL, PathRole.PROBED)
+_STORED = (PathRole.WRITTEN_DATASET,)
+"""Roles of outputs that may be at an address."""
+_ADDRESSED = (PathRole.READ_FILE, PathRole.READ_DATASET, PathRole.MODEL, PathRole.PROBED, *_STORED)
 _REPLACED = {PathRole.WRITTEN_DATASET: "dataset", PathRole.WRITTEN_BUNDLE: "model bundle"}
 """What becomes of these directories: nothing else that lies in one is left."""
 
@@ -121,6 +125,9 @@ def declared(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
                 if path is None and not takes_addresses(action):
                     path = _local(flag, text)
                 read += [] if path is None else [(flag, path)]
+            elif role in _STORED and remote.local_path(text) is None:
+                # No local path can be the same; an address to which nothing can be written is refused here.
+                Store(text)
             else:
                 path = output_file(flag, text) if role is PathRole.WRITTEN_FILE else _local(flag, text)
                 written.append(Written(flag, path, role))

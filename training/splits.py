@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError
 from training.tasks import Task
 
 
-def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDataset, TokenDataset]:
+def open_splits(dataset: Location, fingerprint: str | None = None) -> tuple[TokenDataset, TokenDataset]:
     """Open train and validation of one dataset.
 
     Args:
-        dataset: its directory.
+        dataset: its directory or address.
         fingerprint: that the dataset must have; None: any.
 
     Raises:
@@ -36,17 +36,17 @@ def open_splits(dataset: Path, fingerprint: str | None = None) -> tuple[TokenDat
     return train, validation
 
 
-def opened_splits(dataset: Path, fingerprint: str | None) -> tuple[TokenDataset, TokenDataset]:
+def opened_splits(dataset: Location, fingerprint: str | None) -> tuple[TokenDataset, TokenDataset]:
     """As `open_splits`, but the splits that this process opened last by their fingerprint are not opened again."""
     return open_splits(dataset) if fingerprint is None else _opened_last(dataset, fingerprint)
 
 
 @lru_cache(maxsize=1)
-def _opened_last(dataset: Path, fingerprint: str) -> tuple[TokenDataset, TokenDataset]:
+def _opened_last(dataset: Location, fingerprint: str) -> tuple[TokenDataset, TokenDataset]:
     return open_splits(dataset, fingerprint)
 
 
-def _require_genes(split: TokenDataset, dataset: Path) -> None:
+def _require_genes(split: TokenDataset, dataset: Location) -> None:
     """A window's label says whether it has a coding base."""
     if not split.labels.any():
         raise DatasetError(

@@ -11,9 +11,11 @@ from cluster.context import Context
 from cluster.flags import Parser, add_experiment_argument
 from cluster.output_paths import PathRole
 from cluster.terminal import Terminal
+from pipelines import remote
 from pipelines.config import DatasetConfig
 from pipelines.display import agreeing, counted
 from pipelines.errors import UsageError
+from pipelines.stores.store import Store
 
 if TYPE_CHECKING:
     from cluster.experiment import ClusterConfig
@@ -38,7 +40,8 @@ def add_arguments(parser: Parser) -> None:
         "--output",
         type=PathRole.WRITTEN_DATASET,
         metavar="DATASET",
-        help="directory of the dataset (with --dry-run: where its disk is checked)",
+        help="directory of the dataset, or a folder in a store such as s3://BUCKET/NAME (with --dry-run: where its "
+        "disk is checked)",
     )
     parser.add_argument(
         "--dry-run",
@@ -54,11 +57,11 @@ def run(context: Context) -> None:
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
     if context.arguments.dry_run:
-        show_estimate(config, Path(context.arguments.output or "."), experiment.cluster, context.terminal)
+        show_estimate(config, _place(context.arguments.output or "."), experiment.cluster, context.terminal)
         return
     if context.arguments.output is None:
         raise UsageError("raygene build: the following arguments are required: --output", "see raygene build --help")
-    output = Path(context.arguments.output)
+    output = _place(context.arguments.output)
     manifest = build(
         config,
         output,
@@ -68,6 +71,12 @@ def run(context: Context) -> None:
     )
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")
+
+
+def _place(output: str) -> Path | Store:
+    """Where a dataset is written: a local path, or a folder of a store."""
+    path = remote.local_path(output)
+    return Store(output) if path is None else path
 
 
 def show_plan(prepared: Prepared, cluster: ClusterConfig, terminal: Terminal) -> None:
@@ -105,7 +114,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:,.0f} minutes" if seconds < 5_400 else f"{seconds / 3_600:,.1f} hours"
 
 
-def show_estimate(config: DatasetConfig, output: Path, cluster: ClusterConfig, terminal: Terminal) -> None:
+def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterConfig, terminal: Terminal) -> None:
     """Read the inputs, and show how large a dataset they would give at most, its splits, and the keys nobody set.
 
     Raises:
@@ -145,7 +154,11 @@ def show_estimate(config: DatasetConfig, output: Path, cluster: ClusterConfig, t
             "tokenizer: {k: 3, stride: 1} recognises genes better than the defaults 6 and 3, which give a third of the "
             "tokens and stay for the sake of earlier datasets"
         )
-    needed, free = preflight.estimate_disk_bytes(estimates, job.tokenizer), preflight.free_bytes(output.absolute())
+    needed = preflight.estimate_disk_bytes(estimates, job.tokenizer)
+    if isinstance(output, Store):
+        terminal.say(f"store: about {needed / 1e6:,.1f} MB; fingerprint {job.fingerprint[:12]}")
+        return
+    free = preflight.free_bytes(output.absolute())
     terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
     preflight.require_disk(needed, output.absolute())
 

@@ -31,7 +31,7 @@ def add_arguments(parser: Parser) -> None:
     add_experiment_argument(parser)
     parser.add_argument(
         "--dataset",
-        type=PathRole.READ,
+        type=PathRole.READ_DATASET,
         metavar="DATASET",
         help="learn from the train split of a dataset made by raygene build",
     )
@@ -93,6 +93,7 @@ def run(context: Context) -> None:
 
 
 def _corpus(context: Context) -> Corpus:
+    from pipelines.dataset import location
     from training.embed import corpus
 
     experiment, arguments, terminal = context.experiment(), context.arguments, context.terminal
@@ -105,7 +106,8 @@ def _corpus(context: Context) -> Corpus:
             raise UsageError("--split goes with --dataset", "hold out sequences of a genome with --hold-out")
         paths = [Path(path) for path in arguments.fasta]
         return corpus.from_fasta(paths, arguments.hold_out or [], experiment.tokenizer, experiment.embedding, terminal)
-    dataset_corpus = corpus.from_dataset(Path(arguments.dataset), arguments.split or "validation", experiment.embedding)
+    dataset = location.of_argument(arguments.dataset)
+    dataset_corpus = corpus.from_dataset(dataset, arguments.split or "validation", experiment.embedding)
     if differences := corpus.differing_tokenizer_keys(experiment.resolved(), dataset_corpus.tokenizer):
         terminal.warn(
             f"{arguments.dataset}: built with {'; '.join(differences)} as in the experiment: "

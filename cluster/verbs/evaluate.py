@@ -13,6 +13,8 @@ from cluster.output_paths import PathRole, Written
 from cluster.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.config import TokenizerConfig
+from pipelines.dataset import location
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import read_counts, read_manifest
 from pipelines.errors import DatasetError
 from pipelines.progress import Progress
@@ -102,7 +104,7 @@ def written(context: Context) -> list[Written]:
     report, mistakes_path = _default_outputs(arguments)
     models = model_names.short_names(arguments.bundles)
     try:
-        counts = read_counts(Path(arguments.dataset))
+        counts = read_counts(location.local(arguments.dataset, ()))
     except DatasetError:
         # Said when it is opened.
         counts = []
@@ -115,9 +117,13 @@ def written(context: Context) -> list[Written]:
     ]
 
 
-def _warn_of_unknown_tokens(dataset: Path, split: str, progress: Progress) -> None:
+def _warn_of_unknown_tokens(dataset: Location, split: str, progress: Progress) -> None:
     """Warn if many tokens of the split are `<unk>`; a build has already refused those of which most are."""
-    files = [file for file in read_manifest(dataset)["files"] if file["path"].startswith(f"split={split}/")]
+    files = [
+        file
+        for file in read_manifest(location.local(dataset, ()))["files"]
+        if file["path"].startswith(f"split={split}/")
+    ]
     tokens = sum(file.get("tokens", 0) for file in files)
     if tokens:
         share = sum(file.get("unknown_tokens", 0) for file in files) / tokens
@@ -143,7 +149,7 @@ def run(context: Context) -> None:
         storage.make_directory(path.parent)
     evaluation = evaluate(
         bundles,
-        Path(arguments.dataset),
+        location.of_argument(arguments.dataset),
         split,
         arguments.token_budget,
         arguments.samples,
@@ -152,7 +158,7 @@ def run(context: Context) -> None:
         terminal,
     )
     _show(evaluation, terminal)
-    _warn_of_unknown_tokens(Path(arguments.dataset), split, terminal)
+    _warn_of_unknown_tokens(location.of_argument(arguments.dataset), split, terminal)
     if arguments.json:
         storage.write_json(Path(arguments.json), json_report.to_json(evaluation), allow_nan=False)
     if arguments.predictions:

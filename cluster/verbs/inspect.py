@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
     parser.add_argument(
         "dataset",
-        type=PathRole.READ,
+        type=PathRole.READ_DATASET,
         metavar="DATASET",
         help="a dataset made by raygene build (a bundle too, to export its tokenizer)",
     )
@@ -47,6 +47,7 @@ def run(context: Context) -> None:
     """Inspect, show the tables, and write the requested files."""
     from pipelines.audit import inspection as intervals
     from pipelines.audit import structure_inspection as windows
+    from pipelines.dataset import location
     from pipelines.dataset.manifest import MANIFEST, is_structure, read_manifest
 
     arguments, terminal = context.arguments, context.terminal
@@ -54,9 +55,9 @@ def run(context: Context) -> None:
         raise UsageError("--export and --export-to go together", "write --export bed --export-to intervals.bed")
     if arguments.export == "huggingface":
         _export_tokenizer(context)
-        if not (Path(arguments.dataset) / MANIFEST).exists():
+        if not (location.local(arguments.dataset, ()) / MANIFEST).exists():
             return
-    dataset = Path(arguments.dataset)
+    dataset = location.local(arguments.dataset)
     is_of_windows = is_structure(read_manifest(dataset))
     inspection = windows.inspect(dataset) if is_of_windows else intervals.inspect(dataset)
     if isinstance(inspection, intervals.Inspection):
@@ -74,19 +75,21 @@ def run(context: Context) -> None:
 
 
 def _export_tokenizer(context: Context) -> None:
+    from pipelines.dataset import location
     from pipelines.tokens import huggingface
     from pipelines.tokens.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer.load(Path(context.arguments.dataset))
+    tokenizer = Tokenizer.load(location.local(context.arguments.dataset, ()))
     huggingface.save(tokenizer, Path(context.arguments.export_to))
     context.terminal.say(f"tokenizer: {context.arguments.export_to} ({huggingface.agreement(tokenizer)})")
 
 
 def _export(context: Context) -> None:
+    from pipelines.dataset import location
     from pipelines.dataset.export import export
 
     arguments, terminal = context.arguments, context.terminal
-    written = export(Path(arguments.dataset), arguments.export, Path(arguments.export_to))
+    written = export(location.local(arguments.dataset), arguments.export, Path(arguments.export_to))
     terminal.say(f"{arguments.export}: {counted(written.rows, 'interval')} in {arguments.export_to}")
     if written.truncated:
         terminal.warn(

@@ -45,14 +45,20 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Plan, and show parts, peak and budget."""
+    from pipelines.dataset import location
     from training.memory import capacity
     from training.memory.analysis import analyse
 
     arguments, experiment = context.arguments, context.experiment()
     device_memory = capacity.parse_size(arguments.device_memory) if arguments.device_memory else None
+    dataset = location.of_argument(arguments.dataset)
     with context.terminal.stage("planning memory"):
         analysis = analyse(
-            experiment.model, experiment.training, Path(arguments.dataset), device_memory, arguments.device_kind
+            experiment.model,
+            experiment.training,
+            dataset,
+            device_memory,
+            arguments.device_kind,
         )
     show(context, analysis)
     if arguments.json:

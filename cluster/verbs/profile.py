@@ -51,6 +51,7 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Profile, and show the tables."""
+    from pipelines.dataset import location
     from pipelines.errors import UsageError
     from training.profile.profiler import Plan
     from training.profile.run import OPERATOR_HEADER, PHASE_HEADER, profile
@@ -59,7 +60,7 @@ def run(context: Context) -> None:
     if not 1 <= arguments.steps <= MAX_STEPS:
         raise UsageError(f"--steps {arguments.steps}: no number of steps to time", f"give 1 to {MAX_STEPS:,}")
     experiment = context.experiment()
-    dataset, output = Path(arguments.dataset).absolute(), Path(arguments.output).absolute()
+    dataset, output = location.of_argument(arguments.dataset), Path(arguments.output).absolute()
     is_local = address_of(experiment.cluster, os.environ.get("RAY_ADDRESS", "")) == "local"
     needs_ray = not is_local or experiment.training.workers > 1
     result = profile(

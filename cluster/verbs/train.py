@@ -83,6 +83,7 @@ def _is_replaced(context: Context) -> bool:
 
 def run(context: Context) -> None:
     """Train, and show where the bundle is; or show what training would do."""
+    from pipelines.dataset import location
     from training.distributed.train import train
 
     experiment, arguments = context.experiment(), context.arguments
@@ -91,7 +92,7 @@ def run(context: Context) -> None:
         return
     if arguments.output is None:
         raise UsageError("raygene train: the following arguments are required: --output", "see raygene train --help")
-    dataset, output = Path(arguments.dataset).absolute(), Path(arguments.output).absolute()
+    dataset, output = location.of_argument(arguments.dataset), Path(arguments.output).absolute()
     with context.connector(experiment.cluster)():
         train(
             experiment.model,
@@ -112,11 +113,12 @@ def show_plan(context: Context) -> None:
         RaygeneError: as `training.distributed.train.train`, but for what only the cluster can tell.
     """
     from cluster.verbs import memory
+    from pipelines.dataset import location
     from training.distributed.train import prepare, reconciled
     from training.memory.analysis import analyse
 
     experiment, terminal, output = context.experiment(), context.terminal, context.arguments.output
-    dataset = Path(context.arguments.dataset).absolute()
+    dataset = location.of_argument(context.arguments.dataset)
     run = prepare(experiment.model, experiment.training, dataset, Path(output or "run").absolute())
     reconciled(run, experiment.resolved(), terminal)
     rows = [(split.split, f"{len(split):,}", f"{len(split.tokens):,}") for split in (run.train, run.validation)]

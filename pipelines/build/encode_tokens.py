@@ -26,11 +26,11 @@ from pipelines.genome.labelled import Sequences
 from pipelines.genome.sequence import Bytes
 from pipelines.negatives import dinucleotide
 from pipelines.splits import sketch, sketch_files
+from pipelines.stores.staging import RECORDS, Staging
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import UNK
 
 ROW_GROUP_TOKENS = 1 << 20
-RECORDS = ".records"
 DINUCLEOTIDE = "dinucleotide"
 # Splitting the ids' bytes into streams packs a fifth smaller and faster than a dictionary of k-mers: docs/decisions/.
 _PARQUET: dict[str, Any] = {
@@ -193,20 +193,21 @@ class SketchIntervals:
 
     Attributes:
         genomes: name to genome.
-        folder: receives the files of all tasks.
+        staging: receives the files of all tasks.
         seed: `negatives.seed`.
         one_in: one in how many k-mers is kept; see `sketch`.
     """
 
     genomes: dict[str, Sequences]
-    folder: Path
+    staging: Staging
     seed: int
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
         if len(table):
             bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
-            write_sketches(table, sequence.base_codes(bases), lengths, self.folder, self.one_in)
+            with self.staging.task_folder() as folder:
+                write_sketches(table, sequence.base_codes(bases), lengths, folder / RECORDS, self.one_in)
         return pa.table({"rows": [len(table)]})
 
 
@@ -227,22 +228,27 @@ def write_sketches(table: pa.Table, codes: Bytes, lengths: NDArray[np.int64], fo
 
 
 def write_once(
-    table: pa.Table, record_path_of: Callable[[int], Path], write: Callable[[pa.Table, int], dict[str, Any]]
+    table: pa.Table, staging: Staging, write: Callable[[pa.Table, int, Path], dict[str, Any]], prefix: str = ""
 ) -> pa.Table:
     """Write a task's files unless its record exists, and return the record; no row for an empty table.
 
     Args:
         table: rows of one task.
-        record_path_of: gives the path of a task's record, which is written after the files.
-        write: writes the files of a table and a task, and returns the record's entries; `files` are the manifest's.
+        staging: what becomes the dataset, with the records.
+        write: writes the files of a table and a task into a directory, and returns the record's entries; `files` are
+            the manifest's.
+        prefix: of the record's name, where tasks of several kinds have the same numbers.
     """
     if len(table) == 0:
         return pa.table({"record": pa.array([], pa.string())})
     task = table["task"][0].as_py()
-    path = record_path_of(task)
-    if not path.exists():
-        storage.write_text(path, json.dumps({"task": task, **write(table, task)}, sort_keys=True))
-    return pa.table({"record": pa.array([path.read_text(encoding="utf-8")], pa.string())})
+    name = f"{prefix}{task:05d}.json"
+    record = staging.read_record(name)
+    if record is None:
+        with staging.task_folder() as folder:
+            record = json.dumps({"task": task, **write(table, task, folder)}, sort_keys=True)
+        staging.write_record(name, record)
+    return pa.table({"record": pa.array([record], pa.string())})
 
 
 @dataclass(frozen=True)
@@ -252,31 +258,26 @@ class WriteParts:
     Attributes:
         genomes: name to genome.
         tokenizer: turns bases into ids.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
         seed: `negatives.seed`.
         one_in: one in how many k-mers is kept in the sketches that measure leakage; see `sketch`.
     """
 
     genomes: dict[str, Sequences]
     tokenizer: Tokenizer
-    staging: Path
+    staging: Staging
     seed: int
     one_in: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return write_once(table, lambda task: record_path(self.staging, task), self._write)
+        return write_once(table, self.staging, self._write)
 
-    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
+    def _write(self, table: pa.Table, task: int, folder: Path) -> dict[str, Any]:
         bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
         codes = sequence.base_codes(bases)
         rows = encode(table, bases, codes, lengths, self.tokenizer)
-        write_sketches(table, codes, lengths, self.staging / RECORDS, self.one_in)
-        return {"files": write_splits(rows, self.staging, task, self.tokenizer)}
-
-
-def record_path(staging: Path, task: int) -> Path:
-    """Return the path of a finished task's record."""
-    return staging / RECORDS / f"{task:05d}.json"
+        write_sketches(table, codes, lengths, folder / RECORDS, self.one_in)
+        return {"files": write_splits(rows, folder, task, self.tokenizer)}
 
 
 def write_splits(

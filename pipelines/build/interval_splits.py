@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from pipelines.ray_map import map_tables
 from pipelines.splits import assign, families, sketch, sketch_files
 from pipelines.splits.named_rows import NamedRows, number_pairs
 from pipelines.splits.sketch_files import SketchFiles
+from pipelines.stores.staging import RECORDS, Staging
 
 
 def assign_splits(
@@ -26,7 +26,7 @@ def assign_splits(
     collections: Sequence[Collection],
     genomes: dict[str, Sequences],
     config: DatasetConfig,
-    staging: Path,
+    staging: Staging,
     progress: Progress,
 ) -> tuple[pa.Table, pa.Table]:
     """Give every interval an id and a split.
@@ -36,7 +36,7 @@ def assign_splits(
         collections: the labelled sequences, whose rows follow.
         genomes: name to genome or collection.
         config: the sections that decide content.
-        staging: directory that becomes the dataset, where sketches are kept until the leakage is measured.
+        staging: what becomes the dataset, where sketches are kept until the leakage is measured.
         progress: shows families that are looked for, and warns of a split at random.
 
     Returns:
@@ -83,12 +83,12 @@ def _number_genes(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _find_families(
-    table: pa.Table, genomes: dict[str, Sequences], config: DatasetConfig, staging: Path, progress: Progress
+    table: pa.Table, genomes: dict[str, Sequences], config: DatasetConfig, staging: Staging, progress: Progress
 ) -> NDArray[np.int64]:
     """Return the family of each interval, a number that similar intervals of all genomes share, shape (rows,)."""
     sketches = sketch_intervals(table, genomes, config.negatives.seed, staging, progress)
     with progress.stage("comparing sketches"):
-        folder = staging / encode_tokens.RECORDS / "families"
+        folder = staging.path / RECORDS / "families"
         family = families.similar_groups(sketches, folder, len(table), len(genomes), config.split.identity)
     largest = int(np.bincount(family).max(initial=0))
     progress.note(
@@ -99,7 +99,7 @@ def _find_families(
 
 
 def sketch_intervals(
-    table: pa.Table, genomes: dict[str, Sequences], seed: int, staging: Path, progress: Progress
+    table: pa.Table, genomes: dict[str, Sequences], seed: int, staging: Staging, progress: Progress
 ) -> SketchFiles:
     """Write the sketches of every task that has none yet; return those of all intervals.
 
@@ -107,18 +107,20 @@ def sketch_intervals(
         table: the interval table.
         genomes: name to genome or collection.
         seed: `negatives.seed`.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
         progress: shows the tasks.
     """
-    folder = staging / encode_tokens.RECORDS
+    folder = staging.path / RECORDS
     storage.make_directory(folder)
+    staging.fetch(sketch_files.PATTERN)
     tasks = task_plan.cut(table)
     missing = [part for number, part in enumerate(tasks) if not sketch_files.is_written(folder, number)]
     if missing:
-        mapper = encode_tokens.SketchIntervals(genomes, folder, seed, sketch_spacing(table))
+        mapper = encode_tokens.SketchIntervals(genomes, staging, seed, sketch_spacing(table))
         with progress.stage("sketching intervals", len(table), unit="intervals") as stage:
             for sketched in map_tables(run_tasks.group(missing), encode_tokens.EachTask(mapper)):
                 stage.advance(int(sketched["rows"].to_numpy().sum()))
+        staging.fetch(sketch_files.PATTERN)
     return SketchFiles(folder, len(tasks))
 
 

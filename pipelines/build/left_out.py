@@ -23,6 +23,7 @@ from pipelines.dataset.manifest import LEFT_OUT
 from pipelines.dataset.row_checks import checked_row_groups
 from pipelines.genome import intervals, sequence
 from pipelines.genome.labelled import Sequences
+from pipelines.stores.staging import Staging
 from pipelines.tokens.tokenizer import Tokenizer
 
 FOLDER = LEFT_OUT
@@ -114,24 +115,23 @@ class WriteLeftOut:
     Attributes:
         genomes: name to genome.
         tokenizer: turns bases into ids.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
     """
 
     genomes: dict[str, Sequences]
     tokenizer: Tokenizer
-    staging: Path
+    staging: Staging
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        folder = self.staging / encode_tokens.RECORDS
-        return encode_tokens.write_once(table, lambda task: folder / f"left-out-{task:05d}.json", self._write)
+        return encode_tokens.write_once(table, self.staging, self._write, prefix="left-out-")
 
-    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
+    def _write(self, table: pa.Table, task: int, folder: Path) -> dict[str, Any]:
         bases, lengths = encode_tokens.strand_bases(self.genomes[table["genome"][0].as_py()], table)
         rows = encode_tokens.encode(table, bases, sequence.base_codes(bases), lengths, self.tokenizer)
         for name in ("reason", "overlaps_train"):
             rows = rows.append_column(name, table[name])
         file_name = f"{FOLDER}/part-{task:05d}.parquet"
-        return {"files": [encode_tokens.write_part(rows, self.staging, file_name, self.tokenizer, schema.left_out)]}
+        return {"files": [encode_tokens.write_part(rows, folder, file_name, self.tokenizer, schema.left_out)]}
 
 
 def manifest_entry(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,23 +1,20 @@
 """Genomes to a token dataset: prepare, write, commit, whatever the task.
 
-`recognise_build` and `structure_build` read and write what each task needs. Everything is written into a hidden sibling
-directory and swapped in at the end, the manifest last. A build whose inputs and parameters have the fingerprint of the
-existing dataset does nothing; a killed one resumes from its parts.
+`recognise_build` and `structure_build` read and write what each task needs, and `pipelines.dataset.targets` says where
+that is put, the manifest last. A build whose inputs and parameters have the fingerprint of the existing dataset does
+nothing; a killed one resumes from its parts.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import schema, storage, structure_config
+from pipelines import structure_config
 from pipelines.build import (
     encode_tokens,
-    left_out,
     preflight,
     recognise_build,
     structure_build,
@@ -25,15 +22,16 @@ from pipelines.build import (
 )
 from pipelines.build.preflight import Estimate
 from pipelines.config import DatasetConfig
-from pipelines.dataset.manifest import MANIFEST, read_manifest, sealed_text
-from pipelines.dataset.token_dataset import is_whole
-from pipelines.errors import DatasetError, RaygeneError, ResourceError
+from pipelines.dataset import targets
+from pipelines.dataset.targets import Target
+from pipelines.errors import RaygeneError, ResourceError
 from pipelines.progress import Progress
 from pipelines.splits.plan import PlannedSplit
+from pipelines.stores.staging import Staging
+from pipelines.stores.store import Store
 from pipelines.tokens.tokenizer import Tokenizer
 
 Connect = Callable[[], AbstractContextManager[Any]]
-_PART = re.compile(r"part-\d+\.parquet")
 
 
 class Prepared(Protocol):
@@ -53,7 +51,7 @@ class Prepared(Protocol):
     def splits(self) -> list[PlannedSplit]:
         """What each split will hold, as far as it is known."""
 
-    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+    def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows with Ray; return the manifest and the tokenizer of the rows."""
 
 
@@ -70,7 +68,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
 
 def build(
     config: DatasetConfig,
-    output: Path,
+    output: Path | Store,
     connect: Connect,
     progress: Progress,
     prepared: Prepared | None = None,
@@ -80,7 +78,8 @@ def build(
 
     Args:
         config: the sections that decide content.
-        output: the dataset's directory; an earlier dataset there is replaced once the new one is complete.
+        output: the dataset's directory, or a folder of a store; an earlier dataset there is replaced once the new one
+            is complete.
         connect: opens Ray; called only when there is work.
         progress: reports every stage.
         prepared: what `prepare` returned for the configuration, where its inputs have been read already.
@@ -92,30 +91,26 @@ def build(
     Raises:
         RaygeneError: any problem with the inputs, the configuration or the disk. An earlier dataset stays as it was.
     """
-    output = output.resolve()
-    _check_target(output)
-    with storage.only_writer(output):
-        storage.recover(output)
-        return _build(prepared or prepare(config, progress), output, connect, progress, on_start)
+    where = targets.target(output)
+    with where.hold():
+        return _build(prepared or prepare(config, progress), where, connect, progress, on_start)
 
 
 def _build(
     prepared: Prepared,
-    output: Path,
+    where: Target,
     connect: Connect,
     progress: Progress,
     on_start: Callable[[Prepared], None] | None,
 ) -> dict[str, Any]:
-    if existing := _existing_manifest(output, prepared.fingerprint, progress):
-        progress.note(f"{output} is up to date")
+    if existing := where.existing(prepared.fingerprint, progress):
+        progress.note(f"{where} is up to date")
         return existing
     if on_start is not None:
         on_start(prepared)
-    preflight.require_disk(preflight.estimate_disk_bytes(prepared.estimates(), prepared.tokenizer), output)
-    staging = storage.staging_directory(output, prepared.fingerprint)
-    for leftover in output.parent.glob(f".{output.name}.building-*"):
-        if leftover != staging:
-            shutil.rmtree(leftover, ignore_errors=True)
+    if where.disk is not None:
+        preflight.require_disk(preflight.estimate_disk_bytes(prepared.estimates(), prepared.tokenizer), where.disk)
+    staging = where.staging(prepared.fingerprint)
     try:
         with connect():
             _warm_up_workers()
@@ -124,55 +119,9 @@ def _build(
         # Finished parts stay: the next build resumes from them, on a larger disk or with more memory.
         raise
     except RaygeneError:
-        shutil.rmtree(staging, ignore_errors=True)
+        where.discard(staging)
         raise
-    tokenizer.save(staging)
-    shutil.rmtree(staging / encode_tokens.RECORDS)
-    storage.remove_partial(staging)
-    storage.write_text(staging / MANIFEST, sealed_text(document))
-    storage.swap_in(staging, output)
-    return read_manifest(output)
-
-
-def _check_target(output: Path) -> None:
-    if output.is_file():
-        raise DatasetError(f"{output}: is a file", "choose a directory for --output")
-    if output.is_dir() and any(output.iterdir()):
-        if not (output / MANIFEST).exists():
-            raise DatasetError(
-                f"{output}: holds files that are not a raygene dataset", "choose another --output, or empty it"
-            )
-        try:
-            read_manifest(output)
-        except DatasetError as error:
-            # A damaged dataset is built again; a directory that may be something else is left alone.
-            if error.code != "damaged" or not any(output.glob("split=*/")):
-                raise
-        known = {MANIFEST, "tokenizer.json", left_out.FOLDER, *(f"split={name}" for name in schema.SPLITS)}
-        other = {path.name for path in output.iterdir()} - known
-        other |= {f"{path.parent.name}/{path.name}" for path in output.glob("*/*") if not _PART.fullmatch(path.name)}
-        if other:
-            raise DatasetError(
-                f"{output}: holds {min(other)}, which a rebuild would remove", "move it out of the dataset"
-            )
-    storage.make_directory(output.parent)
-
-
-def _existing_manifest(output: Path, expected_fingerprint: str, progress: Progress) -> dict[str, Any] | None:
-    """Return the manifest of an undamaged dataset with this fingerprint; None where there is none."""
-    if not (output / MANIFEST).exists():
-        return None
-    try:
-        document = read_manifest(output)
-    except DatasetError as error:
-        progress.note(f"{error.problem}; it is built again")
-        return None
-    if document["fingerprint"] != expected_fingerprint:
-        return None
-    if not is_whole(output, document):
-        progress.note(f"{output}: a file is missing or damaged; it is built again")
-        return None
-    return document
+    return where.commit(staging, document, tokenizer)
 
 
 def _warm_up_workers() -> None:

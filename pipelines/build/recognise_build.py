@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines import schema, storage
+from pipelines import schema
 from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
@@ -39,6 +38,7 @@ from pipelines.ray_map import map_tables
 from pipelines.splits import assign, leakage, plan, regions, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.plan import PlannedSplit
+from pipelines.stores.staging import RECORDS, Staging
 from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
 
@@ -115,7 +115,7 @@ class PreparedIntervals:
             self.config.split,
         )
 
-    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+    def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
         placed = _place_negatives(self, progress)
         table, dropped = interval_splits.assign_splits(
@@ -252,14 +252,11 @@ def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: P
 
 
 def _encode_rows(
-    prepared: PreparedIntervals, tokenizer: Tokenizer, table: pa.Table, staging: Path, progress: Progress
+    prepared: PreparedIntervals, tokenizer: Tokenizer, table: pa.Table, staging: Staging, progress: Progress
 ) -> dict[str, Any]:
     """Write the dataset's rows; return the manifest's entry on the files."""
-    storage.make_directory(staging / encode_tokens.RECORDS)
     seed = prepared.config.negatives.seed
-    mapper = encode_tokens.WriteParts(
-        prepared.genomes, tokenizer, staging.absolute(), seed, interval_splits.sketch_spacing(table)
-    )
+    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging, seed, interval_splits.sketch_spacing(table))
     unknown: dict[str, Counter[str]] = {}
     with progress.stage("encoding tokens", len(table), unit="intervals") as stage:
         files = _write_tasks(task_plan.cut(table), mapper, staging, stage, unknown)
@@ -272,12 +269,12 @@ def _encode_rows(
 
 
 def _encode_left_out(
-    prepared: PreparedIntervals, tokenizer: Tokenizer, genes: pa.Table, staging: Path, progress: Progress
+    prepared: PreparedIntervals, tokenizer: Tokenizer, genes: pa.Table, staging: Staging, progress: Progress
 ) -> dict[str, Any]:
     """Write the genes left out, if there are any; return the manifest's entry on them."""
     if len(genes) == 0:
         return left_out.manifest_entry(genes, [])
-    mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging.absolute())
+    mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging)
     with progress.stage("encoding genes left out", len(genes), unit="genes") as stage:
         return left_out.manifest_entry(genes, _write_tasks(task_plan.cut(genes), mapper, staging, stage))
 
@@ -285,7 +282,7 @@ def _encode_left_out(
 def _write_tasks(
     tasks: list[pa.Table],
     mapper: Callable[[pa.Table], pa.Table],
-    staging: Path,
+    staging: Staging,
     stage: Stage,
     tokens_of: dict[str, Counter[str]] | None = None,
 ) -> list[dict[str, Any]]:
@@ -294,7 +291,7 @@ def _write_tasks(
     Args:
         tasks: tables of intervals, each of one genome.
         mapper: writes the files of a task, and returns its record.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
         stage: shows the rows that are written.
         tokens_of: receives `tokens` and `unknown_tokens` of each genome.
 
@@ -311,14 +308,16 @@ def _write_tasks(
     return run_tasks.by_path(files)
 
 
-def _measure_leakage(prepared: PreparedIntervals, table: pa.Table, staging: Path, progress: Progress) -> dict[str, Any]:
+def _measure_leakage(
+    prepared: PreparedIntervals, table: pa.Table, staging: Staging, progress: Progress
+) -> dict[str, Any]:
     """Return the shares of test intervals (of validation without a test split) that are like one in train."""
     splits = np.array(table["split"].to_pylist(), dtype=object)
     scored = "test" if (splits == "test").any() else "validation"
     seed, genomes = prepared.config.negatives.seed, len(table["genome"].unique())
     # Encoding wrote them, but for the parts that an earlier version encoded before the build was killed.
     sketches = interval_splits.sketch_intervals(table, prepared.genomes, seed, staging, progress)
-    folder = staging / encode_tokens.RECORDS / "leakage"
+    folder = staging.path / RECORDS / "leakage"
     with progress.stage("measuring leakage"):
         found = leakage.measure(sketches, folder, splits == scored, splits == "train", genomes)
     return {

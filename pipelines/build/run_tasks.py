@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipelines.build import encode_tokens
 from pipelines.errors import DatasetError
 from pipelines.progress import Stage
 from pipelines.ray_map import map_tables
+from pipelines.stores.staging import Staging
 
 MAX_TASKS_IN_GROUP = 4
 
@@ -27,7 +27,7 @@ def group(tasks: list[pa.Table]) -> list[pa.Table]:
 
 
 def write(
-    tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], rows: int, staging: Path, stage: Stage
+    tasks: list[pa.Table], mapper: Callable[[pa.Table], pa.Table], rows: int, staging: Staging, stage: Stage
 ) -> Iterator[dict[str, Any]]:
     """Have a map write every task; yield the record of each, in any order.
 
@@ -35,7 +35,7 @@ def write(
         tasks: one table each, with its number in the column `task`.
         mapper: writes the files of a task, and returns its record.
         rows: that all tasks together have to write.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
         stage: shows the rows that are written.
 
     Raises:

@@ -10,11 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-from pipelines import schema, storage, structure_config
-from pipelines.build import encode_tokens, manifest, run_tasks, windows
+from pipelines import schema, structure_config
+from pipelines.build import manifest, run_tasks, windows
 from pipelines.build.preflight import Estimate
 from pipelines.build.write_windows import WriteWindows
 from pipelines.config import DatasetConfig, SourceConfig
@@ -28,6 +27,7 @@ from pipelines.splits import plan, stretches
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.plan import PlannedSplit
 from pipelines.splits.stretches import Stretch
+from pipelines.stores.staging import Staging
 from pipelines.structure import rules, states
 from pipelines.structure.label import SELECTION
 from pipelines.structure.rules import LabelRules
@@ -95,17 +95,16 @@ class PreparedStructure:
         genes = {genome.name: genome.bounds for genome in self.genomes}
         return plan.of_stretches(self.stretches, genes, {genome.name: genome.lengths for genome in self.genomes})
 
-    def write(self, staging: Path, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
+    def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows; return the manifest without what it says of files that are written later."""
         length = self.config.window.length
         rows = sum(windows.count(stretch, length) for stretch in self.stretches)
-        storage.make_directory(staging / encode_tokens.RECORDS)
         mapper = WriteWindows(
             {genome.name: genome.genome for genome in self.genomes},
             {source.genome: _rules(source, self.config) for source in self.config.sources},
             self.tokenizer,
             length,
-            staging.absolute(),
+            staging,
         )
         files: list[dict[str, Any]] = []
         contents = _Contents(self.stretches, length)

@@ -19,6 +19,7 @@ from pipelines.build import encode_tokens, windows
 from pipelines.gene_models import annotated_genome
 from pipelines.genome import sequence
 from pipelines.genome.fasta import Genome
+from pipelines.stores.staging import Staging
 from pipelines.structure import states
 from pipelines.structure.label import label
 from pipelines.structure.rules import LabelRules
@@ -42,19 +43,19 @@ class WriteWindows:
         rules: name of a genome to the rules by which its bases are labelled.
         tokenizer: of an odd k and stride 1.
         length: bases of a window.
-        staging: directory that becomes the dataset.
+        staging: what becomes the dataset.
     """
 
     genomes: dict[str, Genome]
     rules: dict[str, LabelRules]
     tokenizer: Tokenizer
     length: int
-    staging: Path
+    staging: Staging
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        return encode_tokens.write_once(table, lambda task: encode_tokens.record_path(self.staging, task), self._write)
+        return encode_tokens.write_once(table, self.staging, self._write)
 
-    def _write(self, table: pa.Table, task: int) -> dict[str, Any]:
+    def _write(self, table: pa.Table, task: int, folder: Path) -> dict[str, Any]:
         summaries: defaultdict[str, Summary] = defaultdict(lambda: defaultdict(Counter))
         counts: Counter[tuple[str, str, int]] = Counter()
         tables = []
@@ -66,7 +67,7 @@ class WriteWindows:
             tables.append(rows)
         rows = pa.concat_tables(tables)
         return {
-            "files": encode_tokens.write_splits(rows, self.staging, task, self.tokenizer, schema.windows),
+            "files": encode_tokens.write_splits(rows, folder, task, self.tokenizer, schema.windows),
             "genome": table["genome"][0].as_py(),
             "counts": [[*key, number] for key, number in counts.items() if number],
             "structure": {split: dict(summary) for split, summary in summaries.items()},

@@ -66,7 +66,7 @@ def reserve(datasets: Path, staging: Path, needed: int, what: str) -> None:
         OSError: the cache cannot be written.
         UsageError: the entry does not fit within the limit, or that is not a number.
     """
-    limit = _limit()
+    limit = limit_bytes()
     _require(what, needed, limit, 0)
     # One after another, so that two writers do not take the same room.
     with storage.only_writer(datasets / "space", wait=True):
@@ -181,7 +181,7 @@ def remove_leftovers(entry: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _limit() -> float:
+def limit_bytes() -> float:
     """How many bytes of datasets the cache may hold.
 
     Raises:

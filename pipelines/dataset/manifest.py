@@ -32,7 +32,7 @@ REBUILD = "build the dataset again"
 # Several million rows of counts.
 LARGEST = 1 << 30
 _log = logging.getLogger(__name__)
-_noted: set[Path] = set()
+_noted: set[str] = set()
 # Path keeps one slash of `s3://`.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+")
@@ -245,7 +245,7 @@ def is_structure(document: Mapping[str, Any]) -> bool:
     return isinstance(config, Mapping) and config.get("task") == STRUCTURE
 
 
-def require_intervals(document: Mapping[str, Any], directory: Path, verb: str) -> None:
+def require_intervals(document: Mapping[str, Any], directory: Path | str, verb: str) -> None:
     """Refuse a dataset of the task `structure` where intervals are needed.
 
     Args:
@@ -277,25 +277,41 @@ def read_manifest(directory: Path) -> Entry:
         DatasetError: missing (never built, or not finished), damaged or changed since it was written, or of another
             format version. Its `code` is `missing`, `damaged` or `format`.
     """
-    path = directory / MANIFEST
-    document = _read(directory, path)
+    return parse(_read(directory), str(directory / MANIFEST))
+
+
+def parse(content: bytes, shown: str) -> Entry:
+    """The manifest in the bytes of a file.
+
+    Args:
+        content: of the file.
+        shown: its path, for errors.
+
+    Raises:
+        DatasetError: as `read_manifest`.
+    """
+    try:
+        document = sealed_json.parse(content, LARGEST, lambda pairs: Entry(shown, pairs), strict=True)
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise DatasetError(f"{shown}: cannot be read ({reason})", REBUILD, code="damaged") from error
     if not isinstance(document, Entry) or document.get("format") != FORMAT:
         raise DatasetError(
-            f"{path}: not the manifest of a raygene dataset", "name a directory made by raygene build", code="format"
+            f"{shown}: not the manifest of a raygene dataset", "name a directory made by raygene build", code="format"
         )
     version = document.get("format_version")
     if type(version) is not int or version != schema.FORMAT_VERSION:
-        shown = reprlib.repr(version)
         raise DatasetError(
-            f"{path}: dataset format {shown} is not {schema.FORMAT_VERSION}, the one this raygene reads",
+            f"{shown}: dataset format {reprlib.repr(version)} is not {schema.FORMAT_VERSION}, the one this raygene "
+            "reads",
             "build it again with this raygene",
             code="format",
         )
     if sealed_json.DIGEST not in document:
-        _note_once(path)
+        _note_once(shown)
     elif not sealed_json.is_intact(document):
-        raise DatasetError(f"{path}: changed since it was written: its digest does not fit", REBUILD, code="damaged")
-    _require_types(document, path)
+        raise DatasetError(f"{shown}: changed since it was written: its digest does not fit", REBUILD, code="damaged")
+    _require_types(document, shown)
     if "config" in document:
         # Parts of it are written as YAML, which takes plain dictionaries only.
         document["config"] = json.loads(json.dumps(document["config"]))
@@ -306,14 +322,14 @@ def read_manifest(directory: Path) -> Entry:
     return document
 
 
-def _read(directory: Path, path: Path) -> Any:
+def _read(directory: Path) -> bytes:
+    path = directory / MANIFEST
     try:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: not a file", REBUILD, code="damaged")
         with path.open("rb") as stream:
             # Python allocates as many bytes as it is told to read.
-            content = stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
-        return sealed_json.parse(content, LARGEST, lambda pairs: Entry(str(path), pairs), strict=True)
+            return stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
     except FileNotFoundError as error:
         is_address = _ADDRESS.match(str(directory)) is not None
         fix = (
@@ -328,16 +344,13 @@ def _read(directory: Path, path: Path) -> Any:
         raise DatasetError(
             f"{path}: cannot be read ({os_errors.cause(error)})", os_errors.read_fix(error, REBUILD), code="unreadable"
         ) from error
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DatasetError(f"{path}: cannot be read ({reason})", REBUILD, code="damaged") from error
 
 
-def _require_types(document: Mapping[str, Any], path: Path) -> None:
+def _require_types(document: Mapping[str, Any], shown: str) -> None:
     try:
         (_StructureManifest if is_structure(document) else _Manifest).model_validate(document)
     except (ValidationError, RecursionError) as error:
-        raise DatasetError(f"{path}: {_first_problem(error)}", REBUILD, code="damaged") from error
+        raise DatasetError(f"{shown}: {_first_problem(error)}", REBUILD, code="damaged") from error
 
 
 def _first_problem(error: ValidationError | RecursionError) -> str:
@@ -354,14 +367,14 @@ def _first_problem(error: ValidationError | RecursionError) -> str:
     return f"{key}: {shown}{message[0].lower()}{message[1:]}"
 
 
-def _note_once(path: Path) -> None:
+def _note_once(shown: str) -> None:
     """Tell that changes to a manifest cannot be noticed, once in a process."""
-    if path not in _noted:
-        _noted.add(path)
+    if shown not in _noted:
+        _noted.add(shown)
         _log.warning(
             "%s: of an earlier version, without a digest: changes to it are not noticed; building the dataset in a "
             "new directory adds one",
-            path,
+            shown,
         )
 
 

@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines import schema
+from pipelines import remote, schema
 from pipelines.dataset import columns, parts, split_cache
+from pipelines.dataset.location import Location, local
 from pipelines.dataset.manifest import MANIFEST as MANIFEST
 from pipelines.dataset.manifest import is_structure
 from pipelines.dataset.manifest import read_counts as read_counts
@@ -92,16 +93,16 @@ class TokenDataset:
     states: NDArray[np.uint8] | None = None
 
     note: str | None = field(default=None, init=False, repr=False, compare=False)
-    _opened_from: Path | None = field(default=None, init=False, repr=False, compare=False)
+    _opened_from: Location | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
-    def open(cls, directory: Path | str, split: str, fingerprint: str | None = None) -> TokenDataset:
+    def open(cls, location: Location, split: str, fingerprint: str | None = None) -> TokenDataset:
         """Open one split of a finished dataset; its arrays are views of files that all processes of this machine share.
 
         If the cache (`RAYGENE_CACHE`) cannot hold them, this process reads its own copy; a warning and `note` say why.
 
         Args:
-            directory: of the dataset.
+            location: the dataset's directory, or its address in a store, from which this node fetches the split once.
             split: train, validation or test.
             fingerprint: of the dataset as it was opened earlier, if it must still be the same.
 
@@ -109,7 +110,7 @@ class TokenDataset:
             DatasetError: not a finished dataset, another one than expected, an unknown or empty split, or a missing or
                 damaged file.
         """
-        directory = Path(directory).absolute()
+        directory = local(location, [split])
         manifest = read_manifest(directory)
         if fingerprint not in (None, manifest["fingerprint"]):
             raise DatasetError(
@@ -143,11 +144,11 @@ class TokenDataset:
         )
         # The dataclass is frozen, and its constructor does not take these two.
         object.__setattr__(opened, "note", note)
-        object.__setattr__(opened, "_opened_from", directory)
+        object.__setattr__(opened, "_opened_from", directory if remote.local_path(location) is not None else location)
         return opened
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle as the paths to open, so that a copy shares this machine's files; a dataset of arrays pickles them."""
+        """Pickle as the location to open, so that a copy shares its node's files; a dataset of arrays pickles them."""
         if self._opened_from is None:
             return super().__reduce_ex__(protocol)
         return TokenDataset.open, (self._opened_from, self.split, self.manifest["fingerprint"])

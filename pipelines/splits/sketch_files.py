@@ -20,6 +20,8 @@ from pipelines.splits.sketch import Sketches
 
 SAMPLE = np.dtype([("hash", "<u8"), ("row", "<u4")])
 SIZE = np.dtype([("row", "<u4"), ("kmers", "<i4")])
+PATTERN = "*.npy"
+"""Of the names of the files."""
 _HASHES = 1 << 64
 Records = NDArray[Any]
 

@@ -26,11 +26,11 @@ class Staging:
     """The folder.
 
     Attributes:
-        path: of the directory; not used where there is a store.
+        path: of the directory; where there is a store, one on the driver's node, for what only the driver needs.
         store: the folder of a store; None for a local directory.
     """
 
-    path: Path = Path()
+    path: Path
     store: Store | None = None
 
     def __str__(self) -> str:
@@ -44,50 +44,57 @@ class Staging:
         path = self.path / RECORDS / name
         return path.read_text(encoding="utf-8") if path.exists() else None
 
-    def write_record(self, folder: Path, name: str, text: str) -> None:
-        """Keep the files that a task has written, and then its record.
-
-        Args:
-            folder: of `task_folder`.
-            name: of the record.
-            text: the record.
-        """
-        if self.store is not None:
-            put_all(self.store, folder)
-            self.store.write(f"{RECORDS}/{name}", text.encode())
-        else:
-            storage.write_text(folder / RECORDS / name, text)
-
     @contextmanager
     def task_folder(self) -> Iterator[Path]:
-        """The directory into which a task writes its files, under their names; nothing of another task is in it."""
+        """The directory into which a task writes its files, under their names; they are kept if the context ends well.
+
+        Where there is a store, nothing of another task is in it.
+        """
         if self.store is None:
             yield self.path
             return
         with node_folder() as folder:
             yield folder
+            put_all(self.store, folder)
 
-    @contextmanager
-    def records(self, pattern: str) -> Iterator[list[Path]]:
-        """Local paths of what tasks left in the folder of the records, sorted by name; they last as the context does.
+    def write_record(self, name: str, text: str) -> None:
+        """Keep a record, once the files of its task are kept."""
+        if self.store is not None:
+            self.store.write(f"{RECORDS}/{name}", text.encode())
+        else:
+            storage.write_text(self.path / RECORDS / name, text)
+
+    def fetch(self, pattern: str) -> list[Path]:
+        """Local paths of what tasks left in the folder of the records, sorted by name; files that are here stay.
 
         Args:
             pattern: of the names, such as `*.npz`.
         """
-        if self.store is None:
-            yield sorted((self.path / RECORDS).glob(pattern))
-            return
-        names = sorted(name for name in self.store.folder(RECORDS).list() if fnmatch.fnmatch(name, pattern))
-        with node_folder() as folder:
-            store = self.store
-            each(lambda name: store.download(f"{RECORDS}/{name}", folder / name), names)
-            yield [folder / name for name in names]
+        records = self.path / RECORDS
+        if self.store is not None:
+            stored = self.store.folder(RECORDS)
+            files = {name: file for name, file in stored.list().items() if fnmatch.fnmatch(name, pattern)}
+            missing = [name for name, file in files.items() if not _has_size(records / name, file.size)]
+            each(lambda name: stored.download(name, records / name), missing)
+            return [records / name for name in sorted(files)]
+        return sorted(records.glob(pattern))
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def put_all(store: Store, folder: Path) -> None:
-    """Put every file of a directory and the directories in it, under its name."""
+    """Put every file of a directory and the directories in it, under its name, in the order in which they were written.
+
+    So one whose presence says that others are there comes after these.
+    """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    each(lambda path: store.upload(path, path.relative_to(folder).as_posix()), paths)
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
+        store.upload(path, path.relative_to(folder).as_posix())
 
 
 @contextmanager

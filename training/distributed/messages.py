@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.dataset.location import Location
 from pipelines.errors import RaygeneError
 from training.config import ModelConfig, TrainingConfig
 from training.engine.state import Record
@@ -28,7 +29,7 @@ class WorkerSpec:
     Attributes:
         model: the architecture.
         training: the optimisation, with the planned token budget.
-        dataset: directory of the token dataset.
+        dataset: directory or address of the token dataset.
         fingerprint: of that dataset; another one there is refused.
         output: the run's directory.
         checkpoints: directory of this run's checkpoints.
@@ -40,7 +41,7 @@ class WorkerSpec:
 
     model: ModelConfig
     training: TrainingConfig
-    dataset: Path
+    dataset: Location
     fingerprint: str
     output: Path
     checkpoints: Path

@@ -7,7 +7,6 @@ from the last checkpoint after a kill, and returns at once when the run is finis
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,11 +17,11 @@ from torch import nn
 from pipelines import __version__, storage
 from pipelines.address import masked_values
 from pipelines.audit import shortcuts
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
-from pipelines.ray_map.nodes import Node, living
 from training import dataset_config, networks
 from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
@@ -30,12 +29,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan, worker
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
-from training.distributed.placement import (
-    Placement,
-    max_workers_per_node,
-    missing_resources,
-    place,
-)
+from training.distributed.placement import max_workers_per_node, missing_resources, nodes_of, place
 from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
@@ -56,26 +50,13 @@ SHORT_KEY = 12
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a run gets of a cluster on which others run too, planned by who starts them all.
-
-    Attributes:
-        placement: of each worker.
-        retain_memory: whether freed memory may stay with a worker's process.
-    """
-
-    placement: Placement
-    retain_memory: bool
-
-
-@dataclass(frozen=True)
 class Run:
     """A run: what is trained, on what data, and in which directory.
 
     Attributes:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of the token dataset.
+        dataset: directory or address of the token dataset.
         output: the run's directory.
         train: the rows to learn from.
         validation: the rows to choose the best epoch by.
@@ -85,7 +66,7 @@ class Run:
 
     model: ModelConfig
     training: TrainingConfig
-    dataset: Path
+    dataset: Location
     output: Path
     train: TokenDataset
     validation: TokenDataset
@@ -211,21 +192,20 @@ class Run:
 def train(
     model: ModelConfig,
     training: TrainingConfig,
-    dataset: Path,
+    dataset: Location,
     output: Path,
     progress: Progress,
     resolved: dict[str, Any],
     on_epoch: OnEpoch | None = None,
     *,
     write_resolved: bool = True,
-    share: Share | None = None,
 ) -> Bundle:
     """Train a model and keep the epoch of highest validation AUROC, or of highest exon F1 for structure.
 
     Args:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of a token dataset, readable by every worker.
+        dataset: directory or address of a token dataset, readable by every worker.
         output: run directory, written by driver and workers; the model is `output/bundle`.
         progress: shows stages, notes and warnings.
         resolved: the whole configuration, written next to the results. Where the dataset was built with other values,
@@ -235,8 +215,6 @@ def train(
             While workers train it runs on a thread of its own; what it raises is raised when they have returned.
         write_resolved: whether `output/experiment.yaml` is written, which holds `resolved`; not where it is the file
             that `resolved` was read from.
-        share: of the cluster; `training.token_budget` was planned for it. None: all of the cluster, for which memory
-            is planned here.
 
     Returns:
         The bundle, as loaded back.
@@ -264,20 +242,20 @@ def train(
         if write_resolved:
             storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
-        trained, records = _finish(run, progress, epochs, share)
+        trained, records = _finish(run, progress, epochs)
         journal.write(output / METRICS, records)
         epochs.report(records)
         tracker.end("FINISHED", output / "bundle")
     return trained
 
 
-def prepare(model: ModelConfig, training: TrainingConfig, dataset: Path, output: Path) -> Run:
+def prepare(model: ModelConfig, training: TrainingConfig, dataset: Location, output: Path) -> Run:
     """A run whose inputs were read and fit each other; nothing is written.
 
     Args:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of a token dataset.
+        dataset: directory or address of a token dataset.
         output: run directory, which is not looked at.
 
     Raises:
@@ -313,7 +291,7 @@ def reconciled(run: Run, resolved: dict[str, Any], progress: Progress, effect: s
     return agreed
 
 
-def _finish(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> tuple[Bundle, list[Record]]:
+def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle, list[Record]]:
     """Do as much training as is still to do; return the bundle and the records of its epochs."""
     if finished := run.finished():
         progress.note(f"{run.output} is trained already; nothing to do")
@@ -322,7 +300,7 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports, share: Share | N
     if document is None:
         if run.model.embedding_file:
             embedding_file.load(run.model.embedding_file, run.train.tokenizer, run.model.embedding)
-        _train_on_workers(run, progress, epochs, share)
+        _train_on_workers(run, progress, epochs)
         document = run.final_checkpoint()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
@@ -338,34 +316,44 @@ def _note_start(run: Run, logger: RunLogger) -> None:
         logger.warn(warning)
 
 
-def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> None:
+def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:
     """Run the training loop on Ray Train until the last checkpoint is written."""
     import ray
 
     training, checkpoints = run.training, run.checkpoints.directory
     logger = RunLogger(run.output / LOG, progress)
     gpu_check.require(training.device)
-    nodes = living()
-    placement = share.placement if share else place(nodes, training.workers, training.device)
+    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+    placement = place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=placement.use_gpu)
     if missing := missing_resources(placement, training.workers, ray.available_resources()):
         logger.note(f"the cluster is busy: training waits for {missing}")
-    token_budget, retain_memory = (
-        (training.token_budget, share.retain_memory) if share else _planned_memory(run, placement, nodes, logger)
+    memory = memory_plan.plan_run(
+        run.model,
+        training,
+        (run.train, run.validation),
+        placement,
+        max_workers_per_node(nodes, placement, training.workers),
+        checkpoints / "token-budget",
+        logger.warn,
     )
     kind = "GPU" if placement.use_gpu else "CPU"
+    logger.note(
+        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
+        f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
+    )
     _note_start(run, logger)
     logger.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
     spec = WorkerSpec(
         model=run.model,
-        training=training.model_copy(update={"token_budget": token_budget}),
+        training=training.model_copy(update={"token_budget": memory.token_budget}),
         dataset=run.dataset,
         fingerprint=run.train.manifest["fingerprint"],
         output=run.output,
         checkpoints=checkpoints,
         run=run.key[:SHORT_KEY],
         threads=placement.cpus,
-        retain_memory=retain_memory,
+        retain_memory=memory.retain_memory,
         start=run.start.fingerprint if run.start else None,
     )
     min_workers = training.min_workers or training.workers
@@ -390,21 +378,3 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports, share:
             raise
         finally:
             stop_file.clear()
-
-
-def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logger: RunLogger) -> tuple[int, bool]:
-    """The token budget of a run that has the cluster for itself, and whether workers may retain freed memory."""
-    memory = memory_plan.plan_run(
-        run.model,
-        run.training,
-        (run.train, run.validation),
-        placement,
-        max_workers_per_node(nodes, placement, run.training.workers),
-        run.checkpoints.directory / "token-budget",
-        logger.warn,
-    )
-    logger.note(
-        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
-        f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
-    )
-    return memory.token_budget, memory.retain_memory

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 import torch
 
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from training.bundle import start
@@ -43,10 +43,10 @@ from training.tasks import Task
 
 
 class OpensDataset(Protocol):
-    """What names a dataset: its directory, and its fingerprint."""
+    """What names a dataset: its directory or address, and its fingerprint."""
 
     @property
-    def dataset(self) -> Path: ...
+    def dataset(self) -> Location: ...
 
     @property
     def fingerprint(self) -> str | None: ...

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipelines import fingerprint
 from pipelines.config import TokenizerConfig
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.display import counted
 from pipelines.errors import DatasetError, InputError, UsageError
@@ -148,11 +149,11 @@ def shuffle_bases(codes: Bytes, lengths: Numbers, generator: np.random.Generator
     return out
 
 
-def from_dataset(directory: Path, split: str, config: EmbeddingConfig) -> Corpus:
+def from_dataset(directory: Location, split: str, config: EmbeddingConfig) -> Corpus:
     """The train split of a dataset as the sequence to train on, and another split of it as held-out sequence.
 
     Args:
-        directory: directory of the dataset.
+        directory: directory or address of the dataset.
         split: validation or test.
         config: the section `embedding`.
 

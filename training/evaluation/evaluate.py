@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +19,8 @@ from pipelines.audit import shortcuts
 from pipelines.audit.shortcuts import Rule
 from pipelines.build import left_out
 from pipelines.build.left_out import LeftOut
-from pipelines.dataset.manifest import read_manifest, require_intervals
+from pipelines.dataset.location import Location, local
+from pipelines.dataset.manifest import LEFT_OUT, read_manifest, require_intervals
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress, Silent
@@ -155,7 +155,7 @@ def _intervals(samples: Floats) -> Intervals:
 
 def evaluate(
     bundles: Mapping[str, Bundle],
-    directory: Path,
+    directory: Location,
     split: str,
     token_budget: int,
     samples: int = Resampling.samples,
@@ -167,7 +167,7 @@ def evaluate(
 
     Args:
         bundles: name to model, at least one.
-        directory: a dataset of their tokenizer.
+        directory: a dataset of their tokenizer, by its directory or address.
         split: train, validation or test.
         token_budget: maximum of padded tokens in a batch.
         samples: number of bootstrap samples, at least `bootstrap.MIN_SAMPLES`.
@@ -180,7 +180,7 @@ def evaluate(
         DatasetError: no such split, only one class in it, or a manifest without counts.
         UsageError: too few samples, or too few chromosomes to draw.
     """
-    require_intervals(read_manifest(directory), directory, "evaluate")
+    require_intervals(read_manifest(local(directory, ())), directory, "evaluate")
     dataset = TokenDataset.open(directory, split)
     for name, bundle in bundles.items():
         bundle.require_task(RECOGNISE, name)
@@ -190,7 +190,7 @@ def evaluate(
     if len(set(dataset.labels.tolist())) < 2:
         raise DatasetError(f"{directory}: split {split} has only one class", "evaluate another split")
     resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
-    genes_left_out = left_out.read(directory, dataset.manifest)
+    genes_left_out = left_out.read(local(directory, [LEFT_OUT]), dataset.manifest)
     progress = progress or Silent()
     with progress.stage(f"scoring {split}", len(dataset.labels) * len(bundles), unit="intervals") as stage:
         scores = {
@@ -203,7 +203,7 @@ def evaluate(
 
 def _evaluation(
     bundles: Mapping[str, Bundle],
-    directory: Path,
+    directory: Location,
     dataset: TokenDataset,
     scores: Mapping[str, NDArray[np.float64]],
     resampling: Resampling,
@@ -267,8 +267,8 @@ def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArra
     return numbers
 
 
-def _open_split_if_present(directory: Path, split: str) -> TokenDataset | None:
-    present = {row["split"] for row in read_counts(directory)}
+def _open_split_if_present(directory: Location, split: str) -> TokenDataset | None:
+    present = {row["split"] for row in read_counts(local(directory, ()))}
     return TokenDataset.open(directory, split) if split in present else None
 
 

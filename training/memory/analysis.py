@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
 from training import networks
@@ -110,7 +110,7 @@ def _parts(name: str, estimated: Estimate) -> dict[str, int]:
 def analyse(
     model: ModelConfig,
     training: TrainingConfig,
-    dataset: Path,
+    dataset: Location,
     device_memory: int | None = None,
     device_kind: Device | None = None,
 ) -> Analysis:
@@ -119,7 +119,7 @@ def analyse(
     Args:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of a token dataset.
+        dataset: directory or address of a token dataset.
         device_memory: bytes of a device, which may be in another machine; None: of this machine's device.
         device_kind: cpu or cuda (default: cuda if `device_memory` is given, else what training would choose here).
 

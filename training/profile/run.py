@@ -16,15 +16,15 @@ from typing import Any
 import torch
 
 from pipelines import storage
+from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Progress
-from pipelines.ray_map.nodes import living
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
-from training.distributed.placement import max_workers_per_node, place
+from training.distributed.placement import max_workers_per_node, nodes_of, place
 from training.distributed.worker import explain, open_dataset
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
@@ -52,7 +52,7 @@ class ProfileSpec:
     Attributes:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of the token dataset.
+        dataset: directory or address of the token dataset.
         fingerprint: of that dataset; None: whichever is there.
         output: directory for the traces.
         plan: the steps to measure.
@@ -62,7 +62,7 @@ class ProfileSpec:
 
     model: ModelConfig
     training: TrainingConfig
-    dataset: Path
+    dataset: Location
     fingerprint: str | None
     output: Path
     plan: Plan
@@ -191,7 +191,7 @@ class Profile:
 def profile(
     model: ModelConfig,
     training: TrainingConfig,
-    dataset: Path,
+    dataset: Location,
     output: Path,
     plan: Plan,
     progress: Progress,
@@ -203,7 +203,7 @@ def profile(
     Args:
         model: the architecture.
         training: the optimisation.
-        dataset: directory of a token dataset, readable by every worker.
+        dataset: directory or address of a token dataset, readable by every worker.
         output: directory for the traces, one per worker.
         plan: the steps.
         progress: shows the stages.
@@ -273,10 +273,11 @@ def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) 
 
 
 def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[WorkerProfile]:
+    import ray
 
     training = spec.training
     gpu_check.require(training.device)
-    nodes = living()
+    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
     placement = place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=placement.use_gpu)
     per_node = max_workers_per_node(nodes, placement, training.workers)

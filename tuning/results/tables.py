@@ -41,8 +41,6 @@ _TYPES: dict[str, pa.DataType] = {
     "dataset": pa.string(),
     "fingerprint": pa.string(),
     "key": pa.string(),
-    "began_at": pa.string(),
-    "ended_at": pa.string(),
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +55,30 @@ def mutated_genome(genome: GenomeFiles, folder: Path, every: int) -> GenomeFiles
     }
     (folder / "genome.fa").write_text("".join(f">{name}\n{text}\n" for name, text in sequences.items()))
     return GenomeFiles(folder / "genome.fa", genome.annotation, sequences, genome.genes)
+
+
+SCRIPT = """
+    import sys, ray
+    from contextlib import contextmanager
+    from pathlib import Path
+    from pipelines.build import task_plan
+    from pipelines.build.pipeline import build
+    from pipelines.config import DatasetConfig
+    from pipelines.progress import Silent
+    from pipelines.stores.store import Store
+    task_plan.TASK_BASES = 5_000
+    @contextmanager
+    def connect():
+        ray.init(address="local", num_cpus=int(sys.argv[3]), include_dashboard=False, log_to_driver=False)
+        yield
+    output = Store(sys.argv[2]) if "://" in sys.argv[2] else Path(sys.argv[2])
+    build(DatasetConfig.model_validate_json(sys.argv[1]), output, connect, Silent())
+"""
+
+
+def start_build(experiment: DatasetConfig, output: Path | str, cpus: int) -> subprocess.Popen[bytes]:
+    """Start a build in a process group of its own, with a Ray of its own; an output with `://` is a store."""
+    arguments = [experiment.model_dump_json(by_alias=True), str(output), str(cpus)]
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
+    )

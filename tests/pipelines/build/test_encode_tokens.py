@@ -15,6 +15,7 @@ from pipelines.errors import InputError
 from pipelines.genome import sequence
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
+from pipelines.stores.staging import Staging
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import UNK
 from tests.conftest import GenomeFiles
@@ -148,9 +149,8 @@ def test_a_part_of_an_edited_genome_is_never_written_and_one_of_the_restored_gen
     toy, tokenizer = open_genome("toy", fasta, Silent()), Tokenizer(3, 1, "anchor")
 
     def write(folder: Path) -> list[bytes]:
-        (folder / encode_tokens.RECORDS).mkdir(parents=True, exist_ok=True)
         # As a worker receives it: each process opens the genome for itself.
-        pickle.loads(pickle.dumps(encode_tokens.WriteParts({"toy": toy}, tokenizer, folder, 0, 16)))(table)
+        pickle.loads(pickle.dumps(encode_tokens.WriteParts({"toy": toy}, tokenizer, Staging(folder), 0, 16)))(table)
         return [path.read_bytes() for path in sorted(folder.rglob("*.parquet"))]
 
     whole = write(tmp_path / "whole")

@@ -3,43 +3,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
 from pipelines.build import encode_tokens
-from pipelines.config import DatasetConfig
 from tests.conftest import GenomeFiles, make_genome
-from tests.pipelines.build.builds import EXACT_CROP, bytes_of, dataset_config, mutated_genome
+from tests.pipelines.build.builds import EXACT_CROP, bytes_of, dataset_config, mutated_genome, start_build
 
 pytestmark = pytest.mark.ray
-
-
-SCRIPT = """
-    import sys, ray
-    from contextlib import contextmanager
-    from pathlib import Path
-    from pipelines.build import task_plan
-    from pipelines.build.pipeline import build
-    from pipelines.config import DatasetConfig
-    from pipelines.progress import Silent
-    task_plan.TASK_BASES = 5_000
-    @contextmanager
-    def connect():
-        ray.init(address="local", num_cpus=int(sys.argv[3]), include_dashboard=False, log_to_driver=False)
-        yield
-    build(DatasetConfig.model_validate_json(sys.argv[1]), Path(sys.argv[2]), connect, Silent())
-"""
-
-
-def start_build(experiment: DatasetConfig, output: Path, cpus: int) -> subprocess.Popen[bytes]:
-    arguments = [experiment.model_dump_json(by_alias=True), str(output), str(cpus)]
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
-    )
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_cpus(genome: GenomeFiles, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pipelines.config import DatasetConfig
 from pipelines.errors import InputError, UsageError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
+from pipelines.stores.staging import Staging
 from pipelines.structure.rules import LabelRules
 from pipelines.tokens import centred
 from tests.pipelines.build.gene_genomes import MASKED, GeneGenome, make_gene_genome, structure_config
@@ -57,14 +58,13 @@ def write(config: DatasetConfig, folder: Path) -> dict[str, Written]:
 
 
 def run(prepared: PreparedStructure, folder: Path) -> Iterator[dict[str, Any]]:
-    (folder / ".records").mkdir(parents=True)
     config = prepared.config
     mapper = WriteWindows(
         {genome.name: genome.genome for genome in prepared.genomes},
         {source.genome: LabelRules(genetic_code=source.genetic_code) for source in config.sources},
         prepared.tokenizer,
         config.window.length,
-        folder,
+        Staging(folder),
     )
     for table in windows.tasks(prepared.genomes, prepared.stretches, config.window.length):
         yield from map(json.loads, mapper(table)["record"].to_pylist())

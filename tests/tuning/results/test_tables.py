@@ -60,6 +60,4 @@ def test_both_files_have_the_columns_that_readers_know(tmp_path: Path) -> None:
         "dataset",
         "fingerprint",
         "key",
-        "began_at",
-        "ended_at",
     ]

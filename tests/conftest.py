@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -120,10 +119,6 @@ def _ray_is_free() -> Iterator[None]:
 
     if is_free():
         return
-    # Ray Data keeps the actors of a map that failed until the next map.
-    for item in gc.get_objects():
-        if type(item) is ray.actor.ActorHandle and "MapWorker" in repr(item):
-            ray.kill(item)
     deadline = time.monotonic() + 10
     while not is_free():
         if time.monotonic() > deadline:

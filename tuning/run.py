@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
 from pipelines.display import counted
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress, Stage
+from pipelines.ray_map.nodes import Node, Shortage, held_by_any
 from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import format_size
@@ -29,7 +31,8 @@ from tuning.search.proposals import make_proposals
 from tuning.search.queue import TrialQueue
 from tuning.search.trial_factory import DatasetRef, TrialFactory
 from tuning.trial import Trial
-from tuning.trials import cost_estimate, machines, memory_check, worker
+from tuning.trials import admission, cost_estimate, machines, memory_check, worker
+from tuning.trials.admission import Admission, Shares
 from tuning.trials.heartbeat import Heartbeat
 from tuning.trials.memory_check import Feasibility
 from tuning.trials.store import TrialStore
@@ -67,6 +70,7 @@ class Run:
         self._training = TrainingConfig.model_validate(base["training"])
         files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.paths)]
         self._machine = machines.smallest_machine(config, self._training.device, store.output, files)
+        self._shares = self._shared_out() if config.workers > 1 else None
         self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
         proposals = make_proposals(config, base, len(ranking.by_configuration(store.trials)))
         factory = TrialFactory(config, base, datasets.dataset_of, self._check_memory)
@@ -84,14 +88,16 @@ class Run:
         from tuning.trials import tuner
 
         metric = f"validation_{self._config.metric}"
-        searcher = ray_searcher.StudySearcher(self._queue, self._store, self._spec, metric, self._progress.warn)
+        searcher = ray_searcher.StudySearcher(
+            self._queue, self._store, self._spec, metric, self._progress.warn, admission=self._admission()
+        )
         earlier = [
             [worker.epoch_report(records, record["epoch"]) for record in records]
             for trial in self._store.trials
             if trial.has_ended and (records := self._store.epochs(trial))
         ]
         scheduler = ray_searcher.make_scheduler(self._config, metric, earlier)
-        callback = ray_searcher.RestartCallback(searcher)
+        callback = ray_searcher.StartCallback(searcher)
         self._note_plan()
 
         def request_stop() -> None:
@@ -102,7 +108,15 @@ class Run:
             self._stage.advance(sum(trial.has_ended for trial in self._store.trials))
             heartbeat = Heartbeat(self._store, config, self._stage, self._epochs_of, self._budget_left)
 
+            shortage = Shortage(
+                lambda nodes: all(_is_held(trial, nodes) for trial in searcher.running),
+                "a running trial needs more than any other has",
+            )
+
             def tick() -> None:
+                # Trials of several workers look for themselves.
+                if self._shares is None:
+                    searcher.end_if_raised(shortage.require)
                 self._save_time_spent()
                 heartbeat(searcher.running)
 
@@ -119,6 +133,19 @@ class Run:
             self._queue.close()
         self._note_end()
         return self._clock()
+
+    def _shared_out(self) -> Shares:
+        """What each worker gets of a trial of several."""
+        limits = [limit for limit in (self._config.concurrent, self._planned_trials()) if limit is not None]
+        return admission.share_out(
+            machines.usage().nodes, self._config.workers, self._training.device, min(limits, default=None)
+        )
+
+    def _admission(self) -> Admission | None:
+        """Decides when trials of several workers begin; Ray Tune reserves for those of one."""
+        if self._shares is None:
+            return None
+        return Admission(self._config.workers, self._shares.usual, self._config.concurrent, machines.usage)
 
     def _planned_trials(self) -> int | None:
         count = self._config.max_configurations
@@ -186,7 +213,12 @@ class Run:
             # Its size or tokenizer is incompatible with this configuration; it may fit others.
             raise UsageError(error.problem, error.fix) from error
         lengths = np.concatenate([split.lengths for split in splits])
-        return memory_check.check_memory(model, training, lengths, tokenizer, self._machine, task)
+        feasibility = memory_check.check_memory(model, training, lengths, tokenizer, self._machine, task)
+        if self._shares is None:
+            return feasibility
+        workers = self._config.workers
+        placement = self._shares.of_worker(workers, feasibility.cpus)
+        return replace(feasibility, cpus=placement.cpus * workers, gpus=workers if placement.use_gpu else 0)
 
     def _spec(self, trial: Trial) -> TrialSpec:
         """What the process of a trial needs."""
@@ -241,6 +273,11 @@ class Run:
         # A row of the embedding is looked up, not multiplied.
         weights = max(trial.weights - splits[0].tokenizer.vocabulary_size * model.embedding, 1)
         return cost_estimate.operations(weights, tokens // model.stem_stride, epochs or training.epochs)
+
+
+def _is_held(trial: Trial, nodes: Sequence[Node]) -> bool:
+    """Whether one of the nodes has what a trial of one worker reserves."""
+    return held_by_any(math.ceil(trial.cpus), math.ceil(trial.gpus))(nodes)
 
 
 class Clock:

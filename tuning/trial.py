@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -20,8 +21,15 @@ Row = dict[str, Any]
 FIGURES = ("validation_auroc", "validation_mcc", "train_auroc", "train_mcc")
 STRUCTURE_FIGURES = ("validation_exon_f1", "validation_cds_f1", "train_exon_f1", "train_cds_f1")
 """Columns of the metrics by task."""
+OPTIONAL = (*STRUCTURE_FIGURES, "began_at", "ended_at")
+"""Columns that a row has only where there is a value."""
 RENAMED = {"roomy": "retain_memory"}
 """Columns of earlier versions, and their current names."""
+
+
+def clock_time() -> str:
+    """The time now, in UTC to the millisecond, as ISO 8601 writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class Trial:
         train_exon_f1, train_cds_f1: on a part of train, at the best epoch.
         seconds: spent in its process, over all its runs.
         ended: from 1, in the order in which trials ended.
+        began_at: when its process began, as `clock_time`; of several runs of the study the last one.
+        ended_at: when it ended, as `clock_time`.
     """
 
     number: int
@@ -89,6 +99,8 @@ class Trial:
     train_cds_f1: float | None = None
     seconds: float = 0.0
     ended: int | None = None
+    began_at: str | None = None
+    ended_at: str | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -126,9 +138,9 @@ class Trial:
         )
 
     def to_json(self) -> Row:
-        """All attributes, but figures of structure only where there are any."""
+        """All attributes, but those of `OPTIONAL` only where there is a value."""
         row = asdict(self)
-        return {name: value for name, value in row.items() if value is not None or name not in STRUCTURE_FIGURES}
+        return {name: value for name, value in row.items() if value is not None or name not in OPTIONAL}
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Trial:

@@ -67,9 +67,9 @@ def run(context: Context) -> None:
     """Score, and write BED and TSV."""
     import torch
 
+    from pipelines.ray_map.nodes import living
     from training import load
     from training.distributed import actor_pool, gpu_check
-    from training.distributed.placement import nodes_of
     from training.hardware import devices
     from training.inference.predict import predict, read_intervals, read_sequences, score_on, write
     from training.inference.scorer import ModelScorer
@@ -89,11 +89,9 @@ def run(context: Context) -> None:
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     threshold = float(bundle.config["threshold"])
     if arguments.workers:
-        import ray
-
         with context.connector(context.cluster())(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
-            nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+            nodes = living()
             spread = score_on(actor_pool.choose_pool(nodes, arguments.workers, arguments.device))
             prediction = predict(intervals, scorer, threshold, terminal, spread)
     else:

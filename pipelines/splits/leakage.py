@@ -43,7 +43,21 @@ def measure(
     genomes: int,
     run: similar.Run = ray_map.map_tables,
 ) -> Leakage:
-    """Measure how many of some intervals are like one of others.
+    """Measure how many of some intervals are like one of others; arguments as of `alike`."""
+    near, similar_ones = alike(sketches, folder, is_evaluated, is_other, genomes, run)
+    evaluated = int((sketches.sizes(len(is_evaluated))[is_evaluated] > 0).sum())
+    return Leakage(evaluated, int(near.sum()), int(similar_ones.sum()))
+
+
+def alike(
+    sketches: SketchFiles,
+    folder: Path,
+    is_evaluated: NDArray[np.bool_],
+    is_other: NDArray[np.bool_],
+    genomes: int,
+    run: similar.Run = ray_map.map_tables,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find the intervals that are like one of others.
 
     Args:
         sketches: of all intervals.
@@ -52,16 +66,20 @@ def measure(
         is_other: those that they are compared with, shape (intervals,).
         genomes: number of genomes that they come from.
         run: maps tables.
+
+    Returns:
+        Whether each interval is one to evaluate and has a near-duplicate among the others; and whether it has a similar
+        one. Both of shape (intervals,).
     """
     parts = np.full(len(is_evaluated), kmer_pairs.NEITHER, np.int8)
     parts[is_other], parts[is_evaluated] = kmer_pairs.OTHER, kmer_pairs.EVALUATED
     sizes = sketches.sizes(len(parts))
-    near, alike = np.zeros(len(parts), np.bool_), np.zeros(len(parts), np.bool_)
+    near, similar_ones = np.zeros(len(parts), np.bool_), np.zeros(len(parts), np.bool_)
     for table in similar.compare(sketches, folder, sizes, genomes, _keep_alike, parts, run):
         rows = table["row"].to_numpy()
-        alike[rows] = True
+        similar_ones[rows] = True
         near[rows[table["is_near"].to_numpy()]] = True
-    return Leakage(int((sizes[is_evaluated] > 0).sum()), int(near.sum()), int(alike.sum()))
+    return near, similar_ones
 
 
 def _keep_alike(records: Records, sizes: NDArray[np.int32]) -> pa.Table:

@@ -20,8 +20,8 @@ from pipelines.tokens.kmer_encoding import BLOCK, kmer_numbers
 K = 21
 # Bases of the short k-mer at the centre of a k-mer, which decides whether it is sampled.
 CENTRE = 9
-# One in 2 to 16 k-mers is sampled. At one in 16, 512 bases have about 31 samples: docs/decisions/ has what is found.
-MIN_SPACING, MAX_SPACING = 2, 16
+# One in 2 to 8 k-mers is sampled. At one in 8, 512 bases have about 61 samples: docs/decisions/ has what is found.
+MIN_SPACING, MAX_SPACING = 2, 8
 # Samples of a small dataset; larger ones have more.
 SMALL = 1_000_000
 Hashes = NDArray[np.uint64]

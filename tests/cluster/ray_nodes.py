@@ -21,6 +21,8 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 START_S = 90
+# Otherwise the workers of all nodes of a machine, of other Ray too, want the same ports.
+FREE_WORKER_PORTS = ("--min-worker-port=0", "--max-worker-port=0")
 
 
 def free_port() -> int:
@@ -66,6 +68,8 @@ class Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Workers of Ray have niceness 15: on a busy machine they would wait minutes for their turn.
+            "RAY_worker_niceness": "0",
             "COLUMNS": "300",
             **extra,
         }
@@ -94,7 +98,7 @@ class Cluster:
 
     def node(self, prefix: Sequence[str] = (), **environment: str) -> None:
         """Start a node, and wait until it has joined; arguments as for `start`."""
-        self.start([f"--address={self.address}", "--num-cpus=1"], prefix, **environment)
+        self.start([f"--address={self.address}", "--num-cpus=1", *FREE_WORKER_PORTS], prefix, **environment)
         self.wait_for(len(self.processes))
 
     def wait_for(self, nodes: int) -> None:
@@ -163,8 +167,7 @@ def head(folder: Path, cpus: int = 2) -> Iterator[Cluster]:
         cluster = Cluster(free_port(), free_port(), token, folder, Path(scratch))
         try:
             ports = [f"--port={cluster.gcs}", f"--dashboard-port={cluster.dashboard}"]
-            # Ray takes its workers' ports from the free ones, whatever other Ray is on the machine.
-            workers = ["--min-worker-port=0", "--max-worker-port=0", f"--ray-client-server-port={free_port()}"]
+            workers = [*FREE_WORKER_PORTS, f"--ray-client-server-port={free_port()}"]
             cluster.start(["--head", *ports, *workers, f"--num-cpus={cpus}", f"--temp-dir={scratch}"])
             cluster.wait_for(1)
             yield cluster

@@ -142,7 +142,7 @@ def training_calls(cluster: Cluster) -> list[dict[str, Any]]:
 
 def figures(output: Path) -> list[dict[str, Any]]:
     """The rows of a study without times, memory and the order in which they ended."""
-    changing = {"seconds", "memory_measured", "ended"}
+    changing = {"seconds", "memory_measured", "ended", "began_at", "ended_at"}
     return [
         {name: value for name, value in row.items() if name not in changing}
         for row in journal.read(output / "trials.jsonl")

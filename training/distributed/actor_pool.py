@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ResourceError
-from training.distributed.placement import Node
+from pipelines.ray_map.nodes import Node
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ Interrupt = Callable[[], None]
 
 
 def run(
-    work: Callable[[], Any], request_stop: Interrupt | None = None, grace: Callable[[], float] = lambda: GRACE_S
+    work: Callable[[], Any],
+    request_stop: Interrupt | None = None,
+    grace: Callable[[], float] = lambda: GRACE_S,
+    require: Callable[[], None] = lambda: None,
 ) -> Exception | None:
     """Run work, and pass an interrupt on to it.
 
@@ -27,6 +30,8 @@ def run(
         request_stop: called at the first interrupt (one of `INTERRUPTS`), after which the work may end by itself;
             None: an interrupt is raised at once.
         grace: seconds that the work has to end by itself; called again and again, for it may change.
+        require: called again and again while there was no interrupt; what it raises is raised at once, and the work is
+            left behind.
 
     Returns:
         The exception that the work raised, or None.
@@ -55,7 +60,9 @@ def run(
                     raise KeyboardInterrupt(interrupts[0])
                 request_stop()
                 requested_at = time.monotonic()
-            if requested_at is not None and (len(interrupts) > 1 or time.monotonic() - requested_at > grace()):
+            if requested_at is None:
+                require()
+            elif len(interrupts) > 1 or time.monotonic() - requested_at > grace():
                 raise KeyboardInterrupt(interrupts[0])
     # It may have come while the work ended by itself.
     if interrupts:

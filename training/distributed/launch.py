@@ -17,11 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipelines.errors import TrainingError, one_line
+from pipelines.errors import RaygeneError, TrainingError, one_line
+from pipelines.ray_map.nodes import ClusterTooSmallError
 from training.distributed import interruptible, stop_signal
 from training.distributed.interruptible import Interrupt
 from training.distributed.messages import EventQueue, TrainingBegan, TrainingEnded, WorkerEvent, WorkerFailed, decoded
-from training.distributed.placement import Placement
+from training.distributed.placement import Placement, shortage
 
 # One thing is rightly slow while others wait: a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
@@ -78,6 +79,7 @@ def launch(
     Raises:
         RaygeneError: the error of a worker's `WorkerFailed`.
         TrainingError: workers died more often than `group.max_failures`.
+        ClusterTooSmallError: the nodes that the cluster has left cannot hold the workers.
         KeyboardInterrupt: there was an interrupt; if `request_stop` was called, after the workers have returned.
     """
     import ray
@@ -111,6 +113,7 @@ def launch(
         ),
         run_config=RunConfig(**settings),
     )
+    left = shortage(group.placement, group.min_workers)
     errors: list[Exception] = []
     has_worker, ended = threading.Event(), threading.Event()
 
@@ -142,15 +145,15 @@ def launch(
     failure: BaseException | None = None
     try:
         with _receiving(queue, handle):
-            failure = interruptible.run(trainer.fit, request_stop, grace)
-    except KeyboardInterrupt as interrupt:
-        failure = interrupt
+            failure = interruptible.run(trainer.fit, request_stop, grace, left.require)
+    except (KeyboardInterrupt, ClusterTooSmallError) as error:
+        failure = error
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
     # Only now are all events handled: a worker's own error says more than Ray's, and may arrive after it.
     if errors:
         raise errors[0] from failure
-    if isinstance(failure, Exception):
+    if isinstance(failure, Exception) and not isinstance(failure, RaygeneError):
         raise error_of_ray(failure) from failure
     if failure is not None:
         raise failure

@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipelines.display import counted
 from pipelines.errors import ResourceError
-
-
-@dataclass(frozen=True)
-class Node:
-    """The resources of a machine of the cluster."""
-
-    cpus: int
-    gpus: int
+from pipelines.ray_map.nodes import Node, Shortage
 
 
 @dataclass(frozen=True)
@@ -33,12 +25,6 @@ class Placement:
     def resources(self) -> dict[str, int]:
         """Under Ray's names."""
         return {"CPU": self.cpus} | ({"GPU": 1} if self.use_gpu else {})
-
-
-def nodes_of(listing: Sequence[dict[str, Any]]) -> list[Node]:
-    """The living nodes of a `ray.nodes()` listing."""
-    resources = [node["Resources"] for node in listing if node["Alive"]]
-    return [Node(int(of_node.get("CPU", 0)), int(of_node.get("GPU", 0))) for of_node in resources]
 
 
 def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
@@ -74,10 +60,26 @@ def place(nodes: Sequence[Node], workers: int, device: str) -> Placement:
     return Placement(cpus_each, use_gpu=False)
 
 
+def capacity(nodes: Sequence[Node], placement: Placement) -> int:
+    """How many workers the nodes hold at once, whichever node each is on."""
+    return sum(_slots(node, placement) for node in nodes)
+
+
 def max_workers_per_node(nodes: Sequence[Node], placement: Placement, workers: int) -> int:
     """The most workers that may be on one machine, for Ray fills one before it takes the next."""
-    slots = [_slots(node, placement.cpus, workers, use_gpu=placement.use_gpu) for node in nodes]
-    return min(workers, max(slots, default=workers))
+    return min(workers, max((_slots(node, placement) for node in nodes), default=workers))
+
+
+def shortage(placement: Placement, workers: int) -> Shortage:
+    """Tells when the nodes that a cluster has left cannot hold a run's workers.
+
+    Args:
+        placement: of each worker.
+        workers: that are enough to continue.
+    """
+    each = f"{counted(placement.cpus, 'CPU')}{' and a GPU' if placement.use_gpu else ''}"
+    needs = f"{counted(workers, 'worker')} with {each} each" if workers > 1 else f"a worker with {each}"
+    return Shortage(lambda nodes: capacity(nodes, placement) >= workers, f"training needs {needs}")
 
 
 def missing_resources(placement: Placement, workers: int, free: Mapping[str, float]) -> str | None:
@@ -99,11 +101,12 @@ def missing_resources(placement: Placement, workers: int, free: Mapping[str, flo
 def _max_cpus(nodes: Sequence[Node], workers: int, *, use_gpu: bool) -> int:
     """The most CPUs that every worker can have on some node; 0 if not even one."""
     for cpus in range(max((node.cpus for node in nodes), default=0), 0, -1):
-        if sum(_slots(node, cpus, workers, use_gpu=use_gpu) for node in nodes) >= workers:
+        if capacity(nodes, Placement(cpus, use_gpu)) >= workers:
             return cpus
     return 0
 
 
-def _slots(node: Node, cpus: int, workers: int, *, use_gpu: bool) -> int:
-    """How many workers of so many CPUs, and a GPU each if `use_gpu`, fit on a node."""
-    return min(node.cpus // cpus, node.gpus if use_gpu else workers)
+def _slots(node: Node, placement: Placement) -> int:
+    """How many workers fit on a node."""
+    by_cpus = node.cpus // placement.cpus
+    return min(by_cpus, node.gpus) if placement.use_gpu else by_cpus

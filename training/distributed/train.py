@@ -7,6 +7,7 @@ from the last checkpoint after a kill, and returns at once when the run is finis
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
+from pipelines.ray_map.nodes import Node, living
 from training import dataset_config, networks
 from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
@@ -29,7 +31,12 @@ from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan, worker
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
-from training.distributed.placement import max_workers_per_node, missing_resources, nodes_of, place
+from training.distributed.placement import (
+    Placement,
+    max_workers_per_node,
+    missing_resources,
+    place,
+)
 from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
@@ -47,6 +54,19 @@ from training.splits import open_splits
 from training.tasks import Task
 
 SHORT_KEY = 12
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a run gets of a cluster on which others run too, planned by who starts them all.
+
+    Attributes:
+        placement: of each worker.
+        retain_memory: whether freed memory may stay with a worker's process.
+    """
+
+    placement: Placement
+    retain_memory: bool
 
 
 @dataclass(frozen=True)
@@ -199,6 +219,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     *,
     write_resolved: bool = True,
+    share: Share | None = None,
 ) -> Bundle:
     """Train a model and keep the epoch of highest validation AUROC, or of highest exon F1 for structure.
 
@@ -215,6 +236,8 @@ def train(
             While workers train it runs on a thread of its own; what it raises is raised when they have returned.
         write_resolved: whether `output/experiment.yaml` is written, which holds `resolved`; not where it is the file
             that `resolved` was read from.
+        share: of the cluster; `training.token_budget` was planned for it. None: all of the cluster, for which memory
+            is planned here.
 
     Returns:
         The bundle, as loaded back.
@@ -242,7 +265,7 @@ def train(
         if write_resolved:
             storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
-        trained, records = _finish(run, progress, epochs)
+        trained, records = _finish(run, progress, epochs, share)
         journal.write(output / METRICS, records)
         epochs.report(records)
         tracker.end("FINISHED", output / "bundle")
@@ -291,7 +314,7 @@ def reconciled(run: Run, resolved: dict[str, Any], progress: Progress, effect: s
     return agreed
 
 
-def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle, list[Record]]:
+def _finish(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> tuple[Bundle, list[Record]]:
     """Do as much training as is still to do; return the bundle and the records of its epochs."""
     if finished := run.finished():
         progress.note(f"{run.output} is trained already; nothing to do")
@@ -300,7 +323,7 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports) -> tuple[Bundle,
     if document is None:
         if run.model.embedding_file:
             embedding_file.load(run.model.embedding_file, run.train.tokenizer, run.model.embedding)
-        _train_on_workers(run, progress, epochs)
+        _train_on_workers(run, progress, epochs, share)
         document = run.final_checkpoint()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
@@ -316,44 +339,34 @@ def _note_start(run: Run, logger: RunLogger) -> None:
         logger.warn(warning)
 
 
-def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> None:
+def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> None:
     """Run the training loop on Ray Train until the last checkpoint is written."""
     import ray
 
     training, checkpoints = run.training, run.checkpoints.directory
     logger = RunLogger(run.output / LOG, progress)
     gpu_check.require(training.device)
-    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
-    placement = place(nodes, training.workers, training.device)
+    nodes = living()
+    placement = share.placement if share else place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=placement.use_gpu)
     if missing := missing_resources(placement, training.workers, ray.available_resources()):
         logger.note(f"the cluster is busy: training waits for {missing}")
-    memory = memory_plan.plan_run(
-        run.model,
-        training,
-        (run.train, run.validation),
-        placement,
-        max_workers_per_node(nodes, placement, training.workers),
-        checkpoints / "token-budget",
-        logger.warn,
+    token_budget, retain_memory = (
+        (training.token_budget, share.retain_memory) if share else _planned_memory(run, placement, nodes, logger)
     )
     kind = "GPU" if placement.use_gpu else "CPU"
-    logger.note(
-        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
-        f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
-    )
     _note_start(run, logger)
     logger.note(f"training on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}")
     spec = WorkerSpec(
         model=run.model,
-        training=training.model_copy(update={"token_budget": memory.token_budget}),
+        training=training.model_copy(update={"token_budget": token_budget}),
         dataset=run.dataset,
         fingerprint=run.train.manifest["fingerprint"],
         output=run.output,
         checkpoints=checkpoints,
         run=run.key[:SHORT_KEY],
         threads=placement.cpus,
-        retain_memory=memory.retain_memory,
+        retain_memory=retain_memory,
         start=run.start.fingerprint if run.start else None,
     )
     min_workers = training.min_workers or training.workers
@@ -378,3 +391,21 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports) -> Non
             raise
         finally:
             stop_file.clear()
+
+
+def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logger: RunLogger) -> tuple[int, bool]:
+    """The token budget of a run that has the cluster for itself, and whether workers may retain freed memory."""
+    memory = memory_plan.plan_run(
+        run.model,
+        run.training,
+        (run.train, run.validation),
+        placement,
+        max_workers_per_node(nodes, placement, run.training.workers),
+        run.checkpoints.directory / "token-budget",
+        logger.warn,
+    )
+    logger.note(
+        f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
+        f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
+    )
+    return memory.token_budget, memory.retain_memory

@@ -16,9 +16,9 @@ from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
+from pipelines.ray_map.nodes import living
 from training.distributed import actor_pool, gpu_check
 from training.distributed.actor_pool import Pool
-from training.distributed.placement import nodes_of
 from training.engine import threads
 
 
@@ -94,10 +94,9 @@ def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: 
     Raises:
         ResourceError: the cluster lacks the workers, or a GPU would be left unused.
     """
-    import ray
 
     gpu_check.require(device)
-    pool = actor_pool.choose_pool(nodes_of(ray.nodes()), workers, device)  # type: ignore[no-untyped-call]
+    pool = actor_pool.choose_pool(living(), workers, device)
     actors = min(pool.actors, tasks)
     kind = "GPU" if pool.use_gpu else "CPU"
     progress.note(f"{what} on {actors} {kind} worker{'s' if actors > 1 else ''}")

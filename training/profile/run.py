@@ -19,12 +19,13 @@ from pipelines import storage
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Progress
+from pipelines.ray_map.nodes import living
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
-from training.distributed.placement import max_workers_per_node, nodes_of, place
+from training.distributed.placement import max_workers_per_node, place
 from training.distributed.worker import explain, open_dataset
 from training.engine import layout, loop, threads
 from training.engine.collective import Alone, Collective, Distributed
@@ -273,11 +274,10 @@ def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) 
 
 
 def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[WorkerProfile]:
-    import ray
 
     training = spec.training
     gpu_check.require(training.device)
-    nodes = nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+    nodes = living()
     placement = place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=placement.use_gpu)
     per_node = max_workers_per_node(nodes, placement, training.workers)

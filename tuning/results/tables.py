@@ -41,6 +41,8 @@ _TYPES: dict[str, pa.DataType] = {
     "dataset": pa.string(),
     "fingerprint": pa.string(),
     "key": pa.string(),
+    "began_at": pa.string(),
+    "ended_at": pa.string(),
 }
 
 

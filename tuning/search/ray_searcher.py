@@ -16,11 +16,12 @@ from ray.tune import Callback, Stopper
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.errors import ResourceError, one_line
+from pipelines.errors import RaygeneError, ResourceError, one_line
 from tuning.config import TuningConfig
 from tuning.search.halving import SuccessiveHalving
 from tuning.search.queue import OUT_OF_TIME, TrialQueue
-from tuning.trial import TIME_LIMIT, State, Trial
+from tuning.trial import TIME_LIMIT, State, Trial, clock_time
+from tuning.trials.admission import Admission
 from tuning.trials.reports import EpochReport, NotStarted, StudyFailed, TimedOut, TrialFailed, TrialReport, of_result
 from tuning.trials.store import ERROR, TRIALS, TrialStore
 from tuning.trials.trial_spec import TrialSpec
@@ -50,6 +51,7 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
         metric: Ray Tune's name of the metric.
         warn: called with a text when a trial is restarted.
         files_timeout_s: how long to wait for the files of a trial that has reported its end.
+        admission: decides when trials of several workers begin; None: Ray Tune does, by what it reserves for them.
 
     Attributes:
         error: what has ended the study; None: nothing has.
@@ -65,11 +67,14 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
         metric: str,
         warn: Callable[[str], None] = lambda text: None,
         files_timeout_s: float = FILES_TIMEOUT_S,
+        admission: Admission | None = None,
     ) -> None:
         super().__init__(metric=metric, mode="max")
         self._queue, self._store, self._make_spec, self._warn = queue, store, make_spec, warn
-        self._files_timeout_s = files_timeout_s
+        self._files_timeout_s, self._admission = files_timeout_s, admission
+        self._held: Trial | None = None
         self._running: dict[str, Trial] = {}
+        self._reported: set[str] = set()
         self._returned: set[str] = set()
         self.error: Exception | None = None
         self.is_closing = False
@@ -78,7 +83,12 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
         if self.is_closing:
             return Searcher.FINISHED
         try:
-            trial = self._queue.next()
+            if not self._admits(self._held):
+                return None
+            trial, self._held = self._held or self._queue.next(), None
+            if trial is not None and not self._admits(trial):
+                self._held = trial
+                return None
         except Exception as error:
             # Ray Tune would wrap it; the study raises it as it is.
             self._end_study(error)
@@ -90,7 +100,15 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
         # The clock of another machine sent this trial back too early; this one's decides.
         return {SPEC: replace(spec, deadline=None) if trial.key in self._returned else spec}
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None: ...
+    def _admits(self, trial: Trial | None) -> bool:
+        """Whether a trial may begin now; None: one that is not proposed yet."""
+        if self._admission is None:
+            return True
+        have_all_started = self._running.keys() <= self._reported
+        return self._admission.admits(self.running, trial, have_all_started=have_all_started)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        self._reported.add(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._running.pop(trial_id, None)
@@ -153,6 +171,13 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
                 )
             time.sleep(POLL_S)
 
+    def end_if_raised(self, require: Callable[[], None]) -> None:
+        """End the study with the error that a function raises, if it does."""
+        try:
+            require()
+        except RaygeneError as error:
+            self._end_study(error)
+
     def _end_study(self, error: Exception) -> None:
         self.error, self.is_closing = self.error or error, True
 
@@ -171,6 +196,11 @@ class StudySearcher(_DriverOnly, Searcher):  # type: ignore[misc]
     def running(self) -> list[Trial]:
         """The trials in progress."""
         return list(self._running.values())
+
+    def note_start(self, trial_id: str) -> None:
+        """Note when the process of a trial begins; Ray Tune may start it again later."""
+        if (trial := self._running.get(trial_id)) is not None and trial.began_at is None:
+            self._running[trial_id] = replace(trial, began_at=clock_time())
 
     def warn_of_restart(self, trial_id: str) -> None:
         """Warn of a trial whose process has died, and which Ray Tune restarts."""
@@ -205,8 +235,8 @@ class StudyStopper(_DriverOnly, Stopper):  # type: ignore[misc]
         return self._searcher.is_closing
 
 
-class RestartCallback(_DriverOnly, Callback):  # type: ignore[misc]
-    """Passes on that Ray Tune restarts a trial.
+class StartCallback(_DriverOnly, Callback):  # type: ignore[misc]
+    """Passes on that Ray Tune starts a trial, or starts it again.
 
     Args:
         searcher: of the study.
@@ -214,6 +244,9 @@ class RestartCallback(_DriverOnly, Callback):  # type: ignore[misc]
 
     def __init__(self, searcher: StudySearcher) -> None:
         self._searcher = searcher
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._searcher.note_start(trial.trial_id)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._searcher.warn_of_restart(trial.trial_id)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import ResourceError
+from pipelines.ray_map.nodes import living, nodes_of
 from training.distributed import node_tasks
-from training.distributed.placement import nodes_of, place
+from training.distributed.placement import place
 from training.memory import capacity
 from tuning.config import TuningConfig
+from tuning.trials.admission import Usage
 from tuning.trials.memory_check import Machine
 
 Kind = Literal["cpu", "cuda"]
@@ -90,6 +92,16 @@ def cpus_per_memory(cpus: Sequence[int], memories: Sequence[int]) -> float:
     """
     least = min(memories)
     return max(number * least / memory for number, memory in zip(cpus, memories, strict=True))
+
+
+def usage() -> Usage:
+    """The living machines of the connected cluster, and what of them is in use."""
+    import ray
+
+    nodes = living()
+    free = ray.available_resources()
+    totals = {"CPU": sum(node.cpus for node in nodes), "GPU": sum(node.gpus for node in nodes)}
+    return Usage(nodes, {name: max(total - free.get(name, 0), 0) for name, total in totals.items()})
 
 
 def inspect_machine(

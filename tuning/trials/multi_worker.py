@@ -1,6 +1,7 @@
 """One trial on several workers: a run of Ray Train within a trial of Ray Tune, which reports each epoch as it finishes.
 
-Ray Train takes some ten seconds to reach the first step, so a trial has one worker unless more are requested.
+Ray Train takes some ten seconds to reach the first step, so a trial has one worker unless more are requested. The
+process that starts them reserves nothing: Ray Train reserves for its workers, for all of them or for none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from queue import Empty, SimpleQueue
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
 from training.bundle import bundle
-from training.distributed.train import train
+from training.distributed.placement import Placement
+from training.distributed.train import Share, train
 from training.engine.objectives.by_task import objective_of
 from training.engine.state import CPU, Record
 from training.observability import journal
@@ -38,8 +40,13 @@ def run(spec: TrialSpec, report: Report) -> None:
 
     def train_in_thread() -> None:
         resolved = {"model": spec.model.model_dump(mode="json"), "training": spec.training.model_dump(mode="json")}
+        placement = Placement(int(spec.cpus) // spec.training.workers, use_gpu=spec.gpus > 0)
+        share = Share(placement, spec.retain_memory)
         try:
-            train(spec.model, spec.training, spec.dataset, spec.folder / RUN, Silent(), resolved, finished.put)
+            train(
+                *(spec.model, spec.training, spec.dataset, spec.folder / RUN, Silent(), resolved, finished.put),
+                share=share,
+            )
         except BaseException as error:
             errors.append(error)
         finally:

@@ -16,7 +16,7 @@ from pipelines.address import masked
 from pipelines.errors import ResourceError
 from training.engine.checkpoints import Checkpoints
 from training.observability import journal
-from tuning.trial import Row, State, Trial
+from tuning.trial import Row, State, Trial, clock_time
 
 TRIALS, TABLE, UNREADABLE = "trials", "trials.jsonl", "unreadable"
 # Files of a trial's folder.
@@ -108,7 +108,13 @@ class TrialStore:
             ResourceError: the directory cannot be written.
         """
         order = 1 + max((other.ended or 0 for other in self._trials.values()), default=0)
-        ended = replace(trial.with_epochs(self.epochs(trial)), state=state, reason=masked(reason), ended=order)
+        ended = replace(
+            trial.with_epochs(self.epochs(trial)),
+            state=state,
+            reason=masked(reason),
+            ended=order,
+            ended_at=clock_time(),
+        )
         self.write(ended)
         return ended
 

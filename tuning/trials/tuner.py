@@ -40,7 +40,7 @@ def fit(
         searcher: suggests trials, each as a mapping with `SPEC`.
         scheduler: decides after each epoch whether a trial continues.
         stopper: decides after each epoch whether a trial, and all the time whether the study, is to stop.
-        callback: called when Ray Tune restarts a trial.
+        callback: called when Ray Tune starts or restarts a trial.
         config: of the study.
         training: how often a trial is restarted after its process has died.
         output: a directory that every node writes; Ray's own files are in it while it runs.
@@ -64,7 +64,8 @@ def fit(
             scheduler=scheduler,
             # The searcher decides when there are no more.
             num_samples=-1,
-            max_concurrent_trials=1 if config.workers > 1 else config.concurrent,
+            # Trials of several workers reserve nothing with Ray Tune, and the searcher decides when they begin.
+            max_concurrent_trials=None if config.workers > 1 else config.concurrent,
             # A process that holds a run of Ray Train has to end with it.
             reuse_actors=config.workers == 1,
             trial_dirname_creator=_trial_name,

@@ -19,6 +19,7 @@ from pipelines import storage
 from pipelines.address import masked
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
+from pipelines.ray_map.nodes import ClusterTooSmallError
 from training.bundle import start
 from training.distributed.resume import resume
 from training.distributed.worker import explain
@@ -78,7 +79,7 @@ def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None
         train(spec, report)
     except TrialTimeLimitError as error:
         report(TimedOut(error.epoch, spec.time_limit or 0.0))
-    except (StorageError, DatasetError) as error:
+    except (StorageError, DatasetError, ClusterTooSmallError) as error:
         report(StudyFailed(error.problem, error.fix))
     except Exception as error:
         permanent = explain(error)

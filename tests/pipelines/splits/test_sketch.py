@@ -48,6 +48,6 @@ def test_both_strands_have_the_same_sketch(text: str) -> None:
 
 def test_a_small_dataset_has_a_bounded_number_of_samples_and_a_large_one_a_bounded_spacing() -> None:
     assert sketch.sample_spacing(10_000) == 2
-    assert sketch.sample_spacing(10 * sketch.SMALL) == 10
-    assert sketch.sample_spacing(10 * sketch.SMALL + 1) == 11
-    assert sketch.sample_spacing(16 * sketch.SMALL) == sketch.sample_spacing(10**12) == 16
+    assert sketch.sample_spacing(5 * sketch.SMALL) == 5
+    assert sketch.sample_spacing(5 * sketch.SMALL + 1) == 6
+    assert sketch.sample_spacing(8 * sketch.SMALL) == sketch.sample_spacing(10**12) == 8

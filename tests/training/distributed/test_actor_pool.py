@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ResourceError
+from pipelines.ray_map.nodes import Node
 from training.distributed import actor_pool
 from training.distributed.actor_pool import Pool
-from training.distributed.placement import Node
 
 LAPTOP, SERVER = [Node(4, 0)], [Node(16, 2), Node(8, 0), Node(1, 4)]
 

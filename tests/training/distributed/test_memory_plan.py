@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.ray_map.nodes import living
 from training.config import UNPLANNED_BUDGET, ModelConfig, TrainingConfig
 from training.distributed import memory_plan
 from training.distributed.memory_plan import cap_budget, plan_process, plan_run
-from training.distributed.placement import nodes_of, place
+from training.distributed.placement import place
 from training.memory.plan import DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
@@ -51,10 +52,9 @@ def test_a_resumed_run_keeps_its_budget_unless_that_no_longer_fits(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import ray
 
     budget_file, warnings = tmp_path / "run" / "token-budget", list[str]()
-    share = place(nodes_of(ray.nodes()), 1, "cpu")  # type: ignore[no-untyped-call]
+    share = place(living(), 1, "cpu")
 
     def planned() -> int:
         splits = (train_split, validation_split)

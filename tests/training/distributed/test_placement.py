@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ResourceError
-from training.distributed.placement import Node, Placement, max_workers_per_node, missing_resources, nodes_of, place
+from pipelines.ray_map.nodes import Node, nodes_of
+from training.distributed.placement import Placement, max_workers_per_node, missing_resources, place
 
 
 def test_one_machine_is_shared_out_evenly() -> None:

@@ -60,4 +60,6 @@ def test_both_files_have_the_columns_that_readers_know(tmp_path: Path) -> None:
         "dataset",
         "fingerprint",
         "key",
+        "began_at",
+        "ended_at",
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from pipelines.errors import ResourceError
 from tests.tuning.conftest import make_queue
 from training.config import ModelConfig, TrainingConfig
 from training.observability import journal
@@ -19,6 +20,7 @@ from tuning.trials.trial_spec import TrialSpec
 from tuning.trials.tuner import SPEC
 
 METRIC = "validation_auroc"
+SPEC_OF_ANY = TrialSpec(ModelConfig(), TrainingConfig(), Path(), "", Path(), 8, True, 1, 0)
 
 
 class RunningTrial:
@@ -76,6 +78,51 @@ def searcher(tmp_path: Path) -> StudySearcher:
     searcher = StudySearcher(queue, queue._store, make_spec, METRIC, files_timeout_s=0.0)
     assert searcher.suggest("one")[SPEC].deadline == 1.0
     return searcher
+
+
+class Room:
+    """Admits trials while a test says that there is room; `usual` for one that is not proposed yet."""
+
+    usual = proposed = True
+
+    def admits(self, running: list[Trial], trial: Trial | None = None, *, have_all_started: bool) -> bool:
+        return self.proposed if trial else self.usual
+
+
+def test_no_trial_is_proposed_before_there_is_room_and_one_that_needs_more_waits(tmp_path: Path) -> None:
+    config = TuningConfig.model_validate({"space": {"model.hidden": [8, 16]}, "search": "grid", "workers": 2})
+    queue, room = make_queue(tmp_path, config), Room()
+    searcher = StudySearcher(queue, queue._store, lambda trial: SPEC_OF_ANY, METRIC, admission=room)  # type: ignore[arg-type]
+    room.usual = False
+    assert searcher.suggest("one") is None
+    assert states(tmp_path) == []
+    room.usual, room.proposed = True, False
+    assert [searcher.suggest(name) for name in ("one", "two")] == [None, None]
+    assert states(tmp_path) == ["begun"]
+    room.proposed = True
+    assert [searcher.suggest(name) is None for name in ("one", "two")] == [False, False]
+    assert [trial.number for trial in searcher.running] == [1, 2]
+
+
+def test_a_row_says_when_its_process_first_began_and_when_it_ended(searcher: StudySearcher, tmp_path: Path) -> None:
+    searcher.note_start("one")
+    began_at = searcher.running[0].began_at
+    assert began_at is not None
+    searcher.note_start("one")
+    searcher.on_trial_complete("one", to_result(TrialFailed("why")))
+    row = TrialStore(tmp_path).trials[0]
+    assert row.began_at == began_at
+    assert row.ended_at is not None
+    assert began_at <= row.ended_at
+
+
+def test_a_cluster_that_is_too_small_ends_the_study(searcher: StudySearcher) -> None:
+    def require() -> None:
+        raise ResourceError("no CPU is left", "add a node")
+
+    searcher.end_if_raised(require)
+    assert str(searcher.error) == "no CPU is left: add a node"
+    assert searcher.is_closing
 
 
 def states(output: Path) -> list[str]:

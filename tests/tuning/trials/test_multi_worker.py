@@ -19,7 +19,7 @@ RECORDS = [
 ]
 
 
-def train_three_epochs_and_fail(*arguments: Any) -> None:
+def train_three_epochs_and_fail(*arguments: Any, **keywords: Any) -> None:
     on_epoch = arguments[-1]
     for record in RECORDS:
         on_epoch(record)
@@ -27,7 +27,7 @@ def train_three_epochs_and_fail(*arguments: Any) -> None:
 
 
 def test_epochs_that_only_a_bundle_still_holds_take_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def report_records_without_seconds(*arguments: Any) -> None:
+    def report_records_without_seconds(*arguments: Any, **keywords: Any) -> None:
         for record in RECORDS:
             arguments[-1]({name: value for name, value in record.items() if name != "seconds"})
         raise TrainingError("workers died", "run again")

@@ -1,0 +1,10 @@
+"""Maps over Arrow tables on Ray, by short-lived tasks or by a pool of actors that keep what they loaded.
+
+Results come in any order. A task whose worker dies is retried, a limited number of times, and what no node of the
+cluster can hold any more is an error after some minutes.
+"""
+
+from pipelines.ray_map.actors import map_tables_on_actors
+from pipelines.ray_map.tasks import map_tables
+
+__all__ = ["map_tables", "map_tables_on_actors"]

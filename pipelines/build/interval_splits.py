@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines import schema, storage
 from pipelines.build import encode_tokens, run_tasks, task_plan
 from pipelines.config import DatasetConfig
+from pipelines.dataset import mapped_table
 from pipelines.genome.labelled import Collection, Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables
@@ -43,9 +45,8 @@ def assign_splits(
         The interval table, and the dropped rows: genes left out and missing negatives.
     """
     split = config.split
-    is_kept = pc.equal(placed["reason"], "")
-    dropped = placed.filter(pc.invert(is_kept))
-    table = placed.filter(is_kept).drop_columns(["requested_length", "reason"])
+    dropped = placed.filter(pc.not_equal(placed["reason"], ""))
+    table = _kept(placed, staging.path / RECORDS / "kept.arrow")
     genes = _number_genes(table) if config.crop.per_gene > 1 and split.by in ("random", "family") else None
     table = table.drop_columns(["gene"])
     # Groups of labelled sequences that must stay together, numbered over all collections; -1 where there is none.
@@ -69,6 +70,15 @@ def assign_splits(
         )
     table = table.drop_columns(["split"]).append_column("split", pa.array(splits, pa.string()))
     return table.select(schema.INTERVALS.names), dropped
+
+
+def _kept(placed: pa.Table, path: Path) -> pa.Table:
+    """Return the rows without a reason to drop them, mapped from a file: those of one task at a time are in memory."""
+    columns = [field for field in placed.schema if field.name not in ("requested_length", "reason")]
+    names = [field.name for field in columns]
+    pieces = (pa.Table.from_batches([batch]) for batch in placed.to_batches())
+    kept = (piece.filter(pc.equal(piece["reason"], "")).select(names) for piece in pieces)
+    return mapped_table.write(path, pa.schema(columns), kept)
 
 
 def _number_genes(table: pa.Table) -> NDArray[np.int64]:

@@ -181,7 +181,8 @@ def _describe_genes(source: Source, kept: _Genes, negatives: int, *, has_several
 
     Where genes have several windows, those are counted too, and it is they that are shortened and have lengths.
     """
-    lengths_before = np.array([gene.end - gene.start for genes in source.genes.values() for gene in genes])
+    bounds = np.concatenate([genes.bounds for genes in source.genes.values()])
+    lengths_before = bounds[:, 1] - bounds[:, 0]
     lengths_after, requested_lengths = kept.lengths, kept.requested_lengths
     return {
         "annotated": source.features,

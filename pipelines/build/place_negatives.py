@@ -99,7 +99,6 @@ def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks], 
 
 def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Blocks) -> dict[str, Any]:
     genes, excluded = source.genes[name], source.excluded[name]
-    rows = [gene.row for gene in genes if gene.row]
     others = source.others.get(name, excluded[:0])
     return {
         "genome": source.genome.name,
@@ -108,16 +107,16 @@ def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Bloc
         "block_end": blocks.ends,
         "block_split": blocks.splits,
         "blocks_are_closed": blocks.are_closed,
-        "gene_start": [gene.start for gene in genes],
-        "gene_end": [gene.end for gene in genes],
-        "gene_strand": [gene.strand for gene in genes],
-        "gene_id": [gene.gene_id for gene in genes],
-        "gene_biotype": [gene.biotype for gene in genes],
+        "gene_start": genes.bounds[:, 0],
+        "gene_end": genes.bounds[:, 1],
+        "gene_strand": genes.strands,
+        "gene_id": genes.ids.to_pylist(),
+        "gene_biotype": genes.biotypes.to_pylist(),
         "excluded_start": excluded[:, 0],
         "excluded_end": excluded[:, 1],
         "excluded_strand": excluded[:, 2].astype(np.int8),
-        "gene_row_start": [start for start, _ in rows],
-        "gene_row_end": [end for _, end in rows],
+        "gene_row_start": genes.rows[:, 0],
+        "gene_row_end": genes.rows[:, 1],
         "other_start": others[:, 0],
         "other_end": others[:, 1],
         "length": source.lengths[name],
@@ -127,7 +126,7 @@ def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Bloc
 
 @dataclass(frozen=True)
 class PlaceNegatives:
-    """A map from tables of `CHROMOSOMES` to tables of `PLACED`.
+    """A map from tables of `CHROMOSOMES` to tables of `PLACED`, sorted by chromosome as these are and by position.
 
     Attributes:
         genomes: name to genome.
@@ -140,7 +139,9 @@ class PlaceNegatives:
     crop: CropConfig
 
     def __call__(self, chromosomes: pa.Table) -> pa.Table:
-        return pa.concat_tables([*self._tables(chromosomes)]) if len(chromosomes) else PLACED.empty_table()
+        if len(chromosomes) == 0:
+            return PLACED.empty_table()
+        return _sort(pa.concat_tables([*self._tables(chromosomes)]), chromosomes["chromosome"])
 
     def _tables(self, chromosomes: pa.Table) -> Iterator[pa.Table]:
         size = len(chromosomes) if chromosomes["is_one_of_many"][0].as_py() else 1
@@ -180,6 +181,20 @@ class PlaceNegatives:
         splits = np.array(block_splits, dtype=object)[blocks.holding(genes[:, 0]).clip(max=len(block_splits) - 1)]
         sites, _ = cropping.window_sites(genes, self.crop)
         return _to_table(rows, chromosome.strands, placement, splits, cropping.window_lengths(sites, self.crop))
+
+
+def _sort(placed: pa.Table, chromosomes: pa.ChunkedArray) -> pa.Table:
+    """Sort rows of one genome by chromosome, in the order given, position, strand and label, genes first."""
+    order = np.lexsort(
+        (
+            1 - placed["label"].to_numpy(),
+            placed["strand"].to_numpy(zero_copy_only=False) == "-",
+            placed["end"].to_numpy(),
+            placed["start"].to_numpy(),
+            pc.index_in(placed["chromosome"], chromosomes.combine_chunks()).to_numpy(),
+        )
+    )
+    return placed.take(pa.array(order)).combine_chunks()
 
 
 @dataclass(frozen=True)

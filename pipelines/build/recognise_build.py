@@ -7,12 +7,13 @@ alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import schema
 from pipelines.audit import shortened
@@ -28,7 +29,7 @@ from pipelines.build import (
 )
 from pipelines.build.preflight import Estimate
 from pipelines.config import DatasetConfig
-from pipelines.dataset import split_regions
+from pipelines.dataset import mapped_table, split_regions
 from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source, read_source
@@ -117,7 +118,7 @@ class PreparedIntervals:
 
     def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
-        placed = _place_negatives(self, progress)
+        placed = _place_negatives(self, staging, progress)
         table, dropped = interval_splits.assign_splits(
             placed, self.collections, self.genomes, self.config, staging, progress
         )
@@ -194,8 +195,11 @@ def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
         )
 
 
-def _place_negatives(prepared: PreparedIntervals, progress: Progress) -> pa.Table:
-    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position."""
+def _place_negatives(prepared: PreparedIntervals, staging: Staging, progress: Progress) -> pa.Table:
+    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position.
+
+    They are mapped from a file of the driver.
+    """
     if not prepared.sources:
         return place_negatives.PLACED.empty_table()
     tasks = [
@@ -204,31 +208,24 @@ def _place_negatives(prepared: PreparedIntervals, progress: Progress) -> pa.Tabl
         for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop)
     ]
     mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
-    tables = []
+    first = {(table["genome"][0].as_py(), table["chromosome"][0].as_py()): number for number, table in enumerate(tasks)}
+
+    def in_order() -> Iterator[pa.Table]:
+        # Tasks finish in any order.
+        waiting: dict[int, pa.Table] = {}
+        following = 0
+        for table in map_tables(tasks, mapper):
+            # Ray has them all by now.
+            tasks.clear()
+            stage.advance(len(table["chromosome"].unique()))
+            waiting[first[table["genome"][0].as_py(), table["chromosome"][0].as_py()]] = table
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+
     sequences = sum(len(source.lengths) for source in prepared.sources)
     with progress.stage("placing negatives", sequences, unit="sequences") as stage:
-        for table in map_tables(tasks, mapper):
-            tables.append(table)
-            stage.advance(len(set(zip(table["genome"].to_pylist(), table["chromosome"].to_pylist(), strict=True))))
-    # Tasks finish in any order.
-    placed = pa.concat_tables(tables)
-    genome_order = {name: number for number, name in enumerate(prepared.genomes)}
-    chromosome_order = {
-        (source.genome.name, name): number for source in prepared.sources for number, name in enumerate(source.lengths)
-    }
-    keys = zip(placed["genome"].to_pylist(), placed["chromosome"].to_pylist(), strict=True)
-    rank = np.array([(genome_order[genome], chromosome_order[genome, name]) for genome, name in keys], np.int64)
-    order = np.lexsort(
-        (
-            1 - placed["label"].to_numpy(),
-            placed["strand"].to_numpy(zero_copy_only=False) == "-",
-            placed["end"].to_numpy(),
-            placed["start"].to_numpy(),
-            rank[:, 1],
-            rank[:, 0],
-        )
-    )
-    return placed.take(pa.array(order))
+        return mapped_table.write(staging.path / RECORDS / "placed.arrow", place_negatives.PLACED, in_order())
 
 
 def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: Progress) -> Tokenizer:
@@ -236,7 +233,7 @@ def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: P
     tokenizer, min_count = prepared.tokenizer, prepared.config.tokenizer.min_count
     if prepared.config.tokenizer.vocabulary == "complete":
         return tokenizer
-    train = table.filter(pa.array(np.array(table["split"].to_pylist(), dtype=object) == "train"))
+    train = table.filter(pc.equal(table["split"], "train"))
     counts = np.zeros(tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", len(train), unit="intervals") as stage:
         mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
@@ -312,17 +309,17 @@ def _measure_leakage(
     prepared: PreparedIntervals, table: pa.Table, staging: Staging, progress: Progress
 ) -> dict[str, Any]:
     """Return the shares of test intervals (of validation without a test split) that are like one in train."""
-    splits = np.array(table["split"].to_pylist(), dtype=object)
-    scored = "test" if (splits == "test").any() else "validation"
+    in_split = {split: pc.equal(table["split"], split).to_numpy() for split in schema.SPLITS}
+    scored = "test" if in_split["test"].any() else "validation"
     seed, genomes = prepared.config.negatives.seed, len(table["genome"].unique())
     # Encoding wrote them, but for the parts that an earlier version encoded before the build was killed.
     sketches = interval_splits.sketch_intervals(table, prepared.genomes, seed, staging, progress)
     folder = staging.path / RECORDS / "leakage"
     with progress.stage("measuring leakage"):
-        found = leakage.measure(sketches, folder, splits == scored, splits == "train", genomes)
+        found = leakage.measure(sketches, folder, in_split[scored], in_split["train"], genomes)
     return {
         "split": scored,
-        "intervals": int((splits == scored).sum()),
+        "intervals": int(in_split[scored].sum()),
         "evaluated": found.evaluated,
         "near_duplicates": found.near,
         "share": found.near / found.evaluated if found.evaluated else None,

@@ -91,7 +91,7 @@ def row_groups(token_counts: Sequence[int] | NDArray[np.int64], limit: int) -> l
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return column.dictionary_encode().combine_chunks().indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _runs_of_equal(values: NDArray[np.int64]) -> list[slice]:

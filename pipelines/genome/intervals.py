@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Intervals = NDArray[np.int64]
+FEW = 16
+"""Intervals that are not worth a merge, of which an assembly may have many thousand sequences."""
 
 
 def empty() -> Intervals:
@@ -26,6 +28,21 @@ def merge(intervals: Intervals) -> Intervals:
     starts = ordered[opens, 0]
     ends = reach[np.append(opens[1:], True)]
     return np.stack([starts, ends], axis=1)
+
+
+def merge_each(stranded: Intervals) -> Intervals:
+    """The union of the intervals of each strand, by `merge`; a few intervals are returned as they are.
+
+    Args:
+        stranded: start, end and strand, shape (n, 3).
+
+    Returns:
+        Shape (m, 3).
+    """
+    if len(stranded) <= FEW:
+        return stranded
+    merged = [(strand, merge(stranded[stranded[:, 2] == strand, :2])) for strand in (-1, 0, 1)]
+    return np.concatenate([np.pad(own, ((0, 0), (0, 1)), constant_values=strand) for strand, own in merged])
 
 
 def widen(intervals: Intervals, flank: int, length: int) -> Intervals:

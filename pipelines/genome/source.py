@@ -18,6 +18,7 @@ from pipelines.errors import InputError
 from pipelines.genome import annotation, contigs, excluded, fasta, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Annotation, Feature, rows_left_out
+from pipelines.genome.gene_columns import GeneColumns
 from pipelines.genome.intervals import Intervals
 from pipelines.inputs import contents, downloads
 from pipelines.progress import Progress
@@ -36,19 +37,20 @@ class Source:
         contents: configuration key to the SHA-256 of the file it names.
         lengths: bases of each chromosome in use, in FASTA order.
         genes: genes of each chromosome in use that are not dropped, sorted.
-        excluded: gene-like features and the user's excluded intervals of each chromosome in use, shape (n, 3): start,
-            end and strand (+1, -1, or 0 where it is unknown or both).
+        excluded: gene-like features and the user's excluded intervals of each chromosome in use, of a strand
+            merged where there are many, shape (n, 3): start, end and strand (+1, -1, or 0 where it is unknown or both).
         features: number of features of the requested types in the file, dropped ones included.
         dropped: number of dropped genes, by reason.
         unused: number of rows of the annotation that belong to no gene, by reason.
         rules: what was read otherwise than by versions before these rules; part of a dataset's fingerprint.
-        others: where genes are less than their rows, those of `excluded` that belong to no gene, shape (n, 3).
+        others: where genes are less than their rows, the intervals of `excluded`, not merged, that belong to no gene,
+            shape (n, 3).
     """
 
     genome: Genome
     contents: dict[str, str]
     lengths: dict[str, int]
-    genes: dict[str, list[Feature]]
+    genes: dict[str, GeneColumns]
     excluded: dict[str, Intervals]
     features: int
     dropped: Counter[str]
@@ -63,9 +65,7 @@ class Source:
 
     def bounds(self) -> dict[str, Intervals]:
         """Start and end of the genes of each chromosome, shape (genes, 2)."""
-        return {
-            name: np.array([(gene.start, gene.end) for gene in genes], np.int64) for name, genes in self.genes.items()
-        }
+        return {name: genes.bounds for name, genes in self.genes.items()}
 
 
 def read_source(config: SourceConfig, negatives: NegativesConfig, progress: Progress) -> Source:
@@ -148,8 +148,8 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         genome=genome,
         contents=digests,
         lengths=used,
-        genes=genes,
-        excluded={name: clipped(name, both) for name, both in avoided.items()},
+        genes={name: GeneColumns(on_sequence) for name, on_sequence in genes.items()},
+        excluded={name: intervals.merge_each(clipped(name, both)) for name, both in avoided.items()},
         features=features,
         dropped=dropped,
         unused=annotated.unused,

@@ -191,7 +191,9 @@ def listed_twice(split: str, name: str) -> UsageError:
 
 
 def _strings(column: pa.ChunkedArray) -> Names:
-    return np.array(column.to_pylist(), dtype=object)
+    # Of each name there is one object, not one for each row.
+    named = NamedRows(column)
+    return np.array(named.names, dtype=object)[named.numbers] if named.names else np.empty(0, dtype=object)
 
 
 def shares(config: SplitConfig) -> dict[str, float]:
@@ -306,8 +308,9 @@ def names_near_target(names: list[str], size: dict[str, int], target: float) -> 
 
 def _check_overlaps(splits: Names, groups: NDArray[np.int64]) -> None:
     """Check the promise that intervals of one cluster are in one split."""
-    pairs = set(zip(groups.tolist(), splits.tolist(), strict=True))
-    if len(pairs) != len(np.unique(groups)):
+    # Each split differs from that of the first row of its group in no row.
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    if (splits[first][group] != splits).any():
         raise AssertionError("intervals that overlap are in different splits")
 
 

@@ -22,7 +22,7 @@ class NamedRows:
     """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        encoded = pa.chunked_array(column, pa.string()).combine_chunks().dictionary_encode()
+        encoded = pa.chunked_array(column, pa.string()).dictionary_encode().combine_chunks()
         self.names: list[str] = encoded.dictionary.to_pylist()
         self.numbers: Numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         self._number_of = {name: number for number, name in enumerate(self.names)}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 from pipelines.genome import features, intervals, region
+from pipelines.genome.gene_columns import GeneColumns
 from pipelines.genome.intervals import Intervals
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source
@@ -132,7 +133,7 @@ def _without_crossing(source: Source, blocks: Mapping[tuple[str, str], Blocks]) 
         if is_crossing.all():
             continue
         own = [*zip(source.genes[chromosome], is_crossing.tolist(), strict=True)]
-        genes[chromosome] = [gene for gene, is_left_out in own if not is_left_out]
+        genes[chromosome] = GeneColumns(gene for gene, is_left_out in own if not is_left_out)
         if chromosome in source.others:
             rows = features.rows_left_out((gene for gene, is_left_out in own if is_left_out), genes[chromosome])
             inside = intervals.within(rows, source.lengths[chromosome], is_circular=False)

@@ -17,6 +17,7 @@ from pipelines.config import CropConfig, DatasetConfig, NegativesConfig, SplitCo
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
 from pipelines.genome.features import Feature
+from pipelines.genome.gene_columns import GeneColumns
 from pipelines.negatives import place
 from pipelines.progress import Silent
 from pipelines.splits import regions
@@ -112,7 +113,7 @@ def test_regions_on_thousands_of_contigs_are_cut_in_seconds(genome: GenomeFiles)
         template,
         genome=cast(Any, SimpleNamespace(name="g", lengths=lengths)),
         lengths=lengths,
-        genes={name: [Feature(name, 100, 200, "+", name, None)] for name in names},
+        genes={name: GeneColumns([Feature(name, 100, 200, "+", name, None)]) for name in names},
         excluded=dict.fromkeys(names, intervals.empty()),
     )
     config = SplitConfig(by="region", validation=[], test=[f"{name}:1-500" for name in names])

@@ -91,4 +91,14 @@ def show(context: Context, analysis: Analysis) -> None:
         )
     elif plan.device.kind == "cuda":
         context.terminal.note("the estimate for GPUs has not been compared with a GPU yet")
+    if plan.device.kind == "cuda" and analysis.operations:
+        say(
+            f"work of a step: {analysis.operations / 1e3:,.0f} thousand operations a token, "
+            f"{analysis.operations * plan.token_budget / 1e9:,.1f} billion in the largest batch"
+        )
+    if analysis.filling_batch and analysis.filling_batch > context.experiment().training.global_batch_size:
+        say(
+            f"a step fits up to training.global_batch_size {analysis.filling_batch:,} at once: more sequences keep a "
+            "GPU busier, and may need another training.learning_rate"
+        )
     say(f"token budget: {plan.token_budget:,}, or {plan.sequences:,} of the longest at once")

@@ -17,7 +17,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import Device
 from training.engine.precision import require_device
 from training.hardware import devices
-from training.memory import capacity
+from training.memory import capacity, work
 from training.memory.capacity import format_size
 from training.memory.formula import Estimate
 from training.memory.plan import DeviceMemory, MemoryPlan, MemoryPlanner
@@ -60,11 +60,15 @@ class Analysis:
         plan: the parts, and the budget.
         longest: the sequence that is the hardest to fit.
         start: the bundle that training starts from; None: all weights are drawn.
+        operations: floating-point operations of a training step for each token; None where they are not counted.
+        filling_batch: the largest `training.global_batch_size` whose steps fit a GPU at once; None on a CPU.
     """
 
     plan: MemoryPlan
     longest: LongestSequence
     start: Bundle | None = None
+    operations: float | None = None
+    filling_batch: int | None = None
 
     def rows(self) -> list[tuple[object, ...]]:
         """The rows of the table: one for each part, and the peak."""
@@ -98,6 +102,8 @@ class Analysis:
             "probed_longest": plan.probe.peak if plan.probe else None,
             "correction": plan.correction,
             "retain_memory": plan.retain_memory,
+            "operations_per_token": self.operations,
+            "filling_global_batch_size": self.filling_batch,
             **_parts("longest", plan.alone),
             **_parts("largest", plan.full),
         }
@@ -148,7 +154,10 @@ def analyse(
         probe if training.probe else None,
         task.name,
     )
-    return Analysis(planner.plan(), _longest(splits), source)
+    plan = planner.plan()
+    operations = work.operations_per_token(model, training, plan.longest, task.name)
+    filling = work.filling_batch(planner) if device.kind == "cuda" else None
+    return Analysis(plan, _longest(splits), source, operations, filling)
 
 
 def device_to_plan_for(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> DeviceMemory:

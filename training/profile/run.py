@@ -33,6 +33,7 @@ from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.engine.precision import require_device
 from training.hardware import allocator, devices
+from training.memory import work
 from training.memory.plan import MemoryPlan, step_allowance
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
@@ -103,12 +104,16 @@ class Profile:
         setting: properties of the run.
         measured: by worker.
         plan: the steps.
+        operations: floating-point operations of a step for each token; None where they are not counted.
+        peak: operations a second at the peak of the GPUs of all workers by their maker's figures; None if not known.
     """
 
     device: str
     setting: Setting
     measured: Sequence[Measurement]
     plan: Plan
+    operations: float | None = None
+    peak: float | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -132,6 +137,13 @@ class Profile:
         """Tokens without padding, over all workers."""
         return self.measured[0].tokens / self.measured[0].steps / self.step_seconds
 
+    @property
+    def peak_share(self) -> float | None:
+        """The share of the GPUs' peak that training reaches, padding not counted; None where it is not known."""
+        if self.operations is None or self.peak is None:
+            return None
+        return self.operations * self.tokens_per_second / self.peak
+
     def to_json(self) -> dict[str, Any]:
         """Everything that the screen shows, without nesting."""
         first = self.measured[0]
@@ -141,6 +153,8 @@ class Profile:
             "steps": first.steps,
             "milliseconds_per_step": 1e3 * self.step_seconds,
             "tokens_per_second": self.tokens_per_second,
+            "operations_per_token": self.operations,
+            "peak_share": self.peak_share,
             "shares": shares(self.seconds),
             "milliseconds": {name: 1e3 * value for name, value in self.seconds.items()},
             "reduce_share_by_worker": [shares(worker.seconds)["reduce"] for worker in self.measured],
@@ -181,6 +195,11 @@ class Profile:
             lines.append(f"reduce is {min(waits):.0%} on the slowest worker, {max(waits):.0%} on the quickest")
         if self.setting.busy is not None:
             lines.append(f"the GPU computes in {self.setting.busy:.0%} of a step")
+        if self.peak_share is not None and self.peak is not None:
+            lines.append(
+                f"it reaches {self.peak_share:.2%} of the {self.peak / 1e12:,.0f} TFLOP/s that its maker names: where "
+                "that is little, raise training.global_batch_size (raygene memory says how far)"
+            )
         return [
             *lines,
             f"bottleneck: {self.bottleneck}",
@@ -240,7 +259,10 @@ def profile(
             with connect():
                 workers = _run_on_ray(spec, splits, progress)
     workers.sort(key=lambda worker: worker.rank)
-    return assemble(workers, training, plan, has_windows=task.is_structure)
+    profiled = assemble(workers, training, plan, has_windows=task.is_structure)
+    peak = work.peak_of(profiled.device, training.precision, training.tf32)
+    operations = work.operations_per_token(model, training, round(float(splits[0].lengths.mean())), task.name)
+    return replace(profiled, operations=operations, peak=peak and peak * len(workers))
 
 
 def _clear(output: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_named_device_needs_no_device(
 def test_what_does_not_fit_fails_with_a_fix(
     dataset: Path, experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--dataset", str(dataset), "--device-memory", "64MiB", "--model.hidden", "1024"]
+    arguments = ["--dataset", str(dataset), "--device-memory", "136MiB", "--model.hidden", "1024"]
     assert main(["memory", str(experiment), *arguments]) == 1
     assert "set model.hidden to" in capsys.readouterr().err
 

@@ -1,11 +1,13 @@
-"""What it costs to open a large split, and to plan an epoch of it.
+"""What it costs to open a large split, to plan an epoch of it, and to inspect it.
 
-    python benchmarks/opening.py [plan] [decode] [--rows 10000000] [--tokens 200000000]
+    python benchmarks/opening.py [plan] [decode] [inspect] [stretch] [--rows 10000000] [--tokens 200000000]
 
 Each figure is of a process of its own: CPU and wall seconds of a plan, the second in its process, and how much memory
 the process takes at most beyond what it took before. `loop` is the same plan as a loop over windows of rows. The
 figures go to benchmarks/results/opening.json. `decode` opens a split for the first time, with one thread and with one
-for each CPU of this process.
+for each CPU of this process. `inspect` inspects datasets of a fifth of the tokens and of all of them, and `stretch`
+counts what the labels of stretches of as many bases hold. Their memory is that of the process alone: pages of mapped
+files, which the system takes back when it needs them, do not count.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +31,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines import fingerprint, schema
+from pipelines.audit import inspection
 from pipelines.build import encode_tokens
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset import row_groups
 from pipelines.dataset.manifest import FORMAT, sealed_text
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.structure import states, statistics
+from pipelines.structure.states import CDS_0
 from pipelines.tokens.tokenizer import Tokenizer
 from training.data.step_plan import WINDOW, plan_epoch
 
@@ -88,6 +95,56 @@ def decode(folder: str, threads: int) -> Figures:
     }
     shutil.rmtree(os.environ["RAYGENE_CACHE"])
     return figures
+
+
+def inspect(folder: str) -> Figures:
+    """Inspect a dataset whose splits are decoded."""
+    os.environ["RAYGENE_CACHE"] = str(Path(folder) / "cache")
+    tokens = sum(len(TokenDataset.open(folder, split).tokens) for split in ("train", "validation", "test"))
+    with measured() as figures:
+        inspection.inspect(Path(folder))
+    return {"tokens": tokens} | figures
+
+
+def stretch(folder: str, bases: int) -> Figures:
+    """Count what the labels of a stretch hold: a gene of 900 bases in every 3,000, on either strand."""
+    gene = np.tile(np.array([CDS_0, CDS_0 + 1, CDS_0 + 2], np.uint8), 300)
+    strand = np.concatenate([np.zeros(2100, np.uint8), gene])
+    turned = states.pack(np.zeros(3000, np.uint8), strand[::-1])
+    unit = np.concatenate([states.pack(strand, np.zeros(3000, np.uint8)), turned])
+    path = Path(folder) / f"states-{bases}"
+    np.tile(unit, bases // len(unit)).tofile(path)
+    packed = np.memmap(path, np.uint8, "r")
+    with measured() as figures:
+        statistics.of_pieces(packed, lambda start, end: np.zeros(end - start, np.uint8))
+    return {"bases": len(packed)} | figures
+
+
+@contextmanager
+def measured() -> Iterator[Figures]:
+    """Seconds of a block, and how far its process grows, pages of mapped files apart."""
+    figures: Figures = {}
+    ended, before = threading.Event(), own_mb()
+    most = [before]
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            most[0] = max(most[0], own_mb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    cpu, wall = time.process_time(), time.perf_counter()
+    yield figures
+    figures["cpu_seconds"] = round(time.process_time() - cpu, 2)
+    figures["seconds"] = round(time.perf_counter() - wall, 2)
+    ended.set()
+    watcher.join()
+    figures["growth_mb"] = round(most[0] - before)
+
+
+def own_mb() -> float:
+    """Memory of this process, pages of mapped files apart."""
+    return _status_mb("RssAnon")
 
 
 def write_dataset(folder: Path, tokens: int) -> None:
@@ -155,11 +212,20 @@ def rows_of(generator: np.random.Generator, first: int, count: int) -> pa.Table:
 def peak_mb() -> float:
     """The most memory that this process has had so far, pages of mapped files included."""
     # What `getrusage` gives begins with the peak of the process that started this one.
+    return _status_mb("VmHWM")
+
+
+def _status_mb(name: str) -> float:
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(lines["VmHWM"].split()[0]) / 1024
+    return int(lines[name].split()[0]) / 1024
 
 
-PARTS: dict[str, Callable[..., Figures]] = {"plan": plan, "decode": decode}
+PARTS: dict[str, Callable[..., Figures]] = {
+    "plan": plan,
+    "decode": decode,
+    "inspect": inspect,
+    "stretch": stretch,
+}
 
 
 def in_own_process(part: str, *arguments: object) -> Figures:
@@ -191,6 +257,16 @@ def main() -> None:
             write_dataset(Path(name), arguments.tokens)
             counts = (1, row_groups.thread_count()) * 2
             document["decode"] = [in_own_process("decode", name, threads) for threads in counts][2:]
+        sizes = (arguments.tokens // 5, arguments.tokens)
+        if "stretch" in arguments.parts:
+            document["stretch"] = [in_own_process("stretch", name, bases) for bases in sizes]
+        if "inspect" in arguments.parts:
+            document["inspect"] = []
+            for tokens in sizes:
+                folder = Path(name) / str(tokens)
+                folder.mkdir()
+                write_dataset(folder, tokens)
+                document["inspect"].append(in_own_process("inspect", folder))
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 

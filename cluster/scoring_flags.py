@@ -8,13 +8,16 @@ from contextlib import contextmanager
 
 from cluster.flags import positive
 
+BUDGETS = "(default 16384 on a CPU, 262144 on a GPU)"
 
-def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -> None:
+
+def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str, default_budget: str = BUDGETS) -> None:
     """Add --workers, --device and --token-budget.
 
     Args:
         parser: of the verb.
         default_workers: how many actors score without --workers, for the help.
+        default_budget: what a batch has without --token-budget, for the help.
     """
     group = parser.add_argument_group("computing")
     group.add_argument(
@@ -24,10 +27,7 @@ def add_scoring_options(parser: argparse.ArgumentParser, default_workers: str) -
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto = GPUs where there are any (default)"
     )
     group.add_argument(
-        "--token-budget",
-        type=positive,
-        metavar="N",
-        help="maximum padded tokens in a batch (default 16384 on a CPU, 262144 on a GPU)",
+        "--token-budget", type=positive, metavar="N", help=f"maximum padded tokens in a batch {default_budget}"
     )
 
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import output_paths
 from cluster.context import Context
-from cluster.flags import Parser, add_dataset_flag, not_negative, positive
+from cluster.flags import Parser, add_dataset_flag, not_negative
 from cluster.output_paths import PathRole, Written
+from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.config import TokenizerConfig
 from pipelines.dataset import location
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import read_counts, read_manifest
-from pipelines.errors import DatasetError
+from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress
 from pipelines.tokens import unknown_share
 from training.bundle import included_models
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
+    from training.evaluation.row_source import ScoreRows
 
 TOKEN_BUDGET, SAMPLES = 65_536, 1000
 SUMMARY = "compute metrics of models on a split, with confidence intervals and trivial rules"
-SECTIONS: tuple[str, ...] = ()
+SECTIONS = ("cluster",)
 RARE = ("samples", "seed", "resample", "token_budget")
 DESCRIPTION = """\
 Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its
@@ -87,13 +91,7 @@ def add_arguments(parser: Parser) -> None:
         help="what a bootstrap sample draws: single intervals, from genes and negatives separately, or whole "
         "chromosomes (default interval)",
     )
-    parser.add_argument(
-        "--token-budget",
-        type=positive,
-        default=TOKEN_BUDGET,
-        metavar="N",
-        help=f"maximum padded tokens in a batch (default {TOKEN_BUDGET})",
-    )
+    add_scoring_options(parser, "none; this process scores alone", f"(default {TOKEN_BUDGET})")
 
 
 def written(context: Context) -> list[Written]:
@@ -147,16 +145,18 @@ def run(context: Context) -> None:
     for path in (report, mistakes_path, *map(Path, filter(None, (arguments.json, arguments.predictions)))):
         # One that cannot be created fails before the work.
         storage.make_directory(path.parent)
-    evaluation = evaluate(
-        bundles,
-        location.of_argument(arguments.dataset),
-        split,
-        arguments.token_budget,
-        arguments.samples,
-        arguments.seed,
-        arguments.resample,
-        terminal,
-    )
+    with _scoring(context) as score:
+        evaluation = evaluate(
+            bundles,
+            location.of_argument(arguments.dataset),
+            split,
+            arguments.token_budget or TOKEN_BUDGET,
+            arguments.samples,
+            arguments.seed,
+            arguments.resample,
+            terminal,
+            score,
+        )
     _show(evaluation, terminal)
     _warn_of_unknown_tokens(location.of_argument(arguments.dataset), split, terminal)
     if arguments.json:
@@ -167,6 +167,32 @@ def run(context: Context) -> None:
     page.build_page(evaluation, context.command).write(report)
     terminal.say(f"mistakes: {', '.join(map(str, paths))}")
     terminal.say(f"report: {report}")
+
+
+@contextmanager
+def _scoring(context: Context) -> Iterator[ScoreRows]:
+    """How rows are scored: by a pool of actors with --workers, else in this process."""
+    import torch
+
+    from training.evaluation.row_source import score_here
+    from training.hardware import devices
+
+    arguments, config = context.arguments, context.cluster()
+    if not arguments.workers:
+        if context.overrides:
+            flag = ".".join(map(str, next(iter(context.overrides))))
+            raise UsageError(f"--{flag}: has an effect with --workers only", "leave it out, or add --workers")
+        with device_errors_name_the_flag():
+            device = torch.device(devices.require(arguments.device))
+        yield score_here(device)
+        return
+    from pipelines.ray_map.nodes import living
+    from training.distributed import actor_pool, gpu_check
+    from training.inference.row_scores import score_on
+
+    with context.connector(config)(), device_errors_name_the_flag():
+        gpu_check.require(arguments.device)
+        yield score_on(actor_pool.choose_pool(living(), arguments.workers, arguments.device))
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:

@@ -1,6 +1,7 @@
 """What is in a dataset: counts, lengths, composition, vocabulary, dropped records and the shortcut audit.
 
-Reads every split once. Memory is that of all token ids, and of the k-mer frequencies that the audit fits.
+Reads every split once, and tokens a few at a time. Memory is that of some numbers for each row, and of the k-mer
+frequencies that the audit fits, whatever the number of tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import report, schema
-from pipelines.audit import shortcuts, shortened
+from pipelines.audit import shortcuts, shortened, token_counts
 from pipelines.audit.shortcuts import Rule
 from pipelines.config import KINDS
 from pipelines.dataset import split_regions
@@ -331,5 +332,5 @@ def inspect(directory: Path) -> Inspection:
                 samples.append(Sample(split, label, shortcuts.base_lengths(dataset)[rows], gc[rows]))
     validation = datasets.get("validation") if audited == "test" else None
     rules = shortcuts.audit(train, datasets[audited], validation, kmers=True)
-    counts = np.bincount(train.tokens, minlength=train.tokenizer.vocabulary_size)
+    counts = token_counts.count(train.tokens, train.tokenizer.vocabulary_size)
     return Inspection(directory, manifest, train.tokenizer, samples, counts, audited, rules)

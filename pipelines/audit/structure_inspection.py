@@ -1,6 +1,7 @@
 """What is in a dataset of labelled windows: lengths of exons, introns and intergenic stretches, splice pairs, states.
 
-Reads every split once. Memory is that of the longest stretch: a token, a state and a base code for each of its bases.
+Reads every split once, in pieces of stretches. Memory is that of a piece, cut between genes, and of what is counted,
+however long a stretch is.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipelines import report, schema
-from pipelines.audit import structure_tables
+from pipelines.audit import structure_tables, token_counts
 from pipelines.audit.structure_tables import share
 from pipelines.dataset import split_regions
 from pipelines.dataset.token_dataset import TokenDataset, read_manifest
@@ -243,7 +245,7 @@ def inspect(directory: Path) -> StructureInspection:
     for listed in manifest["structure"]:
         found = of_genome[listed["split"]][listed["genome"]] + Statistics(masked=Counter(listed["masked"]))
         parts.append(Part(listed, found))
-    counts = np.bincount(train.tokens, minlength=train.tokenizer.vocabulary_size)
+    counts = token_counts.count(train.tokens, train.tokenizer.vocabulary_size)
     return StructureInspection(directory, manifest, train.tokenizer, parts, counts)
 
 
@@ -253,12 +255,19 @@ def _present(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _statistics(dataset: TokenDataset) -> dict[str, Statistics]:
-    """Add up the statistics of the stretches of each genome, one stretch at a time."""
+    """Add up the statistics of the stretches of each genome, a piece of a stretch at a time."""
     assert dataset.states is not None
     found: defaultdict[str, Statistics] = defaultdict(Statistics)
     stretches, rows = np.unique(dataset.stretches, axis=0, return_index=True)
     genomes = dataset.table["genome"].take(pa.array(rows)).to_pylist()
     for genome, (first, last) in zip(genomes, stretches.tolist(), strict=True):
-        codes = centred.decode(dataset.tokenizer, dataset.tokens[first:last], np.array([last - first]))
-        found[genome] += statistics.of_stretch(dataset.states[first:last], codes)
+        tokens, packed = dataset.tokens[first:last], dataset.states[first:last]
+        found[genome] += statistics.of_pieces(packed, partial(_codes, dataset.tokenizer, tokens))
     return found
+
+
+def _codes(tokenizer: Tokenizer, tokens: NDArray[Any], start: int, end: int) -> NDArray[np.uint8]:
+    """The base codes of a piece of a stretch, which the tokens around it may show."""
+    first, last = max(start - tokenizer.k, 0), min(end + tokenizer.k, len(tokens))
+    codes = centred.decode(tokenizer, tokens[first:last], np.array([last - first]))
+    return codes[start - first : end - first]

@@ -1,7 +1,7 @@
 """What labels hold: lengths of exons, introns and intergenic stretches, splice pairs, start codons, shares of states.
 
 All are counts that add up over stretches. What touches a masked base or the end of a stretch has no known length and is
-in none of the lengths, so that a stretch must be given whole.
+in none of the lengths, so that a stretch must be given whole, or in pieces that are cut between genes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ from pipelines.structure import genes, states
 from pipelines.structure.genes import Positions, Runs
 from pipelines.structure.states import MASKED, NAMES, States
 
+PIECE_BASES = 1 << 20
+_LOOK_AHEAD = 1 << 16
 _BASES = "ACGTN"
 _COMPLEMENT = np.array([3, 2, 1, 0, OTHER], np.uint8)
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -87,13 +90,59 @@ def of_stretch(packed: States, codes: Bytes, masked: Counter[str] | None = None)
         codes: its base codes, shape (bases,).
         masked: its masked bases by reason.
     """
-    found = Statistics(bases=len(packed), masked=Counter(masked or {}), intergenic=_intergenic(packed))
-    for number, strand in enumerate(states.unpack(packed)):
-        if number:
-            _add_strand(found, strand[::-1], _COMPLEMENT[codes[::-1]])
-        else:
-            _add_strand(found, strand, codes)
+    return of_pieces(packed, lambda start, end: codes[start:end]) + Statistics(masked=Counter(masked or {}))
+
+
+def of_pieces(packed: States, codes_of: Callable[[int, int], Bytes], bases: int = PIECE_BASES) -> Statistics:
+    """The statistics of a whole stretch but for its masked bases, in the memory of its pieces and of what is counted.
+
+    Args:
+        packed: its states, shape (bases,).
+        codes_of: gives the base codes from one base to before another.
+        bases: of a piece, at least.
+    """
+    found = Statistics(bases=len(packed), intergenic=_intergenic(packed, bases))
+    for reverse, in_order in enumerate((list(pieces(packed, bases)), list(pieces(packed, bases))[::-1])):
+        own = Statistics()
+        for start, end in in_order:
+            strand, codes = states.unpack(packed[start:end])[reverse], codes_of(start, end)
+            if reverse:
+                strand, codes = strand[::-1], _COMPLEMENT[codes[::-1]]
+            _add_strand(own, strand, codes)
+        # What occurs equally often is shown in this order, whatever the pieces.
+        own.splice_pairs = Counter(dict(sorted(own.splice_pairs.items(), key=_by_base)))
+        found += own
     return found
+
+
+def _by_base(pair: tuple[str, int]) -> list[int]:
+    return [_BASES.index(letter) for letter in pair[0] if letter != "-"]
+
+
+def pieces(packed: States, bases: int) -> Iterator[tuple[int, int]]:
+    """First base of each piece of a stretch, and the one after its last: at least `bases`, but for the last piece.
+
+    Two bases that no gene of either strand covers are on both sides of a cut.
+
+    Args:
+        packed: the states of the stretch, shape (bases,).
+        bases: of a piece.
+    """
+    start = 0
+    while start < len(packed):
+        end = _next_cut(packed, start + bases)
+        yield start, end
+        start = end
+
+
+def _next_cut(packed: States, place: int) -> int:
+    """The first place from here on where a stretch may be cut, else its end."""
+    for first in range(place, len(packed), _LOOK_AHEAD):
+        is_intergenic = packed[first - 1 : first + _LOOK_AHEAD] == states.INTERGENIC
+        cuts = np.flatnonzero(is_intergenic[1:] & is_intergenic[:-1])
+        if len(cuts):
+            return first + int(cuts[0])
+    return len(packed)
 
 
 def summary(lengths: Counter[int]) -> dict[str, float]:
@@ -157,9 +206,11 @@ def _codon(codes: Bytes, runs: Runs, exons: range) -> str:
     return letters if exons.step > 0 else letters[::-1]
 
 
-def _intergenic(packed: States) -> Counter[int]:
+def _intergenic(packed: States, bases: int) -> Counter[int]:
     """Runs of bases that are intergenic on both strands, between known ones, by length."""
-    borders = np.flatnonzero(np.diff(packed == states.INTERGENIC))
+    chunks = ((first, packed[first : first + bases + 1]) for first in range(0, len(packed), bases))
+    borders_of_chunks = (first + np.flatnonzero(np.diff(chunk == states.INTERGENIC)) for first, chunk in chunks)
+    borders = np.concatenate([np.empty(0, np.int64), *borders_of_chunks])
     starts, ends = borders[:-1] + 1, borders[1:] + 1
     is_known = (packed[starts] == states.INTERGENIC) & ~_is_masked(packed[starts - 1])
     if len(borders):

@@ -25,11 +25,11 @@ from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress, Silent
 from training.bundle.bundle import Bundle
-from training.engine.scoring import probabilities
 from training.evaluation import bootstrap, recall, slices
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.recall import Recall
+from training.evaluation.row_source import RowSource, ScoreRows, score_here
 from training.evaluation.slices import Slice
 from training.tasks import RECOGNISE
 
@@ -162,6 +162,7 @@ def evaluate(
     seed: int = Resampling.seed,
     unit: Unit = "interval",
     progress: Progress | None = None,
+    score: ScoreRows | None = None,
 ) -> Evaluation:
     """Evaluate models on a split of a dataset.
 
@@ -174,6 +175,7 @@ def evaluate(
         seed: seed of the samples.
         unit: what is drawn for a sample: single intervals, or chromosomes with all of their intervals.
         progress: shows what is done.
+        score: computes the probabilities (default: this process, on a CPU).
 
     Raises:
         BundleError: the dataset has another tokenizer than a model, or a model is of another task.
@@ -191,14 +193,12 @@ def evaluate(
         raise DatasetError(f"{directory}: split {split} has only one class", "evaluate another split")
     resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
     genes_left_out = left_out.read(local(directory, [LEFT_OUT]), dataset.manifest)
-    progress = progress or Silent()
+    progress, score = progress or Silent(), score or score_here()
     with progress.stage(f"scoring {split}", len(dataset.labels) * len(bundles), unit="intervals") as stage:
-        scores = {
-            name: probabilities(bundle.model, dataset.tokens, dataset.lengths, token_budget, advance=stage.advance)
-            for name, bundle in bundles.items()
-        }
+        scores = score(bundles, RowSource.of_split(directory, dataset), token_budget, stage.advance)
+        recalls = _recalls_of_left_out(bundles, directory, dataset, genes_left_out, token_budget, score)
     with progress.stage(f"comparing models and rules on {split}"):
-        return _evaluation(bundles, directory, dataset, scores, resampling, genes_left_out, unit, token_budget)
+        return _evaluation(bundles, directory, dataset, scores, resampling, recalls, unit)
 
 
 def _evaluation(
@@ -207,11 +207,10 @@ def _evaluation(
     dataset: TokenDataset,
     scores: Mapping[str, NDArray[np.float64]],
     resampling: Resampling,
-    genes_left_out: LeftOut | None,
+    recalls: Mapping[str, list[Recall]] | None,
     unit: Unit,
-    token_budget: int,
 ) -> Evaluation:
-    """The evaluation of models that have scored a split."""
+    """The evaluation of models that have scored a split, and the genes left out if the dataset keeps them."""
     split, samples, seed = dataset.split, resampling.samples, resampling.seed
     thresholds = {name: float(bundle.config["threshold"]) for name, bundle in bundles.items()}
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
@@ -235,14 +234,13 @@ def _evaluation(
                 for by, rows in groups.items()
             },
             biotypes=recall.by_biotype(dataset, scores[name] >= thresholds[name]),
-            left_out=_recall_of_left_out(bundle, genes_left_out, split, token_budget),
+            left_out=recalls[name] if recalls else [],
             fingerprint=bundle.digest or "",
         )
         for number, (name, bundle) in enumerate(bundles.items())
     ]
-    return Evaluation(
-        dataset, models, rules, metrics_of_samples[-1], unit, resampling, keeps_left_out=genes_left_out is not None
-    )
+    keeps_left_out = recalls is not None
+    return Evaluation(dataset, models, rules, metrics_of_samples[-1], unit, resampling, keeps_left_out=keeps_left_out)
 
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:
@@ -272,11 +270,27 @@ def _open_split_if_present(directory: Location, split: str) -> TokenDataset | No
     return TokenDataset.open(directory, split) if split in present else None
 
 
-def _recall_of_left_out(bundle: Bundle, genes: LeftOut | None, split: str, token_budget: int) -> list[Recall]:
-    """Recall of a model on the genes that the dataset leaves out; those that overlap train are not scored."""
-    if genes is None or len(genes) == 0:
-        return []
+def _recalls_of_left_out(
+    bundles: Mapping[str, Bundle],
+    directory: Location,
+    dataset: TokenDataset,
+    genes: LeftOut | None,
+    token_budget: int,
+    score: ScoreRows,
+) -> dict[str, list[Recall]] | None:
+    """Recall of models on the genes that the dataset leaves out, or None if it does not keep them.
+
+    Genes that overlap train are not scored.
+    """
+    if genes is None:
+        return None
+    if len(genes) == 0:
+        return {name: [] for name in bundles}
     rows = np.flatnonzero(~genes.table["overlaps_train"].to_numpy())
-    scores = np.full(len(genes), np.nan)
-    scores[rows] = probabilities(bundle.model, genes.tokens, genes.lengths, token_budget, rows=rows)
-    return recall.of_left_out(genes, scores >= float(bundle.config["threshold"]), split)
+    source = RowSource(directory, dataset.manifest["fingerprint"], None, genes.tokens, genes.lengths, rows)
+    recalls = {}
+    for name, scores in score(bundles, source, token_budget, lambda _: None).items():
+        called = np.zeros(len(genes), np.bool_)
+        called[rows] = scores >= float(bundles[name].config["threshold"])
+        recalls[name] = recall.of_left_out(genes, called, dataset.split)
+    return recalls

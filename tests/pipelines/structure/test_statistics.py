@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from itertools import groupby
 
@@ -37,6 +38,32 @@ def test_statistics_equal_those_of_the_genes_one_by_one(seed: int) -> None:
     assert Counter(f"{text[:2]}-{text[-2:]}" for text in introns) <= found.splice_pairs
     assert Counter(end - start for gene in whole for start, end in gene.transcripts[0].cds) <= found.exons
     assert found.introns.total() == found.splice_pairs.total()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 1 << 32), st.integers(1, 80))
+def test_statistics_are_the_same_in_pieces_of_any_length_and_in_the_same_order(seed: int, bases: int) -> None:
+    packed, codes, _ = _random(seed)
+    whole = statistics.of_stretch(packed, codes)
+    in_pieces = statistics.of_pieces(packed, lambda start, end: codes[start:end], bases)
+    assert in_pieces == whole
+    assert json.dumps(in_pieces.document()) == json.dumps(whole.document())
+    for name in ("splice_pairs", "starts", "stops", "genes"):
+        assert list(getattr(in_pieces, name)) == list(getattr(whole, name))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 1 << 32), st.integers(1, 80))
+def test_pieces_cover_a_stretch_and_are_cut_where_no_gene_is(seed: int, bases: int) -> None:
+    packed, _, _ = _random(seed)
+    cut = list(statistics.pieces(packed, bases))
+    assert [start for start, _ in cut] == [0, *(end for _, end in cut[:-1])]
+    assert cut[-1][1] == len(packed)
+    for start, end in cut[:-1]:
+        assert end - start >= bases
+        assert not packed[end - 1 : end + 1].any()
+        later = packed[start + bases - 1 : end]
+        assert not any((later[1:] == 0) & (later[:-1] == 0)), "the first place where it may be cut"
 
 
 def _letters(letters: str, strand: str, parts: tuple[tuple[int, int], ...]) -> str:

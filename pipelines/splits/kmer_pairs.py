@@ -1,9 +1,9 @@
 """Pairs of intervals that have k-mers in common, with the number of these, from the samples in a range of hashes.
 
-The pairs are as many as the samples times a constant at most, whatever the repeats. All intervals that have a k-mer
-are paired with each other while they are few. Where they are many, each is paired with the one of them that has most
-k-mers, as in linclust (Steinegger and Söding 2018, doi:10.1038/s41467-018-04964-5). k-mers that occur more often than
-genes do pair nothing.
+The pairs are as many as the samples times a constant at most, whatever the repeats. Of the intervals that have a k-mer,
+each is paired with those that have most k-mers, up to a number: with all where they are few. linclust takes one such
+representative (Steinegger and Söding 2018, doi:10.1038/s41467-018-04964-5). k-mers that occur more often than genes do
+pair nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from pipelines.splits.sketch_files import Records, begins_run
 
 # A pair as one number, the first row times 2^32 plus the second, so that pairs sort as numbers do.
 PAIR = np.dtype([("pair", "<u8"), ("kmers", "<i4")])
-# Intervals with one k-mer of which all pairs are made.
-MAX_ALL_PAIRS = 64
 # Pairs made at a time, which bounds memory.
 MAX_PAIRS = 1 << 22
 # The part of an interval in a comparison between intervals to evaluate and others.
@@ -30,7 +28,11 @@ Counts = NDArray[np.int64]
 
 
 def shared(
-    samples: Records, sizes: NDArray[np.int32], max_occurrences: int, parts: NDArray[np.int8] | None = None
+    samples: Records,
+    sizes: NDArray[np.int32],
+    max_occurrences: int,
+    partners: int,
+    parts: NDArray[np.int8] | None = None,
 ) -> Iterator[Records]:
     """Count the k-mers that pairs of intervals have in common.
 
@@ -38,6 +40,7 @@ def shared(
         samples: hash and row, sorted by both, shape (samples,).
         sizes: different sampled k-mers of each interval, shape (intervals,).
         max_occurrences: a k-mer with more is a repeat, and is no common one.
+        partners: of the intervals that have a k-mer, each is paired with so many, those with most k-mers.
         parts: where intervals to evaluate are compared with others, which each one is, shape (intervals,); without it
             every interval is compared with every other.
 
@@ -50,7 +53,10 @@ def shared(
     hashes, rows = hashes[is_known], rows[is_known]
     is_distinct = begins_run(hashes, rows)
     hashes, rows = hashes[is_distinct], rows[is_distinct]
-    matches = _within(hashes, rows, sizes) if parts is None else _between(hashes, rows, sizes, parts[rows])
+    # Those with most k-mers come first, of equal ones the first.
+    order = np.lexsort((-sizes[rows], hashes))
+    rows = rows[order]
+    matches = _within(hashes, rows, partners) if parts is None else _between(hashes, rows, partners, parts[rows])
     for piece in _bounded(matches.counts):
         pairs = np.sort(matches.pairs(piece))
         starts = np.flatnonzero(begins_run(pairs))
@@ -82,56 +88,39 @@ class _Matches:
         others: rows to pair them with, shape (others,).
         firsts: for each row, the index of the first of its others, which are consecutive.
         counts: for each row, how many.
-        best: for each row, the one to take instead.
-        takes_best: for each row, whether that one is taken; its count is 1 or 0.
+        is_ordered: whether the first row of a pair is the one of `rows`, and not the smaller one.
     """
 
     rows: Rows
     others: Rows
     firsts: Counts
     counts: Counts
-    best: Rows
-    takes_best: NDArray[np.bool_]
     is_ordered: bool
 
     def pairs(self, piece: slice) -> NDArray[np.uint64]:
         """The pairs of a run of rows, in any order."""
         counts = self.counts[piece]
         number = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts - self.firsts[piece], counts)
-        takes_best = np.repeat(self.takes_best[piece], counts)
-        others = np.where(takes_best, np.repeat(self.best[piece], counts), self.others[number]).astype(np.uint64)
-        rows = np.repeat(self.rows[piece], counts).astype(np.uint64)
+        rows, others = np.repeat(self.rows[piece], counts).astype(np.uint64), self.others[number].astype(np.uint64)
         if self.is_ordered:
             return rows << _SHIFT | others
         return np.minimum(rows, others) << _SHIFT | np.maximum(rows, others)
 
 
-def _within(hashes: NDArray[np.uint64], rows: Rows, sizes: NDArray[np.int32]) -> _Matches:
-    """Pair each interval that has a k-mer with those before it, or all with the one that has most k-mers."""
+def _within(hashes: NDArray[np.uint64], rows: Rows, partners: int) -> _Matches:
+    """Pair each interval that has a k-mer with the first that have it too, of those before it."""
     starts, counts = _runs(hashes)
-    own_start, own_count = np.repeat(starts, counts), np.repeat(counts, counts)
-    best = np.repeat(_largest(rows, starts, sizes), counts)
-    takes_best = own_count > MAX_ALL_PAIRS
-    matches = np.where(takes_best, best != rows, np.arange(len(rows)) - own_start)
-    return _Matches(rows, rows, own_start, matches, best, takes_best, is_ordered=False)
+    firsts = np.repeat(starts, counts)
+    return _Matches(rows, rows, firsts, np.minimum(np.arange(len(rows)) - firsts, partners), is_ordered=False)
 
 
-def _between(hashes: NDArray[np.uint64], rows: Rows, sizes: NDArray[np.int32], parts: NDArray[np.int8]) -> _Matches:
-    """Pair each interval to evaluate with the others that have its k-mer, or with that of these with most k-mers."""
+def _between(hashes: NDArray[np.uint64], rows: Rows, partners: int, parts: NDArray[np.int8]) -> _Matches:
+    """Pair each interval to evaluate with the first of the others that have its k-mer."""
     is_evaluated, is_other = parts == EVALUATED, parts == OTHER
-    others = rows[is_other]
     own_hashes, other_hashes = hashes[is_evaluated], hashes[is_other]
-    starts, counts = _runs(other_hashes)
-    # One more group, of nothing, for k-mers above all those of the others.
-    group = np.searchsorted(other_hashes[starts], own_hashes)
-    has_others = np.append(other_hashes[starts], np.uint64(0))[group] == own_hashes
-    matches = np.where(has_others, np.append(counts, 0)[group], 0)
-    takes_best = matches > MAX_ALL_PAIRS
-    best = np.append(_largest(others, starts, sizes), np.uint32(0))[group]
-    firsts = np.append(starts, 0)[group]
-    return _Matches(
-        rows[is_evaluated], others, firsts, np.where(takes_best, 1, matches), best, takes_best, is_ordered=True
-    )
+    firsts = np.searchsorted(other_hashes, own_hashes, side="left")
+    counts = np.searchsorted(other_hashes, own_hashes, side="right") - firsts
+    return _Matches(rows[is_evaluated], rows[is_other], firsts, np.minimum(counts, partners), is_ordered=True)
 
 
 def _is_shared(hashes: NDArray[np.uint64], max_occurrences: int) -> tuple[NDArray[np.bool_], Counts]:
@@ -144,14 +133,6 @@ def _runs(ascending: NDArray[np.uint64]) -> tuple[Counts, Counts]:
     """Start and length of each run of equal numbers."""
     starts = np.flatnonzero(begins_run(ascending))
     return starts, np.diff(starts, append=len(ascending))
-
-
-def _largest(rows: Rows, starts: Counts, sizes: NDArray[np.int32]) -> Rows:
-    """Of each run of rows the one with most k-mers, the first of these; shape (runs,)."""
-    if not len(rows):
-        return rows
-    rank = sizes[rows].astype(np.uint64) << _SHIFT | (_MASK - rows.astype(np.uint64))
-    return (_MASK - (np.maximum.reduceat(rank, starts) & _MASK)).astype(np.uint32)
 
 
 def _bounded(counts: Counts) -> Iterator[slice]:

@@ -25,6 +25,9 @@ from pipelines.splits.sketch_files import Records, SketchFiles
 # Samples, and counts of pairs, that a task holds at a time.
 SAMPLES_IN_TASK = 1 << 21
 PAIRS_IN_TASK = 1 << 22
+# Of the intervals that have a k-mer, each is paired with so many: as keep all pairs below a number, within bounds.
+MIN_PARTNERS, MAX_PARTNERS = 8, 64
+PAIRS = 1 << 27
 # Occurrences per genome above which a k-mer counts as a repeat.
 MAX_OCCURRENCES = 64
 # Keys of each file of pairs by which ranges of about equal size are chosen.
@@ -60,8 +63,10 @@ def compare(
     sketch_files.save(folder / _SIZES, sizes)
     if parts is not None:
         sketch_files.save(folder / _PARTS, parts)
-    share = _ShareKmers(sketches, folder, MAX_OCCURRENCES * max(genomes, 1), parts is not None)
-    ranges = -(-sketches.samples() // SAMPLES_IN_TASK) or 1
+    samples = sketches.samples()
+    partners = min(max(PAIRS // max(samples, 1), MIN_PARTNERS), MAX_PARTNERS)
+    share = _ShareKmers(sketches, folder, MAX_OCCURRENCES * max(genomes, 1), partners, parts is not None)
+    ranges = -(-samples // SAMPLES_IN_TASK) or 1
     tables = [pa.table({"number": [number], "ranges": [ranges]}) for number in range(ranges)]
     files = [path for table in _map(tables, share, run) for path in table["path"].to_pylist()]
     yield from _map(_ranges_of_pairs(folder, sorted(files)), _KeepPairs(folder, sorted(files), keep), run)
@@ -115,12 +120,14 @@ class _ShareKmers:
         sketches: of all intervals.
         folder: of the files.
         max_occurrences: a k-mer with more is a repeat.
+        partners: with how many intervals that have a k-mer each of them is paired.
         has_parts: whether intervals to evaluate are compared with others.
     """
 
     sketches: SketchFiles
     folder: Path
     max_occurrences: int
+    partners: int
     has_parts: bool
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -131,7 +138,7 @@ class _ShareKmers:
         sizes = sketch_files.open_records(self.folder / _SIZES)
         parts = sketch_files.open_records(self.folder / _PARTS) if self.has_parts else None
         samples = self.sketches.part(number, ranges)
-        for piece, records in enumerate(kmer_pairs.shared(samples, sizes, self.max_occurrences, parts)):
+        for piece, records in enumerate(kmer_pairs.shared(samples, sizes, self.max_occurrences, self.partners, parts)):
             name = f"pairs-{number:05d}-{piece:05d}.npy"
             sketch_files.save(self.folder / name, records)
             yield name

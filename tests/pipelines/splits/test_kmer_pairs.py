@@ -17,13 +17,15 @@ some_samples = st.lists(st.tuples(st.integers(0, 5), st.integers(0, INTERVALS - 
 some_parts = st.lists(st.sampled_from([0, 1, 2]), min_size=INTERVALS, max_size=INTERVALS)
 
 
-def shared(pairs: list[tuple[int, int]], most: int, parts: list[int] | None = None) -> dict[tuple[int, int], int]:
+def shared(
+    pairs: list[tuple[int, int]], most: int, parts: list[int] | None = None, partners: int = INTERVALS
+) -> dict[tuple[int, int], int]:
     """Every pair to the k-mers that it shares, by `kmer_pairs`."""
     samples = np.array(sorted(pairs), sketch_files.SAMPLE)
     different = Counter(row for _, row in set(pairs))
     sizes = np.array([different[row] for row in range(INTERVALS)], np.int32)
     roles = None if parts is None else np.array(parts, np.int8)
-    pieces: list[Any] = [np.empty(0, kmer_pairs.PAIR), *kmer_pairs.shared(samples, sizes, most, roles)]
+    pieces: list[Any] = [np.empty(0, kmer_pairs.PAIR), *kmer_pairs.shared(samples, sizes, most, partners, roles)]
     total = kmer_pairs.total(np.concatenate(pieces))
     first, second = kmer_pairs.rows_of(total["pair"])
     return dict(zip(zip(first.tolist(), second.tolist(), strict=True), total["kmers"].tolist(), strict=True))
@@ -61,14 +63,19 @@ def test_the_result_does_not_depend_on_how_many_pairs_are_made_at_a_time(monkeyp
     assert shared(pairs, 99) == at_once == dict.fromkeys(itertools.combinations(range(INTERVALS), 2), 4)
 
 
-def test_many_intervals_with_a_k_mer_are_paired_with_the_largest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kmer_pairs, "MAX_ALL_PAIRS", 3)
+def test_many_intervals_with_a_k_mer_are_paired_with_the_largest_alone() -> None:
     # Interval 5 has most k-mers; k-mer 0 is in all, k-mer 1 in three.
     pairs = [(0, row) for row in range(INTERVALS)] + [(1, 1), (1, 5), (1, 6), (2, 5)]
-    assert shared(pairs, 99) == {
-        **{(row, 5): 1 for row in range(5)}, **{(5, row): 1 for row in range(6, INTERVALS)},
-        (1, 5): 2, (5, 6): 2, (1, 6): 1,
+    assert shared(pairs, 99, partners=1) == {
+        **{(row, 5): 1 for row in range(5)}, **{(5, row): 1 for row in range(6, INTERVALS)}, (1, 5): 2, (5, 6): 2,
     }  # fmt: skip
-    # Of the others, interval 6 has most; of equals the first is taken.
-    parts = [1, 2, 2, 2, 0, 1, 2, 1]
-    assert shared(pairs, 99, parts) == {(0, 1): 1, (5, 1): 2, (5, 6): 1, (7, 1): 1}
+    # Of the others, intervals 2 and 6 have most; of equals the first is taken.
+    parts = [1, 1, 2, 2, 0, 1, 2, 1]
+    pairs.append((3, 2))
+    assert shared(pairs, 99, parts, partners=1) == {(0, 2): 1, (1, 2): 1, (5, 2): 1, (7, 2): 1, (1, 6): 1, (5, 6): 1}
+    assert len(shared(pairs, 99, parts, partners=2)) == 8
+
+
+@given(some_samples, st.integers(1, 3))
+def test_each_sample_makes_a_bounded_number_of_pairs(pairs: list[tuple[int, int]], partners: int) -> None:
+    assert sum(shared(pairs, 99, partners=partners).values()) <= partners * len(pairs)

@@ -143,7 +143,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     Raises:
         RaygeneError: what the command would show as one line.
     """
-    from cluster import command_text, connection, input_files
+    from cluster import command_text, connection, input_files, stored_outputs
     from cluster.context import Context
     from cluster.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
     from pipelines.inputs.spool import Spool
@@ -167,15 +167,17 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
         chosen = chosen_parser(parser, namespace)
         input_files.take_arguments(chosen, namespace, spool)
         input_files.note_included_models(chosen, namespace, terminal)
-        context = Context(namespace, overrides, terminal, spool, command_text.of(chosen, arguments))
+        command = command_text.of(chosen, arguments)
+        context = Context(namespace, overrides, terminal, spool, command)
         if getattr(namespace, "print_config", False):
             from cluster import resolved_experiment
 
             for line in resolved_experiment.lines(context.experiment(), namespace.experiment, overrides):
                 terminal.say(line)
             return 0
-        _require_outputs_apart(context, verb, chosen)
-        return verb.run(context) or 0
+        with stored_outputs.local(chosen, namespace, terminal.note):
+            _require_outputs_apart(context, verb, chosen)
+            return verb.run(context) or 0
 
 
 def _begin(arguments: argparse.Namespace) -> None:

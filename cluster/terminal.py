@@ -32,8 +32,8 @@ from cluster.process import signals
 from cluster.progress_text import duration
 from pipelines import display
 from pipelines.display import log_of_another_program
-from pipelines.inputs.downloads import with_addresses
 from pipelines.progress import Silent, Stage
+from pipelines.stores.copy_names import with_addresses
 
 LOG_INTERVAL_S = 5.0
 LOG_WIDTH = 120
@@ -50,7 +50,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def shown(text: str) -> str:
-    """A text as people may see it: see `display.shown`; of files that were copied from addresses it has these."""
+    """A text as people may see it: see `display.shown`; what has a copy on this node is named by its address."""
     return display.shown(with_addresses(text))
 
 

@@ -215,11 +215,17 @@ def parent_of(address: str) -> tuple[str, str]:
     Raises:
         InputError: the address names no file.
     """
-    parts = _split(address)
-    parent, _, name = parts.path.rstrip("/").rpartition("/")
-    if not name:
+    if not _split(address).path.strip("/"):
         raise InputError(f"{redacted(address)}: names no file", "add the path of a file")
-    return urlunsplit(parts._replace(path=parent)), name
+    path, query = _without_query(address)
+    parent, _, name = path.rpartition("/")
+    return parent + query, name
+
+
+def _without_query(address: str) -> tuple[str, str]:
+    """An address without slash at its end, query and fragment, and these two."""
+    path = re.split("[?#]", address, maxsplit=1)[0]
+    return path.rstrip("/"), address[len(path) :]
 
 
 def name_of(location: str) -> str:
@@ -230,8 +236,8 @@ def name_of(location: str) -> str:
 
 def file_in(address: str, name: str) -> str:
     """The address of a file in the folder at an address, with the same query."""
-    parts = _split(address)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+    path, query = _without_query(address)
+    return f"{path}/{name}{query}"
 
 
 def _open_with_arrow(address: str) -> tuple[OpenFile, GetVersion]:

@@ -22,7 +22,7 @@ from pipelines.documents import sealed_json
 from pipelines.errors import InputError
 from pipelines.inputs import contents
 from pipelines.section import Section
-from pipelines.stores import systems
+from pipelines.stores import copy_names, systems
 
 MAX_BYTES = 200 << 30
 """Bytes of the largest download: no genome has more; the largest known, of Tmesipteris, has 160 Gb."""
@@ -62,7 +62,7 @@ class Origin:
                     "run the same command again",
                     code="changed",
                 )
-        _copies[self.address] = (path, self.content)
+        _remember(self.address, path, self.content)
         return path
 
 
@@ -86,8 +86,13 @@ def local(location: str | Path, note: Note | None = None) -> Path:
         return path
     address = systems.with_environment(str(location))
     if address not in _copies:
-        _copies[address] = _fetch(address, note)
+        _remember(address, *_fetch(address, note))
     return _copies[address][0]
+
+
+def _remember(address: str, path: Path, content: str) -> None:
+    _copies[address] = (path, content)
+    copy_names.remember(path, remote.redacted(address))
 
 
 def fetched(section: _SectionT, note: Note | None = None) -> _SectionT:
@@ -110,13 +115,6 @@ def fetched(section: _SectionT, note: Note | None = None) -> _SectionT:
 def origin_of(path: Path) -> Origin | None:
     """The file of which a path is the copy; None for any other file."""
     return next((Origin(address, content) for address, (copy, content) in _copies.items() if copy == path), None)
-
-
-def with_addresses(text: str) -> str:
-    """A text in which the paths of copies are replaced by the addresses that people know."""
-    for address, (copy, _) in _copies.items():
-        text = text.replace(str(copy), remote.redacted(address))
-    return text
 
 
 def _folder(address: str) -> Path:

@@ -115,7 +115,7 @@ class WorkingCopy:
         return [name for name in names if not self._stays(name)]
 
     def _stays(self, name: str) -> bool:
-        own = name == lease.NAME or name.endswith(".partial")
+        own = name.rpartition("/")[2] == lease.NAME or name.endswith(".partial")
         return own or any(fnmatch.fnmatch(name, pattern) for pattern in self.skip)
 
     def _has(self, name: str, version: str) -> bool:

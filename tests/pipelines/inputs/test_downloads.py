@@ -19,6 +19,7 @@ from pipelines.errors import InputError, RaygeneError
 from pipelines.genome import fasta
 from pipelines.inputs import contents, downloads
 from pipelines.progress import Silent
+from pipelines.stores import copy_names
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import make_genome
 
@@ -188,7 +189,7 @@ def test_a_tokenizer_is_reused_from_a_folder_or_a_file_at_an_address(tmp_path: P
 def test_a_text_names_addresses_in_place_of_copies(web: str, served: Path) -> None:
     (served / "a.fa").write_bytes(b"letters")
     copy = downloads.local(f"{web}/a.fa?token=secret")
-    assert downloads.with_addresses(f"{copy}: damaged") == f"{web}/a.fa: damaged"
+    assert copy_names.with_addresses(f"{copy}: damaged") == f"{web}/a.fa: damaged"
 
 
 def test_the_copy_has_the_hash_that_is_cached_for_it(web: str, served: Path) -> None:

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,7 +104,7 @@ def launch(
     trainer = TorchTrainer(
         _run_unless_failed,
         train_loop_config={"function": function, "spec": spec, "queue": queue, "failed_marker": failed_marker},
-        torch_config=_torch_config(partial(prepare, spec) if prepare else None),
+        torch_config=_torch_config(prepare, spec),
         scaling_config=ScalingConfig(
             num_workers=num_workers,
             use_gpu=group.placement.use_gpu,
@@ -175,11 +174,12 @@ def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
     return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
 
 
-def _torch_config(prepare: Callable[[], None] | None) -> Any:
+def _torch_config(prepare: Callable[[Any], None] | None, spec: Any) -> Any:
     """Ray's configuration of torch.distributed, after which SIGTERM is a stop signal in every worker.
 
     Args:
-        prepare: called on every worker before.
+        prepare: called on every worker before, with `spec`; a function with a name, which Ray shows.
+        spec: what to run.
     """
     from ray.train.torch import TorchConfig
 
@@ -188,7 +188,7 @@ def _torch_config(prepare: Callable[[], None] | None) -> Any:
     class BackendWithStopSignal(ray_backend):  # type: ignore[misc]
         def on_start(self, worker_group: Any, backend_config: Any) -> None:
             if prepare is not None:
-                worker_group.execute(prepare)
+                worker_group.execute(prepare, spec)
             super().on_start(worker_group, backend_config)
 
         def on_training_start(self, worker_group: Any, backend_config: Any) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,13 @@ class Context:
             config: where Ray is.
             worker_environment: variables of its worker processes.
         """
-        return lambda: connect(
-            config, self.terminal, verbose=self.arguments.verbose, worker_environment=worker_environment
-        )
+        return lambda: self._connected(config, worker_environment)
+
+    @contextmanager
+    def _connected(self, config: ClusterConfig, worker_environment: Mapping[str, str] | None) -> Iterator[None]:
+        from cluster import stored_outputs
+
+        verbose = self.arguments.verbose
+        with connect(config, self.terminal, verbose=verbose, worker_environment=worker_environment):
+            stored_outputs.require_one_machine(self.arguments)
+            yield

@@ -51,8 +51,16 @@ class PathRole(Enum):
 READ = (PathRole.READ, PathRole.READ_FILE, PathRole.READ_DATASET, PathRole.MODEL)
 """Roles of paths that are read."""
 _STORED = (PathRole.WRITTEN_DATASET,)
-"""Roles of outputs that may be at an address."""
-_ADDRESSED = (PathRole.READ_FILE, PathRole.READ_DATASET, PathRole.MODEL, PathRole.PROBED, *_STORED)
+"""Roles of outputs that a verb writes to an address itself; others get a local copy before."""
+_ADDRESSED = (
+    PathRole.READ_FILE,
+    PathRole.READ_DATASET,
+    PathRole.MODEL,
+    PathRole.PROBED,
+    PathRole.WRITTEN_FILE,
+    PathRole.WRITTEN_FOLDER,
+    *_STORED,
+)
 _REPLACED = {PathRole.WRITTEN_DATASET: "dataset", PathRole.WRITTEN_BUNDLE: "model bundle"}
 """What becomes of these directories: nothing else that lies in one is left."""
 

@@ -1,9 +1,9 @@
 """Outputs at addresses (`s3://…`): a verb writes into a copy on this node, which is put into the store.
 
 A folder, such as that of a run or a study, is fetched when the verb begins, so that it goes on from what is there. What
-has changed is put every `PUSH_S` seconds, and when the verb ends, by an error or a signal as well. Of a file the
-folder around it is looked at for what belongs to it: files that begin with its name without the last ending. One
-command writes a folder, or a file, at a time.
+has changed is put every `PUSH_S` seconds, and when the verb ends, by an error or a signal as well. Of a file, what
+belongs to it in the folder around it is fetched: files that begin with its name without the last ending. One command
+writes a folder, or a file, at a time. Workers write into the same copy: those of verbs that do must be on this machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cluster.output_paths import PathRole
 from pipelines import fingerprint, remote
@@ -31,6 +32,8 @@ PUSH_S = 30.0
 LAST = ("*manifest.json", "*config.json")
 """Files that say that those beside them are complete."""
 SKIP = ("*.lock",)
+WRITE_ON_WORKERS = frozenset({"train", "tune", "profile", "scan", "annotate"})
+"""Verbs whose workers write files of their outputs themselves."""
 _log = logging.getLogger("raygene")
 Note = Callable[[str], None]
 
@@ -75,6 +78,7 @@ def local(parser: argparse.ArgumentParser, arguments: argparse.Namespace, note: 
     outputs = _outputs(parser, arguments)
     is_dry = bool(getattr(arguments, "dry_run", False))
     is_report = bool(getattr(arguments, "report_only", False))
+    arguments.stored_outputs = [output.flag for output in outputs]
     with ExitStack() as stack:
         for folder in dict.fromkeys(output.folder for output in outputs):
             of_folder = [output for output in outputs if output.folder == folder]
@@ -88,6 +92,30 @@ def local(parser: argparse.ArgumentParser, arguments: argparse.Namespace, note: 
             for output in of_folder:
                 setattr(arguments, output.name, str(copy.path / output.file) if output.file else str(copy.path))
         yield
+
+
+def require_one_machine(arguments: argparse.Namespace) -> None:
+    """Refuse outputs at addresses where workers on other machines would write them: their files would be lost.
+
+    Args:
+        arguments: of the verb, after `local`; Ray is connected.
+
+    Raises:
+        UsageError: with the option, and how many machines there are.
+    """
+    flags = getattr(arguments, "stored_outputs", [])
+    if not flags or getattr(arguments, "verb", "") not in WRITE_ON_WORKERS:
+        return
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    machines = {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")}
+    if machines - {ray.get_runtime_context().get_node_id()}:
+        raise UsageError(
+            f"{flags[0]}: an address, but workers of {counted(len(machines), 'machine')} would write there each for "
+            "itself",
+            "name a folder that every machine mounts, or run on one machine",
+        )
 
 
 def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[_Output]:

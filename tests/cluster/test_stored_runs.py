@@ -1,0 +1,183 @@
+"""Runs, studies and scans in an S3 store, with real kills: the same bytes as on a disk, and nothing left here."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.stores.store import Store
+from tests.cluster.ray_nodes import head
+from tests.conftest import make_genome
+from tests.training.conftest import write_dataset
+from tests.training.small_bundle import small_bundle
+
+pytestmark = [pytest.mark.full, pytest.mark.ray]
+EXPERIMENT = {
+    "model": {"embedding": 8, "hidden": 8, "stem": 8, "dropout": 0.0},
+    "training": {
+        "epochs": 6,
+        "global_batch_size": 2,
+        "optimizer": "sgd",
+        "learning_rate": 0.005,
+        "checkpoint_steps": 25,
+        "device": "cpu",
+        "tensorboard": False,
+    },
+    "tuning": {
+        "space": {"model.hidden": [8, 12, 16]},
+        "search": "grid",
+        "scheduler": "none",
+        "device_memory": "4GiB",
+        "concurrent": 1,
+    },
+}
+LIMIT_S = 900
+
+
+@pytest.fixture
+def here(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An experiment and a dataset, an empty cache, and an empty working directory that stays empty."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    write_dataset(tmp_path / "data")
+    yield tmp_path
+    assert list((tmp_path / "empty").iterdir()) == []
+    assert list((tmp_path / "cache" / "copies").glob("*/*")) == []
+
+
+def start(*line: str | Path) -> subprocess.Popen[str]:
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "raygene", *(str(word) for word in line)]
+    return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    _, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, errors[-3000:]
+    return errors
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to the driver alone, as the system does where memory runs out."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
+def name_in(store: Store, pattern: str) -> bool:
+    return any(re.fullmatch(pattern, name) for name in store.list())
+
+
+def train(here: Path, output: str | Path) -> tuple[str | Path, ...]:
+    flags = ("--training.workers", "2", "--cluster.cpus", "2")
+    return ("train", here / "experiment.yaml", "--dataset", here / "data", "--output", output, *flags)
+
+
+def copied_log(here: Path) -> str:
+    return "".join(path.read_text() for path in (here / "cache" / "copies").glob("*/train.log"))
+
+
+def test_a_run_of_two_workers_is_the_same_after_kills_of_a_worker_and_of_the_driver(here: Path) -> None:
+    finish(start(*train(here, here / "local")))
+    expected = (here / "local" / "bundle" / "model.safetensors").read_bytes()
+    store = Store("s3://data/runs/killed")
+
+    process = start(*train(here, store.address))
+    worker = r"worker 1 of 2: process (\d+)"
+    wait_until(lambda: re.search(worker, copied_log(here)), process)
+    os.kill(int(re.findall(worker, copied_log(here))[-1]), signal.SIGKILL)
+    wait_until(lambda: name_in(store, r"checkpoints-[^/]+/.*\.pt"), process)
+    kill(process)
+    assert not store.exists("bundle/config.json")
+    assert "already" not in finish(start(*train(here, store.address)))
+
+    assert store.read("bundle/model.safetensors", 1 << 30) == expected
+    assert "nothing to do" in finish(start(*train(here, store.address)))
+    figures = ("--dataset", here / "data", "--split", "validation", "--json")
+    finish(
+        start("evaluate", here / "local" / "bundle", *figures, here / "figures.json", "--report", here / "page.html")
+    )
+    to_store = f"{Store('s3://data/runs/figures').address}"
+    place, _, query = to_store.partition("?")
+    finish(
+        start(
+            *("evaluate", "s3://data/runs/killed/bundle", *figures, f"{place}/f.json?{query}"),
+            *("--report", f"{place}/page.html?{query}"),
+        )
+    )
+    assert Store(to_store).exists("page.html")
+    names = (b"s3://data/runs/killed/bundle", str(here / "local" / "bundle").encode())
+    in_store, on_disk = Store(to_store).read("f.json"), (here / "figures.json").read_bytes()
+    assert in_store.replace(names[0], b"BUNDLE") == on_disk.replace(names[1], b"BUNDLE")
+
+
+def test_a_study_goes_on_from_the_store_when_its_driver_was_killed(here: Path) -> None:
+    def tune(output: str | Path) -> tuple[str | Path, ...]:
+        line = ("tune", here / "experiment.yaml", "--dataset", here / "data", "--output", output)
+        return (*line, "--cluster.cpus", "2", "--training.epochs", "2")
+
+    finish(start(*tune(here / "local")))
+    store = Store("s3://data/studies/killed")
+    process = start(*tune(store.address))
+    wait_until(lambda: name_in(store, r"trials/[^/]+/epochs\.jsonl"), process)
+    kill(process)
+    finish(start(*tune(store.address)))
+    assert (
+        store.read("best/bundle/model.safetensors", 1 << 30)
+        == (here / "local" / "best" / "bundle" / "model.safetensors").read_bytes()
+    )
+    assert "Trials" in start(*tune(store.address), "--report-only").communicate(timeout=LIMIT_S)[0]
+
+
+def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_bundle(TokenDataset.open(here / "data", "train")).save(here / "bundle")
+    made = make_genome(here / "genome", bases=150_000)
+
+    def scan(output: str | Path) -> tuple[str | Path, ...]:
+        line = ("scan", here / "bundle", "--fasta", made.fasta, "--output", output)
+        return (*line, "--window", "120", "--stride", "20", "--cluster.cpus", "2")
+
+    finish(start(*scan(here / "local" / "genes.gff3")))
+    folder = Store("s3://data/scans/killed")
+    place, _, query = folder.address.partition("?")
+    process = start(*scan(f"{place}/genes.gff3?{query}"))
+    wait_until(lambda: name_in(folder, r"\.genes\.gff3\.building.*") or folder.exists("genes.gff3"), process)
+    kill(process)
+    finish(start(*scan(f"{place}/genes.gff3?{query}")))
+    for path in (here / "local").iterdir():
+        if path.is_file() and path.suffix != ".json":
+            assert folder.read(path.name, 1 << 30) == path.read_bytes()
+
+
+def test_workers_on_another_machine_are_refused_an_output_at_an_address(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    data = write_dataset(tmp_path / "data")
+    with head(tmp_path_factory.mktemp("head"), cpus=1) as cluster:
+        cluster.node()
+        line = ("train", tmp_path / "experiment.yaml", "--dataset", data, "--output", f"local://{tmp_path}/run")
+        done = cluster.raygene(*line, "--cluster.address", cluster.address)
+    assert done.returncode == 2, done.stderr
+    assert "raygene: error: --output: an address, but workers of 2 machines would write there" in done.stderr

@@ -149,9 +149,11 @@ def test_an_experiment_at_an_address_is_refused() -> None:
         prepared("build", "s3://b/e.yaml", "--output", "/d")
 
 
-def test_an_address_is_refused_for_outputs_and_accepted_for_a_bundle(experiment: Path) -> None:
-    with pytest.raises(UsageError, match="--output s3://b/set: an address, where only a path is taken"):
-        prepared("build", experiment, "--output", "s3://b/set")
+def test_an_address_is_accepted_for_outputs_and_a_bundle_and_refused_for_an_example(experiment: Path) -> None:
+    prepared("build", experiment, "--output", "s3://b/set")
+    prepared("train", experiment, "--dataset", "s3://b/set", "--output", "s3://b/run")
+    with pytest.raises(UsageError, match="--example s3://b/e: an address, where only a path is taken"):
+        prepared("demo", "--output", "/d", "--example", "s3://b/e")
     assert (
         prepared("predict", "s3://b/bundle", "--sequences", "/x.fa", "--output", "/o.tsv").arguments[1]
         == "s3://b/bundle"

@@ -131,7 +131,6 @@ def test_an_input_is_never_overwritten(genome: GenomeFiles, tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--output", "s3://bucket/genes.gff3"], "--output s3://bucket/genes.gff3: an address"),
         (["--output", "{tmp}/folder.gff3"], "folder.gff3: is a directory"),
         (
             ["--output", "{tmp}/g.gff3", "--annotation", "{tmp}/a.gff3", "--json", "{tmp}/g.json"],

@@ -121,6 +121,7 @@ class Lease:
     holder: Holder
     aborted_uploads: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
+    _renewal: threading.Thread | None = None
 
     def check(self) -> None:
         """Make sure that nobody else has taken the folder over.
@@ -150,6 +151,9 @@ class Lease:
 
     def _release(self) -> None:
         self._ended.set()
+        if self._renewal is not None:
+            # A renewal on its way would put the file again after it is deleted.
+            self._renewal.join()
         with suppress(RaygeneError):
             current = read(self.store)
             if current is not None and current.token == self.holder.token:
@@ -182,8 +186,8 @@ def hold(store: Store) -> Iterator[Lease]:
     _acquire(lease)
     try:
         lease.aborted_uploads = conditional.abort_uploads(store.address, store.path(""))
-        renewal = threading.Thread(target=lease._renew, name="lease of a folder", daemon=True)
-        renewal.start()
+        lease._renewal = threading.Thread(target=lease._renew, name="lease of a folder", daemon=True)
+        lease._renewal.start()
         yield lease
     finally:
         lease._release()

@@ -111,7 +111,7 @@ def both_ways(forward: Callable[..., Tensor], *inputs: Any) -> None:
 
 
 def formats(device: torch.device, repeats: int, rows: int, longest: int) -> list[Row]:
-    """The format that recurrent layers compute in for each that is asked for, and whether weights are copied again."""
+    """The format that recurrent layers compute in for each requested, and whether weights are copied again."""
     states = torch.randn(longest, rows, 64, device=device, requires_grad=True)
     checked = []
     for name, asked in TYPES.items():
@@ -126,7 +126,7 @@ def formats(device: torch.device, repeats: int, rows: int, longest: int) -> list
             gradients = {str(weight.grad.dtype).removeprefix("torch.") for weight in ahead.parameters()}  # type: ignore[union-attr]
             copies = sum("contiguous chunk" in str(warning.message) for warning in caught)
             text = f"computed in {computed}, gradients in {', '.join(gradients)}, {copies} warnings of copied weights"
-            checked.append((f"{kind}, {name} asked for", text))
+            checked.append((f"{kind}, {name} requested", text))
     return checked
 
 

@@ -1,6 +1,6 @@
 """A dataset at an address, read as files of this node's cache.
 
-Its files come to a node once, those of a split when the split is first asked for; each is compared with the digest that
+Its files come to a node once, those of a split when the split is first opened; each is compared with the digest that
 the manifest gives. They lie under the digest of the manifest, so that another dataset at the same address is another
 copy. The copies that were used longest ago go when the cache is full.
 """
@@ -27,7 +27,7 @@ Location = Path | str
 """Of a dataset: a local directory, or an address."""
 FOLDER = "stored-datasets"
 IN_USE_S = 3600.0
-"""Copies that were asked for within so many seconds are not removed."""
+"""Copies that were requested within so many seconds are not removed."""
 
 
 def of_argument(text: str) -> Location:
@@ -47,7 +47,7 @@ def local(location: Location, folders: Collection[str] | None = None) -> Path:
     Raises:
         DatasetError: no finished dataset at the address, or a file is not the one that its manifest lists.
         InputError, StorageError: the address cannot be reached, or the cache not written.
-        ResourceError: the cache has no room for the files.
+        ResourceError: the cache has no space for the files.
     """
     path = remote.local_path(location)
     if path is not None:

@@ -17,7 +17,7 @@ _NO_ROWS = intervals.empty()
 
 
 class GeneColumns(Sequence[Feature]):
-    """A sequence of genes that holds columns and makes each `Feature` when it is asked for.
+    """A sequence of genes that holds columns and makes each `Feature` when it is read.
 
     Args:
         genes: of one sequence of a genome.

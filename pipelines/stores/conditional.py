@@ -1,7 +1,7 @@
 """What Arrow's drivers lack: a file that is written only if none is there, and the end of unfinished uploads.
 
 fsspec's drivers have both: s3fs, gcsfs and adlfs, which the extras `s3`, `gcs` and `azure` install. Without them both
-functions say so, and callers go on with what is left to them.
+functions say so, and callers continue with what is left to them.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def copy_path(store: Store) -> Path:
 def opened(store: Store, last: Sequence[str] = (), skip: Sequence[str] = ()) -> Iterator[WorkingCopy]:
     """Hold a folder of a store, fetch it, and put what has changed when the context ends, by an error or without.
 
-    The copy is removed unless that fails; then it stays in the cache, for the next process to go on with.
+    The copy is removed unless that fails; then it stays in the cache, from which the next process resumes.
 
     Raises:
         BusyError: another process writes the folder.

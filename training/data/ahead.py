@@ -1,4 +1,4 @@
-"""Items made by a thread of their own before they are asked for, such as the batches of a GPU while it computes."""
+"""Items made by a thread of their own before they are needed, such as the batches of a GPU while it computes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _END: Any = object()
 
 @contextmanager
 def made_ahead(items: Iterable[Item], most: int) -> Iterator[Iterator[Item]]:
-    """The same items in the same order, up to `most` of them made before they are asked for.
+    """The same items in the same order, up to `most` of them made before they are needed.
 
-    What making an item raises is raised where it is asked for, and nothing is made after it. The end of the block waits
+    What making an item raises is raised where it is needed, and nothing is made after it. The end of the block waits
     for the item that is being made, and makes no other.
 
     Args:
         items: iterated over by the thread alone.
-        most: items in memory that were not asked for; at least 1.
+        most: items in memory that were not taken yet; at least 1.
     """
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:

@@ -1,6 +1,6 @@
 """LSTM and GRU cells in the number format that autocast asks for, in one direction or both in one call.
 
-Under autocast on a GPU PyTorch casts what cuDNN and MIOpen compute to fp16, also where bf16 was asked for. Numbers
+Under autocast on a GPU PyTorch casts what cuDNN and MIOpen compute to fp16, also where bf16 was requested. Numbers
 above 65,504 overflow there, and only precision fp16 has a loss scale. So the cells run outside autocast, and inputs and
 weights are cast here. A format that the library of a GPU does not compute in (bf16 with MIOpen, before Ampere, or with
 a cuDNN before 9.13) becomes float32, because PyTorch would compute it operation by operation at each position.
@@ -69,7 +69,7 @@ def asked_type(device: torch.device) -> torch.dtype | None:
 
 
 def computed_type(cell: Cell, device: torch.device, asked: torch.dtype) -> torch.dtype:
-    """The number format that a cell is computed in on a device where `asked` is asked for."""
+    """The number format that a cell is computed in on a device where `asked` is requested."""
     is_served = device.type == "cpu" or serves(isinstance(cell, nn.LSTM), device, asked)
     return asked if is_served else torch.float32
 

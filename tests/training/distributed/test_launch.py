@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -114,10 +115,13 @@ def wait_and_meet(spec: Decoding, events: EventQueue) -> None:
     meet(spec, events)
 
 
-def hold_lock(folder: Path, is_held: Any, seconds: float) -> None:
-    with storage.only_writer(folder / "entry"):
-        is_held.set()
-        time.sleep(seconds)
+HOLD_LOCK = """
+import fcntl, sys, time
+stream = open(sys.argv[1], "w")
+fcntl.flock(stream, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
 
 
 @pytest.fixture(params=["in this process", pytest.param("by Ray", marks=pytest.mark.full)])
@@ -235,11 +239,11 @@ def test_waiting_longer_than_collectives_may_ends_no_run_before_the_workers_form
 ) -> None:
     """The lock is held from before the workers start until long after one of them waits for the other."""
     monkeypatch.setattr("training.distributed.launch.COLLECTIVE_TIMEOUT_S", LIMIT_S)
-    spawn = multiprocessing.get_context("spawn")
-    is_held = spawn.Event()
-    holder = spawn.Process(target=hold_lock, args=(tmp_path, is_held, 45))
-    holder.start()
-    assert is_held.wait(60)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, str(tmp_path / ".entry.lock"), "45"], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
     events: list[WorkerEvent] = []
     try:
         if before_the_group:
@@ -248,7 +252,7 @@ def test_waiting_longer_than_collectives_may_ends_no_run_before_the_workers_form
         else:
             with pytest.raises(TrainingError):
                 launch(wait_and_meet, Decoding(tmp_path), TWO, tmp_path, events.append)
-            assert holder.is_alive(), "the limit ended the run, not the lock"
+            assert holder.poll() is None, "the limit ended the run, not the lock"
     finally:
         holder.kill()
-        holder.join()
+        holder.wait()

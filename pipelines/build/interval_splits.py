@@ -17,7 +17,7 @@ from pipelines.dataset import mapped_table
 from pipelines.genome.labelled import Collection, Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, sketch, sketch_files
+from pipelines.splits import assign, families, similar, sketch, sketch_files
 from pipelines.splits.named_rows import NamedRows, number_pairs
 from pipelines.splits.sketch_files import SketchFiles
 from pipelines.stores.staging import RECORDS, Staging
@@ -99,7 +99,9 @@ def _find_families(
     sketches = sketch_intervals(table, genomes, config.negatives.seed, staging, progress)
     with progress.stage("comparing sketches"):
         folder = staging.path / RECORDS / "families"
-        family = families.similar_groups(sketches, folder, len(table), len(genomes), config.split.identity)
+        family = families.similar_groups(
+            sketches, folder, len(table), len(genomes), config.split.identity, how_to_compare(staging)
+        )
     largest = int(np.bincount(family).max(initial=0))
     progress.note(
         f"split: {int(family.max(initial=-1)) + 1:,} families of similar sequences among {len(table):,} intervals, "
@@ -132,6 +134,11 @@ def sketch_intervals(
                 stage.advance(int(sketched["rows"].to_numpy().sum()))
         staging.fetch(sketch_files.PATTERN)
     return SketchFiles(folder, len(tasks))
+
+
+def how_to_compare(staging: Staging) -> similar.Run:
+    """On the cluster where all nodes see the sketches; otherwise on the driver's, which has fetched them."""
+    return map_tables if staging.store is None else similar.in_turn
 
 
 def sketch_spacing(table: pa.Table) -> int:

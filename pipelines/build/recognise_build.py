@@ -316,7 +316,8 @@ def _measure_leakage(
     sketches = interval_splits.sketch_intervals(table, prepared.genomes, seed, staging, progress)
     folder = staging.path / RECORDS / "leakage"
     with progress.stage("measuring leakage"):
-        found = leakage.measure(sketches, folder, in_split[scored], in_split["train"], genomes)
+        run = interval_splits.how_to_compare(staging)
+        found = leakage.measure(sketches, folder, in_split[scored], in_split["train"], genomes, run)
     return {
         "split": scored,
         "intervals": int(in_split[scored].sum()),

@@ -73,6 +73,11 @@ def compare(
     shutil.rmtree(folder)
 
 
+def in_turn(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+    """Map tables one after the other in this process, where other nodes do not see its files."""
+    return map(function, tables)
+
+
 def required(sizes: NDArray[np.int32], share: float) -> NDArray[np.float64]:
     """k-mers in common that make intervals similar: a share of an interval's own, and two unless it has only one.
 

@@ -15,6 +15,7 @@ from pipelines.build.pipeline import build
 from pipelines.dataset import location
 from pipelines.dataset.manifest import MANIFEST
 from pipelines.progress import Silent
+from pipelines.splits import similar
 from pipelines.stores.store import Store
 from tests.conftest import GenomeFiles, make_genome
 from tests.pipelines.build.builds import EXACT_CROP, bytes_of, dataset_config, start_build
@@ -37,6 +38,8 @@ def test_a_store_holds_the_bytes_of_a_local_build(
     genome: GenomeFiles, tmp_path: Path, ray_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_plan, "TASK_BASES", 20_000)
+    # Several ranges to compare: on the cluster where the output is local, on the driver where it is a store.
+    monkeypatch.setattr(similar, "SAMPLES_IN_TASK", 5_000)
     config = dataset_config(genome, crop=EXACT_CROP)
     build(config, tmp_path / "local", ray_session, Silent())
     store, progress = Store(f"local://{tmp_path}/bucket/dataset"), Noted()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -17,11 +14,17 @@ from cluster.experiment import Experiment
 from cluster.output_paths import PathRole
 from pipelines.config import SourceConfig
 from tests.cluster.test_output_paths import ENDINGS, Inputs, command, inputs, options, parsers
+from tests.empty_store import empty_store
 
 __all__ = ["inputs"]
 
 NOWHERE = "s3://nowhere/folder/x"
-STARTS_RAY = {("train", "--from"), ("train", "model.embedding_file"), ("train", "training.start_from")}
+STARTS_RAY = {
+    ("train", "--from"),
+    ("train", "--dataset"),
+    ("train", "model.embedding_file"),
+    ("train", "training.start_from"),
+}
 """Read after Ray is up, in tests that take ten seconds each."""
 OPTIONS = [
     pytest.param(verb, option, marks=[pytest.mark.full] if (verb, option) in STARTS_RAY else [])
@@ -38,42 +41,18 @@ SOURCE_KEYS = [
 ]
 
 
-class EmptyStore(BaseHTTPRequestHandler):
-    """An object store that has no bucket."""
-
-    def do_HEAD(self) -> None:
-        self.send_response(404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):
-            return self.do_HEAD
-        raise AttributeError(name)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyStore) as listening:
-        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{listening.server_port}"
-        listening.shutdown()
+def store() -> Iterator[dict[str, str]]:
+    with empty_store() as variables:
+        yield variables
 
 
 @pytest.fixture(autouse=True)
-def here(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of the object store, and an empty working directory."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "me",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": server,
-    }.items():
+    for name, value in store.items():
         monkeypatch.setenv(name, value)
 
 

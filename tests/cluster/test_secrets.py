@@ -22,6 +22,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from tests.cluster.test_output_paths import NO_PATHS, options, parsers
 from tests.conftest import make_genome
+from tests.empty_store import empty_store
 from tests.training.conftest import write_dataset
 from tests.training.evaluation.conftest import spread
 from tests.training.small_bundle import small_bundle
@@ -44,6 +45,18 @@ class _Server(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[dict[str, str]]:
+    with empty_store() as variables:
+        yield variables
+
+
+@pytest.fixture(autouse=True)
+def variables(store: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pipelines.build import encode_tokens, run_tasks, structure_build
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.manifest import MANIFEST, sealed_text
 from pipelines.progress import Silent
+from pipelines.stores.staging import Staging
 
 CDS, INTRON, MASKED = 2, 5, 8
 CODONS = ["GCT", "CGT", "AAC", "GAT", "TGC", "CAA", "GAA", "GGT", "CAC", "ATC", "CTG", "AAG", "TTC", "CCA", "ACG"]
@@ -149,7 +150,7 @@ def write_dataset(config: DatasetConfig, folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_tasks, "group", lambda tasks: tasks)
         patch.setattr(run_tasks, "map_tables", lambda tasks, mapper: map(mapper, tasks))
-        document, tokenizer = structure_build.prepare(config, Silent()).write(folder, Silent())
+        document, tokenizer = structure_build.prepare(config, Silent()).write(Staging(folder), Silent())
     tokenizer.save(folder)
     shutil.rmtree(folder / encode_tokens.RECORDS)
     (folder / MANIFEST).write_text(sealed_text(document))

@@ -57,7 +57,6 @@ def test_a_datasets_tokenizer_is_used_and_a_difference_is_a_warning(
         (["--fasta", "none.fa"], "none.fa: no such file: correct --fasta"),
         (["--fasta", "f", "--embedding.window", "0"], "embedding.window: 0"),
         (["--fasta", "f", "--embedding.head-window", "100000"], "embedding.head_window: 100000"),
-        (["--dataset", "s3://b/d"], "--dataset s3://b/d: an address, but its files are on this machine: name"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -31,7 +31,7 @@ def test_a_plan_is_that_of_the_obvious_loop(lengths: np.ndarray, batch: int, see
     )
 
 
-@pytest.mark.parametrize("batch", [1, 100])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.full), 100])
 def test_a_plan_of_a_million_rows_is_that_of_the_obvious_loop(batch: int) -> None:
     lengths = np.random.default_rng(0).integers(1, 100_000, COMPILED_FROM + 12_345)
     plan = plan_epoch(lengths, batch, 3, 1)

@@ -85,7 +85,7 @@ def test_a_dataset_that_was_replaced_is_refused(dataset_with_left_out: Path) -> 
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.full), 2])
 def test_an_evaluation_is_the_same_whatever_the_number_of_workers(
     dataset_with_left_out: Path, ray_session: Any, workers: int
 ) -> None:

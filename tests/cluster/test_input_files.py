@@ -160,7 +160,10 @@ def test_a_relative_path_in_a_piped_experiment_is_refused(
     with pipe_of(yaml.safe_dump(document).encode()) as pipe:
         assert main(["build", pipe, "--dry-run"]) == 2
     shown = " ".join(capsys.readouterr().err.split())
-    assert f"{pipe}: sources.0.fasta is a relative path, and the experiment is in no local folder: write it in full" in shown
+    assert (
+        f"{pipe}: sources.0.fasta is a relative path, and the experiment is in no local folder: write it in full"
+        in shown
+    )
 
 
 def test_relative_paths_of_an_experiment_by_a_number_are_those_of_its_folder(

@@ -114,22 +114,6 @@ def test_a_run_of_two_workers_is_the_same_after_kills_of_a_worker_and_of_the_dri
 
     assert store.read("bundle/model.safetensors", 1 << 30) == expected
     assert "nothing to do" in finish(start(*train(here, store.address)))
-    figures = ("--dataset", here / "data", "--split", "validation", "--json")
-    finish(
-        start("evaluate", here / "local" / "bundle", *figures, here / "figures.json", "--report", here / "page.html")
-    )
-    to_store = f"{Store('s3://data/runs/figures').address}"
-    place, _, query = to_store.partition("?")
-    finish(
-        start(
-            *("evaluate", "s3://data/runs/killed/bundle", *figures, f"{place}/f.json?{query}"),
-            *("--report", f"{place}/page.html?{query}"),
-        )
-    )
-    assert Store(to_store).exists("page.html")
-    names = (b"s3://data/runs/killed/bundle", str(here / "local" / "bundle").encode())
-    in_store, on_disk = Store(to_store).read("f.json"), (here / "figures.json").read_bytes()
-    assert in_store.replace(names[0], b"BUNDLE") == on_disk.replace(names[1], b"BUNDLE")
 
 
 def test_a_study_goes_on_from_the_store_when_its_driver_was_killed(here: Path) -> None:

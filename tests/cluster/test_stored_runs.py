@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.stores.store import Store
 from tests.cluster.ray_nodes import head
+from tests.cluster.verbs.test_scan import bundle
 from tests.conftest import make_genome
 from tests.training.conftest import write_dataset
-from tests.training.small_bundle import small_bundle
 
 pytestmark = [pytest.mark.full, pytest.mark.ray]
 EXPERIMENT = {
@@ -135,12 +134,12 @@ def test_a_study_goes_on_from_the_store_when_its_driver_was_killed(here: Path) -
 
 
 def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_bundle(TokenDataset.open(here / "data", "train")).save(here / "bundle")
+    model = bundle(here / "model")
     made = make_genome(here / "genome", bases=150_000)
 
     def scan(output: str | Path) -> tuple[str | Path, ...]:
-        line = ("scan", here / "bundle", "--fasta", made.fasta, "--output", output)
-        return (*line, "--window", "120", "--stride", "20", "--cluster.cpus", "2")
+        line = ("scan", model, "--fasta", made.fasta, "--output", output)
+        return (*line, "--stride", "20", "--cluster.cpus", "2")
 
     finish(start(*scan(here / "local" / "genes.gff3")))
     folder = Store("s3://data/scans/killed")

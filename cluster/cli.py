@@ -143,7 +143,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     Raises:
         RaygeneError: what the command would show as one line.
     """
-    from cluster import command_text, connection, input_files, stored_outputs
+    from cluster import command_text, connection, input_files
     from cluster.context import Context
     from cluster.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
     from pipelines.inputs.spool import Spool
@@ -175,6 +175,8 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
             for line in resolved_experiment.lines(context.experiment(), namespace.experiment, overrides):
                 terminal.say(line)
             return 0
+        from cluster import stored_outputs
+
         with stored_outputs.local(chosen, namespace, terminal.note):
             _require_outputs_apart(context, verb, chosen)
             return verb.run(context) or 0

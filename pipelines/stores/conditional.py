@@ -15,8 +15,6 @@ from pipelines.stores.systems import is_true
 
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs"}
 """The package that has what is needed, by scheme."""
-EXTRAS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure"}
-"""The extra of raygene that installs it."""
 _log = logging.getLogger(__name__)
 
 

@@ -9,7 +9,7 @@ import copy
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -38,6 +38,7 @@ from training.embed.config import EmbeddingConfig
 from tuning.config import TuningConfig
 
 SPACE = ("tuning", "space")
+Engine = Literal["auto", "ray", "local"]
 
 
 class ClusterConfig(Section):
@@ -48,9 +49,20 @@ class ClusterConfig(Section):
         description="local = start Ray on this machine, auto = the Ray that is running on this machine, or host:port "
         "of a cluster; in a Ray job always that job's cluster",
     )
+    engine: Engine = Field(
+        default="auto",
+        description="ray = work in Ray's workers; local = in this process, without Ray; auto = in this process where "
+        "Ray would take longer to start than the work takes",
+    )
     cpus: int | None = Field(
         default=None, description="CPUs of a local Ray (default: all that this process may use)", ge=1, le=4_096
     )
+
+    @model_validator(mode="after")
+    def _local_engine_has_no_cluster(self) -> ClusterConfig:
+        if self.engine == "local" and self.address != "local":
+            raise ValueError("engine: local does not use the cluster of cluster.address; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _address_has_no_password(self) -> ClusterConfig:

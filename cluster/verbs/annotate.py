@@ -145,7 +145,7 @@ def run(context: Context) -> None:
         known = gene_calls.read(Path(arguments.annotation), chosen, genome.lengths, terminal)
     with device_errors_name_the_flag():
         config, bases = context.cluster(), sum(genome.lengths.values())
-        alone = in_process.suffices(config, arguments.workers, arguments.device, bases)
+        alone = in_process.suffices_to_score(config, arguments.workers, arguments.device, bases)
         connect = None if alone else context.connector(config)
         counts = annotate(job, connect, arguments.workers, arguments.device, terminal)
     _tell(counts, outputs, terminal)

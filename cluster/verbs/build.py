@@ -68,6 +68,7 @@ def run(context: Context) -> None:
         context.connector(experiment.cluster),
         context.terminal,
         on_start=lambda prepared: show_plan(prepared, experiment.cluster, context.terminal),
+        needs_ray=lambda prepared: not _works_alone(prepared, experiment.cluster),
     )
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")
@@ -94,12 +95,22 @@ def show_plan(prepared: Prepared, cluster: ClusterConfig, terminal: Terminal) ->
     terminal.table(table.caption, table.header, table.rows)
     if absent := plan_tables.absent_splits(planned):
         terminal.note(f"nothing goes to {' or '.join(absent)}")
-    cores = _cores(cluster)
+    is_alone = _works_alone(prepared, cluster)
+    cores = 1 if is_alone else _cores(cluster)
     seconds = preflight.estimate_seconds(prepared.estimates(), cores)
+    where = "in this process" if is_alone else "once Ray has started"
     terminal.say(
-        f"time: about {_duration(seconds)} on {cores:,} free core{'s' * (cores > 1)}, once Ray has started "
+        f"time: about {_duration(seconds)} on {cores:,} free core{'s' * (cores > 1)}, {where} "
         "(an estimate from rates measured elsewhere)"
     )
+
+
+def _works_alone(prepared: Prepared, cluster: ClusterConfig) -> bool:
+    """Whether the build runs in this process, without Ray."""
+    from cluster import in_process
+    from pipelines.build import preflight
+
+    return in_process.suffices_to_build(cluster, preflight.estimate_seconds(prepared.estimates(), 1))
 
 
 def _cores(cluster: ClusterConfig) -> int:

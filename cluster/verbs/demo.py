@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 
 from cluster import output_paths
-from cluster.connection import connect
 from cluster.context import Context
 from cluster.experiment import Experiment, load
 from cluster.flags import Parser
@@ -79,7 +78,7 @@ def written(context: Context) -> list[Written]:
 
 
 def run(context: Context) -> None:
-    """Run every verb in turn, with one local Ray.
+    """Run every verb in turn.
 
     Raises:
         InputError: there is no example.
@@ -92,11 +91,9 @@ def run(context: Context) -> None:
         genome = ["--fasta", str(included_example() / _GENOME), "--annotation", str(included_example() / _ANNOTATION)]
         _run_verb(context, init, [str(output), "--preset", "recognise", "--genome", "R64", *genome])
     experiment = load(path, context.overrides)
-    with connect(experiment.cluster, context.terminal, verbose=context.arguments.verbose):
-        for verb, arguments in _steps(experiment, path, output):
-            _run_verb(context, verb, arguments)
+    for verb, arguments in _steps(experiment, path, output):
+        _run_verb(context, verb, arguments)
     if not context.arguments.example:
-        # Without Ray: the genome is small.
         _run_verb(context, annotate, _annotation(output))
 
 

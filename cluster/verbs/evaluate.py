@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import output_paths
+from cluster import in_process, output_paths
 from cluster.context import Context
 from cluster.flags import Parser, add_dataset_flag, not_negative
 from cluster.output_paths import PathRole, Written
@@ -178,10 +178,10 @@ def _scoring(context: Context) -> Iterator[ScoreRows]:
     from training.hardware import devices
 
     arguments, config = context.arguments, context.cluster()
-    if not arguments.workers:
-        if context.overrides:
-            flag = ".".join(map(str, next(iter(context.overrides))))
-            raise UsageError(f"--{flag}: has an effect with --workers only", "leave it out, or add --workers")
+    if not arguments.workers and context.overrides:
+        flag = ".".join(map(str, next(iter(context.overrides))))
+        raise UsageError(f"--{flag}: has an effect with --workers only", "leave it out, or add --workers")
+    if not arguments.workers or in_process.suffices_to_score(config, arguments.workers, arguments.device):
         with device_errors_name_the_flag():
             device = torch.device(devices.require(arguments.device))
         yield score_here(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cluster import in_process
 from cluster.context import Context
 from cluster.flags import Parser
 from cluster.output_paths import PathRole, Written
@@ -88,8 +89,9 @@ def run(context: Context) -> None:
     )
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
     threshold = float(bundle.config["threshold"])
-    if arguments.workers:
-        with context.connector(context.cluster())(), device_errors_name_the_flag():
+    config = context.cluster()
+    if arguments.workers and not in_process.suffices_to_score(config, arguments.workers, arguments.device):
+        with context.connector(config)(), device_errors_name_the_flag():
             gpu_check.require(arguments.device)
             nodes = living()
             spread = score_on(actor_pool.choose_pool(nodes, arguments.workers, arguments.device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cluster import reading_frame_flags
+from cluster import in_process, reading_frame_flags
 from cluster.context import Context
 from cluster.flags import Parser, positive
 from cluster.output_paths import PathRole, Written
@@ -113,7 +113,9 @@ def run(context: Context) -> None:
         )
         genes = gene_calls.read(Path(arguments.annotation), chosen, genome.lengths, terminal)
     with device_errors_name_the_flag():
-        connect = context.connector(context.cluster())
+        config, bases = context.cluster(), sum(genome.lengths.values())
+        alone = in_process.suffices_to_score(config, arguments.workers, arguments.device, bases, in_process.SMALL_SCAN)
+        connect = None if alone else context.connector(config)
         counts = scan(job, connect, arguments.workers, arguments.device, terminal)
         if arguments.fit_orfs and genes is not None:
             job = replace(job, frames=reading_frame_flags.fitted(job, bundle, arguments, genes.genes, terminal))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import connection, in_process
 from cluster.context import Context
 from cluster.experiment import load
 from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
@@ -93,7 +95,8 @@ def run(context: Context) -> None:
     if arguments.output is None:
         raise UsageError("raygene train: the following arguments are required: --output", "see raygene train --help")
     dataset, output = location.of_argument(arguments.dataset), Path(arguments.output).absolute()
-    with context.connector(experiment.cluster)():
+    alone = in_process.suffices_to_train(experiment.cluster, experiment.training)
+    with nullcontext() if alone else context.connector(experiment.cluster)():
         train(
             experiment.model,
             experiment.training,
@@ -102,6 +105,7 @@ def run(context: Context) -> None:
             context.terminal,
             experiment.resolved(),
             write_resolved=_is_replaced(context),
+            cpus=(experiment.cluster.cpus or connection.usable_cpus()) if alone else None,
         )
     context.terminal.say(f"bundle: {Path(arguments.output) / 'bundle'}")
 

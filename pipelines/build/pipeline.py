@@ -26,6 +26,7 @@ from pipelines.dataset import targets
 from pipelines.dataset.targets import Target
 from pipelines.errors import RaygeneError, ResourceError
 from pipelines.progress import Progress
+from pipelines.ray_map import in_this_process, maps_here, nodes
 from pipelines.splits.plan import PlannedSplit
 from pipelines.stores.staging import Staging
 from pipelines.stores.store import Store
@@ -52,7 +53,7 @@ class Prepared(Protocol):
         """What each split will hold, as far as it is known."""
 
     def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
-        """Write the dataset's rows with Ray; return the manifest and the tokenizer of the rows."""
+        """Write the dataset's rows, on Ray or in this process; return the manifest and the tokenizer of the rows."""
 
 
 def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
@@ -73,6 +74,7 @@ def build(
     progress: Progress,
     prepared: Prepared | None = None,
     on_start: Callable[[Prepared], None] | None = None,
+    needs_ray: Callable[[Prepared], bool] = lambda prepared: True,
 ) -> dict[str, Any]:
     """Build a dataset, unless the same one exists already.
 
@@ -80,10 +82,11 @@ def build(
         config: the sections that decide content.
         output: the dataset's directory, or a folder of a store; an earlier dataset there is replaced once the new one
             is complete.
-        connect: opens Ray; called only when there is work.
+        connect: opens Ray, or `ray_map.in_this_process`; called only when there is work.
         progress: reports every stage.
         prepared: what `prepare` returned for the configuration, where its inputs have been read already.
         on_start: receives the build before it begins; not called where the dataset is there already.
+        needs_ray: whether to open Ray for a build; without it this process works alone, to the same bytes.
 
     Returns:
         The manifest.
@@ -93,7 +96,12 @@ def build(
     """
     where = targets.target(output)
     with where.hold():
-        return _build(prepared or prepare(config, progress), where, connect, progress, on_start)
+        prepared = prepared or prepare(config, progress)
+
+        def opened() -> AbstractContextManager[Any]:
+            return connect() if needs_ray(prepared) else in_this_process()
+
+        return _build(prepared, where, opened, progress, on_start)
 
 
 def _build(
@@ -113,7 +121,8 @@ def _build(
     staging = where.staging(prepared.fingerprint)
     try:
         with connect():
-            _warm_up_workers()
+            if not maps_here():
+                _warm_up_workers()
             document, tokenizer = prepared.write(staging, progress)
     except ResourceError:
         # Finished parts stay: the next build resumes from them, on a larger disk or with more memory.
@@ -132,7 +141,7 @@ def _warm_up_workers() -> None:
     import ray
 
     warm_up = ray.remote(num_cpus=1)(_import_for_encoding)
-    for _ in range(min(int(ray.cluster_resources().get("CPU", 1)), task_plan.TASKS)):
+    for _ in range(min(sum(node.cpus for node in nodes.living()), task_plan.TASKS)):
         warm_up.remote()
 
 

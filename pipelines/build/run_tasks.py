@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.build import encode_tokens
 from pipelines.errors import DatasetError
 from pipelines.progress import Stage
-from pipelines.ray_map import map_tables
+from pipelines.ray_map import map_tables, maps_here, nodes
 from pipelines.stores.staging import Staging
 
 MAX_TASKS_IN_GROUP = 4
@@ -20,9 +20,10 @@ MAX_TASKS_IN_GROUP = 4
 
 def group(tasks: list[pa.Table]) -> list[pa.Table]:
     """Put several tasks into one table where each CPU has many: a Ray task costs some 7 ms, one of ours some 50."""
-    import ray
-
-    size = int(np.clip(len(tasks) // (8 * ray.cluster_resources().get("CPU", 1)), 1, MAX_TASKS_IN_GROUP))
+    if maps_here():
+        return tasks
+    cpus = sum(node.cpus for node in nodes.living())
+    size = int(np.clip(len(tasks) // (8 * max(cpus, 1)), 1, MAX_TASKS_IN_GROUP))
     return [pa.concat_tables(tasks[first : first + size]) for first in range(0, len(tasks), size)]
 
 

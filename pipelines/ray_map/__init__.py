@@ -5,6 +5,7 @@ cluster can hold any more is an error after some minutes.
 """
 
 from pipelines.ray_map.actors import map_tables_on_actors
+from pipelines.ray_map.here import in_this_process, maps_here
 from pipelines.ray_map.tasks import map_tables
 
-__all__ = ["map_tables", "map_tables_on_actors"]
+__all__ = ["in_this_process", "map_tables", "map_tables_on_actors", "maps_here"]

@@ -7,6 +7,7 @@ that a shortage is an error only after some minutes.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,11 +42,25 @@ def nodes_of(listing: Sequence[dict[str, Any]]) -> list[Node]:
     return [Node(int(of_node.get("CPU", 0)), int(of_node.get("GPU", 0))) for of_node in resources]
 
 
+def is_connected() -> bool:
+    """Whether this process is connected to Ray."""
+    ray = sys.modules.get("ray")
+    # While Ray is being imported, its module is there and empty.
+    return ray is not None and hasattr(ray, "is_initialized") and bool(ray.is_initialized())
+
+
 def living() -> list[Node]:
     """The living nodes of the cluster that Ray is connected to."""
     import ray
 
     return nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+
+
+def free() -> dict[str, float]:
+    """The resources that nothing uses, by Ray's names; one of which nothing is free is left out."""
+    import ray
+
+    return dict(ray.available_resources())
 
 
 def held_by_any(cpus: int, gpus: int = 0) -> Callable[[Sequence[Node]], bool]:

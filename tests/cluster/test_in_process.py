@@ -34,12 +34,12 @@ def test_one_worker_on_a_cpu_or_a_small_genome_needs_no_ray(
     alone: bool,
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(in_process.sys, "modules", {})
+    monkeypatch.setattr(in_process.nodes, "is_connected", lambda: False)
     monkeypatch.setattr(in_process, "hardware", lambda: gpus)
     monkeypatch.setattr(in_process, "usable_cpus", lambda: 2)
-    assert in_process.suffices(ClusterConfig(**config), workers, device, bases) is alone  # type: ignore[arg-type]
+    assert in_process.suffices_to_score(ClusterConfig(**config), workers, device, bases) is alone  # type: ignore[arg-type]
 
 
 def test_a_cluster_named_by_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert not in_process.suffices(ClusterConfig(), 1, "cpu", 1)
+    assert not in_process.suffices_to_score(ClusterConfig(), 1, "cpu", 1)

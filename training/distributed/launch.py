@@ -20,19 +20,18 @@ from pipelines.errors import RaygeneError, TrainingError, one_line
 from pipelines.ray_map.nodes import ClusterTooSmallError
 from training.distributed import interruptible, stop_signal
 from training.distributed.interruptible import Interrupt
-from training.distributed.messages import EventQueue, TrainingBegan, TrainingEnded, WorkerEvent, WorkerFailed, decoded
+from training.distributed.messages import EventQueue
 from training.distributed.placement import Placement, shortage
+from training.distributed.received import OnEvent, Received
 
 # One thing is rightly slow while others wait: a write to slow storage.
 COLLECTIVE_TIMEOUT_S = 900
 # Ray looks so often whether its workers have ended; its default of 2 s would lengthen every short run.
 POLL_S = 0.25
-RETURN_S = 5.0
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
 Spec = TypeVar("Spec")
-OnEvent = Callable[[WorkerEvent], None]
 
 
 @dataclass(frozen=True)
@@ -113,45 +112,23 @@ def launch(
         run_config=RunConfig(**settings),
     )
     left = shortage(group.placement, group.min_workers)
-    errors: list[Exception] = []
-    has_worker, ended = threading.Event(), threading.Event()
 
-    def grace() -> float:
-        # A worker that is being started has nothing to save, and cannot hear of the interrupt before it runs.
-        if not has_worker.is_set():
-            return 0
-        # After training has ended, hardly anything is left to wait for, and the interrupt may have ended Ray too.
-        return RETURN_S if ended.is_set() else interruptible.GRACE_S
+    def mark_as_failed() -> None:
+        with suppress(OSError):
+            failed_marker.parent.mkdir(parents=True, exist_ok=True)
+            failed_marker.touch()
 
-    def handle(event: WorkerEvent) -> None:
-        has_worker.set()
-        match event:
-            case WorkerFailed(error):
-                errors.append(error)
-                with suppress(OSError):
-                    failed_marker.parent.mkdir(parents=True, exist_ok=True)
-                    failed_marker.touch()
-                return
-            case TrainingBegan():
-                ended.clear()
-        try:
-            on_event(event)
-        except Exception as error:
-            errors.append(error)
-        if isinstance(event, TrainingEnded):
-            ended.set()
-
+    received = Received(on_event, mark_as_failed)
     failure: BaseException | None = None
     try:
-        with _receiving(queue, handle):
-            failure = interruptible.run(trainer.fit, request_stop, grace, left.require)
+        with _receiving(queue, received.handle):
+            failure = interruptible.run(trainer.fit, request_stop, received.grace, left.require)
     except (KeyboardInterrupt, ClusterTooSmallError) as error:
         failure = error
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
-    # Only now are all events handled: a worker's own error says more than Ray's, and may arrive after it.
-    if errors:
-        raise errors[0] from failure
+    # Only now are all events handled.
+    received.raise_first(failure)
     if isinstance(failure, Exception) and not isinstance(failure, RaygeneError):
         raise error_of_ray(failure) from failure
     if failure is not None:
@@ -170,7 +147,11 @@ def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
     It quotes the last line of Ray's message, which has the cause.
     """
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    reason = one_line(lines[-1], 200) if lines else type(failure).__name__
+    return stopped(one_line(lines[-1], 200) if lines else type(failure).__name__, what)
+
+
+def stopped(reason: str, what: str = "training") -> TrainingError:
+    """The one-line error for work that stopped for a reason that may not come again."""
     return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
 
 
@@ -203,21 +184,8 @@ def _torch_config(prepare: Callable[[Any], None] | None, spec: Any) -> Any:
     return Config(timeout_s=COLLECTIVE_TIMEOUT_S)
 
 
-def _decoded_or_failed(message: bytes) -> WorkerEvent:
-    """The event of a message; one that cannot be read ends the run, because it may have been the one that matters."""
-    try:
-        return decoded(message)
-    except Exception as error:
-        return WorkerFailed(
-            TrainingError(
-                f"internal error: an event of a worker cannot be read, {type(error).__name__}: {error}",
-                "see that all machines have the same version of raygene, and run again with --verbose",
-            )
-        )
-
-
 @contextmanager
-def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
+def _receiving(queue: Any, handle: Callable[[bytes], None]) -> Iterator[None]:
     """Handle events on a thread while the block lasts, and those still in the queue at its end."""
     from ray.util.queue import Empty
 
@@ -234,7 +202,7 @@ def _receiving(queue: Any, handle: OnEvent) -> Iterator[None]:
             except Exception:
                 # The queue's actor is gone, and Ray with it.
                 return
-            handle(_decoded_or_failed(message))
+            handle(message)
 
     receiver = threading.Thread(target=receive, daemon=True)
     receiver.start()

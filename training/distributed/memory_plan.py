@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError
+from pipelines.ray_map import nodes
 from pipelines.tokens.tokenizer import Tokenizer
 from training.config import UNPLANNED_BUDGET, ModelConfig, TrainingConfig
 from training.cost.shape import Device
@@ -38,7 +39,7 @@ def plan_run(
     budget_file: Path | None,
     warn: Callable[[str], None],
 ) -> MemoryPlan:
-    """The memory plan of a run on the cluster that Ray is connected to.
+    """The memory plan of a run on the cluster that Ray is connected to, or without Ray on this machine.
 
     Args:
         model: the architecture.
@@ -55,11 +56,11 @@ def plan_run(
     """
     lengths = np.concatenate([split.lengths for split in splits])
     tokenizer, task = splits[0].tokenizer, Task.of_dataset(splits[0].manifest["config"]).name
-    machines = _machines(share)
+    machines = _machines(share) if nodes.is_connected() else []
     kind: Device = "cuda" if share.use_gpu else "cpu"
 
     def plan(optimisation: TrainingConfig) -> MemoryPlan:
-        if machines == [_this_machine()] and kind == "cpu":
+        if not machines or (machines == [_this_machine()] and kind == "cpu"):
             return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task)
         return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task)
 

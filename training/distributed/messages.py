@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.dataset.location import Location
-from pipelines.errors import RaygeneError
+from pipelines.errors import RaygeneError, TrainingError
 from training.config import ModelConfig, TrainingConfig
 from training.engine.state import Record
 from training.observability.runlog import StepLine
@@ -156,6 +156,19 @@ def decoded(message: bytes) -> WorkerEvent:
     """The event that an `EventQueue` has put into the driver's queue as these bytes."""
     event: WorkerEvent = pickle.loads(message)
     return event
+
+
+def decoded_or_failed(message: bytes) -> WorkerEvent:
+    """The event of a message; one that cannot be read ends the run, because it may have been the one that matters."""
+    try:
+        return decoded(message)
+    except Exception as error:
+        return WorkerFailed(
+            TrainingError(
+                f"internal error: an event of a worker cannot be read, {type(error).__name__}: {error}",
+                "see that all machines have the same version of raygene, and run again with --verbose",
+            )
+        )
 
 
 class EventQueue:

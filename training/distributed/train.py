@@ -23,12 +23,12 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
-from pipelines.ray_map.nodes import Node, living
+from pipelines.ray_map.nodes import Node, free, living
 from training import dataset_config, networks
 from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
-from training.distributed import gpu_check, memory_plan, worker
+from training.distributed import child, gpu_check, memory_plan, worker
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
 from training.distributed.placement import (
@@ -220,6 +220,7 @@ def train(
     *,
     write_resolved: bool = True,
     share: Share | None = None,
+    cpus: int | None = None,
 ) -> Bundle:
     """Train a model and keep the epoch of highest validation AUROC, or of highest exon F1 for structure.
 
@@ -238,6 +239,8 @@ def train(
             that `resolved` was read from.
         share: of the cluster; `training.token_budget` was planned for it. None: all of the cluster, for which memory
             is planned here.
+        cpus: of the one worker that trains in a child of this process, without Ray; None: workers train on the cluster
+            that Ray is connected to.
 
     Returns:
         The bundle, as loaded back.
@@ -265,7 +268,7 @@ def train(
         if write_resolved:
             storage.write_text(output / "experiment.yaml", yaml_writer.dump(masked_values(resolved)))
         tracker.begin(training.mlflow_experiment, output.name, key, str(output), resolved)
-        trained, records = _finish(run, progress, epochs, share)
+        trained, records = _finish(run, progress, epochs, share, cpus)
         journal.write(output / METRICS, records)
         epochs.report(records)
         tracker.end("FINISHED", output / "bundle")
@@ -314,7 +317,9 @@ def reconciled(run: Run, resolved: dict[str, Any], progress: Progress, effect: s
     return agreed
 
 
-def _finish(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> tuple[Bundle, list[Record]]:
+def _finish(
+    run: Run, progress: Progress, epochs: EpochReports, share: Share | None, cpus: int | None
+) -> tuple[Bundle, list[Record]]:
     """Do as much training as is still to do; return the bundle and the records of its epochs."""
     if finished := run.finished():
         progress.note(f"{run.output} is trained already; nothing to do")
@@ -323,7 +328,7 @@ def _finish(run: Run, progress: Progress, epochs: EpochReports, share: Share | N
     if document is None:
         if run.model.embedding_file:
             embedding_file.load(run.model.embedding_file, run.train.tokenizer, run.model.embedding)
-        _train_on_workers(run, progress, epochs, share)
+        _train_on_workers(run, progress, epochs, share, cpus)
         document = run.final_checkpoint()
     if document is None:
         raise TrainingError(f"{run.checkpoints.directory}: no checkpoint of the last epoch", "run again with --verbose")
@@ -339,17 +344,18 @@ def _note_start(run: Run, logger: RunLogger) -> None:
         logger.warn(warning)
 
 
-def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports, share: Share | None) -> None:
-    """Run the training loop on Ray Train until the last checkpoint is written."""
-    import ray
-
+def _train_on_workers(
+    run: Run, progress: Progress, epochs: EpochReports, share: Share | None, cpus: int | None
+) -> None:
+    """Run the training loop until the last checkpoint is written: on Ray Train, or in a child of this process."""
     training, checkpoints = run.training, run.checkpoints.directory
     logger = RunLogger(run.output / LOG, progress)
-    gpu_check.require(training.device)
-    nodes = living()
+    if cpus is None:
+        gpu_check.require(training.device)
+    nodes = living() if cpus is None else [Node(cpus, 0)]
     placement = share.placement if share else place(nodes, training.workers, training.device)
     require_device(training.precision, use_gpu=placement.use_gpu)
-    if missing := missing_resources(placement, training.workers, ray.available_resources()):
+    if cpus is None and (missing := missing_resources(placement, training.workers, free())):
         logger.note(f"the cluster is busy: training waits for {missing}")
     token_budget, retain_memory = (
         (training.token_budget, share.retain_memory) if share else _planned_memory(run, placement, nodes, logger)
@@ -384,7 +390,10 @@ def _train_on_workers(run: Run, progress: Progress, epochs: EpochReports, share:
     with progress.stage("training", training.epochs * run.steps, unit="steps") as stage:
         reporter = ProgressReporter(run.steps, logger, stage, epochs)
         try:
-            launch(worker.run, spec, group, run.output, reporter, request_stop, worker.open_dataset)
+            if cpus is None:
+                launch(worker.run, spec, group, run.output, reporter, request_stop, worker.open_dataset)
+            else:
+                child.run_in_child(worker.run, spec, training.retries, reporter, request_stop)
         except KeyboardInterrupt:
             if saved := reporter.saved_position:
                 logger.note(f"stopped after epoch {saved.epoch + 1}, step {saved.step} of {run.steps}, which is saved")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
+from pipelines.ray_map import nodes
 from training.bundle import start
 from training.distributed.messages import (
     EventQueue,
@@ -117,19 +118,17 @@ def explain(error: Exception) -> RaygeneError | None:
 
 
 def _train(spec: WorkerSpec, events: EventQueue) -> None:
-    import ray
-    from ray.train import get_context
-
     config = spec.training
     torch.set_num_threads(spec.threads)
     set_deterministic(config.deterministic)
     set_tf32(config.tf32)
-    device = devices.of_worker(config.device, ray.get_gpu_ids())
+    workers, gpus = _group()
+    device = devices.of_worker(config.device, gpus)
     train, validation = opened_splits(spec.dataset, spec.fingerprint)
     task = Task.of_dataset(train.manifest["config"])
     model = start.network(task, spec.model, config, train.tokenizer, spec.start).to(device)
     objective = objective_of(config, train, _scoring_budget(spec, validation, device))
-    collective: Collective = Distributed() if get_context().get_world_size() > 1 else Alone()
+    collective: Collective = Distributed() if workers > 1 else Alone()
     layout.set_layout(model, config, train, objective, collective)
     state = loop.start(model, config, device)
     checkpoints = Checkpoints(spec.checkpoints)
@@ -168,6 +167,16 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     collective.sum_(torch.zeros(1, device=device))
     if not finished and is_terminated():
         raise MachineLeavesError("the machine of this worker is going away")
+
+
+def _group() -> tuple[int, list[Any]]:
+    """The number of workers, and the GPUs that Ray has given this one; without Ray it is alone, on a CPU."""
+    if not nodes.is_connected():
+        return 1, []
+    import ray
+    from ray.train import get_context
+
+    return get_context().get_world_size(), ray.get_gpu_ids()
 
 
 def _scoring_budget(spec: WorkerSpec, validation: TokenDataset, device: torch.device) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines.errors import InputError
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
+from training.distributed.actor_pool import THIS_PROCESS, Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
 from training.inference.staged_tasks import StagedTasks
@@ -122,12 +123,12 @@ def open_genome(path: Path, grid: Grid, progress: Progress) -> Genome:
     return genome
 
 
-def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress: Progress) -> Counts:
+def scan(job: Scan, connect: Connect | None, workers: int | None, device: str, progress: Progress) -> Counts:
     """Scan, unless it is done already; the same files whatever the workers, and whether it was interrupted or not.
 
     Args:
         job: what to scan.
-        connect: opens Ray, if there is something to score.
+        connect: opens Ray, if there is something to score; None: one thread of this process scores, without Ray.
         workers: number of actors (default: as many as the cluster has resources for).
         device: cpu, cuda or auto.
         progress: shows the stages.
@@ -163,8 +164,13 @@ def scan(job: Scan, connect: Connect, workers: int | None, device: str, progress
         bases = [sum(piece.bases(job.grid) for piece in task) for task in plan]
         tasks = StagedTasks(job.staging, paths, bases, "scored")
         if remaining := tasks.remaining(progress):
-            with connect():
-                _score(job, tasks, plan, remaining, workers, device, progress)
+            with connect() if connect else nullcontext():
+                pool = (
+                    staged_tasks.pool_for(len(remaining), workers, device, "scanning", progress)
+                    if connect
+                    else THIS_PROCESS
+                )
+                _score(job, tasks, plan, remaining, pool, progress)
         counts = _write(job, _read_staged(job, plan), record, tracks=True)
         shutil.rmtree(job.staging, ignore_errors=True)
         outputs.remove_stale(job.outputs, previous)
@@ -183,12 +189,10 @@ def _score(
     tasks: StagedTasks,
     plan: list[list[Piece]],
     remaining: list[int],
-    workers: int | None,
-    device: str,
+    pool: Pool,
     progress: Progress,
 ) -> None:
     """Score the remaining tasks with a pool of actors, which write the scores to the staging directory."""
-    pool = staged_tasks.pool_for(len(remaining), workers, device, "scanning", progress)
     arguments = (job.scorer, job.genome, job.grid, plan, job.staging.absolute(), pool.use_gpu)
     tasks.compute(remaining, ScoreTasks, arguments, pool, "scanning", progress)
 

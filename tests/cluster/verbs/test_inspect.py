@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pybedtools
 import pytest
@@ -12,6 +11,7 @@ from cluster.cli import main
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, validate
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
@@ -25,10 +25,10 @@ def test_a_format_and_a_file_to_export_go_together(arguments: list[str], capsys:
 
 @pytest.mark.ray
 def test_inspect_exports_and_warns_of_bases_that_tokens_do_not_show(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = {"sources": [genome.source()], "tokenizer": {"k": 4, "stride": 4, "tail": "drop"}}
-    build(validate(DatasetConfig, values, "test"), tmp_path / "data", ray_session, Silent())
+    build(validate(DatasetConfig, values, "test"), tmp_path / "data", in_this_process, Silent())
     rows = 2 * len(genome.genes)
     for file_format in ("bed", "fasta"):
         target = tmp_path / file_format

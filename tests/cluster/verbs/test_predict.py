@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,11 +11,11 @@ from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from tests.conftest import GenomeFiles
 from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
 
-pytestmark = pytest.mark.ray
 KINDS = ("shuffle", "antisense", "partial")
 
 
@@ -57,7 +56,7 @@ def test_every_sequence_of_a_file_is_scored_as_it_is_written(
 
 
 def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = {
         "sources": [genome.source("toy")],
@@ -65,7 +64,7 @@ def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
         "negatives": {"kinds": list(KINDS)},
         "split": {"validation": ["chr3"], "test": ["chr4"]},
     }
-    build(validate(DatasetConfig, config, "test"), tmp_path / "data", ray_session, Silent())
+    build(validate(DatasetConfig, config, "test"), tmp_path / "data", in_this_process, Silent())
     test = TokenDataset.open(tmp_path / "data", "test")
     small_bundle(test).save(tmp_path / "bundle")
     predictions, rows = tmp_path / "p.tsv", tmp_path / "rows.bed"

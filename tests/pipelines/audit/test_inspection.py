@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +13,13 @@ from pipelines.dataset import split_regions
 from pipelines.errors import DatasetError
 from pipelines.genome.region import Region
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 
-pytestmark = pytest.mark.ray
-
 
 @pytest.fixture(scope="module")
-def inspection(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Inspection:
+def inspection(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Inspection:
     values = {
         "sources": [genome.source()],
         "crop": {"length": 100},
@@ -29,7 +27,7 @@ def inspection(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ra
         "split": {"test": ["chr4"], "validation": ["chr3"]},
     }
     output = tmp_path_factory.mktemp("inspect") / "data"
-    build(validate(DatasetConfig, values, "test"), output, ray_session, Silent())
+    build(validate(DatasetConfig, values, "test"), output, in_this_process, Silent())
     return inspect(output)
 
 

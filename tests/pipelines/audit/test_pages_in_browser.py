@@ -22,7 +22,7 @@ def file(request: pytest.FixtureRequest, genome: GenomeFiles, tmp_path_factory: 
     folder = tmp_path_factory.mktemp("page")
     if request.param == "intervals":
         values = {"sources": [genome.source()], "split": {"test": ["chr4"], "validation": ["chr3"]}}
-        connect = request.getfixturevalue("ray_session")
+        connect = request.getfixturevalue("in_this_process")
         build(validate(DatasetConfig, values, "test"), folder / "data", connect, Silent())
         built = inspection.inspect(folder / "data").page("raygene inspect data")
     else:

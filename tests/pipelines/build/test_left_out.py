@@ -16,10 +16,9 @@ from pipelines.dataset.token_dataset import TokenDataset, is_whole, read_manifes
 from pipelines.errors import DatasetError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles, make_genome
-
-pytestmark = pytest.mark.ray
 
 SPLIT = {"test": ["chr4"], "validation": ["chr3"]}
 
@@ -44,9 +43,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> GenomeFiles:
 
 
 @pytest.fixture(scope="module")
-def built(crowded: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Path:
+def built(crowded: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("built") / "data"
-    build(config(crowded, negatives={"unplaced": "drop-pair"}), output, ray_session, Silent())
+    build(config(crowded, negatives={"unplaced": "drop-pair"}), output, in_this_process, Silent())
     return output
 
 
@@ -114,11 +113,9 @@ def test_other_readers_of_the_dataset_do_not_see_them(built: Path) -> None:
     assert len(pq.read_table(built / "split=train")) == len(TokenDataset.open(built, "train"))
 
 
-def test_windows_follow_the_crop_and_short_genes_lose_their_margins(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any
-) -> None:
+def test_windows_follow_the_crop_and_short_genes_lose_their_margins(genome: GenomeFiles, tmp_path: Path) -> None:
     crop = {"length": 150, "exact": True}
-    manifest = build(config(genome, crop=crop), tmp_path / "out", ray_session, Silent())
+    manifest = build(config(genome, crop=crop), tmp_path / "out", in_this_process, Silent())
     short = {gene for gene in genome.genes if gene[2] - gene[1] - 12 < 150}
     by_reason = manifest["left_out"]["reasons"]
     assert by_reason["shorter_than_crop"] == len(short)
@@ -129,8 +126,8 @@ def test_windows_follow_the_crop_and_short_genes_lose_their_margins(
             assert row["start"] == start + 6
 
 
-def test_a_dataset_without_them_says_so_in_its_manifest(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
-    manifest = build(config(genome), tmp_path / "out", ray_session, Silent())
+def test_a_dataset_without_them_says_so_in_its_manifest(genome: GenomeFiles, tmp_path: Path) -> None:
+    manifest = build(config(genome), tmp_path / "out", in_this_process, Silent())
     assert manifest["left_out"] == {"genes": 0, "reasons": {}, "files": []}
     assert not (tmp_path / "out" / left_out.FOLDER).exists()
     assert len(left_out_of(tmp_path / "out")) == 0
@@ -142,18 +139,16 @@ def test_an_older_dataset_has_none_to_read(built: Path) -> None:
     assert left_out.read(built, manifest) is None
 
 
-def test_a_lost_or_damaged_file_makes_the_dataset_incomplete(
-    crowded: GenomeFiles, tmp_path: Path, ray_session: Any
-) -> None:
+def test_a_lost_or_damaged_file_makes_the_dataset_incomplete(crowded: GenomeFiles, tmp_path: Path) -> None:
     output, experiment = tmp_path / "out", config(crowded, negatives={"unplaced": "drop-pair"})
-    manifest = build(experiment, output, ray_session, Silent())
+    manifest = build(experiment, output, in_this_process, Silent())
     part = output / manifest["left_out"]["files"][0]["path"]
     content = part.read_bytes()
     part.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     assert not is_whole(output, manifest)
     with pytest.raises(DatasetError, match=r"part-00000\.parquet: SHA-256"):
         left_out.read(output, manifest)
-    build(experiment, output, ray_session, Silent())
+    build(experiment, output, in_this_process, Silent())
     assert part.read_bytes() == content
 
 

@@ -24,6 +24,18 @@ def test_a_second_build_touches_no_file_and_needs_no_ray(genome: GenomeFiles, tm
     assert files_of(tmp_path / "out") == before
 
 
+@pytest.mark.parametrize(
+    "sections", [{}, {"split": {"by": "family", "test": 0.2}}, {"tokenizer": {"k": 3, "vocabulary": "observed"}}]
+)
+def test_this_process_alone_writes_the_bytes_of_workers(
+    genome: GenomeFiles, tmp_path: Path, ray_session: Any, sections: dict[str, Any]
+) -> None:
+    config = dataset_config(genome, **sections)
+    build(config, tmp_path / "ray", ray_session, Silent())
+    build(config, tmp_path / "alone", connects_never, Silent(), needs_ray=lambda prepared: False)
+    assert bytes_of(tmp_path / "alone") == bytes_of(tmp_path / "ray")
+
+
 def test_moved_inputs_rebuild_nothing_but_another_k_does(tmp_path: Path, ray_session: Any) -> None:
     first, second = make_genome(tmp_path / "a"), make_genome(tmp_path / "b")
     first_manifest = build(dataset_config(first), tmp_path / "out", ray_session, Silent())

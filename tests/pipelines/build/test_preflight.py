@@ -14,6 +14,7 @@ from pipelines.config import DatasetConfig, validate
 from pipelines.errors import ResourceError, UsageError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.builds import connects_never
@@ -57,10 +58,10 @@ def test_a_chromosome_in_two_splits_is_refused_before_ray_is_started(genome: Gen
 
 
 @pytest.mark.ray
-def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tmp_path: Path, ray_session: Any) -> None:
+def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tmp_path: Path) -> None:
     prepared = prepare(config(genome), Silent())
     (estimate,) = preflight.estimate(prepared.config, prepared.sources, prepared.collections, prepared.tokenizer)
-    manifest = build(prepared.config, tmp_path / "out", ray_session, Silent())
+    manifest = build(prepared.config, tmp_path / "out", in_this_process, Silent())
     assert estimate.rows == sum(file["rows"] for file in manifest["files"])
     assert estimate.tokens == sum(file["tokens"] for file in manifest["files"])
     assert estimate.longest == manifest["longest"]["bases"]

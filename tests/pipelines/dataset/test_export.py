@@ -16,9 +16,9 @@ from pipelines.dataset.export import FORMATS, Row, export, row_formatter
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from tests.conftest import GenomeFiles, make_genome
 
-pytestmark = pytest.mark.ray
 COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 
 
@@ -34,15 +34,15 @@ def built(genomes: list[dict[str, Any]], output: Path, connect: Any, **tokenizer
 
 
 @pytest.fixture(scope="module")
-def one_genome(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Path:
-    return built([genome.source()], tmp_path_factory.mktemp("export") / "one", ray_session)
+def one_genome(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built([genome.source()], tmp_path_factory.mktemp("export") / "one", in_this_process)
 
 
 @pytest.fixture(scope="module")
-def two_genomes(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Path:
+def two_genomes(genome: GenomeFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     other = make_genome(folder / "genome", seed=1, chromosomes=5)
-    return built([genome.source(), other.source("other")], folder / "two", ray_session, tail="drop")
+    return built([genome.source(), other.source("other")], folder / "two", in_this_process, tail="drop")
 
 
 def rows_of(directory: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError
 from pipelines.genome.labelled import Collection, read_collection
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from tests.conftest import GenomeFiles
 
 
@@ -109,7 +110,7 @@ def rows_of(directory: Path, split: str) -> list[dict[str, Any]]:
 
 @pytest.mark.ray
 def test_files_of_splits_stay_in_their_split_next_to_genomes_split_by_chromosome(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any
+    genome: GenomeFiles, tmp_path: Path
 ) -> None:
     paths = {split: collection(tmp_path, 60, seed) for seed, split in enumerate(("train", "validation", "test"))}
     config = {
@@ -117,7 +118,7 @@ def test_files_of_splits_stay_in_their_split_next_to_genomes_split_by_chromosome
         "tokenizer": {"k": 3, "stride": 1},
         "split": {"test": ["chr4"], "validation": ["chr3"]},
     }
-    build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())
+    build(validate(DatasetConfig, config, "test"), tmp_path / "out", in_this_process, Silent())
     for seed, split in enumerate(("train", "validation", "test")):
         rows = [row for row in rows_of(tmp_path / "out", split) if row["genome"] == "c"]
         assert len(rows) == 80
@@ -125,10 +126,10 @@ def test_files_of_splits_stay_in_their_split_next_to_genomes_split_by_chromosome
 
 
 @pytest.mark.ray
-def test_tokens_are_those_of_the_sequences_and_equal_sequences_share_a_split(tmp_path: Path, ray_session: Any) -> None:
+def test_tokens_are_those_of_the_sequences_and_equal_sequences_share_a_split(tmp_path: Path) -> None:
     path = collection(tmp_path, 300, 0)
     config = {"sources": [{"genome": "c", "sequences": path}], "tokenizer": {"k": 4, "stride": 2}}
-    manifest = build(validate(DatasetConfig, config, "test"), tmp_path / "out", ray_session, Silent())
+    manifest = build(validate(DatasetConfig, config, "test"), tmp_path / "out", in_this_process, Silent())
     sequences = [line.split(",")[0] for line in Path(path).read_text().splitlines()[1:]]
     seen: dict[str, str] = {}
     for split in ("train", "validation", "test"):

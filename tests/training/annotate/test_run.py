@@ -126,11 +126,9 @@ def test_gt_takes_the_gff3(annotated: Annotation) -> None:
     assert "input is valid GFF3" in checked.stdout, checked.stderr
 
 
-def test_one_worker_writes_the_same_bytes_as_two(
-    annotated: Annotation, genome_file: Path, tmp_path: Path, ray_session: Any
-) -> None:
+def test_one_worker_writes_the_same_bytes_as_two(annotated: Annotation, genome_file: Path, tmp_path: Path) -> None:
     alone = job(genome_file, tmp_path)
-    run.annotate(alone, ray_session, 1, "cpu", Silent())
+    run.annotate(alone, None, None, "cpu", Silent())
     assert content(alone) == content(annotated)
 
 
@@ -183,18 +181,16 @@ def test_another_lowest_score_needs_neither_scores_nor_ray(
     assert content(again) == content(annotated)
 
 
-def test_other_settings_of_decoding_use_the_scores(
-    annotated: Annotation, genome_file: Path, tmp_path: Path, ray_session: Any
-) -> None:
+def test_other_settings_of_decoding_use_the_scores(annotated: Annotation, genome_file: Path, tmp_path: Path) -> None:
     other = Settings(genetic_code=12)
     again = replace(copied(annotated, genome_file, tmp_path / "copied"), settings=other)
     before = {path: path.stat().st_mtime_ns for path in again.scores_folder.glob("*.arrow")}
     progress = Silent()
-    run.annotate(again, ray_session, 1, "cpu", progress)
+    run.annotate(again, None, None, "cpu", progress)
     assert {path: path.stat().st_mtime_ns for path in again.scores_folder.glob("*.arrow")} == before
     assert not any("scoring" in note for note in progress.notes)
     fresh = replace(job(genome_file, tmp_path / "fresh"), settings=other)
-    run.annotate(fresh, ray_session, 1, "cpu", Silent())
+    run.annotate(fresh, None, None, "cpu", Silent())
     assert content(again) == content(fresh)
 
 
@@ -210,11 +206,9 @@ def test_scores_are_removed_on_request_and_files_of_others_stay(
     assert [path.name for path in again.outputs.scores.iterdir()] == ["notes.txt"]
 
 
-def test_scores_of_another_model_are_removed(
-    annotated: Annotation, genome_file: Path, tmp_path: Path, ray_session: Any
-) -> None:
+def test_scores_of_another_model_are_removed(annotated: Annotation, genome_file: Path, tmp_path: Path) -> None:
     again = replace(copied(annotated, genome_file, tmp_path / "copied"), model_fingerprint="another")
-    run.annotate(again, ray_session, 1, "cpu", Silent())
+    run.annotate(again, None, None, "cpu", Silent())
     assert list(again.outputs.scores.iterdir()) == [again.scores_folder]
 
 

@@ -78,6 +78,13 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
     assert loss == pytest.approx(bundle.config["metrics"]["validation_loss"], rel=1e-4)
 
 
+def test_a_child_process_without_ray_trains_the_same_weights(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    train(MODEL, CONFIG, dataset, tmp_path, Silent(), RESOLVED, cpus=2)
+    for name in ("model.safetensors", "tokenizer.json"):
+        assert (tmp_path / "bundle" / name).read_bytes() == (trained / "bundle" / name).read_bytes()
+    assert losses(tmp_path).tolist() == losses(trained).tolist()
+
+
 # Without `full`, test_faults.py compares two workers with the bare loop.
 @pytest.mark.full
 def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:

@@ -152,11 +152,9 @@ def test_every_base_is_scored_or_counted(scanned: run.Scan) -> None:
     assert 2_700 < counts["unscored"] < 3_000
 
 
-def test_one_worker_writes_the_same_bytes_as_two(
-    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
-) -> None:
+def test_one_worker_writes_the_same_bytes_as_two(scanned: run.Scan, genome_file: Path, tmp_path: Path) -> None:
     alone = job(genome_file, tmp_path)
-    run.scan(alone, ray_session, 1, "cpu", Silent())
+    run.scan(alone, None, None, "cpu", Silent())
     assert content(alone) == content(scanned)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in scanned.outputs.gff3.parent.iterdir()}
 
@@ -166,7 +164,7 @@ def test_a_scan_that_failed_resumes_and_ends_in_the_same_bytes(
 ) -> None:
     again = job(genome_file, tmp_path)
     with pytest.raises(InputError, match="the disk is gone"):
-        run.scan(replace(again, scorer=FailsAtN()), ray_session, 1, "cpu", Silent())
+        run.scan(replace(again, scorer=FailsAtN()), None, None, "cpu", Silent())
     resume(again, scanned, ray_session)
 
 
@@ -221,27 +219,25 @@ def test_a_finished_scan_is_not_made_again(scanned: run.Scan) -> None:
 
 
 def test_other_thresholds_call_again_from_the_tracks_without_a_model(
-    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+    scanned: run.Scan, genome_file: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copied"
     shutil.copytree(scanned.outputs.gff3.parent, folder)
     other = Thresholds(0.65, 0.5, 300)
     run.scan(job(genome_file, folder, other), never, None, "cpu", Silent())
     fresh = job(genome_file, tmp_path / "fresh", other)
-    run.scan(fresh, ray_session, 1, "cpu", Silent())
+    run.scan(fresh, None, None, "cpu", Silent())
     assert content(job(genome_file, folder, other)) == content(fresh)
     assert content(fresh) != content(scanned)
 
 
-def test_a_file_that_was_changed_since_is_made_again(
-    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
-) -> None:
+def test_a_file_that_was_changed_since_is_made_again(scanned: run.Scan, genome_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copied"
     shutil.copytree(scanned.outputs.gff3.parent, folder)
     damaged = job(genome_file, folder)
     with damaged.outputs.tracks[0].open("a") as stream:
         stream.write("small\t0\t50\t0.1\n")
-    run.scan(damaged, ray_session, 1, "cpu", Silent())
+    run.scan(damaged, None, None, "cpu", Silent())
     assert content(damaged) == content(scanned)
 
 
@@ -312,7 +308,7 @@ def with_frames(genome_file: Path, folder: Path) -> run.Scan:
 
 
 def test_reading_frames_are_made_from_the_tracks_and_again_only_if_something_changed(
-    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+    scanned: run.Scan, genome_file: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copied"
     shutil.copytree(scanned.outputs.gff3.parent, folder)
@@ -321,7 +317,7 @@ def test_reading_frames_are_made_from_the_tracks_and_again_only_if_something_cha
     assert counts.models
     assert counts.models["complete"] == sum(counts.calls.values()) - counts.models["partial"] > 100
     fresh = with_frames(genome_file, tmp_path / "fresh")
-    run.scan(fresh, ray_session, 1, "cpu", Silent())
+    run.scan(fresh, None, None, "cpu", Silent())
     assert content(framed) == content(fresh)
     progress, before = Silent(), content(framed)
     assert run.scan(framed, never, None, "cpu", progress) == counts

@@ -104,8 +104,9 @@ def inputs(
     if arguments.dataset:
         given.append(("--dataset", [arguments.dataset, "--split", arguments.split or "test"]))
     if arguments.dataset:
+        from pipelines.dataset import location
         from pipelines.dataset.token_dataset import read_manifest
 
-        given.append(("dataset", [read_manifest(Path(arguments.dataset))["fingerprint"]]))
+        given.append(("dataset", [read_manifest(location.local(arguments.dataset, []))["fingerprint"]]))
     chosen = [(flag, " ".join(value)) for flag, value in given if value]
     return [*files, ("annotation", arguments.annotation), ("genome", arguments.fasta), *chosen]

@@ -74,7 +74,10 @@ def add_options(group: argparse._ActionsContainer) -> None:
         help="compare on these regions only, such as IV:1-250,000: first and last base, counted from 1",
     )
     group.add_argument(
-        "--dataset", type=PathRole.READ, metavar="DATASET", help="compare on what a split of this dataset holds only"
+        "--dataset",
+        type=PathRole.READ_DATASET,
+        metavar="DATASET",
+        help="compare on what a split of this dataset holds only",
     )
     group.add_argument("--split", choices=SPLITS, help="which split of --dataset (default test)")
 
@@ -96,7 +99,7 @@ def regions(arguments: argparse.Namespace, lengths: Mapping[str, int], fasta: Pa
     if arguments.split is not None and arguments.dataset is None:
         raise UsageError("--split: no dataset whose split it could be", "give --dataset")
     if arguments.dataset is not None:
-        return _of_split(Path(arguments.dataset), arguments.split or "test", lengths, fasta)
+        return _of_split(arguments.dataset, arguments.split or "test", lengths, fasta)
     if arguments.region is not None:
         found = [region.parse(text, lengths, "--region") for text in arguments.region]
         region.require_disjoint([("--region", one) for one in found])
@@ -112,14 +115,31 @@ def regions(arguments: argparse.Namespace, lengths: Mapping[str, int], fasta: Pa
     return [Region("", name, 0, length) for name, length in lengths.items() if name in chosen]
 
 
-def _of_split(dataset: Path, split: str, lengths: Mapping[str, int], fasta: Path) -> list[Region]:
+def require_dataset(arguments: argparse.Namespace) -> None:
+    """Refuse a dataset that is not there before anything large is read.
+
+    Raises:
+        DatasetError: there is no finished dataset.
+        InputError, StorageError: its address cannot be reached.
+    """
+    if arguments.dataset is not None:
+        _manifest(arguments.dataset)
+
+
+def _manifest(dataset: str) -> Mapping[str, Any]:
+    from pipelines.dataset import location
+    from pipelines.dataset.manifest import read_manifest
+
+    return read_manifest(location.local(location.of_argument(dataset), []))
+
+
+def _of_split(dataset: str, split: str, lengths: Mapping[str, int], fasta: Path) -> list[Region]:
     """The regions of a dataset's split that this genome has."""
     from pipelines.dataset import split_regions
-    from pipelines.dataset.manifest import read_manifest
     from pipelines.errors import DatasetError
     from pipelines.genome.region import Region
 
-    manifest = read_manifest(dataset)
+    manifest = _manifest(dataset)
     listed = [one for one in split_regions.of(manifest, split) if one.start < lengths.get(one.chromosome, 0)]
     if not listed:
         raise DatasetError(f"{dataset}: no sequence of its {split} split is in {fasta}", "check --dataset and --fasta")

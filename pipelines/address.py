@@ -32,7 +32,7 @@ _QUERY = re.compile(
     rf"(?P<address>(?:{_SCHEME})[^?#\s\"'`<>]*)(?P<query>\?{_REST}*)?(?P<fragment>#(?:{_REST}|#)*)?", re.IGNORECASE
 )
 # Of an address in an object store: where that is. Whoever reads `?***` cannot open it again.
-_PLACE = re.compile(r"(?:endpoint_override|scheme|region)=[\w.:/\[\]-]*", re.IGNORECASE)
+_PLACE = re.compile(r"(?:endpoint_override|scheme|region|anonymous)=[\w.:/\[\]-]*", re.IGNORECASE)
 # A path with its query alone, as HTTP libraries quote it: with url: /bundle/config.json?x=…, or GET /bundle?x=….
 _PATH_QUERY = re.compile(rf"(?P<before>\b(?:url[:=]|GET|HEAD|PUT|POST)\s*['\"]?/[^\s?]*\?){_REST}+", re.IGNORECASE)
 _ENCODED_USER = re.compile(

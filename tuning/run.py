@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,10 +67,11 @@ class Run:
         self._config, self._base, self._store, self._progress = config, base, store, progress
         self._clock, self._last_saved, self._identity = Clock(spent), spent, study_identity
         self._training = TrainingConfig.model_validate(base["training"])
-        files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.paths)]
+        files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.directories)]
         self._machine = machines.smallest_machine(config, self._training.device, store.output, files)
         self._shares = self._shared_out() if config.workers > 1 else None
-        self._splits: dict[Path, tuple[TokenDataset, TokenDataset]] = {}
+        self._datasets = datasets
+        self._splits: dict[str, tuple[TokenDataset, TokenDataset]] = {}
         proposals = make_proposals(config, base, len(ranking.by_configuration(store.trials)))
         factory = TrialFactory(config, base, datasets.dataset_of, self._check_memory)
         self._stage: Stage | None = None
@@ -200,9 +200,9 @@ class Run:
             shutil.rmtree(path, ignore_errors=True)
 
     def _check_memory(self, model: ModelConfig, training: TrainingConfig, dataset: DatasetRef) -> Feasibility:
-        if dataset.path not in self._splits:
-            self._splits[dataset.path] = open_splits(dataset.path, dataset.fingerprint)
-        splits = self._splits[dataset.path]
+        if dataset.fingerprint not in self._splits:
+            self._splits[dataset.fingerprint] = open_splits(dataset.location, dataset.fingerprint)
+        splits = self._splits[dataset.fingerprint]
         tokenizer = splits[0].tokenizer
         task = Task.of_dataset(splits[0].manifest["config"])
         try:
@@ -228,7 +228,7 @@ class Run:
         return TrialSpec(
             model=model,
             training=training.model_copy(update={"token_budget": trial.token_budget}),
-            dataset=Path(trial.dataset),
+            dataset=self._datasets.dataset_of(trial.parameters).location,
             fingerprint=trial.fingerprint,
             folder=self._store.folder(trial),
             gap_rows=self._config.gap_rows,
@@ -265,7 +265,7 @@ class Run:
             trial: a row of the study.
             epochs: that count (default: all that it is trained for).
         """
-        splits = self._splits.get(Path(trial.dataset))
+        splits = self._splits.get(trial.fingerprint)
         if trial.weights is None or splits is None:
             return None
         model, training = keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)

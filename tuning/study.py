@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.build.pipeline import Connect
+from pipelines.dataset.location import Location, local
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import counted
 from pipelines.errors import BusyError, ResourceError, UsageError
@@ -39,14 +40,14 @@ class Study:
     Attributes:
         config: of the study.
         base: sections of the experiment, resolved.
-        dataset: of all trials; None: built from the experiment.
+        dataset: directory or address of that of all trials; None: built from the experiment.
         output: the study's directory.
         command: the command line, for the page; empty if it is not known.
     """
 
     config: TuningConfig
     base: Mapping[str, Any]
-    dataset: Path | None
+    dataset: Location | None
     output: Path
     command: str = ""
 
@@ -57,7 +58,7 @@ class Study:
             DatasetError: there is no finished dataset.
             UsageError: the metric is one of another task.
         """
-        data = self.base if self.dataset is None else read_manifest(self.dataset)["config"]
+        data = self.base if self.dataset is None else read_manifest(local(self.dataset, []))["config"]
         of_task = {name: data[name] for name in ("task", "labels", "window") if name in data}
         return replace(self, config=self.config.for_task(Task.of_dataset(data)), base={**self.base, **of_task})
 
@@ -109,7 +110,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
         is_finished = identity.finished_by(study.output) == _limits(study, store)
         if is_finished and all(trial.has_ended for trial in store.trials):
             progress.note(f"{study.output}: the study is finished; nothing to do")
-            return store, write_report(store, study.config, study.base, spent, command=study.command)
+            return store, _report(study, store, spent)
         identity.mark_unfinished(study.output)
         with connect():
             run = Run(study.config, study.base, store, datasets, study_identity, spent, progress)
@@ -117,7 +118,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
         if not run.deferred:
             identity.mark_finished(study.output, _limits(study, store))
         with progress.stage("report"):
-            report = write_report(store, study.config, study.base, spent, command=study.command)
+            report = _report(study, store, spent)
         return store, replace(report, error=_deferred_error(run.deferred))
 
 
@@ -139,10 +140,16 @@ def report_only(study: Study, progress: Progress) -> tuple[TrialStore, StudyRepo
     store = TrialStore(study.output, read_only=True)
     try:
         with storage.only_writer(study.output):
-            return store, write_report(store, study.config, study.base, seconds, command=study.command)
+            return store, _report(study, store, seconds)
     except BusyError:
         progress.note(f"{study.output}: the study is running; its best configuration is written at its end")
-        return store, write_report(store, study.config, study.base, seconds, command=study.command, with_best=False)
+        return store, _report(study, store, seconds, with_best=False)
+
+
+def _report(study: Study, store: TrialStore, seconds: float, *, with_best: bool = True) -> StudyReport:
+    return write_report(
+        store, study.config, study.base, seconds, dataset=study.dataset, with_best=with_best, command=study.command
+    )
 
 
 def _deferred_error(deferred: Sequence[tuple[Trial, str]]) -> ResourceError | None:

@@ -45,7 +45,7 @@ class Trial:
         state: begun, or how it ended. `repeated`: another configuration results in the same training, which is not
             run twice.
         reason: why it was stopped, does not fit, or failed.
-        dataset: directory of the dataset.
+        dataset: directory or address of the dataset, without credentials.
         fingerprint: of the dataset.
         token_budget: maximum number of padded tokens in a batch.
         retain_memory: whether the process may retain memory that it has freed.

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import remote
 from pipelines.errors import InputError, RaygeneError, one_line
+from pipelines.stores import reading
 from training.bundle.digests import CONFIG
 
 NO_SIZE = -1
@@ -51,11 +52,11 @@ def size_of(path: str) -> int:
 def _require_file_or_bundle(address: str) -> None:
     try:
         parent, name = remote.parent_of(address)
-        remote.open_folder(parent).version(name)
+        reading.open_folder(parent).version(name)
     except InputError:
         # A folder has no version. What a key names there is a bundle.
         try:
-            remote.open_folder(address).version(CONFIG)
+            reading.open_folder(address).version(CONFIG)
         except remote.MissingError as missing:
             raise InputError(f"{remote.redacted(address)}: no such file or bundle", "correct the address") from missing
 

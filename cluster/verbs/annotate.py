@@ -183,6 +183,7 @@ def _require_valid(context: Context) -> None:
         if getattr(arguments, name) is not None and arguments.annotation is None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: nothing to compare the gene models with", "name known genes with --annotation")
+    gene_calls.require_dataset(arguments)
 
 
 def _tell(counts: Counts, outputs: Outputs, terminal: Terminal) -> None:

@@ -151,3 +151,4 @@ def _require_valid(context: Context) -> None:
         if getattr(arguments, name) is not None and arguments.annotation is None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: nothing to compare the calls with", "name the known genes with --annotation")
+    gene_calls.require_dataset(arguments)

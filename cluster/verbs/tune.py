@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     add_experiment_argument(parser)
     parser.add_argument(
         "--dataset",
-        type=PathRole.READ,
+        type=PathRole.READ_DATASET,
         metavar="DATASET",
         help="a dataset made by raygene build (default: built from the experiment, one for each value of its keys)",
     )
@@ -58,12 +58,13 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Run the study, or only report it, and show the results."""
+    from pipelines.dataset import location
     from training.distributed.launch import ENVIRONMENT
     from tuning.study import Study, report_only, tune
 
     experiment, arguments = context.experiment(), context.arguments
     output = Path(arguments.output).absolute()
-    dataset = Path(arguments.dataset).absolute() if arguments.dataset else None
+    dataset = location.of_argument(arguments.dataset) if arguments.dataset else None
     if dataset is None:
         experiment.dataset(arguments.experiment)
     base = {name: value for name, value in experiment.resolved().items() if name != "tuning"}

@@ -20,6 +20,7 @@ from pipelines import fingerprint, remote, storage
 from pipelines.dataset import cache_space, manifest
 from pipelines.dataset.manifest import MANIFEST, REBUILD
 from pipelines.errors import DatasetError, ResourceError
+from pipelines.stores import reading, systems
 from pipelines.stores.store import Store, each
 from pipelines.tokens import tokenizer_file
 
@@ -31,9 +32,9 @@ IN_USE_S = 3600.0
 
 
 def of_argument(text: str) -> Location:
-    """The location that a user gives: an absolute path, or the address as it is."""
+    """The location that a user gives: an absolute path, or an address with which other nodes find the store too."""
     path = remote.local_path(text)
-    return text if path is None else path.absolute()
+    return systems.with_environment(text) if path is None else path.absolute()
 
 
 def local(location: Location, folders: Collection[str] | None = None) -> Path:
@@ -80,7 +81,7 @@ class _WebFolder:
     """A folder of a web server, or of a driver that has no other use."""
 
     def __init__(self, address: str) -> None:
-        self._folder = remote.open_folder(address)
+        self._folder = reading.open_folder(address)
         self.shown = self._folder.address
 
     def read(self, name: str, max_bytes: int) -> bytes:

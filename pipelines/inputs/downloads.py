@@ -22,7 +22,7 @@ from pipelines.documents import sealed_json
 from pipelines.errors import InputError
 from pipelines.inputs import contents
 from pipelines.section import Section
-from pipelines.stores import copy_names, systems
+from pipelines.stores import copy_names, reading, systems
 
 MAX_BYTES = 200 << 30
 """Bytes of the largest download: no genome has more; the largest known, of Tmesipteris, has 160 Gb."""
@@ -66,8 +66,9 @@ class Origin:
         return path
 
 
-# The copy of each address that this process has read, and its SHA-256.
+# The copy of each address that this process has read, and its SHA-256; and the other way round.
 _copies: dict[str, tuple[Path, str]] = {}
+_origins: dict[Path, Origin] = {}
 
 
 def local(location: str | Path, note: Note | None = None) -> Path:
@@ -92,6 +93,7 @@ def local(location: str | Path, note: Note | None = None) -> Path:
 
 def _remember(address: str, path: Path, content: str) -> None:
     _copies[address] = (path, content)
+    _origins[path] = Origin(address, content)
     copy_names.remember(path, remote.redacted(address))
 
 
@@ -114,7 +116,7 @@ def fetched(section: _SectionT, note: Note | None = None) -> _SectionT:
 
 def origin_of(path: Path) -> Origin | None:
     """The file of which a path is the copy; None for any other file."""
-    return next((Origin(address, content) for address, (copy, content) in _copies.items() if copy == path), None)
+    return _origins.get(path)
 
 
 def _folder(address: str) -> Path:
@@ -136,7 +138,7 @@ def _fetch(address: str, note: Note | None) -> tuple[Path, str]:
     """Copy a file unless the copy is there already; return its path and SHA-256."""
     shown = remote.redacted(address)
     parent, name = remote.parent_of(address)
-    source, folder = remote.open_folder(parent), _folder(address)
+    source, folder = reading.open_folder(parent), _folder(address)
     try:
         with storage.only_writer(folder, wait=True):
             for _ in range(TRIES):
@@ -158,7 +160,7 @@ def _fetch(address: str, note: Note | None) -> tuple[Path, str]:
     raise InputError(f"{shown}: changes all the time", "copy it to a local file, and name that", code="changed")
 
 
-def _download(source: remote.Folder, name: str, address: str, folder: Path) -> tuple[Path, str]:
+def _download(source: reading.Folder, name: str, address: str, folder: Path) -> tuple[Path, str]:
     digest = hashlib.sha256()
     storage.make_directory(folder)
     with storage.replacing(folder / "copy") as temporary, temporary.open("wb") as stream:

@@ -88,11 +88,20 @@ def explained(shown: str, error: Exception) -> RaygeneError:
     """
     if isinstance(error, RaygeneError):
         return error
-    text = str(error)
-    reason = one_line(text, 160) or type(error).__name__
-    scheme = shown.partition("://")[0]
+    reason = one_line(error, 160) or type(error).__name__
     if isinstance(error, ImportError):
         return DependencyError(f"{shown}: no driver for it is installed ({reason})", "install it, or use another store")
+    if cause := known(shown, error):
+        return cause
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"{shown}: access is denied ({reason})", "correct its permissions", code="storage-denied")
+    return StorageError(f"{shown}: {reason}", "check the address, the network and your credentials for it")
+
+
+def known(shown: str, error: Exception) -> StorageError | None:
+    """The error for what a driver raises, if its words tell the cause; as for `explained`."""
+    text = str(error)
+    scheme = shown.partition("://")[0]
     help_text = _HELP.get({"abfss": "abfs", "gcs": "gs"}.get(scheme, scheme), "see the driver's documentation")
     for cause in _CAUSES:
         if cause.pattern.search(text):
@@ -101,6 +110,4 @@ def explained(shown: str, error: Exception) -> RaygeneError:
             return StorageError(
                 f"{shown}: {cause.problem}{detail}", cause.fix.format(help=help_text), code=f"storage-{cause.code}"
             )
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError(f"{shown}: access is denied ({reason})", "correct its permissions", code="storage-denied")
-    return StorageError(f"{shown}: {reason}", "check the address, the network and your credentials for it")
+    return None

@@ -82,7 +82,11 @@ def _system(address: str) -> Any:
         endpoint = query.get("endpoint_override")
         if endpoint and "://" not in endpoint:
             endpoint = f"{query.get('scheme', 'https')}://{endpoint}"
-        client = {"endpoint_url": endpoint, "region_name": query.get("region")}
+        client = {
+            "endpoint_url": endpoint,
+            "region_name": query.get("region"),
+            "verify": query.get("tls_ca_file_path"),
+        }
         options["client_kwargs"] = {name: value for name, value in client.items() if value}
         options["anon"] = is_true(query.get("anonymous"))
         if user:

@@ -1,8 +1,8 @@
 """The driver for an address: Arrow's own for s3, gs, abfs and hdfs, fsspec's for the rest, as one kind of file system.
 
-The query of an address says where the store is and who asks: `endpoint_override`, `scheme`, `region` and `anonymous`,
-and what else the driver knows. Where it says nothing, the variables of the driver's vendor count: for S3
-`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION`, and those of the credentials.
+The query of an address says where the store is and who asks: `endpoint_override`, `scheme`, `region`, `anonymous` and
+`tls_ca_file_path`, and what else the driver knows. Where it says nothing, the variables of the driver's vendor count:
+for S3 `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION` and `AWS_DEFAULT_REGION`, and those of the credentials.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pipelines.remote import redacted
 
 ATTEMPTS = 5
 """How often S3's driver tries a request that failed for no fault of its own; the waits in between grow."""
-_S3_NAMES = {"endpoint_override", "scheme", "region", "anonymous"}
+HDFS = ("hdfs", "viewfs")
+_GOOGLE, _AZURE = ("gs", "gcs"), ("abfs", "abfss")
+_S3_NAMES = {"endpoint_override", "scheme", "region", "anonymous", "tls_ca_file_path"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # Google's driver retries for a quarter of an hour by default.
@@ -35,7 +37,7 @@ def with_environment(address: str) -> str:
     for key, names in (("endpoint_override", _ENDPOINTS), ("region", _REGIONS)):
         if key not in query and (value := _first_set(names)):
             query[key] = value
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    return urlunsplit(parts._replace(query=urlencode(query, safe=":/")))
 
 
 def shown(address: str) -> str:
@@ -47,6 +49,11 @@ def shown(address: str) -> str:
 
 def _first_set(names: tuple[str, ...]) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+def is_of_arrow(scheme: str) -> bool:
+    """Whether Arrow has a driver of its own for a scheme."""
+    return scheme in ("s3", *_GOOGLE, *_AZURE, *HDFS)
 
 
 def open_system(address: str) -> tuple[Any, str]:
@@ -61,11 +68,11 @@ def open_system(address: str) -> tuple[Any, str]:
     """
     parts = urlsplit(address)
     scheme = parts.scheme.lower()
-    if scheme in ("s3", "gs", "gcs", "abfs", "abfss") and not parts.netloc.rpartition("@")[2]:
+    if scheme in ("s3", *_GOOGLE, *_AZURE) and not parts.netloc.rpartition("@")[2]:
         raise UsageError(f"{shown(address)}: names no bucket", f"write {scheme}://BUCKET/FOLDER")
     if scheme == "s3":
         system, path = _open_s3(parts)
-    elif scheme in ("gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"):
+    elif is_of_arrow(scheme):
         system, path = _open_with_arrow(parts)
     else:
         system, path = _open_with_fsspec(address)
@@ -92,6 +99,8 @@ def _open_s3(parts: SplitResult) -> tuple[Any, str]:
         options["endpoint_override"] = endpoint
     if scheme := query.get("scheme"):
         options["scheme"] = scheme
+    if certificates := query.get("tls_ca_file_path"):
+        options["tls_ca_file_path"] = certificates
     region = query.get("region") or (_first_set(_REGIONS) if endpoint else None)
     if not region and not endpoint:
         region = _region_of(bucket)
@@ -128,7 +137,7 @@ def _open_with_arrow(parts: SplitResult) -> tuple[Any, str]:
     query = dict(parse_qsl(parts.query))
     netloc, scheme = parts.netloc, parts.scheme.lower()
     anonymous = is_true(query.pop("anonymous", None))
-    if scheme in ("gs", "gcs"):
+    if scheme in _GOOGLE:
         query.setdefault("retry_limit_seconds", _GOOGLE_RETRIES)
         if anonymous:
             netloc = f"anonymous@{netloc.rpartition('@')[2]}"

@@ -88,6 +88,13 @@ def test_what_a_dataset_held_out_is_compared(tmp_path: Path) -> None:
         gene_calls.regions(given, {"c": 9}, Path("g.fa"))
 
 
+def test_a_dataset_at_an_address_says_what_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
+    given = dataset_of(tmp_path / "d", [Region("g", "I", 2, 5)])
+    given.dataset = f"local://{given.dataset}"
+    assert gene_calls.regions(given, {"I": 10}, tmp_path / "genome.fa") == [Region("", "I", 2, 5)]
+
+
 def test_of_several_genomes_of_a_dataset_that_of_the_fasta_file_is_compared(tmp_path: Path) -> None:
     fasta = tmp_path / "g.fa"
     fasta.write_text(">I\nACGT\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,8 +65,9 @@ def run_study(make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(tuner, "fit", fit)
     monkeypatch.setattr(heartbeat, "INTERVAL_S", 0.0)
 
-    def run(**tuning: Any) -> Shown:
+    def run(dataset: str | None = None, **tuning: Any) -> Shown:
         study, shown = make_study(**SPACE, **tuning), Shown()
+        study = replace(study, dataset=dataset or study.dataset)
         assert study.dataset is not None
         study.output.mkdir()
         datasets = dataset_registry.use_existing(study.dataset, study.config.search_space)
@@ -84,6 +86,18 @@ def test_a_bar_counts_trials_and_describes_those_that_run(run_study: Callable[..
     assert shown.details[0] == "trial 1: epoch 2 of 2, 30 s each; about 2 min left"
     assert shown.details[1] == "trial 2: epoch 2 of 2, 30 s each; best AUROC 0.6000 (trial 1); about 30 s left"
     assert shown.warnings == []
+
+
+def test_the_trials_of_a_dataset_at_an_address_are_given_the_address(
+    run_study: Callable[..., Shown], make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = []
+    monkeypatch.setattr(tuner, "fit", lambda searcher, *_: specs.append(searcher.suggest("trial-0")[SPEC]))
+    directory = make_study().dataset
+    run_study(dataset=f"local://{directory}")
+    assert specs[0].dataset == f"local://{directory}"
+    (trial,) = TrialStore(make_study().output).trials
+    assert trial.dataset == f"local://{directory}"
 
 
 def test_a_trial_that_takes_hours_on_cpus_is_announced_before_it_begins(

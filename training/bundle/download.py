@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipelines import remote, storage
 from pipelines.errors import BundleError, InputError, ResourceError, UsageError
+from pipelines.stores import reading
 from training.bundle import digests
 from training.bundle.digests import CONFIG, LARGEST, StoredConfig
 
@@ -37,7 +38,7 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
         DependencyError: no driver for that kind of address.
     """
     try:
-        folder = remote.open_folder(address)
+        folder = reading.open_folder(address)
         content = folder.read(CONFIG, LARGEST)
     except remote.MissingError as error:
         raise BundleError(
@@ -62,7 +63,7 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
         yield Path(temporary), folder.address
 
 
-def _fill(entry: Path, folder: remote.Folder, content: bytes, names: list[str], stored: StoredConfig) -> None:
+def _fill(entry: Path, folder: reading.Folder, content: bytes, names: list[str], stored: StoredConfig) -> None:
     """Copy the files that are missing; each appears whole, and only if its bytes are the right ones."""
     limit = _limit()
     declared = sum(max(entry["bytes"], 0) for entry in (stored.files or {}).values())

@@ -9,7 +9,9 @@ from typing import Any
 
 from pipelines import fingerprint, storage
 from pipelines.address import masked_values
-from pipelines.dataset.token_dataset import read_manifest
+from pipelines.dataset import location
+from pipelines.dataset.location import Location, local
+from pipelines.dataset.token_dataset import MANIFEST, read_manifest
 from pipelines.display import shown
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, TrainingError
@@ -23,19 +25,23 @@ from training.distributed.train import Run
 from training.splits import open_splits
 from tuning import keys, lines, ranking
 from tuning.config import TuningConfig
+from tuning.search.dataset_registry import DATASETS
 from tuning.trial import Trial
 from tuning.trials.store import TrialStore
 
 EXPERIMENT, RUN = "best.yaml", "best"
 
 
-def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig) -> Path | None:
+def write_best(
+    store: TrialStore, base: Mapping[str, Any], config: TuningConfig, dataset: Location | None = None
+) -> Path | None:
     """Write `best.yaml` and `best/bundle`; nothing if no trial has a metric.
 
     Args:
         store: of the study.
         base: sections of the experiment.
         config: of the study.
+        dataset: of all trials, where one was named.
 
     Returns:
         The directory of the bundle.
@@ -48,10 +54,10 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     trial, workers = ranking.best(store.trials, config.metric, config.seeds), config.workers
     if trial is None:
         return None
-    dataset = Path(trial.dataset)
+    dataset = _dataset_of(store, trial) if dataset is None else dataset
     parameters = {**trial.parameters, "training.seed": trial.seed, "training.workers": workers}
     values = keys.with_parameters(base, parameters)
-    reconciled, _ = dataset_config.reconcile(values, read_manifest(dataset)["config"])
+    reconciled, _ = dataset_config.reconcile(values, read_manifest(local(dataset, []))["config"])
     # A line break in a value or a path would end the comment.
     head = shown(f"{lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}")
     storage.write_text(store.output / EXPERIMENT, f"# {head}\n" + yaml_writer.dump(masked_values(reconciled)))
@@ -66,6 +72,12 @@ def write_best(store: TrialStore, base: Mapping[str, Any], config: TuningConfig)
     if run.finished() is None:
         replace(run, start=_start_of(run, trial)).write_bundle(latest.load(), Silent())
     return run.output / "bundle"
+
+
+def _dataset_of(store: TrialStore, trial: Trial) -> Location:
+    """The dataset of a trial: that in the study's directory, which may have moved, or the one that its row names."""
+    own = store.output / DATASETS / trial.fingerprint[:12]
+    return own if (own / MANIFEST).exists() else location.of_argument(trial.dataset)
 
 
 def _start_of(run: Run, trial: Trial) -> Bundle | None:

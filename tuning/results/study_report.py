@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.dataset.location import Location
 from pipelines.errors import ResourceError
 from tuning import summary
 from tuning.config import TuningConfig
@@ -42,6 +43,7 @@ def write_report(
     base: Mapping[str, Any],
     seconds: float,
     *,
+    dataset: Location | None = None,
     with_best: bool = True,
     command: str = "",
 ) -> StudyReport:
@@ -52,6 +54,7 @@ def write_report(
         config: of the study.
         base: sections of the experiment.
         seconds: spent on it.
+        dataset: of all trials, where one was named.
         with_best: whether to write the best configuration and its bundle, which a running study does itself.
         command: the command line, for the page.
 
@@ -65,5 +68,5 @@ def write_report(
     tables.write(trials, store.output)
     subtitle = page.subtitle(trials, config.search, seconds)
     page.build_page(trials, metric, sizes, shares, subtitle, config.seeds, command).write(store.output / PAGE)
-    bundle = best.write_best(store, base, config) if with_best else None
+    bundle = best.write_best(store, base, config, dataset) if with_best else None
     return StudyReport(sizes, shares, store.output / PAGE, bundle)

@@ -15,6 +15,7 @@ from pipelines import fingerprint
 from pipelines.build import pipeline
 from pipelines.build.pipeline import Connect
 from pipelines.config import DatasetConfig, validate
+from pipelines.dataset.location import Location, local
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress
@@ -49,9 +50,10 @@ class DatasetRegistry:
         return dataset
 
     @property
-    def paths(self) -> list[Path]:
-        """Directories of all datasets, sorted."""
-        return sorted({dataset.path for dataset in self._datasets.values() if isinstance(dataset, DatasetRef)})
+    def directories(self) -> list[Path]:
+        """Directories of all datasets, sorted; those at addresses have none."""
+        datasets = (dataset for dataset in self._datasets.values() if isinstance(dataset, DatasetRef))
+        return sorted({dataset.location for dataset in datasets if isinstance(dataset.location, Path)})
 
     @property
     def fingerprints(self) -> list[str]:
@@ -63,7 +65,7 @@ def _key(parameters: Parameters) -> str:
     return fingerprint.of_value({key: value for key, value in parameters.items() if keys.decides_dataset(key)})
 
 
-def use_existing(dataset: Path, search_space: Space) -> DatasetRegistry:
+def use_existing(dataset: Location, search_space: Space) -> DatasetRegistry:
     """A registry of one dataset that has been built already.
 
     Raises:
@@ -75,7 +77,7 @@ def use_existing(dataset: Path, search_space: Space) -> DatasetRegistry:
             f"tuning.space: {dataset_keys[0]} needs a dataset for every value, and --dataset names one",
             "leave --dataset out to have them built, or remove the key from the space",
         )
-    return DatasetRegistry({_key({}): DatasetRef(dataset, read_manifest(dataset)["fingerprint"])})
+    return DatasetRegistry({_key({}): DatasetRef(dataset, read_manifest(local(dataset, []))["fingerprint"])})
 
 
 def build_all(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pipelines import fingerprint
+from pipelines.address import masked
+from pipelines.dataset.location import Location
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.run_key import run_key
 from tuning import keys
@@ -22,11 +23,11 @@ class DatasetRef:
     """A dataset that trials read.
 
     Attributes:
-        path: its directory.
+        location: its directory or address.
         fingerprint: from its manifest.
     """
 
-    path: Path
+    location: Location
     fingerprint: str
 
 
@@ -81,7 +82,7 @@ class TrialFactory:
             key=run_key(*self.configs(parameters, seed), dataset.fingerprint),
             seed=seed,
             parameters=parameters,
-            dataset=str(dataset.path),
+            dataset=masked(str(dataset.location)),
             fingerprint=dataset.fingerprint,
             **_columns(feasibility),
         )
@@ -115,7 +116,7 @@ class TrialFactory:
         feasibility = self._check_memory(model, same_budget, dataset)
         if not feasibility.fits:
             feasibility = self._check_memory(model, training, dataset)
-        return replace(trial, dataset=str(dataset.path), **_columns(feasibility)), feasibility
+        return replace(trial, dataset=masked(str(dataset.location)), **_columns(feasibility)), feasibility
 
 
 def _columns(feasibility: Feasibility) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.dataset.location import Location
 from training.config import ModelConfig, TrainingConfig
 
 
@@ -15,7 +16,7 @@ class TrialSpec:
     Attributes:
         model: the architecture.
         training: the optimization, with the token budget that was planned; more than one worker use Ray Train.
-        dataset: directory of the dataset.
+        dataset: directory or address of the dataset.
         fingerprint: that the dataset must have.
         folder: of the trial, which every node of the cluster can write.
         gap_rows: rows of train on which the gap to validation is measured.
@@ -29,7 +30,7 @@ class TrialSpec:
 
     model: ModelConfig
     training: TrainingConfig
-    dataset: Path
+    dataset: Location
     fingerprint: str
     folder: Path
     gap_rows: int

@@ -74,7 +74,7 @@ def test_the_environment_of_the_first_process_says_where_the_store_is(monkeypatc
     monkeypatch.delenv("AWS_REGION")
     store = pickle.loads(pickled)
     assert store.system.region == "eu-west-1"
-    assert "127.0.0.1%3A9000" in store.address
+    assert "127.0.0.1:9000" in store.address
 
 
 def test_the_query_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_what_takes_no_files_is_refused_at_once(address: str, line: str) -> None
         (
             "s3://bucket/run?colour=red",
             "s3://bucket/run: colour: not known in the query of an s3 address: "
-            "choose from anonymous, endpoint_override, region, scheme",
+            "choose from anonymous, endpoint_override, region, scheme, tls_ca_file_path",
         ),
     ],
 )

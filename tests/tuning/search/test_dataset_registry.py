@@ -53,7 +53,7 @@ def test_each_configuration_has_a_dataset_also_where_a_dataset_key_depends_on_a_
     for k in (3, 4):
         assert registry.dataset_of({"model.kind": "gru", "tokenizer.k": k}).fingerprint == expected[k]
     assert all(
-        registry.dataset_of(parameters).path.exists() for parameters in space.all_configurations(search_space, base)
+        registry.dataset_of(parameters).location.exists() for parameters in space.all_configurations(search_space, base)
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pipelines import remote, storage
 from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError, UsageError
+from pipelines.stores import reading
 from training.scan.orfs.fit import Fit, IntronCount
 from training.scan.orfs.settings import Weights
 from training.scan.orfs.splice_sites import SpliceSites
@@ -149,7 +150,7 @@ def _content(bundle: str, shown: str) -> bytes | None:
     try:
         directory = remote.local_path(bundle)
         if directory is None:
-            return remote.open_folder(bundle).read(FILE, _LARGEST)
+            return reading.open_folder(bundle).read(FILE, _LARGEST)
         path = directory / FILE
         return path.read_bytes() if path.exists() else None
     except remote.MissingError:

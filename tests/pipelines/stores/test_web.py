@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipelines import remote
 from pipelines.errors import InputError
+from pipelines.stores import reading, web
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -135,12 +135,12 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
 
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_server_that_misbehaves_is_one_line_within_the_limits(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "SILENCE_S", 0.5)
-    monkeypatch.setattr(remote, "SLOW_AFTER_S", 0.5)
+    monkeypatch.setattr(web, "SILENCE_S", 0.5)
+    monkeypatch.setattr(reading, "SLOW_AFTER_S", 0.5)
     answer, problem = ANSWERS[case]
     began = time.monotonic()
     with serving(answer) as address, pytest.raises(InputError) as caught:
-        remote.open_folder(f"{address}?token=hidden").read("one", 1_000)
+        reading.open_folder(f"{address}?token=hidden").read("one", 1_000)
     assert time.monotonic() - began < 10
     assert problem in str(caught.value)
     assert "hidden" not in str(caught.value)
@@ -157,7 +157,7 @@ def test_a_server_that_is_no_web_server_is_one_line() -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(InputError, match="cannot be reached"):
-            remote.open_folder(f"http://127.0.0.1:{listening.getsockname()[1]}/run").read("one", 1_000)
+            reading.open_folder(f"http://127.0.0.1:{listening.getsockname()[1]}/run").read("one", 1_000)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_server_that_is_no_web_server_is_one_line() -> None:
 )
 def test_a_server_that_behaves_is_read_in_whichever_way_it_sends(answer: Answer) -> None:
     with serving(answer) as address:
-        assert remote.open_folder(address).read("one", 4) == b"some"
+        assert reading.open_folder(address).read("one", 4) == b"some"
 
 
 def test_a_redirect_to_another_web_address_is_followed() -> None:
     with serving(send(b"some", Content_Length="4")) as there, serving(redirect(f"{there}/one")) as address:
-        assert remote.open_folder(address).read("one", 4) == b"some"
+        assert reading.open_folder(address).read("one", 4) == b"some"

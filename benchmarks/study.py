@@ -33,7 +33,7 @@ import matplotlib
 
 from cluster import connection
 from cluster.experiment import Experiment, load
-from cluster.terminal import Terminal
+from cluster.screen.terminal import Terminal
 from pipelines.build import pipeline
 from pipelines.progress import Silent
 from training.distributed.launch import ENVIRONMENT

@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cluster.former_commands import require_current
+from cluster.options.former_commands import require_current
 from cluster.process import kept_work, signals
 from cluster.verbs import VERBS
 from pipelines import __version__, os_errors
@@ -26,8 +26,8 @@ from pipelines.errors import RaygeneError, one_line
 
 if TYPE_CHECKING:
     from cluster.context import Context
-    from cluster.flags import Parser
-    from cluster.terminal import Terminal
+    from cluster.options.flags import Parser
+    from cluster.screen.terminal import Terminal
 
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
 _begun: tuple[argparse.Namespace, float] | None = None
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_and_report(command_line: list[str]) -> int:
     """Run a command line, and turn what it raises into one line and an exit status."""
-    from cluster.terminal import Terminal, clean_messages_of_libraries
+    from cluster.screen.terminal import Terminal, clean_messages_of_libraries
 
     debug = "--debug" in split_job(command_line)[0]
     terminal = Terminal()
@@ -143,9 +143,11 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
     Raises:
         RaygeneError: what the command would show as one line.
     """
-    from cluster import command_text, connection, input_files
+    from cluster import connection
     from cluster.context import Context
-    from cluster.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
+    from cluster.options.flags import LOG_LEVELS, chosen_parser, parse, require_nothing
+    from cluster.paths import input_files
+    from cluster.screen import command_text
     from pipelines.inputs.spool import Spool
 
     arguments, job_command = split_job(command_line)
@@ -175,7 +177,7 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
             for line in resolved_experiment.lines(context.experiment(), namespace.experiment, overrides):
                 terminal.say(line)
             return 0
-        from cluster import stored_outputs
+        from cluster.paths import stored_outputs
 
         with stored_outputs.local(chosen, namespace, terminal.note):
             _require_outputs_apart(context, verb, chosen)
@@ -194,7 +196,7 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
 
     A verb may have functions `written` and `read`, which add the paths that follow from an option.
     """
-    from cluster import output_paths
+    from cluster.paths import output_paths
 
     read, given = output_paths.declared(parser, context.arguments)
     if not given or getattr(context.arguments, "dry_run", False):
@@ -218,8 +220,15 @@ def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
         complete: of these verbs the flags of configuration keys are added too, which takes longer than all the rest; a
             command line will do.
     """
-    from cluster.completion import SHELLS
-    from cluster.flags import Parser, PrintCompletion, add_output_flags, add_print_config, add_sections, has_actions
+    from cluster.options.completion import SHELLS
+    from cluster.options.flags import (
+        Parser,
+        PrintCompletion,
+        add_output_flags,
+        add_print_config,
+        add_sections,
+        has_actions,
+    )
 
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")

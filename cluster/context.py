@@ -11,9 +11,9 @@ from pathlib import Path
 
 from cluster.connection import connect
 from cluster.experiment import ClusterConfig, Experiment, load
-from cluster.flags import Overrides
-from cluster.input_files import take_experiment
-from cluster.terminal import Terminal
+from cluster.options.flags import Overrides
+from cluster.paths.input_files import take_experiment
+from cluster.screen.terminal import Terminal
 from pipelines.config import validate
 from pipelines.errors import UsageError
 from pipelines.inputs.spool import Spool
@@ -74,7 +74,7 @@ class Context:
 
     @contextmanager
     def _connected(self, config: ClusterConfig, worker_environment: Mapping[str, str] | None) -> Iterator[None]:
-        from cluster import stored_outputs
+        from cluster.paths import stored_outputs
 
         verbose = self.arguments.verbose
         with connect(config, self.terminal, verbose=verbose, worker_environment=worker_environment):

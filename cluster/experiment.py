@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from cluster.path_keys import Change, absolute, change_space, is_path
+from cluster.paths.path_keys import Change, absolute, change_space, is_path
 from pipelines import structure_config
 from pipelines.address import has_credentials
 from pipelines.config import (

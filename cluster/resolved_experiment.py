@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.experiment import Experiment
-from cluster.flags import Overrides
+from cluster.options.flags import Overrides
 from pipelines.documents import yaml_reader, yaml_writer
 
 FLAG, DEFAULT = "flag", "default"

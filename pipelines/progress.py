@@ -1,6 +1,6 @@
 """What long-running work reports: stages with a count, notes and warnings.
 
-The packages know only these protocols; `cluster.terminal` displays them.
+The packages know only these protocols; `cluster.screen.terminal` displays them.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def run(*command_line: object) -> int:
         RaygeneError: what the command would show as one line.
     """
     from cluster import cli
-    from cluster.terminal import Terminal
+    from cluster.screen.terminal import Terminal
 
     terminal = Terminal()
     try:

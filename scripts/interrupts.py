@@ -50,7 +50,7 @@ RECOGNISE: dict[str, Any] = {
     "model": {"embedding": 16, "stem_stride": 3, "hidden": 32},
     "training": {"epochs": 4, "global_batch_size": 16, "workers": 1, "device": "cpu"},
     "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none"},
-    "cluster": {"cpus": 2},
+    "cluster": {"cpus": 2, "engine": "ray"},
 }
 MOMENTS: dict[str, tuple[float, float]] = {
     "at 0.1 s": (0.1, 0.0),

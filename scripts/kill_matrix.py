@@ -69,7 +69,7 @@ EXPERIMENT: dict[str, Any] = {
     "model": {"embedding": 16, "stem_stride": 3, "hidden": 16, "dropout": 0.0},
     "training": {"epochs": 4, "global_batch_size": 16, "workers": 2, "checkpoint_steps": 10, "device": "cpu"},
     "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none", "device_memory": "4GiB"},
-    "cluster": {"cpus": 2},
+    "cluster": {"cpus": 2, "engine": "ray"},
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import parser_of_all
-from cluster.flags import normalized
+from cluster.options.flags import normalized
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -15,9 +15,9 @@ LIST = Path(__file__).with_name("vocabulary.txt")
 EXEMPT = (
     "CHANGELOG.md",
     "LICENSE",
-    "cluster/former_commands.py",
+    "cluster/options/former_commands.py",
     "docs/migration.md",
-    "tests/cluster/test_former_commands.py",
+    "tests/cluster/options/test_former_commands.py",
     "tests/cluster/test_renamed_keys.py",
     "tests/test_vocabulary.py",
     "tests/training/bundle/bundles/",
@@ -27,8 +27,8 @@ EXEMPT = (
 )
 # Former names by which a file reads what earlier versions wrote, or refuses them.
 READ_BACK = {
-    ("cluster/flags.py", "--judged"),
-    ("cluster/flags.py", "judged"),
+    ("cluster/options/flags.py", "--judged"),
+    ("cluster/options/flags.py", "judged"),
     ("pipelines/dataset/manifest.py", "judged"),
     ("tests/cluster/verbs/test_scan.py", "--judged"),
     ("tests/cluster/verbs/test_scan.py", "judged"),

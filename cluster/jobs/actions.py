@@ -17,7 +17,7 @@ from cluster.jobs.environment import environment, validation_errors
 from cluster.jobs.follow import Follower
 from cluster.jobs.stop import stop_job
 from cluster.process import kept_work
-from cluster.terminal import Terminal
+from cluster.screen.terminal import Terminal
 from pipelines import __version__
 from pipelines.errors import ResourceError
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.experiment import inputs, load, names_bundle, portable, with_paths
-from cluster.flags import Overrides, Parser, chosen_parser, parse
-from cluster.former_commands import require_current
-from cluster.output_paths import takes_addresses
-from cluster.path_keys import absolute
+from cluster.options.flags import Overrides, Parser, chosen_parser, parse
+from cluster.options.former_commands import require_current
+from cluster.paths.output_paths import takes_addresses
+from cluster.paths.path_keys import absolute
 from pipelines import remote
 from pipelines.address import has_credentials
 from pipelines.errors import UsageError

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser, positive
-from cluster.output_paths import PathRole, Written
-from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
+from cluster.options.flags import Parser, positive
+from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
+from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from cluster.terminal import Terminal
+    from cluster.screen.terminal import Terminal
     from training.annotate.outputs import Counts, Outputs
     from training.bundle.bundle import Bundle
 
@@ -38,7 +38,7 @@ _FLAGS = ("annotation_types", "annotation_biotypes", "eval_chromosomes", "region
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    from cluster import comparison_files, gene_calls
+    from cluster.comparison import comparison_files, gene_calls
 
     gene_calls.add_model_and_genome(parser)
     parser.add_argument(
@@ -109,7 +109,7 @@ def _outputs(arguments: argparse.Namespace) -> Outputs:
 
 def written(context: Context) -> list[Written]:
     """The files whose names follow from those of --output, --bigwig and --lists."""
-    from cluster import comparison_files
+    from cluster.comparison import comparison_files
 
     arguments = context.arguments
     outputs = _outputs(arguments)
@@ -120,7 +120,8 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Annotate, and compare the gene models with known genes if there are any."""
-    from cluster import comparison_files, gene_calls, in_process
+    from cluster import in_process
+    from cluster.comparison import comparison_files, gene_calls
     from training import load
     from training.annotate import suitability
     from training.annotate.run import Annotation, annotate, open_genome
@@ -175,7 +176,7 @@ def _provenance(arguments: argparse.Namespace, bundle: Bundle) -> list[tuple[str
 
 def _require_valid(context: Context) -> None:
     """Refuse options that would be ignored."""
-    from cluster import comparison_files, gene_calls
+    from cluster.comparison import comparison_files, gene_calls
 
     arguments = context.arguments
     context.cluster()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cluster import connection
 from cluster.context import Context
-from cluster.flags import Parser, add_experiment_argument
-from cluster.output_paths import PathRole
-from cluster.terminal import Terminal
+from cluster.options.flags import Parser, add_experiment_argument
+from cluster.paths.output_paths import PathRole
+from cluster.screen.terminal import Terminal
 from pipelines import remote
 from pipelines.config import DatasetConfig
 from pipelines.display import agreeing, counted

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from cluster.context import Context
-from cluster.flags import Parser, not_negative
-from cluster.output_paths import PathRole, Written
+from cluster.options.flags import Parser, not_negative
+from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
 SAMPLES, MIN_SAMPLES, MAX_SAMPLES = 1000, 100, 100_000
@@ -29,7 +29,7 @@ raygene compare genes.gff3 --annotation annotation.gff3.gz --fasta genome.fa.gz 
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    from cluster import comparison_files, gene_calls
+    from cluster.comparison import comparison_files, gene_calls
 
     parser.add_argument(
         "calls",
@@ -83,7 +83,7 @@ def add_arguments(parser: Parser) -> None:
 
 def written(context: Context) -> list[Written]:
     """The files of --lists."""
-    from cluster import comparison_files, gene_calls
+    from cluster.comparison import comparison_files, gene_calls
 
     arguments = context.arguments
     names = gene_calls.names_of([Path(text) for text in arguments.calls], arguments.names) if arguments.lists else []
@@ -92,7 +92,7 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Compare, show the tables, and write the files."""
-    from cluster import comparison_files, gene_calls
+    from cluster.comparison import comparison_files, gene_calls
     from pipelines.comparison.bootstrap import Resampling
     from pipelines.genome import fasta
 

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
-from cluster import output_paths
 from cluster.context import Context
 from cluster.experiment import Experiment, load
-from cluster.flags import Parser
-from cluster.output_paths import FlaggedPath, PathRole, Written
+from cluster.options.flags import Parser
+from cluster.paths import output_paths
+from cluster.paths.output_paths import FlaggedPath, PathRole, Written
 from cluster.verbs import annotate, build, evaluate, init, inspect, predict, train
 from pipelines.errors import InputError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from cluster.connection import address_of
 from cluster.context import Context
 from cluster.experiment import ClusterConfig, Experiment, inputs
-from cluster.flags import Parser, not_negative
-from cluster.output_paths import PathRole
-from cluster.path_keys import absolute
+from cluster.options.flags import Parser, not_negative
+from cluster.paths.output_paths import PathRole
+from cluster.paths.path_keys import absolute
 from pipelines import storage
 from pipelines.config import validate
 from pipelines.errors import UsageError

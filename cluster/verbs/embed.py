@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser, add_experiment_argument
-from cluster.output_paths import PathRole
+from cluster.options.flags import Parser, add_experiment_argument
+from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.errors import UsageError
 

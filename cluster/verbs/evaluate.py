@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import in_process, output_paths
+from cluster import in_process
 from cluster.context import Context
-from cluster.flags import Parser, add_dataset_flag, not_negative
-from cluster.output_paths import PathRole, Written
-from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
-from cluster.terminal import Terminal
+from cluster.options.flags import Parser, add_dataset_flag, not_negative
+from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
+from cluster.paths import output_paths
+from cluster.paths.output_paths import PathRole, Written
+from cluster.screen.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.config import TokenizerConfig
 from pipelines.dataset import location

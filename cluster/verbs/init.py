@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from cluster.context import Context
-from cluster.flags import Parser
-from cluster.output_paths import PathRole, Written
+from cluster.options.flags import Parser
+from cluster.paths.output_paths import PathRole, Written
 from pipelines import remote, storage
 from pipelines.address import has_credentials
 from pipelines.config import SourceConfig, validate

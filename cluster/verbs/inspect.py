@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster.context import Context
-from cluster.flags import Parser
-from cluster.output_paths import PathRole
+from cluster.options.flags import Parser
+from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.display import counted
 from pipelines.errors import UsageError

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
-from cluster.output_paths import PathRole
+from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.paths.output_paths import PathRole
 from pipelines import storage
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser
-from cluster.output_paths import PathRole
+from cluster.options.flags import Parser
+from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.display import counted
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from cluster.terminal import Terminal
+    from cluster.screen.terminal import Terminal
     from training.bundle.included_models import IncludedModel
 
 SUMMARY = "list the trained models that come with raygene, and show their cards"

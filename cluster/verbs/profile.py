@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cluster.connection import address_of, usable_cpus
 from cluster.context import Context
-from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, not_negative
-from cluster.output_paths import PathRole, Written
+from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, not_negative
+from cluster.paths.output_paths import PathRole, Written
 from pipelines import storage
 
 SUMMARY = "show where a training step spends its time, with a trace"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cluster import in_process, reading_frame_flags
+from cluster import in_process
 from cluster.context import Context
-from cluster.flags import Parser, positive
-from cluster.output_paths import PathRole, Written
-from cluster.scoring_flags import add_scoring_options, device_errors_name_the_flag
+from cluster.options import reading_frame_flags
+from cluster.options.flags import Parser, positive
+from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
+from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
 SUMMARY = "find genes in a whole genome with a trained model"
@@ -31,7 +32,7 @@ raygene scan run/bundle --fasta genome.fa.gz --output genes.gff3
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's own arguments."""
-    from cluster import gene_calls
+    from cluster.comparison import gene_calls
 
     gene_calls.add_model_and_genome(parser)
     parser.add_argument(
@@ -80,7 +81,7 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Scan, and compare the calls with the annotation if there is one."""
-    from cluster import gene_calls
+    from cluster.comparison import gene_calls
     from pipelines.comparison.bootstrap import Resampling
     from training import load
     from training.inference.scorer import ModelScorer
@@ -143,7 +144,7 @@ def run(context: Context) -> None:
 
 def _require_valid(context: Context) -> None:
     """Refuse options that would be ignored."""
-    from cluster import gene_calls
+    from cluster.comparison import gene_calls
 
     arguments = context.arguments
     context.cluster()

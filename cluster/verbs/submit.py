@@ -8,8 +8,8 @@ import re
 import textwrap
 
 from cluster.context import Context
-from cluster.flags import Parser, add_output_flags
-from cluster.output_paths import PathRole
+from cluster.options.flags import Parser, add_output_flags
+from cluster.paths.output_paths import PathRole
 
 SUMMARY = "run any other verb as a job of a Ray cluster; list, follow and stop jobs"
 SECTIONS: tuple[str, ...] = ()

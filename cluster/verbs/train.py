@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cluster import connection, in_process
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
-from cluster.output_paths import PathRole, Written, is_same_file
+from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.paths.output_paths import PathRole, Written, is_same_file
 from pipelines.display import counted
 from pipelines.documents import yaml_writer
 from pipelines.errors import UsageError

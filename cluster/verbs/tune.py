@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.flags import Parser, add_experiment_argument
-from cluster.output_paths import PathRole, Written
-from cluster.terminal import Terminal
+from cluster.options.flags import Parser, add_experiment_argument
+from cluster.paths.output_paths import PathRole, Written
+from cluster.screen.terminal import Terminal
 
 if TYPE_CHECKING:
     from tuning.results.study_report import StudyReport

@@ -17,10 +17,10 @@ import yaml
 
 from cluster.cli import main, parser_of_all
 from cluster.jobs.command import prepare
-from cluster.output_paths import PathRole
+from cluster.paths.output_paths import PathRole
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
-from tests.cluster.test_output_paths import NO_PATHS, options, parsers
+from tests.cluster.paths.test_output_paths import NO_PATHS, options, parsers
 from tests.conftest import make_genome
 from tests.empty_store import empty_store
 from tests.training.conftest import write_dataset

@@ -94,7 +94,7 @@ def one_line(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 LOADING = """
-import cluster.former_commands
+import cluster.options.former_commands
 def wait(*arguments):
     step("loading")
     import time

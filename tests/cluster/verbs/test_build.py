@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cluster.cli import main
-from cluster.terminal import Terminal
+from cluster.screen.terminal import Terminal
 from cluster.verbs.build import show
 from pipelines.build.manifest import QUANTILES
 from pipelines.dataset.manifest import read_manifest

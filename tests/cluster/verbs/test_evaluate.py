@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cluster.context import Context
-from cluster.terminal import Terminal
+from cluster.screen.terminal import Terminal
 from cluster.verbs import evaluate
-from tests.cluster.test_output_paths import parsers
+from tests.cluster.paths.test_output_paths import parsers
 
 
 @pytest.mark.parametrize(

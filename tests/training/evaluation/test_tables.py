@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster.terminal import Terminal
+from cluster.screen.terminal import Terminal
 from training.evaluation import Evaluation, tables
 
 

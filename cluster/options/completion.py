@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from cluster.output_paths import PathRole
+from cluster.paths.output_paths import PathRole
 from pipelines.errors import DependencyError
 
 SHELLS = ("bash", "zsh", "tcsh")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import stored_outputs
 from cluster.cli import main
-from cluster.output_paths import PathRole
+from cluster.paths import stored_outputs
+from cluster.paths.output_paths import PathRole
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BusyError, InputError, StorageError, UsageError
 from pipelines.stores import copy_names, lease

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import input_files, output_paths
 from cluster.cli import main, parser_of_all
 from cluster.experiment import Experiment
-from cluster.output_paths import PathRole
+from cluster.paths import input_files, output_paths
+from cluster.paths.output_paths import PathRole
 from cluster.verbs import VERBS
 from pipelines import storage
 from pipelines.errors import StorageError, UsageError

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cluster.output_paths import PathRole
+from cluster.paths.output_paths import PathRole
 from pipelines import fingerprint, remote
 from pipelines.display import counted
 from pipelines.errors import RaygeneError, UsageError

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cluster.flags import positive
+from cluster.options.flags import positive
 
 BUDGETS = "(default 16384 on a CPU, 262144 on a GPU)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster import progress_text
+from cluster.screen import progress_text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.flags import Parser, positive
-from cluster.terminal import Terminal
+from cluster.options.flags import Parser, positive
+from cluster.screen.terminal import Terminal
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:

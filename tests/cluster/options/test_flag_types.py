@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from cluster import flag_types
 from cluster.experiment import Experiment
+from cluster.options import flag_types
 from pipelines.config import SourceConfig
 
 

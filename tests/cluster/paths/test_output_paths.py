@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import cli, output_paths
+from cluster import cli
 from cluster.cli import main, parser_of_all
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.flags import Parser, parse
-from cluster.output_paths import PathRole, Written, require_apart
-from cluster.terminal import Terminal
+from cluster.options.flags import Parser, parse
+from cluster.paths import output_paths
+from cluster.paths.output_paths import PathRole, Written, require_apart
+from cluster.screen.terminal import Terminal
 from cluster.verbs import train
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer

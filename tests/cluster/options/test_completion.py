@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster.cli import main, parser_of_all
-from cluster.completion import script
+from cluster.options.completion import script
 from pipelines.errors import DependencyError
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from cluster.path_keys import is_path
+from cluster.paths.path_keys import is_path
 from pipelines.documents import yaml_reader
 from training.model_registry import RegisteredKind
 

@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cluster import flag_types
 from cluster.experiment import Experiment
-from cluster.output_paths import PathRole
+from cluster.options import flag_types
+from cluster.paths.output_paths import PathRole
 from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
 
@@ -74,7 +74,8 @@ class PrintCompletion(argparse.Action):
     """Prints the script with which a shell completes command lines, and ends."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        from cluster import cli, completion
+        from cluster import cli
+        from cluster.options import completion
 
         parser._print_message(completion.script(cli.parser_of_all(), values), sys.stdout)
         parser.exit()

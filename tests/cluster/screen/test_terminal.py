@@ -8,8 +8,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from cluster.flags import LOG_LEVELS
-from cluster.terminal import Terminal
+from cluster.options.flags import LOG_LEVELS
+from cluster.screen.terminal import Terminal
 
 WIDE = ("split", "label", "intervals", "shortest", "5 %", "median", "95 %", "longest", "mean GC")
 ROWS = [
@@ -123,8 +123,8 @@ def test_a_secret_in_two_pieces_of_a_log_is_masked(capfd: pytest.CaptureFixture[
 def test_tracebacks_warnings_and_logs_of_libraries_are_clean(capfd: pytest.CaptureFixture[str]) -> None:
     script = """
 import logging, threading, warnings
-from cluster.flags import LOG_LEVELS
-from cluster.terminal import clean_messages_of_libraries
+from cluster.options.flags import LOG_LEVELS
+from cluster.screen.terminal import clean_messages_of_libraries
 clean_messages_of_libraries()
 logging.getLogger("driver").warning("Retrying after %s", "/x?token=S3CR3T \x1b[2J")
 warnings.warn("proxy http://u:S3CR3T@proxy")
@@ -192,7 +192,7 @@ def test_no_color_leaves_plain_text_on_a_terminal_and_of_other_programs(
 
 def test_a_log_has_rate_unit_and_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now = 100.0
-    monkeypatch.setattr("cluster.terminal.time.monotonic", lambda: now)
+    monkeypatch.setattr("cluster.screen.terminal.time.monotonic", lambda: now)
     with Terminal().stage("encoding", 100, unit="windows") as stage:
         stage.describe("chr1")
         now = 104.0

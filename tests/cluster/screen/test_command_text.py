@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster import command_text
-from tests.cluster.test_output_paths import parsers
+from cluster.screen import command_text
+from tests.cluster.paths.test_output_paths import parsers
 
 
 @pytest.mark.parametrize(

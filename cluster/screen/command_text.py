@@ -6,8 +6,8 @@ import argparse
 import shlex
 from collections.abc import Sequence
 
-from cluster.flags import normalized
-from cluster.output_paths import PathRole
+from cluster.options.flags import normalized
+from cluster.paths.output_paths import PathRole
 
 _WRITTEN = {
     PathRole.WRITTEN_FILE,

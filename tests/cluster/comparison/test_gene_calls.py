@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cluster import gene_calls
-from cluster.terminal import Terminal
+from cluster.comparison import gene_calls
+from cluster.screen.terminal import Terminal
 from pipelines.dataset import split_regions
 from pipelines.errors import DatasetError, UsageError
 from pipelines.genome.region import Region

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import gene_calls
-from cluster.output_paths import PathRole, Written
-from cluster.terminal import Terminal
+from cluster.comparison import gene_calls
+from cluster.paths.output_paths import PathRole, Written
+from cluster.screen.terminal import Terminal
 from pipelines import storage
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.experiment import Experiment, inputs, portable
-from cluster.output_paths import READ, PathRole
+from cluster.paths.output_paths import READ, PathRole
 from pipelines import remote
 from pipelines.errors import UsageError
 from pipelines.inputs import downloads
@@ -19,7 +19,7 @@ from pipelines.inputs.spool import Spool, require_no_pipe
 from training.bundle import included_models
 
 if TYPE_CHECKING:
-    from cluster.terminal import Terminal
+    from cluster.screen.terminal import Terminal
 
 READ_ONCE = frozenset({"annotation", "calls", "experiment", "fasta", "intervals", "sequences"})
 """Arguments that may be pipes; others name folders, or files that are no streams."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cluster.flags import Parser, add_sections, not_negative, parse, positive
+from cluster.options.flags import Parser, add_sections, not_negative, parse, positive
 from pipelines.errors import UsageError
 
 

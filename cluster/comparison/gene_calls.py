@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.output_paths import PathRole
-from cluster.terminal import Terminal
+from cluster.paths.output_paths import PathRole
+from cluster.screen.terminal import Terminal
 from pipelines import storage
 from pipelines.display import agreeing, counted
 from pipelines.errors import InputError, UsageError

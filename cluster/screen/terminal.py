@@ -27,9 +27,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
-from cluster import progress_text
 from cluster.process import signals
-from cluster.progress_text import duration
+from cluster.screen import progress_text
+from cluster.screen.progress_text import duration
 from pipelines import display
 from pipelines.display import log_of_another_program
 from pipelines.progress import Silent, Stage

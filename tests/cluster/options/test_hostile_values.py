@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cluster import flag_types
 from cluster.experiment import Experiment, load
+from cluster.options import flag_types
 from pipelines.config import SourceConfig
 from pipelines.errors import RaygeneError
 

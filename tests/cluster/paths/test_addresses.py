@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from cluster import experiment
 from cluster.cli import main
 from cluster.experiment import Experiment
-from cluster.output_paths import PathRole
+from cluster.paths.output_paths import PathRole
 from pipelines.config import SourceConfig
-from tests.cluster.test_output_paths import ENDINGS, Inputs, command, inputs, options, parsers
+from tests.cluster.paths.test_output_paths import ENDINGS, Inputs, command, inputs, options, parsers
 from tests.empty_store import empty_store
 
 __all__ = ["inputs"]

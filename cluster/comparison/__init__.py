@@ -1,0 +1,1 @@
+"""Calls of genes against an annotation, as several verbs offer it."""

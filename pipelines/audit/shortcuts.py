@@ -18,7 +18,11 @@ from pipelines.dataset.token_dataset import TokenDataset
 
 SIX = 6
 UNKNOWN_BASE = 4
+CHUNK_ROWS = 1 << 16
+"""Rows whose ends are looked at together: some 20 MB."""
 Scores = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Ends = Callable[[TokenDataset, Rows], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -114,45 +118,48 @@ def _column(dataset: TokenDataset, name: str) -> Scores:
     return dataset.table[name].to_numpy().astype(np.float64)
 
 
-def _hexamer_scores(
-    train: TokenDataset, evaluated: TokenDataset, ends: Callable[[TokenDataset], NDArray[np.int64]]
-) -> tuple[Scores, Scores]:
+def _hexamer_scores(train: TokenDataset, evaluated: TokenDataset, ends: Ends) -> tuple[Scores, Scores]:
     """Return the log-odds of each row's six-letter end, learned on train with a pseudocount of a half."""
     hexamers = 5**SIX
-    train_numbers, eval_numbers = (_number_hexamers(ends(dataset)) for dataset in (train, evaluated))
+    train_numbers, eval_numbers = (_hexamer_numbers(dataset, ends) for dataset in (train, evaluated))
     counts = np.stack([np.bincount(train_numbers[train.labels == label], minlength=hexamers) for label in (0, 1)])
     shares = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * 4**SIX)
     log_odds = np.log(shares[1]) - np.log(shares[0])
     return log_odds[train_numbers], log_odds[eval_numbers]
 
 
-def _number_hexamers(ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = ends @ (5 ** np.arange(SIX)[::-1])
+def _hexamer_numbers(dataset: TokenDataset, ends: Ends) -> NDArray[np.int16]:
+    """Return a number from 0 to 5^6 - 1 for each row's six-letter end, in the memory of `CHUNK_ROWS` ends."""
+    numbers = np.empty(len(dataset), np.int16)
+    for first in range(0, len(dataset), CHUNK_ROWS):
+        rows = np.arange(first, min(first + CHUNK_ROWS, len(dataset)))
+        numbers[rows] = ends(dataset, rows) @ (5 ** np.arange(SIX)[::-1])
     return numbers
 
 
-def first_six(dataset: TokenDataset) -> NDArray[np.int64]:
-    """Return the first six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
-    out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)
+def first_six(dataset: TokenDataset, rows: Rows) -> NDArray[np.int64]:
+    """Return the first six visible bases of rows as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
+    out = np.full((len(rows), SIX), UNKNOWN_BASE, np.int64)
+    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)[rows]
+    lengths = dataset.lengths[rows]
     # Later tokens begin past the six bases.
     for number in range(2 + SIX // tokenizer.stride):
-        rows = np.flatnonzero(number < dataset.lengths)
-        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows] + number]]
-        _write_kmers(out, rows, letters, tokenizer.starts(number, sizes[rows]))
+        long = np.flatnonzero(number < lengths)
+        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows[long]] + number]]
+        _write_kmers(out, long, letters, tokenizer.starts(number, sizes[long]))
     return out
 
 
-def last_six(dataset: TokenDataset) -> NDArray[np.int64]:
-    """Return the last six visible bases as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
-    out = np.full((len(dataset), SIX), UNKNOWN_BASE, np.int64)
-    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)
-    visible = tokenizer.covered_bases(sizes)
+def last_six(dataset: TokenDataset, rows: Rows) -> NDArray[np.int64]:
+    """Return the last six visible bases of rows as 0 to 3, or 4 where unknown or absent, shape (rows, 6)."""
+    out = np.full((len(rows), SIX), UNKNOWN_BASE, np.int64)
+    tokenizer, sizes = dataset.tokenizer, base_lengths(dataset)[rows]
+    lengths, visible = dataset.lengths[rows], tokenizer.covered_bases(sizes)
     for back in range(2 + SIX // tokenizer.stride):
-        rows = np.flatnonzero(back < dataset.lengths)
-        starts = tokenizer.starts(dataset.lengths[rows] - 1 - back, sizes[rows])
-        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows + 1] - 1 - back]]
-        _write_kmers(out, rows, letters, starts - (visible[rows] - SIX))
+        long = np.flatnonzero(back < lengths)
+        starts = tokenizer.starts(lengths[long] - 1 - back, sizes[long])
+        letters = tokenizer.letters[dataset.tokens[dataset.offsets[rows[long] + 1] - 1 - back]]
+        _write_kmers(out, long, letters, starts - (visible[long] - SIX))
     return out
 
 

@@ -189,7 +189,7 @@ def evaluate(
         bundle.require_tokenizer(
             dataset.tokenizer, str(directory) if len(bundles) == 1 else f"{directory}, model {name}"
         )
-    if len(set(dataset.labels.tolist())) < 2:
+    if dataset.labels.min() == dataset.labels.max():
         raise DatasetError(f"{directory}: split {split} has only one class", "evaluate another split")
     resampling = Resampling(samples, seed, _units(dataset, unit, samples, seed))
     genes_left_out = left_out.read(local(directory, [LEFT_OUT]), dataset.manifest)

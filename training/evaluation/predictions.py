@@ -13,6 +13,7 @@ from pipelines.genome.bed import WITHOUT_CONTROLS
 from training.evaluation.evaluate import Evaluation
 
 ENDINGS = (".tsv", ".parquet")
+ROWS_AT_ONCE = 1 << 14
 _COLUMNS = ("interval_id", "genome", "chromosome", "start", "end", "strand", "label", "source")
 
 
@@ -48,6 +49,6 @@ def write(evaluation: Evaluation, path: Path) -> None:
             return
         with temporary.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write("\t".join(name.translate(WITHOUT_CONTROLS) for name in table.column_names) + "\n")
-            for batch in table.to_batches():
+            for batch in table.to_batches(ROWS_AT_ONCE):
                 for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     stream.write("\t".join(str(cell).translate(WITHOUT_CONTROLS) for cell in row) + "\n")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.build.left_out import LeftOut
@@ -51,17 +53,20 @@ def by_biotype(dataset: TokenDataset, called: NDArray[np.bool_]) -> list[Recall]
         dataset: the rows.
         called: whether each is called a gene, shape (rows,).
     """
-    genes = np.flatnonzero(dataset.labels == 1)
-    biotypes = [biotype or None for biotype in dataset.table["biotype"].take(genes).to_pylist()]
-    if not any(biotypes):
+    is_gene = dataset.labels == 1
+    encoded = dataset.table["biotype"].combine_chunks().dictionary_encode()
+    names = [*encoded.dictionary.to_pylist(), None]
+    numbers = pc.fill_null(encoded.indices, len(names) - 1).to_numpy()
+    counts = (np.bincount(numbers[rows], minlength=len(names)).tolist() for rows in (is_gene, is_gene & called))
+    totals, hits = Counter[str](), Counter[str]()
+    is_specified = False
+    for name, total, hit in zip(names, *counts, strict=True):
+        totals[name or UNSPECIFIED] += total
+        hits[name or UNSPECIFIED] += hit
+        is_specified |= bool(name and total)
+    if not is_specified:
         return []
-    names = np.array([biotype or UNSPECIFIED for biotype in biotypes])
-    gene_called = called[genes]
-    rows = []
-    for name in np.unique(names):
-        members = names == name
-        total = int(members.sum())
-        rows.append(Recall(str(name), total, total, int(gene_called[members].sum())))
+    rows = [Recall(name, total, total, hits[name]) for name, total in totals.items() if total]
     return sorted(rows, key=lambda recall: (-recall.genes, recall.name))
 
 

@@ -5,6 +5,7 @@ Costs a sort for each way to group the rows; the intervals of all slices togethe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,31 +48,60 @@ def group_rows(dataset: TokenDataset) -> dict[str, list[tuple[str, Rows]]]:
 
     Length bins are octaves: lengths from a power of 2 to below the next.
     """
-    genome = np.array(dataset.table["genome"].to_pylist(), dtype=object)
-    chromosome = np.array(dataset.table["chromosome"].to_pylist(), dtype=object)
-    several = len(set(genome.tolist())) > 1
-    full_name = genome + ":" + chromosome if several else chromosome
+    genomes, chromosomes = _numbered(dataset, "genome"), _numbered(dataset, "genome", "chromosome")
+    several = len(genomes.names) > 1
     octave = np.log2(np.maximum(shortcuts.base_lengths(dataset), 1)).astype(np.int64)
     lengths = [
         (f"{2**number:,}–{2 ** (number + 1) - 1:,}", np.flatnonzero(octave == number))
         for number in np.unique(octave).tolist()
     ]
-    return {"genome": _group_by_name(genome), "chromosome": _group_by_name(full_name), "length": lengths}
+    return {
+        "genome": [(genome, rows) for (genome,), rows in genomes.groups()],
+        "chromosome": [
+            (f"{genome}:{chromosome}" if several else chromosome, rows)
+            for (genome, chromosome), rows in chromosomes.groups()
+        ],
+        "length": lengths,
+    }
 
 
 def chromosome_numbers(dataset: TokenDataset) -> NDArray[np.int64]:
     """A number for each row from 0 on, equal for rows of one chromosome of one genome, shape (rows,)."""
-    pairs = zip(dataset.table["genome"].to_pylist(), dataset.table["chromosome"].to_pylist(), strict=True)
-    numbers: dict[tuple[str, str], int] = {}
-    return np.array([numbers.setdefault(pair, len(numbers)) for pair in pairs], np.int64)
+    return _numbered(dataset, "genome", "chromosome").numbers
 
 
-def _group_by_name(names: NDArray[np.object_]) -> list[tuple[str, Rows]]:
-    """Row numbers of each name, in the order in which the names first appear."""
-    distinct, first_rows, number = np.unique(names.astype(str), return_index=True, return_inverse=True)
-    order = np.argsort(number, kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(number))[:-1])
-    return [(str(distinct[group]), rows[group]) for group in np.argsort(first_rows).tolist()]
+@dataclass(frozen=True)
+class _Numbered:
+    """Rows by what they are called.
+
+    Attributes:
+        names: distinct values of some columns, in the order in which they first appear.
+        numbers: which of them each row has, shape (rows,).
+    """
+
+    names: list[tuple[str, ...]]
+    numbers: Rows
+
+    def groups(self) -> Iterator[tuple[tuple[str, ...], Rows]]:
+        """Each of the names with its rows, in their order."""
+        rows = np.argsort(self.numbers, kind="stable")
+        ends = np.cumsum(np.bincount(self.numbers, minlength=len(self.names)))
+        return zip(self.names, np.split(rows, ends[:-1]), strict=True)
+
+
+def _numbered(dataset: TokenDataset, *columns: str) -> _Numbered:
+    """The rows by the values of columns of text, of which none is copied for a row."""
+    combined = np.zeros(len(dataset), np.int64)
+    for name in columns:
+        encoded = dataset.table[name].combine_chunks().dictionary_encode()
+        combined *= len(encoded.dictionary)
+        combined += encoded.indices.to_numpy()
+    _, firsts, numbers = np.unique(combined, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    values = dataset.table.select(columns).take(firsts[order]).to_pylist()
+    return _Numbered([tuple(value.values()) for value in values], ranks[numbers])
 
 
 def evaluate_slices(

@@ -65,7 +65,7 @@ def shown_bases(text: str, tokenizer: Tokenizer) -> list[int]:
 @given(tokenizers, st.lists(st.text(alphabet="ACGTN", min_size=1, max_size=20), min_size=1, max_size=6))
 def test_the_six_bases_at_each_end_are_those_the_tokens_show(tokenizer: Tokenizer, texts: list[str]) -> None:
     rows = dataset(texts, [0] * len(texts), tokenizer)
-    first, last = shortcuts.first_six(rows), shortcuts.last_six(rows)
+    first, last = (ends(rows, np.arange(len(texts))) for ends in (shortcuts.first_six, shortcuts.last_six))
     for number, text in enumerate(texts):
         shown = shown_bases(text, tokenizer)
         assert first[number].tolist() == (shown + [4] * 6)[:6]
@@ -99,6 +99,15 @@ def test_six_bases_score_the_log_odds_of_their_counts_in_train_plus_a_half() -> 
     genes, negatives = 2 + 4**6 / 2, 3 + 4**6 / 2
     counts = np.array([[2.5, 1.5], [0.5, 2.5], [0.5, 0.5]])
     assert rule.scores == pytest.approx(np.log(counts[:, 0] / genes) - np.log(counts[:, 1] / negatives))
+
+
+def test_rules_do_not_depend_on_how_many_rows_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, scored = (dataset(*planted(100, seed), Tokenizer(3, 1, "anchor")) for seed in (0, 1))
+    together = shortcuts.audit(train, scored)
+    monkeypatch.setattr(shortcuts, "CHUNK_ROWS", 7)
+    for rule, other in zip(together, shortcuts.audit(train, scored), strict=True):
+        assert rule.name == other.name
+        assert np.array_equal(rule.scores, other.scores)
 
 
 def test_a_rule_learns_on_train_which_way_it_points() -> None:

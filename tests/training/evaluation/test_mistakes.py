@@ -101,3 +101,18 @@ def test_a_file_that_cannot_be_written_is_an_error_that_names_it(evaluated: Eval
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=r"m\..*bed"):
         mistakes.write(evaluated, tmp_path / "file" / "m.bed")
+
+
+def test_the_file_does_not_depend_on_how_many_mistakes_are_in_memory(
+    evaluated: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = mistakes.write(evaluated, tmp_path / "mistakes.bed")
+    monkeypatch.setattr(mistakes, "ROWS_AT_ONCE", 2)
+    others = mistakes.write(evaluated, tmp_path / "few.bed")
+    assert [file.read_bytes() for file in files] == [file.read_bytes() for file in others]
+
+
+def test_without_mistakes_there_is_a_header(evaluated: Evaluation, tmp_path: Path) -> None:
+    right = replace(evaluated.models[0], probabilities=evaluated.dataset.labels.astype(float), threshold=0.5)
+    for file in mistakes.write(replace(evaluated, models=[right]), tmp_path / "mistakes.bed"):
+        assert len(file.read_text().splitlines()) == 1

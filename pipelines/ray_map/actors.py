@@ -8,7 +8,7 @@ takes a few seconds to start.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -115,7 +115,7 @@ class _Pool:
             if not remaining:
                 return
             self._start(min(self._size, remaining))
-            self._assign(tables, waiting)
+            _assign(self._workers, tables, waiting)
             references = [
                 reference
                 for worker in self._workers
@@ -154,15 +154,6 @@ class _Pool:
             actor = self._actor.remote(self._mapper, self._arguments)
             self._workers.append(_Worker(actor, actor.is_ready.remote()))
 
-    def _assign(self, tables: list[pa.Table], waiting: deque[int]) -> None:
-        """Give waiting tables to actors that have started, first to those that have least to do."""
-        started = [worker for worker in self._workers if worker.start is None]
-        for ahead in range(CALLS_AHEAD):
-            for worker in started:
-                if waiting and len(worker.calls) == ahead:
-                    number = waiting.popleft()
-                    worker.calls[worker.actor.map.remote(tables[number])] = number
-
     def _lose(self, worker: _Worker, waiting: deque[int], losses: Counter[int], error: Exception) -> None:
         """Take the tables of a lost actor back.
 
@@ -186,3 +177,22 @@ class _Pool:
             raise ResourceError(
                 f"workers ended while they were starting ({one_line(error, 200)})", "run again with --verbose"
             ) from error
+
+
+def _assign(workers: Sequence[_Worker], tables: Sequence[pa.Table], waiting: deque[int]) -> None:
+    """Give waiting tables to actors that have started, first to those that have least to do.
+
+    One is left for each actor that is starting, unless another would have none.
+
+    Args:
+        workers: the actors.
+        tables: all of them.
+        waiting: numbers of the tables that no actor has; those that are given are taken out.
+    """
+    started = [worker for worker in workers if worker.start is None]
+    starting = len(workers) - len(started)
+    for ahead in range(CALLS_AHEAD):
+        for worker in started:
+            if len(waiting) > (starting if ahead else 0) and len(worker.calls) == ahead:
+                number = waiting.popleft()
+                worker.calls[worker.actor.map.remote(tables[number])] = number

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from typing import Any
 
 import pyarrow as pa
 
@@ -50,9 +49,9 @@ def map_tables(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table])
             max_retries=MAX_RETRIES,
         )
     try:
-        for bundle in _while_nodes_last(results.iter_internal_ref_bundles()):
-            for block in bundle.block_refs:
-                yield ray.get(block)
+        # Ray computes the blocks of a lost node again, so that to get one may take as long as any task.
+        blocks = (ray.get(block) for bundle in results.iter_internal_ref_bundles() for block in bundle.block_refs)
+        yield from _while_nodes_last(blocks)
     except ray.exceptions.RayTaskError as error:
         raise explained(error) from error
     except ray.exceptions.RayError as error:
@@ -68,22 +67,22 @@ def _mapped_here(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table
             raise os_errors.explained(error, "this process") from error
 
 
-def _while_nodes_last(bundles: Iterator[Any]) -> Iterator[Any]:
+def _while_nodes_last(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The same, but an error instead of waiting for ever for a CPU that no node has."""
     # One result ahead: Ray Data computes no more than it can hand over.
-    arrived: Queue[tuple[Any, BaseException | None]] = Queue(maxsize=1)
+    arrived: Queue[tuple[pa.Table | None, BaseException | None]] = Queue(maxsize=1)
     is_abandoned = threading.Event()
 
-    def put(bundle: Any, error: BaseException | None = None) -> None:
+    def put(block: pa.Table | None, error: BaseException | None = None) -> None:
         while not is_abandoned.is_set():
             with suppress(Full):
-                arrived.put((bundle, error), timeout=INTERVAL_S)
+                arrived.put((block, error), timeout=INTERVAL_S)
                 return
 
     def receive() -> None:
         try:
-            for bundle in bundles:
-                put(bundle)
+            for block in blocks:
+                put(block)
                 if is_abandoned.is_set():
                     return
         except BaseException as error:
@@ -96,14 +95,14 @@ def _while_nodes_last(bundles: Iterator[Any]) -> Iterator[Any]:
     try:
         while True:
             try:
-                bundle, error = arrived.get(timeout=INTERVAL_S)
+                block, error = arrived.get(timeout=INTERVAL_S)
             except Empty:
                 shortage.require()
                 continue
             if error is not None:
                 raise error
-            if bundle is None:
+            if block is None:
                 return
-            yield bundle
+            yield block
     finally:
         is_abandoned.set()

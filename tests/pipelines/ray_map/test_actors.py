@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 
 from pipelines.errors import InputError, ResourceError
 from pipelines.ray_map import map_tables_on_actors
+from pipelines.ray_map.actors import _assign, _Worker
 
 pytestmark = pytest.mark.ray
 
@@ -43,6 +45,25 @@ def values(results: list[pa.Table]) -> list[int]:
 def test_actors_map_every_table_once(ray_session: None) -> None:
     results = list(map_tables_on_actors(tables(), Adds, (10, None), 2, use_gpu=False))
     assert values(results) == [10, 11, 12, 13, 14, 15]
+
+
+class Actor:
+    """What stands for an actor's handle: its answer to a table is an object of its own."""
+
+    @property
+    def map(self) -> Actor:
+        return self
+
+    def remote(self, table: pa.Table) -> object:
+        return object()
+
+
+@pytest.mark.parametrize(("count", "given"), [(1, [1]), (2, [1]), (3, [2]), (4, [2])])
+def test_a_table_is_left_for_an_actor_that_is_starting(count: int, given: list[int]) -> None:
+    workers, waiting = [_Worker(Actor(), None), _Worker(Actor(), object())], deque(range(count))
+    _assign(workers, tables(), waiting)
+    assert [len(worker.calls) for worker in workers] == [*given, 0]
+    assert list(waiting) == list(range(given[0], count))
 
 
 def test_an_actor_that_dies_is_started_again_and_nothing_is_lost(ray_session: None, tmp_path: Path) -> None:

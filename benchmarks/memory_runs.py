@@ -40,6 +40,7 @@ import pyarrow as pa
 import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.stores import worker_folder
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import memory_plan, worker
@@ -254,8 +255,8 @@ def train_here(shape: Shape, dataset: Path, directory: Path) -> None:
         training=training.model_copy(update={"token_budget": plan.token_budget}),
         dataset=dataset,
         fingerprint=splits[0].manifest["fingerprint"],
-        output=directory,
-        checkpoints=directory / "checkpoints",
+        output=worker_folder.of(directory),
+        checkpoints="checkpoints",
         run="benchmark",
         threads=1,
         retain_memory=plan.retain_memory,

@@ -77,6 +77,6 @@ class Context:
         from cluster.paths import stored_outputs
 
         verbose = self.arguments.verbose
-        with connect(config, self.terminal, verbose=verbose, worker_environment=worker_environment):
-            stored_outputs.require_one_machine(self.arguments)
+        ray = connect(config, self.terminal, verbose=verbose, worker_environment=worker_environment)
+        with ray, stored_outputs.served(self.arguments):
             yield

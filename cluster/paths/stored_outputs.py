@@ -3,7 +3,7 @@
 A folder, such as that of a run or a study, is fetched when the verb begins, so that it goes on from what is there. What
 has changed is put every `PUSH_S` seconds, and when the verb ends, by an error or a signal as well. Of a file, what
 belongs to it in the folder around it is fetched: files that begin with its name without the last ending. One command
-writes a folder, or a file, at a time. Workers write into the same copy: those of verbs that do must be on this machine.
+writes a folder, or a file, at a time. Workers write into the same copy: to those on other machines it is served.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cluster.paths.output_paths import PathRole
 from pipelines import fingerprint, remote
 from pipelines.display import counted
 from pipelines.errors import RaygeneError, UsageError
-from pipelines.stores import copy_names, lease, working_copy
+from pipelines.stores import copy_names, lease, worker_folder, working_copy
 from pipelines.stores.lease import Lease
 from pipelines.stores.store import Store
 from pipelines.stores.working_copy import WorkingCopy
@@ -32,7 +32,7 @@ PUSH_S = 30.0
 LAST = ("*manifest.json", "*config.json")
 """Files that say that those beside them are complete."""
 SKIP = ("*.lock",)
-WRITE_ON_WORKERS = frozenset({"train", "tune", "profile", "scan", "annotate"})
+WRITE_ON_WORKERS = frozenset({"train", "profile", "scan", "annotate"})
 """Verbs whose workers write files of their outputs themselves."""
 _log = logging.getLogger("raygene")
 Note = Callable[[str], None]
@@ -78,7 +78,7 @@ def local(parser: argparse.ArgumentParser, arguments: argparse.Namespace, note: 
     outputs = _outputs(parser, arguments)
     is_dry = bool(getattr(arguments, "dry_run", False))
     is_report = bool(getattr(arguments, "report_only", False))
-    arguments.stored_outputs = [output.flag for output in outputs]
+    arguments.stored_copies = []
     with ExitStack() as stack:
         for folder in dict.fromkeys(output.folder for output in outputs):
             of_folder = [output for output in outputs if output.folder == folder]
@@ -89,30 +89,40 @@ def local(parser: argparse.ArgumentParser, arguments: argparse.Namespace, note: 
                 if is_dry or is_report
                 else _written(folder, of_folder, note)
             )
+            arguments.stored_copies.append(copy.path)
             for output in of_folder:
                 setattr(arguments, output.name, str(copy.path / output.file) if output.file else str(copy.path))
         yield
 
 
-def require_one_machine(arguments: argparse.Namespace) -> None:
-    """Refuse outputs at addresses where workers on other machines would write them: their files would be lost.
+@contextmanager
+def served(arguments: argparse.Namespace) -> Iterator[None]:
+    """Have workers on other machines read and write the copies, while the context lasts.
 
     Args:
         arguments: of the verb, after `local`; Ray is connected.
 
     Raises:
-        UsageError: with the option, and how many machines there are.
+        UsageError: tune, on several machines.
     """
-    flags = getattr(arguments, "stored_outputs", [])
-    if not flags or getattr(arguments, "verb", "") not in WRITE_ON_WORKERS:
-        return
+    copies: list[Path] = getattr(arguments, "stored_copies", [])
+    with ExitStack() as stack:
+        if copies and getattr(arguments, "verb", "") == "tune":
+            _require_one_machine()
+        elif getattr(arguments, "verb", "") in WRITE_ON_WORKERS:
+            for path in copies:
+                stack.enter_context(worker_folder.served(path))
+        yield
+
+
+def _require_one_machine() -> None:
     import ray
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     machines = {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")}
     if machines - {ray.get_runtime_context().get_node_id()}:
         raise UsageError(
-            f"{flags[0]}: an address, but workers of {counted(len(machines), 'machine')} would write there each for "
+            f"--output: an address, but trials of {counted(len(machines), 'machine')} would write there each for "
             "itself",
             "name a folder that every machine mounts, or run on one machine",
         )

@@ -153,14 +153,14 @@ def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatc
             assert folder.read(path.name, 1 << 30) == path.read_bytes()
 
 
-def test_workers_on_another_machine_are_refused_an_output_at_an_address(
+def test_trials_on_another_machine_are_refused_an_output_at_an_address(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     data = write_dataset(tmp_path / "data")
     with head(tmp_path_factory.mktemp("head"), cpus=1) as cluster:
         cluster.node()
-        line = ("train", tmp_path / "experiment.yaml", "--dataset", data, "--output", f"local://{tmp_path}/run")
+        line = ("tune", tmp_path / "experiment.yaml", "--dataset", data, "--output", f"local://{tmp_path}/study")
         done = cluster.raygene(*line, "--cluster.address", cluster.address)
     assert done.returncode == 2, done.stderr
-    assert "raygene: error: --output: an address, but workers of 2 machines would write there" in done.stderr
+    assert "raygene: error: --output: an address, but trials of 2 machines would write there" in done.stderr

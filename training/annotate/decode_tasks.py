@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.build import task_plan
 from pipelines.genome import sequence
 from pipelines.genome.fasta import Genome
+from pipelines.stores.worker_folder import WorkerFolder
 from training.annotate import decoded, scores
 from training.annotate.sequence_scores import SequenceScores
 from training.decoding.called import CalledGene
@@ -50,8 +51,8 @@ class DecodeTasks:
         settings: Settings,
         genome: Genome,
         groups: list[list[SequenceScores]],
-        scores_folder: Path,
-        folder: Path,
+        scores_folder: WorkerFolder,
+        folder: WorkerFolder,
     ) -> None:
         self._settings, self._genome, self._groups = settings, genome, groups
         self._scores_folder, self._folder = scores_folder, folder
@@ -59,13 +60,16 @@ class DecodeTasks:
     def __call__(self, table: pa.Table) -> pa.Table:
         for number in table["task"].to_pylist():
             dropped: Counter[str] = Counter()
-            genes = self._genes(self._groups[number], dropped)
-            decoded.write(genes, dropped, genes_path(self._folder, number))
+            group = self._groups[number]
+            read = sorted({path.name for one in group for path in one.paths(self._scores_folder.path)})
+            with self._scores_folder.opened(read) as scored, self._folder.opened() as folder:
+                genes = self._genes(group, scored.path, dropped)
+                decoded.write(genes, dropped, genes_path(folder.path, number))
         return table
 
-    def _genes(self, sequences: list[SequenceScores], dropped: Counter[str]) -> Iterator[CalledGene]:
+    def _genes(self, sequences: list[SequenceScores], folder: Path, dropped: Counter[str]) -> Iterator[CalledGene]:
         for one in sequences:
-            yield from decode(one, self._genome, self._settings, self._scores_folder, dropped)
+            yield from decode(one, self._genome, self._settings, folder, dropped)
 
 
 def decode(

@@ -23,6 +23,7 @@ from pipelines.gene_models.model import Gene
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
+from pipelines.stores import worker_folder
 from training.annotate import decode_tasks, decoded, sequence_scores, tiles, tracks, writing
 from training.annotate.decode_tasks import DecodeTasks
 from training.annotate.outputs import Counts, Outputs
@@ -234,13 +235,14 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
     with connect() if connect else nullcontext():
         if to_score:
             pool = pool_for(len(to_score), device, "scoring")
-            folder = job.scores_folder.absolute()
+            folder = worker_folder.of(job.scores_folder)
             arguments = (job.scorer, job.genome, job.tiling, job.plan, folder, pool.use_gpu)
             scoring.compute(to_score, ScoreTasks, arguments, pool, "scoring", progress)
         if to_decode:
             pool = pool_for(len(to_decode), "cpu", "decoding")
             longest_first = sorted(to_decode, key=lambda number: -decoding.bases[number])
-            settings = (job.settings, job.genome, job.groups, job.scores_folder.absolute(), job.genes_folder.absolute())
+            folders = worker_folder.of(job.scores_folder), worker_folder.of(job.genes_folder)
+            settings = (job.settings, job.genome, job.groups, *folders)
             decoding.compute(longest_first, DecodeTasks, settings, pool, "decoding", progress)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipelines.genome import sequence
 from pipelines.genome.fasta import Genome
+from pipelines.stores.worker_folder import WorkerFolder
 from pipelines.tokens import centred
 from training.annotate import scores
 from training.annotate.scorer import StructureScorer
@@ -39,7 +40,7 @@ class ScoreTasks:
         genome: Genome,
         tiling: Tiling,
         tasks: list[list[Piece]],
-        folder: Path,
+        folder: WorkerFolder,
         use_gpu: bool,
     ) -> None:
         self._scorer, self._genome = to_assigned_gpu(scorer, use_gpu=use_gpu), genome
@@ -48,7 +49,8 @@ class ScoreTasks:
     def __call__(self, table: pa.Table) -> pa.Table:
         for task in table["task"].to_pylist():
             pieces = score_pieces(self._tasks[task], self._genome, self._tiling, self._scorer)
-            scores.write(pieces, score_path(self._folder, task))
+            with self._folder.opened() as folder:
+                scores.write(pieces, score_path(folder.path, task))
         return table
 
 

@@ -25,6 +25,14 @@ class SequenceScores:
     length: int
     places: tuple[tuple[int, int, int, int], ...]
 
+    def paths(self, folder: Path) -> list[Path]:
+        """The files of its scores, in the order of its pieces.
+
+        Args:
+            folder: directory of the scores.
+        """
+        return [score_path(folder, task) for task, *_ in self.places]
+
     def read(self, folder: Path) -> Iterator[tuple[int, int, scores.Packed]]:
         """Start, end and scores of every piece, of shape (2, 12, end - start).
 

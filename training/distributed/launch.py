@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pipelines.errors import RaygeneError, TrainingError, one_line
 from pipelines.ray_map.nodes import ClusterTooSmallError
+from pipelines.stores import worker_folder
 from training.distributed import interruptible, stop_signal
 from training.distributed.interruptible import Interrupt
 from training.distributed.messages import EventQueue
@@ -28,6 +29,8 @@ from training.distributed.received import OnEvent, Received
 COLLECTIVE_TIMEOUT_S = 900
 # Ray looks so often whether its workers have ended; its default of 2 s would lengthen every short run.
 POLL_S = 0.25
+FAILED = "failed"
+"""File in Ray's folder of a run: a worker has met an error that would come again."""
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
@@ -66,7 +69,7 @@ def launch(
         function: called on each worker with `spec` and the worker's end of the event queue.
         spec: a frozen dataclass that can be pickled.
         group: the workers.
-        scratch: a directory that every node can write; Ray's own files are in it while the function runs.
+        scratch: a directory that every node sees or is served; Ray's own files are in it while the function runs.
         on_event: called with every event in order, but for `WorkerFailed`, on a thread of its own. An exception that it
             raises is raised when the workers have returned.
         request_stop: called at the first interrupt (SIGINT, SIGTERM), after which workers that have sent an event
@@ -91,7 +94,7 @@ def launch(
     local_node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": local_node})
     name = f".ray-{uuid.uuid4().hex[:12]}"
-    failed_marker = scratch / name / "failed"
+    run_folder = scratch / name
     settings: dict[str, Any] = {
         "name": name,
         "storage_path": str(scratch),
@@ -102,7 +105,7 @@ def launch(
     num_workers: Any = (group.min_workers, group.workers) if is_elastic else group.workers
     trainer = TorchTrainer(
         _run_unless_failed,
-        train_loop_config={"function": function, "spec": spec, "queue": queue, "failed_marker": failed_marker},
+        train_loop_config={"function": function, "spec": spec, "queue": queue, "folder": worker_folder.of(run_folder)},
         torch_config=_torch_config(prepare, spec),
         scaling_config=ScalingConfig(
             num_workers=num_workers,
@@ -115,8 +118,8 @@ def launch(
 
     def mark_as_failed() -> None:
         with suppress(OSError):
-            failed_marker.parent.mkdir(parents=True, exist_ok=True)
-            failed_marker.touch()
+            run_folder.mkdir(parents=True, exist_ok=True)
+            (run_folder / FAILED).touch()
 
     received = Received(on_event, mark_as_failed)
     failure: BaseException | None = None
@@ -126,7 +129,7 @@ def launch(
     except (KeyboardInterrupt, ClusterTooSmallError) as error:
         failure = error
     finally:
-        shutil.rmtree(scratch / name, ignore_errors=True)
+        shutil.rmtree(run_folder, ignore_errors=True)
     # Only now are all events handled.
     received.raise_first(failure)
     if isinstance(failure, Exception) and not isinstance(failure, RaygeneError):
@@ -137,7 +140,7 @@ def launch(
 
 def _run_unless_failed(config: dict[str, Any]) -> None:
     """What runs on a worker: the function, but not once more after an error that would come again."""
-    if not config["failed_marker"].exists():
+    if not config["folder"].exists(FAILED):
         config["function"](config["spec"], EventQueue(config["queue"]))
 
 

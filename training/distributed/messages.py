@@ -10,11 +10,11 @@ import pickle
 import queue
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipelines.dataset.location import Location
 from pipelines.errors import RaygeneError, TrainingError
+from pipelines.stores.worker_folder import WorkerFolder
 from training.config import ModelConfig, TrainingConfig
 from training.engine.state import Record
 from training.observability.runlog import StepLine
@@ -32,7 +32,7 @@ class WorkerSpec:
         dataset: directory or address of the token dataset.
         fingerprint: of that dataset; another one there is refused.
         output: the run's directory.
-        checkpoints: directory of this run's checkpoints.
+        checkpoints: name of the directory in it of this run's checkpoints.
         run: the beginning of the run's key.
         threads: CPUs of the worker.
         retain_memory: whether freed memory may stay with the process, which is faster.
@@ -43,8 +43,8 @@ class WorkerSpec:
     training: TrainingConfig
     dataset: Location
     fingerprint: str
-    output: Path
-    checkpoints: Path
+    output: WorkerFolder
+    checkpoints: str
     run: str
     threads: int
     retain_memory: bool

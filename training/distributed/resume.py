@@ -6,11 +6,12 @@ On a network file system another machine may see a new file some seconds late.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
 from pipelines.errors import RaygeneError, TrainingError
-from training.engine.checkpoints import Checkpoint, Checkpoints
+from training.engine.checkpoints import Checkpoint, Checkpoints, stem
 from training.engine.collective import Collective
 from training.engine.state import State
 
@@ -23,6 +24,7 @@ def resume(
     collective: Collective,
     device: torch.device,
     timeout_s: float = FILE_TIMEOUT_S,
+    fetch: Callable[[str], None] = lambda pattern: None,
 ) -> None:
     """Bring a fresh state to the latest checkpoint, if there is one; every worker must call it.
 
@@ -32,6 +34,7 @@ def resume(
         collective: the workers.
         device: where the collective's tensors are.
         timeout_s: how long to wait for a file that the first worker sees.
+        fetch: gets the files of a pattern into the directory of checkpoints, where that is a copy of another one.
 
     Raises:
         TrainingError: the checkpoint is damaged, does not fit the model, or is not seen by this or another worker.
@@ -48,7 +51,7 @@ def resume(
         return
     error: RaygeneError | None = None
     try:
-        _restore(state, latest or _wait_for(checkpoints, epoch, step, timeout_s))
+        _restore(state, latest or _wait_for(checkpoints, epoch, step, timeout_s, fetch))
     except RaygeneError as own_error:
         error = own_error
     # A worker that raised at once would leave the others waiting in their first step.
@@ -63,9 +66,12 @@ def resume(
         )
 
 
-def _wait_for(checkpoints: Checkpoints, epoch: int, step: int, timeout_s: float) -> Checkpoint:
+def _wait_for(
+    checkpoints: Checkpoints, epoch: int, step: int, timeout_s: float, fetch: Callable[[str], None]
+) -> Checkpoint:
     deadline = time.monotonic() + timeout_s
     while True:
+        fetch(f"{stem(epoch, step)}-*.pt")
         for checkpoint in checkpoints.all():
             if (checkpoint.epoch, checkpoint.step) == (epoch, step):
                 return checkpoint

@@ -16,6 +16,8 @@ from pipelines import storage
 
 # On a network file system a look at the file costs milliseconds, and the loop would take one in every step.
 CHECK_INTERVAL_S = 0.2
+STOP = "stop"
+"""Name of the file."""
 _terminated = threading.Event()
 
 
@@ -42,7 +44,7 @@ class StopFile:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / "stop"
+        self.path = directory / STOP
         self._checked_at, self._exists = 0.0, False
 
     def request(self) -> None:

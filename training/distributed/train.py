@@ -24,6 +24,7 @@ from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
 from pipelines.ray_map.nodes import Node, free, living
+from pipelines.stores import worker_folder
 from training import dataset_config, networks
 from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
@@ -368,8 +369,8 @@ def _train_on_workers(
         training=training.model_copy(update={"token_budget": token_budget}),
         dataset=run.dataset,
         fingerprint=run.train.manifest["fingerprint"],
-        output=run.output,
-        checkpoints=checkpoints,
+        output=worker_folder.of(run.output),
+        checkpoints=checkpoints.name,
         run=run.key[:SHORT_KEY],
         threads=placement.cpus,
         retain_memory=retain_memory,

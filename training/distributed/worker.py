@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +15,7 @@ from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, ResourceError, TrainingError
 from pipelines.ray_map import nodes
+from pipelines.stores.worker_folder import OpenFolder
 from training.bundle import start
 from training.distributed.messages import (
     EventQueue,
@@ -26,7 +29,7 @@ from training.distributed.messages import (
 )
 from training.distributed.reporter import Reporter, StopListener
 from training.distributed.resume import resume
-from training.distributed.stop_signal import StopFile, is_terminated
+from training.distributed.stop_signal import STOP, StopFile, is_terminated
 from training.engine import layout, loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone, Collective, Distributed
@@ -36,8 +39,8 @@ from training.hardware import devices
 from training.memory.plan import step_allowance
 from training.memory.probe import REFUSED
 from training.memory.scoring import batch_tokens
-from training.observability.embeddings import EMBEDDINGS, Embeddings
-from training.observability.runlog import BOARDS, RunLog
+from training.observability.embeddings import EMBEDDINGS, PATTERN, Embeddings
+from training.observability.runlog import BOARDS, METRICS, STEPS, RunLog
 from training.observability.tensorboard import Board
 from training.splits import opened_splits
 from training.tasks import Task
@@ -74,7 +77,8 @@ def run(spec: WorkerSpec, events: EventQueue) -> None:
         events: to the driver.
     """
     try:
-        _train(spec, events)
+        with _opened(spec) as folder:
+            _train(spec, folder, events)
     except MachineLeavesError:
         raise
     except Exception as error:
@@ -117,7 +121,24 @@ def explain(error: Exception) -> RaygeneError | None:
     )
 
 
-def _train(spec: WorkerSpec, events: EventQueue) -> None:
+@contextmanager
+def _opened(spec: WorkerSpec) -> Iterator[OpenFolder]:
+    """The run's directory, or this worker's copy of it; only the first worker writes."""
+    if not _is_first():
+        with spec.output.opened() as folder:
+            yield folder
+        return
+    checkpoints = f"{spec.checkpoints}/epoch-*.pt"
+    with spec.output.opened(
+        [checkpoints, METRICS, STEPS, f"{EMBEDDINGS}/{PATTERN}"],
+        last=[checkpoints],
+        appended=[STEPS, f"{BOARDS}/*"],
+        watched=[f"{spec.checkpoints}/{STOP}"],
+    ) as folder:
+        yield folder
+
+
+def _train(spec: WorkerSpec, folder: OpenFolder, events: EventQueue) -> None:
     config = spec.training
     torch.set_num_threads(spec.threads)
     set_deterministic(config.deterministic)
@@ -131,14 +152,17 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
     collective: Collective = Distributed() if workers > 1 else Alone()
     layout.set_layout(model, config, train, objective, collective)
     state = loop.start(model, config, device)
-    checkpoints = Checkpoints(spec.checkpoints)
+    checkpoints = Checkpoints(folder.path / spec.checkpoints, folder.push)
     events.send(_started(collective, device))
     for warning in {note for note in (train.note, validation.note) if note}:
         events.send(WarningRaised(warning))
-    resume(state, checkpoints, collective, device)
+    resume(
+        *(state, checkpoints, collective, device),
+        fetch=lambda pattern: folder.pull([f"{spec.checkpoints}/{pattern}"]),
+    )
     observer = StopListener()
     if collective.rank == 0:
-        observer = _reporter(spec, events, checkpoints, state, train, device)
+        observer = _reporter(spec, folder.path, events, checkpoints, state, train, device)
         events.send(TrainingBegan(Position(state.epoch, state.step), tuple(state.records), collective.workers))
     try:
         finished = loop.fit(
@@ -162,11 +186,21 @@ def _train(spec: WorkerSpec, events: EventQueue) -> None:
         raise
     observer.close()
     if collective.rank == 0:
+        folder.push()
         events.send_and_wait(TrainingEnded(Position(state.epoch, state.step)))
     # No worker returns before everything is on disk.
     collective.sum_(torch.zeros(1, device=device))
     if not finished and is_terminated():
         raise MachineLeavesError("the machine of this worker is going away")
+
+
+def _is_first() -> bool:
+    """Whether this is the first worker, which writes."""
+    if not nodes.is_connected():
+        return True
+    from ray.train import get_context
+
+    return int(get_context().get_world_rank()) == 0
 
 
 def _group() -> tuple[int, list[Any]]:
@@ -194,6 +228,7 @@ def _scoring_budget(spec: WorkerSpec, validation: TokenDataset, device: torch.de
 
 def _reporter(
     spec: WorkerSpec,
+    output: Path,
     events: EventQueue,
     checkpoints: Checkpoints,
     state: loop.State,
@@ -203,10 +238,10 @@ def _reporter(
     config, board = spec.training, None
     if config.tensorboard:
         steps = -(-len(train) // config.global_batch_size)
-        board = Board(spec.output / BOARDS / checkpoints.directory.name, steps)
-    log = RunLog(spec.output, spec.run, board)
+        board = Board(output / BOARDS / checkpoints.directory.name, steps)
+    log = RunLog(output, spec.run, board)
     log.begin(state.epoch, state.step, state.records)
-    embeddings = Embeddings(spec.output / EMBEDDINGS, spec.run, train.tokenizer)
+    embeddings = Embeddings(output / EMBEDDINGS, spec.run, train.tokenizer)
     embeddings.keep(state.best_record, state.best)
     return Reporter(events.send, log, checkpoints, embeddings, StopFile(checkpoints.directory), config, device)
 

@@ -33,6 +33,11 @@ FORMAT = 1
 Document = dict[str, Any]
 
 
+def stem(epoch: int, step: int) -> str:
+    """How the name of a checkpoint begins: epochs finished, and steps finished of the next one."""
+    return f"epoch-{epoch:05d}-step-{step:08d}"
+
+
 class CheckpointPolicy:
     """Decides when a checkpoint is due within an epoch: after some steps or some seconds, whichever comes first.
 
@@ -116,10 +121,11 @@ class Checkpoints:
 
     Args:
         directory: created when the first checkpoint is saved.
+        on_saved: called once a checkpoint is there, before the oldest one is removed.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, on_saved: Callable[[], None] = lambda: None) -> None:
+        self.directory, self._on_saved = directory, on_saved
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
 
@@ -161,16 +167,16 @@ class Checkpoints:
 
     def _write(self, document: Document) -> None:
         storage.make_directory(self.directory)
-        stem = f"epoch-{document['epoch']:05d}-step-{document['step']:08d}"
+        name = stem(document["epoch"], document["step"])
         storage.remove_partial(self.directory)
-        partial = self.directory / f".{stem}.partial"
+        partial = self.directory / f".{name}.partial"
         try:
             with partial.open("wb") as stream:
                 torch.save(document, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             digest = fingerprint.of_file(partial)[:16]
-            partial.rename(self.directory / f"{stem}-{digest}.pt")
+            partial.rename(self.directory / f"{name}-{digest}.pt")
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
             reason = " ".join(str(error).split())[:120]
@@ -178,6 +184,7 @@ class Checkpoints:
                 f"{self.directory}: a checkpoint cannot be written ({reason})",
                 f"{os_errors.fix(error, 'free disk space')}; the last good checkpoint stays",
             ) from error
+        self._on_saved()
         for old in self.all()[:-RETAINED]:
             old.path.unlink(missing_ok=True)
 

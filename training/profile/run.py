@@ -20,6 +20,8 @@ from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Progress
 from pipelines.ray_map.nodes import living
+from pipelines.stores import worker_folder
+from pipelines.stores.worker_folder import WorkerFolder
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import gpu_check, memory_plan
@@ -66,7 +68,7 @@ class ProfileSpec:
     training: TrainingConfig
     dataset: Location
     fingerprint: str | None
-    output: Path
+    output: WorkerFolder
     plan: Plan
     threads: int
     retain_memory: bool
@@ -246,7 +248,7 @@ def profile(
         training=training,
         dataset=dataset,
         fingerprint=splits[0].manifest["fingerprint"],
-        output=output,
+        output=worker_folder.of(output),
         plan=plan,
         threads=cpus,
         retain_memory=False,
@@ -304,7 +306,8 @@ def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[W
     require_device(training.precision, use_gpu=placement.use_gpu)
     per_node = max_workers_per_node(nodes, placement, training.workers)
     memory = memory_plan.plan_run(spec.model, training, splits, placement, per_node, None, progress.warn)
-    spec = replace(_with_memory_plan(spec, memory), threads=placement.cpus)
+    output = worker_folder.of(spec.output.path)
+    spec = replace(_with_memory_plan(spec, memory), threads=placement.cpus, output=output)
     profiles: list[WorkerProfile] = []
 
     def collect(event: WorkerEvent) -> None:
@@ -314,7 +317,7 @@ def _run_on_ray(spec: ProfileSpec, splits: Splits, progress: Progress) -> list[W
     kind = "GPU" if placement.use_gpu else "CPU"
     with progress.stage(f"profiling on {training.workers} {kind} worker{'s' if training.workers > 1 else ''}"):
         group = WorkerGroup(training.workers, training.workers, placement, max_failures=0)
-        launch(run_worker, spec, group, spec.output, collect, prepare=open_dataset)
+        launch(run_worker, spec, group, output.path, collect, prepare=open_dataset)
     for warning in sorted({warning for profile in profiles for warning in profile.warnings}):
         progress.warn(warning)
     return profiles
@@ -362,23 +365,25 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
     # The profiler ends the loop; there only have to be enough epochs for its steps.
     epochs = spec.plan.steps // -(-len(train) // training.global_batch_size) + 2
     config = training.model_copy(update={"epochs": epochs, "patience": 0})
-    profiler = Profiler(spec.plan, device, spec.output / TRACE.format(collective.rank))
-    try:
-        state = loop.start(network, config, device)
-        loop.fit(
-            state,
-            train,
-            validation,
-            config,
-            collective,
-            device,
-            profiler,
-            objective=objective,
-            retain_memory=spec.retain_memory,
-            allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
-        )
-    finally:
-        profiler.close()
+    trace = TRACE.format(collective.rank)
+    with spec.output.opened() as folder:
+        profiler = Profiler(spec.plan, device, folder.path / trace)
+        try:
+            state = loop.start(network, config, device)
+            loop.fit(
+                state,
+                train,
+                validation,
+                config,
+                collective,
+                device,
+                profiler,
+                objective=objective,
+                retain_memory=spec.retain_memory,
+                allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
+            )
+        finally:
+            profiler.close()
     return WorkerProfile(
         rank=collective.rank,
         device=device.type,
@@ -386,7 +391,7 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
         warnings=tuple(split.note for split in (train, validation) if split.note),
         threads=spec.threads,
         used_threads=used_threads,
-        measured=profiler.measured(),
+        measured=replace(profiler.measured(), trace=str(spec.output.path / trace)),
     )
 
 

@@ -21,6 +21,7 @@ from pipelines.errors import InputError
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
+from pipelines.stores import worker_folder
 from training.distributed.actor_pool import THIS_PROCESS, Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
@@ -193,7 +194,7 @@ def _score(
     progress: Progress,
 ) -> None:
     """Score the remaining tasks with a pool of actors, which write the scores to the staging directory."""
-    arguments = (job.scorer, job.genome, job.grid, plan, job.staging.absolute(), pool.use_gpu)
+    arguments = (job.scorer, job.genome, job.grid, plan, worker_folder.of(job.staging), pool.use_gpu)
     tasks.compute(remaining, ScoreTasks, arguments, pool, "scanning", progress)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.genome.fasta import Genome
+from pipelines.stores.worker_folder import WorkerFolder
 from training.inference.scorer import Scorer, to_assigned_gpu
 from training.scan import scores, windows
 from training.scan.grid import Grid
@@ -32,7 +33,13 @@ class ScoreTasks:
     """
 
     def __init__(
-        self, scorer: Scorer, genome: Genome, grid: Grid, tasks: list[list[Piece]], staging: Path, use_gpu: bool
+        self,
+        scorer: Scorer,
+        genome: Genome,
+        grid: Grid,
+        tasks: list[list[Piece]],
+        staging: WorkerFolder,
+        use_gpu: bool,
     ) -> None:
         self._scorer, self._genome = to_assigned_gpu(scorer, use_gpu=use_gpu), genome
         self._grid, self._tasks, self._staging = grid, tasks, staging
@@ -40,5 +47,6 @@ class ScoreTasks:
     def __call__(self, table: pa.Table) -> pa.Table:
         for task in table["task"].to_pylist():
             pieces = [windows.score_piece(piece, self._genome, self._grid, self._scorer) for piece in self._tasks[task]]
-            scores.write(np.concatenate(pieces, axis=1), score_path(self._staging, task))
+            with self._staging.opened() as folder:
+                scores.write(np.concatenate(pieces, axis=1), score_path(folder.path, task))
         return table

@@ -11,6 +11,7 @@ import pytest
 from pipelines.genome import fasta, sequence
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Silent
+from pipelines.stores import worker_folder
 from pipelines.tokens import centred
 from pipelines.tokens.tokenizer import Tokenizer
 from training import structure
@@ -101,7 +102,7 @@ def test_tiles_of_unknown_bases_are_not_computed_and_have_no_gene(genome: Genome
 def test_the_table_of_a_task_comes_back_once_its_file_is_there(genome: Genome, tmp_path: Path) -> None:
     tiling = Tiling(window=900, step=630, context=135, stride=9)
     tasks = tiles.plan_tasks(LENGTHS, tiling)
-    mapper = score_tasks.ScoreTasks(scorer(), genome, tiling, tasks, tmp_path, False)
+    mapper = score_tasks.ScoreTasks(scorer(), genome, tiling, tasks, worker_folder.of(tmp_path), False)
     table = pa.table({"task": [0]})
     assert mapper(table).equals(table)
     assert scores.read(score_tasks.score_path(tmp_path, 0), 3, 300).shape == (2, scores.PLANES, 300)

@@ -14,6 +14,7 @@ import torch
 from pipelines import storage
 from pipelines.errors import DatasetError, ResourceError, TrainingError
 from pipelines.progress import Silent
+from pipelines.stores import worker_folder
 from tests.training.conftest import write_dataset
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.messages import EventQueue, WorkerFailed, decoded
@@ -31,7 +32,7 @@ def spec(dataset: Path, output: Path) -> ProfileSpec:
         training=TrainingConfig(global_batch_size=16),
         dataset=dataset,
         fingerprint=None,
-        output=output,
+        output=worker_folder.of(output),
         plan=PLAN,
         threads=1,
         retain_memory=True,

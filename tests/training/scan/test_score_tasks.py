@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.genome import fasta
 from pipelines.progress import Silent
+from pipelines.stores import worker_folder
 from tests.training.scan.purines import PurineShare
 from training.scan import scores, windows
 from training.scan.grid import Grid
@@ -22,7 +23,7 @@ def test_the_file_of_a_task_holds_the_scores_of_its_pieces_one_after_another(tmp
     staging = tmp_path / "staging"
     staging.mkdir()
     table = pa.table({"task": [1]})
-    assert ScoreTasks(PurineShare(), genome, grid, tasks, staging, False)(table) == table
+    assert ScoreTasks(PurineShare(), genome, grid, tasks, worker_folder.of(staging), False)(table) == table
     expected = [windows.score_piece(piece, genome, grid, PurineShare()) for piece in tasks[1]]
     assert (scores.read(score_path(staging, 1), 30) == np.concatenate(expected, axis=1)).all()
     assert not score_path(staging, 0).exists()

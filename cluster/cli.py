@@ -13,9 +13,10 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from cluster.options.former_commands import require_current
@@ -26,10 +27,12 @@ from pipelines.errors import RaygeneError, one_line
 
 if TYPE_CHECKING:
     from cluster.context import Context
-    from cluster.options.flags import Parser
+    from cluster.options.parser import Parser
     from cluster.screen.terminal import Terminal
 
 _HELP = "raygene finds genes: annotated genomes in; token datasets, trained models and gene calls out."
+_WITHOUT_VERB: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["--version"])
+"""Command lines that are answered at once, before anything else is imported."""
 _begun: tuple[argparse.Namespace, float] | None = None
 """The verb's arguments, and when it began (`time.time`); None before."""
 
@@ -53,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_and_report(command_line: list[str]) -> int:
     """Run a command line, and turn what it raises into one line and an exit status."""
+    if command_line in _WITHOUT_VERB:
+        # It prints, and leaves by SystemExit.
+        parser_of_all([]).parse_args(command_line or ["--help"])
     from cluster.screen.terminal import Terminal, clean_messages_of_libraries
 
     debug = "--debug" in split_job(command_line)[0]
@@ -121,8 +127,8 @@ def interruption(arguments: Sequence[str], number: int = signal.SIGINT) -> str:
 
 def _shows_others(options: Sequence[str]) -> bool:
     """Whether a command line asks for the messages of others too."""
-    pairs = zip(options, [*options[1:], ""], strict=True)
-    return bool({"--debug", "--verbose", "--log-level=debug"} & set(options)) or ("--log-level", "debug") in pairs
+    asks = {"--debug", "--verbose", "--log-level=debug"} & set(options)
+    return bool(asks) or ("--log-level", "debug") in pairwise(options)
 
 
 def split_job(command_line: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -213,22 +219,15 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
     output_paths.require_apart(written, read, given)
 
 
-def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
+def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
     """The parser of all verbs.
 
     Args:
-        complete: of these verbs the flags of configuration keys are added too, which takes longer than all the rest; a
-            command line will do.
+        complete: these verbs are imported, and their arguments and configuration keys added; of others there are the
+            names and what they do. A command line will do.
     """
     from cluster.options.completion import SHELLS
-    from cluster.options.flags import (
-        Parser,
-        PrintCompletion,
-        add_output_flags,
-        add_print_config,
-        add_sections,
-        has_actions,
-    )
+    from cluster.options.parser import Parser, PrintCompletion
 
     parser = Parser(prog="raygene", description=_HELP, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"raygene {__version__}")
@@ -239,22 +238,27 @@ def parser_of_all(complete: Sequence[str] = VERBS) -> Parser:
         help="print what has a shell complete verbs, flags and paths (needs raygene[completion])",
     )
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)")
-    for name in VERBS:
-        module = import_module(f"cluster.verbs.{name}")
+    for name, summary in VERBS.items():
         verb = subparsers.add_parser(
-            name,
-            help=module.SUMMARY,
-            description=module.DESCRIPTION,
-            epilog=textwrap.dedent(f"example:\n  {module.EXAMPLE}"),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
+            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
         )
-        module.add_arguments(verb)
-        if not has_actions(verb):
-            add_output_flags(verb)
-        verb.rare = frozenset(getattr(module, "RARE", ()))
-        if any(action.dest == "experiment" for action in verb._actions):
-            add_print_config(verb)
-        if module.SECTIONS and name in complete:
-            add_sections(verb, module.SECTIONS)
+        if name in complete:
+            _complete(verb, import_module(f"cluster.verbs.{name}"))
     return parser
+
+
+def _complete(verb: Parser, module: Any) -> None:
+    """Add to a verb's parser what its module says."""
+    from cluster.options.flags import add_output_flags, add_print_config, add_sections
+    from cluster.options.parser import has_actions
+
+    verb.description = module.DESCRIPTION
+    verb.epilog = textwrap.dedent(f"example:\n  {module.EXAMPLE}")
+    module.add_arguments(verb)
+    if not has_actions(verb):
+        add_output_flags(verb)
+    verb.rare = frozenset(getattr(module, "RARE", ()))
+    if any(action.dest == "experiment" for action in verb._actions):
+        add_print_config(verb)
+    if module.SECTIONS:
+        add_sections(verb, module.SECTIONS)

@@ -29,7 +29,6 @@ from pipelines.config import (
 )
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
-from pipelines.genome import source_table
 from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 from training import tasks
 from training.bundle import included_models
@@ -158,6 +157,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _listed(sources: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
     """The list that `sources: {table: FILE}` stands for."""
+    # What reads tables imports what reads all files, which most command lines do not need.
+    from pipelines.genome import source_table
+
     table = sources.get(source_table.KEY)
     if not isinstance(table, str) or len(sources) > 1:
         raise UsageError(

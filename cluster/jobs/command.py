@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.experiment import inputs, load, names_bundle, portable, with_paths
-from cluster.options.flags import Overrides, Parser, chosen_parser, parse
+from cluster.options.flags import Overrides, chosen_parser, parse
 from cluster.options.former_commands import require_current
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import takes_addresses
 from cluster.paths.path_keys import absolute
 from pipelines import remote

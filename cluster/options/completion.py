@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from cluster.paths.output_paths import PathRole
 from pipelines.errors import DependencyError
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -27,6 +26,8 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
         raise DependencyError(
             "--print-completion: the package shtab is missing", "install it with 'pip install \"raygene[completion]\"'"
         ) from error
+    from cluster.paths.output_paths import PathRole
+
     for action in _actions(parser):
         if isinstance(action.type, PathRole) or action.metavar == "PATH":
             action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -6,7 +6,8 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.options.flags import Parser, positive
+from cluster.options.flags import positive
+from cluster.options.parser import Parser
 from cluster.screen.terminal import Terminal
 from pipelines.errors import UsageError
 

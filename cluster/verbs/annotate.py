@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.options.flags import Parser, positive
+from cluster.options.flags import positive
+from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from training.annotate.outputs import Counts, Outputs
     from training.bundle.bundle import Bundle
 
-SUMMARY = "find the gene models of a whole genome with a trained model"
 SECTIONS = ("cluster",)
 RARE = (
     *("discard_scores", "token_budget", "precision", "lists"),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cluster import connection
 from cluster.context import Context
-from cluster.options.flags import Parser, add_experiment_argument
+from cluster.options.flags import add_experiment_argument
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from cluster.screen.terminal import Terminal
 from pipelines import remote
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from cluster.experiment import ClusterConfig
     from pipelines.build.pipeline import Prepared
 
-SUMMARY = "build a token dataset from genomes (FASTA + GFF3)"
 SECTIONS = ("sources", "negatives", "crop", "tokenizer", "split", "labels", "window", "cluster")
 DESCRIPTION = """\
 Cuts genes out of annotated genomes, places one non-gene interval of the same length and strand for each (bedtools

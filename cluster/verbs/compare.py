@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 from cluster.context import Context
-from cluster.options.flags import Parser, not_negative
+from cluster.options.flags import not_negative
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
 SAMPLES, MIN_SAMPLES, MAX_SAMPLES = 1000, 100, 100_000
 # Those that decide what is compared, for the page.
 _FLAGS = ("annotation_types", "annotation_biotypes", "call_types", "feature_types", "eval_chromosomes", "region")
-SUMMARY = "compare called genes, of any program, with an annotation"
 SECTIONS: tuple[str, ...] = ()
 RARE = ("call_types", "annotation_types", "annotation_biotypes", "dataset", "split", "lists", "samples", "seed")
 DESCRIPTION = """\

@@ -8,13 +8,12 @@ from types import ModuleType
 
 from cluster.context import Context
 from cluster.experiment import Experiment, load
-from cluster.options.flags import Parser
+from cluster.options.parser import Parser
 from cluster.paths import output_paths
 from cluster.paths.output_paths import FlaggedPath, PathRole, Written
 from cluster.verbs import annotate, build, evaluate, init, inspect, predict, train
 from pipelines.errors import InputError
 
-SUMMARY = "run every step on a small real genome, in a few minutes"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
 Takes six chromosomes of baker's yeast, which come with raygene, through init, build, inspect, train, predict and

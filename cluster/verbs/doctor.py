@@ -8,14 +8,14 @@ from pathlib import Path
 from cluster.connection import address_of
 from cluster.context import Context
 from cluster.experiment import ClusterConfig, Experiment, inputs
-from cluster.options.flags import Parser, not_negative
+from cluster.options.flags import not_negative
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from cluster.paths.path_keys import absolute
 from pipelines import storage
 from pipelines.config import validate
 from pipelines.errors import UsageError
 
-SUMMARY = "check this machine or a cluster, and say what to fix"
 SECTIONS = ("sources", "cluster")
 DESCRIPTION = """\
 Checks Python, Ray, torch and its GPU driver, bedtools, GPUs, memory, shared memory, disks, clocks and CPU frequency of

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.options.flags import Parser, add_experiment_argument
+from cluster.options.flags import add_experiment_argument
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.errors import UsageError
@@ -15,7 +16,6 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from training.embed.corpus import Corpus
 
-SUMMARY = "train k-mer vectors on their own, for model.embedding_file"
 SECTIONS = ("tokenizer", "embedding")
 DESCRIPTION = """\
 Learns a vector for every k-mer (skip-gram with negative sampling, contexts that share no base with the k-mer) from the

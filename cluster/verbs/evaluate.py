@@ -10,27 +10,24 @@ from typing import TYPE_CHECKING
 
 from cluster import in_process
 from cluster.context import Context
-from cluster.options.flags import Parser, add_dataset_flag, not_negative
+from cluster.options.flags import add_dataset_flag, not_negative
+from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths import output_paths
 from cluster.paths.output_paths import PathRole, Written
 from cluster.screen.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.config import TokenizerConfig
-from pipelines.dataset import location
-from pipelines.dataset.location import Location
-from pipelines.dataset.token_dataset import read_counts, read_manifest
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress
-from pipelines.tokens import unknown_share
 from training.bundle import included_models
 
 if TYPE_CHECKING:
+    from pipelines.dataset.location import Location
     from training.evaluation import Evaluation
     from training.evaluation.row_source import ScoreRows
 
 TOKEN_BUDGET, SAMPLES = 65_536, 1000
-SUMMARY = "compute metrics of models on a split, with confidence intervals and trivial rules"
 SECTIONS = ("cluster",)
 RARE = ("samples", "seed", "resample", "token_budget")
 DESCRIPTION = """\
@@ -97,6 +94,8 @@ def add_arguments(parser: Parser) -> None:
 
 def written(context: Context) -> list[Written]:
     """The page and the mistakes, which have default names, and a file of mistakes for each model and genome."""
+    from pipelines.dataset import location
+    from pipelines.dataset.token_dataset import read_counts
     from training.evaluation import mistakes, model_names
 
     arguments = context.arguments
@@ -118,6 +117,10 @@ def written(context: Context) -> list[Written]:
 
 def _warn_of_unknown_tokens(dataset: Location, split: str, progress: Progress) -> None:
     """Warn if many tokens of the split are `<unk>`; a build has already refused those of which most are."""
+    from pipelines.dataset import location
+    from pipelines.dataset.token_dataset import read_manifest
+    from pipelines.tokens import unknown_share
+
     files = [
         file
         for file in read_manifest(location.local(dataset, ()))["files"]
@@ -131,6 +134,7 @@ def _warn_of_unknown_tokens(dataset: Location, split: str, progress: Progress) -
 
 def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
+    from pipelines.dataset import location
     from training import load
     from training.evaluation import evaluate, json_report, mistakes, model_names, page, predictions
     from training.tasks import RECOGNISE

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
 from cluster.context import Context
-from cluster.options.flags import Parser
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole, Written
 from pipelines import remote, storage
 from pipelines.address import has_credentials
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from cluster.presets.experiment_text import GenomeEntry
     from cluster.presets.held_out import HeldOut
 
-SUMMARY = "write an experiment for your genomes or sequences, with a split that fits"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Reads genomes with their annotations, or labelled sequences, and writes DIR/experiment.yaml for them, with comments:
@@ -107,6 +104,8 @@ def run(context: Context) -> None:
 
 
 def _of_sequences(context: Context, preset: str) -> str:
+    import numpy as np
+
     from cluster.presets import experiment_text
     from pipelines.genome.labelled import read_collection
 

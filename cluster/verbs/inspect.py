@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster.context import Context
-from cluster.options.flags import Parser
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.display import counted
 from pipelines.errors import UsageError
 
-SUMMARY = "show what is in a dataset, and whether trivial rules solve it"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Shows counts by genome, chromosome, split and label, lengths in bases, GC, the vocabulary, every gene left out with

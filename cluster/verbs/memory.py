@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.options.flags import add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines import storage
 
 if TYPE_CHECKING:
     from training.memory.analysis import Analysis
 
-SUMMARY = "show whether training fits into memory, and the largest token budget"
 SECTIONS = ("model", "training")
 DESCRIPTION = """\
 Estimates by a formula the memory of parameters, gradients, optimizer and activations at the longest sequence, tries

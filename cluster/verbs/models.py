@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.options.flags import Parser
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines import storage
 from pipelines.display import counted
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from cluster.screen.terminal import Terminal
     from training.bundle.included_models import IncludedModel
 
-SUMMARY = "list the trained models that come with raygene, and show their cards"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Lists the models that come with raygene: what each is for, what it was trained and measured on, its figures there, its

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from cluster import in_process
 from cluster.context import Context
-from cluster.options.flags import Parser
+from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
-SUMMARY = "score intervals of a genome, or sequences, with a trained model"
 SECTIONS = ("cluster",)
 DESCRIPTION = """\
 Scores with a trained model either intervals of a genome, each on its own strand (--fasta with --intervals), or every

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from cluster.connection import address_of, usable_cpus
 from cluster.context import Context
-from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, not_negative
+from cluster.options.flags import add_dataset_flag, add_experiment_argument, not_negative
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole, Written
 from pipelines import storage
 
-SUMMARY = "show where a training step spends its time, with a trace"
 SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
 Trains for a few steps, as raygene train would, and shows where they spend their time: waiting for batches, copying

@@ -8,12 +8,12 @@ from pathlib import Path
 from cluster import in_process
 from cluster.context import Context
 from cluster.options import reading_frame_flags
-from cluster.options.flags import Parser, positive
+from cluster.options.flags import positive
+from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths.output_paths import PathRole, Written
 from pipelines.errors import UsageError
 
-SUMMARY = "find genes in a whole genome with a trained model"
 SECTIONS = ("cluster",)
 RARE = (
     *("window", "min_length", "genetic_code", "start_codons", "fit_orfs", "token_budget"),

@@ -8,10 +8,10 @@ import re
 import textwrap
 
 from cluster.context import Context
-from cluster.options.flags import Parser, add_output_flags
+from cluster.options.flags import add_output_flags
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 
-SUMMARY = "run any other verb as a job of a Ray cluster; list, follow and stop jobs"
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
 Runs a verb as a job of a Ray cluster, through the cluster's job server, and lists, follows and stops such jobs. A token

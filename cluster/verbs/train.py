@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from cluster import connection, in_process
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.options.flags import Parser, add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.options.flags import add_dataset_flag, add_experiment_argument, add_start_flag
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole, Written, is_same_file
 from pipelines.display import counted
 from pipelines.documents import yaml_writer
@@ -18,7 +19,6 @@ from pipelines.errors import UsageError
 if TYPE_CHECKING:
     from training.distributed.train import Run
 
-SUMMARY = "train a model on a dataset, with one or several workers"
 SECTIONS = ("model", "training", "cluster")
 DESCRIPTION = """\
 Trains a model with Ray Train and saves the best epoch (by validation AUROC, or by exon F1 for gene structure) as a

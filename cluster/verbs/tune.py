@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.context import Context
-from cluster.options.flags import Parser, add_experiment_argument
+from cluster.options.flags import add_experiment_argument
+from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole, Written
 from cluster.screen.terminal import Terminal
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tuning.results.study_report import StudyReport
     from tuning.trial import Trial
 
-SUMMARY = "search for the best configuration, checking memory before each trial"
 SECTIONS = ("tuning", "sources", "model", "training", "tokenizer", "cluster")
 DESCRIPTION = """\
 Searches keys of the configuration with Ray Tune. Before a trial starts, the memory analysis at the longest sequence

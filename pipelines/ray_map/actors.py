@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ResourceError, one_line
 from pipelines.ray_map.errors import MAX_RETRIES, explained, lost_too_often
 from pipelines.ray_map.nodes import INTERVAL_S, Shortage, held_by_any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CALLS_AHEAD = 2
 """Tables that an actor has at once, so that it need not wait for the driver between two of them."""

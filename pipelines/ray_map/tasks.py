@@ -10,13 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from pipelines import os_errors
 from pipelines.ray_map.errors import MAX_RETRIES, explained, lost_too_often
 from pipelines.ray_map.here import maps_here
 from pipelines.ray_map.nodes import INTERVAL_S, Shortage, held_by_any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def map_tables(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -137,3 +139,9 @@ def test_an_interruption_before_a_verb_begins_promises_nothing(monkeypatch: pyte
 def test_a_directory_that_is_not_a_bundle_is_one_line(tmp_path: Path) -> None:
     line = one_line(run_here("evaluate", tmp_path, "--dataset", tmp_path), 1)
     assert "no model bundle there" in line
+
+
+def test_the_command_alone_shows_its_help() -> None:
+    done = subprocess.run([sys.executable, "-m", "raygene"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: raygene")

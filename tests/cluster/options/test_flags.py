@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cluster.options.flags import Parser, add_sections, not_negative, parse, positive
+from cluster.options.flags import add_sections, not_negative, parse, positive
+from cluster.options.parser import Parser
 from pipelines.errors import UsageError
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.cli import main, parser_of_all
 from cluster.experiment import Experiment
-from cluster.options.flags import COMMON_KEYS
+from cluster.options.parser import COMMON_KEYS
 from cluster.verbs import VERBS
 
 

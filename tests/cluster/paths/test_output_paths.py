@@ -19,7 +19,8 @@ from cluster import cli
 from cluster.cli import main, parser_of_all
 from cluster.context import Context
 from cluster.experiment import load
-from cluster.options.flags import Parser, parse
+from cluster.options.flags import parse
+from cluster.options.parser import Parser
 from cluster.paths import output_paths
 from cluster.paths.output_paths import PathRole, Written, require_apart
 from cluster.screen.terminal import Terminal

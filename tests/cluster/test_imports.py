@@ -1,0 +1,25 @@
+"""What the command line imports before a verb begins: a slow start is felt at every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SLOW = {"numpy", "pyarrow", "torch", "ray", "pandas", "sklearn", "scipy", "numba", "fsspec", "pybedtools"}
+"""Packages that take a tenth of a second and more each."""
+
+
+def imported_by(code: str) -> set[str]:
+    """The packages that a fresh process has imported once it has run some code."""
+    shown = "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code + shown], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_list_of_verbs_needs_neither_models_of_keys_nor_a_terminal() -> None:
+    code = "from cluster.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert not imported_by(code) & (SLOW | {"pydantic", "rich", "yaml"})
+
+
+def test_the_arguments_of_all_verbs_need_no_slow_package() -> None:
+    assert not imported_by("from cluster import cli, connection, context\ncli.parser_of_all()") & SLOW

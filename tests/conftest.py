@@ -151,6 +151,15 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3_server
 
 
+@pytest.fixture(scope="session")
+def s3fs() -> str:
+    """A folder with the package s3fs and what it needs, for the path of a process: users may have it or not."""
+    folder = os.environ.get("RAYGENE_S3FS") or ""
+    if not folder:
+        pytest.skip("RAYGENE_S3FS is not set: it names a folder with the package s3fs")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A real browser; the test is skipped where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.doctor import (
@@ -21,7 +21,9 @@ from cluster.doctor.findings import Finding, Level, worst
 from cluster.doctor.node_facts import Request, gather, versions
 from cluster.doctor.node_report import NodeReport
 from cluster.local_ray import checks
+from pipelines import remote
 from pipelines.errors import ResourceError
+from pipelines.stores import systems
 
 Connect = Callable[[], AbstractContextManager[None]]
 
@@ -79,10 +81,13 @@ def diagnose(connect: Connect | None, inputs: Mapping[str, str], outputs: Sequen
     Args:
         connect: opens Ray; None to examine this machine, without Ray.
         inputs: path that every node must read to the key or flag that names it.
-        outputs: directories that every node must write to and share.
+        outputs: directories, and addresses of folders in stores, that every node must write to; directories it must
+            share.
         gpus: how many there must be in all.
     """
-    request = Request(tuple(inputs), tuple(outputs))
+    directories = [output for output in outputs if remote.local_path(output) is not None]
+    stores = [systems.with_environment(output) for output in outputs if output not in directories]
+    request = Request(tuple(inputs), tuple(directories), tuple(stores))
     reports, failures = _examine_cluster(connect, request) if connect else ([_examine_this_machine(request)], [])
     if not reports:
         return Diagnosis(reports, failures)
@@ -99,7 +104,8 @@ def diagnose(connect: Connect | None, inputs: Mapping[str, str], outputs: Sequen
         *speed_checks.check_clocks(reports),
         *speed_checks.check_cpu_frequency(reports),
         *file_checks.check_inputs(reports, inputs),
-        *file_checks.check_outputs(reports, outputs),
+        *file_checks.check_outputs(reports, directories),
+        *file_checks.check_stores(reports, [systems.shown(address) for address in stores]),
     ]
     return Diagnosis(reports, [*findings, *failures])
 
@@ -114,7 +120,7 @@ def _examine_cluster(connect: Connect, request: Request) -> tuple[list[NodeRepor
     """The reports of a cluster's nodes; that of this machine, and a failure, if the cluster cannot be reached."""
     try:
         with connect(), _probes(request.outputs) as probes:
-            return nodes.gather_reports(Request(request.inputs, request.outputs, probes))
+            return nodes.gather_reports(replace(request, probes=probes))
     except ResourceError as error:
         return [_examine_this_machine(request)], [Finding("failure", "Ray", error.problem, error.fix)]
 

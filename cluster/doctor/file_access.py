@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pipelines import remote
 from pipelines.errors import InputError, RaygeneError, one_line
@@ -13,8 +12,8 @@ from pipelines.stores import reading
 from training.bundle.digests import CONFIG
 
 NO_SIZE = -1
-UNWRITABLE = (OSError, ValueError, NotImplementedError)
-"""What Arrow raises where no file can be written; the last for an address of a kind that it was built without."""
+UNWRITABLE = (OSError, ValueError)
+"""What is raised where no file can be written."""
 
 
 def try_reading(inputs: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
@@ -65,12 +64,6 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or one_line(error, 200) or type(error).__name__
 
 
-def _system(address: str) -> tuple[Any, str]:
-    from pyarrow import fs
-
-    return fs.FileSystem.from_uri(address)
-
-
 def try_writing(directory: str) -> str:
     """Why no file can be written into a directory, or its nearest existing parent; empty if one can."""
     try:
@@ -85,8 +78,6 @@ def try_writing(directory: str) -> str:
 def probe_path(directory: str) -> str:
     """A path for a new file in a directory, or in the nearest parent that exists."""
     name = f".raygene-doctor-{uuid.uuid4().hex}"
-    if "://" in directory:
-        return f"{directory.rstrip('/')}/{name}"
     return str(next(path for path in (Path(directory), *Path(directory).parents) if path.exists()) / name)
 
 
@@ -96,29 +87,17 @@ def write_probe(probe: str) -> None:
     Raises:
         UNWRITABLE: it cannot be written.
     """
-    if "://" in probe:
-        system, path = _system(probe)
-        with system.open_output_stream(path) as stream:
-            stream.write(b"raygene")
-    else:
-        Path(probe).write_text("raygene", encoding="utf-8")
+    Path(probe).write_text("raygene", encoding="utf-8")
 
 
 def remove_probe(probe: str) -> None:
     """Remove what `write_probe` wrote; raises the same errors."""
-    if "://" in probe:
-        system, path = _system(probe)
-        system.delete_file(path)
-    else:
-        Path(probe).unlink()
+    Path(probe).unlink()
 
 
 def exists(probe: str) -> bool:
     """Whether this node sees a file that another has written."""
     try:
-        if "://" in probe:
-            system, path = _system(probe)
-            return bool(system.get_file_info(path).type.name != "NotFound")
         return Path(probe).exists()
     except UNWRITABLE:
         return False

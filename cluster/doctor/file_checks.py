@@ -1,4 +1,4 @@
-"""Checks that every node reads the inputs, and writes and shares the output directories."""
+"""Checks that every node reads the inputs, writes and shares the output directories, and can use the stores."""
 
 from __future__ import annotations
 
@@ -37,6 +37,26 @@ def check_inputs(reports: Sequence[NodeReport], names: Mapping[str, str]) -> lis
             findings.append(Finding("failure", "inputs", message, "put one copy on storage that every node mounts"))
     from_all = " from every node" if len(reports) > 1 else ""
     return findings or [Finding("ok", "inputs", f"{len(names)} readable{from_all}")]
+
+
+def check_stores(reports: Sequence[NodeReport], addresses: Sequence[str]) -> list[Finding]:
+    """Whether every node can do all that verbs do with a folder in a store; a finding for each operation.
+
+    Args:
+        reports: of all nodes.
+        addresses: as they are shown.
+    """
+    findings = []
+    for address in addresses:
+        operations = [(report, one) for report in reports for one in report.facts.rehearsed.get(address, [])]
+        for name in dict.fromkeys(one.name for _, one in operations):
+            problems = [
+                Finding(one.level, "storage", f"{address}: {name}: {one.problem}", one.fix, node_name(report, reports))
+                for report, one in operations
+                if one.name == name and one.level != "ok"
+            ]
+            findings += problems or [Finding("ok", "storage", f"{address}: {name}")]
+    return findings
 
 
 def check_outputs(reports: Sequence[NodeReport], directories: Sequence[str]) -> list[Finding]:

@@ -1,7 +1,7 @@
 """What a node reports about itself: programs, devices, memory, disks, CPU frequency, and readable and writable files.
 
-Takes less than a second, plus two for importing torch. Changes nothing, except that a file is written to each output
-directory and removed again.
+Takes less than a second, plus two for importing torch. Changes nothing, except that files are written to each output
+directory and store, and removed again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from cluster.local_ray.network import OpenPort
 from pipelines import storage
 from pipelines.errors import DependencyError, one_line
 from pipelines.negatives import bedtools
+from pipelines.stores import systems
+from pipelines.stores.rehearsal import Operation, rehearse
 from training.hardware.gpus import VARIABLES, Build, Hardware, hardware
 
 SYSTEM = Path("/")
@@ -43,11 +45,13 @@ class Request:
     Attributes:
         inputs: files or directories to read, as paths or addresses.
         outputs: directories to write.
+        stores: addresses of folders in which verbs are to write.
         probes: pairs of an output and a file that the driver has just written there; none where it could not.
     """
 
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
     probes: tuple[tuple[str, str], ...] = ()
 
 
@@ -72,6 +76,7 @@ class NodeFacts:
         read: bytes of each input that can be read, or -1 for a directory.
         unread: reason by input that cannot be read.
         unwritten: reason by output that cannot be written.
+        rehearsed: what came of every operation, by address of a store.
         unseen: outputs in which this node does not see the driver's probe.
         open_ports: ports of Ray's processes of this user that other machines can reach.
         runs: folders of this user's local Rays, living and ended.
@@ -97,6 +102,7 @@ class NodeFacts:
     unread: dict[str, str]
     unwritten: dict[str, str]
     unseen: tuple[str, ...]
+    rehearsed: dict[str, list[Operation]] = field(default_factory=dict)
     open_ports: tuple[OpenPort, ...] = ()
     runs: tuple[Run, ...] = ()
     token_readers: str = ""
@@ -138,6 +144,7 @@ def gather(request: Request, root: Path = SYSTEM) -> NodeFacts:
         unread=unread,
         unwritten={output: reason for output in request.outputs if (reason := file_access.try_writing(output))},
         unseen=tuple(output for output, probe in request.probes if not file_access.exists(probe)),
+        rehearsed={systems.shown(address): rehearse(address) for address in request.stores},
         open_ports=network.open_ports(root),
         runs=tuple(folder.runs(os.environ)),
         token_readers=token.readable_by_others(os.environ),

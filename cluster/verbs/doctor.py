@@ -20,7 +20,8 @@ SECTIONS = ("sources", "cluster")
 DESCRIPTION = """\
 Checks Python, Ray, torch and its GPU driver, bedtools, GPUs, memory, shared memory, disks, clocks and CPU frequency of
 this machine, or with --cluster.address of every node of a cluster; with --experiment whether every node reads its
-inputs, with --storage whether every node writes there and sees what others wrote. Each line is ok, a warning, or a
+inputs, with --storage whether every node writes there and sees what others wrote, or, in a store (s3://…), can do all
+that verbs do. Each line is ok, a warning, or a
 failure with its fix; one failure makes the exit status 1. Starts no Ray of its own."""
 EXAMPLE = """\
 raygene doctor

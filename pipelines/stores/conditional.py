@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -45,22 +46,35 @@ def create(address: str, path: str, content: bytes) -> bool | None:
     return True
 
 
-def abort_uploads(address: str, prefix: str) -> int:
+def is_installed(scheme: str) -> bool:
+    """Whether fsspec's driver for a scheme can be imported."""
+    try:
+        import_module(DRIVERS[scheme])
+    except (ImportError, LookupError):
+        return False
+    return True
+
+
+def abort_uploads(address: str, prefix: str) -> int | None:
     """End the uploads in parts, of files whose path begins with `prefix`, that no process is going to finish.
 
     Returns:
-        How many there were; 0 where that cannot be known.
+        How many there were; None where that cannot be known.
     """
     if urlsplit(address).scheme.lower() != "s3" or (system := _system(address)) is None:
         # Google and Azure drop such parts by themselves, after a week.
-        return 0
+        return None
     bucket, _, key = prefix.partition("/")
     ended = 0
-    with suppress(Exception):
-        listed = system.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
-        for upload in listed.get("Uploads") or []:
-            system.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-            ended += 1
+    try:
+        # A listing has a thousand at most.
+        while uploads := system.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key).get("Uploads"):
+            for upload in uploads:
+                system.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            ended += len(uploads)
+    except Exception as error:
+        _log.debug("%s: unfinished uploads are left (%s)", prefix, type(error).__name__)
+        return None
     return ended
 
 

@@ -185,7 +185,7 @@ def hold(store: Store) -> Iterator[Lease]:
     lease = Lease(store, Holder.this_process())
     _acquire(lease)
     try:
-        lease.aborted_uploads = conditional.abort_uploads(store.address, store.path(""))
+        lease.aborted_uploads = conditional.abort_uploads(store.address, store.path("")) or 0
         lease._renewal = threading.Thread(target=lease._renew, name="lease of a folder", daemon=True)
         lease._renewal.start()
         yield lease

@@ -149,6 +149,15 @@ class Store:
         except MissingError:
             return None
 
+    def read_range(self, name: str, start: int, count: int) -> bytes:
+        """Some bytes of a file.
+
+        Raises:
+            MissingError: it does not exist.
+        """
+        with self._explained(name), self.system.open_input_file(self.path(name)) as stream:
+            return bytes(stream.read_at(count, start))
+
     def download(self, name: str, target: Path) -> None:
         """Copy a file to a local path, where it appears whole.
 
@@ -166,7 +175,7 @@ class Store:
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file, in place of the one of that name."""
-        with self._replacing(name) as stream:
+        with self.replacing(name) as stream:
             stream.write(content)
 
     def create(self, name: str, content: bytes) -> bool | None:
@@ -181,7 +190,7 @@ class Store:
 
     def upload(self, source: Path, name: str) -> None:
         """Put a copy of a local file, in place of the one of that name."""
-        with source.open("rb") as local, self._replacing(name) as stream:
+        with source.open("rb") as local, self.replacing(name) as stream:
             while block := local.read(_BLOCK):
                 stream.write(block)
 
@@ -194,7 +203,7 @@ class Store:
             except NotImplementedError:
                 with (
                     self.system.open_input_stream(self.path(source), compression=None) as stream,
-                    self._replacing(target) as copied,
+                    self.replacing(target) as copied,
                 ):
                     while block := stream.read(_BLOCK):
                         copied.write(block)
@@ -231,8 +240,8 @@ class Store:
             self.system.create_dir(path.rpartition("/")[0], recursive=True)
 
     @contextmanager
-    def _replacing(self, name: str) -> Iterator[Any]:
-        """A stream whose content becomes a file once the context ends, unless it ends by an error."""
+    def replacing(self, name: str) -> Iterator[Any]:
+        """Yield a stream whose content becomes a file once the context ends, unless it ends by an error."""
         path = self.path(name)
         with self._explained(name):
             self._make_folder(path)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cluster.doctor.file_checks import check_inputs, check_outputs
+from cluster.doctor.file_checks import check_inputs, check_outputs, check_stores
 from cluster.doctor.node_report import NodeReport
+from pipelines.stores.rehearsal import Operation
 from tests.cluster.doctor.healthy_nodes import HEALTHY, nodes, problems
 
 
@@ -29,3 +30,13 @@ def test_storage_that_is_not_shared_or_not_writable_is_named_by_node() -> None:
     failures = problems(check_outputs(reports, ["/data"]))
     assert [(level, node) for level, node, _ in failures] == [("failure", "10.0.0.2"), ("failure", "10.0.0.3")]
     assert check_outputs(reports, []) == []
+
+
+def test_each_operation_on_a_store_is_a_line_and_names_the_nodes_that_cannot() -> None:
+    address, refused = "s3://lab/runs", Operation("copy", "failure", "access is denied", "allow it")
+    well = NodeReport("a", replace(HEALTHY, rehearsed={address: [Operation("list"), Operation("copy")]}))
+    other = NodeReport("b", replace(HEALTHY, rehearsed={address: [Operation("list"), refused]}))
+    assert [str(one).split() for one in check_stores([well, other], [address])] == [
+        ["ok", "storage", "s3://lab/runs:", "list"],
+        ["failure", "storage", "b:", "s3://lab/runs:", "copy:", "access", "is", "denied:", "allow", "it"],
+    ]

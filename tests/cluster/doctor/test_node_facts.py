@@ -66,6 +66,12 @@ def test_a_file_that_another_node_wrote_is_seen_or_not(tmp_path: Path) -> None:
     assert gather(Request(probes=probes)).unseen == ("/b",)
 
 
-@pytest.mark.parametrize("directory", ["/proc/none", "/dev/null/x", "none://x", "https://example.org/x"])
+@pytest.mark.parametrize("address", ["none://x", "https://example.org/x"])
+def test_an_address_that_takes_no_file_has_a_reason(address: str) -> None:
+    (operations,) = gather(Request(stores=(address,))).rehearsed.values()
+    assert operations[-1].level == "failure"
+
+
+@pytest.mark.parametrize("directory", ["/proc/none", "/dev/null/x"])
 def test_a_directory_that_takes_no_file_has_a_reason(directory: str) -> None:
     assert try_writing(directory)

@@ -33,6 +33,14 @@ def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_p
     assert next(iter(document["nodes"].values()))["gpus"] is None
 
 
+def test_every_operation_on_a_store_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--storage", f"local://{tmp_path}/bucket/runs"])
+    shown = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines() if "/bucket/runs: " in line]
+    assert ["ok", "storage", f"local://{tmp_path}/bucket/runs: put in parts, read by range"] in shown
+    assert {level for level, _, _ in shown} == {"ok"}
+    assert len(shown) == 8
+
+
 def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
     flags = ["--gpus", "99", "--experiment", path, "--sources.0.fasta", "/none.fa", "--storage", "/proc/none"]

@@ -44,7 +44,7 @@ def test_a_file_that_is_not_there_is_named(store: Store) -> None:
 
 def test_a_file_that_could_not_be_put_whole_is_not_there(store: Store) -> None:
     def fail() -> None:
-        with store._replacing("half") as stream:
+        with store.replacing("half") as stream:
             stream.write(b"the first half")
             raise RuntimeError("the reader of the second half")
 

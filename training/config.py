@@ -18,7 +18,7 @@ UNPLANNED_BUDGET = 65_536
 START: dict[str, JsonValue] = {**PATH, "bundle": True}
 """Marks the key of a bundle to start from: a path, or the address of a bundle elsewhere."""
 OF_STRUCTURE = ("reverse_complement", "shift", "site_weight", "validation_bases")
-"""Keys of `training` that only task structure reads; None where they are left out."""
+"""Keys of `training` whose default is the task's own; None where they are left out."""
 
 
 class ModelConfig(Section):
@@ -81,6 +81,12 @@ class ModelConfig(Section):
         default="mean+max", description="how the outputs of all positions become one vector"
     )
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
+    strands: Literal["single", "averaged"] = Field(
+        default="single",
+        description="averaged = the mean of the logits of a sequence and of its reverse complement, in training and "
+        "prediction; needs tokenizer.stride 1",
+        json_schema_extra=LATER,
+    )
 
     base_channels: int = Field(
         default=32,
@@ -165,14 +171,29 @@ class TrainingConfig(Section):
     )
     weight_decay: float = Field(default=0.01, description="weight decay", ge=0, le=1)
     momentum: float = Field(default=0.9, description="momentum (optimizer sgd)", ge=0, lt=1)
+    ema_decay: float = Field(
+        default=0.0,
+        description="share that a moving average of the weights keeps at each step, such as 0.999; validation and the "
+        "bundle use the average (0: none)",
+        ge=0,
+        lt=1,
+        json_schema_extra=LATER,
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        description="share by which labels of train are moved towards one half in the loss (task recognise)",
+        ge=0,
+        lt=1,
+        json_schema_extra=LATER,
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="weight of a sequence in the loss: balanced = both classes have the same total weight in train",
     )
     reverse_complement: bool | None = Field(
         default=None,
-        description="read half of the windows, drawn anew for each epoch, on their other strand (task structure; "
-        "default: true)",
+        description="read half of the rows, drawn anew for each epoch, on their other strand (default: true for task "
+        "structure, else false; recognition needs tokenizer.stride 1)",
     )
     shift: bool | None = Field(
         default=None,

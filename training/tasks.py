@@ -44,13 +44,14 @@ DEFAULTS: dict[str, Any] = {
     "site_weight": 10.0,
     "validation_bases": 2_000_000,
 }
-"""The keys of `training` that structure alone has, with the values that they have where they are left out."""
+"""The values that keys of `training` have for structure where they are left out; all but the first are its alone."""
 STEM_STRIDE = 9
 """`model.stem_stride` of structure where it is left out: three codons."""
 _OF_STRUCTURE = ("base_channels", "base_layers", "base_width", "output_layers")
 """The keys of `model` that structure alone has."""
 _OF_RECOGNITION: dict[str, str] = {
     "pooling": "task structure gives every base an output of its own, so that nothing is pooled",
+    "strands": "task structure reads both strands at once",
 }
 """The keys of `model` that recognition alone has, with the reason."""
 
@@ -111,9 +112,17 @@ class Task:
                     "leave it out; training.site_weight is what weighs the loss of structure",
                     key="training.class_weights",
                 )
+            if config.label_smoothing:
+                raise UsageError(
+                    f"training.label_smoothing {config.label_smoothing:g}: task structure does not read it",
+                    "leave it out",
+                    key="training.label_smoothing",
+                )
             absent = {key: value for key, value in DEFAULTS.items() if getattr(config, key) is None}
             return config.model_copy(update=absent) if absent else config
-        for key in DEFAULTS:
+        if config.reverse_complement is False:
+            config = config.model_copy(update={"reverse_complement": None})
+        for key in DEFAULTS.keys() - {"reverse_complement"}:
             if getattr(config, key) is not None:
                 raise UsageError(
                     f"training.{key}: the dataset is one of recognition, and this key is for task: structure alone",

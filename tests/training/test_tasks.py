@@ -22,12 +22,24 @@ def test_the_labels_say_whether_untranslated_bases_have_a_state() -> None:
     assert not Task.of_dataset({"task": "structure", "labels": {"utr": "intergenic"}}).utr
 
 
-@pytest.mark.parametrize("key", DEFAULTS)
+@pytest.mark.parametrize("key", [key for key in DEFAULTS if key != "reverse_complement"])
 def test_keys_of_structure_are_refused_for_recognition(key: str) -> None:
     config = TrainingConfig.model_validate({key: DEFAULTS[key]})
     with pytest.raises(UsageError, match=re.escape(f"training.{key}: the dataset is one of recognition")) as caught:
         Task().training(config)
     assert caught.value.key == f"training.{key}"
+
+
+def test_recognition_reads_stored_strands_unless_others_are_requested() -> None:
+    assert Task().training(TrainingConfig()) == Task().training(TrainingConfig(reverse_complement=False))
+    assert Task().training(TrainingConfig(reverse_complement=True)).reverse_complement
+
+
+def test_keys_of_recognition_are_refused_for_structure() -> None:
+    with pytest.raises(UsageError, match="label_smoothing"):
+        STRUCTURE.training(TrainingConfig(label_smoothing=0.1))
+    with pytest.raises(UsageError, match="both strands at once"):
+        STRUCTURE.require_model(ModelConfig(strands="averaged"))
 
 
 def test_structure_fills_in_the_keys_that_are_left_out() -> None:

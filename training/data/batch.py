@@ -46,6 +46,25 @@ class TokenBatch:
         tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
         return TokenBatch(tokens, lengths, labels, self.counts)
 
+    def with_other_strands(self, complements: Tensor) -> TokenBatch:
+        """These rows, and after them the reverse complement of each.
+
+        Args:
+            complements: the id of each token's reverse complement, int64, shape (ids,).
+        """
+        ends = torch.cumsum(self.lengths, 0)
+        row = torch.repeat_interleave(
+            torch.arange(len(self.counts), device=self.lengths.device), self.lengths, output_size=len(self.tokens)
+        )
+        position = torch.arange(len(self.tokens), device=self.lengths.device)
+        mirrored = (2 * ends - self.lengths)[row] - 1 - position
+        return TokenBatch(
+            torch.cat([self.tokens, complements[self.tokens[mirrored]]]),
+            self.lengths.repeat(2),
+            self.labels.repeat(2),
+            np.tile(self.counts, 2),
+        )
+
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""
         return torch.arange(self.longest, device=self.lengths.device) < self.lengths[:, None]
@@ -57,7 +76,12 @@ class TokenBatch:
 
 
 def collate(
-    tokens: NDArray[Any], offsets: NDArray[np.int64], labels: NDArray[Any], rows: NDArray[np.int64]
+    tokens: NDArray[Any],
+    offsets: NDArray[np.int64],
+    labels: NDArray[Any],
+    rows: NDArray[np.int64],
+    turned: NDArray[np.bool_] | None = None,
+    complements: NDArray[Any] | None = None,
 ) -> TokenBatch:
     """Gather rows of a flat token array.
 
@@ -66,11 +90,18 @@ def collate(
         offsets: where each row starts, shape (all rows + 1,).
         labels: shape (all rows,).
         rows: row numbers to gather, shape (rows,).
+        turned: which of these rows are read on their other strand, shape (rows,); None: none.
+        complements: the id of each token's reverse complement, shape (ids,); needed where rows are turned.
     """
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    if turned is not None:
+        is_turned = np.repeat(turned, lengths)
+        within = np.where(is_turned, np.repeat(lengths, lengths) - 1 - within, within)
     flat = tokens[np.repeat(starts, lengths) + within]
+    if turned is not None and complements is not None:
+        flat = np.where(is_turned, complements[flat], flat)
     return TokenBatch(
         torch.from_numpy(flat.astype(np.int64)),
         torch.from_numpy(lengths),

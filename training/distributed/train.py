@@ -29,6 +29,7 @@ from training import dataset_config, networks
 from training.bundle import bundle, description, start
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
+from training.data import strands
 from training.distributed import child, gpu_check, memory_plan, worker
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
@@ -295,6 +296,8 @@ def prepare(model: ModelConfig, training: TrainingConfig, dataset: Location, out
     model = task.model(model)
     networks.check(task, model)
     training = task.training(training)
+    if not task.is_structure:
+        strands.require_symmetric(model, training, train_split)
     source = start.source(model, training, task, train_split.tokenizer)
     key = run_key(model, training, train_split.manifest["fingerprint"])
     return Run(model, training, dataset, output, train_split, validation, key, source)

@@ -81,11 +81,12 @@ def fit(
                 return False
             began = time.monotonic()
             freed.settle()
-            with state.precision.autocast():
-                figures = objective.validate(state.model, validation, collective, device)
-            record = _training_figures(state, train) | figures
-            record["seconds"] = round(record["train_seconds"] + time.monotonic() - began, 3)
-            state.finish_epoch(record, objective.criterion)
+            with state.averaged():
+                with state.precision.autocast():
+                    figures = objective.validate(state.model, validation, collective, device)
+                record = _training_figures(state, train) | figures
+                record["seconds"] = round(record["train_seconds"] + time.monotonic() - began, 3)
+                state.finish_epoch(record, objective.criterion)
             observer.epoch_ended(record, state)
     return True
 
@@ -131,6 +132,8 @@ def _train_epoch(
             with observer.phase("optimizer"):
                 gradient_norm = precision.step(optimizer, model, config.max_grad_norm)
             state.step += 1
+            if state.average is not None:
+                state.average.add(state.epoch * len(steps) + state.step)
             freed.step_ended()
             if metrics.record(global_sums, gradient_norm):
                 break

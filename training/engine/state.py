@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from training.config import TrainingConfig
 from training.engine import optimizers
 from training.engine.precision import Precision
+from training.engine.weight_average import WeightAverage
 
 Record = dict[str, Any]
 CPU = torch.device("cpu")
@@ -32,6 +34,7 @@ class State:
         step: steps finished of the current epoch.
         epoch_sums: over those steps: loss and padded tokens of all workers; seconds, and seconds spent waiting for
             batches, of this worker.
+        average: of the weights, where validation and `best` are to use that.
         best: weights of the best epoch so far.
         best_record: the record of that epoch.
         records: of all epochs finished, in order.
@@ -43,6 +46,7 @@ class State:
     epoch: int = 0
     step: int = 0
     epoch_sums: dict[str, float] = field(default_factory=lambda: dict(_ZEROS))
+    average: WeightAverage | None = None
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
@@ -62,6 +66,7 @@ class State:
             "best": self.best,
             "best_record": self.best_record,
             "records": list(self.records),
+            **({"average": self.average.values} if self.average else {}),
         }
 
     def restore(self, document: dict[str, Any]) -> None:
@@ -72,6 +77,12 @@ class State:
         self.epoch, self.step, self.epoch_sums = document["epoch"], document["step"], dict(document["so_far"])
         self.best, self.best_record = document["best"], document["best_record"]
         self.records = list(document["records"])
+        if self.average is not None:
+            self.average.restore(document["average"])
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """A block in which the model has the average of its weights, if there is one."""
+        return nullcontext() if self.average is None else self.average.in_use()
 
     def add(self, **figures: float) -> None:
         """Add to the sums of the current epoch."""
@@ -93,4 +104,5 @@ class State:
 
 def start(model: nn.Module, config: TrainingConfig, device: torch.device = CPU) -> State:
     """The state before the first step; the model is on `device`."""
-    return State(model, optimizers.make(model, config), Precision(config.precision, device))
+    average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
+    return State(model, optimizers.make(model, config), Precision(config.precision, device), average=average)

@@ -110,7 +110,7 @@ def estimate(
     cast = 0.0 if shape.item == FLOAT or busiest is update else parameters * shape.item / FLOAT
     return Estimate(
         process=imported + models.body_of(model).library_bytes if work.device == "cpu" else 0.0,
-        parameters=parameters + cast,
+        parameters=parameters * (2 if training.ema_decay else 1) + cast,
         optimizer=0.0 if is_first and busiest is not update else optimizer,
         gradients=busiest.gradients.total,
         activations=busiest.activations.total,

@@ -33,6 +33,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.engine import freezing, heap, optimizers, threads
 from training.engine.precision import Precision
+from training.engine.weight_average import WeightAverage
 from training.hardware import allocator
 from training.memory.formula import Work
 from training.structure.batch import StructureBatch
@@ -137,6 +138,7 @@ def _run_steps(
     # The last epoch freezes least, and takes most.
     freezing.prepare(network, training, training.epochs - 1)
     optimizer = optimizers.make(network, training)
+    average = WeightAverage(network, training.ema_decay) if training.ema_decay else None
     precision = Precision(training.precision, device)
     generator = np.random.default_rng(0)
     with threads.limited_for(network):
@@ -148,6 +150,8 @@ def _run_steps(
                     loss = _losses(network, batch).sum() / work.rows
                 precision.backward(loss)
             precision.step(optimizer, network, training.max_grad_norm)
+            if average is not None:
+                average.add(1)
 
 
 def _losses(network: nn.Module, batch: TokenBatch) -> Tensor:

@@ -45,7 +45,8 @@ def operations_per_token(
     shape = Shape.of(model, training, 1, tokens, "cuda")
     _, *stages = models.memory_stages(model, 1, shape)
     weights = sum(stage.weights + stage.frozen for stage in stages) / FLOAT
-    return OPERATIONS * weights * shape.positions / tokens
+    strands = 2 if model.strands == "averaged" else 1
+    return OPERATIONS * strands * weights * shape.positions / tokens
 
 
 def peak_of(device: str, precision: str, tf32: bool | None) -> float | None:

@@ -6,7 +6,10 @@ token vectors are the parameter `embedding.weight`, shape (vocabulary, embedding
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.tokens.tokenizer import Tokenizer
@@ -32,9 +35,15 @@ def body_of(config: ModelConfig) -> type[Body]:
     return body
 
 
-def make(config: ModelConfig, vocabulary_size: int) -> Recogniser:
-    """A model of the configured sizes, its weights drawn from torch's current seed."""
-    return Recogniser(config, vocabulary_size, body_of(config))
+def make(config: ModelConfig, vocabulary_size: int, complements: NDArray[Any] | None = None) -> Recogniser:
+    """A model of the configured sizes, its weights drawn from torch's current seed.
+
+    Args:
+        config: every size.
+        vocabulary_size: number of token ids.
+        complements: the id of each token's reverse complement, shape (ids,); None if weights are loaded.
+    """
+    return Recogniser(config, vocabulary_size, body_of(config), complements)
 
 
 def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
@@ -46,7 +55,7 @@ def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
         BundleError: the embedding file is missing or damaged, or has another tokenizer or size.
     """
     torch.manual_seed(seed)
-    model = make(config, tokenizer.vocabulary_size)
+    model = make(config, tokenizer.vocabulary_size, tokenizer.reverse_complements)
     set_token_vectors(model, config, tokenizer, seed)
     return model
 

@@ -7,6 +7,12 @@ pooled vectors are then joined.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipelines.tokens.vocabulary import PAD
@@ -31,9 +37,19 @@ class Recogniser(nn.Module):
         config: every size.
         vocabulary_size: number of token ids.
         body: class of the part that reads along the sequence.
+        complements: the id of each token's reverse complement, shape (ids,), for `model.strands: averaged`; None if
+            weights are loaded, which include them.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, body: type[Body]) -> None:
+    reverse_complements: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary_size: int,
+        body: type[Body],
+        complements: NDArray[Any] | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
@@ -44,9 +60,19 @@ class Recogniser(nn.Module):
         self.body = body(config, config.stem or config.embedding)
         self.pooling = Pooling(config.pooling, self.body.width, self.body.directions)
         self.head = nn.Linear(self.pooling.width * (2 if config.frames > 1 else 1), 1)
+        if config.strands == "averaged":
+            ids = np.arange(vocabulary_size) if complements is None else complements
+            # As numbers, like all else that a bundle stores.
+            self.register_buffer("reverse_complements", torch.from_numpy(ids.astype(np.float32)))
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
+        if self.config.strands == "single":
+            return self._logits(batch)
+        both = self._logits(batch.with_other_strands(self.reverse_complements.long()))
+        return both.view(2, -1).mean(0)
+
+    def _logits(self, batch: TokenBatch) -> Tensor:
         vectors, mask = self.dropout(self.embedding(batch.padded())), batch.mask()
         if self.place is not None:
             vectors = (vectors + self.place(batch.longest)) * mask[..., None]
@@ -65,6 +91,8 @@ class Recogniser(nn.Module):
     @staticmethod
     def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:
         """What each part saves and needs, in forward order."""
+        if config.strands == "averaged":
+            shape = replace(shape, rows=2 * shape.rows)
         stages = [_embedding_stage(config, vocabulary_size, shape, time_major=body.time_major)]
         if config.stem:
             stages.append(Stem.memory_stage(config, shape))

@@ -24,6 +24,7 @@ from pipelines.stores import worker_folder
 from pipelines.stores.worker_folder import WorkerFolder
 from training import networks
 from training.config import ModelConfig, TrainingConfig
+from training.data import strands
 from training.distributed import gpu_check, memory_plan
 from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
@@ -242,6 +243,8 @@ def profile(
     model = task.model(model)
     networks.check(task, model)
     training = task.training(training)
+    if not task.is_structure:
+        strands.require_symmetric(model, training, splits[0])
     storage.make_directory(output)
     spec = ProfileSpec(
         model=model,

@@ -120,6 +120,7 @@ MEASURED: list[tuple[dict[str, Any], dict[str, Any], Work]] = [
     ({"kind": "transformer", "hidden": 80, "heads": 5, "layers": 2, "dropout": 0.0}, {}, Work(30, 1_100)),
     ({"kind": "transformer", "hidden": 64, "window": 40, "stem": 0}, {"precision": "bf16"}, Work(24, 700)),
     ({"kind": "cnn", "hidden": 72, "layers": 3}, {}, Work(20, 2_100)),
+    ({"kind": "cnn", "hidden": 48, "layers": 2, "strands": "averaged"}, {"ema_decay": 0.99}, Work(16, 1_500)),
     ({"kind": "lstm", "hidden": 40, "stem": 80, "stem_stride": 9}, {}, Work(5, 8_000, task="structure")),
 ]
 

@@ -16,6 +16,7 @@ from pipelines.metrics import best_threshold, binary_metrics
 from training.config import TrainingConfig
 from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, share
+from training.data.strands import RandomStrands
 from training.engine.collective import Collective
 from training.engine.epoch_metrics import diverged
 from training.engine.scoring import probabilities
@@ -25,7 +26,8 @@ class Recognition:
     """The objective of recognition.
 
     Args:
-        config: class weights and the token budget of validation.
+        config: class weights, smoothing of labels, the token budget of validation, and whether rows are read on either
+            strand.
         train: the rows to learn from, whose labels decide balanced weights.
         scoring_budget: most padded tokens in a batch that is scored (default: the budget of training).
     """
@@ -35,12 +37,22 @@ class Recognition:
     def __init__(self, config: TrainingConfig, train: TokenDataset, scoring_budget: int | None = None) -> None:
         self._token_budget = scoring_budget or config.budget
         self._class_weights = class_weights(train.labels, balanced=config.class_weights == "balanced")
+        self._smoothing = config.label_smoothing
+        self._strands = (
+            RandomStrands(len(train), config.seed, train.tokenizer.reverse_complements)
+            if config.reverse_complement
+            else None
+        )
 
     def collate(self, train: TokenDataset, epoch: int, rows: Rows) -> TokenBatch:
-        return collate(train.tokens, train.offsets, train.labels, rows)
+        if self._strands is None:
+            return collate(train.tokens, train.offsets, train.labels, rows)
+        turned = self._strands.turned(epoch)[rows]
+        return collate(train.tokens, train.offsets, train.labels, rows, turned, self._strands.complements)
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
-        losses = binary_cross_entropy_with_logits(model(batch), batch.labels, reduction="none")
+        targets = batch.labels * (1 - self._smoothing) + self._smoothing / 2 if self._smoothing else batch.labels
+        losses = binary_cross_entropy_with_logits(model(batch), targets, reduction="none")
         self._class_weights = self._class_weights.to(batch.labels.device)
         return (losses * self._class_weights[batch.labels.long()]).sum()
 

@@ -56,7 +56,21 @@ def test_a_planted_kmer_is_found_and_the_penalty_is_chosen_on_validation() -> No
     assert metrics.auroc(test[1], regression.scores(test[0])) > 0.9
     assert regression.strength in kmer_regression.STRENGTHS
     np.testing.assert_allclose(regression.scores(train[0]), train_scores, atol=1e-3)
-    assert kmer_regression.fit(train[0], train[1])[0].strength == 1
+
+
+def test_without_validation_the_penalty_is_chosen_by_cross_validation() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    # Far more columns than rows tell anything: only a strong penalty holds them down.
+    rows, unseen = (generator.normal(size=(400, 300)).astype(np.float32) for _ in range(2))
+    for part in (rows, unseen):
+        part[:, :5] += 0.4 * labels[:, None]
+    chosen, _ = kmer_regression.fit(rows.copy(), labels)
+    reached = metrics.auroc(labels, chosen.scores(unseen))
+    weakest = kmer_regression.fit(rows.copy(), labels, (rows, labels))[0]
+    assert chosen.strength < weakest.strength == max(kmer_regression.STRENGTHS)
+    assert reached > metrics.auroc(labels, weakest.scores(unseen))
+    assert kmer_regression.fit(rows.copy(), labels)[0].strength == chosen.strength
 
 
 @pytest.mark.parametrize("tail", ["anchor", "partial"])

@@ -169,9 +169,12 @@ def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterC
     if isinstance(output, Store):
         terminal.say(f"store: about {needed / 1e6:,.1f} MB; fingerprint {job.fingerprint[:12]}")
         return
-    free = preflight.free_bytes(output.absolute())
-    terminal.say(f"disk: about {needed / 1e6:,.1f} MB of {free / 1e9:,.1f} GB free; fingerprint {job.fingerprint[:12]}")
-    preflight.require_disk(needed, output.absolute())
+    free, more = preflight.free_bytes(output.absolute()), preflight.estimate_working_bytes(estimates)
+    terminal.say(
+        f"disk: about {needed / 1e6:,.1f} MB, and {more / 1e6:,.1f} MB until it is complete, of {free / 1e9:,.1f} GB "
+        f"free; fingerprint {job.fingerprint[:12]}"
+    )
+    preflight.require_disk(needed + more, output.absolute())
 
 
 def show(manifest: dict[str, Any], terminal: Terminal) -> None:

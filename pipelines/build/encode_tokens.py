@@ -162,9 +162,9 @@ class EachTask:
 
 @dataclass(frozen=True)
 class CountTokens:
-    """A map from a task's table to the number of occurrences of each id that occurs.
+    """A map from a task's table to the number of occurrences of each id that occurs in rows of train.
 
-    The number of the table's rows is in the first row of the column `rows`, for the progress report.
+    The number of these rows is in the first row of the column `rows`, for the progress report.
 
     Attributes:
         genomes: name to genome.
@@ -178,6 +178,7 @@ class CountTokens:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         counts = np.zeros(0, np.int64)
+        table = table.filter(pc.equal(table["split"], "train"))
         if len(table):
             bases, lengths = dataset_bases(self.genomes[table["genome"][0].as_py()], table, self.seed)
             counts = self.tokenizer.count_tokens(sequence.base_codes(bases), lengths)

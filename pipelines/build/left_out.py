@@ -7,6 +7,7 @@ partitioned datasets skip. Costs what encoding them costs; finding those that sh
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from numpy.typing import NDArray
 
 from pipelines import schema
 from pipelines.build import encode_tokens
-from pipelines.dataset import columns, parts
+from pipelines.build.interval_splits import IntervalTable
+from pipelines.dataset import columns, parts, table_files
 from pipelines.dataset.manifest import LEFT_OUT
 from pipelines.dataset.row_checks import checked_row_groups
+from pipelines.dataset.table_files import TableFiles
 from pipelines.genome import intervals, sequence
 from pipelines.genome.labelled import Sequences
 from pipelines.stores.staging import Staging
@@ -28,24 +31,49 @@ from pipelines.tokens.tokenizer import Tokenizer
 
 FOLDER = LEFT_OUT
 KEY = "left_out"
+_ROWS_FILE = "left-out-{:05d}.arrow"
 
 
-def make_rows(dropped: pa.Table, table: pa.Table, *, has_several: bool = False) -> pa.Table:
+def write_rows(dropped: TableFiles, table: IntervalTable, staging: Staging, *, has_several: bool = False) -> TableFiles:
+    """Write the genes among dropped records to files, one for each file of theirs with a gene, as `make_rows` has them.
+
+    Args:
+        dropped: rows of `place_negatives.PLACED`; the files of intervals begin with those of the same tasks.
+        table: the dataset's interval table.
+        staging: receives the files.
+        has_several: whether genes have several windows.
+    """
+    names: list[str] = []
+    rows = 0
+    for number, (records, own) in enumerate(zip(dropped, table, strict=False)):
+        if not pc.any(pc.equal(records["label"], 1)).as_py():
+            continue
+        genes = make_rows(records, own, len(table) + rows, has_several=has_several)
+        names.append(_ROWS_FILE.format(number))
+        with staging.task_folder() as folder:
+            table_files.write(folder, names[-1], genes)
+        rows += len(genes)
+    return TableFiles(staging, names)
+
+
+def make_rows(dropped: pa.Table, table: pa.Table, first_id: int, *, has_several: bool = False) -> pa.Table:
     """Return the genes among dropped records, as rows of the interval table with `reason` and `overlaps_train`.
 
     Args:
-        dropped: rows of `place_negatives.PLACED`, sorted like the dataset's rows.
-        table: the dataset's interval table.
+        dropped: rows of `place_negatives.PLACED` of whole chromosomes, sorted like the dataset's rows.
+        table: the dataset's interval table of the same chromosomes.
+        first_id: the id of the first gene.
         has_several: whether genes have several windows. Then a row is a window, and one of whose gene another window is
             in train counts as overlapping it.
 
     Returns:
-        Their ids follow the dataset's. `split` is that of their block or of all rows of their chromosome; it is null
-        where those rows are of several splits or there are none.
+        `split` is that of their block or of all rows of their chromosome; it is null where those rows are of several
+        splits or there are none.
     """
     genes = dropped.filter(pc.equal(dropped["label"], 1))
     names = list(schema.INTERVALS.names)
-    rows = genes.append_column("interval_id", pa.array(np.arange(len(genes)) + len(table))).select([*names, "reason"])
+    ids = pa.array(np.arange(first_id, first_id + len(genes)))
+    rows = genes.append_column("interval_id", ids).select([*names, "reason"])
     gene_chromosomes, row_chromosomes = _number_chromosomes(genes, table)
     split = pa.array(_find_splits(genes, gene_chromosomes, table, row_chromosomes), pa.string())
     rows = rows.set_column(names.index("split"), "split", split)
@@ -134,10 +162,12 @@ class WriteLeftOut:
         return {"files": [encode_tokens.write_part(rows, folder, file_name, self.tokenizer, schema.left_out)]}
 
 
-def manifest_entry(genes: pa.Table, files: list[dict[str, Any]]) -> dict[str, Any]:
+def manifest_entry(genes: Iterable[pa.Table], files: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest's entry: the number of genes, by reason too, and their files."""
-    reasons = Counter(genes["reason"].to_pylist())
-    return {"genes": len(genes), "reasons": dict(sorted(reasons.items())), "files": files}
+    reasons = Counter[str]()
+    for table in genes:
+        reasons.update(table["reason"].to_pylist())
+    return {"genes": reasons.total(), "reasons": dict(sorted(reasons.items())), "files": files}
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -12,15 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import acero
 
 from pipelines import fingerprint, schema, structure_config
 from pipelines.config import PATH, CropConfig, DatasetConfig, Section, SourceConfig
 from pipelines.genome.source import Source
 from pipelines.splits import families
-from pipelines.splits.named_rows import NamedRows, number_pairs
+from pipelines.splits.chromosome_runs import Runs
+from pipelines.splits.named_rows import number_pairs
 from pipelines.tokens.tokenizer import Tokenizer
 
 PATH_KEYS = {name for name, field in SourceConfig.model_fields.items() if field.json_schema_extra == PATH}
+_NAMES = ["genome", "chromosome", "label", "source"]
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
@@ -110,87 +112,97 @@ def describe_inputs(
 
 
 def describe_contents(
-    sources: list[Source], placed: pa.Table, table: pa.Table, dropped: pa.Table, *, has_several: bool = False
+    sources: list[Source], table: Iterable[pa.Table], dropped: Iterable[pa.Table], *, has_several: bool = False
 ) -> dict[str, Any]:
     """Return the manifest's entries on what the dataset holds and what was dropped.
 
     Args:
         sources: the genomes, with what reading them dropped.
-        placed: all rows of `place_negatives.PLACED`.
-        table: the dataset's interval table.
-        dropped: the rows of `placed` with a reason.
+        table: the dataset's interval table in pieces of whole chromosomes, each of one genome, with `gene` and
+            `requested_length` of `place_negatives.PLACED`.
+        dropped: the rows of that schema with a reason, in pieces.
         has_several: whether genes have several windows, which are counted then.
     """
-    names = [source.genome.name for source in sources]
-    genes = _Genes.of(placed)
-    negatives = NamedRows(table.filter(pc.equal(table["label"], 0))["genome"])
+    keys: list[pa.Table] = []
+    longest = _Longest()
+    kept: dict[str, _Kept] = {}
+    for piece in table:
+        if len(piece):
+            codes = pc.index_in(piece["split"], pa.array(schema.SPLITS)).cast(pa.int8())
+            keys.append(piece.select(_NAMES).append_column("split", codes))
+            longest.add(piece)
+            kept.setdefault(piece["genome"][0].as_py(), _Kept()).add(piece)
     reasons = _count_reasons(dropped)
     return {
-        "counts": _count_rows(table),
+        "counts": _count_rows(pa.concat_tables(keys)),
         "genes": {
-            name: _describe_genes(source, genes.kept_of(name), len(negatives.of(name)), has_several=has_several)
-            for name, source in zip(names, sources, strict=True)
+            source.genome.name: _describe_genes(source, kept.get(source.genome.name, _Kept()), has_several=has_several)
+            for source in sources
         },
-        "dropped": {
-            name: _count_dropped(source, reasons.get(name, {})) for name, source in zip(names, sources, strict=True)
-        },
-        "unused_rows": {name: dict(sorted(source.unused.items())) for name, source in zip(names, sources, strict=True)},
-        "reading_rules": {name: source.rules for name, source in zip(names, sources, strict=True) if source.rules},
-        "longest": _describe_longest(table),
+        "dropped": {source.genome.name: _count_dropped(source, reasons[source.genome.name]) for source in sources},
+        "unused_rows": {source.genome.name: dict(sorted(source.unused.items())) for source in sources},
+        "reading_rules": {source.genome.name: source.rules for source in sources if source.rules},
+        "longest": longest.row,
     }
 
 
 def _count_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Count rows by their keys: the columns `_NAMES`, which may be mapped from files, and the number of the split."""
     keys = ["genome", "chromosome", "split", "label", "source"]
-    grouped = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
-    return [{**{key: row[key] for key in keys}, "rows": row["count_all"]} for row in grouped.to_pylist()]
+    # Names of splits are made for some thousand rows at a time. The order of groups is Arrow's, for names as keys.
+    splits = pc.choose(pc.field("split"), *(pc.scalar(name) for name in schema.SPLITS))
+    plan = acero.Declaration.from_sequence(
+        [
+            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
+            acero.Declaration(
+                "project", acero.ProjectNodeOptions([splits if key == "split" else pc.field(key) for key in keys], keys)
+            ),
+            acero.Declaration("aggregate", acero.AggregateNodeOptions([([], "hash_count_all", None, "rows")], keys)),
+        ]
+    )
+    return [{**{key: row[key] for key in keys}, "rows": row["rows"]} for row in plan.to_table(False).to_pylist()]
 
 
-@dataclass(frozen=True)
-class _Genes:
-    """The windows of all genes of all genomes as columns, each of shape (windows,)."""
+class _Kept:
+    """What a genome has kept, added up over pieces of its rows."""
 
-    genomes: NamedRows
-    genes: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    requested_lengths: NDArray[np.int64]
-    is_kept: NDArray[np.bool_]
+    def __init__(self) -> None:
+        self.genes = self.negatives = self.shortened = 0
+        # Four bytes a window, from which quantiles are taken.
+        self._lengths: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
 
-    @classmethod
-    def of(cls, placed: pa.Table) -> _Genes:
-        genes = placed.filter(pc.equal(placed["label"], 1))
-        return cls(
-            NamedRows(genes["genome"]),
-            number_pairs(NamedRows(genes["chromosome"]).numbers, genes["gene"].to_numpy().astype(np.int64)),
-            genes["end"].to_numpy() - genes["start"].to_numpy(),
-            genes["requested_length"].to_numpy(),
-            pc.equal(genes["reason"], "").to_numpy(),
-        )
+    def add(self, piece: pa.Table) -> None:
+        """Add rows of whole chromosomes."""
+        windows = piece.select(["genome", "chromosome", "gene", "start", "end", "requested_length", "label"])
+        windows = windows.filter(pc.equal(windows["label"], 1))
+        lengths = windows["end"].to_numpy() - windows["start"].to_numpy()
+        runs = Runs.of([windows])
+        genes = number_pairs(runs.of_rows(runs.numbers), windows["gene"].to_numpy())
+        self.genes += int(genes.max(initial=-1)) + 1
+        self.negatives += len(piece) - len(windows)
+        self.shortened += int((lengths < windows["requested_length"].to_numpy()).sum())
+        self._lengths.append(lengths.astype(np.int32))
 
-    def kept_of(self, name: str) -> _Genes:
-        """The windows of a genome's genes that are kept."""
-        rows = self.genomes.of(name)
-        kept = rows[self.is_kept[rows]]
-        return replace(
-            self, genes=self.genes[kept], lengths=self.lengths[kept], requested_lengths=self.requested_lengths[kept]
-        )
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """Bases of each window."""
+        return np.concatenate(self._lengths)
 
 
-def _describe_genes(source: Source, kept: _Genes, negatives: int, *, has_several: bool) -> dict[str, Any]:
+def _describe_genes(source: Source, kept: _Kept, *, has_several: bool) -> dict[str, Any]:
     """Count genes annotated, kept and shortened; give lengths in bases before and after, at `QUANTILES` per cent.
 
     Where genes have several windows, those are counted too, and it is they that are shortened and have lengths.
     """
-    bounds = np.concatenate([genes.bounds for genes in source.genes.values()])
-    lengths_before = bounds[:, 1] - bounds[:, 0]
-    lengths_after, requested_lengths = kept.lengths, kept.requested_lengths
+    bounds = np.concatenate([*source.bounds().values()])
+    lengths_before, lengths_after = bounds[:, 1] - bounds[:, 0], kept.lengths
     return {
         "annotated": source.features,
         "usable": len(lengths_before),
-        "kept": len(np.unique(kept.genes)),
+        "kept": kept.genes,
         **({"windows": len(lengths_after)} if has_several else {}),
-        "negatives": negatives,
-        "shortened": int((lengths_after < requested_lengths).sum()),
+        "negatives": kept.negatives,
+        "shortened": kept.shortened,
         "length_before": _length_quantiles(lengths_before),
         "length_after": _length_quantiles(lengths_after),
     }
@@ -202,12 +214,13 @@ def _length_quantiles(lengths: np.ndarray[Any, Any]) -> dict[str, int]:
     return {f"{percent}%": round(float(np.percentile(lengths, percent))) for percent in QUANTILES}
 
 
-def _count_reasons(dropped: pa.Table) -> dict[str, dict[str, int]]:
+def _count_reasons(dropped: Iterable[pa.Table]) -> defaultdict[str, Counter[str]]:
     """The number of dropped records by genome and reason."""
-    counts: dict[str, dict[str, int]] = {}
-    grouped = dropped.group_by(["genome", "reason"], use_threads=False).aggregate([([], "count_all")])
-    for row in grouped.to_pylist():
-        counts.setdefault(row["genome"], {})[row["reason"]] = row["count_all"]
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for piece in dropped:
+        grouped = piece.group_by(["genome", "reason"], use_threads=False).aggregate([([], "count_all")])
+        for row in grouped.to_pylist():
+            counts[row["genome"]][row["reason"]] += row["count_all"]
     return counts
 
 
@@ -217,8 +230,19 @@ def _count_dropped(source: Source, reasons: Mapping[str, int]) -> dict[str, int]
     return {reason: count for reason, count in sorted(counts.items()) if count}
 
 
-def _describe_longest(table: pa.Table) -> dict[str, Any]:
-    lengths = table["end"].to_numpy() - table["start"].to_numpy()
-    row = table.slice(int(lengths.argmax()), 1).to_pylist()[0]
-    interval = {key: row[key] for key in ("genome", "chromosome", "start", "end", "strand", "interval_id")}
-    return {"bases": int(lengths.max()), **interval}
+class _Longest:
+    """The first of the longest rows.
+
+    Attributes:
+        row: the manifest's entry on it; empty without rows.
+    """
+
+    def __init__(self) -> None:
+        self.row: dict[str, Any] = {}
+
+    def add(self, piece: pa.Table) -> None:
+        """Look at rows, at least one, that follow the earlier ones."""
+        lengths = piece["end"].to_numpy() - piece["start"].to_numpy()
+        if (bases := int(lengths.max())) > self.row.get("bases", -1):
+            names = ["genome", "chromosome", "start", "end", "strand", "interval_id"]
+            self.row = {"bases": bases, **piece.select(names).slice(int(lengths.argmax()), 1).to_pylist()[0]}

@@ -117,7 +117,9 @@ def _build(
     if on_start is not None:
         on_start(prepared)
     if where.disk is not None:
-        preflight.require_disk(preflight.estimate_disk_bytes(prepared.estimates(), prepared.tokenizer), where.disk)
+        estimates = prepared.estimates()
+        needed = preflight.estimate_disk_bytes(estimates, prepared.tokenizer)
+        preflight.require_disk(needed + preflight.estimate_working_bytes(estimates), where.disk)
     staging = where.staging(prepared.fingerprint)
     try:
         with connect():

@@ -9,7 +9,7 @@ Only intervals have no `reason`. How negatives are made is in `pipelines.negativ
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pipelines.build import task_plan
 from pipelines.config import KINDS, CropConfig, NegativesConfig
+from pipelines.dataset import table_files
 from pipelines.genome.fasta import Genome
 from pipelines.genome.intervals import Intervals
 from pipelines.genome.source import Source
@@ -28,6 +29,7 @@ from pipelines.negatives import cropping, matching, place, shuffle
 from pipelines.negatives.end_to_end import EndToEnd
 from pipelines.negatives.place import Placement
 from pipelines.splits.blocks import Blocks
+from pipelines.stores.staging import Staging
 
 CHROMOSOMES = pa.schema(
     [
@@ -76,52 +78,55 @@ PLACED = pa.schema(
     ]
 )
 
+# Those of intervals, which have no reason to be dropped.
+INTERVALS = pa.schema([field for field in PLACED if field.name != "reason"])
+INTERVALS_FILE, DROPPED_FILE = "intervals-{:05d}.arrow", "dropped-{:05d}.arrow"
 
-def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks], crop: CropConfig) -> list[pa.Table]:
-    """Return the chromosomes of a source as tables of `CHROMOSOMES`, small chromosomes together in one table.
+
+def chromosome_tables(source: Source, blocks: Mapping[tuple[str, str], Blocks], crop: CropConfig) -> Iterator[pa.Table]:
+    """Yield the chromosomes of a source as tables of `CHROMOSOMES`, small chromosomes together in one table.
 
     Args:
         source: a genome with its genes.
         blocks: (genome, chromosome) to its blocks; a chromosome that is missing here is one block.
         crop: how many windows a gene has.
     """
-    names, bounds = list(source.lengths), source.bounds()
-    counts = [int(cropping.window_counts(bounds[name], crop).sum()) for name in names]
+    names, genome = list(source.lengths), source.genome.name
+    counts = [int(cropping.window_counts(source.genes[name].bounds, crop).sum()) for name in names]
     windows_before = [0, *itertools.accumulate(counts)]
-    genome = source.genome.name
-    rows = [
-        _chromosome_row(source, name, count_before, blocks.get((genome, name), Blocks.whole(source.lengths[name])))
-        for name, count_before in zip(names, windows_before, strict=False)
-    ]
-    groups = task_plan.group_sizes(source.lengths.values())
-    return [pa.Table.from_pylist(rows[group], schema=CHROMOSOMES) for group in groups]
+    for group in task_plan.group_sizes(source.lengths.values()):
+        own = [blocks.get((genome, name), Blocks.whole(source.lengths[name])) for name in names[group]]
+        yield _chromosomes(source, names[group], windows_before[: len(names)][group], own)
 
 
-def _chromosome_row(source: Source, name: str, windows_before: int, blocks: Blocks) -> dict[str, Any]:
-    genes, excluded = source.genes[name], source.excluded[name]
-    others = source.others.get(name, excluded[:0])
-    return {
-        "genome": source.genome.name,
-        "chromosome": name,
+def _chromosomes(source: Source, names: list[str], windows_before: list[int], blocks: list[Blocks]) -> pa.Table:
+    genes, excluded = [source.genes[name] for name in names], [source.excluded[name] for name in names]
+    others = [source.others.get(name, excluded[0][:0]) for name in names]
+    columns: dict[str, Any] = {
+        "genome": pa.repeat(source.genome.name, len(names)),
+        "chromosome": pa.array(names, pa.string()),
         "windows_before": windows_before,
-        "block_end": blocks.ends,
-        "block_split": blocks.splits,
-        "blocks_are_closed": blocks.are_closed,
-        "gene_start": genes.bounds[:, 0],
-        "gene_end": genes.bounds[:, 1],
-        "gene_strand": genes.strands,
-        "gene_id": genes.ids.to_pylist(),
-        "gene_biotype": genes.biotypes.to_pylist(),
-        "excluded_start": excluded[:, 0],
-        "excluded_end": excluded[:, 1],
-        "excluded_strand": excluded[:, 2].astype(np.int8),
-        "gene_row_start": genes.rows[:, 0],
-        "gene_row_end": genes.rows[:, 1],
-        "other_start": others[:, 0],
-        "other_end": others[:, 1],
-        "length": source.lengths[name],
-        "is_one_of_many": source.has_many_sequences,
+        "block_end": _lists([pa.array(cut.ends) for cut in blocks]),
+        "block_split": _lists([pa.array(cut.splits, pa.string()) for cut in blocks]),
+        "blocks_are_closed": [cut.are_closed for cut in blocks],
+        "gene_strand": _lists([own.strands for own in genes]),
+        "gene_id": _lists([own.ids for own in genes]),
+        "gene_biotype": _lists([own.biotypes.cast(pa.string()) for own in genes]),
+        "excluded_strand": _lists([pa.array(own[:, 2].astype(np.int8)) for own in excluded]),
+        "length": [source.lengths[name] for name in names],
+        "is_one_of_many": [source.has_many_sequences] * len(names),
     }
+    bounds = {"gene": [own.bounds for own in genes], "excluded": excluded, "other": others}
+    for kind, of_kind in (bounds | {"gene_row": [own.rows for own in genes]}).items():
+        columns[f"{kind}_start"] = _lists([pa.array(own[:, 0]) for own in of_kind])
+        columns[f"{kind}_end"] = _lists([pa.array(own[:, 1]) for own in of_kind])
+    return pa.Table.from_pydict({name: columns[name] for name in CHROMOSOMES.names}, CHROMOSOMES)
+
+
+def _lists(values: list[pa.Array]) -> pa.ListArray:
+    """A list of each sequence's values."""
+    offsets = np.cumsum([0, *map(len, values)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.concat_arrays(values))
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,31 @@ def _sort(placed: pa.Table, chromosomes: pa.ChunkedArray) -> pa.Table:
         )
     )
     return placed.take(pa.array(order)).combine_chunks()
+
+
+@dataclass(frozen=True)
+class WritePlaced:
+    """A map from tables of `CHROMOSOMES` with `task` that writes the rows of `PLACED`, each task's to two files.
+
+    It returns the number of sequences of each. One file holds the intervals, without `reason`, the other what is
+    dropped; that the first is there says that both are.
+
+    Attributes:
+        place: gives the rows.
+        staging: receives the files.
+    """
+
+    place: Callable[[pa.Table], pa.Table]
+    staging: Staging
+
+    def __call__(self, chromosomes: pa.Table) -> pa.Table:
+        if len(chromosomes):
+            task, placed = chromosomes["task"][0].as_py(), self.place(chromosomes)
+            is_kept = pc.equal(placed["reason"], "")
+            with self.staging.task_folder() as folder:
+                table_files.write(folder, DROPPED_FILE.format(task), placed.filter(pc.invert(is_kept)))
+                table_files.write(folder, INTERVALS_FILE.format(task), placed.filter(is_kept).select(INTERVALS.names))
+        return pa.table({"sequences": [len(chromosomes)]})
 
 
 @dataclass(frozen=True)

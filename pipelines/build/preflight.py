@@ -18,9 +18,12 @@ from pipelines.errors import ResourceError
 from pipelines.genome.labelled import Collection
 from pipelines.genome.source import Source
 from pipelines.negatives import cropping
+from pipelines.splits import sketch, sketch_files
 from pipelines.tokens.tokenizer import Tokenizer
 
 BYTES_PER_ROW = 24
+BYTES_PER_INTERVAL = 120
+"""In files by which intervals go from task to task: names, positions, and 16 bytes that only the build needs."""
 BYTES_PER_STATE = 0.1
 COMPRESSION_OVERHEAD = 1.05
 # CPU seconds of a build's maps; docs/decisions/building-on-ray-data.md has the measurements.
@@ -45,6 +48,7 @@ class Estimate:
         longest: bases of the longest interval.
         states: bases that have a state.
         placed: negatives that are placed somewhere else on the chromosome.
+        bases: of all intervals; 0 where they are windows, which have no sketches.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Estimate:
     longest: int
     states: int = 0
     placed: int = 0
+    bases: int = 0
 
 
 def estimate(
@@ -83,6 +88,17 @@ def estimate_disk_bytes(estimates: list[Estimate], tokenizer: Tokenizer) -> int:
             for source in estimates
         )
     )
+
+
+def estimate_working_bytes(estimates: list[Estimate]) -> int:
+    """Estimate the bytes of files that are beside the dataset until it is complete: intervals and their sketches.
+
+    Files of pairs that share k-mers are not counted: there are few, unless most of the intervals are alike.
+    """
+    rows = sum(source.rows for source in estimates if not source.states)
+    bases = sum(source.bases for source in estimates)
+    samples = bases // sketch.sample_spacing(bases)
+    return rows * (BYTES_PER_INTERVAL + sketch_files.SIZE.itemsize) + samples * sketch_files.SAMPLE.itemsize
 
 
 def estimate_seconds(estimates: list[Estimate], cores: int) -> float:
@@ -120,7 +136,7 @@ def require_disk(required_bytes: int, output: Path) -> None:
     free = free_bytes(output)
     if required_bytes > free:
         raise ResourceError(
-            f"{output}: the dataset needs about {required_bytes / 1e9:,.2f} GB and {free / 1e9:,.2f} GB are free",
+            f"{output}: the build needs about {required_bytes / 1e9:,.2f} GB and {free / 1e9:,.2f} GB are free",
             "free disk space or choose another output directory",
         )
 
@@ -141,6 +157,7 @@ def _estimate_genome(config: DatasetConfig, source: Source, tokenizer: Tokenizer
         tokens=int(tokenizer.token_counts(lengths).sum() * (1 + ratio)),
         longest=int(lengths.max()),
         placed=int(len(lengths) * ratio * shuffled),
+        bases=int(lengths.sum() * (1 + ratio)),
     )
 
 
@@ -157,4 +174,5 @@ def _estimate_collection(collection: Collection, tokenizer: Tokenizer) -> Estima
         rows=len(rows),
         tokens=int(tokenizer.token_counts(lengths).sum()),
         longest=int(lengths.max()),
+        bases=int(lengths.sum()),
     )

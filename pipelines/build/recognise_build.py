@@ -1,21 +1,21 @@
 """The task `recognise`: genomes and labelled sequences to intervals, with a label, a split and tokens each.
 
 Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
-alone.
+alone. Intervals go from task to task in files: the driver hands out references to them, and holds a byte for each, its
+split.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines import schema
+from pipelines import schema, storage
 from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
@@ -27,9 +27,12 @@ from pipelines.build import (
     run_tasks,
     task_plan,
 )
+from pipelines.build.interval_splits import IntervalTable
 from pipelines.build.preflight import Estimate
+from pipelines.build.task_plan import OnRows, Task
 from pipelines.config import DatasetConfig
-from pipelines.dataset import mapped_table, split_regions
+from pipelines.dataset import split_regions
+from pipelines.dataset.table_files import TableFiles
 from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source, read_source
@@ -42,6 +45,9 @@ from pipelines.splits.plan import PlannedSplit
 from pipelines.stores.staging import RECORDS, Staging
 from pipelines.tokens import unknown_share
 from pipelines.tokens.tokenizer import Tokenizer
+
+# The files of intervals and of what is dropped.
+_ROWS = "*.arrow"
 
 
 @dataclass(frozen=True)
@@ -118,16 +124,13 @@ class PreparedIntervals:
 
     def write(self, staging: Staging, progress: Progress) -> tuple[dict[str, Any], Tokenizer]:
         """Write the dataset's rows and the genes left out; return the manifest and the tokenizer of the rows."""
-        placed = _place_negatives(self, staging, progress)
-        table, dropped = interval_splits.assign_splits(
-            placed, self.collections, self.genomes, self.config, staging, progress
-        )
-        tokenizer = _resolve_tokenizer(self, table, progress)
+        files, dropped = _place_negatives(self, staging, progress)
+        table = interval_splits.assign_splits(files, self.collections, self.genomes, self.config, staging, progress)
+        tokenizer = _resolve_tokenizer(self, table, staging, progress)
         document = _encode_rows(self, tokenizer, table, staging, progress)
         has_several = self.config.crop.per_gene > 1
-        left_out_rows = left_out.make_rows(dropped, table, has_several=has_several)
-        document[left_out.KEY] = _encode_left_out(self, tokenizer, left_out_rows, staging, progress)
-        document |= manifest.describe_contents(self.sources, placed, table, dropped, has_several=has_several)
+        document[left_out.KEY] = _encode_left_out(self, tokenizer, dropped, table, staging, progress)
+        document |= manifest.describe_contents(self.sources, table, dropped, has_several=has_several)
         document["dropped"] |= {collection.name: dict(collection.dropped) for collection in self.collections}
         document |= {"split_in_blocks": self.genomes_in_blocks}
         if self.blocks:
@@ -195,49 +198,55 @@ def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
         )
 
 
-def _place_negatives(prepared: PreparedIntervals, staging: Staging, progress: Progress) -> pa.Table:
-    """Return genes and negatives as rows of `place_negatives.PLACED`, sorted by genome, chromosome and position.
+def _place_negatives(
+    prepared: PreparedIntervals, staging: Staging, progress: Progress
+) -> tuple[TableFiles, TableFiles]:
+    """Place the negatives of every task that has no files yet; return all intervals, and what is dropped.
 
-    They are mapped from a file of the driver.
+    Intervals are sorted by genome, chromosome and position; those of labelled sequences come last. Of each task that
+    places negatives there is a file of either kind.
     """
-    if not prepared.sources:
-        return place_negatives.PLACED.empty_table()
-    tasks = [
-        table
-        for source in prepared.sources
-        for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop)
-    ]
-    mapper = place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop)
-    first = {(table["genome"][0].as_py(), table["chromosome"][0].as_py()): number for number, table in enumerate(tasks)}
-
-    def in_order() -> Iterator[pa.Table]:
-        # Tasks finish in any order.
-        waiting: dict[int, pa.Table] = {}
-        following = 0
-        for table in map_tables(tasks, mapper):
-            # Ray has them all by now.
-            tasks.clear()
-            stage.advance(len(table["chromosome"].unique()))
-            waiting[first[table["genome"][0].as_py(), table["chromosome"][0].as_py()]] = table
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
-
+    folder = staging.path / RECORDS
+    storage.make_directory(folder)
+    staging.fetch(_ROWS)
+    mapper = place_negatives.WritePlaced(
+        place_negatives.PlaceNegatives(prepared.genomes, prepared.config.negatives, prepared.config.crop), staging
+    )
+    tasks = sum(len(task_plan.group_sizes(source.lengths.values())) for source in prepared.sources)
+    names = [place_negatives.INTERVALS_FILE.format(number) for number in range(tasks)]
+    dropped = [place_negatives.DROPPED_FILE.format(number) for number in range(tasks)]
+    is_missing = [not (folder / name).exists() for name in names]
     sequences = sum(len(source.lengths) for source in prepared.sources)
     with progress.stage("placing negatives", sequences, unit="sequences") as stage:
-        return mapped_table.write(staging.path / RECORDS / "placed.arrow", place_negatives.PLACED, in_order())
+        for placed in map_tables(_tables_to_place(prepared, is_missing), mapper) if any(is_missing) else ():
+            stage.advance(int(placed["sequences"].to_numpy().sum()))
+    names += interval_splits.write_collections(prepared.collections, staging, tasks)
+    staging.fetch(_ROWS)
+    return TableFiles(staging, names), TableFiles(staging, dropped)
 
 
-def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: Progress) -> Tokenizer:
+def _tables_to_place(prepared: PreparedIntervals, is_missing: Sequence[bool]) -> Iterator[pa.Table]:
+    """Yield the table of each task that places negatives whose files are missing, with its number in `task`."""
+    number = 0
+    for source in prepared.sources:
+        for table in place_negatives.chromosome_tables(source, prepared.blocks, prepared.config.crop):
+            if is_missing[number]:
+                yield table.append_column("task", pa.array(np.full(len(table), number)))
+            number += 1
+
+
+def _resolve_tokenizer(
+    prepared: PreparedIntervals, table: IntervalTable, staging: Staging, progress: Progress
+) -> Tokenizer:
     """Return the prepared tokenizer or, for an observed vocabulary, its restriction to the k-mers of train."""
     tokenizer, min_count = prepared.tokenizer, prepared.config.tokenizer.min_count
     if prepared.config.tokenizer.vocabulary == "complete":
         return tokenizer
-    train = table.filter(pc.equal(table["split"], "train"))
     counts = np.zeros(tokenizer.vocabulary_size, np.int64)
-    with progress.stage("counting k-mers of train", len(train), unit="intervals") as stage:
+    with progress.stage("counting k-mers of train", int(table.of_split("train").sum()), unit="intervals") as stage:
         mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
-        for counted in map_tables(run_tasks.group(task_plan.cut(train)), encode_tokens.EachTask(mapper)):
+        each = encode_tokens.EachTask(OnRows(mapper, staging))
+        for counted in map_tables(run_tasks.group(table.references()), each):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
     observed = tokenizer.restrict_to_observed(counts, min_count)
@@ -249,14 +258,14 @@ def _resolve_tokenizer(prepared: PreparedIntervals, table: pa.Table, progress: P
 
 
 def _encode_rows(
-    prepared: PreparedIntervals, tokenizer: Tokenizer, table: pa.Table, staging: Staging, progress: Progress
+    prepared: PreparedIntervals, tokenizer: Tokenizer, table: IntervalTable, staging: Staging, progress: Progress
 ) -> dict[str, Any]:
     """Write the dataset's rows; return the manifest's entry on the files."""
     seed = prepared.config.negatives.seed
-    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging, seed, interval_splits.sketch_spacing(table))
+    mapper = encode_tokens.WriteParts(prepared.genomes, tokenizer, staging, seed, table.sketch_spacing)
     unknown: dict[str, Counter[str]] = {}
     with progress.stage("encoding tokens", len(table), unit="intervals") as stage:
-        files = _write_tasks(task_plan.cut(table), mapper, staging, stage, unknown)
+        files = _write_tasks(table.tasks, table.references(), mapper, staging, stage, unknown)
     section = prepared.config.tokenizer
     for name, counts in unknown.items():
         share = counts["unknown_tokens"] / max(counts["tokens"], 1)
@@ -266,18 +275,28 @@ def _encode_rows(
 
 
 def _encode_left_out(
-    prepared: PreparedIntervals, tokenizer: Tokenizer, genes: pa.Table, staging: Staging, progress: Progress
+    prepared: PreparedIntervals,
+    tokenizer: Tokenizer,
+    dropped: TableFiles,
+    table: IntervalTable,
+    staging: Staging,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Write the genes left out, if there are any; return the manifest's entry on them."""
-    if len(genes) == 0:
+    has_several = prepared.config.crop.per_gene > 1
+    genes = left_out.write_rows(dropped, table, staging, has_several=has_several)
+    tasks = task_plan.cut(genes)
+    if not tasks:
         return left_out.manifest_entry(genes, [])
     mapper = left_out.WriteLeftOut(prepared.genomes, tokenizer, staging)
-    with progress.stage("encoding genes left out", len(genes), unit="genes") as stage:
-        return left_out.manifest_entry(genes, _write_tasks(task_plan.cut(genes), mapper, staging, stage))
+    references = task_plan.references(tasks, genes, first_id=len(table))
+    with progress.stage("encoding genes left out", sum(map(len, tasks)), unit="genes") as stage:
+        return left_out.manifest_entry(genes, _write_tasks(tasks, references, mapper, staging, stage))
 
 
 def _write_tasks(
-    tasks: list[pa.Table],
+    tasks: list[Task],
+    references: list[pa.Table],
     mapper: Callable[[pa.Table], pa.Table],
     staging: Staging,
     stage: Stage,
@@ -286,8 +305,9 @@ def _write_tasks(
     """Have a map write every task; return the manifest's entries on the files, in the order of their paths.
 
     Args:
-        tasks: tables of intervals, each of one genome.
-        mapper: writes the files of a task, and returns its record.
+        tasks: of the rows to write.
+        references: to the rows of each task.
+        mapper: writes the files of a task's rows, and returns its record.
         staging: what becomes the dataset.
         stage: shows the rows that are written.
         tokens_of: receives `tokens` and `unknown_tokens` of each genome.
@@ -296,9 +316,9 @@ def _write_tasks(
         DatasetError: the records do not add up to all rows and tasks.
     """
     files = []
-    for record in run_tasks.write(tasks, mapper, sum(map(len, tasks)), staging, stage):
+    for record in run_tasks.write(references, OnRows(mapper, staging), sum(map(len, tasks)), staging, stage):
         if tokens_of is not None:
-            counts = tokens_of.setdefault(tasks[record["task"]]["genome"][0].as_py(), Counter())
+            counts = tokens_of.setdefault(tasks[record["task"]].genome, Counter())
             for key in ("tokens", "unknown_tokens"):
                 counts[key] += sum(file[key] for file in record["files"])
         files += record["files"]
@@ -306,12 +326,12 @@ def _write_tasks(
 
 
 def _measure_leakage(
-    prepared: PreparedIntervals, table: pa.Table, staging: Staging, progress: Progress
+    prepared: PreparedIntervals, table: IntervalTable, staging: Staging, progress: Progress
 ) -> dict[str, Any]:
     """Return the shares of test intervals (of validation without a test split) that are like one in train."""
-    in_split = {split: pc.equal(table["split"], split).to_numpy() for split in schema.SPLITS}
+    in_split = {split: table.of_split(split) for split in schema.SPLITS}
     scored = "test" if in_split["test"].any() else "validation"
-    seed, genomes = prepared.config.negatives.seed, len(table["genome"].unique())
+    seed, genomes = prepared.config.negatives.seed, len({task.genome for task in table.tasks})
     # Encoding wrote them, but for the parts that an earlier version encoded before the build was killed.
     sketches = interval_splits.sketch_intervals(table, prepared.genomes, seed, staging, progress)
     folder = staging.path / RECORDS / "leakage"

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.display import agreeing, counted
 from pipelines.errors import InputError
-from pipelines.genome import annotation, contigs, excluded, fasta, intervals
+from pipelines.genome import annotation, contigs, excluded, fasta, gene_columns, intervals
 from pipelines.genome.fasta import Genome
 from pipelines.genome.features import Annotation, Feature, rows_left_out
 from pipelines.genome.gene_columns import GeneColumns
@@ -148,13 +148,17 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         genome=genome,
         contents=digests,
         lengths=used,
-        genes={name: GeneColumns(on_sequence) for name, on_sequence in genes.items()},
-        excluded={name: intervals.merge_each(clipped(name, both)) for name, both in avoided.items()},
+        genes=GeneColumns.of_genome(genes),
+        excluded=gene_columns.mapped(
+            {name: intervals.merge_each(clipped(name, both)) for name, both in avoided.items()}
+        ),
         features=features,
         dropped=dropped,
         unused=annotated.unused,
         rules=sorted(rules),
-        others={} if config.span == "gene" else {name: clipped(name, others_of(name)) for name in used},
+        others={}
+        if config.span == "gene"
+        else gene_columns.mapped({name: clipped(name, others_of(name)) for name in used}),
     )
 
 

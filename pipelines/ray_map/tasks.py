@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines import os_errors
 from pipelines.ray_map.errors import MAX_RETRIES, explained, lost_too_often
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def map_tables(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+def map_tables(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
     """Map tables over the cluster, in one task on one CPU each; or here, in a block of `in_this_process`.
+
+    Args:
+        tables: at least one. They are taken one at a time, all of them before the first is mapped on a cluster.
+        function: maps a table.
 
     Raises:
         RaygeneError: as raised by the function.
@@ -42,7 +46,8 @@ def map_tables(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table])
         # Ray 2.60 warns about remote arguments that Ray Data has no names for, `max_retries` among them; without
         # that one it retries for ever.
         warnings.simplefilter("ignore")
-        results = ray.data.from_arrow(tables).map_batches(
+        blocks: list[Any] = [ray.put(table) for table in tables]
+        results = ray.data.from_arrow_refs(blocks).map_batches(
             function,
             batch_format="pyarrow",
             batch_size=None,
@@ -52,17 +57,16 @@ def map_tables(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table])
         )
     try:
         # Ray computes the blocks of a lost node again, so that to get one may take as long as any task.
-        blocks = (ray.get(block) for bundle in results.iter_internal_ref_bundles() for block in bundle.block_refs)
-        yield from _while_nodes_last(blocks)
+        found = (ray.get(block) for bundle in results.iter_internal_ref_bundles() for block in bundle.block_refs)
+        yield from _while_nodes_last(found)
     except ray.exceptions.RayTaskError as error:
         raise explained(error) from error
     except ray.exceptions.RayError as error:
         raise lost_too_often(error) from error
 
 
-def _mapped_here(tables: list[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
-    # As Ray, this holds them all from the start: who gave them may clear the list.
-    for table in tuple(tables):
+def _mapped_here(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+    for table in tables:
         try:
             yield function(table)
         except OSError as error:

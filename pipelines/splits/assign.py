@@ -1,28 +1,31 @@
 """The split of every interval: whole chromosomes or genomes, contiguous blocks, regions, families, or at random.
 
-The functions are pure and seeded. Intervals that overlap are always in one split: chromosomes are whole, a block ends
-between clusters of overlapping intervals, no interval crosses the border of a region, `random` assigns clusters, and
-`family` assigns clusters with their near-duplicates. Labelled sequences that are equal or reverse complements are
-always in one split too. Blocks are cut, and regions read, before negatives are placed; everything else is decided
-afterwards.
+The functions are pure and seeded. They take the interval table in pieces of whole chromosomes, look at one piece at a
+time, and keep a byte for each interval (four more where groups of intervals are assigned).
+
+Intervals that overlap are always in one split: chromosomes are whole, a block ends between clusters of overlapping
+intervals, no interval crosses the border of a region, `random` assigns clusters, and `family` assigns clusters with
+their near-duplicates. Labelled sequences that are equal or reverse complements are always in one split too. Blocks are
+cut, and regions read, before negatives are placed; everything else is decided afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines import fingerprint
+from pipelines import fingerprint, schema
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
-from pipelines.splits import blocks, families
+from pipelines.splits import blocks, chromosome_runs, families
 from pipelines.splits.blocks import Blocks
-from pipelines.splits.named_rows import NamedRows, number_pairs
+from pipelines.splits.chromosome_runs import Runs
+from pipelines.splits.named_rows import NamedRows, Numbers
 
 # A genome with at most this many sequences is cut into blocks even if the split is by chromosome.
 FEW_SEQUENCES = 2
@@ -30,7 +33,10 @@ FEW_SEQUENCES = 2
 MAX_GROUP_SHARE = 0.25
 MAX_GROUP_SIZE = 4
 HELD_OUT = ("validation", "test")
-Names = NDArray[np.object_]
+Codes = NDArray[np.int8]
+"""The split of each row, as its index in `schema.SPLITS`."""
+UNASSIGNED = -1
+TRAIN = schema.SPLITS.index("train")
 _FIXES = {
     "family": "raise split.identity, or use split.by block",
     "region": "hold out other regions, with room between their genes for negatives",
@@ -68,18 +74,19 @@ def cut_into_blocks(
 
 
 def assign(
-    table: pa.Table,
+    tables: Iterable[pa.Table],
     config: SplitConfig,
-    groups: NDArray[np.int64] | None = None,
-    similar: NDArray[np.int64] | None = None,
-) -> Names:
+    groups: NDArray[np.integer] | None = None,
+    similar: NDArray[np.integer] | None = None,
+) -> Codes:
     """Assign every interval to a split.
 
     Args:
-        table: interval table with genome, chromosome, start, end, label and, optionally, split: empty, or the split of
-            the interval's block or file, which it keeps.
+        tables: the interval table in pieces, each of whole chromosomes, with genome, chromosome, start, end, label and,
+            optionally, split: empty, or the split of the interval's block or file, which it keeps. Taken several times.
         config: what is kept in one split, and which shares or chromosomes to hold out.
-        groups: groups of labelled sequences, each to be kept in one split; -1 for intervals of a genome. Shape (rows,).
+        groups: groups of labelled sequences, each to be kept in one split; -1 for intervals of a genome. Shape (rows,);
+            None where there are no labelled sequences.
         similar: for `family`, groups of near-duplicates, shape (rows,).
 
     Returns:
@@ -89,51 +96,47 @@ def assign(
         UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
             class.
     """
-    splits = expected(table, config, groups, similar)
-    _check_classes(splits, table["label"].to_numpy(), config)
-    return splits
+    codes = expected(tables, config, groups, similar)
+    _check_classes(codes, tables, config)
+    return codes
 
 
 def expected(
-    table: pa.Table,
+    tables: Iterable[pa.Table],
     config: SplitConfig,
-    groups: NDArray[np.int64] | None = None,
-    similar: NDArray[np.int64] | None = None,
-) -> Names:
+    groups: NDArray[np.integer] | None = None,
+    similar: NDArray[np.integer] | None = None,
+) -> Codes:
     """The split of every interval, as `assign` gives it, whether or not every split has both classes.
 
     Raises:
         UsageError: a name that no chromosome has, or a chromosome in two splits.
     """
-    genomes, chromosomes = NamedRows(table["genome"]), NamedRows(table["chromosome"])
-    splits: Names = _strings(table["split"]) if "split" in table.column_names else np.full(len(table), "", dtype=object)
-    has_split = splits != ""
-    for split in HELD_OUT:
-        for name in listed_names(config, split):
-            rows = genomes.of(name) if config.by == "genome" else _rows_named(name, genomes, chromosomes, split)
-            if (splits[rows] == "test").any() or (splits[rows] == "validation").any():
-                raise listed_twice(split, name)
-            splits[rows] = split
+    runs = Runs.of(tables)
+    codes = np.concatenate([np.empty(0, np.int8), *(_own_splits(table) for table in tables)])
+    # Runs with rows that have a split already: genomes in blocks, and files of one split.
+    has_split = runs.count(codes != UNASSIGNED) > 0
+    _assign_rows(codes, runs, _listed(runs, runs.count(codes > TRAIN) > 0, config))
     held_out = shares(config)
-    bounds = np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1)
-    clusters = _clusters(genomes, chromosomes, bounds, groups)
-    units = clusters.groups if similar is None else families.merge_groups(clusters.groups, similar)
-    at_random = (splits == "") & ((config.by in ("random", "family")) | (clusters.labelled))
-    splits[at_random] = _assign_at_random(units[at_random], held_out, config.seed)
-    unassigned = splits == ""
+    is_labelled = np.zeros(len(codes), np.bool_) if groups is None else groups >= 0
+    at_random = (codes == UNASSIGNED) & (is_labelled | (config.by in ("random", "family")))
+    if at_random.any():
+        units: NDArray[np.integer] = _clusters(tables, groups)
+        units = units if similar is None else families.merge_groups(units, similar)
+        codes[at_random] = _assign_at_random(units[at_random], held_out, config.seed)
+    counts = runs.count(codes == UNASSIGNED)
     if config.by == "genome":
-        _assign_by_name(splits, unassigned, unassigned, genomes, held_out, config.seed)
-        splits[splits == ""] = "train"
-        unassigned = splits == ""
-    # Genomes in blocks and labelled sequences have their shares already; the shares left are of the other genomes.
-    in_blocks: NDArray[np.bool_] = np.isin(genomes.numbers, genomes.numbers[has_split])
-    _assign_by_name(splits, unassigned, ~in_blocks & ~clusters.labelled, chromosomes, held_out, config.seed)
-    splits[splits == ""] = "train"
-    if has_split.any():
-        # Intervals that touch are in one cluster, but at the border of two blocks they may be in two splits.
-        clusters = _clusters(genomes, chromosomes, bounds - np.array([0, 1]), groups)
-    _check_overlaps(splits[~clusters.labelled], clusters.groups[~clusters.labelled])
-    return splits
+        by_name = _held_out_by_name(runs.genomes, counts, int(counts.sum()), held_out, config.seed)
+    else:
+        # Genomes in blocks and labelled sequences have their shares already; the shares left are of the other genomes.
+        in_blocks = np.isin(runs.genomes.numbers, runs.genomes.numbers[has_split])
+        of_others = int((runs.sizes - runs.count(is_labelled))[~in_blocks].sum())
+        by_name = _held_out_by_name(runs.chromosomes, counts, of_others, held_out, config.seed)
+    is_waiting = codes == UNASSIGNED
+    codes[is_waiting] = np.maximum(runs.of_rows(by_name)[is_waiting], TRAIN)
+    # Intervals that touch are in one cluster, but at the border of two blocks they may be in two splits.
+    _check_overlaps(tables, codes, is_labelled, touching=not has_split.any())
+    return codes
 
 
 def check_names(config: SplitConfig, chromosomes: dict[str, list[str]]) -> None:
@@ -190,10 +193,46 @@ def listed_twice(split: str, name: str) -> UsageError:
     )
 
 
-def _strings(column: pa.ChunkedArray) -> Names:
-    # Of each name there is one object, not one for each row.
-    named = NamedRows(column)
-    return np.array(named.names, dtype=object)[named.numbers] if named.names else np.empty(0, dtype=object)
+def names(codes: Codes) -> pa.Array:
+    """The names of splits."""
+    return pa.array(schema.SPLITS, pa.string()).take(pa.array(codes))
+
+
+def _own_splits(table: pa.Table) -> Codes:
+    """The split that each row has already, or none."""
+    if "split" not in table.column_names:
+        return np.full(len(table), UNASSIGNED, np.int8)
+    found = pc.index_in(table["split"], pa.array(schema.SPLITS, pa.string()))
+    return pc.fill_null(found, UNASSIGNED).to_numpy().astype(np.int8)
+
+
+def _listed(runs: Runs, is_held_out: NDArray[np.bool_], config: SplitConfig) -> Codes:
+    """The split of each run whose chromosome or genome is listed for one, shape (runs,).
+
+    Args:
+        runs: of the interval table.
+        is_held_out: runs with rows that are held out already, shape (runs,).
+        config: the split.
+    """
+    is_held_out = is_held_out.copy()
+    listed = np.full(len(runs), UNASSIGNED, np.int8)
+    for split in HELD_OUT:
+        for name in listed_names(config, split):
+            found = (
+                runs.genomes.of(name)
+                if config.by == "genome"
+                else _rows_named(name, runs.genomes, runs.chromosomes, split)
+            )
+            if is_held_out[found].any():
+                raise listed_twice(split, name)
+            listed[found], is_held_out[found] = schema.SPLITS.index(split), True
+    return listed
+
+
+def _assign_rows(codes: Codes, runs: Runs, of_runs: Codes) -> None:
+    """Give rows the split of their run, in place, where it has one."""
+    of_rows = runs.of_rows(of_runs)
+    np.copyto(codes, of_rows, where=of_rows != UNASSIGNED)
 
 
 def shares(config: SplitConfig) -> dict[str, float]:
@@ -223,76 +262,77 @@ def _rows_named(name: str, genomes: NamedRows, chromosomes: NamedRows, split: st
     return rows
 
 
-def _assign_by_name(
-    splits: Names,
-    unassigned: NDArray[np.bool_],
-    counted: NDArray[np.bool_],
-    names_of_rows: NamedRows,
-    shares: dict[str, float],
-    seed: int,
-) -> None:
-    """Assign whole chromosomes (or genomes) to the held-out splits, in a seeded order, up to the shares.
+def _held_out_by_name(names: NamedRows, counts: Numbers, total: int, shares: dict[str, float], seed: int) -> Codes:
+    """Hold whole chromosomes (or genomes) out, in a seeded order, up to the shares.
 
     Args:
-        splits: the split of each row, written in place.
-        unassigned: the rows to assign.
-        counted: the rows that shares are shares of.
-        names_of_rows: the chromosome (or genome) of each row.
+        names: the chromosome (or genome) of each run.
+        counts: rows of each run that wait for a split, shape (runs,).
+        total: the rows that shares are shares of.
         shares: held-out split to its share.
         seed: seed of the order.
+
+    Returns:
+        The split of each run that is held out, shape (runs,).
     """
-    counts = np.bincount(names_of_rows.numbers[unassigned], minlength=len(names_of_rows.names)).tolist()
-    size = {name: count for name, count in sorted(zip(names_of_rows.names, counts, strict=True)) if count}
+    held_out = np.full(len(counts), UNASSIGNED, np.int8)
+    of_names = np.bincount(names.numbers, counts, len(names.names)).astype(np.int64).tolist()
+    size = {name: count for name, count in sorted(zip(names.names, of_names, strict=True)) if count}
     remaining = sorted(size, key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
         if share == 0 or not remaining:
             continue
-        held_out = names_near_target(remaining, size, share * int(counted.sum()))
-        splits[unassigned & names_of_rows.are_any_of(held_out)] = split
-        taken = set(held_out)
-        remaining = [name for name in remaining if name not in taken]
+        taken = names_near_target(remaining, size, share * total)
+        held_out[names.are_any_of(taken)] = schema.SPLITS.index(split)
+        is_taken = set(taken)
+        remaining = [name for name in remaining if name not in is_taken]
+    return held_out
 
 
-@dataclass(frozen=True)
-class _Clusters:
-    """The group of each row, of which all rows get one split; and which rows are labelled sequences."""
-
-    groups: NDArray[np.int64]
-    labelled: NDArray[np.bool_]
-
-
-def _clusters(
-    genomes: NamedRows, chromosomes: NamedRows, bounds: intervals.Intervals, groups: NDArray[np.int64] | None
-) -> _Clusters:
-    numbers = np.full(len(bounds), -1, np.int64) if groups is None else groups.copy()
-    labelled = numbers >= 0
-    unlabelled = ~labelled
-    # All chromosomes end to end on one axis, with a base between them, so that one sort finds the clusters of all.
-    chromosome = number_pairs(genomes.numbers[unlabelled], chromosomes.numbers[unlabelled])
-    size = int(bounds[unlabelled, 1].max(initial=0)) + 1
-    on_axis = bounds[unlabelled] + chromosome[:, None] * size
-    numbers[unlabelled] = int(numbers.max(initial=-1)) + 1 + intervals.clusters(on_axis)
-    return _Clusters(numbers, labelled)
+def _slices(tables: Iterable[pa.Table]) -> Iterator[tuple[slice, pa.Table]]:
+    """Each table with the numbers of its rows."""
+    first = 0
+    for table in tables:
+        yield slice(first, first + len(table)), table
+        first += len(table)
 
 
-def _assign_at_random(groups: NDArray[np.int64], shares: dict[str, float], seed: int) -> Names:
+def _clusters(tables: Iterable[pa.Table], groups: NDArray[np.integer] | None) -> NDArray[np.int32]:
+    """The group of each row, of which all rows get one split, shape (rows,).
+
+    Groups of labelled sequences come first, with their numbers; clusters of other intervals are counted on from these.
+    """
+    numbers = np.full(sum(map(len, tables)), -1, np.int32) if groups is None else groups.astype(np.int32)
+    following = int(numbers.max(initial=-1)) + 1
+    for rows, table in _slices(tables):
+        is_labelled = numbers[rows] >= 0
+        if is_labelled.all():
+            continue
+        own = table.filter(pa.array(~is_labelled)) if is_labelled.any() else table
+        clusters = chromosome_runs.clusters(own)
+        numbers[rows][~is_labelled] = following + clusters
+        following += int(clusters.max()) + 1
+    return numbers
+
+
+def _assign_at_random(groups: NDArray[np.integer], shares: dict[str, float], seed: int) -> Codes:
     """The split of each row, shape (rows,): groups in a seeded order fill one held-out split after the other.
 
     A group goes to the split in whose share its middle falls. A group that would be too much of a held-out split
     (`MAX_GROUP_SHARE`, `MAX_GROUP_SIZE`) goes to train.
     """
-    names: Names = np.full(len(groups), "train", dtype=object)
-    numbers, group_of_row, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    counts = np.bincount(groups)
     smallest_split = min((share for share in shares.values() if share), default=0.0) * len(groups)
-    small = np.flatnonzero(counts <= max(MAX_GROUP_SHARE * smallest_split, MAX_GROUP_SIZE))
-    order = small[np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(small))]
-    middle = np.full(len(numbers), np.inf)
-    middle[order] = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(groups), 1)
+    limit = max(MAX_GROUP_SHARE * smallest_split, MAX_GROUP_SIZE)
+    order = np.flatnonzero((counts > 0) & (counts <= limit))
+    order = order[np.random.default_rng(fingerprint.seed(seed, "split", "random")).permutation(len(order))]
+    middle = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(groups), 1)
+    of_groups = np.full(len(counts), TRAIN, np.int8)
     low = 0.0
     for split, share in shares.items():
-        names[((middle >= low) & (middle < low + share))[group_of_row]] = split
+        of_groups[order[(middle >= low) & (middle < low + share)]] = schema.SPLITS.index(split)
         low += share
-    return names
+    return of_groups[groups]
 
 
 def names_near_target(names: list[str], size: dict[str, int], target: float) -> list[str]:
@@ -306,23 +346,37 @@ def names_near_target(names: list[str], size: dict[str, int], target: float) -> 
     return taken or [min(names, key=lambda name: size[name])]
 
 
-def _check_overlaps(splits: Names, groups: NDArray[np.int64]) -> None:
+def _check_overlaps(
+    tables: Iterable[pa.Table], codes: Codes, is_labelled: NDArray[np.bool_], *, touching: bool
+) -> None:
     """Check the promise that intervals of one cluster are in one split."""
-    # Each split differs from that of the first row of its group in no row.
-    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    if (splits[first][group] != splits).any():
-        raise AssertionError("intervals that overlap are in different splits")
+    for rows, table in _slices(tables):
+        is_own = ~is_labelled[rows]
+        if not is_own.any():
+            continue
+        own, splits = (table, codes[rows]) if is_own.all() else (table.filter(pa.array(is_own)), codes[rows][is_own])
+        # Each split differs from that of the first row of its cluster in no row.
+        _, first, cluster = np.unique(
+            chromosome_runs.clusters(own, touching=touching), return_index=True, return_inverse=True
+        )
+        if (splits[first][cluster] != splits).any():
+            raise AssertionError("intervals that overlap are in different splits")
 
 
-def _check_classes(splits: Names, labels: NDArray[np.int8], config: SplitConfig) -> None:
+def _check_classes(codes: Codes, tables: Iterable[pa.Table], config: SplitConfig) -> None:
     """Check that train and every requested split have genes and negatives."""
+    counts = np.zeros((len(schema.SPLITS), 2), np.int64)
+    for rows, table in _slices(tables):
+        number = 2 * codes[rows] + table["label"].to_numpy()
+        counts += np.bincount(number, minlength=counts.size).reshape(counts.shape)
     for split in ("train", "validation", "test"):
         is_requested = split == "train" or getattr(config, split)
         if not is_requested:
             continue
-        classes = set(labels[splits == split].tolist())
-        if classes != {0, 1}:
-            problem = "has no interval" if not classes else f"has only {'genes' if classes == {1} else 'negatives'}"
+        negatives, genes = counts[schema.SPLITS.index(split)].tolist()
+        if not (negatives and genes):
+            only = f"has only {'genes' if genes else 'negatives'}"
+            problem = only if negatives or genes else "has no interval"
             raise UsageError(
                 f"split: {split} {problem}",
                 _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block"),

@@ -58,7 +58,7 @@ def similar_groups(
     return _numbered(_merged(groups, waiting))
 
 
-def merge_groups(groups: Numbers, others: Numbers) -> Numbers:
+def merge_groups(groups: NDArray[np.integer], others: NDArray[np.integer]) -> Numbers:
     """Merge two groupings: intervals that share a group of either kind, directly or through others, share one.
 
     Args:

@@ -95,22 +95,21 @@ def of_intervals(
         UsageError: as `assign.expected`.
     """
     chromosomes = [(genome, name) for genome, own in genes.items() for name in own]
-    bounds = [genes[genome][name] for genome, name in chromosomes]
-    ends = np.cumsum([len(own) for own in bounds])
-    groups = [np.full(ends[-1] if bounds else 0, -1, np.int64)]
+    ends = np.cumsum([len(genes[genome][name]) for genome, name in chromosomes])
+    rows_of_genes = int(ends[-1]) if chromosomes else 0
+    groups = [np.full(rows_of_genes if labelled else 0, -1, np.int64)]
     following = 0
     for _, own_groups in labelled:
         groups.append(own_groups + following)
         following = int(groups[-1].max(initial=following - 1)) + 1
-    table = pa.concat_tables(
-        [_gene_rows(chromosomes, bounds, blocks), *(rows.select(_COLUMNS) for rows, _ in labelled)]
-    )
-    splits = assign.expected(table, config, np.concatenate(groups))
-    of_genes, of_labelled = splits[: len(groups[0])], splits[len(groups[0]) :]
+    tables = _Tables(genes, blocks, [rows.select(_COLUMNS) for rows, _ in labelled])
+    splits = assign.expected(tables, config, np.concatenate(groups) if labelled else None)
+    of_genes, of_labelled = splits[:rows_of_genes], splits[rows_of_genes:]
     if config.by in _DRAWN:
-        planned = [*_drawn(chromosomes, bounds, of_genes)]
+        planned = [*_drawn(genes, of_genes)]
     else:
-        whole = {pair: str(of_genes[end - 1]) for pair, end in zip(chromosomes, ends.tolist(), strict=True)}
+        lasts = of_genes[ends - 1].tolist() if chromosomes else []
+        whole = {pair: schema.SPLITS[code] for pair, code in zip(chromosomes, lasts, strict=True)}
         planned = of_stretches(_stretches(chromosomes, lengths, blocks, whole), genes, lengths)
         is_exact = not any(assign.shares(config).values()) or len(blocks) == len(chromosomes)
         planned = [replace(one, is_exact=is_exact) for one in planned]
@@ -153,26 +152,49 @@ def _genes_within(stretch: Stretch, genes: Intervals | None) -> int:
     return int(((genes[:, 0] >= stretch.start) & (genes[:, 1] <= stretch.end)).sum())
 
 
-def _gene_rows(
-    chromosomes: Sequence[tuple[str, str]], bounds: Sequence[Intervals], blocks: Mapping[tuple[str, str], Blocks]
-) -> pa.Table:
-    """The genes of all chromosomes as rows, in that order, with the split of their block."""
-    splits: list[str] = []
-    for pair, own in zip(chromosomes, bounds, strict=True):
-        cut = blocks.get(pair)
-        numbers = [] if cut is None else cut.split_numbers(own[:, 0]).tolist()
-        splits += [""] * len(own) if cut is None else [cut.split_names[number] for number in numbers]
-    counts = [len(own) for own in bounds]
-    genes = np.concatenate([*bounds, intervals.empty()])
+@dataclass(frozen=True)
+class _Tables:
+    """The genes of each genome as a table of rows, made when it is taken, and then the labelled sequences.
+
+    Attributes:
+        genes: genome to chromosome to start and end of its genes, shape (genes, 2).
+        blocks: (genome, chromosome) to its blocks, for chromosomes that are cut.
+        labelled: rows of labelled sequences.
+    """
+
+    genes: Mapping[str, Mapping[str, Intervals]]
+    blocks: Mapping[tuple[str, str], Blocks]
+    labelled: Sequence[pa.Table]
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for genome, chromosomes in self.genes.items():
+            yield _gene_rows(genome, chromosomes, self.blocks)
+        yield from self.labelled
+
+
+def _gene_rows(genome: str, chromosomes: Mapping[str, Intervals], blocks: Mapping[tuple[str, str], Blocks]) -> pa.Table:
+    """The genes of a genome as rows, with the split of their block."""
+    counts = [len(bounds) for bounds in chromosomes.values()]
+    genes = np.concatenate([*chromosomes.values(), intervals.empty()])
+    splits = pa.repeat("", len(genes))
+    if any((genome, name) in blocks for name in chromosomes):
+        splits = pa.concat_arrays([_splits(blocks.get((genome, name)), own) for name, own in chromosomes.items()])
     columns = {
-        "genome": pa.array(np.repeat(np.array([genome for genome, _ in chromosomes], object), counts), pa.string()),
-        "chromosome": pa.array(np.repeat(np.array([name for _, name in chromosomes], object), counts), pa.string()),
+        "genome": pa.repeat(genome, len(genes)),
+        "chromosome": pa.array(chromosomes, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts))),
         "start": pa.array(genes[:, 0]),
         "end": pa.array(genes[:, 1]),
-        "label": pa.array(np.ones(len(genes)), pa.int8()),
-        "split": pa.array(splits, pa.string()),
+        "label": pa.repeat(pa.scalar(1, pa.int8()), len(genes)),
+        "split": splits,
     }
     return pa.table(columns, schema=pa.schema([schema.INTERVALS.field(name) for name in columns]))
+
+
+def _splits(cut: Blocks | None, genes: Intervals) -> pa.Array:
+    """The split of each gene's block; empty where the chromosome is not cut."""
+    if cut is None:
+        return pa.repeat("", len(genes))
+    return pa.array(cut.split_names, pa.string()).take(pa.array(cut.split_numbers(genes[:, 0])))
 
 
 def _stretches(
@@ -191,27 +213,26 @@ def _stretches(
             yield Stretch(genome, name, start, end, split)
 
 
-def _drawn(
-    chromosomes: Sequence[tuple[str, str]], bounds: Sequence[Intervals], splits: assign.Names
-) -> Iterator[PlannedSplit]:
-    genomes = np.repeat(np.array([genome for genome, _ in chromosomes], object), [len(own) for own in bounds])
-    number = np.repeat(np.arange(len(bounds)), [len(own) for own in bounds])
-    genes = np.concatenate([*bounds, intervals.empty()])
-    for genome in dict.fromkeys(genome for genome, _ in chromosomes):
-        for split in schema.SPLITS:
-            rows = np.flatnonzero((genomes == genome) & (splits == split))
+def _drawn(genes: Mapping[str, Mapping[str, Intervals]], splits: assign.Codes) -> Iterator[PlannedSplit]:
+    first = 0
+    for genome, chromosomes in genes.items():
+        bounds = np.concatenate([*chromosomes.values(), intervals.empty()])
+        number = np.repeat(np.arange(len(chromosomes)), [len(own) for own in chromosomes.values()])
+        own, first = splits[first : first + len(bounds)], first + len(bounds)
+        for code, split in enumerate(schema.SPLITS):
+            rows = np.flatnonzero(own == code)
             if len(rows):
-                bases = int((genes[rows, 1] - genes[rows, 0]).sum())
+                bases = int((bounds[rows, 1] - bounds[rows, 0]).sum())
                 sequences = len(np.unique(number[rows]))
                 yield PlannedSplit(split, genome, (), sequences, bases, len(rows), is_exact=False)
 
 
-def _labelled(rows: pa.Table, splits: assign.Names, *, is_exact: bool) -> Iterator[PlannedSplit]:
+def _labelled(rows: pa.Table, splits: assign.Codes, *, is_exact: bool) -> Iterator[PlannedSplit]:
     genome = rows["genome"][0].as_py()
     lengths, is_gene = rows["end"].to_numpy() - rows["start"].to_numpy(), rows["label"].to_numpy() == 1
     chromosomes, given = (np.array(rows[name].to_pylist(), dtype=object) for name in ("chromosome", "split"))
-    for split in schema.SPLITS:
-        own = splits == split
+    for code, split in enumerate(schema.SPLITS):
+        own = splits == code
         if not own.any():
             continue
         has_file = bool((given[own] != "").all())

@@ -164,7 +164,7 @@ def predict(
         places = [(feature.chromosome, feature.start, feature.end, feature.strand) for feature in intervals.features]
         unknown_tokens.check(str(intervals.genome.fasta), places, intervals.genome, scorer.tokenizer, progress)
     table = _table(intervals.features)
-    tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows(table)]
+    tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows([table])]
     scores = np.empty(len(table))
     with progress.stage("scoring intervals", len(table), unit="intervals") as stage:
         for scored in score_tables(tables, scorer, intervals.genome):

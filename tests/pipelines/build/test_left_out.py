@@ -165,7 +165,7 @@ def table(*rows: tuple[str, str, int, int, str]) -> pa.Table:
 def test_a_gene_on_a_chromosome_of_several_splits_has_no_split_unless_its_block_has_one() -> None:
     rows = table(("a", "1", 0, 10, "train"), ("a", "1", 20, 30, "test"), ("b", "1", 0, 10, "test"))
     genes = table(("a", "1", 12, 18, ""), ("a", "1", 22, 28, "test"), ("b", "1", 5, 9, ""), ("a", "2", 0, 9, ""))
-    left_out_rows = left_out.make_rows(genes, rows)
+    left_out_rows = left_out.make_rows(genes, rows, 3)
     assert left_out_rows["split"].to_pylist() == [None, "test", "test", None]
     assert left_out_rows["overlaps_train"].to_pylist() == [False, False, False, False]
     assert left_out_rows["interval_id"].to_pylist() == [3, 4, 5, 6]

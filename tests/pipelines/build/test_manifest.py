@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.build import manifest, place_negatives
@@ -103,7 +104,8 @@ def placed(*rows: tuple[str, int, int, int, str]) -> pa.Table:
 def describe(tmp_path: Path, rows: pa.Table) -> dict[str, Any]:
     is_kept = np.array(rows["reason"].to_pylist()) == ""
     table = with_ids(rows.filter(pa.array(is_kept)))
-    return manifest.describe_contents(sources(tmp_path), rows, table, rows.filter(pa.array(~is_kept)))
+    genomes = [table.filter(pc.equal(table["genome"], name)) for name in "ab"]
+    return manifest.describe_contents(sources(tmp_path), genomes, [rows.filter(pa.array(~is_kept))])
 
 
 def with_ids(rows: pa.Table) -> pa.Table:
@@ -137,7 +139,7 @@ def test_kept_shortened_and_dropped_genes_are_counted_by_genome(tmp_path: Path) 
 def test_windows_are_counted_beside_the_genes_that_they_are_of(tmp_path: Path) -> None:
     rows = placed(("a", 1, 100, 100, ""), ("a", 1, 100, 100, ""), ("a", 1, 90, 90, "no_match"))
     rows = rows.set_column(rows.column_names.index("gene"), "gene", pa.array([5, 5, 6]))
-    described = manifest.describe_contents(sources(tmp_path), rows, with_ids(rows[:2]), rows[2:], has_several=True)
+    described = manifest.describe_contents(sources(tmp_path), [with_ids(rows[:2])], [rows[2:]], has_several=True)
     assert (described["genes"]["a"]["kept"], described["genes"]["a"]["windows"]) == (1, 2)
 
 

@@ -11,10 +11,12 @@ from pipelines import schema
 from pipelines.build import encode_tokens, preflight
 from pipelines.build.pipeline import Prepared, build, prepare
 from pipelines.config import DatasetConfig, validate
+from pipelines.dataset.targets import LocalTarget
 from pipelines.errors import ResourceError, UsageError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
 from pipelines.ray_map import in_this_process
+from pipelines.stores.staging import RECORDS, Staging
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.builds import connects_never
@@ -71,6 +73,25 @@ def test_the_estimate_is_exact_where_every_negative_fits(genome: GenomeFiles, tm
 def test_a_disk_that_is_too_small_is_an_error_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"needs about 1,000,000\.00 GB and .* are free"):
         preflight.require_disk(10**15, tmp_path / "not" / "there" / "yet")
+
+
+def test_working_files_are_those_of_intervals_and_their_sketches(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(config(genome), Silent())
+    found: list[int] = []
+
+    def commit(self: LocalTarget, staging: Staging, *arguments: Any) -> dict[str, Any]:
+        names = ("*.arrow", "*.samples.npy", "*.sizes.npy")
+        files = [path for name in names for path in (staging.path / RECORDS).glob(name)]
+        found.append(sum(path.stat().st_size for path in files))
+        return original(self, staging, *arguments)
+
+    original = LocalTarget.commit
+    monkeypatch.setattr(LocalTarget, "commit", commit)
+    build(prepared.config, tmp_path / "out", in_this_process, Silent(), prepared)
+    # Each file has a header, of some kB in those of Arrow, which is much beside a few hundred rows.
+    assert 0.7 <= preflight.estimate_working_bytes(prepared.estimates()) / (found[0] - 4_000) <= 1.3
 
 
 def estimated(genome: GenomeFiles, **sections: Any) -> preflight.Estimate:

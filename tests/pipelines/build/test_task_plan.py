@@ -24,7 +24,7 @@ def test_a_task_never_spans_two_genomes_nor_too_many_bases(monkeypatch: pytest.M
         for start in range(0, count * 100, 100)
     ]
     table = pa.Table.from_pylist(rows)
-    tasks = task_plan.task_rows(table)
+    tasks = task_plan.task_rows([table])
     assert [row for task in tasks for row in rows[task]] == rows
     for task in tasks:
         piece = rows[task]
@@ -41,7 +41,7 @@ def test_a_task_of_overlapping_intervals_has_a_bounded_number_of_bases() -> None
         for start in range(0, 400, 50)
         for _ in range(40)
     ]
-    tasks = task_plan.task_rows(pa.Table.from_pylist(rows), limit=1_000)
+    tasks = task_plan.task_rows([pa.Table.from_pylist(rows)], limit=1_000)
     assert [row for task in tasks for row in rows[task]] == rows
     assert len(tasks) > 1
     assert all(100 * (task.stop - task.start) <= 2 * 1_000 + 100 for task in tasks)
@@ -61,8 +61,8 @@ def test_a_task_spans_a_64th_of_what_all_intervals_span_between_4_and_16_megabas
         for name in ("1", "2")
         for start, end in ((0, 10), (half - 10, half))
     ]
-    assert task_plan.task_bases(pa.Table.from_pylist(rows)) == expected
+    assert task_plan.task_bases([pa.Table.from_pylist(rows)]) == expected
 
 
 def test_no_intervals_give_the_smallest_tasks() -> None:
-    assert task_plan.task_bases(pa.table({"genome": [], "chromosome": []})) == task_plan.TASK_BASES
+    assert task_plan.task_bases([pa.table({"genome": [], "chromosome": []})]) == task_plan.TASK_BASES

@@ -33,13 +33,3 @@ def test_what_the_operating_system_refuses_is_explained() -> None:
 
     with in_this_process(), pytest.raises(ResourceError, match="No space left on device"):
         list(map_tables(list(TABLES), write))
-
-
-def test_a_list_that_is_cleared_meanwhile_is_mapped_whole() -> None:
-    tables = list(TABLES)
-    with in_this_process():
-        results = []
-        for result in map_tables(tables, with_process):
-            tables.clear()
-            results.append(result)
-    assert len(results) == len(TABLES)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import fingerprint
+from pipelines import fingerprint, schema
 from pipelines.config import SplitConfig
 from pipelines.errors import UsageError
 from pipelines.genome import intervals
-from pipelines.splits import assign
+from pipelines.splits import assign, chromosome_runs
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.named_rows import NamedRows
 
@@ -34,6 +36,15 @@ def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int
     return pa.Table.from_pylist(rows)
 
 
+def assigned(rows: pa.Table, config: SplitConfig, **groups: Any) -> np.ndarray[Any, Any]:
+    """The name of the split of each row of a table, given in one piece and in one of each chromosome."""
+    codes = assign.assign([rows], config, **groups)
+    firsts = [*chromosome_runs.first_rows(rows).tolist(), len(rows)]
+    pieces = [rows.slice(first, last - first) for first, last in itertools.pairwise(firsts)]
+    assert assign.assign(pieces, config, **groups).tolist() == codes.tolist()
+    return assign.names(codes).to_numpy(zero_copy_only=False)
+
+
 def by_chromosome(rows: pa.Table, splits: np.ndarray) -> dict[str, set[str]]:
     splits_of: dict[str, set[str]] = {}
     for name, split in zip(rows["chromosome"].to_pylist(), splits, strict=True):
@@ -46,14 +57,14 @@ FIVE = {("a", f"chr{number}"): 20 for number in range(1, 6)} | {("b", f"chr{numb
 
 def test_same_named_chromosomes_of_all_genomes_stay_together() -> None:
     rows = table(FIVE)
-    splits_of = by_chromosome(rows, assign.assign(rows, SplitConfig(validation=0.2, test=0.2)))
+    splits_of = by_chromosome(rows, assigned(rows, SplitConfig(validation=0.2, test=0.2)))
     assert all(len(splits) == 1 for splits in splits_of.values())
     assert Counter(next(iter(splits)) for splits in splits_of.values()) == {"train": 3, "validation": 1, "test": 1}
 
 
 def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_one() -> None:
     rows = table(FIVE)
-    splits = assign.assign(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"]))
+    splits = assigned(rows, SplitConfig(test=["chr1", "b:chr2"], validation=["chr3"]))
     names = list(zip(rows["genome"].to_pylist(), rows["chromosome"].to_pylist(), strict=True))
     for (genome, chromosome), split in zip(names, splits, strict=True):
         expected = "test" if chromosome == "chr1" or (genome, chromosome) == ("b", "chr2") else "train"
@@ -63,11 +74,11 @@ def test_listed_chromosomes_are_held_out_bare_in_every_genome_or_qualified_in_on
 def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
     rows = table({(name, chromosome): 20 for name in "abcde" for chromosome in ("chr1", "chr2")})
     genomes = np.array(rows["genome"].to_pylist())
-    shares = assign.assign(rows, SplitConfig(by="genome", validation=0.2, test=0.2))
+    shares = assigned(rows, SplitConfig(by="genome", validation=0.2, test=0.2))
     assert Counter(tuple(set(shares[genomes == name])) for name in "abcde") == {
         ("train",): 3, ("validation",): 1, ("test",): 1,
     }  # fmt: skip
-    named = assign.assign(rows, SplitConfig(by="genome", validation=["a"], test=["b", "c"]))
+    named = assigned(rows, SplitConfig(by="genome", validation=["a"], test=["b", "c"]))
     assert [set(named[genomes == name]) for name in "abcde"] == [
         {"validation"},
         {"test"},
@@ -84,7 +95,7 @@ def test_random_splits_separate_no_overlapping_intervals_and_have_their_shares(
 ) -> None:
     rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=80)
     rows = rows.filter(pa.array(np.random.default_rng(seed).random(len(rows)) < 0.7))
-    splits = assign.assign(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed))
+    splits = assigned(rows, SplitConfig(by="random", validation=validation, test=test, seed=seed))
     bounds = np.stack([rows["start"].to_numpy(), rows["end"].to_numpy()], axis=1)
     for genome in "ab":
         in_genome = np.array(rows["genome"].to_pylist()) == genome
@@ -100,7 +111,7 @@ def test_a_split_separates_neither_families_nor_overlapping_intervals(seed: int,
     rows = table({("a", "x"): 150, ("b", "x"): 100}, spacing=50, length=60)
     rows = rows.filter(pa.array(generator.random(len(rows)) < 0.4))
     similar = generator.integers(0, families, len(rows))
-    splits = assign.assign(rows, SplitConfig(by="family", seed=seed), similar=similar)
+    splits = assigned(rows, SplitConfig(by="family", seed=seed), similar=similar)
     for number in range(families):
         assert len(set(splits[similar == number])) <= 1
     genomes, starts = rows["genome"].to_pylist(), rows["start"].to_numpy()
@@ -113,14 +124,14 @@ def test_a_split_separates_neither_families_nor_overlapping_intervals(seed: int,
 def test_one_family_of_everything_leaves_nothing_to_hold_out() -> None:
     rows = table({("a", "x"): 100})
     with pytest.raises(UsageError, match="has no interval"):
-        assign.assign(rows, SplitConfig(by="family"), similar=np.zeros(len(rows), np.int64))
+        assigned(rows, SplitConfig(by="family"), similar=np.zeros(len(rows), np.int64))
 
 
 def test_a_family_too_large_to_hold_out_is_in_train() -> None:
     rows = table({("a", "x"): 400})
     similar = np.where(np.arange(len(rows)) < 200, 0, np.arange(len(rows)))
     for seed in range(10):
-        splits = assign.assign(rows, SplitConfig(by="family", seed=seed), similar=similar)
+        splits = assigned(rows, SplitConfig(by="family", seed=seed), similar=similar)
         assert set(splits[:200]) == {"train"}
         assert abs((splits == "test").mean() - 0.1) < 0.02
 
@@ -131,14 +142,14 @@ def test_a_family_is_held_out_up_to_a_quarter_of_the_smallest_split(size: int, m
     rows = table({("a", "x"): 400})
     similar = np.where(np.arange(len(rows)) < size, 0, np.arange(len(rows)))
     configs = (SplitConfig(by="family", seed=seed) for seed in range(60))
-    seen = {assign.assign(rows, config, similar=similar)[0] for config in configs}
+    seen = {assigned(rows, config, similar=similar)[0] for config in configs}
     assert (seen != {"train"}) is may_be_held_out
 
 
 def test_intervals_that_have_a_split_keep_it() -> None:
     rows = table(FIVE)
     before = ["validation" if number % 5 == 0 else "" for number in range(len(rows))]
-    splits = assign.assign(rows.append_column("split", pa.array(before)), SplitConfig())
+    splits = assigned(rows.append_column("split", pa.array(before)), SplitConfig())
     assert all(split == "validation" for split, earlier in zip(splits, before, strict=True) if earlier)
 
 
@@ -206,13 +217,13 @@ def test_only_chromosomes_that_need_blocks_are_cut(config: dict[str, object], cu
 def test_genomes_in_blocks_leave_the_shares_of_others_alone() -> None:
     rows = table({("a", "x"): 400, **FIVE})
     config = SplitConfig(validation=0.2, test=0.2)
-    splits = assign.assign(with_splits_of_blocks(table({("a", "x"): 400}), config), config)
+    splits = assigned(with_splits_of_blocks(table({("a", "x"): 400}), config), config)
     assert 0.15 < (splits == "test").mean() < 0.25
     rows = table({("c", "x"): 400, **FIVE})
     rows = rows.append_column(
         "split", pa.array(["train" if name == "c" else "" for name in rows["genome"].to_pylist()])
     )
-    splits = assign.assign(rows, config)[np.array(rows["genome"].to_pylist()) != "c"]
+    splits = assigned(rows, config)[np.array(rows["genome"].to_pylist()) != "c"]
     assert Counter(splits) == {"train": 240, "validation": 80, "test": 80}
 
 
@@ -240,12 +251,12 @@ def test_no_two_intervals_that_overlap_are_in_different_splits(
     )
     config = SplitConfig.model_validate({"by": by, "validation": share, "test": share, "seed": seed})
     try:
-        splits = assign.assign(with_splits_of_blocks(rows, config), config)
+        splits = assigned(with_splits_of_blocks(rows, config), config)
     except UsageError:
         return
-    assigned = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
+    placed = zip(*(rows[name].to_pylist() for name in ("genome", "chromosome", "start", "end")), splits, strict=True)
     cluster: dict[tuple[str, str], tuple[int, str]] = {}
-    for genome, chromosome, start, end, split in assigned:
+    for genome, chromosome, start, end, split in placed:
         cluster_end, cluster_split = cluster.get((genome, chromosome), (0, split))
         assert start >= cluster_end or split == cluster_split
         cluster[genome, chromosome] = (max(cluster_end, end) if start < cluster_end else end, split)
@@ -259,43 +270,55 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS)
-def test_clusters_are_those_of_each_chromosome_taken_alone(drawn: list[tuple[str, str, int, int, int]]) -> None:
-    genomes, chromosomes = [row[0] for row in drawn], [row[1] for row in drawn]
-    bounds = np.array([(start, start + length) for _, _, start, length, _ in drawn], np.int64).reshape(-1, 2)
+@given(ROWS, st.integers(0, 60))
+def test_clusters_are_those_of_each_chromosome_taken_alone(
+    drawn: list[tuple[str, str, int, int, int]], border: int
+) -> None:
+    # A chromosome has labelled sequences or intervals of a genome, and is in one piece.
+    drawn.sort(key=lambda row: row[:2])
+    rows = pa.table(
+        {
+            "genome": pa.array([row[0] for row in drawn], pa.string()),
+            "chromosome": pa.array([row[1] for row in drawn], pa.string()),
+            "start": pa.array([row[2] for row in drawn], pa.int64()),
+            "end": pa.array([row[2] + row[3] for row in drawn], pa.int64()),
+        }
+    )
+    firsts = [0, *chromosome_runs.first_rows(rows).tolist()]
+    border = max((first for first in firsts if first <= border), default=0)
     groups = np.array([row[4] for row in drawn], np.int64)
-    columns = (NamedRows(pa.chunked_array([names], pa.string())) for names in (genomes, chromosomes))
-    clusters = assign._clusters(*columns, bounds, groups)
     expected, next_number = groups.copy(), int(groups.max(initial=-1)) + 1
     unlabelled = [row for row in range(len(drawn)) if groups[row] < 0]
-    for name in dict.fromkeys((genomes[row], chromosomes[row]) for row in unlabelled):
-        rows = [row for row in unlabelled if (genomes[row], chromosomes[row]) == name]
-        expected[rows] = next_number + intervals.clusters(bounds[rows])
-        next_number = int(expected[rows].max()) + 1
-    assert clusters.groups.tolist() == expected.tolist()
-    assert clusters.labelled.tolist() == (groups >= 0).tolist()
+    for name in dict.fromkeys(drawn[row][:2] for row in unlabelled):
+        own = [row for row in unlabelled if drawn[row][:2] == name]
+        bounds = chromosome_runs.bounds_of(rows)[own]
+        expected[own] = next_number + intervals.clusters(bounds)
+        next_number = int(expected[own].max()) + 1
+    assert assign._clusters([rows[:border], rows[border:]], groups).tolist() == expected.tolist()
 
 
-@given(ROWS, st.floats(0.05, 0.4), st.floats(0.0, 0.4), st.integers(0, 5), st.lists(st.booleans(), min_size=60))
+@given(ROWS, st.floats(0.05, 0.4), st.floats(0.0, 0.4), st.integers(0, 5))
 def test_names_are_held_out_as_an_obvious_loop_holds_them_out(
-    drawn: list[tuple[str, str, int, int, int]], test: float, validation: float, seed: int, assigned: list[bool]
+    drawn: list[tuple[str, str, int, int, int]], test: float, validation: float, seed: int
 ) -> None:
-    names = [row[1] for row in drawn]
-    splits = np.array(["train" if is_assigned else "" for is_assigned in assigned[: len(names)]], dtype=object)
-    unassigned = splits == ""
+    # Runs of some rows each, of which some have a split already.
+    names, waiting = [row[1] for row in drawn], [row[4] + 1 for row in drawn]
     shares = {"test": test, "validation": validation}
-    expected = splits.copy()
-    size = Counter(sorted(name for name, split in zip(names, splits, strict=True) if not split))
+    expected = [""] * len(names)
+    size: Counter[str] = Counter()
+    for name, rows in sorted(zip(names, waiting, strict=True)):
+        size[name] += rows
+    size = +size
     remaining = sorted(sorted(size), key=lambda name: fingerprint.seed(seed, "split", name))
     for split, share in shares.items():
         if share and remaining:
-            held_out = assign.names_near_target(remaining, size, share * len(names))
+            held_out = assign.names_near_target(remaining, size, share * 100)
             for row, name in enumerate(names):
-                expected[row] = split if unassigned[row] and name in held_out else expected[row]
+                expected[row] = split if name in held_out else expected[row]
             remaining = [name for name in remaining if name not in held_out]
-    counted = np.full(len(names), True)
-    assign._assign_by_name(splits, unassigned, counted, NamedRows(pa.chunked_array([names], pa.string())), shares, seed)
-    assert splits.tolist() == expected.tolist()
+    named = NamedRows(pa.chunked_array([names], pa.string()))
+    codes = assign._held_out_by_name(named, np.array(waiting, np.int64), 100, shares, seed)
+    assert [schema.SPLITS[code] if code >= 0 else "" for code in codes] == expected
 
 
 @pytest.mark.parametrize(
@@ -319,15 +342,15 @@ def test_a_hundred_thousand_rows_on_half_as_many_contigs_take_seconds(config: di
         }
     )
     began = time.process_time()
-    splits = assign.assign(rows, SplitConfig.model_validate(config))
+    splits = assign.assign([rows], SplitConfig.model_validate(config))
     # It takes less than a second; a pass over all rows for each contig takes minutes.
     assert time.process_time() - began < 20
-    assert 0 < (splits == "test").sum() < len(rows) / 2
+    assert 0 < (splits == schema.SPLITS.index("test")).sum() < len(rows) / 2
 
 
 def test_the_same_seed_gives_the_same_split_and_others_differ() -> None:
     rows = table(FIVE)
-    splits = [tuple(assign.assign(rows, SplitConfig(validation=0.2, test=0.2, seed=seed))) for seed in (0, 0, 1, 2, 3)]
+    splits = [tuple(assigned(rows, SplitConfig(validation=0.2, test=0.2, seed=seed))) for seed in (0, 0, 1, 2, 3)]
     assert splits[0] == splits[1]
     assert len(set(splits)) > 1
 
@@ -343,14 +366,14 @@ def test_the_same_seed_gives_the_same_split_and_others_differ() -> None:
 )
 def test_a_split_that_is_impossible_is_an_error(config: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        assign.assign(table(FIVE), SplitConfig.model_validate(config))
+        assigned(table(FIVE), SplitConfig.model_validate(config))
 
 
 def test_a_split_of_one_class_is_an_error() -> None:
     rows = table(FIVE)
     only_genes = (rows["chromosome"].to_numpy(zero_copy_only=False) != "chr1") | (rows["label"].to_numpy() == 1)
     with pytest.raises(UsageError, match="test has only genes"):
-        assign.assign(rows.filter(pa.array(only_genes)), SplitConfig(test=["chr1"]))
+        assigned(rows.filter(pa.array(only_genes)), SplitConfig(test=["chr1"]))
 
 
 @pytest.mark.parametrize(
@@ -376,6 +399,6 @@ def test_intervals_may_touch_at_the_border_of_two_blocks_and_not_overlap(start: 
     rows = pa.Table.from_pylist([before, before | {"start": start, "end": 90, "split": "test"}])
     if is_refused:
         with pytest.raises(AssertionError, match="different splits"):
-            assign.expected(rows, SplitConfig(by="block"))
+            assign.expected([rows], SplitConfig(by="block"))
     else:
-        assert assign.expected(rows, SplitConfig(by="block")).tolist() == ["train", "test"]
+        assert assign.names(assign.expected([rows], SplitConfig(by="block"))).to_pylist() == ["train", "test"]

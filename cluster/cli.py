@@ -185,6 +185,8 @@ def run(command_line: Sequence[str], terminal: Terminal) -> int:
             return 0
         from cluster.paths import stored_outputs
 
+        if complete := getattr(verb, "complete", None):
+            complete(namespace)
         with stored_outputs.local(chosen, namespace, terminal.note):
             _require_outputs_apart(context, verb, chosen)
             return verb.run(context) or 0

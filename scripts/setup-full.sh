@@ -4,7 +4,8 @@
 # Into the system: GenomeTools and gffread, which check and compare gene models.
 # Into .venv/full, apart because they require older packages than this project: a tracking server, an S3 server, and two
 # programs that results are compared with, sourmash and dinuc-shuf.
-# Into .venv/s3fs, a driver that users may have or not: tests try both.
+# Into .venv/s3fs, a driver that users may have or not, for tests try both: without what it requires of .venv's packages,
+# of which it wants an older python-dateutil.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/apt.sh
@@ -43,6 +44,7 @@ rm -rf .venv/full
 .venv/full/bin/python -m pip install --quiet --disable-pip-version-check \
     'mlflow>=3,<4' 'moto[server]>=5,<6' 'sourmash>=4.8,<5' 'dinuc-shuf==0.1.0b1'
 rm -rf .venv/s3fs
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target .venv/s3fs s3fs ||
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target .venv/s3fs \
+    s3fs aiobotocore aioitertools botocore jmespath ||
     fail "pip could not install s3fs: check the network and the lines above, then run again"
 printf '%s' "$expected" >"$stamp"

@@ -218,6 +218,13 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
         terminal.say(text)
 
 
+def complete(arguments: argparse.Namespace) -> None:
+    """Name the file of mistakes beside a page at an address, while both are addresses."""
+    if arguments.mistakes is None and arguments.report and remote.local_path(arguments.report) is None:
+        folder, _ = remote.parent_of(arguments.report)
+        arguments.mistakes = remote.file_in(folder, f"mistakes-{arguments.split}.bed")
+
+
 def _default_outputs(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The paths of the page and of the mistakes, as given or next to the first bundle.
 

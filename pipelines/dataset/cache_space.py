@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 from pipelines import schema, storage
 from pipelines.errors import ResourceError, UsageError
+from pipelines.stores.cache_room import LIMIT, limit_bytes
 
-LIMIT = "RAYGENE_CACHE_GIB"
-DEFAULT_GIB = 100.0
 TOKENS = "tokens.arrow"
 _RESERVED = "reserved"
 """A file of an entry that is being written, without content and as long as the entry will be."""
@@ -179,17 +178,3 @@ def remove_leftovers(entry: Path) -> None:
     for path in entry.parent.iterdir():
         if path.name.startswith(f".{entry.name}.") and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def limit_bytes() -> float:
-    """How many bytes of datasets the cache may hold.
-
-    Raises:
-        UsageError: the environment variable is not a number.
-    """
-    value = os.environ.get(LIMIT, str(DEFAULT_GIB))
-    try:
-        gib = float(value)
-    except ValueError as error:
-        raise UsageError(f"{LIMIT}={value}: not a number", "set it to a number of GiB, such as 100") from error
-    return gib * 2**30

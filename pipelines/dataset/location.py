@@ -7,9 +7,6 @@ copy. The copies that were used longest ago go when the cache is full.
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +14,10 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pipelines import fingerprint, remote, storage
-from pipelines.dataset import cache_space, manifest
+from pipelines.dataset import manifest
 from pipelines.dataset.manifest import MANIFEST, REBUILD
 from pipelines.errors import DatasetError, ResourceError
-from pipelines.stores import reading, systems
+from pipelines.stores import cache_room, reading, systems
 from pipelines.stores.store import Store, each
 from pipelines.tokens import tokenizer_file
 
@@ -61,8 +58,7 @@ def local(location: Location, folders: Collection[str] | None = None) -> Path:
     if not _is_complete(entry, wanted):
         with storage.only_writer(entry, wait=True):
             _fetch(source, entry, content, wanted)
-    with suppress(OSError):
-        os.utime(entry)
+    cache_room.use(entry)
     return entry
 
 
@@ -161,21 +157,10 @@ def _make_room(entry: Path, needed: int, source: _Source) -> None:
     """
     storage.make_directory(entry)
     folder = entry.parent
-    others = [path for path in folder.iterdir() if path.is_dir() and path != entry]
-    oldest_first = sorted((path.stat().st_mtime, path) for path in others)
-    sizes = {path: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in (*others, entry)}
-    limit = cache_space.limit_bytes()
-    for last_used, path in oldest_first:
-        if sum(sizes.values()) + needed <= limit and needed <= shutil.disk_usage(folder).free:
-            break
-        if time.time() - last_used > IN_USE_S:
-            with suppress(ResourceError), storage.only_writer(path):
-                shutil.rmtree(path, ignore_errors=True)
-                del sizes[path]
-    free = min(shutil.disk_usage(folder).free, limit - sum(sizes.values()))
+    free = cache_room.make_room(folder, needed, keep=entry, idle_s=IN_USE_S)
     if needed > free:
         raise ResourceError(
             f"{folder}: the files of {source.shown} need {needed / 1e9:,.2f} GB and {max(free, 0) / 1e9:,.2f} GB are "
             "free for them",
-            f"free disk space, set RAYGENE_CACHE to a directory on a larger disk, or raise {cache_space.LIMIT}",
+            f"free disk space, set RAYGENE_CACHE to a directory on a larger disk, or raise {cache_room.LIMIT}",
         )

@@ -2,13 +2,15 @@
 
 A copy is kept under its SHA-256. It is used again for as long as the store gives the file the same version (its ETag,
 or else its size and time of change). Within a process an address stands for one copy, so that all of its readers see
-the same bytes. Another node makes its own copy, and refuses one with another SHA-256.
+the same bytes. Another node makes its own copy, and refuses one with another SHA-256. Copies that were not used for a
+day make room for others where there are more bytes than `cache_room` allows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,12 +24,14 @@ from pipelines.documents import sealed_json
 from pipelines.errors import InputError
 from pipelines.inputs import contents
 from pipelines.section import Section
-from pipelines.stores import copy_names, reading, systems
+from pipelines.stores import cache_room, copy_names, reading, systems
 
 MAX_BYTES = 200 << 30
 """Bytes of the largest download: no genome has more; the largest known, of Tmesipteris, has 160 Gb."""
 TRIES = 3
+FOLDER = "downloads"
 _RECORD = "record.json"
+_LOOK = 0.05
 _SectionT = TypeVar("_SectionT", bound=Section)
 Note = Callable[[str], None]
 
@@ -92,6 +96,7 @@ def local(location: str | Path, note: Note | None = None) -> Path:
 
 
 def _remember(address: str, path: Path, content: str) -> None:
+    cache_room.use(_folder(address))
     _copies[address] = (path, content)
     _origins[path] = Origin(address, content)
     copy_names.remember(path, remote.redacted(address))
@@ -120,7 +125,7 @@ def origin_of(path: Path) -> Origin | None:
 
 
 def _folder(address: str) -> Path:
-    return storage.cache_directory() / "downloads" / fingerprint.of_value(masked(address))[:24]
+    return storage.cache_directory() / FOLDER / fingerprint.of_value(masked(address))[:24]
 
 
 def _copy_path(address: str, content: str) -> Path:
@@ -163,6 +168,7 @@ def _fetch(address: str, note: Note | None) -> tuple[Path, str]:
 def _download(source: reading.Folder, name: str, address: str, folder: Path) -> tuple[Path, str]:
     digest = hashlib.sha256()
     storage.make_directory(folder)
+    _make_room(folder)
     with storage.replacing(folder / "copy") as temporary, temporary.open("wb") as stream:
 
         def write(block: bytes) -> None:
@@ -183,7 +189,21 @@ def _download(source: reading.Folder, name: str, address: str, folder: Path) -> 
     except OSError as error:
         raise storage.write_error(path, error) from error
     contents.remember(path, content)
+    global _copied
+    _copied += path.stat().st_size
     return path, content
+
+
+_copied = math.inf
+"""Bytes since there was room for more: each look at the cache costs as much as there is in it."""
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the copies that were used longest ago where there are too many."""
+    global _copied
+    if _copied > cache_room.limit_bytes() * _LOOK:
+        cache_room.make_room(folder.parent, storage.RESERVE, keep=folder)
+        _copied = 0.0
 
 
 def _recorded(folder: Path, version: str) -> str | None:

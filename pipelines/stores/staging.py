@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import storage
+from pipelines.stores import cache_room
 from pipelines.stores.store import Store, each
 
 RECORDS = ".records"
@@ -102,6 +103,8 @@ def node_folder() -> Iterator[Path]:
     """A new directory in this node's cache, which is removed with everything in it."""
     parent = storage.cache_directory() / "staging"
     storage.make_directory(parent)
+    # What killed workers left.
+    cache_room.make_room(parent, limit=0)
     folder = Path(tempfile.mkdtemp(dir=parent))
     try:
         yield folder

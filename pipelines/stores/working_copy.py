@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import fingerprint, storage
-from pipelines.stores import lease
+from pipelines.stores import cache_room, lease
 from pipelines.stores.store import Store, each
 
 _INDEX = ".raygene-copy.json"
@@ -66,6 +66,7 @@ class WorkingCopy:
             self._files[name] = {"version": stored[name].version, "status": _status(self.path / name)}
 
         storage.make_directory(self.path)
+        _remove_unused(self.path)
         try:
             each(fetch, missing)
         finally:
@@ -102,6 +103,7 @@ class WorkingCopy:
                     del self._files[name]
         finally:
             self._write_index()
+        cache_room.use(self.path)
         return changed
 
     def remove(self) -> None:
@@ -136,6 +138,15 @@ class WorkingCopy:
 
     def _write_index(self) -> None:
         storage.write_text(_index_path(self.path), json.dumps(self._files))
+
+
+def _remove_unused(path: Path) -> None:
+    """Remove what killed commands left for those that never came, where there is more than the cache may hold."""
+    cache_room.use(path)
+    cache_room.make_room(path.parent, keep=path)
+    for index in path.parent.glob(f"*{_INDEX}"):
+        if not index.with_name(index.name.removesuffix(_INDEX)).exists():
+            index.unlink(missing_ok=True)
 
 
 def _index_path(path: Path) -> Path:

@@ -26,3 +26,13 @@ def test_the_page_of_several_bundles_is_never_that_of_the_first_alone(
     arguments = parsers()["evaluate"].parse_args([*bundles, "--dataset", "none"])
     written = evaluate.written(Context(arguments, {}, Terminal()))
     assert {output.flag: output.path for output in written}["--report"] == tmp_path / page
+
+
+@pytest.mark.parametrize(
+    ("page", "mistakes"),
+    [("s3://lab/reports/page.html?region=x", "s3://lab/reports/mistakes-test.bed?region=x"), ("page.html", None)],
+)
+def test_the_mistakes_lie_beside_a_page_at_an_address(page: str, mistakes: str | None) -> None:
+    arguments = parsers()["evaluate"].parse_args(["run/bundle", "--dataset", "none", "--report", page])
+    evaluate.complete(arguments)
+    assert arguments.mistakes == mistakes

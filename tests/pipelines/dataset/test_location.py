@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dataset import cache_space, location
+from pipelines.dataset import location
 from pipelines.dataset.location import FOLDER
 from pipelines.dataset.manifest import MANIFEST, read_manifest
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, ResourceError
+from pipelines.stores import cache_room
 from tests.pipelines.dataset.small_dataset import write_dataset
 
 
@@ -102,14 +103,14 @@ def test_copies_that_were_not_used_for_long_make_room(
         folder.mkdir(parents=True)
         (folder / "part").write_bytes(bytes(size))
     os.utime(old, (0, 0))
-    monkeypatch.setenv(cache_space.LIMIT, str(2.5 * size / 2**30))
+    monkeypatch.setenv(cache_room.LIMIT, str(2.5 * size / 2**30))
     location.local(address)
     assert not old.exists()
     assert recent.exists()
 
 
 def test_a_cache_without_room_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache_space.LIMIT, "0.000001")
+    monkeypatch.setenv(cache_room.LIMIT, "0.000001")
     with pytest.raises(ResourceError, match=r"need 0.00 GB and 0.00 GB are free for them: .*RAYGENE_CACHE_GIB$"):
         location.local(address)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import threading
@@ -184,6 +185,19 @@ def test_a_tokenizer_is_reused_from_a_folder_or_a_file_at_an_address(tmp_path: P
     for address in ("memory://set/data", "memory://set/data/tokenizer.json"):
         section = TokenizerConfig.model_validate({"from": address})
         assert Tokenizer.from_config(section).fingerprint == tokenizer.fingerprint
+
+
+def test_copies_that_were_not_used_for_a_day_make_room(
+    web: str, served: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "old").mkdir(parents=True)
+    (cache / "old" / "genome.fa").write_bytes(bytes(1000))
+    os.utime(cache / "old", (0, 0))
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "1e-7")
+    (served / "a.fa").write_bytes(b">a")
+    monkeypatch.setattr(downloads, "_copied", math.inf)
+    assert in_next_process(f"{web}/a.fa")[0].exists()
+    assert not (cache / "old").exists()
 
 
 def test_a_text_names_addresses_in_place_of_copies(web: str, served: Path) -> None:

@@ -124,3 +124,13 @@ def test_a_writer_that_was_taken_over_puts_nothing(store: Store) -> None:
     with pytest.raises(BusyError, match="has taken it over"):
         lose()
     assert store.list() == {}
+
+
+def test_what_killed_commands_left_long_ago_makes_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = WorkingCopy(store.folder("left"), working_copy.copy_path(store.folder("left")))
+    left.pull()
+    (left.path / "checkpoint").write_bytes(bytes(1000))
+    os.utime(left.path, (0, 0))
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "1e-7")
+    WorkingCopy(store, working_copy.copy_path(store)).pull()
+    assert sorted(path.name[:24] for path in left.path.parent.iterdir()) == [working_copy.copy_path(store).name] * 2

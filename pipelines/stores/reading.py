@@ -175,7 +175,10 @@ def _open_with_arrow(address: str) -> tuple[OpenFile, GetVersion]:
     system, path = systems.open_system(systems.with_environment(address))
 
     def open_file(name: str) -> Any:
-        return system.open_input_stream(f"{path}/{name}", compression=None)
+        try:
+            return system.open_input_stream(f"{path}/{name}", compression=None)
+        except OSError as error:
+            raise systems.with_reason(system, f"{path}/{name}", error) from error
 
     def version(name: str) -> str | None:
         with open_file(name) as stream:

@@ -232,7 +232,8 @@ class Store:
         except Exception as error:
             if causes.is_missing(error):
                 raise MissingError(f"{shown}: not there", "check the address") from error
-            raise causes.explained(shown, error) from error
+            reason = systems.with_reason(self.system, self.path(name), error)
+            raise causes.explained(shown, reason) from error
 
     def _make_folder(self, path: str) -> None:
         """Make the folder of a file, for drivers of fsspec: some of their folders are real ones."""

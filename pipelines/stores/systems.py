@@ -79,6 +79,26 @@ def open_system(address: str) -> tuple[Any, str]:
     return system, path.rstrip("/")
 
 
+def with_reason(system: Any, path: str, error: Exception) -> Exception:
+    """The error of a request for a file, or one that says why: S3 answers a question for a file's status by a number.
+
+    Args:
+        system: as `open_system` gives it.
+        path: of the file in it.
+        error: what it raised.
+    """
+    from pyarrow import fs
+
+    if "HeadObject" not in str(error):
+        return error
+    try:
+        # A listing, of nothing as a rule, is refused with words.
+        system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    except OSError as worded:
+        return worded
+    return error
+
+
 def _open_s3(parts: SplitResult) -> tuple[Any, str]:
     from pyarrow import fs
 

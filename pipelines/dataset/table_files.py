@@ -16,6 +16,9 @@ import pyarrow as pa
 from pipelines import storage
 from pipelines.stores.staging import RECORDS, Staging
 
+_LARGEST = 1 << 40
+"""Bytes of a file; it has the rows of a chromosome, or of some."""
+
 
 @dataclass(frozen=True)
 class TableFiles(Sequence[pa.Table]):
@@ -79,4 +82,5 @@ def read(staging: Staging, name: str) -> pa.Table:
     path = staging.path / RECORDS / name
     if staging.store is None or path.exists():
         return opened(path)
-    return pa.ipc.open_file(pa.BufferReader(staging.store.read(f"{RECORDS}/{name}"))).read_all()
+    content = staging.store.read(f"{RECORDS}/{name}", _LARGEST)
+    return pa.ipc.open_file(pa.BufferReader(content)).read_all()

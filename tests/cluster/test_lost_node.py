@@ -87,7 +87,7 @@ def undisturbed(cluster: Cluster, genomes: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("task", "first_output"),
-    [("PlaceNegatives", "*"), ("EachTask", ".data.building-*/.records/*.json")],
+    [("WritePlaced", "*"), ("EachTask", ".data.building-*/.records/*.json")],
     ids=["placing negatives", "encoding tokens"],
 )
 def test_a_node_lost_during_a_build_costs_tasks_and_changes_no_byte(

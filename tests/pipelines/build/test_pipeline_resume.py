@@ -4,11 +4,18 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from pipelines.build import encode_tokens
+from pipelines.build import encode_tokens, place_negatives, task_plan
+from pipelines.build.pipeline import build
+from pipelines.errors import ResourceError
+from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from tests.conftest import GenomeFiles, make_genome
 from tests.pipelines.build.builds import EXACT_CROP, bytes_of, dataset_config, mutated_genome, start_build
 
@@ -54,6 +61,32 @@ def test_a_killed_build_resumes_from_its_parts_to_the_same_bytes(tmp_path: Path)
     moved = {tmp_path / "out" / path.relative_to(records.parent.parent): modified[path] for path in finished}
     assert all(path.stat().st_mtime_ns == when for path, when in moved.items())
     assert not list(tmp_path.glob(".out.building-*"))
+
+
+def test_negatives_that_are_placed_are_not_placed_again(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_plan, "TASK_BASES", 1)
+    experiment = dataset_config(genome, crop=EXACT_CROP)
+    build(experiment, tmp_path / "whole", in_this_process, Silent())
+    original, placed = place_negatives.PlaceNegatives, []
+
+    def failing(*arguments: Any) -> Callable[[pa.Table], pa.Table]:
+        def place(table: pa.Table) -> pa.Table:
+            if len(placed) == 2:
+                placed.append("failed")
+                raise ResourceError("the disk is full", "free some space")
+            placed.append(table["chromosome"][0].as_py())
+            return original(*arguments)(table)
+
+        return place
+
+    monkeypatch.setattr(place_negatives, "PlaceNegatives", failing)
+    with pytest.raises(ResourceError):
+        build(experiment, tmp_path / "out", in_this_process, Silent())
+    build(experiment, tmp_path / "out", in_this_process, Silent())
+    assert placed == ["chr1", "chr2", "failed", "chr3", "chr4"]
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
 def _wait_for_records(folder: Path, process: subprocess.Popen[bytes]) -> Path:

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import schema
 from pipelines.build import task_plan
+from pipelines.dataset import table_files
+from pipelines.dataset.table_files import TableFiles
+from pipelines.stores.staging import Staging
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 60))
@@ -66,3 +74,36 @@ def test_a_task_spans_a_64th_of_what_all_intervals_span_between_4_and_16_megabas
 
 def test_no_intervals_give_the_smallest_tasks() -> None:
     assert task_plan.task_bases([pa.table({"genome": [], "chromosome": []})]) == task_plan.TASK_BASES
+
+
+@given(st.lists(st.lists(st.integers(1, 40), max_size=5), min_size=1, max_size=4), st.integers(1, 60))
+def test_tasks_read_by_reference_have_the_rows_of_the_table_in_order(lengths: list[list[int]], limit: int) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_plan, "TASK_BASES", limit)
+        patch.setattr(task_plan, "MAX_TASK_BASES", limit)
+        staging = Staging(Path(name))
+        tables = [rows_of("ab"[number // 2], f"chr{number}", own) for number, own in enumerate(lengths)]
+        for number, table in enumerate(tables):
+            table_files.write(staging.path, str(number), table)
+        files = TableFiles(staging, [str(number) for number in range(len(tables))])
+        rows = sum(map(len, tables))
+        splits = (np.arange(rows) % 3).astype(np.int8)
+        mapper = task_plan.OnRows(lambda table: table, staging)
+        tasks = task_plan.cut(files)
+        read = [mapper(table) for table in task_plan.references(tasks, files, splits, first_id=7)]
+        assert [len(task) for task in tasks] == [len(table) for table in read]
+        assert [task.genome for task in tasks] == [table["genome"][0].as_py() for table in read]
+        together = pa.concat_tables(read or [task_plan.with_ids(tables[0], 0, splits)])
+        assert together["interval_id"].to_pylist() == list(range(7, 7 + rows))
+        assert together["split"].to_pylist() == [schema.SPLITS[code] for code in splits]
+        assert together.select(["chromosome", "start"]).equals(pa.concat_tables(tables).select(["chromosome", "start"]))
+
+
+def rows_of(genome: str, chromosome: str, lengths: list[int]) -> pa.Table:
+    """Intervals of these lengths side by side."""
+    count = len(lengths)
+    ends = np.cumsum([0, *lengths])
+    columns = {"genome": [genome] * count, "chromosome": [chromosome] * count, "start": ends[:-1], "end": ends[1:]}
+    columns |= {"strand": ["+"] * count, "label": [1] * count, "source": ["gene"] * count}
+    columns |= {"gene_id": [None] * count, "biotype": [None] * count, "split": [""] * count}
+    return pa.table({name: pa.array(columns[name], schema.INTERVALS.field(name).type) for name in columns})

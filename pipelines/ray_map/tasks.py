@@ -36,6 +36,19 @@ def map_tables(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Tab
         yield from _mapped_here(tables, function)
         return
     import ray
+
+    blocks = [ray.put(table) for table in tables]
+    try:
+        yield from _while_nodes_last(_mapped_by_ray(blocks, function))
+    except ray.exceptions.RayTaskError as error:
+        raise explained(error) from error
+    except ray.exceptions.RayError as error:
+        raise lost_too_often(error) from error
+
+
+def _mapped_by_ray(blocks: list[Any], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:
+    """The mapped tables; already the first look at the references takes a CPU, for which Ray waits."""
+    import ray
     from ray.data import DataContext
 
     context = DataContext.get_current()
@@ -46,7 +59,6 @@ def map_tables(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Tab
         # Ray 2.60 warns about remote arguments that Ray Data has no names for, `max_retries` among them; without
         # that one it retries for ever.
         warnings.simplefilter("ignore")
-        blocks: list[Any] = [ray.put(table) for table in tables]
         results = ray.data.from_arrow_refs(blocks).map_batches(
             function,
             batch_format="pyarrow",
@@ -55,14 +67,10 @@ def map_tables(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Tab
             num_cpus=1,
             max_retries=MAX_RETRIES,
         )
-    try:
-        # Ray computes the blocks of a lost node again, so that to get one may take as long as any task.
-        found = (ray.get(block) for bundle in results.iter_internal_ref_bundles() for block in bundle.block_refs)
-        yield from _while_nodes_last(found)
-    except ray.exceptions.RayTaskError as error:
-        raise explained(error) from error
-    except ray.exceptions.RayError as error:
-        raise lost_too_often(error) from error
+    for bundle in results.iter_internal_ref_bundles():
+        for block in bundle.block_refs:
+            # A block of a lost node is computed again.
+            yield ray.get(block)
 
 
 def _mapped_here(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Table]) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.cluster.ray_nodes import BIN, Cluster, command_lines
 
-TIMEOUT_S = 240
+TIMEOUT_S = 600
 
 
 def status(process: int) -> list[str]:

@@ -17,11 +17,11 @@ from training.config import ModelConfig
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)
 
 
-def small_bundle(split: TokenDataset) -> Bundle:
+def small_bundle(split: TokenDataset, size: ModelConfig = MODEL) -> Bundle:
     """An untrained model of a dataset's tokenizer."""
-    model = models.fresh(MODEL, split.tokenizer, 0).eval()
+    model = models.fresh(size, split.tokenizer, 0).eval()
     record = {"epoch": 3, "validation_auroc": 0.9, "validation_mcc": 0.7, "seconds": 1.5}
-    config = describe(MODEL, {"epochs": 3}, split.manifest, record, 0.4, {"ray": "2"})
+    config = describe(size, {"epochs": 3}, split.manifest, record, 0.4, {"ray": "2"})
     return Bundle(model, split.tokenizer, config | {"parameters": parameters(model)})
 
 

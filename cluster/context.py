@@ -76,6 +76,10 @@ class Context:
     def _connected(self, config: ClusterConfig, worker_environment: Mapping[str, str] | None) -> Iterator[None]:
         from cluster.paths import stored_outputs
 
+        if config.engine == "local":
+            raise UsageError(
+                f"cluster.engine: local, but raygene {self.arguments.verb} needs Ray for this", "leave it out"
+            )
         verbose = self.arguments.verbose
         ray = connect(config, self.terminal, verbose=verbose, worker_environment=worker_environment)
         with ray, stored_outputs.served(self.arguments):

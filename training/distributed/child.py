@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import IO, Any
 
 from pipelines.errors import one_line
@@ -25,6 +26,7 @@ from training.distributed.launch import ENVIRONMENT, Spec, stopped
 from training.distributed.messages import EventQueue
 from training.distributed.received import OnEvent, Received
 
+_MOST_KEPT = 1 << 20
 # The child has to find modules where this process has found them before it imports any of them.
 _BEGIN = (
     "import pickle, sys; from multiprocessing.connection import Connection; channel = Connection({handle}); "
@@ -36,6 +38,7 @@ def run_in_child(
     function: Callable[[Spec, EventQueue], None],
     spec: Spec,
     max_failures: int,
+    log: Path,
     on_event: OnEvent,
     request_stop: Interrupt | None = None,
 ) -> None:
@@ -45,6 +48,7 @@ def run_in_child(
         function: called in the child with `spec` and its end of the event queue; it is pickled by name.
         spec: a frozen dataclass that can be pickled.
         max_failures: how many times a dead child is started again.
+        log: file to which what a child has printed is added when it dies.
         on_event: called with every event in order, but for `WorkerFailed`, on a thread of its own. An exception that it
             raises is raised when the child has returned.
         request_stop: called at the first interrupt (SIGINT, SIGTERM), after which a child that has sent an event has
@@ -70,8 +74,10 @@ def run_in_child(
                 _receive(channel, received)
                 if process.wait() == 0 or received.errors or is_interrupted.is_set():
                     return
+                printed = _keep(output, log)
                 if attempt == max_failures:
-                    raise stopped(_last_words(process.returncode, output))
+                    where = f"or see {log}" if printed else "when the machine is less busy"
+                    raise stopped(_last_words(process.returncode, printed), where=where)
 
     failure: BaseException | None = None
     try:
@@ -121,14 +127,26 @@ def _receive(channel: Connection, received: Received) -> None:
             received.handle(channel.recv_bytes())
 
 
-def _last_words(status: int, output: IO[bytes]) -> str:
+def _keep(output: IO[bytes], log: Path) -> str:
+    """Add what a child has printed to a file; return its end."""
+    output.seek(0, os.SEEK_END)
+    output.seek(max(0, output.tell() - _MOST_KEPT))
+    printed = output.read()
+    # The disk may be what it died of.
+    with suppress(OSError):
+        if printed.strip():
+            with log.open("ab") as stream:
+                stream.write(printed)
+    return printed.decode(errors="replace")
+
+
+def _last_words(status: int, printed: str) -> str:
     """Why a child has died: the signal, or the last line that it printed."""
     if status < 0:
         with suppress(ValueError):
             return f"the worker was ended by {signal.Signals(-status).name}"
-    output.seek(0)
-    lines = output.read().decode(errors="replace").split("\n")
-    return next((one_line(line, 200) for line in reversed(lines) if line.strip()), f"the worker ended with {status}")
+    lines = [line for line in printed.split("\n") if line.strip()]
+    return one_line(lines[-1], 200) if lines else f"the worker ended with status {status}"
 
 
 class _Channel:

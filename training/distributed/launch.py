@@ -153,9 +153,15 @@ def error_of_ray(failure: Exception, what: str = "training") -> TrainingError:
     return stopped(one_line(lines[-1], 200) if lines else type(failure).__name__, what)
 
 
-def stopped(reason: str, what: str = "training") -> TrainingError:
-    """The one-line error for work that stopped for a reason that may not come again."""
-    return TrainingError(f"{what} stopped ({reason})", "run the same command to resume, with --verbose to see why")
+def stopped(reason: str, what: str = "training", where: str = "with --verbose to see why") -> TrainingError:
+    """The one-line error for work that stopped for a reason that may not come again.
+
+    Args:
+        reason: of the last failure.
+        what: stopped.
+        where: more is to be seen.
+    """
+    return TrainingError(f"{what} stopped ({reason})", f"run the same command to resume, {where}")
 
 
 def _torch_config(prepare: Callable[[Any], None] | None, spec: Any) -> Any:

@@ -56,6 +56,8 @@ from training.splits import open_splits
 from training.tasks import Task
 
 SHORT_KEY = 12
+WORKER_LOG = "worker.log"
+"""File in a run's directory: what a worker without Ray has printed before it died."""
 
 
 @dataclass(frozen=True)
@@ -397,7 +399,7 @@ def _train_on_workers(
             if cpus is None:
                 launch(worker.run, spec, group, run.output, reporter, request_stop, worker.open_dataset)
             else:
-                child.run_in_child(worker.run, spec, training.retries, reporter, request_stop)
+                child.run_in_child(worker.run, spec, training.retries, run.output / WORKER_LOG, reporter, request_stop)
         except KeyboardInterrupt:
             if saved := reporter.saved_position:
                 logger.note(f"stopped after epoch {saved.epoch + 1}, step {saved.step} of {run.steps}, which is saved")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-# The first optimizer of a process imports it in any case, 75 MB. Here, it counts as the process, not as a step.
-import torch._dynamo  # noqa: F401
 from torch import nn, optim
 
 from training.config import TrainingConfig
@@ -13,6 +11,11 @@ from training.engine import layers
 
 FACTOR = "rate_factor"
 """Of a group of weights: what the learning rate of a step is multiplied by. Absent: 1."""
+
+
+def load_libraries() -> None:
+    """Import what the first optimizer does in any case, 75 MB: for whoever measures a process before it."""
+    import torch._dynamo  # noqa: F401
 
 
 def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:

@@ -64,31 +64,37 @@ def numbers(events: list[WorkerEvent]) -> list[int]:
 
 
 @pytest.mark.parametrize("function", [count, print_much])
-def test_every_event_arrives_in_order(function: object, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_event_arrives_in_order(function: object, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     events: list[WorkerEvent] = []
-    run_in_child(function, 500, 0, events.append)  # type: ignore[arg-type]
+    run_in_child(function, 500, 0, tmp_path / "log", events.append)  # type: ignore[arg-type]
     assert numbers(events) == list(range(501))
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_error_that_the_child_explains_is_raised_as_it_is() -> None:
+def test_an_error_that_the_child_explains_is_raised_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="rows: none"):
-        run_in_child(refuse, None, 3, lambda event: None)
+        run_in_child(refuse, None, 3, tmp_path / "log", lambda event: None)
 
 
 def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     events: list[WorkerEvent] = []
-    run_in_child(die_once, tmp_path / "marker", 1, events.append)
+    run_in_child(die_once, tmp_path / "marker", 1, tmp_path / "log", events.append)
     assert numbers(events) == [7]
 
 
 @pytest.mark.parametrize(("function", "reason"), [(fail, "RuntimeError: the disk is on fire"), (die, "SIGKILL")])
-def test_a_child_that_dies_too_often_is_one_line(function: object, reason: str) -> None:
+def test_a_child_that_dies_too_often_is_one_line(tmp_path: Path, function: object, reason: str) -> None:
     with pytest.raises(TrainingError, match=reason):
-        run_in_child(function, None, 0, lambda event: None)  # type: ignore[arg-type]
+        run_in_child(function, None, 0, tmp_path / "log", lambda event: None)  # type: ignore[arg-type]
 
 
-def test_an_error_of_the_callback_is_raised_when_the_child_has_returned() -> None:
+def test_what_a_dead_child_has_printed_is_kept_and_the_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=f"see {tmp_path / 'log'}"):
+        run_in_child(fail, None, 1, tmp_path / "log", lambda event: None)
+    assert (tmp_path / "log").read_text().count("Traceback") == 2
+
+
+def test_an_error_of_the_callback_is_raised_when_the_child_has_returned(tmp_path: Path) -> None:
     def refuse_second(event: WorkerEvent) -> None:
         seen.append(event)
         if len(seen) == 2:
@@ -96,7 +102,7 @@ def test_an_error_of_the_callback_is_raised_when_the_child_has_returned() -> Non
 
     seen: list[WorkerEvent] = []
     with pytest.raises(ValueError, match="enough"):
-        run_in_child(count, 5, 0, refuse_second)
+        run_in_child(count, 5, 0, tmp_path / "log", refuse_second)
     assert numbers(seen) == list(range(6))
 
 
@@ -110,7 +116,7 @@ def test_an_interrupt_lets_the_child_save(tmp_path: Path, number: signal.Signals
             os.kill(os.getpid(), number)
 
     with pytest.raises(KeyboardInterrupt):
-        run_in_child(wait_for_file, tmp_path / "stop", 3, interrupt_once, (tmp_path / "stop").touch)
+        run_in_child(wait_for_file, tmp_path / "stop", 3, tmp_path / "log", interrupt_once, (tmp_path / "stop").touch)
     assert numbers(events)[1:] == [-1]
 
 
@@ -124,7 +130,7 @@ def test_a_terminal_s_interrupt_does_not_end_the_child_itself(tmp_path: Path) ->
                 os.kill(numbers(events)[0], number)
             threading.Timer(0.3, (tmp_path / "stop").touch).start()
 
-    run_in_child(wait_for_file, tmp_path / "stop", 0, interrupt_child)
+    run_in_child(wait_for_file, tmp_path / "stop", 0, tmp_path / "log", interrupt_child)
     assert numbers(events)[1:] == [-1]
 
 
@@ -132,10 +138,13 @@ def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from training.distributed.child import run_in_child\n"
         "from tests.training.distributed.test_child import wait_for_file\n"
-        "run_in_child(wait_for_file, Path(sys.argv[1]), 0, lambda event: print(event.number, flush=True))\n"
+        "show = lambda event: print(event.number, flush=True)\n"
+        "run_in_child(wait_for_file, Path(sys.argv[1]), 0, Path(sys.argv[2]), show)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "never")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(tmp_path / "never"), str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

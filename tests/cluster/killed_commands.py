@@ -1,0 +1,85 @@
+"""Command lines in processes of their own, to be killed at moments that a test waits for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LIMIT_S = 600
+PUSH_S = 1.0
+"""Seconds between two looks at what has changed in an output at an address: short, for commands that last seconds."""
+_START = f"""
+import sys
+from cluster.paths import stored_outputs
+from raygene.__main__ import main
+stored_outputs.PUSH_S = {PUSH_S}
+sys.exit(main())
+"""
+
+
+class Command:
+    """A command line of raygene that has been started."""
+
+    def __init__(self, *line: str | Path) -> None:
+        root = str(Path(__file__).parents[2])
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _START, *(str(word) for word in line)],
+            env=environment,
+            text=True,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def finish(self) -> tuple[str, str]:
+        """What it wrote to the screen, and what to the other stream; it must end well."""
+        output, errors = self.process.communicate(timeout=LIMIT_S)
+        assert self.process.returncode == 0, errors[-3000:]
+        return output, errors
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition, which must hold before the command ends."""
+        deadline = time.monotonic() + LIMIT_S
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()[1][-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """SIGKILL to the driver alone, as the system does where memory runs out."""
+        self.process.kill()
+        self.process.communicate(timeout=60)
+
+    def kill_ray(self) -> str:
+        """SIGKILL to the raylet and the head's service of its local Ray; what it says then, as it ends."""
+        victims = [process for process, name in _descendants(self.process.pid) if name in ("raylet", "gcs_server")]
+        assert len(victims) == 2
+        for process in victims:
+            os.kill(process, signal.SIGKILL)
+        return self.process.communicate(timeout=LIMIT_S)[1]
+
+
+def run(*line: str | Path) -> tuple[str, str]:
+    """Run a command line to its end."""
+    return Command(*line).finish()
+
+
+def _descendants(parent: int) -> list[tuple[int, str]]:
+    """Numbers and names of the processes below one."""
+    parents: dict[int, tuple[int, str]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            before, _, after = path.read_text().rpartition(")")
+        except OSError:
+            continue
+        parents[int(path.parent.name)] = (int(after.split()[1]), before.partition("(")[2])
+    below, known = [], {parent}
+    while new := [number for number, (above, _) in parents.items() if above in known and number not in known]:
+        known.update(new)
+        below += [(number, parents[number][1]) for number in new]
+    return below

@@ -16,6 +16,7 @@ from pipelines.display import counted
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map.nodes import Node, Shortage, held_by_any
+from pipelines.stores import worker_folder
 from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
 from training.memory.capacity import format_size
@@ -69,6 +70,8 @@ class Run:
         self._training = TrainingConfig.model_validate(base["training"])
         files = [store.output / identity.STUDY, *(path / MANIFEST for path in datasets.directories)]
         self._machine = machines.smallest_machine(config, self._training.device, store.output, files)
+        if config.workers > 1:
+            machines.require_led_here(config.workers, store.output)
         self._shares = self._shared_out() if config.workers > 1 else None
         self._datasets = datasets
         self._splits: dict[str, tuple[TokenDataset, TokenDataset]] = {}
@@ -231,6 +234,7 @@ class Run:
             dataset=self._datasets.dataset_of(trial.parameters).location,
             fingerprint=trial.fingerprint,
             folder=self._store.folder(trial),
+            served=worker_folder.of(self._store.folder(trial)),
             gap_rows=self._config.gap_rows,
             retain_memory=trial.retain_memory,
             cpus=trial.cpus,

@@ -29,10 +29,10 @@ from pipelines.stores.working_copy import WorkingCopy
 
 PUSH_S = 30.0
 """Seconds between two looks at what has changed: what a killed command loses at most."""
-LAST = ("*manifest.json", "*config.json")
-"""Files that say that those beside them are complete."""
+LAST = ("*epoch-*.pt", "*manifest.json", "*config.json")
+"""Files that say that those beside them are complete: checkpoints do of logs."""
 SKIP = ("*.lock",)
-WRITE_ON_WORKERS = frozenset({"train", "profile", "scan", "annotate"})
+WRITE_ON_WORKERS = frozenset({"train", "tune", "profile", "scan", "annotate"})
 """Verbs whose workers write files of their outputs themselves."""
 _log = logging.getLogger("raygene")
 Note = Callable[[str], None]
@@ -103,15 +103,15 @@ def served(arguments: argparse.Namespace) -> Iterator[None]:
         arguments: of the verb, after `local`; Ray is connected.
 
     Raises:
-        UsageError: tune, on several machines.
+        UsageError: datasets would be built into a study's copy by several machines.
     """
     copies: list[Path] = getattr(arguments, "stored_copies", [])
+    verb = getattr(arguments, "verb", "")
+    if copies and verb == "tune" and arguments.dataset is None:
+        _require_one_machine()
     with ExitStack() as stack:
-        if copies and getattr(arguments, "verb", "") == "tune":
-            _require_one_machine()
-        elif getattr(arguments, "verb", "") in WRITE_ON_WORKERS:
-            for path in copies:
-                stack.enter_context(worker_folder.served(path))
+        for path in copies if verb in WRITE_ON_WORKERS else []:
+            stack.enter_context(worker_folder.served(path))
         yield
 
 
@@ -122,9 +122,9 @@ def _require_one_machine() -> None:
     machines = {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")}
     if machines - {ray.get_runtime_context().get_node_id()}:
         raise UsageError(
-            f"--output: an address, but trials of {counted(len(machines), 'machine')} would write there each for "
-            "itself",
-            "name a folder that every machine mounts, or run on one machine",
+            "--output: an address, and the study would build its datasets there on other machines",
+            "build one with raygene build --output ADDRESS and name it with --dataset, or use a folder that every "
+            "machine mounts",
         )
 
 

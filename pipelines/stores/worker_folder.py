@@ -91,6 +91,7 @@ class WorkerFolder:
         last: Sequence[str] = (),
         appended: Sequence[str] = (),
         watched: Sequence[str] = (),
+        continuously: bool = False,
     ) -> Iterator[OpenFolder]:
         """Work in the directory, or in a copy whose changes are sent to it at the end, by an error or without.
 
@@ -98,8 +99,8 @@ class WorkerFolder:
             fetched: patterns of the names of files that the copy begins with.
             last: patterns of the names of files that are sent after all others, such as checkpoints after logs.
             appended: patterns of the names of files that only grow at their end.
-            watched: names of files that may appear in the directory; the copy gets them some seconds later. Where
-                there are any, changes are sent in between too.
+            watched: names of files that may appear in the directory; the copy gets them some seconds later.
+            continuously: whether changes are sent every few seconds too; so they are where files are watched.
 
         Raises:
             StorageError: a file cannot be read or written on either node, or the command's does not answer.
@@ -112,7 +113,7 @@ class WorkerFolder:
             copy = _Copy(directory, remote, last)
             with self._errors_name_the_directory(directory):
                 copy.pull(fetched)
-                with copy.kept_equal(watched):
+                with copy.kept_equal(watched, continuously=continuously or bool(watched)):
                     yield copy
 
     @contextmanager
@@ -177,11 +178,11 @@ class _Copy:
                 del self._known[name]
 
     @contextmanager
-    def kept_equal(self, watched: Sequence[str]) -> Iterator[None]:
-        """Send changes at the end, and all the time while files are watched."""
+    def kept_equal(self, watched: Sequence[str], *, continuously: bool) -> Iterator[None]:
+        """Send changes at the end, and all the time if `continuously`."""
         ended = threading.Event()
         thread = threading.Thread(target=self._follow, args=(watched, ended), daemon=True, name="worker's folder")
-        if watched:
+        if continuously:
             thread.start()
         try:
             yield
@@ -195,7 +196,7 @@ class _Copy:
             raise
         finally:
             ended.set()
-            if watched:
+            if continuously:
                 thread.join()
         self.push()
 
@@ -255,23 +256,14 @@ def served(path: Path) -> Iterator[None]:
     import ray
 
     folder = WorkerFolder(path, folder_server.start(path), ray.get_runtime_context().get_node_id())
-    with registered(folder):
-        try:
-            yield
-        finally:
-            # Ray may be gone.
-            with suppress(Exception):
-                ray.kill(folder.server)
-
-
-@contextmanager
-def registered(folder: WorkerFolder) -> Iterator[None]:
-    """Have `of` know a directory that another process serves, while the context lasts."""
-    _served[folder.path] = folder
+    _served[path] = folder
     try:
         yield
     finally:
-        _served.pop(folder.path, None)
+        _served.pop(path, None)
+        # Ray may be gone.
+        with suppress(Exception):
+            ray.kill(folder.server)
 
 
 def of(path: Path) -> WorkerFolder:

@@ -11,7 +11,7 @@ import fnmatch
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,8 @@ class WorkingCopy:
     def push(self, wanted: Callable[[str], bool] = lambda name: True, *, delete: bool = True) -> list[str]:
         """Put the files that have changed, those of `last` after the others; return their names.
 
+        A file that is removed meanwhile, such as an old checkpoint, is left out.
+
         Args:
             wanted: which files, by name.
             delete: whether files of the folder that are no longer here are deleted there.
@@ -83,11 +85,14 @@ class WorkingCopy:
         Raises:
             StorageError: the store cannot be written.
         """
-        local = {name: _status(self.path / name) for name in self._names() if wanted(name)}
+        local = self._statuses(wanted)
         changed = [name for name, status in local.items() if self._files.get(name, {}).get("status") != status]
 
         def put(name: str) -> None:
-            self.store.upload(self.path / name, name)
+            try:
+                self.store.upload(self.path / name, name)
+            except FileNotFoundError:
+                return
             stored = self.store.find(name)
             self._files[name] = {"version": stored.version if stored else "", "status": local[name]}
 
@@ -110,6 +115,14 @@ class WorkingCopy:
         """Remove the copy; the folder stays."""
         shutil.rmtree(self.path, ignore_errors=True)
         _index_path(self.path).unlink(missing_ok=True)
+
+    def _statuses(self, wanted: Callable[[str], bool]) -> dict[str, _Status]:
+        statuses = {}
+        for name in self._names():
+            if wanted(name):
+                with suppress(FileNotFoundError):
+                    statuses[name] = _status(self.path / name)
+        return statuses
 
     def _names(self) -> list[str]:
         paths = (path for path in self.path.rglob("*") if path.is_file())

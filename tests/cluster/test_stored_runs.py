@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from pipelines.stores.store import Store
-from tests.cluster.ray_nodes import head
 from tests.cluster.verbs.test_scan import bundle
 from tests.conftest import make_genome
 from tests.training.conftest import write_dataset
@@ -151,16 +150,3 @@ def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatc
     for path in (here / "local").iterdir():
         if path.is_file() and path.suffix != ".json":
             assert folder.read(path.name, 1 << 30) == path.read_bytes()
-
-
-def test_trials_on_another_machine_are_refused_an_output_at_an_address(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    data = write_dataset(tmp_path / "data")
-    with head(tmp_path_factory.mktemp("head"), cpus=1) as cluster:
-        cluster.node()
-        line = ("tune", tmp_path / "experiment.yaml", "--dataset", data, "--output", f"local://{tmp_path}/study")
-        done = cluster.raygene(*line, "--cluster.address", cluster.address)
-    assert done.returncode == 2, done.stderr
-    assert "raygene: error: --output: an address, but trials of 2 machines would write there" in done.stderr

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.ray_nodes import FREE_WORKER_PORTS, ROOT, Cluster, head
+from tests.cluster.ray_nodes import ROOT, Cluster, head
 from tests.cluster.verbs.test_annotate import bundle as structure_bundle
 from tests.cluster.verbs.test_scan import bundle as recognition_bundle
 from tests.conftest import make_genome
@@ -36,6 +36,12 @@ EXPERIMENT = {
         "learning_rate": 0.005,
         "checkpoint_steps": 25,
         "device": "cpu",
+    },
+    "tuning": {
+        "space": {"model.hidden": [8, 12, 16]},
+        "search": "grid",
+        "scheduler": "none",
+        "device_memory": "4GiB",
     },
 }
 
@@ -94,13 +100,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     structure_bundle(inputs / "structure")
     with head(folder, cpus=0) as cluster:
         cover = f'mount -t tmpfs none "{hidden}" && exec "$@"'
+        # One after the other: two that start in the same moment choose the same ports.
         for _ in range(2):
-            cluster.start(
-                [f"--address={cluster.address}", "--num-cpus=1", *FREE_WORKER_PORTS],
-                ["unshare", "-m", "bash", "-c", cover, "node"],
-                RAYGENE_CACHE=str(hidden / "cache"),
-            )
-        cluster.wait_for(3)
+            cluster.node(["unshare", "-m", "bash", "-c", cover, "node"], RAYGENE_CACHE=str(hidden / "cache"))
         yield Nodes(cluster, inputs, hidden)
 
 
@@ -199,3 +201,33 @@ def test_a_profile_has_a_trace_of_every_worker(nodes: Nodes) -> None:
     for rank in range(2):
         assert (nodes.store("profile") / f"trace-worker-{rank}.json.gz").stat().st_size
         assert f"{nodes.address('profile')}/trace-worker-{rank}.json.gz" in shown
+
+
+def tune(nodes: Nodes, output: str | Path, workers: int) -> tuple[str | Path, ...]:
+    flags = ("--tuning.workers", str(workers), "--training.epochs", "2", "--output", output)
+    return ("tune", nodes.inputs / "experiment.yaml", "--dataset", nodes.inputs / "data", *flags)
+
+
+def test_a_study_is_the_same_after_a_kill(nodes: Nodes) -> None:
+    finish(nodes.start(*tune(nodes, nodes.inputs / "study", 1)))
+    process = nodes.start(*tune(nodes, nodes.address("study"), 1))
+    wait_until(lambda: nodes.copied("*/trials/*/epochs.jsonl"), process)
+    kill(process)
+    assert not nodes.store("study/best").exists()
+    finish(nodes.start(*tune(nodes, nodes.address("study"), 1)))
+    assert weights(nodes.store("study/best")) == weights(nodes.inputs / "study" / "best")
+
+
+def test_trials_of_several_workers_are_refused(nodes: Nodes) -> None:
+    process = nodes.start(*tune(nodes, nodes.address("workers"), 2))
+    assert "error: tuning.workers 2: --output is an address" in process.communicate(timeout=LIMIT_S)[1]
+    assert process.returncode == 2
+
+
+def test_a_study_that_would_build_its_datasets_elsewhere_is_refused(nodes: Nodes) -> None:
+    source = {"genome": "toy", "fasta": str(nodes.inputs / "genome.fa"), "annotation": str(nodes.inputs / "genes.gff3")}
+    path = nodes.inputs / "with_sources.yaml"
+    path.write_text(yaml.safe_dump({**EXPERIMENT, "sources": [source]}))
+    process = nodes.start("tune", path, "--output", nodes.address("refused"))
+    assert "--output: an address, and the study would build its datasets" in process.communicate(timeout=LIMIT_S)[1]
+    assert process.returncode == 2

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.errors import ResourceError
+from pipelines.errors import ResourceError, StorageError, UsageError
 from pipelines.ray_map.nodes import living, nodes_of
+from pipelines.stores import worker_folder
+from pipelines.stores.worker_folder import WorkerFolder
 from training.distributed import node_tasks
 from training.distributed.placement import place
 from training.memory import capacity
@@ -63,7 +65,7 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
     kind = config.device_kind or ("cuda" if placement.use_gpu else "cpu")
     configured = None if config.device_memory is None else capacity.parse_size(config.device_memory)
     requested: Kind | None = None if configured is not None else "cuda" if placement.use_gpu else "cpu"
-    reports = _reports([row for row, _ in usable], requested, output, files)
+    reports = _reports([row for row, _ in usable], requested, worker_folder.of(output), files)
     for (row, _), report in zip(usable, reports, strict=True):
         if report.problem:
             raise ResourceError(
@@ -78,6 +80,29 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
         min(node.gpus for _, node in usable) if placement.use_gpu else 0,
         is_local=len(listing) == 1 and kind == "cpu" and configured is None,
     )
+
+
+def require_led_here(workers: int, output: Path) -> None:
+    """Refuse trials of several workers where only this machine sees the study, and others would lead some of them.
+
+    Args:
+        workers: of each trial.
+        output: the study's directory.
+
+    Raises:
+        UsageError: they are refused.
+    """
+    served = worker_folder.of(output)
+    if served.server is None:
+        return
+    others = [node for node in node_tasks.living_nodes() if node["NodeID"] != served.node]
+    if any(node["Resources"].get("CPU") for node in others):
+        raise UsageError(
+            f"tuning.workers {workers}: --output is an address, which trials of several workers on several machines "
+            "cannot share",
+            "set it to 1, or use a folder that every machine mounts",
+            key="tuning.workers",
+        )
 
 
 def cpus_per_memory(cpus: Sequence[int], memories: Sequence[int]) -> float:
@@ -105,7 +130,7 @@ def usage() -> Usage:
 
 
 def inspect_machine(
-    kind: Kind | None, output: Path, files: Sequence[Path], timeout_s: float = FILES_TIMEOUT_S
+    kind: Kind | None, output: WorkerFolder, files: Sequence[Path], timeout_s: float = FILES_TIMEOUT_S
 ) -> MachineReport:
     """Measure the free memory of this machine, and check that it sees and can write the files.
 
@@ -116,21 +141,31 @@ def inspect_machine(
         timeout_s: how long to wait for a file.
     """
     deadline = time.monotonic() + timeout_s
-    while (missing := [path for path in files if not path.exists()]) and time.monotonic() < deadline:
+    while (missing := [path for path in files if not _is_seen(path, output)]) and time.monotonic() < deadline:
         time.sleep(0.5)
     if missing:
         return MachineReport(None, f"{missing[0]}: does not exist")
-    probe = output / f".write-{uuid.uuid4().hex}"
     try:
-        probe.touch()
-        probe.unlink()
+        with output.opened() as folder:
+            probe = folder.path / f".write-{uuid.uuid4().hex}"
+            probe.touch()
+            folder.push()
+            probe.unlink()
+    except StorageError as error:
+        return MachineReport(None, error.problem)
     except OSError as error:
-        return MachineReport(None, f"{output}: cannot be written ({error.strerror or error})")
+        return MachineReport(None, f"{output.path}: cannot be written ({error.strerror or error})")
     return MachineReport(capacity.available_memory(kind) if kind else None)
 
 
+def _is_seen(path: Path, output: WorkerFolder) -> bool:
+    if path.is_relative_to(output.path):
+        return output.exists(path.relative_to(output.path).as_posix())
+    return path.exists()
+
+
 def _reports(
-    nodes: Sequence[node_tasks.Node], kind: Kind | None, output: Path, files: Sequence[Path]
+    nodes: Sequence[node_tasks.Node], kind: Kind | None, output: WorkerFolder, files: Sequence[Path]
 ) -> list[MachineReport]:
     import ray
     from ray.exceptions import RayError, RayTaskError

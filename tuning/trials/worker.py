@@ -11,6 +11,8 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +22,7 @@ from pipelines.address import masked
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import DatasetError, StorageError
 from pipelines.ray_map.nodes import ClusterTooSmallError
+from pipelines.stores.worker_folder import OpenFolder, WorkerFolder
 from training.bundle import start
 from training.distributed.resume import resume
 from training.distributed.worker import explain
@@ -37,7 +40,16 @@ from training.memory.plan import step_allowance
 from training.observability import journal
 from training.splits import open_splits
 from training.tasks import Task, criterion_of
-from tuning.trials.reports import METRICS, EpochReport, NotStarted, Report, StudyFailed, TimedOut, TrialFailed
+from tuning.trials.reports import (
+    METRICS,
+    EpochReport,
+    NotStarted,
+    Report,
+    StudyFailed,
+    TimedOut,
+    TrialFailed,
+    TrialReport,
+)
 from tuning.trials.store import CHECKPOINTS, EPOCHS, ERROR
 from tuning.trials.trial_spec import TrialSpec
 
@@ -74,13 +86,39 @@ def run_and_report_errors(train: Train, spec: TrialSpec, report: Report) -> None
     if spec.deadline is not None and time.time() >= spec.deadline:
         report(NotStarted())
         return
+    try:
+        with _opened(spec) as folder:
+            _train(train, replace(spec, folder=folder.path), _Arriving(folder, report))
+    except (StorageError, DatasetError, ClusterTooSmallError) as error:
+        report(StudyFailed(error.problem, error.fix))
+
+
+def _opened(spec: TrialSpec) -> AbstractContextManager[OpenFolder]:
+    """The trial's folder, or this process's copy of it, whose checkpoints are sent after the log of epochs."""
+    served = spec.served or WorkerFolder(spec.folder)
+    checkpoints = f"{CHECKPOINTS}/*.pt"
+    return served.opened([checkpoints, EPOCHS, ERROR], last=[checkpoints], continuously=True)
+
+
+class _Arriving:
+    """Reports to the study once what is reported is in the folder that the study reads."""
+
+    def __init__(self, folder: OpenFolder, report: Report) -> None:
+        self._folder, self._report = folder, report
+
+    def __call__(self, report: TrialReport) -> None:
+        self._folder.push()
+        self._report(report)
+
+
+def _train(train: Train, spec: TrialSpec, report: Report) -> None:
     (spec.folder / ERROR).unlink(missing_ok=True)
     try:
         train(spec, report)
     except TrialTimeLimitError as error:
         report(TimedOut(error.epoch, spec.time_limit or 0.0))
-    except (StorageError, DatasetError, ClusterTooSmallError) as error:
-        report(StudyFailed(error.problem, error.fix))
+    except (StorageError, DatasetError, ClusterTooSmallError):
+        raise
     except Exception as error:
         permanent = explain(error)
         if permanent is None:

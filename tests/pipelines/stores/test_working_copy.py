@@ -134,3 +134,20 @@ def test_what_killed_commands_left_long_ago_makes_room(store: Store, monkeypatch
     monkeypatch.setenv("RAYGENE_CACHE_GIB", "1e-7")
     WorkingCopy(store, working_copy.copy_path(store)).pull()
     assert sorted(path.name[:24] for path in left.path.parent.iterdir()) == [working_copy.copy_path(store).name] * 2
+
+
+def test_a_file_that_is_removed_while_others_are_put_is_left_out(
+    store: Store, copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.pull()
+    for name in ("one", "two"):
+        (copy.path / name).write_text(name)
+    upload = Store.upload
+
+    def remove_first(self: Store, source: Path, name: str) -> None:
+        (copy.path / "one").unlink(missing_ok=True)
+        upload(self, source, name)
+
+    monkeypatch.setattr(Store, "upload", remove_first)
+    copy.push()
+    assert set(store.list()) == {"two"}

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.stores import worker_folder
+from pipelines.stores.worker_folder import WorkerFolder
 from tuning.trials.machines import cpus_per_memory, inspect_machine
 from tuning.trials.memory_check import Machine, resource_share
 
@@ -35,25 +39,36 @@ def test_equal_machines_have_their_own_number_of_cpus() -> None:
 def test_a_machine_reports_its_memory_and_sees_the_files(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    report = inspect_machine("cpu", tmp_path, [file])
+    report = inspect_machine("cpu", WorkerFolder(tmp_path), [file])
     assert report.problem == ""
     assert (report.memory or 0) > 10**8
-    assert inspect_machine(None, tmp_path, [file]).memory is None
+    assert inspect_machine(None, WorkerFolder(tmp_path), [file]).memory is None
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_file_that_a_machine_does_not_see_is_named(tmp_path: Path) -> None:
     assert (
-        inspect_machine("cpu", tmp_path, [tmp_path / "away"], timeout_s=0.0).problem
+        inspect_machine("cpu", WorkerFolder(tmp_path), [tmp_path / "away"], timeout_s=0.0).problem
         == f"{tmp_path / 'away'}: does not exist"
     )
+
+
+@pytest.mark.ray
+def test_another_machine_sees_a_study_that_is_served(tmp_path: Path, ray_session: Any) -> None:
+    (tmp_path / "study.json").touch()
+    with worker_folder.served(tmp_path):
+        output = replace(worker_folder.of(tmp_path), node="another")
+        assert inspect_machine(None, output, [tmp_path / "study.json"]).problem == ""
+        problem = inspect_machine(None, output, [tmp_path / "away"], timeout_s=0.0).problem
+    assert problem == f"{tmp_path / 'away'}: does not exist"
+    assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_directory_that_a_machine_cannot_write_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert "cannot be written" in inspect_machine("cpu", tmp_path, []).problem
+    assert "cannot be written" in inspect_machine("cpu", WorkerFolder(tmp_path), []).problem
 
 
 def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    assert "cannot be written" in inspect_machine("cpu", tmp_path / "away", []).problem
+    assert "cannot be written" in inspect_machine("cpu", WorkerFolder(tmp_path / "away"), []).problem

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ResourceError, StorageError, TrainingError
+from pipelines.stores import worker_folder
 from training.config import ModelConfig, TrainingConfig
 from training.engine.checkpoints import Checkpoints
 from training.engine.state import CPU
@@ -55,6 +56,27 @@ def test_an_error_of_one_trial_fails_that_trial(tmp_path: Path) -> None:
 def test_an_error_that_may_pass_is_left_to_ray_and_its_last_line_is_kept(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="stale"):
         reports_of(raising(OSError("stale file handle")), tmp_path)
+    assert "stale file handle" in (tmp_path / ERROR).read_text()
+
+
+@pytest.mark.ray
+def test_an_epoch_of_another_node_is_in_the_study_before_it_is_reported(tmp_path: Path, ray_session: Any) -> None:
+    epochs: list[list[Any]] = []
+
+    def train(spec: TrialSpec, report: Report) -> None:
+        assert spec.folder != tmp_path
+        assert journal.read(spec.folder / EPOCHS) == [{"epoch": 1}]
+        journal.append(spec.folder / EPOCHS, [{"epoch": 2}])
+        report(EpochReport(2, 0.5, 0.1))
+        raise OSError("stale file handle")
+
+    journal.write(tmp_path / EPOCHS, [{"epoch": 1}])
+    (tmp_path / ERROR).touch()
+    with worker_folder.served(tmp_path):
+        elsewhere = replace(spec(tmp_path), served=replace(worker_folder.of(tmp_path), node="another"))
+        with pytest.raises(OSError, match="stale"):
+            run_and_report_errors(train, elsewhere, lambda report: epochs.append(journal.read(tmp_path / EPOCHS)))
+    assert epochs == [[{"epoch": 1}, {"epoch": 2}]]
     assert "stale file handle" in (tmp_path / ERROR).read_text()
 
 

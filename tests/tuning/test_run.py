@@ -21,6 +21,7 @@ from tuning.trials.reports import EpochReport, to_result
 from tuning.trials.store import EPOCHS, TrialStore
 from tuning.trials.tuner import SPEC
 
+pytestmark = pytest.mark.ray
 SPACE = {"space": {"model.hidden": [8, 12]}, "search": "grid", "configurations": 2, "scheduler": "none"}
 
 
@@ -60,7 +61,9 @@ def fit(searcher: Any, scheduler: Any, stopper: Any, *others: Any) -> None:
 
 
 @pytest.fixture
-def run_study(make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Shown]:
+def run_study(
+    make_study: Callable[..., Study], ray_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Shown]:
     monkeypatch.setattr(machines, "smallest_machine", lambda *arguments: Machine("cpu", 8 << 30, 2, 0, is_local=False))
     monkeypatch.setattr(tuner, "fit", fit)
     monkeypatch.setattr(heartbeat, "INTERVAL_S", 0.0)

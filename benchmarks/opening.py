@@ -1,13 +1,16 @@
-"""What it costs to open a large split, to plan an epoch of it, and to inspect it.
+"""What it costs to open a large split, to plan an epoch of it, to inspect it, and to evaluate on it.
 
-    python benchmarks/opening.py [plan] [decode] [inspect] [stretch] [--rows 10000000] [--tokens 200000000]
+    python benchmarks/opening.py [plan] [decode] [inspect] [evaluate] [stretch] [--rows 10000000] [--tokens 200000000]
 
 Each figure is of a process of its own: CPU and wall seconds of a plan, the second in its process, and how much memory
 the process takes at most beyond what it took before. `loop` is the same plan as a loop over windows of rows. The
 figures go to benchmarks/results/opening.json. `decode` opens a split for the first time, with one thread and with one
-for each CPU of this process. `inspect` inspects datasets of a fifth of the tokens and of all of them, and `stretch`
-counts what the labels of stretches of as many bases hold. Their memory is that of the process alone: pages of mapped
-files, which the system takes back when it needs them, do not count.
+for each CPU of this process. `inspect` inspects datasets, and `evaluate` scores and compares a small model on their
+test split and writes its mistakes and predictions. The first two datasets have the same number of rows, one of them
+five times as many tokens; the third has four times as many rows (`--datasets 200000x40 200000x200 800000x40`: rows of
+train, and tokens of each). `stretch` counts what the labels of stretches of a fifth of the tokens, and of all of them,
+hold. The memory of these three is that of the process alone: pages of mapped files, which the system takes back when it
+needs them, do not count.
 """
 
 from __future__ import annotations
@@ -40,11 +43,17 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.structure import states, statistics
 from pipelines.structure.states import CDS_0
 from pipelines.tokens.tokenizer import Tokenizer
+from training import models
+from training.bundle.bundle import Bundle
+from training.config import ModelConfig
 from training.data.step_plan import WINDOW, plan_epoch
+from training.evaluation import evaluate, mistakes, predictions
 
 RESULTS = Path(__file__).parent / "results" / "opening.json"
-BATCHES = (64, 8, 1)
+BATCHES, TOKEN_BUDGET = (64, 8, 1), 65_536
 ROW_TOKENS, PART_ROWS = 1_000, 20_000
+# Of twice the rows that the k-mer regression takes at most.
+DATASETS = ("200000x40", "200000x200", "800000x40")
 Figures = dict[str, Any]
 
 
@@ -99,11 +108,30 @@ def decode(folder: str, threads: int) -> Figures:
 
 def inspect(folder: str) -> Figures:
     """Inspect a dataset whose splits are decoded."""
-    os.environ["RAYGENE_CACHE"] = str(Path(folder) / "cache")
-    tokens = sum(len(TokenDataset.open(folder, split).tokens) for split in ("train", "validation", "test"))
+    size = opened_size(folder)
     with measured() as figures:
         inspection.inspect(Path(folder))
-    return {"tokens": tokens} | figures
+    return size | figures
+
+
+def evaluate_model(folder: str) -> Figures:
+    """Evaluate a model on a dataset whose splits are decoded, as the verb does but for its page."""
+    size, tokenizer = opened_size(folder), Tokenizer.load(Path(folder))
+    config = ModelConfig(embedding=8, hidden=8, stem=8)
+    model = models.fresh(config, tokenizer, 0).eval()
+    bundles = {"model": Bundle(model, tokenizer, {"task": "recognise", "threshold": 0.5})}
+    with measured() as figures:
+        evaluation = evaluate(bundles, Path(folder), "test", TOKEN_BUDGET)
+        mistakes.write(evaluation, Path(folder) / "mistakes.bed")
+        predictions.write(evaluation, Path(folder) / "predictions.tsv")
+    return size | {"mistakes": sum(mistakes.count(evaluation.dataset, evaluation.models[0]).values())} | figures
+
+
+def opened_size(folder: str) -> Figures:
+    """Rows and tokens of a dataset, all splits of which are decoded then."""
+    os.environ["RAYGENE_CACHE"] = str(Path(folder) / "cache")
+    splits = [TokenDataset.open(folder, split) for split in ("train", "validation", "test")]
+    return {"rows": sum(map(len, splits)), "tokens": sum(len(split.tokens) for split in splits)}
 
 
 def stretch(folder: str, bases: int) -> Figures:
@@ -147,14 +175,14 @@ def own_mb() -> float:
     return _status_mb("RssAnon")
 
 
-def write_dataset(folder: Path, tokens: int) -> None:
-    """Write a dataset of random tokens in rows of `ROW_TOKENS`, of which test has a tenth."""
+def write_dataset(folder: Path, train_rows: int, row_tokens: int) -> None:
+    """Write a dataset of random tokens in rows of one length; validation and test have a tenth of the rows of train."""
     tokenizer, generator = Tokenizer(3, 1, "anchor"), np.random.default_rng(0)
     files, counts, first = [], [], 0
     for split, share in (("train", 1.0), ("validation", 0.1), ("test", 0.1)):
-        count = max(round(tokens * share) // ROW_TOKENS, 2)
+        count = max(round(train_rows * share), 2)
         for part, begin in enumerate(range(0, count, PART_ROWS)):
-            rows = rows_of(generator, first + begin, min(PART_ROWS, count - begin))
+            rows = rows_of(generator, first + begin, min(PART_ROWS, count - begin), row_tokens)
             files.append(encode_tokens.write_part(rows, folder, f"split={split}/part-{part:05d}.parquet", tokenizer))
         first += count
         counts += [
@@ -166,43 +194,43 @@ def write_dataset(folder: Path, tokens: int) -> None:
     source = {"genome": "random", "fasta": "random.fa", "annotation": "random.gff3"}
     config = validate(DatasetConfig, {"sources": [source], "tokenizer": {"k": 3, "stride": 1}}, "random")
     genes = {"annotated": first, "usable": first, "kept": first, "negatives": first, "shortened": 0}
-    position = {"genome": "random", "chromosome": "chr", "start": 0, "end": ROW_TOKENS + 2}
+    position = {"genome": "random", "chromosome": "chr", "start": 0, "end": row_tokens + 2}
     manifest = {
         "format": FORMAT,
         "format_version": schema.FORMAT_VERSION,
-        "fingerprint": fingerprint.of_value([tokens, ROW_TOKENS]),
+        "fingerprint": fingerprint.of_value([train_rows, row_tokens]),
         "config": config.model_dump(mode="json"),
         "counts": counts,
         "dropped": {},
         "files": files,
         "genes": {"random": genes},
         "inputs": [],
-        "longest": {"bases": ROW_TOKENS + 2, **position, "strand": "+", "interval_id": 0},
+        "longest": {"bases": row_tokens + 2, **position, "strand": "+", "interval_id": 0},
         "tokenizer": {"fingerprint": tokenizer.fingerprint, **tokenizer.parameters, "size": tokenizer.vocabulary_size},
         "versions": {},
     }
     (folder / "manifest.json").write_text(sealed_text(manifest))
 
 
-def rows_of(generator: np.random.Generator, first: int, count: int) -> pa.Table:
+def rows_of(generator: np.random.Generator, first: int, count: int, row_tokens: int) -> pa.Table:
     """Rows of random tokens, genes and negatives in turn."""
-    ids = pa.array(generator.integers(3, 67, count * ROW_TOKENS, dtype=np.uint16))
-    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * ROW_TOKENS)
+    ids = pa.array(generator.integers(3, 67, count * row_tokens, dtype=np.uint16))
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * row_tokens)
     numbers = np.arange(first, first + count)
     return pa.table(
         {
             "interval_id": numbers,
             "genome": ["random"] * count,
             "chromosome": ["chr"] * count,
-            "start": numbers * 2 * ROW_TOKENS,
-            "end": numbers * 2 * ROW_TOKENS + ROW_TOKENS + 2,
+            "start": numbers * 2 * row_tokens,
+            "end": numbers * 2 * row_tokens + row_tokens + 2,
             "strand": ["+"] * count,
             "label": pa.array((numbers % 2), pa.int8()),
             "source": ["gene" if number % 2 else "shuffle" for number in range(first, first + count)],
             "gene_id": [f"gene{number}" for number in range(first, first + count)],
             "biotype": pa.nulls(count, pa.string()),
             "tokens": pa.ListArray.from_arrays(offsets, ids),
-            "token_count": pa.array([ROW_TOKENS] * count, pa.int32()),
+            "token_count": pa.array([row_tokens] * count, pa.int32()),
             **{name: generator.random(count, np.float32) for name in ("gc", "soft_masked_share")},
             "unknown_share": np.zeros(count, np.float32),
         }
@@ -224,6 +252,7 @@ PARTS: dict[str, Callable[..., Figures]] = {
     "plan": plan,
     "decode": decode,
     "inspect": inspect,
+    "evaluate": evaluate_model,
     "stretch": stretch,
 }
 
@@ -242,6 +271,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--tokens", type=int, default=200_000_000)
+    parser.add_argument(
+        "--datasets", nargs="+", default=DATASETS, metavar="ROWSxTOKENS", help="to inspect and evaluate"
+    )
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -254,19 +286,21 @@ def main() -> None:
         document["plan"] = [in_own_process("plan", kind, arguments.rows, batch) for kind, batch in turns]
     with tempfile.TemporaryDirectory() as name:
         if "decode" in arguments.parts:
-            write_dataset(Path(name), arguments.tokens)
+            write_dataset(Path(name), arguments.tokens // ROW_TOKENS, ROW_TOKENS)
             counts = (1, row_groups.thread_count()) * 2
             document["decode"] = [in_own_process("decode", name, threads) for threads in counts][2:]
-        sizes = (arguments.tokens // 5, arguments.tokens)
         if "stretch" in arguments.parts:
+            sizes = (arguments.tokens // 5, arguments.tokens)
             document["stretch"] = [in_own_process("stretch", name, bases) for bases in sizes]
-        if "inspect" in arguments.parts:
-            document["inspect"] = []
-            for tokens in sizes:
-                folder = Path(name) / str(tokens)
-                folder.mkdir()
-                write_dataset(folder, tokens)
-                document["inspect"].append(in_own_process("inspect", folder))
+        inspected: dict[str, list[Figures]] = {part: [] for part in ("inspect", "evaluate") if part in arguments.parts}
+        for size in arguments.datasets if inspected else ():
+            rows, row_tokens = map(int, size.split("x"))
+            folder = Path(name) / size
+            folder.mkdir()
+            write_dataset(folder, rows, row_tokens)
+            for part, figures in inspected.items():
+                figures.append(in_own_process(part, folder))
+        document |= inspected
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,22 +85,28 @@ class InThisProcess:
                     raise
 
 
-LIMIT_S = 6
+LIMIT_S = 15
 TWO = WorkerGroup(2, 2, Placement(1, use_gpu=False), max_failures=0)
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """Where one of two workers waits for a file that another process has locked."""
+    """Where one of two workers waits for a split that another process decodes; the one that comes first has it."""
 
     folder: Path
 
+    @property
+    def waits(self) -> Path:
+        """A file that there is from when a worker waits."""
+        return self.folder / "waits"
+
 
 def wait_for_lock(spec: Decoding) -> None:
-    """What a node does whose split another process decodes; the first worker to come has it decoded already."""
+    """What a worker does whose split another process of its machine decodes."""
     try:
         (spec.folder / "first").touch(exist_ok=False)
     except FileExistsError:
+        spec.waits.touch()
         with storage.only_writer(spec.folder / "entry", wait=True):
             pass
 
@@ -116,12 +123,26 @@ def wait_and_meet(spec: Decoding, events: EventQueue) -> None:
 
 
 HOLD_LOCK = """
-import fcntl, sys, time
+import fcntl, sys
 stream = open(sys.argv[1], "w")
 fcntl.flock(stream, fcntl.LOCK_EX)
 print("held", flush=True)
-time.sleep(float(sys.argv[2]))
+sys.stdin.read()
 """
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[Callable[[], None]]:
+    """Another process holds a lock until the function is called, or the block ends."""
+    command = [sys.executable, "-c", HOLD_LOCK, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder.stdin.close
+        finally:
+            holder.kill()
 
 
 @pytest.fixture(params=["in this process", pytest.param("by Ray", marks=pytest.mark.full)])
@@ -232,27 +253,31 @@ def test_an_interrupt_does_not_wait_for_workers_that_are_being_started(worker: N
     release.touch()
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("before_the_group", [True, False])
-def test_waiting_longer_than_collectives_may_ends_no_run_before_the_workers_form_a_group(
-    ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_the_group: bool
-) -> None:
-    """The lock is held from before the workers start until long after one of them waits for the other."""
+@pytest.fixture
+def decoding(ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Decoding:
+    """A split to wait for, longer than a collective may last."""
     monkeypatch.setattr("training.distributed.launch.COLLECTIVE_TIMEOUT_S", LIMIT_S)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_LOCK, str(tmp_path / ".entry.lock"), "45"], stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
+    return Decoding(tmp_path)
+
+
+@pytest.mark.full
+def test_waiting_longer_than_a_collective_may_ends_no_run_before_the_workers_form_a_group(decoding: Decoding) -> None:
     events: list[WorkerEvent] = []
-    try:
-        if before_the_group:
-            launch(meet, Decoding(tmp_path), TWO, tmp_path, events.append, prepare=wait_for_lock)
-            assert events == [Counted(2)] * 2
-        else:
-            with pytest.raises(TrainingError):
-                launch(wait_and_meet, Decoding(tmp_path), TWO, tmp_path, events.append)
-            assert holder.poll() is None, "the limit ended the run, not the lock"
-    finally:
-        holder.kill()
-        holder.wait()
+    with locked(decoding.folder / ".entry.lock") as release:
+
+        def release_late() -> None:
+            while not decoding.waits.exists():
+                time.sleep(0.1)
+            time.sleep(2 * LIMIT_S)
+            release()
+
+        threading.Thread(target=release_late, daemon=True).start()
+        launch(meet, decoding, TWO, decoding.folder, events.append, prepare=wait_for_lock)
+    assert events == [Counted(2)] * 2
+
+
+@pytest.mark.full
+def test_waiting_longer_than_a_collective_may_ends_a_run_whose_workers_have_formed_a_group(decoding: Decoding) -> None:
+    with locked(decoding.folder / ".entry.lock"), pytest.raises(TrainingError):
+        launch(wait_and_meet, decoding, TWO, decoding.folder, lambda event: None)
+    assert decoding.waits.exists()

@@ -18,7 +18,7 @@ import torch
 
 from pipelines import storage
 from pipelines.errors import DatasetError, TrainingError
-from training.distributed.launch import WorkerGroup, _receiving, launch
+from training.distributed.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
 from training.distributed.placement import Placement
 
@@ -191,18 +191,6 @@ def test_an_exception_of_the_callback_is_raised_after_the_workers_have_returned(
 def test_an_error_that_a_worker_reports_is_raised_and_not_retried(worker: None, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="build again"):
         launch(refuse, None, ONE, tmp_path, lambda event: None)
-
-
-def test_an_event_that_cannot_be_read_is_received_as_a_failure(ray_session: Any) -> None:
-    from ray.util.queue import Queue
-
-    queue, events = Queue(actor_options={"num_cpus": 0}), list[WorkerEvent]()
-    queue.put(b"no pickle")
-    with _receiving(queue, events.append):
-        pass
-    (failed,) = events
-    assert isinstance(failed, WorkerFailed)
-    assert "an event of a worker cannot be read" in str(failed.error)
 
 
 def test_an_event_that_cannot_be_read_ends_the_run(worker: None, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def write_left_out(directory: Path, count: int = 60) -> None:
     )
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["left_out"] = left_out.manifest_entry(rows, [written])
+    manifest["left_out"] = left_out.manifest_entry([rows], [written])
     path.write_text(json.dumps(manifest))
 
 

@@ -19,6 +19,8 @@ from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
 
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+# Ray's workers give way to all other processes, among which is the other half of a test run: they would hardly get on.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 # A busy machine takes longer for an example now and then, which is no failure.

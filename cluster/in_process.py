@@ -16,8 +16,6 @@ SMALL_GENOME = 16_000_000
 50 s so, and 78 s with Ray and two workers."""
 SMALL_SCAN = 2_000_000
 """The same for a scan by windows, which takes four times as long a base."""
-
-
 SMALL_BUILD_S = 8.0
 """CPU seconds of a build that Ray takes to start, to hand out tasks and to stop."""
 
@@ -44,21 +42,26 @@ def suffices_to_train(config: ClusterConfig, training: TrainingConfig) -> bool:
     Raises:
         UsageError: this machine is to train without Ray, and with several workers or a GPU.
     """
+    has_gpu = _uses_gpu(training.device)
     if config.engine == "local":
-        if training.workers > 1 or training.device == "cuda" or (training.device == "auto" and hardware()):
+        if training.workers > 1 or has_gpu:
             key = f"training.workers: {training.workers}" if training.workers > 1 else "training.device: cuda"
             raise UsageError(
                 f"{key}: not with cluster.engine: local, which trains with one worker on a CPU",
                 "leave one out, or set training.device to cpu",
             )
         return True
-    has_gpu = training.device == "cuda" or (training.device == "auto" and bool(hardware()))
     return config.engine == "auto" and training.workers == 1 and not has_gpu and _can_do_without(config)
 
 
 def _can_do_without(config: ClusterConfig) -> bool:
     """Whether there is neither a cluster nor a Ray that this process is connected to."""
     return address_of(config, os.environ.get("RAY_ADDRESS", "")) == "local" and not nodes.is_connected()
+
+
+def _uses_gpu(device: str) -> bool:
+    """Whether work on a device, cpu, cuda or auto, is done on a GPU of this machine."""
+    return device == "cuda" or (device == "auto" and bool(hardware()))
 
 
 def suffices_to_score(
@@ -83,9 +86,7 @@ def suffices_to_score(
             flag = "--device cuda" if device == "cuda" else f"--workers {workers}"
             raise UsageError(f"{flag}: not with cluster.engine: local, one thread of this process", "leave one out")
         return True
-    if config.engine == "ray" or not _can_do_without(config):
-        return False
-    if device == "cuda" or (device == "auto" and hardware()):
+    if config.engine == "ray" or not _can_do_without(config) or _uses_gpu(device):
         return False
     if workers is None:
         return bases <= small or (config.cpus or usable_cpus()) == 1

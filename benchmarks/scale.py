@@ -229,8 +229,8 @@ def in_process(axis: str, size: int, arguments: argparse.Namespace) -> dict[str,
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         listed.write_text(json.dumps(MAKERS[axis](folder, size, arguments.data.absolute())))
-    shutil.rmtree(folder / "dataset", ignore_errors=True)
-    shutil.rmtree(folder / "cache", ignore_errors=True)
+    for left in (folder / "dataset", folder / "cache", *folder.glob(".dataset.building-*")):
+        shutil.rmtree(left, ignore_errors=True)
     command = [sys.executable, __file__, "--measure", axis, str(folder), "--cpus", str(arguments.cpus)]
     environment = os.environ | {"RAYGENE_CACHE": str(folder / "cache")}
     output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -270,14 +270,14 @@ def main() -> None:
     document: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     document["machine"] = {"cpus": arguments.cpus, "processor": platform.machine()}
     for axis, axis_sizes in asked.items():
-        sizes = []
+        sizes: list[dict[str, Any]] = []
         for size in axis_sizes:
             sizes.append(in_process(axis, size, arguments))
             print(json.dumps(sizes[-1]), flush=True)
-        if sizes:
             document[axis] = {"sizes": sizes, "slopes between the last two": slopes(axis, sizes)}
-            print(json.dumps(document[axis]["slopes between the last two"]), flush=True)
             RESULT.write_text(json.dumps(document, indent=1) + "\n")
+        if sizes:
+            print(json.dumps(document[axis]["slopes between the last two"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,28 @@ class _SilentStage:
     def describe(self, text: str) -> None: ...
 
 
+class Recorded:
+    """Progress that is displayed later, or elsewhere: notes and warnings in their order."""
+
+    def __init__(self) -> None:
+        self._said: list[tuple[bool, str]] = []
+
+    @contextmanager
+    def stage(self, title: str, total: float | None = None, *, unit: str = "") -> Iterator[Stage]:
+        yield _SilentStage()
+
+    def note(self, text: str) -> None:
+        self._said.append((False, text))
+
+    def warn(self, text: str) -> None:
+        self._said.append((True, text))
+
+    def replay(self, progress: Progress) -> None:
+        """Report all of it."""
+        for is_warning, text in self._said:
+            (progress.warn if is_warning else progress.note)(text)
+
+
 class Silent:
     """Progress that displays nothing, for library use and tests; notes and warnings are collected in lists."""
 

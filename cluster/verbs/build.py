@@ -69,6 +69,7 @@ def run(context: Context) -> None:
         context.terminal,
         on_start=lambda prepared: show_plan(prepared, experiment.cluster, context.terminal),
         needs_ray=lambda prepared: not _works_alone(prepared, experiment.cluster),
+        processes=experiment.cluster.cpus or connection.usable_cpus(),
     )
     show(manifest, context.terminal)
     context.terminal.say(f"dataset: {output}")
@@ -134,7 +135,7 @@ def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterC
     from pipelines.build import plan_tables, preflight
     from pipelines.build.pipeline import prepare
 
-    job = prepare(config, terminal)
+    job = prepare(config, terminal, cluster.cpus or connection.usable_cpus())
     estimates = job.estimates()
     rows = [
         (

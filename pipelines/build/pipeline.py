@@ -56,15 +56,20 @@ class Prepared(Protocol):
         """Write the dataset's rows, on Ray or in this process; return the manifest and the tokenizer of the rows."""
 
 
-def prepare(config: DatasetConfig, progress: Progress) -> Prepared:
+def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Prepared:
     """Read and check every input.
+
+    Args:
+        config: the sections that decide content.
+        progress: reports what is read.
+        processes: how many of this machine may read genomes, which end with the call. The result does not depend on it.
 
     Raises:
         RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
     """
     if config.task == structure_config.STRUCTURE:
-        return structure_build.prepare(config, progress)
-    return recognise_build.prepare(config, progress)
+        return structure_build.prepare(config, progress, processes)
+    return recognise_build.prepare(config, progress, processes)
 
 
 def build(
@@ -75,6 +80,7 @@ def build(
     prepared: Prepared | None = None,
     on_start: Callable[[Prepared], None] | None = None,
     needs_ray: Callable[[Prepared], bool] = lambda prepared: True,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Build a dataset, unless the same one exists already.
 
@@ -87,6 +93,7 @@ def build(
         prepared: what `prepare` returned for the configuration, where its inputs have been read already.
         on_start: receives the build before it begins; not called where the dataset is there already.
         needs_ray: whether to open Ray for a build; without it this process works alone, to the same bytes.
+        processes: how many of this machine may read inputs, as of `prepare`.
 
     Returns:
         The manifest.
@@ -96,7 +103,7 @@ def build(
     """
     where = targets.target(output)
     with where.hold():
-        prepared = prepared or prepare(config, progress)
+        prepared = prepared or prepare(config, progress, processes)
 
         def opened() -> AbstractContextManager[Any]:
             return connect() if needs_ray(prepared) else in_this_process()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ from pipelines.dataset.table_files import TableFiles
 from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source, read_source
+from pipelines.inputs.each_source import read_each
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
@@ -139,15 +142,25 @@ class PreparedIntervals:
         return document | {"leakage": _measure_leakage(self, table, staging, progress)}, tokenizer
 
 
-def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
+def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> PreparedIntervals:
     """Read and check every input.
+
+    Args:
+        config: the sections that decide content.
+        progress: reports what is read.
+        processes: how many of this machine may read genomes.
 
     Raises:
         RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
     """
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
-    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
+    annotated = [source for source in config.sources if not source.labelled]
+    read = partial(read_source, negatives=config.negatives)
+    with (
+        progress.stage("reading genomes", len(config.sources), unit="genomes") as stage,
+        closing(read_each(read, annotated, progress, processes)) as each,
+    ):
         sources, collections = [], []
         for source in config.sources:
             stage.describe(source.genome)
@@ -156,7 +169,7 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedIntervals:
                 _warn_of_labels(collections[-1], progress)
                 _warn_of_contradictions(collections[-1], progress)
             else:
-                sources.append(read_source(source, config.negatives, progress))
+                sources.append(next(each))
             stage.advance()
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}

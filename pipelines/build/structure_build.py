@@ -8,7 +8,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -22,6 +24,7 @@ from pipelines.errors import UsageError
 from pipelines.gene_models import annotated_genome, genetic_code
 from pipelines.gene_models.annotated_genome import AnnotatedGenome
 from pipelines.genome.region import Region
+from pipelines.inputs.each_source import read_each
 from pipelines.progress import Progress
 from pipelines.splits import plan, stretches
 from pipelines.splits.blocks import Blocks
@@ -137,8 +140,13 @@ class PreparedStructure:
         return {split: listed for split, listed in regions.items() if listed}
 
 
-def prepare(config: DatasetConfig, progress: Progress) -> PreparedStructure:
+def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> PreparedStructure:
     """Read and check every input.
+
+    Args:
+        config: the sections that decide content.
+        progress: reports what is read.
+        processes: how many of this machine may read genomes.
 
     Raises:
         RaygeneError: a file, the tokenizer to reuse, a genetic code or a chromosome named in the split is missing or
@@ -149,10 +157,14 @@ def prepare(config: DatasetConfig, progress: Progress) -> PreparedStructure:
     tokenizer = Tokenizer.from_config(config.tokenizer)
     _require_centred(tokenizer, config)
     genomes = []
-    with progress.stage("reading genomes", len(config.sources), unit="genomes") as stage:
+    read = partial(annotated_genome.read, selection=SELECTION)
+    with (
+        progress.stage("reading genomes", len(config.sources), unit="genomes") as stage,
+        closing(read_each(read, config.sources, progress, processes)) as each,
+    ):
         for source in config.sources:
             stage.describe(source.genome)
-            genomes.append(annotated_genome.read(source, SELECTION, progress))
+            genomes.append(next(each))
             stage.advance()
     lengths = {genome.name: genome.lengths for genome in genomes}
     cut, blocks = stretches.cut(lengths, {genome.name: genome.bounds for genome in genomes}, config.split)

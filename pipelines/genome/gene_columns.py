@@ -49,14 +49,30 @@ class _Columns:
         }
         if any(gene.row for gene in genes):
             columns["rows"] = _pairs([gene.row or _NO_ROW for gene in genes])
-        table = _mapped(pa.table(columns))
+        return cls._of_table(pa.table(columns))
+
+    @classmethod
+    def _of_table(cls, table: pa.Table) -> _Columns:
+        table = _mapped(table)
         return cls(
             _values(table["bounds"], 2),
             table["is_forward"].chunk(0).to_numpy(),
             table["ids"].chunk(0),
             table["biotypes"].chunk(0),
-            _values(table["rows"], 2) if "rows" in columns else None,
+            _values(table["rows"], 2) if "rows" in table.column_names else None,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process they are mapped from a file of that one."""
+        columns = {
+            "bounds": _lists(self.bounds),
+            "is_forward": pa.array(self.is_forward),
+            "ids": self.ids,
+            "biotypes": self.biotypes,
+        }
+        if self.rows is not None:
+            columns["rows"] = _lists(self.rows)
+        return _Columns._of_table, (pa.table(columns),)
 
 
 class GeneColumns(Sequence[Feature]):
@@ -149,7 +165,9 @@ def mapped(named: Mapping[str, Intervals]) -> dict[str, Intervals]:
     Args:
         named: name to intervals, shape (n, columns), of the same number of columns.
     """
-    width = max((own.shape[1] for own in named.values()), default=2)
+    if not named:
+        return {}
+    width = max(own.shape[1] for own in named.values())
     together = np.concatenate([np.empty((0, width), np.int64), *named.values()])
     values = _values(_mapped(pa.table({"": _lists(together)}))[""], width)
     ends = np.cumsum([len(own) for own in named.values()]).tolist()

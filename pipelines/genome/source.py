@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,11 @@ class Source:
     unused: Counter[str]
     rules: list[str]
     others: dict[str, Intervals] = field(default_factory=dict)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the intervals of a source that comes from another process, as those that are read here."""
+        intervals_of = {name: gene_columns.mapped(state[name]) for name in ("excluded", "others")}
+        self.__dict__.update(state | intervals_of)
 
     @property
     def has_many_sequences(self) -> bool:

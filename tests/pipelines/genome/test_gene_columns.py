@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,21 @@ def test_a_genome_gives_the_genes_of_each_sequence_from_one_file(
         assert columns[name].ids.to_pylist() == [gene.gene_id for gene in expected]
         assert columns[name].rows.tolist() == [list(gene.row) for gene in expected if gene.row]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("count", [0, 3, 5_000])
+@pytest.mark.parametrize("has_rows", [True, False])
+def test_pickled_columns_are_in_a_file_again(
+    count: int, has_rows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path))
+    genes = {name: make_genes(name, count, has_rows=has_rows) for name in ("chr1", "chr2")}
+    pickled = pickle.dumps(GeneColumns.of_genome(genes))
+    before = pa.total_allocated_bytes()
+    columns = pickle.loads(pickled)
+    assert pa.total_allocated_bytes() - before <= gene_columns.FEW_BYTES
+    assert {name: [*own] for name, own in columns.items()} == genes
+    assert [gene.row for gene in columns["chr2"]] == [gene.row for gene in genes["chr2"]]
 
 
 @pytest.mark.parametrize("count", [3, 5_000])

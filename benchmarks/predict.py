@@ -191,7 +191,7 @@ def best_thresholds(bench: Bench, job: run.Scan, split: str) -> Thresholds:
 def measure_accuracy(bench: Bench) -> Figures:
     """The model at its default thresholds; the regression at the best ones on validation, for base-level F1."""
     train, validation = (TokenDataset.open(bench.dataset, split) for split in ("train", "validation"))
-    scorer = RegressionScorer(kmer_regression.fit_and_score(train, validation, validation).regression)
+    scorer = RegressionScorer(kmer_regression.fit_dataset(train, validation).regression)
     model, first = bench.job("model", Thresholds()), bench.job("regression", Thresholds(), scorer=scorer)
     for job in (model, first):
         run.scan(job, nullcontext, 2, "cpu", Silent())

@@ -15,6 +15,7 @@ from sklearn import metrics as sk
 
 Floats = NDArray[np.float64]
 NAMES = ("auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy")
+AT_THRESHOLD = NAMES[2:]
 CONFIDENCE = 0.95
 """Of every interval."""
 
@@ -94,6 +95,14 @@ def metrics_from_counts(
     )
 
 
+def metrics_of_calls(labels: ArrayLike, called: ArrayLike) -> dict[str, float]:
+    """The metrics of `NAMES` that depend on the threshold, from which rows reach it, both of shape (n,)."""
+    is_gene, is_called = np.asarray(labels) == 1, np.asarray(called)
+    counts = ((is_gene & is_called).sum(), is_called.sum(), is_gene.sum(), is_gene.size)
+    values = metrics_from_counts(*(np.array([count], np.float64) for count in counts))
+    return {name: float(value[0]) for name, value in zip(AT_THRESHOLD, values, strict=True)}
+
+
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """The threshold of highest MCC, halfway between two neighbouring scores; 0.5 when one class is missing.
 
@@ -124,6 +133,22 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         return 0.0, 1.0
     interval = binomtest(successes, trials).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def difference_interval(successes: int, trials: int, other: int, other_trials: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion less another one, of other trials (Newcombe 1998, method 10).
+
+    Args:
+        successes, trials: of the first proportion.
+        other, other_trials: of the one that is subtracted.
+    """
+    first, second = successes / max(trials, 1), other / max(other_trials, 1)
+    (low, high), (other_low, other_high) = wilson_interval(successes, trials), wilson_interval(other, other_trials)
+    difference = first - second
+    return (
+        difference - float(np.hypot(first - low, other_high - second)),
+        difference + float(np.hypot(high - first, second - other_low)),
+    )
 
 
 def resample_counts(generator: np.random.Generator, samples: int, size: int) -> Floats:

@@ -32,11 +32,12 @@ SECTIONS = ("cluster",)
 RARE = ("samples", "seed", "resample", "token_budget")
 DESCRIPTION = """\
 Scores every interval of a split and prints AUROC, AUPRC, MCC, F1, precision, recall and accuracy of each model at its
-own decision threshold, with the same figures of trivial rules in the same table; 95 % intervals and paired differences
-by bootstrap; figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out.
-Writes one self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several
-bundles are compared on the same rows. A dataset of another tokenizer is refused. To compare called genes with an
-annotation, use raygene compare."""
+own decision threshold, with the same figures of trivial rules in the same table, and of the 5-mer regression on the
+training data of a model that was trained on another dataset; 95 % intervals and paired differences by bootstrap;
+figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out. Writes one
+self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several bundles are
+compared on the same rows. A threshold that does something else than on the model's own validation is warned about. A
+dataset of another tokenizer is refused. To compare called genes with an annotation, use raygene compare."""
 EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figures.json"
 
 
@@ -209,11 +210,10 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
         terminal.table(table.caption, table.header, table.rows)
     if explanation := tables.explain_no_left_out(evaluation):
         terminal.say(explanation)
-    for model, calibration in zip(evaluation.models, evaluation.calibrations, strict=True):
-        terminal.say(
-            f"Calibration of {'the model' if len(evaluation.models) == 1 else model.name}: expected error "
-            f"{calibration.error:.3f}, Brier score {calibration.brier:.3f}."
-        )
+    if explanation := tables.explain_no_regression(evaluation):
+        terminal.say(explanation)
+    for number in range(len(evaluation.models)):
+        terminal.say(tables.explain_calibration(evaluation, number))
     for text in conclusions.conclude(evaluation):
         terminal.say(text)
 

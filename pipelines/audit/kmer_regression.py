@@ -77,10 +77,15 @@ class Regression:
     intercept: float
     strength: float
 
+    @property
+    def k(self) -> int:
+        """Bases of a k-mer."""
+        return (len(self.weights).bit_length() - 1) // 2
+
     def scores(self, rows: Floats) -> Scores:
         """Return the log-odds of rows of frequencies, shape (rows, columns), as shape (rows,)."""
         slope = self.weights / self.scale
-        return rows @ slope + (self.intercept - float(self.mean @ slope))
+        return _products(rows, slope) + (self.intercept - float(self.mean @ slope))
 
 
 def fit(
@@ -110,7 +115,13 @@ def fit(
             break
         best = auroc, fitted
     assert best is not None
-    return best[1], train @ best[1].weights + best[1].intercept
+    return best[1], _products(train, best[1].weights) + best[1].intercept
+
+
+def _products(rows: Floats, weights: NDArray[np.float64]) -> Scores:
+    """Each row times the weights, a few rows at a time: NumPy first copies rows to the weights' type."""
+    chunks = range(0, len(rows), CHUNK_ROWS)
+    return np.concatenate([rows[first : first + CHUNK_ROWS] @ weights for first in chunks] or [np.empty(0)])
 
 
 def _path(
@@ -148,24 +159,22 @@ def _cross_validated(rows: Floats, labels: NDArray[Any]) -> float:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A regression fitted on train, and its scores.
+class Fitted:
+    """A regression fitted on a dataset.
 
     Attributes:
         regression: fitted on `rows` of train.
         rows: indices of the train rows it was fitted on, ascending, shape (fitted,).
-        train_scores: scores of those rows, shape (fitted,).
-        eval_scores: scores of the split that it is evaluated on, shape (rows,).
+        threshold: log-odds of highest MCC on validation, or on `rows` without validation.
     """
 
     regression: Regression
     rows: NDArray[np.int64]
-    train_scores: Scores
-    eval_scores: Scores
+    threshold: float
 
 
-def fit_and_score(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Outcome:
-    """Fit on train, or on a fixed sample of `MAX_ROWS` where it has more rows, and score another split.
+def fit_dataset(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
+    """Fit on train, or on a fixed sample of `MAX_ROWS` where it has more rows.
 
     Train and validation must hold both labels.
     """
@@ -174,8 +183,15 @@ def fit_and_score(train: TokenDataset, evaluated: TokenDataset, validation: Toke
         held_out_rows = _sample_rows(validation)
         held_out = dataset_frequencies(validation, held_out_rows), validation.labels[held_out_rows]
     regression, train_scores = fit(dataset_frequencies(train, rows), train.labels[rows], held_out)
-    chunks = _frequency_chunks(evaluated, np.arange(len(evaluated)))
-    return Outcome(regression, rows, train_scores, np.concatenate([regression.scores(chunk) for _, chunk in chunks]))
+    if held_out is None:
+        return Fitted(regression, rows, metrics.best_threshold(train.labels[rows], train_scores))
+    return Fitted(regression, rows, metrics.best_threshold(held_out[1], regression.scores(held_out[0])))
+
+
+def dataset_scores(regression: Regression, dataset: TokenDataset) -> Scores:
+    """The log-odds of every row of a dataset, shape (rows,)."""
+    chunks = _frequency_chunks(dataset, np.arange(len(dataset)), regression.k)
+    return np.concatenate([regression.scores(chunk) for _, chunk in chunks])
 
 
 def _sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
@@ -188,12 +204,12 @@ def _sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
 def dataset_frequencies(dataset: TokenDataset, rows: NDArray[np.int64]) -> Floats:
     """Return `frequencies` of rows of a dataset, of the bases that their tokens show, shape (rows, 4^K)."""
     out = np.empty((len(rows), 4**K), np.float32)
-    for positions, chunk in _frequency_chunks(dataset, rows):
+    for positions, chunk in _frequency_chunks(dataset, rows, K):
         out[positions] = chunk
     return out
 
 
-def _frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Floats]]:
+def _frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64], k: int) -> Iterator[tuple[slice, Floats]]:
     """Yield the frequencies of a few rows at a time, which bounds memory, with their positions in `rows`."""
     lengths = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
     ends = np.cumsum(dataset.lengths[rows])
@@ -206,5 +222,5 @@ def _frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64]) -> Iterato
         counts = dataset.lengths[chunk]
         within_row = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         tokens = dataset.tokens[np.repeat(dataset.offsets[chunk], counts) + within_row]
-        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[chunk]))
+        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[chunk]), k)
         first = last

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from pipelines import metrics
 from pipelines.audit import kmer_regression
+from pipelines.audit.kmer_regression import Fitted, Regression
 from pipelines.dataset.token_dataset import TokenDataset
 
 SIX = 6
 UNKNOWN_BASE = 4
+KMERS = "kmers"
 CHUNK_ROWS = 1 << 16
 """Rows whose ends are looked at together: some 20 MB."""
 Scores = NDArray[np.float64]
@@ -33,7 +35,7 @@ class Rule:
         name: short name, the key in every JSON.
         description: what it looks at.
         scores: on the evaluated split, higher for genes, shape (rows,).
-        threshold: chosen on train for the highest MCC.
+        threshold: chosen for the highest MCC on train; of the k-mer regression on validation, if there is one.
         metrics: every figure of `metrics.NAMES` on the evaluated split.
     """
 
@@ -52,7 +54,8 @@ def audit(
     Args:
         train: the split that rules are fitted on.
         evaluated: the split that they are evaluated on.
-        validation: the split that chooses the penalty of the k-mer regression; with it, that rule is included.
+        validation: the split that chooses penalty and threshold of the k-mer regression; with it, that rule is
+            included.
         kmers: include the k-mer regression without a validation split too; it alone takes seconds to minutes.
     """
     columns: dict[str, tuple[str, Callable[[TokenDataset], Scores]]] = {
@@ -76,23 +79,34 @@ def audit(
     )
     for name, description, train_scores, eval_scores in ends:
         rules.append(_evaluate(name, description, train.labels, train_scores, evaluated, eval_scores))
-    if (kmers or validation is not None) and _has_both_labels(train):
+    if (kmers or validation is not None) and has_both_labels(train):
         rules.append(_evaluate_kmers(train, evaluated, validation))
     return sorted(rules, key=lambda rule: -rule.metrics["auroc"])
 
 
-def _has_both_labels(dataset: TokenDataset) -> bool:
+def has_both_labels(dataset: TokenDataset) -> bool:
+    """Whether a split has genes and negatives."""
     return len(np.unique(dataset.labels)) == 2
 
 
 def _evaluate_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Rule:
-    usable = validation if validation is not None and _has_both_labels(validation) else None
-    outcome = kmer_regression.fit_and_score(train, evaluated, usable)
+    fitted = fit_kmers(train, validation)
     description = f"{kmer_regression.K}-mer logistic regression"
-    if len(outcome.rows) < len(train):
-        description += f", fitted on {len(outcome.rows):,} of {len(train):,} rows of train"
-    labels = train.labels[outcome.rows]
-    return _evaluate("kmers", description, labels, outcome.train_scores, evaluated, outcome.eval_scores)
+    if len(fitted.rows) < len(train):
+        description += f", fitted on {len(fitted.rows):,} of {len(train):,} rows of train"
+    return kmer_rule(KMERS, description, fitted.regression, fitted.threshold, evaluated)
+
+
+def fit_kmers(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
+    """The k-mer regression of a dataset; a validation split of one label does not count."""
+    usable = validation if validation is not None and has_both_labels(validation) else None
+    return kmer_regression.fit_dataset(train, usable)
+
+
+def kmer_rule(name: str, description: str, regression: Regression, threshold: float, evaluated: TokenDataset) -> Rule:
+    """A k-mer regression as a rule, evaluated on a split of a dataset of any origin."""
+    scores = kmer_regression.dataset_scores(regression, evaluated)
+    return Rule(name, description, scores, threshold, metrics.binary_metrics(evaluated.labels, scores, threshold))
 
 
 def _evaluate(

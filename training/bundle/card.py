@@ -19,6 +19,7 @@ RULES = {
     "first_six": "first six bases",
     "last_six": "last six bases",
     "ends": "first and last six bases",
+    "kmers": "5-mer logistic regression",
 }
 NEGATIVES = {
     "shuffle": "intervals elsewhere, clear of gene-like features",
@@ -51,7 +52,8 @@ def model_card(config: Config) -> str:
 
 def _front_matter(config: Config) -> str:
     metrics = config["metrics"]
-    known = {"roc_auc": "validation_auroc", "matthews_correlation": "validation_mcc"}
+    mcc = "threshold_mcc" if "threshold_mcc" in metrics else "validation_mcc"
+    known = {"roc_auc": "validation_auroc", "matthews_correlation": mcc}
     figures = [{"type": kind, "value": metrics[name]} for kind, name in known.items() if name in metrics]
     return card_text.front_matter(config, "text-classification", [], figures)
 
@@ -128,8 +130,7 @@ def _figures(config: Config) -> str:
         (f"rule: {RULES.get(name) or card_text.name(name)}", "none" if value is None else f"{value:.4f}")
         for name, value in sorted(shortcuts.items(), key=lambda item: -(item[1] or 0))
     ]
-    others = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"validation_{name}" in metrics]
-    at_threshold = ", ".join(f"{name} {metrics[f'validation_{name}']:.4f}" for name in others)
+    at_threshold = _figures_of_calls(metrics)
     leakage = config["dataset"].get("leakage") or {}
     parts = [
         "## How well it does",
@@ -137,14 +138,14 @@ def _figures(config: Config) -> str:
         f"{config['threshold']:.4f} (highest MCC) were chosen, so that they are a little too good. "
         "`raygene evaluate` measures the model on test; this card holds no such figure.",
         card_text.table(("AUROC on validation", ""), rows),
-        (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "")
-        + (f"At the threshold: {at_threshold}." if at_threshold else ""),
+        (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "") + at_threshold,
     ]
     if shortcuts:
         best = max(value or 0 for value in shortcuts.values())
         parts.append(
             "Each rule is fitted on train and uses only the property that it is named for: compare the model with "
-            "them. A regression on 5-mers, which `raygene evaluate` fits, is not among them."
+            "them."
+            + ("" if "kmers" in shortcuts else " `raygene evaluate` also fits a regression on 5-mers.")
             + (" **The model is not above the best of them.**" if metrics["validation_auroc"] <= best else "")
         )
     else:
@@ -161,6 +162,15 @@ def _figures(config: Config) -> str:
             )
         )
     return "\n\n".join(part for part in parts if part)
+
+
+def _figures_of_calls(metrics: Config) -> str:
+    """The figures at the model's threshold; earlier versions of raygene stored those at 0.5 alone."""
+    for prefix, place in (("threshold", "the threshold"), ("validation", "0.5, which is not the threshold")):
+        names = [name for name in ("mcc", "f1", "precision", "recall", "accuracy") if f"{prefix}_{name}" in metrics]
+        if "mcc" in names:
+            return f"At {place}: " + ", ".join(f"{name} {metrics[f'{prefix}_{name}']:.4f}" for name in names) + "."
+    return ""
 
 
 def _limits(config: Config) -> str:

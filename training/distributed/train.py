@@ -26,7 +26,7 @@ from pipelines.progress import Progress
 from pipelines.ray_map.nodes import Node, free, living
 from pipelines.stores import worker_folder
 from training import dataset_config, networks
-from training.bundle import bundle, description, start
+from training.bundle import bundle, description, kmer_baseline, start
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.data import strands
@@ -197,12 +197,17 @@ class Run:
         if self.task.is_structure:
             config["decoded"] = decoded
         else:
-            rules = shortcuts.audit(self.train, self.validation)
-            config["shortcuts"] = {
-                rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)
-            }
+            config |= self._rules(progress)
         Bundle(network, self.train.tokenizer, config).save(self.output / "bundle")
         return bundle.load(self.output / "bundle")
+
+    def _rules(self, progress: Progress) -> dict[str, Any]:
+        """What trivial rules reach on validation, and the strongest of them, the k-mer regression, itself."""
+        with progress.stage("fitting the rules to compare with"):
+            baseline = kmer_baseline.fitted(self.train, self.validation)
+            rules = [*shortcuts.audit(self.train, self.validation), baseline.rule(shortcuts.KMERS, self.validation)]
+        aurocs = {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}
+        return {"shortcuts": aurocs, kmer_baseline.KEY: baseline.document()}
 
     def _fitted_decoding(self, network: nn.Module, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
         """The decoder's settings, and what they reach on validation."""

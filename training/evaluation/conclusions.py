@@ -1,8 +1,9 @@
-"""The conclusion of an evaluation, in one sentence for each model, and warnings about what it cannot show."""
+"""The conclusion of an evaluation, in a sentence or two for each model, and warnings about what it cannot show."""
 
 from __future__ import annotations
 
 from training.evaluation.evaluate import Difference, Evaluation, ModelEvaluation
+from training.evaluation.thresholds import Transfer
 
 ENDS = ("first_six", "last_six", "ends")
 # A trivial rule that reaches this AUROC gives the answer away.
@@ -10,9 +11,18 @@ LEAK_AUROC = 0.95
 
 
 def conclude(evaluation: Evaluation) -> list[str]:
-    """Compare each model with the best trivial rule, one sentence a model; with several, each opens with its name."""
+    """Compare each model with rules, a text a model; with several, each opens with its name.
+
+    That is the best trivial rule, and for a model of another dataset first the regression on its own training data.
+    """
     sentences = [
-        _conclude(evaluation, model, evaluation.differences[number]) for number, model in enumerate(evaluation.models)
+        " ".join(
+            [
+                *_compare_with_own_regression(evaluation, model),
+                _conclude(evaluation, model, evaluation.differences[number]),
+            ]
+        )
+        for number, model in enumerate(evaluation.models)
     ]
     if len(evaluation.models) == 1:
         return sentences
@@ -20,17 +30,43 @@ def conclude(evaluation: Evaluation) -> list[str]:
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
-    """A warning for each model trained on another dataset, whose train rows may lie in this split."""
-    evaluated_on = evaluation.dataset.manifest["fingerprint"]
+    """What to be careful about: models of other datasets, and thresholds that do something else here."""
     texts = []
-    for model in evaluation.models:
-        if (trained_on := model.config["dataset"]["fingerprint"]) != evaluated_on:
-            name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
+    evaluated_on = evaluation.dataset.manifest["fingerprint"]
+    for model, transfer in zip(evaluation.models, evaluation.transfers, strict=True):
+        name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
+        if evaluation.is_of_another_dataset(model):
+            trained_on = model.config["dataset"]["fingerprint"]
             texts.append(
                 f"{name} was trained on dataset {trained_on[:12]} and is evaluated on dataset {evaluated_on[:12]}: "
                 f"split {evaluation.dataset.split} may hold intervals it was trained on"
             )
+        if transfer is not None and (changes := _changes(transfer)):
+            texts.append(
+                f"the threshold {model.threshold:.3f} of {name} does not carry over: it {' and '.join(changes)}; "
+                "choose another on labelled intervals like these, kept apart from the test"
+            )
     return texts
+
+
+def _changes(transfer: Transfer) -> list[str]:
+    """The rates that are clearly others than on the model's own validation."""
+    before, after = transfer.before, transfer.after
+    rates = (
+        ("calls", "called", "negatives genes", after.false_positive_rate, before.false_positive_rate),
+        ("finds", "found", "genes", after.recall, before.recall),
+    )
+    changes = (transfer.false_positive_rate, transfer.recall)
+    return [
+        f"{does} {_percent(now)} of {rows} where it {did} {_percent(then)} on its own validation (95 % interval of the "
+        f"difference {100 * change.interval[0]:+.1f} to {100 * change.interval[1]:+.1f} points)"
+        for (does, did, rows, now, then), change in zip(rates, changes, strict=True)
+        if change.is_clear
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _conclude(evaluation: Evaluation, model: ModelEvaluation, difference: Difference) -> str:
@@ -44,7 +80,25 @@ def _conclude(evaluation: Evaluation, model: ModelEvaluation, difference: Differ
             f"The {leak.description} alone {reach} AUROC {leak.metrics['auroc']:.3f} (model {model_auroc:.3f}): the "
             f"intervals give the answer away, and this figure says little about genes. {_fix(evaluation, leak.name)}"
         )
-    rule = f"the best trivial rule ({best.description}, {rule_auroc:.3f})"
+    seen = ", fitted on train of this dataset" if evaluation.is_of_another_dataset(model) else ""
+    return _compare(
+        model_auroc, rule_auroc, f"the best trivial rule ({best.description}{seen}, {rule_auroc:.3f})", difference
+    )
+
+
+def _compare_with_own_regression(evaluation: Evaluation, model: ModelEvaluation) -> list[str]:
+    """The comparison with a regression that saw what the model saw; nothing where there is none."""
+    if (own := evaluation.own_regression(model)) is None:
+        return []
+    auroc = own.rule.metrics["auroc"]
+    (difference,) = (
+        one for one in evaluation.differences if (one.first, one.second) == (model.name, own.rule.description)
+    )
+    return [_compare(model.metrics["auroc"], auroc, f"the {own.rule.description} ({auroc:.3f})", difference)]
+
+
+def _compare(model_auroc: float, rule_auroc: float, rule: str, difference: Difference) -> str:
+    """How a model's AUROC lies to that of a rule, which `rule` names."""
     if model_auroc <= rule_auroc:
         return f"The model's AUROC {model_auroc:.3f} is not above {rule}."
     sentence = f"The model's AUROC {model_auroc:.3f} is {model_auroc - rule_auroc:.3f} above {rule}"

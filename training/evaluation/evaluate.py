@@ -6,8 +6,8 @@ split once for every model and the best rule, and of each slice of it once for e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,18 +24,21 @@ from pipelines.dataset.manifest import LEFT_OUT, read_manifest, require_interval
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress, Silent
+from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
+from training.bundle.kmer_baseline import Baseline
 from training.evaluation import bootstrap, recall, slices
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.calibration import Calibration, calibration
 from training.evaluation.recall import Recall
 from training.evaluation.row_source import RowSource, ScoreRows, score_here
 from training.evaluation.slices import Slice
+from training.evaluation.thresholds import Transfer, transfer
 from training.tasks import RECOGNISE
 
 Unit = Literal["interval", "chromosome"]
 Intervals = dict[str, tuple[float, float] | None]
-BEST_RULE = "best rule"
+BEST_RULE, OWN_KMERS = "best rule", "own_kmers"
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,26 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class OwnRegression:
+    """The k-mer regression fitted on the data that models were trained on, which is not the dataset evaluated.
+
+    Attributes:
+        models: names of the models that were trained on that data.
+        rule: the regression on the evaluated rows.
+        samples: its metrics of bootstrap samples, shape (samples, metrics).
+    """
+
+    models: tuple[str, ...]
+    rule: Rule
+    samples: Floats
+
+    @property
+    def intervals(self) -> Intervals:
+        """The 95 % interval of every metric."""
+        return _intervals(self.samples)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The result of `evaluate`.
 
@@ -100,6 +123,7 @@ class Evaluation:
         unit: what a bootstrap sample draws.
         resampling: how samples were drawn.
         keeps_left_out: whether the dataset keeps the genes it leaves out.
+        own_regressions: of models that were trained on other datasets, as far as their bundles hold one.
     """
 
     dataset: TokenDataset
@@ -109,6 +133,7 @@ class Evaluation:
     unit: Unit
     resampling: Resampling
     keeps_left_out: bool
+    own_regressions: list[OwnRegression] = field(default_factory=list)
 
     @property
     def genes(self) -> int:
@@ -119,6 +144,25 @@ class Evaluation:
     def genomes(self) -> list[str]:
         """Names of the genomes of the rows, sorted."""
         return sorted(self.dataset.table["genome"].unique().to_pylist())
+
+    def is_of_another_dataset(self, model: ModelEvaluation) -> bool:
+        """Whether a model was trained on another dataset than it is evaluated on."""
+        return _trained_on(model.config) != self.dataset.manifest["fingerprint"]
+
+    def own_regression(self, model: ModelEvaluation) -> OwnRegression | None:
+        """The regression fitted on a model's training data; None if that is this dataset, or its bundle has none."""
+        return next((one for one in self.own_regressions if model.name in one.models), None)
+
+    @cached_property
+    def transfers(self) -> list[Transfer | None]:
+        """What each model's threshold did on its validation and does here; None where there is nothing to compare."""
+        return [self._transfer(model) for model in self.models]
+
+    def _transfer(self, model: ModelEvaluation) -> Transfer | None:
+        if self.dataset.split != "test" and not self.is_of_another_dataset(model):
+            # Weights or threshold were chosen on these rows.
+            return None
+        return transfer(model.config, self.dataset.labels, model.probabilities >= model.threshold)
 
     @property
     def rule_intervals(self) -> Intervals:
@@ -132,11 +176,17 @@ class Evaluation:
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """Differences between every model and the best rule, then between every two models."""
+        """Differences of every model from the best rule, of every two models, and of models from their own regression.
+
+        The first are as many as there are models, in their order.
+        """
         models = [(model.name, model.metrics, model.samples) for model in self.models]
         rule = (BEST_RULE, self.rules[0].metrics, self.rule_samples)
         pairs = [(model, rule) for model in models]
         pairs += [(first, second) for number, first in enumerate(models) for second in models[number + 1 :]]
+        for own in self.own_regressions:
+            baseline = (own.rule.description, own.rule.metrics, own.samples)
+            pairs += [(model, baseline) for model in models if model[0] in own.models]
         return [
             Difference(
                 first=first_name,
@@ -216,7 +266,9 @@ def _evaluation(
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
     rules = shortcuts.audit(train, dataset, _open_split_if_present(directory, "validation"), kmers=True)
     ranked = [RankedRows.from_scores(dataset.labels, scores[name], thresholds[name]) for name in bundles]
-    ranked.append(RankedRows.from_scores(dataset.labels, rules[0].scores, rules[0].threshold))
+    own_rules = _own_rules(bundles, dataset)
+    for rule in (rules[0], *own_rules.values()):
+        ranked.append(RankedRows.from_scores(dataset.labels, rule.scores, rule.threshold))
     metrics_of_samples = bootstrap.replicates(dataset.labels, ranked, resampling)
     groups = slices.group_rows(dataset)
     models = [
@@ -239,8 +291,49 @@ def _evaluation(
         )
         for number, (name, bundle) in enumerate(bundles.items())
     ]
-    keeps_left_out = recalls is not None
-    return Evaluation(dataset, models, rules, metrics_of_samples[-1], unit, resampling, keeps_left_out=keeps_left_out)
+    rule_samples, *own_samples = metrics_of_samples[len(models) :]
+    return Evaluation(
+        dataset,
+        models,
+        rules,
+        rule_samples,
+        unit,
+        resampling,
+        keeps_left_out=recalls is not None,
+        own_regressions=[
+            OwnRegression(names, rule, samples_of_rule)
+            for (names, rule), samples_of_rule in zip(own_rules.items(), own_samples, strict=True)
+        ],
+    )
+
+
+def _own_rules(bundles: Mapping[str, Bundle], dataset: TokenDataset) -> dict[tuple[str, ...], Rule]:
+    """The regressions of other datasets that models were trained on, by the models' names.
+
+    Raises:
+        BundleError: a bundle's regression is damaged.
+    """
+    names_by_dataset: dict[str, list[str]] = {}
+    baselines: dict[str, Baseline] = {}
+    for name, bundle in bundles.items():
+        trained_on = _trained_on(bundle.config)
+        baseline = kmer_baseline.of_bundle(bundle.config, f"model {name}" if len(bundles) > 1 else "the bundle")
+        if baseline is not None and trained_on != dataset.manifest["fingerprint"]:
+            names_by_dataset.setdefault(trained_on, []).append(name)
+            baselines[trained_on] = baseline
+    return {
+        tuple(names): baselines[trained_on].rule(OWN_KMERS, dataset, f" of {_training_data(names, len(bundles))}")
+        for trained_on, names in names_by_dataset.items()
+    }
+
+
+def _training_data(names: Sequence[str], models: int) -> str:
+    return f"the training data of {', '.join(names)}" if models > 1 else "the model's training data"
+
+
+def _trained_on(config: Mapping[str, Any]) -> str:
+    """The fingerprint of the dataset that a bundle was trained on."""
+    return str(config["dataset"]["fingerprint"])
 
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:

@@ -9,10 +9,10 @@ import numpy as np
 from pipelines import metrics
 from training.evaluation import conclusions, mistakes, tables
 from training.evaluation.calibration import Bin
-from training.evaluation.evaluate import Difference, Evaluation, Intervals
+from training.evaluation.evaluate import Difference, Evaluation, Intervals, OwnRegression
 from training.evaluation.recall import Recall
 from training.evaluation.slices import BY, Slice
-from training.evaluation.sweep import sweep
+from training.evaluation.thresholds import Rates, Transfer, sweep
 
 Interval = tuple[float, float] | None
 Json = dict[str, Any]
@@ -39,6 +39,7 @@ def to_json(evaluation: Evaluation) -> Json:
         },
         "dataset_fingerprint": evaluation.dataset.manifest["fingerprint"],
         "tokenizer_fingerprint": evaluation.dataset.tokenizer.fingerprint,
+        "warnings": conclusions.warnings(evaluation),
         "models": models,
     }
 
@@ -56,12 +57,16 @@ def _model(evaluation: Evaluation, number: int) -> Json:
         "conclusion": conclusions.conclude(evaluation)[number],
         "intervals": _intervals(model.intervals),
         "called_by_source": {str(kind): float(called[kinds == kind].mean()) for kind in dict.fromkeys(kinds.tolist())},
+        "own_regression": _own_regression(evaluation.own_regression(model)),
+        "threshold_transfer": _transfer(evaluation.transfers[number]),
         "mistakes": mistakes.count(evaluation.dataset, model),
         **{f"by_{by}": [_slice(one) for one in model.slices[by]] for by in BY},
         "by_biotype": [{"name": one.name, "genes": one.genes, **_recall(one)} for one in model.biotypes],
         "calibration": {
             "brier": calibration.brier,
             "expected_calibration_error": calibration.error,
+            "mean_probability": float(model.probabilities.mean()),
+            "share_of_genes": evaluation.genes / len(evaluation.dataset),
             "bins": [_bin(one) for one in calibration.bins],
         },
         "sweep": [
@@ -82,6 +87,38 @@ def _difference(difference: Difference) -> Json:
         for name in metrics.NAMES
     }
     return {"first": difference.first, "second": difference.second, **values}
+
+
+def _own_regression(own: OwnRegression | None) -> Json | None:
+    if own is None:
+        return None
+    return own.rule.metrics | {"threshold": own.rule.threshold, "intervals": _intervals(own.intervals)}
+
+
+def _transfer(transfer: Transfer | None) -> Json | None:
+    if transfer is None:
+        return None
+    return {
+        "own_validation": _rates(transfer.before),
+        "evaluated": _rates(transfer.after),
+        "differences": {
+            name: {"value": change.value, "interval": list(change.interval), "clear": change.is_clear}
+            for name, change in (
+                ("recall", transfer.recall),
+                ("false_positive_rate", transfer.false_positive_rate),
+            )
+        },
+    }
+
+
+def _rates(rates: Rates) -> Json:
+    return {
+        "genes": rates.genes,
+        "negatives": rates.negatives,
+        "precision": rates.precision,
+        "recall": rates.recall,
+        "false_positive_rate": rates.false_positive_rate,
+    }
 
 
 def _bin(bin_: Bin) -> Json:

@@ -37,7 +37,14 @@ def build_page(evaluation: Evaluation, command: str = "") -> report.Page:
     page.figures(*plots.curves(evaluation))
     page.heading("Probabilities and the decision threshold")
     page.figures(*plots.probabilities(evaluation))
+    if (transfers := tables.transfers(evaluation)) is not None:
+        _add_table(page, transfers)
+        page.paragraph(
+            "The first row is of the rows that the threshold was chosen on. Precision depends on the share of genes "
+            "among all rows, recall and the share of negatives that are called genes (false positives) do not."
+        )
     for number in range(len(evaluation.models)):
+        page.paragraph(tables.explain_calibration(evaluation, number))
         _add_table(page, tables.calibration(evaluation, number), folded=True)
         _add_table(page, tables.thresholds(evaluation, number), folded=True)
     _add_slices(page, evaluation)
@@ -68,8 +75,11 @@ def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
     of = f"threshold {thresholds} for the model"
     if len(evaluation.models) > 1:
         of = f"thresholds {thresholds} for the models"
-    caption = f"At the decision {of}, chosen on validation; rules at theirs, chosen on train"
+    caption = (
+        f"At the decision {of}, chosen on validation; rules at theirs, chosen on train, but regressions on validation"
+    )
     aurocs = [model.metrics["auroc"] for model in evaluation.models]
+    aurocs += [own.rule.metrics["auroc"] for own in evaluation.own_regressions]
     aurocs += [rule.metrics["auroc"] for rule in evaluation.rules]
     page.table(caption, table.header, table.rows, best=int(np.argmax(aurocs)))
     _add_table(page, tables.intervals(evaluation))
@@ -84,6 +94,8 @@ def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
         f"Percentile {tables.method(evaluation)}; all models and the rule see the same samples, so differences are "
         f"paired. {scope}"
     )
+    if explanation := tables.explain_no_regression(evaluation):
+        page.paragraph(explanation)
 
 
 def _add_slices(page: report.Page, evaluation: Evaluation) -> None:

@@ -14,7 +14,7 @@ from pipelines.metrics import Curve
 from pipelines.report import Plot
 from training.evaluation.evaluate import Evaluation, ModelEvaluation
 from training.evaluation.slices import MIN_ROWS, Slice
-from training.evaluation.sweep import sweep
+from training.evaluation.thresholds import sweep
 
 MAX_RULES, MAX_SLICES, MAX_LETTERS = 3, 25, 30
 # Enough for a smooth line at the size of the plot, and a page of some 100 kB.

@@ -13,12 +13,13 @@ from pipelines.report import MISSING, Table
 from training.evaluation.evaluate import BEST_RULE, Evaluation
 from training.evaluation.recall import EVERY, Recall
 from training.evaluation.slices import BY
-from training.evaluation.sweep import sweep
+from training.evaluation.thresholds import sweep
 
 _ABBREVIATIONS = ("auroc", "auprc", "mcc", "f1")
 METRIC_LABELS = {name: name.upper() if name in _ABBREVIATIONS else name for name in metrics.NAMES}
 """Headings of columns, in the order of `metrics.NAMES`."""
 CAPTIONS = {"genome": "By genome", "chromosome": "By chromosome", "length": "By length, in bases"}
+OWN_VALIDATION = "own validation"
 THRESHOLDS = tuple(np.arange(1, 20) / 20)
 Interval = tuple[float, float] | None
 Rows = list[tuple[object, ...]]
@@ -39,8 +40,12 @@ def _name_cell(evaluation: Evaluation, name: str) -> tuple[str, ...]:
 
 
 def main(evaluation: Evaluation) -> Table:
-    """Every metric of every model, then of each rule."""
+    """Every metric of every model, of the regressions fitted on other data that models were trained on, and of rules.
+
+    The rules are fitted on train of the dataset that is evaluated.
+    """
     named = [(model.name, model.metrics) for model in evaluation.models]
+    named += [(own.rule.description, own.rule.metrics) for own in evaluation.own_regressions]
     named += [(f"rule: {rule.description}", rule.metrics) for rule in evaluation.rules]
     rows: Rows = [(name, *(values[metric] for metric in metrics.NAMES)) for name, values in named]
     negatives = len(evaluation.dataset) - evaluation.genes
@@ -49,8 +54,9 @@ def main(evaluation: Evaluation) -> Table:
 
 
 def intervals(evaluation: Evaluation, names: Sequence[str] = metrics.NAMES) -> Table:
-    """95 % intervals of some metrics, of every model and the best rule."""
+    """95 % intervals of some metrics, of every model, the regressions of their training data, and the best rule."""
     named = [(model.name, model.intervals) for model in evaluation.models]
+    named += [(own.rule.description, own.intervals) for own in evaluation.own_regressions]
     named.append((BEST_RULE, evaluation.rule_intervals))
     rows: Rows = [(name, *(format_interval(of[metric]) for metric in names)) for name, of in named]
     return Table(f"95 % intervals, {method(evaluation)}", ("", *(METRIC_LABELS[name] for name in names)), rows)
@@ -165,6 +171,46 @@ def calibration(evaluation: Evaluation, number: int) -> Table:
     return Table(f"Calibration{_of_model(evaluation, number)}", header, rows)
 
 
+def transfers(evaluation: Evaluation) -> Table | None:
+    """What the thresholds did on the models' own validation and do here; None where no bundle holds that."""
+    rows: Rows = []
+    for model, transfer in zip(evaluation.models, evaluation.transfers, strict=True):
+        for place, rates in ((OWN_VALIDATION, transfer.before), ("here", transfer.after)) if transfer else ():
+            recall = metrics.wilson_interval(rates.genes_called, rates.genes)
+            false = metrics.wilson_interval(rates.negatives_called, rates.negatives)
+            cells = (rates.recall, format_interval(recall), rates.false_positive_rate, format_interval(false))
+            rows.append((*_name_cell(evaluation, model.name), place, rates.precision, *cells))
+    header = (*_name_cell(evaluation, "model"), "at its threshold", "precision", "recall", "95 %", "false pos.", "95 %")
+    return Table("Does the threshold carry over?", header, rows) if rows else None
+
+
+def explain_calibration(evaluation: Evaluation, number: int) -> str:
+    """How well the probabilities of one model are calibrated, in one sentence."""
+    model, calibrated = evaluation.models[number], evaluation.calibrations[number]
+    name = "the model" if len(evaluation.models) == 1 else model.name
+    share = evaluation.genes / len(evaluation.dataset)
+    return (
+        f"Calibration of {name}: expected error {calibrated.error:.3f}, Brier score {calibrated.brier:.3f}; mean "
+        f"probability {model.probabilities.mean():.3f}, share of genes {share:.3f}."
+    )
+
+
+def explain_no_regression(evaluation: Evaluation) -> str | None:
+    """Why models that were trained on other data have no regression of that data beside them; None if they have."""
+    without = [
+        model.name
+        for model in evaluation.models
+        if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
+    ]
+    if not without:
+        return None
+    bundles = "the bundle holds" if len(evaluation.models) == 1 else f"the bundles of {', '.join(without)} hold"
+    return (
+        f"Regression on the training data: {bundles} none (an older raygene wrote them). Remove RUN/bundle and run the "
+        "same raygene train again: it writes the bundle anew without training."
+    )
+
+
 def thresholds(evaluation: Evaluation, number: int) -> Table:
     """What other thresholds of one model would give, with its own among them."""
     model = evaluation.models[number]
@@ -191,6 +237,8 @@ def terminal_tables(evaluation: Evaluation) -> list[Table]:
         differences(evaluation),
         sources(evaluation),
     ]
+    if any(evaluation.is_of_another_dataset(model) for model in evaluation.models):
+        tables += [table for table in (transfers(evaluation),) if table is not None]
     names = ("auprc", "mcc", "precision", "recall") if len(evaluation.models) == 1 else ("mcc", "recall")
     tables += [by_slice(evaluation, by, names) for by in BY if len(evaluation.models[0].slices[by]) > 1]
     return [*tables, *(table for table in (biotypes(evaluation), left_out(evaluation)) if table is not None)]

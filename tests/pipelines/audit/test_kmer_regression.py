@@ -89,7 +89,16 @@ def test_tokens_of_another_size_give_the_frequencies_of_the_sequences(
 def test_of_many_rows_a_sample_is_fitted_that_is_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kmer_regression, "MAX_ROWS", 40)
     rows = dataset(*planted(100, 0), Tokenizer(3, 1, "anchor"))
-    first, second = (kmer_regression.fit_and_score(rows, rows, None) for _ in range(2))
-    assert len(first.rows) == len(first.train_scores) == len(set(first.rows.tolist())) == 40
-    assert len(first.eval_scores) == 100
-    np.testing.assert_array_equal(first.eval_scores, second.eval_scores)
+    first, second = (kmer_regression.fit_dataset(rows, None) for _ in range(2))
+    assert len(first.rows) == len(set(first.rows.tolist())) == 40
+    scores = [kmer_regression.dataset_scores(fitted.regression, rows) for fitted in (first, second)]
+    assert len(scores[0]) == 100
+    np.testing.assert_array_equal(*scores)
+
+
+def test_the_threshold_is_chosen_on_validation_and_without_it_on_train() -> None:
+    train, validation = (dataset(*planted(100, seed), Tokenizer(3, 1, "anchor")) for seed in range(2))
+    for held_out, rows in ((validation, validation), (None, train)):
+        fitted = kmer_regression.fit_dataset(train, held_out)
+        scores = kmer_regression.dataset_scores(fitted.regression, rows)
+        assert fitted.threshold == pytest.approx(metrics.best_threshold(rows.labels, scores))

@@ -43,7 +43,13 @@ def config(described: dict[str, Any] | None = None, **changes: Any) -> dict[str,
         "tokenizer": {"fingerprint": "8" * 64, "k": 3, "stride": 1, "tail": "anchor", "size": 67},
         "dataset": data(described or manifest()),
         "genomes": ["R64"],
-        "metrics": {"epoch": 2, "validation_auroc": 0.9, "validation_mcc": 0.7, "validation_auprc": 0.8},
+        "metrics": {
+            "epoch": 2,
+            "validation_auroc": 0.9,
+            "validation_mcc": 0.6,
+            "validation_auprc": 0.8,
+            "threshold_mcc": 0.7,
+        },
         "shortcuts": {"length": 0.5, "gc": 0.83},
         "parameters": 45_985,
         "versions": {"raygene": "0.1.0"},
@@ -91,6 +97,18 @@ def test_the_card_opens_with_what_model_hubs_read() -> None:
 )
 def test_the_card_says(text: str) -> None:
     assert text in model_card(config())
+
+
+def test_figures_of_earlier_versions_are_said_to_be_at_a_half() -> None:
+    card = model_card(config(metrics={"epoch": 2, "validation_auroc": 0.9, "validation_mcc": 0.7}))
+    assert "At 0.5, which is not the threshold: mcc 0.7000." in card
+
+
+def test_the_regression_on_5_mers_is_among_the_rules_where_the_bundle_has_it() -> None:
+    assert "also fits a regression on 5-mers" in model_card(config())
+    card = model_card(config(shortcuts={"gc": 0.83, "kmers": 0.87}))
+    assert "| rule: 5-mer logistic regression | 0.8700 |" in card
+    assert "also fits" not in card
 
 
 def test_a_model_that_lacks_a_kind_of_negatives_is_not_for_scans() -> None:

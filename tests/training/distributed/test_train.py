@@ -15,9 +15,11 @@ import training
 from pipelines.audit import shortcuts
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, ResourceError
+from pipelines.metrics import AT_THRESHOLD, binary_metrics
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
+from training.bundle import kmer_baseline
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import train as train_module
 from training.distributed.launch import error_of_ray
@@ -76,6 +78,9 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
     scores_of_best = probabilities(bundle.model, validation.tokens, validation.lengths, 65_536)
     loss = -np.log(np.where(validation.labels == 1, scores_of_best, 1 - scores_of_best)).mean()
     assert loss == pytest.approx(bundle.config["metrics"]["validation_loss"], rel=1e-4)
+    at_threshold = binary_metrics(validation.labels, scores_of_best, bundle.config["threshold"])
+    for name in AT_THRESHOLD:
+        assert bundle.config["metrics"][f"threshold_{name}"] == pytest.approx(at_threshold[name])
 
 
 def test_a_child_process_without_ray_trains_the_same_weights(trained: Path, dataset: Path, tmp_path: Path) -> None:
@@ -160,7 +165,11 @@ def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, 
 def test_the_bundle_has_the_rules_on_validation_and_what_it_was_made_of(trained: Path, dataset: Path) -> None:
     config = training.load(trained / "bundle").config
     rules = shortcuts.audit(TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation"))
+    kmers = config["shortcuts"].pop("kmers")
     assert config["shortcuts"] == {rule.name: rule.metrics["auroc"] for rule in rules}
+    regression = kmer_baseline.of_bundle(config, "bundle")
+    assert regression is not None
+    assert regression.rule("kmers", TokenDataset.open(dataset, "validation")).metrics["auroc"] == kmers
     model = training.load(trained / "bundle").model
     assert config["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     assert "mlflow" not in config["training"]

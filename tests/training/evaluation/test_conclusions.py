@@ -51,7 +51,8 @@ def test_the_conclusion_gives_the_fix_that_fits_the_rule(
 def test_the_conclusion_says_how_far_the_model_is_from_the_best_rule(evaluated: Evaluation) -> None:
     far = with_samples(with_best_rule(evaluated, "gc", 0.78), 0.9, 0.78, 0.02)
     assert conclusions.conclude(far) == [
-        "The model's AUROC 0.900 is 0.120 above the best trivial rule (share of G and C, 0.780)."
+        "The model's AUROC 0.900 is 0.120 above the best trivial rule (share of G and C, fitted on train of "
+        "this dataset, 0.780)."
     ]
     below = with_best_rule(evaluated, "gc", 0.92)
     assert "0.900 is not above the best trivial rule" in conclusions.conclude(below)[0]

@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines import fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.metrics import best_threshold, binary_metrics
+from pipelines.metrics import AT_THRESHOLD, best_threshold, binary_metrics, metrics_of_calls
 from training.config import TrainingConfig
 from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, share
@@ -68,7 +68,8 @@ class Recognition:
         figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
         record = {f"validation_{name}": value for name, value in figures.items()}
         threshold = best_threshold(labels, scores)
-        return record | {"threshold": threshold, "threshold_accuracy": float(((scores >= threshold) == labels).mean())}
+        at_threshold = metrics_of_calls(labels, scores >= threshold)
+        return record | {"threshold": threshold, **{f"threshold_{name}": at_threshold[name] for name in AT_THRESHOLD}}
 
     def train_figures(
         self, model: nn.Module, train: TokenDataset, max_rows: int, device: torch.device

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import metrics
-from training.evaluation.sweep import sweep
+from training.evaluation.thresholds import Change, sweep
 
 pairs = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=1, max_size=30)
 
@@ -23,3 +23,14 @@ def test_figures_at_each_threshold_are_those_of_scikit_learn(
         assert swept.called[number] == (scores >= threshold).sum()
         for name in ("precision", "recall", "f1", "mcc"):
             assert getattr(swept, name)[number] == pytest.approx(expected[name])
+
+
+def test_the_interval_of_a_difference_is_that_of_newcombes_example() -> None:
+    # Newcombe 1998, table II, comparison (a): 56 of 70 less 48 of 80, method 10.
+    assert metrics.difference_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_a_small_change_is_not_clear_however_sure_it_is() -> None:
+    assert not Change(0.015, (0.014, 0.016)).is_clear
+    assert Change(-0.05, (-0.07, -0.03)).is_clear
+    assert not Change(0.2, (-0.1, 0.5)).is_clear

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.audit import kmer_regression
+from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import BundleError
+from tests.training.conftest import write_dataset
+from training.bundle import kmer_baseline
+
+
+@pytest.fixture(scope="module")
+def document(train_split: TokenDataset, validation_split: TokenDataset) -> dict[str, Any]:
+    return kmer_baseline.fitted(train_split, validation_split).document()
+
+
+def test_it_scores_another_dataset_bit_by_bit_as_the_regression_it_was_made_of(
+    train_split: TokenDataset, validation_split: TokenDataset, document: dict[str, Any], tmp_path: Path
+) -> None:
+    other = TokenDataset.open(write_dataset(tmp_path / "other", seed=5), "test")
+    fitted = kmer_regression.fit_dataset(train_split, validation_split)
+    read = kmer_baseline.of_bundle({kmer_baseline.KEY: json.loads(json.dumps(document))}, "bundle")
+    assert read is not None
+    rule = read.rule("own_kmers", other, " of other data")
+    np.testing.assert_array_equal(rule.scores, kmer_regression.dataset_scores(fitted.regression, other))
+    assert (rule.threshold, read.rows) == (fitted.threshold, len(train_split))
+    assert rule.description == "5-mer logistic regression of other data"
+
+
+def test_a_bundle_of_an_earlier_version_has_none() -> None:
+    assert kmer_baseline.of_bundle({}, "bundle") is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"k": 4},
+        {"k": "5"},
+        {"weights": "AAAA"},
+        {"weights": "not base64!"},
+        {"weights": None},
+        {"threshold": float("nan")},
+        {"intercept": "none"},
+        {"rows": 1.5},
+    ],
+)
+def test_what_is_no_regression_is_refused_in_one_line(document: dict[str, Any], changed: dict[str, Any]) -> None:
+    with pytest.raises(BundleError, match=r"^run/bundle: config\.json: kmer_regression: ") as raised:
+        kmer_baseline.of_bundle({kmer_baseline.KEY: document | changed}, "run/bundle")
+    assert "\n" not in str(raised.value)

@@ -20,7 +20,8 @@ test: setup  ## run the tests
 test-full: setup  ## the tests, and those that need several nodes or a server or take long
 	@bash scripts/setup-full.sh
 	@RAYGENE_MLFLOW=$(CURDIR)/.venv/full/bin/mlflow RAYGENE_MOTO=$(CURDIR)/.venv/full/bin/moto_server \
-		RAYGENE_FULL_PYTHON=$(CURDIR)/.venv/full/bin/python RAYGENE_S3FS=$(CURDIR)/.venv/s3fs RAYGENE_FUZZ_EXAMPLES=1000 python -m pytest -m "full or not full"
+		RAYGENE_FULL_PYTHON=$(CURDIR)/.venv/full/bin/python RAYGENE_S3FS=$(CURDIR)/.venv/s3fs \
+		python -m pytest -m "full or not full" --hypothesis-profile=full
 
 lint: setup  ## style, types and the layers between packages
 	ruff check .

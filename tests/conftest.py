@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
+from tests import hypothesis_profiles
 from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
 
@@ -23,9 +23,7 @@ os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("RAY_worker_niceness", "0")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-# A busy machine takes longer for an example now and then, which is no failure.
-settings.register_profile("raygene", deadline=None)
-settings.load_profile("raygene")
+hypothesis_profiles.register()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

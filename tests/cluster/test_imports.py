@@ -1,4 +1,4 @@
-"""What the command line imports before a verb begins: a slow start is felt at every command."""
+"""What a command and a worker import before their work begins: a slow start is felt every time."""
 
 from __future__ import annotations
 
@@ -23,3 +23,7 @@ def test_the_list_of_verbs_needs_neither_models_of_keys_nor_a_terminal() -> None
 
 def test_the_arguments_of_all_verbs_need_no_slow_package() -> None:
     assert not imported_by("from cluster import cli, connection, context\ncli.parser_of_all()") & SLOW
+
+
+def test_a_worker_without_ray_begins_before_pytorch_is_there() -> None:
+    assert not imported_by("import training.distributed.child") & {"torch", "ray", "sklearn", "scipy", "pandas"}

@@ -9,13 +9,14 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import SourceConfig
 from pipelines.genome.labelled import Collection, read_collection
 from tests.fuzz import mutation
 from tests.fuzz.harness import CASES, MANY_CASES, Target, run_cases, written
+from tests.hypothesis_profiles import examples
 
 TABLES = [
     b"sequence,label\nACGTACGT,0\nggggcccc,1\nNNNNACGT,0\n",
@@ -94,7 +95,7 @@ records = st.lists(
 )
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(records, st.sampled_from(",\t"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from("\n\r"))
 def test_what_the_csv_module_writes_is_read_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, int]], separator: str, quoting: int, end: str

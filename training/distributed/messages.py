@@ -10,14 +10,17 @@ import pickle
 import queue
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.dataset.location import Location
 from pipelines.errors import RaygeneError, TrainingError
 from pipelines.stores.worker_folder import WorkerFolder
 from training.config import ModelConfig, TrainingConfig
-from training.engine.state import Record
 from training.observability.runlog import StepLine
+
+if TYPE_CHECKING:
+    # It imports PyTorch, which takes seconds.
+    from training.engine.state import Record
 
 SEND_TIMEOUT_S = 30.0
 

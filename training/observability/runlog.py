@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.engine.state import Record
 from training.observability import journal
 from training.observability.tensorboard import Board
+
+if TYPE_CHECKING:
+    # It imports PyTorch, which takes seconds.
+    from training.engine.state import Record
 
 METRICS, STEPS, BOARDS = "metrics.jsonl", "steps.jsonl", "tensorboard"
 

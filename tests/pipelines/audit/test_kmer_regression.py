@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import metrics
@@ -28,7 +28,6 @@ def plain_loop(text: str, k: int) -> list[float]:
     return [count / max(sum(counts), 1) for count in counts]
 
 
-@settings(deadline=None)
 @given(texts_of_bases, st.integers(1, 4))
 def test_frequencies_are_those_of_a_plain_loop(texts: list[str], k: int) -> None:
     frequencies = kmer_regression.frequencies(*codes_of(texts), k)

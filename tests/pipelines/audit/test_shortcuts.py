@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.audit import shortcuts
@@ -61,7 +61,6 @@ def shown_bases(text: str, tokenizer: Tokenizer) -> list[int]:
     return shown
 
 
-@settings(deadline=None)
 @given(tokenizers, st.lists(st.text(alphabet="ACGTN", min_size=1, max_size=20), min_size=1, max_size=6))
 def test_the_six_bases_at_each_end_are_those_the_tokens_show(tokenizer: Tokenizer, texts: list[str]) -> None:
     rows = dataset(texts, [0] * len(texts), tokenizer)

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
 from pipelines import metrics
 from pipelines.comparison import bootstrap
 from pipelines.comparison.bootstrap import FIGURES, Counts, Resampling
+from tests.hypothesis_profiles import examples
 
 
 def random_counts(loci: int, levels: int = 2, seed: int = 0) -> Counts:
@@ -36,7 +37,7 @@ def test_figures_are_ratios_and_their_harmonic_mean(counts: tuple[int, int, int,
     assert bootstrap.figures(np.array(counts)).tolist() == pytest.approx(plain_figures(*counts), nan_ok=True)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(1, 30), st.integers(0, 5), st.integers(1, 3))
 def test_samples_have_the_figures_of_a_plain_loop_over_the_loci_drawn(loci: int, seed: int, sets: int) -> None:
     counts = [random_counts(loci, seed=seed + number) for number in range(sets)]

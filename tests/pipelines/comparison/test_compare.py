@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.comparison.compare import compare
 from pipelines.comparison.levels import INDEX, LEVELS
 from pipelines.gene_models.model import Gene, Transcript
 from pipelines.genome.region import Region
+from tests.hypothesis_profiles import examples
 from tests.pipelines.comparison import oracle, random_genes
 from tests.pipelines.comparison.random_genes import LENGTHS
 
@@ -23,7 +24,7 @@ def span(name: str, start: int, end: int, strand: str = "+") -> Gene:
     return Gene(name, "a", start, end, strand)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(seeds, numbers, numbers, numbers)
 def test_counts_are_those_of_the_definitions_for_every_call_set(seed: int, genes: int, first: int, second: int) -> None:
     annotated = random_genes.genes(seed, genes)
@@ -48,7 +49,7 @@ def test_counts_are_those_of_the_definitions_for_every_call_set(seed: int, genes
                 ]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(seeds, numbers, numbers)
 def test_loci_are_the_connected_components_of_genes_and_calls(seed: int, genes: int, calls: int) -> None:
     annotated = random_genes.genes(seed, genes)
@@ -74,7 +75,7 @@ def test_loci_are_the_connected_components_of_genes_and_calls(seed: int, genes: 
         )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(seeds, numbers, numbers, st.lists(st.integers(0, 90), max_size=6, unique=True))
 def test_genes_across_a_border_are_left_out_on_both_sides_and_counted(
     seed: int, genes: int, calls: int, borders: list[int]

@@ -3,13 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.comparison import lists
 from pipelines.comparison.compare import compare
 from pipelines.comparison.loci import span
 from pipelines.gene_models.model import Gene, Spans, Transcript
+from tests.hypothesis_profiles import examples
 from tests.pipelines.comparison.random_genes import LENGTHS, genes
 
 
@@ -66,7 +67,7 @@ def test_a_call_in_an_intron_is_no_invention_and_one_next_to_a_gene_is() -> None
     assert found(annotated, [gene("within", (250, 300), strand="-")])["wrong_strand"] == [("within",)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10_000), st.integers(0, 12), st.integers(0, 12))
 def test_every_gene_and_call_is_listed_as_a_plain_loop_over_pairs_would(seed: int, many: int, called: int) -> None:
     annotated = genes(seed, many)

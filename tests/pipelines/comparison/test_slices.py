@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.comparison import bootstrap, slices
@@ -11,6 +11,7 @@ from pipelines.comparison.compare import compare
 from pipelines.comparison.levels import INDEX
 from pipelines.comparison.slices import BY, LEVELS, Slice
 from pipelines.gene_models.model import Gene, Transcript
+from tests.hypothesis_profiles import examples
 from tests.pipelines.comparison.random_genes import LENGTHS, genes
 
 FEW = Resampling(samples=5)
@@ -27,7 +28,7 @@ def by_name(parts: list[Slice]) -> dict[str, Slice]:
     return {part.name: part for part in parts}
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10_000), st.integers(0, 12), st.integers(0, 12))
 def test_slices_are_sums_over_the_genes_and_calls_that_have_the_property(seed: int, many: int, called: int) -> None:
     annotated = genes(seed, many)

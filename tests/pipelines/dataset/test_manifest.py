@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import schema
@@ -21,6 +21,7 @@ from pipelines.dataset.manifest import read_counts, read_manifest
 from pipelines.dataset.token_dataset import TokenDataset, is_whole
 from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
+from tests.hypothesis_profiles import examples
 from tests.pipelines.dataset import small_dataset
 from tests.pipelines.dataset.small_dataset import Key, change
 from training import dataset_config
@@ -292,7 +293,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 ORIGINAL: dict[str, Any] = {}
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data(), st.booleans())
 def test_a_manifest_changed_in_any_way_opens_or_is_refused_in_one_line(
     fuzzed: Path, data: st.DataObject, seal: bool

@@ -1,23 +1,19 @@
-"""Whatever an annotation or a FASTA file holds, reading it gives a source or an error of raygene's own.
-
-RAYGENE_FUZZ_EXAMPLES sets the number of cases.
-"""
+"""Whatever an annotation or a FASTA file holds, reading it gives a source or an error of raygene's own."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import NegativesConfig, SourceConfig
 from pipelines.errors import RaygeneError
 from pipelines.genome.source import read_source
 from pipelines.progress import Silent
+from tests.hypothesis_profiles import examples
 
-EXAMPLES = int(os.environ.get("RAYGENE_FUZZ_EXAMPLES", "250"))
 FASTA = b">c1 first\nACGTNNNNNN\nacgtRYACGT\nAC\n>c2\nGGGGCCCC\n"
 ROWS = [
     b"c1\ts\tgene\t2\t9\t.\t+\t.\tID=a;biotype=x",
@@ -74,14 +70,14 @@ def check_outcome(fasta: bytes, annotation: bytes) -> None:
         source.genome.close()
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(1000)
 @given(files)
 def test_any_annotation_gives_a_source_or_an_error_of_our_own(written: tuple[list[bytes], bytes]) -> None:
     lines, line_end = written
     check_outcome(FASTA, line_end.join([ROWS[0], *lines]))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(1000)
 @given(mutated(FASTA), mutated(b"\n".join(ROWS[:2])))
 def test_any_pair_of_files_gives_a_source_or_an_error_of_our_own(fasta: bytes, annotation: bytes) -> None:
     check_outcome(fasta, annotation)

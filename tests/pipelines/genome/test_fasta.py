@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyfaidx
 import pysam
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import storage
@@ -26,6 +26,7 @@ from pipelines.genome.fasta import Genome, open_genome
 from pipelines.inputs import contents
 from pipelines.progress import Silent
 from tests.conftest import GenomeFiles
+from tests.hypothesis_profiles import examples
 
 
 def compressed(genome: GenomeFiles, folder: Path, how: str) -> Path:
@@ -48,7 +49,7 @@ def test_any_part_of_a_sequence_reads_as_written(genome: GenomeFiles, tmp_path: 
             assert opened.sequence(name, start, end).tobytes().decode() == text[start:end]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(st.text("ACGTNacgtnRYk", min_size=1, max_size=90), min_size=1, max_size=4), st.integers(1, 40), st.data()
 )

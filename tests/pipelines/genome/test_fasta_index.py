@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyfaidx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
 from pipelines.genome import fasta_index
+from tests.hypothesis_profiles import examples
 
 BLOCK_SIZES = [7, 64, 1 << 22]
 
@@ -21,7 +22,7 @@ def scan(path: Path) -> fasta_index.Index:
         return fasta_index.scan(stream.fileno(), path)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.lists(st.text("ACGTNnacgtRY", min_size=1, max_size=90), min_size=1, max_size=4),
     st.integers(1, 40),
@@ -53,7 +54,7 @@ def test_the_index_is_that_of_pyfaidx_and_the_runs_those_of_a_regular_expression
     assert [tuple(row) for row in index.runs_of_n.tolist()] == expected
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(st.text("ACGN", max_size=9), min_size=1, max_size=6), st.sampled_from(BLOCK_SIZES))
 def test_lines_are_even_or_refused(lines: list[str], block: int) -> None:
     while len(lines) > 1 and not lines[-1]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import CropConfig, NegativesConfig
@@ -15,7 +15,6 @@ from pipelines.splits.blocks import Blocks
 LETTERS = np.frombuffer(b"ACGTacgtNR", np.uint8)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(3, 40))
 def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: int) -> None:
     generator = np.random.default_rng(seed)
@@ -35,7 +34,6 @@ def test_shares_equal_a_count_of_letters_whatever_the_chunk(seed: int, chunk: in
         assert np.isclose(masked, sum(letter.islower() for letter in text) / len(text))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 0.5))
 def test_chosen_candidates_match_in_length_and_shares_and_never_overlap(seed: int, tolerance: float) -> None:
     generator = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import KINDS, CropConfig, NegativesConfig
@@ -12,6 +12,7 @@ from pipelines.genome import intervals
 from pipelines.negatives import antisense, cropping, partial, place
 from pipelines.negatives.place import ANTISENSE, DINUCLEOTIDE, PARTIAL, SHUFFLE
 from pipelines.splits.blocks import Blocks
+from tests.hypothesis_profiles import examples
 
 LENGTH = 6_000
 
@@ -46,7 +47,7 @@ crops = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(gene_sets(), modes, crops, st.sampled_from([0.5, 1.0, 1.7]), st.integers(0, 5))
 def test_negatives_keep_clear_of_genes_and_each_other(
     genes: np.ndarray, mode: str, crop: CropConfig, ratio: float, seed: int
@@ -59,7 +60,7 @@ def test_negatives_keep_clear_of_genes_and_each_other(
     assert (bounds[:, 1] - bounds[:, 0]).sum() == (np.diff(intervals.merge(bounds), axis=1)).sum()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(gene_sets(), modes, crops, st.integers(0, 5))
 def test_a_gene_left_out_has_the_window_that_the_crop_says(
     genes: np.ndarray, mode: str, crop: CropConfig, seed: int
@@ -74,7 +75,7 @@ def test_a_gene_left_out_has_the_window_that_the_crop_says(
     assert ((windows[:, 0] >= whole[:, 0]) & (windows[:, 1] <= whole[:, 1])).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(gene_sets(), modes, crops, st.integers(0, 5))
 def test_a_negative_has_the_length_of_its_gene_window(
     genes: np.ndarray, mode: str, crop: CropConfig, seed: int
@@ -84,7 +85,7 @@ def test_a_negative_has_the_length_of_its_gene_window(
     assert (np.diff(cuts, axis=1) == np.diff(result.negatives, axis=1)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(gene_sets(), modes, crops)
 def test_a_window_lies_in_its_gene_and_within_the_crop(genes: np.ndarray, mode: str, crop: CropConfig) -> None:
     result = placed(genes, NegativesConfig(unplaced=mode), crop)
@@ -151,7 +152,7 @@ def test_missing_negatives_of_a_gene_that_is_kept_are_counted() -> None:
 mixes = st.dictionaries(st.sampled_from(KINDS), st.floats(0.1, 3), min_size=1)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0, 3.0]), st.integers(0, 5))
 def test_every_kind_is_what_it_says_and_as_long_as_the_window(
     genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float, seed: int
@@ -186,7 +187,7 @@ def test_every_kind_is_what_it_says_and_as_long_as_the_window(
         assert np.diff(intervals.merge(free), axis=1).sum() == np.diff(free, axis=1).sum()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(gene_sets(), modes, crops, mixes, st.sampled_from([0.7, 1.0, 2.0]))
 def test_every_requested_negative_is_placed_or_counted_and_every_gene_kept_or_given_a_reason(
     genes: np.ndarray, mode: str, crop: CropConfig, kinds: dict[str, float], ratio: float
@@ -199,7 +200,7 @@ def test_every_requested_negative_is_placed_or_counted_and_every_gene_kept_or_gi
         assert len(result.negatives) + result.missing.sum() == int(len(result.windows) * ratio)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(gene_sets(), modes, mixes, st.integers(1, 9), st.integers(0, 6), st.sampled_from([1.0, 2.0]))
 def test_windows_of_a_gene_share_no_base_and_no_negative_is_there_twice(
     genes: np.ndarray, mode: str, kinds: dict[str, float], per_gene: int, margin: int, ratio: float
@@ -341,7 +342,7 @@ def genes_in_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.array(parts, np.int64)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(genes_in_rows(), gene_sets(), modes, st.integers(1, 3), st.integers(0, 5))
 def test_beside_a_part_of_a_row_partial_negatives_lie_in_that_row_or_in_none(
     genes: tuple[np.ndarray, np.ndarray], others: np.ndarray, mode: str, per_gene: int, seed: int
@@ -366,7 +367,7 @@ def test_beside_a_part_of_a_row_partial_negatives_lie_in_that_row_or_in_none(
         assert not any(outside & set(range(first, last)) for first, last in forbidden.tolist())
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(genes_in_rows(), gene_sets())
 def test_the_reach_of_partial_negatives_equals_a_base_by_base_search(
     genes: tuple[np.ndarray, np.ndarray], others: np.ndarray

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import fingerprint, schema
@@ -18,6 +18,7 @@ from pipelines.genome import intervals
 from pipelines.splits import assign, chromosome_runs
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.named_rows import NamedRows
+from tests.hypothesis_profiles import examples
 
 
 def table(layout: dict[tuple[str, str], int], *, spacing: int = 100, length: int = 60) -> pa.Table:
@@ -88,7 +89,7 @@ def test_whole_genomes_stay_together_by_share_or_by_name() -> None:
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
 def test_random_splits_separate_no_overlapping_intervals_and_have_their_shares(
     seed: int, validation: float, test: float
@@ -104,7 +105,7 @@ def test_random_splits_separate_no_overlapping_intervals_and_have_their_shares(
     assert abs((splits == "test").mean() - test) < 0.1
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 50), st.integers(200, 600))
 def test_a_split_separates_neither_families_nor_overlapping_intervals(seed: int, families: int) -> None:
     generator = np.random.default_rng(seed)
@@ -227,7 +228,7 @@ def test_genomes_in_blocks_leave_the_shares_of_others_alone() -> None:
     assert Counter(splits) == {"train": 240, "validation": 80, "test": 80}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.sampled_from(["chromosome", "block", "genome", "random"]),
     st.lists(

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.genome import intervals
 from pipelines.splits import blocks
 from pipelines.splits.blocks import Blocks
+from tests.hypothesis_profiles import examples
 
 
 def splits_of(cut: Blocks, genes: np.ndarray) -> np.ndarray:
@@ -19,7 +20,7 @@ def genes(count: int, *, spacing: int = 100, length: int = 60) -> np.ndarray:
     return np.stack([starts, starts + length], axis=1)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.integers(0, 50), st.floats(0.05, 0.4), st.floats(0.05, 0.4), st.integers(1, 300), st.integers(20, 90))
 def test_blocks_are_near_their_share_and_separate_no_overlapping_genes(
     seed: int, validation: float, test: float, count: int, length: int

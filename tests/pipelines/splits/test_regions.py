@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.build import place_negatives
@@ -23,6 +23,7 @@ from pipelines.progress import Silent
 from pipelines.splits import regions
 from pipelines.splits.blocks import Blocks
 from tests.conftest import GenomeFiles
+from tests.hypothesis_profiles import examples
 
 LENGTH = 6_000
 
@@ -127,7 +128,7 @@ def test_regions_on_thousands_of_contigs_are_cut_in_seconds(genome: GenomeFiles)
 genes = st.lists(st.tuples(st.integers(0, LENGTH - 400), st.integers(40, 400)), min_size=1, max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(genes, st.sets(st.integers(1, LENGTH - 1), min_size=1, max_size=6), st.integers(0, 9))
 def test_no_negative_crosses_a_closed_border_wherever_it_lies(
     found: list[tuple[int, int]], borders: set[int], seed: int

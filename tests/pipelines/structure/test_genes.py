@@ -1,11 +1,12 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.genome.sequence import base_codes
 from pipelines.structure import genes, states
 from pipelines.structure.label import label
 from pipelines.structure.rules import LabelRules
+from tests.hypothesis_profiles import examples
 from tests.pipelines.structure.random_annotation import annotation
 
 
@@ -40,7 +41,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.lists(_PIECES, max_size=12).map(lambda pieces: [state for piece in pieces for state in piece]))
 def test_whole_genes_are_those_read_base_by_base(forward: list[int]) -> None:
     strand = np.array(forward, np.uint8)
@@ -55,7 +56,7 @@ def test_whole_genes_are_those_read_base_by_base(forward: list[int]) -> None:
         assert bases == expected
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.integers(0, 1 << 32))
 def test_exons_and_introns_of_whole_genes_are_whole(seed: int) -> None:
     letters, annotated = annotation(seed)

@@ -2,7 +2,7 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.gene_models.model import Gene, Transcript
@@ -10,6 +10,7 @@ from pipelines.genome.sequence import base_codes
 from pipelines.structure import states
 from pipelines.structure.label import BASE_REASONS, label
 from pipelines.structure.rules import LabelRules
+from tests.hypothesis_profiles import examples
 from tests.pipelines.structure.random_annotation import annotation
 
 # ATG GCT [GTAAGTTTTTCAG] AAA TAA with three bases on either side.
@@ -187,7 +188,7 @@ def _utr(gene: Gene, base: int) -> str | None:
     return "utr" if any(start <= base < end for start, end in transcript.exons) else "utr_intron"
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     seed=st.integers(0, 1 << 32),
     utr=st.sampled_from(["intergenic", "keep"]),
@@ -212,7 +213,7 @@ def test_labels_equal_those_found_base_by_base(
     assert labelled.genes == {reason: reasons.count(reason) for reason in set(reasons)}
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(seed=st.integers(0, 1 << 32), borders=st.lists(st.integers(20, 280), min_size=1, max_size=4, unique=True))
 def test_pieces_of_a_stretch_have_the_labels_of_the_whole(seed: int, borders: list[int]) -> None:
     letters, genes = annotation(seed)

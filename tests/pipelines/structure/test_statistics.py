@@ -4,13 +4,14 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.genome.sequence import base_codes, reverse_complement
 from pipelines.structure import genes, states, statistics
 from pipelines.structure.label import label
 from pipelines.structure.rules import LabelRules
+from tests.hypothesis_profiles import examples
 from tests.pipelines.structure.random_annotation import annotation
 
 
@@ -20,7 +21,7 @@ def _random(seed: int) -> tuple[np.ndarray, np.ndarray, str]:
     return label(annotated, codes, 0, len(codes), LabelRules()).packed, codes, letters
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.integers(0, 1 << 32))
 def test_statistics_equal_those_of_the_genes_one_by_one(seed: int) -> None:
     packed, codes, letters = _random(seed)
@@ -40,7 +41,7 @@ def test_statistics_equal_those_of_the_genes_one_by_one(seed: int) -> None:
     assert found.introns.total() == found.splice_pairs.total()
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.integers(0, 1 << 32), st.integers(1, 80))
 def test_statistics_are_the_same_in_pieces_of_any_length_and_in_the_same_order(seed: int, bases: int) -> None:
     packed, codes, _ = _random(seed)
@@ -52,7 +53,7 @@ def test_statistics_are_the_same_in_pieces_of_any_length_and_in_the_same_order(s
         assert list(getattr(in_pieces, name)) == list(getattr(whole, name))
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.integers(0, 1 << 32), st.integers(1, 80))
 def test_pieces_cover_a_stretch_and_are_cut_where_no_gene_is(seed: int, bases: int) -> None:
     packed, _, _ = _random(seed)

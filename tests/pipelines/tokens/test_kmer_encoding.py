@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.tokens import kmer_encoding
@@ -12,7 +12,6 @@ from pipelines.tokens.vocabulary import Vocabulary
 base_codes = st.lists(st.integers(0, 4), max_size=40).map(lambda codes: np.array(codes, np.uint8))
 
 
-@settings(deadline=None)
 @given(base_codes, st.integers(1, 10))
 def test_kmer_numbers_are_those_of_a_plain_loop(codes: np.ndarray, k: int) -> None:
     numbers = kmer_encoding.kmer_numbers(codes, k)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import TokenizerConfig
@@ -80,7 +80,6 @@ def concatenated(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.array([len(text) for text in texts])
 
 
-@settings(deadline=None)
 @given(tokenizers(), st.lists(sequences, min_size=1, max_size=8))
 def test_many_sequences_at_once_encode_as_a_plain_loop_does(tokenizer: Tokenizer, texts: list[str]) -> None:
     tokens, counts = tokenizer.encode_many(*concatenated(texts))
@@ -90,7 +89,6 @@ def test_many_sequences_at_once_encode_as_a_plain_loop_does(tokenizer: Tokenizer
     assert counts.tolist() == [len(row) for row in expected]
 
 
-@settings(deadline=None)
 @given(tokenizers(), st.lists(sequences, min_size=1, max_size=8))
 def test_tokens_decode_to_the_bases_they_cover(tokenizer: Tokenizer, texts: list[str]) -> None:
     codes, lengths = concatenated(texts)
@@ -109,7 +107,6 @@ def test_tokens_decode_to_the_bases_they_cover(tokenizer: Tokenizer, texts: list
     assert covered.tolist() == counts
 
 
-@settings(deadline=None)
 @given(tokenizers(), sequences)
 def test_letters_and_reverse_complements_are_those_of_the_words(tokenizer: Tokenizer, text: str) -> None:
     for token, (_, word) in zip(tokenizer.encode(text), words(text, tokenizer), strict=True):
@@ -138,7 +135,6 @@ def test_what_is_left_after_the_last_kmer_is_one_partial_token() -> None:
     assert tokenizer.decode(tokenizer.encode("ACG")) == ["<unk>"]
 
 
-@settings(deadline=None)
 @given(tokenizers(), st.lists(sequences, min_size=1, max_size=8))
 def test_counts_of_batches_add_up_to_those_of_a_plain_loop(tokenizer: Tokenizer, texts: list[str]) -> None:
     counts = sum(tokenizer.count_tokens(*concatenated([text])) for text in texts)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import fingerprint
 from pipelines.errors import DatasetError
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.hypothesis_profiles import examples
 from tests.pipelines.dataset import small_dataset
 
 
@@ -90,7 +91,7 @@ def test_a_file_larger_than_any_tokenizer_is_refused_unread(tmp_path: Path) -> N
         Tokenizer.load(tmp_path)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data(), st.sampled_from([Tokenizer(2, 1, "anchor"), Tokenizer(2, 1, "anchor", (0, 3, 5))]))
 def test_a_file_changed_in_any_way_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, tokenizer: Tokenizer

@@ -126,17 +126,10 @@ def test_gt_takes_the_gff3(annotated: Annotation) -> None:
     assert "input is valid GFF3" in checked.stdout, checked.stderr
 
 
-def test_one_worker_writes_the_same_bytes_as_two(annotated: Annotation, genome_file: Path, tmp_path: Path) -> None:
-    alone = job(genome_file, tmp_path)
-    run.annotate(alone, None, None, "cpu", Silent())
-    assert content(alone) == content(annotated)
-
-
 def test_a_page_that_is_requested_later_is_the_same_bytes_and_nothing_is_computed_for_it(
-    genome_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    annotated: Annotation, genome_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = job(genome_file, tmp_path / "whole")
-    run.annotate(whole, None, None, "cpu", Silent())
+    whole = copied(annotated, genome_file, tmp_path / "whole")
     page = whole.outputs.page
     assert page is not None
     first = page.read_bytes()

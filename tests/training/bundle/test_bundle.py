@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -16,6 +16,7 @@ import training
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.hypothesis_profiles import examples
 from tests.training.small_bundle import config_of, small_bundle, with_new_digests
 from training.bundle.bundle import Bundle
 from training.bundle.migrations import NEWEST
@@ -127,7 +128,7 @@ def test_a_file_cut_short_is_refused_in_one_line(saved: Path, name: str) -> None
     assert name in refusal(saved)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(["model.safetensors", "tokenizer.json"]), position=st.floats(0, 1, exclude_max=True))
 def test_any_flipped_bit_of_weights_or_tokenizer_is_refused_by_the_name_of_the_file(
     saved: Path, name: str, position: float
@@ -143,7 +144,7 @@ def test_any_flipped_bit_of_weights_or_tokenizer_is_refused_by_the_name_of_the_f
         (saved / name).write_bytes(content)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(100, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(0, 8 * 1800))
 def test_a_flipped_bit_that_no_digest_covers_is_a_refusal_or_a_model_and_nothing_else(saved: Path, at: int) -> None:
     """Format 1 has no digests: the checks behind them stand alone."""

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.hypothesis_profiles import examples
 from training.data import feed as feeding
 from training.data.batch import TokenBatch
 from training.data.feed import Feed, Step, feed
@@ -71,7 +72,7 @@ def rows_of(part: TokenBatch) -> list[int]:
     return [piece[0] for piece in pieces]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(DATASETS, st.integers(1, 70), st.integers(1, 3000), WORLDS, WORLDS, st.integers(0, 3), st.data())
 def test_ranks_meet_in_every_step_and_take_every_row_once_also_after_resuming_with_others(
     dataset: TokenDataset, batch: int, budget: int, workers: int, others: int, epoch: int, data: st.DataObject

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipelines.structure.states import STATES
+from tests.hypothesis_profiles import examples
 from tests.training.decoding import oracle
 from training.decoding.best_path import BestPath
 from training.decoding.grammar import grammar
@@ -67,7 +67,7 @@ def decoded(problem: oracle.Problem, pieces: list[int] | None = None) -> tuple[f
 
 
 @given(st.integers(0, 10**9), st.booleans(), st.sampled_from([3, 4, 5, 6]))
-@hypothesis_settings(max_examples=20, deadline=None)
+@examples(20)
 def test_the_best_path_is_the_best_of_all_parses(seed: int, partial: bool, exon: int) -> None:
     minimum = Minimum(intron=4, exon=exon, coding=0)
     case = problem(seed, sequence(seed, 14), SMALL.model_copy(update={"partial": partial, "minimum": minimum}))
@@ -85,7 +85,7 @@ def test_the_best_path_is_the_best_of_all_parses(seed: int, partial: bool, exon:
     st.sampled_from([(4, 3), (5, 4), (7, 9), (20, 14), (4, 21)]),
     st.sampled_from([1, 2, 6, 27]),
 )
-@hypothesis_settings(max_examples=20, deadline=None)
+@examples(20)
 def test_the_best_path_is_a_plain_viterbis(
     seed: int, partial: bool, utr: bool, shortest: tuple[int, int], code: int
 ) -> None:
@@ -106,7 +106,7 @@ def test_the_best_path_is_a_plain_viterbis(
 
 
 @given(st.integers(0, 10**9), st.lists(st.integers(1, 399), max_size=6))
-@hypothesis_settings(max_examples=12, deadline=None)
+@examples(12)
 def test_pieces_give_the_genes_of_the_whole_to_the_last_bit(seed: int, ends: list[int]) -> None:
     case = problem(seed, sequence(seed, 400), SMALL)
     assert decoded(case, sorted(ends)) == decoded(case)

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError, UsageError
 from pipelines.gene_models.validity import defects
 from pipelines.genome.sequence import reverse_complement
+from tests.hypothesis_profiles import examples
 from tests.training.decoding.genome import genome, overlapping
 from training.decoding import decoder
 from training.decoding.called import CalledGene
@@ -55,7 +55,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize("settings", [SETTINGS, SEPARATE], ids=["joint", "separate"])
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 12000), max_size=12))
-@hypothesis_settings(max_examples=15, deadline=None)
+@examples(15)
 def test_genes_and_their_support_do_not_depend_on_the_pieces(settings: Settings, seed: int, ends: list[int]) -> None:
     scores, codes = noisy(seed, 20)
     whole = decode(scores, codes, settings, chromosome="I")
@@ -108,7 +108,7 @@ def test_most_of_the_support_is_close_to_1_where_scores_are_sure() -> None:
 
 
 @given(st.integers(0, 10**6))
-@hypothesis_settings(max_examples=10, deadline=None)
+@examples(10)
 def test_every_called_gene_is_valid_whatever_the_scores(seed: int) -> None:
     draw = np.random.default_rng(seed)
     bases = 3000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.hypothesis_profiles import examples
 from tests.training.decoding import oracle
 from tests.training.decoding.test_best_path import SMALL, problem, sequence
 from training.decoding.best_path import BestPath
@@ -58,7 +58,7 @@ def by_definition(case: oracle.Problem, structure: Structure) -> tuple[float, li
 # A stop codon ends its gene: no sequence's end can cut the gene behind it, and no intron can follow.
 @example(2521, True, 3)
 @example(309, True, 3)
-@hypothesis_settings(max_examples=15, deadline=None)
+@examples(15)
 def test_the_support_of_exons_and_genes_is_their_share_of_all_parses(seed: int, partial: bool, exon: int) -> None:
     minimum = Minimum(intron=4, exon=exon, coding=0)
     case = problem(seed, sequence(seed, 14), SMALL.model_copy(update={"partial": partial, "minimum": minimum}))
@@ -75,7 +75,7 @@ def test_the_support_of_exons_and_genes_is_their_share_of_all_parses(seed: int, 
 
 
 @given(st.integers(0, 10**9), st.booleans(), st.booleans(), st.sampled_from([(4, 3), (5, 4), (20, 14), (4, 21)]))
-@hypothesis_settings(max_examples=15, deadline=None)
+@examples(15)
 def test_the_sum_over_all_paths_is_the_same_from_both_ends(
     seed: int, partial: bool, utr: bool, shortest: tuple[int, int]
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from bisect import bisect_left
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,19 @@ def test_a_resumed_run_keeps_its_budget_unless_that_no_longer_fits(
     budget_file.write_text(f"cuda {first - 200}\n")
     assert planned() == first
     assert not warnings
-    # The least memory in which one longest sequence fits.
-    for size in range(600_000_000, 900_000_000, 1_000_000):
-        monkeypatch.setattr(memory_plan.capacity, "available_memory", lambda kind, workers, size=size: size)
+
+    def fits(size: int) -> bool:
+        monkeypatch.setattr(memory_plan.capacity, "available_memory", lambda kind, workers: size)
         budget_file.unlink(missing_ok=True)
         with suppress(DoesNotFitError):
-            least = planned()
-            break
+            planned()
+            return True
+        return False
+
+    # The least memory in which one longest sequence fits.
+    sizes = range(600_000_000, 900_000_000, 1_000_000)
+    assert fits(sizes[bisect_left(sizes, True, key=fits)])
+    least = planned()
     assert least < first
     budget_file.write_text(f"cpu {first}\n")
     assert planned() == least

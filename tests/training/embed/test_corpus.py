@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import TokenizerConfig
@@ -15,6 +15,7 @@ from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import SPECIALS
 from tests.conftest import GenomeFiles
+from tests.hypothesis_profiles import examples
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 from training.embed import corpus as corpus_module
 from training.embed.config import EmbeddingConfig
@@ -36,7 +37,7 @@ def of_genome(genome: GenomeFiles, *hold_out: str, **keys: object) -> Corpus:
     return from_fasta([genome.fasta], hold_out, THREE, EmbeddingConfig.model_validate(keys), Silent())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     rows=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=30), min_size=1, max_size=5),
     k=st.integers(1, 5),

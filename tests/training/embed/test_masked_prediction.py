@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError
 from pipelines.genome.sequence import OTHER
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.hypothesis_profiles import examples
 from training.embed import masked_prediction
 from training.embed.config import EmbeddingConfig
 from training.embed.corpus import Corpus, lay_out
@@ -28,7 +29,7 @@ def corpus_of(
     return Corpus(tokenizer, config, False, rows(train), rows(held_out), {}, "a sequence")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(k=st.integers(1, 7), stride=st.integers(1, 7), length=st.integers(11, 60), seed=st.integers(0, 99))
 def test_no_visible_token_shares_a_base_with_the_hidden_one(k: int, stride: int, length: int, seed: int) -> None:
     stride = min(k, stride)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import metrics
+from tests.hypothesis_profiles import examples
 from training.evaluation import bootstrap
 from training.evaluation.bootstrap import RankedRows, Resampling
 
@@ -23,7 +24,7 @@ scored = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(scored, st.sampled_from([0.0, 0.3, 0.5, 0.95, 2.0]))
 def test_figures_of_all_rows_are_those_of_scikit_learn(pairs: list[tuple[int, float]], threshold: float) -> None:
     labels, scores = np.array([label for label, _ in pairs]), np.array([score for _, score in pairs])

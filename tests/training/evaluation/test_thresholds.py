@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import metrics
@@ -11,7 +11,6 @@ from training.evaluation.thresholds import Change, sweep
 pairs = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(pairs, st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.99, 1.0, 1.5]), min_size=1, max_size=5))
 def test_figures_at_each_threshold_are_those_of_scikit_learn(
     rows: list[tuple[int, float]], thresholds: list[float]

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hypothesis_profiles import examples
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Estimate, Work, estimate
@@ -80,7 +81,7 @@ def activations(estimated: Estimate) -> float:
     return estimated.peak - estimated.process
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(configurations, st.integers(2, 200), st.integers(20, 20_000), st.sampled_from(["cpu", "cuda"]))
 def test_more_rows_and_longer_ones_take_more(model: ModelConfig, rows: int, tokens: int, device: Any) -> None:
     work = Work(rows, tokens, device)
@@ -90,7 +91,7 @@ def test_more_rows_and_longer_ones_take_more(model: ModelConfig, rows: int, toke
     assert peak <= estimate(model, FP32, 4099, replace(work, tokens=2 * tokens)).peak * 1.001
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(configurations, st.integers(2, 64), st.integers(100, 5_000))
 def test_no_part_is_negative_and_gradients_of_an_earlier_batch_add(model: ModelConfig, rows: int, tokens: int) -> None:
     once, again = (

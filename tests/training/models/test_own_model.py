@@ -1,4 +1,4 @@
-"""A model that is not part of the project: one class, one registration, and every part of the project works with it."""
+"""A model that is not part of the project, in `smoothing.py`: every part of the project works with it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch.nn.functional import avg_pool1d
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
 from tests.training.conftest import write_dataset
+from tests.training.models.smoothing import Smoothing
 from training import model_registry, models
 from training.bundle import bundle
 from training.config import ModelConfig, TrainingConfig
-from training.cost.shape import FLOAT, Shape
-from training.cost.stage import Stage
 from training.data.batch import collate
 from training.distributed.train import train
 from training.evaluation.evaluate import evaluate
@@ -32,43 +28,8 @@ from training.memory.analysis import analyse
 from training.memory.formula import Work, estimate
 from training.memory.probe import probe
 from training.model_registry import ModelKind, register
-from training.models.body import Body
-from training.models.positions import Positions
 from tuning.config import TuningConfig
 from tuning.study import Study, tune
-
-
-class Smoothing(Body):
-    """The mean of neighbouring positions, and a linear layer."""
-
-    def __init__(self, config: ModelConfig, width: int) -> None:
-        super().__init__(config, width)
-        self.reach = config.window
-        self.project = nn.Linear(width, config.hidden)
-
-    def forward(self, positions: Positions) -> Positions:
-        real = (positions.states * positions.mask[..., None]).transpose(1, 2)
-        means = avg_pool1d(real, 2 * self.reach + 1, stride=1, padding=self.reach).transpose(1, 2)
-        return positions.with_states(torch.relu(self.project(means)))
-
-    @classmethod
-    def memory_stages(cls, config: ModelConfig, shape: Shape, width: int) -> Iterator[Stage]:
-        inputs, outputs = shape.states(width), shape.states(config.hidden)
-        yield Stage(
-            "smoothing",
-            weights=FLOAT * (width + 1) * config.hidden,
-            saved=inputs * 2 + outputs,
-            forward=inputs + outputs,
-            backward=inputs * 2 + outputs,
-        )
-
-
-def has_reach(config: ModelConfig) -> None:
-    if config.window == 0:
-        raise ValueError("a smoothing model needs a window of at least 1")
-
-
-register(ModelKind("smoothing", Smoothing, options=frozenset({"window"}), check=has_reach))
 
 MODEL = ModelConfig(kind="smoothing", window=2, embedding=8, hidden=8, stem=8)
 TRAINING = TrainingConfig(epochs=2, global_batch_size=16, learning_rate=0.01)

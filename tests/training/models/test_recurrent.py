@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -73,7 +73,6 @@ def test_packed_sequences_give_the_logits_and_gradients_of_masked_ones(
         torch.testing.assert_close(from_masked, from_packed, rtol=1e-5, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(LENGTHS)
 def test_positions_are_packed_as_torch_packs_them(lengths: list[int]) -> None:
     batch = positions(lengths)
@@ -83,7 +82,6 @@ def test_positions_are_packed_as_torch_packs_them(lengths: list[int]) -> None:
     assert torch.equal(batch.states.reshape(-1, 5)[packing.flat_index], expected.data)
 
 
-@settings(deadline=None)
 @given(LENGTHS)
 def test_both_orders_reverse_every_sequence_within_its_length(lengths: list[int]) -> None:
     batch = positions(lengths)

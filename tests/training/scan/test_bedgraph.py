@@ -22,7 +22,7 @@ def drawn(length: int, seed: int) -> np.ndarray:
     return scores.astype(np.uint16)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SEQUENCE, min_size=1, max_size=5))
 def test_what_is_written_is_read_back(tmp_path: Path, sequences: list[tuple[int, int]]) -> None:
     lengths = {f"s{number}": length for number, (length, _) in enumerate(sequences)}

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.structure import states
 from pipelines.tokens import centred
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import PAD
+from tests.hypothesis_profiles import examples
 from tests.training.structure.synthetic import TOKENIZER, batch, windows
 from training.structure.batch import BOTH_MASKED, collate
 from training.structure.windows import Windows
@@ -27,7 +28,7 @@ def test_a_window_of_no_shift_holds_the_tokens_and_states_of_its_row() -> None:
     assert gathered.labels.tolist() == [0.0, 0.0]
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-40, 40), st.booleans()), min_size=1, max_size=8))
 def test_a_shifted_window_stays_within_its_stretch_and_is_turned_base_by_base(
     drawn: list[tuple[int, int, bool]],

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hypothesis_profiles import examples
 from tests.training.structure.synthetic import SMALL, batch
 from training import structure
 from training.config import ModelConfig
@@ -37,7 +38,7 @@ def network_of(changed: dict[str, Any]) -> StructureModel:
 
 
 @pytest.mark.parametrize("changed", VARIANTS, ids=str)
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 99), cut=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_rows_have_the_logits_of_the_whole_model(changed: dict[str, Any], seed: int, cut: tuple[float, float]) -> None:
     network, rows = network_of(changed), batch(LENGTHS, seed)

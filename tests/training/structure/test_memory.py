@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hypothesis_profiles import examples
 from tests.training.structure.synthetic import SMALL
 from training import structure
 from training.config import ModelConfig, TrainingConfig
@@ -43,7 +44,7 @@ configurations = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(configurations, st.integers(2, 32), st.integers(500, 30_000), st.sampled_from(["cpu", "cuda"]))
 def test_more_windows_and_longer_ones_take_more(model: ModelConfig, rows: int, bases: int, device: Any) -> None:
     work = Work(rows, bases, device, task="structure")

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from pipelines.config import GENE_LIKE
 from pipelines.errors import InputError
 from pipelines.genome import annotation
 from pipelines.genome.features import Annotation
+from tests.hypothesis_profiles import examples
 
 Span = Literal["gene", "mrna", "cds"]
 
@@ -120,7 +121,7 @@ def test_genes_and_transcripts_may_have_no_row(
     assert spans(read(tmp_path, text, "cds")) == {"g1": (200, 800)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**6), st.sampled_from([GFF3, GTF, AUGUSTUS]), st.sampled_from(["mrna", "cds"]))
 def test_the_order_of_rows_changes_nothing(tmp_path: Path, seed: int, text: str, span: Span) -> None:
     rows = text.splitlines(keepends=True)

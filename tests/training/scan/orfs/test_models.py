@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.gene_models import coding, validity
+from tests.hypothesis_profiles import examples
 from training.scan.grid import Grid
 from training.scan.orfs import models
 from training.scan.orfs.settings import FrameSettings
@@ -41,7 +42,7 @@ def random_scores(generator: np.random.Generator, length: int) -> np.ndarray:
     return generator.integers(3_000, 10_001, (2, GRID.bins(length))).astype(np.uint16)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 4_000),

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.gene_models import genetic_code
 from pipelines.gene_models.genetic_code import GeneticCode
 from pipelines.genome import sequence
 from pipelines.genome.sequence import Bytes
+from tests.hypothesis_profiles import examples
 from training.scan.orfs import spliced
 from training.scan.orfs.splice_sites import SpliceSites
 
@@ -55,7 +56,7 @@ def slow_frames(read: Bytes, code: GeneticCode, sites: SpliceSites, shortest: in
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(0, 250),

@@ -83,8 +83,8 @@ class ModelConfig(Section):
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
     strands: Literal["single", "averaged"] = Field(
         default="single",
-        description="averaged = the mean of the logits of a sequence and of its reverse complement, in training and "
-        "prediction; needs tokenizer.stride 1",
+        description="averaged = the mean of the logits of a sequence and of its reverse complement (in training with "
+        "training.reverse_complement, that of the strand drawn); needs tokenizer.stride 1",
         json_schema_extra=LATER,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ class TokenBatch:
         lengths: tokens of each sequence, int64, shape (rows,).
         labels: 1 gene, 0 negative, float32, shape (rows,).
         counts: the lengths on the host, shape (rows,): reading them from a GPU would wait for the GPU.
+        one_strand: whether the strand on which each row is read was drawn: a model of both strands reads that alone.
     """
 
     tokens: Tensor
     lengths: Tensor
     labels: Tensor
     counts: NDArray[np.int64]
+    one_strand: bool = field(default=False, kw_only=True)
 
     @property
     def longest(self) -> int:
@@ -39,15 +41,15 @@ class TokenBatch:
         tokens, lengths, labels = (
             part.to(device, non_blocking=True) for part in (self.tokens, self.lengths, self.labels)
         )
-        return TokenBatch(tokens, lengths, labels, self.counts)
+        return replace(self, tokens=tokens, lengths=lengths, labels=labels)
 
     def pin_memory(self) -> TokenBatch:
         """The same batch in page-locked memory, from which a GPU copies while the host continues."""
         tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
-        return TokenBatch(tokens, lengths, labels, self.counts)
+        return replace(self, tokens=tokens, lengths=lengths, labels=labels)
 
-    def with_other_strands(self, complements: Tensor) -> TokenBatch:
-        """These rows, and after them the reverse complement of each.
+    def reverse_complement(self, complements: Tensor) -> TokenBatch:
+        """The reverse complement of each row.
 
         Args:
             complements: the id of each token's reverse complement, int64, shape (ids,).
@@ -58,12 +60,7 @@ class TokenBatch:
         )
         position = torch.arange(len(self.tokens), device=self.lengths.device)
         mirrored = (2 * ends - self.lengths)[row] - 1 - position
-        return TokenBatch(
-            torch.cat([self.tokens, complements[self.tokens[mirrored]]]),
-            self.lengths.repeat(2),
-            self.labels.repeat(2),
-            np.tile(self.counts, 2),
-        )
+        return replace(self, tokens=complements[self.tokens[mirrored]])
 
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""
@@ -107,4 +104,5 @@ def collate(
         torch.from_numpy(lengths),
         torch.from_numpy(labels[rows].astype(np.float32)),
         lengths,
+        one_strand=turned is not None,
     )

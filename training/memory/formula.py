@@ -7,7 +7,7 @@ optimizer. On a CPU it is the resident memory of a fresh process; on a GPU it is
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from training import models, structure
 from training.config import ModelConfig, TrainingConfig
@@ -87,6 +87,9 @@ def estimate(
         work: the batch.
         imported: resident bytes of a process that has imported torch (CPU).
     """
+    if model.strands == "averaged" and not training.reverse_complement:
+        # What both strands save is held until the backward pass.
+        work = replace(work, rows=2 * work.rows)
     shape, stages = _stages(model, training, vocabulary_size, work)
     if not training.trains_body:
         stages = frozen_below_head(stages, HEAD_STAGES[work.task])

@@ -45,7 +45,7 @@ def operations_per_token(
     shape = Shape.of(model, training, 1, tokens, "cuda")
     _, *stages = models.memory_stages(model, 1, shape)
     weights = sum(stage.weights + stage.frozen for stage in stages) / FLOAT
-    strands = 2 if model.strands == "averaged" else 1
+    strands = 2 if model.strands == "averaged" and not training.reverse_complement else 1
     return OPERATIONS * strands * weights * shape.positions / tokens
 
 

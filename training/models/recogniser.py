@@ -7,7 +7,6 @@ pooled vectors are then joined.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,10 +66,11 @@ class Recogniser(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
-        if self.config.strands == "single":
-            return self._logits(batch)
-        both = self._logits(batch.with_other_strands(self.reverse_complements.long()))
-        return both.view(2, -1).mean(0)
+        given = self._logits(batch)
+        if self.config.strands == "single" or batch.one_strand:
+            return given
+        # One strand after the other, so that scoring takes no more memory than that of one.
+        return (given + self._logits(batch.reverse_complement(self.reverse_complements.long()))) / 2
 
     def _logits(self, batch: TokenBatch) -> Tensor:
         vectors, mask = self.dropout(self.embedding(batch.padded())), batch.mask()
@@ -91,8 +91,6 @@ class Recogniser(nn.Module):
     @staticmethod
     def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:
         """What each part saves and needs, in forward order."""
-        if config.strands == "averaged":
-            shape = replace(shape, rows=2 * shape.rows)
         stages = [_embedding_stage(config, vocabulary_size, shape, time_major=body.time_major)]
         if config.stem:
             stages.append(Stem.memory_stage(config, shape))

@@ -46,13 +46,13 @@ def test_a_turned_row_has_the_tokens_of_its_reverse_complement(sequences: list[s
 
 
 @given(SEQUENCES, st.integers(1, 6))
-def test_both_strands_of_a_batch_are_its_rows_and_the_reverse_complement_of_each(sequences: list[str], k: int) -> None:
+def test_the_reverse_complement_of_a_batch_is_that_of_each_row(sequences: list[str], k: int) -> None:
     tokenizer = Tokenizer(k, 1, "anchor")
     complements = torch.from_numpy(tokenizer.reverse_complements.astype(np.int64))
-    both = batch_of(tokenizer, sequences).with_other_strands(complements)
-    expected = batch_of(tokenizer, [*sequences, *map(opposite, sequences)])
-    assert torch.equal(both.padded(), expected.padded())
-    assert both.counts.tolist() == expected.counts.tolist()
+    turned = batch_of(tokenizer, sequences).reverse_complement(complements)
+    expected = batch_of(tokenizer, [opposite(letters) for letters in sequences])
+    assert torch.equal(turned.padded(), expected.padded())
+    assert turned.counts.tolist() == expected.counts.tolist()
 
 
 def test_what_a_row_is_depends_on_seed_and_epoch_alone() -> None:
@@ -86,6 +86,16 @@ def test_a_model_of_both_strands_gives_a_sequence_and_its_reverse_complement_the
         one = models.fresh(SMALL.model_copy(update={"kind": kind, "strands": "single"}), tokenizer, 0).eval()
         both = one(batch_of(tokenizer, letters)) + one(batch_of(tokenizer, [*map(opposite, letters)]))
     torch.testing.assert_close(logits, both / 2)
+
+
+def test_a_row_whose_strand_was_drawn_is_read_on_that_alone() -> None:
+    tokenizer, letters = Tokenizer(3, 1, "anchor"), ["ACGTTGCAAGGTC", "GGGTTACA"]
+    both = models.fresh(SMALL, tokenizer, 0).eval()
+    one = models.fresh(replace_strands(SMALL), tokenizer, 0).eval()
+    drawn = batch_of(tokenizer, letters, [True, False])
+    with torch.inference_mode():
+        assert torch.equal(both(drawn), one(batch_of(tokenizer, [opposite(letters[0]), letters[1]])))
+        assert not torch.equal(both(drawn), both(batch_of(tokenizer, letters)))
 
 
 def test_a_model_of_both_strands_keeps_the_table_of_its_tokenizer() -> None:

@@ -15,6 +15,7 @@ from cluster.presets import network
 from cluster.presets.genome_facts import GenomeFacts
 from cluster.presets.held_out import MOST_NAMED, TEST, VALIDATION, HeldOut, Stretch
 from cluster.presets.network import Network
+from cluster.presets.sequence_facts import SequenceFacts
 from pipelines import remote
 
 OF_GENOMES = ("structure", "scan", "recognise", "search")
@@ -24,6 +25,8 @@ _FEW_ROWS = 5_000
 """Below so many rows of train a step has 16 of them, as in examples/yeast, otherwise 64."""
 _SEQUENCE_READINGS, _FEWEST_EPOCHS, _MOST_EPOCHS = 280_000, 6, 20
 """Six epochs of 47,000 promoters, whose figures are in docs/results.md; others are untested."""
+_SETTINGS = "kind: lstm, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, dropout: 0.2"
+"""Of the network for labelled sequences, chosen by benchmarks/defaults.py."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -52,13 +55,13 @@ class SequencesEntry:
         name: of the collection.
         files: split to its path as the file gives it.
         rows: number of sequences of train.
-        lengths: shortest and longest sequence, in bases.
+        facts: what they show; None where a split lacks one of the labels.
     """
 
     name: str
     files: dict[str, str]
     rows: int
-    lengths: tuple[int, int]
+    facts: SequenceFacts | None
 
 
 def of_genomes(preset: str, genomes: Sequence[GenomeEntry], held_out: HeldOut) -> str:
@@ -92,19 +95,23 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
         preset: one of `OF_SEQUENCES`.
         sequences: what it learns from.
     """
-    shortest, longest = sequences.lengths
-    settings = "embedding: 32, stem: 64, stem_stride: 2, hidden: 32, dropout: 0.1"
-    why = f"sequences of {shortest:,} to {longest:,} bases"
-    if shortest == longest:
-        settings = f"absolute_positions: true, {settings}"
-        why = (
-            f"absolute_positions: all sequences have {longest:,} bases; false where they are not aligned to each other"
-        )
+    settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"
+    if (found := sequences.facts) is not None:
+        why = f"AUROC of 4-mers {found.composition:.2f}, on the other strand {found.composition_reversed:.2f}"
+        if found.aligned:
+            settings = f"absolute_positions: true, {settings}"
+            why = f"aligned: AUROC of bases at their positions {found.positions:.2f}, shifted {found.positions_rotated:.2f}"
+        elif not found.stranded:
+            settings, strands = f"strands: averaged, {settings}", "reverse_complement: true, "
+            why = f"both strands alike: {why}"
+        else:
+            why = f"the strand matters: {why}"
     lines = [f"  - genome: {quoted(sequences.name)}"]
     lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
     values = {
         "sources": "\n".join(lines),
-        "network": f"{{kind: lstm, {settings}}}",
+        "network": f"{{{settings}}}",
+        "strands": strands,
         "network_why": why,
         "epochs": min(max(round(_SEQUENCE_READINGS / sequences.rows), _FEWEST_EPOCHS), _MOST_EPOCHS),
         "batch": _batch(sequences.rows),

@@ -19,6 +19,8 @@ from pipelines.errors import InputError, UsageError
 if TYPE_CHECKING:
     from cluster.presets.experiment_text import GenomeEntry
     from cluster.presets.held_out import HeldOut
+    from cluster.presets.sequence_facts import SequenceFacts
+    from pipelines.genome.labelled import Collection
 
 SECTIONS: tuple[str, ...] = ()
 DESCRIPTION = """\
@@ -125,14 +127,30 @@ def _of_sequences(context: Context, preset: str) -> str:
         raise UsageError("--genome: given more than once for one set of labelled sequences", "give it once")
     source = validate(SourceConfig, {"genome": names[0], **given}, "--genome")
     with context.terminal.stage("reading the sequences"):
-        rows = read_collection(source, context.terminal.note).rows()
-    lengths, labels = rows["end"].to_numpy() - rows["start"].to_numpy(), rows["label"].to_numpy()
-    splits = np.array(rows["split"].to_pylist(), dtype=object)
+        collection = read_collection(source, context.terminal.note)
+        rows = collection.rows()
+        found = _facts(collection)
+    labels, splits = rows["label"].to_numpy(), np.array(rows["split"].to_pylist(), dtype=object)
     shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
     context.terminal.table("Split", ("split", "sequences", "of label 1"), shown)
     paths = {split: experiment_text.path_from(folder, path) for split, path in given.items()}
-    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], (int(lengths.min()), int(lengths.max())))
+    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], found)
     return experiment_text.of_sequences(preset, entry)
+
+
+def _facts(collection: Collection) -> SequenceFacts | None:
+    import pyarrow.compute as pc
+
+    from cluster.presets import sequence_facts
+
+    rows = collection.rows()
+    of_split = {}
+    for split in ("train", "validation"):
+        own = rows.filter(pc.equal(rows["split"], split))
+        ends = own["end"].to_numpy()
+        letters = collection.sequence(own["chromosome"][0].as_py(), 0, int(ends[-1]))
+        of_split[split] = sequence_facts.Rows(letters, ends - own["start"].to_numpy(), own["label"].to_numpy())
+    return sequence_facts.facts(of_split["train"], of_split["validation"])
 
 
 def _of_genomes(context: Context, preset: str) -> str:

@@ -56,9 +56,9 @@ def test_experiments_of_genes_and_other_intervals_pass_a_dry_run(
 
 
 def test_labelled_sequences_keep_their_files_and_pass_a_dry_run(tmp_path: Path) -> None:
-    splits = {"train": 40, "validation": 10, "test": 10}
+    splits = {"train": 400, "validation": 100, "test": 100}
     for split, count in splits.items():
-        rows = [f"{'ACGT' * 5},{number % 2}" for number in range(count)]
+        rows = [f"{'ACCA' if number % 2 else 'TGTT'}{'ACGT' * 5},{number % 2}" for number in range(count)]
         (tmp_path / f"{split}.csv").write_text("\n".join(["sequence,label", *rows, ""]))
     flags = [word for split in splits for word in (f"--{split}", tmp_path / f"{split}.csv")]
     done = run_here("init", tmp_path / "mine", *flags, "--genome", "toy")
@@ -71,7 +71,7 @@ def test_labelled_sequences_keep_their_files_and_pass_a_dry_run(tmp_path: Path) 
     dry = run_here("build", path, "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert next(line for line in dry.stdout.splitlines() if line.split()[:1] == ["train"]).split()[-2:] == [
-        "20",
+        "200",
         "66.7%",
     ]
 

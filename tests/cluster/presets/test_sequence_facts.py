@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cluster.presets.sequence_facts import Rows, SequenceFacts, facts
+from pipelines.genome.sequence import reverse_complement
+
+BASES = np.frombuffer(b"ACGT", np.uint8)
+MOTIF = np.frombuffer(b"TTTACAAT", np.uint8)
+
+
+def rows_of(kind: str, count: int, seed: int, length: int = 60) -> Rows:
+    """Random sequences, of which every second has a motif: always at base 20, anywhere, or anywhere on either strand."""
+    generator = np.random.default_rng(seed)
+    letters, labels = generator.choice(BASES, (count, length)), np.arange(count) % 2
+    for number in np.flatnonzero(labels):
+        place = 20 if kind == "aligned" else int(generator.integers(length - len(MOTIF)))
+        is_turned = kind == "both strands" and generator.random() < 0.5
+        letters[number, place : place + len(MOTIF)] = reverse_complement(MOTIF) if is_turned else MOTIF
+    return Rows(letters.ravel(), np.full(count, length), labels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "aligned", "stranded"),
+    [("aligned", True, True), ("one strand", False, True), ("both strands", False, False)],
+)
+def test_positions_and_strands_that_matter_are_found(kind: str, aligned: bool, stranded: bool) -> None:
+    found = facts(rows_of(kind, 3000, 1), rows_of(kind, 1000, 2))
+    assert found is not None
+    assert (found.aligned, found.stranded) == (aligned, stranded)
+
+
+def test_what_could_be_chance_is_not_taken_for_a_finding() -> None:
+    found = SequenceFacts(0.8, composition_reversed=0.72, positions=0.7, positions_rotated=0.5, error=0.1)
+    assert not found.aligned
+    assert not found.stranded
+
+
+def test_a_file_sorted_by_label_is_seen_as_one_that_is_not() -> None:
+    rows = rows_of("aligned", 30_000, 3)
+    order = np.argsort(rows.labels, kind="stable")
+    by_label = Rows(rows.letters.reshape(30_000, -1)[order].ravel(), rows.lengths, rows.labels[order])
+    found = facts(by_label, by_label)
+    assert found is not None
+    assert found.aligned
+
+
+def test_sequences_of_several_lengths_have_no_positions() -> None:
+    short, long = rows_of("aligned", 500, 1), rows_of("aligned", 500, 2, length=70)
+    both = Rows(
+        *(np.concatenate([getattr(part, name) for part in (short, long)]) for name in ("letters", "lengths", "labels"))
+    )
+    found = facts(both, both)
+    assert found is not None
+    assert found.positions == found.positions_rotated
+
+
+def test_a_split_of_one_label_tells_nothing() -> None:
+    rows = rows_of("aligned", 20, 0)
+    assert facts(rows, Rows(rows.letters, rows.lengths, np.ones(20, np.int64))) is None

@@ -133,7 +133,9 @@ def main() -> None:
                     runs[str(seed)] = run(task, VARIANTS[name], seed, dataset)
                     target.write_text(json.dumps(stored, indent=1) + "\n")
                 figures = runs[str(seed)]
-                print(f"{task}, {name}, seed {seed}: AUROC {figures['auroc']:.4f}, MCC {figures['mcc']:.3f}", flush=True)
+                print(
+                    f"{task}, {name}, seed {seed}: AUROC {figures['auroc']:.4f}, MCC {figures['mcc']:.3f}", flush=True
+                )
 
 
 if __name__ == "__main__":

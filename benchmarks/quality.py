@@ -1,11 +1,12 @@
-"""How well models recognise genes and promoters: the examples over three seeds, next to a tuned 5-mer regression.
+"""How well models recognise genes, promoters and binding sites, over three seeds, next to a tuned 5-mer regression.
 
     python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2]
         [--split test]
 
-The command line makes datasets and models from the examples' configurations as they are. The regression's form, scale
-and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is
-stored there is not repeated. It takes about an hour on two cores.
+The command line makes datasets and models from the examples' configurations as they are, or from those that `raygene
+init` writes for labelled sequences. The regression's form, scale and penalty are chosen on validation. Figures go to
+benchmarks/results/quality.json after every run; a run that is stored there is not repeated. It takes about two hours on
+two cores.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ GUE = "gue_promoters/prom_core_all"
 CEREVISIAE = "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1"
 POMBE = "schizosaccharomyces_pombe"
 THALIANA = "arabidopsis_thaliana_chr1/AthaTAIR10_chr1"
+SPLITS = ("train", "validation", "test")
 Figures = dict[str, Any]
 Matrix = NDArray[np.float32]
 
@@ -54,13 +56,13 @@ class Dataset:
     """A dataset to build.
 
     Attributes:
-        example: folder under `examples/`.
+        example: folder under `examples/`; None for the experiment that `raygene init` writes.
         files: file under the data folder by key of the source.
         flags: further flags of `raygene build`.
         tokenizer: name of the dataset whose tokenizer is used.
     """
 
-    example: str
+    example: str | None
     files: dict[str, str]
     flags: tuple[str, ...] = ()
     tokenizer: str | None = None
@@ -101,6 +103,19 @@ _POMBE = {
     "fasta": f"{POMBE}/Schizosaccharomyces_pombe.ASM294v2.dna.toplevel.fa.gz",
     "annotation": f"{POMBE}/Schizosaccharomyces_pombe_all_chromosomes.gff3.gz",
 }
+_GUE = {
+    "mouse": "gue_mouse_0",
+    "human": "gue_human_tf_3",
+    "tata": "gue_promoters/prom_300_tata",
+    "notata": "gue_promoters/prom_core_notata",
+    "all": GUE,
+}
+DATASETS |= {
+    name: Dataset(
+        None, {split: f"{folder}/{file}.csv.gz" for split, file in zip(SPLITS, ("train", "dev", "test"), strict=True)}
+    )
+    for name, folder in _GUE.items()
+}
 DATASETS["pombe"] = Dataset("pombe", _POMBE, tokenizer="cerevisiae")
 DATASETS["pombe-all"] = Dataset("pombe", _POMBE, ("--sources.0.feature_types", "gene"), "cerevisiae")
 TASKS = {
@@ -109,6 +124,7 @@ TASKS = {
     "arabidopsis": Task("arabidopsis", "arabidopsis"),
     "pombe": Task("cerevisiae", "pombe"),
     "pombe-all": Task("cerevisiae", "pombe-all"),
+    **{name: Task(name, name, "mcc", {"lstm": "experiment.yaml"}) for name in _GUE},
 }
 
 
@@ -143,18 +159,26 @@ def build(name: str, workspace: Workspace) -> Path:
     flags = [part for key, file in dataset.files.items() for part in (f"--sources.0.{key}", str(workspace.data / file))]
     if dataset.tokenizer:
         flags += ["--tokenizer.from", str(build(dataset.tokenizer, workspace))]
-    raygene(
-        "build", str(EXAMPLES / dataset.example / "experiment.yaml"), "--output", str(output), *flags, *dataset.flags
-    )
+    experiment = folder_of(name, workspace) / "experiment.yaml"
+    if not experiment.exists():
+        files = [part for key, file in dataset.files.items() for part in (f"--{key}", str(workspace.data / file))]
+        raygene("init", str(experiment.parent), *files)
+    raygene("build", str(experiment), "--output", str(output), *flags, *dataset.flags)
     workspace.built[name] = output
     return output
+
+
+def folder_of(name: str, workspace: Workspace) -> Path:
+    """The folder of a dataset's experiments."""
+    example = DATASETS[name].example
+    return EXAMPLES / example if example else workspace.work / "experiments" / name
 
 
 def run(task: Task, model: str, seed: int, workspace: Workspace) -> Figures:
     """Train a model, unless it is trained, and score the split."""
     trained_on, scored_on = (build(name, workspace) for name in (task.trained_on, task.scored_on))
     folder = workspace.work / "runs" / f"{task.trained_on}-{model}-{seed}"
-    experiment = EXAMPLES / DATASETS[task.trained_on].example / task.models[model]
+    experiment = folder_of(task.trained_on, workspace) / task.models[model]
     flags = ("--dataset", str(trained_on), "--output", str(folder), "--training.seed", str(seed))
     seconds = raygene("train", str(experiment), *flags)
     model_bundle = bundle.load(folder / "bundle")

@@ -100,7 +100,8 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
         why = f"AUROC of 4-mers {found.composition:.2f}, on the other strand {found.composition_reversed:.2f}"
         if found.aligned:
             settings = f"absolute_positions: true, {settings}"
-            why = f"aligned: AUROC of bases at their positions {found.positions:.2f}, shifted {found.positions_rotated:.2f}"
+            fall = f"{found.positions:.2f}, and {found.positions_rotated:.2f} where sequences are rotated"
+            why = f"aligned: AUROC of bases at their positions {fall}"
         elif not found.stranded:
             settings, strands = f"strands: averaged, {settings}", "reverse_complement: true, "
             why = f"both strands alike: {why}"

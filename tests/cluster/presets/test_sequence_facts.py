@@ -11,7 +11,7 @@ MOTIF = np.frombuffer(b"TTTACAAT", np.uint8)
 
 
 def rows_of(kind: str, count: int, seed: int, length: int = 60) -> Rows:
-    """Random sequences, of which every second has a motif: always at base 20, anywhere, or anywhere on either strand."""
+    """Random sequences, every second with a motif: always at base 20, anywhere, or anywhere on either strand."""
     generator = np.random.default_rng(seed)
     letters, labels = generator.choice(BASES, (count, length)), np.arange(count) % 2
     for number in np.flatnonzero(labels):

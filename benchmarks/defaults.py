@@ -122,7 +122,9 @@ def main() -> None:
     arguments = parser.parse_args()
     target, data, work = arguments.results, arguments.data.absolute(), arguments.work.absolute()
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "torch": torch.__version__}
-    stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
+    stored: dict[str, Any] = {"machine": machine, "tasks": {}}
+    if target.exists():
+        stored = json.loads(target.read_text())
     torch.set_num_threads(1)
     for task in arguments.only:
         for name in arguments.variants:

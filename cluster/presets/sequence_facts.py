@@ -101,24 +101,27 @@ def facts(train: Rows, validation: Rows) -> SequenceFacts | None:
         # The reverse complement of all rows together has them in reverse order.
         kmer_regression.frequencies(_opposite(held_out), judged.lengths[::-1], K)[::-1],
     )
-    composition = _aurocs(of_kmers, fitted.labels, judged.labels)
+    composition, reversed_ = _aurocs(of_kmers, fitted.labels, judged.labels)
     positives = int(judged.labels.sum())
     negatives = len(judged.labels) - positives
     # Hanley and McNeil 1982, for scores that tell nothing.
     error = float(np.sqrt((positives + negatives + 1) / (12 * positives * negatives)))
     lengths = np.unique(np.concatenate([fitted.lengths, judged.lengths]))
     if len(lengths) > 1:
-        return SequenceFacts(*composition, 0.5, 0.5, error)
+        return SequenceFacts(composition, reversed_, 0.5, 0.5, error)
     own, held_out = (codes.reshape(-1, int(lengths[0])) for codes in (own, held_out))
     at_positions = tuple(map(_bases, (own, held_out, _rotated(held_out))))
-    return SequenceFacts(*composition, *_aurocs(at_positions, fitted.labels, judged.labels), error)
+    positions, rotated = _aurocs(at_positions, fitted.labels, judged.labels)
+    return SequenceFacts(composition, reversed_, positions, rotated, error)
 
 
-def _aurocs(columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], judged: NDArray[Any]) -> list[float]:
-    """AUROC of a regression on the first columns, which are train's, by each of the others, validation's first."""
-    train, *others = columns
-    regression, _ = kmer_regression.fit(train, labels, (others[0], judged))
-    return [metrics.auroc(judged, regression.scores(rows)) for rows in others]
+def _aurocs(
+    columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], judged: NDArray[Any]
+) -> tuple[float, float]:
+    """AUROC on validation, and on changed sequences of it; columns of train, validation and those."""
+    train, validation, changed = columns
+    regression, _ = kmer_regression.fit(train, labels, (validation, judged))
+    return metrics.auroc(judged, regression.scores(validation)), metrics.auroc(judged, regression.scores(changed))
 
 
 def _opposite(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,9 +1,9 @@
 """What labelled sequences show before any network is trained: whether positions matter, and whether the strand does.
 
-Two regressions are fitted on train and judged on validation: one on 4-mers wherever they lie, one on the base at each
-position. The first is judged once more on the reverse complements of validation, the second on validation with each
-sequence rotated by a random number of bases. Where a label holds for both strands, such as a binding site's, the one
-changes nothing; where sequences are not aligned to anything, such as windows of a genome, the other does not.
+Two regressions are fitted on train and evaluated on validation: one on 4-mers wherever they lie, one on the base at
+each position. The first is evaluated once more on the reverse complements of validation, the second on validation with
+each sequence rotated by a random number of bases. Where a label holds for both strands, such as a binding site's, the
+one changes nothing; where sequences are not aligned to anything, such as windows of a genome, the other does not.
 """
 
 from __future__ import annotations
@@ -89,39 +89,39 @@ def facts(train: Rows, validation: Rows) -> SequenceFacts | None:
 
     Args:
         train: rows to fit on.
-        validation: rows to judge by.
+        validation: rows to evaluate on.
     """
-    fitted, judged = train.spread(MOST_ROWS), validation.spread(MOST_ROWS)
-    if min(len(np.unique(rows.labels)) for rows in (fitted, judged)) < 2:
+    fitted, evaluated = train.spread(MOST_ROWS), validation.spread(MOST_ROWS)
+    if min(len(np.unique(rows.labels)) for rows in (fitted, evaluated)) < 2:
         return None
-    own, held_out = base_codes(fitted.letters), base_codes(judged.letters)
+    own, held_out = base_codes(fitted.letters), base_codes(evaluated.letters)
     of_kmers = (
         kmer_regression.frequencies(own, fitted.lengths, K),
-        kmer_regression.frequencies(held_out, judged.lengths, K),
+        kmer_regression.frequencies(held_out, evaluated.lengths, K),
         # The reverse complement of all rows together has them in reverse order.
-        kmer_regression.frequencies(_opposite(held_out), judged.lengths[::-1], K)[::-1],
+        kmer_regression.frequencies(_opposite(held_out), evaluated.lengths[::-1], K)[::-1],
     )
-    composition, reversed_ = _aurocs(of_kmers, fitted.labels, judged.labels)
-    positives = int(judged.labels.sum())
-    negatives = len(judged.labels) - positives
+    composition, reversed_ = _aurocs(of_kmers, fitted.labels, evaluated.labels)
+    positives = int(evaluated.labels.sum())
+    negatives = len(evaluated.labels) - positives
     # Hanley and McNeil 1982, for scores that tell nothing.
     error = float(np.sqrt((positives + negatives + 1) / (12 * positives * negatives)))
-    lengths = np.unique(np.concatenate([fitted.lengths, judged.lengths]))
+    lengths = np.unique(np.concatenate([fitted.lengths, evaluated.lengths]))
     if len(lengths) > 1:
         return SequenceFacts(composition, reversed_, 0.5, 0.5, error)
     own, held_out = (codes.reshape(-1, int(lengths[0])) for codes in (own, held_out))
     at_positions = tuple(map(_bases, (own, held_out, _rotated(held_out))))
-    positions, rotated = _aurocs(at_positions, fitted.labels, judged.labels)
+    positions, rotated = _aurocs(at_positions, fitted.labels, evaluated.labels)
     return SequenceFacts(composition, reversed_, positions, rotated, error)
 
 
 def _aurocs(
-    columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], judged: NDArray[Any]
+    columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], evaluated: NDArray[Any]
 ) -> tuple[float, float]:
     """AUROC on validation, and on changed sequences of it; columns of train, validation and those."""
     train, validation, changed = columns
-    regression, _ = kmer_regression.fit(train, labels, (validation, judged))
-    return metrics.auroc(judged, regression.scores(validation)), metrics.auroc(judged, regression.scores(changed))
+    regression, _ = kmer_regression.fit(train, labels, (validation, evaluated))
+    return metrics.auroc(evaluated, regression.scores(validation)), metrics.auroc(evaluated, regression.scores(changed))
 
 
 def _opposite(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -65,8 +65,9 @@ def test_a_bedtools_that_does_not_finish_is_an_error(
         shuffle()
 
 
+@pytest.mark.parametrize("wrapper", ["", "bedtools._ending_with_parent = lambda: None"], ids=["setpriv", "fork"])
 def test_a_bedtools_that_does_not_finish_ends_with_the_process_that_started_it(
-    fake_bedtools: FakeBedtools, tmp_path: Path
+    fake_bedtools: FakeBedtools, tmp_path: Path, wrapper: str
 ) -> None:
     path = tmp_path / "pid"
     fake_bedtools(f"echo $$ > {path}.new; mv {path}.new {path}; exec sleep 300")
@@ -74,7 +75,7 @@ def test_a_bedtools_that_does_not_finish_ends_with_the_process_that_started_it(
     program = (
         "import os; fake = os.environ['PATH']; os.environ['PATH'] = fake.partition(':')[2]\n"
         "import numpy as np; from pipelines.negatives import bedtools; from pipelines.genome import intervals\n"
-        "os.environ['PATH'] = fake\n"
+        f"os.environ['PATH'] = fake\n{wrapper}\n"
         "bedtools.shuffle(np.full(1, 10), np.zeros(1, np.int64), [1_000], [intervals.empty()], 1)"
     )
     started = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[3])

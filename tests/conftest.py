@@ -21,6 +21,8 @@ from tests.browser import WINDOWS, chromium, window
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 # Ray's workers give way to all other processes, among which is the other half of a test run: they would hardly get on.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# As the command line sets it, but before PyTorch is imported: threads that wait and spin take the other half's cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 hypothesis_profiles.register()

@@ -152,6 +152,8 @@ def test_a_report_of_a_running_study_leaves_the_best_bundle_to_it(
         report_only(Study(study.config, BASE, dataset, output / "nothing"), silent)
 
 
+# Without `full`, trials of `small` are infeasible, and trials/test_worker.py has the reasons of failed ones.
+@pytest.mark.full
 def test_infeasible_trials_are_not_started_a_failed_one_has_its_reason_and_one_stays_within_the_memory(
     make_study: Callable[..., Study], dataset: Path, ray_session: Any, silent: Silent
 ) -> None:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
+from training.distributed import stop_signal
 from training.distributed.messages import StepsLogged, WorkerEvent
 from training.distributed.reporter import Reporter
 from training.distributed.stop_signal import StopFile
@@ -113,6 +118,25 @@ def test_a_stopped_run_resumes_and_shows_every_step_once(
     assert positions == [(epoch, step) for epoch in (1, 2) for step in range(1, 11)]
     assert scalars(tmp_path / "boards")["train/loss"] == list(range(1, 21))
     assert [record["epoch"] for record in state.records] == [1, 2]
+
+
+def test_a_worker_that_is_sent_sigterm_stops_within_its_epoch_and_its_last_step_is_saved(
+    tmp_path: Path, train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_signal, "_terminated", threading.Event())
+    before = signal.getsignal(signal.SIGTERM)
+    stop_signal.install_handler()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        config = TrainingConfig(epochs=2, global_batch_size=16, tensorboard=False)
+        state, _, finished = run(tmp_path, train_split, validation_split, config)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not finished
+    checkpoint = Checkpoints(tmp_path / "checkpoints").latest()
+    assert checkpoint is not None
+    assert (checkpoint.epoch, checkpoint.step) == (0, state.step)
+    assert 0 < state.step < 10
 
 
 def test_the_driver_requests_a_stop_by_a_file(tmp_path: Path) -> None:

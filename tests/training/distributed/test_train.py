@@ -19,12 +19,15 @@ from pipelines.metrics import AT_THRESHOLD, binary_metrics
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
+from training import models
 from training.bundle import kmer_baseline
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import train as train_module
 from training.distributed.launch import error_of_ray
 from training.distributed.run_key import run_key
 from training.distributed.train import train
+from training.engine import loop
+from training.engine.collective import Alone
 from training.engine.scoring import probabilities
 from training.models import embedding_file
 
@@ -44,11 +47,11 @@ def losses(output: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained(ray_session: Any, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run on one worker, in a directory where a killed driver had left its scratch files."""
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run in a child process, in a directory where a killed driver had left its scratch files."""
     output = tmp_path_factory.mktemp("runs") / "run"
     (output / ".ray-0123456789ab").mkdir(parents=True)
-    train(MODEL, CONFIG, dataset, output, Silent(), RESOLVED)
+    train(MODEL, CONFIG, dataset, output, Silent(), RESOLVED, cpus=2)
     return output
 
 
@@ -83,16 +86,31 @@ def test_the_bundle_holds_the_epoch_of_highest_validation_auroc(trained: Path, d
         assert bundle.config["metrics"][f"threshold_{name}"] == pytest.approx(at_threshold[name])
 
 
-def test_a_child_process_without_ray_trains_the_same_weights(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    train(MODEL, CONFIG, dataset, tmp_path, Silent(), RESOLVED, cpus=2)
+def test_a_child_process_without_ray_trains_the_weights_of_the_bare_loop(
+    trained: Path, train_split: TokenDataset, validation_split: TokenDataset
+) -> None:
+    state = loop.start(models.fresh(MODEL, train_split.tokenizer, CONFIG.seed), CONFIG)
+    loop.fit(state, train_split, validation_split, CONFIG, Alone(), torch.device("cpu"))
+    expected = [[record["loss"], record["validation_loss"]] for record in state.records]
+    np.testing.assert_allclose(losses(trained), expected, rtol=1e-4)
+    weights = training.load(trained / "bundle").model.state_dict()
+    for name, tensor in state.best.items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+# Without `full`, test_faults.py compares two workers of Ray with the bare loop.
+@pytest.mark.full
+def test_a_worker_of_ray_trains_the_same_weights_as_a_child_process(
+    ray_session: Any, trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    train(MODEL, CONFIG, dataset, tmp_path, Silent(), RESOLVED)
     for name in ("model.safetensors", "tokenizer.json"):
         assert (tmp_path / "bundle" / name).read_bytes() == (trained / "bundle" / name).read_bytes()
     assert losses(tmp_path).tolist() == losses(trained).tolist()
 
 
-# Without `full`, test_faults.py compares two workers with the bare loop.
 @pytest.mark.full
-def test_two_workers_draw_the_same_curve_as_one(trained: Path, dataset: Path, tmp_path: Path) -> None:
+def test_two_workers_draw_the_same_curve_as_one(ray_session: Any, trained: Path, dataset: Path, tmp_path: Path) -> None:
     two = TrainingConfig(epochs=3, global_batch_size=16, workers=2, token_budget=700)
     records: list[dict[str, Any]] = []
     bundle = train(MODEL, two, dataset, tmp_path, Silent(), {}, records.append)

@@ -155,7 +155,7 @@ def test_a_file_without_such_rows_is_an_error_that_names_the_key(tmp_path: Path)
 
 
 FILES = [
-    "schizosaccharomyces_pombe/derived_names_matched.gff3.gz",
+    pytest.param("schizosaccharomyces_pombe/derived_names_matched.gff3.gz", marks=pytest.mark.full),
     "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1.99.gff3.gz",
 ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.tokens.vocabulary import PAD
+from training.data.dropout_keys import keys_of_other_strand
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TokenBatch:
         labels: 1 gene, 0 negative, float32, shape (rows,).
         counts: the lengths on the host, shape (rows,): reading them from a GPU would wait for the GPU.
         one_strand: whether the strand on which each row is read was drawn: a model of both strands reads that alone.
+        dropout_keys: what masks of dropout are drawn from, int32, shape (rows,); None: from torch's random state.
     """
 
     tokens: Tensor
@@ -30,23 +33,26 @@ class TokenBatch:
     labels: Tensor
     counts: NDArray[np.int64]
     one_strand: bool = field(default=False, kw_only=True)
+    dropout_keys: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def longest(self) -> int:
         """Tokens of the longest sequence."""
         return int(self.counts.max())
 
-    def to(self, device: torch.device) -> TokenBatch:
+    def to(self, device: torch.device) -> Self:
         """The same batch on a device."""
-        tokens, lengths, labels = (
-            part.to(device, non_blocking=True) for part in (self.tokens, self.lengths, self.labels)
-        )
-        return replace(self, tokens=tokens, lengths=lengths, labels=labels)
+        return self.mapped(lambda part: part.to(device, non_blocking=True))
 
-    def pin_memory(self) -> TokenBatch:
+    def pin_memory(self) -> Self:
         """The same batch in page-locked memory, from which a GPU copies while the host continues."""
-        tokens, lengths, labels = (part.pin_memory() for part in (self.tokens, self.lengths, self.labels))
-        return replace(self, tokens=tokens, lengths=lengths, labels=labels)
+        return self.mapped(Tensor.pin_memory)
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The batch with a function applied to each of its tensors."""
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        changed: dict[str, Any] = {name: function(part) for name, part in parts.items() if isinstance(part, Tensor)}
+        return replace(self, **changed)
 
     def reverse_complement(self, complements: Tensor) -> TokenBatch:
         """The reverse complement of each row.
@@ -60,7 +66,8 @@ class TokenBatch:
         )
         position = torch.arange(len(self.tokens), device=self.lengths.device)
         mirrored = (2 * ends - self.lengths)[row] - 1 - position
-        return replace(self, tokens=complements[self.tokens[mirrored]])
+        keys = None if self.dropout_keys is None else keys_of_other_strand(self.dropout_keys)
+        return replace(self, tokens=complements[self.tokens[mirrored]], dropout_keys=keys)
 
     def mask(self) -> Tensor:
         """True where a padded matrix holds a token, shape (rows, longest)."""

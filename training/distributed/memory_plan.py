@@ -1,7 +1,7 @@
 """Plans a run's memory where its workers will run: on this machine, or in tasks on the cluster's machines.
 
 On a CPU batches of more than `UNPLANNED_BUDGET` tokens are no faster, so that a plan does not exceed it. A run that
-resumes keeps its budget, because with dropout the order of random numbers depends on it.
+resumes keeps its budget, because the order in which sums are rounded depends on it.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _plan_with_stored_budget(
         return plan(training.model_copy(update={"token_budget": int(budget)}))
     except DoesNotFitError:
         warn(
-            f"{budget_file}: batches of {budget} tokens do not fit any more; with dropout, smaller ones draw other "
-            "random numbers"
+            f"{budget_file}: batches of {budget} tokens do not fit any more; with smaller ones sums are rounded in "
+            "another order"
         )
         return None

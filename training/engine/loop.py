@@ -5,14 +5,16 @@ sum of the gradients over workers, clipping and the optimizer. What differs betw
 of a row, the loss of a batch and the figures of validation.
 
 A step's loss is the sum over its rows divided by their number over all workers, the gradients are summed in one flat
-all-reduce, and the loop never waits to read a figure from a GPU. So the trajectory does not depend on the number of
-workers or on the token budget, and a worker without a row of a step still takes part in it.
+all-reduce, masks of dropout are drawn by row, and the loop never waits to read a figure from a GPU. So the trajectory
+does not depend on the number of workers or on the token budget, and a worker without a row of a step still takes part
+in it.
 """
 
 from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -20,8 +22,11 @@ import torch
 from pipelines import fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
+from training.data.batch import TokenBatch
+from training.data.dropout_keys import keys_of_rows
 from training.data.epoch_plans import EpochPlans
 from training.data.feed import feed
+from training.data.step_plan import Rows
 from training.engine import freezing, heap, optimizers, threads
 from training.engine.collective import Collective, sum_gradients
 from training.engine.epoch_metrics import EpochMetrics
@@ -31,6 +36,7 @@ from training.engine.observer import Observer
 from training.engine.schedule import learning_rate
 from training.engine.state import CPU, Record, State, start
 from training.engine.step_metrics import StepSums
+from training.models import dropout
 
 __all__ = ["CPU", "Record", "State", "fit", "start"]
 
@@ -106,7 +112,9 @@ def _train_epoch(
     model, optimizer, precision = state.model, state.optimizer, state.precision
     steps = plans.plan(state.epoch)
     freezing.prepare(model, config, state.epoch)
-    remaining, batch_of = steps.remaining(state.step), partial(objective.collate, train, state.epoch)
+    has_keys = state.dropout_by_row and dropout.is_used(model)
+    collate = partial(_batch_with_keys, objective, config.seed) if has_keys else objective.collate
+    remaining, batch_of = steps.remaining(state.step), partial(collate, train, state.epoch)
     with feed(train, remaining, config.budget, collective.workers, collective.rank, device, batch_of) as batches:
         metrics = EpochMetrics(state, train, steps, config, device, batches, observer)
         prepared = iter(batches)
@@ -117,6 +125,7 @@ def _train_epoch(
                 break
             optimizers.set_rate(optimizer, learning_rate(state.epoch * len(steps) + step.number, len(steps), config))
             optimizer.zero_grad(set_to_none=True)
+            # For models that draw random numbers of their own, and runs of earlier versions.
             torch.manual_seed(fingerprint.seed(config.seed, "dropout", state.epoch, step.number, collective.rank))
             sums = StepSums(device, should_stop=observer.should_stop())
             for part in step.parts:
@@ -140,6 +149,12 @@ def _train_epoch(
             if state.step < len(steps) and observer.checkpoint_due(state) and metrics.flush():
                 observer.checkpoint(state)
         return not metrics.finish()
+
+
+def _batch_with_keys(objective: Objective, seed: int, train: TokenDataset, epoch: int, rows: Rows) -> TokenBatch:
+    """The batch of some rows in an epoch, with what masks of dropout are drawn from."""
+    keys = torch.from_numpy(keys_of_rows(seed, epoch, rows))
+    return replace(objective.collate(train, epoch, rows), dropout_keys=keys)
 
 
 def _training_figures(state: State, train: TokenDataset) -> Record:

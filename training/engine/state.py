@@ -23,8 +23,8 @@ _ZEROS = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
 class State:
     """The state of a run between two steps.
 
-    The order of rows and dropout are drawn from (seed, epoch, step), so there is no random state to save. The learning
-    rate follows from the step.
+    The order of rows is drawn from (seed, epoch) and dropout from (seed, epoch, row), so there is no random state to
+    save. The learning rate follows from the step.
 
     Attributes:
         model: the weights.
@@ -34,6 +34,8 @@ class State:
         step: steps finished of the current epoch.
         epoch_sums: over those steps: loss and padded tokens of all workers; seconds, and seconds spent waiting for
             batches, of this worker.
+        dropout_by_row: whether masks of dropout are drawn by (seed, epoch, row). Runs that earlier versions began draw
+            them by (seed, epoch, step, worker), and go on so.
         average: of the weights, where validation and `best` are to use that.
         best: weights of the best epoch so far.
         best_record: the record of that epoch.
@@ -46,6 +48,7 @@ class State:
     epoch: int = 0
     step: int = 0
     epoch_sums: dict[str, float] = field(default_factory=lambda: dict(_ZEROS))
+    dropout_by_row: bool = True
     average: WeightAverage | None = None
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
@@ -66,6 +69,7 @@ class State:
             "best": self.best,
             "best_record": self.best_record,
             "records": list(self.records),
+            **({"dropout_by_row": True} if self.dropout_by_row else {}),
             **({"average": self.average.values} if self.average else {}),
         }
 
@@ -75,6 +79,7 @@ class State:
         self.optimizer.load_state_dict(document["optimizer"])
         self.precision.load_state_dict(document["precision"])
         self.epoch, self.step, self.epoch_sums = document["epoch"], document["step"], dict(document["so_far"])
+        self.dropout_by_row = document.get("dropout_by_row", False)
         self.best, self.best_record = document["best"], document["best_record"]
         self.records = list(document["records"])
         if self.average is not None:

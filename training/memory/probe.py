@@ -168,10 +168,11 @@ def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generat
     tokens = generator.integers(PAD + 1, vocabulary_size, int(lengths.sum()))
     labels = np.arange(work.rows) % 2
     parts = (torch.from_numpy(tokens), torch.from_numpy(lengths), torch.from_numpy(labels.astype(np.float32)), lengths)
+    keys = torch.arange(work.rows, dtype=torch.int32)
     if work.task == "structure":
         states = generator.integers(0, STATES, (2, len(tokens))).astype(np.uint8)
-        return StructureBatch(*parts, torch.from_numpy(pack(*states)))
-    return TokenBatch(*parts)
+        return StructureBatch(*parts, torch.from_numpy(pack(*states)), dropout_keys=keys)
+    return TokenBatch(*parts, dropout_keys=keys)
 
 
 def resident_bytes(key: str) -> int:

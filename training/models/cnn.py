@@ -21,6 +21,7 @@ from training.cost.amount import NOTHING
 from training.cost.shape import FLOAT, Shape
 from training.cost.stage import Stage
 from training.models.body import Body
+from training.models.dropout import Dropout
 from training.models.positions import Positions
 
 DILATIONS = 8
@@ -109,7 +110,7 @@ class Cnn(Body):
         padding = padding_of(positions.mask, positions.counts)
         states = self.enter(positions.states)
         for layer in self.layers:
-            states = layer(states, padding)
+            states = layer(states, padding, positions.dropout_keys)
         return positions.with_states(self.norm(states))
 
     @classmethod
@@ -144,12 +145,12 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.convolution = Convolution(width, kernel, dilation)
         self.join = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
-        """States of shape (rows, positions, width); padding as in `rectified`."""
+    def forward(self, states: Tensor, padding: Tensor | None, keys: Tensor | None) -> Tensor:
+        """States of shape (rows, positions, width); padding as in `rectified`, keys as in `Dropout`."""
         convolved = torch.relu(self.convolution(rectified(self.norm, states, padding)))
-        joined: Tensor = self.dropout(self.join(convolved))
+        joined: Tensor = self.dropout(self.join(convolved), keys)
         return states + joined
 
 

@@ -31,13 +31,16 @@ def split_frames(rows_in: Positions, frames: int) -> Positions:
     rows, positions, width = rows_in.states.shape
     padding = -positions % frames
     states = pad(rows_in.states, (0, 0, 0, padding)).view(rows, -1, frames, width).transpose(1, 2).flatten(0, 1)
+    keys = rows_in.dropout_keys
+    if keys is not None:
+        keys = pad(keys, (0, padding)).view(rows, -1, frames).transpose(1, 2).flatten(0, 1)
     counts = np.maximum((rows_in.counts[:, None] - np.arange(frames) - 1) // frames + 1, 1).reshape(-1)
     lengths = (rows_in.lengths[:, None] - torch.arange(frames, device=states.device) - 1).div(
         frames, rounding_mode="floor"
     ) + 1
     lengths = lengths.clamp(min=1).reshape(-1)
     mask = torch.arange(states.shape[1], device=states.device) < lengths[:, None]
-    return Positions(states, mask, lengths, counts)
+    return Positions(states, mask, lengths, counts, keys)
 
 
 def join_frames(pooled: Tensor, frames: int) -> Tensor:

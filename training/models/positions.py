@@ -18,12 +18,15 @@ class Positions:
         mask: True where a position is real, shape (rows, positions).
         lengths: real positions of each row, int64, shape (rows,).
         counts: the lengths on the host, shape (rows,).
+        dropout_keys: what masks of dropout are drawn from, int32, shape (rows, positions); None: from torch's random
+            state.
     """
 
     states: Tensor
     mask: Tensor
     lengths: Tensor
     counts: NDArray[np.int64]
+    dropout_keys: Tensor | None = None
 
     @property
     def total(self) -> int:

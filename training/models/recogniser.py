@@ -23,6 +23,7 @@ from training.data.batch import TokenBatch
 from training.models import pooling
 from training.models.absolute_positions import AbsolutePositions
 from training.models.body import Body
+from training.models.dropout import Dropout, keys_of_positions, number_places
 from training.models.frames import join_frames, split_frames
 from training.models.pooling import Pooling
 from training.models.positions import Positions
@@ -54,7 +55,7 @@ class Recogniser(nn.Module):
         self.embedding = nn.Embedding(vocabulary_size, config.embedding, padding_idx=PAD)
         # Bundles and checkpoints store its weight as `place.project.weight`, so that the attribute keeps this name.
         self.place = AbsolutePositions(config.embedding) if config.absolute_positions else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout, self.head_dropout = Dropout(config.dropout), Dropout(config.dropout)
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)
         self.pooling = Pooling(config.pooling, self.body.width, self.body.directions)
@@ -63,6 +64,7 @@ class Recogniser(nn.Module):
             ids = np.arange(vocabulary_size) if complements is None else complements
             # As numbers, like all else that a bundle stores.
             self.register_buffer("reverse_complements", torch.from_numpy(ids.astype(np.float32)))
+        number_places(self)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
@@ -73,10 +75,11 @@ class Recogniser(nn.Module):
         return (given + self._logits(batch.reverse_complement(self.reverse_complements.long()))) / 2
 
     def _logits(self, batch: TokenBatch) -> Tensor:
-        vectors, mask = self.dropout(self.embedding(batch.padded())), batch.mask()
+        keys = keys_of_positions(batch.dropout_keys, batch.longest)
+        vectors, mask = self.dropout(self.embedding(batch.padded()), keys), batch.mask()
         if self.place is not None:
             vectors = (vectors + self.place(batch.longest)) * mask[..., None]
-        positions = Positions(vectors, mask, batch.lengths, batch.counts)
+        positions = Positions(vectors, mask, batch.lengths, batch.counts, keys)
         if self.stem is not None:
             positions = self.stem(positions)
         frames = self.config.frames
@@ -85,7 +88,7 @@ class Recogniser(nn.Module):
         pooled = self.pooling(self.body(positions))
         if frames > 1:
             pooled = join_frames(pooled, frames)
-        logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1).float()
+        logits: Tensor = self.head(self.head_dropout(pooled, batch.dropout_keys)).squeeze(-1).float()
         return logits
 
     @staticmethod

@@ -35,7 +35,8 @@ class Stem(nn.Module):
         mask = tokens.mask[:, :: self.stride]
         out = torch.relu(self.convolution(tokens.states.transpose(1, 2))).transpose(1, 2)[:, :positions]
         lengths, counts = (tokens.lengths - 1) // self.stride + 1, (tokens.counts - 1) // self.stride + 1
-        return Positions(out * mask[..., None], mask, lengths, counts)
+        keys = None if tokens.dropout_keys is None else tokens.dropout_keys[:, :: self.stride]
+        return Positions(out * mask[..., None], mask, lengths, counts, keys)
 
     @staticmethod
     def memory_stage(config: ModelConfig, shape: Shape) -> Stage:

@@ -13,6 +13,7 @@ from training.cost.shape import FLOAT, Shape
 from training.cost.stage import Stage
 from training.models.attention import Layout, Packed, Padded
 from training.models.body import Body
+from training.models.dropout import Dropout
 from training.models.positions import Positions
 
 BASE = 10_000.0
@@ -52,8 +53,11 @@ class Transformer(Body):
         )
         states = layout.into(states)
         rotation = layout.indices[..., None] * self.rates
+        keys = positions.dropout_keys
+        if keys is not None:
+            keys = layout.into(keys[..., None]).squeeze(-1)
         for layer in self.layers:
-            states = layer(states, layout, rotation)
+            states = layer(states, layout, rotation, keys)
         return positions.with_states(layout.back(self.norm(states)))
 
     @classmethod
@@ -108,15 +112,22 @@ class Layer(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.join = nn.Linear(width, width)
         self.feed = nn.Sequential(nn.Linear(width, EXPANSION * width), nn.GELU(), nn.Linear(EXPANSION * width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.feed_dropout = Dropout(dropout), Dropout(dropout)
 
-    def forward(self, states: Tensor, layout: Layout, rotation: Tensor) -> Tensor:
-        """States of the layout's shape, width at the end; rotation: angles, shape (..., size of a head / 2)."""
+    def forward(self, states: Tensor, layout: Layout, rotation: Tensor, keys: Tensor | None) -> Tensor:
+        """States of the layout's shape, width at the end.
+
+        Args:
+            states: of the layout's shape, width at the end.
+            layout: of the positions.
+            rotation: angles, shape (..., size of a head / 2).
+            keys: as in `Dropout`, of the layout's shape.
+        """
         parts = self.project(self.attention_norm(states)).unflatten(-1, (3, self.heads, -1))
         query, key, value = parts.unbind(-3)
         attended = layout.attend(rotate(query, rotation), rotate(key, rotation), value).flatten(-2)
-        states = states + self.dropout(self.join(attended))
-        return states + self.dropout(self.feed(self.feed_norm(states)))
+        states = states + self.dropout(self.join(attended), keys)
+        return states + self.feed_dropout(self.feed(self.feed_norm(states)), keys)
 
 
 def rotate(values: Tensor, rotation: Tensor) -> Tensor:

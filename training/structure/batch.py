@@ -27,26 +27,12 @@ class StructureBatch(TokenBatch):
 
     states: Tensor
 
-    def to(self, device: torch.device) -> StructureBatch:
-        """The same batch on a device."""
-        tokens, lengths, labels, states = (part.to(device, non_blocking=True) for part in self._parts)
-        return StructureBatch(tokens, lengths, labels, self.counts, states)
-
-    def pin_memory(self) -> StructureBatch:
-        """The same batch in page-locked memory, from which a GPU copies while the host continues."""
-        tokens, lengths, labels, states = (part.pin_memory() for part in self._parts)
-        return StructureBatch(tokens, lengths, labels, self.counts, states)
-
     def padded_states(self) -> Tensor:
         """Packed states, masked on both strands after the end of each window, shape (rows, longest)."""
         mask = self.mask()
         return torch.full(mask.shape, BOTH_MASKED, dtype=torch.uint8, device=mask.device).masked_scatter_(
             mask, self.states
         )
-
-    @property
-    def _parts(self) -> tuple[Tensor, ...]:
-        return self.tokens, self.lengths, self.labels, self.states
 
 
 def collate(

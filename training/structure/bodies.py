@@ -17,10 +17,12 @@ from training.config import ModelConfig
 from training.cost.amount import NOTHING
 from training.cost.shape import ID, Shape
 from training.cost.stage import Stage
+from training.data.dropout_keys import keys_of_other_strand
 from training.models import cells, gru, recurrent_memory
 from training.models.body import Body
 from training.models.cells import CELLS
 from training.models.cnn import Cnn, dilation_of, padding_of
+from training.models.dropout import Dropout
 from training.models.positions import Positions
 from training.models.recurrent import Recurrent, swapped
 from training.structure.paired import (
@@ -186,7 +188,7 @@ class PairedCnn(Body):
         padding = padding_of(positions.mask, positions.counts)
         states = self.enter(positions.states)
         for layer in self.layers:
-            states = layer(states, padding)
+            states = layer(states, padding, positions.dropout_keys)
         return positions.with_states(self.norm(states))
 
 
@@ -198,12 +200,12 @@ class PairedBlock(nn.Module):
         self.norm = PairedNorm(width)
         self.convolution = PairedConvolution(width, width, kernel, dilation=dilation, gain=RECTIFIED)
         self.join = PairedLinear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
-        """States of shape (rows, positions, width); padding as in `PairedResidual`."""
+    def forward(self, states: Tensor, padding: Tensor | None, keys: Tensor | None) -> Tensor:
+        """States of shape (rows, positions, width); padding as in `PairedResidual`, keys as in `Dropout`."""
         normal = without_padding_(self.norm(states), padding).relu_()
-        joined: Tensor = self.dropout(self.join(self.convolution(normal).relu_()))
+        joined: Tensor = self.dropout(self.join(self.convolution(normal).relu_()), keys)
         return states + joined
 
 
@@ -226,11 +228,13 @@ class TwoRows(Body):
         """Shape (rows, positions, width)."""
         order = turning(positions)
         states = torch.cat([positions.states, exchanged(swapped(positions.states, order))])
+        keys = positions.dropout_keys
         both = Positions(
             states,
             torch.cat([positions.mask, positions.mask]),
             torch.cat([positions.lengths, positions.lengths]),
             np.concatenate([positions.counts, positions.counts]),
+            None if keys is None else torch.cat([keys, keys_of_other_strand(keys)]),
         )
         ahead, back = self.body(both).states.chunk(2)
         return positions.with_states(torch.cat([ahead, swapped(back, order)], dim=-1))

@@ -26,6 +26,7 @@ from training.cost.stage import Stage
 from training.data.batch import TokenBatch
 from training.models.body import Body
 from training.models.cnn import padding_of
+from training.models.dropout import Dropout, keys_of_positions, number_places
 from training.models.positions import Positions
 from training.structure import memory
 from training.structure.bodies import paired
@@ -91,7 +92,7 @@ class StructureModel(nn.Module):
         self.enter = PairedLinear(2 * config.embedding, channels, gain=FIRST_SPREAD)
         self.base = nn.ModuleList(PairedResidual(channels, kernel, 1 << layer) for layer in range(config.base_layers))
         self.stem = StridingStem(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout, self.body_dropout = Dropout(config.dropout), Dropout(config.dropout)
         self.body = paired(body, config, config.stem)
         self.body_norm = PairedNorm(self.body.width)
         self.expand = Expansion(self.body.width, channels, config.stem_stride)
@@ -102,6 +103,7 @@ class StructureModel(nn.Module):
         self.head = PairedLinear(channels, STRANDS * (STATES + SITES), gain=FIRST_SPREAD)
         with torch.no_grad():
             self.head.bias.copy_(torch.tensor(FIRST_LOGITS))
+        number_places(self)
 
     def forward(self, batch: TokenBatch) -> Outputs:
         """Logits in float32, in any precision of the rest."""
@@ -111,9 +113,11 @@ class StructureModel(nn.Module):
         states = without_padding_(embedding(batch.padded(), self.entering()), padding)
         for layer in self.base:
             states = layer(states, padding)
-        positions = self.stem(Positions(states, mask, batch.lengths, batch.counts))
-        positions = self.body(positions.with_states(self.dropout(positions.states)))
-        expanded = self.expand(self.dropout(self.body_norm(positions.states)), batch.longest)
+        keys = keys_of_positions(batch.dropout_keys, batch.longest)
+        positions = self.stem(Positions(states, mask, batch.lengths, batch.counts, keys))
+        keys = positions.dropout_keys
+        positions = self.body(positions.with_states(self.dropout(positions.states, keys)))
+        expanded = self.expand(self.body_dropout(self.body_norm(positions.states), keys), batch.longest)
         states = without_padding_(states + expanded, padding)
         for layer in self.output:
             states = layer(states, padding)

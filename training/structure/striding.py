@@ -39,7 +39,8 @@ class StridingStem(nn.Module):
         if self.before or after:
             states = pad(states, (0, 0, self.before, after))
         lengths, counts = (bases.lengths - 1) // stride + 1, (bases.counts - 1) // stride + 1
-        return Positions(self.convolution(states).relu_(), bases.mask[:, ::stride], lengths, counts)
+        keys = None if bases.dropout_keys is None else bases.dropout_keys[:, ::stride]
+        return Positions(self.convolution(states).relu_(), bases.mask[:, ::stride], lengths, counts, keys)
 
 
 class Expansion(nn.Module):

@@ -111,7 +111,7 @@ class TrialFactory:
         """An interrupted trial with what it gets of today's machines, and whether it still fits them."""
         model, training = self.configs(trial.parameters, trial.seed)
         dataset = self._find_dataset(trial.parameters)
-        # With dropout the order of random numbers depends on the token budget, so the trial keeps its own if it can.
+        # The order in which sums are rounded depends on the token budget, so the trial keeps its own if it can.
         same_budget = training.model_copy(update={"token_budget": training.token_budget or trial.token_budget})
         feasibility = self._check_memory(model, same_budget, dataset)
         if not feasibility.fits:

@@ -114,11 +114,14 @@ sys.exit(1)
 """
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if (
-                subprocess.run([sys.executable, "-c", program], env=self.environment(), capture_output=True).returncode
-                == 0
-            ):
-                return
+            client = [sys.executable, "-c", program]
+            # It would wait for a head that has died for minutes.
+            with suppress(subprocess.TimeoutExpired):
+                done = subprocess.run(client, env=self.environment(), capture_output=True, timeout=2 * START_S)
+                if done.returncode == 0:
+                    return
+            if self.processes[0].poll() is not None:
+                raise RuntimeError(f"the head has died: see {self.folder}")
             time.sleep(1)
         raise RuntimeError(f"no cluster of {nodes} nodes came up: see {self.folder}")
 

@@ -14,21 +14,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
+from pipelines.build import task_plan
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.ray_map.nodes import RETURN_VARIABLE
 from tests.cluster.losing_nodes import TIMEOUT_S, kill_node, suspend_during
 from tests.cluster.ray_nodes import ROOT, Cluster, head
 from tests.conftest import make_genome
+from tests.training import small_structure
 from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
 from training.config import ModelConfig
+from training.decoding.settings import Minimum, Settings, Weights
 
 pytestmark = pytest.mark.full
+# An untrained model says nothing: what decides is that genes are worth much.
+EAGER = Settings(weights=Weights(state=0.0, gene=30.0), minimum=Minimum(coding=9))
 RETURN_S = 15
 Start = Callable[[Sequence[str], Cluster | None], subprocess.Popen[str]]
 
@@ -90,8 +96,17 @@ CASES = {
         ["scan", "bundle", "--fasta", "genome.fa", *DEVICE, "--output"],
         *("genes.gff3", "genes.*", POOL, "--workers"),
     ),
+    "annotate": Case(
+        ["annotate", "structure", "--fasta", "genome.fa", *DEVICE, "--output"],
+        *("genes.gff3", "genes.gff3", POOL, "--workers"),
+    ),
+    # Each sequence is a task of its own, and takes some seconds.
+    "predict": Case(
+        ["predict", SLOW[0], "--fasta", "wide.fa", "--intervals", "wide.bed", *DEVICE, "--output"],
+        *("scores.tsv", "scores.*", POOL, "--workers"),
+    ),
 }
-WITH_RAY = ["build", "train", "tune", "scan"]
+WITH_RAY = [verb for verb, case in CASES.items() if case.work]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +127,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     slow = small_bundle(TokenDataset.open(dataset, "train"), ModelConfig(embedding=8, hidden=512, stem=8))
     for name in SLOW:
         slow.save(folder / name)
+    small_structure.saved(folder / "structure", EAGER)
+    write_wide_genome(folder)
     values = {
         "sources": [source | {"genome": f"toy-{number}"} for number in range(3)],
         "crop": {"length": 120},
@@ -128,6 +145,17 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(values))
     return folder
+
+
+def write_wide_genome(folder: Path) -> None:
+    """Write `wide.fa` and `wide.bed`: a few intervals on sequences of as many bases as a task has at most."""
+    bases, intervals = task_plan.TASK_BASES, 100
+    letters = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), (4, bases))
+    with (folder / "wide.fa").open("wb") as fasta, (folder / "wide.bed").open("w") as bed:
+        for number, sequence in enumerate(letters):
+            fasta.write(f">{number}\n".encode() + sequence.tobytes() + b"\n")
+            for start in range(0, bases, bases // intervals):
+                bed.write(f"{number}\t{start}\t{start + 120}\t{number}.{start}\t0\t+\n")
 
 
 @pytest.fixture

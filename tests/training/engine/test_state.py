@@ -20,7 +20,7 @@ def record(epoch: int, auroc: float) -> dict[str, float]:
     return {"epoch": epoch, "validation_auroc": auroc}
 
 
-def test_the_names_in_a_checkpoint_stay_as_earlier_versions_wrote_them() -> None:
+def test_the_names_in_a_checkpoint_are_those_of_earlier_versions_and_that_of_the_masks() -> None:
     document = state_of().document()
     assert set(document) == {
         "model",
@@ -32,6 +32,7 @@ def test_the_names_in_a_checkpoint_stay_as_earlier_versions_wrote_them() -> None
         "best",
         "best_record",
         "records",
+        "dropout_by_row",
     }
     assert document["so_far"] == {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
 

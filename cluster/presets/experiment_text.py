@@ -26,7 +26,7 @@ _FEW_ROWS = 5_000
 _SEQUENCE_READINGS, _FEWEST_EPOCHS, _MOST_EPOCHS = 560_000, 6, 20
 """Twenty epochs of up to 28,000 sequences: fewer leave the binding sites of docs/results.md short of their best."""
 _SETTINGS = "kind: lstm, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, dropout: 0.2"
-"""Of the network for labelled sequences, chosen by benchmarks/defaults.py."""
+"""Of the network for labelled sequences, as in the figures of docs/results.md."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -96,17 +96,17 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
         sequences: what it learns from.
     """
     settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"
-    if (found := sequences.facts) is not None:
-        why = f"AUROC of 4-mers {found.composition:.2f}, on the other strand {found.composition_reversed:.2f}"
-        if found.aligned:
+    if (facts := sequences.facts) is not None:
+        why = f"AUROC of 4-mers {facts.composition:.2f}, on the other strand {facts.composition_reversed:.2f}"
+        if facts.aligned:
             settings = f"absolute_positions: true, {settings}"
-            fall = f"{found.positions:.2f}, and {found.positions_rotated:.2f} where sequences are rotated"
+            fall = f"{facts.positions:.2f}, and {facts.positions_rotated:.2f} where sequences are rotated"
             why = f"aligned: AUROC of bases at their positions {fall}"
-        elif not found.stranded:
+        elif facts.strands_alike:
             settings, strands = f"strands: averaged, {settings}", "reverse_complement: true, "
             why = f"both strands alike: {why}"
         else:
-            why = f"the strand matters: {why}"
+            why = f"read on the given strand: {why}"
     lines = [f"  - genome: {quoted(sequences.name)}"]
     lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
     values = {

@@ -17,7 +17,7 @@ from pipelines.ray_map.children import map_in_children
 MOST_PROCESSES = 8
 """Processes that read: each holds the features of a genome."""
 LARGE_BYTES = 200_000_000
-"""Of files that take longer to read than a process to start; an address counts as so many."""
+"""Of files that take longer to read than a process to start."""
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -36,14 +36,16 @@ def read_each(
         read: reads one; where there are several processes it and its result are pickled.
         sources: genomes.
         progress: gets what is reported of a genome before that genome is yielded.
-        processes: how many of this machine may read. Small files are read by this one alone.
+        processes: how many of this machine may read. Small files are read by this one alone, and so is everything
+            where a file is at an address: this process knows the addresses of its copies, and says what it downloads.
 
     Raises:
         RaygeneError: that of the first source with an error.
         ResourceError: a process died.
     """
     several = min(processes, len(sources), MOST_PROCESSES)
-    if several < 2 or sum(map(_size, sources)) < LARGE_BYTES:
+    sizes = [_size(source) for source in sources]
+    if several < 2 or None in sizes or sum(size or 0 for size in sizes) < LARGE_BYTES:
         for source in sources:
             yield read(source, progress=progress)
         return
@@ -71,11 +73,11 @@ def _outcome(read: Callable[..., Any], source: SourceConfig) -> _Outcome:
         return _Outcome(recorded, error=error)
 
 
-def _size(source: SourceConfig) -> int:
-    """Bytes of the files of a source; a file that is missing has none, and its reader says so."""
-    names = [name for name in (source.fasta, source.annotation) if name]
-    local = [remote.local_path(name) for name in names]
-    return sum(LARGE_BYTES if path is None else _bytes(path) for path in local)
+def _size(source: SourceConfig) -> int | None:
+    """Bytes of the files of a source, None if one is at an address; a file that is missing has none."""
+    names = [name for name in (source.fasta, source.annotation, source.aliases) if name]
+    paths = [path for name in names if (path := remote.local_path(name)) is not None]
+    return sum(map(_bytes, paths)) if len(paths) == len(names) else None
 
 
 def _bytes(path: Path) -> int:

@@ -154,7 +154,10 @@ def _ending_with_parent() -> list[str] | None:
         return None
     command = [program, "--pdeathsig", "KILL"]
     # That of busybox has no such option.
-    works = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    try:
+        works = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return None
     return command if works else None
 
 

@@ -28,6 +28,7 @@ _Result = TypeVar("_Result")
 
 # A child has to find modules where this process has found them before it imports any of them.
 _BEGIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "import pickle, sys; from multiprocessing.connection import Connection; channel = Connection({handle}); "
     "sys.path[:] = pickle.loads(channel.recv_bytes()); from pipelines.ray_map import children; children.serve(channel)"
 )
@@ -86,7 +87,7 @@ def _child() -> Iterator[Connection]:
     with channel:
         with other_end:
             process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN.format(handle=other_end.fileno())],
+                [sys.executable, "-P", "-c", _BEGIN.format(handle=other_end.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[other_end.fileno()],
             )

@@ -204,10 +204,13 @@ class Run:
     def _rules(self, progress: Progress) -> dict[str, Any]:
         """What trivial rules reach on validation, and the strongest of them, the k-mer regression, itself."""
         with progress.stage("fitting the rules to compare with"):
-            baseline = kmer_baseline.fitted(self.train, self.validation)
-            rules = [*shortcuts.audit(self.train, self.validation), baseline.rule(shortcuts.KMERS, self.validation)]
+            has_labels = shortcuts.has_both_labels(self.train)
+            baseline = kmer_baseline.fitted(self.train, self.validation) if has_labels else None
+            rules = shortcuts.audit(self.train, self.validation)
+            if baseline:
+                rules = [*rules, baseline.rule(shortcuts.KMERS, self.validation)]
         aurocs = {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}
-        return {"shortcuts": aurocs, kmer_baseline.KEY: baseline.document()}
+        return {"shortcuts": aurocs} | ({kmer_baseline.KEY: baseline.document()} if baseline else {})
 
     def _fitted_decoding(self, network: nn.Module, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
         """The decoder's settings, and what they reach on validation."""

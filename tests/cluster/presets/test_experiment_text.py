@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.presets.experiment_text import collection_name, genome_name, path_from, quoted
+from cluster.presets.experiment_text import (
+    SequencesEntry,
+    collection_name,
+    genome_name,
+    of_sequences,
+    path_from,
+    quoted,
+)
+from cluster.presets.sequence_facts import SequenceFacts
 
 
 @pytest.mark.parametrize("name", ["IV", "010", "1_2", "y", "null", "a: b", "II:1-20", "#1", "chr'1", "~"])
@@ -37,3 +45,24 @@ def test_a_path_beside_the_folder_is_relative_and_another_is_whole(tmp_path: Pat
 )
 def test_labelled_sequences_are_named_for_their_file_or_its_directory(file: str, name: str) -> None:
     assert collection_name(Path(file)) == name
+
+
+@pytest.mark.parametrize(
+    ("facts", "positions", "strands"),
+    [
+        (SequenceFacts(0.8, 0.6, 0.9, 0.6, 0.01), True, None),
+        (SequenceFacts(0.8, 0.79, 0.5, 0.5, 0.01), None, "averaged"),
+        (SequenceFacts(0.8, 0.7, 0.5, 0.5, 0.01), None, None),
+        (SequenceFacts(0.51, 0.51, 0.5, 0.5, 0.01), None, None),
+        (None, None, None),
+    ],
+    ids=["aligned", "both strands", "one strand", "4-mers tell nothing", "one label"],
+)
+def test_what_sequences_show_becomes_keys_of_the_model(
+    facts: SequenceFacts | None, positions: bool | None, strands: str | None
+) -> None:
+    files = {"train": "train.csv", "validation": "dev.csv"}
+    experiment = yaml.safe_load(of_sequences("promoters", SequencesEntry("sites", files, 6000, facts)))
+    assert experiment["model"].get("absolute_positions") == positions
+    assert experiment["model"].get("strands") == strands
+    assert experiment["training"].get("reverse_complement") == (True if strands else None)

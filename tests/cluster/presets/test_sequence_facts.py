@@ -22,19 +22,24 @@ def rows_of(kind: str, count: int, seed: int, length: int = 60) -> Rows:
 
 
 @pytest.mark.parametrize(
-    ("kind", "aligned", "stranded"),
-    [("aligned", True, True), ("one strand", False, True), ("both strands", False, False)],
+    ("kind", "aligned", "alike"),
+    [("aligned", True, False), ("one strand", False, False), ("both strands", False, True)],
 )
-def test_positions_and_strands_that_matter_are_found(kind: str, aligned: bool, stranded: bool) -> None:
+def test_positions_and_strands_that_matter_are_found(kind: str, aligned: bool, alike: bool) -> None:
     found = facts(rows_of(kind, 3000, 1), rows_of(kind, 1000, 2))
     assert found is not None
-    assert (found.aligned, found.stranded) == (aligned, stranded)
+    assert (found.aligned, found.strands_alike) == (aligned, alike)
 
 
 def test_what_could_be_chance_is_not_taken_for_a_finding() -> None:
-    found = SequenceFacts(0.8, composition_reversed=0.72, positions=0.7, positions_rotated=0.5, error=0.1)
+    found = SequenceFacts(0.7, composition_reversed=0.7, positions=0.7, positions_rotated=0.5, error=0.1)
     assert not found.aligned
-    assert not found.stranded
+    assert not found.strands_alike
+
+
+def test_long_sequences_are_looked_at_in_fewer_rows() -> None:
+    rows = rows_of("aligned", 40, 0, length=200_000)
+    assert facts(rows, rows) is not None
 
 
 def test_a_file_sorted_by_label_is_seen_as_one_that_is_not() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,16 @@ def test_the_same_run_gives_the_same_bundle_however_long_it_took(trained: Path, 
     run.write_bundle(document, Silent())
     for path in (trained / "bundle").iterdir():
         assert (run.output / "bundle" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_train_split_of_one_label_has_no_regression(dataset: Path, tmp_path: Path) -> None:
+    train_split, validation = (TokenDataset.open(dataset, name) for name in ("train", "validation"))
+    one_label = copy(train_split)
+    vars(one_label)["labels"] = np.ones_like(train_split.labels)
+    run = train_module.Run(MODEL, CONFIG, dataset, tmp_path, one_label, validation, "key")
+    rules = run._rules(Silent())
+    assert kmer_baseline.KEY not in rules
+    assert "kmers" not in rules["shortcuts"]
 
 
 def test_the_bundle_has_the_rules_on_validation_and_what_it_was_made_of(trained: Path, dataset: Path) -> None:

@@ -129,12 +129,12 @@ def _of_sequences(context: Context, preset: str) -> str:
     with context.terminal.stage("reading the sequences"):
         collection = read_collection(source, context.terminal.note)
         rows = collection.rows()
-        found = _facts(collection)
+        facts = _facts(collection)
     labels, splits = rows["label"].to_numpy(), np.array(rows["split"].to_pylist(), dtype=object)
     shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
     context.terminal.table("Split", ("split", "sequences", "of label 1"), shown)
     paths = {split: experiment_text.path_from(folder, path) for split, path in given.items()}
-    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], found)
+    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], facts)
     return experiment_text.of_sequences(preset, entry)
 
 

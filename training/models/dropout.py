@@ -50,8 +50,8 @@ class Dropout(nn.Module):
             return values
         if keys is None:
             return dropout(values, self.share)
-        kept = _is_kept(keys, values.shape[-1], self.share, self.place).view(values.shape)
-        return values * kept.to(values.dtype).mul_(1 / (1 - self.share))
+        is_kept = _is_kept(keys, values.shape[-1], self.share, self.place).view(values.shape)
+        return values * is_kept.to(values.dtype).mul_(1 / (1 - self.share))
 
     def extra_repr(self) -> str:
         return f"share={self.share}"

@@ -68,11 +68,11 @@ class Recogniser(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """One logit a row, float32, shape (rows,)."""
-        given = self._logits(batch)
+        logits = self._logits(batch)
         if self.config.strands == "single" or batch.one_strand:
-            return given
+            return logits
         # One strand after the other, so that scoring takes no more memory than that of one.
-        return (given + self._logits(batch.reverse_complement(self.reverse_complements.long()))) / 2
+        return (logits + self._logits(batch.reverse_complement(self.reverse_complements.long()))) / 2
 
     def _logits(self, batch: TokenBatch) -> Tensor:
         keys = keys_of_positions(batch.dropout_keys, batch.longest)

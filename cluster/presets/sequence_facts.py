@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines import metrics
 from pipelines.audit import kmer_regression
-from pipelines.genome.sequence import Bytes, base_codes
+from pipelines.genome.sequence import Bytes, base_codes, reverse_complement
 
 K = 4
 MOST_ROWS, MOST_BASES = 10_000, 3_000_000
@@ -104,7 +104,9 @@ def facts(train: Rows, validation: Rows) -> SequenceFacts | None:
         kmer_regression.frequencies(own, fitted.lengths, K),
         kmer_regression.frequencies(held_out, evaluated.lengths, K),
         # The reverse complement of all rows together has them in reverse order.
-        kmer_regression.frequencies(_opposite(held_out), evaluated.lengths[::-1], K)[::-1],
+        kmer_regression.frequencies(base_codes(reverse_complement(evaluated.letters)), evaluated.lengths[::-1], K)[
+            ::-1
+        ],
     )
     composition, reversed_ = _aurocs(of_kmers, fitted.labels, evaluated.labels)
     positives = int(evaluated.labels.sum())
@@ -127,11 +129,6 @@ def _aurocs(
     train, validation, changed = columns
     regression, _ = kmer_regression.fit(train, labels, (validation, evaluated))
     return metrics.auroc(evaluated, regression.scores(validation)), metrics.auroc(evaluated, regression.scores(changed))
-
-
-def _opposite(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Codes of the reverse complement; 4 stays what it is."""
-    return np.array([3, 2, 1, 0, 4], np.uint8)[codes[::-1]]
 
 
 def _rotated(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,6 +19,11 @@ MAPPED = 2**20
 NUMBER_BYTES = {"fp32": FLOAT, "bf16": 2, "fp16": 2}
 
 
+def strands_in_step(model: ModelConfig, training: TrainingConfig) -> int:
+    """How many strands of a row a step of training reads: both where they are averaged and none is drawn."""
+    return 2 if model.strands == "averaged" and not training.reverse_complement else 1
+
+
 @dataclass(frozen=True)
 class Shape:
     """One padded batch on a device.

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from training import models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import NOTHING, Amount
-from training.cost.shape import FLOAT, ID, Device, Shape
+from training.cost.shape import FLOAT, ID, Device, Shape, strands_in_step
 from training.cost.stage import Moment, Stage, frozen_below_head, moments
 
 IMPORTED = 357e6
@@ -87,9 +87,8 @@ def estimate(
         work: the batch.
         imported: resident bytes of a process that has imported torch (CPU).
     """
-    if model.strands == "averaged" and not training.reverse_complement:
-        # What both strands save is held until the backward pass.
-        work = replace(work, rows=2 * work.rows)
+    # What each strand saves is held until the backward pass.
+    work = replace(work, rows=strands_in_step(model, training) * work.rows)
     shape, stages = _stages(model, training, vocabulary_size, work)
     if not training.trains_body:
         stages = frozen_below_head(stages, HEAD_STAGES[work.task])

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from training import models
 from training.config import ModelConfig, TrainingConfig
-from training.cost.shape import FLOAT, Shape
+from training.cost.shape import FLOAT, Shape, strands_in_step
 from training.memory.plan import DoesNotFitError, MemoryPlanner
 from training.tasks import RECOGNISE, Name
 
@@ -45,8 +45,7 @@ def operations_per_token(
     shape = Shape.of(model, training, 1, tokens, "cuda")
     _, *stages = models.memory_stages(model, 1, shape)
     weights = sum(stage.weights + stage.frozen for stage in stages) / FLOAT
-    strands = 2 if model.strands == "averaged" and not training.reverse_complement else 1
-    return OPERATIONS * strands * weights * shape.positions / tokens
+    return OPERATIONS * strands_in_step(model, training) * weights * shape.positions / tokens
 
 
 def peak_of(device: str, precision: str, tf32: bool | None) -> float | None:

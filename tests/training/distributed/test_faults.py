@@ -130,23 +130,36 @@ def require_same(output: Path, expected: loop.State) -> None:
         torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
 
 
+def warning_after_signal(
+    rank: int,
+    number: signal.Signals,
+    dataset: Path,
+    output: Path,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+) -> str:
+    """Train with two workers, send one a signal meanwhile, and return the only warning."""
+    progress = Silent()
+
+    def send() -> None:
+        await_steps(output)
+        os.kill(pid_of_worker(output, rank), number)
+
+    sending = meanwhile(send)
+    train(MODEL, TWO, dataset, output, progress, {}, on_epoch)
+    sending.join()
+    (warning,) = progress.warnings
+    return warning
+
+
 LOST = r"a worker was lost; resuming from the checkpoint at .* with 2 workers: (\d+) steps"
 
 
 def test_a_killed_worker_costs_steps_but_changes_nothing(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
-    progress, records = Silent(), list[dict[str, Any]]()
-
-    def kill() -> None:
-        await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, 1), signal.SIGKILL)
-
-    killing = meanwhile(kill)
-    train(MODEL, TWO, dataset, tmp_path, progress, {}, records.append)
-    killing.join()
+    records = list[dict[str, Any]]()
+    warning = warning_after_signal(1, signal.SIGKILL, dataset, tmp_path, records.append)
     assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
-    (warning,) = progress.warnings
     lost = re.search(LOST, warning)
     assert lost
     assert int(lost[1]) >= 1
@@ -159,16 +172,7 @@ def test_a_killed_worker_costs_steps_but_changes_nothing(
 def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
-    progress = Silent()
-
-    def terminate() -> None:
-        await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, 1), signal.SIGTERM)
-
-    terminating = meanwhile(terminate)
-    train(MODEL, TWO, dataset, tmp_path, progress, {})
-    terminating.join()
-    (warning,) = progress.warnings
+    warning = warning_after_signal(1, signal.SIGTERM, dataset, tmp_path)
     assert ": 0 steps are repeated" in warning
     require_same(tmp_path, undisturbed)
 
@@ -177,16 +181,7 @@ def test_a_worker_that_is_sent_sigterm_saves_first_and_no_step_is_lost(
 def test_a_killed_worker_that_saves_costs_steps_but_changes_nothing(
     ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
 ) -> None:
-    progress = Silent()
-
-    def kill() -> None:
-        await_steps(tmp_path)
-        os.kill(pid_of_worker(tmp_path, 0), signal.SIGKILL)
-
-    killing = meanwhile(kill)
-    train(MODEL, TWO, dataset, tmp_path, progress, {})
-    killing.join()
-    (warning,) = progress.warnings
+    warning = warning_after_signal(0, signal.SIGKILL, dataset, tmp_path)
     assert re.search(LOST, warning)
     require_same(tmp_path, undisturbed)
 

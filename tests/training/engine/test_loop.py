@@ -244,8 +244,18 @@ def test_resuming_with_another_number_of_workers_gives_the_same_curve(
         np.testing.assert_allclose(losses(state.records), losses(uninterrupted), rtol=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+# On a CPU bf16 takes several times as long, and what an optimizer is given is fp32 all the same.
+@pytest.mark.parametrize(
+    ("optimizer", "precision"),
+    [
+        ("adamw", "fp32"),
+        ("adam", "fp32"),
+        ("sgd", "fp32"),
+        ("adamw", "bf16"),
+        pytest.param("adam", "bf16", marks=pytest.mark.full),
+        pytest.param("sgd", "bf16", marks=pytest.mark.full),
+    ],
+)
 def test_every_optimizer_learns_in_every_precision(
     train_split: TokenDataset, validation_split: TokenDataset, optimizer: str, precision: str
 ) -> None:

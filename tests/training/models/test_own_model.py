@@ -92,6 +92,7 @@ def test_a_row_has_the_same_logit_in_any_batch() -> None:
         torch.testing.assert_close(logits([0, 1, 2]), torch.cat([logits([row]) for row in range(3)]))
 
 
+@pytest.mark.full
 def test_its_memory_is_planned_and_a_probe_agrees(dataset: Path) -> None:
     analysis = analyse(MODEL, TRAINING, dataset)
     assert analysis.plan.token_budget > 0

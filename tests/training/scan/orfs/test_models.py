@@ -63,7 +63,7 @@ def test_models_of_random_sequences_have_no_defect(
 
 
 @pytest.mark.skipif(not FASTA.exists(), reason="RAYGENE_DATA has no S. cerevisiae")
-@pytest.mark.parametrize("number", [1, 4, 12])
+@pytest.mark.parametrize("number", [1, *(pytest.param(number, marks=pytest.mark.full) for number in (4, 12))])
 def test_models_of_a_chromosome_of_yeast_have_no_defect_on_either_strand(number: int) -> None:
     with gzip.open(FASTA, "rt") as stream:
         text = stream.read().split(">")[1]

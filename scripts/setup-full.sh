@@ -4,8 +4,7 @@
 # Into the system: GenomeTools and gffread, which check and compare gene models.
 # Into .venv/full, apart because they require older packages than this project: a tracking server, an S3 server, and two
 # programs that results are compared with, sourmash and dinuc-shuf.
-# Into .venv/s3fs, a driver that users may have or not, for tests try both: without what it requires of .venv's packages,
-# of which it wants an older python-dateutil.
+# Into .venv/s3fs, a driver that users may have or not, for tests try both; what else it requires is in .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/apt.sh

@@ -17,9 +17,11 @@ from cluster.paths.path_keys import Change, absolute, change_space, is_path
 from pipelines import structure_config
 from pipelines.address import has_credentials
 from pipelines.config import (
+    CLASSES,
     TASK,
     CropConfig,
     DatasetConfig,
+    Names,
     NegativesConfig,
     Section,
     SourceConfig,
@@ -78,6 +80,7 @@ class Experiment(Section):
     """Every section of an experiment."""
 
     task: Task = TASK
+    classes: Names | None = CLASSES
     sources: list[SourceConfig] = Field(default=[])
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()

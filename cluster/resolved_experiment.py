@@ -29,7 +29,7 @@ def lines(experiment: Experiment, path: str, overrides: Overrides) -> Iterator[s
             yield f"{section}:" if values else f"{section}: {{}}"
             for key, value in values.items():
                 yield f"  {_pair(key, value)}  # {_origin((section, key), document, overrides, name)}"
-        elif isinstance(values, list):
+        elif section == "sources":
             yield f"{section}:"
             for number, item in enumerate(values):
                 yield from _item(item, (section, number), document, overrides, name)

@@ -35,7 +35,8 @@ from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 
 TASK = Field(
     default=structure_config.RECOGNISE,
-    description="what a model tells: recognise = whether an interval is a gene, structure = the state of every base",
+    description="what a model tells: recognise = whether an interval is a gene, structure = the state of every base, "
+    "classify = the class of a labelled sequence",
 )
 
 _MAX_SHOWN = 80
@@ -93,6 +94,11 @@ def _is_name(number: float, *, is_listed: bool) -> bool:
 
 
 Names = Annotated[list[str], BeforeValidator(_as_names)]
+CLASSES = Field(
+    default=None,
+    description="classes of labelled sequences, in order (task classify; default: all labels, sorted)",
+    min_length=2,
+)
 ShareOrList = Annotated[
     Annotated[float, Field(ge=0, lt=1)] | list[str],
     BeforeValidator(_as_share_or_list),
@@ -192,7 +198,8 @@ class SourceConfig(Section):
     test: str | None = Field(default=None, description="labelled sequences of the test split", json_schema_extra=PATH)
     labels: str | None = Field(
         default=None,
-        description="file of two columns (name, label) for labelled sequences in FASTA; 1 is a gene, 0 is not",
+        description="file of two columns (name, label) for labelled sequences in FASTA; 1 is a gene, 0 is not (task "
+        "classify: names or numbers of classes)",
         json_schema_extra=PATH,
     )
 
@@ -390,6 +397,7 @@ class DatasetConfig(Section):
     """
 
     task: Task = TASK
+    classes: Names | None = CLASSES
     sources: list[SourceConfig] = Field(min_length=1)
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
@@ -411,11 +419,30 @@ class DatasetConfig(Section):
 
     @model_validator(mode="after")
     def _task_reads_what_is_given(self) -> DatasetConfig:
-        problems = self._structure_problems() if self.task == structure_config.STRUCTURE else self._other_problems()
-        if problem := next(problems, None):
+        if problem := next(self._problems(), None):
             key, text = problem
             raise PydanticCustomError(_WITH_KEY, "{problem}", {"problem": text, "key": key})
         return self
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """Keys that the task does not read, each with the reason."""
+        if self.task == structure_config.STRUCTURE:
+            yield from self._structure_problems()
+        else:
+            yield from self._other_problems()
+        if self.task == structure_config.CLASSIFY:
+            yield from self._class_problems()
+        elif self.classes is not None:
+            yield structure_config.CLASSES, "only task classify reads it; set task: classify, or leave it out"
+
+    def _class_problems(self) -> Iterator[tuple[str, str]]:
+        """What the task classify cannot use."""
+        for number, source in enumerate(self.sources):
+            if not source.labelled:
+                yield f"sources.{number}", "an annotation gives no classes; task classify needs labelled sequences"
+        for name, reason in structure_config.NOT_OF_CLASSES.items():
+            if given := sorted(getattr(self, name).model_fields_set):
+                yield f"{name}.{given[0]}", f"task classify does not read it: {reason}; leave section {name} out"
 
     def _other_problems(self) -> Iterator[tuple[str, str]]:
         """Keys that only the task structure reads."""

@@ -1,4 +1,4 @@
-"""The task `structure` in an experiment: its sections, and what of the other sections has no meaning for it."""
+"""The tasks in an experiment, the sections of `structure`, and what of the other sections has no meaning for a task."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pydantic import Field
 
 from pipelines.section import Section
 
-Task = Literal["recognise", "structure"]
+Task = Literal["recognise", "structure", "classify"]
 RECOGNISE: Task = "recognise"
 STRUCTURE: Task = "structure"
+CLASSIFY: Task = "classify"
 
 OWN_SECTIONS = ("labels", "window")
 """The sections that only this task reads."""
@@ -20,6 +21,13 @@ OTHER_SECTIONS = {
     "crop": "windows lie side by side over whole chromosomes, and window.length says how long they are",
 }
 """The sections that this task does not read, with the reason."""
+CLASSES = "classes"
+"""The key that the task classify alone reads."""
+NOT_OF_CLASSES = {
+    "negatives": "the sequences of every class are given, so no negative is placed",
+    "crop": "labelled sequences are read whole",
+}
+"""The sections that the task classify does not read, with the reason."""
 OTHER_SOURCE_KEYS = {
     "feature_types": "genes are read with their transcripts, whatever the type of their row",
     "span": "labels follow the exons and coding sequences within a gene",
@@ -94,14 +102,24 @@ def genetic_codes(config: Mapping[str, Any]) -> dict[str, int]:
     return {source["genome"]: int(source.get("genetic_code", 1)) for source in config["sources"]}
 
 
+def unread_sections(task: Task) -> set[str]:
+    """The top-level keys of an experiment that a task does not read; the task itself is not written for recognition."""
+    if task == STRUCTURE:
+        return {CLASSES, *OTHER_SECTIONS}
+    if task == CLASSIFY:
+        return {*NOT_OF_CLASSES, *OWN_SECTIONS}
+    return {"task", CLASSES, *OWN_SECTIONS}
+
+
 def without_meaningless(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of an experiment or dataset without sections and keys that its task does not read.
 
     Args:
         values: section to its values, `task` included.
     """
-    is_structure = values.get("task") == STRUCTURE
-    sections = OTHER_SECTIONS if is_structure else ("task", *OWN_SECTIONS)
+    task = values.get("task", RECOGNISE)
+    is_structure = task == STRUCTURE
+    sections = unread_sections(task)
     keys = OTHER_SOURCE_KEYS if is_structure else OWN_SOURCE_KEYS
     kept = {name: section for name, section in values.items() if name not in sections}
     if isinstance(sources := kept.get("sources"), list):

@@ -88,6 +88,12 @@ class ModelConfig(Section):
         json_schema_extra=LATER,
     )
 
+    outputs: int | None = Field(
+        default=None,
+        description="logits of a row (task classify: one of each class; default: what the dataset needs)",
+        ge=1,
+        json_schema_extra=LATER,
+    )
     base_channels: int = Field(
         default=32,
         description="channels of the convolutions at every base (task structure)",
@@ -118,6 +124,11 @@ class ModelConfig(Section):
         le=16,
         json_schema_extra=LATER,
     )
+
+    @property
+    def logits(self) -> int:
+        """Logits of a row."""
+        return self.outputs or 1
 
     def architecture(self) -> dict[str, Any]:
         """All keys but those that name files: what a model consists of. Bundles store it, and run keys hash it.
@@ -181,14 +192,15 @@ class TrainingConfig(Section):
     )
     label_smoothing: float = Field(
         default=0.0,
-        description="share by which labels of train are moved towards one half in the loss (task recognise)",
+        description="share by which labels of train are moved towards one half in the loss (task classify: towards the "
+        "same share of each class; not in task structure)",
         ge=0,
         lt=1,
         json_schema_extra=LATER,
     )
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
-        description="weight of a sequence in the loss: balanced = both classes have the same total weight in train",
+        description="weight of a sequence in the loss: balanced = all classes have the same total weight in train",
     )
     reverse_complement: bool | None = Field(
         default=None,

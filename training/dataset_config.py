@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.config import DatasetConfig, Section, SourceConfig
-from pipelines.structure_config import OWN_SECTIONS, RECOGNISE, without_meaningless
+from pipelines.structure_config import CLASSES, OWN_SECTIONS, RECOGNISE, without_meaningless
 
 Values = dict[str, Any]
 
@@ -48,9 +48,15 @@ def reconcile(experiment: Values, built: Values) -> tuple[Values, list[str]]:
 def _reconcile_task(experiment: Values, built: Values) -> tuple[Values, list[str]]:
     """The experiment with the sections of the dataset's task; of what has no sources, no task is compared."""
     task, requested = (values.get("task", RECOGNISE) for values in (built, experiment))
-    if task == requested or not experiment.get("sources"):
+    if not experiment.get("sources"):
         return dict(experiment), []
-    own = {name: built[name] for name in OWN_SECTIONS if name in built}
+    if task == requested:
+        classes, given = built.get(CLASSES), experiment.get(CLASSES)
+        differs = given is not None and given != classes
+        return {**experiment, CLASSES: classes} if differs else dict(experiment), (
+            [_difference(CLASSES, classes, given)] if differs else []
+        )
+    own = {name: built[name] for name in (CLASSES, *OWN_SECTIONS) if name in built}
     return without_meaningless({**experiment, "task": task, **own}), [_difference("task", task, requested)]
 
 

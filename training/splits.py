@@ -21,14 +21,16 @@ def open_splits(dataset: Location, fingerprint: str | None = None) -> tuple[Toke
 
     Raises:
         DatasetError: no finished dataset, a dataset with another fingerprint, or a split that is empty, lacks a class
-            (recognition) or has no coding base (structure).
+            (recognition, classification) or has no coding base (structure).
     """
     train = TokenDataset.open(dataset, "train", fingerprint)
     validation = TokenDataset.open(dataset, "validation", train.manifest["fingerprint"])
-    is_structure = Task.of_dataset(train.manifest["config"]).is_structure
+    task = Task.of_dataset(train.manifest["config"])
     for split in (train, validation):
-        if is_structure:
+        if task.is_structure:
             _require_genes(split, dataset)
+        elif task.has_classes:
+            _require_classes(split, task.classes, dataset)
         elif np.unique(split.labels).tolist() != [0, 1]:
             raise DatasetError(
                 f"{dataset}: split {split.split} has one class only", "change the split section and build again"
@@ -44,6 +46,17 @@ def opened_splits(dataset: Location, fingerprint: str | None) -> tuple[TokenData
 @lru_cache(maxsize=1)
 def _opened_last(dataset: Location, fingerprint: str) -> tuple[TokenDataset, TokenDataset]:
     return open_splits(dataset, fingerprint)
+
+
+def _require_classes(split: TokenDataset, classes: tuple[str, ...], dataset: Location) -> None:
+    """Train has every class, validation two of them at least, without which it ranks no epoch."""
+    present = np.unique(split.labels)
+    needed = len(classes) if split.split == "train" else 2
+    if len(present) < needed:
+        raise DatasetError(
+            f"{dataset}: split {split.split} has sequences of {len(present)} of {len(classes)} classes",
+            "change the split section, or add sequences, and build again",
+        )
 
 
 def _require_genes(split: TokenDataset, dataset: Location) -> None:

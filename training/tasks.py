@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import BundleError, UsageError
-from pipelines.structure_config import RECOGNISE, STRUCTURE
+from pipelines.structure_config import CLASSIFY, RECOGNISE, STRUCTURE
 from pipelines.structure_config import Task as Name
 from training.config import ModelConfig, TrainingConfig
 
-__all__ = ["CRITERIA", "RECOGNISE", "STRUCTURE", "Criterion", "Name", "Task", "criterion_of", "require_bundle"]
+__all__ = [
+    "CLASSIFY",
+    "CRITERIA",
+    "RECOGNISE",
+    "STRUCTURE",
+    "Criterion",
+    "Name",
+    "Task",
+    "criterion_of",
+    "require_bundle",
+]
 
 
 @dataclass(frozen=True)
@@ -33,10 +43,20 @@ class Criterion:
 CRITERIA: dict[Name, Criterion] = {
     RECOGNISE: Criterion("validation_auroc", "AUROC"),
     STRUCTURE: Criterion("validation_exon_f1", "exon F1"),
+    # The mean over classes, each against all others; of two classes it is the AUROC of either.
+    CLASSIFY: Criterion("validation_auroc", "AUROC"),
 }
-VERBS: dict[Name, str] = {RECOGNISE: "scan, predict or evaluate", STRUCTURE: "annotate"}
+VERBS: dict[Name, str] = {
+    RECOGNISE: "scan, predict or evaluate",
+    STRUCTURE: "annotate",
+    CLASSIFY: "predict",
+}
 """The verbs that use a bundle of a task."""
-_TITLES: dict[Name, str] = {RECOGNISE: "recognises genes among intervals", STRUCTURE: "gives the structure of genes"}
+_TITLES: dict[Name, str] = {
+    RECOGNISE: "recognises genes among intervals",
+    STRUCTURE: "gives the structure of genes",
+    CLASSIFY: "gives the classes of sequences",
+}
 
 DEFAULTS: dict[str, Any] = {
     "reverse_complement": True,
@@ -63,10 +83,13 @@ class Task:
     Attributes:
         name: of the task.
         utr: whether untranslated bases of exons have a state of their own (structure).
+        classes: their names in the order of the labels (classification); empty where only an experiment is known that
+            leaves them to its data.
     """
 
     name: Name = RECOGNISE
     utr: bool = False
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def of_dataset(cls, config: Mapping[str, Any]) -> Task:
@@ -75,6 +98,8 @@ class Task:
         Args:
             config: `config` of its manifest.
         """
+        if config.get("task") == CLASSIFY:
+            return cls(CLASSIFY, classes=tuple(config.get("classes") or ()))
         if config.get("task", RECOGNISE) != STRUCTURE:
             return cls()
         labels = config.get("labels")
@@ -93,6 +118,11 @@ class Task:
     def is_structure(self) -> bool:
         """Whether the model labels every base."""
         return self.name == STRUCTURE
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the model gives a sequence one of several classes."""
+        return self.name == CLASSIFY
 
     @property
     def criterion(self) -> Criterion:
@@ -125,14 +155,20 @@ class Task:
         for key in DEFAULTS.keys() - {"reverse_complement"}:
             if getattr(config, key) is not None:
                 raise UsageError(
-                    f"training.{key}: the dataset is one of recognition, and this key is for task: structure alone",
+                    f"training.{key}: the dataset is one of {self._title}, and this key is for task: structure alone",
                     "leave it out",
                     key=f"training.{key}",
                 )
         return config
 
+    @property
+    def _title(self) -> str:
+        return "classes" if self.has_classes else "recognition"
+
     def model(self, config: ModelConfig) -> ModelConfig:
-        """The architecture, with the stride of this task's stem where it is left out."""
+        """The architecture, with the stride of this task's stem and its number of logits where they are left out."""
+        if self.classes and config.outputs is None:
+            return config.model_copy(update={"outputs": len(self.classes)})
         if not self.is_structure or "stem_stride" in config.model_fields_set:
             return config
         return config.model_copy(update={"stem_stride": STEM_STRIDE})
@@ -143,7 +179,12 @@ class Task:
         Raises:
             UsageError: such a key has another value than its default.
         """
-        only = dict.fromkeys(_OF_STRUCTURE, "the dataset is one of recognition, and this key is for task: structure")
+        needed = len(self.classes) if self.classes else None if self.has_classes else 1
+        if needed and config.outputs not in (None, needed):
+            raise UsageError(
+                f"model.outputs {config.outputs}: the dataset needs {needed}", "leave it out", key="model.outputs"
+            )
+        only = dict.fromkeys(_OF_STRUCTURE, f"the dataset is one of {self._title}, and this key is for task: structure")
         for key, reason in (_OF_RECOGNITION if self.is_structure else only).items():
             value = getattr(config, key)
             if value != ModelConfig.model_fields[key].default:

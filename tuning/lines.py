@@ -40,8 +40,9 @@ def format_trial(trial: Trial, config: TuningConfig, done: int) -> str:
 
 def format_nothing_fits(memory: int, task: Name) -> str:
     """The line at the end of a study none of whose configurations fits the memory, in bytes."""
+    length = f" ({LENGTH_KEYS[task]})" if task in LENGTH_KEYS else ""
     return (
-        f"nothing fits {format_size(memory)}: search smaller sizes or shorter sequences ({LENGTH_KEYS[task]}), or "
+        f"nothing fits {format_size(memory)}: search smaller sizes or shorter sequences{length}, or "
         "state a larger device with tuning.device_memory"
     )
 

@@ -59,7 +59,7 @@ class Study:
             UsageError: the metric is one of another task.
         """
         data = self.base if self.dataset is None else read_manifest(local(self.dataset, []))["config"]
-        of_task = {name: data[name] for name in ("task", "labels", "window") if name in data}
+        of_task = {name: data[name] for name in ("task", "classes", "labels", "window") if name in data}
         return replace(self, config=self.config.for_task(Task.of_dataset(data)), base={**self.base, **of_task})
 
     def identity(self, datasets: list[str]) -> dict[str, Any]:

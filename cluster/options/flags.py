@@ -21,6 +21,7 @@ from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
 from pipelines.errors import UsageError
+from pipelines.structure_config import CLASSES
 
 _SOURCES = (
     "N counts the genomes from 0. An experiment may name a table in place of its list, with these keys as columns: "
@@ -134,6 +135,10 @@ def add_sections(parser: Parser, visible: Sequence[str]) -> None:
     group = parser.add_argument_group(*(("key of no section",) if "sources" in visible else ()))
     group.add_argument("--task", default=argparse.SUPPRESS, metavar=flag_types.metavar(task), help=text)
     parser.keys.append(("task", group))
+    classes = Experiment.model_fields[CLASSES]
+    text = flag_types.help_text(classes) if "sources" in visible else argparse.SUPPRESS
+    group.add_argument(f"--{CLASSES}", default=argparse.SUPPRESS, nargs="+", metavar="CLASS", help=text)
+    parser.keys.append((CLASSES, group))
     for name, field in Experiment.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
@@ -211,8 +216,9 @@ def parse(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace,
         unknown += [f"--{'.'.join(map(str, keys))}" for keys in overrides]
     if unknown:
         raise _unknown_argument(chosen.prog, unknown[0].split("=")[0], flags, arguments)
-    if "task" in namespace:
-        overrides["task",] = vars(namespace).pop("task")
+    for name in ("task", CLASSES):
+        if name in namespace:
+            overrides[name,] = vars(namespace).pop(name)
     for name in [name for name in vars(namespace) if "." in name]:
         section, key = name.split(".", 1)
         overrides[section, key] = flag_types.parse_value(vars(namespace).pop(name), _field(section, key))

@@ -17,6 +17,7 @@ from pipelines.config import DatasetConfig
 from pipelines.display import agreeing, counted
 from pipelines.errors import UsageError
 from pipelines.stores.store import Store
+from pipelines.structure_config import CLASSIFY
 
 if TYPE_CHECKING:
     from cluster.experiment import ClusterConfig
@@ -29,7 +30,8 @@ shuffle, away from gene-like features and runs of N), splits them, turns them in
 dataset. The same inputs and keys give the same bytes on any number of CPUs. The same command resumes a killed build,
 and does nothing when the dataset is complete.
 With task: structure, rows are windows side by side over whole chromosomes, with a token and a state (intergenic, codon
-position, intron by phase) for every base of both strands."""
+position, intron by phase) for every base of both strands. With task: classify, rows are labelled sequences of two
+classes or more."""
 EXAMPLE = "raygene build examples/yeast/experiment.yaml --output yeast-k3 --tokenizer.k 3 --tokenizer.stride 1"
 
 
@@ -92,7 +94,7 @@ def show_plan(prepared: Prepared, cluster: ClusterConfig, terminal: Terminal) ->
     from pipelines.build import plan_tables, preflight
 
     planned = prepared.splits()
-    table = plan_tables.splits_table(planned)
+    table = plan_tables.splits_table(planned, has_genes=prepared.config.task != CLASSIFY)
     terminal.table(table.caption, table.header, table.rows)
     if absent := plan_tables.absent_splits(planned):
         terminal.note(f"nothing goes to {' or '.join(absent)}")
@@ -148,7 +150,8 @@ def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterC
         )
         for genome in estimates
     ]
-    header = ("genome", "sequences used", "genes", "intervals", "tokens", "longest, bases")
+    genes = "labelled" if config.task == CLASSIFY else "genes"
+    header = ("genome", "sequences used", genes, "intervals", "tokens", "longest, bases")
     terminal.table("The dataset would have at most", header, rows)
     for genome in estimates:
         if genome.windows > genome.genes:
@@ -182,10 +185,13 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
     """Show counts by split, what became of the genes, and what was left out."""
     from pipelines.audit import shortened
     from pipelines.build.manifest import QUANTILES
-    from pipelines.dataset.manifest import is_structure
+    from pipelines.dataset.manifest import classes, is_structure
 
     if is_structure(manifest):
         show_structure(manifest, terminal)
+        return
+    if classes(manifest):
+        show_classes(manifest, terminal)
         return
     rows: Counter[tuple[str, int]] = Counter()
     for count in manifest["counts"]:
@@ -214,6 +220,24 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
         terminal.table("Genes", header, gene_rows)
         quantiles = ("shortest", *(f"{percent} %" for percent in QUANTILES[1:-1]), "longest")
         terminal.table(f"Lengths of {shown} in bases", ("genome", "genes", *quantiles), length_rows)
+    show_left_out(manifest, terminal)
+    for text in shortened.warnings(manifest):
+        terminal.warn(text)
+    show_short(manifest, terminal)
+
+
+def show_classes(manifest: dict[str, Any], terminal: Terminal) -> None:
+    """Show sequences by split and class, and what was left out."""
+    from pipelines.audit.class_tables import counts_table
+
+    table = counts_table(manifest)
+    terminal.table(table.caption, table.header, table.rows)
+    show_left_out(manifest, terminal)
+    show_short(manifest, terminal)
+
+
+def show_left_out(manifest: dict[str, Any], terminal: Terminal) -> None:
+    """Show how many records were left out, by reason, and how many intervals are like one in train."""
     for genome, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             terminal.note(f"{genome}: {count:,} left out: {reason.replace('_', ' ')}")
@@ -230,8 +254,10 @@ def show(manifest: dict[str, Any], terminal: Terminal) -> None:
                 else ""
             )
         )
-    for text in shortened.warnings(manifest):
-        terminal.warn(text)
+
+
+def show_short(manifest: dict[str, Any], terminal: Terminal) -> None:
+    """Show how many intervals are shorter than k."""
     short = sum(file["shorter_than_k"] for file in manifest["files"])
     if short:
         are = agreeing(short, "is", "are")

@@ -44,10 +44,11 @@ def add_arguments(parser: Parser) -> None:
 
 def run(context: Context) -> None:
     """Inspect, show the tables, and write the requested files."""
+    from pipelines.audit import class_inspection
     from pipelines.audit import inspection as intervals
     from pipelines.audit import structure_inspection as windows
     from pipelines.dataset import location
-    from pipelines.dataset.manifest import MANIFEST, is_structure, read_manifest
+    from pipelines.dataset.manifest import MANIFEST, classes, is_structure, read_manifest
 
     arguments, terminal = context.arguments, context.terminal
     if (arguments.export is None) != (arguments.export_to is None):
@@ -57,8 +58,12 @@ def run(context: Context) -> None:
         if not (location.local(arguments.dataset, ()) / MANIFEST).exists():
             return
     dataset = location.local(arguments.dataset)
-    is_of_windows = is_structure(read_manifest(dataset))
-    inspection = windows.inspect(dataset) if is_of_windows else intervals.inspect(dataset)
+    manifest = read_manifest(dataset)
+    inspection: intervals.Inspection | windows.StructureInspection
+    if is_structure(manifest):
+        inspection = windows.inspect(dataset)
+    else:
+        inspection = class_inspection.inspect(dataset) if classes(manifest) else intervals.inspect(dataset)
     if isinstance(inspection, intervals.Inspection):
         for text in inspection.warnings():
             terminal.warn(text)

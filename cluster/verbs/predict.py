@@ -1,4 +1,4 @@
-"""`raygene predict`: the probability of being a gene for given intervals or sequences."""
+"""`raygene predict`: the probability of being a gene, or of each class, for given intervals or sequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ SECTIONS = ("cluster",)
 DESCRIPTION = """\
 Scores with a trained model either intervals of a genome, each on its own strand (--fasta with --intervals), or every
 sequence of a FASTA file as it is written (--sequences). Writes BED6, whose score is 1000 times the probability, and TSV
-with the probability itself and the call at the model's threshold. To find genes in a whole genome, use raygene scan."""
+with the probability itself and the call at the model's threshold. A model of classes (task classify) writes the most
+probable class, its probability and that of every other class. To find genes in a whole genome, use raygene scan."""
 EXAMPLE = """\
 raygene predict run/bundle --fasta genome.fa.gz --intervals candidates.bed --output scored.tsv
   raygene predict run/bundle --sequences transcripts.fa --output scored.tsv"""
@@ -65,20 +66,23 @@ def written(context: Context) -> list[Written]:
 
 def run(context: Context) -> None:
     """Score, and write BED and TSV."""
+    import numpy as np
     import torch
 
     from pipelines.ray_map.nodes import living
     from training import load
     from training.distributed import actor_pool, gpu_check
     from training.hardware import devices
-    from training.inference.predict import predict, read_intervals, read_sequences, score_on, write
+    from training.inference.predict import predict, read_intervals, read_sequences, score_on, write, write_classes
     from training.inference.scorer import ModelScorer
     from training.tasks import RECOGNISE
 
     _require_valid(context)
     arguments, terminal = context.arguments, context.terminal
     bundle = load(arguments.bundle)
-    bundle.require_task(RECOGNISE, arguments.bundle)
+    classes = bundle.task.classes
+    if not classes:
+        bundle.require_task(RECOGNISE, arguments.bundle)
     intervals = (
         read_sequences(Path(arguments.sequences), terminal)
         if arguments.sequences
@@ -87,7 +91,7 @@ def run(context: Context) -> None:
         )
     )
     scorer = ModelScorer(bundle.model, bundle.tokenizer, arguments.token_budget)
-    threshold = float(bundle.config["threshold"])
+    threshold = None if classes else float(bundle.config["threshold"])
     config = context.cluster()
     if arguments.workers and not in_process.suffices_to_score(config, arguments.workers, arguments.device):
         with context.connector(config)(), device_errors_name_the_flag():
@@ -101,12 +105,17 @@ def run(context: Context) -> None:
         prediction = predict(intervals, scorer, threshold, terminal)
     for reason, count in prediction.skipped.items():
         terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
-    bed_path, tsv_path = write(prediction, Path(arguments.output))
+    output = Path(arguments.output)
+    bed_path, tsv_path = write_classes(prediction, classes, output) if classes else write(prediction, output)
     scored = "sequences" if arguments.sequences else "intervals"
-    terminal.say(
-        f"{len(prediction.features):,} {scored} scored, {prediction.called:,} called gene "
-        f"(probability at least {prediction.threshold:.3f})"
-    )
+    if classes:
+        called = np.bincount(prediction.probabilities.argmax(1), minlength=len(classes)).tolist()
+        terminal.table("Most probable class", ("class", scored), list(zip(classes, called, strict=True)))
+    else:
+        terminal.say(
+            f"{len(prediction.features):,} {scored} scored, {prediction.called:,} called gene "
+            f"(probability at least {threshold:.3f})"
+        )
     terminal.say(f"written: {bed_path} and {tsv_path}")
 
 

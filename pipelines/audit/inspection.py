@@ -42,7 +42,7 @@ class Sample:
 
     Attributes:
         split: name of the split.
-        label: 1 for genes, 0 for negatives.
+        label: 1 for genes, 0 for negatives; or the number of a class.
         lengths: bases, shape (rows,).
         gc: share of G and C among A, C, G, T, shape (rows,).
     """
@@ -51,11 +51,6 @@ class Sample:
     label: int
     lengths: NDArray[np.int64]
     gc: NDArray[np.float64]
-
-    @property
-    def name(self) -> str:
-        """`gene` or `negative`."""
-        return "gene" if self.label else "negative"
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,16 @@ class Inspection:
         rows: list[tuple[object, ...]] = []
         for sample in self.samples:
             lengths = [round(float(np.percentile(sample.lengths, percent))) for percent in PERCENTILES]
-            rows.append((sample.split, sample.name, len(sample.lengths), *lengths, float(sample.gc.mean())))
+            name = self._label_name(sample.label)
+            rows.append((sample.split, name, len(sample.lengths), *lengths, float(sample.gc.mean())))
         return Table("Intervals by split and label; lengths in bases", header, rows)
+
+    def _label_name(self, label: int) -> str:
+        return "gene" if label else "negative"
+
+    def _lines(self) -> list[tuple[int, str, str, str]]:
+        """Of each label that plots show: its number, its name, a colour and a line style."""
+        return list(report.LABELS)
 
     def _sources_table(self) -> Table:
         counts: Counter[tuple[str, str]] = Counter()
@@ -281,12 +284,12 @@ class Inspection:
         figure, axes = report.new_figure(axis_label, "intervals")
         values = {
             label: np.concatenate([getattr(sample, attribute) for sample in self.samples if sample.label == label])
-            for label in (1, 0)
+            for label, *_ in self._lines()
         }
         low, high = (min(map(np.min, values.values())), max(map(np.max, values.values())))
         is_log = low > 0 and high > LOG_AXIS_FACTOR * low
         edges = np.geomspace(low, high + 1, 41) if is_log else np.linspace(low, high + 1e-9, 41)
-        for label, name, colour, line in report.LABELS:
+        for label, name, colour, line in self._lines():
             style: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": name}
             axes.hist(values[label], bins=edges.tolist(), histtype="step", **style)
         if is_log:

@@ -178,9 +178,9 @@ def fit_dataset(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
 
     Train and validation must hold both labels.
     """
-    rows, held_out = _sample_rows(train), None
+    rows, held_out = sample_rows(train), None
     if validation is not None:
-        held_out_rows = _sample_rows(validation)
+        held_out_rows = sample_rows(validation)
         held_out = dataset_frequencies(validation, held_out_rows), validation.labels[held_out_rows]
     regression, train_scores = fit(dataset_frequencies(train, rows), train.labels[rows], held_out)
     if held_out is None:
@@ -190,11 +190,12 @@ def fit_dataset(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
 
 def dataset_scores(regression: Regression, dataset: TokenDataset) -> Scores:
     """The log-odds of every row of a dataset, shape (rows,)."""
-    chunks = _frequency_chunks(dataset, np.arange(len(dataset)), regression.k)
+    chunks = frequency_chunks(dataset, np.arange(len(dataset)), regression.k)
     return np.concatenate([regression.scores(chunk) for _, chunk in chunks])
 
 
-def _sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
+def sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
+    """The rows to fit on, ascending: all, or a fixed sample of `MAX_ROWS`."""
     if len(dataset) <= MAX_ROWS:
         return np.arange(len(dataset))
     generator = np.random.default_rng(fingerprint.seed("kmers", dataset.split))
@@ -204,12 +205,12 @@ def _sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
 def dataset_frequencies(dataset: TokenDataset, rows: NDArray[np.int64]) -> Floats:
     """Return `frequencies` of rows of a dataset, of the bases that their tokens show, shape (rows, 4^K)."""
     out = np.empty((len(rows), 4**K), np.float32)
-    for positions, chunk in _frequency_chunks(dataset, rows, K):
+    for positions, chunk in frequency_chunks(dataset, rows):
         out[positions] = chunk
     return out
 
 
-def _frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64], k: int) -> Iterator[tuple[slice, Floats]]:
+def frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64], k: int = K) -> Iterator[tuple[slice, Floats]]:
     """Yield the frequencies of a few rows at a time, which bounds memory, with their positions in `rows`."""
     lengths = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
     ends = np.cumsum(dataset.lengths[rows])

@@ -36,7 +36,7 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
         config: as validated from what a user gave.
     """
     is_structure = config.task == structure_config.STRUCTURE
-    without = structure_config.OTHER_SECTIONS if is_structure else structure_config.OWN_SECTIONS
+    without = structure_config.unread_sections(config.task)
     is_to_split = any(source.train is None for source in config.sources)
     genomes = [source for source in config.sources if not source.labelled]
     found: dict[str, str] = {}

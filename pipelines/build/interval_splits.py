@@ -129,7 +129,8 @@ def assign_splits(
         # The windows of a gene stay together though they do not overlap.
         genes = _number_genes(files, len(table))
         family = genes if family is None else families.merge_groups(family, genes)
-    splits = assign.assign(files, split, _number_groups(collections, len(table)), family)
+    groups = _number_groups(collections, len(table))
+    splits = assign.assign(files, split, groups, family, config.classes or ())
     if split.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "

@@ -44,7 +44,7 @@ def _config_without_paths(config: DatasetConfig, tokenizer: Tokenizer) -> dict[s
     document["tokenizer"] = tokenizer.parameters | counting
     if config.task == structure_config.STRUCTURE:
         return document
-    sections: list[tuple[dict[str, Any], type[Section]]] = [(document["crop"], CropConfig)]
+    sections: list[tuple[dict[str, Any], type[Section]]] = [(document.get("crop", {}), CropConfig)]
     sections += [(source, SourceConfig) for source in document["sources"]]
     for values, kind in sections:
         for key, default in kind.later_defaults().items():

@@ -39,6 +39,10 @@ class Prepared(Protocol):
     """A build of any task whose inputs have been read."""
 
     @property
+    def config(self) -> DatasetConfig:
+        """The sections that decide content."""
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The resolved tokenizer; the complete one where the k-mers of train are not counted yet."""
 

@@ -14,8 +14,8 @@ from pipelines.splits.plan import PlannedSplit
 _MOST_PLACES = 6
 
 
-def splits_table(planned: Sequence[PlannedSplit]) -> Table:
-    """Sequences, bases and genes of each genome and split."""
+def splits_table(planned: Sequence[PlannedSplit], *, has_genes: bool = True) -> Table:
+    """Sequences, bases and, where there are genes, these of each genome and split."""
     total = Counter[str]()
     for one in planned:
         total[one.genome] += one.genes
@@ -26,14 +26,13 @@ def splits_table(planned: Sequence[PlannedSplit]) -> Table:
             _places(one.places),
             one.sequences,
             one.bases,
-            one.genes,
-            f"{one.genes / max(total[one.genome], 1):.1%}",
+            *((one.genes, f"{one.genes / max(total[one.genome], 1):.1%}") if has_genes else ()),
         )
         for one in planned
     ]
     about = "" if all(one.is_exact for one in planned) else ", about: shares are filled once negatives are placed"
-    header = ("split", "genome", "chromosomes or regions", "sequences", "bases", "genes", "share of genes")
-    return Table(f"Split{about}", header, rows)
+    header = ("split", "genome", "chromosomes or regions", "sequences", "bases")
+    return Table(f"Split{about}", (*header, *(("genes", "share of genes") if has_genes else ())), rows)
 
 
 def defaults_table(config: DatasetConfig) -> Table:

@@ -1,4 +1,4 @@
-"""The task `recognise`: genomes and labelled sequences to intervals, with a label, a split and tokens each.
+"""The tasks `recognise` and `classify`: genomes and labelled sequences to rows with a label, a split and tokens each.
 
 Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
 alone. Intervals go from task to task in files: the driver hands out references to them, and holds a byte for each, its
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import schema, storage
+from pipelines import schema, storage, structure_config
 from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
@@ -39,6 +39,7 @@ from pipelines.genome.labelled import Collection, read_collection
 from pipelines.genome.region import Region
 from pipelines.genome.source import Source, read_source
 from pipelines.inputs.each_source import read_each
+from pipelines.labels import classes
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
@@ -165,12 +166,15 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         for source in config.sources:
             stage.describe(source.genome)
             if source.labelled:
-                collections.append(read_collection(source, progress.note))
+                of_classes = config.task == structure_config.CLASSIFY
+                collections.append(read_collection(source, progress.note, of_classes=of_classes))
                 _warn_of_labels(collections[-1], progress)
                 _warn_of_contradictions(collections[-1], progress)
             else:
                 sources.append(next(each))
             stage.advance()
+    if config.task == structure_config.CLASSIFY:
+        config = _with_numbered_classes(config, collections)
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
     assign.check_names(config.split, chromosomes)
@@ -187,10 +191,24 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     prepared = PreparedIntervals(config, sources, collections, blocks, tokenizer, versions)
-    plan.require_genes(prepared.splits(), config.split)
+    if config.task != structure_config.CLASSIFY:
+        plan.require_genes(prepared.splits(), config.split)
     for text in shortened.expected_warnings(config, sources):
         progress.warn(text)
     return prepared
+
+
+def _with_numbered_classes(config: DatasetConfig, collections: Sequence[Collection]) -> DatasetConfig:
+    """The configuration with the names of all classes, by which the rows of the collections are numbered.
+
+    Raises:
+        UsageError: as `classes.resolved`.
+    """
+    labels = [name for collection in collections for name in collection.classes]
+    names = classes.resolved(labels, config.classes)
+    for collection in collections:
+        collection.number_classes(names)
+    return config.model_copy(update={"classes": names})
 
 
 def _warn_of_labels(collection: Collection, progress: Progress) -> None:
@@ -205,8 +223,9 @@ def _warn_of_contradictions(collection: Collection, progress: Progress) -> None:
     """Warn of equal sequences with different labels, which no model can tell apart."""
     sequences, rows = collection.contradictions()
     if sequences:
+        several = "several labels" if collection.of_classes else "both labels"
         progress.warn(
-            f"{collection.name}: {sequences:,} sequences have both labels, in {rows:,} of {len(collection.rows()):,} "
+            f"{collection.name}: {sequences:,} sequences have {several}, in {rows:,} of {len(collection.rows()):,} "
             "rows (reverse complements count as equal); no model can tell these apart"
         )
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines import os_errors, schema, storage
 from pipelines.dataset.columns import flat_tokens
-from pipelines.dataset.manifest import is_structure, read_manifest
+from pipelines.dataset.manifest import classes, is_structure, read_manifest
 from pipelines.errors import DatasetError
 from pipelines.schema import WINDOW
 from pipelines.tokens import centred
@@ -156,29 +156,34 @@ def row_formatter(file_format: str, manifest: dict[str, Any]) -> Callable[[Row],
     pairs = {(count["genome"], count["chromosome"]) for count in manifest["counts"]}
     shared = {name for name, genomes in Counter(chromosome for _, chromosome in pairs).items() if genomes > 1}
     has_several_genomes = len({genome for genome, _ in pairs}) > 1
+    names = classes(manifest)
 
     def sequence_name(row: Row) -> str:
         return f"{row.genome}:{row.chromosome}" if row.chromosome in shared else row.chromosome
 
     def bed(row: Row) -> str:
-        name = row.gene_id if row.label and row.gene_id else str(row.interval_id)
+        name = row.gene_id if (row.label or names) and row.gene_id else str(row.interval_id)
         name = quote(f"{row.genome}:{row.chromosome}:{name}" if has_several_genomes else name, safe=_NAME)
-        return f"{sequence_name(row)}\t{row.start}\t{row.end}\t{name}\t{1000 * row.label}\t{row.strand}\n"
+        return (
+            f"{sequence_name(row)}\t{row.start}\t{row.end}\t{name}\t{0 if names else 1000 * row.label}\t{row.strand}\n"
+        )
 
     def gff3(row: Row) -> str:
-        values = {"ID": row.interval_id, "label": row.label, "source": row.source, "split": row.split}
+        label = names[row.label] if names else row.label
+        values = {"ID": row.interval_id, "label": label, "source": row.source, "split": row.split}
         if row.gene_id:
             values["gene_id"] = row.gene_id
         if has_several_genomes:
             values["genome"] = row.genome
         attributes = ";".join(f"{name}={quote(str(value), safe=_VALUE)}" for name, value in values.items())
-        feature_type = "gene" if row.label and row.source != WINDOW else "region"
+        feature_type = "gene" if row.label and not names and row.source != WINDOW else "region"
         position = f"{row.start + 1}\t{row.end}\t.\t{row.strand}\t."
         return f"{quote(sequence_name(row), safe=_SEQID)}\traygene\t{feature_type}\t{position}\t{attributes}\n"
 
     def fasta(row: Row) -> str:
         position = f"{row.genome}:{row.chromosome}:{row.start}-{row.end}({row.strand})"
-        header = f">{row.interval_id} {position} {row.label} {row.split}"
+        label = quote(names[row.label], safe=_NAME) if names else row.label
+        header = f">{row.interval_id} {position} {label} {row.split}"
         length = row.end - row.start
         if len(row.bases) < length:
             header += f" first {len(row.bases)} of {length} bases"

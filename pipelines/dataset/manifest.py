@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import TypedDict
 
 from pipelines import os_errors, schema
 from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
-from pipelines.structure_config import STRUCTURE
+from pipelines.structure_config import CLASSIFY, STRUCTURE
 
 MANIFEST = "manifest.json"
 FORMAT = "raygene-dataset"
@@ -114,6 +114,10 @@ class _Counts(TypedDict):
     label: Label
     source: str
     rows: Count
+
+
+class _CountsOfClasses(_Counts):
+    label: Annotated[int, Field(ge=0, lt=1 << 7)]  # type: ignore[misc]
 
 
 class _Genes(_Part):
@@ -212,6 +216,14 @@ class _StructureConfig(_Part):
     split: dict[str, Any] = {}
 
 
+class _ClassesConfig(_Part):
+    task: Literal["classify"]
+    classes: Annotated[list[str], Field(min_length=2)]
+    sources: list[_Source]
+    tokenizer: dict[str, Any] = {}
+    split: dict[str, Any] = {}
+
+
 class _Manifest(_Part):
     """The keys that raygene reads."""
 
@@ -239,6 +251,31 @@ class _StructureManifest(_Manifest):
     structure: list[_Structure]
 
 
+class _ClassesManifest(_Manifest):
+    """The keys of a dataset of sequences with classes."""
+
+    config: _ClassesConfig = _ABSENT  # type: ignore[assignment]
+    counts: list[_CountsOfClasses] = []  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _labels_are_classes(self) -> _ClassesManifest:
+        if any(entry["label"] >= len(self.config.classes) for entry in self.counts):
+            raise ValueError("counts: a label that is none of the classes")
+        return self
+
+
+def classes(document: Mapping[str, Any]) -> list[str]:
+    """The names of a dataset's classes in the order of their labels (task `classify`); none for other tasks.
+
+    Args:
+        document: the manifest.
+    """
+    config = document.get("config")
+    if not isinstance(config, Mapping) or config.get("task") != CLASSIFY:
+        return []
+    return list(config["classes"])
+
+
 def is_structure(document: Mapping[str, Any]) -> bool:
     """Whether the rows of a dataset are windows with labelled bases (task `structure`), by its manifest."""
     config = document.get("config")
@@ -256,6 +293,13 @@ def require_intervals(document: Mapping[str, Any], directory: Path | str, verb: 
     Raises:
         DatasetError: its rows are windows with labelled bases.
     """
+    if classes(document):
+        raise DatasetError(
+            f"{directory}: its sequences have classes (task classify), and raygene {verb} needs intervals that are "
+            "genes or not",
+            "use a dataset of task recognise",
+            code="task",
+        )
     if is_structure(document):
         raise DatasetError(
             f"{directory}: its rows are windows with labelled bases (task structure), and raygene {verb} needs "
@@ -348,9 +392,16 @@ def _read(directory: Path) -> bytes:
 
 def _require_types(document: Mapping[str, Any], shown: str) -> None:
     try:
-        (_StructureManifest if is_structure(document) else _Manifest).model_validate(document)
+        _model(document).model_validate(document)
     except (ValidationError, RecursionError) as error:
         raise DatasetError(f"{shown}: {_first_problem(error)}", REBUILD, code="damaged") from error
+
+
+def _model(document: Mapping[str, Any]) -> type[_Manifest]:
+    config = document.get("config")
+    if isinstance(config, Mapping) and config.get("task") == CLASSIFY:
+        return _ClassesManifest
+    return _StructureManifest if is_structure(document) else _Manifest
 
 
 def _first_problem(error: ValidationError | RecursionError) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import fingerprint, os_errors
+from pipelines.dataset.manifest import REBUILD as REBUILD
+from pipelines.dataset.manifest import classes
 from pipelines.errors import DatasetError, InputError
 from pipelines.inputs import contents
-
-REBUILD = "build the dataset again"
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Part:
         path: the file.
         sha256: of its bytes, from the manifest, or from the file itself if the manifest has none.
         rows, tokens: how many it has according to the manifest; None if that does not say.
+        labels: number of different labels that its rows may have, from 0 on.
     """
 
     path: Path
     sha256: str
     rows: int | None = None
     tokens: int | None = None
+    labels: int = 2
 
     def verify(self) -> None:
         """Compare the SHA-256 of the file with the manifest's. Reads the whole file, at 1.5 GB/s.
@@ -121,7 +123,8 @@ def of_split(directory: Path, manifest: dict[str, Any], split: str) -> list[Part
         raise DatasetError(
             f"{directory}: split {split} has no rows", "change the split section and build again", code="empty-split"
         )
-    return of_files(directory, files)
+    labels = len(classes(manifest)) or 2
+    return [replace(part, labels=labels) for part in of_files(directory, files)]
 
 
 def of_files(directory: Path, files: Sequence[dict[str, Any]]) -> list[Part]:

@@ -171,8 +171,8 @@ def _check(part: Part, rows: pa.Table, vocabulary_size: int | None) -> None:
     if "states" in rows.column_names:
         _check_states(part, rows)
     labels = rows["label"].to_numpy()
-    if len(labels) and (labels.min() < 0 or labels.max() > 1):
-        raise _wrong(part, "a label that is not 0 or 1")
+    if len(labels) and (labels.min() < 0 or labels.max() >= part.labels):
+        raise _wrong(part, "a label that is not 0 or 1" if part.labels == 2 else "a label that is none of the classes")
     starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
     if len(starts) and (starts.min() < 0 or (ends <= starts).any()):
         raise _wrong(part, "an interval that does not end after its start")

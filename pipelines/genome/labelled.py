@@ -10,6 +10,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from pipelines.inputs import contents as input_contents
 from pipelines.inputs.downloads import Origin
 from pipelines.inputs.numbered_lines import lines_of
 from pipelines.labels import records
+from pipelines.labels.classes import MAX_CLASSES
 from pipelines.labels.labels_file import Label, read_labels
 from pipelines.labels.records import LabelledSequence
 
@@ -74,6 +76,9 @@ class Collection:
         contents: configuration key to the SHA-256 of the file it names.
         machine: where the SHA-256 were taken.
         origins: the address of each file that is a copy of one.
+        of_classes: whether labels are names of classes; else they say gene or negative.
+        classes: the names in the order of their numbers; those of this collection in order of appearance until
+            `number_classes` was called.
         dropped: number of sequences and labels that are not used, by reason; complete once the files are read.
     """
 
@@ -84,19 +89,24 @@ class Collection:
         contents: dict[str, str],
         machine: str | None = None,
         origins: Mapping[Path, Origin] = MappingProxyType({}),
+        *,
+        of_classes: bool = False,
     ) -> None:
         self.name = name
         self.files = files
         self.contents = contents
         self.machine = machine or platform.node()
         self.origins = dict(origins)
+        self.of_classes = of_classes
+        self.classes: list[str] = []
         self.dropped: Counter[str] = Counter()
         self._groups: NDArray[np.int64] | None = None
         self._labels: dict[Path, dict[str, Label]] = {}
         self._content: dict[str, tuple[Bytes, pa.Table]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.name, self.files, self.contents, self.machine, self.origins))
+        arguments = (self.name, self.files, self.contents, self.machine, self.origins)
+        return (partial(type(self), of_classes=self.of_classes), arguments)
 
     @property
     def _files_content(self) -> dict[str, tuple[Bytes, pa.Table]]:
@@ -143,12 +153,24 @@ class Collection:
         """
         return pa.concat_tables([table for _, table in self._files_content.values()])
 
+    def number_classes(self, classes: list[str]) -> None:
+        """Number the labels of all rows by their places in `classes`, which has every class of the collection."""
+        content, places = self._files_content, np.array([classes.index(name) for name in self.classes], np.int8)
+        column = schema.INTERVALS.field("label")
+        for chromosome, (letters, table) in content.items():
+            numbers = pa.array(places[table["label"].to_numpy()])
+            at = table.column_names.index(column.name)
+            content[chromosome] = letters, table.set_column(at, column, numbers)
+        self.classes = list(classes)
+
     def contradictions(self) -> tuple[int, int]:
-        """Number of groups of equal sequences (see `groups`) that have both labels, and number of their rows."""
+        """Number of groups of equal sequences (see `groups`) with more than one label, and number of their rows."""
         groups, labels = self.groups(), self.rows()["label"].to_numpy()
-        rows, genes = np.bincount(groups), np.bincount(groups, weights=labels).astype(np.int64)
-        is_both = (genes > 0) & (genes < rows)
-        return int(is_both.sum()), int(rows[is_both].sum())
+        rows, first = np.bincount(groups), np.empty(int(groups.max()) + 1, np.int8)
+        first[groups[::-1]] = labels[::-1]
+        is_mixed = np.zeros(len(rows), np.bool_)
+        is_mixed[groups[labels != first[groups]]] = True
+        return int(is_mixed.sum()), int(rows[is_mixed].sum())
 
     def groups(self) -> NDArray[np.int64]:
         """The group of each row, shape (rows,); equal sequences and reverse complements share a group."""
@@ -175,7 +197,7 @@ class Collection:
                 self.dropped["empty_sequence"] += 1
                 continue
             names.append(record.name)
-            labels.append(record.label)
+            labels.append(self._number(record.label, file.path))
             lengths.append(len(record.letters))
             concatenated += record.letters
         if not names:
@@ -197,10 +219,23 @@ class Collection:
         fields = [schema.INTERVALS.field(name) for name in columns]
         return np.frombuffer(concatenated, np.uint8), pa.table(columns, schema=pa.schema(fields))
 
+    def _number(self, label: int | str, path: Path) -> int:
+        """A label as a number; that of a class is its place among those seen so far."""
+        if isinstance(label, int):
+            return label
+        if label not in self.classes:
+            if len(self.classes) == MAX_CLASSES:
+                raise InputError(
+                    f"{path}: more than {MAX_CLASSES} different labels",
+                    "give names of classes; measured values cannot be learnt",
+                )
+            self.classes.append(label)
+        return self.classes.index(label)
+
     def _records(self, file: LabelledFile) -> Iterator[LabelledSequence]:
         first = next((line for _, line in lines_of(file.path, 1) if line.strip()), "")
         if not first.startswith(">"):
-            return records.table_records(file.path, file.chromosome)
+            return records.table_records(file.path, file.chromosome, of_classes=self.of_classes)
         if file.labels is None:
             raise InputError(
                 f"{file.path}: FASTA holds no labels",
@@ -211,16 +246,19 @@ class Collection:
 
     def _labels_of(self, path: Path) -> dict[str, Label]:
         if path not in self._labels:
-            self._labels[path] = read_labels(path)
+            self._labels[path] = read_labels(path, of_classes=self.of_classes)
         return self._labels[path]
 
 
-def read_collection(config: SourceConfig, note: Callable[[str], None] | None = None) -> Collection:
+def read_collection(
+    config: SourceConfig, note: Callable[[str], None] | None = None, *, of_classes: bool = False
+) -> Collection:
     """Read and check the labelled sequences of a source.
 
     Args:
         config: the source.
         note: called with a line about every file that is copied from an address.
+        of_classes: whether labels are names of classes; else they say gene or negative.
 
     Raises:
         InputError: as for `Collection.rows`, or two files have the same name.
@@ -237,6 +275,6 @@ def read_collection(config: SourceConfig, note: Callable[[str], None] | None = N
         contents["labels"] = input_contents.of_file(labels)
     all_paths = [file.path for file in files] + ([labels] if labels else [])
     origins = {path: origin for path in all_paths if (origin := downloads.origin_of(path))}
-    collection = Collection(config.genome, files, contents, origins=origins)
+    collection = Collection(config.genome, files, contents, origins=origins, of_classes=of_classes)
     collection.rows()
     return collection

@@ -16,7 +16,11 @@ _LABELS = {"gene": 1, "true": 1, "negative": 0, "false": 0}
 _ZERO_OR_ONE = re.compile(r"([01])(\.0*|,0+)?(e[+-]?0+)?")
 # What a header does not say of its second column, so that it is a label, if a wrong one.
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+(e[+-]?[0-9]+)?")
-_WRONG_LABELS = {"", "na", "n/a", "#n/a", "nan", "none", "null", "positive", "pos", "neg", "yes", "no", "t", "f"}
+_MISSING_LABELS = {"", "na", "n/a", "#n/a", "nan", "none", "null"}
+_WRONG_LABELS = {*_MISSING_LABELS, "positive", "pos", "neg", "yes", "no", "t", "f"}
+_WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*|,0+)?")
+MAX_LETTERS = 100
+"""Of a class's name."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,24 @@ class Label:
     """The label of one name.
 
     Attributes:
-        value: 1 gene, 0 negative.
+        value: 1 gene, 0 negative; or the name of a class.
         line: of the file, from 1.
     """
 
-    value: int
+    value: int | str
     line: int
 
 
-def read_labels(path: Path) -> dict[str, Label]:
+def read_labels(path: Path, *, of_classes: bool = False) -> dict[str, Label]:
     """Name to label.
 
     A header that names a column of names and one of labels (`NAME_COLUMNS` and `LABEL_COLUMNS`, in this order, in
     either case) decides where they are. Two columns without such names are name and label; their first row may be a
     header. Lines that begin with # are comments, a header apart.
+
+    Args:
+        path: of the file.
+        of_classes: whether labels are names of classes; else they say gene or negative.
 
     Raises:
         InputError: unreadable, more columns than two without names for them, more than the header has, two columns of
@@ -57,13 +65,13 @@ def read_labels(path: Path) -> dict[str, Label]:
         if len(row.fields) < 2:
             raise InputError(f"{path}: line {row.number}: one column instead of two", "give name and label")
         if positions is None:
-            positions = _positions_without_names(row, path)
-            if index == _first_row(rows) and _is_header(row):
+            positions = _positions_without_names(row, path, of_classes=of_classes)
+            if index == _first_row(rows) and _is_header(row, of_classes=of_classes):
                 header = row
                 continue
         if header is not None:
             _require_width(row, header, path)
-        _add(labels, row, positions, path)
+        _add(labels, row, positions, path, of_classes=of_classes)
     return labels
 
 
@@ -72,17 +80,34 @@ def is_label(text: str) -> bool:
     return _value(text) is not None
 
 
-def label_of(text: str, path: Path, number: int) -> int:
-    """A field as 1 (gene) or 0 (negative).
+def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) -> int | str:
+    """A field as 1 (gene) or 0 (negative), or as the name of a class.
 
     Raises:
-        InputError: neither.
+        InputError: none of these.
     """
-    label = _value(text)
+    label = class_name(text) if of_classes else _value(text)
     if label is None:
         shown = repr(text.strip()[:20]) if text.strip() else "empty"
-        raise InputError(f"{path}: line {number}: label {shown}", "use 1 (gene) or 0 (negative)")
+        fix = (
+            f"name its class, in at most {MAX_LETTERS} printable letters"
+            if of_classes
+            else "use 1 (gene) or 0 (negative), or set task: classify for classes with names"
+        )
+        raise InputError(f"{path}: line {number}: label {shown}", fix)
     return label
+
+
+def class_name(text: str) -> str | None:
+    """A field as the name of a class; None for what stands for a missing label, and for what is no name.
+
+    A whole number is the same whether it is written as 2, 2.0 or +2.
+    """
+    text = text.strip()
+    if text.lower() in _MISSING_LABELS or len(text) > MAX_LETTERS or not text.isprintable():
+        return None
+    number = _WHOLE.fullmatch(text)
+    return str(int(number[1])) if number else text
 
 
 def _value(text: str) -> int | None:
@@ -105,9 +130,11 @@ def _first_row(rows: list[Row]) -> int:
     return next((index for index, row in enumerate(rows) if not row.fields[0].startswith("#")), 0)
 
 
-def _is_header(row: Row) -> bool:
+def _is_header(row: Row, *, of_classes: bool) -> bool:
     """Whether the first row is a header, where no names of columns tell."""
     name, label = column_name(row.fields[0]), row.fields[1].strip().lower()
+    if of_classes:
+        return name in NAME_COLUMNS or label in LABEL_COLUMNS
     if label in _LABELS:
         return name in NAME_COLUMNS
     return label not in _WRONG_LABELS and not _NUMBER.fullmatch(label) and not is_label(label)
@@ -135,9 +162,9 @@ def _named_columns(row: Row, path: Path) -> tuple[int, int] | None:
     return names.index(name), names.index(label)
 
 
-def _positions_without_names(row: Row, path: Path) -> tuple[int, int]:
+def _positions_without_names(row: Row, path: Path, *, of_classes: bool) -> tuple[int, int]:
     further = [field for field in row.fields[2:] if field.strip()]
-    if further and (not is_label(row.fields[1]) or any(is_label(field) for field in further)):
+    if further and (of_classes or not is_label(row.fields[1]) or any(is_label(field) for field in further)):
         raise InputError(
             f"{path}: line {row.number}: {len(row.fields)} columns, of which no header says which is the label",
             "name the columns in the first line, such as name and label",
@@ -145,13 +172,14 @@ def _positions_without_names(row: Row, path: Path) -> tuple[int, int]:
     return 0, 1
 
 
-def _add(labels: dict[str, Label], row: Row, positions: tuple[int, int], path: Path) -> None:
+def _add(labels: dict[str, Label], row: Row, positions: tuple[int, int], path: Path, *, of_classes: bool) -> None:
     if len(row.fields) <= max(positions):
         raise InputError(f"{path}: line {row.number}: {len(row.fields)} columns, of which none is the label", "add it")
     name = row.fields[positions[0]].strip()
     if not name:
         raise InputError(f"{path}: line {row.number}: a label without a name", "name the sequence")
-    label = Label(label_of(row.fields[positions[1]], path, row.number), row.number)
+    value = label_of(row.fields[positions[1]], path, row.number, of_classes=of_classes)
+    label = Label(value, row.number)
     if earlier := labels.get(name):
         same = "the same label" if earlier.value == label.value else "another label"
         raise InputError(

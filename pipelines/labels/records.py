@@ -26,20 +26,21 @@ class LabelledSequence:
     Attributes:
         name: its own, or the name that its file and line give.
         letters: as written, ASCII.
-        label: 1 gene, 0 negative.
+        label: 1 gene, 0 negative; or the name of a class.
     """
 
     name: str
     letters: bytes
-    label: int
+    label: int | str
 
 
-def table_records(path: Path, default_name: str) -> Iterator[LabelledSequence]:
+def table_records(path: Path, default_name: str, *, of_classes: bool = False) -> Iterator[LabelledSequence]:
     """The rows of a CSV or TSV file with the columns sequence, label and, if the file has it, name.
 
     Args:
         path: of the file.
         default_name: a row without a name is named `default_name:line`.
+        of_classes: whether labels are names of classes; else they say gene or negative.
 
     Raises:
         InputError: without these columns, or a row that is damaged, has no label, or has the name of another; with the
@@ -65,7 +66,7 @@ def table_records(path: Path, default_name: str) -> Iterator[LabelledSequence]:
         yield LabelledSequence(
             name or f"{default_name}:{row.number}",
             b"" if sequence.strip().lower() in _MISSING else _letters(sequence, path, row.number),
-            label_of(row.fields[position[LABEL]], path, row.number),
+            label_of(row.fields[position[LABEL]], path, row.number, of_classes=of_classes),
         )
 
 

@@ -11,7 +11,7 @@ cut, and regions read, before negatives are placed; everything else is decided a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +78,7 @@ def assign(
     config: SplitConfig,
     groups: NDArray[np.integer] | None = None,
     similar: NDArray[np.integer] | None = None,
+    classes: Sequence[str] = (),
 ) -> Codes:
     """Assign every interval to a split.
 
@@ -88,16 +89,17 @@ def assign(
         groups: groups of labelled sequences, each to be kept in one split; -1 for intervals of a genome. Shape (rows,);
             None where there are no labelled sequences.
         similar: for `family`, groups of near-duplicates, shape (rows,).
+        classes: names of the classes of labelled sequences; empty where labels say gene or negative.
 
     Returns:
         The split of each row, shape (rows,).
 
     Raises:
         UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
-            class.
+            class, or a train split that lacks one.
     """
     codes = expected(tables, config, groups, similar)
-    _check_classes(codes, tables, config)
+    _check_classes(codes, tables, config, classes)
     return codes
 
 
@@ -363,20 +365,22 @@ def _check_overlaps(
             raise AssertionError("intervals that overlap are in different splits")
 
 
-def _check_classes(codes: Codes, tables: Iterable[pa.Table], config: SplitConfig) -> None:
-    """Check that train and every requested split have genes and negatives."""
-    counts = np.zeros((len(schema.SPLITS), 2), np.int64)
+def _check_classes(codes: Codes, tables: Iterable[pa.Table], config: SplitConfig, classes: Sequence[str]) -> None:
+    """Check that train and every requested split have genes and negatives, or two classes, and train all classes."""
+    names = classes or ("negatives", "genes")
+    counts = np.zeros((len(schema.SPLITS), len(names)), np.int64)
     for rows, table in _slices(tables):
-        number = 2 * codes[rows] + table["label"].to_numpy()
+        number = len(names) * codes[rows].astype(np.int64) + table["label"].to_numpy()
         counts += np.bincount(number, minlength=counts.size).reshape(counts.shape)
     for split in ("train", "validation", "test"):
         is_requested = split == "train" or getattr(config, split)
         if not is_requested:
             continue
-        negatives, genes = counts[schema.SPLITS.index(split)].tolist()
-        if not (negatives and genes):
-            only = f"has only {'genes' if genes else 'negatives'}"
-            problem = only if negatives or genes else "has no interval"
+        present = [name for name, rows in zip(names, counts[schema.SPLITS.index(split)], strict=True) if rows]
+        if len(present) < (len(names) if split == "train" else 2):
+            problem = f"has only {', '.join(present)}" if present else "has no interval"
+            if classes and len(present) > 1:
+                problem = f"has no sequence of class {next(name for name in names if name not in present)}"
             raise UsageError(
                 f"split: {split} {problem}",
                 _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block"),

@@ -14,6 +14,7 @@ import torch
 from pipelines import fingerprint, schema
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
+from tests.class_sequences import build_classes, write_sequences
 
 
 def write_dataset(
@@ -82,6 +83,15 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("tokens") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def class_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sequences of the classes 10, exon and intron."""
+    folder = tmp_path_factory.mktemp("classes")
+    write_sequences(folder)
+    build_classes(folder, folder / "dataset")
+    return folder / "dataset"
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from training.bundle.digests import CONFIG, RESTORE
 from training.bundle.download import downloaded
 from training.bundle.sequence_codes import codes_of
 from training.engine import scoring
-from training.tasks import RECOGNISE, Name, Task
+from training.tasks import RECOGNISE, STRUCTURE, Name, Task
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 DIGESTED_FILES = [WEIGHTS, FILE_NAME]
@@ -77,24 +77,28 @@ class Bundle:
         )
 
     def score(self, sequences: Iterable[str], token_budget: int | None = None) -> NDArray[np.float64]:
-        """The probability that each sequence is a gene, read as it is written, on the device of the model.
+        """The probability that each sequence is a gene, or has each class, on the device of the model.
+
+        Sequences are read as they are written.
 
         Args:
             sequences: letters of the IUPAC code, of either case.
             token_budget: maximum of padded tokens in a batch (default: by the kind of device).
 
         Returns:
-            Probabilities, shape (sequences,), in the order given; `config["threshold"]` is that of a call.
+            Probabilities, shape (sequences,), in the order given; `config["threshold"]` is that of a call. Of a model
+            of classes shape (sequences, classes), in the order of `config["classes"]`.
 
         Raises:
-            BundleError: a model of another task.
+            BundleError: a model of gene structure.
             InputError: a sequence that is empty, or that has characters other than letters of the IUPAC code.
             UsageError: one sequence in place of a list.
         """
-        self.require_task(RECOGNISE, "Bundle.score")
+        if self.task.name == STRUCTURE:
+            self.require_task(RECOGNISE, "Bundle.score")
         codes, lengths = codes_of(sequences)
         if not len(lengths):
-            return np.empty(0)
+            return np.empty(scoring.shape_of_scores(self.model, 0))
         tokens, counts = self.tokenizer.encode_many(codes, lengths)
         device = next(self.model.parameters()).device
         budget = token_budget or scoring.default_token_budget(device)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from training.bundle import card_text, structure_card
+from training.bundle import card_text, class_card, structure_card
 from training.tasks import Task
 
 RULES = {
@@ -32,8 +32,11 @@ Config = dict[str, Any]
 
 def model_card(config: Config) -> str:
     """The card in Markdown, from a bundle's `config.json`."""
-    if Task.of_bundle(config).is_structure:
+    task = Task.of_bundle(config)
+    if task.is_structure:
         return structure_card.structure_card(config)
+    if task.has_classes:
+        return class_card.class_card(config)
     parts = [
         _front_matter(config),
         "# A gene recogniser by raygene",

@@ -16,7 +16,7 @@ LICENCE = (
     "## Licence\n\nNone is stated here. Whoever publishes this model chooses one, with regard to the licences of the "
     "data above, and adds `license: …` to the first lines of this file."
 )
-_SECTIONS = ("task", "sources", "labels", "window", "negatives", "crop", "tokenizer", "split")
+_SECTIONS = ("task", "classes", "sources", "labels", "window", "negatives", "crop", "tokenizer", "split")
 Config = dict[str, Any]
 
 

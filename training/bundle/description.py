@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipelines.dataset.manifest import is_structure
+from pipelines.audit import class_tables
+from pipelines.dataset.manifest import classes, is_structure
 from training.bundle.digests import FORMAT
 from training.bundle.migrations import version_of
 from training.config import ModelConfig, TrainingConfig
-from training.tasks import STRUCTURE, Task
+from training.tasks import CLASSIFY, STRUCTURE, Task
 
 MAX_NAMES = 200
 # Figures of an epoch that depend on the machine, not on the model.
@@ -54,7 +55,10 @@ def describe(
     """
     config = manifest["config"]
     of_task: dict[str, Any] = {"labels": ["negative", "gene"], "threshold": threshold}
-    if Task.of_dataset(config).is_structure:
+    task = Task.of_dataset(config)
+    if task.has_classes:
+        of_task = {"task": CLASSIFY, "classes": list(task.classes)}
+    if task.is_structure:
         of_task = {"task": STRUCTURE, "labels": config["labels"], "window": config["window"], "decoding": decoding}
     described = {
         "format": FORMAT,
@@ -92,7 +96,21 @@ def data(manifest: Mapping[str, Any]) -> dict[str, Any]:
     if not manifest.get("counts"):
         return values
     splits = _splits(manifest["counts"])
-    return values | {"splits": _structure_splits(manifest, splits) if is_structure(manifest) else splits}
+    if is_structure(manifest):
+        splits = _structure_splits(manifest, splits)
+    elif classes(manifest):
+        splits = _class_splits(manifest, splits)
+    return values | {"splits": splits}
+
+
+def _class_splits(manifest: Mapping[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
+    """Each split: sequences of each class, and its files."""
+    counts = class_tables.counts(manifest)
+    return {
+        split: {"classes": {name: counts[split][name] for name in classes(manifest)}}
+        | {name: described[name] for name in ("sequences", "names") if name in described}
+        for split, described in splits.items()
+    }
 
 
 def _structure_splits(manifest: Mapping[str, Any], splits: dict[str, Any]) -> dict[str, Any]:

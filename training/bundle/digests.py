@@ -17,7 +17,7 @@ from pipelines import fingerprint, os_errors
 from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError
 from training.bundle.migrations import WITH_TASK, migrated, version_of
-from training.tasks import RECOGNISE, STRUCTURE, Task
+from training.tasks import CLASSIFY, RECOGNISE, STRUCTURE, Name
 
 FORMAT = "raygene-bundle"
 CONFIG = "config.json"
@@ -25,6 +25,12 @@ CONFIG = "config.json"
 LARGEST = 64 << 20
 RESTORE = "restore the bundle from where it was made"
 Files = dict[str, dict[str, Any]]
+_OF_TASK: dict[Name, set[str]] = {
+    RECOGNISE: {"threshold"},
+    STRUCTURE: {"labels", "window", "decoding"},
+    CLASSIFY: {"classes"},
+}
+"""The keys that a configuration has for its task."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +167,8 @@ def _parse(content: bytes, shown: str) -> dict[str, Any]:
 
 def _require_complete(config: dict[str, Any], shown: str) -> None:
     _require_known_task(config, shown)
-    is_structure = Task.of_bundle(config).is_structure
-    of_task = {"labels", "window", "decoding"} if is_structure else {"threshold"}
+    task = config.get("task", RECOGNISE)
+    of_task = _OF_TASK[task]
     if missing := ({"model", "tokenizer", "dataset", "genomes", "metrics"} | of_task) - set(config):
         raise BundleError(f"{shown}: {min(missing)}: missing", RESTORE)
     tokenizer = config["tokenizer"]
@@ -177,16 +183,25 @@ def _require_complete(config: dict[str, Any], shown: str) -> None:
         raise BundleError(f"{shown}: genomes or metrics: not a list and a table", RESTORE)
     if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("fingerprint"), str):
         raise BundleError(f"{shown}: tokenizer.fingerprint: missing", RESTORE)
-    if is_structure:
+    if task == STRUCTURE:
         _require_sections_of_structure(config, shown)
+    elif task == CLASSIFY:
+        _require_classes(config, shown)
     elif type(config["threshold"]) not in (int, float) or not math.isfinite(config["threshold"]):
         raise BundleError(f"{shown}: threshold: not a number", RESTORE)
 
 
 def _require_known_task(config: dict[str, Any], shown: str) -> None:
     task = config.get("task", RECOGNISE)
-    if task not in (RECOGNISE, STRUCTURE):
+    if task not in _OF_TASK:
         raise BundleError(f"{shown}: task {str(task)[:40]!r}: unknown", "update raygene", code="newer")
+
+
+def _require_classes(config: dict[str, Any], shown: str) -> None:
+    names, model = config["classes"], config["model"]
+    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not are_names or not isinstance(model, dict) or len(set(names)) != model.get("outputs"):
+        raise BundleError(f"{shown}: classes: not a name for each of the model's outputs", RESTORE)
 
 
 def _require_sections_of_structure(config: dict[str, Any], shown: str) -> None:

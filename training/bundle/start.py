@@ -87,9 +87,16 @@ def source(model: ModelConfig, training: TrainingConfig, task: Task, tokenizer: 
         return None
     start = _loaded(training.start_from)
     what = f"{KEY} {remote.redacted(training.start_from)}"
-    _require_task(start, task, what)
+    _require_task(start, task, training, what)
     _require_tokenizer(start, tokenizer, what)
-    _require_architecture(start, model, what)
+    _require_architecture(start, model, training, what)
+    if training.head == "keep" and start.task.classes != task.classes:
+        raise BundleError(
+            f"{what}: its classes are {', '.join(start.task.classes)[:200]}, and the dataset's are "
+            f"{', '.join(task.classes)[:200]}",
+            "set training.head to new",
+            key="training.head",
+        )
     if training.head == "keep" and start.task.utr != task.utr:
         known, missing = ("dataset", "bundle") if task.utr else ("bundle", "dataset")
         raise BundleError(
@@ -245,11 +252,12 @@ def _stored_digest(path: Path) -> str | None:
     return stored if isinstance(stored, str) else None
 
 
-def _require_task(start: Bundle, task: Task, what: str) -> None:
-    if start.task.name != task.name:
+def _require_task(start: Bundle, task: Task, training: TrainingConfig, what: str) -> None:
+    if start.task.name != task.name and (training.head == "keep" or start.task.is_structure or task.is_structure):
         raise BundleError(
             f"{what}: a model of task {start.task.name}, and the dataset is one of task {task.name}",
-            "start from a bundle of the dataset's task",
+            "start from a bundle of the dataset's task"
+            + ("" if start.task.is_structure or task.is_structure else ", or set training.head to new"),
             code="task",
             key=KEY,
         )
@@ -268,9 +276,10 @@ def _require_tokenizer(start: Bundle, tokenizer: Tokenizer, what: str) -> None:
         )
 
 
-def _require_architecture(start: Bundle, model: ModelConfig, what: str) -> None:
-    stored = weights.architecture(start.config["model"], what).model_dump(mode="json", exclude=set(FREE))
-    own = model.model_dump(mode="json", exclude=set(FREE))
+def _require_architecture(start: Bundle, model: ModelConfig, training: TrainingConfig, what: str) -> None:
+    free = {*FREE, *({"outputs"} if training.head == "new" else ())}
+    stored = weights.architecture(start.config["model"], what).model_dump(mode="json", exclude=free)
+    own = model.model_dump(mode="json", exclude=free)
     different = {key: value for key, value in stored.items() if own[key] != value}
     if different:
         shown = ", ".join(f"model.{key} {value} against {own[key]}" for key, value in different.items())

@@ -22,7 +22,7 @@ class TokenBatch:
     Attributes:
         tokens: ids end to end, int64, shape (tokens,).
         lengths: tokens of each sequence, int64, shape (rows,).
-        labels: 1 gene, 0 negative, float32, shape (rows,).
+        labels: 1 gene, 0 negative, or the number of a class; float32, shape (rows,).
         counts: the lengths on the host, shape (rows,): reading them from a GPU would wait for the GPU.
         one_strand: whether the strand on which each row is read was drawn: a model of both strands reads that alone.
         dropout_keys: what masks of dropout are drawn from, int32, shape (rows,); None: from torch's random state.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from training.data.ahead import made_ahead
 from training.data.batch import TokenBatch, collate
@@ -34,10 +34,10 @@ def probabilities(
     rows: Rows | None = None,
     advance: Callable[[float], None] = lambda amount: None,
 ) -> NDArray[np.float64]:
-    """The probability of being a gene.
+    """The probability of being a gene, or of each class.
 
     Args:
-        model: maps a TokenBatch to logits.
+        model: maps a TokenBatch to logits: one a row for genes, one of each class for classes.
         tokens: ids of all sequences end to end, shape (tokens,).
         counts: tokens of each sequence, shape (sequences,).
         token_budget: maximum number of tokens in a batch, with padding.
@@ -46,12 +46,12 @@ def probabilities(
         advance: called with the number of sequences of each batch, on a GPU of all at the end.
 
     Returns:
-        Shape (rows,), in the order of `rows`.
+        Shape (rows,), or (rows, classes), in the order of `rows`.
     """
     selected = np.arange(len(counts)) if rows is None else rows
     offsets = np.concatenate([[0], np.cumsum(counts)])
     labels = np.zeros(len(counts), np.float32)
-    scores = np.empty(len(selected))
+    scores = np.empty(shape_of_scores(model, len(selected)))
     training = model.training
     model.eval()
     with torch.inference_mode(), threads.limited_for(model):
@@ -67,10 +67,21 @@ def probabilities(
             parts = scoring_batches(counts[selected], token_budget)
             for positions, batch in zip(parts, batches_of(parts), strict=True):
                 logits = model(batch.to(device) if device else batch)
-                scores[positions] = torch.sigmoid(logits.double()).cpu().numpy()
+                scores[positions] = _shares(logits).cpu().numpy()
                 advance(len(positions))
     model.train(training)
     return scores
+
+
+def shape_of_scores(model: nn.Module, rows: int) -> tuple[int, ...]:
+    """The shape of the probabilities of some rows: one each, or one of each class."""
+    logits = getattr(getattr(model, "config", None), "logits", 1)
+    return (rows,) if logits == 1 else (rows, logits)
+
+
+def _shares(logits: Tensor) -> Tensor:
+    """Probabilities from logits, float64, of the same shape."""
+    return torch.sigmoid(logits.double()) if logits.ndim == 1 else torch.softmax(logits.double(), 1)
 
 
 def _scored_on_gpu(
@@ -93,13 +104,13 @@ def _scored_on_gpu(
         device: where to compute.
     """
     if not len(counts):
-        return [np.empty(0, np.int64)], np.empty(0)
+        return [np.empty(0, np.int64)], np.empty(shape_of_scores(model, 0))
     while True:
         parts = scoring_batches(counts, token_budget)
         pinned = (batch.pin_memory() if device.type == "cuda" else batch for batch in batches_of(parts))
         try:
             with made_ahead(pinned, BATCHES_AHEAD) as prepared:
-                computed = [torch.sigmoid(model(batch.to(device)).double()) for batch in prepared]
+                computed = [_shares(model(batch.to(device))) for batch in prepared]
             return parts, torch.cat(computed).cpu().numpy()
         except torch.OutOfMemoryError:
             if token_budget <= int(counts.max()):

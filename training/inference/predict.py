@@ -1,4 +1,4 @@
-"""The probability of being a gene for given intervals of a genome, or for sequences, as TSV and BED.
+"""The probability of being a gene, or of each class, for given intervals of a genome or sequences, as TSV and BED.
 
 Bases are cut and encoded by the code that builds datasets, batch by batch, in this process or by a pool of actors:
 memory grows with the number of intervals, but not with their bases. Each file is written whole or not at all, BED
@@ -26,7 +26,8 @@ from pipelines.genome.labelled import Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from training.distributed.actor_pool import Pool
-from training.inference import unknown_tokens
+from training.engine.scoring import shape_of_scores
+from training.inference import score_columns, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer, to_assigned_gpu
 
 COLUMNS = ("chromosome", "start", "end", "strand", "name", "length", "probability", "call")
@@ -41,20 +42,20 @@ class Prediction:
 
     Attributes:
         features: the intervals.
-        probabilities: of being a gene, shape (intervals,).
+        probabilities: of being a gene, shape (intervals,); or of each class, shape (intervals, classes).
         skipped: number of intervals that could not be scored, by reason.
-        threshold: an interval with a probability at or above it is called a gene.
+        threshold: an interval with a probability at or above it is called a gene; None of a model of classes.
     """
 
     features: list[Feature]
     probabilities: NDArray[np.float64]
     skipped: Counter[str]
-    threshold: float
+    threshold: float | None
 
     @property
     def called(self) -> int:
         """Number of intervals called genes."""
-        return int((self.probabilities >= self.threshold).sum())
+        return 0 if self.threshold is None else int((self.probabilities >= self.threshold).sum())
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ class ScoreIntervals:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         bases, lengths = encode_tokens.strand_bases(self._genome, table)
-        return pa.table({"row": table["row"], "probability": self._scorer(sequence.base_codes(bases), lengths)})
+        scores = self._scorer(sequence.base_codes(bases), lengths)
+        return pa.table({"row": table["row"], "probability": score_columns.column(scores)})
 
 
 def score_locally(tables: list[pa.Table], scorer: Scorer, genome: Sequences) -> Iterator[pa.Table]:
@@ -144,7 +146,7 @@ def score_on(pool: Pool) -> ScoreTables:
 def predict(
     intervals: ScoringInput,
     scorer: Scorer,
-    threshold: float,
+    threshold: float | None,
     progress: Progress,
     score_tables: ScoreTables = score_locally,
 ) -> Prediction:
@@ -152,8 +154,8 @@ def predict(
 
     Args:
         intervals: what to score.
-        scorer: gives the probability of a sequence.
-        threshold: an interval with a probability at or above it is called a gene.
+        scorer: gives the probability of a sequence, or of each class.
+        threshold: an interval with a probability at or above it is called a gene; None for classes.
         progress: shows the stages.
         score_tables: `score_locally`, or `score_on` a pool.
 
@@ -165,11 +167,11 @@ def predict(
         unknown_tokens.check(str(intervals.genome.fasta), places, intervals.genome, scorer.tokenizer, progress)
     table = _table(intervals.features)
     tables = [table.slice(rows.start, rows.stop - rows.start) for rows in task_plan.task_rows([table])]
-    scores = np.empty(len(table))
+    scores = np.empty(shape_of_scores(scorer.model, len(table)) if isinstance(scorer, ModelScorer) else len(table))
     with progress.stage("scoring intervals", len(table), unit="intervals") as stage:
         for scored in score_tables(tables, scorer, intervals.genome):
             # Actors finish in any order.
-            scores[scored["row"].to_numpy()] = scored["probability"].to_numpy()
+            scores[scored["row"].to_numpy()] = score_columns.scores_of(scored)
             stage.advance(len(scored))
     return Prediction(intervals.features, scores, intervals.skipped, threshold)
 
@@ -233,12 +235,48 @@ def prediction_files(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".bed"), path.with_suffix(".tsv")
 
 
+def write_classes(prediction: Prediction, classes: Sequence[str], path: Path) -> tuple[Path, Path]:
+    """Write the most probable class of each interval: BED6 with its name and 1000 times its probability, and TSV.
+
+    TSV has the columns up to `length` of `COLUMNS`, then `class`, its `probability`, and `probability:CLASS` of every
+    class. Of equal probabilities the first counts. Returns their paths.
+
+    Args:
+        prediction: of a model of classes.
+        classes: their names, in the order of the probabilities.
+        path: as of `write`.
+    """
+    bed_path, tsv_path = prediction_files(path)
+    best = prediction.probabilities.argmax(1).tolist()
+    named = [
+        replace(feature, gene_id=bed.safe_id(classes[at]))
+        for feature, at in zip(prediction.features, best, strict=True)
+    ]
+    highest = prediction.probabilities.max(1).tolist()
+    storage.write_text(bed_path, "".join(bed.bed_lines(named, highest)))
+    header = (
+        *COLUMNS[: COLUMNS.index("probability")],
+        "class",
+        "probability",
+        *(f"probability:{name}" for name in classes),
+    )
+    lines = ["\t".join(header) + "\n"]
+    for feature, at, shares in zip(prediction.features, best, prediction.probabilities.tolist(), strict=True):
+        position = (feature.chromosome, feature.start, feature.end, feature.strand, feature.gene_id)
+        figures = (f"{share:.6f}" for share in (shares[at], *shares))
+        columns = (*position, feature.end - feature.start, classes[at], *figures)
+        lines.append("\t".join(str(column).translate(bed.WITHOUT_CONTROLS) for column in columns) + "\n")
+    storage.write_text(tsv_path, "".join(lines))
+    return bed_path, tsv_path
+
+
 def write(prediction: Prediction, path: Path) -> tuple[Path, Path]:
     """Write BED6 (probability x 1000 as score), then TSV (see `COLUMNS`), both sorted. Returns their paths.
 
     A control character in a name becomes a space.
     """
     bed_path, tsv_path = prediction_files(path)
+    assert prediction.threshold is not None
     storage.write_text(bed_path, "".join(bed.bed_lines(prediction.features, prediction.probabilities.tolist())))
     lines = ["\t".join(COLUMNS) + "\n"]
     for feature, probability in zip(prediction.features, prediction.probabilities.tolist(), strict=True):

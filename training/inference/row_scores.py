@@ -25,9 +25,10 @@ from pipelines.ray_map import map_tables_on_actors
 from training.bundle.bundle import Bundle
 from training.data.step_plan import Rows, scoring_batches
 from training.distributed.actor_pool import Pool
-from training.engine.scoring import probabilities
+from training.engine.scoring import probabilities, shape_of_scores
 from training.evaluation.row_source import Advance, RowSource, ScoreRows
 from training.hardware import devices
+from training.inference import score_columns
 
 TASK_TOKENS = 1 << 22
 """Tokens that an actor scores at a time, at least: a task costs some milliseconds."""
@@ -39,7 +40,7 @@ def score_on(pool: Pool) -> ScoreRows:
 
     def score(bundles: Mapping[str, Bundle], source: RowSource, token_budget: int, advance: Advance) -> Scores:
         models = {name: bundle.model for name, bundle in bundles.items()}
-        scores = {name: np.empty(len(source.rows)) for name in models}
+        scores = {name: np.empty(shape_of_scores(model, len(source.rows))) for name, model in models.items()}
         order, tasks = cut(source.lengths[source.rows], token_budget)
         tables = [
             pa.table({"model": [name], "first": [first], "last": [last]}) for name in models for first, last in tasks
@@ -50,7 +51,7 @@ def score_on(pool: Pool) -> ScoreRows:
             (name,) = scored["model"].unique().to_pylist()
             first = scored["first"][0].as_py()
             # Actors finish in any order.
-            scores[name][order[first : first + len(scored)]] = scored["probability"].to_numpy()
+            scores[name][order[first : first + len(scored)]] = score_columns.scores_of(scored)
             advance(len(scored))
         return scores
 
@@ -149,6 +150,6 @@ class RowScorer:
             {
                 "model": pa.array([task["model"]] * len(rows)).dictionary_encode(),
                 "first": np.full(len(rows), task["first"]),
-                "probability": scores,
+                "probability": score_columns.column(scores),
             }
         )

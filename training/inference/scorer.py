@@ -13,7 +13,7 @@ from torch import nn
 
 from pipelines.tokens.tokenizer import Tokenizer
 from training.data.ahead import made_ahead
-from training.engine.scoring import default_token_budget, probabilities
+from training.engine.scoring import default_token_budget, probabilities, shape_of_scores
 from training.hardware import devices
 from training.memory.scoring import batch_tokens
 from training.models.recogniser import Recogniser
@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 
 
 class Scorer(Protocol):
-    """Gives sequences their probability of being a gene."""
+    """Gives sequences their probability of being a gene, or of each class."""
 
     def __call__(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Score sequences.
@@ -34,7 +34,7 @@ class Scorer(Protocol):
             lengths: bases of each sequence, shape (sequences,).
 
         Returns:
-            Probabilities, shape (sequences,).
+            Probabilities, shape (sequences,), or (sequences, classes).
         """
 
     def to(self, device: torch.device) -> Scorer:
@@ -68,7 +68,8 @@ class ModelScorer:
         """Score sequences of some bases while those after them are encoded."""
         encoded = (self.tokenizer.encode_many(*part) for part in chunks(codes, lengths, chunk))
         with made_ahead(encoded, 1) as prepared:
-            return np.concatenate([np.empty(0), *(self._score(tokens, counts) for tokens, counts in prepared)])
+            scores = [self._score(tokens, counts) for tokens, counts in prepared]
+        return np.concatenate([np.empty(shape_of_scores(self.model, 0)), *scores])
 
     def _score(self, tokens: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.float64]:
         budget = self.token_budget or self._default_budget(int(counts.max(initial=1)))

@@ -18,7 +18,7 @@ Candidate = tuple[dict[str, object], Configuration]
 
 STRIDES = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 LENGTH_KEYS: dict[Name, str] = {RECOGNISE: "crop.length", STRUCTURE: "window.length"}
-"""The key that decides how long a sequence is."""
+"""The key that decides how long a sequence is; sequences with classes are read whole."""
 WINDOWS = (1024, 512, 256, 128, 64, 32, 16)
 
 
@@ -118,7 +118,7 @@ def _ladders(
     yield [
         ({LENGTH_KEYS[task]: bases(tokens)}, (model, training, tokens))
         for tokens in _falling(longest)
-        if bases(tokens) < bases(longest)
+        if task in LENGTH_KEYS and bases(tokens) < bases(longest)
     ]
     yield training_key("optimizer", [] if training.optimizer == "sgd" else ["sgd"])
     yield model_key("layers", list(range(model.layers - 1, 0, -1)))

@@ -17,7 +17,7 @@ from training.cost.stage import Moment, Stage, frozen_below_head, moments
 
 IMPORTED = 357e6
 """Resident bytes of a process that has imported torch and Arrow, where no probe has measured them."""
-HEAD_STAGES = {"recognise": 1, "structure": 2}
+HEAD_STAGES = {"recognise": 1, "classify": 1, "structure": 2}
 """The last stages of each task, to which its head belongs: pooling and the logit, or the head and the loss."""
 OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}
 
@@ -33,7 +33,7 @@ class Work:
         accumulates: a step has several batches, so that gradients of an earlier one exist while the next runs.
         workers: how many share a step.
         steps: 1: the first step, before which an optimizer has no state; 2: any later one.
-        task: `recognise` or `structure`.
+        task: `recognise`, `classify` or `structure`.
     """
 
     rows: int

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipelines.errors import ResourceError
 from pipelines.structure.states import STATES, pack
@@ -159,7 +159,10 @@ def _losses(network: nn.Module, batch: TokenBatch) -> Tensor:
     """The loss of each row, shape (rows,)."""
     if isinstance(batch, StructureBatch):
         return losses(network(batch), batch, LossWeights(batch.longest))
-    return binary_cross_entropy_with_logits(network(batch), batch.labels, reduction="none")
+    logits = network(batch)
+    if logits.ndim > 1:
+        return cross_entropy(logits, batch.labels.long(), reduction="none")
+    return binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
 
 
 def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:

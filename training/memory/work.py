@@ -12,7 +12,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import FLOAT, Shape, strands_in_step
 from training.memory.plan import DoesNotFitError, MemoryPlanner
-from training.tasks import RECOGNISE, Name
+from training.tasks import RECOGNISE, STRUCTURE, Name
 
 OPERATIONS = 6
 """Of a weight at each position: a product and a sum, forward, and twice backward."""
@@ -40,7 +40,7 @@ def operations_per_token(
         tokens: of a sequence.
         task: of the dataset.
     """
-    if task != RECOGNISE:
+    if task == STRUCTURE:
         return None
     shape = Shape.of(model, training, 1, tokens, "cuda")
     _, *stages = models.memory_stages(model, 1, shape)

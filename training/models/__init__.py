@@ -1,7 +1,7 @@
 """Models by name. To add one, write a `Body` in a file here and its line in `training/model_registry.py`.
 
-Every model maps a `TokenBatch` to one logit a row, shape (rows,), and gives a row the same logit in any batch. Its
-token vectors are the parameter `embedding.weight`, shape (vocabulary, embedding).
+Every model maps a `TokenBatch` to one logit a row, shape (rows,), or to several, shape (rows, outputs), and gives a row
+the same logits in any batch. Its token vectors are the parameter `embedding.weight`, shape (vocabulary, embedding).
 """
 
 from __future__ import annotations

@@ -57,19 +57,20 @@ def _zero_padding(positions: Positions) -> Tensor:
     return positions.states.masked_fill(~positions.mask[..., None], 0)
 
 
-def memory_stage(kind: str, shape: Shape, width: int, directions: int, *, time_major: bool) -> Stage:
-    """Memory of pooling and the logit.
+def memory_stage(kind: str, shape: Shape, width: int, directions: int, logits: int = 1, *, time_major: bool) -> Stage:
+    """Memory of pooling and the logits.
 
     Args:
         kind: of pooling.
         shape: of the batch that the body read.
         width: of a position's vector.
         directions: of the body.
+        logits: of a row.
         time_major: whether the body returns a transposed view, as in `Body`.
     """
     numbers = shape.padded_positions * width
     states = shape.states(width)
-    weights = FLOAT * (width * (2 if kind == "mean+max" else 1) + 1)
+    weights = FLOAT * (width * (2 if kind == "mean+max" else 1) + 1) * logits
     # A recurrent layer in one direction saves its output itself.
     held = NOTHING if time_major and directions == 1 else states
     saved, forward, backward = shape.tensor(shape.padded_positions), NOTHING, states

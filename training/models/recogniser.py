@@ -1,5 +1,5 @@
 """A gene recogniser: token vectors, an optional strided convolution, a body that reads along the sequence, pooling, a
-logit.
+logit, or one of each class.
 
 Token vectors may include the position, and the body may read a sequence as interleaved ones, its reading frames, whose
 pooled vectors are then joined.
@@ -31,7 +31,7 @@ from training.models.stem import Stem
 
 
 class Recogniser(nn.Module):
-    """Maps a batch to one logit a row.
+    """Maps a batch to one logit a row, or to one of each class.
 
     Args:
         config: every size.
@@ -59,7 +59,7 @@ class Recogniser(nn.Module):
         self.stem = Stem(config) if config.stem else None
         self.body = body(config, config.stem or config.embedding)
         self.pooling = Pooling(config.pooling, self.body.width, self.body.directions)
-        self.head = nn.Linear(self.pooling.width * (2 if config.frames > 1 else 1), 1)
+        self.head = nn.Linear(self.pooling.width * (2 if config.frames > 1 else 1), config.logits)
         if config.strands == "averaged":
             ids = np.arange(vocabulary_size) if complements is None else complements
             # As numbers, like all else that a bundle stores.
@@ -67,7 +67,7 @@ class Recogniser(nn.Module):
         number_places(self)
 
     def forward(self, batch: TokenBatch) -> Tensor:
-        """One logit a row, float32, shape (rows,)."""
+        """Logits in float32: one a row, shape (rows,), or `model.outputs` of each, shape (rows, outputs)."""
         logits = self._logits(batch)
         if self.config.strands == "single" or batch.one_strand:
             return logits
@@ -88,8 +88,8 @@ class Recogniser(nn.Module):
         pooled = self.pooling(self.body(positions))
         if frames > 1:
             pooled = join_frames(pooled, frames)
-        logits: Tensor = self.head(self.head_dropout(pooled, batch.dropout_keys)).squeeze(-1).float()
-        return logits
+        logits: Tensor = self.head(self.head_dropout(pooled, batch.dropout_keys)).float()
+        return logits.squeeze(-1) if self.config.logits == 1 else logits
 
     @staticmethod
     def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape, body: type[Body]) -> list[Stage]:
@@ -102,7 +102,7 @@ class Recogniser(nn.Module):
         width, directions = body.output_size(config)
         return [
             *stages,
-            pooling.memory_stage(config.pooling, shape, width, directions, time_major=body.time_major),
+            pooling.memory_stage(config.pooling, shape, width, directions, config.logits, time_major=body.time_major),
         ]
 
 

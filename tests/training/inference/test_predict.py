@@ -8,10 +8,12 @@ import pybedtools
 import pytest
 import torch
 
+from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import InputError, UsageError
 from pipelines.progress import Silent
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
+from tests.training.small_bundle import small_class_bundle
 from training import models
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig
@@ -143,3 +145,34 @@ def test_names_as_written_match_and_rows_that_give_no_interval_are_counted(tmp_p
     selected = predict.read_intervals(fasta, intervals, ["gene"], progress)
     assert [(feature.chromosome, feature.gene_id) for feature in selected.features] == [("chr%2C1", "a"), ("b,2", "b")]
     assert any("1 row of the annotation is not used for genes (1 without gene name)" in text for text in progress.notes)
+
+
+def test_a_model_of_classes_writes_the_most_probable_one_and_a_probability_of_each(
+    class_dataset: Path, tmp_path: Path
+) -> None:
+    bundle = small_class_bundle(TokenDataset.open(class_dataset, "train"))
+    path = tmp_path / "some.fa"
+    path.write_text(">one\nACGTACGTGGTTACA\n>two\nTTGACATTTT\n")
+    selected = predict.read_sequences(path, Silent())
+    prediction = predict.predict(selected, ModelScorer(bundle.model, bundle.tokenizer), None, Silent())
+    bed, tsv = predict.write_classes(prediction, bundle.config["classes"], tmp_path / "out.tsv")
+    header, *rows = (line.split("\t") for line in tsv.read_text().splitlines())
+    assert header[6:] == ["class", "probability", "probability:10", "probability:exon", "probability:intron"]
+    for row, shares in zip(rows, bundle.score(["ACGTACGTGGTTACA", "TTGACATTTT"]), strict=True):
+        assert row[6] == bundle.config["classes"][int(shares.argmax())]
+        assert [float(cell) for cell in row[7:]] == pytest.approx([shares.max(), *shares], abs=1e-5)
+    assert [line.split("\t")[3] for line in bed.read_text().splitlines()] == [row[6] for row in rows]
+
+
+@pytest.mark.ray
+def test_probabilities_of_classes_are_the_same_by_a_pool_of_actors(
+    class_dataset: Path, tmp_path: Path, ray_session: Any
+) -> None:
+    bundle = small_class_bundle(TokenDataset.open(class_dataset, "train"))
+    path = tmp_path / "some.fa"
+    path.write_text(">one\nACGTACGTGGTTACA\n>two\nTTGACATTTT\n")
+    selected = predict.read_sequences(path, Silent())
+    scorer = ModelScorer(bundle.model, bundle.tokenizer)
+    alone = predict.predict(selected, scorer, None, Silent())
+    pooled = predict.predict(selected, scorer, None, Silent(), predict.score_on(Pool(2, use_gpu=False)))
+    np.testing.assert_allclose(pooled.probabilities, alone.probabilities, atol=1e-6, rtol=0)

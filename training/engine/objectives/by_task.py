@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
+from training.engine.objectives.classification import Classification
 from training.engine.objectives.objective import Objective
 from training.engine.objectives.recognition import Recognition
 from training.tasks import Task
@@ -15,9 +16,12 @@ def objective_of(config: TrainingConfig, train: TokenDataset, scoring_budget: in
     Args:
         config: the optimisation, as `Task.training` gives it.
         train: the rows to learn from.
-        scoring_budget: most padded tokens in a batch that recognition scores (default: the budget of training).
+        scoring_budget: most padded tokens in a batch of rows that are scored (default: the budget of training).
     """
-    if not Task.of_dataset(train.manifest["config"]).is_structure:
+    task = Task.of_dataset(train.manifest["config"])
+    if task.has_classes:
+        return Classification(config, train, scoring_budget, len(task.classes))
+    if not task.is_structure:
         return Recognition(config, train, scoring_budget)
     # Of this task alone: it needs the decoder's compiler.
     from training.engine.objectives.structure import Structure

@@ -30,13 +30,16 @@ class Recognition:
             strand.
         train: the rows to learn from, whose labels decide balanced weights.
         scoring_budget: most padded tokens in a batch that is scored (default: the budget of training).
+        classes: number of different labels.
     """
 
     criterion = "validation_auroc"
 
-    def __init__(self, config: TrainingConfig, train: TokenDataset, scoring_budget: int | None = None) -> None:
+    def __init__(
+        self, config: TrainingConfig, train: TokenDataset, scoring_budget: int | None = None, classes: int = 2
+    ) -> None:
         self._token_budget = scoring_budget or config.budget
-        self._class_weights = class_weights(train.labels, balanced=config.class_weights == "balanced")
+        self._class_weights = class_weights(train.labels, classes, balanced=config.class_weights == "balanced")
         self._smoothing = config.label_smoothing
         self._strands = (
             RandomStrands(len(train), config.seed, train.tokenizer.reverse_complements)
@@ -52,7 +55,9 @@ class Recognition:
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
         targets = batch.labels * (1 - self._smoothing) + self._smoothing / 2 if self._smoothing else batch.labels
-        losses = binary_cross_entropy_with_logits(model(batch), targets, reduction="none")
+        return self._weighted_sum(binary_cross_entropy_with_logits(model(batch), targets, reduction="none"), batch)
+
+    def _weighted_sum(self, losses: Tensor, batch: TokenBatch) -> Tensor:
         self._class_weights = self._class_weights.to(batch.labels.device)
         return (losses * self._class_weights[batch.labels.long()]).sum()
 
@@ -86,26 +91,27 @@ def sample_rows(rows: int, max_rows: int) -> Rows:
     return np.sort(generator.choice(rows, size=min(rows, max_rows), replace=False))
 
 
-def class_weights(labels: NDArray[np.int8], *, balanced: bool) -> Tensor:
-    """Weights of label 0 and 1 in the loss, shape (2,); their mean over the rows is 1.
+def class_weights(labels: NDArray[np.int8], classes: int = 2, *, balanced: bool) -> Tensor:
+    """Weights of the labels in the loss, shape (classes,); their mean over the rows is 1.
 
     Args:
         labels: of the rows of train, shape (rows,).
-        balanced: whether both labels have the same total weight; else every row has the same.
+        classes: number of different labels.
+        balanced: whether all labels have the same total weight; else every row has the same.
     """
     if not balanced:
-        return torch.ones(2)
-    counts = np.bincount(labels, minlength=2)
-    return torch.from_numpy((len(labels) / (2 * np.maximum(counts, 1))).astype(np.float32))
+        return torch.ones(classes)
+    counts = np.bincount(labels, minlength=classes)
+    return torch.from_numpy((len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32))
 
 
 def gathered_probabilities(
     model: nn.Module, dataset: TokenDataset, token_budget: int, collective: Collective, device: torch.device
 ) -> NDArray[np.float64]:
-    """Probabilities of all rows, of which each worker scores its share; equal on every worker, shape (rows,)."""
+    """Probabilities of all rows, of which each worker scores its share; equal on every worker, shape as `scoring`'s."""
     rows = share(np.argsort(-dataset.lengths, kind="stable"), collective.workers, collective.rank)
-    scores = torch.zeros(len(dataset), dtype=torch.float64, device=device)
     own_scores = probabilities(model, dataset.tokens, dataset.lengths, token_budget, device, rows)
+    scores = torch.zeros((len(dataset), *own_scores.shape[1:]), dtype=torch.float64, device=device)
     scores[torch.from_numpy(rows)] = torch.from_numpy(own_scores).to(device)
     # Each row is scored by one worker and zero on the others.
     collective.sum_(scores)

@@ -1,0 +1,63 @@
+"""The classes of labelled sequences: which there are, and in which order they are numbered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pipelines.errors import UsageError
+from pipelines.structure_config import CLASSES
+
+MAX_CLASSES = 100
+_WHOLE = re.compile(r"-?[0-9]+")
+
+
+def resolved(labels: Iterable[str], given: Sequence[str] | None) -> list[str]:
+    """The classes in the order of their numbers: as given, or all labels, numbers by value and other names by letters.
+
+    Args:
+        labels: every label that a sequence has.
+        given: the classes of the experiment, if it names them.
+
+    Raises:
+        UsageError: fewer than two, more than `MAX_CLASSES`, names that differ in case alone, or others than given.
+    """
+    present = set(labels)
+    classes = _sorted(present) if given is None else list(given)
+    if given is not None:
+        if len(set(classes)) < len(classes):
+            raise UsageError("classes: a name is there twice", "leave it out once", key=CLASSES)
+        if unknown := _sorted(present - set(classes)):
+            raise UsageError(
+                f"classes: {unknown[0]!r} is a label of sequences and not in the list",
+                "add it, or correct it",
+                key=CLASSES,
+            )
+        if absent := _sorted(set(classes) - present):
+            raise UsageError(
+                f"classes: no sequence has the label {absent[0]!r}", "leave it out, or correct it", key=CLASSES
+            )
+    if len(classes) < 2:
+        raise UsageError(
+            f"labels: {classes[0]!r} alone" if classes else "labels: none",
+            "task classify needs sequences of two classes or more",
+            key=CLASSES,
+        )
+    if len(classes) > MAX_CLASSES:
+        raise UsageError(
+            f"labels: {len(classes):,} different ones are more than {MAX_CLASSES} classes",
+            "give names of classes; measured values cannot be learnt",
+            key=CLASSES,
+        )
+    by_letters: dict[str, str] = {}
+    for name in classes:
+        if (other := by_letters.setdefault(name.casefold(), name)) != name:
+            raise UsageError(f"labels: {other!r} and {name!r} differ in case alone", "write one of them", key=CLASSES)
+    return classes
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    names = list(names)
+    if all(_WHOLE.fullmatch(name) for name in names):
+        return sorted(names, key=int)
+    return sorted(names)

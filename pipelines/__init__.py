@@ -1,4 +1,4 @@
-"""Genomes to token datasets, built on Ray Data.
+"""Genomes to token datasets, built on Ray.
 
 Folders, each of which imports only those above it:
 

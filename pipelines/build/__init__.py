@@ -1,1 +1,1 @@
-"""The build: genomes or labelled sequences to a token dataset, on Ray Data."""
+"""The build: genomes or labelled sequences to a token dataset, on Ray."""

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from pipelines import structure_config
 from pipelines.build import (
-    encode_tokens,
     preflight,
     recognise_build,
     structure_build,
@@ -153,16 +152,10 @@ def _warm_up_workers() -> None:
     """
     import ray
 
-    warm_up = ray.remote(num_cpus=1)(_import_for_encoding)
+    warm_up = ray.remote(num_cpus=1)(_import_build)
     for _ in range(min(sum(node.cpus for node in nodes.living()), task_plan.TASKS)):
         warm_up.remote()
 
 
-def _import_for_encoding() -> list[str]:
-    """Import the modules that encoding tasks need and return their names.
-
-    A worker that loads this function imports this module, and with it `encode_tokens`.
-    """
-    import ray.data
-
-    return [encode_tokens.__name__, ray.data.__name__]
+def _import_build() -> None:
+    """Nothing: a worker that loads this function imports this module, and with it all that encoding needs."""

@@ -26,7 +26,7 @@ BYTES_PER_INTERVAL = 120
 """In files by which intervals go from task to task: names, positions, and 16 bytes that only the build needs."""
 BYTES_PER_STATE = 0.1
 COMPRESSION_OVERHEAD = 1.05
-# CPU seconds of a build's maps; docs/decisions/building-on-ray-data.md has the measurements.
+# CPU seconds of a build's maps; docs/decisions/building-on-ray.md has the measurements.
 SECONDS_PER_STATE, SECONDS_PER_TOKEN, SECONDS_PER_ROW = 1.4e-7, 1.8e-8, 2e-5
 SECONDS_PER_PLACED_NEGATIVE = 1e-3
 """bedtools is called once a round: more rounds where genes are dense, fewer where there is room."""

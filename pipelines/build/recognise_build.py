@@ -1,6 +1,6 @@
 """The tasks `recognise` and `classify`: genomes and labelled sequences to rows with a label, a split and tokens each.
 
-Reading and splitting run in the driver. Placing and encoding are Ray Data maps over tasks that depend on the content
+Reading and splitting run in the driver. Placing and encoding are maps over tasks of Ray that depend on the content
 alone. Intervals go from task to task in files: the driver hands out references to them, and holds a byte for each, its
 split.
 """

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -104,19 +101,6 @@ def test_negatives_that_do_not_fit_are_counted(genome: GenomeFiles, tmp_path: Pa
     manifest = build(dataset_config(genome, negatives={"ratio": 10}), tmp_path / "out", in_this_process, Silent())
     requested = 10 * manifest["genes"]["g0"]["kept"]
     assert manifest["dropped"]["g0"]["negative_without_room"] == requested - manifest["genes"]["g0"]["negatives"] > 0
-
-
-def test_workers_import_what_encoding_needs_before_their_first_task() -> None:
-    """In a process of its own: this one may have imported Ray Data already."""
-    script = """
-        import sys
-        from pipelines.build import pipeline
-        assert "ray.data" not in sys.modules
-        names = pipeline._import_for_encoding()
-        assert names == ["pipelines.build.encode_tokens", "ray.data"]
-        assert set(names) <= set(sys.modules)
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
 
 
 def test_a_dataset_by_region_lists_the_regions_and_holds_no_interval_across_a_border(

@@ -15,6 +15,8 @@ from pipelines.tokens.tokenizer import Tokenizer
 from training.data.ahead import made_ahead
 from training.engine.scoring import default_token_budget, probabilities, shape_of_scores
 from training.hardware import devices
+from training.inference import window_inference
+from training.inference.window_inference import WindowInference
 from training.memory.scoring import batch_tokens
 from training.models.recogniser import Recogniser
 
@@ -63,6 +65,32 @@ class ModelScorer:
         if self.device.type == "cpu":
             return self._score(*self.tokenizer.encode_many(codes, lengths))
         return self._score_in_chunks(codes, lengths, CHUNK)
+
+    def shares_positions(self, size: int) -> bool:
+        """Whether `of_windows` takes windows of `size` bases: it computes what they have in common once."""
+        is_every_base = self.device.type == "cpu" and self.tokenizer.stride == 1
+        return is_every_base and window_inference.fits(self.model, self._tokens(size))
+
+    def of_windows(self, codes: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+        """Score windows of one stretch, where `shares_positions`.
+
+        Args:
+            codes: base codes 0 to 4 of the stretch, shape (bases,).
+            starts: the first base of each window, shape (windows,).
+            size: bases of a window.
+
+        Returns:
+            Probabilities, shape (windows,).
+        """
+        assert isinstance(self.model, Recogniser)
+        tokens, _ = self.tokenizer.encode_many(codes, np.array([len(codes)]))
+        with torch.inference_mode():
+            logits = WindowInference(self.model)(tokens, starts, self._tokens(size))
+        scores: NDArray[np.float64] = torch.sigmoid(logits.double()).numpy()
+        return scores
+
+    def _tokens(self, bases: int) -> int:
+        return int(self.tokenizer.token_counts(np.array([bases]))[0])
 
     def _score_in_chunks(self, codes: NDArray[np.uint8], lengths: NDArray[np.int64], chunk: int) -> NDArray[np.float64]:
         """Score sequences of some bases while those after them are encoded."""

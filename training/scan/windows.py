@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.genome import sequence
 from pipelines.genome.labelled import Sequences
-from training.inference.scorer import Scorer
+from training.inference.scorer import ModelScorer, Scorer
 from training.scan.grid import Grid
 from training.scan.pieces import Piece
 from training.scan.scores import Scores, pack
@@ -39,17 +39,17 @@ def score_piece(piece: Piece, genome: Sequences, grid: Grid, scorer: Scorer) -> 
     codes = sequence.base_codes(genome.sequence(piece.chromosome, offset, int(starts[-1]) + size))
     windows = np.lib.stride_tricks.sliding_window_view(codes, size)[starts - offset]
     usable = np.flatnonzero((windows == sequence.OTHER).mean(axis=1) <= MAX_UNKNOWN_SHARE)
-    # Indexing copies the windows, which most pieces need not.
-    if len(usable) < len(windows):
-        windows = windows[usable]
     scores = np.full((2, len(starts)), np.nan)
-    if len(windows):
-        scores[0, usable] = _score(windows, scorer)
-        scores[1, usable] = _score(_COMPLEMENT[windows[:, ::-1]], scorer)
+    if len(usable):
+        firsts = starts[usable] - offset
+        scores[0, usable] = _score(codes, firsts, size, scorer)
+        scores[1, usable] = _score(_COMPLEMENT[codes[::-1]], len(codes) - size - firsts, size, scorer)
     return pack(np.stack([grid.means(starts, strand, middles) for strand in scores]))
 
 
-def _score(windows: NDArray[np.uint8], scorer: Scorer) -> NDArray[np.float64]:
-    """Probabilities of windows of base codes of shape (windows, bases), shape (windows,)."""
-    rows, size = windows.shape
-    return scorer(windows.reshape(-1), np.full(rows, size, np.int64))
+def _score(codes: NDArray[np.uint8], starts: NDArray[np.int64], size: int, scorer: Scorer) -> NDArray[np.float64]:
+    """Probabilities of windows of base codes that begin at `starts`, shape (windows,)."""
+    if isinstance(scorer, ModelScorer) and scorer.shares_positions(size):
+        return scorer.of_windows(codes, starts, size)
+    windows = np.lib.stride_tricks.sliding_window_view(codes, size)[starts]
+    return scorer(windows.reshape(-1), np.full(len(starts), size, np.int64))

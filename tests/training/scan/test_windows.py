@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from pipelines.genome.sequence import Bytes
+from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.scan.purines import PurineShare
+from training import models
+from training.config import ModelConfig
+from training.inference.scorer import ModelScorer
 from training.scan import windows
 from training.scan.grid import Grid
 from training.scan.pieces import Piece
@@ -63,3 +68,22 @@ def test_windows_that_are_mostly_unknown_have_no_score() -> None:
 def test_a_sequence_of_unknown_letters_alone_has_no_score() -> None:
     grid = Grid(100, 25)
     assert (windows.score_piece(Piece("a", 500, 0, 20), OneSequence("N" * 500), grid, PurineShare()) == NO_SCORE).all()
+
+
+def test_a_model_that_shares_positions_gives_the_scores_of_one_that_reads_each_window() -> None:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(3, 1, "anchor")
+    config = ModelConfig(embedding=8, hidden=8, stem=8, stem_stride=1, frames=3)
+    scorer = ModelScorer(models.make(config, tokenizer.vocabulary_size).eval(), tokenizer)
+    text, grid = drawn(1500) + "N" * 300 + drawn(1333, 1, "ACGTN"), Grid(100, 25)
+    piece = Piece("a", len(text), 3, grid.bins(len(text)))
+    assert scorer.shares_positions(grid.window)
+    shared = windows.score_piece(piece, OneSequence(text), grid, scorer)
+
+    class Alone:
+        def __call__(self, codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return scorer(codes, lengths)
+
+    one_by_one = windows.score_piece(piece, OneSequence(text), grid, Alone())  # type: ignore[arg-type]
+    assert ((shared == NO_SCORE) == (one_by_one == NO_SCORE)).all()
+    assert np.abs(shared.astype(int) - one_by_one.astype(int)).max() <= 1

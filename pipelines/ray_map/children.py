@@ -56,7 +56,9 @@ def map_in_children(
             channel.send_bytes(pickle.dumps((function, item)))
             return pickle.loads(channel.recv_bytes())
         except (EOFError, OSError) as error:
-            raise ResourceError("a process of this machine died", "free memory, then run again") from error
+            raise ResourceError(
+                "a process of this machine died", "free memory, or mend what it says above, then run again"
+            ) from error
         finally:
             idle.put(channel)
 

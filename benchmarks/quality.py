@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from pipelines import metrics
+from pipelines import decision_threshold, metrics
 from pipelines.audit import kmer_regression
 from pipelines.dataset.token_dataset import TokenDataset
 from training.bundle import bundle
@@ -242,7 +242,7 @@ def regression(trained_on: Path, scored_on: Path, split: str) -> Figures:
                     chosen = (
                         model,
                         (to_score - centre) / divisor,
-                        metrics.best_threshold(validation.labels, on_validation),
+                        decision_threshold.nearest_to(decision_threshold.LOG_ODDS, validation.labels, on_validation),
                     )
     model, rows, threshold = chosen
     return best | {"figures": metrics.binary_metrics(scored.labels, model.decision_function(rows), threshold)}

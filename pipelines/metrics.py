@@ -103,30 +103,6 @@ def metrics_of_calls(labels: ArrayLike, called: ArrayLike) -> dict[str, float]:
     return {name: float(value[0]) for name, value in zip(AT_THRESHOLD, values, strict=True)}
 
 
-def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold of highest MCC, halfway between two neighbouring scores; 0.5 when one class is missing.
-
-    Of thresholds with the same MCC the highest is taken.
-    """
-    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-    if len(np.unique(labels)) < 2:
-        return 0.5
-    order = np.argsort(-scores, kind="stable")
-    ranked, sorted_scores = labels[order].astype(np.float64), scores[order]
-    # A threshold cannot fall between rows of equal score: only the last of them is a candidate.
-    last = np.append(np.diff(sorted_scores) != 0, True)
-    true_positive = np.cumsum(ranked)[last]
-    called = np.arange(1, len(ranked) + 1)[last]
-    positive, total = ranked.sum(), len(ranked)
-    false_positive = called - true_positive
-    spread = np.sqrt(called * positive * (total - called) * (total - positive))
-    numerator = true_positive * (total - positive - false_positive) - false_positive * (positive - true_positive)
-    mcc = np.divide(numerator, spread, out=np.zeros_like(spread), where=spread > 0)
-    best = int(np.argmax(mcc))
-    levels = sorted_scores[last]
-    return float(levels[best] if best + 1 == len(levels) else (levels[best] + levels[best + 1]) / 2)
-
-
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927); 0 to 1 if there are no trials."""
     if trials == 0:

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines import fingerprint, metrics
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.decision_threshold import LOG_ODDS, nearest_to
 from pipelines.genome import sequence
 
 K = 5
@@ -165,7 +166,7 @@ class Fitted:
     Attributes:
         regression: fitted on `rows` of train.
         rows: indices of the train rows it was fitted on, ascending, shape (fitted,).
-        threshold: log-odds of highest MCC on validation, or on `rows` without validation.
+        threshold: log-odds chosen on validation, or on `rows` without validation (`decision_threshold.nearest_to`).
     """
 
     regression: Regression
@@ -184,8 +185,10 @@ def fit_dataset(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
         held_out = dataset_frequencies(validation, held_out_rows), validation.labels[held_out_rows]
     regression, train_scores = fit(dataset_frequencies(train, rows), train.labels[rows], held_out)
     if held_out is None:
-        return Fitted(regression, rows, metrics.best_threshold(train.labels[rows], train_scores))
-    return Fitted(regression, rows, metrics.best_threshold(held_out[1], regression.scores(held_out[0])))
+        labels, scores = train.labels[rows], train_scores
+    else:
+        labels, scores = held_out[1], regression.scores(held_out[0])
+    return Fitted(regression, rows, nearest_to(LOG_ODDS, labels, scores))
 
 
 def dataset_scores(regression: Regression, dataset: TokenDataset) -> Scores:

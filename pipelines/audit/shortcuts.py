@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import metrics
+from pipelines import decision_threshold, metrics
 from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import Fitted, Regression
 from pipelines.dataset.token_dataset import TokenDataset
@@ -118,7 +118,7 @@ def _evaluate(
     eval_scores: Scores,
 ) -> Rule:
     """Choose a rule's threshold on train and compute its metrics on the evaluated split."""
-    threshold = metrics.best_threshold(train_labels, train_scores)
+    threshold = decision_threshold.of_highest_mcc(train_labels, train_scores)
     values = metrics.binary_metrics(evaluated.labels, eval_scores, threshold)
     return Rule(name, description, eval_scores, threshold, values)
 

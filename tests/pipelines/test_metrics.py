@@ -30,13 +30,6 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, in
     assert metrics.auroc(labels, scores) == pytest.approx(wins / len(genes) / len(negatives))
 
 
-@given(cases)
-def test_the_best_threshold_is_as_good_as_any(rows: list[tuple[int, int]]) -> None:
-    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
-    chosen = mcc(labels, scores >= metrics.best_threshold(labels, scores))
-    assert chosen == pytest.approx(max(0.0, *(mcc(labels, scores >= level / 2) for level in range(14))))
-
-
 def test_every_metric_of_a_small_table() -> None:
     values = metrics.binary_metrics([1, 1, 1, 0, 0], [0.9, 0.6, 0.2, 0.7, 0.1], 0.5)
     assert values["precision"] == pytest.approx(2 / 3)
@@ -64,7 +57,6 @@ def test_metrics_from_counts_are_those_of_the_rows(rows: list[tuple[int, int]], 
 
 def test_one_class_has_no_auroc() -> None:
     assert math.isnan(metrics.auroc([1, 1], [0.1, 0.2]))
-    assert metrics.best_threshold([1, 1], [0.1, 0.2]) == 0.5
 
 
 def test_samples_without_a_value_do_not_count_in_an_interval() -> None:

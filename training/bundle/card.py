@@ -138,7 +138,7 @@ def _figures(config: Config) -> str:
     parts = [
         "## How well it does",
         f"These figures are from validation, by which epoch {metrics['epoch']} and the decision threshold "
-        f"{config['threshold']:.4f} (highest MCC) were chosen, so that they are a little too good. "
+        f"{config['threshold']:.4f} were chosen, so that they are a little too good. "
         "`raygene evaluate` measures the model on test; this card holds no such figure.",
         card_text.table(("AUROC on validation", ""), rows),
         (f"AUPRC {metrics['validation_auprc']:.4f}. " if "validation_auprc" in metrics else "") + at_threshold,

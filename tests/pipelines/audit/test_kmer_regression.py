@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines import metrics
 from pipelines.audit import kmer_regression
+from pipelines.decision_threshold import LOG_ODDS, nearest_to
 from pipelines.genome import sequence
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.pipelines.audit.test_shortcuts import dataset, planted
@@ -100,4 +101,4 @@ def test_the_threshold_is_chosen_on_validation_and_without_it_on_train() -> None
     for held_out, rows in ((validation, validation), (None, train)):
         fitted = kmer_regression.fit_dataset(train, held_out)
         scores = kmer_regression.dataset_scores(fitted.regression, rows)
-        assert fitted.threshold == pytest.approx(metrics.best_threshold(rows.labels, scores))
+        assert fitted.threshold == pytest.approx(nearest_to(LOG_ODDS, rows.labels, scores))

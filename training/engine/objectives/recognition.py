@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from pipelines import fingerprint
+from pipelines import decision_threshold, fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
-from pipelines.metrics import AT_THRESHOLD, best_threshold, binary_metrics, metrics_of_calls
+from pipelines.metrics import AT_THRESHOLD, binary_metrics, metrics_of_calls
 from training.config import TrainingConfig
 from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, share
@@ -72,7 +72,7 @@ class Recognition:
         loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped)))
         figures = {"loss": float(loss), **binary_metrics(labels, scores, threshold=0.5)}
         record = {f"validation_{name}": value for name, value in figures.items()}
-        threshold = best_threshold(labels, scores)
+        threshold = decision_threshold.nearest_to(decision_threshold.PROBABILITY, labels, scores)
         at_threshold = metrics_of_calls(labels, scores >= threshold)
         return record | {"threshold": threshold, **{f"threshold_{name}": at_threshold[name] for name in AT_THRESHOLD}}
 

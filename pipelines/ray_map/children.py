@@ -57,7 +57,7 @@ def map_in_children(
             return pickle.loads(channel.recv_bytes())
         except (EOFError, OSError) as error:
             raise ResourceError(
-                "a process of this machine died", "free memory, or mend what it says above, then run again"
+                "a process of this machine died", "free memory, or fix what it says above, then run again"
             ) from error
         finally:
             idle.put(channel)

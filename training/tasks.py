@@ -49,7 +49,7 @@ CRITERIA: dict[Name, Criterion] = {
 VERBS: dict[Name, str] = {
     RECOGNISE: "scan, predict or evaluate",
     STRUCTURE: "annotate",
-    CLASSIFY: "predict",
+    CLASSIFY: "predict or evaluate",
 }
 """The verbs that use a bundle of a task."""
 _TITLES: dict[Name, str] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,13 @@ from cluster.paths.output_paths import PathRole, Written
 from cluster.screen.terminal import Terminal
 from pipelines import remote, storage
 from pipelines.config import TokenizerConfig
-from pipelines.errors import DatasetError, UsageError
+from pipelines.errors import DatasetError, RaygeneError, UsageError
 from pipelines.progress import Progress
 from training.bundle import included_models
 
 if TYPE_CHECKING:
     from pipelines.dataset.location import Location
+    from training.bundle.bundle import Bundle
     from training.evaluation import Evaluation
     from training.evaluation.row_source import ScoreRows
 
@@ -37,7 +38,9 @@ training data of a model that was trained on another dataset; 95 % intervals and
 figures by genome, chromosome, length and biotype; and recall on the genes that the dataset leaves out. Writes one
 self-contained HTML page with the curves, calibration and worst mistakes, and all mistakes as BED. Several bundles are
 compared on the same rows. A threshold that does something else than on the model's own validation is warned about. A
-dataset of another tokenizer is refused. To compare called genes with an annotation, use raygene compare."""
+dataset of another tokenizer is refused. Models of classes (task classify) get macro-F1, MCC, the table of classes and
+of what they are called, and figures and curves of each class, beside a multinomial regression on 5-mers. To compare
+called genes with an annotation, use raygene compare."""
 EXAMPLE = "raygene evaluate run/bundle --dataset yeast --split test --json figures.json"
 
 
@@ -110,10 +113,24 @@ def written(context: Context) -> list[Written]:
     genomes = sorted({row["genome"] for row in counts if row["split"] == arguments.split})
     others = mistakes.output_paths(mistakes_path, models, genomes).values()
     defaults = [("--report", report, arguments.report), ("--mistakes", mistakes_path, arguments.mistakes)]
+    if _has_classes(arguments.dataset):
+        # Sequences with classes have no place in a genome that a BED file could name.
+        others, defaults = {}.values(), defaults[:1]
     return [
         *(Written(flag, output_paths.output_file(flag, str(path))) for flag, path, given in defaults if not given),
         *(Written("--mistakes", path) for path in others if path != mistakes_path),
     ]
+
+
+def _has_classes(dataset: str) -> bool:
+    """Whether a dataset is one of sequences with classes; one that cannot be opened is not, and is refused later."""
+    from pipelines.dataset import location
+    from pipelines.dataset.manifest import classes, read_manifest
+
+    try:
+        return bool(classes(read_manifest(location.local(location.of_argument(dataset), ()))))
+    except RaygeneError:
+        return False
 
 
 def _warn_of_unknown_tokens(dataset: Location, split: str, progress: Progress) -> None:
@@ -143,6 +160,9 @@ def run(context: Context) -> None:
     arguments, terminal = context.arguments, context.terminal
     split, names = arguments.split, model_names.short_names(arguments.bundles)
     bundles = {name: load(bundle) for name, bundle in zip(names, arguments.bundles, strict=True)}
+    if all(bundle.task.has_classes for bundle in bundles.values()):
+        _run_classes(context, bundles)
+        return
     for shown, bundle in zip(arguments.bundles, bundles.values(), strict=True):
         bundle.require_task(RECOGNISE, shown)
     report, mistakes_path = _default_outputs(arguments)
@@ -172,6 +192,42 @@ def run(context: Context) -> None:
     paths = mistakes.write(evaluation, mistakes_path)
     page.build_page(evaluation, context.command).write(report)
     terminal.say(f"mistakes: {', '.join(map(str, paths))}")
+    terminal.say(f"report: {report}")
+
+
+def _run_classes(context: Context, bundles: Mapping[str, Bundle]) -> None:
+    """Evaluate models of classes, show the tables, and write the files."""
+    from pipelines.dataset import location
+    from training.evaluation import predictions
+    from training.evaluation.bootstrap import Resampling
+    from training.evaluation.classes import conclusions, json_report, page, tables
+    from training.evaluation.classes.evaluate import evaluate_classes
+
+    arguments, terminal = context.arguments, context.terminal
+    for flag, given in (("--mistakes", arguments.mistakes), ("--resample", arguments.resample == "chromosome")):
+        if given:
+            raise UsageError(f"{flag}: sequences with classes have no place in a genome", "leave it out")
+    report, _ = _default_outputs(arguments)
+    if arguments.predictions:
+        predictions.require_ending(Path(arguments.predictions))
+    for path in (report, *map(Path, filter(None, (arguments.json, arguments.predictions)))):
+        storage.make_directory(path.parent)
+    resampling, dataset = Resampling(arguments.samples, arguments.seed), location.of_argument(arguments.dataset)
+    with _scoring(context) as score:
+        budget = arguments.token_budget or TOKEN_BUDGET
+        evaluation = evaluate_classes(bundles, dataset, arguments.split, budget, resampling, terminal, score)
+    for text in conclusions.warnings(evaluation):
+        terminal.warn(text)
+    for table in tables.terminal_tables(evaluation):
+        terminal.table(table.caption, table.header, table.rows)
+    for text in conclusions.conclude(evaluation):
+        terminal.say(text)
+    _warn_of_unknown_tokens(dataset, arguments.split, terminal)
+    if arguments.json:
+        storage.write_json(Path(arguments.json), json_report.to_json(evaluation), allow_nan=False)
+    if arguments.predictions:
+        predictions.write_classes(evaluation, Path(arguments.predictions))
+    page.build_page(evaluation, context.command).write(report)
     terminal.say(f"report: {report}")
 
 

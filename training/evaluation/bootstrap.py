@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipelines import metrics
+from pipelines.errors import UsageError
 
 MIN_SAMPLES, MAX_SAMPLES, MIN_UNITS = 100, 1_000_000, 5
 # Weights (samples x rows) that are in memory at a time: 512 kB in float64, which stays in the L2 cache.
@@ -29,8 +30,8 @@ class Resampling:
         samples: number of samples.
         seed: seed of the draws.
         units: a number for each row, equal for rows that are drawn together, shape (rows,). None: rows are drawn one
-            by one, genes among genes and negatives among negatives, because the number of each was chosen and not
-            observed.
+            by one, each among those of its label, because the number of genes, negatives or sequences of a class was
+            chosen and not observed.
     """
 
     samples: int = 1000
@@ -107,6 +108,21 @@ def _row_dot(first: Floats, second: Floats) -> Floats:
     return products
 
 
+def require_samples(resampling: Resampling) -> None:
+    """Refuse numbers of samples that are too small or too large, and negative seeds.
+
+    Raises:
+        UsageError: naming the flag.
+    """
+    samples, seed = resampling.samples, resampling.seed
+    if samples > MAX_SAMPLES:
+        raise UsageError(f"--samples {samples}: more than fit in memory", f"draw {MAX_SAMPLES:,} or fewer")
+    if samples < MIN_SAMPLES:
+        raise UsageError(f"--samples {samples}: too few for an interval of 95 %", f"draw {MIN_SAMPLES} or more")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: below 0", "give 0 or more")
+
+
 def quick_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, float]:
     """Compute what `metrics.binary_metrics` does, in a tenth of a millisecond for a few rows; NaN and 0 as there."""
     ranked = RankedRows.from_scores(labels, scores, threshold)
@@ -135,7 +151,8 @@ def sample_weights(labels: ArrayLike, resampling: Resampling) -> Iterator[Floats
     """Draw how often each row is in each sample, shape (samples, rows), a few samples at a time."""
     labels = np.asarray(labels)
     # One generator for each label, so that the number of samples made at once does not matter.
-    generators = [np.random.default_rng([resampling.seed, label]) for label in (0, 1)]
+    each = range(max(int(labels.max(initial=1)) + 1, 2))
+    generators = [np.random.default_rng([resampling.seed, label]) for label in each]
     at_once = max(1, _CELLS // max(len(labels), 1))
     for first in range(0, resampling.samples, at_once):
         count = min(at_once, resampling.samples - first)
@@ -144,7 +161,7 @@ def sample_weights(labels: ArrayLike, resampling: Resampling) -> Iterator[Floats
             yield metrics.resample_counts(generators[0], count, size)[:, resampling.units]
             continue
         weights = np.empty((count, len(labels)))
-        for label in (1, 0):
+        for label in each:
             rows = np.flatnonzero(labels == label)
             weights[:, rows] = metrics.resample_counts(generators[label], count, len(rows))
         yield weights

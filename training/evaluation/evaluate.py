@@ -338,14 +338,7 @@ def _trained_on(config: Mapping[str, Any]) -> str:
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:
     """The `units` of a `Resampling`, after a check of what the user chose."""
-    if samples > bootstrap.MAX_SAMPLES:
-        raise UsageError(f"--samples {samples}: more than fit in memory", f"draw {bootstrap.MAX_SAMPLES:,} or fewer")
-    if samples < bootstrap.MIN_SAMPLES:
-        raise UsageError(
-            f"--samples {samples}: too few for an interval of 95 %", f"draw {bootstrap.MIN_SAMPLES} or more"
-        )
-    if seed < 0:
-        raise UsageError(f"--seed {seed}: below 0", "give 0 or more")
+    bootstrap.require_samples(Resampling(samples, seed))
     if unit == "interval":
         return None
     numbers = slices.chromosome_numbers(dataset)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.errors import UsageError
 from pipelines.genome.bed import WITHOUT_CONTROLS
+from training.evaluation.classes.evaluate import ClassEvaluation
 from training.evaluation.evaluate import Evaluation
 
 ENDINGS = (".tsv", ".parquet")
@@ -43,6 +45,33 @@ def write(evaluation: Evaluation, path: Path) -> None:
     for model in evaluation.models:
         name = "probability" if len(evaluation.models) == 1 else f"probability:{model.name}"
         table = table.append_column(name, pa.array(model.probabilities))
+    _write(table, path)
+
+
+def write_classes(evaluation: ClassEvaluation, path: Path) -> None:
+    """Write the rows of an evaluation of classes, as `write`.
+
+    Columns: interval_id, genome, chromosome, start, end, strand, name, class, and for each model `called` and
+    `probability:CLASS` of every class; with several models `called:NAME` and `probability:NAME:CLASS`.
+
+    Raises:
+        UsageError: the ending is none of `ENDINGS`.
+        ResourceError: the file cannot be written.
+    """
+    require_ending(path)
+    dataset, names = evaluation.dataset, np.array(evaluation.classes, dtype=object)
+    table = dataset.table.select(_COLUMNS[: _COLUMNS.index("label")]).append_column("name", dataset.table["gene_id"])
+    table = table.append_column("class", pa.array(names[dataset.labels], pa.string()))
+    for model in evaluation.models:
+        of = f"{model.name}:" if len(evaluation.models) > 1 else ""
+        table = table.append_column(f"called:{of}".rstrip(":"), pa.array(names[model.called], pa.string()))
+        for number, name in enumerate(evaluation.classes):
+            column = pa.array(np.ascontiguousarray(model.probabilities[:, number]))
+            table = table.append_column(f"probability:{of}{name}", column)
+    _write(table, path)
+
+
+def _write(table: pa.Table, path: Path) -> None:
     with storage.replacing(path) as temporary:
         if path.suffix == ".parquet":
             pq.write_table(table, temporary, compression="zstd")

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipelines import decision_threshold, metrics
-from pipelines.audit import kmer_regression
+from pipelines.audit import kmer_regression, regression_size
 from pipelines.dataset.token_dataset import TokenDataset
 from training.bundle import bundle
 from training.engine.scoring import probabilities
@@ -200,7 +200,7 @@ def forms(dataset: TokenDataset) -> Iterator[tuple[str, Matrix]]:
     """5-mers of every row as frequencies, counts, and their root and logarithm; shape (rows, 4^5) each."""
     shares = kmer_regression.dataset_frequencies(dataset, np.arange(len(dataset)))
     bases = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
-    counts = shares * np.maximum(bases - kmer_regression.K + 1, 0).astype(np.float32)[:, None]
+    counts = shares * np.maximum(bases - regression_size.K + 1, 0).astype(np.float32)[:, None]
     yield from {
         "frequencies": shares,
         "roots of frequencies": np.sqrt(shares),

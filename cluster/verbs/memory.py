@@ -83,8 +83,10 @@ def show(context: Context, analysis: Analysis) -> None:
     )
     if plan.device.kind == "cpu":
         say(f"a worker at its peak, with all it holds: {format_size(plan.worker)}")
-    if plan.fitting:
-        say(f"fitting the decoder after training, in the process that was started: {format_size(plan.fitting)} more")
+    say(
+        f"fitting the {analysis.fitted} after training, in the process that was started: "
+        f"{format_size(plan.fitting)} more"
+    )
     if plan.probe is not None:
         say(
             f"one longest sequence, measured: {format_size(plan.probe.peak)}; estimated: {format_size(plan.alone.peak)}"

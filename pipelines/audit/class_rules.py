@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.audit import class_metrics, kmer_regression, shortcuts
+from pipelines.audit import class_metrics, kmer_regression, regression_size, shortcuts
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
 
@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "prior": "shares of the classes in train",
     "length": "length in bases",
     "gc": "share of G and C",
-    KMERS: f"{kmer_regression.K}-mer logistic regression",
+    KMERS: f"{regression_size.K}-mer logistic regression",
 }
 _HELD_OUT = 5
 Floats = NDArray[np.float64]
@@ -105,11 +105,19 @@ def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDat
     known /= scale
     if validation is not None:
         chosen = kmer_regression.sample_rows(validation)
-        held_out = (kmer_regression.dataset_frequencies(validation, chosen) - mean) / scale
-        model = _best(known, labels, held_out, validation.labels[chosen], number)
+        chunks = kmer_regression.CountedRows(validation, chosen)
+
+        def of_validation(model: LogisticRegression) -> Floats:
+            return np.concatenate([_probabilities(model, (chunk - mean) / scale, number) for chunk in chunks])
+
+        model = _best(known, labels, of_validation, validation.labels[chosen])
     else:
         is_held_out = np.arange(len(known)) % _HELD_OUT == 0
-        strength = _best(known[~is_held_out], labels[~is_held_out], known[is_held_out], labels[is_held_out], number).C
+
+        def of_held_out(model: LogisticRegression) -> Floats:
+            return _probabilities(model, known[is_held_out], number)
+
+        strength = _best(known[~is_held_out], labels[~is_held_out], of_held_out, labels[is_held_out]).C
         model = _fitted(known, labels, strength)
     out = np.empty((len(evaluated), number))
     for positions, frequencies in kmer_regression.frequency_chunks(evaluated, np.arange(len(evaluated))):
@@ -118,13 +126,16 @@ def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDat
 
 
 def _best(
-    known: NDArray[Any], labels: NDArray[Any], held_out: NDArray[Any], held_out_labels: NDArray[Any], number: int
+    known: NDArray[Any],
+    labels: NDArray[Any],
+    of_held_out: Callable[[LogisticRegression], Floats],
+    held_out_labels: NDArray[Any],
 ) -> LogisticRegression:
     """The fit with the strength, ascending, after which AUROC on held-out rows stops rising."""
     best: tuple[float, LogisticRegression] | None = None
     for strength in kmer_regression.STRENGTHS:
         model = _fitted(known, labels, strength)
-        auroc = class_metrics.metrics_of(held_out_labels, _probabilities(model, held_out, number))["auroc"]
+        auroc = class_metrics.metrics_of(held_out_labels, of_held_out(model))["auroc"]
         if best is not None and not auroc > best[0]:
             break
         best = auroc, model

@@ -2,13 +2,14 @@
 
 A baseline that knows no order and no position. Frequencies are standardised on train; the strength of the L2 penalty is
 chosen on validation, or without one by cross-validation on train. Time is that of counting, and of a few fits on at
-most `MAX_ROWS` rows.
+most `MAX_ROWS` rows. Memory is that of the frequencies of these (`regression_size`): those of validation are counted
+anew for each fit.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +19,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from pipelines import fingerprint, metrics
+from pipelines.audit.regression_size import CHUNK_ROWS, MAX_ROWS, K
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.decision_threshold import LOG_ODDS, nearest_to
 from pipelines.genome import sequence
 
-K = 5
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 FOLDS = 5
 MAX_FOLD_ROWS = 20_000
 """Rows that cross-validation takes at most: it fits `FOLDS` times as often."""
-MAX_ROWS = 100_000
 MAX_ITERATIONS = 300
 CHUNK_TOKENS = 1 << 20
-CHUNK_ROWS = 1 << 12
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
 
@@ -90,14 +89,15 @@ class Regression:
 
 
 def fit(
-    train: Floats, labels: NDArray[Any], validation: tuple[Floats, NDArray[Any]] | None = None
+    train: Floats, labels: NDArray[Any], validation: tuple[Iterable[Floats], NDArray[Any]] | None = None
 ) -> tuple[Regression, Scores]:
     """Fit on train rows with the strength, ascending in `STRENGTHS`, after which AUROC on validation stops rising.
 
     Args:
         train: frequencies, shape (rows, columns); standardised in place, to save a copy.
         labels: 0 or 1, shape (rows,), both present.
-        validation: frequencies and labels of held-out rows, both labels present; None for cross-validation.
+        validation: frequencies of held-out rows, some rows at a time, which are read again for each fit, and the labels
+            of all of them, both present; None for cross-validation.
 
     Returns:
         The regression, and its scores of the train rows, shape (rows,).
@@ -111,12 +111,16 @@ def fit(
     strengths = STRENGTHS if validation is not None else (_cross_validated(train, labels),)
     for strength, weights, intercept in _path(train, labels, strengths):
         fitted = Regression(mean, scale, weights, intercept, strength)
-        auroc = 0.0 if validation is None else metrics.auroc(validation[1], fitted.scores(validation[0]))
+        auroc = 0.0 if validation is None else metrics.auroc(validation[1], _scores_of(fitted, validation[0]))
         if best is not None and auroc <= best[0]:
             break
         best = auroc, fitted
     assert best is not None
     return best[1], _products(train, best[1].weights) + best[1].intercept
+
+
+def _scores_of(regression: Regression, chunks: Iterable[Floats]) -> Scores:
+    return np.concatenate([regression.scores(chunk) for chunk in chunks])
 
 
 def _products(rows: Floats, weights: NDArray[np.float64]) -> Scores:
@@ -182,13 +186,30 @@ def fit_dataset(train: TokenDataset, validation: TokenDataset | None) -> Fitted:
     rows, held_out = sample_rows(train), None
     if validation is not None:
         held_out_rows = sample_rows(validation)
-        held_out = dataset_frequencies(validation, held_out_rows), validation.labels[held_out_rows]
+        held_out = CountedRows(validation, held_out_rows), validation.labels[held_out_rows]
     regression, train_scores = fit(dataset_frequencies(train, rows), train.labels[rows], held_out)
     if held_out is None:
         labels, scores = train.labels[rows], train_scores
     else:
-        labels, scores = held_out[1], regression.scores(held_out[0])
+        labels, scores = held_out[1], _scores_of(regression, held_out[0])
     return Fitted(regression, rows, nearest_to(LOG_ODDS, labels, scores))
+
+
+@dataclass(frozen=True, eq=False)
+class CountedRows:
+    """Frequencies of rows of a dataset, `CHUNK_ROWS` rows at a time, counted whenever they are read.
+
+    Attributes:
+        dataset: that has the rows.
+        rows: their indices, shape (rows,).
+    """
+
+    dataset: TokenDataset
+    rows: NDArray[np.int64]
+
+    def __iter__(self) -> Iterator[Floats]:
+        for first in range(0, len(self.rows), CHUNK_ROWS):
+            yield dataset_frequencies(self.dataset, self.rows[first : first + CHUNK_ROWS])
 
 
 def dataset_scores(regression: Regression, dataset: TokenDataset) -> Scores:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import decision_threshold, metrics
-from pipelines.audit import kmer_regression
+from pipelines.audit import kmer_regression, regression_size
 from pipelines.audit.kmer_regression import Fitted, Regression
 from pipelines.dataset.token_dataset import TokenDataset
 
@@ -91,7 +91,7 @@ def has_both_labels(dataset: TokenDataset) -> bool:
 
 def _evaluate_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Rule:
     fitted = fit_kmers(train, validation)
-    description = f"{kmer_regression.K}-mer logistic regression"
+    description = f"{regression_size.K}-mer logistic regression"
     if len(fitted.rows) < len(train):
         description += f", fitted on {len(fitted.rows):,} of {len(train):,} rows of train"
     return kmer_rule(KMERS, description, fitted.regression, fitted.threshold, evaluated)

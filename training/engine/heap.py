@@ -78,6 +78,13 @@ class FreedMemory:
             self._steps = 0
 
 
+class _Released(FreedMemory):
+    """Freed memory that a process does not retain."""
+
+    def settle(self) -> None:
+        self._trim()
+
+
 def resident_bytes() -> int:
     """Resident memory of this process at present."""
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -108,7 +115,10 @@ def retain_freed_memory(allowance: int | None = None) -> Iterator[FreedMemory]:
 
 @contextmanager
 def release_freed_memory() -> Iterator[FreedMemory]:
-    """Return freed blocks to the system at once while the context lasts."""
+    """Return freed blocks to the system at once while the context lasts, and small ones as it settles and at its end.
+
+    A model that retained its memory in this process may have left gaps, which blocks of any size go into.
+    """
     library = _library()
     if library is None:
         yield FreedMemory()
@@ -116,9 +126,10 @@ def release_freed_memory() -> Iterator[FreedMemory]:
     library.mallopt(_MMAP_THRESHOLD, _RELEASE_FROM)
     library.mallopt(_TRIM_THRESHOLD, 2 * _RELEASE_FROM)
     try:
-        yield FreedMemory()
+        yield _Released(partial(library.malloc_trim, 0))
     finally:
         _restore_thresholds(library)
+        library.malloc_trim(0)
 
 
 def _restore_thresholds(library: ctypes.CDLL) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.audit import regression_size
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
@@ -62,6 +63,7 @@ class Analysis:
         start: the bundle that training starts from; None: all weights are drawn.
         operations: floating-point operations of a training step for each token; None where they are not counted.
         filling_batch: the largest `training.global_batch_size` whose steps fit a GPU at once; None on a CPU.
+        fitted: what is fitted after training, in `plan.fitting` bytes.
     """
 
     plan: MemoryPlan
@@ -69,6 +71,7 @@ class Analysis:
     start: Bundle | None = None
     operations: float | None = None
     filling_batch: int | None = None
+    fitted: str = f"{regression_size.K}-mer regression"
 
     def rows(self) -> list[tuple[object, ...]]:
         """The rows of the table: one for each part, and the peak."""
@@ -157,7 +160,8 @@ def analyse(
     plan = planner.plan()
     operations = work.operations_per_token(model, training, plan.longest, task.name)
     filling = work.filling_batch(planner) if device.kind == "cuda" else None
-    return Analysis(plan, _longest(splits), source, operations, filling)
+    fitted = "decoder" if task.is_structure else Analysis.fitted
+    return Analysis(plan, _longest(splits), source, operations, filling, fitted)
 
 
 def device_to_plan_for(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> DeviceMemory:

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.audit import regression_size
 from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
@@ -90,7 +91,8 @@ class MemoryPlan:
         besides: bytes that a worker on a CPU holds apart from a process with its step: Ray, libraries, the decoder of
             structure, batches made ahead.
         mapped: bytes of the dataset's files, which a worker on a CPU shares with others and the system may take back.
-        fitting: bytes by which the driver of structure grows when it fits the decoder, after the workers have ended.
+        fitting: bytes by which the driver grows after the workers have ended, when it fits the decoder of structure, or
+            else the k-mer regression that a bundle is compared with.
     """
 
     token_budget: int
@@ -167,7 +169,8 @@ class MemoryPlanner:
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
         budget = self._budget()
-        if self._fitting(budget) > self._all_workers:
+        # The regression takes less than the smallest worker, whose memory is free by then.
+        if self.task == STRUCTURE and self._fitting(budget) > self._all_workers:
             raise self._fitting_does_not_fit(budget)
         full = self._heaviest(max(budget, self._longest))
         return MemoryPlan(
@@ -219,9 +222,9 @@ class MemoryPlanner:
         return _usable_bytes(self.training, self.lengths, self.device, self.task)
 
     def _fitting(self, budget: int) -> int:
-        """Bytes that fitting the decoder adds to the driver, which scores batches of a token budget."""
+        """Bytes that fitting adds to the driver, which for a decoder scores batches of a token budget."""
         if self.task != STRUCTURE:
-            return 0
+            return regression_size.most_bytes(len(self.lengths))
         bases = min(int(self.training.validation_bases or 1), int(self.lengths.sum()))
         return validation.fitting_bytes(bases, self._scoring(budget))
 

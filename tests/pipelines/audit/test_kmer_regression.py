@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines import metrics
 from pipelines.audit import kmer_regression
+from pipelines.audit.regression_size import most_bytes
 from pipelines.decision_threshold import LOG_ODDS, nearest_to
 from pipelines.genome import sequence
 from pipelines.tokens.tokenizer import Tokenizer
@@ -52,7 +55,7 @@ def test_a_planted_kmer_is_found_and_the_penalty_is_chosen_on_validation() -> No
         (kmer_regression.frequencies(*codes_of(texts)), np.array(labels))
         for texts, labels in (of_composition(2000, seed) for seed in range(3))
     )
-    regression, train_scores = kmer_regression.fit(train[0].copy(), train[1], held_out)
+    regression, train_scores = kmer_regression.fit(train[0].copy(), train[1], ([held_out[0]], held_out[1]))
     assert metrics.auroc(test[1], regression.scores(test[0])) > 0.9
     assert regression.strength in kmer_regression.STRENGTHS
     np.testing.assert_allclose(regression.scores(train[0]), train_scores, atol=1e-3)
@@ -67,7 +70,7 @@ def test_without_validation_the_penalty_is_chosen_by_cross_validation() -> None:
         part[:, :5] += 0.4 * labels[:, None]
     chosen, _ = kmer_regression.fit(rows.copy(), labels)
     reached = metrics.auroc(labels, chosen.scores(unseen))
-    weakest = kmer_regression.fit(rows.copy(), labels, (rows, labels))[0]
+    weakest = kmer_regression.fit(rows.copy(), labels, ([rows], labels))[0]
     assert chosen.strength < weakest.strength == max(kmer_regression.STRENGTHS)
     assert reached > metrics.auroc(labels, weakest.scores(unseen))
     assert kmer_regression.fit(rows.copy(), labels)[0].strength == chosen.strength
@@ -94,6 +97,19 @@ def test_of_many_rows_a_sample_is_fitted_that_is_always_the_same(monkeypatch: py
     scores = [kmer_regression.dataset_scores(fitted.regression, rows) for fitted in (first, second)]
     assert len(scores[0]) == 100
     np.testing.assert_array_equal(*scores)
+
+
+def test_memory_is_that_of_train_however_many_rows_validation_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kmer_regression, "CHUNK_ROWS", 256)
+    train, validation = (dataset(*planted(rows, rows), Tokenizer(3, 1, "anchor")) for rows in (400, 4_000))
+    kmer_regression.fit_dataset(train, validation)
+    tracemalloc.start()
+    try:
+        kmer_regression.fit_dataset(train, validation)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most_bytes(len(train)) - most_bytes(0) + 10e6
 
 
 def test_the_threshold_is_chosen_on_validation_and_without_it_on_train() -> None:

@@ -73,6 +73,41 @@ def test_freed_blocks_go_back_at_once_where_memory_is_scarce() -> None:
     assert empty < 40
 
 
+GAPS = """
+import numpy as np
+from training.engine import heap
+
+MEBIBYTES = 1 << 20
+
+def held():
+    return (heap.resident_bytes() - before) // MEBIBYTES
+
+with heap.retain_freed_memory():
+    blocks = [np.ones(MEBIBYTES // 4) for _ in range(60)]
+    last = np.ones(MEBIBYTES // 32)
+    del blocks
+before = heap.resident_bytes()
+with heap.release_freed_memory() as freed:
+    for _ in range(2):
+        blocks = [np.ones(MEBIBYTES // 16) for _ in range(200)]
+        del blocks
+        print(held())
+        freed.settle()
+        print(held())
+    blocks = [np.ones(MEBIBYTES // 16) for _ in range(200)]
+    del blocks
+print(held())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="GNU's C library only")
+def test_gaps_that_a_model_before_has_left_go_back_where_memory_is_scarce() -> None:
+    done = subprocess.run([sys.executable, "-c", GAPS], capture_output=True, text=True, check=True)
+    *filled, after = map(int, done.stdout.split())
+    assert min(filled[::2]) > 80
+    assert max(*filled[1::2], after) < 20
+
+
 HELD = """
 import torch
 from training.engine import heap

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
-from training.memory.formula import Work
+from training.memory.formula import IMPORTED, Work
 from training.memory.plan import PAGES, TIGHT, WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 from training.memory.probe import Probe, probe
 from training.memory.validation import decoding_bytes, fitting_bytes
@@ -255,3 +255,9 @@ def test_a_wider_network_takes_more_to_fit_the_decoder() -> None:
     narrow = structure_planner(24e9)
     wide = replace(narrow, model=narrow.model.model_copy(update={"base_channels": 96}))
     assert wide.plan().fitting > narrow.plan().fitting + 10e6
+
+
+def test_the_regression_that_is_fitted_after_training_is_planned_and_takes_less_than_any_worker() -> None:
+    few, many, most = (replace(planner(24 << 30), lengths=np.full(rows, 300)).plan() for rows in (1_000, 50_000, 10**6))
+    assert many.fitting - few.fitting == 49_000 * 4 * 4**5
+    assert many.fitting < most.fitting < WORKER_BYTES + IMPORTED

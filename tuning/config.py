@@ -11,12 +11,16 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pipelines.config import Section
 from pipelines.documents import yaml_reader
 from pipelines.errors import UsageError
-from training.tasks import RECOGNISE, STRUCTURE, Name, Task
+from training.tasks import CLASSIFY, RECOGNISE, STRUCTURE, Name, Task
 from tuning import keys
 
 Search = Literal["optuna", "random", "grid"]
 MAX_DATASETS = 10_000
-METRICS: dict[Name, tuple[str, ...]] = {RECOGNISE: ("auroc", "mcc"), STRUCTURE: ("exon_f1", "cds_f1")}
+METRICS: dict[Name, tuple[str, ...]] = {
+    RECOGNISE: ("auroc", "mcc"),
+    CLASSIFY: ("auroc", "mcc"),
+    STRUCTURE: ("exon_f1", "cds_f1"),
+}
 KINDS = ("grid", "choice", "int", "uniform", "log_uniform")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,9 +20,10 @@ from pipelines.config import (
     shortened,
     validate,
 )
+from pipelines.dataset.manifest import classes
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
-from pipelines.structure_config import LabelsConfig, WindowConfig
+from pipelines.structure_config import CLASSES, LabelsConfig, WindowConfig
 from training.config import ModelConfig, TrainingConfig
 from training.tasks import Task
 
@@ -148,6 +149,19 @@ def with_parameters(values: Mapping[str, Any], parameters: Mapping[str, Any]) ->
     return sections
 
 
+def with_classes(base: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The sections of an experiment with the names of the classes that its datasets have, where they have any.
+
+    The labels of the sequences decide them, which no searched key changes.
+
+    Args:
+        base: sections of the experiment.
+        manifests: of datasets.
+    """
+    names = next((found for manifest in manifests if (found := classes(manifest))), None)
+    return base if names is None else {**base, CLASSES: names}
+
+
 def trial_configs(
     base: Mapping[str, Any], parameters: Mapping[str, Any], seed: int, workers: int
 ) -> tuple[ModelConfig, TrainingConfig]:
@@ -166,6 +180,8 @@ def trial_configs(
     try:
         model = validate(ModelConfig, values.get("model") or {}, origin)
         networks.check(task, model)
+        if task.has_classes:
+            model = task.model(model)
         return model, task.training(validate(TrainingConfig, values["training"], origin))
     except RaygeneError as error:
         raise UsageError(error.problem, error.fix) from error

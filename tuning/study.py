@@ -23,7 +23,7 @@ from training.bundle import start
 from training.config import TrainingConfig
 from training.distributed.run_key import NOT_CONTENT
 from training.tasks import Task
-from tuning import identity
+from tuning import identity, keys
 from tuning.config import TuningConfig
 from tuning.results.study_report import StudyReport, write_report
 from tuning.run import Run
@@ -113,7 +113,8 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
             return store, _report(study, store, spent)
         identity.mark_unfinished(study.output)
         with connect():
-            run = Run(study.config, study.base, store, datasets, study_identity, spent, progress)
+            base = keys.with_classes(study.base, [read_manifest(path) for path in datasets.directories])
+            run = Run(study.config, base, store, datasets, study_identity, spent, progress)
             spent = run.run()
         if not run.deferred:
             identity.mark_finished(study.output, _limits(study, store))

@@ -8,6 +8,7 @@ import pytest
 from cluster.experiment import Experiment, load
 from pipelines.config import validate
 from pipelines.errors import UsageError
+from training.tasks import Task
 from tuning import keys
 from tuning.config import DEFAULT_SPACE, Domain, TuningConfig
 from tuning.search.proposals import make_proposals
@@ -124,3 +125,10 @@ def test_the_default_space_has_sizes_rate_and_dropout_and_that_of_a_grid_the_siz
     assert set(TuningConfig(search="grid").search_space) == {"model.embedding", "model.hidden"}
     assert TuningConfig().max_configurations == 16
     assert TuningConfig(search="grid").max_configurations is None
+
+
+def test_a_study_of_classes_has_the_metrics_of_recognition() -> None:
+    task = Task("classify", classes=("a", "b", "c"))
+    assert TuningConfig(metric="mcc").for_task(task).metric == "mcc"
+    with pytest.raises(UsageError, match="not a metric of the dataset's task"):
+        TuningConfig(metric="exon_f1").for_task(task)

@@ -57,7 +57,8 @@ def write_best(
     dataset = _dataset_of(store, trial) if dataset is None else dataset
     parameters = {**trial.parameters, "training.seed": trial.seed, "training.workers": workers}
     values = keys.with_parameters(base, parameters)
-    reconciled, _ = dataset_config.reconcile(values, read_manifest(local(dataset, []))["config"])
+    manifest = read_manifest(local(dataset, []))
+    reconciled, _ = dataset_config.reconcile(values, manifest["config"])
     # A line break in a value or a path would end the comment.
     head = shown(f"{lines.format_parameters(trial.parameters)}: trial {trial.number}, on the dataset {dataset}")
     storage.write_text(store.output / EXPERIMENT, f"# {head}\n" + yaml_writer.dump(masked_values(reconciled)))
@@ -65,6 +66,7 @@ def write_best(
     latest = checkpoints.latest()
     if latest is None:
         raise TrainingError(f"{checkpoints.directory}: no checkpoint of the best trial", "run raygene train best.yaml")
+    base = keys.with_classes(base, [manifest])
     model, training = keys.trial_configs(base, trial.parameters, trial.seed, workers)
     # A trial that was stopped early is not what training to the end results in, and must not pass for it.
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])

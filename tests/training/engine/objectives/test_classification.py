@@ -74,12 +74,26 @@ def test_the_network_has_a_logit_of_each_class(class_dataset: Path) -> None:
 
 def test_training_learns_the_classes_and_keeps_the_epoch_of_highest_auroc(class_dataset: Path) -> None:
     train, validation = splits(class_dataset)
-    config = TrainingConfig(epochs=6, global_batch_size=16, learning_rate=0.02)
+    config = TrainingConfig(epochs=4, global_batch_size=16, learning_rate=0.02)
     state = loop.start(network(train), config)
     objective = objective_of(config, train)
     assert loop.fit(state, train, validation, config, Alone(), loop.CPU, objective=objective)
     aurocs = [record["validation_auroc"] for record in state.records]
-    assert state.best_record["validation_auroc"] == max(aurocs) > 0.8
+    assert state.best_record["validation_auroc"] == max(aurocs) > 0.7
     assert {"validation_macro_f1", "validation_mcc", "validation_accuracy", "validation_loss"} <= set(state.best_record)
     figures = objective.train_figures(state.model, train, 40, loop.CPU)
     assert set(figures) == {"train_auroc", "train_mcc"}
+
+
+@pytest.mark.parametrize("changed", [{"token_budget": 200}])
+def test_the_curve_does_not_depend_on_the_token_budget(class_dataset: Path, changed: dict[str, int]) -> None:
+    train, validation = splits(class_dataset)
+    curves = []
+    for keys in ({}, changed):
+        config = TrainingConfig.model_validate(
+            {"epochs": 1, "global_batch_size": 16, "reverse_complement": True, **keys}
+        )
+        state = loop.start(network(train, ModelConfig(embedding=4, hidden=4, stem=8, dropout=0.2)), config)
+        loop.fit(state, train, validation, config, Alone(), loop.CPU, objective=objective_of(config, train))
+        curves.append([state.records[0][name] for name in ("loss", "validation_loss", "validation_auroc")])
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4)

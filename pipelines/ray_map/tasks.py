@@ -39,7 +39,8 @@ def map_tables(tables: Iterable[pa.Table], function: Callable[[pa.Table], pa.Tab
     import ray
 
     # The function is sent to every node once, and not with each task.
-    shared, task = ray.put(function), ray.remote(**_OPTIONS)(_map)
+    name = getattr(function, "__name__", type(function).__name__)
+    shared, task = ray.put(function), ray.remote(**_OPTIONS)(_map).options(name=f"Map({name})")
     running = [task.remote(shared, table) for table in tables]
     shortage = Shortage(held_by_any(1), "a task needs a CPU")
     try:

@@ -98,7 +98,7 @@ def test_a_node_lost_during_a_build_costs_tasks_and_changes_no_byte(
     driver = start_verb(cluster, "build", genomes, "--output", tmp_path / "data")
     wait_until(lambda: any(tmp_path.glob(first_output)), driver)
     node = cluster.processes[-1]
-    name = suspend_during(node.pid, f"MapBatches({task})", driver).removeprefix("ray::")
+    name = suspend_during(node.pid, f"Map({task})", driver).removeprefix("ray::")
     kill_node(cluster, node)
     wait_for_success(driver)
     tasks = [row for row in list_records(cluster, "tasks") if row["task_id"] not in before]

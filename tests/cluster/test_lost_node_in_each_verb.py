@@ -74,7 +74,7 @@ DEVICE, POOL = ["--device", "cpu"], "MapWorker.map"
 EXPERIMENT = ["experiment.yaml", "--dataset", "dataset", "--output"]
 SLOW = [f"slow-{number}" for number in range(4)]
 CASES = {
-    "build": Case(["build", "experiment.yaml", "--output"], "data", "data/**/*.*", "MapBatches("),
+    "build": Case(["build", "experiment.yaml", "--output"], "data", "data/**/*.*", "Map("),
     "train": Case(
         ["train", *EXPERIMENT],
         *("run", "run/bundle/model.safetensors", "RayTrainWorker", "--training.workers", "run/metrics.jsonl"),

@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import ray
@@ -34,7 +35,8 @@ def by_ray_data(tables: list[pa.Table]) -> Iterator[pa.Table]:
     import ray.data
 
     ray.data.DataContext.get_current().op_resource_reservation_enabled = False
-    results = ray.data.from_arrow_refs([ray.put(table) for table in tables]).map_batches(
+    blocks: list[Any] = [ray.put(table) for table in tables]
+    results = ray.data.from_arrow_refs(blocks).map_batches(
         same, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1
     )
     for bundle in results.iter_internal_ref_bundles():

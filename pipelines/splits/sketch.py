@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.genome.sequence import OTHER
-from pipelines.tokens.kmer_encoding import BLOCK, kmer_numbers
+from pipelines.tokens.kmer_encoding import BLOCK, holds_other, kmer_numbers
 
 K = 21
 # Bases of the short k-mer at the centre of a k-mer, which decides whether it is sampled.
@@ -25,6 +25,9 @@ MIN_SPACING, MAX_SPACING = 2, 8
 # Samples of a small dataset; larger ones have more.
 SMALL = 1_000_000
 Hashes = NDArray[np.uint64]
+_SWAPS = [
+    (bits, np.uint64(sum((1 << bits) - 1 << place for place in range(0, 64, 2 * bits)))) for bits in (2, 4, 8, 16, 32)
+]
 
 
 @dataclass(frozen=True)
@@ -65,21 +68,16 @@ def sketch(codes: NDArray[np.uint8], lengths: NDArray[np.int64], rows: NDArray[n
     """
     if len(codes) < K:
         return EMPTY
-    positions = _sampled_positions(codes, one_in)
+    positions, forward = _sampled(codes, one_in)
     ends = np.cumsum(lengths)
-    owner = np.searchsorted(ends, positions, side="right")
+    # Positions ascend, so that those of a sequence are a run.
+    firsts = np.searchsorted(positions, ends - lengths)
     # A k-mer that begins in one sequence and ends in the next does not count.
-    inside = positions + K <= ends[owner]
-    positions, owner = positions[inside], owner[inside]
-    forward, backward = np.zeros(len(positions), np.uint64), np.zeros(len(positions), np.uint64)
-    is_known = np.ones(len(positions), np.bool_)
-    for base in range(K):
-        letters = codes[positions + base]
-        is_known &= letters != OTHER
-        number = letters.astype(np.uint64)
-        forward = forward << np.uint64(2) | number
-        backward |= (np.uint64(3) - number) << np.uint64(2 * base)
-    return Sketches(np.minimum(forward, backward)[is_known], rows[owner[is_known]])
+    counts = np.maximum(np.searchsorted(positions, ends - K, side="right") - firsts, 0)
+    owner = np.repeat(np.arange(len(lengths)), counts)
+    inside = np.arange(len(owner)) + np.repeat(firsts - (np.cumsum(counts) - counts), counts)
+    forward = forward[inside]
+    return Sketches(np.minimum(forward, reverse_complements(forward)), rows[owner])
 
 
 def shared_kmers(identity: float) -> float:
@@ -98,15 +96,36 @@ def mixed(numbers: NDArray[np.uint64]) -> Hashes:
     return hashes ^ (hashes >> np.uint64(31))
 
 
-def _sampled_positions(codes: NDArray[np.uint8], one_in: int) -> NDArray[np.int64]:
-    """Positions of the k-mers whose centre is in the set, ascending, shape (samples,)."""
-    is_sampled, offset, positions = _sampled_centres(one_in), (K - CENTRE) // 2, []
+def reverse_complements(kmers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The numbers of the reverse complements of k-mers, shape (k-mers,)."""
+    turned = kmers
+    # Neighbouring bases change places, then neighbouring pairs of them, and so on.
+    for bits, mask in _SWAPS:
+        shift = np.uint64(bits)
+        turned = (turned >> shift) & mask | (turned & mask) << shift
+    return ~turned >> np.uint64(64 - 2 * K)
+
+
+def _sampled(codes: NDArray[np.uint8], one_in: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Positions of the known k-mers whose centre is in the set, ascending, and their numbers; shape (samples,)."""
+    is_sampled, offset = _sampled_centres(one_in), (K - CENTRE) // 2
+    positions, numbers = [], []
     for first in range(0, len(codes) - K + 1, BLOCK):
-        last = min(first + BLOCK, len(codes) - K + 1)
-        centres = kmer_numbers(codes[first + offset : last + offset + CENTRE - 1], CENTRE)
+        letters = codes[first : first + BLOCK + K - 1]
+        short = kmer_numbers(letters, CENTRE)
         # `take` with a mode does not check bounds, which saves a third of the time.
-        positions.append(np.flatnonzero(is_sampled.take(centres, mode="clip")) + first)
-    return np.concatenate(positions)
+        found = np.flatnonzero(is_sampled.take(short[offset : offset + len(letters) - K + 1], mode="clip"))
+        if (letters == OTHER).any():
+            found = found[~holds_other(letters, K)[found]]
+        # Of short k-mers side by side, the last as many bases as are left.
+        number = short[found].astype(np.uint64)
+        for width in range(2 * CENTRE, K, CENTRE):
+            number = number << np.uint64(2 * CENTRE) | short[found + (width - CENTRE)]
+        rest = (K - 1) % CENTRE + 1
+        number = number << np.uint64(2 * rest) | short[found + (K - CENTRE)] & np.uint32(4**rest - 1)
+        positions.append(found + first)
+        numbers.append(number)
+    return np.concatenate(positions), np.concatenate(numbers)
 
 
 @lru_cache(maxsize=4)

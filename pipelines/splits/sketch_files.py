@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,14 @@ def write(folder: Path, task: int, sketches: Sketches) -> int:
         sketches: all samples of each interval in it; intervals have numbers below 2^32.
     """
     hashes = sketch.mixed(sketches.hashes)
-    order = np.lexsort((sketches.rows, hashes))
+    order = by_hash_and_row(hashes, sketches.rows)
+    hashes, rows = hashes[order], sketches.rows[order]
     samples = np.empty(len(order), SAMPLE)
-    samples["hash"], samples["row"] = hashes[order], sketches.rows[order]
-    rows, counts = np.unique(samples["row"][begins_run(samples["hash"], samples["row"])], return_counts=True)
-    sizes = np.empty(len(rows), SIZE)
-    sizes["row"], sizes["kmers"] = rows, counts
+    samples["hash"], samples["row"] = hashes, rows
+    counts = np.bincount(rows[begins_run(hashes, rows)])
+    sizes = np.empty(np.count_nonzero(counts), SIZE)
+    sizes["row"] = np.flatnonzero(counts)
+    sizes["kmers"] = counts[sizes["row"]]
     save(_samples_path(folder, task), samples)
     save(_sizes_path(folder, task), sizes)
     return len(samples)
@@ -83,7 +85,27 @@ class SketchFiles:
             records = open_records(_samples_path(self.folder, task))
             pieces.append(records[position(records["hash"], low) : position(records["hash"], high)])
         together = np.concatenate([np.empty(0, SAMPLE), *pieces])
-        return together[np.lexsort((together["row"], together["hash"]))]
+        return together[by_hash_and_row(together["hash"].copy(), together["row"].copy(), kind="stable")]
+
+
+def by_hash_and_row(
+    hashes: NDArray[np.uint64], rows: NDArray[Any], kind: Literal["quicksort", "stable"] = "quicksort"
+) -> NDArray[np.int64]:
+    """The order of samples by hash, and of equal hashes by row, shape (samples,).
+
+    Args:
+        hashes: shape (samples,).
+        rows: shape (samples,).
+        kind: of NumPy's sort: `stable` is the faster one for sorted pieces one after another.
+    """
+    order = np.argsort(hashes, kind=kind)
+    is_next_equal = np.diff(hashes[order]) == 0
+    # Sorting by two keys at once takes five to ten times as long: only the few equal hashes need it.
+    places = np.flatnonzero(np.append(is_next_equal, False) | np.append(False, is_next_equal))
+    if len(places):
+        equal = order[places]
+        order[places] = equal[np.lexsort((rows[equal], hashes[equal]))]
+    return order
 
 
 def save(path: Path, records: Records) -> None:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.splits import sketch, sketch_files
 from tests.pipelines.splits import sketched
@@ -44,3 +47,22 @@ def test_mixing_keeps_numbers_apart_and_spreads_them() -> None:
     mixed = sketch.mixed(np.arange(10_000, dtype=np.uint64))
     assert len(set(mixed.tolist())) == 10_000
     assert np.histogram(mixed >> np.uint64(62), 4)[0] == pytest.approx(2_500, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["quicksort", "stable"])
+@given(samples=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), max_size=60))
+def test_samples_are_in_the_order_of_both_keys(
+    kind: Literal["quicksort", "stable"], samples: list[tuple[int, int]]
+) -> None:
+    hashes, rows = (np.array([sample[key] for sample in samples], np.uint64) for key in (0, 1))
+    order = sketch_files.by_hash_and_row(hashes, rows, kind)
+    assert [samples[place] for place in order] == sorted(samples)
+
+
+@given(st.text("ACGT", min_size=sketch.K, max_size=sketch.K))
+def test_the_reverse_complement_of_a_number_is_that_of_its_k_mer(kmer: str) -> None:
+    forward, reverse = (
+        int("".join(str("ACGT".index(base)) for base in text), 4)
+        for text in (kmer, kmer[::-1].translate(str.maketrans("ACGT", "TGCA")))
+    )
+    assert sketch.reverse_complements(np.array([forward], np.uint64)).tolist() == [reverse]

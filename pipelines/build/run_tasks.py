@@ -19,7 +19,7 @@ MAX_TASKS_IN_GROUP = 4
 
 
 def group(tasks: list[pa.Table]) -> list[pa.Table]:
-    """Put several tasks into one table where each CPU has many: a Ray task costs some 7 ms, one of ours some 50."""
+    """Put several tasks into one table where each CPU has many: a Ray task costs a millisecond, one of ours some 50."""
     if maps_here():
         return tasks
     cpus = sum(node.cpus for node in nodes.living())

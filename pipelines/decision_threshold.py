@@ -47,7 +47,7 @@ def nearest_to(neutral: float, labels: ArrayLike, scores: ArrayLike) -> float:
     best = int(np.argmax(mcc))
     # Rounding must not exclude the best itself.
     is_as_good = mcc[best] - mcc <= candidates.errors(best) + 1e-12
-    thresholds = candidates.thresholds[is_as_good]
+    thresholds = candidates.nearest_to(neutral)[is_as_good]
     return float(thresholds[np.argmin(np.abs(thresholds - neutral))])
 
 
@@ -57,11 +57,13 @@ class _Candidates:
 
     Attributes:
         thresholds: halfway between neighbouring scores; the last is the lowest score.
+        levels: the lowest score that each calls.
         genes_called, called: rows at or above each.
         genes, rows: of the labels.
     """
 
     thresholds: Floats
+    levels: Floats
     genes_called: Floats
     called: Floats
     genes: float
@@ -76,11 +78,17 @@ class _Candidates:
         levels = sorted_scores[last]
         return cls(
             thresholds=np.append((levels[:-1] + levels[1:]) / 2, levels[-1]),
+            levels=levels,
             genes_called=np.cumsum(ranked)[last],
             called=np.arange(1.0, len(ranked) + 1)[last],
             genes=float(ranked.sum()),
             rows=float(len(ranked)),
         )
+
+    def nearest_to(self, neutral: float) -> Floats:
+        """`neutral` where it calls the same rows; else the one halfway, which rounding of scores does not pass."""
+        below = np.append(self.levels[1:], -np.inf)
+        return np.where((below < neutral) & (neutral <= self.levels), neutral, self.thresholds)
 
     def mcc(self) -> Floats:
         """At each threshold."""

@@ -127,7 +127,7 @@ def _aurocs(
 ) -> tuple[float, float]:
     """AUROC on validation, and on changed sequences of it; columns of train, validation and those."""
     train, validation, changed = columns
-    regression, _ = kmer_regression.fit(train, labels, (validation, evaluated))
+    regression, _ = kmer_regression.fit(train, labels, ([validation], evaluated))
     return metrics.auroc(evaluated, regression.scores(validation)), metrics.auroc(evaluated, regression.scores(changed))
 
 

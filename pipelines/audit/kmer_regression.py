@@ -9,7 +9,7 @@ anew for each fit.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ class Regression:
 
 
 def fit(
-    train: Floats, labels: NDArray[Any], validation: tuple[Iterable[Floats], NDArray[Any]] | None = None
+    train: Floats, labels: NDArray[Any], validation: tuple[Sequence[Floats] | CountedRows, NDArray[Any]] | None = None
 ) -> tuple[Regression, Scores]:
     """Fit on train rows with the strength, ascending in `STRENGTHS`, after which AUROC on validation stops rising.
 
@@ -119,7 +119,7 @@ def fit(
     return best[1], _products(train, best[1].weights) + best[1].intercept
 
 
-def _scores_of(regression: Regression, chunks: Iterable[Floats]) -> Scores:
+def _scores_of(regression: Regression, chunks: Sequence[Floats] | CountedRows) -> Scores:
     return np.concatenate([regression.scores(chunk) for chunk in chunks])
 
 

@@ -87,6 +87,12 @@ def test_separate_classes_are_separated() -> None:
     labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4])
     assert decision_threshold.of_highest_mcc(labels, scores) == pytest.approx(0.25)
     assert decision_threshold.nearest_to(0.9, labels, scores) == pytest.approx(0.25)
+    assert decision_threshold.nearest_to(0.28, labels, scores) == 0.28
+
+
+def test_the_neutral_threshold_is_taken_if_it_calls_what_a_good_one_calls() -> None:
+    assert decision_threshold.nearest_to(0.5, [0] * 50 + [1] * 50, [0.45] * 50 + [0.99] * 50) == 0.5
+    assert decision_threshold.nearest_to(0.5, [0, 1], [0.01, 0.52]) == 0.5
 
 
 def test_no_error_is_undefined_where_everything_has_one_score() -> None:

@@ -31,8 +31,10 @@ COLLECTIVE_TIMEOUT_S = 900
 POLL_S = 0.25
 FAILED = "failed"
 """File in Ray's folder of a run: a worker has met an error that would come again."""
-# Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again.
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
+# Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again. oneDNN
+# keeps the kernels of its last 1,024 shapes by default: of batches of random lengths that is 0.6 MB a step, and they
+# cut what is freed into pieces. 128 are those of a few steps.
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
 
 Spec = TypeVar("Spec")
 

@@ -34,7 +34,8 @@ PAGES = 64 << 20
 workspace of up to 32 MiB. Segments that grow (`training.hardware.allocator`) leave no gaps between tensors; where the
 driver lacks them, `training.headroom` is for the gaps."""
 GAPS = 2.0
-"""What gaps between blocks add on a CPU that retains its heap, as a share of a step, before the heap's last growth."""
+"""What gaps between blocks may add on a CPU that retains its heap, as a share of a step, before the heap's last growth.
+They grow with every step of another length; beyond this they are returned to the system."""
 TIGHT = 0.5
 """Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
 SHOWN_FIXES = 4
@@ -307,9 +308,10 @@ class MemoryPlanner:
     def _retained(self, full: Estimate) -> int:
         """Bytes that a CPU's freed memory may add to the peak; 0 where they do not fit."""
         step = (full.peak - full.process) * self._correction
-        retained = round(GAPS * step) + heap.TOP_PAD
         if self.task == STRUCTURE:
             retained = validation.retained_bytes(step, self._longest, self.model.kind)
+        else:
+            retained = _gaps(step)
         return retained if self.device.kind == "cpu" and self._needed(full) + retained <= self._usable else 0
 
     def _longest_does_not_fit(self) -> DoesNotFitError:
@@ -385,7 +387,7 @@ class MemoryPlanner:
 
 def step_allowance(
     model: ModelConfig, training: TrainingConfig, lengths: NDArray[np.int64], vocabulary_size: int, task: Name
-) -> int | None:
+) -> int:
     """Bytes by which a worker on a CPU may grow in its steps, after which it returns freed memory to the system.
 
     Args:
@@ -393,13 +395,16 @@ def step_allowance(
         training: the optimisation, with the planned token budget.
         lengths: tokens of every sequence, shape (rows,).
         vocabulary_size: number of token ids.
-        task: of the dataset; None is returned for `recognise`, whose gaps are planned for in full.
+        task: of the dataset.
     """
-    if task != STRUCTURE:
-        return None
     unlimited = DeviceMemory("cpu", 1 << 60, is_local=False)
     plan = MemoryPlanner(model, training, lengths, vocabulary_size, unlimited, task=task).plan()
-    return validation.allowed_bytes(plan.step, model.kind)
+    return validation.allowed_bytes(plan.step, model.kind) if task == STRUCTURE else _gaps(plan.step)
+
+
+def _gaps(step: float) -> int:
+    """Bytes of freed memory that a worker on a CPU retains after a step that takes a number of bytes, at most."""
+    return round(GAPS * step) + heap.TOP_PAD
 
 
 def _copies(estimated: Estimate, kind: Device) -> int:

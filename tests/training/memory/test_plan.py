@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import IMPORTED, Work
-from training.memory.plan import PAGES, TIGHT, WORKER_BYTES, DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
+from training.memory.plan import (
+    PAGES,
+    TIGHT,
+    WORKER_BYTES,
+    DeviceMemory,
+    DoesNotFitError,
+    MemoryPlan,
+    MemoryPlanner,
+    step_allowance,
+)
 from training.memory.probe import Probe, probe
 from training.memory.validation import decoding_bytes, fitting_bytes
 
@@ -261,3 +270,9 @@ def test_the_regression_that_is_fitted_after_training_is_planned_and_takes_less_
     few, many, most = (replace(planner(24 << 30), lengths=np.full(rows, 300)).plan() for rows in (1_000, 50_000, 10**6))
     assert many.fitting - few.fitting == 49_000 * 4 * 4**5
     assert many.fitting < most.fitting < WORKER_BYTES + IMPORTED
+
+
+def test_a_worker_returns_freed_memory_beyond_what_is_planned_that_it_retains() -> None:
+    plan = planned(24 << 30, kind="cpu", lengths=SHORT)
+    model, training = ModelConfig(**LARGE), TrainingConfig(token_budget=plan.token_budget)
+    assert plan.retained == step_allowance(model, training, SHORT, 4099, "recognise") > 2 * plan.step

@@ -66,7 +66,7 @@ def resident() -> dict[str, int]:
     return {keys[key]: int(line.split()[1]) >> 10 for line in lines if (key := line.split(":")[0]) in keys}
 
 
-def in_thread(function: Callable[[], None]) -> None:
+def in_thread(function: Callable[[], object]) -> None:
     """Run a function in a thread of this process, as Ray does."""
     errors: list[BaseException] = []
 

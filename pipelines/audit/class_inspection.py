@@ -74,6 +74,6 @@ def inspect(directory: Path) -> ClassInspection:
             samples.append(Sample(split, label, lengths[rows], gc[rows]))
     train = datasets["train"]
     audited = next((split for split in ("test", "validation") if split in present), "train")
-    rules = class_rules.audit(train, datasets[audited], datasets.get("validation") if audited == "test" else None)
+    rules = class_rules.audit(train, datasets[audited], datasets.get("validation"))
     counts = token_counts.count(train.tokens, train.tokenizer.vocabulary_size)
     return ClassInspection(directory, manifest, train.tokenizer, samples, counts, audited, rules)

@@ -1,14 +1,14 @@
 """Trivial rules for sequences with classes: how well length, composition and k-mers alone tell them.
 
 Every rule is a multinomial logistic regression, fitted on train. The strength of the k-mer regression's L2 penalty is
-chosen on validation, or where there is none on a fifth of train.
+chosen on validation, or without one by cross-validation on train. At most `regression_size.MAX_ROWS` rows are fitted.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ DESCRIPTIONS = {
     "gc": "share of G and C",
     KMERS: f"{regression_size.K}-mer logistic regression",
 }
-_HELD_OUT = 5
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -39,14 +38,20 @@ class ClassRule:
     Attributes:
         name: short name, the key in every JSON.
         description: what it looks at.
-        probabilities: of each class, shape (rows, classes).
         metrics: every metric of `class_metrics.NAMES`.
+        probabilities: of each class, shape (rows, classes), of the best rule and the k-mer regression; None of others.
     """
 
     name: str
     description: str
-    probabilities: Floats
     metrics: dict[str, float]
+    probabilities: Floats | None = None
+
+    @property
+    def required_probabilities(self) -> Floats:
+        """The probabilities of a rule that has them."""
+        assert self.probabilities is not None
+        return self.probabilities
 
 
 def audit(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None = None) -> list[ClassRule]:
@@ -59,17 +64,20 @@ def audit(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset
     """
     number = len(classes(train.manifest))
     shares = np.bincount(train.labels, minlength=number) / len(train)
-    found = {
-        "prior": np.tile(shares, (len(evaluated), 1)),
-        "length": _of_columns(_lengths, train, evaluated, number),
-        "gc": _of_columns(_composition, train, evaluated, number),
-        KMERS: _of_kmers(train, evaluated, validation, number),
+    compute: dict[str, Callable[[], Floats]] = {
+        KMERS: lambda: _of_kmers(train, evaluated, validation, number),
+        "gc": lambda: _of_columns(_composition, train, evaluated, number),
+        "length": lambda: _of_columns(_lengths, train, evaluated, number),
+        "prior": lambda: np.broadcast_to(shares, (len(evaluated), number)),
     }
-    rules = [
-        ClassRule(name, DESCRIPTIONS[name], scores, class_metrics.metrics_of(evaluated.labels, scores))
-        for name, scores in found.items()
-    ]
-    return sorted(rules, key=lambda rule: -rule.metrics["auroc"])
+    rules: list[ClassRule] = []
+    for name, probabilities in compute.items():
+        scores = probabilities()
+        rules.append(ClassRule(name, DESCRIPTIONS[name], class_metrics.metrics_of(evaluated.labels, scores), scores))
+        # Each takes rows times classes: those of a rule that is behind another are not needed.
+        rules.sort(key=lambda rule: (-rule.metrics["auroc"], list(DESCRIPTIONS).index(rule.name)))
+        rules = [rules[0], *(rule if rule.name == KMERS else replace(rule, probabilities=None) for rule in rules[1:])]
+    return rules
 
 
 def _lengths(dataset: TokenDataset) -> Floats:
@@ -84,15 +92,20 @@ def _of_columns(
     value: Callable[[TokenDataset], Floats], train: TokenDataset, evaluated: TokenDataset, number: int
 ) -> Floats:
     """A regression on a figure of each row and its square, which can prefer a class in the middle."""
-    known = value(train)
+    rows = kmer_regression.sample_rows(train)
+    known = value(train)[rows]
     mean, scale = known.mean(), known.std() or 1.0
 
-    def columns(dataset: TokenDataset) -> Floats:
-        standardised = (value(dataset) - mean) / scale
+    def columns(values: Floats) -> Floats:
+        standardised = (values - mean) / scale
         return np.stack([standardised, standardised**2], axis=1)
 
-    model = _fitted(columns(train), train.labels, 1.0)
-    return _probabilities(model, columns(evaluated), number)
+    model, values = _fitted(columns(known), train.labels[rows], 1.0), value(evaluated)
+    out = np.empty((len(values), number))
+    for first in range(0, len(values), regression_size.CHUNK_ROWS):
+        chunk = slice(first, first + regression_size.CHUNK_ROWS)
+        out[chunk] = _probabilities(model, columns(values[chunk]), number)
+    return out
 
 
 def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None, number: int) -> Floats:
@@ -112,17 +125,21 @@ def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDat
 
         model = _best(known, labels, of_validation, validation.labels[chosen])
     else:
-        is_held_out = np.arange(len(known)) % _HELD_OUT == 0
-
-        def of_held_out(model: LogisticRegression) -> Floats:
-            return _probabilities(model, known[is_held_out], number)
-
-        strength = _best(known[~is_held_out], labels[~is_held_out], of_held_out, labels[is_held_out]).C
-        model = _fitted(known, labels, strength)
+        model = _fitted(known, labels, _cross_validated(known, labels, number))
     out = np.empty((len(evaluated), number))
     for positions, frequencies in kmer_regression.frequency_chunks(evaluated, np.arange(len(evaluated))):
         out[positions] = _probabilities(model, (frequencies - mean) / scale, number)
     return out
+
+
+def _cross_validated(known: NDArray[Any], labels: NDArray[Any], number: int) -> float:
+    """The strength of the highest mean AUROC on rows that a fit has not seen."""
+    sums = np.zeros(len(kmer_regression.STRENGTHS))
+    for fitted, held_out in kmer_regression.folds(labels):
+        for place, strength in enumerate(kmer_regression.STRENGTHS):
+            scores = _probabilities(_fitted(known[fitted], labels[fitted], strength), known[held_out], number)
+            sums[place] += class_metrics.metrics_of(labels[held_out], scores)["auroc"]
+    return kmer_regression.STRENGTHS[int(np.argmax(sums))]
 
 
 def _best(

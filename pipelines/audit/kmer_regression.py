@@ -148,19 +148,28 @@ def _cross_validated(rows: Floats, labels: NDArray[Any]) -> float:
         rows: standardised frequencies, shape (rows, columns).
         labels: 0 or 1, shape (rows,), both present.
     """
-    generator = np.random.default_rng(fingerprint.seed("folds", len(rows)))
-    chosen = generator.permutation(len(rows))[:MAX_FOLD_ROWS]
-    # Every fold gets its share of each label.
-    chosen = chosen[np.argsort(labels[chosen], kind="stable")]
     sums = np.zeros(len(STRENGTHS))
-    for fold in range(FOLDS):
-        is_held_out = np.arange(len(chosen)) % FOLDS == fold
-        fitted, held_out = chosen[~is_held_out], chosen[is_held_out]
-        if len(np.unique(labels[fitted])) < 2 or len(np.unique(labels[held_out])) < 2:
-            continue
+    for fitted, held_out in folds(labels):
         for number, (_, weights, _) in enumerate(_path(rows[fitted], labels[fitted], STRENGTHS)):
             sums[number] += metrics.auroc(labels[held_out], rows[held_out] @ weights)
     return STRENGTHS[int(np.argmax(sums))]
+
+
+def folds(labels: NDArray[Any]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to fit and rows held out of `FOLDS` folds, of a fixed sample; a fold with one label in either is left out.
+
+    Args:
+        labels: shape (rows,).
+    """
+    generator = np.random.default_rng(fingerprint.seed("folds", len(labels)))
+    chosen = generator.permutation(len(labels))[:MAX_FOLD_ROWS]
+    # Every fold gets its share of each label.
+    chosen = chosen[np.argsort(labels[chosen], kind="stable")]
+    for fold in range(FOLDS):
+        is_held_out = np.arange(len(chosen)) % FOLDS == fold
+        fitted, held_out = chosen[~is_held_out], chosen[is_held_out]
+        if len(np.unique(labels[fitted])) > 1 and len(np.unique(labels[held_out])) > 1:
+            yield fitted, held_out
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 from pipelines import os_errors, schema
 from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
+from pipelines.labels.classes import problem_of_stored
 from pipelines.structure_config import CLASSIFY, STRUCTURE
 
 MANIFEST = "manifest.json"
@@ -73,6 +74,12 @@ def _each_once(files: list[_File]) -> list[_File]:
     if times > 1:
         raise ValueError(f"{path} is listed {times} times")
     return files
+
+
+def _class_names(names: list[str]) -> list[str]:
+    if problem := problem_of_stored(names):
+        raise ValueError(problem)
+    return names
 
 
 # No genome is longer, and no dataset larger; what is computed with it stays within 64 bits.
@@ -218,7 +225,7 @@ class _StructureConfig(_Part):
 
 class _ClassesConfig(_Part):
     task: Literal["classify"]
-    classes: Annotated[list[str], Field(min_length=2)]
+    classes: Annotated[list[str], AfterValidator(_class_names)]
     sources: list[_Source]
     tokenizer: dict[str, Any] = {}
     split: dict[str, Any] = {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pipelines.errors import UsageError
+from pipelines.labels.labels_file import MAX_LETTERS, class_name
 from pipelines.structure_config import CLASSES
 
 MAX_CLASSES = 100
@@ -17,13 +19,13 @@ def resolved(labels: Iterable[str], given: Sequence[str] | None) -> list[str]:
 
     Args:
         labels: every label that a sequence has.
-        given: the classes of the experiment, if it names them.
+        given: the classes of the experiment, if it names them, written as labels may be.
 
     Raises:
         UsageError: fewer than two, more than `MAX_CLASSES`, names that differ in case alone, or others than given.
     """
     present = set(labels)
-    classes = _sorted(present) if given is None else list(given)
+    classes = _sorted(present) if given is None else [_as_label(name) for name in given]
     if given is not None:
         if len(set(classes)) < len(classes):
             raise UsageError("classes: a name is there twice", "leave it out once", key=CLASSES)
@@ -56,8 +58,30 @@ def resolved(labels: Iterable[str], given: Sequence[str] | None) -> list[str]:
     return classes
 
 
+def _as_label(name: str) -> str:
+    label = class_name(name)
+    if label is None:
+        raise UsageError(
+            f"classes: {name[:20]!r} cannot be a label",
+            f"give at most {MAX_LETTERS} printable letters; NA, NaN, None and null stand for missing labels",
+            key=CLASSES,
+        )
+    return label
+
+
+def problem_of_stored(names: Sequence[Any]) -> str | None:
+    """What makes the classes of a manifest or a bundle none; None if nothing does."""
+    if not all(isinstance(name, str) and name and name.isprintable() and len(name) <= MAX_LETTERS for name in names):
+        return f"not names of at most {MAX_LETTERS} printable letters"
+    if len(set(names)) < len(names):
+        return "a name is there twice"
+    if not 2 <= len(names) <= MAX_CLASSES:
+        return f"{len(names)}, where 2 to {MAX_CLASSES} are possible"
+    return None
+
+
 def _sorted(names: Iterable[str]) -> list[str]:
     names = list(names)
     if all(_WHOLE.fullmatch(name) for name in names):
-        return sorted(names, key=int)
+        return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)

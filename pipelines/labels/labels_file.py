@@ -18,7 +18,7 @@ _ZERO_OR_ONE = re.compile(r"([01])(\.0*|,0+)?(e[+-]?0+)?")
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+(e[+-]?[0-9]+)?")
 _MISSING_LABELS = {"", "na", "n/a", "#n/a", "nan", "none", "null"}
 _WRONG_LABELS = {*_MISSING_LABELS, "positive", "pos", "neg", "yes", "no", "t", "f"}
-_WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*|,0+)?")
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9][0-9]*))(\.0*|,0+)?")
 MAX_LETTERS = 100
 """Of a class's name."""
 
@@ -89,11 +89,12 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
     label = class_name(text) if of_classes else _value(text)
     if label is None:
         shown = repr(text.strip()[:20]) if text.strip() else "empty"
-        fix = (
-            f"name its class, in at most {MAX_LETTERS} printable letters"
-            if of_classes
-            else "use 1 (gene) or 0 (negative), or set task: classify for classes with names"
-        )
+        if not of_classes:
+            fix = "use 1 (gene) or 0 (negative), or set task: classify for classes with names"
+        elif text.strip().lower() in _MISSING_LABELS:
+            fix = "it stands for a missing label, as NA, NaN, None and null do: call the class otherwise, such as other"
+        else:
+            fix = f"name its class, in at most {MAX_LETTERS} printable letters"
         raise InputError(f"{path}: line {number}: label {shown}", fix)
     return label
 
@@ -101,7 +102,7 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
 def class_name(text: str) -> str | None:
     """A field as the name of a class; None for what stands for a missing label, and for what is no name.
 
-    A whole number is the same whether it is written as 2, 2.0 or +2.
+    A whole number is the same whether it is written as 2, 2.0 or +2; with leading zeros, as in 007, it is a name.
     """
     text = text.strip()
     if text.lower() in _MISSING_LABELS or len(text) > MAX_LETTERS or not text.isprintable():

@@ -119,4 +119,5 @@ def making(config: Config) -> str:
 
 
 def _flow(values: Any) -> str:
-    return yaml_writer.dump(values, flow=True).strip()
+    # YAML marks the end of a document that is a bare scalar.
+    return yaml_writer.dump(values, flow=True).strip().removesuffix("\n...")

@@ -16,6 +16,7 @@ from typing import Any
 from pipelines import fingerprint, os_errors
 from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError
+from pipelines.labels import classes
 from training.bundle.migrations import WITH_TASK, migrated, version_of
 from training.tasks import CLASSIFY, RECOGNISE, STRUCTURE, Name
 
@@ -193,15 +194,16 @@ def _require_complete(config: dict[str, Any], shown: str) -> None:
 
 def _require_known_task(config: dict[str, Any], shown: str) -> None:
     task = config.get("task", RECOGNISE)
-    if task not in _OF_TASK:
+    if not isinstance(task, str) or task not in _OF_TASK:
         raise BundleError(f"{shown}: task {str(task)[:40]!r}: unknown", "update raygene", code="newer")
 
 
 def _require_classes(config: dict[str, Any], shown: str) -> None:
     names, model = config["classes"], config["model"]
-    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not are_names or not isinstance(model, dict) or len(set(names)) != model.get("outputs"):
+    if not isinstance(model, dict) or not isinstance(names, list) or len(names) != model.get("outputs"):
         raise BundleError(f"{shown}: classes: not a name for each of the model's outputs", RESTORE)
+    if problem := classes.problem_of_stored(names):
+        raise BundleError(f"{shown}: classes: {problem}", RESTORE)
 
 
 def _require_sections_of_structure(config: dict[str, Any], shown: str) -> None:

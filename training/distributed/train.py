@@ -17,7 +17,7 @@ from torch import nn
 
 from pipelines import __version__, storage
 from pipelines.address import masked_values
-from pipelines.audit import class_metrics, class_rules, shortcuts
+from pipelines.audit import class_rules, shortcuts
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
@@ -42,10 +42,10 @@ from training.distributed.placement import (
 from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
-from training.engine import heap, scoring
+from training.engine import heap
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
-from training.engine.state import CPU, Record
+from training.engine.state import Record
 from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.observability import journal, start_record
@@ -197,7 +197,9 @@ class Run:
         if self.task.is_structure:
             config["decoded"] = decoded
         elif self.task.has_classes:
-            config |= self._class_figures(network, progress)
+            config |= self._class_rules(progress)
+            if (confusion := document.get("best_confusion")) is not None:
+                config["confusion"] = confusion
         else:
             config |= self._rules(progress)
         Bundle(network, self.train.tokenizer, config).save(self.output / "bundle")
@@ -214,19 +216,11 @@ class Run:
         aurocs = {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}
         return {"shortcuts": aurocs} | ({kmer_baseline.KEY: baseline.document()} if baseline else {})
 
-    def _class_figures(self, network: nn.Module, progress: Progress) -> dict[str, Any]:
-        """What trivial rules reach on validation, and the table of its classes and of what they are called."""
-        validation = self.validation
+    def _class_rules(self, progress: Progress) -> dict[str, Any]:
+        """What trivial rules reach on validation."""
         with progress.stage("fitting the rules to compare with"):
-            rules = class_rules.audit(self.train, validation, validation)
-            shares = scoring.probabilities(
-                network, validation.tokens, validation.lengths, scoring.default_token_budget(CPU)
-            )
-        counts = class_metrics.confusion(validation.labels, shares.argmax(1), len(self.task.classes))
-        return {
-            "shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)},
-            "confusion": counts.tolist(),
-        }
+            rules = class_rules.audit(self.train, self.validation, self.validation)
+        return {"shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}}
 
     def _fitted_decoding(self, network: nn.Module, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
         """The decoder's settings, and what they reach on validation."""

@@ -16,6 +16,8 @@ from training.engine.weight_average import WeightAverage
 
 Record = dict[str, Any]
 CPU = torch.device("cpu")
+CONFUSION = "validation_confusion"
+"""The key of an epoch's confusion table among the figures of validation."""
 _ZEROS = {"loss": 0.0, "padded": 0.0, "seconds": 0.0, "waited": 0.0}
 
 
@@ -39,6 +41,7 @@ class State:
         average: of the weights, where validation and `best` are to use that.
         best: weights of the best epoch so far.
         best_record: the record of that epoch.
+        best_confusion: its confusion table, of a model of classes: too large to be in the record of each epoch.
         records: of all epochs finished, in order.
     """
 
@@ -52,6 +55,7 @@ class State:
     average: WeightAverage | None = None
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     best_record: Record = field(default_factory=dict)
+    best_confusion: list[list[int]] | None = None
     records: list[Record] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
@@ -69,6 +73,7 @@ class State:
             "best": self.best,
             "best_record": self.best_record,
             "records": list(self.records),
+            **({} if self.best_confusion is None else {"best_confusion": self.best_confusion}),
             **({"dropout_by_row": True} if self.dropout_by_row else {}),
             **({"average": self.average.values} if self.average else {}),
         }
@@ -81,6 +86,7 @@ class State:
         self.epoch, self.step, self.epoch_sums = document["epoch"], document["step"], dict(document["so_far"])
         self.dropout_by_row = document.get("dropout_by_row", False)
         self.best, self.best_record = document["best"], document["best_record"]
+        self.best_confusion = document.get("best_confusion")
         self.records = list(document["records"])
         if self.average is not None:
             self.average.restore(document["average"])
@@ -95,11 +101,17 @@ class State:
             self.epoch_sums[name] += value
 
     def finish_epoch(self, record: Record, criterion: str) -> None:
-        """Count an epoch as finished, and keep its weights if its figure named `criterion` is the highest so far."""
+        """Count an epoch as finished, and keep its weights if its figure named `criterion` is the highest so far.
+
+        Args:
+            record: of the epoch; its `CONFUSION` is taken out of it.
+            criterion: name of a figure.
+        """
+        confusion = record.pop(CONFUSION, None)
         self.epoch, self.step, self.epoch_sums = self.epoch + 1, 0, dict(_ZEROS)
         self.records.append(record)
         if not self.best or record[criterion] > self.best_record[criterion]:
-            self.best_record = record
+            self.best_record, self.best_confusion = record, confusion
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
     def out_of_patience(self, patience: int) -> bool:

@@ -117,7 +117,7 @@ class WindowInference:
 
 
 def fits(model: nn.Module, size: int) -> TypeGuard[Recogniser]:
-    """Whether `WindowInference` computes a model for windows: a stem and one LSTM layer, on a CPU.
+    """Whether `WindowInference` computes a model for windows: a stem, one LSTM layer and one logit, on a CPU.
 
     Args:
         model: of any kind.
@@ -133,6 +133,7 @@ def fits(model: nn.Module, size: int) -> TypeGuard[Recogniser]:
         and type(model.body) is Recurrent
         and config.kind == "lstm"
         and config.layers == 1
+        and config.logits == 1
         and config.pooling in _POOLINGS
         and config.strands == "single"
         and not config.absolute_positions

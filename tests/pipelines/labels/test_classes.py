@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,17 @@ def test_the_order_given_counts() -> None:
     assert classes.resolved(["a", "b"], ["b", "a"]) == ["b", "a"]
 
 
+def test_classes_that_are_given_are_read_as_labels_are() -> None:
+    assert classes.resolved(["1", "02", "a"], ["1.0", "02", " a"]) == ["1", "02", "a"]
+
+
 @pytest.mark.parametrize(
     ("labels", "given", "message"),
     [
         (["a", "b", "c"], ["a", "b"], "'c' is a label of sequences and not in the list"),
         (["a", "b"], ["a", "b", "c"], "no sequence has the label 'c'"),
         (["a", "b"], ["a", "b", "a"], "a name is there twice"),
+        (["a", "b"], ["a", "None"], "'None' cannot be a label"),
         (["a"], None, "'a' alone"),
         (["Exon", "exon"], None, "'Exon' and 'exon' differ in case alone"),
         ([str(number / 7) for number in range(200)], None, "200 different ones are more than 100 classes"),
@@ -35,14 +41,35 @@ def test_labels_that_are_no_classes_are_refused(labels: list[str], given: list[s
 
 
 def test_a_whole_number_is_the_same_class_however_it_is_written() -> None:
-    assert {class_name(text) for text in ("2", " 2.0", "+2", "02", "2,00")} == {"2"}
-    assert class_name("2.5") == "2.5"
+    assert {class_name(text) for text in ("2", " 2.0", "+2", "2,00")} == {"2"}
+    assert [class_name(text) for text in ("2.5", "02", "007")] == ["2.5", "02", "007"]
 
 
 @pytest.mark.parametrize("text", ["", "NaN", "None", "n/a", "a\tb", "x" * 101])
 def test_what_stands_for_no_label_is_no_class(text: str) -> None:
     with pytest.raises(InputError, match="line 3: label"):
         label_of(text, Path("f.csv"), 3, of_classes=True)
+
+
+def test_a_class_called_none_is_refused_with_the_reason() -> None:
+    with pytest.raises(InputError, match=r"'none'.*stands for a missing label"):
+        label_of("none", Path("f.csv"), 3, of_classes=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["a", "b"], None),
+        (["a", "b", "a"], "a name is there twice"),
+        (["a", ""], "not names of at most 100 printable letters"),
+        (["a", "b\x1b"], "not names of at most 100 printable letters"),
+        (["a", 1], "not names of at most 100 printable letters"),
+        (["a"], "1, where 2 to 100 are possible"),
+        ([str(number) for number in range(101)], "101, where 2 to 100 are possible"),
+    ],
+)
+def test_stored_classes_are_checked(names: list[Any], problem: str | None) -> None:
+    assert classes.problem_of_stored(names) == problem
 
 
 @pytest.mark.parametrize(

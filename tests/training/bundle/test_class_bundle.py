@@ -53,17 +53,28 @@ def test_verbs_of_genes_refuse_it_in_a_line(saved: Path) -> None:
         bundle.load(saved).require_task(RECOGNISE, "run/bundle")
 
 
-@pytest.mark.parametrize("names", [["a", "b"], ["a", "a", "b"], "abc", [1, 2, 3]])
+@pytest.mark.parametrize(
+    "names", [["a", "b"], ["a", "b", "a"], ["a", "b", "a", "c"], ["a", "b", ""], "abc", [1, 2, 3], [[], {}, None]]
+)
 def test_names_that_are_not_one_for_each_output_are_damage(train: TokenDataset, tmp_path: Path, names: Any) -> None:
     small_class_bundle(train).save(tmp_path / "bundle")
     with_new_digests(tmp_path / "bundle", lambda config: config.update(classes=names))
-    with pytest.raises(BundleError, match="classes: not a name for each of the model's outputs"):
+    with pytest.raises(BundleError, match=r"classes: (not|a name)"):
+        bundle.load(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("task", [[], {}, None, "other"])
+def test_a_task_that_is_none_is_refused(train: TokenDataset, tmp_path: Path, task: Any) -> None:
+    small_class_bundle(train).save(tmp_path / "bundle")
+    with_new_digests(tmp_path / "bundle", lambda config: config.update(task=task))
+    with pytest.raises(BundleError, match=r"task .*: unknown"):
         bundle.load(tmp_path / "bundle")
 
 
 def test_the_card_has_rules_counts_and_rates_of_classes(saved: Path) -> None:
     card = (saved / "README.md").read_text()
     assert "| split | 10 | exon | intron | files |" in card
+    assert "\n..." not in card
     assert "| rule: 5-mer logistic regression | 0.8000 |" in card
     assert "| exon | 1 | 8 | 1 | 0.800 | 0.800 | 0.800 |" in card
 

@@ -86,6 +86,7 @@ def test_no_window_has_no_logit() -> None:
     "keys",
     [
         {"kind": "gru"},
+        {"outputs": 3},
         {"stem": 0},
         {"layers": 2},
         {"pooling": "last"},

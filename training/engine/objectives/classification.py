@@ -18,6 +18,7 @@ from training.engine.collective import Collective
 from training.engine.epoch_metrics import diverged
 from training.engine.objectives.recognition import Recognition, gathered_probabilities, sample_rows
 from training.engine.scoring import probabilities
+from training.engine.state import CONFUSION
 
 
 class Classification(Recognition):
@@ -33,15 +34,14 @@ class Classification(Recognition):
     def validate(
         self, model: nn.Module, validation: TokenDataset, collective: Collective, device: torch.device
     ) -> dict[str, Any]:
-        shares, labels = (
-            gathered_probabilities(model, validation, self._token_budget, collective, device),
-            validation.labels,
-        )
+        labels = validation.labels
+        shares = gathered_probabilities(model, validation, self._token_budget, collective, device)
         if not np.isfinite(shares).all():
             raise diverged("validation: the probabilities are")
         loss = -np.log(np.maximum(shares[np.arange(len(labels)), labels], 1e-7)).mean()
         figures = {"loss": float(loss), **class_metrics.metrics_of(labels, shares)}
-        return {f"validation_{name}": value for name, value in figures.items()}
+        counts = class_metrics.confusion(labels, shares.argmax(1), shares.shape[1])
+        return {f"validation_{name}": value for name, value in figures.items()} | {CONFUSION: counts.tolist()}
 
     def train_figures(
         self, model: nn.Module, train: TokenDataset, max_rows: int, device: torch.device

@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
-from training.evaluation.classes.evaluate import ClassEvaluation, intervals
+from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
 
 LEAK_AUROC = 0.95
 
 
 def conclude(evaluation: ClassEvaluation) -> list[str]:
-    """Compare each model with the regression on 5-mers, a sentence each; with several, each opens with its name."""
-    sentences = []
-    for model in evaluation.models:
-        own, other = model.metrics["auroc"], evaluation.baseline.metrics["auroc"]
-        rule = f"the {evaluation.baseline.name} ({other:.3f})"
-        interval = intervals(model.samples - evaluation.baseline.samples)["auroc"]
-        text = f"The model's AUROC {own:.3f}, the mean over {len(evaluation.classes)} classes, "
-        if own <= other:
-            text += f"is not above {rule}."
-        else:
-            text += f"is {own - other:.3f} above {rule}"
-            text += "." if interval is None or interval[0] > 0 else ", which chance alone may give (95 % interval)."
-        sentences.append(f"{model.name}: {text}" if len(evaluation.models) > 1 else text)
-    return sentences
+    """Compare each model with the best rule, and its calls with the regression's; with several, each opens with a name.
+
+    The best rule is that of the highest AUROC. MCC and macro-F1 are mentioned where they are clearly below.
+    """
+    texts = [" ".join([_areas(evaluation, model), *_calls(evaluation, model)]) for model in evaluation.models]
+    if len(evaluation.models) == 1:
+        return texts
+    return [f"{model.name}: {text}" for model, text in zip(evaluation.models, texts, strict=True)]
+
+
+def _areas(evaluation: ClassEvaluation, model: ClassModel) -> str:
+    best = evaluation.best
+    own, other = model.metrics["auroc"], best.metrics["auroc"]
+    rule = f"the best rule, {best.name} ({other:.3f})"
+    text = f"The model's AUROC {own:.3f}, the mean over {len(evaluation.classes)} classes, "
+    if own <= other:
+        return f"{text}is not above {rule}."
+    interval = intervals(model.samples - best.samples)["auroc"]
+    is_clear = interval is None or interval[0] > 0
+    return f"{text}is {own - other:.3f} above {rule}" + (
+        "." if is_clear else ", which chance alone may give (95 % interval)."
+    )
+
+
+def _calls(evaluation: ClassEvaluation, model: ClassModel) -> list[str]:
+    """A sentence on the figures of calls that are below the regression's throughout their interval; none if none is."""
+    baseline = evaluation.baseline
+    ends = intervals(model.samples - baseline.samples)
+    clauses = []
+    for metric, title in (("mcc", "MCC"), ("macro_f1", "macro-F1")):
+        interval = ends[metric]
+        if interval is not None and interval[1] < 0:
+            below = baseline.metrics[metric] - model.metrics[metric]
+            clauses.append(f"{title} is {below:.3f} below (95 % {-interval[1]:.3f} to {-interval[0]:.3f})")
+    return [f"Compared with the {baseline.name}, its {' and its '.join(clauses)}."] if clauses else []
 
 
 def warnings(evaluation: ClassEvaluation) -> list[str]:
-    """What to be careful about: models of other datasets, classes that the split lacks, and lengths that tell all."""
+    """What to be careful about: models of other datasets, classes that lack rows or calls, and rules that tell all."""
     texts = []
     evaluated_on = evaluation.dataset.manifest["fingerprint"]
     for model in evaluation.models:
+        name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
+        counts = evaluation.confusion(model)
+        if silent := [
+            of
+            for of, rows, calls in zip(evaluation.classes, counts.sum(1), counts.sum(0), strict=True)
+            if rows and not calls
+        ]:
+            texts.append(f"{name} never calls {', '.join(silent)}, of which the split has sequences")
         if evaluation.is_of_another_dataset(model):
-            name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
             texts.append(
                 f"{name} was trained on dataset {model.config['dataset']['fingerprint'][:12]} and is evaluated on "
                 f"dataset {evaluated_on[:12]}: split {evaluation.dataset.split} may hold sequences it was trained on"

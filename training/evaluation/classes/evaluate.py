@@ -1,12 +1,12 @@
 """Every model of classes scores a split; the rows are resampled for intervals.
 
 The cost is one pass of each model, the rules of `class_rules`, and the bootstrap: for every model and class as much as
-of a model of genes.
+of a model of genes. Memory is that of the probabilities of every model, the regression and the best rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -71,6 +71,7 @@ class ClassEvaluation:
         dataset: the rows that were scored.
         models: at least one, in the order given.
         baseline: the multinomial regression on 5-mers, fitted on train of the dataset.
+        best: the rule of highest AUROC; the regression where it is that.
         rules: all trivial rules, best AUROC first, that regression among them.
         resampling: how samples were drawn.
     """
@@ -78,6 +79,7 @@ class ClassEvaluation:
     dataset: TokenDataset
     models: list[ClassModel]
     baseline: ClassModel
+    best: ClassModel
     rules: list[ClassRule]
     resampling: Resampling
 
@@ -147,10 +149,11 @@ def evaluate_classes(
         scores = score(bundles, RowSource.of_split(directory, dataset), token_budget, stage.advance)
     with progress.stage(f"comparing models and rules on {split}"):
         train = dataset if split == "train" else TokenDataset.open(directory, "train")
-        rules = class_rules.audit(train, dataset, _validation(directory, split))
+        rules = class_rules.audit(train, dataset, _validation(directory))
         regression = next(rule for rule in rules if rule.name == class_rules.KMERS)
-        all_scores = {**scores, regression.description: regression.probabilities}
-        samples = replicates(dataset.labels, list(all_scores.values()), resampling)
+        compared = [regression] if rules[0] is regression else [regression, rules[0]]
+        all_scores = [*scores.items(), *((rule.description, rule.required_probabilities) for rule in compared)]
+        samples = replicates(dataset.labels, [of_model for _, of_model in all_scores], resampling)
         models = [
             ClassModel(
                 name=name,
@@ -160,9 +163,10 @@ def evaluate_classes(
                 samples=samples[number],
                 fingerprint=(bundles[name].digest or "") if name in bundles else "",
             )
-            for number, (name, probabilities) in enumerate(all_scores.items())
+            for number, (name, probabilities) in enumerate(all_scores)
         ]
-    return ClassEvaluation(dataset, models[:-1], models[-1], rules, resampling)
+    baseline, best = models[len(scores)], models[-1]
+    return ClassEvaluation(dataset, models[: len(scores)], baseline, best, rules, resampling)
 
 
 def _require_same_classes(bundle: Bundle, names: list[str], shown: str) -> None:
@@ -174,7 +178,7 @@ def _require_same_classes(bundle: Bundle, names: list[str], shown: str) -> None:
         )
 
 
-def _validation(directory: Location, split: str) -> TokenDataset | None:
+def _validation(directory: Location) -> TokenDataset | None:
     """The split that chooses the regression's penalty; None if there is none."""
     present = {row["split"] for row in read_counts(local(directory, ()))}
     return TokenDataset.open(directory, "validation") if "validation" in present else None
@@ -191,41 +195,38 @@ def replicates(labels: NDArray[Any], probabilities: list[Floats], resampling: Re
     Returns:
         Shape (models, samples, metrics), metrics in the order of `class_metrics.NAMES`.
     """
-    models = [_Ranked(labels, scores) for scores in probabilities]
-    batches = [
-        [model.weighted_metrics(weights) for model in models]
-        for weights in bootstrap.sample_weights(labels, resampling)
-    ]
-    return np.stack([np.concatenate(parts) for parts in zip(*batches, strict=True)])
+    return weighted_metrics(labels, probabilities, lambda: bootstrap.sample_weights(labels, resampling))
 
 
-class _Ranked:
-    """The rows as a model ranks them for each class, and what it calls them.
+def weighted_metrics(labels: NDArray[Any], probabilities: list[Floats], draw: Callable[[], Iterable[Floats]]) -> Floats:
+    """Every metric of every model for rows that count as often as weights say.
+
+    Rows are ranked for one class at a time, which bounds memory, and the weights drawn again for each.
 
     Args:
         labels: shape (rows,).
-        probabilities: shape (rows, classes).
+        probabilities: of each model, shape (rows, classes).
+        draw: the same weights whenever it is called, some samples at a time, shape (samples, rows).
+
+    Returns:
+        Shape (models, samples, metrics), metrics in the order of `class_metrics.NAMES`.
     """
+    number = probabilities[0].shape[1]
+    present = [of for of in range(number) if 0 < int((labels == of).sum()) < len(labels)]
+    areas: Floats | float = 0.0
+    for of in present:
+        ranked = [RankedRows.from_scores(labels == of, scores[:, of], 0.5) for scores in probabilities]
+        parts = [[model.weighted_metrics(weights)[:, :2] for model in ranked] for weights in draw()]
+        areas = areas + np.concatenate(parts, axis=1)
+    cells = [labels.astype(np.int64) * number + scores.argmax(1) for scores in probabilities]
+    of_calls = [
+        [class_metrics.metrics_of_counts(_tables(of_model, weights, number)) for of_model in cells]
+        for weights in draw()
+    ]
+    return np.concatenate([areas / len(present), np.concatenate(of_calls, axis=1)], axis=2)
 
-    def __init__(self, labels: NDArray[Any], probabilities: Floats) -> None:
-        self._classes = probabilities.shape[1]
-        self._ranked = [
-            RankedRows.from_scores(labels == number, scores, 0.5)
-            for number, scores in enumerate(probabilities.T)
-            if 0 < int((labels == number).sum()) < len(labels)
-        ]
-        self._cells = labels.astype(np.int64) * self._classes + probabilities.argmax(1)
 
-    def weighted_metrics(self, weights: Floats) -> Floats:
-        """Every metric for rows that count as often as their weights say.
-
-        Args:
-            weights: shape (samples, rows).
-
-        Returns:
-            Shape (samples, metrics).
-        """
-        areas = np.mean([ranked.weighted_metrics(weights)[:, :2] for ranked in self._ranked], axis=0)
-        shape = (len(weights), self._classes, self._classes)
-        counts = [np.bincount(self._cells, sample, minlength=self._classes**2) for sample in weights]
-        return np.concatenate([areas, class_metrics.metrics_of_counts(np.reshape(counts, shape))], axis=1)
+def _tables(cells: NDArray[np.int64], weights: Floats, number: int) -> Floats:
+    """Confusion tables of samples, shape (samples, classes, classes), from each row's cell of a table."""
+    counts = [np.bincount(cells, sample, minlength=number**2) for sample in weights]
+    return np.reshape(counts, (len(weights), number, number))

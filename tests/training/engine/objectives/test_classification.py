@@ -81,6 +81,10 @@ def test_training_learns_the_classes_and_keeps_the_epoch_of_highest_auroc(class_
     aurocs = [record["validation_auroc"] for record in state.records]
     assert state.best_record["validation_auroc"] == max(aurocs) > 0.7
     assert {"validation_macro_f1", "validation_mcc", "validation_accuracy", "validation_loss"} <= set(state.best_record)
+    assert state.best_confusion is not None
+    assert np.trace(state.best_confusion) / len(validation) == state.best_record["validation_accuracy"]
+    assert state.document()["best_confusion"] == state.best_confusion
+    assert not any("confusion" in name for record in state.records for name in record)
     figures = objective.train_figures(state.model, train, 40, loop.CPU)
     assert set(figures) == {"train_auroc", "train_mcc"}
 

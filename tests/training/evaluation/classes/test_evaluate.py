@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.audit import class_metrics
+from pipelines.audit import class_metrics, class_rules, kmer_regression
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, UsageError
-from tests.training.small_bundle import small_bundle, small_class_bundle
+from tests.training.small_bundle import small_bundle
 from training.bundle.bundle import Bundle
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.classes import conclusions, tables
-from training.evaluation.classes.evaluate import ClassEvaluation, evaluate_classes, replicates
+from training.evaluation.classes.evaluate import ClassEvaluation, evaluate_classes, replicates, weighted_metrics
 
 
 def test_metrics_are_those_of_the_probabilities_and_lie_in_their_intervals(evaluated_classes: ClassEvaluation) -> None:
@@ -25,10 +26,8 @@ def test_metrics_are_those_of_the_probabilities_and_lie_in_their_intervals(evalu
 
 
 def test_a_sample_of_every_row_once_has_the_metrics_of_the_split(evaluated_classes: ClassEvaluation) -> None:
-    from training.evaluation.classes.evaluate import _Ranked
-
     model, labels = evaluated_classes.models[1], evaluated_classes.dataset.labels
-    values = _Ranked(labels, model.probabilities).weighted_metrics(np.ones((1, len(labels))))[0]
+    values = weighted_metrics(labels, [model.probabilities], lambda: [np.ones((1, len(labels)))])[0, 0]
     assert dict(zip(class_metrics.NAMES, values, strict=True)) == pytest.approx(model.metrics)
 
 
@@ -72,14 +71,36 @@ def test_mistakes_are_the_most_confident_ones(evaluated_classes: ClassEvaluation
     assert shares == sorted(shares, reverse=True)
 
 
-def test_conclusions_compare_with_the_regression_and_warn_of_other_datasets(
+def test_conclusions_compare_with_the_best_rule_and_calls_with_the_regression(
     evaluated_classes: ClassEvaluation,
 ) -> None:
-    sentences = conclusions.conclude(evaluated_classes)
-    assert sentences[1].startswith("drawn: The model's AUROC ")
-    assert "is not above the 5-mer logistic regression" in sentences[1]
-    (warning,) = conclusions.warnings(evaluated_classes)
-    assert warning.startswith("model drawn was trained on dataset 000000000000")
+    best = evaluated_classes.best
+    assert best.name == evaluated_classes.rules[0].description
+    text = conclusions.conclude(evaluated_classes)[1]
+    assert text.startswith("drawn: The model's AUROC ")
+    assert f"is not above the best rule, {best.name} ({best.metrics['auroc']:.3f})." in text
+    assert "Compared with the 5-mer logistic regression, its MCC is 0." in text
+    assert " and its macro-F1 is 0." in text
+
+
+def test_a_rule_that_is_better_than_the_regression_is_named(evaluated_classes: ClassEvaluation) -> None:
+    model, rule = evaluated_classes.models[0], evaluated_classes.models[1]
+    perfect = replace(rule, name="length in bases", metrics=rule.metrics | {"auroc": 1.0})
+    text = conclusions.conclude(replace(evaluated_classes, models=[model], best=perfect))[0]
+    assert "is not above the best rule, length in bases (1.000)." in text
+
+
+def test_warnings_name_other_datasets_and_classes_that_are_never_called(evaluated_classes: ClassEvaluation) -> None:
+    silent = np.tile([1.0, 0.0, 0.0], (len(evaluated_classes.dataset), 1))
+    models = [replace(model, probabilities=silent) for model in evaluated_classes.models]
+    never, _, other = conclusions.warnings(replace(evaluated_classes, models=models))
+    assert never == "model <trained> never calls exon, intron, of which the split has sequences"
+    assert other.startswith("model drawn was trained on dataset 000000000000")
+
+
+def test_memory_of_rules_is_that_of_the_best_and_the_regression(evaluated_classes: ClassEvaluation) -> None:
+    holders = {rule.name for rule in evaluated_classes.rules if rule.probabilities is not None}
+    assert holders == {"kmers", evaluated_classes.rules[0].name}
 
 
 def test_other_classes_tasks_and_datasets_are_refused(
@@ -98,7 +119,22 @@ def test_other_classes_tasks_and_datasets_are_refused(
         evaluate_classes({"model": bundle}, class_dataset, "test", 4096, Resampling(99))
 
 
-def test_the_rules_of_a_dataset_of_one_split_are_fitted_without_validation(class_dataset: Path) -> None:
-    bundle = small_class_bundle(TokenDataset.open(class_dataset, "train"))
-    evaluated = evaluate_classes({"model": bundle}, class_dataset, "train", 4096, Resampling(100))
-    assert evaluated.baseline.metrics["auroc"] > 0.9
+def test_the_rules_are_fitted_by_folds_where_there_is_no_validation(class_dataset: Path) -> None:
+    train, test = (TokenDataset.open(class_dataset, split) for split in ("train", "test"))
+    rules = class_rules.audit(train, test, None)
+    assert next(rule for rule in rules if rule.name == class_rules.KMERS).metrics["auroc"] > 0.8
+
+
+def test_rules_are_fitted_on_a_sample_of_large_splits(class_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = (TokenDataset.open(class_dataset, split) for split in ("train", "test"))
+    fitted: list[int] = []
+    fit = class_rules._fitted
+
+    def counted(columns: Any, labels: Any, strength: float) -> Any:
+        fitted.append(len(columns))
+        return fit(columns, labels, strength)
+
+    monkeypatch.setattr(kmer_regression, "MAX_ROWS", 60)
+    monkeypatch.setattr(class_rules, "_fitted", counted)
+    class_rules.audit(train, test, test)
+    assert set(fitted) == {60}

@@ -90,7 +90,10 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
     if label is None:
         shown = repr(text.strip()[:20]) if text.strip() else "empty"
         if not of_classes:
-            fix = "use 1 (gene) or 0 (negative), or set task: classify for classes with names"
+            fix = (
+                "use 1 (gene) or 0 (negative); for classes with names write task: classify, as "
+                "examples/parts/experiment.yaml does"
+            )
         elif text.strip().lower() in _MISSING_LABELS:
             fix = "it stands for a missing label, as NA, NaN, None and null do: call the class otherwise, such as other"
         else:

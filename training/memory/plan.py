@@ -25,7 +25,7 @@ from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate, evaluation
 from training.memory.probe import Probe
-from training.tasks import RECOGNISE, STRUCTURE, Name
+from training.tasks import CLASSIFY, RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 250_000_000
 """What a worker of Ray Train holds in addition to a bare process: Ray, Arrow and the libraries of metrics and logs."""
@@ -170,7 +170,7 @@ class MemoryPlanner:
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
         budget = self._budget()
-        # The regression takes less than the smallest worker, whose memory is free by then.
+        # The regression on two labels takes less than the smallest worker on a CPU, whose memory is free by then.
         if self.task == STRUCTURE and self._fitting(budget) > self._all_workers:
             raise self._fitting_does_not_fit(budget)
         full = self._heaviest(max(budget, self._longest))
@@ -225,7 +225,7 @@ class MemoryPlanner:
     def _fitting(self, budget: int) -> int:
         """Bytes that fitting adds to the driver, which for a decoder scores batches of a token budget."""
         if self.task != STRUCTURE:
-            return regression_size.most_bytes(len(self.lengths))
+            return regression_size.most_bytes(len(self.lengths), self.model.logits if self.task == CLASSIFY else 0)
         bases = min(int(self.training.validation_bases or 1), int(self.lengths.sum()))
         return validation.fitting_bytes(bases, self._scoring(budget))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.audit.regression_size import most_bytes
 from pipelines.dataset.token_dataset import TokenDataset
 from tests.class_sequences import build_classes, sections, write_sequences
 from tests.cluster.command_line import one_line, run_here
@@ -73,14 +74,29 @@ def test_verbs_of_genomes_refuse_the_model_in_a_line(folder: Path, verb: str) ->
     assert "gives the classes of sequences, which is another task" in one_line(done, 1)
 
 
-def test_memory_counts_a_logit_of_each_class(folder: Path) -> None:
-    figures = folder / "memory.json"
+def test_memory_counts_what_each_class_takes(folder: Path, tmp_path: Path) -> None:
+    shares = {f"c{number}": (0.25, 0.25, 0.25, 0.25) for number in range(30)}
+    write_sequences(tmp_path, **shares)
+    build_classes(tmp_path, tmp_path / "data")
+    figures = []
+    for dataset in (folder / "data", tmp_path / "data"):
+        done = run_here(
+            *("memory", folder / "experiment.yaml", "--dataset", dataset, "--device-memory", "2GiB"),
+            *("--json", tmp_path / "memory.json"),
+        )
+        assert done.returncode == 0, done.stderr
+        figures.append(json.loads((tmp_path / "memory.json").read_text()))
+    few, many = figures
+    # A weight of each pooled state and a bias for each of 27 classes more, at least.
+    assert many["longest_parameters"] - few["longest_parameters"] >= 27 * (MODEL["hidden"] + 1) * 4
+    assert many["fitting"] - few["fitting"] == most_bytes(120, 30) - most_bytes(120, 3) == 120 * 27 * 40
+
+
+def test_init_points_to_the_example_of_classes(folder: Path, tmp_path: Path) -> None:
     done = run_here(
-        *("memory", folder / "experiment.yaml", "--dataset", folder / "data", "--device-memory", "2GiB"),
-        *("--json", figures),
+        *("init", tmp_path / "new", "--train", folder / "train.csv", "--validation", folder / "validation.csv")
     )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(figures.read_text())["token_budget"] > 0
+    assert "write task: classify, as examples/parts/experiment.yaml does" in one_line(done, 1)
 
 
 @pytest.mark.full

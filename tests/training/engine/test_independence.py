@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import loop
 from training.engine.collective import Alone
+from training.engine.objectives.by_task import objective_of
 from training.engine.observer import Observer
 
 SMALL = ModelConfig(embedding=8, hidden=8, stem=8, layers=2, heads=2, dropout=0.3, strands="averaged")
@@ -66,7 +68,7 @@ def fit(
     def work(rank: int) -> None:
         group = Alone() if workers == 1 else Threads(rank, workers, board, barrier)
         observer = Observer() if documents is None or rank else Keeper(documents)
-        loop.fit(states[rank], *splits, config, group, CPU, observer)
+        loop.fit(states[rank], *splits, config, group, CPU, observer, objective=objective_of(config, splits[0]))
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(workers)]
     for thread in threads:
@@ -142,3 +144,15 @@ def test_a_run_of_an_earlier_version_goes_on_with_its_own_masks(splits: tuple[To
     assert not resumed.dropout_by_row
     assert losses(resumed.records).tolist() == losses(earlier.records).tolist()
     assert (losses(fit(splits, SMALL).records) != losses(earlier.records)).all()
+
+
+def test_a_run_of_classes_depends_on_neither_workers_nor_kills(class_dataset: Path) -> None:
+    opened = TokenDataset.open(class_dataset, "train"), TokenDataset.open(class_dataset, "validation")
+    model, documents = SMALL.model_copy(update={"outputs": 3}), list[Document]()
+    alone = fit(opened, model, documents=documents)
+    shared = fit(opened, model, CONFIG.model_copy(update={"token_budget": 200}), workers=2)
+    np.testing.assert_allclose(losses(shared.records), losses(alone.records), rtol=1e-4)
+    assert shared.best_record["validation_auroc"] == pytest.approx(alone.best_record["validation_auroc"])
+    resumed = fit(opened, model, document=documents[len(documents) // 2])
+    for name, tensor in alone.best.items():
+        assert torch.equal(resumed.best[name], tensor), name

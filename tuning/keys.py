@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,7 +20,6 @@ from pipelines.config import (
     shortened,
     validate,
 )
-from pipelines.dataset.manifest import classes
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
 from pipelines.structure_config import CLASSES, LabelsConfig, WindowConfig
@@ -149,17 +148,17 @@ def with_parameters(values: Mapping[str, Any], parameters: Mapping[str, Any]) ->
     return sections
 
 
-def with_classes(base: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def with_classes(base: Mapping[str, Any], classes: Iterable[Sequence[str]]) -> Mapping[str, Any]:
     """The sections of an experiment with the names of the classes that its datasets have, where they have any.
 
     The labels of the sequences decide them, which no searched key changes.
 
     Args:
         base: sections of the experiment.
-        manifests: of datasets.
+        classes: of each dataset; empty for tasks without.
     """
-    names = next((found for manifest in manifests if (found := classes(manifest))), None)
-    return base if names is None else {**base, CLASSES: names}
+    names = next(filter(None, classes), None)
+    return base if names is None else {**base, CLASSES: list(names)}
 
 
 def trial_configs(

@@ -15,6 +15,7 @@ from typing import Any
 from pipelines import storage
 from pipelines.build.pipeline import Connect
 from pipelines.dataset.location import Location, local
+from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.display import counted
 from pipelines.errors import BusyError, ResourceError, UsageError
@@ -113,7 +114,7 @@ def tune(study: Study, connect: Connect, progress: Progress) -> tuple[TrialStore
             return store, _report(study, store, spent)
         identity.mark_unfinished(study.output)
         with connect():
-            base = keys.with_classes(study.base, [read_manifest(path) for path in datasets.directories])
+            base = keys.with_classes(study.base, (classes(read_manifest(path)) for path in datasets.directories))
             run = Run(study.config, base, store, datasets, study_identity, spent, progress)
             spent = run.run()
         if not run.deferred:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.errors import UsageError
-from pipelines.labels.labels_file import MAX_LETTERS, class_name
+from pipelines.labels.class_name import MAX_LETTERS, class_name
 from pipelines.structure_config import CLASSES
 
 MAX_CLASSES = 100

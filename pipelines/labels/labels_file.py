@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.inputs.delimited import Row, column_name, read_table
+from pipelines.labels.class_name import MAX_LETTERS, MISSING, class_name
 
 NAME_COLUMNS = ("name", "id", "seq_id", "sequence_id", "seqid", "sequence_name", "accession", "sequence", "seq")
 LABEL_COLUMNS = ("label", "labels", "target", "class", "y")
@@ -16,11 +17,7 @@ _LABELS = {"gene": 1, "true": 1, "negative": 0, "false": 0}
 _ZERO_OR_ONE = re.compile(r"([01])(\.0*|,0+)?(e[+-]?0+)?")
 # What a header does not say of its second column, so that it is a label, if a wrong one.
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+(e[+-]?[0-9]+)?")
-_MISSING_LABELS = {"", "na", "n/a", "#n/a", "nan", "none", "null"}
-_WRONG_LABELS = {*_MISSING_LABELS, "positive", "pos", "neg", "yes", "no", "t", "f"}
-_WHOLE = re.compile(r"([+-]?(?:0|[1-9][0-9]*))(\.0*|,0+)?")
-MAX_LETTERS = 100
-"""Of a class's name."""
+_WRONG_LABELS = {*MISSING, "positive", "pos", "neg", "yes", "no", "t", "f"}
 
 
 @dataclass(frozen=True)
@@ -94,24 +91,12 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
                 "use 1 (gene) or 0 (negative); for classes with names write task: classify, as "
                 "examples/parts/experiment.yaml does"
             )
-        elif text.strip().lower() in _MISSING_LABELS:
+        elif text.strip().lower() in MISSING:
             fix = "it stands for a missing label, as NA, NaN, None and null do: call the class otherwise, such as other"
         else:
             fix = f"name its class, in at most {MAX_LETTERS} printable letters"
         raise InputError(f"{path}: line {number}: label {shown}", fix)
     return label
-
-
-def class_name(text: str) -> str | None:
-    """A field as the name of a class; None for what stands for a missing label, and for what is no name.
-
-    A whole number is the same whether it is written as 2, 2.0 or +2; with leading zeros, as in 007, it is a name.
-    """
-    text = text.strip()
-    if text.lower() in _MISSING_LABELS or len(text) > MAX_LETTERS or not text.isprintable():
-        return None
-    number = _WHOLE.fullmatch(text)
-    return str(int(number[1])) if number else text
 
 
 def _value(text: str) -> int | None:

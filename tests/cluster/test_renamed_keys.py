@@ -26,7 +26,7 @@ RENAMED = {
         "mirrored": "reverse_complement_share",
     },
 }
-VALUES = {"sources", "task"}
+VALUES = {"sources", "task", "classes"}
 """What of an experiment is no section."""
 PAIRS = [(section, old, new) for section, keys in RENAMED.items() for old, new in keys.items()]
 

@@ -11,6 +11,7 @@ from pipelines import fingerprint, storage
 from pipelines.address import masked_values
 from pipelines.dataset import location
 from pipelines.dataset.location import Location, local
+from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import MANIFEST, read_manifest
 from pipelines.display import shown
 from pipelines.documents import yaml_writer
@@ -66,7 +67,7 @@ def write_best(
     latest = checkpoints.latest()
     if latest is None:
         raise TrainingError(f"{checkpoints.directory}: no checkpoint of the best trial", "run raygene train best.yaml")
-    base = keys.with_classes(base, [manifest])
+    base = keys.with_classes(base, [classes(manifest)])
     model, training = keys.trial_configs(base, trial.parameters, trial.seed, workers)
     # A trial that was stopped early is not what training to the end results in, and must not pass for it.
     key = trial.key if trial.state == "finished" else fingerprint.of_value([trial.key, trial.epochs])

@@ -46,7 +46,8 @@ NO_PATHS = {
     "SHARE|NAME",
     "CODON",
     "true|false",
-    "{recognise,structure}",
+    "CLASS",
+    "{recognise,structure,classify}",
     None,
 }
 """Metavars of options that take no path. One that is not here needs a role."""

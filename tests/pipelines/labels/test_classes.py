@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.errors import InputError, UsageError
 from pipelines.labels import classes
-from pipelines.labels.labels_file import class_name, label_of, read_labels
+from pipelines.labels.class_name import class_name
+from pipelines.labels.labels_file import label_of, read_labels
 
 
 def test_names_are_sorted_by_letters_and_numbers_by_value() -> None:

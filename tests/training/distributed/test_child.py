@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,8 +107,17 @@ def test_an_error_of_the_callback_is_raised_when_the_child_has_returned(tmp_path
     assert numbers(seen) == list(range(6))
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Every interrupt counts, also where `nohup` has started the tests: SIGHUP is ignored there, as it is for users."""
+    previous = {number: signal.signal(number, signal.SIG_DFL) for number in interruptible.INTERRUPTS}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", interruptible.INTERRUPTS)
-def test_an_interrupt_lets_the_child_save(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupt_lets_the_child_save(tmp_path: Path, number: signal.Signals, heeded: None) -> None:
     events: list[WorkerEvent] = []
 
     def interrupt_once(event: WorkerEvent) -> None:

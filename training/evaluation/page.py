@@ -9,6 +9,7 @@ from pipelines.display import counted
 from pipelines.report import Table
 from training.evaluation import conclusions, mistakes, plots, tables
 from training.evaluation.evaluate import Evaluation
+from training.evaluation.provenance import provenance
 from training.evaluation.slices import BY
 
 MAX_MISTAKES, MAX_SLICES, MAX_OPEN_SLICES = 20, 500, 12
@@ -53,19 +54,7 @@ def build_page(evaluation: Evaluation, command: str = "") -> report.Page:
     page.heading("What was evaluated")
     for table in (_models(evaluation), _data(evaluation)):
         _add_table(page, table)
-    bundles = [
-        ("bundle" if len(evaluation.models) == 1 else f"bundle {model.name}", model.fingerprint)
-        for model in evaluation.models
-    ]
-    manifest = evaluation.dataset.manifest
-    page.provenance(
-        [
-            *bundles,
-            ("dataset", manifest["fingerprint"]),
-            ("tokenizer", manifest["tokenizer"]["fingerprint"]),
-            ("command", command),
-        ]
-    )
+    page.provenance(provenance(evaluation.models, evaluation.dataset.manifest, command))
     return page
 
 

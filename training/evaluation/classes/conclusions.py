@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
-
-LEAK_AUROC = 0.95
+from training.evaluation.conclusions import LEAK_AUROC
 
 
 def conclude(evaluation: ClassEvaluation) -> list[str]:

@@ -9,6 +9,7 @@ from pipelines.display import counted
 from pipelines.report import Table
 from training.evaluation.classes import conclusions, plots, tables
 from training.evaluation.classes.evaluate import ClassEvaluation
+from training.evaluation.provenance import provenance
 
 MAX_MISTAKES = 20
 
@@ -52,18 +53,7 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
         _add(page, tables.mistakes(evaluation, model, MAX_MISTAKES))
     page.heading("What was evaluated")
     _add(page, _models(evaluation))
-    bundles = [
-        ("bundle" if len(evaluation.models) == 1 else f"bundle {model.name}", model.fingerprint)
-        for model in evaluation.models
-    ]
-    page.provenance(
-        [
-            *bundles,
-            ("dataset", manifest["fingerprint"]),
-            ("tokenizer", manifest["tokenizer"]["fingerprint"]),
-            ("command", command),
-        ]
-    )
+    page.provenance(provenance(evaluation.models, manifest, command))
     return page
 
 

@@ -1,4 +1,7 @@
-"""Runs whose workers, drivers or nodes are killed or terminated, with real processes and signals."""
+"""Runs whose workers, drivers or nodes are killed or terminated, with real processes and signals.
+
+All of them have dropout, strands drawn at random and averaged weights, which have to continue where they were.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone
 
 pytestmark = pytest.mark.ray
-MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
+MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.2, strands="averaged")
 LONG = TrainingConfig(
     epochs=4,
     global_batch_size=2,
@@ -41,6 +44,8 @@ LONG = TrainingConfig(
     checkpoint_steps=25,
     log_steps=1,
     tensorboard=False,
+    reverse_complement=True,
+    ema_decay=0.99,
 )
 TWO = LONG.model_copy(update={"workers": 2})
 ENOUGH = 60

@@ -35,9 +35,10 @@ from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
 from training.data.dropout_keys import keys_of_rows
 from training.data.step_plan import plan_epoch
-from training.engine import heap, loop
+from training.engine import loop
 from training.engine.collective import Alone, Distributed
 from training.engine.objectives.recognition import Recognition
+from training.engine.process import heap
 
 HERE = Path(__file__).parent
 EXPERIMENT = HERE.parent / "examples" / "yeast" / "experiment.yaml"

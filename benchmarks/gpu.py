@@ -42,11 +42,10 @@ from training.engine.precision import TYPES
 from training.hardware import allocator, devices
 from training.hardware.gpus import build, hardware
 from training.inference.scorer import ModelScorer
-from training.models import cells
 from training.models.attention import Packed, Padded
-from training.models.cells import CELLS
 from training.models.positions import Positions
-from training.models.recurrent import Layout, Recurrent
+from training.models.recurrent import Layout, Recurrent, cells
+from training.models.recurrent.cells import CELLS
 
 HERE = Path(__file__).parent
 KINDS = ("lstm", "gru", "transformer")

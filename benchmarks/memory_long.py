@@ -37,9 +37,10 @@ from pipelines.dataset.token_dataset import TokenDataset
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import memory_plan
-from training.distributed.launch import ENVIRONMENT
-from training.engine import heap, loop
+from training.distributed.launching.launch import ENVIRONMENT
+from training.engine import loop
 from training.engine.collective import Alone
+from training.engine.process import heap
 from training.engine.state import CPU
 from training.memory.plan import step_allowance
 from training.splits import open_splits

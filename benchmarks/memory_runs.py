@@ -44,9 +44,9 @@ from pipelines.stores import worker_folder
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import memory_plan, worker
-from training.distributed.launch import ENVIRONMENT
+from training.distributed.launching.launch import ENVIRONMENT
 from training.distributed.messages import WorkerEvent, WorkerSpec
-from training.engine import heap
+from training.engine.process import heap
 from training.memory.plan import MemoryPlan
 from training.splits import open_splits
 from training.tasks import Task

@@ -47,7 +47,8 @@ from training import models
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig
 from training.data.step_plan import WINDOW, plan_epoch
-from training.evaluation import evaluate, mistakes, predictions
+from training.evaluation import predictions
+from training.evaluation.recognition import evaluate, mistakes
 
 RESULTS = Path(__file__).parent / "results" / "opening.json"
 BATCHES, TOKEN_BUDGET = (64, 8, 1), 65_536

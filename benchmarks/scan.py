@@ -42,7 +42,7 @@ from training.annotate.scorer import StructureScorer
 from training.annotate.tiles import Tiling
 from training.config import ModelConfig
 from training.decoding.settings import Settings
-from training.engine import threads
+from training.engine.process import threads
 from training.inference.scorer import ModelScorer
 from training.scan import pieces, windows
 from training.scan.calls import Thresholds, call_genes

@@ -36,7 +36,7 @@ from cluster.experiment import Experiment, load
 from cluster.screen.terminal import Terminal
 from pipelines.build import pipeline
 from pipelines.progress import Silent
-from training.distributed.launch import ENVIRONMENT
+from training.distributed.launching.launch import ENVIRONMENT
 from training.distributed.train import train
 from training.observability import journal
 from tuning import keys, ranking, summary

@@ -219,7 +219,7 @@ def measure(case: Case, directory: Path, rows: int, threads: int) -> Figures:
 def apart(name: str, directory: Path, rows: int, threads: int) -> Figures:
     """One case in a process of its own; `ours` has the environment of raygene's workers."""
     from cluster.connection import environment
-    from training.distributed.launch import ENVIRONMENT
+    from training.distributed.launching.launch import ENVIRONMENT
 
     is_baseline = name.startswith("baseline")
     variables = os.environ | ({} if is_baseline else environment(verbose=False) | ENVIRONMENT)

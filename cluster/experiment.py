@@ -14,14 +14,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cluster.paths.path_keys import Change, absolute, change_space, is_path
-from pipelines import structure_config
 from pipelines.address import has_credentials
 from pipelines.config import (
-    CLASSES,
-    TASK,
     CropConfig,
     DatasetConfig,
-    Names,
     NegativesConfig,
     Section,
     SourceConfig,
@@ -29,9 +25,12 @@ from pipelines.config import (
     TokenizerConfig,
     validate,
 )
+from pipelines.config.dataset import CLASSES_FIELD, TASK_FIELD
+from pipelines.config.names import Names
+from pipelines.config.structure import LabelsConfig, WindowConfig
+from pipelines.config.tasks import Task, without_meaningless
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
-from pipelines.structure_config import LabelsConfig, Task, WindowConfig
 from training import tasks
 from training.bundle import included_models
 from training.config import ModelConfig, TrainingConfig
@@ -79,8 +78,8 @@ class ClusterConfig(Section):
 class Experiment(Section):
     """Every section of an experiment."""
 
-    task: Task = TASK
-    classes: Names | None = CLASSES
+    task: Task = TASK_FIELD
+    classes: Names | None = CLASSES_FIELD
     sources: list[SourceConfig] = Field(default=[])
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
@@ -96,7 +95,7 @@ class Experiment(Section):
 
     @model_serializer(mode="wrap")
     def _of_the_task(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return structure_config.without_meaningless(dump(self))
+        return without_meaningless(dump(self))
 
     @model_validator(mode="before")
     @classmethod

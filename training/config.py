@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from pipelines.address import has_credentials
-from pipelines.config import LATER, PATH, Section
+from pipelines.config import Section
+from pipelines.config.section import LATER, PATH
 from training import model_registry
 from training.model_registry import RegisteredKind
 

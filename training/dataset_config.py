@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.config import DatasetConfig, Section, SourceConfig
-from pipelines.structure_config import CLASSES, OWN_SECTIONS, RECOGNISE, without_meaningless
+from pipelines.config.tasks import CLASSES, RECOGNISE, STRUCTURE_SECTIONS, without_meaningless
 
 Values = dict[str, Any]
 
@@ -56,7 +56,7 @@ def _reconcile_task(experiment: Values, built: Values) -> tuple[Values, list[str
         return {**experiment, CLASSES: classes} if differs else dict(experiment), (
             [_difference(CLASSES, classes, given)] if differs else []
         )
-    own = {name: built[name] for name in (CLASSES, *OWN_SECTIONS) if name in built}
+    own = {name: built[name] for name in (CLASSES, *STRUCTURE_SECTIONS) if name in built}
     return without_meaningless({**experiment, "task": task, **own}), [_difference("task", task, requested)]
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.config.tasks import CLASSIFY, RECOGNISE, STRUCTURE
+from pipelines.config.tasks import Task as Name
 from pipelines.errors import BundleError, UsageError
-from pipelines.structure_config import CLASSIFY, RECOGNISE, STRUCTURE
-from pipelines.structure_config import Task as Name
 from training.config import ModelConfig, TrainingConfig
 
 __all__ = [

@@ -10,19 +10,13 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipelines.config import (
-    CropConfig,
-    NegativesConfig,
-    SplitConfig,
-    TokenizerConfig,
-    accepts,
-    renamed_key,
-    shortened,
-    validate,
-)
+from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, renamed_key, validate
+from pipelines.config.section import accepts
+from pipelines.config.structure import LabelsConfig, WindowConfig
+from pipelines.config.tasks import CLASSES
+from pipelines.config.validation import shortened
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
-from pipelines.structure_config import CLASSES, LabelsConfig, WindowConfig
 from training.config import ModelConfig, TrainingConfig
 from training.tasks import Task
 

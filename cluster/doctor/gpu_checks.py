@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cluster.doctor import gpu_probe
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_report import NodeReport, joined, node_name
-from training.distributed import gpu_check
+from training.distributed.nodes import gpu_check
 from training.hardware import devices
 from training.hardware.devices import DeviceError
 from training.hardware.gpus import visible

@@ -16,8 +16,8 @@ from cluster.doctor.clock import Reading
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_facts import NodeFacts, Request, gather
 from cluster.doctor.node_report import GpuProblem, NodeReport
-from training.distributed import node_tasks
-from training.distributed.node_tasks import Node
+from training.distributed.nodes import node_tasks
+from training.distributed.nodes.node_tasks import Node
 
 TIMEOUT_S = 120.0
 """For the facts and clocks of all nodes together."""

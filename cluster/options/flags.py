@@ -19,9 +19,10 @@ from cluster.experiment import Experiment
 from cluster.options import flag_types
 from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
-from pipelines.config import MAX_WHOLE, SourceConfig, renamed_key
+from pipelines.config import SourceConfig, renamed_key
+from pipelines.config.section import MAX_WHOLE
+from pipelines.config.tasks import CLASSES
 from pipelines.errors import UsageError
-from pipelines.structure_config import CLASSES
 
 _SOURCES = (
     "N counts the genomes from 0. An experiment may name a table in place of its list, with these keys as columns: "

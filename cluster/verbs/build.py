@@ -14,10 +14,10 @@ from cluster.paths.output_paths import PathRole
 from cluster.screen.terminal import Terminal
 from pipelines import remote
 from pipelines.config import DatasetConfig
+from pipelines.config.tasks import CLASSIFY
 from pipelines.display import agreeing, counted
 from pipelines.errors import UsageError
 from pipelines.stores.store import Store
-from pipelines.structure_config import CLASSIFY
 
 if TYPE_CHECKING:
     from cluster.experiment import ClusterConfig

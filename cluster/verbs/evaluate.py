@@ -25,7 +25,7 @@ from training.bundle import included_models
 if TYPE_CHECKING:
     from pipelines.dataset.location import Location
     from training.bundle.bundle import Bundle
-    from training.evaluation import Evaluation
+    from training.evaluation.recognition import Evaluation
     from training.evaluation.row_source import ScoreRows
 
 TOKEN_BUDGET, SAMPLES = 65_536, 1000
@@ -100,7 +100,8 @@ def written(context: Context) -> list[Written]:
     """The page and the mistakes, which have default names, and a file of mistakes for each model and genome."""
     from pipelines.dataset import location
     from pipelines.dataset.token_dataset import read_counts
-    from training.evaluation import mistakes, model_names
+    from training.evaluation import model_names
+    from training.evaluation.recognition import mistakes
 
     arguments = context.arguments
     report, mistakes_path = _default_outputs(arguments)
@@ -154,7 +155,8 @@ def run(context: Context) -> None:
     """Evaluate, show the tables, and write the files."""
     from pipelines.dataset import location
     from training import load
-    from training.evaluation import evaluate, json_report, mistakes, model_names, page, predictions
+    from training.evaluation import model_names, predictions
+    from training.evaluation.recognition import evaluate, json_report, mistakes, page
     from training.tasks import RECOGNISE
 
     arguments, terminal = context.arguments, context.terminal
@@ -249,7 +251,7 @@ def _scoring(context: Context) -> Iterator[ScoreRows]:
         yield score_here(device)
         return
     from pipelines.ray_map.nodes import living
-    from training.distributed import actor_pool, gpu_check
+    from training.distributed.nodes import actor_pool, gpu_check
     from training.inference.row_scores import score_on
 
     with context.connector(config)(), device_errors_name_the_flag():
@@ -258,7 +260,7 @@ def _scoring(context: Context) -> Iterator[ScoreRows]:
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:
-    from training.evaluation import conclusions, tables
+    from training.evaluation.recognition import conclusions, tables
 
     for text in conclusions.warnings(evaluation):
         terminal.warn(text)

@@ -71,7 +71,7 @@ def run(context: Context) -> None:
 
     from pipelines.ray_map.nodes import living
     from training import load
-    from training.distributed import actor_pool, gpu_check
+    from training.distributed.nodes import actor_pool, gpu_check
     from training.hardware import devices
     from training.inference.predict import predict, read_intervals, read_sequences, score_on, write, write_classes
     from training.inference.scorer import ModelScorer

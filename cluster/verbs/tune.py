@@ -59,7 +59,7 @@ def written(context: Context) -> list[Written]:
 def run(context: Context) -> None:
     """Run the study, or only report it, and show the results."""
     from pipelines.dataset import location
-    from training.distributed.launch import ENVIRONMENT
+    from training.distributed.launching.launch import ENVIRONMENT
     from tuning.study import Study, report_only, tune
 
     experiment, arguments = context.experiment(), context.arguments

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.audit import class_metrics, kmer_regression, regression_size, shortcuts
+from pipelines import class_metrics
+from pipelines.audit import kmer_regression, regression_size, shortcuts
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
 

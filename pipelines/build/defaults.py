@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from pipelines import structure_config
-from pipelines.config import PATH, DatasetConfig, Section
+from pipelines.config import DatasetConfig, Section
+from pipelines.config.section import PATH
+from pipelines.config.tasks import SOURCE_KEYS_NOT_OF_STRUCTURE, STRUCTURE, STRUCTURE_SOURCE_KEYS, unread_sections
 
 _IN_WORDS = re.compile(r"\(default: ([^()]+)\)")
 # Keys that say nothing as long as another has the value that it has.
@@ -35,12 +36,12 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
     Args:
         config: as validated from what a user gave.
     """
-    is_structure = config.task == structure_config.STRUCTURE
-    without = structure_config.unread_sections(config.task)
+    is_structure = config.task == STRUCTURE
+    without = unread_sections(config.task)
     is_to_split = any(source.train is None for source in config.sources)
     genomes = [source for source in config.sources if not source.labelled]
     found: dict[str, str] = {}
-    unread = {*structure_config.OTHER_SOURCE_KEYS} if is_structure else {*structure_config.OWN_SOURCE_KEYS}
+    unread = {*SOURCE_KEYS_NOT_OF_STRUCTURE} if is_structure else {*STRUCTURE_SOURCE_KEYS}
     for source in genomes:
         found |= {key: value for key, value in _unset_of(source, "sources").items() if key.split(".")[1] not in unread}
     for name in ("negatives", "crop", "tokenizer", "split", "labels", "window"):

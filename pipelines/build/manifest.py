@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import acero
 
-from pipelines import fingerprint, schema, structure_config
-from pipelines.config import PATH, CropConfig, DatasetConfig, Section, SourceConfig
+from pipelines import fingerprint, schema
+from pipelines.config import CropConfig, DatasetConfig, Section, SourceConfig
+from pipelines.config.section import PATH
+from pipelines.config.tasks import STRUCTURE
 from pipelines.genome.source import Source
 from pipelines.splits import families
 from pipelines.splits.chromosome_runs import Runs
@@ -42,7 +44,7 @@ def _config_without_paths(config: DatasetConfig, tokenizer: Tokenizer) -> dict[s
     section = config.tokenizer
     counting = {"vocabulary": section.vocabulary, "min_count": section.min_count} if section.reuse is None else {}
     document["tokenizer"] = tokenizer.parameters | counting
-    if config.task == structure_config.STRUCTURE:
+    if config.task == STRUCTURE:
         return document
     sections: list[tuple[dict[str, Any], type[Section]]] = [(document.get("crop", {}), CropConfig)]
     sections += [(source, SourceConfig) for source in document["sources"]]

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import structure_config
 from pipelines.build import (
     preflight,
     recognise_build,
@@ -21,6 +20,7 @@ from pipelines.build import (
 )
 from pipelines.build.preflight import Estimate
 from pipelines.config import DatasetConfig
+from pipelines.config.tasks import STRUCTURE
 from pipelines.dataset import targets
 from pipelines.dataset.targets import Target
 from pipelines.errors import RaygeneError, ResourceError
@@ -70,7 +70,7 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
     Raises:
         RaygeneError: a file, bedtools, the tokenizer to reuse or a chromosome named in the split is missing or wrong.
     """
-    if config.task == structure_config.STRUCTURE:
+    if config.task == STRUCTURE:
         return structure_build.prepare(config, progress, processes)
     return recognise_build.prepare(config, progress, processes)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import schema, storage, structure_config
+from pipelines import schema, storage
 from pipelines.audit import shortened
 from pipelines.build import (
     encode_tokens,
@@ -33,6 +33,7 @@ from pipelines.build.interval_splits import IntervalTable
 from pipelines.build.preflight import Estimate
 from pipelines.build.task_plan import OnRows, Task
 from pipelines.config import DatasetConfig
+from pipelines.config.tasks import CLASSIFY
 from pipelines.dataset import split_regions
 from pipelines.dataset.table_files import TableFiles
 from pipelines.genome.labelled import Collection, read_collection
@@ -166,14 +167,14 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         for source in config.sources:
             stage.describe(source.genome)
             if source.labelled:
-                of_classes = config.task == structure_config.CLASSIFY
+                of_classes = config.task == CLASSIFY
                 collections.append(read_collection(source, progress.note, of_classes=of_classes))
                 _warn_of_labels(collections[-1], progress)
                 _warn_of_contradictions(collections[-1], progress)
             else:
                 sources.append(next(each))
             stage.advance()
-    if config.task == structure_config.CLASSIFY:
+    if config.task == CLASSIFY:
         config = _with_numbered_classes(config, collections)
     chromosomes = {source.genome.name: list(source.lengths) for source in sources}
     chromosomes |= {collection.name: [file.chromosome for file in collection.files] for collection in collections}
@@ -191,7 +192,7 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         genomes = ", ".join(dict.fromkeys(genome for genome, _ in blocks))
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     prepared = PreparedIntervals(config, sources, collections, blocks, tokenizer, versions)
-    if config.task != structure_config.CLASSIFY:
+    if config.task != CLASSIFY:
         plan.require_genes(prepared.splits(), config.split)
     for text in shortened.expected_warnings(config, sources):
         progress.warn(text)

@@ -14,11 +14,12 @@ from functools import partial
 from importlib import metadata
 from typing import Any
 
-from pipelines import schema, structure_config
+from pipelines import schema
 from pipelines.build import manifest, run_tasks, windows
 from pipelines.build.preflight import Estimate
 from pipelines.build.write_windows import WriteWindows
 from pipelines.config import DatasetConfig, SourceConfig
+from pipelines.config.structure import tokenizer_problem
 from pipelines.dataset import split_regions
 from pipelines.errors import UsageError
 from pipelines.gene_models import annotated_genome, genetic_code
@@ -188,7 +189,7 @@ def _require_genetic_code(source: SourceConfig, number: int) -> None:
 
 def _require_centred(tokenizer: Tokenizer, config: DatasetConfig) -> None:
     """Refuse a tokenizer taken from elsewhere that does not give every base its token; others are checked as keys."""
-    problem = structure_config.tokenizer_problem(tokenizer)
+    problem = tokenizer_problem(tokenizer)
     if tokenizer.observed_words is not None:
         problem = "vocabulary", "observed: the reverse complement of a k-mer may not be among those observed"
     if problem:

@@ -21,10 +21,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from typing_extensions import TypedDict
 
 from pipelines import os_errors, schema
+from pipelines.config.tasks import CLASSIFY, STRUCTURE
 from pipelines.documents import sealed_json
 from pipelines.errors import DatasetError
 from pipelines.labels.classes import problem_of_stored
-from pipelines.structure_config import CLASSIFY, STRUCTURE
 
 MANIFEST = "manifest.json"
 FORMAT = "raygene-dataset"

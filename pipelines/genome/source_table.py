@@ -9,7 +9,8 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import SourceConfig, accepts, validate
+from pipelines.config import SourceConfig, validate
+from pipelines.config.section import accepts
 from pipelines.errors import UsageError
 from pipelines.inputs.delimited import Row, column_name, read_table
 

@@ -20,10 +20,10 @@ from typing import TypeVar
 
 from pipelines import fingerprint, remote, storage
 from pipelines.address import masked
+from pipelines.config.section import Section
 from pipelines.documents import sealed_json
 from pipelines.errors import InputError
 from pipelines.inputs import contents
-from pipelines.section import Section
 from pipelines.stores import cache_room, copy_names, reading, systems
 
 MAX_BYTES = 200 << 30

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pipelines.config.tasks import CLASSES
 from pipelines.errors import UsageError
 from pipelines.labels.class_name import MAX_LETTERS, class_name
-from pipelines.structure_config import CLASSES
 
 MAX_CLASSES = 100
 _WHOLE = re.compile(r"-?[0-9]+")

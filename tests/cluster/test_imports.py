@@ -26,4 +26,10 @@ def test_the_arguments_of_all_verbs_need_no_slow_package() -> None:
 
 
 def test_a_worker_without_ray_begins_before_pytorch_is_there() -> None:
-    assert not imported_by("import training.distributed.child") & {"torch", "ray", "sklearn", "scipy", "pandas"}
+    assert not imported_by("import training.distributed.launching.child") & {
+        "torch",
+        "ray",
+        "sklearn",
+        "scipy",
+        "pandas",
+    }

@@ -23,17 +23,16 @@ from training.data.step_plan import plan_epoch
 from training.distributed.train import train
 from training.engine import loop
 from training.engine.collective import Alone
-from training.engine.determinism import set_deterministic
 from training.engine.observer import Observer, Phase
 from training.engine.precision import TYPES
+from training.engine.process.determinism import set_deterministic
 from training.engine.scoring import probabilities
 from training.hardware import devices
 from training.hardware.gpus import build, hardware
-from training.models import cells
 from training.models.attention import Packed, Padded
-from training.models.cells import CELLS
 from training.models.positions import Positions
-from training.models.recurrent import Layout, Recurrent
+from training.models.recurrent import Layout, Recurrent, cells
+from training.models.recurrent.cells import CELLS
 from training.models.transformer import Transformer
 
 pytestmark = [

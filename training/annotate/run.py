@@ -35,7 +35,7 @@ from training.annotate.sequence_scores import SequenceScores
 from training.annotate.tiles import Piece, Tiling
 from training.decoding.called import CalledGene
 from training.decoding.settings import Settings
-from training.distributed.actor_pool import THIS_PROCESS, Pool
+from training.distributed.nodes.actor_pool import THIS_PROCESS, Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.staged_tasks import StagedTasks
 

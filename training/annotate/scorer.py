@@ -18,8 +18,8 @@ from training.annotate import scores
 from training.annotate.scores import Packed
 from training.data.batch import TokenBatch
 from training.data.step_plan import scoring_batches
-from training.engine import heap, threads
 from training.engine.precision import Precision
+from training.engine.process import heap, threads
 from training.structure import inference
 from training.structure.inference import Span
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines import structure_config
+from pipelines.config.structure import genetic_codes
 from pipelines.errors import BundleError, UsageError
 from pipelines.genome import contigs
 from training.annotate.tiles import Tiling
@@ -64,7 +64,7 @@ def of_bundle(bundle: Bundle, name: str, genetic_code: int | None) -> Suitabilit
 def _codes_of_training(bundle: Bundle) -> dict[int, list[str]]:
     """Number of each genetic code to the genomes that have it, in the dataset that the model was trained on."""
     genomes: dict[int, list[str]] = {}
-    for genome, code in structure_config.genetic_codes(bundle.config["dataset"]["config"]).items():
+    for genome, code in genetic_codes(bundle.config["dataset"]["config"]).items():
         genomes.setdefault(code, []).append(genome)
     return dict(sorted(genomes.items()))
 

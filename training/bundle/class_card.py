@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.audit import class_metrics
+from pipelines import class_metrics
 from training.bundle import card_text
 
 RULES = {

@@ -22,7 +22,7 @@ from training.bundle import bundle, included_models, weights
 from training.bundle.bundle import Bundle
 from training.bundle.digests import CONFIG
 from training.config import ModelConfig, TrainingConfig
-from training.engine.layers import from_the_head, is_of_head
+from training.engine.optimization.layers import from_the_head, is_of_head
 from training.tasks import Task
 
 KEY = "training.start_from"

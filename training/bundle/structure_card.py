@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import structure_config
+from pipelines.config.structure import genetic_codes
 from training.bundle import card_text
 
 RULES = {
@@ -133,7 +133,7 @@ def _data(config: Config) -> str:
 
 
 def _genetic_codes(config: Config) -> list[int]:
-    return sorted(set(structure_config.genetic_codes(config["dataset"]["config"]).values()))
+    return sorted(set(genetic_codes(config["dataset"]["config"]).values()))
 
 
 def _figures(config: Config) -> str:

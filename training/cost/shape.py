@@ -1,7 +1,7 @@
 """The size of one batch inside a model, and how a device allocates tensors of such a size.
 
-On a CPU, tensors of a mebibyte or more go back to the system as soon as they are freed (`training.engine.heap`);
-smaller ones lie in a heap that never shrinks.
+On a CPU, tensors of a mebibyte or more go back to the system as soon as they are freed
+(`training.engine.process.heap`); smaller ones lie in a heap that never shrinks.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from pipelines.structure.states import CDS_0, INTRON_0, UTR
-from training.decoding.compiled import compiled, inlined, part
+from training.compiled import compiled, inlined, part
 from training.decoding.grammar import FLOOR
 
 # A term that changes no sum in double precision.

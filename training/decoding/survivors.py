@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.decoding.compiled import compiled
+from training.compiled import compiled
 from training.decoding.grammar import Floats, Grammar, Integers
 
 BEGIN, CUT_EXON, CUT_INTRON, LEFT, RIGHT, END, UTR_BEGIN, UTR_END = range(8)

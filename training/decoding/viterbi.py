@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.structure.states import CDS_0, INTRON_0, UTR
-from training.decoding.compiled import compiled, inlined, part
+from training.compiled import compiled, inlined, part
 from training.decoding.grammar import FLOOR
 from training.decoding.survivors import (
     AFTER,

@@ -20,7 +20,7 @@ from pipelines.ray_map import nodes
 from pipelines.tokens.tokenizer import Tokenizer
 from training.config import UNPLANNED_BUDGET, ModelConfig, TrainingConfig
 from training.cost.shape import Device
-from training.distributed.placement import Placement
+from training.distributed.nodes.placement import Placement
 from training.memory import capacity
 from training.memory.analysis import bases
 from training.memory.plan import DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner

@@ -30,10 +30,12 @@ from training.bundle import bundle, description, kmer_baseline, start
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig, TrainingConfig
 from training.data import strands
-from training.distributed import child, gpu_check, memory_plan, worker
-from training.distributed.launch import WorkerGroup, launch
+from training.distributed import memory_plan, worker
+from training.distributed.launching import child
+from training.distributed.launching.launch import WorkerGroup, launch
 from training.distributed.messages import WorkerSpec
-from training.distributed.placement import (
+from training.distributed.nodes import gpu_check
+from training.distributed.nodes.placement import (
     Placement,
     max_workers_per_node,
     missing_resources,
@@ -42,9 +44,9 @@ from training.distributed.placement import (
 from training.distributed.run_key import key_without_start, run_key
 from training.distributed.run_progress import LOG, EpochReports, OnEpoch, ProgressReporter, RunLogger
 from training.distributed.stop_signal import StopFile
-from training.engine import heap
 from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
+from training.engine.process import heap
 from training.engine.state import Record
 from training.memory.capacity import format_size
 from training.models import embedding_file

@@ -33,8 +33,8 @@ from training.distributed.stop_signal import STOP, StopFile, is_terminated
 from training.engine import layout, loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.collective import Alone, Collective, Distributed
-from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
+from training.engine.process.determinism import set_deterministic, set_tf32
 from training.hardware import devices
 from training.memory.plan import step_allowance
 from training.memory.probe import REFUSED

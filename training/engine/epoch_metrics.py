@@ -13,7 +13,7 @@ from training.config import TrainingConfig
 from training.data.feed import Feed
 from training.data.step_plan import EpochPlan
 from training.engine.observer import Observer, StepFigures
-from training.engine.schedule import learning_rate
+from training.engine.optimization.schedule import learning_rate
 from training.engine.state import State
 from training.engine.step_metrics import DeferredMetrics, StepMetrics, lag_of
 

@@ -27,13 +27,14 @@ from training.data.dropout_keys import keys_of_rows
 from training.data.epoch_plans import EpochPlans
 from training.data.feed import feed
 from training.data.step_plan import Rows
-from training.engine import freezing, heap, optimizers, threads
 from training.engine.collective import Collective, sum_gradients
 from training.engine.epoch_metrics import EpochMetrics
 from training.engine.objectives.objective import Objective
 from training.engine.objectives.recognition import Recognition
 from training.engine.observer import Observer
-from training.engine.schedule import learning_rate
+from training.engine.optimization import freezing, optimizers
+from training.engine.optimization.schedule import learning_rate
+from training.engine.process import heap, threads
 from training.engine.state import CPU, Record, State, start
 from training.engine.step_metrics import StepSums
 from training.models import dropout

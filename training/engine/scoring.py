@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from training.data.ahead import made_ahead
 from training.data.batch import TokenBatch, collate
 from training.data.step_plan import Rows, scoring_batches
-from training.engine import threads
+from training.engine.process import threads
 
 # Padded tokens in a batch: on a CPU what its caches hold, on a GPU enough to keep it busy.
 CPU_TOKENS, GPU_TOKENS = 16_384, 262_144

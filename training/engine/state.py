@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from training.config import TrainingConfig
-from training.engine import optimizers
+from training.engine.optimization import optimizers
+from training.engine.optimization.weight_average import WeightAverage
 from training.engine.precision import Precision
-from training.engine.weight_average import WeightAverage
 
 Record = dict[str, Any]
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from pipelines import storage
 from pipelines.errors import UsageError
 from pipelines.genome.bed import WITHOUT_CONTROLS
 from training.evaluation.classes.evaluate import ClassEvaluation
-from training.evaluation.evaluate import Evaluation
+from training.evaluation.recognition.evaluate import Evaluation
 
 ENDINGS = (".tsv", ".parquet")
 ROWS_AT_ONCE = 1 << 14

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.decoding.compiled import vectorised, vectorised_part
+from training.compiled import vectorised, vectorised_part
 
 _BLOCK = 8
 """Inputs that are multiplied in one pass over the outputs."""

@@ -25,7 +25,7 @@ from pipelines.genome.features import Feature
 from pipelines.genome.labelled import Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
-from training.distributed.actor_pool import Pool
+from training.distributed.nodes.actor_pool import Pool
 from training.engine.scoring import shape_of_scores
 from training.inference import score_columns, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer, to_assigned_gpu

@@ -24,7 +24,7 @@ from pipelines.errors import DatasetError
 from pipelines.ray_map import map_tables_on_actors
 from training.bundle.bundle import Bundle
 from training.data.step_plan import Rows, scoring_batches
-from training.distributed.actor_pool import Pool
+from training.distributed.nodes.actor_pool import Pool
 from training.engine.scoring import probabilities, shape_of_scores
 from training.evaluation.row_source import Advance, RowSource, ScoreRows
 from training.hardware import devices

@@ -17,9 +17,9 @@ from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from pipelines.ray_map.nodes import living
-from training.distributed import actor_pool, gpu_check
-from training.distributed.actor_pool import Pool
-from training.engine import threads
+from training.distributed.nodes import actor_pool, gpu_check
+from training.distributed.nodes.actor_pool import Pool
+from training.engine.process import threads
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.models.cells import BIASES, MATRICES
 from training.models.frames import join_frames
 from training.models.recogniser import Recogniser
-from training.models.recurrent import Directed, Recurrent
+from training.models.recurrent.cells import BIASES, MATRICES
+from training.models.recurrent.layers import Directed, Recurrent
 
 MOST_BYTES = 16 << 20
 """Of the table of looked-up vectors: beyond the caches a look-up takes as long as the product."""

@@ -19,7 +19,7 @@ from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
 from training.data.feed import most_tokens
-from training.engine import heap
+from training.engine.process import heap
 from training.memory import fixes, validation
 from training.memory.capacity import format_size
 from training.memory.fixes import Fix

@@ -31,9 +31,10 @@ from pipelines.tokens.vocabulary import PAD
 from training import model_registry, models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
-from training.engine import freezing, heap, optimizers, threads
+from training.engine.optimization import freezing, optimizers
+from training.engine.optimization.weight_average import WeightAverage
 from training.engine.precision import Precision
-from training.engine.weight_average import WeightAverage
+from training.engine.process import heap, threads
 from training.hardware import allocator
 from training.memory.formula import Work
 from training.structure.batch import StructureBatch

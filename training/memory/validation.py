@@ -52,8 +52,8 @@ def most_bases(size: float, scoring: int) -> int:
 def allowed_bytes(step: float, kind: str) -> int:
     """What a step and the freed memory that a worker on a CPU retains may take together: what exceeds it goes back.
 
-    Without that (`training.engine.heap`) gaps between blocks grow for thousands of steps: four runs of one network
-    ended at 1,044 to 1,141 MB.
+    Without that (`training.engine.process.heap`) gaps between blocks grow for thousands of steps: four runs of one
+    network ended at 1,044 to 1,141 MB.
 
     Args:
         step: bytes of a step.

@@ -25,16 +25,18 @@ from pipelines.stores.worker_folder import WorkerFolder
 from training import networks
 from training.config import ModelConfig, TrainingConfig
 from training.data import strands
-from training.distributed import gpu_check, memory_plan
-from training.distributed.launch import WorkerGroup, launch
+from training.distributed import memory_plan
+from training.distributed.launching.launch import WorkerGroup, launch
 from training.distributed.messages import EventQueue, WorkerEvent, WorkerFailed
-from training.distributed.placement import max_workers_per_node, place
+from training.distributed.nodes import gpu_check
+from training.distributed.nodes.placement import max_workers_per_node, place
 from training.distributed.worker import explain, open_dataset
-from training.engine import layout, loop, threads
+from training.engine import layout, loop
 from training.engine.collective import Alone, Collective, Distributed
-from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.engine.precision import require_device
+from training.engine.process import threads
+from training.engine.process.determinism import set_deterministic, set_tf32
 from training.hardware import allocator, devices
 from training.memory import work
 from training.memory.plan import MemoryPlan, step_allowance

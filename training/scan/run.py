@@ -22,7 +22,7 @@ from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
 from pipelines.stores import worker_folder
-from training.distributed.actor_pool import THIS_PROCESS, Pool
+from training.distributed.nodes.actor_pool import THIS_PROCESS, Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
 from training.inference.staged_tasks import StagedTasks

@@ -18,13 +18,13 @@ from training.cost.amount import NOTHING
 from training.cost.shape import ID, Shape
 from training.cost.stage import Stage
 from training.data.dropout_keys import keys_of_other_strand
-from training.models import cells, gru, recurrent_memory
 from training.models.body import Body
-from training.models.cells import CELLS
 from training.models.cnn import Cnn, dilation_of, padding_of
 from training.models.dropout import Dropout
 from training.models.positions import Positions
-from training.models.recurrent import Recurrent, swapped
+from training.models.recurrent import cells, gru, memory
+from training.models.recurrent.cells import CELLS
+from training.models.recurrent.layers import Recurrent, swapped
 from training.structure.paired import (
     RECTIFIED,
     PairedConvolution,
@@ -100,7 +100,7 @@ class PairedRecurrent(Body):
         """One stage a layer, which copies what it reads for both strands."""
         both = _both(shape)
         for layer in range(config.layers):
-            stage = recurrent_memory.layer_stage(config, both, width, 1, layer)
+            stage = memory.layer_stage(config, both, width, 1, layer)
             copied = both.states(width)
             order = shape.tensor(ID * shape.padded_positions) if layer == 0 else NOTHING
             is_copied = layer == 0 or config.kind == "gru"

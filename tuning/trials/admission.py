@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.ray_map.nodes import Node
-from training.distributed.placement import Placement, capacity, place
+from training.distributed.nodes.placement import Placement, capacity, place
 from tuning.trial import Trial
 
 

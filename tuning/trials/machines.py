@@ -13,8 +13,8 @@ from pipelines.errors import ResourceError, StorageError, UsageError
 from pipelines.ray_map.nodes import living, nodes_of
 from pipelines.stores import worker_folder
 from pipelines.stores.worker_folder import WorkerFolder
-from training.distributed import node_tasks
-from training.distributed.placement import place
+from training.distributed.nodes import node_tasks
+from training.distributed.nodes.placement import place
 from training.memory import capacity
 from tuning.config import TuningConfig
 from tuning.trials.admission import Usage

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
 from training.bundle import bundle
-from training.distributed.placement import Placement
+from training.distributed.nodes.placement import Placement
 from training.distributed.train import Share, train
 from training.engine.objectives.by_task import objective_of
 from training.engine.state import CPU, Record

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.config import TrainingConfig
-from training.distributed import interruptible
-from training.distributed.interruptible import Interrupt
-from training.distributed.launch import error_of_ray
+from training.distributed.launching import interruptible
+from training.distributed.launching.interruptible import Interrupt
+from training.distributed.launching.launch import error_of_ray
 from tuning.config import TuningConfig
 from tuning.trials.trial_spec import TrialSpec
 

@@ -29,10 +29,10 @@ from training.distributed.worker import explain
 from training.engine import layout, loop
 from training.engine.checkpoints import CheckpointPolicy, Checkpoints
 from training.engine.collective import Alone
-from training.engine.determinism import set_deterministic, set_tf32
 from training.engine.objectives.by_task import objective_of
 from training.engine.objectives.objective import Objective
 from training.engine.observer import Observer
+from training.engine.process.determinism import set_deterministic, set_tf32
 from training.engine.state import Record, State
 from training.hardware import devices
 from training.hardware.usage import peak_bytes

@@ -15,7 +15,7 @@ from training import networks
 from training.bundle import bundle, start
 from training.bundle.bundle import Bundle
 from training.config import TrainingConfig
-from training.engine.layers import is_of_head
+from training.engine.optimization.layers import is_of_head
 from training.tasks import RECOGNISE, Task
 
 CLASSES = ("10", "exon", "intron")

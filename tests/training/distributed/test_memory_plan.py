@@ -13,7 +13,7 @@ from pipelines.ray_map.nodes import living
 from training.config import UNPLANNED_BUDGET, ModelConfig, TrainingConfig
 from training.distributed import memory_plan
 from training.distributed.memory_plan import cap_budget, plan_process, plan_run
-from training.distributed.placement import place
+from training.distributed.nodes.placement import place
 from training.memory.plan import DeviceMemory, DoesNotFitError, MemoryPlan, MemoryPlanner
 
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8)

@@ -24,7 +24,7 @@ from training import models
 from training.bundle import kmer_baseline
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import train as train_module
-from training.distributed.launch import error_of_ray
+from training.distributed.launching.launch import error_of_ray
 from training.distributed.run_key import run_key
 from training.distributed.train import train
 from training.engine import loop

@@ -20,7 +20,7 @@ from tests.training.conftest import write_dataset
 from training import models
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig
-from training.evaluation import Evaluation, evaluate
+from training.evaluation.recognition import Evaluation, evaluate
 
 TOKENIZER = Tokenizer(3, 1, "anchor")
 BIOTYPES = ("protein_coding", "lncRNA", None)

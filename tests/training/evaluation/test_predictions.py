@@ -8,7 +8,8 @@ import pytest
 
 from pipelines import metrics
 from pipelines.errors import UsageError
-from training.evaluation import Evaluation, predictions
+from training.evaluation import predictions
+from training.evaluation.recognition import Evaluation
 
 
 def test_the_figures_can_be_computed_again_from_the_table(evaluated: Evaluation, tmp_path: Path) -> None:

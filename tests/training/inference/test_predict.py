@@ -17,7 +17,7 @@ from tests.training.small_bundle import small_class_bundle
 from training import models
 from training.bundle.bundle import Bundle
 from training.config import ModelConfig
-from training.distributed.actor_pool import Pool
+from training.distributed.nodes.actor_pool import Pool
 from training.engine.scoring import probabilities
 from training.inference import predict
 from training.inference.scorer import ModelScorer

@@ -16,8 +16,8 @@ from tests.training.conftest import write_dataset
 from tests.training.evaluation.conftest import bundle_for, write_left_out
 from training.bundle.bundle import Bundle
 from training.data.step_plan import scoring_batches
-from training.distributed.actor_pool import Pool
-from training.evaluation import evaluate, json_report
+from training.distributed.nodes.actor_pool import Pool
+from training.evaluation.recognition import evaluate, json_report
 from training.evaluation.row_source import RowSource, score_here
 from training.inference import row_scores
 from training.inference.row_scores import Place, RowScorer, cut, score_on

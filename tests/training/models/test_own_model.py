@@ -23,7 +23,7 @@ from training.bundle import bundle
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import collate
 from training.distributed.train import train
-from training.evaluation.evaluate import evaluate
+from training.evaluation.recognition.evaluate import evaluate
 from training.memory.analysis import analyse
 from training.memory.formula import Work, estimate
 from training.memory.probe import probe

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.errors import ResourceError
 from pipelines.ray_map.nodes import Node
-from training.distributed.placement import Placement
+from training.distributed.nodes.placement import Placement
 from tuning.trial import Trial
 from tuning.trials import admission
 from tuning.trials.admission import Admission, Shares, Usage

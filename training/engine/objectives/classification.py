@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.audit import class_metrics
+from pipelines import class_metrics
 from pipelines.dataset.token_dataset import TokenDataset
 from training.data.batch import TokenBatch
 from training.engine.collective import Collective

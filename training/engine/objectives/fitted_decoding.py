@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from pipelines import structure_config
+from pipelines.config.structure import genetic_codes
 from pipelines.dataset.token_dataset import TokenDataset
 from training.config import TrainingConfig
 from training.decoding.fit import Example, fit
@@ -32,7 +32,7 @@ def fitted_decoding(
     """
     windows, centres = Windows.of(validation), centre_codes(validation.tokenizer)
     weights = loss_weights(config, train)
-    codes, genomes = structure_config.genetic_codes(validation.manifest["config"]), validation.table["genome"]
+    codes, genomes = genetic_codes(validation.manifest["config"]), validation.table["genome"]
     examples = []
     for rows in pieces_of(windows, int(config.validation_bases or 1)):
         scored = piece_scores(model, windows, centres, rows, weights, config.budget, CPU)

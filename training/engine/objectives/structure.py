@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipelines import structure_config
+from pipelines.config.structure import genetic_codes
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.structure.states import CDS_0, CDS_2, MASKED, unpack
 from training.config import TrainingConfig
@@ -95,7 +95,7 @@ class Structure:
         """What a part of a split is like under the model: the loss of rows, states of bases, and decoded genes."""
         windows, centres = Windows.of(dataset), centre_codes(dataset.tokenizer)
         pieces = pieces_of(windows, bases)
-        codes = structure_config.genetic_codes(dataset.manifest["config"])
+        codes = genetic_codes(dataset.manifest["config"])
         genomes = dataset.table["genome"]
         width = len(_SUMS) + len(STATE_WEIGHTS) * len(_DECODED)
         sums = torch.zeros((len(pieces), width), dtype=torch.float64, device=device)
@@ -144,7 +144,7 @@ def initial_settings(train: TokenDataset) -> Settings:
     Of several genetic codes it is that of the first genome, as settings hold one; what is decoded has that of its own.
     """
     config = train.manifest["config"]
-    genetic_code = next(iter(structure_config.genetic_codes(config).values()))
+    genetic_code = next(iter(genetic_codes(config).values()))
     return Settings(genetic_code=genetic_code, utr=Task.of_dataset(config).utr)
 
 

@@ -14,7 +14,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
 from training.data.step_plan import Rows, micro_batches
 from training.decoding.scores import Scores
-from training.engine import threads
+from training.engine.process import threads
 from training.structure.augmentation import Augmentation
 from training.structure.batch import collate
 from training.structure.loss import LossWeights, losses

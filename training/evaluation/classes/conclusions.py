@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
-from training.evaluation.conclusions import LEAK_AUROC
+from training.evaluation.recognition.conclusions import LEAK_AUROC
 
 
 def conclude(evaluation: ClassEvaluation) -> list[str]:

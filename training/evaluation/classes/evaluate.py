@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import metrics
-from pipelines.audit import class_metrics, class_rules
+from pipelines import class_metrics, metrics
+from pipelines.audit import class_rules
 from pipelines.audit.class_rules import ClassRule
 from pipelines.dataset.location import Location, local
 from pipelines.dataset.manifest import classes, read_manifest

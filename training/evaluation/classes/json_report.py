@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import metrics
-from pipelines.audit import class_metrics
+from pipelines import class_metrics, metrics
 from training.evaluation.classes import conclusions, tables
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, Interval, intervals
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines import metrics, report
-from pipelines.audit import class_metrics
+from pipelines import class_metrics, metrics, report
 from pipelines.metrics import Curve
 from pipelines.report import Plot
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel

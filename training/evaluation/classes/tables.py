@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.audit import class_metrics
-from pipelines.audit.class_metrics import NAMES
+from pipelines import class_metrics
+from pipelines.class_metrics import NAMES
 from pipelines.report import MISSING, Table
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
-from training.evaluation.tables import format_interval
+from training.evaluation.recognition.tables import format_interval
 
 HEADINGS = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 MAX_COLUMNS = 12

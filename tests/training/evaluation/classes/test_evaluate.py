@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.audit import class_metrics, class_rules, kmer_regression
+from pipelines import class_metrics
+from pipelines.audit import class_rules, kmer_regression
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, UsageError
 from tests.training.small_bundle import small_bundle

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import UsageError
-from tests.training.evaluation.test_page import Tags
+from tests.training.evaluation.recognition.test_page import Tags
 from training.evaluation import predictions
 from training.evaluation.classes import json_report, page
 from training.evaluation.classes.evaluate import ClassEvaluation

@@ -1,0 +1,1 @@
+"""What holds for a whole process that computes: algorithms, threads, and memory that is freed."""

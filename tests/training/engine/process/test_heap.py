@@ -11,7 +11,7 @@ from training.engine.process import heap
 RETAINING = """
 import resource, torch
 from pathlib import Path
-from training.engine import heap
+from training.engine.process import heap
 
 # Larger than what the library keeps by itself, smaller than a heap of a thread other than the first.
 NUMBERS = 10 << 20
@@ -50,7 +50,7 @@ def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
 RELEASING = """
 import resource, torch
 from pathlib import Path
-from training.engine import heap
+from training.engine.process import heap
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
@@ -75,7 +75,7 @@ def test_freed_blocks_go_back_at_once_where_memory_is_scarce() -> None:
 
 GAPS = """
 import numpy as np
-from training.engine import heap
+from training.engine.process import heap
 
 MEBIBYTES = 1 << 20
 
@@ -110,7 +110,7 @@ def test_gaps_that_a_model_before_has_left_go_back_where_memory_is_scarce() -> N
 
 HELD = """
 import torch
-from training.engine import heap
+from training.engine.process import heap
 
 MEBIBYTES = 1 << 20
 

@@ -30,7 +30,6 @@ from pipelines.progress import Progress
 from training.hardware.gpus import hardware, require_variables_ray_accepts
 
 _QUIET = {
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DEDUP_LOGS": "1",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "KINETO_LOG_LEVEL": "6",
@@ -48,7 +47,7 @@ _ALWAYS = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
-# Ray's core writes it whenever Ray Data starts a pool of actors, and no switch of Ray leaves it out.
+# Ray's core writes it of actors that may start again, and no switch of Ray leaves it out.
 _HARMLESS = re.compile(r"core_worker\.cc.*max_restarts > 0")
 
 # With fewer, Ray's own processes run out of them.
@@ -103,13 +102,15 @@ def job_variables(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 def silence_ray() -> None:
     """Silence Ray's own loggers and warnings in this process."""
-    import ray.data  # sets its own log level when imported
+    import ray
 
     warnings.filterwarnings("ignore", module=r"ray(\..*)?")
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL)
         logger.propagate = False
+    # Ray Train imports Ray Data, which would set another level; to import it here for that would take a second.
+    logging.getLogger("ray.data").setLevel = lambda level: None  # type: ignore[method-assign]
     # It tells on standard output, which is for results, of every worker that is lost.
     ray._private.worker.print_to_stdstream = lambda data, **options: None
 

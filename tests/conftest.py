@@ -18,7 +18,6 @@ from tests import hypothesis_profiles
 from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
 
-os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 # Ray's workers give way to all other processes, among which is the other half of a test run: they would hardly get on.
 os.environ.setdefault("RAY_worker_niceness", "0")
 # As the command line sets it, but before PyTorch is imported: threads that wait and spin take the other half's cores.

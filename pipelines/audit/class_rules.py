@@ -18,16 +18,10 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines import class_metrics
 from pipelines.audit import kmer_regression, regression_size, shortcuts
+from pipelines.audit.rule_names import DESCRIPTIONS, GC, KMERS, LENGTH, PRIOR
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
 
-KMERS = "kmers"
-DESCRIPTIONS = {
-    "prior": "shares of the classes in train",
-    "length": "length in bases",
-    "gc": "share of G and C",
-    KMERS: f"{regression_size.K}-mer logistic regression",
-}
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -67,9 +61,9 @@ def audit(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset
     shares = np.bincount(train.labels, minlength=number) / len(train)
     compute: dict[str, Callable[[], Floats]] = {
         KMERS: lambda: _of_kmers(train, evaluated, validation, number),
-        "gc": lambda: _of_columns(_composition, train, evaluated, number),
-        "length": lambda: _of_columns(_lengths, train, evaluated, number),
-        "prior": lambda: np.broadcast_to(shares, (len(evaluated), number)),
+        GC: lambda: _of_columns(_composition, train, evaluated, number),
+        LENGTH: lambda: _of_columns(_lengths, train, evaluated, number),
+        PRIOR: lambda: np.broadcast_to(shares, (len(evaluated), number)),
     }
     rules: list[ClassRule] = []
     for name, probabilities in compute.items():

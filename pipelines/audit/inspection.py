@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipelines import report, schema
 from pipelines.audit import shortcuts, shortened, token_counts
+from pipelines.audit.rule_names import OF_ENDS
 from pipelines.audit.shortcuts import Rule
 from pipelines.config import KINDS
 from pipelines.dataset import split_regions
@@ -33,7 +34,6 @@ KMERS_SHOWN = 5
 LOG_AXIS_FACTOR = 20
 ENDS_TELL = 0.8
 """AUROC from which on the six bases at the ends of genes are said to give the answer away."""
-_ENDS = ("first_six", "last_six", "ends")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Inspection:
     def warnings(self) -> list[str]:
         """Return what a reader should know before anything else."""
         found = shortened.warnings(self.manifest)
-        ends = max((rule.metrics["auroc"] for rule in self.rules if rule.name in _ENDS), default=0.0)
+        ends = max((rule.metrics["auroc"] for rule in self.rules if rule.name in OF_ENDS), default=0.0)
         is_whole = self.manifest.get("config", {}).get("crop", {}).get("length") is None
         if is_whole and self.manifest.get("genes") and ends >= ENDS_TELL:
             found.append(

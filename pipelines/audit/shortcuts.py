@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import decision_threshold, metrics
-from pipelines.audit import kmer_regression, regression_size
+from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import Fitted, Regression
+from pipelines.audit.rule_names import (
+    DESCRIPTIONS,
+    ENDS,
+    FIRST_SIX,
+    GC,
+    KMERS,
+    LAST_SIX,
+    LENGTH,
+    SOFT_MASKED,
+    UNKNOWN,
+)
 from pipelines.dataset.token_dataset import TokenDataset
 
 SIX = 6
 UNKNOWN_BASE = 4
-KMERS = "kmers"
 CHUNK_ROWS = 1 << 16
 """Rows whose ends are looked at together: some 20 MB."""
 Scores = NDArray[np.float64]
@@ -58,27 +68,27 @@ def audit(
             included.
         kmers: include the k-mer regression without a validation split too; it alone takes seconds to minutes.
     """
-    columns: dict[str, tuple[str, Callable[[TokenDataset], Scores]]] = {
-        "length": ("length in bases", lambda dataset: base_lengths(dataset).astype(np.float64)),
-        "gc": ("share of G and C", lambda dataset: _column(dataset, "gc")),
-        "soft_masked": ("share of lower-case bases", lambda dataset: _column(dataset, "soft_masked_share")),
-        "unknown": ("share of <unk> tokens", lambda dataset: _column(dataset, "unknown_share")),
+    columns: dict[str, Callable[[TokenDataset], Scores]] = {
+        LENGTH: lambda dataset: base_lengths(dataset).astype(np.float64),
+        GC: lambda dataset: _column(dataset, "gc"),
+        SOFT_MASKED: lambda dataset: _column(dataset, "soft_masked_share"),
+        UNKNOWN: lambda dataset: _column(dataset, "unknown_share"),
     }
     rules = []
-    for name, (description, value) in columns.items():
+    for name, value in columns.items():
         train_scores, eval_scores = value(train), value(evaluated)
         # A rule learns on train which way it points; an AUROC that is NaN (one label only) keeps its sign.
         sign = -1.0 if metrics.auroc(train.labels, train_scores) < 0.5 else 1.0
-        rules.append(_evaluate(name, description, train.labels, sign * train_scores, evaluated, sign * eval_scores))
+        rules.append(_evaluate(name, train.labels, sign * train_scores, evaluated, sign * eval_scores))
     first_train, first_eval = _hexamer_scores(train, evaluated, first_six)
     last_train, last_eval = _hexamer_scores(train, evaluated, last_six)
     ends = (
-        ("first_six", "first six bases", first_train, first_eval),
-        ("last_six", "last six bases", last_train, last_eval),
-        ("ends", "first and last six bases", first_train + last_train, first_eval + last_eval),
+        (FIRST_SIX, first_train, first_eval),
+        (LAST_SIX, last_train, last_eval),
+        (ENDS, first_train + last_train, first_eval + last_eval),
     )
-    for name, description, train_scores, eval_scores in ends:
-        rules.append(_evaluate(name, description, train.labels, train_scores, evaluated, eval_scores))
+    for name, train_scores, eval_scores in ends:
+        rules.append(_evaluate(name, train.labels, train_scores, evaluated, eval_scores))
     if (kmers or validation is not None) and has_both_labels(train):
         rules.append(_evaluate_kmers(train, evaluated, validation))
     return sorted(rules, key=lambda rule: -rule.metrics["auroc"])
@@ -91,7 +101,7 @@ def has_both_labels(dataset: TokenDataset) -> bool:
 
 def _evaluate_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None) -> Rule:
     fitted = fit_kmers(train, validation)
-    description = f"{regression_size.K}-mer logistic regression"
+    description = DESCRIPTIONS[KMERS]
     if len(fitted.rows) < len(train):
         description += f", fitted on {len(fitted.rows):,} of {len(train):,} rows of train"
     return kmer_rule(KMERS, description, fitted.regression, fitted.threshold, evaluated)
@@ -111,7 +121,6 @@ def kmer_rule(name: str, description: str, regression: Regression, threshold: fl
 
 def _evaluate(
     name: str,
-    description: str,
     train_labels: NDArray[np.int8],
     train_scores: Scores,
     evaluated: TokenDataset,
@@ -120,7 +129,7 @@ def _evaluate(
     """Choose a rule's threshold on train and compute its metrics on the evaluated split."""
     threshold = decision_threshold.of_highest_mcc(train_labels, train_scores)
     values = metrics.binary_metrics(evaluated.labels, eval_scores, threshold)
-    return Rule(name, description, eval_scores, threshold, values)
+    return Rule(name, DESCRIPTIONS[name], eval_scores, threshold, values)
 
 
 def base_lengths(dataset: TokenDataset) -> NDArray[np.int64]:

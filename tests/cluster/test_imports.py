@@ -26,10 +26,15 @@ def test_the_arguments_of_all_verbs_need_no_slow_package() -> None:
 
 
 def test_a_worker_without_ray_begins_before_pytorch_is_there() -> None:
-    assert not imported_by("import training.distributed.launching.child") & {
-        "torch",
-        "ray",
-        "sklearn",
-        "scipy",
-        "pandas",
-    }
+    heavy = {"torch", "ray", "sklearn", "scipy", "pandas"}
+    assert not imported_by("import training.distributed.launching.child") & heavy
+
+
+def test_ray_data_is_silenced_before_it_is_imported() -> None:
+    code = (
+        "from cluster.connection import silence_ray\nsilence_ray()\nimport logging, sys\n"
+        "assert 'ray.data' not in sys.modules\nimport ray.data\n"
+        "logging.getLogger('ray.data.dataset').error('shown')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""

@@ -8,19 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.audit.rule_names import KMERS
 from training.bundle import card_text, class_card, structure_card
 from training.tasks import Task
 
-RULES = {
-    "length": "length in bases",
-    "gc": "share of G and C",
-    "soft_masked": "share of lower-case bases",
-    "unknown": "share of `<unk>` tokens",
-    "first_six": "first six bases",
-    "last_six": "last six bases",
-    "ends": "first and last six bases",
-    "kmers": "5-mer logistic regression",
-}
 NEGATIVES = {
     "shuffle": "intervals elsewhere, clear of gene-like features",
     "dinucleotide": "the gene itself, shuffled so that it keeps its dinucleotides",
@@ -130,7 +121,7 @@ def _figures(config: Config) -> str:
     metrics, shortcuts = config["metrics"], config.get("shortcuts") or {}
     rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
     rows += [
-        (f"rule: {RULES.get(name) or card_text.name(name)}", "none" if value is None else f"{value:.4f}")
+        (f"rule: {card_text.rule(name)}", "none" if value is None else f"{value:.4f}")
         for name, value in sorted(shortcuts.items(), key=lambda item: -(item[1] or 0))
     ]
     at_threshold = _figures_of_calls(metrics)
@@ -148,7 +139,7 @@ def _figures(config: Config) -> str:
         parts.append(
             "Each rule is fitted on train and uses only the property that it is named for: compare the model with "
             "them."
-            + ("" if "kmers" in shortcuts else " `raygene evaluate` also fits a regression on 5-mers.")
+            + ("" if KMERS in shortcuts else " `raygene evaluate` also fits a regression on 5-mers.")
             + (" **The model is not above the best of them.**" if metrics["validation_auroc"] <= best else "")
         )
     else:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.audit.rule_names import DESCRIPTIONS, UNKNOWN
 from pipelines.display import shown
 from pipelines.documents import yaml_writer
 
@@ -16,6 +17,7 @@ LICENCE = (
     "## Licence\n\nNone is stated here. Whoever publishes this model chooses one, with regard to the licences of the "
     "data above, and adds `license: …` to the first lines of this file."
 )
+_RULES = DESCRIPTIONS | {UNKNOWN: "share of `<unk>` tokens"}
 _SECTIONS = ("task", "classes", "sources", "labels", "window", "negatives", "crop", "tokenizer", "split")
 Config = dict[str, Any]
 
@@ -29,6 +31,11 @@ def table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
 def name(text: object) -> str:
     """A name as Markdown that shows it as it is: no link, no HTML, no formula, and no end of a cell."""
     return _MARKS.sub(lambda mark: f"&#{ord(mark.group())};", shown(str(text)))
+
+
+def rule(name_of_rule: str) -> str:
+    """What a trivial rule looks at, as Markdown; of an unknown one, its name."""
+    return _RULES.get(name_of_rule) or name(name_of_rule)
 
 
 def fenced(language: str, text: str) -> str:

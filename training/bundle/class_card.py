@@ -9,12 +9,6 @@ import numpy as np
 from pipelines import class_metrics
 from training.bundle import card_text
 
-RULES = {
-    "prior": "shares of the classes in train",
-    "length": "length in bases",
-    "gc": "share of G and C",
-    "kmers": "5-mer logistic regression",
-}
 Config = dict[str, Any]
 
 
@@ -79,7 +73,7 @@ def _figures(config: Config) -> str:
     metrics, rules = config["metrics"], config.get("shortcuts") or {}
     rows: list[tuple[object, ...]] = [("this model", f"**{metrics['validation_auroc']:.4f}**")]
     rows += [
-        (f"rule: {RULES.get(name) or card_text.name(name)}", f"{value:.4f}")
+        (f"rule: {card_text.rule(name)}", f"{value:.4f}")
         for name, value in sorted(rules.items(), key=lambda item: -item[1])
     ]
     shown = {"MCC": "mcc", "macro-F1": "macro_f1", "accuracy": "accuracy", "AUPRC": "auprc"}

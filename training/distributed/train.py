@@ -18,6 +18,7 @@ from torch import nn
 from pipelines import __version__, storage
 from pipelines.address import masked_values
 from pipelines.audit import class_rules, shortcuts
+from pipelines.audit.rule_names import KMERS
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.documents import yaml_writer
@@ -214,7 +215,7 @@ class Run:
             baseline = kmer_baseline.fitted(self.train, self.validation) if has_labels else None
             rules = shortcuts.audit(self.train, self.validation)
             if baseline:
-                rules = [*rules, baseline.rule(shortcuts.KMERS, self.validation)]
+                rules = [*rules, baseline.rule(KMERS, self.validation)]
         aurocs = {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}
         return {"shortcuts": aurocs} | ({kmer_baseline.KEY: baseline.document()} if baseline else {})
 

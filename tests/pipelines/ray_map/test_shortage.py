@@ -34,7 +34,7 @@ except RaygeneError as error:
 @pytest.mark.parametrize("kind", MAP)
 def test_a_map_that_no_node_can_hold_ends_in_a_line(kind: str) -> None:
     """In a process of its own, which has a Ray of its own."""
-    environment = os.environ | {RETURN_VARIABLE: "1", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+    environment = os.environ | {RETURN_VARIABLE: "1"}
     command = [sys.executable, "-c", PROGRAM.replace("MAP", MAP[kind])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, cwd=ROOT)
     assert "needs a CPU, but 0 CPUs and 0 GPUs on 1 node are left: add a node" in done.stdout, done.stderr

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import class_metrics, metrics
+from pipelines import class_metrics
 from pipelines.audit import class_rules
 from pipelines.audit.class_rules import ClassRule
+from pipelines.audit.rule_names import KMERS
 from pipelines.dataset.location import Location, local
 from pipelines.dataset.manifest import classes, read_manifest
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
@@ -25,10 +26,9 @@ from pipelines.progress import Progress, Silent
 from training.bundle.bundle import Bundle
 from training.evaluation import bootstrap
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
+from training.evaluation.intervals import Intervals, of_samples
 from training.evaluation.row_source import RowSource, ScoreRows, score_here
 from training.tasks import CLASSIFY
-
-Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ClassModel:
         return called
 
     @property
-    def intervals(self) -> dict[str, Interval]:
+    def intervals(self) -> Intervals:
         """The 95 % interval of every metric."""
         return intervals(self.samples)
 
@@ -97,10 +97,9 @@ class ClassEvaluation:
         return class_metrics.confusion(self.dataset.labels, model.called, len(self.classes))
 
 
-def intervals(samples: Floats) -> dict[str, Interval]:
+def intervals(samples: Floats) -> Intervals:
     """The 95 % interval of every metric, from samples of shape (samples, metrics)."""
-    names = class_metrics.NAMES
-    return {name: metrics.percentile_interval(samples[:, column]) for column, name in enumerate(names)}
+    return of_samples(samples, class_metrics.NAMES)
 
 
 def evaluate_classes(
@@ -150,7 +149,7 @@ def evaluate_classes(
     with progress.stage(f"comparing models and rules on {split}"):
         train = dataset if split == "train" else TokenDataset.open(directory, "train")
         rules = class_rules.audit(train, dataset, _validation(directory))
-        regression = next(rule for rule in rules if rule.name == class_rules.KMERS)
+        regression = next(rule for rule in rules if rule.name == KMERS)
         compared = [regression] if rules[0] is regression else [regression, rules[0]]
         all_scores = [*scores.items(), *((rule.description, rule.required_probabilities) for rule in compared)]
         samples = replicates(dataset.labels, [of_model for _, of_model in all_scores], resampling)

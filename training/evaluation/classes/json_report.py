@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from pipelines import class_metrics, metrics
+from pipelines import class_metrics
 from training.evaluation.classes import conclusions, tables
-from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, Interval, intervals
-
-Json = dict[str, Any]
+from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
+from training.evaluation.intervals import all_as_json, as_json
+from training.evaluation.shared_json import Json, closing, opening
 
 
 def to_json(evaluation: ClassEvaluation) -> Json:
@@ -22,25 +21,13 @@ def to_json(evaluation: ClassEvaluation) -> Json:
         for model, sentence in zip(evaluation.models, sentences, strict=True)
     ]
     return {
-        **{key: value for key, value in models[0].items() if key != "name"},
-        "task": "classify",
-        "split": evaluation.dataset.split,
-        "rows": len(evaluation.dataset),
+        **opening(models, evaluation.dataset, task="classify"),
         "classes": evaluation.classes,
         "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
         "rules": {rule.name: rule.metrics for rule in evaluation.rules},
         "regression": _model(evaluation, evaluation.baseline),
         "differences": [_difference(*pair) for pair in tables.pairs(evaluation)],
-        "bootstrap": {
-            "samples": evaluation.resampling.samples,
-            "seed": evaluation.resampling.seed,
-            "unit": "sequence",
-            "level": metrics.CONFIDENCE,
-        },
-        "dataset_fingerprint": evaluation.dataset.manifest["fingerprint"],
-        "tokenizer_fingerprint": evaluation.dataset.tokenizer.fingerprint,
-        "warnings": conclusions.warnings(evaluation),
-        "models": models,
+        **closing(models, evaluation.dataset, evaluation.resampling, "sequence", conclusions.warnings(evaluation)),
     }
 
 
@@ -51,7 +38,7 @@ def _model(evaluation: ClassEvaluation, model: ClassModel) -> Json:
     return {
         "name": model.name,
         **model.metrics,
-        "intervals": _intervals(model.intervals),
+        "intervals": all_as_json(model.intervals),
         "confusion": counts.tolist(),
         "by_class": [
             {
@@ -76,15 +63,7 @@ def _known(value: float) -> float | None:
 def _difference(first: ClassModel, second: ClassModel) -> Json:
     ends = intervals(first.samples - second.samples)
     values = {
-        name: {"value": first.metrics[name] - second.metrics[name], "interval": _interval(ends[name])}
+        name: {"value": first.metrics[name] - second.metrics[name], "interval": as_json(ends[name])}
         for name in class_metrics.NAMES
     }
     return {"first": first.name, "second": second.name, **values}
-
-
-def _intervals(values: dict[str, Interval]) -> Json:
-    return {name: _interval(interval) for name, interval in values.items()}
-
-
-def _interval(interval: Interval) -> list[float] | None:
-    return None if interval is None else list(interval)

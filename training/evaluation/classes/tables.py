@@ -8,7 +8,7 @@ from pipelines import class_metrics
 from pipelines.class_metrics import NAMES
 from pipelines.report import MISSING, Table
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
-from training.evaluation.recognition.tables import format_interval
+from training.evaluation.intervals import as_cell, difference_as_cells
 
 HEADINGS = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 MAX_COLUMNS = 12
@@ -27,7 +27,7 @@ def main(evaluation: ClassEvaluation) -> Table:
 def interval_table(evaluation: ClassEvaluation) -> Table:
     """The 95 % interval of every metric of the models and the regression."""
     rows: Rows = [
-        (one.name, *(format_interval(one.intervals[metric]) for metric in NAMES))
+        (one.name, *(as_cell(one.intervals[metric]) for metric in NAMES))
         for one in (*evaluation.models, evaluation.baseline)
     ]
     return Table(f"95 % intervals, {method(evaluation)}", ("", *HEADINGS.values()), rows)
@@ -53,11 +53,7 @@ def differences(evaluation: ClassEvaluation) -> Table:
         ends = intervals(first.samples - second.samples)
         cells: list[str] = []
         for metric in ("auroc", "mcc", "macro_f1"):
-            interval = ends[metric]
-            cells += [
-                f"{first.metrics[metric] - second.metrics[metric]:+.3f}",
-                MISSING if interval is None else f"{interval[0]:+.3f} to {interval[1]:+.3f}",
-            ]
+            cells += difference_as_cells(first.metrics[metric] - second.metrics[metric], ends[metric])
         rows.append((f"{first.name} − {second.name}", *cells))
     return Table("Differences, paired", ("", "AUROC", "95 %", "MCC", "95 %", "macro-F1", "95 %"), rows)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from pipelines.audit.rule_names import KMERS, LEAK_AUROC, LENGTH, OF_ENDS
 from training.evaluation.recognition.evaluate import Difference, Evaluation, ModelEvaluation
 from training.evaluation.recognition.thresholds import Transfer
-
-ENDS = ("first_six", "last_six", "ends")
-# A trivial rule that reaches this AUROC gives the answer away.
-LEAK_AUROC = 0.95
 
 
 def conclude(evaluation: Evaluation) -> list[str]:
@@ -73,9 +70,9 @@ def _conclude(evaluation: Evaluation, model: ModelEvaluation, difference: Differ
     best, model_auroc = evaluation.rules[0], model.metrics["auroc"]
     rule_auroc = best.metrics["auroc"]
     # 5-mers are what a gene is made of: a regression on them is a baseline to beat, not a leak.
-    leak = next((rule for rule in evaluation.rules if rule.name != "kmers"), best)
+    leak = next((rule for rule in evaluation.rules if rule.name != KMERS), best)
     if leak.metrics["auroc"] >= LEAK_AUROC:
-        reach = "reach" if leak.name in ENDS else "reaches"
+        reach = "reach" if leak.name in OF_ENDS else "reaches"
         return (
             f"The {leak.description} alone {reach} AUROC {leak.metrics['auroc']:.3f} (model {model_auroc:.3f}): the "
             f"intervals give the answer away, and this figure says little about genes. {_fix(evaluation, leak.name)}"
@@ -111,8 +108,8 @@ def _compare(model_auroc: float, rule_auroc: float, rule: str, difference: Diffe
 
 def _fix(evaluation: Evaluation, rule: str) -> str:
     """What keeps a rule from giving the answer away."""
-    if rule not in {"length", *ENDS}:
+    if rule not in {LENGTH, *OF_ENDS}:
         return "Cropping does not hide it; evaluate the model on genomes in which this rule is weak."
     if evaluation.dataset.manifest["config"]["crop"]["length"] is None:
         return "Crop them (crop.length)."
-    return "Lower crop.length." if rule == "length" else "Raise crop.margin."
+    return "Lower crop.length." if rule == LENGTH else "Raise crop.margin."

@@ -29,6 +29,7 @@ from training.bundle.bundle import Bundle
 from training.bundle.kmer_baseline import Baseline
 from training.evaluation import bootstrap
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
+from training.evaluation.intervals import Intervals, of_samples
 from training.evaluation.recognition import recall, slices
 from training.evaluation.recognition.calibration import Calibration, calibration
 from training.evaluation.recognition.recall import Recall
@@ -38,7 +39,6 @@ from training.evaluation.row_source import RowSource, ScoreRows, score_here
 from training.tasks import RECOGNISE
 
 Unit = Literal["interval", "chromosome"]
-Intervals = dict[str, tuple[float, float] | None]
 BEST_RULE, OWN_KMERS = "best rule", "own_kmers"
 
 
@@ -73,7 +73,7 @@ class ModelEvaluation:
     @property
     def intervals(self) -> Intervals:
         """The 95 % interval of every metric."""
-        return _intervals(self.samples)
+        return of_samples(self.samples, metrics.NAMES)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class OwnRegression:
     @property
     def intervals(self) -> Intervals:
         """The 95 % interval of every metric."""
-        return _intervals(self.samples)
+        return of_samples(self.samples, metrics.NAMES)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Evaluation:
     @property
     def rule_intervals(self) -> Intervals:
         """The 95 % interval of every metric of the best rule."""
-        return _intervals(self.rule_samples)
+        return of_samples(self.rule_samples, metrics.NAMES)
 
     @cached_property
     def calibrations(self) -> list[Calibration]:
@@ -193,15 +193,10 @@ class Evaluation:
                 first=first_name,
                 second=second_name,
                 values={name: first[name] - second[name] for name in metrics.NAMES},
-                intervals=_intervals(first_samples - second_samples),
+                intervals=of_samples(first_samples - second_samples, metrics.NAMES),
             )
             for (first_name, first, first_samples), (second_name, second, second_samples) in pairs
         ]
-
-
-def _intervals(samples: Floats) -> Intervals:
-    """The 95 % interval of every metric, from samples of shape (samples, metrics)."""
-    return {name: metrics.percentile_interval(samples[:, column]) for column, name in enumerate(metrics.NAMES)}
 
 
 def evaluate(

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pipelines import metrics
+from training.evaluation.intervals import all_as_json, as_json
 from training.evaluation.recognition import conclusions, mistakes, tables
 from training.evaluation.recognition.calibration import Bin
-from training.evaluation.recognition.evaluate import Difference, Evaluation, Intervals, OwnRegression
+from training.evaluation.recognition.evaluate import Difference, Evaluation, OwnRegression
 from training.evaluation.recognition.recall import Recall
 from training.evaluation.recognition.slices import BY, Slice
 from training.evaluation.recognition.thresholds import Rates, Transfer, sweep
-
-Interval = tuple[float, float] | None
-Json = dict[str, Any]
+from training.evaluation.shared_json import Json, closing, opening
 
 
 def to_json(evaluation: Evaluation) -> Json:
     """The first model's metrics and what belongs to the split, flat; and those of every model under `models`."""
     models = [_model(evaluation, number) for number in range(len(evaluation.models))]
     return {
-        **{key: value for key, value in models[0].items() if key != "name"},
-        "split": evaluation.dataset.split,
-        "rows": len(evaluation.dataset),
+        **opening(models, evaluation.dataset),
         "genes": evaluation.genes,
         "negatives": len(evaluation.dataset) - evaluation.genes,
         "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
         "rules": {rule.name: rule.metrics | {"threshold": rule.threshold} for rule in evaluation.rules},
-        "best_rule": {"name": evaluation.rules[0].name, "intervals": _intervals(evaluation.rule_intervals)},
+        "best_rule": {"name": evaluation.rules[0].name, "intervals": all_as_json(evaluation.rule_intervals)},
         "differences": [_difference(difference) for difference in evaluation.differences],
-        "bootstrap": {
-            "samples": evaluation.resampling.samples,
-            "seed": evaluation.resampling.seed,
-            "unit": evaluation.unit,
-            "level": metrics.CONFIDENCE,
-        },
-        "dataset_fingerprint": evaluation.dataset.manifest["fingerprint"],
-        "tokenizer_fingerprint": evaluation.dataset.tokenizer.fingerprint,
-        "warnings": conclusions.warnings(evaluation),
-        "models": models,
+        **closing(models, evaluation.dataset, evaluation.resampling, evaluation.unit, conclusions.warnings(evaluation)),
     }
 
 
@@ -55,7 +41,7 @@ def _model(evaluation: Evaluation, number: int) -> Json:
         **model.metrics,
         "threshold": model.threshold,
         "conclusion": conclusions.conclude(evaluation)[number],
-        "intervals": _intervals(model.intervals),
+        "intervals": all_as_json(model.intervals),
         "called_by_source": {str(kind): float(called[kinds == kind].mean()) for kind in dict.fromkeys(kinds.tolist())},
         "own_regression": _own_regression(evaluation.own_regression(model)),
         "threshold_transfer": _transfer(evaluation.transfers[number]),
@@ -83,7 +69,7 @@ def _model(evaluation: Evaluation, number: int) -> Json:
 
 def _difference(difference: Difference) -> Json:
     values = {
-        name: {"value": difference.values[name], "interval": _interval(difference.intervals[name])}
+        name: {"value": difference.values[name], "interval": as_json(difference.intervals[name])}
         for name in metrics.NAMES
     }
     return {"first": difference.first, "second": difference.second, **values}
@@ -92,7 +78,7 @@ def _difference(difference: Difference) -> Json:
 def _own_regression(own: OwnRegression | None) -> Json | None:
     if own is None:
         return None
-    return own.rule.metrics | {"threshold": own.rule.threshold, "intervals": _intervals(own.intervals)}
+    return own.rule.metrics | {"threshold": own.rule.threshold, "intervals": all_as_json(own.intervals)}
 
 
 def _transfer(transfer: Transfer | None) -> Json | None:
@@ -134,7 +120,7 @@ def _bin(bin_: Bin) -> Json:
 
 def _slice(part: Slice) -> Json:
     counts = {"name": part.name, "rows": part.genes + part.negatives, "genes": part.genes, "negatives": part.negatives}
-    return {**counts, **part.metrics, "auroc_interval": _interval(part.interval)}
+    return {**counts, **part.metrics, "auroc_interval": as_json(part.interval)}
 
 
 def _left_out(recall: Recall) -> Json:
@@ -143,12 +129,4 @@ def _left_out(recall: Recall) -> Json:
 
 
 def _recall(recall: Recall) -> Json:
-    return {"called": recall.called, "recall": recall.share, "interval": _interval(recall.interval)}
-
-
-def _intervals(intervals: Intervals) -> Json:
-    return {name: _interval(interval) for name, interval in intervals.items()}
-
-
-def _interval(interval: Interval) -> list[float] | None:
-    return None if interval is None else list(interval)
+    return {"called": recall.called, "recall": recall.share, "interval": as_json(recall.interval)}

@@ -10,6 +10,7 @@ from pipelines import metrics
 from pipelines.config import KINDS
 from pipelines.display import counted
 from pipelines.report import MISSING, Table
+from training.evaluation.intervals import as_cell, difference_as_cells
 from training.evaluation.recognition.evaluate import BEST_RULE, Evaluation
 from training.evaluation.recognition.recall import EVERY, Recall
 from training.evaluation.recognition.slices import BY
@@ -21,13 +22,7 @@ METRIC_LABELS = {name: name.upper() if name in _ABBREVIATIONS else name for name
 CAPTIONS = {"genome": "By genome", "chromosome": "By chromosome", "length": "By length, in bases"}
 OWN_VALIDATION = "own validation"
 THRESHOLDS = tuple(np.arange(1, 20) / 20)
-Interval = tuple[float, float] | None
 Rows = list[tuple[object, ...]]
-
-
-def format_interval(interval: Interval) -> str:
-    """An interval as the text of a cell."""
-    return MISSING if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"
 
 
 def _or_missing(value: float | None) -> object:
@@ -58,7 +53,7 @@ def intervals(evaluation: Evaluation, names: Sequence[str] = metrics.NAMES) -> T
     named = [(model.name, model.intervals) for model in evaluation.models]
     named += [(own.rule.description, own.intervals) for own in evaluation.own_regressions]
     named.append((BEST_RULE, evaluation.rule_intervals))
-    rows: Rows = [(name, *(format_interval(of[metric]) for metric in names)) for name, of in named]
+    rows: Rows = [(name, *(as_cell(of[metric]) for metric in names)) for name, of in named]
     return Table(f"95 % intervals, {method(evaluation)}", ("", *(METRIC_LABELS[name] for name in names)), rows)
 
 
@@ -74,16 +69,12 @@ def differences(evaluation: Evaluation) -> Table:
     rows: Rows = [
         (
             f"{difference.first} − {difference.second}",
-            *_difference(difference.values["auroc"], difference.intervals["auroc"]),
-            *_difference(difference.values["mcc"], difference.intervals["mcc"]),
+            *difference_as_cells(difference.values["auroc"], difference.intervals["auroc"]),
+            *difference_as_cells(difference.values["mcc"], difference.intervals["mcc"]),
         )
         for difference in evaluation.differences
     ]
     return Table("Differences, paired", ("", "AUROC", "95 %", "MCC", "95 %"), rows)
-
-
-def _difference(value: float, interval: Interval) -> tuple[str, str]:
-    return f"{value:+.3f}", MISSING if interval is None else f"{interval[0]:+.3f} to {interval[1]:+.3f}"
 
 
 def sources(evaluation: Evaluation) -> Table:
@@ -108,7 +99,7 @@ def by_slice(evaluation: Evaluation, by: str, names: Sequence[str] = ("auprc", "
         for model in evaluation.models:
             part = model.slices[by][number]
             values = [_or_missing(part.metrics[name]) for name in names]
-            cells = (_or_missing(part.metrics["auroc"]), format_interval(part.interval), *values)
+            cells = (_or_missing(part.metrics["auroc"]), as_cell(part.interval), *values)
             rows.append((*_name_cell(evaluation, model.name), part.name, part.genes, part.negatives, *cells))
     labels = ("prec." if name == "precision" else METRIC_LABELS[name] for name in names)
     header = (*_name_cell(evaluation, "model"), by, "genes", "neg.", "AUROC", "95 %", *labels)
@@ -124,7 +115,7 @@ def biotypes(evaluation: Evaluation) -> Table | None:
             recall.genes,
             recall.called,
             _or_missing(recall.share),
-            format_interval(recall.interval),
+            as_cell(recall.interval),
         )
         for of_all_models in zip(*(model.biotypes for model in evaluation.models), strict=True)
         for model, recall in zip(evaluation.models, of_all_models, strict=True)
@@ -148,7 +139,7 @@ def left_out(evaluation: Evaluation) -> Table | None:
 def _left_out_cells(recall: Recall, split: str) -> tuple[object, ...]:
     among = EVERY if recall.among == EVERY else split
     counts = (recall.genes, recall.evaluated, recall.called)
-    return (recall.name.replace("_", " "), among, *counts, _or_missing(recall.share), format_interval(recall.interval))
+    return (recall.name.replace("_", " "), among, *counts, _or_missing(recall.share), as_cell(recall.interval))
 
 
 def explain_no_left_out(evaluation: Evaluation) -> str | None:
@@ -164,7 +155,7 @@ def explain_no_left_out(evaluation: Evaluation) -> str | None:
 def calibration(evaluation: Evaluation, number: int) -> Table:
     """The reliability bins of one model."""
     rows: Rows = [
-        (f"{bin_.low:.1f}–{bin_.high:.1f}", bin_.rows, bin_.mean, bin_.genes, format_interval(bin_.interval))
+        (f"{bin_.low:.1f}–{bin_.high:.1f}", bin_.rows, bin_.mean, bin_.genes, as_cell(bin_.interval))
         for bin_ in evaluation.calibrations[number].bins
     ]
     header = ("probability", "intervals", "mean", "share of genes", "95 %")
@@ -178,7 +169,7 @@ def transfers(evaluation: Evaluation) -> Table | None:
         for place, rates in ((OWN_VALIDATION, transfer.before), ("here", transfer.after)) if transfer else ():
             recall = metrics.wilson_interval(rates.genes_called, rates.genes)
             false = metrics.wilson_interval(rates.negatives_called, rates.negatives)
-            cells = (rates.recall, format_interval(recall), rates.false_positive_rate, format_interval(false))
+            cells = (rates.recall, as_cell(recall), rates.false_positive_rate, as_cell(false))
             rows.append((*_name_cell(evaluation, model.name), place, rates.precision, *cells))
     header = (*_name_cell(evaluation, "model"), "at its threshold", "precision", "recall", "95 %", "false pos.", "95 %")
     return Table("Does the threshold carry over?", header, rows) if rows else None

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import class_metrics
 from pipelines.audit import class_rules, kmer_regression
+from pipelines.audit.rule_names import KMERS
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, UsageError
 from tests.training.small_bundle import small_bundle
@@ -123,7 +124,7 @@ def test_other_classes_tasks_and_datasets_are_refused(
 def test_the_rules_are_fitted_by_folds_where_there_is_no_validation(class_dataset: Path) -> None:
     train, test = (TokenDataset.open(class_dataset, split) for split in ("train", "test"))
     rules = class_rules.audit(train, test, None)
-    assert next(rule for rule in rules if rule.name == class_rules.KMERS).metrics["auroc"] > 0.8
+    assert next(rule for rule in rules if rule.name == KMERS).metrics["auroc"] > 0.8
 
 
 def test_rules_are_fitted_on_a_sample_of_large_splits(class_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:

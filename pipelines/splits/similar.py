@@ -100,7 +100,7 @@ def _ranges_of_pairs(folder: Path, files: list[str]) -> list[pa.Table]:
     """Ranges of pairs of about `PAIRS_IN_TASK` counts each, which together are all."""
     keys, counts = [np.empty(0, np.uint64)], 0
     for name in files:
-        pairs = sketch_files.open_records(folder / name)["pair"]
+        pairs = sketch_files.open_records(folder / name, kmer_pairs.PAIR)["pair"]
         step = max(len(pairs) // _KEYS_OF_FILE, 1)
         keys.append(np.repeat(pairs[::step], step))
         counts += len(pairs)
@@ -115,6 +115,7 @@ def _ranges_of_pairs(folder: Path, files: list[str]) -> list[pa.Table]:
 
 
 _SIZES, _PARTS = "sizes.npy", "parts.npy"
+_SIZE, _PART = np.dtype(np.int32), np.dtype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,10 @@ class _ShareKmers:
         return pa.table({"path": pa.array(names, pa.string())})
 
     def _files(self, number: int, ranges: int) -> Iterator[str]:
-        sizes = sketch_files.open_records(self.folder / _SIZES)
-        parts = sketch_files.open_records(self.folder / _PARTS) if self.has_parts else None
-        samples = self.sketches.part(number, ranges)
+        sizes = sketch_files.open_records(self.folder / _SIZES, _SIZE)
+        parts = sketch_files.open_records(self.folder / _PARTS, _PART) if self.has_parts else None
+        # A k-mer that no interval to evaluate has pairs none of them.
+        samples = self.sketches.part(number, ranges, None if parts is None else parts == kmer_pairs.EVALUATED)
         for piece, records in enumerate(kmer_pairs.shared(samples, sizes, self.max_occurrences, self.partners, parts)):
             name = f"pairs-{number:05d}-{piece:05d}.npy"
             sketch_files.save(self.folder / name, records)
@@ -164,13 +166,13 @@ class _KeepPairs:
     keep: Callable[[Records, NDArray[np.int32]], pa.Table]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        sizes = sketch_files.open_records(self.folder / _SIZES)
+        sizes = sketch_files.open_records(self.folder / _SIZES, _SIZE)
         return pa.concat_tables([self.keep(self._pairs(row["low"], row["high"]), sizes) for row in table.to_pylist()])
 
     def _pairs(self, low: int, high: int) -> Records:
         pieces: list[Any] = [np.empty(0, kmer_pairs.PAIR)]
         for name in self.files:
-            records = sketch_files.open_records(self.folder / name)
+            records = sketch_files.open_records(self.folder / name, kmer_pairs.PAIR)
             pairs = records["pair"]
             pieces.append(records[sketch_files.position(pairs, low) : sketch_files.position(pairs, high)])
         return kmer_pairs.total(np.concatenate(pieces))

@@ -25,6 +25,18 @@ def test_the_parts_hold_every_sample_once_in_order(tmp_path: Path, parts: int) -
     assert files.samples() == len(samples)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_samples_with_hashes_of_some_intervals_are_all_there_in_order(tmp_path: Path, parts: int) -> None:
+    texts = [*TEXTS, *(sketched.random_text(100 + seed, 100) for seed in range(12))]
+    files = sketched.write_sketches(tmp_path, sketched.of_texts(texts), tasks=4)
+    wanted = np.arange(len(texts)) < 3
+    for number in range(parts):
+        samples = files.part(number, parts)
+        of_wanted = np.isin(samples["hash"], samples["hash"][wanted[samples["row"]]])
+        assert files.part(number, parts, wanted).tolist() == samples[of_wanted].tolist()
+        assert not of_wanted.all()
+
+
 def test_sizes_count_different_k_mers(tmp_path: Path) -> None:
     texts = ["A" * 80, *TEXTS]
     sketches = sketched.of_texts(texts)

@@ -118,8 +118,9 @@ def worker(arguments: argparse.Namespace) -> None:
 
 def processes(dataset: Path, sections: dict[str, Any], steps: int, count: int, *, together: bool) -> list[Figures]:
     """The figures of so many processes at the same time, in the environment of raygene's workers."""
-    from cluster.connection import environment
     from training.distributed.launch import ENVIRONMENT
+
+    from cluster.connection import environment
 
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--dataset", str(dataset), "--steps", str(steps)]
@@ -170,7 +171,9 @@ def turn(dataset: Path, sections: dict[str, Any], steps: int, *, ray: bool) -> F
         ),
     }
     if ray:
-        figures |= {f"raygene train, {workers} workers, tokens/s": of_ray(dataset, sections, workers) for workers in (1, 2)}
+        figures |= {
+            f"raygene train, {workers} workers, tokens/s": of_ray(dataset, sections, workers) for workers in (1, 2)
+        }
     return figures
 
 

@@ -118,7 +118,7 @@ def worker(arguments: argparse.Namespace) -> None:
 
 def processes(dataset: Path, sections: dict[str, Any], steps: int, count: int, *, together: bool) -> list[Figures]:
     """The figures of so many processes at the same time, in the environment of raygene's workers."""
-    from training.distributed.launch import ENVIRONMENT
+    from training.distributed.launching.launch import ENVIRONMENT
 
     from cluster.connection import environment
 

@@ -118,9 +118,8 @@ def worker(arguments: argparse.Namespace) -> None:
 
 def processes(dataset: Path, sections: dict[str, Any], steps: int, count: int, *, together: bool) -> list[Figures]:
     """The figures of so many processes at the same time, in the environment of raygene's workers."""
-    from training.distributed.launching.launch import ENVIRONMENT
-
     from cluster.connection import environment
+    from training.distributed.launching.launch import ENVIRONMENT
 
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--dataset", str(dataset), "--steps", str(steps)]

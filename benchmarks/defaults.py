@@ -59,6 +59,7 @@ _SMALL = {"hidden": 32, "dropout": 0.1}
 _LARGE = {"hidden": 64, "dropout": 0.2}
 _AVERAGE = {"ema_decay": 0.999}
 _STRANDS = {"strands": "averaged"}
+_SHARED = {"strands": "equivariant"}
 _TURNED = {**_AVERAGE, "reverse_complement": True}
 VARIANTS = {
     "6-mers, stride 3, hidden 32, dropout 0.1": Variant(_SMALL, k=6, stride=3),
@@ -73,8 +74,12 @@ VARIANTS = {
     "stem of 128 channels, 15 wide": Variant(_LARGE | _STRANDS | {"stem": 128, "stem_width": 15}, _TURNED),
     "cnn, 4 blocks": Variant(_LARGE | _STRANDS | {"kind": "cnn", "layers": 4}, _TURNED),
     "transformer, 2 layers": Variant(_LARGE | _STRANDS | {"kind": "transformer", "layers": 2}, _TURNED),
+    "equivariant strands": Variant(_LARGE | _SHARED, _AVERAGE),
+    "equivariant, hidden 96": Variant(_LARGE | _SHARED | {"hidden": 96}, _AVERAGE),
+    "equivariant, dropout 0.4": Variant(_LARGE | _SHARED | {"dropout": 0.4}, _AVERAGE),
+    "equivariant, cnn, 4 blocks": Variant(_LARGE | _SHARED | {"kind": "cnn", "layers": 4}, _AVERAGE),
 }
-"""From the defaults of version 0 on each adds to the one before, up to averaged strands; the rest add to that."""
+"""From the defaults of version 0 on each adds to the one before, up to averaged strands; the rest replace a part."""
 ROWS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 560_000, 6, 20
 
 

@@ -82,10 +82,11 @@ class ModelConfig(Section):
         default="mean+max", description="how the outputs of all positions become one vector"
     )
     dropout: float = Field(default=0.1, description="share of values dropped after embedding and pooling", ge=0, lt=1)
-    strands: Literal["single", "averaged"] = Field(
+    strands: Literal["single", "averaged", "equivariant"] = Field(
         default="single",
         description="averaged = the mean of the logits of a sequence and of its reverse complement (in training with "
-        "training.reverse_complement, that of the strand drawn); needs tokenizer.stride 1",
+        "training.reverse_complement, that of the strand drawn); equivariant = one pass in which every layer has the "
+        "same weights for both; both need tokenizer.stride 1",
         json_schema_extra=LATER,
     )
 

@@ -26,6 +26,8 @@ def check(task: Task, config: ModelConfig) -> None:
         from training import structure
 
         structure.check(config)
+    else:
+        models.check(config)
 
 
 def make(task: Task, config: ModelConfig, vocabulary_size: int) -> nn.Module:

@@ -7,16 +7,28 @@ On a CPU, tensors of a mebibyte or more go back to the system as soon as they ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import Amount
 
 Device = Literal["cpu", "cuda"]
+Count = TypeVar("Count", bound=Any)
 FLOAT, ID = 4, 8
 """Bytes of a float32 and of a token id."""
 MAPPED = 2**20
 NUMBER_BYTES = {"fp32": FLOAT, "bf16": 2, "fp16": 2}
+
+
+def mirrored_positions(tokens: Count, stride: int) -> Count:
+    """Positions of a sequence that are counted from both its ends, `stride` tokens apart, and meet in its middle.
+
+    Args:
+        tokens: of the sequence: a number, an array of them or a tensor.
+        stride: tokens from one position to the next.
+    """
+    between = tokens - 1
+    return 2 * (between // (2 * stride)) + 1 + (between % (2 * stride) > 0)
 
 
 def strands_in_step(model: ModelConfig, training: TrainingConfig) -> int:
@@ -47,7 +59,11 @@ class Shape:
     @classmethod
     def of(cls, model: ModelConfig, training: TrainingConfig, rows: int, tokens: int, device: Device) -> Shape:
         """The shape of a batch of `rows` sequences, the longest of which has `tokens` tokens."""
-        positions = (tokens - 1) // model.stem_stride + 1 if model.stem else tokens
+        positions = tokens
+        if model.stem:
+            is_mirrored = model.strands == "equivariant"
+            stride = model.stem_stride
+            positions = mirrored_positions(tokens, stride) if is_mirrored else (tokens - 1) // stride + 1
         return cls(device, rows, tokens, positions, NUMBER_BYTES[training.precision], training.trains_embedding)
 
     def in_frames(self, frames: int) -> Shape:

@@ -18,6 +18,7 @@ from training.hardware import devices
 from training.inference import window_inference
 from training.inference.window_inference import WindowInference
 from training.memory.scoring import batch_tokens
+from training.models import AnyRecogniser
 from training.models.recogniser import Recogniser
 
 CPU = torch.device("cpu")
@@ -104,7 +105,7 @@ class ModelScorer:
         return probabilities(self.model, tokens, counts, budget, self.device)
 
     def _default_budget(self, longest: int) -> int:
-        if self.memory is None or not isinstance(self.model, Recogniser):
+        if self.memory is None or not isinstance(self.model, AnyRecogniser):
             return default_token_budget(self.device)
         return batch_tokens(self.model.config, self.tokenizer.vocabulary_size, longest, self.memory)
 

@@ -45,7 +45,9 @@ def operations_per_token(
     shape = Shape.of(model, training, 1, tokens, "cuda")
     _, *stages = models.memory_stages(model, 1, shape)
     weights = sum(stage.weights + stage.frozen for stage in stages) / FLOAT
-    return OPERATIONS * strands_in_step(model, training) * weights * shape.positions / tokens
+    # Where weights are shared between the strands, each is used for both.
+    times = 2 if model.strands == "equivariant" else strands_in_step(model, training)
+    return OPERATIONS * times * weights * shape.positions / tokens
 
 
 def peak_of(device: str, precision: str, tf32: bool | None) -> float | None:

@@ -22,6 +22,8 @@ from training.cost.stage import Stage
 from training.models import cnn, embedding_file, recurrent, transformer  # noqa: F401
 from training.models.body import Body
 from training.models.initial_vectors import compositional
+from training.models.paired import equivariant
+from training.models.paired.equivariant import EquivariantRecogniser
 from training.models.recogniser import Recogniser
 
 
@@ -35,18 +37,38 @@ def body_of(config: ModelConfig) -> type[Body]:
     return body
 
 
-def make(config: ModelConfig, vocabulary_size: int, complements: NDArray[Any] | None = None) -> Recogniser:
+AnyRecogniser = Recogniser | EquivariantRecogniser
+
+
+def check(config: ModelConfig) -> None:
+    """See that a model's keys fit its treatment of strands.
+
+    Raises:
+        UsageError: they do not; the message names the key.
+    """
+    if config.strands == "equivariant":
+        equivariant.check(config)
+
+
+def make(config: ModelConfig, vocabulary_size: int, complements: NDArray[Any] | None = None) -> AnyRecogniser:
     """A model of the configured sizes, its weights drawn from torch's current seed.
 
     Args:
         config: every size.
         vocabulary_size: number of token ids.
         complements: the id of each token's reverse complement, shape (ids,); None if weights are loaded.
+
+    Raises:
+        UsageError: no such kind is registered, or keys that `model.strands: equivariant` rules out.
     """
-    return Recogniser(config, vocabulary_size, body_of(config), complements)
+    return _class_of(config)(config, vocabulary_size, body_of(config), complements)
 
 
-def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> Recogniser:
+def _class_of(config: ModelConfig) -> type[AnyRecogniser]:
+    return EquivariantRecogniser if config.strands == "equivariant" else Recogniser
+
+
+def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> AnyRecogniser:
     """A model to train: all weights drawn from `seed`, token vectors composed of bases or read from `embedding_file`.
 
     Sets torch's seed.
@@ -76,4 +98,4 @@ def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenize
 
 def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:
     """What each part of a model saves and needs in memory for a batch of a shape, in forward order."""
-    return Recogniser.memory_stages(config, vocabulary_size, shape, body_of(config))
+    return _class_of(config).memory_stages(config, vocabulary_size, shape, body_of(config))

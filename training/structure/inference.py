@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, pad
 from torch.nn.utils.rnn import pad_sequence
 
+from training.models.paired.layers import PairedResidual
+from training.models.paired.recurrent import PairedRecurrent
 from training.models.positions import Positions
-from training.structure.bodies import PairedRecurrent
 from training.structure.network import StructureModel
-from training.structure.paired import PairedResidual
 
 Span = tuple[int, int]
 _ROWS = 4

@@ -14,7 +14,7 @@ from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Shape
 from training.cost.stage import Stage
 from training.models.body import Body
-from training.structure import bodies
+from training.models.paired import bodies
 
 STRANDS = 2
 SITE_COPIES = 3

@@ -4,7 +4,7 @@ Convolutions read at every base, a stem strides to a position for every few base
 linear map brings what it has seen back to every base, where it is added to what the convolutions saw: a U-Net
 (Ronneberger et al. 2015, arXiv:1505.04597) with one step down. The body, which reaches far, takes as many steps as a
 window has positions. Which strand of a chromosome is written down does not matter to a gene: every part reads both
-strands with the same weights (`training.structure.paired`).
+strands with the same weights (`training.models.paired`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from training.data.batch import TokenBatch
 from training.models.body import Body
 from training.models.cnn import padding_of
 from training.models.dropout import Dropout, keys_of_positions, number_places
+from training.models.paired.bodies import paired
+from training.models.paired.layers import PairedLinear, PairedNorm, PairedResidual, without_padding_
 from training.models.positions import Positions
 from training.structure import memory
-from training.structure.bodies import paired
-from training.structure.paired import PairedLinear, PairedNorm, PairedResidual, without_padding_
 from training.structure.striding import Expansion, StridingStem
 
 FIRST_LOGITS = [-0.35, -2.4, *[-2.4] * 3, *[-4.8] * 3, *[-7.0] * 4]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
 from training.config import ModelConfig
+from training.models.paired.layers import RECTIFIED, PairedConvolution, exchanged
 from training.models.positions import Positions
-from training.structure.paired import RECTIFIED, PairedConvolution, exchanged
 
 
 class StridingStem(nn.Module):

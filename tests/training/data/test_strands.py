@@ -117,11 +117,12 @@ def test_where_strands_cannot_be_alike_the_key_is_refused(
     split: Any = SimpleNamespace(
         tokenizer=Tokenizer(3, stride, "anchor"), manifest=train_split.manifest | {"config": config}
     )
-    model = SMALL if key == "model.strands" else replace_strands(SMALL)
+    of_key = {"model.strands": ["averaged", "equivariant"], "training.reverse_complement": ["single"]}[key]
     training = TrainingConfig(reverse_complement=key.startswith("training") or None)
-    with pytest.raises(UsageError, match=reason) as caught:
-        require_symmetric(model, training, split)
-    assert caught.value.key == key
+    for strands in of_key:
+        with pytest.raises(UsageError, match=reason) as caught:
+            require_symmetric(SMALL.model_copy(update={"strands": strands}), training, split)
+        assert caught.value.key == key
     require_symmetric(replace_strands(SMALL), TrainingConfig(), split)
 
 

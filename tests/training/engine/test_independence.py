@@ -28,6 +28,7 @@ KINDS = [
     {"kind": "gru", "stem": 0, "frames": 3, "bidirectional": True},
     {"kind": "transformer", "absolute_positions": True},
     {"kind": "cnn", "stem": 0, "strands": "single"},
+    {"kind": "lstm", "strands": "equivariant"},
 ]
 CONFIG = TrainingConfig(epochs=2, global_batch_size=16, ema_decay=0.9, reverse_complement=True, label_smoothing=0.05)
 Document = dict[str, Any]
@@ -85,7 +86,7 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[TokenDataset, Toke
     return TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
 
 
-@pytest.mark.parametrize("changes", KINDS, ids=lambda changes: str(changes["kind"]))
+@pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_the_curve_does_not_depend_on_workers_or_budget(
     splits: tuple[TokenDataset, TokenDataset], changes: dict[str, Any]
 ) -> None:
@@ -112,7 +113,7 @@ def test_the_packed_layout_drops_the_same_values(splits: tuple[TokenDataset, Tok
     np.testing.assert_allclose(losses(packed.records), losses(masked.records), rtol=1e-5)
 
 
-@pytest.mark.parametrize("changes", [KINDS[0], KINDS[3]], ids=lambda changes: str(changes["kind"]))
+@pytest.mark.parametrize("changes", [KINDS[0], KINDS[3], KINDS[4]], ids=str)
 def test_a_run_that_goes_on_after_a_kill_ends_with_the_same_weights(
     splits: tuple[TokenDataset, TokenDataset], changes: dict[str, Any]
 ) -> None:

@@ -125,6 +125,9 @@ MEASURED_IN_FULL: list[tuple[dict[str, Any], dict[str, Any], Work]] = [
     ({"kind": "lstm", "hidden": 96, "layers": 2, "embedding": 40, "stem": 0}, {}, Work(48, 900)),
     ({"kind": "transformer", "hidden": 64, "window": 40, "stem": 0}, {"precision": "bf16"}, Work(24, 700)),
     ({"kind": "cnn", "hidden": 72, "layers": 3}, {}, Work(20, 2_100)),
+    ({"kind": "lstm", "hidden": 64, "strands": "equivariant"}, {}, Work(64, 900)),
+    ({"kind": "gru", "hidden": 48, "stem_stride": 3, "strands": "equivariant"}, {}, Work(40, 2_400)),
+    ({"kind": "cnn", "hidden": 64, "layers": 3, "stem": 0, "strands": "equivariant"}, {}, Work(24, 1_500)),
 ]
 
 

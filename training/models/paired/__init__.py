@@ -1,0 +1,1 @@
+"""Networks that read both strands of a sequence with the same weights."""

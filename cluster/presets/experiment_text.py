@@ -19,7 +19,7 @@ from cluster.presets.sequence_facts import SequenceFacts
 from pipelines import remote
 
 OF_GENOMES = ("structure", "scan", "recognise", "search")
-OF_SEQUENCES = ("promoters", "search")
+OF_SEQUENCES = ("promoters", "classes", "search")
 """The presets for genomes, and those for labelled sequences."""
 _FEW_ROWS = 5_000
 """Below so many rows of train a step has 16 of them, as in examples/yeast, otherwise 64."""
@@ -55,13 +55,15 @@ class SequencesEntry:
         name: of the collection.
         files: split to its path as the file gives it.
         rows: number of sequences of train.
-        facts: what they show; None where a split lacks one of the labels.
+        facts: what they show; None where a split lacks one of the labels, and for several classes.
+        classes: names in the order of the outputs; none where labels are 0 and 1.
     """
 
     name: str
     files: dict[str, str]
     rows: int
     facts: SequenceFacts | None
+    classes: tuple[str, ...] = ()
 
 
 def of_genomes(preset: str, genomes: Sequence[GenomeEntry], held_out: HeldOut) -> str:
@@ -95,6 +97,15 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
         preset: one of `OF_SEQUENCES`.
         sequences: what it learns from.
     """
+    lines = [f"  - genome: {quoted(sequences.name)}"]
+    lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
+    values: dict[str, object] = {
+        "sources": "\n".join(lines),
+        "epochs": min(max(round(_SEQUENCE_READINGS / sequences.rows), _FEWEST_EPOCHS), _MOST_EPOCHS),
+        "batch": _batch(sequences.rows),
+    }
+    if preset == "classes":
+        return _filled(preset, values | {"classes": ", ".join(map(quoted, sequences.classes))}, is_search=False)
     settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"
     if (facts := sequences.facts) is not None:
         why = f"AUROC of 4-mers {facts.composition:.2f}, on the other strand {facts.composition_reversed:.2f}"
@@ -107,16 +118,7 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
             why = f"both strands alike: {why}"
         else:
             why = f"read on the given strand: {why}"
-    lines = [f"  - genome: {quoted(sequences.name)}"]
-    lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
-    values = {
-        "sources": "\n".join(lines),
-        "network": f"{{{settings}}}",
-        "strands": strands,
-        "network_why": why,
-        "epochs": min(max(round(_SEQUENCE_READINGS / sequences.rows), _FEWEST_EPOCHS), _MOST_EPOCHS),
-        "batch": _batch(sequences.rows),
-    }
+    values |= {"network": f"{{{settings}}}", "strands": strands, "network_why": why}
     return _filled("promoters", values, is_search=preset == "search")
 
 

@@ -40,10 +40,11 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--preset",
-        choices=("structure", "scan", "recognise", "promoters", "search"),
+        choices=("structure", "scan", "recognise", "promoters", "classes", "search"),
         help="structure (default) = exons, introns, proteins (raygene annotate); scan = gene regions (raygene scan); "
         "recognise = genes against other intervals (raygene predict); promoters (default for --train) = labelled "
-        "sequences; search = the last two with a search for a better configuration (raygene tune)",
+        "sequences of two labels; classes = of several; search = recognise or promoters, with a search for a better "
+        "configuration (raygene tune)",
     )
     parser.add_argument(
         "--fasta",
@@ -110,6 +111,7 @@ def _of_sequences(context: Context, preset: str) -> str:
 
     from cluster.presets import experiment_text
     from pipelines.genome.labelled import read_collection
+    from pipelines.labels.labels_file import INVALID_LABEL
 
     arguments, folder = context.arguments, Path(context.arguments.folder)
     if arguments.genome_fasta or arguments.genome_annotation:
@@ -126,16 +128,41 @@ def _of_sequences(context: Context, preset: str) -> str:
     if len(names) > 1:
         raise UsageError("--genome: given more than once for one set of labelled sequences", "give it once")
     source = validate(SourceConfig, {"genome": names[0], **given}, "--genome")
+    of_classes = preset == "classes"
     with context.terminal.stage("reading the sequences"):
-        collection = read_collection(source, context.terminal.note)
-        rows = collection.rows()
-        facts = _facts(collection)
+        try:
+            collection = read_collection(source, context.terminal.note, of_classes=of_classes)
+        except InputError as error:
+            if of_classes or error.code != INVALID_LABEL:
+                raise
+            fix = "use 1 (gene) or 0 (negative); for several classes give --preset classes"
+            raise InputError(error.problem, fix, code=error.code) from error
+        facts = None if of_classes else _facts(collection)
+    classes = _show_labels(collection, list(given), context) if of_classes else ()
+    rows = collection.rows()
     labels, splits = rows["label"].to_numpy(), np.array(rows["split"].to_pylist(), dtype=object)
-    shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
-    context.terminal.table("Split", ("split", "sequences", "of label 1"), shown)
+    if not of_classes:
+        shown = [(split, int((splits == split).sum()), int(labels[splits == split].sum())) for split in given]
+        context.terminal.table("Split", ("split", "sequences", "of label 1"), shown)
     paths = {split: experiment_text.path_from(folder, path) for split, path in given.items()}
-    entry = experiment_text.SequencesEntry(names[0], paths, shown[0][1], facts)
+    entry = experiment_text.SequencesEntry(names[0], paths, int((splits == "train").sum()), facts, classes)
     return experiment_text.of_sequences(preset, entry)
+
+
+def _show_labels(collection: Collection, splits: list[str], context: Context) -> tuple[str, ...]:
+    """Show how many sequences of each class a split has; return the classes in the order of the model's outputs."""
+    import numpy as np
+
+    from pipelines.labels.classes import resolved
+
+    rows = collection.rows()
+    names = resolved(collection.classes, None)
+    labels, of_row = rows["label"].to_numpy(), np.array(rows["split"].to_pylist(), dtype=object)
+    counts = [np.bincount(labels[of_row == split], minlength=len(names)) for split in splits]
+    places = [collection.classes.index(name) for name in names]
+    shown = [(name, *(int(of_split[place]) for of_split in counts)) for name, place in zip(names, places, strict=True)]
+    context.terminal.table("Sequences by class", ("class", *splits), shown)
+    return tuple(names)
 
 
 def _facts(collection: Collection) -> SequenceFacts | None:
@@ -271,7 +298,8 @@ def _show_commands(context: Context, preset: str, path: Path) -> None:
         verb, shown = ("annotate", f" --html {page}") if preset == "structure" else ("scan", "")
         say(f"  raygene {verb} {run}/bundle --fasta {fasta} --output {genes}{shown}")
         return
-    say(f"  raygene evaluate {run}/bundle --dataset {data}")
+    without_test = arguments.sequences_train and not arguments.sequences_test
+    say(f"  raygene evaluate {run}/bundle --dataset {data}{' --split validation' if without_test else ''}")
     if preset == "recognise":
         scored = shlex.quote(str(folder / "scored.tsv"))
         say(f"  raygene predict {run}/bundle --fasta {fasta} --intervals {annotation} --output {scored}")

@@ -12,6 +12,8 @@ from pipelines.labels.class_name import MAX_LETTERS, MISSING, class_name
 
 NAME_COLUMNS = ("name", "id", "seq_id", "sequence_id", "seqid", "sequence_name", "accession", "sequence", "seq")
 LABEL_COLUMNS = ("label", "labels", "target", "class", "y")
+INVALID_LABEL = "invalid-label"
+"""The code of the error that a field is neither 0 nor 1, nor the name of a class."""
 _LABELS = {"gene": 1, "true": 1, "negative": 0, "false": 0}
 # As whole numbers, or as the fractions that pandas, NumPy, R and spreadsheets make of them: 1.0, 0.000e+00, 1,0.
 _ZERO_OR_ONE = re.compile(r"([01])(\.0*|,0+)?(e[+-]?0+)?")
@@ -81,7 +83,7 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
     """A field as 1 (gene) or 0 (negative), or as the name of a class.
 
     Raises:
-        InputError: none of these.
+        InputError: none of these; its `code` is `INVALID_LABEL`.
     """
     label = class_name(text) if of_classes else _value(text)
     if label is None:
@@ -95,7 +97,7 @@ def label_of(text: str, path: Path, number: int, *, of_classes: bool = False) ->
             fix = "it stands for a missing label, as NA, NaN, None and null do: call the class otherwise, such as other"
         else:
             fix = f"name its class, in at most {MAX_LETTERS} printable letters"
-        raise InputError(f"{path}: line {number}: label {shown}", fix)
+        raise InputError(f"{path}: line {number}: label {shown}", fix, code=INVALID_LABEL)
     return label
 
 

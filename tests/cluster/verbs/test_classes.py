@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.experiment import load
 from pipelines.audit.regression_size import most_bytes
 from pipelines.dataset.token_dataset import TokenDataset
 from tests.class_sequences import build_classes, sections, write_sequences
@@ -92,11 +93,39 @@ def test_memory_counts_what_each_class_takes(folder: Path, tmp_path: Path) -> No
     assert many["fitting"] - few["fitting"] == most_bytes(120, 30) - most_bytes(120, 3) == 120 * 27 * 40
 
 
-def test_init_points_to_the_example_of_classes(folder: Path, tmp_path: Path) -> None:
+def test_init_writes_an_experiment_of_classes_that_passes_a_dry_run(folder: Path, tmp_path: Path) -> None:
+    files = ("--train", folder / "train.csv", "--validation", folder / "validation.csv", "--test", folder / "test.csv")
+    done = run_here("init", tmp_path / "new", "--preset", "classes", *files)
+    assert done.returncode == 0, done.stderr
+    experiment = load(tmp_path / "new" / "experiment.yaml", {})
+    assert (experiment.task, experiment.classes) == ("classify", ["10", "exon", "intron"])
+    assert ["exon", "30", "10", "10"] in [line.split() for line in done.stdout.splitlines()]
+    dry = run_here("build", tmp_path / "new" / "experiment.yaml", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+
+
+def test_init_names_the_preset_where_labels_are_names(folder: Path, tmp_path: Path) -> None:
     done = run_here(
         *("init", tmp_path / "new", "--train", folder / "train.csv", "--validation", folder / "validation.csv")
     )
-    assert "write task: classify, as examples/parts/experiment.yaml does" in one_line(done, 1)
+    assert "use 1 (gene) or 0 (negative); for several classes give --preset classes" in one_line(done, 1)
+
+
+@pytest.mark.full
+@pytest.mark.ray
+def test_two_workers_score_classes_as_one_process_does(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "some.fa").write_text(">one\nACGTACGTGGTTACA\n>two\nTTGACATTTT\n")
+    found = []
+    for number, flags in enumerate(((), ("--workers", "2", "--cluster.engine", "ray", "--cluster.cpus", "2"))):
+        scored, figures = tmp_path / f"{number}.tsv", tmp_path / f"{number}.json"
+        for command in (
+            ("predict", folder / "bundle", "--sequences", tmp_path / "some.fa", "--output", scored),
+            ("evaluate", folder / "bundle", "--dataset", folder / "data", "--samples", "100", "--json", figures),
+        ):
+            done = run_here(*command, *flags)
+            assert done.returncode == 0, done.stderr
+        found.append((scored.read_bytes(), figures.read_bytes()))
+    assert found[0] == found[1]
 
 
 @pytest.mark.full

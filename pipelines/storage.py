@@ -82,6 +82,12 @@ def write_json(path: Path, document: Any, *, allow_nan: bool = True) -> None:
 RESERVE, RESERVED_SHARE = 1 << 30, 0.05
 
 
+def file_status(path: Path) -> list[int]:
+    """Size, time of change and inode of a file: a file that was written again has others."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
 def require_room(folder: Path, purpose: str) -> None:
     """Refuse to write on, where a disk is nearly full.
 

@@ -53,7 +53,7 @@ FOREIGN = re.compile(
     r"Traceback|Exception ignored|Fatal|Segmentation|\*\*\*|core_worker|raylet|grpc|\(pid=|^\[\d{4}-|^\s+File |ray::"
 )
 HARMLESS = re.compile(r"core_worker\.cc.*max_restarts > 0")
-"""Ray's core writes it whenever Ray Data starts a pool of actors, and no switch of Ray leaves it out."""
+"""Ray's core writes it of actors that may start again, and no switch of Ray leaves it out."""
 CHANGING_NAMES = re.compile(r"\d{8}T\d{6}Z|(?<=-)[0-9a-f]{16}(?=\.pt)|(?<=tfevents\.).*")
 MEASURED = {"seconds", "peak_memory_bytes", "memory_measured", "tokens_per_second", "wait_share", "calls", "ended"}
 """Figures of the machine, which two undisturbed runs may share by chance, and the order in which trials ended."""

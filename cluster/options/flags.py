@@ -235,6 +235,8 @@ def _unknown_argument(prog: str, flag: str, flags: Sequence[str], arguments: Seq
     typed = {normalized(argument).split("=")[0]: argument.split("=")[0] for argument in arguments}.get(flag, flag)
     if current := _current_flag(flag):
         return UsageError(f"{prog}: {typed}: renamed", f"write {current}")
+    if flag in flags:
+        return UsageError(f"{prog}: {typed} is in front of the verb", f"write it behind: {prog} … {typed}")
     near = difflib.get_close_matches(flag, flags, n=1, cutoff=0.6)
     return UsageError(f"{prog}: unknown argument {typed}", f"did you mean {near[0]}?" if near else f"see {prog} --help")
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from cluster.paths.output_paths import PathRole
 from pipelines import fingerprint, remote
@@ -118,8 +117,9 @@ def served(arguments: argparse.Namespace) -> Iterator[None]:
 def _require_one_machine() -> None:
     import ray
 
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    machines = {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")}
+    from pipelines.ray_map.nodes import listing
+
+    machines = {node["NodeID"] for node in listing() if node["Resources"].get("CPU")}
     if machines - {ray.get_runtime_context().get_node_id()}:
         raise UsageError(
             "--output: an address, and the study would build its datasets there on other machines",

@@ -250,13 +250,11 @@ def _scoring(context: Context) -> Iterator[ScoreRows]:
             device = torch.device(devices.require(arguments.device))
         yield score_here(device)
         return
-    from pipelines.ray_map.nodes import living
-    from training.distributed.nodes import actor_pool, gpu_check
+    from training.distributed.nodes import actor_pool
     from training.inference.row_scores import score_on
 
     with context.connector(config)(), device_errors_name_the_flag():
-        gpu_check.require(arguments.device)
-        yield score_on(actor_pool.choose_pool(living(), arguments.workers, arguments.device))
+        yield score_on(actor_pool.on_cluster(arguments.workers, arguments.device))
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:

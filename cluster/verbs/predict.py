@@ -69,9 +69,8 @@ def run(context: Context) -> None:
     import numpy as np
     import torch
 
-    from pipelines.ray_map.nodes import living
     from training import load
-    from training.distributed.nodes import actor_pool, gpu_check
+    from training.distributed.nodes import actor_pool
     from training.hardware import devices
     from training.inference.predict import predict, read_intervals, read_sequences, score_on, write, write_classes
     from training.inference.scorer import ModelScorer
@@ -95,9 +94,7 @@ def run(context: Context) -> None:
     config = context.cluster()
     if arguments.workers and not in_process.suffices_to_score(config, arguments.workers, arguments.device):
         with context.connector(config)(), device_errors_name_the_flag():
-            gpu_check.require(arguments.device)
-            nodes = living()
-            spread = score_on(actor_pool.choose_pool(nodes, arguments.workers, arguments.device))
+            spread = score_on(actor_pool.on_cluster(arguments.workers, arguments.device))
             prediction = predict(intervals, scorer, threshold, terminal, spread)
     else:
         with device_errors_name_the_flag():

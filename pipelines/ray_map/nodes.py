@@ -36,9 +36,9 @@ class ClusterTooSmallError(ResourceError):
     code = "cluster_too_small"
 
 
-def nodes_of(listing: Sequence[dict[str, Any]]) -> list[Node]:
+def nodes_of(described: Sequence[dict[str, Any]]) -> list[Node]:
     """The living nodes of a `ray.nodes()` listing."""
-    resources = [node["Resources"] for node in listing if node["Alive"]]
+    resources = [node["Resources"] for node in described if node["Alive"]]
     return [Node(int(of_node.get("CPU", 0)), int(of_node.get("GPU", 0))) for of_node in resources]
 
 
@@ -51,9 +51,14 @@ def is_connected() -> bool:
 
 def living() -> list[Node]:
     """The living nodes of the cluster that Ray is connected to."""
+    return nodes_of(listing())
+
+
+def listing() -> list[dict[str, Any]]:
+    """The living nodes, as `ray.nodes()` describes them."""
     import ray
 
-    return nodes_of(ray.nodes())  # type: ignore[no-untyped-call]
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def free() -> dict[str, float]:

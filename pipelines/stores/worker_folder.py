@@ -151,7 +151,7 @@ class _Copy:
     def __init__(self, path: Path, remote: RemoteFolder, last: Sequence[str]) -> None:
         self.path = path
         self._remote, self._last = remote, last
-        self._known: dict[str, tuple[int, int, int]] = {}
+        self._known: dict[str, list[int]] = {}
         self._lock = threading.Lock()
 
     def pull(self, patterns: Sequence[str]) -> None:
@@ -161,7 +161,7 @@ class _Copy:
             for name, file in self._remote.files(patterns).items():
                 if name not in self._known:
                     self._remote.download(name, file, self.path / name)
-                    self._known[name] = _status(self.path / name)
+                    self._known[name] = storage.file_status(self.path / name)
 
     def push(self) -> None:
         with self._lock:
@@ -209,19 +209,14 @@ class _Copy:
                 # Who writes a checkpoint meets it too.
                 _log.debug("%s", error)
 
-    def _present(self) -> dict[str, tuple[int, int, int]]:
+    def _present(self) -> dict[str, list[int]]:
         present = {}
         for path in self.path.rglob("*"):
             if ".partial" in path.suffixes or path.suffix == ".lock" or not path.is_file():
                 continue
             with suppress(FileNotFoundError):
-                present[path.relative_to(self.path).as_posix()] = _status(path)
+                present[path.relative_to(self.path).as_posix()] = storage.file_status(path)
         return present
-
-
-def _status(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

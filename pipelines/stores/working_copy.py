@@ -21,7 +21,6 @@ from pipelines.stores import cache_room, lease
 from pipelines.stores.store import Store, each
 
 _INDEX = ".raygene-copy.json"
-_Status = list[int]
 
 
 @dataclass
@@ -63,7 +62,7 @@ class WorkingCopy:
 
         def fetch(name: str) -> None:
             self.store.download(name, self.path / name)
-            self._files[name] = {"version": stored[name].version, "status": _status(self.path / name)}
+            self._files[name] = {"version": stored[name].version, "status": storage.file_status(self.path / name)}
 
         storage.make_directory(self.path)
         _remove_unused(self.path)
@@ -116,12 +115,12 @@ class WorkingCopy:
         shutil.rmtree(self.path, ignore_errors=True)
         _index_path(self.path).unlink(missing_ok=True)
 
-    def _statuses(self, wanted: Callable[[str], bool]) -> dict[str, _Status]:
+    def _statuses(self, wanted: Callable[[str], bool]) -> dict[str, list[int]]:
         statuses = {}
         for name in self._names():
             if wanted(name):
                 with suppress(FileNotFoundError):
-                    statuses[name] = _status(self.path / name)
+                    statuses[name] = storage.file_status(self.path / name)
         return statuses
 
     def _names(self) -> list[str]:
@@ -138,7 +137,7 @@ class WorkingCopy:
         if entry is None:
             return False
         try:
-            return entry["version"] == version and entry["status"] == _status(self.path / name)
+            return entry["version"] == version and entry["status"] == storage.file_status(self.path / name)
         except OSError:
             return False
 
@@ -164,11 +163,6 @@ def _remove_unused(path: Path) -> None:
 
 def _index_path(path: Path) -> Path:
     return path.with_name(f"{path.name}{_INDEX}")
-
-
-def _status(path: Path) -> _Status:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def copy_path(store: Store) -> Path:

@@ -52,6 +52,7 @@ def test_every_key_of_the_sections_a_verb_uses_is_in_its_help(capsys: pytest.Cap
             "unknown argument --tokenizer.kk: did you mean --tokenizer.k?",
         ),
         (["inspect", "d", "--josn", "f"], "unknown argument --josn: did you mean --json?"),
+        (["--verbose", "models"], "raygene models: --verbose is in front of the verb: write it behind: raygene models"),
         (["demo", "--sources.0.fasta", "f"], "raygene demo: unknown argument --sources.0.fasta"),
         (["evaluate", "b", "--dataset", "d", "--split", "tst"], "invalid choice: 'tst'"),
         (

@@ -200,11 +200,9 @@ def _this_machine() -> str:
 
 def _machines(share: Placement) -> list[str]:
     """Ray's ids of the nodes that can hold a worker."""
-    import ray
-
     machines = []
-    for node in ray.nodes():  # type: ignore[no-untyped-call]
-        resources = node["Resources"] if node["Alive"] else {}
+    for node in nodes.listing():
+        resources = node["Resources"]
         if resources.get("CPU", 0) >= share.cpus and resources.get("GPU", 0) >= share.use_gpu:
             machines.append(str(node["NodeID"]))
     return machines

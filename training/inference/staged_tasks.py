@@ -16,8 +16,7 @@ from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
-from pipelines.ray_map.nodes import living
-from training.distributed.nodes import actor_pool, gpu_check
+from training.distributed.nodes import actor_pool
 from training.distributed.nodes.actor_pool import Pool
 from training.engine.process import threads
 
@@ -94,9 +93,7 @@ def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: 
     Raises:
         ResourceError: the cluster lacks the workers, or a GPU would be left unused.
     """
-
-    gpu_check.require(device)
-    pool = actor_pool.choose_pool(living(), workers, device)
+    pool = actor_pool.on_cluster(workers, device)
     actors = min(pool.actors, tasks)
     kind = "GPU" if pool.use_gpu else "CPU"
     progress.note(f"{what} on {actors} {kind} worker{'s' if actors > 1 else ''}")

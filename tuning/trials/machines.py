@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import ResourceError, StorageError, UsageError
-from pipelines.ray_map.nodes import living, nodes_of
+from pipelines.ray_map.nodes import listing, living, nodes_of
 from pipelines.stores import worker_folder
 from pipelines.stores.worker_folder import WorkerFolder
 from training.distributed.nodes import node_tasks
@@ -54,12 +54,12 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
     Raises:
         ResourceError: the cluster has no such device, or a machine did not answer or does not share the files.
     """
-    listing = node_tasks.living_nodes()
-    nodes = nodes_of(listing)
+    described = listing()
+    nodes = nodes_of(described)
     placement = place(nodes, config.workers, device)
     usable = [
         (row, node)
-        for row, node in zip(listing, nodes, strict=True)
+        for row, node in zip(described, nodes, strict=True)
         if node.cpus and (node.gpus or not placement.use_gpu)
     ]
     kind = config.device_kind or ("cuda" if placement.use_gpu else "cpu")
@@ -78,7 +78,7 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
         min(memories),
         cpus_per_memory([node.cpus for _, node in usable], memories),
         min(node.gpus for _, node in usable) if placement.use_gpu else 0,
-        is_local=len(listing) == 1 and kind == "cpu" and configured is None,
+        is_local=len(described) == 1 and kind == "cpu" and configured is None,
     )
 
 
@@ -95,7 +95,7 @@ def require_led_here(workers: int, output: Path) -> None:
     served = worker_folder.of(output)
     if served.server is None:
         return
-    others = [node for node in node_tasks.living_nodes() if node["NodeID"] != served.node]
+    others = [node for node in listing() if node["NodeID"] != served.node]
     if any(node["Resources"].get("CPU") for node in others):
         raise UsageError(
             f"tuning.workers {workers}: --output is an address, which trials of several workers on several machines "

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ResourceError
-from pipelines.ray_map.nodes import Node
+from pipelines.ray_map.nodes import Node, living
+from training.distributed.nodes import gpu_check
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,16 @@ class Pool:
 
 
 THIS_PROCESS = Pool(1, use_gpu=False, is_this_process=True)
+
+
+def on_cluster(requested: int | None, device: str) -> Pool:
+    """The pool for the cluster that Ray is connected to; arguments as of `choose_pool`.
+
+    Raises:
+        ResourceError: as `choose_pool`, or a GPU would be left unused.
+    """
+    gpu_check.require(device)
+    return choose_pool(living(), requested, device)
 
 
 def choose_pool(nodes: Sequence[Node], requested: int | None, device: str) -> Pool:

@@ -8,13 +8,6 @@ from typing import Any
 Node = dict[str, Any]
 
 
-def living_nodes() -> list[Node]:
-    """The living nodes, as `ray.nodes()` describes them."""
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-
-
 def gpus(node: Node) -> int:
     """The GPUs of a node, as Ray counts them."""
     return int(node["Resources"].get("GPU", 0))
@@ -25,7 +18,7 @@ def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float
 
     Args:
         function: of a module that is installed on the node.
-        node: one of `living_nodes()`.
+        node: one of `pipelines.ray_map.nodes.listing()`.
         arguments: of the function.
         gpus: to reserve. The process that ran the function then ends, and with it goes the memory of its GPU.
     """

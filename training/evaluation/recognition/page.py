@@ -65,7 +65,8 @@ def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
     if len(evaluation.models) > 1:
         of = f"thresholds {thresholds} for the models"
     caption = (
-        f"At the decision {of}, chosen on validation; rules at theirs, chosen on train, but regressions on validation"
+        f"At the decision {of}, chosen on validation; rules at theirs, chosen on train, but regressions on validation "
+        "where there is one"
     )
     aurocs = [model.metrics["auroc"] for model in evaluation.models]
     aurocs += [own.rule.metrics["auroc"] for own in evaluation.own_regressions]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pipelines import fingerprint, storage
 from pipelines.errors import UsageError
+from training.inference import output_record
 
 ENDING, TRACK_ENDINGS = ".gff3", (".bw", ".bigwig")
 STRANDS = ("+", "-")
@@ -83,28 +81,17 @@ class Outputs:
         """All files, the record last."""
         return [*self.files, self.record]
 
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of every file but the record, by its path from the record's directory."""
-        return {os.path.relpath(path, self.record.parent): fingerprint.of_file(path) for path in self.files}
-
     def match(self, record: Mapping[str, Any]) -> bool:
         """Whether all files exist and have the SHA-256 that a record gives them."""
-        return all(path.exists() for path in self.files) and self.hashes().items() <= record["files"].items()
+        return output_record.match(self.record, record, self.files)
 
     def read_record(self) -> dict[str, Any] | None:
         """The record, or None if it is missing, damaged or of another form."""
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("counts", "files")):
-            return None
-        return record if set(record["counts"]) == {one.name for one in fields(Counts)} else None
+        return output_record.read(self.record, frozenset(one.name for one in fields(Counts)))
 
     def write_record(self, record: Mapping[str, Any], counts: Counts) -> None:
         """Write what a record says, with the counts and the SHA-256 of the files."""
-        document = dict(record) | {"counts": vars(counts), "files": self.hashes()}
-        storage.write_text(self.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
+        output_record.write(self.record, record, vars(counts), self.files)
 
 
 @dataclass

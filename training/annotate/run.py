@@ -35,7 +35,7 @@ from training.annotate.sequence_scores import SequenceScores
 from training.annotate.tiles import Piece, Tiling
 from training.decoding.called import CalledGene
 from training.decoding.settings import Settings
-from training.distributed.nodes.actor_pool import THIS_PROCESS, Pool
+from training.distributed.nodes.actor_pool import Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.staged_tasks import StagedTasks
 
@@ -230,7 +230,7 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
         return
 
     def pool_for(tasks: int, device: str, what: str) -> Pool:
-        return staged_tasks.pool_for(tasks, workers, device, what, progress) if connect else THIS_PROCESS
+        return staged_tasks.pool_for(tasks, workers, device, what, progress, with_ray=connect is not None)
 
     with connect() if connect else nullcontext():
         if to_score:

@@ -17,7 +17,7 @@ from pipelines.errors import ResourceError
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables_on_actors
 from training.distributed.nodes import actor_pool
-from training.distributed.nodes.actor_pool import Pool
+from training.distributed.nodes.actor_pool import THIS_PROCESS, Pool
 from training.engine.process import threads
 
 
@@ -80,8 +80,8 @@ class StagedTasks:
                     stage.advance(self.bases[number])
 
 
-def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: Progress) -> Pool:
-    """The actors for some tasks, on the cluster that Ray is connected to; no more than there are tasks.
+def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: Progress, *, with_ray: bool) -> Pool:
+    """The actors for some tasks, on the cluster that Ray is connected to and no more than there are tasks.
 
     Args:
         tasks: their number.
@@ -89,10 +89,13 @@ def pool_for(tasks: int, workers: int | None, device: str, what: str, progress: 
         device: cpu, cuda or auto.
         what: they do, such as `scanning`, for a note.
         progress: shows the note.
+        with_ray: whether Ray is connected; else this process computes.
 
     Raises:
         ResourceError: the cluster lacks the workers, or a GPU would be left unused.
     """
+    if not with_ray:
+        return THIS_PROCESS
     pool = actor_pool.on_cluster(workers, device)
     actors = min(pool.actors, tasks)
     kind = "GPU" if pool.use_gpu else "CPU"

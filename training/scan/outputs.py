@@ -9,8 +9,7 @@ sorted by name (byte for byte) and start, as tabix, `bedtools -sorted` and the b
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from pipelines import fingerprint, storage
+from pipelines import storage
 from pipelines.errors import UsageError
 from pipelines.gene_models import writer
 from pipelines.gene_models.model import Gene
 from pipelines.genome import bed
 from pipelines.genome.features import Feature
 from pipelines.genome.labelled import Sequences
+from training.inference import output_record
 from training.scan import bedgraph
 from training.scan.calls import Call, Thresholds, call_genes
 from training.scan.grid import Grid
@@ -88,14 +88,12 @@ class Outputs:
 
     def read_record(self) -> dict[str, Any] | None:
         """The record, or None if it is missing, damaged or of another form."""
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("counts", "files")):
-            return None
-        known = {field.name for field in fields(Counts)}
-        return record if known - {"models"} <= set(record["counts"]) <= known else None
+        known = frozenset(field.name for field in fields(Counts))
+        return output_record.read(self.record, known, later=frozenset({"models"}))
+
+    def match(self, record: Mapping[str, Any], files: Iterable[Path]) -> bool:
+        """Whether files exist and have the SHA-256 that a record gives them."""
+        return output_record.match(self.record, record, files)
 
     def read_calls(self) -> list[Feature]:
         """The calls that were written, in their order."""
@@ -115,12 +113,6 @@ def remove_stale(outputs: Outputs, previous: dict[str, Any]) -> None:
     for path in Outputs.of(outputs.gff3, frames=True, gtf=True).models:
         if path not in outputs.models and path.name in previous.get("files", {}):
             path.unlink(missing_ok=True)
-
-
-def match_record(files: Iterable[Path], record: dict[str, Any]) -> bool:
-    """Whether files exist and have the SHA-256 that a record gives them."""
-    hashes = record["files"]
-    return all(file.exists() and fingerprint.of_file(file) == hashes.get(file.name) for file in files)
 
 
 @dataclass
@@ -218,9 +210,7 @@ def write(
             counts.unscored += int(np.diff(grid.edges(length, 0, scores.shape[1]))[unscored].sum())
     if models:
         counts.models = models.counts.document()
-    hashes = {path.name: fingerprint.of_file(path) for path in outputs.files}
-    document = record | {"counts": counts.document(), "files": hashes}
-    storage.write_text(outputs.record, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    output_record.write(outputs.record, record, counts.document(), outputs.files)
     return counts
 
 

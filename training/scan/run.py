@@ -22,7 +22,7 @@ from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
 from pipelines.stores import worker_folder
-from training.distributed.nodes.actor_pool import THIS_PROCESS, Pool
+from training.distributed.nodes.actor_pool import Pool
 from training.inference import staged_tasks, unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
 from training.inference.staged_tasks import StagedTasks
@@ -30,7 +30,7 @@ from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
 from training.scan.orfs.settings import FrameSettings
-from training.scan.outputs import Counts, Frames, Outputs, match_record
+from training.scan.outputs import Counts, Frames, Outputs
 from training.scan.pieces import Piece
 from training.scan.score_tasks import ScoreTasks, score_path
 from training.scan.scores import Scores
@@ -144,10 +144,10 @@ def scan(job: Scan, connect: Connect | None, workers: int | None, device: str, p
         record, previous = job.record(), job.outputs.read_record() or {}
         same_scores = previous.get("key") == job.key and previous.get("format_version") == FORMAT_VERSION
         same_calls = same_scores and all(previous.get(name) == record.get(name) for name in ("thresholds", "frames"))
-        if same_calls and match_record(job.outputs.files, previous):
+        if same_calls and job.outputs.match(previous, job.outputs.files):
             progress.note(f"{job.outputs.gff3}: scanned already; nothing to do")
             return Counts(**previous["counts"])
-        if same_scores and match_record(job.outputs.tracks, previous):
+        if same_scores and job.outputs.match(previous, job.outputs.tracks):
             progress.note("the scores in the existing tracks are used; only the calls are made again")
             counts = _write(job, outputs.read_tracks(job.outputs, job.lengths, job.grid), record, tracks=False)
             outputs.remove_stale(job.outputs, previous)
@@ -166,10 +166,8 @@ def scan(job: Scan, connect: Connect | None, workers: int | None, device: str, p
         tasks = StagedTasks(job.staging, paths, bases, "scored")
         if remaining := tasks.remaining(progress):
             with connect() if connect else nullcontext():
-                pool = (
-                    staged_tasks.pool_for(len(remaining), workers, device, "scanning", progress)
-                    if connect
-                    else THIS_PROCESS
+                pool = staged_tasks.pool_for(
+                    len(remaining), workers, device, "scanning", progress, with_ray=connect is not None
                 )
                 _score(job, tasks, plan, remaining, pool, progress)
         counts = _write(job, _read_staged(job, plan), record, tracks=True)

@@ -12,7 +12,7 @@ from pipelines.errors import UsageError
 from training.scan import outputs
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid
-from training.scan.outputs import Counts, Outputs, match_record
+from training.scan.outputs import Counts, Outputs
 from training.scan.scores import NO_SCORE
 
 GRID = Grid(40, 10)
@@ -60,7 +60,7 @@ def test_the_record_holds_counts_and_the_hash_of_every_other_file(tmp_path: Path
     assert record["counts"] == counts.document()
     assert record["files"] == {path.name: fingerprint.of_file(path) for path in paths.files}
     assert record["key"] == RECORD["key"]
-    assert match_record(paths.files, record)
+    assert paths.match(record, paths.files)
 
 
 def test_a_file_that_changed_or_is_missing_does_not_match_the_record(tmp_path: Path) -> None:
@@ -68,10 +68,10 @@ def test_a_file_that_changed_or_is_missing_does_not_match_the_record(tmp_path: P
     record = paths.read_record()
     assert record is not None
     paths.bed.write_text("changed")
-    assert match_record(paths.tracks, record)
-    assert not match_record(paths.files, record)
+    assert paths.match(record, paths.tracks)
+    assert not paths.match(record, paths.files)
     paths.tracks[0].unlink()
-    assert not match_record(paths.tracks, record)
+    assert not paths.match(record, paths.tracks)
 
 
 @pytest.mark.parametrize("other", [{"counts": {}, "files": {}}, {"counts": None, "files": {}}, []])

@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
@@ -53,6 +53,20 @@ class Table:
     caption: str
     header: tuple[str, ...]
     rows: list[tuple[object, ...]]
+
+
+def made_from(manifest: Mapping[str, Any], command: str) -> list[tuple[str, object]]:
+    """Names and values for the section of provenance: a dataset, its tokenizer, and the command.
+
+    Args:
+        manifest: of the dataset.
+        command: as it was called.
+    """
+    return [
+        ("dataset", manifest["fingerprint"]),
+        ("tokenizer", manifest["tokenizer"]["fingerprint"]),
+        ("command", command),
+    ]
 
 
 class Svg(str):
@@ -171,6 +185,10 @@ class Page:
         names = [_Cell(name, "n" if right else "") for name, right in zip(header, numeric, strict=True)]
         cells = [[_cell(value, right) for right, value in zip(numeric, row, strict=True)] for row in rows]
         self._blocks.append(_TableBlock(caption, names, cells, best, folded, _size(names, cells)))
+
+    def add(self, table: Table, best: int | None = None, *, folded: bool = False) -> None:
+        """Add a table that the terminal may show too; `best` and `folded` as of `table`."""
+        self.table(table.caption, table.header, table.rows, best, folded=folded)
 
     def provenance(self, facts: Sequence[tuple[str, object]]) -> None:
         """Add the last section, which says what the page was made from; raygene's version comes first by itself.

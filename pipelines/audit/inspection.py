@@ -270,14 +270,8 @@ class Inspection:
             (f"AUROC of the trivial rules on {self.audited}", self._plot_rules()),
         )
         for table in self.tables():
-            page.table(table.caption, table.header, table.rows)
-        page.provenance(
-            [
-                ("dataset", self.manifest["fingerprint"]),
-                ("tokenizer", self.manifest["tokenizer"]["fingerprint"]),
-                ("command", command),
-            ]
-        )
+            page.add(table)
+        page.provenance(report.made_from(self.manifest, command))
         return page
 
     def _plot_histogram(self, attribute: str, axis_label: str) -> Figure:

@@ -183,14 +183,8 @@ class StructureInspection:
             ("Intergenic stretches", self._plot_lengths("intergenic")),
         )
         for table in self.tables():
-            page.table(table.caption, table.header, table.rows)
-        page.provenance(
-            [
-                ("dataset", self.manifest["fingerprint"]),
-                ("tokenizer", self.manifest["tokenizer"]["fingerprint"]),
-                ("command", command),
-            ]
-        )
+            page.add(table)
+        page.provenance(report.made_from(self.manifest, command))
         return page
 
     def _plot_lengths(self, attribute: str) -> Figure:

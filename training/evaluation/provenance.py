@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from pipelines import report
+
 
 class Scored(Protocol):
     """A model that was evaluated."""
@@ -16,7 +18,7 @@ class Scored(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def provenance(models: Sequence[Scored], manifest: Mapping[str, Any], command: str) -> list[tuple[str, str]]:
+def provenance(models: Sequence[Scored], manifest: Mapping[str, Any], command: str) -> list[tuple[str, object]]:
     """Name and value of each part: the bundles, the dataset, its tokenizer, the command.
 
     Args:
@@ -24,10 +26,7 @@ def provenance(models: Sequence[Scored], manifest: Mapping[str, Any], command: s
         manifest: of the dataset.
         command: as it was called.
     """
-    bundles = [("bundle" if len(models) == 1 else f"bundle {model.name}", model.fingerprint) for model in models]
-    return [
-        *bundles,
-        ("dataset", manifest["fingerprint"]),
-        ("tokenizer", manifest["tokenizer"]["fingerprint"]),
-        ("command", command),
+    bundles: list[tuple[str, object]] = [
+        ("bundle" if len(models) == 1 else f"bundle {model.name}", model.fingerprint) for model in models
     ]
+    return [*bundles, *report.made_from(manifest, command)]

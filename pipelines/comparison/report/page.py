@@ -8,7 +8,7 @@ from pipelines import report
 from pipelines.comparison import slices
 from pipelines.comparison.analysis import Analysis
 from pipelines.comparison.report import conclusions, drawing, examples, plots, tables
-from pipelines.report import Plot, Table
+from pipelines.report import Plot
 
 MAX_OPEN_ROWS = 24
 
@@ -36,10 +36,10 @@ def build_page(analysis: Analysis, inputs: Sequence[tuple[str, str]], command: s
     page.figures(*plots.all_plots(analysis))
     for by in slices.BY:
         table = tables.by_slice(analysis, by, level)
-        _add_table(page, table, folded=len(table.rows) > MAX_OPEN_ROWS)
+        page.add(table, folded=len(table.rows) > MAX_OPEN_ROWS)
     page.heading("Fused, split, missed and invented genes")
-    _add_table(page, tables.findings(analysis))
-    _add_table(page, tables.false_genes(analysis))
+    page.add(tables.findings(analysis))
+    page.add(tables.false_genes(analysis))
     if chosen := examples.choose(analysis):
         page.heading("Some loci")
         page.paragraph(
@@ -55,10 +55,10 @@ def build_page(analysis: Analysis, inputs: Sequence[tuple[str, str]], command: s
 def _add_figures(page: report.Page, analysis: Analysis) -> None:
     several = len(analysis.names) > 1
     if several:
-        _add_table(page, tables.side_by_side(analysis))
-        _add_table(page, tables.differences(analysis))
+        page.add(tables.side_by_side(analysis))
+        page.add(tables.differences(analysis))
     for number in range(len(analysis.names)):
-        _add_table(page, tables.figures(analysis, number), folded=several)
+        page.add(tables.figures(analysis, number), folded=several)
     page.paragraph(
         f"Intervals are percentiles of a {tables.method(analysis)}: genes that overlap are drawn together. All call "
         "sets see the same samples, so differences are paired. Genes of one genome are alike, so the spread between "
@@ -73,7 +73,3 @@ def _plot(analysis: Analysis, example: examples.Example) -> Plot:
         example.text,
         example.kind.replace("_", "-"),
     )
-
-
-def _add_table(page: report.Page, table: Table, *, folded: bool = False) -> None:
-    page.table(table.caption, table.header, table.rows, folded=folded)

@@ -35,7 +35,7 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
     aurocs = [model.metrics["auroc"] for model in evaluation.models]
     aurocs += [rule.metrics["auroc"] for rule in evaluation.rules]
     best = int(np.argmax(aurocs))
-    page.table(table.caption, table.header, table.rows, best=best)
+    page.add(table, best)
     page.paragraph(
         "AUROC, AUPRC and F1 are means over classes, each against all others; MCC is that of Gorodkin (2004). A "
         "sequence is called the class of its highest probability. Rules are multinomial regressions, fitted on train."
@@ -58,7 +58,7 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
 
 
 def _add(page: report.Page, table: Table) -> None:
-    page.table(table.caption, table.header, table.rows)
+    page.add(table)
 
 
 def _models(evaluation: ClassEvaluation) -> Table:

@@ -39,21 +39,21 @@ def build_page(evaluation: Evaluation, command: str = "") -> report.Page:
     page.heading("Probabilities and the decision threshold")
     page.figures(*plots.probabilities(evaluation))
     if (transfers := tables.transfers(evaluation)) is not None:
-        _add_table(page, transfers)
+        page.add(transfers)
         page.paragraph(
             "The first row is of the rows that the threshold was chosen on. Precision depends on the share of genes "
             "among all rows, recall and the share of negatives that are called genes (false positives) do not."
         )
     for number in range(len(evaluation.models)):
         page.paragraph(tables.explain_calibration(evaluation, number))
-        _add_table(page, tables.calibration(evaluation, number), folded=True)
-        _add_table(page, tables.thresholds(evaluation, number), folded=True)
+        page.add(tables.calibration(evaluation, number), folded=True)
+        page.add(tables.thresholds(evaluation, number), folded=True)
     _add_slices(page, evaluation)
     _add_left_out(page, evaluation)
     _add_mistakes(page, evaluation)
     page.heading("What was evaluated")
     for table in (_models(evaluation), _data(evaluation)):
-        _add_table(page, table)
+        page.add(table)
     page.provenance(provenance(evaluation.models, evaluation.dataset.manifest, command))
     return page
 
@@ -72,8 +72,8 @@ def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
     aurocs += [own.rule.metrics["auroc"] for own in evaluation.own_regressions]
     aurocs += [rule.metrics["auroc"] for rule in evaluation.rules]
     page.table(caption, table.header, table.rows, best=int(np.argmax(aurocs)))
-    _add_table(page, tables.intervals(evaluation))
-    _add_table(page, tables.differences(evaluation))
+    page.add(tables.intervals(evaluation))
+    page.add(tables.differences(evaluation))
     scope = (
         "Intervals that lie side by side are alike, so that these intervals are narrower than the spread between "
         "genomes or chromosomes."
@@ -97,10 +97,10 @@ def _add_slices(page: report.Page, evaluation: Evaluation) -> None:
         if len(table.rows) > MAX_SLICES:
             caption = f"{caption}; the first {MAX_SLICES:,} of {len(table.rows):,} rows"
         shown = Table(caption, table.header, table.rows[:MAX_SLICES])
-        _add_table(page, shown, folded=len(shown.rows) > MAX_OPEN_SLICES)
+        page.add(shown, folded=len(shown.rows) > MAX_OPEN_SLICES)
     if (biotypes := tables.biotypes(evaluation)) is not None:
-        _add_table(page, biotypes)
-    _add_table(page, tables.sources(evaluation))
+        page.add(biotypes)
+    page.add(tables.sources(evaluation))
 
 
 def _add_left_out(page: report.Page, evaluation: Evaluation) -> None:
@@ -109,7 +109,7 @@ def _add_left_out(page: report.Page, evaluation: Evaluation) -> None:
     if table is None:
         page.paragraph(tables.explain_no_left_out(evaluation) or "")
         return
-    _add_table(page, table)
+    page.add(table)
     page.paragraph(
         "They have no negatives to go with them, so there is recall and nothing else. Compare it with the recall "
         "above: where it is lower, figures on the split flatter the model. Every split means all chromosomes; train of "
@@ -123,11 +123,7 @@ def _add_mistakes(page: report.Page, evaluation: Evaluation) -> None:
         for kind in ("FP", "FN"):
             table = mistakes.table(evaluation.dataset, model, kind, MAX_MISTAKES)
             caption = f"{model.name}. {table.caption}" if len(evaluation.models) > 1 else table.caption
-            _add_table(page, Table(f"{caption}; 0-based half-open", table.header, table.rows))
-
-
-def _add_table(page: report.Page, table: Table, *, folded: bool = False) -> None:
-    page.table(table.caption, table.header, table.rows, folded=folded)
+            page.add(Table(f"{caption}; 0-based half-open", table.header, table.rows))
 
 
 def _models(evaluation: Evaluation) -> Table:

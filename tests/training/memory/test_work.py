@@ -22,6 +22,12 @@ def test_every_weight_but_those_of_token_vectors_is_used_once_at_each_position(k
     assert operations_per_token(model, TrainingConfig(), 1000) == pytest.approx(6 * weights / 2, rel=0.03)
 
 
+def test_weights_shared_between_the_strands_are_used_for_both() -> None:
+    shared = ModelConfig(hidden=256, strands="equivariant")
+    once = sum(weight.numel() for name, weight in models.make(shared, 67).named_parameters() if "embedding" not in name)
+    assert operations_per_token(shared, TrainingConfig(), 1000) == pytest.approx(2 * 6 * once / 2, rel=0.03)
+
+
 def test_gene_structure_is_not_counted() -> None:
     assert operations_per_token(ModelConfig(), TrainingConfig(), 1000, "structure") is None
 

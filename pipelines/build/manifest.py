@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow import acero
 
 from pipelines import fingerprint, schema
 from pipelines.config import CropConfig, DatasetConfig, Section, SourceConfig
@@ -150,6 +149,9 @@ def describe_contents(
 
 def _count_rows(table: pa.Table) -> list[dict[str, Any]]:
     """Count rows by their keys: the columns `_NAMES`, which may be mapped from files, and the number of the split."""
+    # Here, because it imports pandas, which the workers of a build do not need.
+    from pyarrow import acero
+
     keys = ["genome", "chromosome", "split", "label", "source"]
     # Names of splits are made for some thousand rows at a time. The order of groups is Arrow's, for names as keys.
     splits = pc.choose(pc.field("split"), *(pc.scalar(name) for name in schema.SPLITS))

@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pybedtools
 from numpy.typing import NDArray
 
 from pipelines import storage
@@ -121,6 +120,9 @@ def _run_shuffle(bed: Path, options: dict[str, object], timeout_s: float) -> str
 
     pybedtools only composes the command: it would wait without limit, and bedtools 2.30 can loop for ever.
     """
+    # Here, because it imports pandas, which takes most of a second: no verb but `build` shuffles, nor its driver on Ray.
+    import pybedtools
+
     # The time limit ends with this process, and bedtools would go on for ever.
     wrapper = _ending_with_parent()
     _, *arguments = pybedtools.BedTool(str(bed)).handle_kwargs("shuffleBed", i=str(bed), stream=True, **options)[0]

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipelines import ray_map
 from pipelines.splits import kmer_pairs, similar, sketch
@@ -114,5 +112,9 @@ def _numbered(groups: NDArray[np.int32]) -> Numbers:
 
 def _connected_components(first: NDArray[np.integer], second: NDArray[np.integer], nodes: int) -> Numbers:
     """The component of each node of a graph with an edge between each first and second node; shape (nodes,)."""
+    # Here, because every verb that reads sequences imports this module, and few split by family.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(nodes, nodes))
     return connected_components(graph, directed=False)[1].astype(np.int64)

@@ -120,7 +120,7 @@ def _run_shuffle(bed: Path, options: dict[str, object], timeout_s: float) -> str
 
     pybedtools only composes the command: it would wait without limit, and bedtools 2.30 can loop for ever.
     """
-    # Here, because it imports pandas, which takes most of a second: no verb but `build` shuffles, nor its driver on Ray.
+    # Here, because its import starts bedtools: most that import this module never shuffle.
     import pybedtools
 
     # The time limit ends with this process, and bedtools would go on for ever.

@@ -74,7 +74,8 @@ def test_a_bedtools_that_does_not_finish_ends_with_the_process_that_started_it(
     # pybedtools asks bedtools itself for its programs when it is imported.
     program = (
         "import os; fake = os.environ['PATH']; os.environ['PATH'] = fake.partition(':')[2]\n"
-        "import numpy as np, pybedtools; from pipelines.negatives import bedtools; from pipelines.genome import intervals\n"
+        "import numpy as np, pybedtools\n"
+        "from pipelines.negatives import bedtools; from pipelines.genome import intervals\n"
         f"os.environ['PATH'] = fake\n{wrapper}\n"
         "bedtools.shuffle(np.full(1, 10), np.zeros(1, np.int64), [1_000], [intervals.empty()], 1)"
     )

@@ -9,18 +9,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from pipelines import class_metrics
 from pipelines.audit import kmer_regression, regression_size, shortcuts
 from pipelines.audit.rule_names import DESCRIPTIONS, GC, KMERS, LENGTH, PRIOR
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -156,6 +157,10 @@ def _best(
 
 
 def _fitted(columns: NDArray[Any], labels: NDArray[Any], strength: float) -> LogisticRegression:
+    # As in `kmer_regression`: its import takes two seconds.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=strength, max_iter=kmer_regression.MAX_ITERATIONS, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from pipelines import fingerprint, metrics
 from pipelines.audit.regression_size import CHUNK_ROWS, MAX_ROWS, K
@@ -133,6 +131,10 @@ def _path(
     rows: Floats, labels: NDArray[Any], strengths: Sequence[float]
 ) -> Iterator[tuple[float, NDArray[np.float64], float]]:
     """Fit with one strength after the other: the strength, the weights of shape (columns,), and the intercept."""
+    # Whoever only scores, or trains a network, need not wait for its import.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=1e-3, warm_start=True)
     for strength in strengths:
         with warnings.catch_warnings():

@@ -38,3 +38,8 @@ def test_ray_data_is_silenced_before_it_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
+
+
+def test_scoring_and_training_need_neither_scikit_learn_nor_pandas() -> None:
+    slow = {"sklearn", "scipy", "pandas", "matplotlib"}
+    assert not imported_by("import training.engine.loop, training.inference.predict, training.scan.run") & slow

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as sk
 
 from pipelines import metrics
 
@@ -28,6 +30,43 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, in
     wins = sum((gene > negative) + (gene == negative) / 2 for gene in genes for negative in negatives)
     labels, scores = zip(*rows, strict=True)
     assert metrics.auroc(labels, scores) == pytest.approx(wins / len(genes) / len(negatives))
+
+
+@given(cases, st.sampled_from([np.float32, np.float64]), st.integers(0, 7))
+def test_every_value_is_that_of_scikit_learn_to_the_last_bit(
+    rows: list[tuple[int, int]], kind: type[np.floating[Any]], threshold: int
+) -> None:
+    labels = np.array([label for label, _ in rows])
+    scores = np.sqrt(np.array([score for _, score in rows], kind))
+    called = (scores >= threshold).astype(int)
+    assert metrics.binary_metrics(labels, scores, threshold) == {
+        "auroc": sk.roc_auc_score(labels, scores),
+        "auprc": sk.average_precision_score(labels, scores),
+        "mcc": sk.matthews_corrcoef(labels, called),
+        "f1": sk.f1_score(labels, called, zero_division=0),
+        "precision": sk.precision_score(labels, called, zero_division=0),
+        "recall": sk.recall_score(labels, called, zero_division=0),
+        "accuracy": sk.accuracy_score(labels, called),
+    }
+    roc, recall = metrics.roc_curve(labels, scores), metrics.precision_recall_curve(labels, scores)
+    for curve, expected in ((roc, sk.roc_curve(labels, scores)), (recall, sk.precision_recall_curve(labels, scores))):
+        xy = expected[:2] if curve is roc else [part[::-1] for part in (expected[1], expected[0])]
+        assert [curve.x.tolist(), curve.y.tolist()] == [part.tolist() for part in xy]
+
+
+def test_values_of_many_rows_are_those_of_scikit_learn() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, 50_000)
+    scores = np.round(generator.normal(labels, 2.0), 3)
+    values, called = metrics.binary_metrics(labels, scores, 0.5), (scores >= 0.5).astype(int)
+    assert values["auroc"] == sk.roc_auc_score(labels, scores)
+    assert values["auprc"] == sk.average_precision_score(labels, scores)
+    assert values["mcc"] == sk.matthews_corrcoef(labels, called)
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        metrics.auroc([1, 0], [float("nan"), 0.5])
 
 
 def test_every_metric_of_a_small_table() -> None:

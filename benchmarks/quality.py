@@ -77,6 +77,7 @@ class Task:
         scored_on: name of the dataset evaluated on.
         figure: the metric to compare.
         models: experiment by name, in the example of the dataset trained on.
+        flags: further flags of `raygene train` by name of the model.
     """
 
     trained_on: str
@@ -85,6 +86,7 @@ class Task:
     models: dict[str, str] = field(
         default_factory=lambda: {"lstm": "experiment.yaml", "transformer": "transformer.yaml"}
     )
+    flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 DATASETS = {
@@ -118,13 +120,19 @@ DATASETS |= {
 }
 DATASETS["pombe"] = Dataset("pombe", _POMBE, tokenizer="cerevisiae")
 DATASETS["pombe-all"] = Dataset("pombe", _POMBE, ("--sources.0.feature_types", "gene"), "cerevisiae")
+_ATTENTION: dict[str, tuple[str, ...]] = {
+    "transformer": ("--model.kind=transformer", "--model.layers=2", "--training.learning_rate=0.001")
+}
 TASKS = {
     "promoters": Task("promoters", "promoters", "mcc", {"lstm": "experiment.yaml"}),
     "cerevisiae": Task("cerevisiae", "cerevisiae"),
     "arabidopsis": Task("arabidopsis", "arabidopsis"),
     "pombe": Task("cerevisiae", "pombe"),
     "pombe-all": Task("cerevisiae", "pombe-all"),
-    **{name: Task(name, name, "mcc", {"lstm": "experiment.yaml"}) for name in _GUE},
+    **{
+        name: Task(name, name, "mcc", {"lstm": "experiment.yaml", "transformer": "experiment.yaml"}, _ATTENTION)
+        for name in _GUE
+    },
 }
 
 
@@ -180,7 +188,7 @@ def run(task: Task, model: str, seed: int, workspace: Workspace) -> Figures:
     folder = workspace.work / "runs" / f"{task.trained_on}-{model}-{seed}"
     experiment = folder_of(task.trained_on, workspace) / task.models[model]
     flags = ("--dataset", str(trained_on), "--output", str(folder), "--training.seed", str(seed))
-    seconds = raygene("train", str(experiment), *flags)
+    seconds = raygene("train", str(experiment), *flags, *task.flags.get(model, ()))
     model_bundle = bundle.load(folder / "bundle")
     scored = TokenDataset.open(scored_on, workspace.split)
     model_bundle.require_tokenizer(scored.tokenizer, str(scored_on))

@@ -27,23 +27,23 @@ def paired(body: type[Body], config: ModelConfig, width: int) -> Body:
         config: every size.
         width: of a position's vector that comes in; even.
     """
-    if issubclass(body, Recurrent):
+    if body is Recurrent:
         return PairedRecurrent(config, width)
-    return PairedCnn(config, width) if issubclass(body, Cnn) else TwoRows(body, config, width)
+    return PairedCnn(config, width) if body is Cnn else TwoRows(body, config, width)
 
 
 def paired_size(body: type[Body], config: ModelConfig) -> int:
     """Width of a position's vector that comes out of `paired`."""
-    if issubclass(body, Recurrent):
+    if body is Recurrent:
         return PairedRecurrent.output_size(config)[0]
     width, _ = body.output_size(config)
-    return width if issubclass(body, Cnn) else 2 * width
+    return width if body is Cnn else 2 * width
 
 
 def memory_stages(body: type[Body], config: ModelConfig, shape: Shape, width: int) -> Iterable[Stage]:
     """What `paired` saves and needs, in forward order; arguments as of `Body.memory_stages`."""
-    if issubclass(body, Recurrent):
+    if body is Recurrent:
         return PairedRecurrent.memory_stages(config, shape, width)
-    if issubclass(body, Cnn):
+    if body is Cnn:
         return PairedCnn.memory_stages(config, shape, width)
     return memory_of_two_rows(body, config, shape, width)

@@ -39,16 +39,20 @@ def check(config: ModelConfig) -> None:
         UsageError: they do not; the message names the key.
     """
     problems = {
-        "absolute_positions": ("false", config.absolute_positions, "counts from the start of the strand that is given"),
-        "bidirectional": ("true", not config.bidirectional, "both strands are read, each in its direction"),
-        "stem_width": (str(config.stem_width + 1), config.stem > 0 and config.stem_width % 2 == 0, "has no middle"),
-        "stem": (str(config.stem + 1), config.stem % STRANDS > 0, "half of the numbers belong to either strand"),
-        "hidden": (str(config.hidden + 1), config.hidden % STRANDS > 0, "half of the numbers belong to either strand"),
+        "absolute_positions": ("false", config.absolute_positions, "positions count from the start of one strand"),
+        "bidirectional": ("true", not config.bidirectional, "one direction is one strand alone"),
+        "stem_width": (
+            str(config.stem_width + 1),
+            config.stem > 0 and config.stem_width % 2 == 0,
+            "even, without a middle",
+        ),
+        "stem": (str(config.stem + 1), config.stem % STRANDS > 0, "an odd number has no half for each strand"),
+        "hidden": (str(config.hidden + 1), config.hidden % STRANDS > 0, "an odd number has no half for each strand"),
     }
     for key, (value, is_wrong, reason) in problems.items():
         if is_wrong:
             raise UsageError(
-                f"model.{key} {str(getattr(config, key)).lower()}: {reason}, which model.strands equivariant rules out",
+                f"model.{key} {str(getattr(config, key)).lower()}: {reason}, but strands equivariant treats both alike",
                 f"set it to {value}, or model.strands to averaged",
                 key=f"model.{key}",
             )

@@ -11,24 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from cluster.paths.path_keys import Change, absolute, change_space, is_path
 from pipelines.address import has_credentials
 from pipelines.config import (
-    CropConfig,
     DatasetConfig,
-    NegativesConfig,
     Section,
     SourceConfig,
-    SplitConfig,
-    TokenizerConfig,
     validate,
 )
-from pipelines.config.dataset import CLASSES_FIELD, TASK_FIELD
-from pipelines.config.names import Names
-from pipelines.config.structure import LabelsConfig, WindowConfig
-from pipelines.config.tasks import Task, without_meaningless
+from pipelines.config.dataset import DatasetSections
 from pipelines.documents import yaml_reader, yaml_writer
 from pipelines.errors import InputError, UsageError
 from training import tasks
@@ -75,27 +68,14 @@ class ClusterConfig(Section):
         return self
 
 
-class Experiment(Section):
+class Experiment(DatasetSections):
     """Every section of an experiment."""
 
-    task: Task = TASK_FIELD
-    classes: Names | None = CLASSES_FIELD
-    sources: list[SourceConfig] = Field(default=[])
-    negatives: NegativesConfig = NegativesConfig()
-    crop: CropConfig = CropConfig()
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    split: SplitConfig = SplitConfig()
-    labels: LabelsConfig = LabelsConfig()
-    window: WindowConfig = WindowConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     tuning: TuningConfig = TuningConfig()
     cluster: ClusterConfig = ClusterConfig()
-
-    @model_serializer(mode="wrap")
-    def _of_the_task(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_meaningless(dump(self))
 
     @model_validator(mode="before")
     @classmethod

@@ -21,27 +21,21 @@ from pipelines.config.tasks import Task
 from pipelines.config.tokenizer import TokenizerConfig
 from pipelines.config.validation import WITH_KEY
 
-TASK_FIELD = Field(
-    default=tasks.RECOGNISE,
-    description="what a model tells: recognise = whether an interval is a gene, structure = the state of every base, "
-    "classify = the class of a labelled sequence",
-)
-CLASSES_FIELD = Field(
-    default=None,
-    description="classes of labelled sequences, in order (task classify; default: all labels, sorted)",
-    min_length=2,
-)
 
+class DatasetSections(Section):
+    """The sections that a dataset and an experiment have in common; only those that the task reads are dumped."""
 
-class DatasetConfig(Section):
-    """Everything that determines the bytes of a token dataset, apart from its input files.
-
-    Sections and keys that its task does not read may not be given, and are not dumped.
-    """
-
-    task: Task = TASK_FIELD
-    classes: Names | None = CLASSES_FIELD
-    sources: list[SourceConfig] = Field(min_length=1)
+    task: Task = Field(
+        default=tasks.RECOGNISE,
+        description="what a model tells: recognise = whether an interval is a gene, structure = the state of every "
+        "base, classify = the class of a labelled sequence",
+    )
+    classes: Names | None = Field(
+        default=None,
+        description="classes of labelled sequences, in order (task classify; default: all labels, sorted)",
+        min_length=2,
+    )
+    sources: list[SourceConfig] = Field(default=[])
     negatives: NegativesConfig = NegativesConfig()
     crop: CropConfig = CropConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
@@ -52,6 +46,15 @@ class DatasetConfig(Section):
     @model_serializer(mode="wrap")
     def _of_the_task(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return tasks.without_meaningless(dump(self))
+
+
+class DatasetConfig(DatasetSections):
+    """Everything that determines the bytes of a token dataset, apart from its input files.
+
+    Sections and keys that its task does not read may not be given, and are not dumped.
+    """
+
+    sources: list[SourceConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:

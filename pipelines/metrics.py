@@ -8,6 +8,8 @@ Goadrich 2006); MCC is Matthews 1975.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +19,8 @@ NAMES = ("auroc", "auprc", "mcc", "f1", "precision", "recall", "accuracy")
 AT_THRESHOLD = NAMES[2:]
 CONFIDENCE = 0.95
 """Of every interval."""
+# The quantile of the standard normal distribution at (1 + CONFIDENCE) / 2.
+_NORMAL_QUANTILE = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve of scores (any scale) against labels 0 and 1; NaN when one class is missing.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: there is no score, or one is not finite.
     """
-    labels = np.asarray(labels)
+    labels, scores = np.asarray(labels), _finite(scores)
     if len(np.unique(labels)) < 2:
         return float("nan")
     curve = roc_curve(labels, scores)
@@ -53,9 +57,9 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
         denominator is 0.
 
     Raises:
-        ValueError: a score is not finite, and both classes are there.
+        ValueError: there is no score, or one is not finite.
     """
-    labels, scores = np.asarray(labels), np.asarray(scores)
+    labels, scores = np.asarray(labels), _finite(scores)
     is_gene, is_called = labels == 1, scores >= threshold
     total, genes, called = labels.size, int(is_gene.sum()), int(is_called.sum())
     right, correct = int((is_gene & is_called).sum()), int((is_gene == is_called).sum())
@@ -68,6 +72,20 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
         "recall": right / genes if genes else 0.0,
         "accuracy": correct / total,
     }
+
+
+def _finite(scores: ArrayLike) -> NDArray[Any]:
+    """Scores as an array.
+
+    Raises:
+        ValueError: there is no score, or one is not finite.
+    """
+    scores = np.asarray(scores)
+    if not scores.size:
+        raise ValueError("there is no score")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores that are not finite have no order")
+    return scores
 
 
 def _mcc(correct: int, genes: int, called: int, total: int) -> float:
@@ -91,11 +109,9 @@ def _counts_by_score(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floa
     """Negatives and genes that reach each distinct score, from the highest score to the lowest.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: there is no score, or one is not finite.
     """
-    scores = np.asarray(scores)
-    if not np.isfinite(scores).all():
-        raise ValueError("scores that are not finite have no order")
+    scores = _finite(scores)
     order = np.argsort(scores)[::-1]
     ordered = scores[order]
     last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
@@ -148,11 +164,11 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927); 0 to 1 if there are no trials."""
     if trials == 0:
         return 0.0, 1.0
-    # SciPy's distributions take a second to import.
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+    share, squared = successes / trials, _NORMAL_QUANTILE**2
+    denominator = 2 * (trials + squared)
+    centre = (2 * trials * share + squared) / denominator
+    half = _NORMAL_QUANTILE / denominator * sqrt(4 * trials * share * (1 - share) + squared)
+    return 0.0 if successes == 0 else centre - half, 1.0 if successes == trials else centre + half
 
 
 def difference_interval(successes: int, trials: int, other: int, other_trials: int) -> tuple[float, float]:
@@ -197,7 +213,7 @@ def roc_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:
     """The ROC curve: x is the false positive rate, y the true positive rate; NaN of a class that is missing.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: there is no score, or one is not finite.
     """
     negatives, genes = _counts_by_score(labels, scores)
     # Points on a line between others are left out.
@@ -212,7 +228,7 @@ def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> Curve:
     """The precision-recall curve: x is recall, y precision. Without genes, recall is 1 at every score.
 
     Raises:
-        ValueError: a score is not finite.
+        ValueError: there is no score, or one is not finite.
     """
     negatives, genes = _counts_by_score(labels, scores)
     recall = genes / genes[-1] if genes[-1] else np.ones(len(genes))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from pipelines import metrics
@@ -64,9 +66,35 @@ def test_values_of_many_rows_are_those_of_scikit_learn() -> None:
     assert values["mcc"] == sk.matthews_corrcoef(labels, called)
 
 
-def test_scores_that_are_no_numbers_are_refused() -> None:
+FUNCTIONS = [
+    metrics.auroc,
+    lambda labels, scores: metrics.binary_metrics(labels, scores, 0.5),
+    metrics.roc_curve,
+    metrics.precision_recall_curve,
+]
+
+
+@pytest.mark.parametrize("labels", [[1, 0], [1, 1]])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_scores_that_are_no_numbers_are_refused(function: Callable[..., Any], labels: list[int]) -> None:
     with pytest.raises(ValueError, match="not finite"):
-        metrics.auroc([1, 0], [float("nan"), 0.5])
+        function(labels, [float("nan"), 0.5])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_row_at_all_is_refused(function: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="there is no score"):
+        function([], [])
+
+
+@given(st.integers(0, 10**7).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
+def test_wilsons_interval_is_that_of_scipy(counts: tuple[int, int]) -> None:
+    successes, trials = counts
+    if trials == 0:
+        assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+        return
+    interval = binomtest(successes, trials).proportion_ci(metrics.CONFIDENCE, method="wilson")
+    assert metrics.wilson_interval(successes, trials) == (interval.low, interval.high)
 
 
 def test_every_metric_of_a_small_table() -> None:

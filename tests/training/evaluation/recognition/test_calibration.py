@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.metrics import wilson_interval
 from training.evaluation.recognition.calibration import calibration
 
 # Half of a 95 % interval, in standard deviations of a normal distribution.
@@ -41,28 +38,6 @@ def test_probabilities_that_come_true_have_a_small_error_and_bold_ones_a_large_o
     labels = generator.random(20_000) < true
     assert calibration(labels, true).error < 0.01
     assert calibration(labels, (true > 0.5).astype(float)).error == pytest.approx(0.25, abs=0.01)
-
-
-def wilson_by_the_formula(hits: int, trials: int) -> tuple[float, float]:
-    """The score interval as Wilson (1927) states it."""
-    share, squared = hits / trials, Z * Z
-    centre = share + squared / (2 * trials)
-    width = Z * math.sqrt(share * (1 - share) / trials + squared / (4 * trials**2))
-    scale = 1 + squared / trials
-    return max(0.0, (centre - width) / scale), min(1.0, (centre + width) / scale)
-
-
-@given(st.integers(1, 1_000_000).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
-@example((0, 1))
-@example((7, 7))
-@example((0, 1_000_000))
-def test_the_interval_of_a_share_is_the_formula_of_wilson(counts: tuple[int, int]) -> None:
-    hits, trials = counts
-    assert wilson_interval(hits, trials) == pytest.approx(wilson_by_the_formula(hits, trials), rel=0, abs=1e-12)
-
-
-def test_nothing_is_known_without_a_trial() -> None:
-    assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
 def test_a_probability_on_an_edge_belongs_to_the_bin_above_and_1_to_the_last() -> None:

@@ -7,16 +7,19 @@ that ranges of equal width have about as many samples each. 12 bytes a sample.
 from __future__ import annotations
 
 import mmap
-import struct
+import os
 from bisect import bisect_left
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pipelines import storage
+from pipelines.errors import StorageError
 from pipelines.splits import sketch
 from pipelines.splits.sketch import Sketches
 
@@ -24,8 +27,6 @@ SAMPLE = np.dtype([("hash", "<u8"), ("row", "<u4")])
 SIZE = np.dtype([("row", "<u4"), ("kmers", "<i4")])
 PATTERN = "*.npy"
 """Of the names of the files."""
-# <numpy/lib/format>: magic and version, and how long the description of the array is that follows.
-_HEADER = struct.Struct("<8sH")
 _HASHES = 1 << 64
 # Cells that the hashes of a range are put into, a byte each: twice as many as a range has samples.
 _CELL_BITS = 22
@@ -155,13 +156,29 @@ def open_records(path: Path, dtype: np.dtype[Any]) -> Records:
     """An array of one dimension that `save` wrote, mapped into memory; `np.load` takes 0.5 ms for the header alone.
 
     Args:
-        path: of a file in NumPy's format 1.0.
+        path: of the file.
         dtype: of the array.
+
+    Raises:
+        StorageError: it is not a whole array of that type.
     """
     with path.open("rb") as stream:
+        start = len(_header(dtype, 0))
+        rows = (os.fstat(stream.fileno()).st_size - start) // dtype.itemsize
+        if stream.read(start) != _header(dtype, rows):
+            raise StorageError(f"{path}: damaged", "remove the folder that holds it, and run the same command again")
+        if not rows:
+            return np.empty(0, dtype)
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    start = _HEADER.size + _HEADER.unpack_from(mapped)[1]
-    return np.frombuffer(mapped, dtype, offset=start) if start < len(mapped) else np.empty(0, dtype)
+    return np.frombuffer(mapped, dtype, rows, start)
+
+
+def _header(dtype: np.dtype[Any], rows: int) -> bytes:
+    """What stands before an array of one dimension in a file that `save` wrote; of equal length for all `rows`."""
+    stream = BytesIO()
+    description = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows,)}
+    npy.write_array_header_1_0(stream, description)
+    return stream.getvalue()
 
 
 def position(ascending: NDArray[np.uint64], value: int) -> int:

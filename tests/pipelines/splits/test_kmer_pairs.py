@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.splits import kmer_pairs, sketch_files
+from pipelines.splits import kmer_pairs, sketch, sketch_files
+from tests.pipelines.splits import sketched
 
 INTERVALS = 8
 # Hash and interval of samples; an interval may have a k-mer several times.
@@ -54,6 +57,31 @@ def test_between_intervals_to_evaluate_and_others_too(
     pairs: list[tuple[int, int]], most: int, parts: list[int]
 ) -> None:
     assert shared(pairs, most, parts) == expected(pairs, most, parts)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, INTERVALS - 1)), max_size=80),
+    st.integers(1, 6),
+    some_parts,
+    st.integers(1, 3),
+    st.integers(1, INTERVALS),
+)
+def test_samples_of_intervals_to_evaluate_give_the_pairs_of_all_samples(
+    pairs: list[tuple[int, int]], most: int, parts: list[int], ranges: int, partners: int
+) -> None:
+    hashes, rows = (np.array([pair[key] for pair in pairs], np.uint64) for key in (0, 1))
+    roles = np.array(parts, np.int8)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # Cells so few that some hold other k-mers too.
+        patch.setattr(sketch_files, "_CELL_BITS", 3)
+        files = sketched.write_sketches(Path(folder), sketch.Sketches(hashes, rows.astype(np.int64)), tasks=2)
+        sizes = files.sizes(INTERVALS)
+        for number in range(ranges):
+            yields = []
+            for of in (None, roles == kmer_pairs.EVALUATED):
+                samples = files.part(number, ranges, of)
+                yields.append([piece.tolist() for piece in kmer_pairs.shared(samples, sizes, most, partners, roles)])
+            assert yields[0] == yields[1]
 
 
 def test_the_result_does_not_depend_on_how_many_pairs_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.errors import StorageError
 from pipelines.splits import sketch, sketch_files
 from tests.pipelines.splits import sketched
 
@@ -52,6 +55,27 @@ def test_a_task_without_a_sample_writes_empty_files(tmp_path: Path) -> None:
     files = sketch_files.SketchFiles(tmp_path, 1)
     assert files.samples() == len(files.part(0, 1)) == 0
     assert files.sizes(2).tolist() == [0, 0]
+
+
+DAMAGE: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("empty", lambda whole: b""),
+    ("cut within the description", lambda whole: whole[:40]),
+    ("cut between two samples", lambda whole: whole[:-12]),
+    ("cut within a sample", lambda whole: whole[:-5]),
+    ("longer", lambda whole: whole + bytes(12)),
+    ("of another version", lambda whole: whole[:6] + b"\2" + whole[7:]),
+    ("of another type", lambda whole: whole.replace(b"<u4", b"<i4")),
+    ("not an array", lambda whole: b"x" * len(whole)),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGE, ids=[name for name, _ in DAMAGE])
+def test_a_damaged_file_is_refused_by_its_name(tmp_path: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
+    files = sketched.write_sketches(tmp_path, sketched.of_texts(TEXTS))
+    path = next(tmp_path.glob("*.samples.npy"))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(StorageError, match=re.escape(f"{path}: damaged")):
+        files.samples()
 
 
 def test_mixing_keeps_numbers_apart_and_spreads_them() -> None:

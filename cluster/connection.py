@@ -32,6 +32,8 @@ from training.hardware.gpus import hardware, require_variables_ray_accepts
 _QUIET = {
     "RAY_DEDUP_LOGS": "1",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    # Read at the import of Ray Data, which Ray Train imports.
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "KINETO_LOG_LEVEL": "6",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
@@ -101,7 +103,7 @@ def job_variables(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def silence_ray() -> None:
-    """Silence Ray's own loggers and warnings in this process."""
+    """Silence Ray's own loggers and warnings in this process, after `prepare_environment`."""
     import ray
 
     warnings.filterwarnings("ignore", module=r"ray(\..*)?")
@@ -109,8 +111,6 @@ def silence_ray() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL)
         logger.propagate = False
-    # Ray Train imports Ray Data, which would set another level; to import it here for that would take a second.
-    logging.getLogger("ray.data").setLevel = lambda level: None  # type: ignore[method-assign]
     # It tells on standard output, which is for results, of every worker that is lost.
     ray._private.worker.print_to_stdstream = lambda data, **options: None
 

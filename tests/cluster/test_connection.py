@@ -67,7 +67,7 @@ def test_messages_of_ray_have_no_colours_where_nobody_wants_them(
 
 def test_verbose_leaves_out_only_the_variables_that_silence() -> None:
     quiet = set(environment(verbose=False)) - set(environment(verbose=True))
-    ray = {"RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH"}
+    ray = {"RAY_DEDUP_LOGS", "RAY_TRAIN_ENABLE_PRINT_PATCH", "RAY_DATA_LOG_LEVEL"}
     assert quiet == ray | {"KINETO_LOG_LEVEL", "TORCH_CPP_LOG_LEVEL"}
 
 

@@ -32,7 +32,8 @@ def test_a_worker_without_ray_begins_before_pytorch_is_there() -> None:
 
 def test_ray_data_is_silenced_before_it_is_imported() -> None:
     code = (
-        "from cluster.connection import silence_ray\nsilence_ray()\nimport logging, sys\n"
+        "from cluster import connection\nconnection.prepare_environment(verbose=False)\nconnection.silence_ray()\n"
+        "import logging, sys\n"
         "assert 'ray.data' not in sys.modules\nimport ray.data\n"
         "logging.getLogger('ray.data.dataset').error('shown')"
     )

@@ -81,6 +81,7 @@ VARIANTS = {
 }
 """From the defaults of version 0 on each adds to the one before, up to averaged strands; the rest replace a part."""
 ROWS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 560_000, 6, 20
+"""As `init` had them when the stored figures were made; what it writes now is in `cluster.presets.experiment_text`."""
 
 
 def build(task: str, variant: Variant, data: Path, work: Path) -> Path:

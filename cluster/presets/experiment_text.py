@@ -25,8 +25,10 @@ _FEW_ROWS = 5_000
 """Below so many rows of train a step has 16 of them, as in examples/yeast, otherwise 64."""
 _SEQUENCE_READINGS, _FEWEST_EPOCHS, _MOST_EPOCHS = 550_000, 6, 30
 """Thirty epochs of up to 18,000 sequences: fewer leave the binding sites of docs/results.md short of their best."""
+_MOST_EPOCHS_OF_CLASSES = 20
+"""As in examples/parts, like all settings of `classes.yaml`; others have not been measured."""
 _SETTINGS = "kind: lstm, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, dropout: 0.2"
-"""Of the network for labelled sequences, as in the figures of docs/results.md."""
+"""Of the network for two labels, as in the figures of docs/results.md."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -101,11 +103,12 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
     lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
     values: dict[str, object] = {
         "sources": "\n".join(lines),
-        "epochs": min(max(round(_SEQUENCE_READINGS / sequences.rows), _FEWEST_EPOCHS), _MOST_EPOCHS),
-        "batch": _batch(sequences.rows),
     }
     if preset == "classes":
-        return _filled(preset, values | {"classes": ", ".join(map(quoted, sequences.classes))}, is_search=False)
+        values |= {"classes": ", ".join(map(quoted, sequences.classes))}
+        values |= {"epochs": _epochs(sequences.rows, _MOST_EPOCHS_OF_CLASSES)}
+        return _filled(preset, values, is_search=False)
+    values |= {"epochs": _epochs(sequences.rows, _MOST_EPOCHS), "batch": _batch(sequences.rows)}
     settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"
     if (facts := sequences.facts) is not None:
         why = f"AUROC of 4-mers {facts.composition:.2f}, on the other strand {facts.composition_reversed:.2f}"
@@ -125,6 +128,10 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
 def structure_network(genomes: Sequence[GenomeEntry]) -> Network:
     """The network of a structure model, by the genome with most introns."""
     return network.choose(max(one.facts.introns or 0.0 for one in genomes))
+
+
+def _epochs(rows: int, most: int) -> int:
+    return min(max(round(_SEQUENCE_READINGS / rows), _FEWEST_EPOCHS), most)
 
 
 def _batch(rows: int) -> int:

@@ -15,6 +15,8 @@ from cluster.presets.experiment_text import (
 )
 from cluster.presets.sequence_facts import SequenceFacts
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "parts" / "experiment.yaml"
+
 
 @pytest.mark.parametrize("name", ["IV", "010", "1_2", "y", "null", "a: b", "II:1-20", "#1", "chr'1", "~"])
 def test_a_name_is_read_back_as_it_is(name: str) -> None:
@@ -45,6 +47,14 @@ def test_a_path_beside_the_folder_is_relative_and_another_is_whole(tmp_path: Pat
 )
 def test_labelled_sequences_are_named_for_their_file_or_its_directory(file: str, name: str) -> None:
     assert collection_name(Path(file)) == name
+
+
+def test_classes_get_the_settings_of_the_example() -> None:
+    files = {"train": "train.csv", "validation": "validation.csv"}
+    text = of_sequences("classes", SequencesEntry("parts", files, 2904, None, ("exon", "intron")))
+    experiment, example = yaml.safe_load(text), yaml.safe_load(EXAMPLE.read_text())
+    assert [experiment[section] for section in ("tokenizer", "model")] == [example["tokenizer"], example["model"]]
+    assert experiment["training"] == example["training"] | {"workers": 1}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ KINDS = [
     {"kind": "transformer", "absolute_positions": True},
     {"kind": "cnn", "stem": 0, "strands": "single"},
     {"kind": "lstm", "strands": "equivariant"},
+    {"kind": "transformer", "strands": "equivariant"},
 ]
 CONFIG = TrainingConfig(epochs=2, global_batch_size=16, ema_decay=0.9, reverse_complement=True, label_smoothing=0.05)
 Document = dict[str, Any]

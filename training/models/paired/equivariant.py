@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pipelines.errors import UsageError
 from pipelines.tokens.vocabulary import PAD
+from training import model_registry
 from training.config import ModelConfig
 from training.cost.amount import NOTHING
 from training.cost.shape import FLOAT, ID, Shape
@@ -24,6 +25,7 @@ from training.cost.stage import Stage
 from training.data.batch import TokenBatch
 from training.models import pooling
 from training.models.body import Body
+from training.models.cnn import Cnn
 from training.models.dropout import Dropout, keys_of_positions, number_places
 from training.models.frames import join_frames, split_frames
 from training.models.paired import bodies
@@ -38,16 +40,25 @@ def check(config: ModelConfig) -> None:
     Raises:
         UsageError: they do not; the message names the key.
     """
+    kind = model_registry.get(config.kind)
     problems = {
         "absolute_positions": ("false", config.absolute_positions, "positions count from the start of one strand"),
-        "bidirectional": ("true", not config.bidirectional, "one direction is one strand alone"),
+        "bidirectional": (
+            "true",
+            "bidirectional" in kind.options and not config.bidirectional,
+            "one direction is one strand alone",
+        ),
         "stem_width": (
             str(config.stem_width + 1),
             config.stem > 0 and config.stem_width % 2 == 0,
             "even, without a middle",
         ),
         "stem": (str(config.stem + 1), config.stem % STRANDS > 0, "an odd number has no half for each strand"),
-        "hidden": (str(config.hidden + 1), config.hidden % STRANDS > 0, "an odd number has no half for each strand"),
+        "hidden": (
+            str(config.hidden + 1),
+            kind.load_body() is Cnn and config.hidden % STRANDS > 0,
+            "an odd number has no half for each strand",
+        ),
     }
     for key, (value, is_wrong, reason) in problems.items():
         if is_wrong:

@@ -146,6 +146,25 @@ def test_keys_that_tell_the_strands_apart_are_refused_by_name(changed: dict[str,
     networks.check(Task(), SMALL)
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"kind": "transformer", "bidirectional": False},
+        {"kind": "cnn", "bidirectional": False},
+        {"kind": "lstm", "hidden": 9},
+        {"kind": "gru", "hidden": 9},
+        {"kind": "lstm", "stem": 0, "stem_width": 4},
+    ],
+    ids=str,
+)
+def test_keys_that_the_kind_does_not_read_may_be_anything(keys: dict[str, Any]) -> None:
+    config, tokenizer = SMALL.model_copy(update=keys), Tokenizer(3, 1, "anchor")
+    networks.check(Task(), config)
+    model = models.fresh(config, tokenizer, 0)
+    turned = logits_of(model, batch_of(tokenizer, [opposite(letters) for letters in LETTERS]))
+    torch.testing.assert_close(turned, logits_of(model, batch_of(tokenizer, LETTERS)), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("kind", "stem", "pooling"), itertools.product(KINDS, [0, 24], ["mean+max", "attention"]))
 def test_weights_are_planned_as_they_are(kind: str, stem: int, pooling: str) -> None:
     config = ModelConfig(

@@ -16,7 +16,7 @@ from cluster.doctor.clock import Reading
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_facts import NodeFacts, Request, gather
 from cluster.doctor.node_report import GpuProblem, NodeReport
-from pipelines.ray_map.nodes import listing
+from pipelines.ray_map.nodes import living_records
 from training.distributed.nodes import node_tasks
 from training.distributed.nodes.node_tasks import Node
 
@@ -31,7 +31,7 @@ def gather_reports(request: Request) -> tuple[list[NodeReport], list[Finding]]:
     import ray
     from ray.exceptions import RayError
 
-    nodes = listing()
+    nodes = living_records()
     answers = [node_tasks.start(gather, node, request) for node in nodes]
     node_tasks.wait(answers, TIMEOUT_S - CLOCK_TIMEOUT_S)
     answered: list[tuple[Node, str, NodeFacts]] = []

@@ -117,9 +117,9 @@ def served(arguments: argparse.Namespace) -> Iterator[None]:
 def _require_one_machine() -> None:
     import ray
 
-    from pipelines.ray_map.nodes import listing
+    from pipelines.ray_map.nodes import living_records
 
-    machines = {node["NodeID"] for node in listing() if node["Resources"].get("CPU")}
+    machines = {node["NodeID"] for node in living_records() if node["Resources"].get("CPU")}
     if machines - {ray.get_runtime_context().get_node_id()}:
         raise UsageError(
             "--output: an address, and the study would build its datasets there on other machines",

@@ -6,8 +6,6 @@ from pipelines.audit import regression_size
 
 PRIOR, LENGTH, GC, SOFT_MASKED, UNKNOWN = "prior", "length", "gc", "soft_masked", "unknown"
 FIRST_SIX, LAST_SIX, ENDS, KMERS = "first_six", "last_six", "ends", "kmers"
-LEAK_AUROC = 0.95
-"""AUROC from which a rule is said to give the answer away in an evaluation."""
 OF_ENDS = (FIRST_SIX, LAST_SIX, ENDS)
 """The rules that look at the ends of an interval."""
 DESCRIPTIONS = {

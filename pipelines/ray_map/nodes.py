@@ -36,9 +36,9 @@ class ClusterTooSmallError(ResourceError):
     code = "cluster_too_small"
 
 
-def nodes_of(described: Sequence[dict[str, Any]]) -> list[Node]:
-    """The living nodes of a `ray.nodes()` listing."""
-    resources = [node["Resources"] for node in described if node["Alive"]]
+def nodes_of(records: Sequence[dict[str, Any]]) -> list[Node]:
+    """The resources of nodes from Ray's records of them, in the same order."""
+    resources = [record["Resources"] for record in records]
     return [Node(int(of_node.get("CPU", 0)), int(of_node.get("GPU", 0))) for of_node in resources]
 
 
@@ -50,12 +50,12 @@ def is_connected() -> bool:
 
 
 def living() -> list[Node]:
-    """The living nodes of the cluster that Ray is connected to."""
-    return nodes_of(listing())
+    """The resources of the living nodes of the cluster that Ray is connected to."""
+    return nodes_of(living_records())
 
 
-def listing() -> list[dict[str, Any]]:
-    """The living nodes, as `ray.nodes()` describes them."""
+def living_records() -> list[dict[str, Any]]:
+    """Ray's records of the living nodes, with their ids, names and addresses, as in `ray.nodes()`."""
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]

@@ -137,6 +137,17 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     assert data.exists()
 
 
+def test_a_file_that_was_written_again_has_another_status_though_size_and_content_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    storage.write_text(path, "text")
+    before = storage.file_status(path)
+    assert path.read_text() == "text"
+    assert storage.file_status(path) == before
+    storage.write_text(path, "text")
+    os.utime(path, ns=(before[1], before[1]))
+    assert storage.file_status(path) != before
+
+
 def test_a_relative_cache_directory_does_not_move_with_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

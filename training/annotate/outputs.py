@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UsageError
-from training.inference import output_record
+from training.genome_tasks import output_record
 
 ENDING, TRACK_ENDINGS = ".gff3", (".bw", ".bigwig")
 STRANDS = ("+", "-")

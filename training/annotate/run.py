@@ -36,8 +36,9 @@ from training.annotate.tiles import Piece, Tiling
 from training.decoding.called import CalledGene
 from training.decoding.settings import Settings
 from training.distributed.nodes.actor_pool import Pool
-from training.inference import staged_tasks, unknown_tokens
-from training.inference.staged_tasks import StagedTasks
+from training.genome_tasks import staged_tasks
+from training.genome_tasks.staged_tasks import StagedTasks
+from training.inference import unknown_tokens
 
 Connect = Callable[[], AbstractContextManager[Any]]
 FORMAT, FORMAT_VERSION = "raygene-annotate", 1

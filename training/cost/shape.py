@@ -7,13 +7,19 @@ On a CPU, tensors of a mebibyte or more go back to the system as soon as they ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import Amount
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Device = Literal["cpu", "cuda"]
-Count = TypeVar("Count", bound=Any)
+Count = TypeVar("Count", int, NDArray[np.int64], "Tensor")
 FLOAT, ID = 4, 8
 """Bytes of a float32 and of a token id."""
 MAPPED = 2**20
@@ -24,8 +30,11 @@ def mirrored_positions(tokens: Count, stride: int) -> Count:
     """Positions of a sequence that are counted from both its ends, `stride` tokens apart, and meet in its middle.
 
     Args:
-        tokens: of the sequence: a number, an array of them or a tensor.
+        tokens: of one sequence, or of several as an array or a tensor of any shape.
         stride: tokens from one position to the next.
+
+    Returns:
+        As `tokens`, of the same shape.
     """
     between = tokens - 1
     return 2 * (between // (2 * stride)) + 1 + (between % (2 * stride) > 0)

@@ -201,7 +201,7 @@ def _this_machine() -> str:
 def _machines(share: Placement) -> list[str]:
     """Ray's ids of the nodes that can hold a worker."""
     machines = []
-    for node in nodes.listing():
+    for node in nodes.living_records():
         resources = node["Resources"]
         if resources.get("CPU", 0) >= share.cpus and resources.get("GPU", 0) >= share.use_gpu:
             machines.append(str(node["NodeID"]))

@@ -24,7 +24,7 @@ from pipelines.gene_models.model import Gene
 from pipelines.genome import bed
 from pipelines.genome.features import Feature
 from pipelines.genome.labelled import Sequences
-from training.inference import output_record
+from training.genome_tasks import output_record
 from training.scan import bedgraph
 from training.scan.calls import Call, Thresholds, call_genes
 from training.scan.grid import Grid

@@ -23,9 +23,10 @@ from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
 from pipelines.stores import worker_folder
 from training.distributed.nodes.actor_pool import Pool
-from training.inference import staged_tasks, unknown_tokens
+from training.genome_tasks import staged_tasks
+from training.genome_tasks.staged_tasks import StagedTasks
+from training.inference import unknown_tokens
 from training.inference.scorer import ModelScorer, Scorer
-from training.inference.staged_tasks import StagedTasks
 from training.scan import outputs, pieces, scores
 from training.scan.calls import Thresholds
 from training.scan.grid import Grid

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import ResourceError, StorageError, UsageError
-from pipelines.ray_map.nodes import listing, living, nodes_of
+from pipelines.ray_map.nodes import living, living_records, nodes_of
 from pipelines.stores import worker_folder
 from pipelines.stores.worker_folder import WorkerFolder
 from training.distributed.nodes import node_tasks
@@ -54,22 +54,22 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
     Raises:
         ResourceError: the cluster has no such device, or a machine did not answer or does not share the files.
     """
-    described = listing()
-    nodes = nodes_of(described)
+    records = living_records()
+    nodes = nodes_of(records)
     placement = place(nodes, config.workers, device)
     usable = [
-        (row, node)
-        for row, node in zip(described, nodes, strict=True)
+        (record, node)
+        for record, node in zip(records, nodes, strict=True)
         if node.cpus and (node.gpus or not placement.use_gpu)
     ]
     kind = config.device_kind or ("cuda" if placement.use_gpu else "cpu")
     configured = None if config.device_memory is None else capacity.parse_size(config.device_memory)
     requested: Kind | None = None if configured is not None else "cuda" if placement.use_gpu else "cpu"
-    reports = _reports([row for row, _ in usable], requested, worker_folder.of(output), files)
-    for (row, _), report in zip(usable, reports, strict=True):
+    reports = _reports([record for record, _ in usable], requested, worker_folder.of(output), files)
+    for (record, _), report in zip(usable, reports, strict=True):
         if report.problem:
             raise ResourceError(
-                f"{report.problem} on {row.get('NodeManagerHostname') or row['NodeManagerAddress']}",
+                f"{report.problem} on {record.get('NodeManagerHostname') or record['NodeManagerAddress']}",
                 "put --output and the dataset where every node of the cluster reads and writes the same files",
             )
     memories = [report.memory or configured or 0 for report in reports]
@@ -78,7 +78,7 @@ def smallest_machine(config: TuningConfig, device: str, output: Path, files: Seq
         min(memories),
         cpus_per_memory([node.cpus for _, node in usable], memories),
         min(node.gpus for _, node in usable) if placement.use_gpu else 0,
-        is_local=len(described) == 1 and kind == "cpu" and configured is None,
+        is_local=len(records) == 1 and kind == "cpu" and configured is None,
     )
 
 
@@ -95,7 +95,7 @@ def require_led_here(workers: int, output: Path) -> None:
     served = worker_folder.of(output)
     if served.server is None:
         return
-    others = [node for node in listing() if node["NodeID"] != served.node]
+    others = [node for node in living_records() if node["NodeID"] != served.node]
     if any(node["Resources"].get("CPU") for node in others):
         raise UsageError(
             f"tuning.workers {workers}: --output is an address, which trials of several workers on several machines "

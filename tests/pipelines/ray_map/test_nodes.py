@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pipelines.ray_map.nodes import ClusterTooSmallError, Node, Shortage, held_by_any
+from pipelines.ray_map.nodes import ClusterTooSmallError, Node, Shortage, held_by_any, nodes_of
 
 CPU, GPU = Node(1, 0), Node(4, 1)
 
@@ -19,6 +21,11 @@ class Changing:
 
     def shortage(self, cpus: int = 1, gpus: int = 0) -> Shortage:
         return Shortage(held_by_any(cpus, gpus), "a task needs it", self.living, lambda: self.seconds)
+
+
+def test_what_a_record_does_not_name_the_node_does_not_have() -> None:
+    records: list[dict[str, Any]] = [{"Resources": {"CPU": 4.0, "GPU": 1.0, "memory": 1e9}}, {"Resources": {}}]
+    assert nodes_of(records) == [Node(4, 1), Node(0, 0)]
 
 
 def test_a_shortage_that_lasts_is_an_error_with_what_is_left() -> None:

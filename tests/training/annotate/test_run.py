@@ -27,7 +27,7 @@ from training.annotate.outputs import Outputs
 from training.annotate.run import Annotation
 from training.annotate.tiles import Tiling
 from training.decoding.settings import Settings
-from training.inference.staged_tasks import StagedTasks
+from training.genome_tasks.staged_tasks import StagedTasks
 
 pytestmark = pytest.mark.ray
 GENES = known_genes.genes(60)

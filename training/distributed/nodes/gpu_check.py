@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ResourceError
-from pipelines.ray_map.nodes import listing
+from pipelines.ray_map.nodes import living_records
 from training.distributed.nodes import node_tasks
 from training.hardware import devices
 from training.hardware.devices import DeviceError
@@ -99,7 +99,7 @@ def inventory_cluster() -> list[NodeInventory]:
     import ray
     from ray.exceptions import RayError
 
-    nodes = listing()
+    nodes = living_records()
     references = [node_tasks.start(inspect_machine, node, node_tasks.gpus(node) > 0) for node in nodes]
     try:
         answers = ray.get(references, timeout=ANSWER_S)

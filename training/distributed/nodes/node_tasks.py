@@ -18,7 +18,7 @@ def start(function: Callable[..., Any], node: Node, *arguments: Any, gpus: float
 
     Args:
         function: of a module that is installed on the node.
-        node: one of `pipelines.ray_map.nodes.listing()`.
+        node: one of `pipelines.ray_map.nodes.living_records()`.
         arguments: of the function.
         gpus: to reserve. The process that ran the function then ends, and with it goes the memory of its GPU.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.audit.rule_names import GC, LEAK_AUROC, LENGTH
+from pipelines.audit.rule_names import GC, LENGTH
+from training.evaluation import leak
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
 
 
@@ -71,6 +72,6 @@ def warnings(evaluation: ClassEvaluation) -> list[str]:
     texts += [
         f"the {rule.description} alone reaches AUROC {rule.metrics['auroc']:.3f}: the sequences give their class away"
         for rule in evaluation.rules
-        if rule.name in (LENGTH, GC) and rule.metrics["auroc"] >= LEAK_AUROC
+        if rule.name in (LENGTH, GC) and leak.gives_away(rule.metrics)
     ]
     return texts

@@ -9,8 +9,8 @@ import numpy as np
 from pipelines import class_metrics
 from training.evaluation.classes import conclusions, tables
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
+from training.evaluation.common_keys import Json, provenance_keys, split_keys
 from training.evaluation.intervals import all_as_json, as_json
-from training.evaluation.shared_json import Json, closing, opening
 
 
 def to_json(evaluation: ClassEvaluation) -> Json:
@@ -21,13 +21,15 @@ def to_json(evaluation: ClassEvaluation) -> Json:
         for model, sentence in zip(evaluation.models, sentences, strict=True)
     ]
     return {
-        **opening(models, evaluation.dataset, task="classify"),
+        **split_keys(models, evaluation.dataset, task="classify"),
         "classes": evaluation.classes,
         "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
         "rules": {rule.name: rule.metrics for rule in evaluation.rules},
         "regression": _model(evaluation, evaluation.baseline),
         "differences": [_difference(*pair) for pair in tables.pairs(evaluation)],
-        **closing(models, evaluation.dataset, evaluation.resampling, "sequence", conclusions.warnings(evaluation)),
+        **provenance_keys(
+            models, evaluation.dataset, evaluation.resampling, "sequence", conclusions.warnings(evaluation)
+        ),
     }
 
 

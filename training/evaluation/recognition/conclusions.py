@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.audit.rule_names import KMERS, LEAK_AUROC, LENGTH, OF_ENDS
+from pipelines.audit.rule_names import KMERS, LENGTH, OF_ENDS
+from training.evaluation import leak
 from training.evaluation.recognition.evaluate import Difference, Evaluation, ModelEvaluation
 from training.evaluation.recognition.thresholds import Transfer
 
@@ -70,12 +71,12 @@ def _conclude(evaluation: Evaluation, model: ModelEvaluation, difference: Differ
     best, model_auroc = evaluation.rules[0], model.metrics["auroc"]
     rule_auroc = best.metrics["auroc"]
     # 5-mers are what a gene is made of: a regression on them is a baseline to beat, not a leak.
-    leak = next((rule for rule in evaluation.rules if rule.name != KMERS), best)
-    if leak.metrics["auroc"] >= LEAK_AUROC:
-        reach = "reach" if leak.name in OF_ENDS else "reaches"
+    other = next((rule for rule in evaluation.rules if rule.name != KMERS), best)
+    if leak.gives_away(other.metrics):
+        reach = "reach" if other.name in OF_ENDS else "reaches"
         return (
-            f"The {leak.description} alone {reach} AUROC {leak.metrics['auroc']:.3f} (model {model_auroc:.3f}): the "
-            f"intervals give the answer away, and this figure says little about genes. {_fix(evaluation, leak.name)}"
+            f"The {other.description} alone {reach} AUROC {other.metrics['auroc']:.3f} (model {model_auroc:.3f}): the "
+            f"intervals give the answer away, and this figure says little about genes. {_fix(evaluation, other.name)}"
         )
     seen = ", fitted on train of this dataset" if evaluation.is_of_another_dataset(model) else ""
     return _compare(

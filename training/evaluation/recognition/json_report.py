@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines import metrics
+from training.evaluation.common_keys import Json, provenance_keys, split_keys
 from training.evaluation.intervals import all_as_json, as_json
 from training.evaluation.recognition import conclusions, mistakes, tables
 from training.evaluation.recognition.calibration import Bin
@@ -12,21 +13,22 @@ from training.evaluation.recognition.evaluate import Difference, Evaluation, Own
 from training.evaluation.recognition.recall import Recall
 from training.evaluation.recognition.slices import BY, Slice
 from training.evaluation.recognition.thresholds import Rates, Transfer, sweep
-from training.evaluation.shared_json import Json, closing, opening
 
 
 def to_json(evaluation: Evaluation) -> Json:
     """The first model's metrics and what belongs to the split, flat; and those of every model under `models`."""
     models = [_model(evaluation, number) for number in range(len(evaluation.models))]
     return {
-        **opening(models, evaluation.dataset),
+        **split_keys(models, evaluation.dataset),
         "genes": evaluation.genes,
         "negatives": len(evaluation.dataset) - evaluation.genes,
         "shortcuts": {rule.name: rule.metrics["auroc"] for rule in evaluation.rules},
         "rules": {rule.name: rule.metrics | {"threshold": rule.threshold} for rule in evaluation.rules},
         "best_rule": {"name": evaluation.rules[0].name, "intervals": all_as_json(evaluation.rule_intervals)},
         "differences": [_difference(difference) for difference in evaluation.differences],
-        **closing(models, evaluation.dataset, evaluation.resampling, evaluation.unit, conclusions.warnings(evaluation)),
+        **provenance_keys(
+            models, evaluation.dataset, evaluation.resampling, evaluation.unit, conclusions.warnings(evaluation)
+        ),
     }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipelines.errors import ResourceError
@@ -32,3 +34,13 @@ def test_every_gpu_or_else_every_cpu_scores(
 def test_what_ray_would_wait_for_for_ever_is_refused(nodes: list[Node], requested: int | None, device: str) -> None:
     with pytest.raises(ResourceError, match=r"--workers \d: each needs"):
         actor_pool.choose_pool(nodes, requested, device)
+
+
+@pytest.mark.ray
+def test_the_pool_of_the_connected_cluster_has_an_actor_for_each_of_its_cpus(ray_session: Any) -> None:
+    import ray
+
+    cpus = int(ray.cluster_resources()["CPU"])
+    assert actor_pool.on_cluster(None, "cpu") == Pool(cpus, use_gpu=False)
+    with pytest.raises(ResourceError, match=f"set it to {cpus}"):
+        actor_pool.on_cluster(cpus + 1, "cpu")

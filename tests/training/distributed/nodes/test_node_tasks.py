@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.ray_map.nodes import listing
+from pipelines.ray_map.nodes import living_records
 from training.distributed.nodes import node_tasks
 
 pytestmark = pytest.mark.ray
@@ -24,7 +24,7 @@ def sleep(seconds: float) -> None:
 def test_a_function_runs_in_another_process_with_its_arguments(ray_session: Any) -> None:
     import ray
 
-    (node,) = listing()
+    (node,) = living_records()
     result, process = ray.get(node_tasks.start(add, node, 2, 3), timeout=60)
     assert result == 5
     assert process != os.getpid()
@@ -33,7 +33,7 @@ def test_a_function_runs_in_another_process_with_its_arguments(ray_session: Any)
 def test_tasks_run_though_every_cpu_is_reserved(ray_session: Any) -> None:
     import ray
 
-    (node,) = listing()
+    (node,) = living_records()
     cpus = int(node["Resources"]["CPU"])
     holding = ray.remote(num_cpus=cpus)(sleep).remote(30)
     try:
@@ -45,7 +45,7 @@ def test_tasks_run_though_every_cpu_is_reserved(ray_session: Any) -> None:
 def test_waiting_ends_in_time_and_returns_what_has_ended(ray_session: Any) -> None:
     import ray
 
-    (node,) = listing()
+    (node,) = living_records()
     quick, slow = node_tasks.start(add, node, 1, 1), node_tasks.start(sleep, node, 60)
     ray.wait([quick], timeout=60)
     assert node_tasks.wait([quick, slow], seconds=0.5) == [quick]
@@ -57,7 +57,7 @@ def test_a_task_for_a_node_that_is_gone_fails_rather_than_run_elsewhere(ray_sess
     import ray
     from ray.exceptions import RayError
 
-    (node,) = listing()
+    (node,) = living_records()
     with pytest.raises(RayError):
         ray.get(node_tasks.start(add, node | {"NodeID": "1" * len(node["NodeID"])}, 1, 1), timeout=60)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ResourceError
-from pipelines.ray_map.nodes import Node, nodes_of
+from pipelines.ray_map.nodes import Node
 from training.distributed.nodes.placement import Placement, max_workers_per_node, missing_resources, place
 
 
@@ -48,15 +48,6 @@ def test_too_few_gpus_or_cpus_are_an_error_with_those_of_the_cluster() -> None:
         place([Node(8, 0)], 9, "auto")
     with pytest.raises(ResourceError, match="add a node"):
         place([], 1, "auto")
-
-
-def test_dead_nodes_do_not_count() -> None:
-    listing = [
-        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0, "memory": 1e9}},
-        {"Alive": False, "Resources": {"CPU": 64.0}},
-        {"Alive": True, "Resources": {}},
-    ]
-    assert nodes_of(listing) == [Node(4, 1), Node(0, 0)]
 
 
 def test_nothing_is_awaited_where_all_is_free() -> None:

@@ -12,13 +12,13 @@ from training.evaluation.bootstrap import Resampling
 Json = dict[str, Any]
 
 
-def opening(models: Sequence[Json], dataset: TokenDataset, **more: Any) -> Json:
+def split_keys(models: Sequence[Json], dataset: TokenDataset, **more: Any) -> Json:
     """The first model's figures, flat, `more`, and the split with its rows."""
     first = {key: value for key, value in models[0].items() if key != "name"}
     return first | more | {"split": dataset.split, "rows": len(dataset)}
 
 
-def closing(
+def provenance_keys(
     models: Sequence[Json], dataset: TokenDataset, resampling: Resampling, unit: str, warnings: Sequence[str]
 ) -> Json:
     """How intervals were drawn, what was evaluated, what to be careful about, and the figures of all models.

@@ -130,7 +130,7 @@ def assign_splits(
         genes = _number_genes(files, len(table))
         family = genes if family is None else families.merge_groups(family, genes)
     groups = _number_groups(collections, len(table))
-    splits = assign.assign(files, split, groups, family, config.classes or ())
+    splits = assign.assign(files, split, groups, family, config.classes or (), is_divided=config.is_divided)
     if split.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "

@@ -193,7 +193,7 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     prepared = PreparedIntervals(config, sources, collections, blocks, tokenizer, versions)
     if config.task != CLASSIFY:
-        plan.require_genes(prepared.splits(), config.split)
+        plan.require_genes(prepared.splits(), config.split, is_divided=config.is_divided)
     for text in shortened.expected_warnings(config, sources):
         progress.warn(text)
     return prepared

@@ -56,6 +56,11 @@ class DatasetConfig(DatasetSections):
 
     sources: list[SourceConfig] = Field(min_length=1)
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether `split` divides anything: a source has no files of its own for its splits."""
+        return any(source.train is None for source in self.sources)
+
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:
         names = Counter(source.genome for source in self.sources)

@@ -79,6 +79,8 @@ def assign(
     groups: NDArray[np.integer] | None = None,
     similar: NDArray[np.integer] | None = None,
     classes: Sequence[str] = (),
+    *,
+    is_divided: bool = True,
 ) -> Codes:
     """Assign every interval to a split.
 
@@ -90,6 +92,7 @@ def assign(
             None where there are no labelled sequences.
         similar: for `family`, groups of near-duplicates, shape (rows,).
         classes: names of the classes of labelled sequences; empty where labels say gene or negative.
+        is_divided: whether `config` divides anything; where every source has files for its splits, it requests none.
 
     Returns:
         The split of each row, shape (rows,).
@@ -99,7 +102,7 @@ def assign(
             class, or a train split that lacks one.
     """
     codes = expected(tables, config, groups, similar)
-    _check_classes(codes, tables, config, classes)
+    _check_classes(codes, tables, config if is_divided else None, classes)
     return codes
 
 
@@ -365,24 +368,32 @@ def _check_overlaps(
             raise AssertionError("intervals that overlap are in different splits")
 
 
-def _check_classes(codes: Codes, tables: Iterable[pa.Table], config: SplitConfig, classes: Sequence[str]) -> None:
-    """Check that train and every requested split have genes and negatives, or two classes, and train all classes."""
+def _check_classes(
+    codes: Codes, tables: Iterable[pa.Table], config: SplitConfig | None, classes: Sequence[str]
+) -> None:
+    """Check that train and every requested split have genes and negatives, or two classes, and train all classes.
+
+    Without a configuration the splits are requested that have rows.
+    """
     names = classes or ("negatives", "genes")
     counts = np.zeros((len(schema.SPLITS), len(names)), np.int64)
     for rows, table in _slices(tables):
         number = len(names) * codes[rows].astype(np.int64) + table["label"].to_numpy()
         counts += np.bincount(number, minlength=counts.size).reshape(counts.shape)
     for split in ("train", "validation", "test"):
-        is_requested = split == "train" or getattr(config, split)
+        own = counts[schema.SPLITS.index(split)]
+        is_requested = split == "train" or (getattr(config, split) if config else own.any())
         if not is_requested:
             continue
-        present = [name for name, rows in zip(names, counts[schema.SPLITS.index(split)], strict=True) if rows]
+        present = [name for name, rows in zip(names, own, strict=True) if rows]
         if len(present) < (len(names) if split == "train" else 2):
             problem = f"has only {', '.join(present)}" if present else "has no interval"
             if classes and len(present) > 1:
                 problem = f"has no sequence of class {next(name for name in names if name not in present)}"
             raise UsageError(
                 f"split: {split} {problem}",
-                _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block"),
+                _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block")
+                if config
+                else "give its file sequences of both labels, or of all classes",
                 key="split",
             )

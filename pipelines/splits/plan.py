@@ -119,8 +119,13 @@ def of_intervals(
     return _in_order(planned, dict.fromkeys(one.genome for one in planned))
 
 
-def require_genes(planned: Sequence[PlannedSplit], config: SplitConfig) -> None:
+def require_genes(planned: Sequence[PlannedSplit], config: SplitConfig, *, is_divided: bool = True) -> None:
     """Check that train and every requested split will have a gene, as far as that is known.
+
+    Args:
+        planned: all splits.
+        config: what is requested.
+        is_divided: whether `config` divides anything; where every source has files for its splits, it requests none.
 
     Raises:
         UsageError: one has none.
@@ -128,7 +133,7 @@ def require_genes(planned: Sequence[PlannedSplit], config: SplitConfig) -> None:
     if not all(one.is_exact for one in planned):
         return
     for split in schema.SPLITS:
-        is_requested = split == "train" or getattr(config, split)
+        is_requested = split == "train" or (is_divided and getattr(config, split))
         if is_requested and not any(one.genes for one in planned if one.split == split):
             key = "split" if split == "train" else f"split.{split}"
             fix = "hold out less" if split == "train" else "hold out another chromosome, or a longer region"

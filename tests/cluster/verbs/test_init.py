@@ -55,6 +55,17 @@ def test_experiments_of_genes_and_other_intervals_pass_a_dry_run(
     assert run_here("build", path, "--dry-run").returncode == 0
 
 
+def test_labelled_sequences_without_test_pass_a_dry_run(tmp_path: Path) -> None:
+    flags = [word for split in ("train", "validation") for word in (f"--{split}", tmp_path / f"{split}.csv")]
+    for path in flags[1::2]:
+        Path(path).write_text(
+            "\n".join(["sequence,label", *(f"{'ACGT' * 9},{number % 2}" for number in range(60)), ""])
+        )
+    assert run_here("init", tmp_path / "mine", *flags, "--genome", "toy").returncode == 0
+    dry = run_here("build", tmp_path / "mine" / "experiment.yaml", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+
+
 def test_labelled_sequences_keep_their_files_and_pass_a_dry_run(tmp_path: Path) -> None:
     splits = {"train": 400, "validation": 100, "test": 100}
     for split, count in splits.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -320,6 +321,18 @@ def test_names_are_held_out_as_an_obvious_loop_holds_them_out(
     named = NamedRows(pa.chunked_array([names], pa.string()))
     codes = assign._held_out_by_name(named, np.array(waiting, np.int64), 100, shares, seed)
     assert [schema.SPLITS[code] if code >= 0 else "" for code in codes] == expected
+
+
+def test_files_of_splits_are_asked_for_no_other_split() -> None:
+    rows = table({("a", "train"): 5, ("a", "validation"): 2})
+    rows = rows.append_column("split", rows["chromosome"])
+    with pytest.raises(UsageError, match="test has no interval"):
+        assign.assign([rows], SplitConfig())
+    codes = assign.assign([rows], SplitConfig(), is_divided=False)
+    assert assign.names(codes).to_pylist() == rows["split"].to_pylist()
+    genes = rows.filter(pc.or_(pc.equal(rows["label"], 1), pc.equal(rows["split"], "train")))
+    with pytest.raises(UsageError, match=r"validation has only genes: give its file sequences of both labels"):
+        assign.assign([genes], SplitConfig(), is_divided=False)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,14 @@ class ModelConfig(Section):
         json_schema_extra=LATER,
     )
 
+    ensemble: int = Field(
+        default=1,
+        description="recognisers that are trained side by side and whose logits are averaged; they take as many times "
+        "the time and memory (not in task structure)",
+        ge=1,
+        le=64,
+        json_schema_extra=LATER,
+    )
     outputs: int | None = Field(
         default=None,
         description="logits of a row (task classify: one of each class; default: what the dataset needs)",

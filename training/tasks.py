@@ -72,6 +72,7 @@ _OF_STRUCTURE = ("base_channels", "base_layers", "base_width", "output_layers")
 _OF_RECOGNITION: dict[str, str] = {
     "pooling": "task structure gives every base an output of its own, so that nothing is pooled",
     "strands": "task structure reads both strands at once",
+    "ensemble": "task structure decodes the scores of one network",
 }
 """The keys of `model` that recognition alone has, with the reason."""
 

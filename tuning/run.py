@@ -275,7 +275,8 @@ class Run:
         model, training = keys.trial_configs(self._base, trial.parameters, trial.seed, self._config.workers)
         tokens = int(splits[0].lengths.sum())
         # A row of the embedding is looked up, not multiplied.
-        weights = max(trial.weights - splits[0].tokenizer.vocabulary_size * model.embedding, 1)
+        tables = model.ensemble * splits[0].tokenizer.vocabulary_size * model.embedding
+        weights = max(trial.weights - tables, 1)
         return cost_estimate.operations(weights, tokens // model.stem_stride, epochs or training.epochs)
 
 

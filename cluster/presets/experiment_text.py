@@ -29,6 +29,8 @@ _MOST_EPOCHS_OF_CLASSES = 20
 """As in examples/parts, like all settings of `classes.yaml`; others have not been measured."""
 _SETTINGS = "kind: lstm, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, dropout: 0.2"
 """Of the network for two labels, as in the figures of docs/results.md."""
+_ENSEMBLE = 3
+"""Networks that are averaged; a search trains one at each of its sizes."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -121,6 +123,8 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
             why = f"both strands alike: {why}"
         else:
             why = f"read on the given strand: {why}"
+    if preset != "search":
+        settings = f"ensemble: {_ENSEMBLE}, {settings}"
     values |= {"network": f"{{{settings}}}", "strands": strands, "network_why": why}
     return _filled("promoters", values, is_search=preset == "search")
 

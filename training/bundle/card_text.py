@@ -107,6 +107,12 @@ def sequences(split: Config) -> str:
     )
 
 
+def network(model: Config) -> str:
+    """A model's kind and sizes in words."""
+    members = f", ensemble of {model['ensemble']}" if model.get("ensemble", 1) > 1 else ""
+    return f"{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{members}"
+
+
 def making(config: Config) -> str:
     """How the model was made: its sizes, the tokens, and the sections of the experiment."""
     model, tokenizer, versions = config["model"], config["tokenizer"], config["versions"]
@@ -118,7 +124,7 @@ def making(config: Config) -> str:
     software = ", ".join(f"{program} {version}" for program, version in (versions | data).items())
     run = f" Run `{config['run']}`." if "run" in config else ""
     return (
-        f"## How it was made\n\n{model['kind']}, embedding {model['embedding']}, hidden {model['hidden']}{size}. "
+        f"## How it was made\n\n{network(model)}{size}. "
         f"Tokens: {tokenizer['k']}-mers, stride {tokenizer['stride']}, tail {tokenizer['tail']}, {tokenizer['size']:,} "
         f"ids (`{tokenizer['fingerprint'][:12]}`). Trained with `raygene train` on a dataset of `raygene build`, with "
         f"these sections of the experiment:\n\n{fenced('yaml', text)}\n\n{software}.{run}"

@@ -16,10 +16,8 @@ from training.data.ahead import made_ahead
 from training.engine.scoring import default_token_budget, probabilities, shape_of_scores
 from training.hardware import devices
 from training.inference import window_inference
-from training.inference.window_inference import WindowInference
 from training.memory.scoring import batch_tokens
 from training.models import AnyRecogniser
-from training.models.recogniser import Recogniser
 
 CPU = torch.device("cpu")
 CHUNK = 1 << 20
@@ -83,10 +81,9 @@ class ModelScorer:
         Returns:
             Probabilities, shape (windows,).
         """
-        assert isinstance(self.model, Recogniser)
         tokens, _ = self.tokenizer.encode_many(codes, np.array([len(codes)]))
         with torch.inference_mode():
-            logits = WindowInference(self.model)(tokens, starts, self._tokens(size))
+            logits = window_inference.logits_of_windows(self.model, tokens, starts, self._tokens(size))
         scores: NDArray[np.float64] = torch.sigmoid(logits.double()).numpy()
         return scores
 

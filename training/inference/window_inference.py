@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.models.ensemble import members_of
 from training.models.frames import join_frames
 from training.models.recogniser import Recogniser
 from training.models.recurrent.cells import BIASES, MATRICES
@@ -38,7 +39,7 @@ class WindowInference:
     """Gives logits of windows of a stretch of tokens.
 
     Args:
-        model: one that `fits`. Its weights are read once.
+        model: one that `fits`, and no ensemble. Its weights are read once.
     """
 
     def __init__(self, model: Recogniser) -> None:
@@ -116,13 +117,32 @@ class WindowInference:
         )
 
 
-def fits(model: nn.Module, size: int) -> TypeGuard[Recogniser]:
-    """Whether `WindowInference` computes a model for windows: a stem, one LSTM layer and one logit, on a CPU.
+def logits_of_windows(model: nn.Module, tokens: NDArray[Any], starts: Integers, size: int) -> Tensor:
+    """Logits of windows under a model that `fits`; those of an ensemble are the means over its members.
+
+    Args:
+        model: of any kind.
+        tokens, starts, size: as `WindowInference` takes them.
+
+    Returns:
+        float32, shape (windows,).
+    """
+    members = [WindowInference(member) for member in members_of(model) if _fits(member, size)]
+    logits = [inference(tokens, starts, size) for inference in members]
+    return logits[0] if len(logits) == 1 else torch.stack(logits).mean(0)
+
+
+def fits(model: nn.Module, size: int) -> bool:
+    """Whether windows of a model can be computed so: a stem, one LSTM layer and one logit, on a CPU.
 
     Args:
         model: of any kind.
         size: tokens of a window.
     """
+    return all(_fits(member, size) for member in members_of(model))
+
+
+def _fits(model: nn.Module, size: int) -> TypeGuard[Recogniser]:
     if not isinstance(model, Recogniser):
         return False
     config, weight = model.config, model.embedding.weight

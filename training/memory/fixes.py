@@ -108,6 +108,7 @@ def _ladders(
         ]
 
     yield training_key("precision", ["bf16"] if training.precision == "fp32" else [])
+    yield model_key("ensemble", list(range(model.ensemble - 1, 0, -1)))
     if task == STRUCTURE:
         yield _strides_of_codons(model, training, longest)
         yield [change for change in model_key("base_channels", _halves(model.base_channels)) if _is_valid(change)]

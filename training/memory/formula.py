@@ -14,6 +14,7 @@ from training.config import ModelConfig, TrainingConfig
 from training.cost.amount import NOTHING, Amount
 from training.cost.shape import FLOAT, ID, Device, Shape, strands_in_step
 from training.cost.stage import Moment, Stage, frozen_below_head, moments
+from training.models import ensemble
 
 IMPORTED = 357e6
 """Resident bytes of a process that has imported torch and Arrow, where no probe has measured them."""
@@ -89,9 +90,9 @@ def estimate(
     """
     # What each strand saves is held until the backward pass.
     work = replace(work, rows=strands_in_step(model, training) * work.rows)
-    shape, stages = _stages(model, training, vocabulary_size, work)
-    if not training.trains_body:
-        stages = frozen_below_head(stages, HEAD_STAGES[work.task])
+    shape, stages = _stages(
+        model, training, vocabulary_size, work, None if training.trains_body else HEAD_STAGES[work.task]
+    )
     # A stage's weights are several tensors, the largest of which has about half of them.
     gradients = [shape.tensor(stage.weights / 2) * 2 for stage in stages]
     passes = moments(stages, gradients, accumulates=work.accumulates)
@@ -131,18 +132,22 @@ def evaluation(model: ModelConfig, training: TrainingConfig, vocabulary_size: in
         vocabulary_size: number of token ids.
         work: the batch.
     """
-    _, stages = _stages(model, training, vocabulary_size, work)
-    passes = moments(frozen_below_head(stages, 0), [NOTHING] * len(stages), accumulates=False)
+    _, stages = _stages(model, training, vocabulary_size, work, trained=0)
+    passes = moments(stages, [NOTHING] * len(stages), accumulates=False)
     parameters = sum(stage.weights + stage.frozen for stage in stages)
     return round(parameters + max(moment.amount.total for moment in passes) + ID * work.rows * work.tokens)
 
 
 def _stages(
-    model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work
+    model: ModelConfig, training: TrainingConfig, vocabulary_size: int, work: Work, trained: int | None
 ) -> tuple[Shape, list[Stage]]:
+    """The batch, and the stages of all members, of whose own stages only the last so many are trained; None: all."""
     shape = Shape.of(model, training, work.rows, work.tokens, work.device)
     stages_of = structure.memory_stages if work.task == "structure" else models.memory_stages
-    return shape, stages_of(model, vocabulary_size, shape)
+    stages = stages_of(model, vocabulary_size, shape)
+    if trained is not None:
+        stages = frozen_below_head(stages, trained)
+    return shape, stages if model.ensemble == 1 else list(ensemble.memory_stages(model.ensemble, stages))
 
 
 def _update(training: TrainingConfig, stages: list[Stage], shape: Shape, gradients: Amount, workers: int) -> Moment:

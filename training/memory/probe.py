@@ -149,21 +149,22 @@ def _run_steps(
             for _ in range(2 if work.accumulates else 1):
                 batch = _random_batch(work, vocabulary_size, generator).to(device)
                 with precision.autocast():
-                    loss = _losses(network, batch).sum() / work.rows
+                    loss = _losses(network, batch, model.logits).sum() / work.rows
                 precision.backward(loss)
             precision.step(optimizer, network, training.max_grad_norm)
             if average is not None:
                 average.add(1)
 
 
-def _losses(network: nn.Module, batch: TokenBatch) -> Tensor:
-    """The loss of each row, shape (rows,)."""
+def _losses(network: nn.Module, batch: TokenBatch, outputs: int) -> Tensor:
+    """The loss of each row, shape (rows,), or (members, rows)."""
     if isinstance(batch, StructureBatch):
         return losses(network(batch), batch, LossWeights(batch.longest))
     logits = network(batch)
-    if logits.ndim > 1:
-        return cross_entropy(logits, batch.labels.long(), reduction="none")
-    return binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+    if outputs > 1:
+        rows = logits.reshape(-1, outputs)
+        return cross_entropy(rows, batch.labels.long().repeat(len(rows) // len(batch.labels)), reduction="none")
+    return binary_cross_entropy_with_logits(logits, batch.labels.expand_as(logits), reduction="none")
 
 
 def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:

@@ -47,7 +47,7 @@ def operations_per_token(
     weights = sum(stage.weights + stage.frozen for stage in stages) / FLOAT
     # Where weights are shared between the strands, each is used for both.
     times = 2 if model.strands == "equivariant" else strands_in_step(model, training)
-    return OPERATIONS * times * weights * shape.positions / tokens
+    return OPERATIONS * times * model.ensemble * weights * shape.positions / tokens
 
 
 def peak_of(device: str, precision: str, tf32: bool | None) -> float | None:

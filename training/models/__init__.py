@@ -2,6 +2,7 @@
 
 Every model maps a `TokenBatch` to one logit a row, shape (rows,), or to several, shape (rows, outputs), and gives a row
 the same logits in any batch. Its token vectors are the parameter `embedding.weight`, shape (vocabulary, embedding).
+Each member of an ensemble is such a model.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pipelines import fingerprint
 from pipelines.tokens.tokenizer import Tokenizer
 from training import model_registry
 from training.config import ModelConfig
@@ -21,6 +23,7 @@ from training.cost.stage import Stage
 # Importing the built-in bodies takes 70 MB, which every process does, so that all need the same memory before a model.
 from training.models import cnn, embedding_file, recurrent, transformer  # noqa: F401
 from training.models.body import Body
+from training.models.ensemble import Ensemble, Member, members_of
 from training.models.initial_vectors import compositional
 from training.models.paired import equivariant
 from training.models.paired.equivariant import EquivariantRecogniser
@@ -37,7 +40,7 @@ def body_of(config: ModelConfig) -> type[Body]:
     return body
 
 
-AnyRecogniser = Recogniser | EquivariantRecogniser
+AnyRecogniser = Member | Ensemble
 
 
 def check(config: ModelConfig) -> None:
@@ -61,10 +64,14 @@ def make(config: ModelConfig, vocabulary_size: int, complements: NDArray[Any] | 
     Raises:
         UsageError: no such kind is registered, or keys that `model.strands: equivariant` rules out.
     """
-    return _class_of(config)(config, vocabulary_size, body_of(config), complements)
+
+    def make_member() -> Member:
+        return _class_of(config)(config, vocabulary_size, body_of(config), complements)
+
+    return make_member() if config.ensemble == 1 else Ensemble(config, make_member)
 
 
-def _class_of(config: ModelConfig) -> type[AnyRecogniser]:
+def _class_of(config: ModelConfig) -> type[Member]:
     return EquivariantRecogniser if config.strands == "equivariant" else Recogniser
 
 
@@ -85,17 +92,25 @@ def fresh(config: ModelConfig, tokenizer: Tokenizer, seed: int) -> AnyRecogniser
 def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenizer, seed: int) -> None:
     """Give a model the token vectors that training begins with: composed of bases, or those of `embedding_file`.
 
+    The members of an ensemble get vectors of their own, or all those of the file.
+
     Raises:
         BundleError: the embedding file is missing or damaged, or has another tokenizer or size.
     """
+    stored = None
     if config.embedding_file:
-        vectors = embedding_file.load(config.embedding_file, tokenizer, config.embedding)
-    else:
-        vectors = compositional(tokenizer.vocabulary, config.embedding, seed)
-    with torch.no_grad():
-        model.get_parameter("embedding.weight").copy_(vectors)
+        stored = embedding_file.load(config.embedding_file, tokenizer, config.embedding)
+    for number, member in enumerate(members_of(model)):
+        # The first member begins as the only one would.
+        own = fingerprint.seed(seed, "member", number) if number else seed
+        vectors = compositional(tokenizer.vocabulary, config.embedding, own) if stored is None else stored
+        with torch.no_grad():
+            member.get_parameter("embedding.weight").copy_(vectors)
 
 
 def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:
-    """What each part of a model saves and needs in memory for a batch of a shape, in forward order."""
+    """What each part of a model saves and needs in memory for a batch of a shape, in forward order.
+
+    Of an ensemble, those of one member: `training.models.ensemble.memory_stages`.
+    """
     return _class_of(config).memory_stages(config, vocabulary_size, shape, body_of(config))

@@ -18,6 +18,7 @@ from pipelines.errors import BundleError, UsageError
 from pipelines.tokens.tokenizer import Tokenizer
 from training.engine.state import Record
 from training.models import embedding_file
+from training.models.ensemble import within_member
 
 EMBEDDINGS = "embeddings"
 PATTERN = "embed-*-checkpoint.safetensors"
@@ -56,7 +57,9 @@ class Embeddings:
         if record and not current:
             # Records of older checkpoints have the accuracy at 0.5 only.
             accuracy = float(record.get("threshold_accuracy") or record["validation_accuracy"])
-            vectors, made = weights[WEIGHT], datetime.now(UTC)
+            # Of an ensemble, those of its first member.
+            vectors = next(tensor for name, tensor in weights.items() if within_member(name) == WEIGHT)
+            made = datetime.now(UTC)
             current = [embedding_file.save(vectors, self._tokenizer, accuracy, made, self._directory, expected)]
         for path in set(from_training) - set(current):
             path.unlink(missing_ok=True)

@@ -76,3 +76,10 @@ def test_what_sequences_show_becomes_keys_of_the_model(
     assert experiment["model"].get("absolute_positions") == positions
     assert experiment["model"].get("strands") == strands
     assert experiment["training"].get("reverse_complement") == (True if strands else None)
+
+
+@pytest.mark.parametrize(("preset", "networks"), [("promoters", 3), ("search", None)])
+def test_two_labels_get_an_ensemble_and_a_search_single_networks(preset: str, networks: int | None) -> None:
+    files = {"train": "train.csv", "validation": "dev.csv"}
+    experiment = yaml.safe_load(of_sequences(preset, SequencesEntry("sites", files, 6000, None)))
+    assert experiment["model"].get("ensemble") == networks

@@ -99,6 +99,12 @@ def test_the_card_says(text: str) -> None:
     assert text in model_card(config())
 
 
+def test_the_networks_of_an_ensemble_are_counted() -> None:
+    sizes = config()["model"]
+    assert "hidden 16, ensemble of 3, 45,985 parameters" in model_card(config(model=sizes | {"ensemble": 3}))
+    assert "ensemble" not in model_card(config())
+
+
 def test_figures_of_earlier_versions_are_said_to_be_at_a_half() -> None:
     card = model_card(config(metrics={"epoch": 2, "validation_auroc": 0.9, "validation_mcc": 0.7}))
     assert "At 0.5, which is not the threshold: mcc 0.7000." in card

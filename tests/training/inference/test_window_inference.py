@@ -62,6 +62,14 @@ def test_logits_are_those_of_windows_cut_out(keys: dict[str, Any]) -> None:
     np.testing.assert_allclose(actual, one_by_one(model, tokens, starts, SIZE), rtol=1e-5, atol=1e-5)
 
 
+def test_logits_of_an_ensemble_are_the_means_of_its_members() -> None:
+    model, tokens, starts = drawn(ensemble=3), tokens_of(200), np.arange(0, 150, 7)
+    assert window_inference.fits(model, SIZE)
+    with torch.inference_mode():
+        actual = window_inference.logits_of_windows(model, tokens, starts, SIZE).numpy()
+    np.testing.assert_allclose(actual, one_by_one(model, tokens, starts, SIZE), rtol=1e-5, atol=1e-5)
+
+
 def test_a_window_has_the_same_bits_among_any_others() -> None:
     model, tokens = drawn(frames=3), tokens_of(600)
     starts = np.arange(0, 600 - SIZE, 7)
@@ -92,6 +100,7 @@ def test_no_window_has_no_logit() -> None:
         {"pooling": "last"},
         {"absolute_positions": True},
         {"strands": "averaged"},
+        {"strands": "averaged", "ensemble": 2},
         {"kind": "cnn", "stem": 12},
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.hypothesis_profiles import examples
 from training import models
 from training.config import ModelConfig, TrainingConfig
-from training.memory.formula import Estimate, Work, estimate
+from training.memory.formula import Estimate, Work, estimate, evaluation
 from training.memory.probe import probe
 
 FP32 = TrainingConfig()
@@ -25,6 +25,24 @@ def test_weights_are_those_of_the_model(kind: str, stem: int, pooling: str) -> N
     config = ModelConfig(kind=kind, embedding=12, hidden=16, layers=2, heads=2, stem=stem, pooling=pooling)
     weights = sum(parameter.numel() for parameter in models.make(config, 70).parameters())
     assert estimate(config, FP32, 70, WORK).parameters == 4 * weights
+
+
+def test_an_ensemble_has_the_weights_of_its_members_and_saves_what_each_saves() -> None:
+    one, three = (estimate(ModelConfig(ensemble=members), FP32, 70, Work(256, 1000)) for members in (1, 3))
+    assert three.parameters == 3 * one.parameters
+    assert three.activations == pytest.approx(3 * one.activations, rel=0.1)
+
+
+def test_frozen_members_are_read_one_after_another_and_save_little() -> None:
+    frozen = TrainingConfig(freeze_body=-1)
+    one, three = (estimate(ModelConfig(ensemble=members), frozen, 70, Work(256, 1000)) for members in (1, 3))
+    assert activations(three) < 1.5 * activations(one)
+
+
+def test_an_ensemble_is_evaluated_in_the_memory_of_one_member_and_the_weights_of_all() -> None:
+    one, three = (evaluation(ModelConfig(ensemble=members), FP32, 70, Work(256, 1000)) for members in (1, 3))
+    weights = estimate(ModelConfig(), FP32, 70, WORK).parameters
+    assert three == pytest.approx(one + 2 * weights, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +144,9 @@ MEASURED_IN_FULL: list[tuple[dict[str, Any], dict[str, Any], Work]] = [
     ({"kind": "transformer", "hidden": 64, "window": 40, "stem": 0}, {"precision": "bf16"}, Work(24, 700)),
     ({"kind": "cnn", "hidden": 72, "layers": 3}, {}, Work(20, 2_100)),
     ({"kind": "lstm", "hidden": 64, "strands": "equivariant"}, {}, Work(64, 900)),
+    ({"kind": "lstm", "hidden": 64, "ensemble": 3, "strands": "averaged"}, {"ema_decay": 0.99}, Work(64, 900)),
+    ({"kind": "transformer", "hidden": 64, "ensemble": 2}, {"precision": "bf16"}, Work(30, 900)),
+    ({"kind": "cnn", "hidden": 64, "ensemble": 3}, {}, Work(64, 1_500)),
     ({"kind": "gru", "hidden": 48, "stem_stride": 3, "strands": "equivariant"}, {}, Work(40, 2_400)),
     ({"kind": "cnn", "hidden": 64, "layers": 3, "stem": 0, "strands": "equivariant"}, {}, Work(24, 1_500)),
 ]

@@ -25,10 +25,11 @@ class Classification(Recognition):
     """The objective of classification: recognition's rows and weights, and one logit of each class."""
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
-        log_shares = torch.log_softmax(model(batch), 1)
-        losses = -log_shares.gather(1, batch.labels.long()[:, None]).squeeze(1)
+        log_shares = torch.log_softmax(model(batch), -1)
+        labels = batch.labels.long().expand(log_shares.shape[:-1])
+        losses = -log_shares.gather(-1, labels[..., None]).squeeze(-1)
         if self._smoothing:
-            losses = (1 - self._smoothing) * losses - self._smoothing * log_shares.mean(1)
+            losses = (1 - self._smoothing) * losses - self._smoothing * log_shares.mean(-1)
         return self._weighted_sum(losses, batch)
 
     def validate(

@@ -55,9 +55,14 @@ class Recognition:
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
         targets = batch.labels * (1 - self._smoothing) + self._smoothing / 2 if self._smoothing else batch.labels
-        return self._weighted_sum(binary_cross_entropy_with_logits(model(batch), targets, reduction="none"), batch)
+        logits = model(batch)
+        losses = binary_cross_entropy_with_logits(logits, targets.expand_as(logits), reduction="none")
+        return self._weighted_sum(losses, batch)
 
     def _weighted_sum(self, losses: Tensor, batch: TokenBatch) -> Tensor:
+        """The sum over rows; losses have shape (rows,), or (members, rows), of which a row has the mean."""
+        if losses.ndim > 1:
+            losses = losses.mean(0)
         self._class_weights = self._class_weights.to(batch.labels.device)
         return (losses * self._class_weights[batch.labels.long()]).sum()
 

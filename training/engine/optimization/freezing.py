@@ -6,6 +6,7 @@ from torch import nn
 
 from training.config import TrainingConfig
 from training.engine.optimization.layers import is_of_head
+from training.models.ensemble import members_of, within_member
 
 EMBEDDING = "embedding.weight"
 
@@ -25,9 +26,10 @@ def prepare(model: nn.Module, config: TrainingConfig, epoch: int) -> None:
     model.train()
     for name, parameter in model.named_parameters():
         is_frozen = body_is_frozen and not is_of_head(name)
-        parameter.requires_grad_(not (is_frozen or (name == EMBEDDING and _is_within(config.freeze_embedding, epoch))))
+        is_table = within_member(name) == EMBEDDING
+        parameter.requires_grad_(not (is_frozen or (is_table and _is_within(config.freeze_embedding, epoch))))
     if body_is_frozen:
-        for name, part in model.named_children():
+        for name, part in (part for member in members_of(model) for part in member.named_children()):
             # A part without weights or statistics, such as dropout before the head, is not of the frozen body.
             if not is_of_head(name) and part.state_dict():
                 part.eval()

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines import report
 from pipelines.display import counted
 from pipelines.report import Table
+from training.bundle.card_text import network
 from training.evaluation.classes import conclusions, plots, tables
 from training.evaluation.classes.evaluate import ClassEvaluation
 from training.evaluation.provenance import provenance
@@ -64,12 +65,11 @@ def _add(page: report.Page, table: Table) -> None:
 def _models(evaluation: ClassEvaluation) -> Table:
     rows: list[tuple[object, ...]] = []
     for model in evaluation.models:
-        sizes = model.config["model"]
         which = "another" if evaluation.is_of_another_dataset(model) else "this"
         rows.append(
             (
                 model.name,
-                f"{sizes['kind']}, embedding {sizes['embedding']}, hidden {sizes['hidden']}",
+                network(model.config["model"]),
                 f"{', '.join(model.config['genomes'])} ({which} dataset)",
                 model.config["metrics"]["epoch"],
             )

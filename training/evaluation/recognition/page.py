@@ -7,6 +7,7 @@ import numpy as np
 from pipelines import report
 from pipelines.display import counted
 from pipelines.report import Table
+from training.bundle.card_text import network
 from training.evaluation.provenance import provenance
 from training.evaluation.recognition import conclusions, mistakes, plots, tables
 from training.evaluation.recognition.evaluate import Evaluation
@@ -130,12 +131,12 @@ def _models(evaluation: Evaluation) -> Table:
     """Architecture, training genomes, epoch and threshold of each model."""
     rows: list[tuple[object, ...]] = []
     for model in evaluation.models:
-        sizes, trained_on = model.config["model"], model.config["dataset"]["fingerprint"]
+        trained_on = model.config["dataset"]["fingerprint"]
         which = "this" if trained_on == evaluation.dataset.manifest["fingerprint"] else "another"
         rows.append(
             (
                 model.name,
-                f"{sizes['kind']}, embedding {sizes['embedding']}, hidden {sizes['hidden']}",
+                network(model.config["model"]),
                 f"{', '.join(model.config['genomes'])} ({which} dataset)",
                 model.config["metrics"]["epoch"],
                 model.threshold,

@@ -73,10 +73,7 @@ def test_reading_a_configuration_imports_no_torch() -> None:
 
 def test_the_variable_names_a_module_that_registers_a_kind(tmp_path: Path) -> None:
     (tmp_path / "my_models.py").write_text(
-        "from training.model_registry import ModelKind, register\n"
-        "from training.models.recurrent import Recurrent\n"
-        "class Own(Recurrent): ...\n"
-        "register(ModelKind('own', Own))\n"
+        "from training.model_registry import ModelKind, register\nregister(ModelKind('own', 'own_body:Own'))\n"
     )
     code = (
         f"import sys; sys.path.append({str(tmp_path)!r}); from training.config import ModelConfig; "

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli import main
-from tests.cluster.command_line import experiment, run_alone
+from tests.cluster.command_line import experiment, run_alone, run_here
 from tests.cluster.ray_nodes import BIN, Cluster, head
 from tests.conftest import GenomeFiles
 
@@ -20,10 +20,17 @@ def lines(text: str, level: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(level)]
 
 
+@pytest.fixture
+def without_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.mark.usefixtures("without_address")
 def test_this_machine_is_checked_without_starting_ray(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path)
     report = tmp_path / "report.json"
-    done = run_alone("doctor", "--experiment", path, "--storage", tmp_path, "--json", report, RAY_ADDRESS="")
+    done = run_here("doctor", "--experiment", path, "--storage", tmp_path, "--json", report)
     document = json.loads(report.read_text())
     assert done.returncode == (document["status"] == "failure")
     assert "inputs         2 readable" in done.stdout
@@ -41,10 +48,14 @@ def test_every_operation_on_a_store_is_a_line(tmp_path: Path, capsys: pytest.Cap
     assert len(shown) == 8
 
 
-def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_address")
+def test_every_problem_is_reported_at_once_with_its_fix(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = experiment(genome, tmp_path)
     flags = ["--gpus", "99", "--experiment", path, "--sources.0.fasta", "/none.fa", "--storage", "/proc/none"]
-    done = run_alone("doctor", *flags, PATH="/nowhere", RAY_ADDRESS="")
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = run_here("doctor", *flags)
     assert done.returncode == 1
     failures = lines(done.stdout, "failure")
     assert any("GPUs" in line and "of 99 required" in line for line in failures)
@@ -54,9 +65,10 @@ def test_every_problem_is_reported_at_once_with_its_fix(genome: GenomeFiles, tmp
         assert any("bedtools: program not found: install it with" in line for line in failures)
 
 
+@pytest.mark.usefixtures("without_address")
 def test_a_training_on_gpus_requires_one_for_each_worker(genome: GenomeFiles, tmp_path: Path) -> None:
     path = experiment(genome, tmp_path, training={"device": "cuda", "workers": 64})
-    done = run_alone("doctor", "--experiment", path, RAY_ADDRESS="")
+    done = run_here("doctor", "--experiment", path)
     assert "of 64 required" in done.stdout
 
 

@@ -22,7 +22,7 @@ from training.embed.corpus import Corpus, from_dataset, from_fasta
 from training.embed.run import FinishedEmbedding, embed
 from training.models import embedding_file
 
-CONFIG = EmbeddingConfig(epochs=30, head_positions=3_000, scored=2_000)
+CONFIG = EmbeddingConfig(epochs=6, head_positions=1_000, scored=1_000)
 KINDS = [".html", ".json", ".safetensors"]
 
 
@@ -151,7 +151,7 @@ def test_strands_that_are_the_same_are_the_same_embedding(genome: GenomeFiles) -
 
 def test_vectors_learnt_from_a_genome_predict_better_than_random_ones(tmp_path: Path) -> None:
     fasta = Path(__file__).parents[3] / "examples" / "yeast" / "genome.fa.gz"
-    config = EmbeddingConfig(head_positions=200_000, scored=100_000)
+    config = EmbeddingConfig(head_positions=100_000, scored=50_000)
     finished = embed(
         from_fasta([fasta], ["VIII"], TokenizerConfig(k=3, stride=1), config, Silent()), 8, tmp_path, Silent()
     )

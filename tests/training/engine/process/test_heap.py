@@ -48,7 +48,8 @@ def test_freed_blocks_are_used_again_within_and_given_back_after() -> None:
 
 
 RELEASING = """
-import resource, torch
+import resource
+import numpy as np
 from pathlib import Path
 from training.engine.process import heap
 
@@ -57,8 +58,8 @@ def resident():
 
 with heap.release_freed_memory():
     before = resident()
-    blocks = [torch.ones(1 << 20) for _ in range(40)]
-    last = torch.ones(1 << 20)
+    blocks = [np.ones(1 << 20, np.float32) for _ in range(40)]
+    last = np.ones(1 << 20, np.float32)
     print(resident() - before)
     del blocks
     print(resident() - before)
@@ -109,7 +110,7 @@ def test_gaps_that_a_model_before_has_left_go_back_where_memory_is_scarce() -> N
 
 
 HELD = """
-import torch
+import numpy as np
 from training.engine.process import heap
 
 MEBIBYTES = 1 << 20
@@ -118,8 +119,8 @@ with heap.retain_freed_memory({allowance}) as freed:
     freed.settle()
     before = heap.resident_bytes()
     for _ in range(4):
-        blocks = [torch.ones(MEBIBYTES) for _ in range(40)]
-        last = torch.ones(MEBIBYTES)
+        blocks = [np.ones(MEBIBYTES, np.float32) for _ in range(40)]
+        last = np.ones(MEBIBYTES, np.float32)
         del blocks
         freed.step_ended()
     print((heap.resident_bytes() - before) // MEBIBYTES)

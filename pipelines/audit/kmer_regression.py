@@ -28,6 +28,9 @@ MAX_FOLD_ROWS = 20_000
 """Rows that cross-validation takes at most: it fits `FOLDS` times as often."""
 MAX_ITERATIONS = 300
 CHUNK_TOKENS = 1 << 20
+"""Tokens of the rows that are scored at a time, at most."""
+COUNTED_TOKENS, COUNTED_ROWS = 1 << 17, 1 << 9
+"""Tokens and rows that are counted at a time, at most: counting takes some 100 bytes of a token, 20 KiB of a row."""
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
 
@@ -247,16 +250,35 @@ def dataset_frequencies(dataset: TokenDataset, rows: NDArray[np.int64]) -> Float
 
 def frequency_chunks(dataset: TokenDataset, rows: NDArray[np.int64], k: int = K) -> Iterator[tuple[slice, Floats]]:
     """Yield the frequencies of a few rows at a time, which bounds memory, with their positions in `rows`."""
-    lengths = dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy()
-    ends = np.cumsum(dataset.lengths[rows])
+    lengths = (dataset.table["end"].to_numpy() - dataset.table["start"].to_numpy())[rows]
+    for positions in _pieces(dataset.lengths[rows], CHUNK_TOKENS, CHUNK_ROWS):
+        chunk, bases = rows[positions], lengths[positions]
+        out = np.empty((len(chunk), 4**k), np.float32)
+        for counted in _pieces(dataset.lengths[chunk], COUNTED_TOKENS, COUNTED_ROWS):
+            tokens = _tokens_of(dataset, chunk[counted])
+            out[counted] = frequencies(*dataset.tokenizer.decode_bases(tokens, bases[counted]), k)
+        yield positions, out
+
+
+def _tokens_of(dataset: TokenDataset, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The token ids of rows, end to end."""
+    counts = dataset.lengths[rows]
+    within_row = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return dataset.tokens[np.repeat(dataset.offsets[rows], counts) + within_row]
+
+
+def _pieces(lengths: NDArray[np.int64], most_tokens: int, most_rows: int) -> Iterator[slice]:
+    """Consecutive runs of rows, each within a number of tokens and of rows, or one row that has more.
+
+    Args:
+        lengths: tokens of each row, shape (rows,).
+        most_tokens, most_rows: of a run.
+    """
+    ends = np.cumsum(lengths)
     first = 0
-    while first < len(rows):
+    while first < len(lengths):
         tokens_before = int(ends[first - 1]) if first else 0
-        last = int(np.searchsorted(ends, tokens_before + CHUNK_TOKENS, side="right"))
-        last = min(max(last, first + 1), first + CHUNK_ROWS)
-        chunk = rows[first:last]
-        counts = dataset.lengths[chunk]
-        within_row = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        tokens = dataset.tokens[np.repeat(dataset.offsets[chunk], counts) + within_row]
-        yield slice(first, last), frequencies(*dataset.tokenizer.decode_bases(tokens, lengths[chunk]), k)
+        last = int(np.searchsorted(ends, tokens_before + most_tokens, side="right"))
+        last = min(max(last, first + 1), first + most_rows)
+        yield slice(first, last)
         first = last

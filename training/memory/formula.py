@@ -17,7 +17,7 @@ from training.cost.stage import Moment, Stage, frozen_below_head, moments
 from training.models import ensemble
 
 IMPORTED = 357e6
-"""Resident bytes of a process that has imported torch and Arrow, where no probe has measured them."""
+"""Resident bytes of a process that has imported torch, Arrow and what optimizers load, unless a probe measures them."""
 HEAD_STAGES = {"recognise": 1, "classify": 1, "structure": 2}
 """The last stages of each task, to which its head belongs: pooling and the logit, or the head and the loss."""
 OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}

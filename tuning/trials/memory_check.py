@@ -20,8 +20,7 @@ from training.tasks import Task
 
 # What a process holds on a GPU before its first tensor: context, kernels and the libraries' workspaces.
 CUDA_CONTEXT = 600_000_000
-# What a process of Ray Tune may hold in addition to a worker of Ray Train: the libraries for metrics, and what
-# remains of the trials that it ran before.
+# What a process of Ray Tune may hold in addition to a worker of Ray Train: what remains of trials that it ran before.
 TUNE_PROCESS = 125_000_000
 # Ray reserves GPUs in ten-thousandths; the estimate of memory is no finer than a hundredth.
 GPU_PARTS = 100

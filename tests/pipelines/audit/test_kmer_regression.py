@@ -82,7 +82,8 @@ def test_tokens_of_another_size_give_the_frequencies_of_the_sequences(
     k: int, tail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts, labels = planted(50, 0)
-    monkeypatch.setattr(kmer_regression, "CHUNK_TOKENS", 70)
+    monkeypatch.setattr(kmer_regression, "CHUNK_TOKENS", 150)
+    monkeypatch.setattr(kmer_regression, "COUNTED_TOKENS", 70)
     rows = np.array([3, 4, 17, 40])
     frequencies = kmer_regression.dataset_frequencies(dataset(texts, labels, Tokenizer(k, 2, tail)), rows)
     expected = kmer_regression.frequencies(*codes_of([texts[row] for row in rows]))

@@ -149,6 +149,7 @@ MEASURED_IN_FULL: list[tuple[dict[str, Any], dict[str, Any], Work]] = [
     ({"kind": "cnn", "hidden": 64, "ensemble": 3}, {}, Work(64, 1_500)),
     ({"kind": "gru", "hidden": 48, "stem_stride": 3, "strands": "equivariant"}, {}, Work(40, 2_400)),
     ({"kind": "cnn", "hidden": 64, "layers": 3, "stem": 0, "strands": "equivariant"}, {}, Work(24, 1_500)),
+    ({"kind": "transformer", "hidden": 64, "layers": 2, "strands": "equivariant"}, {}, Work(24, 1_100)),
 ]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipelines.audit.regression_size import most_bytes
 from training.config import ModelConfig, TrainingConfig
-from training.memory.formula import IMPORTED, Work
+from training.memory.formula import Work
 from training.memory.plan import (
     PAGES,
     TIGHT,
@@ -234,7 +235,7 @@ def test_a_worker_of_structure_takes_a_step_and_all_that_it_holds_besides() -> N
 
 
 def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_that_does() -> None:
-    size = 1.2e9
+    size = 1.05e9
     with pytest.raises(DoesNotFitError, match=r"set .*window\.length to") as caught:
         structure_planner(size, 99_999).plan()
     (length,) = [fix.settings["window.length"] for fix in caught.value.fixes if "window.length" in fix.settings]
@@ -266,10 +267,23 @@ def test_a_wider_network_takes_more_to_fit_the_decoder() -> None:
     assert wide.plan().fitting > narrow.plan().fitting + 10e6
 
 
-def test_the_regression_that_is_fitted_after_training_is_planned_and_takes_less_than_any_worker() -> None:
+def test_the_regression_that_is_fitted_after_training_is_planned_and_bounded() -> None:
     few, many, most = (replace(planner(24 << 30), lengths=np.full(rows, 300)).plan() for rows in (1_000, 50_000, 10**6))
     assert many.fitting - few.fitting == 49_000 * 4 * 4**5
-    assert many.fitting < most.fitting < WORKER_BYTES + IMPORTED
+    assert many.fitting < most.fitting == most_bytes(10**6) < 650e6
+
+
+def test_a_regression_that_takes_more_than_all_workers_is_refused() -> None:
+    model = {"embedding": 8, "hidden": 8, "stem": 8}
+    few, many = (
+        planner(680e6, model, {"global_batch_size": 4}, kind="cpu", lengths=np.full(rows, 300))
+        for rows in (100, 100_000)
+    )
+    plan = few.plan()
+    assert plan.peak + plan.besides < 0.9 * 680e6 < most_bytes(100_000)
+    with pytest.raises(DoesNotFitError, match=r"fitting the 5-mer regression to train, .* needs .* are available: use"):
+        many.plan()
+    assert replace(many, training=few.training.model_copy(update={"workers": 2})).plan().fitting == most_bytes(100_000)
 
 
 def test_a_worker_returns_freed_memory_beyond_what_is_planned_that_it_retains() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,8 +56,9 @@ def test_every_sequence_of_a_file_is_scored_as_it_is_written(
     assert output.with_suffix(".bed").exists()
 
 
+@pytest.mark.ray
 def test_probabilities_are_those_of_the_evaluation_by_any_workers_and_batches(
-    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], ray_session: Any
 ) -> None:
     config = {
         "sources": [genome.source("toy")],

@@ -120,7 +120,8 @@ def evaluate_model(folder: str) -> Figures:
     size, tokenizer = opened_size(folder), Tokenizer.load(Path(folder))
     config = ModelConfig(embedding=8, hidden=8, stem=8)
     model = models.fresh(config, tokenizer, 0).eval()
-    bundles = {"model": Bundle(model, tokenizer, {"task": "recognise", "threshold": 0.5})}
+    about = {"task": "recognise", "threshold": 0.5, "dataset": {"fingerprint": "of another dataset"}}
+    bundles = {"model": Bundle(model, tokenizer, about)}
     with measured() as figures:
         evaluation = evaluate(bundles, Path(folder), "test", TOKEN_BUDGET)
         mistakes.write(evaluation, Path(folder) / "mistakes.bed")
@@ -163,11 +164,14 @@ def measured() -> Iterator[Figures]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     cpu, wall = time.process_time(), time.perf_counter()
-    yield figures
-    figures["cpu_seconds"] = round(time.process_time() - cpu, 2)
-    figures["seconds"] = round(time.perf_counter() - wall, 2)
-    ended.set()
-    watcher.join()
+    try:
+        yield figures
+        figures["cpu_seconds"] = round(time.process_time() - cpu, 2)
+        figures["seconds"] = round(time.perf_counter() - wall, 2)
+    finally:
+        # A process waits for its threads: after an error it would never end.
+        ended.set()
+        watcher.join()
     figures["growth_mb"] = round(most[0] - before)
 
 

@@ -164,8 +164,8 @@ def open_records(path: Path, dtype: np.dtype[Any]) -> Records:
     """
     with path.open("rb") as stream:
         start = len(_header(dtype, 0))
-        rows = (os.fstat(stream.fileno()).st_size - start) // dtype.itemsize
-        if stream.read(start) != _header(dtype, rows):
+        rows, rest = divmod(os.fstat(stream.fileno()).st_size - start, dtype.itemsize)
+        if rest or stream.read(start) != _header(dtype, rows):
             raise StorageError(f"{path}: damaged", "remove the folder that holds it, and run the same command again")
         if not rows:
             return np.empty(0, dtype)

@@ -44,7 +44,7 @@ def plan_run(
     Args:
         model: the architecture.
         training: the optimisation.
-        splits: all splits of the dataset that training reads.
+        splits: all splits of the dataset that training reads, train first.
         share: the resources of each worker.
         workers_per_machine: workers that may share one machine.
         budget_file: holds the budget of a run that has begun, and is written here; None: no run is resumed.
@@ -56,13 +56,14 @@ def plan_run(
     """
     lengths = np.concatenate([split.lengths for split in splits])
     tokenizer, task = splits[0].tokenizer, Task.of_dataset(splits[0].manifest["config"]).name
+    fitted = len(splits[0])
     machines = _machines(share) if nodes.is_connected() else []
     kind: Device = "cuda" if share.use_gpu else "cpu"
 
     def plan(optimisation: TrainingConfig) -> MemoryPlan:
         if not machines or (machines == [_this_machine()] and kind == "cpu"):
-            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task)
-        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task)
+            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task, fitted)
+        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task, fitted)
 
     if training.token_budget is not None:
         return plan(training)
@@ -100,6 +101,7 @@ def plan_local(
     kind: Device,
     workers: int,
     task: Name = RECOGNISE,
+    fitted_rows: int | None = None,
 ) -> MemoryPlan:
     """The plan for a device of this machine, with a probe where memory is tight.
 
@@ -111,6 +113,7 @@ def plan_local(
         kind: cpu or cuda.
         workers: on this machine.
         task: of the dataset.
+        fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
         DoesNotFitError: no batch fits, or the requested budget does not.
@@ -124,6 +127,7 @@ def plan_local(
         lambda tokens: bases(tokenizer, tokens, task),
         probe if training.probe else None,
         task,
+        fitted_rows,
     ).plan_probing_if_tight()
 
 
@@ -136,6 +140,7 @@ def plan_remote(
     workers: int,
     machines: Sequence[str],
     task: Name = RECOGNISE,
+    fitted_rows: int | None = None,
 ) -> MemoryPlan:
     """The plan for the machine that has the least memory, made by a task on each machine.
 
@@ -148,6 +153,7 @@ def plan_remote(
         workers: that may share one machine.
         machines: Ray's ids of the nodes.
         task: of the dataset.
+        fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
         DoesNotFitError: no batch fits, or the requested budget does not.
@@ -160,7 +166,7 @@ def plan_remote(
     remote_plan: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(plan_local)
     pending = [
         remote_plan.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
-            model, training, lengths, tokenizer, kind, workers, task
+            model, training, lengths, tokenizer, kind, workers, task, fitted_rows
         )
         for machine in machines
     ]

@@ -23,6 +23,7 @@ from training.engine.collective import Alone, Collective
 from training.engine.objectives.objective import Objective
 from training.engine.objectives.recognition import Recognition
 from training.engine.precision import Precision
+from training.models.ensemble import members_of
 from training.models.recurrent import Layout, Recurrent
 
 Autocast = Callable[[], AbstractContextManager[Any]]
@@ -56,21 +57,32 @@ def set_layout(
     Returns:
         The layout, or None for a model that is not recurrent.
     """
-    body = getattr(model, "body", None)
-    if not isinstance(body, Recurrent):
+    if not _bodies(model):
         return None
     device = next(model.parameters()).device
     if config.layout != "auto":
-        body.layout = config.layout
+        layout: Layout = config.layout
     elif device.type == "cpu" or config.deterministic:
-        body.layout = "masked"
+        layout = "masked"
     else:
-        body.layout = agreed_layout(
+        layout = agreed_layout(
             lambda: _measured_layout(model, config, train, objective or Recognition(config, train)),
             collective or Alone(),
             device,
         )
-    return body.layout
+    _lay_out(model, layout)
+    return layout
+
+
+def _bodies(model: nn.Module) -> list[Recurrent]:
+    """The recurrent bodies of a model: one, that of each member of an ensemble, or none."""
+    bodies = (getattr(member, "body", None) for member in members_of(model))
+    return [body for body in bodies if isinstance(body, Recurrent)]
+
+
+def _lay_out(model: nn.Module, layout: Layout) -> None:
+    for body in _bodies(model):
+        body.layout = layout
 
 
 def _measured_layout(model: nn.Module, config: TrainingConfig, train: TokenDataset, objective: Objective) -> Layout:
@@ -121,22 +133,20 @@ def faster_layout(
         _pass(model, batch, loss_of, autocast)
         return clock() - began
 
-    body = model.get_submodule("body")
-    assert isinstance(body, Recurrent)
-    layout_before, was_training = body.layout, model.training
+    layout_before, was_training = _bodies(model)[0].layout, model.training
     gradients = [parameter.grad for parameter in model.parameters()]
     devices = [batch.tokens.device] if batch.tokens.is_cuda else []
     seconds: dict[Layout, float] = {}
     with torch.random.fork_rng(devices):
         model.train()
         for layout in get_args(Layout):
-            body.layout = layout
+            _lay_out(model, layout)
             # The first pass is a warm-up and does not count.
             _pass(model, batch, loss_of, autocast)
             seconds[layout] = min(timed() for _ in range(PASSES))
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         parameter.grad = gradient
-    body.layout = layout_before
+    _lay_out(model, layout_before)
     model.train(was_training)
     return min(seconds, key=lambda layout: seconds[layout])
 

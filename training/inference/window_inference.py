@@ -121,14 +121,16 @@ def logits_of_windows(model: nn.Module, tokens: NDArray[Any], starts: Integers, 
     """Logits of windows under a model that `fits`; those of an ensemble are the means over its members.
 
     Args:
-        model: of any kind.
+        model: one that `fits`.
         tokens, starts, size: as `WindowInference` takes them.
 
     Returns:
         float32, shape (windows,).
     """
-    members = [WindowInference(member) for member in members_of(model) if _fits(member, size)]
-    logits = [inference(tokens, starts, size) for inference in members]
+    logits = []
+    for member in members_of(model):
+        assert _fits(member, size)
+        logits.append(WindowInference(member)(tokens, starts, size))
     return logits[0] if len(logits) == 1 else torch.stack(logits).mean(0)
 
 

@@ -156,6 +156,7 @@ def analyse(
         lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
         task.name,
+        fitted_rows=len(splits[0]),
     )
     plan = planner.plan()
     operations = work.operations_per_token(model, training, plan.longest, task.name)

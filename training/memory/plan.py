@@ -151,6 +151,7 @@ class MemoryPlanner:
         bases: length in bases of a sequence of a number of tokens, to propose a `crop.length`.
         probe: tries a batch if the device is in this machine; None: the formula decides alone.
         task: of the dataset.
+        fitted_rows: rows of train, to which a k-mer regression is fitted after training; None: none is, as in a search.
     """
 
     model: ModelConfig
@@ -161,6 +162,7 @@ class MemoryPlanner:
     bases: Callable[[int], int] = lambda tokens: tokens
     probe: Prober | None = None
     task: Name = RECOGNISE
+    fitted_rows: int | None = None
 
     def plan(self) -> MemoryPlan:
         """The largest token budget that fits, no larger than a step can need.
@@ -226,7 +228,9 @@ class MemoryPlanner:
     def _fitting(self, budget: int) -> int:
         """Bytes that fitting adds to the driver, which for a decoder scores batches of a token budget."""
         if self.task != STRUCTURE:
-            return regression_size.most_bytes(len(self.lengths), self.model.logits if self.task == CLASSIFY else 0)
+            if self.fitted_rows is None:
+                return 0
+            return regression_size.most_bytes(self.fitted_rows, self.model.logits if self.task == CLASSIFY else 0)
         bases = min(int(self.training.validation_bases or 1), int(self.lengths.sum()))
         return validation.fitting_bytes(bases, self._scoring(budget))
 

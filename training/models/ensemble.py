@@ -1,4 +1,4 @@
-"""Several recognisers that are trained side by side, each on its own loss, and whose logits are averaged.
+"""Several recognisers that are trained side by side, on the mean of their losses, and whose logits are averaged.
 
 They differ by their first weights and by what dropout leaves out, so that their errors are partly each one's own (deep
 ensembles: Lakshminarayanan et al. 2017, arXiv:1612.01474). Trained on the loss of their mean instead, they would learn
@@ -18,7 +18,6 @@ from training.config import ModelConfig
 from training.cost.amount import NOTHING
 from training.cost.stage import Stage
 from training.data.batch import TokenBatch
-from training.models.body import Body
 from training.models.dropout import number_places
 from training.models.paired.equivariant import EquivariantRecogniser
 from training.models.recogniser import Recogniser
@@ -41,13 +40,6 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(make_member() for _ in range(config.ensemble))
         # The same keys of a row drop other values in each member.
         number_places(self)
-
-    @property
-    def body(self) -> Body:
-        """Of the first member; all are of one kind."""
-        body = self.members[0].body
-        assert isinstance(body, Body)
-        return body
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Logits in float32: of rows, shape (rows,) or (rows, outputs); in training with a first axis for members."""

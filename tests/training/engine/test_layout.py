@@ -20,6 +20,7 @@ from training.data.step_plan import plan_epoch
 from training.engine.collective import Alone, Distributed
 from training.engine.layout import agreed_layout, faster_layout, set_layout, typical_batch
 from training.engine.precision import Precision
+from training.models.ensemble import members_of
 from training.models.recogniser import Recogniser
 from training.models.recurrent import Layout, Recurrent
 
@@ -81,6 +82,14 @@ def test_a_configured_layout_is_set_and_a_cpu_uses_masked(
     assert set_layout(model, TrainingConfig.model_validate({"layout": configured}), train_split) == expected
     assert isinstance(model.body, Recurrent)
     assert model.body.layout == expected
+
+
+def test_all_members_of_an_ensemble_have_one_layout(train_split: TokenDataset) -> None:
+    model = models.make(ModelConfig.model_validate({"ensemble": 3, **SMALL}), 67)
+    assert set_layout(model, TrainingConfig(layout="packed"), train_split) == "packed"
+    assert [member.body.layout for member in members_of(model)] == ["packed"] * 3
+    assert faster_layout(model, batch_of(train_split)) in {"masked", "packed"}
+    assert [member.body.layout for member in members_of(model)] == ["packed"] * 3
 
 
 def test_a_transformer_has_no_layout_to_choose(train_split: TokenDataset) -> None:

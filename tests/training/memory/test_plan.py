@@ -268,15 +268,19 @@ def test_a_wider_network_takes_more_to_fit_the_decoder() -> None:
 
 
 def test_the_regression_that_is_fitted_after_training_is_planned_and_bounded() -> None:
-    few, many, most = (replace(planner(24 << 30), lengths=np.full(rows, 300)).plan() for rows in (1_000, 50_000, 10**6))
+    few, many, most = (replace(planner(24 << 30), fitted_rows=rows).plan() for rows in (1_000, 50_000, 10**6))
     assert many.fitting - few.fitting == 49_000 * 4 * 4**5
     assert many.fitting < most.fitting == most_bytes(10**6) < 650e6
+
+
+def test_a_search_fits_no_regression() -> None:
+    assert planned(24 << 30).fitting == 0
 
 
 def test_a_regression_that_takes_more_than_all_workers_is_refused() -> None:
     model = {"embedding": 8, "hidden": 8, "stem": 8}
     few, many = (
-        planner(680e6, model, {"global_batch_size": 4}, kind="cpu", lengths=np.full(rows, 300))
+        replace(planner(680e6, model, {"global_batch_size": 4}, kind="cpu", lengths=LENGTHS[:100]), fitted_rows=rows)
         for rows in (100, 100_000)
     )
     plan = few.plan()

@@ -13,11 +13,16 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from training.models.ensemble import members_of
+
 
 @contextmanager
 def limited_for(model: nn.Module) -> Iterator[None]:
-    """Use at most as many threads as speed the model up (its body's `most_threads`; absent: all there are)."""
-    with limited_to(getattr(getattr(model, "body", None), "most_threads", None)):
+    """Use at most as many threads as speed the model up (its body's `most_threads`; absent: all there are).
+
+    The members of an ensemble have bodies of one kind.
+    """
+    with limited_to(getattr(getattr(members_of(model)[0], "body", None), "most_threads", None)):
         yield
 
 

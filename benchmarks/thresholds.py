@@ -90,11 +90,13 @@ def main() -> None:
     torch.set_num_threads(1)
     stored: dict[str, Any] = {}
     for trained_on in TASKS:
-        for run in sorted((arguments.work / "runs").glob(f"{trained_on}-lstm-*")):
+        for run in sorted((arguments.work / "runs").glob(f"{trained_on}-*lstm-*")):
             if (run / "bundle").exists():
                 figures = measure(run, arguments.work / "datasets", trained_on)
                 stored[run.name] = figures
                 print(run.name, json.dumps(figures), flush=True)
+    if not stored:
+        parser.error(f"{arguments.work}/runs: no model; train them with benchmarks/quality.py --work {arguments.work}")
     means = {
         name: {rule: statistics.mean(run[name][rule] for run in stored.values() if name in run) for rule in RULES}
         for name in ["halves of validation", *(task for tasks in TASKS.values() for task in tasks)]

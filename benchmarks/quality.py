@@ -124,7 +124,9 @@ _OF_INIT: dict[str, tuple[str, ...]] = {
     "lstm": (),
     "single lstm": ("--model.ensemble=1",),
     "transformer": (
-        *("--model.kind=transformer", "--model.layers=2", "--model.ensemble=1"),
+        "--model.kind=transformer",
+        "--model.layers=2",
+        "--model.ensemble=1",
         "--training.learning_rate=0.001",
     ),
 }

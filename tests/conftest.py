@@ -41,14 +41,13 @@ USE_RAY = pytest.StashKey[set[Path]]()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the files that use Ray first: they are slow, and one that is left to the end has the cores to itself."""
-    with_ray = {item.path for item in items if item.get_closest_marker("ray") or "ray_session" in _fixtures(item)}
+    with_ray = {
+        item.path
+        for item in items
+        if item.get_closest_marker("ray") or "ray_session" in getattr(item, "fixturenames", ())
+    }
     config.stash[USE_RAY] = with_ray
     items.sort(key=lambda item: item.path not in with_ray)
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    names: list[str] = getattr(item, "fixturenames", [])
-    return names
 
 
 @pytest.hookimpl(trylast=True)

@@ -107,8 +107,8 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
         "sources": "\n".join(lines),
     }
     if preset == "classes":
-        values |= {"classes": ", ".join(map(quoted, sequences.classes))}
-        values |= {"epochs": _epochs(sequences.rows, _MOST_EPOCHS_OF_CLASSES)}
+        names, epochs = ", ".join(map(quoted, sequences.classes)), _epochs(sequences.rows, _MOST_EPOCHS_OF_CLASSES)
+        values |= {"classes": names, "epochs": epochs}
         return _filled(preset, values, is_search=False)
     values |= {"epochs": _epochs(sequences.rows, _MOST_EPOCHS), "batch": _batch(sequences.rows)}
     settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pipelines import fingerprint
 from pipelines.tokens.vocabulary import SPECIALS
+from training import eager_optimizers
 
 # Keeps the head affordable for 4,096 k-mers: full weights would be slots x dimension x k-mers.
 RANK = 128
@@ -79,7 +80,7 @@ def fit(
     outer = (torch.randn(rank, len(vectors), generator=generator) * rank**-0.5).requires_grad_()
     counts = torch.bincount(torch.from_numpy(hidden.astype(np.int64)), minlength=len(vectors)) + 0.5
     bias = torch.log(counts / counts.sum()).requires_grad_()
-    optimizer = torch.optim.Adam([inner, outer, bias], lr=LEARNING_RATE)
+    optimizer = eager_optimizers.Adam([inner, outer, bias], lr=LEARNING_RATE)
     order = torch.randperm(len(hidden), generator=generator)
     batches = order.split(BATCH)
     for number, batch in enumerate(batches):

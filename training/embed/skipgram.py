@@ -20,6 +20,7 @@ from pipelines import fingerprint
 from pipelines.errors import TrainingError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import PAD, SPECIALS
+from training import eager_optimizers
 from training.embed import cooccurrence
 from training.embed.config import EmbeddingConfig
 from training.embed.cooccurrence import Cooccurrences
@@ -131,7 +132,7 @@ def _optimize(
     rows = torch.from_numpy((config.negatives * row_sums * scale).astype(np.float32))
     columns = torch.from_numpy((noise / noise.sum()).astype(np.float32))
     vectors, context_vectors = (part.clone().requires_grad_() for part in initial)
-    optimizer = torch.optim.Adam([vectors, context_vectors], lr=config.learning_rate)
+    optimizer = eager_optimizers.Adam([vectors, context_vectors], lr=config.learning_rate)
     for step in range(config.epochs):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * (1 - step / config.epochs)

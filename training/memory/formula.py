@@ -16,8 +16,8 @@ from training.cost.shape import FLOAT, ID, Device, Shape, strands_in_step
 from training.cost.stage import Moment, Stage, frozen_below_head, moments
 from training.models import ensemble
 
-IMPORTED = 357e6
-"""Resident bytes of a process that has imported torch, Arrow and what optimizers load, unless a probe measures them."""
+IMPORTED = 285e6
+"""Resident bytes of a process that has imported torch and Arrow, unless a probe measures them."""
 HEAD_STAGES = {"recognise": 1, "classify": 1, "structure": 2}
 """The last stages of each task, to which its head belongs: pooling and the logit, or the head and the loss."""
 OPTIMIZER_STATES = {"adamw": 2, "adam": 2, "sgd": 1}

@@ -117,7 +117,6 @@ def measure(model: ModelConfig, training: TrainingConfig, vocabulary_size: int, 
         allocator.let_segments_grow()
     # Before the process is measured: a model's own module may import libraries.
     models.body_of(model)
-    optimizers.load_libraries()
     imported = resident_bytes("VmRSS") if device.type == "cpu" else 0
     try:
         with heap.release_freed_memory():

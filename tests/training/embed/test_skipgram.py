@@ -9,6 +9,7 @@ import torch
 from pipelines.errors import TrainingError
 from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import MASK, PAD, UNK
+from training import eager_optimizers
 from training.embed import skipgram
 from training.embed.config import EmbeddingConfig
 from training.embed.cooccurrence import Cooccurrences
@@ -38,11 +39,11 @@ def test_the_slope_is_that_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> 
     )
     gradients: list[torch.Tensor] = []
 
-    class RecordingAdam(torch.optim.Adam):
+    class RecordingAdam(eager_optimizers.Adam):
         def step(self, closure: Any = None) -> None:  # type: ignore[override]
             gradients.extend(tensor.grad.clone() for tensor in self.param_groups[0]["params"])
 
-    monkeypatch.setattr(torch.optim, "Adam", RecordingAdam)
+    monkeypatch.setattr(eager_optimizers, "Adam", RecordingAdam)
     skipgram._optimize(near.copy(), first, EmbeddingConfig(epochs=1), lambda: None)
     vectors, context = (tensor.clone().requires_grad_() for tensor in first)
     row_sums, noise = near.sum(axis=1), near.sum(axis=0) ** 0.75

@@ -201,10 +201,10 @@ def test_prefetched_batches_count_by_the_length_of_their_rows() -> None:
 
 def test_fewer_workers_are_proposed_where_they_share_a_machines_memory() -> None:
     options: dict[str, Any] = {"model": {}, "kind": "cpu", "lengths": SHORT, "vocabulary_size": 67}
-    error = refused(512 * 2**20, training={"global_batch_size": 64, "workers": 2}, **options)
+    error = refused(440 * 2**20, training={"global_batch_size": 64, "workers": 2}, **options)
     assert "training.workers to 1" in error.fix
     assert error.fixes[0].settings == {"training.workers": 1}
-    assert planned(2 * 512 * 2**20, training={"global_batch_size": 64}, **options).token_budget
+    assert planned(2 * 440 * 2**20, training={"global_batch_size": 64}, **options).token_budget
 
 
 def test_smaller_steps_are_proposed_where_prefetched_batches_take_the_memory() -> None:
@@ -235,7 +235,7 @@ def test_a_worker_of_structure_takes_a_step_and_all_that_it_holds_besides() -> N
 
 
 def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_that_does() -> None:
-    size = 1.05e9
+    size = 0.98e9
     with pytest.raises(DoesNotFitError, match=r"set .*window\.length to") as caught:
         structure_planner(size, 99_999).plan()
     (length,) = [fix.settings["window.length"] for fix in caught.value.fixes if "window.length" in fix.settings]

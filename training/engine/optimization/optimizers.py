@@ -6,16 +6,12 @@ from typing import Any
 
 from torch import nn, optim
 
+from training import eager_optimizers
 from training.config import TrainingConfig
 from training.engine.optimization import layers
 
 FACTOR = "rate_factor"
 """Of a group of weights: what the learning rate of a step is multiplied by. Absent: 1."""
-
-
-def load_libraries() -> None:
-    """Import what the first optimizer does in any case, 75 MB: for whoever measures a process before it."""
-    import torch._dynamo  # noqa: F401
 
 
 def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
@@ -29,10 +25,10 @@ def make(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
     fused = all(weight.is_cuda for weight in weights) or None
     groups: Any = weights if config.layer_decay == 1 else _of_layers(model, config.layer_decay)
     if config.optimizer == "sgd":
-        return optim.SGD(groups, lr=rate, momentum=config.momentum, weight_decay=decay, fused=fused)
+        return eager_optimizers.SGD(groups, lr=rate, momentum=config.momentum, weight_decay=decay, fused=fused)
     if config.optimizer == "adam":
-        return optim.Adam(groups, lr=rate, weight_decay=decay, fused=fused)
-    return optim.AdamW(groups, lr=rate, weight_decay=decay, fused=fused)
+        return eager_optimizers.Adam(groups, lr=rate, weight_decay=decay, fused=fused)
+    return eager_optimizers.AdamW(groups, lr=rate, weight_decay=decay, fused=fused)
 
 
 def set_rate(optimizer: optim.Optimizer, rate: float) -> None:

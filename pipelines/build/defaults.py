@@ -39,12 +39,13 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
     is_structure = config.task == STRUCTURE
     without = unread_sections(config.task)
     genomes = [source for source in config.sources if not source.labelled]
+    is_divided = any(source.is_divided for source in config.sources)
     found: dict[str, str] = {}
     unread = {*SOURCE_KEYS_NOT_OF_STRUCTURE} if is_structure else {*STRUCTURE_SOURCE_KEYS}
     for source in genomes:
         found |= {key: value for key, value in _unset_of(source, "sources").items() if key.split(".")[1] not in unread}
     for name in ("negatives", "crop", "tokenizer", "split", "labels", "window"):
-        is_read = name not in without and (genomes or name == "tokenizer" or (name == "split" and config.is_divided))
+        is_read = name not in without and (genomes or name == "tokenizer" or (name == "split" and is_divided))
         if is_read and not (name == "tokenizer" and config.tokenizer.reuse is not None):
             found |= _unset_of(getattr(config, name), name)
     return [(key, value) for key, value in found.items() if _NEEDS.get(key, _always)(config)]

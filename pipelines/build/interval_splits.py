@@ -24,7 +24,7 @@ from pipelines.dataset.table_files import TableFiles
 from pipelines.genome.labelled import Collection, Sequences
 from pipelines.progress import Progress
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, families, similar, sketch, sketch_files
+from pipelines.splits import assign, families, requirements, similar, sketch, sketch_files
 from pipelines.splits.assign import Codes
 from pipelines.splits.chromosome_runs import Runs
 from pipelines.splits.named_rows import number_pairs
@@ -130,7 +130,8 @@ def assign_splits(
         genes = _number_genes(files, len(table))
         family = genes if family is None else families.merge_groups(family, genes)
     groups = _number_groups(collections, len(table))
-    splits = assign.assign(files, split, groups, family, config.classes or (), is_divided=config.is_divided)
+    splits = assign.assign(files, split, groups, family)
+    requirements.require_classes(splits, files, config)
     if split.by == "random":
         progress.warn(
             "split: at random, so near-duplicates and neighbours of test intervals are in train; "

@@ -44,7 +44,7 @@ from pipelines.labels import classes
 from pipelines.negatives import bedtools
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map import map_tables
-from pipelines.splits import assign, leakage, plan, regions, sketch
+from pipelines.splits import assign, leakage, plan, regions, requirements, sketch
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.plan import PlannedSplit
 from pipelines.stores.staging import RECORDS, Staging
@@ -193,7 +193,7 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         progress.note(f"split: {genomes} cut into contiguous blocks (one or two sequences: none to hold out whole)")
     prepared = PreparedIntervals(config, sources, collections, blocks, tokenizer, versions)
     if config.task != CLASSIFY:
-        plan.require_genes(prepared.splits(), config.split, is_divided=config.is_divided)
+        requirements.require_genes(prepared.splits(), config)
     for text in shortened.expected_warnings(config, sources):
         progress.warn(text)
     return prepared

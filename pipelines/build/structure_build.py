@@ -27,7 +27,7 @@ from pipelines.gene_models.annotated_genome import AnnotatedGenome
 from pipelines.genome.region import Region
 from pipelines.inputs.each_source import read_each
 from pipelines.progress import Progress
-from pipelines.splits import plan, stretches
+from pipelines.splits import plan, requirements, stretches
 from pipelines.splits.blocks import Blocks
 from pipelines.splits.plan import PlannedSplit
 from pipelines.splits.stretches import Stretch
@@ -175,7 +175,7 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
         "windows": f"{REVISION}.{rules.REVISION}",
     }
     prepared = PreparedStructure(config, genomes, cut, blocks, tokenizer, versions)
-    plan.require_genes(prepared.splits(), config.split)
+    requirements.require_genes(prepared.splits(), config)
     return prepared
 
 

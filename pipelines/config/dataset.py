@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipelines import schema
 from pipelines.config import structure, tasks
 from pipelines.config.crop import CropConfig
 from pipelines.config.names import Names
@@ -57,9 +58,16 @@ class DatasetConfig(DatasetSections):
     sources: list[SourceConfig] = Field(min_length=1)
 
     @property
-    def is_divided(self) -> bool:
-        """Whether `split` divides anything: a source has no files of its own for its splits."""
-        return any(source.train is None for source in self.sources)
+    def requested_splits(self) -> list[str]:
+        """The splits that must not be empty: train, what a source has files of, and what `split` holds out."""
+        has_shares = any(source.is_divided for source in self.sources)
+        return [
+            name
+            for name in schema.SPLITS
+            if name == "train"
+            or (has_shares and getattr(self.split, name))
+            or any(getattr(source, name) for source in self.sources)
+        ]
 
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:

@@ -83,6 +83,11 @@ class SourceConfig(Section):
         """Whether this is a collection of labelled sequences rather than a genome."""
         return self.fasta is None
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether the section `split` divides it: it has no files of its own for its splits."""
+        return self.train is None
+
     @model_validator(mode="after")
     def _one_kind(self) -> SourceConfig:
         genome = self.fasta is not None and self.annotation is not None

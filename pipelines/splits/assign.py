@@ -11,7 +11,7 @@ cut, and regions read, before negatives are placed; everything else is decided a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -37,10 +37,6 @@ Codes = NDArray[np.int8]
 """The split of each row, as its index in `schema.SPLITS`."""
 UNASSIGNED = -1
 TRAIN = schema.SPLITS.index("train")
-_FIXES = {
-    "family": "raise split.identity, or use split.by block",
-    "region": "hold out other regions, with room between their genes for negatives",
-}
 
 
 def cut_into_blocks(
@@ -78,41 +74,19 @@ def assign(
     config: SplitConfig,
     groups: NDArray[np.integer] | None = None,
     similar: NDArray[np.integer] | None = None,
-    classes: Sequence[str] = (),
-    *,
-    is_divided: bool = True,
 ) -> Codes:
     """Assign every interval to a split.
 
     Args:
-        tables: the interval table in pieces, each of whole chromosomes, with genome, chromosome, start, end, label and,
+        tables: the interval table in pieces, each of whole chromosomes, with genome, chromosome, start, end and,
             optionally, split: empty, or the split of the interval's block or file, which it keeps. Taken several times.
         config: what is kept in one split, and which shares or chromosomes to hold out.
         groups: groups of labelled sequences, each to be kept in one split; -1 for intervals of a genome. Shape (rows,);
             None where there are no labelled sequences.
         similar: for `family`, groups of near-duplicates, shape (rows,).
-        classes: names of the classes of labelled sequences; empty where labels say gene or negative.
-        is_divided: whether `config` divides anything; where every source has files for its splits, it requests none.
 
     Returns:
         The split of each row, shape (rows,).
-
-    Raises:
-        UsageError: a name that no chromosome has, a chromosome in two splits, or a split that is empty or has only one
-            class, or a train split that lacks one.
-    """
-    codes = expected(tables, config, groups, similar)
-    _check_classes(codes, tables, config if is_divided else None, classes)
-    return codes
-
-
-def expected(
-    tables: Iterable[pa.Table],
-    config: SplitConfig,
-    groups: NDArray[np.integer] | None = None,
-    similar: NDArray[np.integer] | None = None,
-) -> Codes:
-    """The split of every interval, as `assign` gives it, whether or not every split has both classes.
 
     Raises:
         UsageError: a name that no chromosome has, or a chromosome in two splits.
@@ -294,7 +268,7 @@ def _held_out_by_name(names: NamedRows, counts: Numbers, total: int, shares: dic
     return held_out
 
 
-def _slices(tables: Iterable[pa.Table]) -> Iterator[tuple[slice, pa.Table]]:
+def slices(tables: Iterable[pa.Table]) -> Iterator[tuple[slice, pa.Table]]:
     """Each table with the numbers of its rows."""
     first = 0
     for table in tables:
@@ -309,7 +283,7 @@ def _clusters(tables: Iterable[pa.Table], groups: NDArray[np.integer] | None) ->
     """
     numbers = np.full(sum(map(len, tables)), -1, np.int32) if groups is None else groups.astype(np.int32)
     following = int(numbers.max(initial=-1)) + 1
-    for rows, table in _slices(tables):
+    for rows, table in slices(tables):
         is_labelled = numbers[rows] >= 0
         if is_labelled.all():
             continue
@@ -355,7 +329,7 @@ def _check_overlaps(
     tables: Iterable[pa.Table], codes: Codes, is_labelled: NDArray[np.bool_], *, touching: bool
 ) -> None:
     """Check the promise that intervals of one cluster are in one split."""
-    for rows, table in _slices(tables):
+    for rows, table in slices(tables):
         is_own = ~is_labelled[rows]
         if not is_own.any():
             continue
@@ -366,34 +340,3 @@ def _check_overlaps(
         )
         if (splits[first][cluster] != splits).any():
             raise AssertionError("intervals that overlap are in different splits")
-
-
-def _check_classes(
-    codes: Codes, tables: Iterable[pa.Table], config: SplitConfig | None, classes: Sequence[str]
-) -> None:
-    """Check that train and every requested split have genes and negatives, or two classes, and train all classes.
-
-    Without a configuration the splits are requested that have rows.
-    """
-    names = classes or ("negatives", "genes")
-    counts = np.zeros((len(schema.SPLITS), len(names)), np.int64)
-    for rows, table in _slices(tables):
-        number = len(names) * codes[rows].astype(np.int64) + table["label"].to_numpy()
-        counts += np.bincount(number, minlength=counts.size).reshape(counts.shape)
-    for split in ("train", "validation", "test"):
-        own = counts[schema.SPLITS.index(split)]
-        is_requested = split == "train" or (getattr(config, split) if config else own.any())
-        if not is_requested:
-            continue
-        present = [name for name, rows in zip(names, own, strict=True) if rows]
-        if len(present) < (len(names) if split == "train" else 2):
-            problem = f"has only {', '.join(present)}" if present else "has no interval"
-            if classes and len(present) > 1:
-                problem = f"has no sequence of class {next(name for name in names if name not in present)}"
-            raise UsageError(
-                f"split: {split} {problem}",
-                _FIXES.get(config.by, "hold out other chromosomes, other shares, or use split.by block")
-                if config
-                else "give its file sequences of both labels, or of all classes",
-                key="split",
-            )

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pipelines import schema
 from pipelines.config import SplitConfig
-from pipelines.errors import UsageError
 from pipelines.genome import intervals
 from pipelines.genome.intervals import Intervals
 from pipelines.genome.region import Region
@@ -92,7 +91,7 @@ def of_intervals(
         config: the split.
 
     Raises:
-        UsageError: as `assign.expected`.
+        UsageError: as `assign.assign`.
     """
     chromosomes = [(genome, name) for genome, own in genes.items() for name in own]
     ends = np.cumsum([len(genes[genome][name]) for genome, name in chromosomes])
@@ -103,7 +102,7 @@ def of_intervals(
         groups.append(own_groups + following)
         following = int(groups[-1].max(initial=following - 1)) + 1
     tables = _Tables(genes, blocks, [rows.select(_COLUMNS) for rows, _ in labelled])
-    splits = assign.expected(tables, config, np.concatenate(groups) if labelled else None)
+    splits = assign.assign(tables, config, np.concatenate(groups) if labelled else None)
     of_genes, of_labelled = splits[:rows_of_genes], splits[rows_of_genes:]
     if config.by in _DRAWN:
         planned = [*_drawn(genes, of_genes)]
@@ -117,27 +116,6 @@ def of_intervals(
         own, of_labelled = of_labelled[: len(rows)], of_labelled[len(rows) :]
         planned += _labelled(rows, own, is_exact=not chromosomes and config.by != "family")
     return _in_order(planned, dict.fromkeys(one.genome for one in planned))
-
-
-def require_genes(planned: Sequence[PlannedSplit], config: SplitConfig, *, is_divided: bool = True) -> None:
-    """Check that train and every requested split will have a gene, as far as that is known.
-
-    Args:
-        planned: all splits.
-        config: what is requested.
-        is_divided: whether `config` divides anything; where every source has files for its splits, it requests none.
-
-    Raises:
-        UsageError: one has none.
-    """
-    if not all(one.is_exact for one in planned):
-        return
-    for split in schema.SPLITS:
-        is_requested = split == "train" or (is_divided and getattr(config, split))
-        if is_requested and not any(one.genes for one in planned if one.split == split):
-            key = "split" if split == "train" else f"split.{split}"
-            fix = "hold out less" if split == "train" else "hold out another chromosome, or a longer region"
-            raise UsageError(f"{key}: {split} would have no gene", f"{fix}, or use split.by block", key=key)
 
 
 def _in_order(planned: Iterable[PlannedSplit], genomes: Iterable[str]) -> list[PlannedSplit]:

@@ -100,25 +100,6 @@ def test_labelled_sequences_to_split_are_planned_as_they_will_be_assigned() -> N
     assert all(one.is_exact for one in found)
 
 
-@pytest.mark.parametrize(
-    ("split", "message"),
-    [
-        ({"validation": ["I:500-1000"], "test": ["III"]}, "split.validation: validation would have no gene"),
-        ({"validation": ["I", "II"], "test": ["III"]}, "split: train would have no gene"),
-    ],
-)
-def test_a_split_without_a_gene_is_an_error_that_names_its_key(split: dict[str, Any], message: str) -> None:
-    config = SplitConfig(by="region", **split)
-    cut, _ = (stretches.cut(LENGTHS, GENES, config)) if "II" not in split["validation"] else (train_of_nothing(), None)
-    with pytest.raises(UsageError, match=message):
-        plan.require_genes(plan.of_stretches(cut, GENES, LENGTHS), config)
-
-
-def train_of_nothing() -> list[stretches.Stretch]:
-    splits = {"I": "validation", "II": "validation", "III": "test"}
-    return [stretches.Stretch("a", name, 0, length, splits[name]) for name, length in LENGTHS["a"].items()]
-
-
 @pytest.mark.parametrize("twice", [{"validation": ["II"], "test": ["a:II"]}, {"validation": [], "test": ["II", "II"]}])
 def test_a_chromosome_listed_twice_is_refused_before_any_work(twice: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"split\.test: (a:)?II is listed twice"):

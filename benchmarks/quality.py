@@ -1,12 +1,12 @@
 """How well models recognise genes, promoters and binding sites, over three seeds, next to a tuned 5-mer regression.
 
     python benchmarks/quality.py --data DIR [--work DIR] [--only NAME …] [--models lstm] [--seeds 0 1 2]
-        [--split test]
+        [--split test] [--results FILE]
 
 The command line makes datasets and models from the examples' configurations as they are, or from those that `raygene
 init` writes for labelled sequences: `lstm` is its ensemble, `single lstm` one network of it. The regression's form,
-scale and penalty are chosen on validation. Figures go to benchmarks/results/quality.json after every run; a run that is
-stored there is not repeated. It takes about ten hours on two cores.
+scale and penalty are chosen on validation. Figures go to --results, benchmarks/results/quality.json as a rule, after
+every run; a run that is stored there is not repeated. It takes about ten hours on two cores.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ DATASETS |= {
 }
 DATASETS["pombe"] = Dataset("pombe", _POMBE, tokenizer="cerevisiae")
 DATASETS["pombe-all"] = Dataset("pombe", _POMBE, ("--sources.0.feature_types", "gene"), "cerevisiae")
-_OF_INIT: dict[str, tuple[str, ...]] = {
+_INIT_FLAGS: dict[str, tuple[str, ...]] = {
     "lstm": (),
     "single lstm": ("--model.ensemble=1",),
     "transformer": (
@@ -136,7 +136,7 @@ TASKS = {
     "arabidopsis": Task("arabidopsis", "arabidopsis"),
     "pombe": Task("cerevisiae", "pombe"),
     "pombe-all": Task("cerevisiae", "pombe-all"),
-    **{name: Task(name, name, "mcc", dict.fromkeys(_OF_INIT, "experiment.yaml"), _OF_INIT) for name in _GUE},
+    **{name: Task(name, name, "mcc", dict.fromkeys(_INIT_FLAGS, "experiment.yaml"), _INIT_FLAGS) for name in _GUE},
 }
 
 
@@ -322,11 +322,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("quality-work"))
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
-    parser.add_argument("--models", nargs="+", choices=list(_OF_INIT), default=list(_OF_INIT))
+    parser.add_argument("--models", nargs="+", choices=list(_INIT_FLAGS), default=list(_INIT_FLAGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="validation while choosing")
+    parser.add_argument("--results", type=Path, help="(default: one in benchmarks/results for each --split)")
     arguments = parser.parse_args()
-    target = HERE / "results" / ("quality.json" if arguments.split == "test" else f"quality-{arguments.split}.json")
+    of_split = "quality.json" if arguments.split == "test" else f"quality-{arguments.split}.json"
+    target = arguments.results or HERE / "results" / of_split
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), arguments.split, target, stored)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,9 +36,6 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         ValueError: there is no score, or one is not finite.
     """
-    labels, scores = np.asarray(labels), _finite(scores)
-    if len(np.unique(labels)) < 2:
-        return float("nan")
     curve = roc_curve(labels, scores)
     return float(np.trapezoid(curve.y, curve.x))
 
@@ -59,7 +55,7 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
     Raises:
         ValueError: there is no score, or one is not finite.
     """
-    labels, scores = np.asarray(labels), _finite(scores)
+    labels, scores = np.asarray(labels), np.asarray(scores)
     is_gene, is_called = labels == 1, scores >= threshold
     total, genes, called = labels.size, int(is_gene.sum()), int(is_called.sum())
     right, correct = int((is_gene & is_called).sum()), int((is_gene == is_called).sum())
@@ -72,20 +68,6 @@ def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> di
         "recall": right / genes if genes else 0.0,
         "accuracy": correct / total,
     }
-
-
-def _finite(scores: ArrayLike) -> NDArray[Any]:
-    """Scores as an array.
-
-    Raises:
-        ValueError: there is no score, or one is not finite.
-    """
-    scores = np.asarray(scores)
-    if not scores.size:
-        raise ValueError("there is no score")
-    if not np.isfinite(scores).all():
-        raise ValueError("scores that are not finite have no order")
-    return scores
 
 
 def _mcc(correct: int, genes: int, called: int, total: int) -> float:
@@ -111,7 +93,11 @@ def _counts_by_score(labels: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floa
     Raises:
         ValueError: there is no score, or one is not finite.
     """
-    scores = _finite(scores)
+    scores = np.asarray(scores)
+    if not scores.size:
+        raise ValueError("there is no score")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores that are not finite have no order")
     order = np.argsort(scores)[::-1]
     ordered = scores[order]
     last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)

@@ -28,12 +28,30 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 hypothesis_profiles.register()
 
 
+COMPILING = pytest.StashKey["subprocess.Popen[str]"]()
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Have the decoder compiled where all tests run in several processes, and this one waits for them."""
+    """Have the decoder compiled where all tests run, in other processes than this one."""
     config = session.config
     is_controller = getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput")
     if is_controller and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        subprocess.Popen([sys.executable, "-m", "tests.compile_decoder"], cwd=config.rootpath)
+        config.stash[COMPILING] = subprocess.Popen(
+            [sys.executable, "-m", "tests.compile_decoder"], cwd=config.rootpath, stderr=subprocess.PIPE, text=True
+        )
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Wait for the compilation, or stop it after an interruption; fail if it has failed."""
+    compiling = session.config.stash.get(COMPILING, None)
+    if compiling is None:
+        return
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        compiling.kill()
+    _, errors = compiling.communicate()
+    if compiling.returncode > 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write(f"\ntests.compile_decoder failed:\n{errors}\n")
 
 
 USE_RAY = pytest.StashKey[set[Path]]()

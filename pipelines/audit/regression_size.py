@@ -8,7 +8,8 @@ MAX_ROWS = 100_000
 CHUNK_ROWS = 1 << 12
 """Rows that are scored at a time."""
 _NUMBER = 4
-_BESIDES = 220_000_000
+_WHOLE_FIT = 220_000_000
+"""For any number of rows: libraries and what is counted and scored at a time."""
 _OF_CLASS = 40
 """For each row and class: three numbers of 8 bytes of a fit, and two of a row of validation."""
 
@@ -25,4 +26,4 @@ def most_bytes(rows: int, classes: int = 0) -> int:
         rows: of train.
         classes: of a multinomial regression; 0 for one of two labels.
     """
-    return min(rows, MAX_ROWS) * (4**K * _NUMBER + classes * _OF_CLASS) + _BESIDES
+    return min(rows, MAX_ROWS) * (4**K * _NUMBER + classes * _OF_CLASS) + _WHOLE_FIT

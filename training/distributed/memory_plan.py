@@ -51,7 +51,7 @@ def plan_run(
         warn: called where that budget does not fit any more.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget does not.
+        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
         ResourceError: a machine did not answer.
     """
     lengths = np.concatenate([split.lengths for split in splits])
@@ -82,7 +82,7 @@ def plan_process(
     """The memory plan of one worker in this process.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget does not.
+        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
     """
     lengths = np.concatenate([split.lengths for split in splits])
     task = Task.of_dataset(splits[0].manifest["config"]).name
@@ -116,14 +116,14 @@ def plan_local(
         fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget does not.
+        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
     """
     return MemoryPlanner(
         model,
         training,
         lengths,
         tokenizer.vocabulary_size,
-        DeviceMemory(kind, capacity.available_memory(kind, workers), is_local=True),
+        DeviceMemory(kind, capacity.available_memory(kind, workers), is_local=True, workers=workers),
         lambda tokens: bases(tokenizer, tokens, task),
         probe if training.probe else None,
         task,
@@ -156,7 +156,7 @@ def plan_remote(
         fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget does not.
+        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
         ResourceError: a machine did not answer.
     """
     import ray

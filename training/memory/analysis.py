@@ -173,9 +173,11 @@ def device_to_plan_for(training: TrainingConfig, device_memory: int | None, devi
     """
     if device_memory is not None:
         kind = device_kind or "cuda"
-        return DeviceMemory(kind, device_memory // (training.workers if kind == "cpu" else 1), is_local=False)
+        size = device_memory // (training.workers if kind == "cpu" else 1)
+        return DeviceMemory(kind, size, is_local=False, workers=training.workers)
     kind = device_kind or devices.require(training.device)
-    return DeviceMemory(kind, capacity.available_memory(kind, training.workers), is_local=True)
+    size = capacity.available_memory(kind, training.workers)
+    return DeviceMemory(kind, size, is_local=True, workers=training.workers)
 
 
 def bases(tokenizer: Tokenizer, tokens: int, task: Name = RECOGNISE) -> int:

@@ -46,7 +46,7 @@ Prober = Callable[[ModelConfig, TrainingConfig, int, Work], Probe]
 
 
 class DoesNotFitError(ResourceError):
-    """Not even one longest sequence fits, or the requested budget does not.
+    """One longest sequence does not fit, the requested budget does not, or what is fitted after training does not.
 
     Attributes:
         fixes: changes that make it fit, least harmful first.
@@ -65,11 +65,13 @@ class DeviceMemory:
         kind: cpu or cuda.
         size: bytes for each worker.
         is_local: whether it is in this machine, so that a probe can run on it.
+        workers: that have as much in one machine.
     """
 
     kind: Device
     size: int
     is_local: bool
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,7 @@ class MemoryPlanner:
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
         budget = self._budget()
-        # The memory of the workers is free by then.
-        if self._fitting(budget) > self._all_workers:
+        if self._fitting(budget) > self._driver:
             raise self._fitting_does_not_fit(budget)
         full = self._heaviest(max(budget, self._longest))
         return MemoryPlan(
@@ -239,9 +240,9 @@ class MemoryPlanner:
         return evaluation(self.model, self.training, self.vocabulary_size, work)
 
     @property
-    def _all_workers(self) -> float:
-        """Bytes that the workers of a CPU have together; the memory of the driver that a GPU is in is not known."""
-        size = self.device.size * self.training.workers * (1 - self.training.headroom)
+    def _driver(self) -> float:
+        """Bytes that a driver on a CPU has once the workers of its machine have ended; unknown beside a GPU."""
+        size = self.device.size * self.device.workers * (1 - self.training.headroom)
         return size if self.device.kind == "cpu" else float("inf")
 
     @cached_property
@@ -355,9 +356,12 @@ class MemoryPlanner:
         if self.device.kind != "cpu":
             return []
         proposed = []
+        of_machine = self.device.size * self.device.workers
         for workers in range(self.training.workers - 1, 0, -1):
             fewer = self.training.model_copy(update={"workers": workers})
-            larger = replace(self.device, size=self.device.size * self.training.workers // workers)
+            # With several machines all may be on one.
+            in_machine = min(workers, self.device.workers)
+            larger = replace(self.device, size=of_machine // in_machine, workers=in_machine)
             if needed <= _usable_bytes(fewer, self.lengths, larger, self.task):
                 proposed.append(Fix({"training.workers": workers}, needed))
                 break
@@ -369,7 +373,7 @@ class MemoryPlanner:
         return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
 
     def _fitting_does_not_fit(self, budget: int) -> DoesNotFitError:
-        available = f"{format_size(self._all_workers)} are available"
+        available = f"{format_size(self._driver)} are available"
         if self.task != STRUCTURE:
             error = DoesNotFitError(
                 f"fitting the {regression_size.K}-mer regression to train, after training, needs "
@@ -378,8 +382,8 @@ class MemoryPlanner:
             )
             error.fixes, error.needed = [], self._fitting(budget)
             return error
-        most = validation.most_bases(self._all_workers, self._scoring(budget))
-        fix = Fix({"training.validation_bases": most}, round(self._all_workers))
+        most = validation.most_bases(self._driver, self._scoring(budget))
+        fix = Fix({"training.validation_bases": most}, round(self._driver))
         error = DoesNotFitError(
             f"training.validation_bases {self.training.validation_bases:,}: fitting the decoder to them after training "
             f"needs {format_size(self._fitting(budget))}, and {available}",
@@ -411,7 +415,7 @@ def step_allowance(
         vocabulary_size: number of token ids.
         task: of the dataset.
     """
-    unlimited = DeviceMemory("cpu", 1 << 60, is_local=False)
+    unlimited = DeviceMemory("cpu", 1 << 60, is_local=False, workers=training.workers)
     plan = MemoryPlanner(model, training, lengths, vocabulary_size, unlimited, task=task).plan()
     return validation.allowed_bytes(plan.step, model.kind) if task == STRUCTURE else _gaps(plan.step)
 

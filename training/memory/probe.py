@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipelines.errors import ResourceError
 from pipelines.structure.states import STATES, pack
@@ -31,6 +30,7 @@ from pipelines.tokens.vocabulary import PAD
 from training import model_registry, models, structure
 from training.config import ModelConfig, TrainingConfig
 from training.data.batch import TokenBatch
+from training.engine.objectives import row_losses
 from training.engine.optimization import freezing, optimizers
 from training.engine.optimization.weight_average import WeightAverage
 from training.engine.precision import Precision
@@ -159,11 +159,8 @@ def _losses(network: nn.Module, batch: TokenBatch, outputs: int) -> Tensor:
     """The loss of each row, shape (rows,), or (members, rows)."""
     if isinstance(batch, StructureBatch):
         return losses(network(batch), batch, LossWeights(batch.longest))
-    logits = network(batch)
-    if outputs > 1:
-        rows = logits.reshape(-1, outputs)
-        return cross_entropy(rows, batch.labels.long().repeat(len(rows) // len(batch.labels)), reduction="none")
-    return binary_cross_entropy_with_logits(logits, batch.labels.expand_as(logits), reduction="none")
+    of_rows = row_losses.of_classes if outputs > 1 else row_losses.of_labels
+    return of_rows(network(batch), batch.labels)
 
 
 def _random_batch(work: Work, vocabulary_size: int, generator: np.random.Generator) -> TokenBatch:

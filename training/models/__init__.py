@@ -105,7 +105,7 @@ def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenize
         own = fingerprint.seed(seed, "member", number) if number else seed
         vectors = compositional(tokenizer.vocabulary, config.embedding, own) if stored is None else stored
         with torch.no_grad():
-            member.get_parameter("embedding.weight").copy_(vectors)
+            member.get_parameter(embedding_file.TOKEN_VECTORS).copy_(vectors)
 
 
 def memory_stages(config: ModelConfig, vocabulary_size: int, shape: Shape) -> list[Stage]:

@@ -29,7 +29,8 @@ from training.config import ModelConfig
 
 FORMAT = "raygene-embedding"
 FORMAT_VERSION = 2
-TENSOR = "embedding.weight"
+TOKEN_VECTORS = "embedding.weight"
+"""The name of token vectors: the tensor of a file, and the parameter of every network."""
 RESTORE = "restore the file from where it was made"
 
 
@@ -92,7 +93,7 @@ def _serialised(vectors: NDArray[np.float32], metadata: Mapping[str, str]) -> by
     values = np.ascontiguousarray(vectors, "<f4").tobytes()
     tensor = {"dtype": "F32", "shape": list(vectors.shape), "data_offsets": [0, len(values)]}
     header = json.dumps(
-        {"__metadata__": dict(sorted(metadata.items())), TENSOR: tensor}, separators=(",", ":")
+        {"__metadata__": dict(sorted(metadata.items())), TOKEN_VECTORS: tensor}, separators=(",", ":")
     ).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + values
@@ -145,11 +146,11 @@ def load(location: Path | str, tokenizer: Tokenizer, dimension: int) -> Tensor:
             f"set model.embedding to {shape[1]}",
         )
     with _named_errors(path), safe_open(path, framework="pt") as file:
-        vectors: Tensor = file.get_tensor(TENSOR)
+        vectors: Tensor = file.get_tensor(TOKEN_VECTORS)
     if "digest" in metadata and metadata["digest"] != _digest(metadata, vectors):
         raise BundleError(f"{path}: changed since it was written: its digest differs", RESTORE)
     if not vectors.isfinite().all():
-        raise BundleError(f"{path}: {TENSOR} holds values that are not finite", RESTORE)
+        raise BundleError(f"{path}: {TOKEN_VECTORS} holds values that are not finite", RESTORE)
     vectors[PAD] = 0
     return vectors
 
@@ -186,7 +187,7 @@ def _read_header(path: Path) -> tuple[dict[str, str], tuple[int, int] | None]:
     """The metadata of an embedding file, and the shape of its vectors if it holds nothing else. Reads no vector."""
     with _named_errors(path), safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
-        part = file.get_slice(TENSOR) if list(file.keys()) == [TENSOR] else None
+        part = file.get_slice(TOKEN_VECTORS) if list(file.keys()) == [TOKEN_VECTORS] else None
         shape = part.get_shape() if part is not None and part.get_dtype() == "F32" else []
     if metadata.get("format") != FORMAT:
         raise BundleError(f"{path}: not a raygene embedding file", "name a file embed-…-checkpoint.safetensors")

@@ -8,6 +8,7 @@ takes a few megabytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from pipelines.errors import BundleError, UsageError
 from pipelines.tokens.tokenizer import Tokenizer
 from training.engine.state import Record
 from training.models import embedding_file
+from training.models.embedding_file import TOKEN_VECTORS
 from training.models.ensemble import within_member
 
 EMBEDDINGS = "embeddings"
 PATTERN = "embed-*-checkpoint.safetensors"
 # What the accuracy in the file is of. It also marks files that training wrote, so it never changes.
 TASK = "accuracy of the model in training on validation at the epoch's threshold"
-WEIGHT = "embedding.weight"
 
 
 class Embeddings:
@@ -50,15 +51,14 @@ class Embeddings:
             StorageError: the file cannot be written.
         """
         storage.remove_partial(self._directory, "embed-*-checkpoint")
-        expected = {"run": self._run, "epoch": str(record.get("epoch", 0)), "task": TASK}
+        expected = {"run": self._run, "epoch": str(record.get("epoch", 0)), "task": TASK} | _of_ensemble(weights)
         metadata = {path: self._metadata(path) for path in sorted(self._directory.glob(PATTERN))}
         from_training = [path for path, values in metadata.items() if values.get("task") == TASK and values.get("run")]
         current = [path for path in from_training if expected.items() <= metadata[path].items()][:1]
         if record and not current:
             # Records of older checkpoints have the accuracy at 0.5 only.
             accuracy = float(record.get("threshold_accuracy") or record["validation_accuracy"])
-            # Of an ensemble, those of its first member.
-            vectors = next(tensor for name, tensor in weights.items() if within_member(name) == WEIGHT)
+            vectors = next(tensor for name, tensor in weights.items() if within_member(name) == TOKEN_VECTORS)
             made = datetime.now(UTC)
             current = [embedding_file.save(vectors, self._tokenizer, accuracy, made, self._directory, expected)]
         for path in set(from_training) - set(current):
@@ -70,6 +70,12 @@ class Embeddings:
             return embedding_file.read_metadata(path)
         except BundleError:
             return {}
+
+
+def _of_ensemble(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """What the metadata say of vectors that are one network's, while the accuracy is that of several together."""
+    networks = sum(within_member(name) == TOKEN_VECTORS for name in weights)
+    return {"vectors_of": f"the first of {networks} networks, whose mean has the accuracy"} if networks > 1 else {}
 
 
 def refuse_own(embedding_file: str | None, output: Path) -> None:

@@ -101,7 +101,7 @@ def check_memory(
         training,
         lengths,
         tokenizer.vocabulary_size,
-        DeviceMemory(machine.kind, available, machine.is_local),
+        DeviceMemory(machine.kind, available, machine.is_local, training.workers),
         lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
         task.name,

@@ -62,6 +62,18 @@ def test_a_kept_head_makes_the_same_model_and_a_new_head_is_that_of_the_seed(
     assert not torch.equal(stored["head.weight"], drawn["head.weight"])
 
 
+def test_every_network_of_several_starts_from_its_own_weights(train_split: TokenDataset, tmp_path: Path) -> None:
+    several = MODEL.model_copy(update={"ensemble": 2})
+    small_bundle(train_split, several).save(tmp_path / "bundle")
+    stored = bundle.load(tmp_path / "bundle").model.state_dict()
+    drawn = networks.fresh(RECOGNISE, several, train_split.tokenizer, 7).state_dict()
+    config = training(tmp_path / "bundle", head="new")
+    for name, tensor in start.network(RECOGNISE, several, config, train_split.tokenizer).state_dict().items():
+        assert torch.equal(tensor, (drawn if ".head." in name else stored)[name]), name
+    with pytest.raises(BundleError, match=r"model\.ensemble 2 against 1"):
+        start.source(MODEL, config, RECOGNISE, train_split.tokenizer)
+
+
 def test_without_a_bundle_the_model_is_drawn_as_before(train_split: TokenDataset) -> None:
     drawn = networks.fresh(RECOGNISE, MODEL, train_split.tokenizer, 7).state_dict()
     for name, tensor in (

@@ -23,7 +23,7 @@ LARGE_STEPS = TrainingConfig(global_batch_size=1024, probe=False)
 
 def plan_with(kind: Any) -> Any:
     def plan(training: TrainingConfig) -> MemoryPlan:
-        return MemoryPlanner(MODEL, training, LENGTHS, 67, DeviceMemory(kind, 10**12, is_local=False)).plan()
+        return MemoryPlanner(MODEL, training, LENGTHS, 67, DeviceMemory(kind, 10**12, is_local=False, workers=1)).plan()
 
     return plan
 

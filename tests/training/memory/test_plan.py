@@ -45,7 +45,12 @@ def planner(
         TrainingConfig(**(training or {})),
         lengths,
         vocabulary_size,
-        DeviceMemory(kind, int(size) + (math.ceil(PAGES / 0.9) if kind == "cuda" else 0), is_local),
+        DeviceMemory(
+            kind,
+            int(size) + (math.ceil(PAGES / 0.9) if kind == "cuda" else 0),
+            is_local,
+            (training or {}).get("workers", 1),
+        ),
         lambda tokens: 3 * tokens + 3,
         probe,
     )
@@ -222,7 +227,7 @@ def structure_planner(size: float, window: int = 9_999, **training: Any) -> Memo
         TrainingConfig(global_batch_size=2, **training),
         np.full(500, window, dtype=np.int64),
         67,
-        DeviceMemory("cpu", int(size), is_local=False),
+        DeviceMemory("cpu", int(size), is_local=False, workers=1),
         task="structure",
     )
 
@@ -277,7 +282,7 @@ def test_a_search_fits_no_regression() -> None:
     assert planned(24 << 30).fitting == 0
 
 
-def test_a_regression_that_takes_more_than_all_workers_is_refused() -> None:
+def test_a_regression_that_takes_more_than_the_workers_of_one_machine_is_refused() -> None:
     model = {"embedding": 8, "hidden": 8, "stem": 8}
     few, many = (
         replace(planner(680e6, model, {"global_batch_size": 4}, kind="cpu", lengths=LENGTHS[:100]), fitted_rows=rows)
@@ -287,7 +292,10 @@ def test_a_regression_that_takes_more_than_all_workers_is_refused() -> None:
     assert plan.peak + plan.besides < 0.9 * 680e6 < most_bytes(100_000)
     with pytest.raises(DoesNotFitError, match=r"fitting the 5-mer regression to train, .* needs .* are available: use"):
         many.plan()
-    assert replace(many, training=few.training.model_copy(update={"workers": 2})).plan().fitting == most_bytes(100_000)
+    of_two = replace(many, training=few.training.model_copy(update={"workers": 2}))
+    with pytest.raises(DoesNotFitError, match="fitting the 5-mer regression"):
+        of_two.plan()
+    assert replace(of_two, device=replace(of_two.device, workers=2)).plan().fitting == most_bytes(100_000)
 
 
 def test_a_worker_returns_freed_memory_beyond_what_is_planned_that_it_retains() -> None:

@@ -43,7 +43,8 @@ def test_the_peak_of_a_known_gpu_is_that_of_its_precision(precision: str, tf32: 
 
 def test_the_batch_that_fills_a_gpu_fits_and_twice_of_it_does_not() -> None:
     lengths = np.full(1000, 512, dtype=np.int64)
-    planner = MemoryPlanner(ModelConfig(), TrainingConfig(), lengths, 67, DeviceMemory("cuda", 8 * GIB, is_local=False))
+    device = DeviceMemory("cuda", 8 * GIB, is_local=False, workers=1)
+    planner = MemoryPlanner(ModelConfig(), TrainingConfig(), lengths, 67, device)
     rows = filling_batch(planner)
     assert rows > 64
     for factor, fits in ((1, True), (2, False)):

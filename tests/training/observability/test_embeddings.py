@@ -46,6 +46,18 @@ def test_the_file_of_the_best_epoch_replaces_that_of_the_one_before(tmp_path: Pa
     assert (embedding_file.load(only, TOKENIZER, 8)[PAD + 1 :] == 3).all()
 
 
+def test_vectors_of_the_first_of_several_networks_are_named_so(tmp_path: Path) -> None:
+    several = {f"members.{number}.embedding.weight": torch.full((67, 8), float(number)) for number in (1, 2)}
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(1), several)
+    (only,) = files(tmp_path)
+    assert (embedding_file.load(only, TOKENIZER, 8)[PAD + 1 :] == 1).all()
+    said = embedding_file.read_metadata(only)["vectors_of"]
+    assert said == "the first of 2 networks, whose mean has the accuracy"
+    Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
+    (only,) = files(tmp_path)
+    assert "vectors_of" not in embedding_file.read_metadata(only)
+
+
 def test_the_file_of_the_epoch_that_training_resumes_from_is_not_written_again(tmp_path: Path) -> None:
     Embeddings(tmp_path, "abc", TOKENIZER).keep(record(2), weights(2))
     (path,) = files(tmp_path)

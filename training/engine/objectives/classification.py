@@ -16,6 +16,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from training.data.batch import TokenBatch
 from training.engine.collective import Collective
 from training.engine.epoch_metrics import diverged
+from training.engine.objectives import row_losses
 from training.engine.objectives.recognition import Recognition, gathered_probabilities, sample_rows
 from training.engine.scoring import probabilities
 from training.engine.state import CONFUSION
@@ -25,12 +26,7 @@ class Classification(Recognition):
     """The objective of classification: recognition's rows and weights, and one logit of each class."""
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
-        log_shares = torch.log_softmax(model(batch), -1)
-        labels = batch.labels.long().expand(log_shares.shape[:-1])
-        losses = -log_shares.gather(-1, labels[..., None]).squeeze(-1)
-        if self._smoothing:
-            losses = (1 - self._smoothing) * losses - self._smoothing * log_shares.mean(-1)
-        return self._weighted_sum(losses, batch)
+        return self._weighted_sum(row_losses.of_classes(model(batch), batch.labels, self._smoothing), batch)
 
     def validate(
         self, model: nn.Module, validation: TokenDataset, collective: Collective, device: torch.device

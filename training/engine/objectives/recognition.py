@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipelines import decision_threshold, fingerprint
 from pipelines.dataset.token_dataset import TokenDataset
@@ -19,6 +18,7 @@ from training.data.step_plan import Rows, share
 from training.data.strands import RandomStrands
 from training.engine.collective import Collective
 from training.engine.epoch_metrics import diverged
+from training.engine.objectives import row_losses
 from training.engine.scoring import probabilities
 
 
@@ -54,10 +54,7 @@ class Recognition:
         return collate(train.tokens, train.offsets, train.labels, rows, turned, self._strands.complements)
 
     def loss(self, model: nn.Module, batch: TokenBatch) -> Tensor:
-        targets = batch.labels * (1 - self._smoothing) + self._smoothing / 2 if self._smoothing else batch.labels
-        logits = model(batch)
-        losses = binary_cross_entropy_with_logits(logits, targets.expand_as(logits), reduction="none")
-        return self._weighted_sum(losses, batch)
+        return self._weighted_sum(row_losses.of_labels(model(batch), batch.labels, self._smoothing), batch)
 
     def _weighted_sum(self, losses: Tensor, batch: TokenBatch) -> Tensor:
         """The sum over rows; losses have shape (rows,), or (members, rows), of which a row has the mean."""

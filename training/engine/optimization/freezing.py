@@ -6,9 +6,8 @@ from torch import nn
 
 from training.config import TrainingConfig
 from training.engine.optimization.layers import is_of_head
+from training.models.embedding_file import TOKEN_VECTORS
 from training.models.ensemble import members_of, within_member
-
-EMBEDDING = "embedding.weight"
 
 
 def prepare(model: nn.Module, config: TrainingConfig, epoch: int) -> None:
@@ -26,7 +25,7 @@ def prepare(model: nn.Module, config: TrainingConfig, epoch: int) -> None:
     model.train()
     for name, parameter in model.named_parameters():
         is_frozen = body_is_frozen and not is_of_head(name)
-        is_table = within_member(name) == EMBEDDING
+        is_table = within_member(name) == TOKEN_VECTORS
         parameter.requires_grad_(not (is_frozen or (is_table and _is_within(config.freeze_embedding, epoch))))
     if body_is_frozen:
         for name, part in (part for member in members_of(model) for part in member.named_children()):

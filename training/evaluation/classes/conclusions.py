@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipelines.audit.rule_names import GC, LENGTH
-from training.evaluation import leak
+from training.evaluation import common_conclusions
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
+from training.evaluation.common_conclusions import LEAK_AUROC
 
 
 def conclude(evaluation: ClassEvaluation) -> list[str]:
@@ -13,21 +14,19 @@ def conclude(evaluation: ClassEvaluation) -> list[str]:
     The best rule is that of the highest AUROC. MCC and macro-F1 are mentioned where they are clearly below.
     """
     texts = [" ".join([_areas(evaluation, model), *_calls(evaluation, model)]) for model in evaluation.models]
-    if len(evaluation.models) == 1:
-        return texts
-    return [f"{model.name}: {text}" for model, text in zip(evaluation.models, texts, strict=True)]
+    return common_conclusions.by_model([model.name for model in evaluation.models], texts)
 
 
 def _areas(evaluation: ClassEvaluation, model: ClassModel) -> str:
     best = evaluation.best
-    own, other = model.metrics["auroc"], best.metrics["auroc"]
-    rule = f"the best rule, {best.name} ({other:.3f})"
-    text = f"The model's AUROC {own:.3f}, the mean over {len(evaluation.classes)} classes, "
-    if own <= other:
+    area, best_area = model.metrics["auroc"], best.metrics["auroc"]
+    rule = f"the best rule, {best.name} ({best_area:.3f})"
+    text = f"The model's AUROC {area:.3f}, the mean over {len(evaluation.classes)} classes, "
+    if area <= best_area:
         return f"{text}is not above {rule}."
     interval = intervals(model.samples - best.samples)["auroc"]
     is_clear = interval is None or interval[0] > 0
-    return f"{text}is {own - other:.3f} above {rule}" + (
+    return f"{text}is {area - best_area:.3f} above {rule}" + (
         "." if is_clear else ", which chance alone may give (95 % interval)."
     )
 
@@ -48,9 +47,8 @@ def _calls(evaluation: ClassEvaluation, model: ClassModel) -> list[str]:
 def warnings(evaluation: ClassEvaluation) -> list[str]:
     """What to be careful about: models of other datasets, classes that lack rows or calls, and rules that tell all."""
     texts = []
-    evaluated_on = evaluation.dataset.manifest["fingerprint"]
     for model in evaluation.models:
-        name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
+        name = common_conclusions.in_sentence(model.name, len(evaluation.models))
         counts = evaluation.confusion(model)
         if silent := [
             of
@@ -59,10 +57,8 @@ def warnings(evaluation: ClassEvaluation) -> list[str]:
         ]:
             texts.append(f"{name} never calls {', '.join(silent)}, of which the split has sequences")
         if evaluation.is_of_another_dataset(model):
-            texts.append(
-                f"{name} was trained on dataset {model.config['dataset']['fingerprint'][:12]} and is evaluated on "
-                f"dataset {evaluated_on[:12]}: split {evaluation.dataset.split} may hold sequences it was trained on"
-            )
+            trained_on = model.config["dataset"]["fingerprint"]
+            texts.append(common_conclusions.of_another_dataset(name, trained_on, evaluation.dataset, "sequences"))
     present = set(evaluation.dataset.labels.tolist())
     if absent := [name for number, name in enumerate(evaluation.classes) if number not in present]:
         texts.append(
@@ -72,6 +68,6 @@ def warnings(evaluation: ClassEvaluation) -> list[str]:
     texts += [
         f"the {rule.description} alone reaches AUROC {rule.metrics['auroc']:.3f}: the sequences give their class away"
         for rule in evaluation.rules
-        if rule.name in (LENGTH, GC) and leak.gives_away(rule.metrics)
+        if rule.name in (LENGTH, GC) and rule.metrics["auroc"] >= LEAK_AUROC
     ]
     return texts

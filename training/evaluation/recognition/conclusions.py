@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipelines.audit.rule_names import KMERS, LENGTH, OF_ENDS
-from training.evaluation import leak
+from training.evaluation import common_conclusions
+from training.evaluation.common_conclusions import LEAK_AUROC
 from training.evaluation.recognition.evaluate import Difference, Evaluation, ModelEvaluation
 from training.evaluation.recognition.thresholds import Transfer
 
@@ -22,23 +23,17 @@ def conclude(evaluation: Evaluation) -> list[str]:
         )
         for number, model in enumerate(evaluation.models)
     ]
-    if len(evaluation.models) == 1:
-        return sentences
-    return [f"{model.name}: {sentence}" for model, sentence in zip(evaluation.models, sentences, strict=True)]
+    return common_conclusions.by_model([model.name for model in evaluation.models], sentences)
 
 
 def warnings(evaluation: Evaluation) -> list[str]:
     """What to be careful about: models of other datasets, and thresholds that do something else here."""
     texts = []
-    evaluated_on = evaluation.dataset.manifest["fingerprint"]
     for model, transfer in zip(evaluation.models, evaluation.transfers, strict=True):
-        name = "the model" if len(evaluation.models) == 1 else f"model {model.name}"
+        name = common_conclusions.in_sentence(model.name, len(evaluation.models))
         if evaluation.is_of_another_dataset(model):
             trained_on = model.config["dataset"]["fingerprint"]
-            texts.append(
-                f"{name} was trained on dataset {trained_on[:12]} and is evaluated on dataset {evaluated_on[:12]}: "
-                f"split {evaluation.dataset.split} may hold intervals it was trained on"
-            )
+            texts.append(common_conclusions.of_another_dataset(name, trained_on, evaluation.dataset, "intervals"))
         if transfer is not None and (changes := _changes(transfer)):
             texts.append(
                 f"the threshold {model.threshold:.3f} of {name} does not carry over: it {' and '.join(changes)}; "
@@ -71,12 +66,13 @@ def _conclude(evaluation: Evaluation, model: ModelEvaluation, difference: Differ
     best, model_auroc = evaluation.rules[0], model.metrics["auroc"]
     rule_auroc = best.metrics["auroc"]
     # 5-mers are what a gene is made of: a regression on them is a baseline to beat, not a leak.
-    other = next((rule for rule in evaluation.rules if rule.name != KMERS), best)
-    if leak.gives_away(other.metrics):
-        reach = "reach" if other.name in OF_ENDS else "reaches"
+    simple = next((rule for rule in evaluation.rules if rule.name != KMERS), best)
+    if simple.metrics["auroc"] >= LEAK_AUROC:
+        reach = "reach" if simple.name in OF_ENDS else "reaches"
         return (
-            f"The {other.description} alone {reach} AUROC {other.metrics['auroc']:.3f} (model {model_auroc:.3f}): the "
-            f"intervals give the answer away, and this figure says little about genes. {_fix(evaluation, other.name)}"
+            f"The {simple.description} alone {reach} AUROC {simple.metrics['auroc']:.3f} (model {model_auroc:.3f}): "
+            "the intervals give the answer away, and this figure says little about genes. "
+            f"{_fix(evaluation, simple.name)}"
         )
     seen = ", fitted on train of this dataset" if evaluation.is_of_another_dataset(model) else ""
     return _compare(

@@ -52,6 +52,15 @@ def test_the_loss_is_cross_entropy(class_dataset: Path, smoothing: float) -> Non
     assert objective.loss(Fixed(logits), batch).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
+def test_the_loss_of_several_networks_is_the_mean_of_the_loss_of_each(class_dataset: Path) -> None:
+    train, _ = splits(class_dataset)
+    objective = objective_of(TrainingConfig(label_smoothing=0.1), train)
+    batch = objective.collate(train, 0, np.arange(8))
+    logits = torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(0))
+    losses = [cross_entropy(each, batch.labels.long(), reduction="sum", label_smoothing=0.1) for each in logits]
+    assert objective.loss(Fixed(logits), batch).item() == pytest.approx(torch.stack(losses).mean().item(), rel=1e-6)
+
+
 def test_of_two_classes_the_loss_is_that_of_recognition(train_split: TokenDataset) -> None:
     config = TrainingConfig(label_smoothing=0.2, class_weights="balanced")
     labels = np.where(np.arange(len(train_split)) < 20, 1, 0).astype(np.int8)
@@ -87,6 +96,20 @@ def test_training_learns_the_classes_and_keeps_the_epoch_of_highest_auroc(class_
     assert not any("confusion" in name for record in state.records for name in record)
     figures = objective.train_figures(state.model, train, 40, loop.CPU)
     assert set(figures) == {"train_auroc", "train_mcc"}
+
+
+def test_several_networks_learn_the_classes_with_smoothed_labels_and_averaged_weights(class_dataset: Path) -> None:
+    train, validation = splits(class_dataset)
+    config = TrainingConfig(epochs=4, global_batch_size=16, learning_rate=0.02, ema_decay=0.9, label_smoothing=0.1)
+    state = loop.start(network(train, MODEL.model_copy(update={"ensemble": 2})), config)
+    objective = objective_of(config, train)
+    assert loop.fit(state, train, validation, config, Alone(), loop.CPU, objective=objective)
+    assert state.best_record["validation_auroc"] > 0.7
+    # What is kept are the averages of all members, which scored best.
+    state.model.load_state_dict(state.best)
+    assert objective.validate(state.model.eval(), validation, Alone(), loop.CPU)["validation_auroc"] == pytest.approx(
+        state.best_record["validation_auroc"]
+    )
 
 
 @pytest.mark.parametrize("changed", [{"token_budget": 200}])

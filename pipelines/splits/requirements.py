@@ -1,4 +1,4 @@
-"""What the splits that are asked for must hold: genes and negatives, or sequences of several classes."""
+"""What requested splits must hold: genes and negatives, or sequences of several classes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 from cluster.doctor.version_mismatch import version_difference
 from cluster.experiment import ClusterConfig
 from cluster.imports import raygene_imports
-from cluster.local_ray import network, ports, token
+from cluster.local_ray import network, ports, processes, token
 from cluster.local_ray.folder import FOR_RAY, run_folder
 from cluster.port import check_reachable
 from cluster.process import signals
@@ -160,7 +160,8 @@ def _start_error(address: str, error: Exception) -> ResourceError:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return os_errors.explained(error, f"{name}: Ray did not start")
     if address == "local":
-        ours = {*environment(verbose=False), *network.loopback_variables(), *raygene_imports.variables({})}
+        ours = {*environment(verbose=False), *network.loopback_variables(), *processes.variables()}
+        ours |= raygene_imports.variables({}).keys()
         # Ray sets RAY_CLIENT_MODE itself where it is imported.
         ours |= {"RAY_AUTH_MODE", "RAY_CLIENT_MODE"}
         own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in ours)
@@ -217,7 +218,7 @@ def connect(
     prepare_environment(verbose=verbose)
     address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     if address == "local":
-        for name, value in network.loopback_variables().items():
+        for name, value in (network.loopback_variables() | processes.variables()).items():
             os.environ.setdefault(name, value)
     import ray
 
@@ -247,6 +248,7 @@ def connect(
                 "include_dashboard": False,
                 "_temp_dir": str(folder / FOR_RAY),
             }
+            local_ray.enter_context(processes.needed_only(shows_output=verbose))
         else:
             require_reachable(address)
             token.require_usable(os.environ, token.default_path())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cluster.local_ray import processes
 from tests import hypothesis_profiles
 from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
@@ -25,6 +26,8 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+for name, value in processes.variables().items():
+    os.environ.setdefault(name, value)
 hypothesis_profiles.register()
 
 
@@ -137,7 +140,8 @@ def start_ray() -> None:
     import ray
 
     if not ray.is_initialized():
-        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        with processes.needed_only(shows_output=False):
+            ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
 
 @pytest.fixture(scope="session")

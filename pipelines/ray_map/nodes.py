@@ -49,6 +49,16 @@ def is_connected() -> bool:
     return ray is not None and hasattr(ray, "is_initialized") and bool(ray.is_initialized())
 
 
+def is_own() -> bool:
+    """Whether this process has started the Ray that it is connected to, which then is this machine alone."""
+    if not is_connected():
+        return False
+    import ray
+
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
+
+
 def living() -> list[Node]:
     """The resources of the living nodes of the cluster that Ray is connected to."""
     return nodes_of(living_records())

@@ -23,6 +23,7 @@ from training.distributed import stop_signal
 from training.distributed.launching import interruptible
 from training.distributed.launching.interruptible import Interrupt
 from training.distributed.launching.received import OnEvent, Received
+from training.distributed.launching.trainer import trainer_class
 from training.distributed.messages import EventQueue
 from training.distributed.nodes.placement import Placement, shortage
 
@@ -88,7 +89,6 @@ def launch(
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -106,7 +106,7 @@ def launch(
     }
     is_elastic = group.min_workers < group.workers
     num_workers: Any = (group.min_workers, group.workers) if is_elastic else group.workers
-    trainer = TorchTrainer(
+    trainer = trainer_class()(
         _run_unless_failed,
         train_loop_config={"function": function, "spec": spec, "queue": queue, "folder": worker_folder.of(run_folder)},
         torch_config=_torch_config(prepare, spec),
@@ -133,6 +133,9 @@ def launch(
         failure = error
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)
+        # Its process would stay as long as anything refers to it, an error's traceback for instance. Ray may be gone.
+        with suppress(Exception):
+            queue.shutdown(force=True)
     # Only now are all events handled.
     received.raise_first(failure)
     if isinstance(failure, Exception) and not isinstance(failure, RaygeneError):

@@ -100,7 +100,7 @@ def show_plan(prepared: Prepared, cluster: ClusterConfig, terminal: Terminal) ->
         terminal.note(f"nothing goes to {' or '.join(absent)}")
     is_alone = _works_alone(prepared, cluster)
     cores = 1 if is_alone else _cores(cluster)
-    seconds = preflight.estimate_seconds(prepared.estimates(), cores)
+    seconds = preflight.estimate_seconds(prepared.estimates, cores)
     where = "in this process" if is_alone else "once Ray has started"
     terminal.say(
         f"time: about {_duration(seconds)} on {cores:,} free core{'s' * (cores > 1)}, {where} "
@@ -113,7 +113,7 @@ def _works_alone(prepared: Prepared, cluster: ClusterConfig) -> bool:
     from cluster import in_process
     from pipelines.build import preflight
 
-    return in_process.suffices_to_build(cluster, preflight.estimate_seconds(prepared.estimates(), 1))
+    return in_process.suffices_to_build(cluster, preflight.estimate_seconds(prepared.estimates, 1))
 
 
 def _cores(cluster: ClusterConfig) -> int:
@@ -138,7 +138,7 @@ def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterC
     from pipelines.build.pipeline import prepare
 
     job = prepare(config, terminal, cluster.cpus or connection.usable_cpus())
-    estimates = job.estimates()
+    estimates = job.estimates
     rows = [
         (
             genome.name,

@@ -6,7 +6,6 @@ in one vectorised pass. A part appears by rename, and its record after it; a res
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -142,22 +141,6 @@ def describe(
         "soft_masked_share": pa.array((masked / lengths).astype(np.float32)),
     }
     return pa.table(columns)
-
-
-@dataclass(frozen=True)
-class EachTask:
-    """A map over tables of one or more tasks that maps each task's rows on their own.
-
-    Attributes:
-        mapper: maps the table of one task.
-    """
-
-    mapper: Callable[[pa.Table], pa.Table]
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        edges = np.flatnonzero(np.diff(table["task"].to_numpy())) + 1
-        bounds = itertools.pairwise([0, *edges.tolist(), len(table)])
-        return pa.concat_tables([self.mapper(table.slice(first, last - first)) for first, last in bounds])
 
 
 @dataclass(frozen=True)

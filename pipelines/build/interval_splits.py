@@ -206,7 +206,7 @@ def sketch_intervals(
         mapper = encode_tokens.SketchIntervals(genomes, staging, seed, table.sketch_spacing)
         tasks = task_plan.references(missing, table.files, table.splits)
         with progress.stage("sketching intervals", len(table), unit="intervals") as stage:
-            for sketched in map_tables(run_tasks.group(tasks), encode_tokens.EachTask(OnRows(mapper, staging))):
+            for sketched in run_tasks.map_tasks(tasks, OnRows(mapper, staging)):
                 stage.advance(int(sketched["rows"].to_numpy().sum()))
         staging.fetch(sketch_files.PATTERN)
     return SketchFiles(folder, len(table.tasks))

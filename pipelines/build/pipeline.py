@@ -49,6 +49,7 @@ class Prepared(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 over inputs, parameters and versions; not over paths, workers or the output directory."""
 
+    @property
     def estimates(self) -> list[Estimate]:
         """What every source will contribute at most."""
 
@@ -127,7 +128,7 @@ def _build(
     if on_start is not None:
         on_start(prepared)
     if where.disk is not None:
-        estimates = prepared.estimates()
+        estimates = prepared.estimates
         needed = preflight.estimate_disk_bytes(estimates, prepared.tokenizer)
         preflight.require_disk(needed + preflight.estimate_working_bytes(estimates), where.disk)
     staging = where.staging(prepared.fingerprint)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,7 @@ class PreparedIntervals:
         digests |= {collection.name: collection.contents for collection in self.collections}
         return {source.genome: digests[source.genome] for source in self.config.sources}
 
+    @cached_property
     def estimates(self) -> list[Estimate]:
         """What every source will contribute at most, genomes first."""
         return preflight.estimate(self.config, self.sources, self.collections, self.tokenizer)
@@ -278,8 +279,7 @@ def _resolve_tokenizer(
     counts = np.zeros(tokenizer.vocabulary_size, np.int64)
     with progress.stage("counting k-mers of train", int(table.of_split("train").sum()), unit="intervals") as stage:
         mapper = encode_tokens.CountTokens(prepared.genomes, tokenizer, prepared.config.negatives.seed)
-        each = encode_tokens.EachTask(OnRows(mapper, staging))
-        for counted in map_tables(run_tasks.group(table.references()), each):
+        for counted in run_tasks.map_tasks(table.references(), OnRows(mapper, staging)):
             np.add.at(counts, counted["token"].to_numpy(), counted["count"].to_numpy())
             stage.advance(int(counted["rows"].to_numpy().sum()))
     observed = tokenizer.restrict_to_observed(counts, min_count)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import metadata
 from typing import Any
 
@@ -72,6 +72,7 @@ class PreparedStructure:
     def _contents(self) -> dict[str, dict[str, str]]:
         return {genome.name: genome.contents for genome in self.genomes}
 
+    @cached_property
     def estimates(self) -> list[Estimate]:
         """What each genome will contribute, exactly but for genes that cannot be labelled."""
         length = self.config.window.length

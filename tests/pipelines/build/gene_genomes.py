@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from pipelines.build import encode_tokens, run_tasks, structure_build
+from pipelines.build import encode_tokens, structure_build
 from pipelines.config import DatasetConfig, validate
 from pipelines.dataset.manifest import MANIFEST, sealed_text
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.stores.staging import Staging
 
 CDS, INTRON, MASKED = 2, 5, 8
@@ -147,9 +147,7 @@ def structure_config(*genomes: GeneGenome, **sections: Any) -> DatasetConfig:
 def write_dataset(config: DatasetConfig, folder: Path) -> Path:
     """Build a dataset in this process, without Ray; returns the folder."""
     folder.mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_tasks, "group", lambda tasks: tasks)
-        patch.setattr(run_tasks, "map_tables", lambda tasks, mapper: map(mapper, tasks))
+    with in_this_process():
         document, tokenizer = structure_build.prepare(config, Silent()).write(Staging(folder), Silent())
     tokenizer.save(folder)
     shutil.rmtree(folder / encode_tokens.RECORDS)

@@ -34,7 +34,7 @@ def config(genome: GenomeFiles, **sections: Any) -> DatasetConfig:
 
 
 def test_time_falls_with_cores_and_rises_with_what_is_placed(genome: GenomeFiles) -> None:
-    few, many = (prepare(config(genome, negatives={"ratio": ratio}), Silent()).estimates() for ratio in (1.0, 4.0))
+    few, many = (prepare(config(genome, negatives={"ratio": ratio}), Silent()).estimates for ratio in (1.0, 4.0))
     assert preflight.estimate_seconds(few, 4) == pytest.approx(preflight.estimate_seconds(few, 1) / 4)
     assert preflight.estimate_seconds(many, 1) > 2 * preflight.estimate_seconds(few, 1)
 
@@ -91,7 +91,7 @@ def test_working_files_are_those_of_intervals_and_their_sketches(
     monkeypatch.setattr(LocalTarget, "commit", commit)
     build(prepared.config, tmp_path / "out", in_this_process, Silent(), prepared)
     # Each file has a header, of some kB in those of Arrow, which is much beside a few hundred rows.
-    assert 0.7 <= preflight.estimate_working_bytes(prepared.estimates()) / (found[0] - 4_000) <= 1.3
+    assert 0.7 <= preflight.estimate_working_bytes(prepared.estimates) / (found[0] - 4_000) <= 1.3
 
 
 def estimated(genome: GenomeFiles, **sections: Any) -> preflight.Estimate:

@@ -29,6 +29,8 @@ _MOST_EPOCHS_OF_CLASSES = 20
 """As in examples/parts, like all settings of `classes.yaml`; others have not been measured."""
 _SETTINGS = "kind: lstm, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, dropout: 0.2"
 """Of the network for two labels, as in the figures of docs/results.md."""
+_SETTINGS_OF_CLASSES = "kind: cnn, embedding: 32, stem: 64, stem_stride: 2, hidden: 64, layers: 3, dropout: 0.3"
+"""As in examples/parts."""
 _ENSEMBLE = 3
 """Networks that are averaged; a search trains one at each of its sizes."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
@@ -59,7 +61,7 @@ class SequencesEntry:
         name: of the collection.
         files: split to its path as the file gives it.
         rows: number of sequences of train.
-        facts: what they show; None where a split lacks one of the labels, and for several classes.
+        facts: what they show; None where a split has sequences of one label only.
         classes: names in the order of the outputs; none where labels are 0 and 1.
     """
 
@@ -103,15 +105,15 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
     """
     lines = [f"  - genome: {quoted(sequences.name)}"]
     lines += [f"    {split}: {quoted(path)}" for split, path in sequences.files.items()]
+    of_classes = preset == "classes"
     values: dict[str, object] = {
         "sources": "\n".join(lines),
+        "classes": ", ".join(map(quoted, sequences.classes)),
+        "epochs": _epochs(sequences.rows, _MOST_EPOCHS_OF_CLASSES if of_classes else _MOST_EPOCHS),
+        "batch": _batch(sequences.rows),
     }
-    if preset == "classes":
-        names, epochs = ", ".join(map(quoted, sequences.classes)), _epochs(sequences.rows, _MOST_EPOCHS_OF_CLASSES)
-        values |= {"classes": names, "epochs": epochs}
-        return _filled(preset, values, is_search=False)
-    values |= {"epochs": _epochs(sequences.rows, _MOST_EPOCHS), "batch": _batch(sequences.rows)}
-    settings, strands, why = _SETTINGS, "", "a split lacks one of the labels, so that nothing was measured"
+    settings, strands = _SETTINGS_OF_CLASSES if of_classes else _SETTINGS, ""
+    why = "a split has sequences of one label only, so that nothing was measured"
     if (facts := sequences.facts) is not None:
         why = f"AUROC of 4-mers {facts.composition:.2f}, on the other strand {facts.composition_reversed:.2f}"
         if facts.aligned:
@@ -123,10 +125,10 @@ def of_sequences(preset: str, sequences: SequencesEntry) -> str:
             why = f"both strands alike: {why}"
         else:
             why = f"read on the given strand: {why}"
-    if preset != "search":
+    if preset == "promoters":
         settings = f"ensemble: {_ENSEMBLE}, {settings}"
     values |= {"network": f"{{{settings}}}", "strands": strands, "network_why": why}
-    return _filled("promoters", values, is_search=preset == "search")
+    return _filled("classes" if of_classes else "promoters", values, is_search=preset == "search")
 
 
 def structure_network(genomes: Sequence[GenomeEntry]) -> Network:

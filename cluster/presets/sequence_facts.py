@@ -3,7 +3,8 @@
 Two regressions are fitted on train and evaluated on validation: one on 4-mers wherever they lie, one on the base at
 each position. The first is evaluated once more on the reverse complements of validation, the second on validation with
 each sequence rotated by a random number of bases. Where a label holds for both strands, such as a binding site's, the
-one changes nothing; where sequences are not aligned to anything, such as windows of a genome, the other does not.
+one changes nothing; where sequences are not aligned to anything, such as windows of a genome, the other does not. Of
+several classes the regressions are multinomial, and AUROC is the mean over classes of each against all others.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines import metrics
-from pipelines.audit import kmer_regression
+from pipelines import class_metrics, metrics
+from pipelines.audit import class_regression, kmer_regression
 from pipelines.genome.sequence import Bytes, base_codes, reverse_complement
 
 K = 4
@@ -70,7 +71,7 @@ class Rows:
     Attributes:
         letters: of all sequences end to end, shape (bases,).
         lengths: of each sequence, shape (sequences,).
-        labels: 0 or 1, shape (sequences,).
+        labels: 0 or 1, or numbers of classes, shape (sequences,).
     """
 
     letters: Bytes
@@ -78,7 +79,7 @@ class Rows:
     labels: NDArray[Any]
 
     def spread(self, most: int) -> Rows:
-        """So many rows at equal distances, so that files sorted by label show both; all where there are fewer."""
+        """So many rows at equal distances, so that files sorted by label show all; every row where there are fewer."""
         count = len(self.lengths)
         if count <= most:
             return self
@@ -87,12 +88,13 @@ class Rows:
         return Rows(self.letters[np.repeat(is_taken, self.lengths)], self.lengths[is_taken], self.labels[is_taken])
 
 
-def facts(train: Rows, validation: Rows) -> SequenceFacts | None:
-    """What sequences show; None where a split lacks one of the labels.
+def facts(train: Rows, validation: Rows, classes: int = 2) -> SequenceFacts | None:
+    """What sequences show; None where a split has sequences of one label only.
 
     Args:
         train: rows to fit on.
         validation: rows to evaluate on.
+        classes: how many there are.
     """
     longest = int(max(train.lengths.max(), validation.lengths.max()))
     most = min(MOST_ROWS, MOST_BASES // longest)
@@ -108,27 +110,40 @@ def facts(train: Rows, validation: Rows) -> SequenceFacts | None:
             ::-1
         ],
     )
-    composition, reversed_ = _aurocs(of_kmers, fitted.labels, evaluated.labels)
-    positives = int(evaluated.labels.sum())
-    negatives = len(evaluated.labels) - positives
-    # Hanley and McNeil 1982, for scores that tell nothing.
-    error = float(np.sqrt((positives + negatives + 1) / (12 * positives * negatives)))
+    composition, reversed_ = _aurocs(of_kmers, fitted.labels, evaluated.labels, classes)
+    error = _error(evaluated.labels)
     lengths = np.unique(np.concatenate([fitted.lengths, evaluated.lengths]))
     if len(lengths) > 1:
         return SequenceFacts(composition, reversed_, 0.5, 0.5, error)
     own, held_out = (codes.reshape(-1, int(lengths[0])) for codes in (own, held_out))
     at_positions = tuple(map(_bases, (own, held_out, _rotated(held_out))))
-    positions, rotated = _aurocs(at_positions, fitted.labels, evaluated.labels)
+    positions, rotated = _aurocs(at_positions, fitted.labels, evaluated.labels, classes)
     return SequenceFacts(composition, reversed_, positions, rotated, error)
 
 
 def _aurocs(
-    columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], evaluated: NDArray[Any]
+    columns: tuple[NDArray[np.float32], ...], labels: NDArray[Any], evaluated: NDArray[Any], classes: int
 ) -> tuple[float, float]:
     """AUROC on validation, and on changed sequences of it; columns of train, validation and those."""
-    train, validation, changed = columns
-    regression, _ = kmer_regression.fit(train, labels, ([validation], evaluated))
-    return metrics.auroc(evaluated, regression.scores(validation)), metrics.auroc(evaluated, regression.scores(changed))
+    train, *looked_at = columns
+    held_out = [looked_at[0]], evaluated
+    if classes > 2:
+        of_classes = class_regression.fit(train, labels, classes, held_out)
+        values = [class_metrics.metrics_of(evaluated, of_classes.probabilities(rows))["auroc"] for rows in looked_at]
+    else:
+        regression, _ = kmer_regression.fit(train, labels, held_out)
+        values = [metrics.auroc(evaluated, regression.scores(rows)) for rows in looked_at]
+    return values[0], values[1]
+
+
+def _error(labels: NDArray[Any]) -> float:
+    """The standard error of an AUROC of scores that tell nothing (Hanley and McNeil 1982), at most, of a mean of such.
+
+    Args:
+        labels: at least two different ones, shape (rows,).
+    """
+    of_class = np.unique(labels, return_counts=True)[1]
+    return float(np.sqrt((len(labels) + 1) / (12 * of_class * (len(labels) - of_class))).mean())
 
 
 def _rotated(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -137,7 +137,7 @@ def _of_sequences(context: Context, preset: str) -> str:
                 raise
             fix = "use 1 (gene) or 0 (negative); for several classes give --preset classes"
             raise InputError(error.problem, fix, code=error.code) from error
-        facts = None if of_classes else _facts(collection)
+        facts = _facts(collection)
     classes = _show_labels(collection, list(given), context) if of_classes else ()
     rows = collection.rows()
     labels, splits = rows["label"].to_numpy(), np.array(rows["split"].to_pylist(), dtype=object)
@@ -177,7 +177,7 @@ def _facts(collection: Collection) -> SequenceFacts | None:
         ends = own["end"].to_numpy()
         letters = collection.sequence(own["chromosome"][0].as_py(), 0, int(ends[-1]))
         of_split[split] = sequence_facts.Rows(letters, ends - own["start"].to_numpy(), own["label"].to_numpy())
-    return sequence_facts.facts(of_split["train"], of_split["validation"])
+    return sequence_facts.facts(of_split["train"], of_split["validation"], max(len(collection.classes), 2))
 
 
 def _of_genomes(context: Context, preset: str) -> str:

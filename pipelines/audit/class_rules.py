@@ -6,22 +6,17 @@ chosen on validation, or without one by cross-validation on train. At most `regr
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines import class_metrics
-from pipelines.audit import kmer_regression, regression_size, shortcuts
+from pipelines.audit import class_regression, kmer_regression, regression_size, shortcuts
 from pipelines.audit.rule_names import DESCRIPTIONS, GC, KMERS, LENGTH, PRIOR
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
-
-if TYPE_CHECKING:
-    from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -96,79 +91,22 @@ def _of_columns(
         standardised = (values - mean) / scale
         return np.stack([standardised, standardised**2], axis=1)
 
-    model, values = _fitted(columns(known), train.labels[rows], 1.0), value(evaluated)
+    model, values = class_regression.fitted(columns(known), train.labels[rows], 1.0), value(evaluated)
     out = np.empty((len(values), number))
     for first in range(0, len(values), regression_size.CHUNK_ROWS):
         chunk = slice(first, first + regression_size.CHUNK_ROWS)
-        out[chunk] = _probabilities(model, columns(values[chunk]), number)
+        out[chunk] = class_regression.probabilities(model, columns(values[chunk]), number)
     return out
 
 
 def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None, number: int) -> Floats:
-    rows = kmer_regression.sample_rows(train)
-    known, labels = kmer_regression.dataset_frequencies(train, rows), train.labels[rows]
-    mean = known.mean(axis=0, dtype=np.float64).astype(np.float32)
-    known -= mean
-    scale = np.sqrt(np.einsum("rc,rc->c", known, known) / np.float32(len(known)))
-    scale[scale == 0] = 1
-    known /= scale
+    rows, held_out = kmer_regression.sample_rows(train), None
     if validation is not None:
         chosen = kmer_regression.sample_rows(validation)
-        chunks = kmer_regression.CountedRows(validation, chosen)
-
-        def of_validation(model: LogisticRegression) -> Floats:
-            return np.concatenate([_probabilities(model, (chunk - mean) / scale, number) for chunk in chunks])
-
-        model = _best(known, labels, of_validation, validation.labels[chosen])
-    else:
-        model = _fitted(known, labels, _cross_validated(known, labels, number))
+        held_out = kmer_regression.CountedRows(validation, chosen), validation.labels[chosen]
+    frequencies = kmer_regression.dataset_frequencies(train, rows)
+    regression = class_regression.fit(frequencies, train.labels[rows], number, held_out)
     out = np.empty((len(evaluated), number))
-    for positions, frequencies in kmer_regression.frequency_chunks(evaluated, np.arange(len(evaluated))):
-        out[positions] = _probabilities(model, (frequencies - mean) / scale, number)
-    return out
-
-
-def _cross_validated(known: NDArray[Any], labels: NDArray[Any], number: int) -> float:
-    """The strength of the highest mean AUROC on rows that a fit has not seen."""
-    sums = np.zeros(len(kmer_regression.STRENGTHS))
-    for fitted, held_out in kmer_regression.folds(labels):
-        for place, strength in enumerate(kmer_regression.STRENGTHS):
-            scores = _probabilities(_fitted(known[fitted], labels[fitted], strength), known[held_out], number)
-            sums[place] += class_metrics.metrics_of(labels[held_out], scores)["auroc"]
-    return kmer_regression.STRENGTHS[int(np.argmax(sums))]
-
-
-def _best(
-    known: NDArray[Any],
-    labels: NDArray[Any],
-    of_held_out: Callable[[LogisticRegression], Floats],
-    held_out_labels: NDArray[Any],
-) -> LogisticRegression:
-    """The fit with the strength, ascending, after which AUROC on held-out rows stops rising."""
-    best: tuple[float, LogisticRegression] | None = None
-    for strength in kmer_regression.STRENGTHS:
-        model = _fitted(known, labels, strength)
-        auroc = class_metrics.metrics_of(held_out_labels, of_held_out(model))["auroc"]
-        if best is not None and not auroc > best[0]:
-            break
-        best = auroc, model
-    assert best is not None
-    return best[1]
-
-
-def _fitted(columns: NDArray[Any], labels: NDArray[Any], strength: float) -> LogisticRegression:
-    # As in `kmer_regression`: its import takes two seconds.
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=strength, max_iter=kmer_regression.MAX_ITERATIONS, tol=1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(columns, labels)
-
-
-def _probabilities(model: LogisticRegression, columns: NDArray[Any], number: int) -> Floats:
-    """Of every class, shape (rows, classes); 0 of one that no fitted row had."""
-    out = np.zeros((len(columns), number))
-    out[:, model.classes_] = model.predict_proba(columns)
+    for positions, chunk in kmer_regression.frequency_chunks(evaluated, np.arange(len(evaluated))):
+        out[positions] = regression.probabilities(chunk)
     return out

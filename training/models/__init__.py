@@ -102,8 +102,8 @@ def set_token_vectors(model: nn.Module, config: ModelConfig, tokenizer: Tokenize
         stored = embedding_file.load(config.embedding_file, tokenizer, config.embedding)
     for number, member in enumerate(members_of(model)):
         # The first member begins as the only one would.
-        own = fingerprint.seed(seed, "member", number) if number else seed
-        vectors = compositional(tokenizer.vocabulary, config.embedding, own) if stored is None else stored
+        member_seed = fingerprint.seed(seed, "member", number) if number else seed
+        vectors = compositional(tokenizer.vocabulary, config.embedding, member_seed) if stored is None else stored
         with torch.no_grad():
             member.get_parameter(embedding_file.TOKEN_VECTORS).copy_(vectors)
 

@@ -49,12 +49,25 @@ def test_labelled_sequences_are_named_for_their_file_or_its_directory(file: str,
     assert collection_name(Path(file)) == name
 
 
-def test_classes_get_the_settings_of_the_example() -> None:
+@pytest.mark.parametrize(
+    ("facts", "model", "training"),
+    [
+        (None, {}, {}),
+        (SequenceFacts(0.8, 0.7, 0.5, 0.5, 0.01), {}, {}),
+        (SequenceFacts(0.8, 0.79, 0.5, 0.5, 0.01), {"strands": "averaged"}, {"reverse_complement": True}),
+        (SequenceFacts(0.8, 0.6, 0.9, 0.6, 0.01), {"absolute_positions": True}, {}),
+    ],
+    ids=["one label", "one strand", "both strands", "aligned"],
+)
+def test_classes_get_the_settings_of_the_example_and_what_they_show(
+    facts: SequenceFacts | None, model: dict[str, object], training: dict[str, object]
+) -> None:
     files = {"train": "train.csv", "validation": "validation.csv"}
-    text = of_sequences("classes", SequencesEntry("parts", files, 2904, None, ("exon", "intron")))
+    text = of_sequences("classes", SequencesEntry("parts", files, 2904, facts, ("exon", "intron")))
     experiment, example = yaml.safe_load(text), yaml.safe_load(EXAMPLE.read_text())
-    assert [experiment[section] for section in ("tokenizer", "model")] == [example["tokenizer"], example["model"]]
-    assert experiment["training"] == example["training"] | {"workers": 1}
+    assert experiment["tokenizer"] == example["tokenizer"]
+    assert experiment["model"] == example["model"] | model
+    assert experiment["training"] == example["training"] | {"workers": 1} | training
 
 
 @pytest.mark.parametrize(

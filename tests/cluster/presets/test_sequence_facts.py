@@ -11,23 +11,28 @@ BASES = np.frombuffer(b"ACGT", np.uint8)
 MOTIF = np.frombuffer(b"TTTACAAT", np.uint8)
 
 
-def rows_of(kind: str, count: int, seed: int, length: int = 60) -> Rows:
-    """Random sequences, every second with a motif: always at base 20, anywhere, or anywhere on either strand."""
+MOTIFS = (MOTIF, np.frombuffer(b"GGCAGCCG", np.uint8))
+
+
+def rows_of(kind: str, count: int, seed: int, length: int = 60, classes: int = 2) -> Rows:
+    """Random sequences, those of label 0 without a motif: always at base 20, anywhere, or anywhere on either strand."""
     generator = np.random.default_rng(seed)
-    letters, labels = generator.choice(BASES, (count, length)), np.arange(count) % 2
+    letters, labels = generator.choice(BASES, (count, length)), np.arange(count) % classes
     for number in np.flatnonzero(labels):
-        place = 20 if kind == "aligned" else int(generator.integers(length - len(MOTIF)))
+        motif = MOTIFS[labels[number] - 1]
+        place = 20 if kind == "aligned" else int(generator.integers(length - len(motif)))
         is_turned = kind == "both strands" and generator.random() < 0.5
-        letters[number, place : place + len(MOTIF)] = reverse_complement(MOTIF) if is_turned else MOTIF
+        letters[number, place : place + len(motif)] = reverse_complement(motif) if is_turned else motif
     return Rows(letters.ravel(), np.full(count, length), labels)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize(
     ("kind", "aligned", "alike"),
     [("aligned", True, False), ("one strand", False, False), ("both strands", False, True)],
 )
-def test_positions_and_strands_that_matter_are_found(kind: str, aligned: bool, alike: bool) -> None:
-    found = facts(rows_of(kind, 3000, 1), rows_of(kind, 1000, 2))
+def test_positions_and_strands_that_matter_are_found(kind: str, aligned: bool, alike: bool, classes: int) -> None:
+    found = facts(*(rows_of(kind, count, seed, 60, classes) for count, seed in ((3000, 1), (1000, 2))), classes)
     assert found is not None
     assert (found.aligned, found.strands_alike) == (aligned, alike)
 

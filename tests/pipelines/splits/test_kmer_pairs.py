@@ -77,11 +77,11 @@ def test_samples_of_intervals_to_evaluate_give_the_pairs_of_all_samples(
         files = sketched.write_sketches(Path(folder), sketch.Sketches(hashes, rows.astype(np.int64)), tasks=2)
         sizes = files.sizes(INTERVALS)
         for number in range(ranges):
-            yields = []
+            results = []
             for of in (None, roles == kmer_pairs.EVALUATED):
                 samples = files.part(number, ranges, of)
-                yields.append([piece.tolist() for piece in kmer_pairs.shared(samples, sizes, most, partners, roles)])
-            assert yields[0] == yields[1]
+                results.append([piece.tolist() for piece in kmer_pairs.shared(samples, sizes, most, partners, roles)])
+            assert results[0] == results[1]
 
 
 def test_the_result_does_not_depend_on_how_many_pairs_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import class_metrics
-from pipelines.audit import class_rules, kmer_regression
+from pipelines.audit import class_regression, class_rules, kmer_regression
 from pipelines.audit.rule_names import KMERS
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, UsageError
@@ -130,13 +130,13 @@ def test_the_rules_are_fitted_by_folds_where_there_is_no_validation(class_datase
 def test_rules_are_fitted_on_a_sample_of_large_splits(class_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = (TokenDataset.open(class_dataset, split) for split in ("train", "test"))
     fitted: list[int] = []
-    fit = class_rules._fitted
+    fit = class_regression.fitted
 
     def counted(columns: Any, labels: Any, strength: float) -> Any:
         fitted.append(len(columns))
         return fit(columns, labels, strength)
 
     monkeypatch.setattr(kmer_regression, "MAX_ROWS", 60)
-    monkeypatch.setattr(class_rules, "_fitted", counted)
+    monkeypatch.setattr(class_regression, "fitted", counted)
     class_rules.audit(train, test, test)
     assert set(fitted) == {60}

@@ -15,6 +15,7 @@ import textwrap
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -239,7 +240,12 @@ def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
         choices=SHELLS,
         help="print what has a shell complete verbs, flags and paths (needs raygene[completion])",
     )
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)")
+    # Making a parser takes half a millisecond: verbs that are not completed share one, of which nobody asks anything.
+    bare = Parser()
+    made: Any = partial(_parser_of, complete, bare)
+    subparsers = parser.add_subparsers(
+        dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)", parser_class=made
+    )
     for name, summary in VERBS.items():
         verb = subparsers.add_parser(
             name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -247,6 +253,13 @@ def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
         if name in complete:
             _complete(verb, import_module(f"cluster.verbs.{name}"))
     return parser
+
+
+def _parser_of(complete: Collection[str], bare: Parser, *, prog: str, **options: Any) -> Parser:
+    """A parser of a verb's own if it is to be completed, or the one for all others."""
+    from cluster.options.parser import Parser
+
+    return Parser(prog=prog, **options) if prog.split()[-1] in complete else bare
 
 
 def _complete(verb: Parser, module: Any) -> None:

@@ -87,29 +87,37 @@ OWN_BODY = "from training.models.recurrent import Recurrent\nclass Own(Recurrent
 
 
 @pytest.mark.parametrize(
-    ("own_body", "registers"),
+    "modules",
     [
-        ("", f"{OWN_BODY}register(ModelKind('own', Own))"),
-        pytest.param("", f"{OWN_BODY}register(ModelKind('own', 'my_models:Own'))", marks=pytest.mark.full),
-        pytest.param(OWN_BODY, "from own_body import Own\nregister(ModelKind('own', Own))", marks=pytest.mark.full),
-        (OWN_BODY, "register(ModelKind('own', 'own_body:Own'))"),
+        {
+            "a_class": f"{OWN_BODY}register(ModelKind('a_class', Own))",
+            "an_address": "register(ModelKind('an_address', 'own_body:Own'))",
+        },
+        pytest.param(
+            {
+                "own_address": f"{OWN_BODY}register(ModelKind('own_address', 'own_address:Own'))",
+                "other_class": "from own_body import Own\nregister(ModelKind('other_class', Own))",
+            },
+            marks=pytest.mark.full,
+        ),
     ],
-    ids=["a class", "an address", "a class of another module", "an address in another module"],
+    ids=["a class, or an address in another module", "an address, or a class of another module"],
 )
-def test_a_pickled_configuration_brings_its_kind_to_another_process(
-    tmp_path: Path, own_body: str, registers: str
-) -> None:
-    (tmp_path / "own_body.py").write_text(own_body)
-    (tmp_path / "my_models.py").write_text(f"from training.model_registry import ModelKind, register\n{registers}\n")
+def test_a_pickled_configuration_brings_its_kind_to_another_process(tmp_path: Path, modules: dict[str, str]) -> None:
+    (tmp_path / "own_body.py").write_text(OWN_BODY)
     path = f"import pickle, sys; sys.path.append({str(tmp_path)!r}); "
-    code = f"{path}from training.config import ModelConfig; print(pickle.dumps(ModelConfig(kind='own')).hex())"
-    pickled = python(code, RAYGENE_MODELS="my_models")
-    # It is pickled once more, as a worker of Ray does, and needs no variable there.
+    pickled = []
+    for name, registers in modules.items():
+        text = f"from training.model_registry import ModelKind, register\n{registers}\n"
+        (tmp_path / f"{name}.py").write_text(text)
+        code = f"{path}from training.config import ModelConfig; print(pickle.dumps(ModelConfig(kind={name!r})).hex())"
+        pickled.append(python(code, RAYGENE_MODELS=name))
+    # They are pickled once more, as a worker of Ray does, and need no variable there.
     code = (
-        f"{path}config = pickle.loads(bytes.fromhex({pickled!r})); pickle.dumps(config); "
-        "from training import models; print(models.body_of(config).__name__)"
+        f"{path}configs = [pickle.loads(bytes.fromhex(one)) for one in {pickled!r}]; pickle.dumps(configs); "
+        "from training import models; print(*[models.body_of(config).__name__ for config in configs])"
     )
-    assert python(code) == "Own"
+    assert python(code) == "Own Own"
 
 
 def test_a_pickled_configuration_of_an_unknown_kind_is_an_error_that_names_it(tmp_path: Path) -> None:

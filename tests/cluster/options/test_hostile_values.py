@@ -12,9 +12,12 @@ from pipelines.config import SourceConfig
 from pipelines.errors import RaygeneError
 
 VALUES = [
-    *("99999999999999999999", "9" * 5_000, "1e400", "-1e400", "nan", ".nan", "inf", "-.inf", "-0"),
-    *("1000000000000000000", "9223372036854775808", "-1", "1e18", "1e300", "1e-400", "0x7fffffff", "1_0", "010"),
-    *("", "true", "null", "[1]", "[[1]]", "{a: 1}", "'", "\u0663", "1:30", "*x", "!!python/none ''", "a\\0b"),
+    *("9" * 5_000, "1e400", ".nan", "-.inf", "1000000000000000000", "-1", "1e-400"),
+    *("", "null", "[[1]]", "{a: 1}", "\u0663", "*x", "a\\0b"),
+]
+MORE_VALUES = [
+    *("99999999999999999999", "-1e400", "nan", "inf", "-0", "9223372036854775808", "1e18", "1e300", "0x7fffffff"),
+    *("1_0", "010", "true", "[1]", "'", "1:30", "!!python/none ''"),
 ]
 SECTIONS: dict[str, Any] = {
     name: field.annotation if isinstance(field.annotation, type) else SourceConfig
@@ -32,12 +35,15 @@ SOURCE = "genome: g, fasta: a, annotation: b"
         for key, field in model.model_fields.items()
     ],
 )
-def test_every_key_takes_any_value_or_refuses_it_in_one_line(tmp_path: Path, section: str, key: str) -> None:
+@pytest.mark.parametrize("values", [VALUES, pytest.param(MORE_VALUES, marks=pytest.mark.full)], ids=["", "more"])
+def test_every_key_takes_any_value_or_refuses_it_in_one_line(
+    tmp_path: Path, section: str, key: str, values: list[str]
+) -> None:
     path, plain = tmp_path / "e.yaml", tmp_path / "plain.yaml"
     plain.write_text(f"sources: [{{{SOURCE}}}]\n")
     model = SECTIONS[section]
     field = next(field for name, field in model.model_fields.items() if (field.alias or name) == key)
-    for value in VALUES:
+    for value in values:
         rest = ", ".join(part for part in SOURCE.split(", ") if not part.startswith(f"{key}:"))
         text = f"[{{{rest}, {key}: {value}}}]" if section == "sources" else f"{{{key}: {value}}}"
         path.write_text(f"{section}: {text}\n")

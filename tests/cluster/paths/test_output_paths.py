@@ -242,15 +242,20 @@ def test_no_output_overwrites_what_the_experiment_names(
         refused(command(verb, inputs, {output: str(inputs.folder / name)}), inputs, capsys, output, key.split(".")[-1])
 
 
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("other")
+    small_bundle(TokenDataset.open(write_dataset(folder / "data"), "train")).save(folder / "other")
+    return Inputs(folder)
+
+
 @pytest.mark.parametrize(("verb", "output"), sorted({(verb, output) for verb, output, _ in PAIRS}))
 def test_nothing_is_written_into_a_bundle_or_dataset_that_is_not_even_read(
-    verb: str, output: str, inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: str, output: str, inputs: Inputs, other: Inputs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small_bundle(TokenDataset.open(write_dataset(tmp_path / "data"), "train")).save(tmp_path / "other")
-    other = Inputs(tmp_path)
     before = other.hashes()
     for folder, kind in (("other", "model bundle"), ("data", "dataset")):
-        path = tmp_path / folder / f"new{ENDINGS.get((verb, output), '')}"
+        path = other.folder / folder / f"new{ENDINGS.get((verb, output), '')}"
         refused(command(verb, inputs, {output: str(path)}), inputs, capsys, output, kind)
     assert other.hashes() == before
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import lzma
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +18,16 @@ from pipelines.inputs.numbered_lines import lines_of
 Pack = Callable[[bytes], bytes]
 zstd: Pack = partial(pa.compress, codec="zstd", asbytes=True)
 lzma_alone: Pack = partial(lzma.compress, format=lzma.FORMAT_ALONE)
-PACKS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "lzma": lzma_alone, "Zstandard": zstd}
+PACKS: dict[str, Pack] = {
+    name: cache(pack)
+    for name, pack in (
+        ("gzip", gzip.compress),
+        ("bzip2", bz2.compress),
+        ("xz", lzma.compress),
+        ("lzma", lzma_alone),
+        ("Zstandard", zstd),
+    )
+}
 # Does not compress, so that a part of the stream is a part of the text.
 TEXT = b"".join(b"%d\n" % (number * 2654435761 % 2**32) for number in range(60_000))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import report
 from tests.training.evaluation.recognition.test_conclusions import with_best_rule
 from training.evaluation.recognition import Evaluation, page
 
@@ -39,10 +40,6 @@ def test_the_page_is_one_file_with_a_panel_for_everything_and_no_script(text: st
     assert "script" not in parser.tags
 
 
-def test_the_page_repeats_byte_by_byte(evaluated: Evaluation, text: str) -> None:
-    assert page.build_page(evaluated).html() == text
-
-
 def test_names_of_genomes_are_escaped_and_those_evaluated_kept_apart_from_those_trained_on(text: str) -> None:
     assert "60 genes and 60 negatives of &lt;other&gt;, toy ·" in text
     assert "<td>&lt;toy&gt; (another dataset)" in text
@@ -64,13 +61,20 @@ def test_the_page_holds_intervals_parts_genes_left_out_and_mistakes(text: str) -
     assert "Caution: the model was trained on dataset elsewhere" in text
 
 
+def metrics(evaluated: Evaluation) -> str:
+    """The page's tables of metrics, without figures, which take two seconds."""
+    alone = report.Page("Evaluation", "")
+    page._add_metrics(alone, evaluated)
+    return alone.html()
+
+
 def test_a_rule_above_the_model_is_the_highlighted_row(evaluated: Evaluation) -> None:
-    html = page.build_page(with_best_rule(evaluated, "gc", 0.95)).html()
+    html = metrics(with_best_rule(evaluated, "gc", 0.95))
     assert re.findall(r"<tr class=best><td>([^<]+)", html) == ["rule: share of G and C"]
 
 
 def test_a_model_above_every_rule_is_the_highlighted_row(evaluated: Evaluation) -> None:
-    html = page.build_page(with_best_rule(evaluated, "gc", 0.6)).html()
+    html = metrics(with_best_rule(evaluated, "gc", 0.6))
     assert re.findall(r"<tr class=best><td>([^<]+)", html) == ["model"]
 
 
@@ -81,10 +85,11 @@ def test_models_side_by_side_are_on_one_page(side_by_side: Evaluation) -> None:
 
 
 def test_a_dataset_without_genes_left_out_has_a_line_instead_of_their_table(evaluated: Evaluation) -> None:
-    models = [replace(evaluated.models[0], left_out=[])]
-    assert "none; every usable gene is in the dataset" in page.build_page(replace(evaluated, models=models)).html()
+    alone = report.Page("Evaluation", "")
+    page._add_left_out(alone, replace(evaluated, models=[replace(evaluated.models[0], left_out=[])]))
+    assert "none; every usable gene is in the dataset" in alone.html()
 
 
-def test_the_page_is_written_whole(evaluated: Evaluation, text: str, tmp_path: Path) -> None:
+def test_the_page_is_written_whole_and_repeats_byte_by_byte(evaluated: Evaluation, text: str, tmp_path: Path) -> None:
     page.build_page(evaluated).write(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == text

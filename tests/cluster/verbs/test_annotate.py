@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from tests.training.conftest import write_dataset
 from tests.training.small_bundle import small_bundle
 from training.decoding.settings import Minimum, Settings, Weights
 
-pytestmark = pytest.mark.ray
 # An untrained model says nothing: what decides is that genes are worth much.
 EAGER = Settings(weights=Weights(state=0.0, gene=30.0), minimum=Minimum(coding=9))
 
@@ -26,7 +24,7 @@ def bundle(folder: Path) -> Path:
 
 
 def test_an_annotation_writes_its_files_and_compares_them_with_known_genes(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out" / "genes.gff3"
     arguments = [
@@ -36,8 +34,8 @@ def test_an_annotation_writes_its_files_and_compares_them_with_known_genes(
         str(genome.fasta),
         "--output",
         str(output),
-        "--workers",
-        "1",
+        "--cluster.engine",
+        "local",
     ]
     files = {name: tmp_path / f"a.{name}" for name in ("gtf", "proteins", "cds", "html", "json", "report")}
     options = [text for name, path in files.items() for text in (f"--{name}", str(path))]

@@ -152,10 +152,11 @@ def test_no_file_is_written_over_another(
 
 
 def test_reading_frames_are_written_with_proteins(
-    genome: GenomeFiles, tmp_path: Path, ray_session: Any, capsys: pytest.CaptureFixture[str]
+    genome: GenomeFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out" / "genes.gff3"
     arguments = ["scan", str(bundle(tmp_path / "b")), "--fasta", str(genome.fasta), "--output", str(output)]
+    arguments += ["--cluster.engine", "local"]
     assert main([*arguments, "--orfs", "--gtf", "--genetic-code", "12", "--start-codons", "table"]) == 0
     assert "gene models: " in capsys.readouterr().out
     record = json.loads((tmp_path / "out" / "genes.json").read_text())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections import deque
 from pathlib import Path
 
@@ -8,30 +7,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import InputError, ResourceError
-from pipelines.ray_map import map_tables_on_actors
+from pipelines.ray_map import actors, errors, map_tables_on_actors
 from pipelines.ray_map.actors import _assign, _Worker
+from tests.pipelines.ray_map.mappers import Adds, Refuses
 
 pytestmark = pytest.mark.ray
-
-
-class Adds:
-    """Adds a number; its process dies once for each file that is not there yet, or at every table."""
-
-    def __init__(self, number: int, marker: Path | None, always: bool = False) -> None:
-        self._number, self._marker, self._always = number, marker, always
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        if self._always:
-            os._exit(1)
-        if self._marker and not self._marker.exists():
-            self._marker.touch()
-            os._exit(1)
-        return pa.table({"x": [value + self._number for value in table["x"].to_pylist()]})
-
-
-class Refuses:
-    def __call__(self, table: pa.Table) -> pa.Table:
-        raise InputError("genome.fa: line 3: no letters", "fix it")
 
 
 def tables() -> list[pa.Table]:
@@ -71,8 +51,10 @@ def test_an_actor_that_dies_is_started_again_and_nothing_is_lost(ray_session: No
     assert values(results) == [10, 11, 12, 13, 14, 15]
 
 
-def test_an_actor_that_dies_again_and_again_is_an_error(ray_session: None) -> None:
-    with pytest.raises(ResourceError, match="a worker was lost 3 times"):
+def test_an_actor_that_dies_again_and_again_is_an_error(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (actors, errors):
+        monkeypatch.setattr(module, "MAX_RETRIES", 1)
+    with pytest.raises(ResourceError, match="a worker was lost 2 times"):
         list(map_tables_on_actors(tables(), Adds, (10, None, True), 1, use_gpu=False))
 
 

@@ -19,18 +19,27 @@ from pipelines.stores.worker_folder import WorkerFolder
 pytestmark = pytest.mark.ray
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> Path:
-    """The directory on the command's node."""
-    (tmp_path / "there").mkdir()
-    return tmp_path / "there"
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, ray_session: Any) -> Iterator[Path]:
+    """A directory on the command's node that is served to other nodes."""
+    directory = tmp_path_factory.mktemp("served")
+    with worker_folder.served(directory):
+        yield directory
 
 
 @pytest.fixture
-def folder(there: Path, ray_session: Any) -> Iterator[WorkerFolder]:
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The directory on the command's node; in the one that is served, for a test of a worker elsewhere."""
+    is_served = "folder" in request.fixturenames
+    directory: Path = (request.getfixturevalue("served") / tmp_path.name if is_served else tmp_path) / "there"
+    directory.mkdir(parents=True)
+    return directory
+
+
+@pytest.fixture
+def folder(there: Path) -> WorkerFolder:
     """The directory, as a worker on another node gets it."""
-    with worker_folder.served(there):
-        yield replace(worker_folder.of(there), node="another")
+    return replace(worker_folder.of(there), node="another")
 
 
 def files(folder: Path) -> dict[str, str]:

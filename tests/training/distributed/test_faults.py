@@ -48,6 +48,8 @@ LONG = TrainingConfig(
     ema_decay=0.99,
 )
 TWO = LONG.model_copy(update={"workers": 2})
+# What a default run kills needs a checkpoint before and some time after; of the others, three are stopped one by one.
+SHORT = TWO.model_copy(update={"epochs": 2})
 ENOUGH = 60
 
 DRIVER = """
@@ -66,13 +68,17 @@ if __name__ == "__main__":
 """
 
 
+def undisturbed_of(config: TrainingConfig, dataset: Path) -> loop.State:
+    """Where a run ends when nothing happens: the bare loop in this process."""
+    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
+    state = loop.start(models.fresh(MODEL, opened.tokenizer, config.seed), config)
+    loop.fit(state, opened, validation, config, Alone(), torch.device("cpu"))
+    return state
+
+
 @pytest.fixture(scope="module")
 def undisturbed(dataset: Path) -> loop.State:
-    """Where the run ends when nothing happens: the bare loop in this process."""
-    opened, validation = TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
-    state = loop.start(models.fresh(MODEL, opened.tokenizer, LONG.seed), LONG)
-    loop.fit(state, opened, validation, LONG, Alone(), torch.device("cpu"))
-    return state
+    return undisturbed_of(LONG, dataset)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -94,7 +100,7 @@ def pid_of_worker(output: Path, rank: int) -> int:
     return int(re.findall(rf"worker {rank} of \d: process (\d+)", log(output))[-1])
 
 
-def await_steps(output: Path, count: int = ENOUGH) -> None:
+def await_steps(output: Path, count: int) -> None:
     """Wait until so many steps are logged."""
     # A busy machine takes minutes to start two workers.
     deadline = time.monotonic() + 600
@@ -124,12 +130,13 @@ def driver(tmp_path: Path, dataset: Path, output: Path, config: TrainingConfig) 
 def require_same(output: Path, expected: loop.State) -> None:
     """Check that the run at `output` ended as the undisturbed one, with each step logged once."""
     records = lines(output / "metrics.jsonl")
-    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
+    epochs = range(1, len(expected.records) + 1)
+    assert [record["epoch"] for record in records] == list(epochs)
     for name in ("loss", "validation_loss"):
-        curves = [[record[name] for record in epochs] for epochs in (records, expected.records)]
+        curves = [[record[name] for record in run] for run in (records, expected.records)]
         np.testing.assert_allclose(curves[0], curves[1], rtol=1e-4)
     positions = [(line["epoch"], line["step"]) for line in lines(output / "steps.jsonl")]
-    assert positions == [(epoch, step) for epoch in range(1, LONG.epochs + 1) for step in range(1, 81)]
+    assert positions == [(epoch, step) for epoch in epochs for step in range(1, 81)]
     weights = bundle.load(output / "bundle").model.state_dict()
     for name, tensor in expected.best.items():
         torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-4)
@@ -141,16 +148,18 @@ def warning_after_signal(
     dataset: Path,
     output: Path,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    config: TrainingConfig = TWO,
+    steps: int = ENOUGH,
 ) -> str:
-    """Train with two workers, send one a signal meanwhile, and return the only warning."""
+    """Train with two workers, send one a signal after so many steps, and return the only warning."""
     progress = Silent()
 
     def send() -> None:
-        await_steps(output)
+        await_steps(output, steps)
         os.kill(pid_of_worker(output, rank), number)
 
     sending = meanwhile(send)
-    train(MODEL, TWO, dataset, output, progress, {}, on_epoch)
+    train(MODEL, config, dataset, output, progress, {}, on_epoch)
     sending.join()
     (warning,) = progress.warnings
     return warning
@@ -159,17 +168,15 @@ def warning_after_signal(
 LOST = r"a worker was lost; resuming from the checkpoint at .* with 2 workers: (\d+) steps"
 
 
-def test_a_killed_worker_costs_steps_but_changes_nothing(
-    ray_session: Any, dataset: Path, tmp_path: Path, undisturbed: loop.State
-) -> None:
+def test_a_killed_worker_costs_steps_but_changes_nothing(ray_session: Any, dataset: Path, tmp_path: Path) -> None:
     records = list[dict[str, Any]]()
-    warning = warning_after_signal(1, signal.SIGKILL, dataset, tmp_path, records.append)
-    assert [record["epoch"] for record in records] == list(range(1, LONG.epochs + 1))
+    warning = warning_after_signal(1, signal.SIGKILL, dataset, tmp_path, records.append, SHORT, steps=30)
+    assert [record["epoch"] for record in records] == list(range(1, SHORT.epochs + 1))
     lost = re.search(LOST, warning)
     assert lost
     assert int(lost[1]) >= 1
     assert warning in log(tmp_path)
-    require_same(tmp_path, undisturbed)
+    require_same(tmp_path, undisturbed_of(SHORT.model_copy(update={"workers": 1}), dataset))
 
 
 # Without `full`, test_reporter.py sends SIGTERM to a run in its own process.
@@ -268,7 +275,7 @@ def test_a_lost_node_leaves_a_run_that_resumes_with_fewer_workers(
         progress, config = Silent(), TWO.model_copy(update={"min_workers": 1})
 
         def lose() -> None:
-            await_steps(tmp_path)
+            await_steps(tmp_path, ENOUGH)
             cluster.remove_node(other, allow_graceful=False)
 
         losing = meanwhile(lose)

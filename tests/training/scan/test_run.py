@@ -160,20 +160,20 @@ def test_one_worker_writes_the_same_bytes_as_two(scanned: run.Scan, genome_file:
 
 
 def test_a_scan_that_failed_resumes_and_ends_in_the_same_bytes(
-    scanned: run.Scan, genome_file: Path, tmp_path: Path, ray_session: Any
+    scanned: run.Scan, genome_file: Path, tmp_path: Path
 ) -> None:
     again = job(genome_file, tmp_path)
     with pytest.raises(InputError, match="the disk is gone"):
         run.scan(replace(again, scorer=FailsAtN()), None, None, "cpu", Silent())
-    resume(again, scanned, ray_session)
+    resume(again, scanned, None, None)
 
 
-def resume(again: run.Scan, whole: run.Scan, connect: Any) -> None:
+def resume(again: run.Scan, whole: run.Scan, connect: Any, workers: int | None) -> None:
     """Run a scan of which something was scored before; it ends as the whole one."""
     scored = len(list(again.staging.glob("[0-9]*.npy")))
     assert 0 < scored < len(pieces.plan_tasks(again.genome.lengths, GRID))
     progress = Silent()
-    run.scan(again, connect, 1, "cpu", progress)
+    run.scan(again, connect, workers, "cpu", progress)
     # Another task may have been at its end when the scan failed: what is there grows for a moment.
     told = re.findall(r"([\d,]+) of [\d,]+ tasks were scored before", "\n".join(progress.notes))
     assert len(told) == 1
@@ -208,7 +208,7 @@ def test_a_scan_that_was_killed_resumes_and_ends_in_the_same_bytes(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    resume(again, scanned, ray_session)
+    resume(again, scanned, ray_session, 1)
 
 
 def test_a_finished_scan_is_not_made_again(scanned: run.Scan) -> None:

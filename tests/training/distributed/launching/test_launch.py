@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray.util.queue
 import torch
 
 from pipelines import storage
@@ -145,11 +147,31 @@ def locked(path: Path) -> Iterator[Callable[[], None]]:
             holder.kill()
 
 
+class QueueHere:
+    """What stands for Ray's queue, whose actor takes a process for every test."""
+
+    def __init__(self, **_: Any) -> None:
+        self._messages = queue.SimpleQueue[bytes]()
+
+    def put(self, message: bytes) -> None:
+        self._messages.put(message)
+
+    def get(self, block: bool, timeout: float) -> bytes:
+        try:
+            return self._messages.get(block, timeout)
+        except queue.Empty:
+            raise ray.util.queue.Empty from None
+
+    def shutdown(self, force: bool) -> None:
+        pass
+
+
 @pytest.fixture(params=["in this process", pytest.param("by Ray", marks=pytest.mark.full)])
 def worker(request: pytest.FixtureRequest, ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the functions of the tests run."""
     if request.param == "in this process":
         monkeypatch.setattr("ray.train.torch.TorchTrainer", InThisProcess)
+        monkeypatch.setattr("ray.util.queue.Queue", QueueHere)
 
 
 @dataclass(frozen=True)

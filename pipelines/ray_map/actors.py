@@ -8,10 +8,10 @@ takes a few seconds to start.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ResourceError, one_line
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 CALLS_AHEAD = 2
 """Tables that an actor has at once, so that it need not wait for the driver between two of them."""
+_kept: ContextVar[list[Any] | None] = ContextVar("raygene_kept_actors", default=None)
+"""Actors without a GPU that earlier maps of a block of `kept_actors` have left; None outside of one."""
+
+
+@contextmanager
+def kept_actors() -> Iterator[None]:
+    """Have maps of the block, one after another, use the same actors where they need no GPU: to start takes seconds."""
+    kept: list[Any] = []
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        _end(kept)
 
 
 def map_tables_on_actors(
@@ -49,22 +63,19 @@ def map_tables_on_actors(
 
 
 class MapWorker:
-    """The actor: creates the mapper for its first table, from arguments in Ray's object store."""
+    """The actor: creates the mapper of a map for its first table, from arguments in Ray's object store."""
 
     # The list keeps Ray from replacing the reference by its value.
-    def __init__(self, mapper: type, references: list[Any]) -> None:
+    def use(self, mapper: type, references: list[Any]) -> None:
+        """Begin another map; what the mapper of the last has loaded is freed."""
+        self._mapper: Any = None
         self._mapper_class, self._references = mapper, references
 
-    @cached_property
-    def _mapper(self) -> Any:
-        import ray
-
-        return self._mapper_class(*ray.get(self._references[0]))
-
-    def is_ready(self) -> bool:
-        return True
-
     def map(self, table: pa.Table) -> pa.Table:
+        if self._mapper is None:
+            import ray
+
+            self._mapper = self._mapper_class(*ray.get(self._references[0]))
         return self._mapper(table)
 
 
@@ -74,7 +85,7 @@ class _Worker:
 
     Attributes:
         actor: Ray's handle.
-        start: reference to the answer of `is_ready`; None once it has come.
+        start: reference to the answer of `use`; None once it has come.
         calls: reference to each result that is still to come, and the number of its table, in the order of the calls.
     """
 
@@ -97,6 +108,10 @@ class _Pool:
         import ray
 
         self._size, self._workers = size, list[_Worker]()
+        if use_gpu:
+            # Those that are kept hold CPUs that actors with a GPU need too.
+            _end(_kept.get() or [])
+        self._kept = None if use_gpu else _kept.get()
         self._mapper, self._arguments = mapper, [ray.put(arguments)]
         # A lost actor is not restarted by Ray, which would keep its calls until there is room for it.
         options: dict[str, Any] = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0}
@@ -141,19 +156,18 @@ class _Pool:
                 yield result
 
     def close(self) -> None:
-        """End all actors."""
-        import ray
-
+        """End all actors, but for those that may be kept and have nothing to do."""
         for worker in self._workers:
-            # Ray may be gone.
-            with suppress(Exception):
-                ray.kill(worker.actor)
+            if self._kept is None or worker.start is not None or worker.calls:
+                _end([worker.actor])
+            else:
+                self._kept.append(worker.actor)
         self._workers = []
 
     def _start(self, size: int) -> None:
         while len(self._workers) < size:
-            actor = self._actor.remote(self._mapper, self._arguments)
-            self._workers.append(_Worker(actor, actor.is_ready.remote()))
+            actor = self._kept.pop() if self._kept else self._actor.remote()
+            self._workers.append(_Worker(actor, actor.use.remote(self._mapper, self._arguments)))
 
     def _lose(self, worker: _Worker, waiting: deque[int], losses: Counter[int], error: Exception) -> None:
         """Take the tables of a lost actor back.
@@ -161,11 +175,8 @@ class _Pool:
         Raises:
             ResourceError: actors that had its first table, or that were starting, were lost too often.
         """
-        import ray
-
         self._workers.remove(worker)
-        with suppress(Exception):
-            ray.kill(worker.actor)
+        _end([worker.actor])
         numbers = list(worker.calls.values())
         waiting.extendleft(reversed(numbers))
         if numbers:
@@ -178,6 +189,16 @@ class _Pool:
             raise ResourceError(
                 f"workers ended while they were starting ({one_line(error, 200)})", "run again with --verbose"
             ) from error
+
+
+def _end(actors: Iterable[Any]) -> None:
+    """End actors, whatever they do."""
+    import ray
+
+    for actor in actors:
+        # Ray may be gone.
+        with suppress(Exception):
+            ray.kill(actor)
 
 
 def _assign(workers: Sequence[_Worker], tables: Sequence[pa.Table], waiting: deque[int]) -> None:

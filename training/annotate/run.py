@@ -1,4 +1,4 @@
-"""The annotation of a genome: actors score its tiles, others decode its sequences, then the genes are written.
+"""The annotation of a genome: actors score its tiles, then decode its sequences, then the genes are written.
 
 Scores and decoded genes are files in the directory of scores. A killed run resumes with the tasks whose files are not
 there, and another run with other settings computes only what they change. Memory is that of a task in each actor, and
@@ -23,6 +23,7 @@ from pipelines.gene_models.model import Gene
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
+from pipelines.ray_map import kept_actors
 from pipelines.stores import worker_folder
 from training.annotate import decode_tasks, decoded, sequence_scores, tiles, tracks, writing
 from training.annotate.decode_tasks import DecodeTasks
@@ -233,7 +234,7 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
     def pool_for(tasks: int, device: str, what: str) -> Pool:
         return staged_tasks.pool_for(tasks, workers, device, what, progress, with_ray=connect is not None)
 
-    with connect() if connect else nullcontext():
+    with connect() if connect else nullcontext(), kept_actors():
         if to_score:
             pool = pool_for(len(to_score), device, "scoring")
             folder = worker_folder.of(job.scores_folder)

@@ -28,3 +28,14 @@ class Adds:
 class Refuses:
     def __call__(self, table: pa.Table) -> pa.Table:
         raise InputError("genome.fa: line 3: no letters", "fix it")
+
+
+class Process:
+    """Gives the number of its process."""
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return pa.table({"x": [os.getpid()]})
+
+
+class AnotherProcess(Process):
+    """The same, of another map."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import deque
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import InputError, ResourceError
-from pipelines.ray_map import actors, errors, map_tables_on_actors
+from pipelines.ray_map import actors, errors, kept_actors, map_tables_on_actors
 from pipelines.ray_map.actors import _assign, _Worker
-from tests.pipelines.ray_map.mappers import Adds, Refuses
+from tests.pipelines.ray_map.mappers import Adds, AnotherProcess, Process, Refuses
 
 pytestmark = pytest.mark.ray
 
@@ -25,6 +26,20 @@ def values(results: list[pa.Table]) -> list[int]:
 def test_actors_map_every_table_once(ray_session: None) -> None:
     results = list(map_tables_on_actors(tables(), Adds, (10, None), 2, use_gpu=False))
     assert values(results) == [10, 11, 12, 13, 14, 15]
+
+
+def test_maps_of_a_block_use_the_same_actors_which_end_with_it(ray_session: None) -> None:
+    with kept_actors():
+        first, second = (
+            values(list(map_tables_on_actors(tables(), mapper, (), 1, use_gpu=False)))
+            for mapper in (Process, AnotherProcess)
+        )
+    assert first == second
+    (process,) = set(first)
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class Actor:

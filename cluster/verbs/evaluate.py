@@ -222,6 +222,8 @@ def _run_classes(context: Context, bundles: Mapping[str, Bundle]) -> None:
         terminal.warn(text)
     for table in tables.terminal_tables(evaluation):
         terminal.table(table.caption, table.header, table.rows)
+    if explanation := tables.explain_no_regression(evaluation):
+        terminal.say(explanation)
     for text in conclusions.conclude(evaluation):
         terminal.say(text)
     _warn_of_unknown_tokens(dataset, arguments.split, terminal)

@@ -13,12 +13,42 @@ from numpy.typing import NDArray
 from pipelines import class_metrics
 from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import CountedRows
+from pipelines.dataset.token_dataset import TokenDataset
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Frequencies = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """A regression on frequencies that are not standardised.
+
+    Attributes:
+        weights: of each column, shape (classes, columns).
+        intercepts: shape (classes,).
+    """
+
+    weights: Floats
+    intercepts: Floats
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self.intercepts)
+
+    @property
+    def k(self) -> int:
+        """Bases of a k-mer."""
+        return k_of(self.weights.shape[1])
+
+    def probabilities(self, rows: Frequencies) -> Floats:
+        """Of each class, shape (rows, classes), from frequencies, shape (rows, columns)."""
+        logits = rows @ self.weights.T + self.intercepts
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -29,12 +59,32 @@ class ClassRegression:
         mean, scale: of each column on train, shape (columns,).
         model: of the standardised columns.
         classes: how many there are, whether or not train has rows of each.
+        rows: of train, that it was fitted on.
     """
 
     mean: Frequencies
     scale: Frequencies
     model: LogisticRegression
     classes: int
+    rows: int
+
+    @property
+    def k(self) -> int:
+        """Bases of a k-mer."""
+        return k_of(len(self.mean))
+
+    @property
+    def strength(self) -> float:
+        """The inverse of the L2 penalty, scikit-learn's C."""
+        return float(self.model.C)
+
+    def unscaled(self) -> ClassWeights:
+        """The same of frequencies as they are; train has rows of every class."""
+        slopes = self.model.coef_.astype(np.float64) / self.scale
+        intercepts = self.model.intercept_.astype(np.float64) - slopes @ self.mean
+        if self.classes == 2:  # scikit-learn has the log-odds of the second class alone.
+            slopes, intercepts = np.stack([0 * slopes[0], slopes[0]]), np.append(0.0, intercepts)
+        return ClassWeights(slopes, intercepts)
 
     def probabilities(self, rows: Frequencies) -> Floats:
         """Of each class, shape (rows, classes), from frequencies, shape (rows, columns)."""
@@ -63,13 +113,26 @@ def fit(
     train /= scale
     if validation is None:
         model = fitted(train, labels, _cross_validated(train, labels, classes))
-        return ClassRegression(mean, scale, model, classes)
+        return ClassRegression(mean, scale, model, classes, len(train))
     chunks, held_out = validation
 
     def of_validation(model: LogisticRegression) -> Floats:
         return np.concatenate([probabilities(model, (chunk - mean) / scale, classes) for chunk in chunks])
 
-    return ClassRegression(mean, scale, _best(train, labels, of_validation, held_out), classes)
+    return ClassRegression(mean, scale, _best(train, labels, of_validation, held_out), classes, len(train))
+
+
+def dataset_probabilities(regression: ClassRegression | ClassWeights, dataset: TokenDataset) -> Floats:
+    """Of each class, of every row of a dataset, shape (rows, classes)."""
+    out = np.empty((len(dataset), regression.classes))
+    for positions, chunk in kmer_regression.frequency_chunks(dataset, np.arange(len(dataset)), regression.k):
+        out[positions] = regression.probabilities(chunk)
+    return out
+
+
+def k_of(columns: int) -> int:
+    """Bases of a k-mer where so many k-mers are columns."""
+    return (columns.bit_length() - 1) // 2
 
 
 def fitted(columns: NDArray[Any], labels: NDArray[Any], strength: float) -> LogisticRegression:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines import class_metrics
 from pipelines.audit import class_regression, kmer_regression, regression_size, shortcuts
+from pipelines.audit.class_regression import ClassRegression
 from pipelines.audit.rule_names import DESCRIPTIONS, GC, KMERS, LENGTH, PRIOR
 from pipelines.dataset.manifest import classes
 from pipelines.dataset.token_dataset import TokenDataset
@@ -45,18 +46,24 @@ class ClassRule:
         return self.probabilities
 
 
-def audit(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None = None) -> list[ClassRule]:
+def audit(
+    train: TokenDataset,
+    evaluated: TokenDataset,
+    validation: TokenDataset | None = None,
+    kmers: ClassRegression | None = None,
+) -> list[ClassRule]:
     """Fit every rule on `train` and evaluate it on `evaluated`; return the rules, best AUROC first.
 
     Args:
         train: the split that rules are fitted on, with a row of every class.
         evaluated: the split that they are evaluated on.
         validation: the split that chooses the penalty of the k-mer regression.
+        kmers: that regression, where it is fitted already.
     """
     number = len(classes(train.manifest))
     shares = np.bincount(train.labels, minlength=number) / len(train)
     compute: dict[str, Callable[[], Floats]] = {
-        KMERS: lambda: _of_kmers(train, evaluated, validation, number),
+        KMERS: lambda: class_regression.dataset_probabilities(kmers or fit_kmers(train, validation), evaluated),
         GC: lambda: _of_columns(_composition, train, evaluated, number),
         LENGTH: lambda: _of_columns(_lengths, train, evaluated, number),
         PRIOR: lambda: np.broadcast_to(shares, (len(evaluated), number)),
@@ -99,14 +106,11 @@ def _of_columns(
     return out
 
 
-def _of_kmers(train: TokenDataset, evaluated: TokenDataset, validation: TokenDataset | None, number: int) -> Floats:
+def fit_kmers(train: TokenDataset, validation: TokenDataset | None) -> ClassRegression:
+    """Fit the k-mer regression on train, with the penalty chosen on validation or by cross-validation."""
     rows, held_out = kmer_regression.sample_rows(train), None
     if validation is not None:
         chosen = kmer_regression.sample_rows(validation)
         held_out = kmer_regression.CountedRows(validation, chosen), validation.labels[chosen]
     frequencies = kmer_regression.dataset_frequencies(train, rows)
-    regression = class_regression.fit(frequencies, train.labels[rows], number, held_out)
-    out = np.empty((len(evaluated), number))
-    for positions, chunk in kmer_regression.frequency_chunks(evaluated, np.arange(len(evaluated))):
-        out[positions] = regression.probabilities(chunk)
-    return out
+    return class_regression.fit(frequencies, train.labels[rows], len(classes(train.manifest)), held_out)

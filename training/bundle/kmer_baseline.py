@@ -1,7 +1,7 @@
 """The 5-mer regression of a bundle's own training data, which travels in its `config.json`.
 
 A model that is evaluated on other data than its own is to be compared with a regression that saw what the model saw.
-The bundle does not hold that data, so it holds the regression: 4^k numbers, 11 kB of text.
+The bundle does not hold that data, so it holds the regression: 4^k numbers, 11 kB of text, of several classes for each.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.audit import shortcuts
+from pipelines.audit import class_regression, shortcuts
+from pipelines.audit.class_regression import ClassRegression, ClassWeights
 from pipelines.audit.kmer_regression import Regression
 from pipelines.audit.shortcuts import Rule
 from pipelines.dataset.token_dataset import TokenDataset
@@ -47,7 +50,7 @@ class Baseline:
         """The content of `kmer_regression` in `config.json`."""
         return {
             "k": self.regression.k,
-            "weights": base64.b64encode(self.regression.weights.astype(_TYPE).tobytes()).decode(),
+            "weights": _as_text(self.regression.weights),
             "intercept": self.regression.intercept,
             "strength": self.regression.strength,
             "threshold": self.threshold,
@@ -64,6 +67,45 @@ class Baseline:
         """
         description = f"{self.regression.k}-mer logistic regression{of}"
         return shortcuts.kmer_rule(name, description, self.regression, self.threshold, evaluated)
+
+
+@dataclass(frozen=True)
+class ClassBaseline:
+    """A multinomial k-mer regression.
+
+    Attributes:
+        regression: on k-mer frequencies as they are.
+        strength: the inverse of the L2 penalty, scikit-learn's C.
+        rows: rows of train that it was fitted on.
+    """
+
+    regression: ClassWeights
+    strength: float
+    rows: int
+
+    @classmethod
+    def of(cls, regression: ClassRegression) -> ClassBaseline:
+        """What a bundle holds of a regression, of which train had rows of every class."""
+        return cls(regression.unscaled(), regression.strength, regression.rows)
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"{self.regression.k}-mer logistic regression"
+
+    def probabilities(self, evaluated: TokenDataset) -> NDArray[np.float64]:
+        """Of each class, of every row of a dataset, shape (rows, classes)."""
+        return class_regression.dataset_probabilities(self.regression, evaluated)
+
+    def document(self) -> dict[str, Any]:
+        """The content of `kmer_regression` in `config.json`."""
+        return {
+            "k": self.regression.k,
+            "weights": _as_text(self.regression.weights),
+            "intercepts": self.regression.intercepts.tolist(),
+            "strength": self.strength,
+            "rows": self.rows,
+        }
 
 
 def fitted(train: TokenDataset, validation: TokenDataset) -> Baseline:
@@ -86,24 +128,62 @@ def of_bundle(config: dict[str, Any], shown: str) -> Baseline | None:
     Raises:
         BundleError: it is there and is no regression.
     """
-    if KEY not in config:
-        return None
+    with _naming(shown):
+        return _parsed(config[KEY]) if KEY in config else None
+
+
+def of_class_bundle(config: dict[str, Any], shown: str) -> ClassBaseline | None:
+    """As `of_bundle`, of a model of classes.
+
+    Raises:
+        BundleError: it is there and is no regression.
+    """
+    with _naming(shown):
+        return _parsed_of_classes(config[KEY], len(config["classes"])) if KEY in config else None
+
+
+@contextmanager
+def _naming(shown: str) -> Iterator[None]:
     try:
-        return _parsed(config[KEY])
+        yield
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise BundleError(f"{shown}: {CONFIG}: {KEY}: not a regression on k-mers", RESTORE) from error
 
 
 def _parsed(document: dict[str, Any]) -> Baseline:
+    weights, rows = _weights(document, 1)
+    intercept, strength, threshold = _finite([document[name] for name in ("intercept", "strength", "threshold")])
+    return Baseline(_folded(weights[0], intercept, strength), threshold, rows)
+
+
+def _parsed_of_classes(document: dict[str, Any], classes: int) -> ClassBaseline:
+    weights, rows = _weights(document, classes)
+    strength, *intercepts = _finite([document["strength"], *document["intercepts"]])
+    if len(intercepts) != classes:
+        raise ValueError("sizes do not agree")
+    return ClassBaseline(ClassWeights(weights, np.array(intercepts)), strength, rows)
+
+
+def _weights(document: dict[str, Any], outputs: int) -> tuple[NDArray[np.float64], int]:
+    """The weights, shape (outputs, 4^k), and the rows of train."""
     k, rows = document["k"], document["rows"]
     weights = np.frombuffer(base64.b64decode(document["weights"], validate=True), _TYPE).astype(np.float64)
-    numbers = [float(document[name]) for name in ("intercept", "strength", "threshold")]
-    if type(k) is not int or not 1 <= k <= _LARGEST_K or type(rows) is not int or len(weights) != 4**k:
+    if type(k) is not int or not 1 <= k <= _LARGEST_K or type(rows) is not int or len(weights) != outputs * 4**k:
         raise ValueError("sizes do not agree")
-    if not (np.isfinite(weights).all() and all(map(math.isfinite, numbers))):
+    if not np.isfinite(weights).all():
         raise ValueError("not finite")
-    intercept, strength, threshold = numbers
-    return Baseline(_folded(weights, intercept, strength), threshold, rows)
+    return weights.reshape(outputs, -1), rows
+
+
+def _finite(values: Sequence[Any]) -> list[float]:
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("not finite")
+    return numbers
+
+
+def _as_text(weights: NDArray[np.float64]) -> str:
+    return base64.b64encode(weights.astype(_TYPE).tobytes()).decode()
 
 
 def _folded(weights: NDArray[np.float64], intercept: float, strength: float) -> Regression:

@@ -220,10 +220,12 @@ class Run:
         return {"shortcuts": aurocs} | ({kmer_baseline.KEY: baseline.document()} if baseline else {})
 
     def _class_rules(self, progress: Progress) -> dict[str, Any]:
-        """What trivial rules reach on validation."""
+        """As `_rules`, of several classes."""
         with progress.stage("fitting the rules to compare with"):
-            rules = class_rules.audit(self.train, self.validation, self.validation)
-        return {"shortcuts": {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}}
+            regression = class_rules.fit_kmers(self.train, self.validation)
+            rules = class_rules.audit(self.train, self.validation, kmers=regression)
+        aurocs = {rule.name: rule.metrics["auroc"] for rule in sorted(rules, key=lambda rule: rule.name)}
+        return {"shortcuts": aurocs, kmer_baseline.KEY: kmer_baseline.ClassBaseline.of(regression).document()}
 
     def _fitted_decoding(self, network: nn.Module, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
         """The decoder's settings, and what they reach on validation."""

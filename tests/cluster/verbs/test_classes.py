@@ -135,6 +135,8 @@ def test_a_run_of_classes_finishes_and_is_found_finished(folder: Path) -> None:
     for _ in range(2):
         done = run_here(*command)
         assert done.returncode == 0, done.stderr
+    config = json.loads((folder / "run" / "bundle" / "config.json").read_text())
+    assert len(config["kmer_regression"]["intercepts"]) == 3
     card = (folder / "run" / "bundle" / "README.md").read_text()
     assert "5-mer logistic regression" in card
     assert "| class | 10 | exon | intron | precision | recall | F1 |" in card

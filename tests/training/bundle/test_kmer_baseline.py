@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.audit import kmer_regression
+from pipelines.audit import class_regression, class_rules, kmer_regression
+from pipelines.audit.class_regression import ClassRegression
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError
 from tests.training.conftest import write_dataset
 from training.bundle import kmer_baseline
+from training.bundle.kmer_baseline import ClassBaseline
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,41 @@ def test_what_is_no_regression_is_refused_in_one_line(document: dict[str, Any], 
     with pytest.raises(BundleError, match=r"^run/bundle: config\.json: kmer_regression: ") as raised:
         kmer_baseline.of_bundle({kmer_baseline.KEY: document | changed}, "run/bundle")
     assert "\n" not in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def of_classes(class_dataset: Path) -> ClassRegression:
+    train, validation = (TokenDataset.open(class_dataset, split) for split in ("train", "validation"))
+    return class_rules.fit_kmers(train, validation)
+
+
+def config_of_classes(regression: ClassRegression, **changed: Any) -> dict[str, Any]:
+    document = ClassBaseline.of(regression).document() | changed
+    return json.loads(json.dumps({"classes": ["10", "exon", "intron"], kmer_baseline.KEY: document}))
+
+
+def test_it_gives_classes_the_probabilities_of_the_regression_it_was_made_of(
+    of_classes: ClassRegression, class_dataset: Path
+) -> None:
+    test = TokenDataset.open(class_dataset, "test")
+    read = kmer_baseline.of_class_bundle(config_of_classes(of_classes), "bundle")
+    assert read is not None
+    assert (read.rows, read.name) == (of_classes.rows, "5-mer logistic regression")
+    expected = class_regression.dataset_probabilities(of_classes, test)
+    np.testing.assert_allclose(read.probabilities(test), expected, atol=1e-5)
+
+
+def test_of_two_classes_it_has_the_probabilities_of_both() -> None:
+    generator = np.random.default_rng(0)
+    rows, labels = generator.random((40, 4**2), np.float32), np.arange(40) % 2
+    regression = class_regression.fit(rows.copy(), labels, 2)
+    np.testing.assert_allclose(regression.unscaled().probabilities(rows), regression.probabilities(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"intercepts": [0.0, 1.0]}, {"intercepts": 1.0}, {"intercepts": [0, 1, None]}, {"weights": "AAAA"}]
+)
+def test_what_is_no_regression_of_classes_is_refused(of_classes: ClassRegression, changed: dict[str, Any]) -> None:
+    assert kmer_baseline.of_class_bundle({}, "bundle") is None
+    with pytest.raises(BundleError, match=r"^run/bundle: config\.json: kmer_regression: "):
+        kmer_baseline.of_class_bundle(config_of_classes(of_classes, **changed), "run/bundle")

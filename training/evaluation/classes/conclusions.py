@@ -11,22 +11,44 @@ from training.evaluation.common_conclusions import LEAK_AUROC
 def conclude(evaluation: ClassEvaluation) -> list[str]:
     """Compare each model with the best rule, and its calls with the regression's; with several, each opens with a name.
 
-    The best rule is that of the highest AUROC. MCC and macro-F1 are mentioned where they are clearly below.
+    A model of another dataset is compared with the regression on its own training data first. The best rule is that of
+    the highest AUROC. MCC and macro-F1 are mentioned where they are clearly below.
     """
-    texts = [" ".join([_areas(evaluation, model), *_calls(evaluation, model)]) for model in evaluation.models]
+    texts = [
+        " ".join(
+            [
+                *_compare_with_own_regression(evaluation, model),
+                _compare_with_best_rule(evaluation, model),
+                *_calls(evaluation, model),
+            ]
+        )
+        for model in evaluation.models
+    ]
     return common_conclusions.by_model([model.name for model in evaluation.models], texts)
 
 
-def _areas(evaluation: ClassEvaluation, model: ClassModel) -> str:
+def _compare_with_own_regression(evaluation: ClassEvaluation, model: ClassModel) -> list[str]:
+    """The comparison with a regression that saw what the model saw; nothing where there is none."""
+    own = evaluation.own_regression(model)
+    return [] if own is None else [_areas(evaluation, model, own, f"the {own.name}")]
+
+
+def _compare_with_best_rule(evaluation: ClassEvaluation, model: ClassModel) -> str:
     best = evaluation.best
-    area, best_area = model.metrics["auroc"], best.metrics["auroc"]
-    rule = f"the best rule, {best.name} ({best_area:.3f})"
+    seen = ", fitted on train of this dataset" if evaluation.is_of_another_dataset(model) else ""
+    return _areas(evaluation, model, best, f"the best rule, {best.name}{seen}")
+
+
+def _areas(evaluation: ClassEvaluation, model: ClassModel, rule: ClassModel, named: str) -> str:
+    """How a model's AUROC lies to that of a rule, which is named so."""
+    area, area_of_rule = model.metrics["auroc"], rule.metrics["auroc"]
+    named = f"{named} ({area_of_rule:.3f})"
     text = f"The model's AUROC {area:.3f}, the mean over {len(evaluation.classes)} classes, "
-    if area <= best_area:
-        return f"{text}is not above {rule}."
-    interval = intervals(model.samples - best.samples)["auroc"]
+    if area <= area_of_rule:
+        return f"{text}is not above {named}."
+    interval = intervals(model.samples - rule.samples)["auroc"]
     is_clear = interval is None or interval[0] > 0
-    return f"{text}is {area - best_area:.3f} above {rule}" + (
+    return f"{text}is {area - area_of_rule:.3f} above {named}" + (
         "." if is_clear else ", which chance alone may give (95 % interval)."
     )
 

@@ -1,13 +1,13 @@
 """Every model of classes scores a split; the rows are resampled for intervals.
 
 The cost is one pass of each model, the rules of `class_rules`, and the bootstrap: for every model and class as much as
-of a model of genes. Memory is that of the probabilities of every model, the regression and the best rule.
+of a model of genes. Memory is that of the probabilities of every model, the regressions and the best rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,12 @@ from pipelines.dataset.manifest import classes, read_manifest
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
 from pipelines.errors import BundleError, DatasetError
 from pipelines.progress import Progress, Silent
+from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
 from training.evaluation import bootstrap
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.intervals import Intervals, of_samples
+from training.evaluation.other_datasets import own_baselines, trained_on
 from training.evaluation.row_source import RowSource, ScoreRows, score_here
 from training.tasks import CLASSIFY
 
@@ -74,6 +76,8 @@ class ClassEvaluation:
         best: the rule of highest AUROC; the regression where it is that.
         rules: all trivial rules, best AUROC first, that regression among them.
         resampling: how samples were drawn.
+        own_regressions: of other datasets that models were trained on, by the names of these models, as far as their
+            bundles hold one.
     """
 
     dataset: TokenDataset
@@ -82,6 +86,7 @@ class ClassEvaluation:
     best: ClassModel
     rules: list[ClassRule]
     resampling: Resampling
+    own_regressions: dict[tuple[str, ...], ClassModel] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
@@ -90,7 +95,11 @@ class ClassEvaluation:
 
     def is_of_another_dataset(self, model: ClassModel) -> bool:
         """Whether a model was trained on another dataset than it is evaluated on."""
-        return bool(model.config["dataset"]["fingerprint"] != self.dataset.manifest["fingerprint"])
+        return trained_on(model.config) != self.dataset.manifest["fingerprint"]
+
+    def own_regression(self, model: ClassModel) -> ClassModel | None:
+        """The regression fitted on a model's training data; None if that is this dataset, or its bundle has none."""
+        return next((own for models, own in self.own_regressions.items() if model.name in models), None)
 
     def confusion(self, model: ClassModel) -> NDArray[np.int64]:
         """Rows by class and by what a model calls them, shape (classes, classes)."""
@@ -151,7 +160,12 @@ def evaluate_classes(
         rules = class_rules.audit(train, dataset, _validation(directory))
         regression = next(rule for rule in rules if rule.name == KMERS)
         compared = [regression] if rules[0] is regression else [regression, rules[0]]
-        all_scores = [*scores.items(), *((rule.description, rule.required_probabilities) for rule in compared)]
+        own = own_baselines(bundles, dataset.manifest["fingerprint"], kmer_baseline.of_class_bundle)
+        all_scores = [
+            *scores.items(),
+            *((f"{one.baseline.name} of {one.data}", one.baseline.probabilities(dataset)) for one in own),
+            *((rule.description, rule.required_probabilities) for rule in compared),
+        ]
         samples = replicates(dataset.labels, [of_model for _, of_model in all_scores], resampling)
         models = [
             ClassModel(
@@ -164,8 +178,9 @@ def evaluate_classes(
             )
             for number, (name, probabilities) in enumerate(all_scores)
         ]
-    baseline, best = models[len(scores)], models[-1]
-    return ClassEvaluation(dataset, models[: len(scores)], baseline, best, rules, resampling)
+    of_own = {one.models: models[len(scores) + number] for number, one in enumerate(own)}
+    baseline, best = models[len(scores) + len(own)], models[-1]
+    return ClassEvaluation(dataset, models[: len(scores)], baseline, best, rules, resampling, of_own)
 
 
 def _require_same_classes(bundle: Bundle, names: list[str], shown: str) -> None:

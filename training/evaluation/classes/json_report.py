@@ -17,7 +17,8 @@ def to_json(evaluation: ClassEvaluation) -> Json:
     """The first model's metrics and what belongs to the split, flat; and those of every model under `models`."""
     sentences = conclusions.conclude(evaluation)
     models = [
-        _model(evaluation, model) | {"conclusion": sentence}
+        _model(evaluation, model)
+        | {"conclusion": sentence, "own_regression": _own_regression(evaluation.own_regression(model))}
         for model, sentence in zip(evaluation.models, sentences, strict=True)
     ]
     return {
@@ -56,6 +57,10 @@ def _model(evaluation: ClassEvaluation, model: ClassModel) -> Json:
             for number, name in enumerate(evaluation.classes)
         ],
     }
+
+
+def _own_regression(own: ClassModel | None) -> Json | None:
+    return None if own is None else own.metrics | {"intervals": all_as_json(own.intervals)}
 
 
 def _known(value: float) -> float | None:

@@ -34,6 +34,7 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
         page.paragraph(f"Caution: {warning}.")
     table = tables.main(evaluation)
     aurocs = [model.metrics["auroc"] for model in evaluation.models]
+    aurocs += [own.metrics["auroc"] for own in evaluation.own_regressions.values()]
     aurocs += [rule.metrics["auroc"] for rule in evaluation.rules]
     best = int(np.argmax(aurocs))
     page.add(table, best)
@@ -43,6 +44,8 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
     )
     for table in (tables.interval_table(evaluation), tables.differences(evaluation)):
         _add(page, table)
+    if explanation := tables.explain_no_regression(evaluation):
+        page.paragraph(explanation)
     page.heading("Classes")
     for number, model in enumerate(evaluation.models):
         _add(page, tables.of_each_class(evaluation, model))

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines import class_metrics
 from pipelines.class_metrics import NAMES
 from pipelines.report import MISSING, Table
+from training.evaluation import other_datasets
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
 from training.evaluation.intervals import as_cell, difference_as_cells
 
@@ -17,18 +18,19 @@ Rows = list[tuple[object, ...]]
 
 
 def main(evaluation: ClassEvaluation) -> Table:
-    """Every metric of every model and rule."""
+    """Every metric of every model, of the regressions of other data that models were trained on, and of rules."""
     named = [(model.name, model.metrics) for model in evaluation.models]
+    named += [(own.name, own.metrics) for own in evaluation.own_regressions.values()]
     named += [(f"rule: {rule.description}", rule.metrics) for rule in evaluation.rules]
     rows: Rows = [(name, *(values[metric] for metric in NAMES)) for name, values in named]
     return Table(f"Metrics on {evaluation.dataset.split}", ("", *HEADINGS.values()), rows)
 
 
 def interval_table(evaluation: ClassEvaluation) -> Table:
-    """The 95 % interval of every metric of the models and the regression."""
+    """The 95 % interval of every metric of the models and the regressions."""
     rows: Rows = [
         (one.name, *(as_cell(one.intervals[metric]) for metric in NAMES))
-        for one in (*evaluation.models, evaluation.baseline)
+        for one in (*evaluation.models, *evaluation.own_regressions.values(), evaluation.baseline)
     ]
     return Table(f"95 % intervals, {method(evaluation)}", ("", *HEADINGS.values()), rows)
 
@@ -40,10 +42,21 @@ def method(evaluation: ClassEvaluation) -> str:
 
 
 def pairs(evaluation: ClassEvaluation) -> list[tuple[ClassModel, ClassModel]]:
-    """What is compared: every model with the regression, then every two models."""
+    """What is compared: every model with the regression, models with that of their own data, and every two models."""
     models = evaluation.models
+    with_own = [(model, own) for model in models if (own := evaluation.own_regression(model)) is not None]
     between = [(first, second) for number, first in enumerate(models) for second in models[number + 1 :]]
-    return [*((model, evaluation.baseline) for model in models), *between]
+    return [*((model, evaluation.baseline) for model in models), *with_own, *between]
+
+
+def explain_no_regression(evaluation: ClassEvaluation) -> str | None:
+    """Why models that were trained on other data have no regression of that data beside them; None if they have."""
+    without = [
+        model.name
+        for model in evaluation.models
+        if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
+    ]
+    return other_datasets.explain_no_baseline(without, len(evaluation.models))
 
 
 def differences(evaluation: ClassEvaluation) -> Table:

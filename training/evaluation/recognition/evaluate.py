@@ -6,7 +6,7 @@ split once for every model and the best rule, and of each slice of it once for e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -26,10 +26,10 @@ from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress, Silent
 from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
-from training.bundle.kmer_baseline import Baseline
 from training.evaluation import bootstrap
 from training.evaluation.bootstrap import Floats, RankedRows, Resampling
 from training.evaluation.intervals import Intervals, of_samples
+from training.evaluation.other_datasets import own_baselines, trained_on
 from training.evaluation.recognition import recall, slices
 from training.evaluation.recognition.calibration import Calibration, calibration
 from training.evaluation.recognition.recall import Recall
@@ -148,7 +148,7 @@ class Evaluation:
 
     def is_of_another_dataset(self, model: ModelEvaluation) -> bool:
         """Whether a model was trained on another dataset than it is evaluated on."""
-        return _trained_on(model.config) != self.dataset.manifest["fingerprint"]
+        return trained_on(model.config) != self.dataset.manifest["fingerprint"]
 
     def own_regression(self, model: ModelEvaluation) -> OwnRegression | None:
         """The regression fitted on a model's training data; None if that is this dataset, or its bundle has none."""
@@ -262,7 +262,10 @@ def _evaluation(
     train = dataset if split == "train" else TokenDataset.open(directory, "train")
     rules = shortcuts.audit(train, dataset, _open_split_if_present(directory, "validation"), kmers=True)
     ranked = [RankedRows.from_scores(dataset.labels, scores[name], thresholds[name]) for name in bundles]
-    own_rules = _own_rules(bundles, dataset)
+    own_rules = {
+        models: baseline.rule(OWN_KMERS, dataset, f" of {data}")
+        for models, data, baseline in own_baselines(bundles, dataset.manifest["fingerprint"], kmer_baseline.of_bundle)
+    }
     for rule in (rules[0], *own_rules.values()):
         ranked.append(RankedRows.from_scores(dataset.labels, rule.scores, rule.threshold))
     metrics_of_samples = bootstrap.replicates(dataset.labels, ranked, resampling)
@@ -301,35 +304,6 @@ def _evaluation(
             for (names, rule), samples_of_rule in zip(own_rules.items(), own_samples, strict=True)
         ],
     )
-
-
-def _own_rules(bundles: Mapping[str, Bundle], dataset: TokenDataset) -> dict[tuple[str, ...], Rule]:
-    """The regressions of other datasets that models were trained on, by the models' names.
-
-    Raises:
-        BundleError: a bundle's regression is damaged.
-    """
-    names_by_dataset: dict[str, list[str]] = {}
-    baselines: dict[str, Baseline] = {}
-    for name, bundle in bundles.items():
-        trained_on = _trained_on(bundle.config)
-        baseline = kmer_baseline.of_bundle(bundle.config, f"model {name}" if len(bundles) > 1 else "the bundle")
-        if baseline is not None and trained_on != dataset.manifest["fingerprint"]:
-            names_by_dataset.setdefault(trained_on, []).append(name)
-            baselines[trained_on] = baseline
-    return {
-        tuple(names): baselines[trained_on].rule(OWN_KMERS, dataset, f" of {_training_data(names, len(bundles))}")
-        for trained_on, names in names_by_dataset.items()
-    }
-
-
-def _training_data(names: Sequence[str], models: int) -> str:
-    return f"the training data of {', '.join(names)}" if models > 1 else "the model's training data"
-
-
-def _trained_on(config: Mapping[str, Any]) -> str:
-    """The fingerprint of the dataset that a bundle was trained on."""
-    return str(config["dataset"]["fingerprint"])
 
 
 def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArray[np.int64] | None:

@@ -10,6 +10,7 @@ from pipelines import metrics
 from pipelines.config import KINDS
 from pipelines.display import counted
 from pipelines.report import MISSING, Table
+from training.evaluation import other_datasets
 from training.evaluation.intervals import as_cell, difference_as_cells
 from training.evaluation.recognition.evaluate import BEST_RULE, Evaluation
 from training.evaluation.recognition.recall import EVERY, Recall
@@ -193,13 +194,7 @@ def explain_no_regression(evaluation: Evaluation) -> str | None:
         for model in evaluation.models
         if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
     ]
-    if not without:
-        return None
-    bundles = "the bundle holds" if len(evaluation.models) == 1 else f"the bundles of {', '.join(without)} hold"
-    return (
-        f"Regression on the training data: {bundles} none (an older raygene wrote them). Remove RUN/bundle and run the "
-        "same raygene train again: it writes the bundle anew without training."
-    )
+    return other_datasets.explain_no_baseline(without, len(evaluation.models))
 
 
 def thresholds(evaluation: Evaluation, number: int) -> Table:

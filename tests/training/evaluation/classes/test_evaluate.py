@@ -80,7 +80,8 @@ def test_conclusions_compare_with_the_best_rule_and_calls_with_the_regression(
     assert best.name == evaluated_classes.rules[0].description
     text = conclusions.conclude(evaluated_classes)[1]
     assert text.startswith("drawn: The model's AUROC ")
-    assert f"is not above the best rule, {best.name} ({best.metrics['auroc']:.3f})." in text
+    rule = f"{best.name}, fitted on train of this dataset ({best.metrics['auroc']:.3f})"
+    assert f"is not above the best rule, {rule}." in text
     assert "Compared with the 5-mer logistic regression, its MCC is 0." in text
     assert " and its macro-F1 is 0." in text
 

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipelines import schema
 from pipelines.config import structure, tasks
 from pipelines.config.crop import CropConfig
 from pipelines.config.names import Names
@@ -61,13 +60,12 @@ class DatasetConfig(DatasetSections):
     def requested_splits(self) -> list[str]:
         """The splits that must not be empty: train, what a source has files of, and what `split` holds out."""
         has_shares = any(source.is_divided for source in self.sources)
-        return [
+        held_out = [
             name
-            for name in schema.SPLITS
-            if name == "train"
-            or (has_shares and getattr(self.split, name))
-            or any(getattr(source, name) for source in self.sources)
+            for name in ("validation", "test")
+            if (has_shares and getattr(self.split, name)) or any(getattr(source, name) for source in self.sources)
         ]
+        return ["train", *held_out]
 
     @model_validator(mode="after")
     def _genomes_unique(self) -> DatasetConfig:

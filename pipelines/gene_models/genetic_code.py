@@ -223,9 +223,17 @@ def _letters(meanings: dict[str, str]) -> Bytes:
 
 def _flags(codons: Iterable[str]) -> NDArray[np.bool_]:
     """Whether each codon can only be one of these, shape (4096,)."""
-    flags = np.zeros((16, 16, 16), np.bool_)
-    chosen = np.zeros((4, 4, 4), np.bool_)
-    chosen[tuple(np.array([[_BASES.index(base) for base in codon] for codon in codons]).T)] = True
-    for codon in itertools.product(range(1, 16), repeat=CODON):
-        flags[codon] = chosen[np.ix_(*([bit for bit in range(4) if bases >> bit & 1] for bases in codon))].all()
-    return flags.reshape(-1)
+    chosen = np.zeros((4, 4, 4), np.int64)
+    chosen[tuple(np.array([[_BASES.index(base) for base in codon] for codon in codons]).T)] = 1
+    # Of the codons of plain bases that a codon of base sets stands for: all, and those that are chosen.
+    meant, covered = _over_base_sets(np.ones_like(chosen)), _over_base_sets(chosen)
+    return ((covered == meant) & (meant > 0)).reshape(-1)
+
+
+def _over_base_sets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums of the counts of codons, shape (4, 4, 4), over those that a codon of base sets stands for: (16, 16, 16)."""
+    members = np.array([[bases >> bit & 1 for bit in range(4)] for bases in range(16)])
+    for _ in range(CODON):
+        # The first axis goes, and comes back as the last.
+        counts = np.tensordot(counts, members, (0, 1))
+    return counts

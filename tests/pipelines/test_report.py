@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -69,15 +70,20 @@ def page() -> report.Page:
     return filled
 
 
+@cache
+def html() -> str:
+    return page().html()
+
+
 def test_whatever_the_text_is_it_stays_text() -> None:
-    parsed = outline(page().html())
+    parsed = outline(html())
     assert "script" not in parsed.tags
     assert sum(HOSTILE in text for text in parsed.text) == 10
     assert [value for name, value in parsed.attributes if name == "aria-label"] == [HOSTILE] * 2
 
 
 def test_the_page_has_a_title_a_language_captions_and_a_description_of_each_plot() -> None:
-    parsed = outline(page().html())
+    parsed = outline(html())
     assert {tag: parsed.tags.count(tag) for tag in ("title", "h1", "h2", "caption", "figure", "figcaption", "svg")} == {
         "title": 1, "h1": 1, "h2": 1, "caption": 1, "figure": 2, "figcaption": 2, "svg": 2,
     }  # fmt: skip
@@ -88,7 +94,7 @@ def test_the_page_has_a_title_a_language_captions_and_a_description_of_each_plot
 
 
 def test_nothing_comes_from_outside() -> None:
-    text = page().html()
+    text = html()
     names = set(re.findall(r'(\S+)="https?:', text))
     assert names <= {"xmlns", "xmlns:xlink"}
     assert "@import" not in text
@@ -96,7 +102,7 @@ def test_nothing_comes_from_outside() -> None:
 
 
 def test_no_two_plots_share_an_id_and_every_reference_has_its_target() -> None:
-    text = page().html()
+    text = html()
     parsed = outline(text)
     assert len(parsed.ids) == len(set(parsed.ids))
     targets = re.findall(r'href="#([^"]+)"', text) + re.findall(r"url\(#([^)]+)\)", text)
@@ -105,7 +111,7 @@ def test_no_two_plots_share_an_id_and_every_reference_has_its_target() -> None:
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:
-    assert page().html() == page().html()
+    assert page().html() == html()
 
 
 def test_plots_leave_the_global_settings_as_they_were() -> None:
@@ -229,7 +235,7 @@ def test_the_page_is_written_whole_and_replaces_an_older_one(tmp_path: Path) -> 
     path = tmp_path / "new" / "page.html"
     for _ in range(2):
         page().write(path)
-    assert path.read_text(encoding="utf-8") == page().html()
+    assert path.read_text(encoding="utf-8") == html()
     assert [file.name for file in path.parent.iterdir()] == ["page.html"]
 
 
@@ -246,7 +252,7 @@ def test_an_installation_holds_the_template() -> None:
 
 
 def test_pages_follow_a_dark_scheme() -> None:
-    text = page().html()
+    text = html()
     assert "color-scheme:light dark" in text
     assert "@media(prefers-color-scheme:dark)" in text
 

@@ -137,8 +137,15 @@ finally:
 """
 
 
-@pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("program", [LOADING, verb(WAITING)], ids=["while modules load", "while the verb works"])
+@pytest.mark.parametrize(
+    ("program", "number"),
+    [
+        (LOADING, signal.SIGINT),
+        *(pytest.param(LOADING, number, marks=pytest.mark.full) for number in (signal.SIGTERM, signal.SIGHUP)),
+        *((verb(WAITING), number) for number in NUMBERS),
+    ],
+    ids=[f"while {what}-{number}" for what in ("modules load", "the verb works") for number in NUMBERS],
+)
 def test_a_signal_is_one_line_and_128_plus_its_number(tmp_path: Path, program: str, number: signal.Signals) -> None:
     process = start(tmp_path, program)
     process.send_signal(number)

@@ -303,7 +303,8 @@ def test_both_files_of_ensembl_have_the_same_coding_sequences(data: Path) -> Non
     folder = data / "saccharomyces_cerevisiae"
     sets = []
     for name in ("Saccharomyces_cerevisiae.R64-1-1.99.gff3.gz", "Saccharomyces_cerevisiae.R64-1-1.96.gtf.gz"):
-        names = {gene.chromosome for gene in annotation.read(folder / name, ["gene"], []).genes}
+        with gzip.open(folder / name, "rt") as stream:
+            names = {line.split("\t")[0] for line in stream if not line.startswith("#")}
         found = reader.read(folder / name, dict.fromkeys(names, 10**9), Selection(("mRNA",)))
         sets.append({(gene.chromosome, gene.strand, one.cds) for gene in found.genes for one in gene.transcripts})
     assert len(sets[0]) > 6000

@@ -88,21 +88,37 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[TokenDataset, Toke
     return TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
 
 
+Uninterrupted = Callable[[dict[str, Any]], tuple[loop.State, list[Document]]]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(splits: tuple[TokenDataset, TokenDataset]) -> Uninterrupted:
+    """The run of a kind by one worker, trained once: how it ends, and its states after every second step."""
+    runs: dict[str, tuple[loop.State, list[Document]]] = {}
+
+    def run(changes: dict[str, Any]) -> tuple[loop.State, list[Document]]:
+        if str(changes) not in runs:
+            documents = list[Document]()
+            runs[str(changes)] = fit(splits, SMALL.model_copy(update=changes), documents=documents), documents
+        return runs[str(changes)]
+
+    return run
+
+
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_the_curve_does_not_depend_on_workers_or_budget(
-    splits: tuple[TokenDataset, TokenDataset], changes: dict[str, Any]
+    splits: tuple[TokenDataset, TokenDataset], uninterrupted: Uninterrupted, changes: dict[str, Any]
 ) -> None:
-    model = SMALL.model_copy(update=changes)
-    alone = fit(splits, model)
+    model, (alone, _) = SMALL.model_copy(update=changes), uninterrupted(changes)
     shared = fit(splits, model, CONFIG.model_copy(update={"token_budget": 200}), workers=2)
     np.testing.assert_allclose(losses(shared.records), losses(alone.records), rtol=1e-4)
     for name, tensor in alone.model.state_dict().items():
         torch.testing.assert_close(shared.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
-def test_dropout_has_an_effect(splits: tuple[TokenDataset, TokenDataset]) -> None:
+def test_dropout_has_an_effect(splits: tuple[TokenDataset, TokenDataset], uninterrupted: Uninterrupted) -> None:
     without = fit(splits, SMALL.model_copy(update={"dropout": 0.0}))
-    assert abs(losses(without.records) / losses(fit(splits, SMALL).records) - 1).max() > 1e-3
+    assert abs(losses(without.records) / losses(uninterrupted(KINDS[0])[0].records) - 1).max() > 1e-3
 
 
 def test_the_packed_layout_drops_the_same_values(splits: tuple[TokenDataset, TokenDataset]) -> None:
@@ -117,10 +133,9 @@ def test_the_packed_layout_drops_the_same_values(splits: tuple[TokenDataset, Tok
 
 @pytest.mark.parametrize("changes", [KINDS[0], *KINDS[3:]], ids=str)
 def test_a_run_that_goes_on_after_a_kill_ends_with_the_same_weights(
-    splits: tuple[TokenDataset, TokenDataset], changes: dict[str, Any]
+    splits: tuple[TokenDataset, TokenDataset], uninterrupted: Uninterrupted, changes: dict[str, Any]
 ) -> None:
-    model, documents = SMALL.model_copy(update=changes), list[Document]()
-    end = fit(splits, model, documents=documents)
+    model, (end, documents) = SMALL.model_copy(update=changes), uninterrupted(changes)
     for document in documents[1::2]:
         resumed = fit(splits, model, document=document)
         assert resumed.records[-1]["loss"] == end.records[-1]["loss"]
@@ -128,14 +143,17 @@ def test_a_run_that_goes_on_after_a_kill_ends_with_the_same_weights(
             assert torch.equal(resumed.best[name], tensor), name
 
 
-def test_a_run_may_go_on_with_other_workers(splits: tuple[TokenDataset, TokenDataset]) -> None:
-    documents: list[Document] = []
-    alone = fit(splits, SMALL, documents=documents)
+def test_a_run_may_go_on_with_other_workers(
+    splits: tuple[TokenDataset, TokenDataset], uninterrupted: Uninterrupted
+) -> None:
+    alone, documents = uninterrupted(KINDS[0])
     resumed = fit(splits, SMALL, workers=2, document=documents[1])
     np.testing.assert_allclose(losses(resumed.records), losses(alone.records), rtol=1e-4)
 
 
-def test_a_run_of_an_earlier_version_goes_on_with_its_own_masks(splits: tuple[TokenDataset, TokenDataset]) -> None:
+def test_a_run_of_an_earlier_version_goes_on_with_its_own_masks(
+    splits: tuple[TokenDataset, TokenDataset], uninterrupted: Uninterrupted
+) -> None:
     def by_worker(state: loop.State) -> None:
         state.dropout_by_row = False
 
@@ -146,7 +164,7 @@ def test_a_run_of_an_earlier_version_goes_on_with_its_own_masks(splits: tuple[To
     resumed = fit(splits, SMALL, document=documents[1])
     assert not resumed.dropout_by_row
     assert losses(resumed.records).tolist() == losses(earlier.records).tolist()
-    assert (losses(fit(splits, SMALL).records) != losses(earlier.records)).all()
+    assert (losses(uninterrupted(KINDS[0])[0].records) != losses(earlier.records)).all()
 
 
 def test_a_run_of_classes_depends_on_neither_workers_nor_kills(class_dataset: Path) -> None:

@@ -14,7 +14,6 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import TrainingError
-from tests.training.conftest import write_dataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import epoch_metrics, loop
@@ -23,13 +22,6 @@ from training.engine.observer import Observer, StepFigures
 
 CPU = torch.device("cpu")
 SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[TokenDataset, TokenDataset]:
-    """40 short rows, and 10 of validation, for what depends on the number of steps only."""
-    dataset = write_dataset(tmp_path_factory.mktemp("few") / "rows", rows=40, longest=50)
-    return TokenDataset.open(dataset, "train"), TokenDataset.open(dataset, "validation")
 
 
 class Threads:

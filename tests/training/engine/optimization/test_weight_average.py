@@ -76,11 +76,11 @@ def test_resuming_with_random_strands_and_an_average_equals_never_having_stopped
             assert torch.equal(tensor, resumed.best[name])
 
 
-@pytest.mark.parametrize(("workers", "budget"), [(2, 65_536), (3, 300)])
+@pytest.mark.parametrize(("workers", "budget"), [(2, 65_536), (3, 100)])
 def test_the_curve_does_not_depend_on_workers_or_budget(
-    train_split: TokenDataset, validation_split: TokenDataset, workers: int, budget: int
+    few: tuple[TokenDataset, TokenDataset], workers: int, budget: int
 ) -> None:
-    alone, _, _ = fit(train_split, validation_split, CONFIG)
-    shared = CONFIG.model_copy(update={"token_budget": budget})
-    for state in fit_together(train_split, validation_split, shared, workers):
+    config = CONFIG.model_copy(update={"global_batch_size": 8})
+    alone, _, _ = fit(*few, config)
+    for state in fit_together(*few, config.model_copy(update={"token_budget": budget}), workers):
         np.testing.assert_allclose(losses(state.records), losses(alone), rtol=1e-4)

@@ -55,8 +55,9 @@ def is_own() -> bool:
         return False
     import ray
 
-    node = ray._private.worker._global_node
-    return node is not None and bool(node.is_head())
+    # Another version of Ray may name it otherwise, and then nothing is left out that a cluster needs.
+    node = getattr(ray._private.worker, "_global_node", None)
+    return bool(getattr(node, "head", False))
 
 
 def living() -> list[Node]:

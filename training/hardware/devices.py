@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.errors import ResourceError
-from training.hardware import allocator
 from training.hardware.gpus import Build, Environment, Hardware, build, hardware, hidden_by, one_line, visible
+
+if TYPE_CHECKING:
+    import torch
 
 INDEX = "https://download.pytorch.org/whl/"
 TO_CPU = "{to_cpu}"
@@ -175,6 +175,8 @@ def assigned_device(
     Raises:
         DeviceError: its machine has a GPU that torch cannot use, or that Ray does not know.
     """
+    import torch
+
     if requested == "cpu":
         return torch.device("cpu")
     if assigned:
@@ -215,6 +217,10 @@ def of_worker(requested: str, assigned: Sequence[str | int]) -> torch.device:
     Raises:
         ResourceError: as `assigned_device`, or the GPU does not compute.
     """
+    import torch
+
+    from training.hardware import allocator
+
     device = assigned_device(requested, assigned, hardware(), build(), os.environ)
     if device.type == "cuda":
         allocator.let_segments_grow()
@@ -230,6 +236,8 @@ def check_computes(device: torch.device) -> None:
     Raises:
         DeviceError: it does not compute.
     """
+    import torch
+
     try:
         result = (torch.ones(8, device=device) * 2).sum().item()
     except (RuntimeError, AssertionError) as error:

@@ -23,22 +23,25 @@ def trainer_class() -> Any:
     of_ray: Any = TorchTrainer
 
     class Trainer(of_ray):  # type: ignore[misc]
-        def _initialize_and_run_controller(self, **settings: Any) -> Any:
-            # A version of Ray that hands over others starts them as it does.
+        # A version of Ray that calls another method, or this one otherwise, starts what it does.
+        def _initialize_and_run_controller(self, *positional: Any, **settings: Any) -> Any:
             is_local = nodes.is_own()
-            left_out = {_FOR_ROWS, _FOR_OTHER_DRIVERS} if is_local else {_FOR_ROWS}
-            callbacks = [one for one in settings.get("callbacks", []) if type(one).__name__ not in left_out]
-            settings |= {"callbacks": callbacks}
-            if is_local:
+            if "callbacks" in settings:
+                left_out = {_FOR_ROWS, _FOR_OTHER_DRIVERS} if is_local else {_FOR_ROWS}
+                settings["callbacks"] = [one for one in settings["callbacks"] if type(one).__name__ not in left_out]
+            if "scaling_policy" in settings and is_local:
                 settings["scaling_policy"] = _asking_nobody(settings["scaling_policy"])
-            return super()._initialize_and_run_controller(**settings)
+            return super()._initialize_and_run_controller(*positional, **settings)
 
     return Trainer
 
 
 def _asking_nobody(policy: Any) -> Any:
     """A policy with a fixed number of workers that asks no autoscaler for their machines; another one as it is."""
-    from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+    try:
+        from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+    except ImportError:
+        return policy
 
     class Fixed(FixedScalingPolicy):  # type: ignore[misc]
         def after_controller_start(self, train_run_context: Any) -> None:

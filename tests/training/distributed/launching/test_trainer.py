@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.execution import scaling_policy
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
 
 from pipelines.ray_map import nodes
-from training.distributed.launching.trainer import trainer_class
+from training.distributed.launching.trainer import _asking_nobody, trainer_class
 
 pytestmark = pytest.mark.ray
 ROWS, OTHER_DRIVERS = "DatasetsCallback", "PlacementGroupCleanerCallback"
@@ -53,3 +54,23 @@ def test_a_cluster_keeps_what_frees_the_resources_of_a_lost_run_and_asks_for_mac
 def test_a_number_of_workers_that_may_change_is_left_to_ray(ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _, policy = handed_over(trainer_class(), (1, 2), monkeypatch)
     assert type(policy) is ElasticScalingPolicy
+
+
+def test_another_version_of_ray_starts_what_it_does(ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Positional:
+        """Hands everything over by position."""
+
+        def _initialize_and_run_controller(self, *positional: Any, **settings: Any) -> Any:
+            return positional, settings
+
+    monkeypatch.setattr("ray.train.torch.TorchTrainer", Positional)
+    assert trainer_class()()._initialize_and_run_controller("function", ["all"]) == (("function", ["all"]), {})
+    monkeypatch.delattr(scaling_policy, "FixedScalingPolicy")
+    policy = object()
+    assert _asking_nobody(policy) is policy
+
+
+def test_whether_ray_is_this_process_own(ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nodes.is_own()
+    monkeypatch.delattr("ray._private.worker._global_node")
+    assert not nodes.is_own()

@@ -60,6 +60,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 USE_RAY = pytest.StashKey[set[Path]]()
 
 
+# Last: a file whose only tests with Ray are left out runs without it.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the files that use Ray first: they are slow, and one that is left to the end has the cores to itself."""
     with_ray = {

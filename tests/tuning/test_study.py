@@ -22,6 +22,7 @@ from pipelines import storage
 from pipelines.dataset.token_dataset import read_manifest
 from pipelines.errors import UsageError
 from pipelines.progress import Silent
+from pipelines.ray_map import in_this_process
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.gene_genomes import GeneGenome, make_gene_genome
@@ -343,7 +344,9 @@ def test_dataset_keys_build_a_dataset_for_each_value_and_never_the_same_twice(
     }
     space = {"tokenizer.k": sizes, "tokenizer.stride": [1, 5]}
     config = TuningConfig.model_validate({"space": space, "search": "grid"})
-    trials = tune(Study(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
+    # Of Ray only trials are of interest here.
+    with in_this_process():
+        trials = tune(Study(config, base, None, tmp_path / "c"), ray_session, silent)[0].trials
     datasets = {path.name for path in (tmp_path / "c" / "datasets").iterdir() if not path.name.startswith(".")}
     assert [trial.state for trial in trials] == ["finished", "infeasible"] * len(sizes)
     assert "stride" in trials[1].reason

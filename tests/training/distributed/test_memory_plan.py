@@ -79,7 +79,7 @@ def test_a_resumed_run_keeps_its_budget_unless_that_no_longer_fits(
         return False
 
     # The least memory in which one longest sequence fits.
-    sizes = range(600_000_000, 900_000_000, 1_000_000)
+    sizes = range(100_000_000, 900_000_000, 1_000_000)
     assert fits(sizes[bisect_left(sizes, True, key=fits)])
     least = planned()
     assert least < first

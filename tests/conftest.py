@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -28,6 +29,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 for name, value in processes.variables().items():
     os.environ.setdefault(name, value)
+# Modules and tests make a great many objects, few of them garbage: looking for it less often saves 4 % of CPU time.
+gc.set_threshold(100_000)
 hypothesis_profiles.register()
 
 
@@ -71,6 +74,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     }
     config.stash[USE_RAY] = with_ray
     items.sort(key=lambda item: item.path not in with_ray)
+
+
+def pytest_collection_finish() -> None:
+    """Have no later search for garbage look at what was collected here, which stays to the end."""
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

@@ -133,12 +133,13 @@ def test_every_plot_draws_every_name_as_it_is(side_by_side: Evaluation) -> None:
     ]
     hostile = replace(side_by_side, models=models)
     page = Page("".join(HOSTILE), "".join(HOSTILE))
-    for drawn in (plots.curves(hostile), plots.probabilities(hostile), plots.slices(hostile)):
+    slices = plots.slices(hostile)
+    for drawn in (plots.curves(hostile), plots.probabilities(hostile), slices):
         page.figures(*drawn)
     html = page.html()
     assert "<script" not in html
     assert not set(html) & set("\x1b\u202e")
-    legend = plots.slices(hostile)[0].figure.axes[0].get_legend()
+    legend = slices[0].figure.axes[0].get_legend()
     assert legend is not None
     assert [text.get_text().strip().replace("\\$", "$") for text in legend.get_texts()] == [
         shown(f"{name}{number}") for number, name in enumerate(HOSTILE)

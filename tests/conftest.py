@@ -25,6 +25,8 @@ from tests.browser import WINDOWS, chromium, window
 os.environ.setdefault("RAY_worker_niceness", "0")
 # As the command line sets it, but before PyTorch is imported: threads that wait and spin take the other half's cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Regressions of a few thousand rows take a fifth of the CPU time where OpenBLAS has no threads that spin and wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 for name, value in processes.variables().items():

@@ -33,10 +33,23 @@ make_venv() {
     "$python" -m venv .venv >/dev/null || fail "python -m venv failed: see the lines above"
 }
 
+pins() { grep -E "^($1)==" constraints.txt; }
+
 install_packages() {
     # Python compiles what it imports: of 15,000 files that is a third, so compiling all takes longer than it saves.
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile)
     say "installing pinned packages into .venv (one to five minutes)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]' ||
+    # pip uses one core. torch is two fifths of all files; the largest others are unpacked beside it. The last command
+    # decides: it installs what is still missing, and says so if the network failed.
+    "${pip[@]}" --no-deps "$(pins torch)" >/dev/null 2>&1 &
+    torch=$!
+    trap 'kill "$torch" 2>/dev/null || true' EXIT
+    # shellcheck disable=SC2046
+    "${pip[@]}" --no-deps $(pins 'ray|llvmlite|pyarrow|scipy|pandas|sympy|scikit-learn|numpy|mypy|matplotlib') \
+        >/dev/null 2>&1 || true
+    wait "$torch" || true
+    trap - EXIT
+    "${pip[@]}" -c constraints.txt -e '.[dev]' ||
         fail "pip could not install the packages: check the network and the lines above, then run again"
 }
 

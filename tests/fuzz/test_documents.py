@@ -202,7 +202,7 @@ def with_digest(content: bytes) -> bytes:
     if not (isinstance(header, dict) and isinstance(metadata := header.get("__metadata__"), dict)):
         return content
     try:
-        metadata["digest"] = embedding_file._digest(metadata, load(content)[embedding_file.TENSOR])
+        metadata["digest"] = embedding_file._digest(metadata, load(content)[embedding_file.TOKEN_VECTORS])
     except (SafetensorError, KeyError, TypeError):
         return content
     text = json.dumps(header).encode()

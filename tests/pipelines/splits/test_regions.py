@@ -107,7 +107,7 @@ def test_partial_negatives_avoid_the_whole_row_of_a_gene_across_a_border_where_g
 
 
 def test_regions_on_thousands_of_contigs_are_cut_in_seconds(genome: GenomeFiles) -> None:
-    names = [f"c{number}" for number in range(2_000)]
+    names = [f"c{number}" for number in range(4_000)]
     lengths = dict.fromkeys(names, 1_000)
     (template,) = prepared(genome, test=["chr1"]).sources
     source = replace(

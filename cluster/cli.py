@@ -207,19 +207,19 @@ def _require_outputs_apart(context: Context, verb: Any, parser: argparse.Argumen
     """
     from cluster.paths import output_paths
 
-    read, given = output_paths.declared(parser, context.arguments)
-    if not given or getattr(context.arguments, "dry_run", False):
+    read, declared = output_paths.declared(parser, context.arguments)
+    if not declared or getattr(context.arguments, "dry_run", False):
         return
     derived = verb.written(context) if hasattr(verb, "written") else []
     # Next to the options that they follow from: of two clashing options the error names the other first.
     flags = {output.flag for output in derived}
-    written = [*(output for output in given if output.flag in flags), *derived] + [
-        output for output in given if output.flag not in flags
+    written = [*(output for output in declared if output.flag in flags), *derived] + [
+        output for output in declared if output.flag not in flags
     ]
     read += verb.read(context) if hasattr(verb, "read") else []
     if getattr(context.arguments, "experiment", None) is not None:
         read += output_paths.read_by(context.experiment())
-    output_paths.require_apart(written, read, given)
+    output_paths.require_apart(written, read, declared)
 
 
 def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
@@ -240,11 +240,10 @@ def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
         choices=SHELLS,
         help="print what has a shell complete verbs, flags and paths (needs raygene[completion])",
     )
-    # Making a parser takes half a millisecond: verbs that are not completed share one, of which nobody asks anything.
-    bare = Parser()
-    made: Any = partial(_parser_of, complete, bare)
+    # Making a parser takes half a millisecond: verbs that are not completed share one, which parses nothing.
+    parser_class: Any = partial(_parser_of, complete, Parser())
     subparsers = parser.add_subparsers(
-        dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)", parser_class=made
+        dest="verb", metavar="VERB", title="verbs (see raygene VERB --help)", parser_class=parser_class
     )
     for name, summary in VERBS.items():
         verb = subparsers.add_parser(
@@ -255,11 +254,11 @@ def parser_of_all(complete: Collection[str] = VERBS.keys()) -> Parser:
     return parser
 
 
-def _parser_of(complete: Collection[str], bare: Parser, *, prog: str, **options: Any) -> Parser:
+def _parser_of(complete: Collection[str], placeholder: Parser, *, prog: str, **options: Any) -> Parser:
     """A parser of a verb's own if it is to be completed, or the one for all others."""
     from cluster.options.parser import Parser
 
-    return Parser(prog=prog, **options) if prog.split()[-1] in complete else bare
+    return Parser(prog=prog, **options) if prog.split()[-1] in complete else placeholder
 
 
 def _complete(verb: Parser, module: Any) -> None:

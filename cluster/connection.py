@@ -12,7 +12,7 @@ import re
 import resource
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from cluster.doctor.version_mismatch import version_difference
@@ -25,8 +25,10 @@ from cluster.process import signals
 from cluster.process.ray_watch import watched_ray
 from cluster.process.watchdog import ends_orphans
 from pipelines import os_errors, storage
+from pipelines.environment import with_defaults
 from pipelines.errors import ResourceError, one_line
 from pipelines.progress import Progress
+from pipelines.ray_map import nodes
 from training.hardware.gpus import hardware, require_variables_ray_accepts
 
 _QUIET = {
@@ -160,11 +162,14 @@ def _start_error(address: str, error: Exception) -> ResourceError:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return os_errors.explained(error, f"{name}: Ray did not start")
     if address == "local":
-        ours = {*environment(verbose=False), *network.loopback_variables(), *processes.variables()}
-        ours |= raygene_imports.variables({}).keys()
+        ours = environment(verbose=False) | network.loopback_variables() | processes.variables()
         # Ray sets RAY_CLIENT_MODE itself where it is imported.
-        ours |= {"RAY_AUTH_MODE", "RAY_CLIENT_MODE"}
-        own = sorted(name for name in os.environ if name.startswith("RAY_") and name not in ours)
+        ignored = {"RAY_AUTH_MODE", "RAY_CLIENT_MODE", *raygene_imports.variables({})}
+        own = sorted(
+            name
+            for name, value in os.environ.items()
+            if name.startswith("RAY_") and name not in ignored and value != ours.get(name)
+        )
         fix = f"correct or unset {', '.join(own)}" if own else "run again when the machine is less busy"
         fix = _low_limit() or fix
         return ResourceError(f"{name}: Ray did not start ({reason(error)})", f"{fix}, or see more with --verbose")
@@ -216,23 +221,23 @@ def connect(
         ResourceError: no cluster answers at the address.
     """
     prepare_environment(verbose=verbose)
-    address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
-    if address == "local":
-        for name, value in (network.loopback_variables() | processes.variables()).items():
-            os.environ.setdefault(name, value)
-    import ray
-
-    if ray.is_initialized():
+    if nodes.is_connected():
         yield
         return
-    if not verbose:
-        silence_ray()
+    address = address_of(config, os.environ.get("RAY_ADDRESS", ""))
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.CRITICAL,
     }
     title = "starting Ray" if address == "local" else f"connecting to Ray at {address}"
     with ExitStack() as local_ray:
+        if address == "local":
+            # Before Ray is imported. A cluster that this process connects to later has other variables.
+            local_ray.enter_context(with_defaults(network.loopback_variables() | processes.variables()))
+        import ray
+
+        if not verbose:
+            silence_ray()
         if address == "local":
             require_variables_ray_accepts(hardware(), os.environ)
             for name, value in (worker_environment or {}).items():
@@ -248,7 +253,6 @@ def connect(
                 "include_dashboard": False,
                 "_temp_dir": str(folder / FOR_RAY),
             }
-            local_ray.enter_context(processes.needed_only(shows_output=verbose))
         else:
             require_reachable(address)
             token.require_usable(os.environ, token.default_path())
@@ -259,6 +263,7 @@ def connect(
             signals.standard_error_kept(),
             signals.kept_handlers(signals.START_DEADLINE_S),
             ports.free_ports(),
+            processes.needed_only(shows_output=verbose) if address == "local" else nullcontext(),
         ):
             try:
                 ray.init(address=address, **options)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from cluster.local_ray import processes
+from pipelines.environment import with_defaults
 from tests import hypothesis_profiles
 from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
@@ -29,8 +30,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Ray's core settles once a process whether there is a token: a test that asks a server would settle it for all.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-for name, value in processes.variables().items():
-    os.environ.setdefault(name, value)
 # Modules and tests make a great many objects, few of them garbage: looking for it less often saves 4 % of CPU time.
 gc.set_threshold(100_000)
 hypothesis_profiles.register()
@@ -152,7 +151,7 @@ def start_ray() -> None:
     import ray
 
     if not ray.is_initialized():
-        with processes.needed_only(shows_output=False):
+        with with_defaults(processes.variables()), processes.needed_only(shows_output=False):
             ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
 

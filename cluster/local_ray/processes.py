@@ -15,15 +15,8 @@ _START_OF_LOG_READER = "start_log_monitor"
 
 
 def variables() -> dict[str, str]:
-    """The variables with which Ray keeps no figures for a dashboard, and watches for no machine about to be taken away.
-
-    Ray's own processes read the first where they start, Ray Train the others in the driver.
-    """
-    return {
-        "RAY_enable_metrics_collection": "0",
-        "RAY_TRAIN_METRICS_ENABLED": "0",
-        "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    }
+    """The variable with which Ray's processes, where they start, keep no figures for a dashboard."""
+    return {"RAY_enable_metrics_collection": "0"}
 
 
 @contextmanager
@@ -37,15 +30,15 @@ def needed_only(*, shows_output: bool) -> Iterator[None]:
 
     left_out = _STARTS if shows_output else (*_STARTS, _START_OF_LOG_READER)
     # Another version of Ray, which may name them otherwise, starts all of its processes.
-    replaced = {name: getattr(Node, name) for name in left_out if hasattr(Node, name)}
-    for name in replaced:
+    methods = {name: getattr(Node, name) for name in left_out if hasattr(Node, name)}
+    for name in methods:
         setattr(Node, name, _start_nothing)
     try:
         yield
     finally:
-        for name, method in replaced.items():
+        for name, method in methods.items():
             setattr(Node, name, method)
 
 
-def _start_nothing(node: Any, **options: Any) -> None:
+def _start_nothing(node: Any, *arguments: Any, **options: Any) -> None:
     """Stand for a method of Ray that starts a process."""

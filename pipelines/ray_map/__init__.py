@@ -4,8 +4,8 @@ Results come in any order. A task whose worker dies is retried, a limited number
 cluster can hold any more is an error after some minutes.
 """
 
-from pipelines.ray_map.actors import kept_actors, map_tables_on_actors
+from pipelines.ray_map.actors import map_tables_on_actors, shared_actors
 from pipelines.ray_map.here import in_this_process, maps_here
 from pipelines.ray_map.tasks import map_tables
 
-__all__ = ["in_this_process", "kept_actors", "map_tables", "map_tables_on_actors", "maps_here"]
+__all__ = ["in_this_process", "map_tables", "map_tables_on_actors", "maps_here", "shared_actors"]

@@ -8,7 +8,7 @@ takes a few seconds to start.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 CALLS_AHEAD = 2
 """Tables that an actor has at once, so that it need not wait for the driver between two of them."""
-_kept: ContextVar[list[Any] | None] = ContextVar("raygene_kept_actors", default=None)
-"""Actors without a GPU that earlier maps of a block of `kept_actors` have left; None outside of one."""
+_idle: ContextVar[list[Any] | None] = ContextVar("raygene_idle_actors", default=None)
+"""Actors without a GPU that earlier maps of a block of `shared_actors` have left; None outside of one."""
 
 
 @contextmanager
-def kept_actors() -> Iterator[None]:
+def shared_actors() -> Iterator[None]:
     """Have maps of the block, one after another, use the same actors where they need no GPU: to start takes seconds."""
-    kept: list[Any] = []
-    token = _kept.set(kept)
+    idle: list[Any] = []
+    token = _idle.set(idle)
     try:
         yield
     finally:
-        _kept.reset(token)
-        _end(kept)
+        _idle.reset(token)
+        _end(idle)
 
 
 def map_tables_on_actors(
@@ -67,7 +67,7 @@ class MapWorker:
 
     # The list keeps Ray from replacing the reference by its value.
     def use(self, mapper: type, references: list[Any]) -> None:
-        """Begin another map; what the mapper of the last has loaded is freed."""
+        """Begin another map; the objects that the mapper of the last has loaded are released."""
         self._mapper: Any = None
         self._mapper_class, self._references = mapper, references
 
@@ -86,11 +86,13 @@ class _Worker:
     Attributes:
         actor: Ray's handle.
         start: reference to the answer of `use`; None once it has come.
+        is_new: whether it was started for this map.
         calls: reference to each result that is still to come, and the number of its table, in the order of the calls.
     """
 
     actor: Any
     start: Any
+    is_new: bool = True
     calls: dict[Any, int] = field(default_factory=dict)
 
 
@@ -108,10 +110,11 @@ class _Pool:
         import ray
 
         self._size, self._workers = size, list[_Worker]()
-        if use_gpu:
-            # Those that are kept hold CPUs that actors with a GPU need too.
-            _end(_kept.get() or [])
-        self._kept = None if use_gpu else _kept.get()
+        self._idle = _idle.get()
+        if use_gpu and self._idle is not None:
+            # Idle ones hold CPUs that actors with a GPU need too.
+            _end(self._idle)
+            self._idle = None
         self._mapper, self._arguments = mapper, [ray.put(arguments)]
         # A lost actor is not restarted by Ray, which would keep its calls until there is room for it.
         options: dict[str, Any] = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0}
@@ -156,18 +159,19 @@ class _Pool:
                 yield result
 
     def close(self) -> None:
-        """End all actors, but for those that may be kept and have nothing to do."""
+        """End all actors, but for those that another map may use and that have nothing to do."""
         for worker in self._workers:
-            if self._kept is None or worker.start is not None or worker.calls:
+            if self._idle is None or worker.start is not None or worker.calls:
                 _end([worker.actor])
             else:
-                self._kept.append(worker.actor)
+                self._idle.append(worker.actor)
         self._workers = []
 
     def _start(self, size: int) -> None:
         while len(self._workers) < size:
-            actor = self._kept.pop() if self._kept else self._actor.remote()
-            self._workers.append(_Worker(actor, actor.use.remote(self._mapper, self._arguments)))
+            is_new = not self._idle
+            actor = self._idle.pop() if self._idle else self._actor.remote()
+            self._workers.append(_Worker(actor, actor.use.remote(self._mapper, self._arguments), is_new))
 
     def _lose(self, worker: _Worker, waiting: deque[int], losses: Counter[int], error: Exception) -> None:
         """Take the tables of a lost actor back.
@@ -184,21 +188,23 @@ class _Pool:
             if losses[numbers[0]] > MAX_RETRIES:
                 raise lost_too_often(error) from error
             return
-        self._failed_starts += 1
+        # One of an earlier map may have been lost since, with its node for instance: another takes its place.
+        self._failed_starts += worker.is_new
         if self._failed_starts > MAX_RETRIES * self._size:
             raise ResourceError(
                 f"workers ended while they were starting ({one_line(error, 200)})", "run again with --verbose"
             ) from error
 
 
-def _end(actors: Iterable[Any]) -> None:
-    """End actors, whatever they do."""
-    import ray
+def _end(actors: list[Any]) -> None:
+    """Take all actors out of a list, and end them, whatever they do."""
+    while actors:
+        # Where there was none, Ray need not be imported.
+        import ray
 
-    for actor in actors:
         # Ray may be gone.
         with suppress(Exception):
-            ray.kill(actor)
+            ray.kill(actors.pop())
 
 
 def _assign(workers: Sequence[_Worker], tables: Sequence[pa.Table], waiting: deque[int]) -> None:

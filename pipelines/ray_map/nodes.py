@@ -50,7 +50,10 @@ def is_connected() -> bool:
 
 
 def is_own() -> bool:
-    """Whether this process has started the Ray that it is connected to, which then is this machine alone."""
+    """Whether this process has started the Ray that it is connected to, which then is this machine alone.
+
+    False in workers of that Ray, such as the process of a trial.
+    """
     if not is_connected():
         return False
     import ray

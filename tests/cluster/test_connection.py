@@ -118,6 +118,15 @@ def test_variables_of_ray_that_the_user_has_set_are_named_where_it_does_not_star
     assert "RAY_OVERRIDE_RESOURCES" in message
 
 
+def test_a_variable_of_ours_is_named_where_the_user_has_set_it_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "RAY_enable_metrics_collection"
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", "x")
+    monkeypatch.setenv(name, "0")
+    assert name not in str(_start_error("local", ValueError("x")))
+    monkeypatch.setenv(name, "yes")
+    assert name in str(_start_error("local", ValueError("x")))
+
+
 def test_a_variable_that_ray_itself_sets_is_not_why_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray  # noqa: F401 (sets it)
 

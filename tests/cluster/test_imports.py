@@ -25,6 +25,10 @@ def test_the_arguments_of_all_verbs_need_no_slow_package() -> None:
     assert not imported_by("from cluster import cli, connection, context\ncli.parser_of_all()") & SLOW
 
 
+def test_a_block_whose_maps_need_no_ray_does_not_import_it() -> None:
+    assert "ray" not in imported_by("from pipelines.ray_map import shared_actors\nwith shared_actors(): pass")
+
+
 def test_a_worker_without_ray_begins_before_pytorch_is_there() -> None:
     heavy = {"torch", "ray", "sklearn", "scipy", "pandas"}
     assert not imported_by("import training.distributed.launching.child") & heavy

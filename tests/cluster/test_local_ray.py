@@ -16,8 +16,10 @@ import json, os, stat
 from pathlib import Path
 from cluster.connection import connect
 from cluster.experiment import ClusterConfig
-from cluster.local_ray import network
+from cluster.local_ray import network, processes
 from pipelines.progress import Silent
+
+SET_FOR_RAY = {*network.loopback_variables(), *processes.variables()}
 
 def modules():
     import my_models, pipelines.errors, random, training.config
@@ -37,6 +39,7 @@ def ports_of_this_ray():
             if (link := network._link(descriptor)) in ports:
                 yield [process.name, ports[link]]
 
+before = set(os.environ)
 with connect(ClusterConfig(cpus=1), Silent(), verbose=False):
     import ray
     session = Path(ray._private.worker._global_node.get_session_dir_path())
@@ -46,6 +49,7 @@ with connect(ClusterConfig(cpus=1), Silent(), verbose=False):
     found["mode"] = stat.S_IMODE(session.parents[1].stat().st_mode)
     found["open"] = sorted(ports_of_this_ray())
     found["agent"] = ray._private.worker._global_node.dashboard_agent_listen_port
+found["variables"] = sorted((set(os.environ) - before) & SET_FOR_RAY)
 found["left"] = session.parents[1].exists()
 print(json.dumps(found))
 """
@@ -81,5 +85,5 @@ def test_a_local_ray_is_private_and_its_workers_import_what_is_installed(tmp_pat
         assert my_models == str(tmp_path / "my_models.py")
     # Ray's usual one belongs to a head that is started on this machine.
     assert found["agent"] not in (0, 52365)
-    assert (found["mode"], found["open"], found["left"]) == (0o700, [], False)
+    assert (found["mode"], found["open"], found["left"], found["variables"]) == (0o700, [], False, [])
     assert (tmp_path / "home" / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600

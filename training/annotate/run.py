@@ -23,7 +23,7 @@ from pipelines.gene_models.model import Gene
 from pipelines.genome import fasta
 from pipelines.genome.fasta import Genome
 from pipelines.progress import Progress
-from pipelines.ray_map import kept_actors
+from pipelines.ray_map import shared_actors
 from pipelines.stores import worker_folder
 from training.annotate import decode_tasks, decoded, sequence_scores, tiles, tracks, writing
 from training.annotate.decode_tasks import DecodeTasks
@@ -234,7 +234,7 @@ def _compute(job: Annotation, connect: Connect | None, workers: int | None, devi
     def pool_for(tasks: int, device: str, what: str) -> Pool:
         return staged_tasks.pool_for(tasks, workers, device, what, progress, with_ray=connect is not None)
 
-    with connect() if connect else nullcontext(), kept_actors():
+    with connect() if connect else nullcontext(), shared_actors():
         if to_score:
             pool = pool_for(len(to_score), device, "scoring")
             folder = worker_folder.of(job.scores_folder)

@@ -26,3 +26,11 @@ def test_ray_is_as_it_was_after_the_block_and_output_that_is_shown_is_read(shows
         within = [getattr(Node, name) for name in names]
     assert [one is other for one, other in zip(before, within, strict=True)] == [False, False, shows_output, True]
     assert [getattr(Node, name) for name in names] == before
+
+
+def test_a_version_of_ray_that_passes_arguments_by_position_starts_none_of_them_either() -> None:
+    from ray._private.node import Node
+
+    with processes.needed_only(shows_output=False):
+        start: Any = Node.start_api_server
+        start(None, True, raise_on_failure=True)

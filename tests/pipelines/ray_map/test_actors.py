@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import deque
 from pathlib import Path
@@ -8,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import InputError, ResourceError
-from pipelines.ray_map import actors, errors, kept_actors, map_tables_on_actors
-from pipelines.ray_map.actors import _assign, _Worker
+from pipelines.ray_map import actors, errors, map_tables_on_actors, shared_actors
+from pipelines.ray_map.actors import _assign, _Pool, _Worker
 from tests.pipelines.ray_map.mappers import Adds, AnotherProcess, Process, Refuses
 
 pytestmark = pytest.mark.ray
@@ -29,17 +31,54 @@ def test_actors_map_every_table_once(ray_session: None) -> None:
 
 
 def test_maps_of_a_block_use_the_same_actors_which_end_with_it(ray_session: None) -> None:
-    with kept_actors():
+    with shared_actors():
         first, second = (
             values(list(map_tables_on_actors(tables(), mapper, (), 1, use_gpu=False)))
             for mapper in (Process, AnotherProcess)
         )
     assert first == second
-    (process,) = set(first)
+    await_end(first)
+
+
+def await_end(processes: list[int]) -> None:
+    """Wait until the one process of a map has ended."""
+    (process,) = set(processes)
     deadline = time.monotonic() + 60
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_an_actor_that_was_lost_between_two_maps_is_replaced_and_is_no_failed_start(
+    ray_session: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors, "MAX_RETRIES", 0)
+    with shared_actors():
+        first = values(list(map_tables_on_actors(tables(), Process, (), 1, use_gpu=False)))
+        os.kill(first[0], signal.SIGKILL)
+        await_end(first)
+        second = values(list(map_tables_on_actors(tables(), Process, (), 1, use_gpu=False)))
+    assert len(second) == 6
+    assert not set(first) & set(second)
+
+
+@pytest.mark.full
+def test_a_map_on_gpus_ends_the_actors_of_the_block_and_leaves_none_to_the_next(ray_session: None) -> None:
+    with shared_actors():
+        first = values(list(map_tables_on_actors(tables(), Process, (), 1, use_gpu=False)))
+        _Pool(Process, (), 1, use_gpu=True)
+        assert actors._idle.get() == []
+        await_end(first)
+        assert values(list(map_tables_on_actors(tables(), Adds, (10, None), 1, use_gpu=False))) == list(range(10, 16))
+
+
+@pytest.mark.full
+def test_a_map_that_fails_leaves_no_actor_with_work_to_the_next_of_the_block(ray_session: None) -> None:
+    with shared_actors():
+        with pytest.raises(InputError, match="line 3"):
+            list(map_tables_on_actors(tables(), Refuses, (), 1, use_gpu=False))
+        assert actors._idle.get() == []
+        assert values(list(map_tables_on_actors(tables(), Adds, (10, None), 1, use_gpu=False))) == list(range(10, 16))
 
 
 class Actor:
@@ -53,12 +92,12 @@ class Actor:
         return object()
 
 
-@pytest.mark.parametrize(("count", "given"), [(1, [1]), (2, [1]), (3, [2]), (4, [2])])
-def test_a_table_is_left_for_an_actor_that_is_starting(count: int, given: list[int]) -> None:
+@pytest.mark.parametrize(("count", "calls"), [(1, [1]), (2, [1]), (3, [2]), (4, [2])])
+def test_a_table_is_left_for_an_actor_that_is_starting(count: int, calls: list[int]) -> None:
     workers, waiting = [_Worker(Actor(), None), _Worker(Actor(), object())], deque(range(count))
     _assign(workers, tables(), waiting)
-    assert [len(worker.calls) for worker in workers] == [*given, 0]
-    assert list(waiting) == list(range(given[0], count))
+    assert [len(worker.calls) for worker in workers] == [*calls, 0]
+    assert list(waiting) == list(range(calls[0], count))
 
 
 def test_an_actor_that_dies_is_started_again_and_nothing_is_lost(ray_session: None, tmp_path: Path) -> None:

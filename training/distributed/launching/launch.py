@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ from training.distributed.nodes.placement import Placement, shortage
 COLLECTIVE_TIMEOUT_S = 900
 # Ray looks so often whether its workers have ended; its default of 2 s would lengthen every short run.
 POLL_S = 0.25
+# The queue is on this machine, and answers at once: if it does not for so long, Ray is gone.
+ANSWER_S = 30.0
 FAILED = "failed"
 """File in Ray's folder of a run: a worker has met an error that would come again."""
 # Waiting threads do not spin, and all threads share a heap: what a worker's training thread frees is used again. oneDNN
@@ -201,22 +204,36 @@ def _torch_config(prepare: Callable[[Any], None] | None, spec: Any) -> Any:
 
 @contextmanager
 def _receiving(queue: Any, handle: Callable[[bytes], None]) -> Iterator[None]:
-    """Handle events on a thread while the block lasts, and those still in the queue at its end."""
+    """Handle events on a thread while the block lasts, and those in the queue at its end, however long they take."""
     from ray.util.queue import Empty
 
     block_ended = threading.Event()
+    asked_at: float | None = None
+
+    def answer(method: Callable[..., Any], **arguments: Any) -> Any:
+        nonlocal asked_at
+        asked_at = time.monotonic()
+        try:
+            return method(**arguments)
+        finally:
+            asked_at = None
+
+    def has_answered() -> bool:
+        since = asked_at
+        return since is None or time.monotonic() - since < ANSWER_S
+
+    def messages() -> Iterator[bytes]:
+        # An error other than `Empty`: the queue's actor is gone, and Ray with it.
+        with suppress(Exception):
+            while not block_ended.is_set():
+                with suppress(Empty):
+                    yield answer(queue.get, block=True, timeout=0.5)
+            # No more than these: after an interrupt there may be workers that go on to send.
+            for _ in range(answer(queue.qsize)):
+                yield answer(queue.get)
 
     def receive() -> None:
-        while True:
-            try:
-                message = queue.get(block=True, timeout=0.5)
-            except Empty:
-                if block_ended.is_set():
-                    return
-                continue
-            except Exception:
-                # The queue's actor is gone, and Ray with it.
-                return
+        for message in messages():
             handle(message)
 
     receiver = threading.Thread(target=receive, daemon=True)
@@ -225,4 +242,5 @@ def _receiving(queue: Any, handle: Callable[[bytes], None]) -> Iterator[None]:
         yield
     finally:
         block_ended.set()
-        receiver.join(timeout=10)
+        while receiver.is_alive() and has_answered():
+            receiver.join(timeout=0.1)

@@ -71,6 +71,14 @@ def wait_for_file(path: Path, events: EventQueue) -> None:
     events.send_and_wait(Saved())
 
 
+def send_until_released(spec: tuple[int, Path], events: EventQueue) -> None:
+    driver, release = spec
+    os.kill(driver, signal.SIGINT)
+    deadline = time.monotonic() + 60
+    while not release.exists() and time.monotonic() < deadline:
+        events.send_and_wait(Ready())
+
+
 class InThisProcess:
     """What stands for Ray's trainer: calls the function here, again after a failure. Ray's own takes ten seconds."""
 
@@ -148,7 +156,7 @@ def locked(path: Path) -> Iterator[Callable[[], None]]:
 
 
 class QueueHere:
-    """What stands for Ray's queue, whose actor takes a process for every test."""
+    """What stands for Ray's queue, whose actor takes a process for every test: with Ray, test_faults has the whole."""
 
     def __init__(self, **_: Any) -> None:
         self._messages = queue.SimpleQueue[bytes]()
@@ -156,11 +164,14 @@ class QueueHere:
     def put(self, message: bytes) -> None:
         self._messages.put(message)
 
-    def get(self, block: bool, timeout: float) -> bytes:
+    def get(self, block: bool = True, timeout: float | None = None) -> bytes:
         try:
             return self._messages.get(block, timeout)
         except queue.Empty:
             raise ray.util.queue.Empty from None
+
+    def qsize(self) -> int:
+        return self._messages.qsize()
 
     def shutdown(self, force: bool) -> None:
         pass
@@ -208,6 +219,54 @@ def test_events_of_workers_arrive_in_order_and_nothing_is_left_behind(launched: 
 def test_an_exception_of_the_callback_is_raised_after_the_workers_have_returned(launched: Launched) -> None:
     assert str(launched.raised) == "the callback's own"
     assert launched.events[-1] == Counted(200)
+
+
+def test_a_handler_that_is_slower_than_ray_may_be_loses_no_event(
+    ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.train.torch.TorchTrainer", InThisProcess)
+    monkeypatch.setattr("ray.util.queue.Queue", QueueHere)
+    monkeypatch.setattr("training.distributed.launching.launch.ANSWER_S", 1.0)
+    events: list[WorkerEvent] = []
+
+    def write_slowly(event: WorkerEvent) -> None:
+        if not events:
+            time.sleep(1.5)
+        events.append(event)
+
+    launch(count, 3, ONE, tmp_path, write_slowly)
+    assert events == [Counted(number) for number in range(4)]
+
+
+def process_of_queue(path: Path, events: EventQueue) -> None:
+    actor = events._driver_queue.actor
+    path.write_text(str(ray.get(actor.__ray_call__.remote(lambda _: os.getpid()))))
+    events.send_and_wait(Saved())
+
+
+def test_the_process_of_the_queue_ends_with_the_launch(
+    ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.train.torch.TorchTrainer", InThisProcess)
+    events: list[WorkerEvent] = []
+    launch(process_of_queue, tmp_path / "process", ONE, tmp_path, events.append)
+    assert events == [Saved()]
+    process = Path("/proc", (tmp_path / "process").read_text())
+    deadline = time.monotonic() + 60
+    while process.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_workers_that_are_left_behind_keep_no_launch_from_ending(
+    ray_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.train.torch.TorchTrainer", InThisProcess)
+    monkeypatch.setattr("ray.util.queue.Queue", QueueHere)
+    release = tmp_path / "release"
+    with pytest.raises(KeyboardInterrupt):
+        launch(send_until_released, (os.getpid(), release), ONE, tmp_path, lambda event: None)
+    release.touch()
 
 
 def test_an_error_that_a_worker_reports_is_raised_and_not_retried(worker: None, tmp_path: Path) -> None:

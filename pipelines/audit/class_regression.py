@@ -58,7 +58,7 @@ class ClassRegression:
     Attributes:
         mean, scale: of each column on train, shape (columns,).
         model: of the standardised columns.
-        classes: how many there are, whether or not train has rows of each.
+        classes: how many there are, whether or not rows of each were fitted.
         rows: of train, that it was fitted on.
     """
 
@@ -79,7 +79,7 @@ class ClassRegression:
         return float(self.model.C)
 
     def unscaled(self) -> ClassWeights:
-        """The same of frequencies as they are; train has rows of every class."""
+        """The same of frequencies as they are; rows of every class were fitted."""
         slopes = self.model.coef_.astype(np.float64) / self.scale
         intercepts = self.model.intercept_.astype(np.float64) - slopes @ self.mean
         if self.classes == 2:  # scikit-learn has the log-odds of the second class alone.

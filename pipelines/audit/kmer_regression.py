@@ -233,11 +233,16 @@ def dataset_scores(regression: Regression, dataset: TokenDataset) -> Scores:
 
 
 def sample_rows(dataset: TokenDataset) -> NDArray[np.int64]:
-    """The rows to fit on, ascending: all, or a fixed sample of `MAX_ROWS`."""
+    """The rows to fit on, ascending: all, or a fixed sample of `MAX_ROWS` with the first row of a label without any."""
     if len(dataset) <= MAX_ROWS:
         return np.arange(len(dataset))
     generator = np.random.default_rng(fingerprint.seed("kmers", dataset.split))
-    return np.sort(generator.choice(len(dataset), MAX_ROWS, replace=False))
+    sample = generator.choice(len(dataset), MAX_ROWS, replace=False)
+    counts = np.bincount(dataset.labels)
+    in_sample = np.bincount(dataset.labels[sample], minlength=len(counts))
+    missing = np.flatnonzero((counts > 0) & (in_sample == 0))
+    first = [int(np.argmax(dataset.labels == label)) for label in missing]
+    return np.sort(np.append(sample, np.array(first, np.int64)))
 
 
 def dataset_frequencies(dataset: TokenDataset, rows: NDArray[np.int64]) -> Floats:

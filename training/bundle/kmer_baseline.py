@@ -85,7 +85,7 @@ class ClassBaseline:
 
     @classmethod
     def of(cls, regression: ClassRegression) -> ClassBaseline:
-        """What a bundle holds of a regression, of which train had rows of every class."""
+        """What a bundle holds of a regression, which was fitted on rows of every class."""
         return cls(regression.unscaled(), regression.strength, regression.rows)
 
     @property
@@ -158,9 +158,9 @@ def _parsed(document: dict[str, Any]) -> Baseline:
 
 def _parsed_of_classes(document: dict[str, Any], classes: int) -> ClassBaseline:
     weights, rows = _weights(document, classes)
-    strength, *intercepts = _finite([document["strength"], *document["intercepts"]])
-    if len(intercepts) != classes:
+    if not isinstance(document["intercepts"], list) or len(document["intercepts"]) != classes:
         raise ValueError("sizes do not agree")
+    strength, *intercepts = _finite([document["strength"], *document["intercepts"]])
     return ClassBaseline(ClassWeights(weights, np.array(intercepts)), strength, rows)
 
 
@@ -176,10 +176,9 @@ def _weights(document: dict[str, Any], outputs: int) -> tuple[NDArray[np.float64
 
 
 def _finite(values: Sequence[Any]) -> list[float]:
-    numbers = [float(value) for value in values]
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("not finite")
-    return numbers
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise ValueError("not finite numbers")
+    return [float(value) for value in values]
 
 
 def _as_text(weights: NDArray[np.float64]) -> str:

@@ -40,8 +40,10 @@ def own_baselines(
     names_by_dataset: dict[str, list[str]] = {}
     baselines: dict[str, Baseline] = {}
     for name, bundle in bundles.items():
+        if (dataset := trained_on(bundle.config)) == fingerprint:
+            continue
         baseline = read(bundle.config, f"model {name}" if len(bundles) > 1 else "the bundle")
-        if baseline is not None and (dataset := trained_on(bundle.config)) != fingerprint:
+        if baseline is not None:
             names_by_dataset.setdefault(dataset, []).append(name)
             baselines[dataset] = baseline
     return [

@@ -47,7 +47,7 @@ def test_a_bundle_of_an_earlier_version_has_none() -> None:
         {"weights": "not base64!"},
         {"weights": None},
         {"threshold": float("nan")},
-        {"intercept": "none"},
+        {"intercept": "1"},
         {"rows": 1.5},
     ],
 )
@@ -79,6 +79,20 @@ def test_it_gives_classes_the_probabilities_of_the_regression_it_was_made_of(
     np.testing.assert_allclose(read.probabilities(test), expected, atol=1e-5)
 
 
+def test_a_class_without_a_row_in_the_sample_is_fitted_all_the_same(
+    class_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, validation = (TokenDataset.open(class_dataset, split) for split in ("train", "validation"))
+    monkeypatch.setattr(kmer_regression, "MAX_ROWS", 2)
+    rows = kmer_regression.sample_rows(train)
+    assert sorted(np.unique(train.labels[rows])) == [0, 1, 2]
+    assert 2 < len(rows) <= 4
+    assert (np.diff(rows) > 0).all()
+    read = kmer_baseline.of_class_bundle(config_of_classes(class_rules.fit_kmers(train, validation)), "bundle")
+    assert read is not None
+    assert read.regression.classes == 3
+
+
 def test_of_two_classes_it_has_the_probabilities_of_both() -> None:
     generator = np.random.default_rng(0)
     rows, labels = generator.random((40, 4**2), np.float32), np.arange(40) % 2
@@ -87,7 +101,14 @@ def test_of_two_classes_it_has_the_probabilities_of_both() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"intercepts": [0.0, 1.0]}, {"intercepts": 1.0}, {"intercepts": [0, 1, None]}, {"weights": "AAAA"}]
+    "changed",
+    [
+        {"intercepts": [0.0, 1.0]},
+        {"intercepts": 1.0},
+        {"intercepts": [0, 1, None]},
+        {"intercepts": "123"},
+        {"weights": "AAAA"},
+    ],
 )
 def test_what_is_no_regression_of_classes_is_refused(of_classes: ClassRegression, changed: dict[str, Any]) -> None:
     assert kmer_baseline.of_class_bundle({}, "bundle") is None

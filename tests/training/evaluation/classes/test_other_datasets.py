@@ -10,12 +10,14 @@ import pytest
 
 from pipelines.audit import class_rules
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.errors import BundleError
 from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
 from training.bundle.kmer_baseline import ClassBaseline
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.classes import conclusions, json_report, page, tables
 from training.evaluation.classes.evaluate import ClassEvaluation, evaluate_classes
+from training.evaluation.other_datasets import own_baselines, trained_on
 
 OWN = "5-mer logistic regression of the training data of drawn"
 
@@ -59,6 +61,14 @@ def test_json_and_page_have_it(elsewhere: ClassEvaluation) -> None:
     assert own["auroc"] == elsewhere.own_regressions[("drawn",)].metrics["auroc"]
     assert set(own["intervals"]) == {"auroc", "auprc", "mcc", "macro_f1", "accuracy"}
     assert OWN in page.build_page(elsewhere).html()
+
+
+def test_that_of_a_model_of_this_dataset_is_not_read(class_bundles: dict[str, Bundle]) -> None:
+    bundle = next(iter(class_bundles.values()))
+    bundles = {"trained": replace(bundle, config=bundle.config | {kmer_baseline.KEY: "damaged"})}
+    assert own_baselines(bundles, trained_on(bundle.config), kmer_baseline.of_class_bundle) == []
+    with pytest.raises(BundleError, match="not a regression on k-mers"):
+        own_baselines(bundles, "of another dataset", kmer_baseline.of_class_bundle)
 
 
 def test_a_bundle_without_one_is_named(evaluated_classes: ClassEvaluation) -> None:

@@ -84,8 +84,8 @@ def show(context: Context, analysis: Analysis) -> None:
     if plan.device.kind == "cpu":
         say(f"a worker at its peak, with all it holds: {format_size(plan.worker)}")
     say(
-        f"fitting the {analysis.fitted} after training, in the process that was started: "
-        f"{format_size(plan.fitting)} more"
+        f"fitting the {analysis.fitting.name} after training, in the process that was started: "
+        f"{format_size(analysis.fitting.needed)} more"
     )
     if plan.probe is not None:
         say(

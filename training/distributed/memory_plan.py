@@ -51,19 +51,18 @@ def plan_run(
         warn: called where that budget does not fit any more.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
+        DoesNotFitError: no batch fits, or the requested budget does not.
         ResourceError: a machine did not answer.
     """
     lengths = np.concatenate([split.lengths for split in splits])
     tokenizer, task = splits[0].tokenizer, Task.of_dataset(splits[0].manifest["config"]).name
-    fitted = len(splits[0])
     machines = _machines(share) if nodes.is_connected() else []
     kind: Device = "cuda" if share.use_gpu else "cpu"
 
     def plan(optimisation: TrainingConfig) -> MemoryPlan:
         if not machines or (machines == [_this_machine()] and kind == "cpu"):
-            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task, fitted)
-        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task, fitted)
+            return plan_local(model, optimisation, lengths, tokenizer, kind, workers_per_machine, task)
+        return plan_remote(model, optimisation, lengths, tokenizer, kind, workers_per_machine, machines, task)
 
     if training.token_budget is not None:
         return plan(training)
@@ -82,7 +81,7 @@ def plan_process(
     """The memory plan of one worker in this process.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
+        DoesNotFitError: no batch fits, or the requested budget does not.
     """
     lengths = np.concatenate([split.lengths for split in splits])
     task = Task.of_dataset(splits[0].manifest["config"]).name
@@ -101,7 +100,6 @@ def plan_local(
     kind: Device,
     workers: int,
     task: Name = RECOGNISE,
-    fitted_rows: int | None = None,
 ) -> MemoryPlan:
     """The plan for a device of this machine, with a probe where memory is tight.
 
@@ -113,10 +111,9 @@ def plan_local(
         kind: cpu or cuda.
         workers: on this machine.
         task: of the dataset.
-        fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
+        DoesNotFitError: no batch fits, or the requested budget does not.
     """
     return MemoryPlanner(
         model,
@@ -127,7 +124,6 @@ def plan_local(
         lambda tokens: bases(tokenizer, tokens, task),
         probe if training.probe else None,
         task,
-        fitted_rows,
     ).plan_probing_if_tight()
 
 
@@ -140,7 +136,6 @@ def plan_remote(
     workers: int,
     machines: Sequence[str],
     task: Name = RECOGNISE,
-    fitted_rows: int | None = None,
 ) -> MemoryPlan:
     """The plan for the machine that has the least memory, made by a task on each machine.
 
@@ -153,10 +148,9 @@ def plan_remote(
         workers: that may share one machine.
         machines: Ray's ids of the nodes.
         task: of the dataset.
-        fitted_rows: as `MemoryPlanner` takes it.
 
     Raises:
-        DoesNotFitError: no batch fits, or the requested budget or what is fitted after training does not.
+        DoesNotFitError: no batch fits, or the requested budget does not.
         ResourceError: a machine did not answer.
     """
     import ray
@@ -166,7 +160,7 @@ def plan_remote(
     remote_plan: Any = ray.remote(num_cpus=0, num_gpus=int(kind == "cuda"), max_retries=1)(plan_local)
     pending = [
         remote_plan.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
-            model, training, lengths, tokenizer, kind, workers, task, fitted_rows
+            model, training, lengths, tokenizer, kind, workers, task
         )
         for machine in machines
     ]

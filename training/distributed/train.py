@@ -49,7 +49,8 @@ from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
 from training.engine.process import heap
 from training.engine.state import Record
-from training.memory.capacity import format_size
+from training.memory.capacity import available_memory, format_size
+from training.memory.fitting import Fitting
 from training.models import embedding_file
 from training.observability import journal, start_record
 from training.observability.embeddings import EMBEDDINGS, Embeddings, refuse_own
@@ -433,15 +434,17 @@ def _train_on_workers(
 
 def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logger: RunLogger) -> tuple[int, bool]:
     """The token budget of a run that has the cluster for itself, and whether workers may retain freed memory."""
+    splits = (run.train, run.validation)
     memory = memory_plan.plan_run(
         run.model,
         run.training,
-        (run.train, run.validation),
+        splits,
         placement,
         max_workers_per_node(nodes, placement, run.training.workers),
         run.checkpoints.directory / "token-budget",
         logger.warn,
     )
+    Fitting.after_training(run.model, run.training, splits, memory.token_budget).require(available_memory("cpu"))
     logger.note(
         f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
         f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"

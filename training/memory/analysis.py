@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.audit import regression_size
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.tokens.tokenizer import Tokenizer
@@ -20,6 +19,7 @@ from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory import capacity, work
 from training.memory.capacity import format_size
+from training.memory.fitting import Fitting
 from training.memory.formula import Estimate
 from training.memory.plan import DeviceMemory, MemoryPlan, MemoryPlanner
 from training.memory.probe import probe
@@ -60,18 +60,18 @@ class Analysis:
     Attributes:
         plan: the parts, and the budget.
         longest: the sequence that is the hardest to fit.
+        fitting: what is fitted after training.
         start: the bundle that training starts from; None: all weights are drawn.
         operations: floating-point operations of a training step for each token; None where they are not counted.
         filling_batch: the largest `training.global_batch_size` whose steps fit a GPU at once; None on a CPU.
-        fitted: what is fitted after training, in `plan.fitting` bytes.
     """
 
     plan: MemoryPlan
     longest: LongestSequence
+    fitting: Fitting
     start: Bundle | None = None
     operations: float | None = None
     filling_batch: int | None = None
-    fitted: str = f"{regression_size.K}-mer regression"
 
     def rows(self) -> list[tuple[object, ...]]:
         """The rows of the table: one for each part, and the peak."""
@@ -99,7 +99,7 @@ class Analysis:
             "copies": plan.copies,
             "retained": plan.retained,
             "worker": plan.worker,
-            "fitting": plan.fitting,
+            "fitting": self.fitting.needed,
             "predicted_longest": plan.alone.peak,
             "predicted_largest": plan.full.peak,
             "probed_longest": plan.probe.peak if plan.probe else None,
@@ -135,7 +135,7 @@ def analyse(
     Raises:
         BundleError: the bundle to start from does not fit the dataset or the model.
         DatasetError: no finished dataset, or a split that is empty or lacks a class.
-        DoesNotFitError: the longest sequence or the requested token budget does not fit.
+        DoesNotFitError: the longest sequence, the requested token budget or what is fitted after training does not fit.
         ResourceError: this machine lacks the device, or it does not compute in `training.precision`.
     """
     splits = list(open_splits(dataset))
@@ -156,13 +156,14 @@ def analyse(
         lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
         task.name,
-        fitted_rows=len(splits[0]),
     )
     plan = planner.plan()
+    fitting = Fitting.after_training(model, training, splits, plan.token_budget)
+    if (available := _memory_to_fit_in(device)) is not None:
+        fitting.require(available)
     operations = work.operations_per_token(model, training, plan.longest, task.name)
     filling = work.filling_batch(planner) if device.kind == "cuda" else None
-    fitted = "decoder" if task.is_structure else Analysis.fitted
-    return Analysis(plan, _longest(splits), source, operations, filling, fitted)
+    return Analysis(plan, _longest(splits), fitting, source, operations, filling)
 
 
 def device_to_plan_for(training: TrainingConfig, device_memory: int | None, device_kind: Device | None) -> DeviceMemory:
@@ -178,6 +179,13 @@ def device_to_plan_for(training: TrainingConfig, device_memory: int | None, devi
     kind = device_kind or devices.require(training.device)
     size = capacity.available_memory(kind, training.workers)
     return DeviceMemory(kind, size, is_local=True, workers=training.workers)
+
+
+def _memory_to_fit_in(device: DeviceMemory) -> int | None:
+    """Bytes of the machine that has the device, once its workers have ended; None: only those of a GPU are known."""
+    if device.is_local:
+        return capacity.available_memory("cpu")
+    return device.size * device.workers if device.kind == "cpu" else None
 
 
 def bases(tokenizer: Tokenizer, tokens: int, task: Name = RECOGNISE) -> int:

@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.audit import regression_size
 from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
@@ -23,9 +22,9 @@ from training.engine.process import heap
 from training.memory import fixes, validation
 from training.memory.capacity import format_size
 from training.memory.fixes import Fix
-from training.memory.formula import IMPORTED, Estimate, Work, estimate, evaluation
+from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
-from training.tasks import CLASSIFY, RECOGNISE, STRUCTURE, Name
+from training.tasks import RECOGNISE, STRUCTURE, Name
 
 WORKER_BYTES = 150_000_000
 """What a worker of Ray Train holds in addition to a process with a step: Ray, the libraries of logs, and the dataset's
@@ -95,8 +94,6 @@ class MemoryPlan:
         besides: bytes that a worker on a CPU holds apart from a process with its step: Ray, libraries, the decoder of
             structure, batches made ahead.
         mapped: bytes of the dataset's files, which a worker on a CPU shares with others and the system may take back.
-        fitting: bytes by which the driver grows after the workers have ended, when it fits the decoder of structure, or
-            else the k-mer regression that a bundle is compared with.
     """
 
     token_budget: int
@@ -112,7 +109,6 @@ class MemoryPlan:
     retained: int
     besides: int = 0
     mapped: int = 0
-    fitting: int = 0
 
     @property
     def retain_memory(self) -> bool:
@@ -153,7 +149,6 @@ class MemoryPlanner:
         bases: length in bases of a sequence of a number of tokens, to propose a `crop.length`.
         probe: tries a batch if the device is in this machine; None: the formula decides alone.
         task: of the dataset.
-        fitted_rows: rows of train, to which a k-mer regression is fitted after training; None: none is, as in a search.
     """
 
     model: ModelConfig
@@ -164,19 +159,16 @@ class MemoryPlanner:
     bases: Callable[[int], int] = lambda tokens: tokens
     probe: Prober | None = None
     task: Name = RECOGNISE
-    fitted_rows: int | None = None
 
     def plan(self) -> MemoryPlan:
         """The largest token budget that fits, no larger than a step can need.
 
         Raises:
-            DoesNotFitError: the longest sequence, the requested budget or what is fitted after training does not fit.
+            DoesNotFitError: the longest sequence or the requested budget does not fit.
         """
         if self._probe_failed or not self._fits(self._longest):
             raise self._longest_does_not_fit()
         budget = self._budget()
-        if self._fitting(budget) > self._driver:
-            raise self._fitting_does_not_fit(budget)
         full = self._heaviest(max(budget, self._longest))
         return MemoryPlan(
             token_budget=budget,
@@ -192,7 +184,6 @@ class MemoryPlanner:
             retained=self._retained(full),
             besides=_besides(self.training, self.lengths, self.task) if self.device.kind == "cpu" else 0,
             mapped=_mapped(self.lengths, self.vocabulary_size, self.task) if self.device.kind == "cpu" else 0,
-            fitting=self._fitting(budget),
         )
 
     def plan_probing_if_tight(self) -> MemoryPlan:
@@ -225,25 +216,6 @@ class MemoryPlanner:
     @cached_property
     def _usable(self) -> int:
         return _usable_bytes(self.training, self.lengths, self.device, self.task)
-
-    def _fitting(self, budget: int) -> int:
-        """Bytes that fitting adds to the driver, which for a decoder scores batches of a token budget."""
-        if self.task != STRUCTURE:
-            if self.fitted_rows is None:
-                return 0
-            return regression_size.most_bytes(self.fitted_rows, self.model.logits if self.task == CLASSIFY else 0)
-        bases = min(int(self.training.validation_bases or 1), int(self.lengths.sum()))
-        return validation.fitting_bytes(bases, self._scoring(budget))
-
-    def _scoring(self, budget: int) -> int:
-        work = Work(max(1, budget // self._longest), self._longest, "cpu", task=self.task)
-        return evaluation(self.model, self.training, self.vocabulary_size, work)
-
-    @property
-    def _driver(self) -> float:
-        """Bytes that a driver on a CPU has once the workers of its machine have ended; unknown beside a GPU."""
-        size = self.device.size * self.device.workers * (1 - self.training.headroom)
-        return size if self.device.kind == "cpu" else float("inf")
 
     @cached_property
     def _probed(self) -> Probe | None:
@@ -371,26 +343,6 @@ class MemoryPlanner:
         ):
             rows //= 2
         return [*proposed, Fix({"training.global_batch_size": rows}, needed)] if rows else proposed
-
-    def _fitting_does_not_fit(self, budget: int) -> DoesNotFitError:
-        available = f"{format_size(self._driver)} are available"
-        if self.task != STRUCTURE:
-            error = DoesNotFitError(
-                f"fitting the {regression_size.K}-mer regression to train, after training, needs "
-                f"{format_size(self._fitting(budget))}, and {available}",
-                "use a machine with more memory, or a dataset of fewer rows",
-            )
-            error.fixes, error.needed = [], self._fitting(budget)
-            return error
-        most = validation.most_bases(self._driver, self._scoring(budget))
-        fix = Fix({"training.validation_bases": most}, round(self._driver))
-        error = DoesNotFitError(
-            f"training.validation_bases {self.training.validation_bases:,}: fitting the decoder to them after training "
-            f"needs {format_size(self._fitting(budget))}, and {available}",
-            f"set {fix}",
-        )
-        error.fixes, error.needed = [fix], self._fitting(budget)
-        return error
 
     def _budget_does_not_fit(self, requested: int, largest: int) -> DoesNotFitError:
         needed = self._needed(self._heaviest(requested))

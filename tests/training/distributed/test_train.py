@@ -247,6 +247,14 @@ def test_a_failure_with_or_without_a_message_is_one_line(failure: Exception, rea
     assert str(error_of_ray(failure)).startswith(f"training stopped ({reason}): run the same command")
 
 
+def test_a_driver_that_cannot_fit_what_comes_after_training_is_refused_before_anything_starts(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "available_memory", lambda kind: 200_000_000)
+    with pytest.raises(ResourceError, match="fitting the 5-mer regression to train, after training, needs "):
+        train(MODEL, CONFIG, dataset, tmp_path / "run", Silent(), RESOLVED, cpus=2)
+
+
 def test_more_workers_than_cpus_are_refused_before_anything_starts(
     ray_session: Any, dataset: Path, tmp_path: Path
 ) -> None:

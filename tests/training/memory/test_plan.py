@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.audit.regression_size import most_bytes
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import Work
 from training.memory.plan import (
@@ -23,7 +21,7 @@ from training.memory.plan import (
     step_allowance,
 )
 from training.memory.probe import Probe, probe
-from training.memory.validation import decoding_bytes, fitting_bytes
+from training.memory.validation import decoding_bytes
 
 LENGTHS = np.array([100, 400, 900, 5_000], dtype=np.int64)
 SHORT = np.full(1000, 500, dtype=np.int64)
@@ -221,10 +219,10 @@ def test_smaller_steps_are_proposed_where_prefetched_batches_take_the_memory() -
     assert planned(2e9, training={"global_batch_size": settings[0]["training.global_batch_size"]}, **options)
 
 
-def structure_planner(size: float, window: int = 9_999, **training: Any) -> MemoryPlanner:
+def structure_planner(size: float, window: int = 9_999) -> MemoryPlanner:
     return MemoryPlanner(
         ModelConfig(kind="lstm", hidden=64, layers=2, stem=64, stem_width=9, stem_stride=9, base_channels=32),
-        TrainingConfig(global_batch_size=2, **training),
+        TrainingConfig(global_batch_size=2),
         np.full(500, window, dtype=np.int64),
         67,
         DeviceMemory("cpu", int(size), is_local=False, workers=1),
@@ -246,56 +244,6 @@ def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_
     (length,) = [fix.settings["window.length"] for fix in caught.value.fixes if "window.length" in fix.settings]
     assert isinstance(length, int)
     assert structure_planner(size, length).plan().token_budget >= length
-
-
-def test_validation_that_the_decoder_cannot_be_fitted_to_is_refused_with_as_much_as_can() -> None:
-    lengths = np.full(2_000, 9_999, dtype=np.int64)
-    with pytest.raises(DoesNotFitError, match=r"set training\.validation_bases to [0-9]+$") as caught:
-        replace(structure_planner(1.2e9, validation_bases=10_000_000), lengths=lengths).plan()
-    (fix,) = caught.value.fixes
-    bases = fix.settings["training.validation_bases"]
-    assert isinstance(bases, int)
-    plan = replace(structure_planner(1.2e9, validation_bases=bases), lengths=lengths).plan()
-    assert 0.89 * 1.2e9 < plan.fitting <= 0.9 * 1.2e9
-
-
-def test_the_decoder_is_fitted_to_no_more_bases_than_there_are() -> None:
-    lengths = np.full(500, 9_999, dtype=np.int64)
-    planner = structure_planner(1.2e9, validation_bases=1_000_000_000)
-    many, few = (replace(planner, lengths=lengths[:rows]).plan().fitting for rows in (50, 10))
-    assert many - few == fitting_bytes(50 * 9_999, 0) - fitting_bytes(10 * 9_999, 0)
-
-
-def test_a_wider_network_takes_more_to_fit_the_decoder() -> None:
-    narrow = structure_planner(24e9)
-    wide = replace(narrow, model=narrow.model.model_copy(update={"base_channels": 96}))
-    assert wide.plan().fitting > narrow.plan().fitting + 10e6
-
-
-def test_the_regression_that_is_fitted_after_training_is_planned_and_bounded() -> None:
-    few, many, most = (replace(planner(24 << 30), fitted_rows=rows).plan() for rows in (1_000, 50_000, 10**6))
-    assert many.fitting - few.fitting == 49_000 * 4 * 4**5
-    assert many.fitting < most.fitting == most_bytes(10**6) < 650e6
-
-
-def test_a_search_fits_no_regression() -> None:
-    assert planned(24 << 30).fitting == 0
-
-
-def test_a_regression_that_takes_more_than_the_workers_of_one_machine_is_refused() -> None:
-    model = {"embedding": 8, "hidden": 8, "stem": 8}
-    few, many = (
-        replace(planner(680e6, model, {"global_batch_size": 4}, kind="cpu", lengths=LENGTHS[:100]), fitted_rows=rows)
-        for rows in (100, 100_000)
-    )
-    plan = few.plan()
-    assert plan.peak + plan.besides < 0.9 * 680e6 < most_bytes(100_000)
-    with pytest.raises(DoesNotFitError, match=r"fitting the 5-mer regression to train, .* needs .* are available: use"):
-        many.plan()
-    of_two = replace(many, training=few.training.model_copy(update={"workers": 2}))
-    with pytest.raises(DoesNotFitError, match="fitting the 5-mer regression"):
-        of_two.plan()
-    assert replace(of_two, device=replace(of_two.device, workers=2)).plan().fitting == most_bytes(100_000)
 
 
 def test_a_worker_returns_freed_memory_beyond_what_is_planned_that_it_retains() -> None:

@@ -169,6 +169,16 @@ def genetic_code(number: int) -> GeneticCode:
     )
 
 
+@cache
+def code_with_starts(number: int, starts: tuple[str, ...]) -> GeneticCode:
+    """The genetic code with a number of NCBI, and start codons in place of those of its table.
+
+    Raises:
+        UsageError: no such table, or as `GeneticCode.with_starts`.
+    """
+    return genetic_code(number).with_starts(starts)
+
+
 def codon_number(codon: str) -> int:
     """The number of a codon of IUPAC letters."""
     return int(codon_numbers(np.frombuffer(codon.encode("ascii"), np.uint8))[0])
@@ -223,17 +233,12 @@ def _letters(meanings: dict[str, str]) -> Bytes:
 
 def _flags(codons: Iterable[str]) -> NDArray[np.bool_]:
     """Whether each codon can only be one of these, shape (4096,)."""
-    chosen = np.zeros((4, 4, 4), np.int64)
-    chosen[tuple(np.array([[_BASES.index(base) for base in codon] for codon in codons]).T)] = 1
-    # Of the codons of plain bases that a codon of base sets stands for: all, and those that are chosen.
-    meant, covered = _over_base_sets(np.ones_like(chosen)), _over_base_sets(chosen)
-    return ((covered == meant) & (meant > 0)).reshape(-1)
-
-
-def _over_base_sets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums of the counts of codons, shape (4, 4, 4), over those that a codon of base sets stands for: (16, 16, 16)."""
-    members = np.array([[bases >> bit & 1 for bit in range(4)] for bases in range(16)])
-    for _ in range(CODON):
-        # The first axis goes, and comes back as the last.
-        counts = np.tensordot(counts, members, (0, 1))
-    return counts
+    flags = np.zeros((4, 4, 4), np.bool_)
+    for codon in codons:
+        flags[tuple(map(_BASES.index, codon))] = True
+    for place in range(CODON):
+        # A set of bases at a place has the flag if each of its bases has; the empty set, 0, stands for nothing.
+        members = ([bit for bit in range(4) if bases >> bit & 1] for bases in range(1, 16))
+        of_sets = [flags.take(bits, place).all(place) for bits in members]
+        flags = np.stack([np.zeros_like(of_sets[0]), *of_sets], place)
+    return flags.reshape(-1)

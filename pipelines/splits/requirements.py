@@ -71,7 +71,8 @@ def require_classes(splits: assign.Codes, tables: Iterable[pa.Table], config: Da
         if config.classes and len(present) > 1:
             problem = f"has no sequence of class {next(name for name in names if name not in present)}"
         if key := _file_key(config, split):
-            fix = f"give it sequences of {f'at least {needed} classes' if config.classes else 'both labels'}"
+            of_classes = "of every class" if split == "train" else f"of at least {needed} classes"
+            fix = f"give it sequences {of_classes if config.classes else 'of both labels'}"
         else:
             key, fix = "split", _FIXES.get(config.split.by, _FIX)
         raise UsageError(f"{key}: {split} {problem}", fix, key=key)
@@ -79,6 +80,6 @@ def require_classes(splits: assign.Codes, tables: Iterable[pa.Table], config: Da
 
 def _file_key(config: DatasetConfig, split: str) -> str | None:
     """The key of the first file of a split, where files alone decide what is in it."""
-    if any(source.is_divided for source in config.sources):
+    if any(source.is_divided for source in config.sources) and (split == "train" or getattr(config.split, split)):
         return None
     return next(f"sources.{number}.{split}" for number, source in enumerate(config.sources) if getattr(source, split))

@@ -6,13 +6,12 @@ Without a fit the values are those of a compact eukaryotic genome. They decide l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipelines.errors import BundleError, UsageError
-from pipelines.gene_models.genetic_code import STANDARD, GeneticCode, genetic_code
+from pipelines.gene_models.genetic_code import STANDARD, GeneticCode, code_with_starts, genetic_code
 
 Kind = Literal["GT-AG", "AT-AC"]
 Pair = Literal["GT-AG", "GC-AG", "AT-AC"]
@@ -149,14 +148,9 @@ class Settings(_Section):
         Raises:
             UsageError: a start codon that is none.
         """
-        return _code(self.genetic_code, self.starts)
+        return code_with_starts(self.genetic_code, self.starts)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of introns that have a pair."""
         return tuple(kind for kind, pairs in PAIRS.items() if any(pair in self.pairs for pair in pairs))
-
-
-@cache
-def _code(number: int, starts: tuple[str, ...]) -> GeneticCode:
-    return genetic_code(number).with_starts(starts)

@@ -75,8 +75,9 @@ def test_train_needs_every_class(tmp_path: Path) -> None:
     write_sequences(tmp_path)
     lines = (tmp_path / "train.csv").read_text().splitlines()
     (tmp_path / "train.csv").write_text("\n".join(line for line in lines if not line.endswith(",10")) + "\n")
-    with pytest.raises(UsageError, match="train has no sequence of class 10"):
+    with pytest.raises(UsageError, match=r"train has no sequence of class 10: give it .* of every class") as caught:
         build_classes(tmp_path, tmp_path / "dataset")
+    assert caught.value.key == "sources.0.train"
 
 
 def test_sequences_of_one_file_are_split_at_random(sequences: Path, tmp_path: Path) -> None:

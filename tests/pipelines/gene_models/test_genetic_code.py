@@ -80,6 +80,16 @@ def test_start_codons_can_be_chosen() -> None:
     assert genetic_code.genetic_code(1).starts == ("ATG", "CTG", "TTG")
 
 
+@given(st.sets(st.text("ACGT", min_size=3, max_size=3).filter(lambda codon: codon not in ("TAA", "TAG", "TGA"))))
+def test_a_codon_of_base_sets_starts_if_each_codon_that_it_stands_for_does(starts: set[str]) -> None:
+    code = genetic_code.code_with_starts(1, tuple(starts or {"ATG"}))
+    expected = np.zeros(4096, np.bool_)
+    for letters in itertools.product(IUPAC, repeat=3):
+        codons = map("".join, itertools.product(*(IUPAC[letter] for letter in letters)))
+        expected[genetic_code.codon_number("".join(letters))] = set(codons) <= set(code.starts)
+    np.testing.assert_array_equal(code.is_start, expected)
+
+
 @pytest.mark.parametrize(("codon", "reason"), [("AT", "not three"), ("ATN", "not three"), ("TGA", "a stop in genetic")])
 def test_a_start_codon_that_is_none_is_refused(codon: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):

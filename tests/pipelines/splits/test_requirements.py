@@ -56,6 +56,8 @@ BOTH = [0, 1, 1]
         ({"train": BOTH, "validation": BOTH, "test": [1, 1]}, config(GENOME), "split: test has only genes"),
         ({"train": BOTH}, config(GENOME, split={"by": "family", "test": 0.0}), "has no interval: raise split.identity"),
         ({"train": BOTH}, config(FILES), "sources.0.validation: validation has no interval: give it sequences of both"),
+        ({"train": BOTH}, config(GENOME, FILES, split={"validation": 0.0, "test": 0.0}), r"^sources\.1\.validation: "),
+        ({"train": BOTH}, config(GENOME, FILES, split={"test": 0.0}), "^split: validation has no interval"),
         ({"train": [0], "validation": BOTH}, config(FILES), "sources.0.train: train has only negatives: give it"),
     ],
 )
@@ -74,7 +76,7 @@ def test_a_split_that_is_not_requested_may_be_empty() -> None:
 def test_train_needs_every_class_and_other_splits_two() -> None:
     of = config(FILES, task="classify", classes=["x", "y", "z"])
     check({"train": [0, 1, 2], "validation": [0, 2]}, of)
-    with pytest.raises(UsageError, match=r"train has no sequence of class y: give it sequences of at least 3 classes"):
+    with pytest.raises(UsageError, match=r"train has no sequence of class y: give it sequences of every class"):
         check({"train": [0, 2], "validation": [0, 2]}, of)
     with pytest.raises(UsageError, match=r"validation has only z: give it sequences of at least 2 classes"):
         check({"train": [0, 1, 2], "validation": [2]}, of)

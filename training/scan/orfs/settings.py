@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines import fingerprint
 from pipelines.errors import UsageError
-from pipelines.gene_models.genetic_code import STANDARD, GeneticCode, genetic_code
+from pipelines.gene_models.genetic_code import STANDARD, GeneticCode, code_with_starts, genetic_code
 from training.scan.orfs.splice_sites import SpliceSites
 
 Floats = NDArray[np.float64]
@@ -101,8 +101,9 @@ class FrameSettings:
 
     def code(self) -> GeneticCode:
         """The genetic code with these start codons."""
-        code = genetic_code(self.genetic_code)
-        return code.with_starts(self.start_codons) if self.start_codons else code
+        if not self.start_codons:
+            return genetic_code(self.genetic_code)
+        return code_with_starts(self.genetic_code, self.start_codons)
 
     def record(self) -> dict[str, Any]:
         """The settings as they are written, with the start codons by name."""

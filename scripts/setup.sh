@@ -34,19 +34,19 @@ make_venv() {
 }
 
 install_packages() {
-    local pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check) complete=true
+    local pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check) complete=true pins
     # Python compiles what it imports: of 15,000 files that is a third, so compiling all takes longer than it saves.
     local install=("${pip[@]}" install --no-compile)
     say "installing pinned packages into .venv (one to five minutes)"
-    # The pip that comes with Python 3.11 takes three times as long. Pins need no search for versions. pip uses one core:
-    # torch, two fifths of all files, is unpacked beside the others.
+    # The pip that comes with Python 3.11 takes three times as long. Pins need no search for versions.
     "${install[@]}" "$(grep '^pip==' constraints.txt)" >/dev/null 2>&1 || complete=false
-    "${install[@]}" --no-deps "$(grep '^torch==' constraints.txt)" >/dev/null 2>&1 &
-    torch=$!
-    trap 'kill "$torch" 2>/dev/null || true' EXIT
-    "${install[@]}" --no-deps -r <(sed '1d; /^#/,$d; /^torch==/d' constraints.txt) -e . >/dev/null 2>&1 ||
-        complete=false
-    wait "$torch" || complete=false
+    # pip uses one core, so two of them share the work: torch is two fifths of all files.
+    pins=$(sed '1d; /^#/,$d' constraints.txt)
+    "${install[@]}" --no-deps -r <(awk '/^torch==/ || NR % 3 == 0' <<<"$pins") >/dev/null 2>&1 &
+    beside=$!
+    trap 'kill "$beside" 2>/dev/null || true' EXIT
+    "${install[@]}" --no-deps -r <(awk '!/^torch==/ && NR % 3' <<<"$pins") -e . >/dev/null 2>&1 || complete=false
+    wait "$beside" || complete=false
     trap - EXIT
     # Other platforms and versions of Python need other packages than those pinned: there pip searches.
     if $complete && "${pip[@]}" check >/dev/null 2>&1; then return; fi

@@ -200,7 +200,7 @@ def run(context: Context) -> None:
 def _run_classes(context: Context, bundles: Mapping[str, Bundle]) -> None:
     """Evaluate models of classes, show the tables, and write the files."""
     from pipelines.dataset import location
-    from training.evaluation import predictions
+    from training.evaluation import other_datasets, predictions
     from training.evaluation.bootstrap import Resampling
     from training.evaluation.classes import conclusions, json_report, page, tables
     from training.evaluation.classes.evaluate import evaluate_classes
@@ -222,7 +222,7 @@ def _run_classes(context: Context, bundles: Mapping[str, Bundle]) -> None:
         terminal.warn(text)
     for table in tables.terminal_tables(evaluation):
         terminal.table(table.caption, table.header, table.rows)
-    if explanation := tables.explain_no_regression(evaluation):
+    if explanation := other_datasets.explain_no_regression(evaluation):
         terminal.say(explanation)
     for text in conclusions.conclude(evaluation):
         terminal.say(text)
@@ -260,6 +260,7 @@ def _scoring(context: Context) -> Iterator[ScoreRows]:
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:
+    from training.evaluation import other_datasets
     from training.evaluation.recognition import conclusions, tables
 
     for text in conclusions.warnings(evaluation):
@@ -268,7 +269,7 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
         terminal.table(table.caption, table.header, table.rows)
     if explanation := tables.explain_no_left_out(evaluation):
         terminal.say(explanation)
-    if explanation := tables.explain_no_regression(evaluation):
+    if explanation := other_datasets.explain_no_regression(evaluation):
         terminal.say(explanation)
     for number in range(len(evaluation.models)):
         terminal.say(tables.explain_calibration(evaluation, number))

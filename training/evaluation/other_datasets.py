@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from training.bundle.bundle import Bundle
 
 Baseline = TypeVar("Baseline")
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Model = TypeVar("Model", bound=Named)
+
+
+class Evaluated(Protocol[Model]):
+    """Models on a dataset, of two labels or of several classes."""
+
+    @property
+    def models(self) -> Sequence[Model]: ...
+
+    def is_of_another_dataset(self, model: Model) -> bool: ...
+
+    def own_regression(self, model: Model) -> object | None: ...
 
 
 class OwnBaseline(NamedTuple, Generic[Baseline]):
@@ -57,16 +78,16 @@ def trained_on(config: Mapping[str, Any]) -> str:
     return str(config["dataset"]["fingerprint"])
 
 
-def explain_no_baseline(without: Sequence[str], models: int) -> str | None:
-    """Why models of other datasets have no regression of their data beside them; None where all have one.
-
-    Args:
-        without: names of the models that have none.
-        models: how many are evaluated.
-    """
+def explain_no_regression(evaluation: Evaluated[Model]) -> str | None:
+    """Why models that were trained on other data have no regression of that data beside them; None if they have."""
+    without = [
+        model.name
+        for model in evaluation.models
+        if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
+    ]
     if not without:
         return None
-    bundles = "the bundle holds" if models == 1 else f"the bundles of {', '.join(without)} hold"
+    bundles = "the bundle holds" if len(evaluation.models) == 1 else f"the bundles of {', '.join(without)} hold"
     return (
         f"Regression on the training data: {bundles} none (an older raygene wrote them). Remove RUN/bundle and run the "
         "same raygene train again: it writes the bundle anew without training."

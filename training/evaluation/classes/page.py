@@ -8,6 +8,7 @@ from pipelines import report
 from pipelines.display import counted
 from pipelines.report import Table
 from training.bundle.card_text import network
+from training.evaluation import other_datasets
 from training.evaluation.classes import conclusions, plots, tables
 from training.evaluation.classes.evaluate import ClassEvaluation
 from training.evaluation.provenance import provenance
@@ -44,7 +45,7 @@ def build_page(evaluation: ClassEvaluation, command: str = "") -> report.Page:
     )
     for table in (tables.interval_table(evaluation), tables.differences(evaluation)):
         _add(page, table)
-    if explanation := tables.explain_no_regression(evaluation):
+    if explanation := other_datasets.explain_no_regression(evaluation):
         page.paragraph(explanation)
     page.heading("Classes")
     for number, model in enumerate(evaluation.models):

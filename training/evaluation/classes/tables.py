@@ -7,7 +7,6 @@ import numpy as np
 from pipelines import class_metrics
 from pipelines.class_metrics import NAMES
 from pipelines.report import MISSING, Table
-from training.evaluation import other_datasets
 from training.evaluation.classes.evaluate import ClassEvaluation, ClassModel, intervals
 from training.evaluation.intervals import as_cell, difference_as_cells
 
@@ -47,16 +46,6 @@ def pairs(evaluation: ClassEvaluation) -> list[tuple[ClassModel, ClassModel]]:
     with_own = [(model, own) for model in models if (own := evaluation.own_regression(model)) is not None]
     between = [(first, second) for number, first in enumerate(models) for second in models[number + 1 :]]
     return [*((model, evaluation.baseline) for model in models), *with_own, *between]
-
-
-def explain_no_regression(evaluation: ClassEvaluation) -> str | None:
-    """Why models that were trained on other data have no regression of that data beside them; None if they have."""
-    without = [
-        model.name
-        for model in evaluation.models
-        if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
-    ]
-    return other_datasets.explain_no_baseline(without, len(evaluation.models))
 
 
 def differences(evaluation: ClassEvaluation) -> Table:

@@ -8,6 +8,7 @@ from pipelines import report
 from pipelines.display import counted
 from pipelines.report import Table
 from training.bundle.card_text import network
+from training.evaluation import other_datasets
 from training.evaluation.provenance import provenance
 from training.evaluation.recognition import conclusions, mistakes, plots, tables
 from training.evaluation.recognition.evaluate import Evaluation
@@ -85,7 +86,7 @@ def _add_metrics(page: report.Page, evaluation: Evaluation) -> None:
         f"Percentile {tables.method(evaluation)}; all models and the rule see the same samples, so differences are "
         f"paired. {scope}"
     )
-    if explanation := tables.explain_no_regression(evaluation):
+    if explanation := other_datasets.explain_no_regression(evaluation):
         page.paragraph(explanation)
 
 

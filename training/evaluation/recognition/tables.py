@@ -10,7 +10,6 @@ from pipelines import metrics
 from pipelines.config import KINDS
 from pipelines.display import counted
 from pipelines.report import MISSING, Table
-from training.evaluation import other_datasets
 from training.evaluation.intervals import as_cell, difference_as_cells
 from training.evaluation.recognition.evaluate import BEST_RULE, Evaluation
 from training.evaluation.recognition.recall import EVERY, Recall
@@ -185,16 +184,6 @@ def explain_calibration(evaluation: Evaluation, number: int) -> str:
         f"Calibration of {name}: expected error {calibrated.error:.3f}, Brier score {calibrated.brier:.3f}; mean "
         f"probability {model.probabilities.mean():.3f}, share of genes {share:.3f}."
     )
-
-
-def explain_no_regression(evaluation: Evaluation) -> str | None:
-    """Why models that were trained on other data have no regression of that data beside them; None if they have."""
-    without = [
-        model.name
-        for model in evaluation.models
-        if evaluation.is_of_another_dataset(model) and evaluation.own_regression(model) is None
-    ]
-    return other_datasets.explain_no_baseline(without, len(evaluation.models))
 
 
 def thresholds(evaluation: Evaluation, number: int) -> Table:

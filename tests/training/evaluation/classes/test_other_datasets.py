@@ -14,6 +14,7 @@ from pipelines.errors import BundleError
 from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
 from training.bundle.kmer_baseline import ClassBaseline
+from training.evaluation import other_datasets
 from training.evaluation.bootstrap import Resampling
 from training.evaluation.classes import conclusions, json_report, page, tables
 from training.evaluation.classes.evaluate import ClassEvaluation, evaluate_classes
@@ -45,7 +46,7 @@ def test_a_model_of_another_dataset_stands_beside_the_regression_on_its_own_trai
     assert ("drawn", OWN) in [(first.name, second.name) for first, second in tables.pairs(elsewhere)]
     assert own.metrics["auroc"] > 0.6
     assert own.metrics != elsewhere.baseline.metrics
-    assert tables.explain_no_regression(elsewhere) is None
+    assert other_datasets.explain_no_regression(elsewhere) is None
 
 
 def test_the_conclusion_compares_with_it_first(elsewhere: ClassEvaluation) -> None:
@@ -72,4 +73,4 @@ def test_that_of_a_model_of_this_dataset_is_not_read(class_bundles: dict[str, Bu
 
 
 def test_a_bundle_without_one_is_named(evaluated_classes: ClassEvaluation) -> None:
-    assert "the bundles of drawn hold none" in str(tables.explain_no_regression(evaluated_classes))
+    assert "the bundles of drawn hold none" in str(other_datasets.explain_no_regression(evaluated_classes))

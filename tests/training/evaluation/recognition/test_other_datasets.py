@@ -16,6 +16,7 @@ from tests.training.conftest import write_dataset
 from tests.training.evaluation.conftest import TOKENIZER, bundle_for
 from training.bundle import kmer_baseline
 from training.bundle.bundle import Bundle
+from training.evaluation import other_datasets
 from training.evaluation.recognition import Evaluation, conclusions, evaluate, json_report, page, tables
 
 
@@ -65,7 +66,7 @@ def test_the_regression_on_the_training_data_stands_between_the_model_and_the_ru
     for table in (tables.main(elsewhere), tables.intervals(elsewhere)):
         assert [row[0] for row in table.rows][:2] == ["model", "5-mer logistic regression of the model's training data"]
     assert "5-mer logistic regression of the model&#39;s training data" in page.build_page(elsewhere).html()
-    assert tables.explain_no_regression(elsewhere) is None
+    assert other_datasets.explain_no_regression(elsewhere) is None
 
 
 def test_the_model_is_compared_with_it_on_the_same_samples(elsewhere: Evaluation) -> None:
@@ -98,7 +99,7 @@ def test_models_of_the_same_training_data_share_the_regression(bundle: Bundle, d
     (own,) = together.own_regressions
     assert own.models == ("first", "second")
     assert own.rule.description == "5-mer logistic regression of the training data of first, second"
-    assert "the bundles of third hold none" in str(tables.explain_no_regression(together))
+    assert "the bundles of third hold none" in str(other_datasets.explain_no_regression(together))
     assert [model["own_regression"] is None for model in json_report.to_json(together)["models"]] == [
         False,
         False,
@@ -111,7 +112,7 @@ def test_on_its_own_dataset_a_model_has_no_regression_but_that_of_the_rules(bund
     own = replace(bundle, config=bundle.config | {"dataset": bundle.config["dataset"] | {"fingerprint": fingerprint}})
     evaluation = evaluate({"model": own}, directory, "test", 4096, samples=200)
     assert evaluation.own_regressions == []
-    assert tables.explain_no_regression(evaluation) is None
+    assert other_datasets.explain_no_regression(evaluation) is None
     assert evaluation.transfers[0] is not None
     assert evaluate({"model": own}, directory, "train", 4096, samples=200).transfers == [None]
 
